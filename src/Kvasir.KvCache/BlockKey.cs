@@ -8,7 +8,7 @@ public readonly record struct BlockKey
     /// <summary>Bytes of a key.</summary>
     public const int Size = 32;
 
-    readonly ulong a, b, c, d;
+    readonly ulong _a, _b, _c, _d;
 
     /// <param name="bytes">The <see cref="Size"/> bytes of a SHA-256 digest.</param>
     /// <exception cref="ArgumentException">Not <see cref="Size"/> bytes.</exception>
@@ -16,12 +16,12 @@ public readonly record struct BlockKey
     {
         if (bytes.Length != Size)
             throw new ArgumentException($"a block key has {Size} bytes, got {bytes.Length}");
-        a = BinaryPrimitives.ReadUInt64BigEndian(bytes);
-        b = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]);
-        c = BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]);
-        d = BinaryPrimitives.ReadUInt64BigEndian(bytes[24..]);
+        _a = BinaryPrimitives.ReadUInt64BigEndian(bytes);
+        _b = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]);
+        _c = BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]);
+        _d = BinaryPrimitives.ReadUInt64BigEndian(bytes[24..]);
     }
 
     /// <summary>The key as 64 hexadecimal digits.</summary>
-    public override string ToString() => $"{a:x16}{b:x16}{c:x16}{d:x16}";
+    public override string ToString() => $"{_a:x16}{_b:x16}{_c:x16}{_d:x16}";
 }

@@ -8,8 +8,8 @@ namespace Kvasir.KvCache;
 /// </summary>
 public sealed unsafe class BlockTable(BlockPool pool) : IDisposable
 {
-    readonly List<BlockHandle> blocks = [];
-    readonly List<nint> addresses = [];
+    readonly List<BlockHandle> _blocks = [];
+    readonly List<nint> _addresses = [];
 
     /// <summary>Shape of the blocks.</summary>
     public KvLayout Layout => pool.Layout;
@@ -18,13 +18,13 @@ public sealed unsafe class BlockTable(BlockPool pool) : IDisposable
     public int Length { get; private set; }
 
     /// <summary>Tokens for which there is room.</summary>
-    public long Capacity => (long)blocks.Count * Layout.BlockTokens;
+    public long Capacity => (long)_blocks.Count * Layout.BlockTokens;
 
     /// <summary>Makes room for the first <paramref name="tokens"/> tokens; takes all the blocks it needs or, when the pool has too few, none.</summary>
     /// <returns>Whether there is room now.</returns>
     public bool TryReserve(int tokens)
     {
-        int wanted = Layout.BlocksFor(tokens) - blocks.Count;
+        int wanted = Layout.BlocksFor(tokens) - _blocks.Count;
         if (wanted > pool.Available)
             return false;
         for (; wanted > 0; wanted--)
@@ -39,26 +39,26 @@ public sealed unsafe class BlockTable(BlockPool pool) : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(length, Length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Capacity);
         for (int block = Length / Layout.BlockTokens; block < length / Layout.BlockTokens; block++)
-            blocks[block] = ((MutableBlock)blocks[block]).Complete();
+            _blocks[block] = ((MutableBlock)_blocks[block]).Complete();
         Length = length;
     }
 
     /// <summary>First byte of a block of the sequence.</summary>
-    public byte* Address(int block) => (byte*)addresses[block];
+    public byte* Address(int block) => (byte*)_addresses[block];
 
     /// <summary>Gives all blocks back.</summary>
     public void Dispose()
     {
-        foreach (BlockHandle block in blocks)
+        foreach (BlockHandle block in _blocks)
             block.Dispose();
-        blocks.Clear();
-        addresses.Clear();
+        _blocks.Clear();
+        _addresses.Clear();
         Length = 0;
     }
 
     void Add(BlockHandle block)
     {
-        blocks.Add(block);
-        addresses.Add((nint)block.Address);
+        _blocks.Add(block);
+        _addresses.Add((nint)block.Address);
     }
 }

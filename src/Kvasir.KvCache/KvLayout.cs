@@ -13,8 +13,8 @@ public sealed class KvLayout
     /// <summary>Alignment in bytes of a block and of each layer's K and V in it: a cache line, and the widest vector.</summary>
     public const int Alignment = 64;
 
-    readonly long[] keyOffsets;
-    readonly long[] valueOffsets;
+    readonly long[] _keyOffsets;
+    readonly long[] _valueOffsets;
 
     /// <param name="blockTokens">Tokens per block; at least 1.</param>
     /// <param name="codec">How a head's row of values is stored.</param>
@@ -26,8 +26,8 @@ public sealed class KvLayout
         ArgumentNullException.ThrowIfNull(codec);
         ArgumentNullException.ThrowIfNull(layers);
         (BlockTokens, Codec, Layers) = (blockTokens, codec, [.. layers]);
-        keyOffsets = new long[Layers.Length];
-        valueOffsets = new long[Layers.Length];
+        _keyOffsets = new long[Layers.Length];
+        _valueOffsets = new long[Layers.Length];
         for (int layer = 0; layer < Layers.Length; layer++)
             Place(layer);
     }
@@ -51,10 +51,10 @@ public sealed class KvLayout
     public int RowBytes(int layer) => Codec.RowBytes(Layers[layer].HeadDim);
 
     /// <summary>Offset in a block of the key of token 0 of a head; token <c>t</c> follows <c>t * RowBytes(layer)</c> later.</summary>
-    public long KeyOffset(int layer, int kvHead) => keyOffsets[layer] + HeadOffset(layer, kvHead);
+    public long KeyOffset(int layer, int kvHead) => _keyOffsets[layer] + HeadOffset(layer, kvHead);
 
     /// <summary>Offset in a block of the value of token 0 of a head; token <c>t</c> follows <c>t * RowBytes(layer)</c> later.</summary>
-    public long ValueOffset(int layer, int kvHead) => valueOffsets[layer] + HeadOffset(layer, kvHead);
+    public long ValueOffset(int layer, int kvHead) => _valueOffsets[layer] + HeadOffset(layer, kvHead);
 
     /// <summary>Blocks that hold <paramref name="tokens"/> tokens.</summary>
     public int BlocksFor(int tokens) => (int)(((long)tokens + BlockTokens - 1) / BlockTokens);
@@ -67,11 +67,11 @@ public sealed class KvLayout
         Validate(layer, shape);
         if (shape.Producer != layer)
         {
-            (keyOffsets[layer], valueOffsets[layer]) = (keyOffsets[shape.Producer], valueOffsets[shape.Producer]);
+            (_keyOffsets[layer], _valueOffsets[layer]) = (_keyOffsets[shape.Producer], _valueOffsets[shape.Producer]);
             return;
         }
-        keyOffsets[layer] = Append(layer);
-        valueOffsets[layer] = Append(layer);
+        _keyOffsets[layer] = Append(layer);
+        _valueOffsets[layer] = Append(layer);
         BytesPerToken += 2L * shape.KvHeads * RowBytes(layer);
     }
 

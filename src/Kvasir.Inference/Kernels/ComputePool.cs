@@ -19,62 +19,62 @@ sealed unsafe class ComputePool : IDisposable
 {
     const int SpinRounds = 400; // of SpinWait(4): some 50 µs, longer than the gap between two kernels of one step
 
-    readonly Thread[] helpers;
-    readonly Lock running = new();
-    readonly object parking = new();
-    int parked;
-    bool stopping;
+    readonly Thread[] _helpers;
+    readonly Lock _running = new();
+    readonly object _parking = new();
+    int _parked;
+    bool _stopping;
 
     // The published job. Written by Run while no item is unclaimed, so a claim that succeeds proves that what was read belongs to it.
-    delegate*<void*, int, int, void> run;
-    void* job;
-    int items;
-    long ticket; // epoch in the upper half, next item in the lower
-    int done;
-    Exception? failure;
+    delegate*<void*, int, int, void> _run;
+    void* _job;
+    int _items;
+    long _ticket; // epoch in the upper half, next item in the lower
+    int _done;
+    Exception? _failure;
 
     /// <param name="threads">Threads that compute, the caller included; at least 1.</param>
     public ComputePool(int threads)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
-        helpers = new Thread[threads - 1];
-        for (int i = 0; i < helpers.Length; i++)
+        _helpers = new Thread[threads - 1];
+        for (int i = 0; i < _helpers.Length; i++)
         {
             int thread = i + 1;
-            helpers[i] = new Thread(() => Help(thread)) { IsBackground = true, Name = $"kvasir compute {thread}" };
-            helpers[i].Start();
+            _helpers[i] = new Thread(() => Help(thread)) { IsBackground = true, Name = $"kvasir compute {thread}" };
+            _helpers[i].Start();
         }
     }
 
-    public int Threads => helpers.Length + 1;
+    public int Threads => _helpers.Length + 1;
 
     /// <summary>Runs all items of a job and returns when the last is done. One job at a time: a second caller waits.</summary>
     public void Run<TJob>(ref TJob job, int items) where TJob : struct, IComputeJob
     {
-        if (items <= 1 || helpers.Length == 0)
+        if (items <= 1 || _helpers.Length == 0)
         {
             for (int item = 0; item < items; item++)
                 job.Run(item, 0);
             return;
         }
-        lock (running)
+        lock (_running)
         {
             Publish(Unsafe.AsPointer(ref job), &RunItem<TJob>, items);
-            Claim(ticket >> 32, 0);
+            Claim(_ticket >> 32, 0);
             WaitForOthers(items);
-            if (failure is { } thrown)
+            if (_failure is { } thrown)
                 throw new InvalidOperationException("a compute job failed", thrown);
         }
     }
 
     public void Dispose()
     {
-        lock (parking)
+        lock (_parking)
         {
-            stopping = true;
-            Monitor.PulseAll(parking);
+            _stopping = true;
+            Monitor.PulseAll(_parking);
         }
-        foreach (Thread helper in helpers)
+        foreach (Thread helper in _helpers)
             helper.Join();
     }
 
@@ -83,11 +83,13 @@ sealed unsafe class ComputePool : IDisposable
 
     void Publish(void* newJob, delegate*<void*, int, int, void> newRun, int newItems)
     {
-        (job, run, items, done, failure) = (newJob, newRun, newItems, 0, null);
-        Interlocked.Exchange(ref ticket, ((ticket >> 32) + 1) << 32);
-        if (Volatile.Read(ref parked) > 0)
-            lock (parking)
-                Monitor.PulseAll(parking);
+        _job = newJob;
+        _run = newRun;
+        (_items, _done, _failure) = (newItems, 0, null);
+        Interlocked.Exchange(ref _ticket, ((_ticket >> 32) + 1) << 32);
+        if (Volatile.Read(ref _parked) > 0)
+            lock (_parking)
+                Monitor.PulseAll(_parking);
     }
 
     /// <summary>Takes items of one epoch until none is left.</summary>
@@ -95,12 +97,13 @@ sealed unsafe class ComputePool : IDisposable
     {
         while (true)
         {
-            long seen = Volatile.Read(ref ticket);
-            (delegate*<void*, int, int, void> run, void* job, int items) = (this.run, this.job, this.items);
+            long seen = Volatile.Read(ref _ticket);
+            delegate*<void*, int, int, void> run = _run;
+            void* job = _job;
             int item = (int)seen;
-            if (seen >> 32 != epoch || item >= items)
+            if (seen >> 32 != epoch || item >= _items)
                 return;
-            if (Interlocked.CompareExchange(ref ticket, seen + 1, seen) == seen)
+            if (Interlocked.CompareExchange(ref _ticket, seen + 1, seen) == seen)
                 RunClaimed(run, job, item, thread);
         }
     }
@@ -113,14 +116,14 @@ sealed unsafe class ComputePool : IDisposable
         }
         catch (Exception e) // crosses to the thread that called Run, which rethrows it
         {
-            failure = e;
+            _failure = e;
         }
-        Interlocked.Increment(ref done);
+        Interlocked.Increment(ref _done);
     }
 
     void WaitForOthers(int items)
     {
-        for (int round = 0; Volatile.Read(ref done) < items; round++)
+        for (int round = 0; Volatile.Read(ref _done) < items; round++)
         {
             if (round < SpinRounds)
                 Thread.SpinWait(4);
@@ -134,7 +137,7 @@ sealed unsafe class ComputePool : IDisposable
         long epoch = 0;
         while (WaitForWork(epoch))
         {
-            epoch = Volatile.Read(ref ticket) >> 32;
+            epoch = Volatile.Read(ref _ticket) >> 32;
             Claim(epoch, thread);
         }
     }
@@ -143,17 +146,17 @@ sealed unsafe class ComputePool : IDisposable
     {
         for (int round = 0; round < SpinRounds; round++)
         {
-            if (Volatile.Read(ref ticket) >> 32 != finished)
+            if (Volatile.Read(ref _ticket) >> 32 != finished)
                 return true;
             Thread.SpinWait(4);
         }
-        lock (parking)
+        lock (_parking)
         {
-            Interlocked.Increment(ref parked);
-            while (Volatile.Read(ref ticket) >> 32 == finished && !stopping)
-                Monitor.Wait(parking);
-            Interlocked.Decrement(ref parked);
-            return !stopping;
+            Interlocked.Increment(ref _parked);
+            while (Volatile.Read(ref _ticket) >> 32 == finished && !_stopping)
+                Monitor.Wait(_parking);
+            Interlocked.Decrement(ref _parked);
+            return !_stopping;
         }
     }
 }

@@ -5,13 +5,13 @@ namespace Kvasir.Inference.Kernels;
 /// <summary>Sixteen lanes, one at a time: the twin that says what the vectors must compute, and runs on any machine.</summary>
 unsafe struct LanesScalar : ILanes<LanesScalar>
 {
-    Sixteen lanes;
+    Sixteen _lanes;
 
     public static LanesScalar Broadcast(float value)
     {
         LanesScalar result = default;
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            result.lanes[i] = value;
+            result._lanes[i] = value;
         return result;
     }
 
@@ -21,7 +21,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     {
         LanesScalar result = default;
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            result.lanes[i] = (float)BitConverter.UInt16BitsToHalf(source[i]);
+            result._lanes[i] = (float)BitConverter.UInt16BitsToHalf(source[i]);
         return result;
     }
 
@@ -30,56 +30,56 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     public static LanesScalar operator +(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            a.lanes[i] += b.lanes[i];
+            a._lanes[i] += b._lanes[i];
         return a;
     }
 
     public static LanesScalar operator -(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            a.lanes[i] -= b.lanes[i];
+            a._lanes[i] -= b._lanes[i];
         return a;
     }
 
     public static LanesScalar operator *(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            a.lanes[i] *= b.lanes[i];
+            a._lanes[i] *= b._lanes[i];
         return a;
     }
 
     public static LanesScalar operator /(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            a.lanes[i] /= b.lanes[i];
+            a._lanes[i] /= b._lanes[i];
         return a;
     }
 
     public static LanesScalar Max(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            a.lanes[i] = MathF.Max(a.lanes[i], b.lanes[i]);
+            a._lanes[i] = MathF.Max(a._lanes[i], b._lanes[i]);
         return a;
     }
 
     public static LanesScalar Min(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            a.lanes[i] = MathF.Min(a.lanes[i], b.lanes[i]);
+            a._lanes[i] = MathF.Min(a._lanes[i], b._lanes[i]);
         return a;
     }
 
     public static LanesScalar MultiplyAdd(LanesScalar a, LanesScalar b, LanesScalar c)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            c.lanes[i] = MathF.FusedMultiplyAdd(a.lanes[i], b.lanes[i], c.lanes[i]);
+            c._lanes[i] = MathF.FusedMultiplyAdd(a._lanes[i], b._lanes[i], c._lanes[i]);
         return c;
     }
 
     public static LanesScalar ScaleByPowerOf2(LanesScalar a, LanesScalar n)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            a.lanes[i] *= BitConverter.Int32BitsToSingle(((int)n.lanes[i] + 127) << 23);
+            a._lanes[i] *= BitConverter.Int32BitsToSingle(((int)n._lanes[i] + 127) << 23);
         return a;
     }
 
@@ -87,21 +87,21 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     {
         for (int half = ILanes<LanesScalar>.Count / 2; half > 0; half /= 2)
             for (int i = 0; i < half; i++)
-                lanes.lanes[i] += lanes.lanes[i + half];
-        return lanes.lanes[0];
+                lanes._lanes[i] += lanes._lanes[i + half];
+        return lanes._lanes[0];
     }
 
     public static float Largest(LanesScalar lanes)
     {
-        float largest = lanes.lanes[0];
+        float largest = lanes._lanes[0];
         for (int i = 1; i < ILanes<LanesScalar>.Count; i++)
-            largest = MathF.Max(largest, lanes.lanes[i]);
+            largest = MathF.Max(largest, lanes._lanes[i]);
         return largest;
     }
 
     [InlineArray(ILanes<LanesScalar>.Count)]
     struct Sixteen
     {
-        float first;
+        float _first;
     }
 }

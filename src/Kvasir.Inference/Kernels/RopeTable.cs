@@ -17,17 +17,17 @@ public enum RopeStyle
 /// </summary>
 sealed unsafe class RopeTable(int dims, double frequencyBase, ReadOnlySpan<float> factors, RopeStyle style)
 {
-    readonly double[] frequencies = Frequencies(dims, frequencyBase, factors);
+    readonly double[] _frequencies = Frequencies(dims, frequencyBase, factors);
 
     /// <summary>Pairs that are rotated; elements beyond them stay as they are.</summary>
-    public int Pairs => frequencies.Length;
+    public int Pairs => _frequencies.Length;
 
     /// <summary>Writes a position's cosines and then sines: <c>[cos × Pairs][sin × Pairs]</c>.</summary>
     public void Fill(int position, float* rotation)
     {
         for (int i = 0; i < Pairs; i++)
         {
-            (double sine, double cosine) = Math.SinCos(position * frequencies[i]);
+            (double sine, double cosine) = Math.SinCos(position * _frequencies[i]);
             rotation[i] = (float)cosine;
             rotation[Pairs + i] = (float)sine;
         }

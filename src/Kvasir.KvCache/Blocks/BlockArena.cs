@@ -8,7 +8,7 @@ namespace Kvasir.KvCache.Blocks;
 /// </summary>
 public sealed unsafe class BlockArena : SafeHandle
 {
-    readonly int blocks;
+    readonly int _blocks;
 
     /// <param name="blockBytes">Bytes of a block, a multiple of <see cref="KvLayout.Alignment"/>, at most <see cref="int.MaxValue"/>.</param>
     /// <param name="blocks">Number of blocks; at least 1.</param>
@@ -18,7 +18,7 @@ public sealed unsafe class BlockArena : SafeHandle
         ArgumentOutOfRangeException.ThrowIfLessThan(blocks, 1);
         if (blockBytes is < 1 or > int.MaxValue || blockBytes % KvLayout.Alignment != 0)
             throw new ArgumentOutOfRangeException(nameof(blockBytes), blockBytes, $"expected a positive multiple of {KvLayout.Alignment} below 2 GiB");
-        (BlockBytes, this.blocks) = (blockBytes, blocks);
+        (BlockBytes, _blocks) = (blockBytes, blocks);
         try
         {
             SetHandle((nint)NativeMemory.AlignedAlloc(checked((nuint)(blockBytes * blocks)), KvLayout.Alignment));
@@ -40,7 +40,7 @@ public sealed unsafe class BlockArena : SafeHandle
     public byte* Address(BlockId block)
     {
         ObjectDisposedException.ThrowIf(IsClosed, this);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)block.Index, (uint)blocks);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)block.Index, (uint)_blocks);
         return (byte*)handle + block.Index * BlockBytes;
     }
 

@@ -14,12 +14,12 @@ namespace Kvasir.KvCache.Blocks;
 /// </summary>
 public abstract unsafe class BlockHandle : IDisposable
 {
-    readonly byte* address;
+    readonly byte* _address;
 
     private protected BlockHandle(BlockPool pool, BlockId id)
     {
         (Pool, Id) = (pool, id);
-        address = pool.Address(id);
+        _address = pool.Address(id);
     }
 
     /// <summary>Which block of the pool this is.</summary>
@@ -35,7 +35,7 @@ public abstract unsafe class BlockHandle : IDisposable
         get
         {
             ThrowIfSpent();
-            return address;
+            return _address;
         }
     }
 

@@ -6,11 +6,11 @@ namespace Kvasir.KvCache.Blocks;
 /// </summary>
 public sealed unsafe class BlockPool : IDisposable
 {
-    readonly BlockArena arena;
-    readonly Slot[] slots;
-    readonly Stack<BlockId> free;
-    readonly Dictionary<BlockKey, BlockId> registered = [];
-    readonly LinkedList<BlockId> cached = []; // least recently used first
+    readonly BlockArena _arena;
+    readonly Slot[] _slots;
+    readonly Stack<BlockId> _free;
+    readonly Dictionary<BlockKey, BlockId> _registered = [];
+    readonly LinkedList<BlockId> _cached = []; // least recently used first
 
     /// <param name="layout">Shape of a block.</param>
     /// <param name="blocks">Number of blocks; at least 1.</param>
@@ -19,13 +19,13 @@ public sealed unsafe class BlockPool : IDisposable
     {
         ArgumentNullException.ThrowIfNull(layout);
         Layout = layout;
-        arena = new BlockArena(layout.BlockBytes, blocks);
-        slots = new Slot[blocks];
-        free = new Stack<BlockId>(blocks);
+        _arena = new BlockArena(layout.BlockBytes, blocks);
+        _slots = new Slot[blocks];
+        _free = new Stack<BlockId>(blocks);
         for (int i = blocks - 1; i >= 0; i--)
         {
-            slots[i].Node = new LinkedListNode<BlockId>(new BlockId(i));
-            free.Push(new BlockId(i));
+            _slots[i].Node = new LinkedListNode<BlockId>(new BlockId(i));
+            _free.Push(new BlockId(i));
         }
     }
 
@@ -33,23 +33,23 @@ public sealed unsafe class BlockPool : IDisposable
     public KvLayout Layout { get; }
 
     /// <summary>How many blocks are in each stage.</summary>
-    public PoolCounts Counts => new(free.Count, cached.Count, registered.Count - cached.Count, slots.Length - free.Count - registered.Count);
+    public PoolCounts Counts => new(_free.Count, _cached.Count, _registered.Count - _cached.Count, _slots.Length - _free.Count - _registered.Count);
 
     /// <summary>Blocks that <see cref="TryAllocate"/> can still give: free ones and those that may be evicted.</summary>
-    public int Available => free.Count + cached.Count;
+    public int Available => _free.Count + _cached.Count;
 
     /// <summary>A block to write, or null when every block is leased or in flight. Its memory holds whatever was there before.</summary>
     public MutableBlock? TryAllocate()
     {
-        if (free.Count == 0 && !EvictOldest())
+        if (_free.Count == 0 && !EvictOldest())
             return null;
-        BlockId id = free.Pop();
-        slots[id.Index].State = BlockState.Mutable;
+        BlockId id = _free.Pop();
+        _slots[id.Index].State = BlockState.Mutable;
         return new MutableBlock(this, id);
     }
 
     /// <summary>A lease of the block known under a key, or null when the pool does not hold it.</summary>
-    public BlockLease? TryFind(BlockKey key) => registered.TryGetValue(key, out BlockId id) ? Lease(id) : null;
+    public BlockLease? TryFind(BlockKey key) => _registered.TryGetValue(key, out BlockId id) ? Lease(id) : null;
 
     /// <summary>
     /// Counts the blocks by going through them all and compares with the books: free + cached + leased + in flight = total. Cheap enough to
@@ -60,17 +60,17 @@ public sealed unsafe class BlockPool : IDisposable
     {
         PoolCounts seen = CountSlots();
         if (seen != Counts)
-            throw new InvalidOperationException($"pool of {slots.Length}: counted {seen}, but the books say {Counts}");
-        foreach ((BlockKey key, BlockId id) in registered)
-            if (slots[id.Index].State != BlockState.Registered || slots[id.Index].Key != key)
-                throw new InvalidOperationException($"key {key} leads to block {id.Index}, which is {slots[id.Index].State} with key {slots[id.Index].Key}");
+            throw new InvalidOperationException($"pool of {_slots.Length}: counted {seen}, but the books say {Counts}");
+        foreach ((BlockKey key, BlockId id) in _registered)
+            if (_slots[id.Index].State != BlockState.Registered || _slots[id.Index].Key != key)
+                throw new InvalidOperationException($"key {key} leads to block {id.Index}, which is {_slots[id.Index].State} with key {_slots[id.Index].Key}");
         return seen;
     }
 
     /// <summary>Frees the memory. Handles that are still held must not be used any more.</summary>
-    public void Dispose() => arena.Dispose();
+    public void Dispose() => _arena.Dispose();
 
-    internal byte* Address(BlockId id) => arena.Address(id);
+    internal byte* Address(BlockId id) => _arena.Address(id);
 
     internal CompleteBlock Complete(BlockId id)
     {
@@ -81,13 +81,13 @@ public sealed unsafe class BlockPool : IDisposable
     internal BlockLease Register(BlockId id, BlockKey key)
     {
         ref Slot slot = ref Expect(id, BlockState.Complete);
-        if (registered.TryGetValue(key, out BlockId existing))
+        if (_registered.TryGetValue(key, out BlockId existing))
         {
             Free(id, BlockState.Complete);
             return Lease(existing);
         }
         (slot.State, slot.Key, slot.Leases) = (BlockState.Registered, key, 1);
-        registered.Add(key, id);
+        _registered.Add(key, id);
         return new BlockLease(this, id, key);
     }
 
@@ -95,7 +95,7 @@ public sealed unsafe class BlockPool : IDisposable
     {
         ref Slot slot = ref Expect(id, BlockState.Registered);
         if (slot.Leases++ == 0)
-            cached.Remove(slot.Node);
+            _cached.Remove(slot.Node);
         return new BlockLease(this, id, slot.Key);
     }
 
@@ -103,28 +103,28 @@ public sealed unsafe class BlockPool : IDisposable
     {
         ref Slot slot = ref Expect(id, BlockState.Registered);
         if (--slot.Leases == 0)
-            cached.AddLast(slot.Node);
+            _cached.AddLast(slot.Node);
     }
 
     internal void Free(BlockId id, BlockState expected)
     {
         Expect(id, expected).State = BlockState.Free;
-        free.Push(id);
+        _free.Push(id);
     }
 
     bool EvictOldest()
     {
-        if (cached.First is not { } oldest)
+        if (_cached.First is not { } oldest)
             return false;
-        cached.RemoveFirst();
-        registered.Remove(slots[oldest.Value.Index].Key);
+        _cached.RemoveFirst();
+        _registered.Remove(_slots[oldest.Value.Index].Key);
         Free(oldest.Value, BlockState.Registered);
         return true;
     }
 
     ref Slot Expect(BlockId id, BlockState expected)
     {
-        ref Slot slot = ref slots[id.Index];
+        ref Slot slot = ref _slots[id.Index];
         if (slot.State != expected)
             throw new InvalidOperationException($"block {id.Index} is {slot.State}, expected {expected}");
         return ref slot;
@@ -133,7 +133,7 @@ public sealed unsafe class BlockPool : IDisposable
     PoolCounts CountSlots()
     {
         int mutable = 0, cachedSlots = 0, leased = 0, freeSlots = 0;
-        foreach (ref readonly Slot slot in slots.AsSpan())
+        foreach (ref readonly Slot slot in _slots.AsSpan())
             _ = slot.State switch
             {
                 BlockState.Free => freeSlots++,
@@ -149,6 +149,6 @@ public sealed unsafe class BlockPool : IDisposable
         public BlockState State;
         public int Leases; // of a registered block
         public BlockKey Key; // of a registered block
-        public LinkedListNode<BlockId> Node; // in `cached` when registered and not leased; made once, so that moving it allocates nothing
+        public LinkedListNode<BlockId> Node; // in `_cached` when registered and not leased; made once, so that moving it allocates nothing
     }
 }
