@@ -9,7 +9,10 @@ public sealed record EngineOptions
     /// <summary>The context that <see cref="Context"/> takes by default, unless the model was trained for less.</summary>
     public const int DefaultContext = 8192;
 
-    /// <summary>Tokens that a sequence may hold; null takes <see cref="DefaultContext"/> or, if less, the model's. At least 1.</summary>
+    /// <summary>
+    /// Tokens that a sequence may hold; null takes <see cref="DefaultContext"/> or, if less, what the model was trained for. More than that may
+    /// be asked for, but what a model says beyond it is rarely any good. At least 1.
+    /// </summary>
     public int? Context { get; init; }
 
     /// <summary>Sequences at full context for which the pool has room. At least 1.</summary>

@@ -87,6 +87,8 @@ public sealed class InferenceEngine : IDisposable
     {
         if (_options.KvReuse == KvReuse.Off)
             sequence.Table.Dispose();
+        if (sequence.Cached == sequence.Tokens.Length)
+            throw new InvalidOperationException("the last token is computed already and its logits are gone");
         while (sequence.Cached < sequence.Tokens.Length)
         {
             if (cancellation.IsCancellationRequested)
@@ -119,7 +121,7 @@ public sealed class InferenceEngine : IDisposable
     static int ValidContext(ModelConfig config, EngineOptions options)
     {
         int context = options.Context ?? Math.Min(config.Context, EngineOptions.DefaultContext);
-        Check(context >= 1 && context <= config.Context, "context", context, $"1 to {config.Context}, for which the model was trained");
+        Check(context is >= 1 and <= 1 << 24, "context", context, $"1 to {1 << 24}");
         Check(options.Threads is >= 1 and <= 1024, "threads", options.Threads, "1 to 1024");
         Check(options.Sequences >= 1, "sequences", options.Sequences, "at least 1");
         Check(options.PrefillChunk >= 1, "prefill chunk", options.PrefillChunk, "at least 1");
