@@ -66,7 +66,7 @@ sealed class GgufHeader
             reader.Enter("metadata entry", i);
             string key = reader.ReadString("key", MaxKeyBytes);
             if (key.Length == 0) throw reader.Error("key", "empty", "a name");
-            reader.Enter(key);
+            reader.Enter(Printable.Line(key));
             if (!values.TryAdd(key, reader.ReadValue())) throw reader.Error("", "the key occurs twice", "each key once");
             keys.Add(key);
         }
