@@ -19,7 +19,8 @@ public sealed unsafe class GgufFile : IDisposable
     GgufFile(string path, FileStream stream)
     {
         (Path, Length) = (path, stream.Length);
-        _mapping = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+        _mapping = MemoryMappedFile.CreateFromFile(
+            stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
         _view = _mapping.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
         try
         {
@@ -75,7 +76,8 @@ public sealed unsafe class GgufFile : IDisposable
     /// <exception cref="ModelFormatException">The file has no such tensor.</exception>
     public GgufTensor GetTensor(string name) => TryGetTensor(name, out GgufTensor? tensor)
         ? tensor
-        : throw ModelFormatException.At(Path, $"tensor {Printable.Quote(name)}", $"missing among {Tensors.Count} tensors", "one of this name");
+        : throw ModelFormatException.At(
+            Path, $"tensor {Printable.Quote(name)}", $"missing among {Tensors.Count} tensors", "one of this name");
 
     /// <summary>The address of a tensor's first byte, valid until <see cref="Dispose"/>.</summary>
     public byte* Pointer(GgufTensor tensor)

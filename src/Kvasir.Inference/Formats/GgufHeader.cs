@@ -156,7 +156,8 @@ sealed class GgufHeader
             GgufTensor tensor = tensors[i];
             reader.Enter($"tensor {Printable.Quote(tensor.Name)}");
             if (tensor.Offset > _length - data || tensor.ByteLength > _length - data - tensor.Offset)
-                throw reader.Error("data", $"{tensor.ByteLength} bytes at offset {tensor.Offset}", $"an end within the {_length - data} bytes of data");
+                throw reader.Error(
+                    "data", $"{tensor.ByteLength} bytes at offset {tensor.Offset}", $"an end within the {_length - data} bytes of data");
             tensors[i] = tensor with { Offset = data + tensor.Offset };
         }
         RefuseOverlap(ref reader, tensors);

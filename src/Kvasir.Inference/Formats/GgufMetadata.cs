@@ -20,7 +20,9 @@ public sealed class GgufMetadata
     /// <summary>All keys in the order of the file.</summary>
     public IReadOnlyList<string> Keys { get; }
 
-    /// <summary>The raw value: a number of the file's own width, a bool, a string or an <see cref="ImmutableArray{T}"/> of one of them.</summary>
+    /// <summary>
+    /// The raw value: a number of the file's own width, a bool, a string or an <see cref="ImmutableArray{T}"/> of one of them.
+    /// </summary>
     public object this[string key] => _values.TryGetValue(key, out object? value) ? value : throw Missing(key, "a value");
 
     /// <summary>Whether the file has the key, with whatever type.</summary>
@@ -130,7 +132,8 @@ public sealed class GgufMetadata
         return found.HasValue;
     }
 
-    ModelFormatException WrongType(string key, object raw, string wanted) => Invalid(key, $"a value of type {GgufValues.TypeName(raw)}", wanted);
+    ModelFormatException WrongType(string key, object raw, string wanted) =>
+        Invalid(key, $"a value of type {GgufValues.TypeName(raw)}", wanted);
 
     T? AsInteger<T>(string key, object raw) where T : struct, IBinaryInteger<T>, IMinMaxValue<T> => raw switch
     {

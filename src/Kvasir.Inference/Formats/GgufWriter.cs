@@ -6,9 +6,10 @@ namespace Kvasir.Inference.Formats;
 public delegate void RowSource(long firstRow, Memory<byte> rows);
 
 /// <summary>
-/// Writes a GGUF file of version 3. Metadata and tensors are declared first, then <see cref="Write(string, IProgress{long}, CancellationToken)"/> streams the rows, so a model need
-/// not fit in memory. The file appears under its name only when it is complete: until then there is a temporary file beside it, and
-/// any failure removes that and leaves an older file as it was.
+/// Writes a GGUF file of version 3. Metadata and tensors are declared first, then
+/// <see cref="Write(string, IProgress{long}, CancellationToken)"/> streams the rows, so a model need not fit in memory. The file appears
+/// under its name only when it is complete: until then there is a temporary file beside it, and any failure removes that and leaves an
+/// older file as it was.
 /// </summary>
 public sealed class GgufWriter
 {
@@ -49,7 +50,8 @@ public sealed class GgufWriter
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(rows);
-        if (shape.Length is 0 or > 4 || shape.Any(size => size < 1)) throw new ArgumentException("one to four dimensions from 1", nameof(shape));
+        if (shape.Length is 0 or > 4 || shape.Any(size => size < 1))
+            throw new ArgumentException("one to four dimensions from 1", nameof(shape));
         if (_tensors.Any(other => other.Tensor.Name == name)) throw new ArgumentException($"two tensors named {name}", nameof(name));
         long bytes = shape.Skip(1).Aggregate(type.RowBytes(shape[0]), (product, size) => checked(product * size));
         _tensors.Add((new GgufTensor(name, type, shape, _dataBytes, bytes), rows));
@@ -62,7 +64,8 @@ public sealed class GgufWriter
         Write(path, stream => stream, bytesWritten, cancellation);
 
     /// <summary>The same with <paramref name="wrap"/> around the file, so that tests can let it fail.</summary>
-    internal void Write(string path, Func<Stream, Stream> wrap, IProgress<long>? bytesWritten = null, CancellationToken cancellation = default)
+    internal void Write(
+        string path, Func<Stream, Stream> wrap, IProgress<long>? bytesWritten = null, CancellationToken cancellation = default)
     {
         byte[] header = GgufHeaderBytes.Build(_metadata, _tensors.ConvertAll(entry => entry.Tensor));
         byte[] padding = new byte[Padding(header.Length)];

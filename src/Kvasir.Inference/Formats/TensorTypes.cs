@@ -53,7 +53,8 @@ public static class TensorTypes
     internal static bool IsKnown(uint number) => number <= int.MaxValue && Enum.IsDefined((TensorType)number);
 
     /// <summary>What to call a number that <see cref="IsKnown"/> refuses.</summary>
-    internal static string DescribeForeign(uint number) => Foreign.TryGetValue(number, out string? name) ? $"{number} ({name})" : $"{number}";
+    internal static string DescribeForeign(uint number) =>
+        Foreign.TryGetValue(number, out string? name) ? $"{number} ({name})" : $"{number}";
 
     static (int Elements, int Bytes, string Name) Block(TensorType type) => type switch
     {

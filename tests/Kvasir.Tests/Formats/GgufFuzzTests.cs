@@ -21,7 +21,10 @@ public sealed class GgufFuzzTests : IDisposable
     const int AllocatedPerByte = 64, AllocatedAlways = 1 << 16;
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     static readonly ulong[] Interesting =
-        [0, 1, 2, 7, 8, 31, 33, 255, 1 << 16, int.MaxValue, 1UL << 31, uint.MaxValue, 1UL << 32, long.MaxValue, 1UL << 63, ulong.MaxValue - 7, ulong.MaxValue];
+    [
+        0, 1, 2, 7, 8, 31, 33, 255, 1 << 16, int.MaxValue, 1UL << 31, uint.MaxValue, 1UL << 32, long.MaxValue, 1UL << 63,
+        ulong.MaxValue - 7, ulong.MaxValue,
+    ];
 
     readonly TemporaryFolder _folder = new();
 

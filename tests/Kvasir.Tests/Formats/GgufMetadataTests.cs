@@ -15,7 +15,8 @@ public sealed class GgufMetadataTests : IDisposable
 
     public static TheoryData<object> ArraysOfSevens =>
     [
-        ImmutableArray.Create<byte>(7, 7), ImmutableArray.Create<sbyte>(7, 7), ImmutableArray.Create<ushort>(7, 7), ImmutableArray.Create<short>(7, 7),
+        ImmutableArray.Create<byte>(7, 7), ImmutableArray.Create<sbyte>(7, 7), ImmutableArray.Create<ushort>(7, 7),
+        ImmutableArray.Create<short>(7, 7),
         ImmutableArray.Create(7u, 7u), ImmutableArray.Create(7, 7), ImmutableArray.Create(7UL, 7UL), ImmutableArray.Create(7L, 7L),
     ];
 
@@ -65,7 +66,9 @@ public sealed class GgufMetadataTests : IDisposable
     [Fact]
     public void Values_come_back_as_they_were_put_in()
     {
-        GgufMetadata metadata = Metadata("s", 1.5f, 2.5, true, ImmutableArray.Create("a", "é"), ImmutableArray.Create(1f, 2f), ImmutableArray.Create(0.5), ImmutableArray.Create(true, false));
+        GgufMetadata metadata = Metadata(
+            "s", 1.5f, 2.5, true, ImmutableArray.Create("a", "é"), ImmutableArray.Create(1f, 2f), ImmutableArray.Create(0.5),
+            ImmutableArray.Create(true, false));
         Assert.Equal("s", metadata.GetString("k"));
         Assert.Equal(1.5f, metadata.GetSingle("k1"));
         Assert.Equal(2.5f, metadata.GetSingle("k2"));
@@ -90,8 +93,10 @@ public sealed class GgufMetadataTests : IDisposable
         Refuses("none: the key is missing, expected an array of floating-point numbers", () => metadata.GetSingles("none"));
         Refuses("none: the key is missing, expected an array of integers", () => metadata.GetInt32s("none"));
         Refuses("none: the key is missing, expected a value", () => metadata["none"]);
-        Assert.Equal(("f", 3, 4L, 0.5f, true), (metadata.GetString("none", "f"), metadata.GetInt32("none", 3), metadata.GetInt64("none", 4), metadata.GetSingle("none", 0.5f), metadata.GetBool("none", true)));
-        Assert.False(metadata.TryGetString("none", out _) || metadata.TryGetStrings("none", out _) || metadata.TryGetInt32s("none", out _) || metadata.TryGetSingles("none", out _));
+        Assert.Equal(("f", 0.5f, true), (metadata.GetString("none", "f"), metadata.GetSingle("none", 0.5f), metadata.GetBool("none", true)));
+        Assert.Equal((3, 4L), (metadata.GetInt32("none", 3), metadata.GetInt64("none", 4)));
+        Assert.False(metadata.TryGetString("none", out _) || metadata.TryGetStrings("none", out _));
+        Assert.False(metadata.TryGetInt32s("none", out _) || metadata.TryGetSingles("none", out _) || metadata.TryGetInt32("none", out _));
     }
 
     [Fact]

@@ -20,14 +20,17 @@ public sealed class QuantizerTests : IDisposable
     [Theory, MemberData(nameof(FileTypes))]
     public void Matrices_take_the_type_and_everything_else_stays(TensorType type, uint fileType)
     {
-        using GgufFile source = GgufFile.Open((TinyModel.Qwen3 with { TiedOutput = false, RopeFrequencies = true, Biases = true }).WriteTo(_folder["in.gguf"]));
+        TinyModel everything = TinyModel.Qwen3 with { TiedOutput = false, RopeFrequencies = true, Biases = true };
+        using GgufFile source = GgufFile.Open(everything.WriteTo(_folder["in.gguf"]));
         Quantize(source, _folder["out.gguf"], type);
         using GgufFile output = GgufFile.Open(_folder["out.gguf"]);
 
         Assert.Equal(fileType, output.Metadata["general.file_type"]);
         Assert.Equal(2u, output.Metadata["general.quantization_version"]);
         Assert.All(source.Metadata.Keys, key => Assert.Equal(source.Metadata[key], output.Metadata[key], SameValue));
-        Assert.Equal(source.Tensors.Select(tensor => (tensor.Name, tensor.ShapeText)), output.Tensors.Select(tensor => (tensor.Name, tensor.ShapeText)));
+        Assert.Equal(
+            source.Tensors.Select(tensor => (tensor.Name, tensor.ShapeText)),
+            output.Tensors.Select(tensor => (tensor.Name, tensor.ShapeText)));
         foreach (GgufTensor tensor in output.Tensors)
         {
             Assert.Equal(tensor.Shape.Length == 2 ? type : TensorType.F32, tensor.Type);
@@ -71,7 +74,7 @@ public sealed class QuantizerTests : IDisposable
     public void Extra_strings_are_added_and_replaced()
     {
         using GgufFile source = GgufFile.Open(TinyModel.Llama.WriteTo(_folder["in.gguf"]));
-        Quantize(source, _folder["out.gguf"], TensorType.F16, new Dictionary<string, string> { ["general.name"] = "renamed", ["general.license"] = "mit" });
+        Quantize(source, _folder["out.gguf"], TensorType.F16, new() { ["general.name"] = "renamed", ["general.license"] = "mit" });
         using GgufFile output = GgufFile.Open(_folder["out.gguf"]);
 
         Assert.Equal(("renamed", "mit"), (output.Metadata.GetString("general.name"), output.Metadata.GetString("general.license")));

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Kvasir.Inference.Formats.Quantization;
@@ -38,6 +39,7 @@ readonly struct F16 : IWidening
         return BitConverter.UInt32BitsToSingle(bits | (half & ~Magnitude) << SignShift);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Widen(Vector256<uint> halves)
     {
         Vector256<uint> bits = (((halves & Vector256.Create(Magnitude)) << MantissaShift).AsSingle() * Rebias).AsUInt32();
@@ -46,6 +48,7 @@ readonly struct F16 : IWidening
         return (bits | sign | (special & Vector256.Create(SingleInfinity))).AsSingle();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Widen(Vector512<uint> halves)
     {
         Vector512<uint> bits = (((halves & Vector512.Create(Magnitude)) << MantissaShift).AsSingle() * Rebias).AsUInt32();
