@@ -83,7 +83,7 @@ public sealed class InferenceEngine : IDisposable
     }
 
     /// <summary>Computes what is missing of a sequence and returns the logits after its last token, [vocabulary]; empty when cancelled.</summary>
-    internal Span<float> Forward(Sequence sequence, CancellationToken cancellation)
+    internal Span<float> Forward(Sequence sequence, IProgress<PrefillProgress>? progress, CancellationToken cancellation)
     {
         if (_options.KvReuse == KvReuse.Off)
             sequence.Table.Dispose();
@@ -94,6 +94,7 @@ public sealed class InferenceEngine : IDisposable
             if (cancellation.IsCancellationRequested)
                 return [];
             ForwardChunk(sequence, wantsAllLogits: false);
+            progress?.Report(new PrefillProgress(sequence.Cached, sequence.Tokens.Length));
         }
         return _transformer.Logits(0);
     }

@@ -28,6 +28,9 @@ public sealed class LanguageModel : IDisposable
     /// <summary>The file's keys and values.</summary>
     public GgufMetadata Metadata => _file.Metadata;
 
+    /// <summary>How this model wants to be asked.</summary>
+    public Prompt Prompt => new(Tokenizer, Metadata);
+
     internal ModelWeights Weights { get; }
 
     /// <summary>Opens a GGUF file. Weights are mapped, not read: this is fast, and pages come in as they are used.</summary>

@@ -37,7 +37,7 @@ sealed class Generation
         FinishReason? finish = _options.MaxTokens == 0 ? FinishReason.Length : null;
         while (finish is null)
         {
-            Span<float> logits = _engine.Forward(_sequence, cancellation);
+            Span<float> logits = _engine.Forward(_sequence, _tokens.Count == 0 ? _options.Progress : null, cancellation);
             finish = logits.IsEmpty ? FinishReason.Cancelled : Take(_sampler.Next(logits, _sequence.Tokens), cancellation);
             last = Stopwatch.GetTimestamp();
             first = first == 0 ? last : first;

@@ -11,6 +11,14 @@ public sealed record GenerationOptions
     /// <summary>Texts that end the completion and are not part of it. They may span tokens.</summary>
     public IReadOnlyList<string> Stops { get; init; } = [];
 
+    /// <summary>Told after every chunk of the prompt.</summary>
+    public IProgress<PrefillProgress>? Progress { get; init; }
+
     /// <summary>How tokens are chosen.</summary>
     public SamplingOptions Sampling { get; init; } = SamplingOptions.Greedy;
 }
+
+/// <summary>How far a prompt is computed.</summary>
+/// <param name="Done">Tokens computed or reused.</param>
+/// <param name="Total">Tokens of the prompt.</param>
+public readonly record struct PrefillProgress(int Done, int Total);

@@ -1,0 +1,71 @@
+using System.CommandLine;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Tokenization;
+
+namespace Kvasir.Cli;
+
+/// <summary>Parses and runs a command line and turns what goes wrong into one line and an exit code.</summary>
+static class CommandLineRunner
+{
+    /// <summary>The command did what it was asked.</summary>
+    public const int Ok = 0;
+
+    /// <summary>It could not: a file, memory, a prompt that does not fit.</summary>
+    public const int Failed = 1;
+
+    /// <summary>It was asked for something that makes no sense.</summary>
+    public const int Usage = 2;
+
+    public static int Run(RootCommand root, IReadOnlyList<string> args)
+    {
+        ParseResult parsed = root.Parse(args);
+        if (args.Count == 0)
+        {
+            root.Parse("--help").Invoke(new InvocationConfiguration { Output = Console.Error });
+            return Usage;
+        }
+        if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
+        {
+            foreach (var error in parsed.Errors.DistinctBy(error => error.Message))
+                Terminal.Error(error.Message);
+            Terminal.Line($"`kvasir {string.Join(' ', Path(parsed).Append("--help"))}` lists what is possible.");
+            return Usage;
+        }
+        return Guarded(() => parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }));
+    }
+
+    /// <summary>Runs a verb; the expected kinds of failure become one line, and anything else is a bug that shows itself whole.</summary>
+    static int Guarded(Func<int> verb)
+    {
+        try
+        {
+            return verb();
+        }
+        catch (ContextExceededException e)
+        {
+            string way = e.Context < e.Trained ? $"; -c {Math.Min(e.Trained, Math.Max(e.Tokens + 512, e.Context))} makes more room" : "";
+            return Terminal.Error($"{e.Message}{way}", Failed);
+        }
+        catch (UsageException e)
+        {
+            return Terminal.Error(e.Message, Usage);
+        }
+        catch (ArgumentException e)
+        {
+            return Terminal.Error(e.Message, Usage);
+        }
+        catch (Exception e) when (e is ModelFormatException or ChatFormatException or IOException or UnauthorizedAccessException or InsufficientMemoryException)
+        {
+            return Terminal.Error(e.Message, Failed);
+        }
+    }
+
+    static IEnumerable<string> Path(ParseResult parsed)
+    {
+        List<string> names = [];
+        for (var result = parsed.CommandResult; result.Parent is System.CommandLine.Parsing.CommandResult parent; result = parent)
+            names.Insert(0, result.Command.Name);
+        return names;
+    }
+}

@@ -1,0 +1,24 @@
+using Kvasir.Inference.Scheduling;
+
+namespace Kvasir.Cli;
+
+/// <summary>What a generation took, in one line for people.</summary>
+static class GenerationLine
+{
+    public static string Of(GenerationResult result)
+    {
+        string reused = result.ReusedTokens > 0 ? $" ({result.ReusedTokens:N0} from the cache)" : "";
+        string line = $"prompt {result.PromptTokens:N0}{reused}, answer {result.TokenIds.Count:N0} tokens · TTFT {Duration(result.TimeToFirstToken)}"
+            + $" · prefill {Speed(result.PrefillTokensPerSecond)} · decode {Speed(result.DecodeTokensPerSecond)}";
+        return result.FinishReason switch
+        {
+            FinishReason.Length => line + " · cut at the limit of tokens",
+            FinishReason.Cancelled => line + " · interrupted",
+            _ => line,
+        };
+    }
+
+    static string Duration(TimeSpan time) => time.TotalSeconds < 1 ? $"{time.TotalMilliseconds:0.#} ms" : $"{time.TotalSeconds:0.00} s";
+
+    static string Speed(double tokensPerSecond) => tokensPerSecond > 0 ? $"{tokensPerSecond:N0} tok/s" : "–";
+}

@@ -1,0 +1,26 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Kvasir.Cli.Verbs;
+
+namespace Kvasir.Cli;
+
+/// <summary>What <c>--json</c> prints: one object on one line, fields in snake case.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(RunReport))]
+[JsonSerializable(typeof(ShowReport))]
+[JsonSerializable(typeof(TokenizeReport))]
+[JsonSerializable(typeof(QuantizeReport))]
+[JsonSerializable(typeof(SampleReport))]
+[JsonSerializable(typeof(SampleQuestion))]
+sealed partial class Json : JsonSerializerContext
+{
+    /// <summary>Readable text: letters of all scripts stay as they are.</summary>
+    static readonly Json s_readable = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+
+    public static void Write<T>(T report) => Console.Out.WriteLine(JsonSerializer.Serialize(report, typeof(T), s_readable));
+}

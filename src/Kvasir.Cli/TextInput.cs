@@ -1,0 +1,50 @@
+using System.Text;
+using Kvasir.Inference.Formats;
+
+namespace Kvasir.Cli;
+
+/// <summary>Text that a user names on the command line: a file, or <c>-</c> for standard input.</summary>
+static class TextInput
+{
+    const int MostBytes = 64 << 20;
+
+    static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    public static string Read(string path)
+    {
+        if (path == "-")
+            return Decode(Console.OpenStandardInput(), "standard input");
+        if (Directory.Exists(path))
+            throw new IOException($"{Printable.Line(path, 4096)}: a directory, expected a text file");
+        if (!File.Exists(path))
+            throw new IOException($"{Printable.Line(path, 4096)}: no such file");
+        using FileStream stream = File.OpenRead(path);
+        return Decode(stream, Printable.Line(path, 4096));
+    }
+
+    static string Decode(Stream stream, string name)
+    {
+        using var bytes = new MemoryStream();
+        byte[] buffer = new byte[1 << 16];
+        for (int read; (read = stream.Read(buffer)) > 0; bytes.Write(buffer, 0, read))
+            if (bytes.Length + read > MostBytes)
+                throw new IOException($"{name}: more than {MostBytes >> 20} MiB of text; no context holds that");
+        return Decode(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), name);
+    }
+
+    static string Decode(ReadOnlySpan<byte> bytes, string name)
+    {
+        if (bytes.StartsWith(Encoding.UTF8.Preamble))
+            bytes = bytes[Encoding.UTF8.Preamble.Length..];
+        if (bytes.IndexOf((byte)0) is >= 0 and int zero)
+            throw new IOException($"{name}: byte 0x00 at offset {zero:N0}, expected text in UTF-8");
+        try
+        {
+            return s_strict.GetString(bytes);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new IOException($"{name}: byte 0x{e.BytesUnknown?[0]:x2} at offset {e.Index:N0} is no UTF-8, expected text in UTF-8", e);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using Kvasir.Inference;
+using Kvasir.Inference.Scheduling;
+
+namespace Kvasir.Cli.Verbs;
+
+/// <summary>Reads turns and commands from standard input until it ends.</summary>
+sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool json)
+{
+    const string Fence = "\"\"\"";
+
+    GenerationResult? _last;
+
+    public void Run()
+    {
+        if (!Console.IsInputRedirected)
+            Terminal.Line($"{conversation.Engine.Model.Config.Name}: {Fence} begins and ends a text of several lines, /help lists commands, Ctrl-D leaves.");
+        Console.CancelKeyPress += StayAtThePrompt;
+        while (ReadTurn() is { } turn && Handle(turn.Trim()))
+            ;
+        Console.CancelKeyPress -= StayAtThePrompt;
+    }
+
+    static void StayAtThePrompt(object? sender, ConsoleCancelEventArgs e) => e.Cancel = true;
+
+    /// <summary>A line, or everything between two fences; null at the end of the input.</summary>
+    static string? ReadTurn()
+    {
+        string? line = ReadLine("> ");
+        if (line?.TrimStart().StartsWith(Fence, StringComparison.Ordinal) != true)
+            return line;
+        List<string> lines = [];
+        for (string? next = line.TrimStart()[Fence.Length..]; next is not null; next = ReadLine("… "))
+        {
+            bool ends = next.TrimEnd().EndsWith(Fence, StringComparison.Ordinal);
+            lines.Add(ends ? next.TrimEnd()[..^Fence.Length] : next);
+            if (ends)
+                break;
+        }
+        return string.Join('\n', lines);
+    }
+
+    static string? ReadLine(string mark)
+    {
+        if (!Console.IsInputRedirected)
+            Console.Error.Write(mark);
+        return Console.ReadLine();
+    }
+
+    /// <summary>Does what a turn says; false when it says goodbye.</summary>
+    bool Handle(string turn)
+    {
+        switch (turn)
+        {
+            case "": break;
+            case "/exit" or "/quit" or "/bye": return false;
+            case "/reset": Reset(); break;
+            case "/stats": Terminal.Line(Stats()); break;
+            case "/help": Terminal.Line($"/reset forgets the conversation · /stats says what it takes · /exit leaves · {Fence} begins and ends a text of several lines · Ctrl-C stops an answer"); break;
+            case ['/', .. string word] when !word.Contains(' ') && !word.Contains('/'): Terminal.Line($"no command /{word}: /help lists them"); break;
+            default: Answer(turn); break;
+        }
+        return true;
+    }
+
+    void Reset()
+    {
+        conversation.Reset();
+        Terminal.Line("The conversation is forgotten.");
+    }
+
+    void Answer(string message)
+    {
+        using Interrupt interrupt = new();
+        try
+        {
+            _last = conversation.Say(message, options with { Progress = new PrefillMeter() }, json ? _ => { } : Console.Out.Write, interrupt.Token);
+            if (json)
+                Json.Write(RunReport.Of(conversation.Engine, _last, TimeSpan.Zero));
+            else
+                Console.Out.WriteLine();
+            if (_last.FinishReason != FinishReason.Stop)
+                Terminal.Line(GenerationLine.Of(_last));
+        }
+        catch (ContextExceededException e)
+        {
+            Terminal.Error($"{e.Message}; /reset begins anew");
+        }
+    }
+
+    string Stats()
+    {
+        var (engine, layout) = (conversation.Engine, conversation.Engine.Layout);
+        string line = $"{conversation.Tokens:N0} of {engine.Context:N0} tokens · KV {conversation.Tokens * layout.BytesPerToken / 1048576.0:N1} MiB"
+            + $" · pool {engine.Pool.Counts.InFlight + engine.Pool.Counts.Leased:N0} of {engine.Pool.Counts.Total:N0} blocks of {layout.BlockTokens} tokens";
+        return _last is null ? line : line + Environment.NewLine + "last answer: " + GenerationLine.Of(_last);
+    }
+}

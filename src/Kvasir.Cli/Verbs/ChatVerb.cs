@@ -1,0 +1,42 @@
+using System.CommandLine;
+using Kvasir.Inference;
+using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Tokenization;
+
+namespace Kvasir.Cli.Verbs;
+
+/// <summary><c>kvasir chat</c>: a conversation whose earlier turns are never computed again.</summary>
+sealed class ChatVerb
+{
+    static readonly Option<string?> s_system = new("--system") { Description = "The system prompt", HelpName = "TEXT" };
+    static readonly Option<string?> s_file = new("--file", "-f") { Description = "A text file to talk about; it becomes the system prompt", HelpName = "FILE" };
+    static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object per answer" };
+    static readonly EngineFlags s_flags = new();
+
+    public static Command Create()
+    {
+        Command verb = new("chat", "Talk with a model: /help inside lists what you can do") { s_system, s_file, s_json };
+        s_flags.AddTo(verb);
+        verb.Validators.Add(result =>
+        {
+            if (result.GetValue(s_system) is not null && result.GetValue(s_file) is not null)
+                result.AddError("--system and --file both give the system prompt: choose one");
+        });
+        verb.SetAction(Run);
+        return verb;
+    }
+
+    static int Run(ParseResult parsed)
+    {
+        GenerationOptions options = s_flags.Generation(parsed);
+        string? document = parsed.GetValue(s_file) is { } file ? TextInput.Read(file) : null;
+        using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
+        string? system = document is null ? parsed.GetValue(s_system) : model.Prompt.DocumentTurn(document);
+        ChatFormat format = ChatFormat.From(model.Tokenizer);
+        using InferenceEngine engine = new(model, s_flags.Engine(parsed));
+        RunVerb.WarnBeyondTraining(engine);
+        using Conversation conversation = new(engine, format, system);
+        new ChatLoop(conversation, options, parsed.GetValue(s_json)).Run();
+        return CommandLineRunner.Ok;
+    }
+}

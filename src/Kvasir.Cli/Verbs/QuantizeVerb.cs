@@ -1,0 +1,83 @@
+using System.CommandLine;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Formats.Quantization;
+using Spectre.Console;
+
+namespace Kvasir.Cli.Verbs;
+
+/// <summary><c>kvasir quantize</c>: a model with fewer bits per weight.</summary>
+sealed class QuantizeVerb
+{
+    static readonly string[] s_types = [.. Enum.GetValues<TensorType>().Where(RowFormat.CanQuantize).Select(type => type.DisplayName())];
+    static readonly Argument<string> s_input = ModelOption.CreateArgument("IN");
+    static readonly Argument<string> s_output = new("OUT") { Description = "The file to write; replaced only when the new one is complete" };
+    static readonly Option<string> s_type = new Option<string>("--type") { Description = "Type of the matrices", Required = true, HelpName = string.Join('|', s_types) }.AcceptOnlyFromAmong(s_types);
+    static readonly Option<string[]> s_set = new("--set") { Description = "Add or replace a text entry of the metadata; may be given several times", HelpName = "KEY=VALUE" };
+    static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object when done" };
+
+    public static Command Create()
+    {
+        Command verb = new("quantize", "Write a model with its matrices in another type") { s_input, s_output, s_type, s_set, s_json };
+        verb.SetAction(Run);
+        return verb;
+    }
+
+    static int Run(ParseResult parsed)
+    {
+        string output = parsed.GetRequiredValue(s_output);
+        Dictionary<string, string> entries = Entries(parsed.GetValue(s_set) ?? []);
+        _ = TensorTypes.TryParse(parsed.GetRequiredValue(s_type), out TensorType type);
+        using GgufFile input = GgufFile.Open(ModelOption.Resolve(parsed.GetRequiredValue(s_input)));
+        using Interrupt interrupt = new();
+        try
+        {
+            WithProgress(progress => Quantizer.Quantize(input, output, type, entries, progress, interrupt.Token));
+        }
+        catch (OperationCanceledException)
+        {
+            return Terminal.Error($"interrupted; {Printable.Line(output, 4096)} is as it was", CommandLineRunner.Failed);
+        }
+        Report(new QuantizeReport(input.Path, input.Length, output, new FileInfo(output).Length, type.DisplayName()), parsed.GetValue(s_json));
+        return CommandLineRunner.Ok;
+    }
+
+    static Dictionary<string, string> Entries(string[] given)
+    {
+        Dictionary<string, string> entries = [];
+        foreach (string entry in given)
+        {
+            string[] parts = entry.Split('=', 2);
+            if (parts is not [{ Length: > 0 } key, string value])
+                throw new UsageException($"--set {entry}: expected KEY=VALUE");
+            entries[key] = value;
+        }
+        return entries;
+    }
+
+    static void WithProgress(Action<IProgress<QuantizeProgress>> work) =>
+        Terminal.Notes.Progress().HideCompleted(true).Start(context =>
+        {
+            ProgressTask bar = context.AddTask("quantize");
+            work(new BarProgress(bar));
+        });
+
+    static void Report(QuantizeReport report, bool json)
+    {
+        if (json)
+            Json.Write(report);
+        else
+            Terminal.Line($"{Printable.Line(report.Output, 4096)}: {report.Type}, {ShowVerb.Size(report.OutputBytes)} ({report.OutputBytes / (double)report.InputBytes:P0} of {ShowVerb.Size(report.InputBytes)})");
+    }
+
+    /// <summary>Unlike <see cref="Progress{T}"/>, reports at once and in order.</summary>
+    sealed class BarProgress(ProgressTask bar) : IProgress<QuantizeProgress>
+    {
+        public void Report(QuantizeProgress value)
+        {
+            bar.MaxValue = Math.Max(1, value.BytesTotal);
+            bar.Value = value.BytesDone;
+        }
+    }
+}
+
+sealed record QuantizeReport(string Input, long InputBytes, string Output, long OutputBytes, string Type);
