@@ -113,7 +113,7 @@ public sealed unsafe class GgufFile : IDisposable
     {
         if (Directory.Exists(path)) throw ModelFormatException.At(path, "file", "a directory", "a GGUF file");
         FileInfo file = new(path);
-        if (file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target) file = target;
+        if (file.LinkTarget is not null && file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target) file = target;
         if (!file.Exists) throw ModelFormatException.At(path, "file", "it does not exist", "a GGUF file");
         if (file.Length == 0) throw ModelFormatException.At(path, "file", "it is empty or not a regular file", "a GGUF file");
     }

@@ -13,9 +13,11 @@ namespace Kvasir.Inference.Formats;
 /// </summary>
 sealed class GgufHeader
 {
+    public const string AlignmentKey = "general.alignment";
+    public const int DefaultAlignment = 32, MinAlignment = 8, MaxAlignment = 1 << 20;
+
     const int MaxKeyBytes = ushort.MaxValue, MaxNameBytes = 256, MaxDimensions = 4;
     const int MinKeyBytes = 8 + 1 + 4 + 1, MinTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;
-    const int DefaultAlignment = 32, MinAlignment = 8, MaxAlignment = 1 << 20;
 
     readonly string _path;
     readonly long _length;
@@ -64,7 +66,7 @@ sealed class GgufHeader
             reader.Enter("metadata entry", i);
             string key = reader.ReadString("key", MaxKeyBytes);
             if (key.Length == 0) throw reader.Error("key", "empty", "a name");
-            reader.Enter(key);
+            reader.Enter(Printable.Line(key));
             if (!values.TryAdd(key, reader.ReadValue())) throw reader.Error("", "the key occurs twice", "each key once");
             keys.Add(key);
         }
@@ -73,11 +75,10 @@ sealed class GgufHeader
 
     int ReadAlignment()
     {
-        const string key = "general.alignment";
-        int alignment = Metadata.GetInt32(key, DefaultAlignment);
+        int alignment = Metadata.GetInt32(AlignmentKey, DefaultAlignment);
         return alignment is >= MinAlignment and <= MaxAlignment && int.IsPow2(alignment)
             ? alignment
-            : throw Metadata.Invalid(key, $"{alignment}", $"a power of two from {MinAlignment} to {MaxAlignment}");
+            : throw Metadata.Invalid(AlignmentKey, $"{alignment}", $"a power of two from {MinAlignment} to {MaxAlignment}");
     }
 
     List<GgufTensor> ReadTensors(ref GgufReader reader, long count, int alignment)

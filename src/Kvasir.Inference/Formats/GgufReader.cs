@@ -22,11 +22,11 @@ unsafe ref struct GgufReader(string path, byte* start, long length)
 
     readonly long Remaining => length - Position;
 
-    /// <summary>Names the part being read, for messages.</summary>
+    /// <summary>Names the part being read, for messages, in <see cref="Printable"/> text.</summary>
     public void Enter(string subject, long number = -1) => (_subject, _number) = (subject, number);
 
     public readonly ModelFormatException Error(string what, string seen, string expected) =>
-        ModelFormatException.At(path, $"{Printable.Line(_subject)}{(_number < 0 ? "" : $" {_number}")} {what}".TrimEnd(), seen, expected);
+        ModelFormatException.At(path, $"{_subject}{(_number < 0 ? "" : $" {_number}")} {what}".TrimEnd(), seen, expected);
 
     public T Read<T>(string what) where T : unmanaged
     {

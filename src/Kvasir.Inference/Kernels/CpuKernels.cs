@@ -1,0 +1,85 @@
+using Kvasir.KvCache;
+
+namespace Kvasir.Inference.Kernels;
+
+/// <summary>The operations of a forward pass on the CPU. All act on the first <c>tokens</c> rows.</summary>
+abstract class CpuKernels
+{
+    /// <summary>Most rows of one sequence that attend together; more would share widened keys further but need more scratch memory.</summary>
+    public const int RowsPerRun = 8;
+
+    public static CpuKernels Create(InstructionSet set, ComputePool pool) => set switch
+    {
+        InstructionSet.Vector512 => new CpuKernels<Lanes512>(pool),
+        InstructionSet.Vector256 => new CpuKernels<Lanes256>(pool),
+        _ => new CpuKernels<LanesScalar>(pool),
+    };
+
+    /// <summary>Allocates scratch memory for the widest matrix and the largest group of query heads, so that no step has to.</summary>
+    public abstract void Reserve(int columns, int headDim, int group);
+
+    public abstract void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens);
+    public abstract void MatMul(Matrix w, FloatRows x, FloatRows? bias, FloatRows y, int tokens);
+    public abstract void Rope(RopeTable table, FloatRows rotations, FloatRows heads, int headDim, int tokens);
+    public abstract void StoreKv(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows keys, FloatRows values);
+    public abstract void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output);
+    public abstract void SwiGlu(FloatRows gate, FloatRows up, int tokens);
+    public abstract void Add(FloatRows x, FloatRows y, int tokens);
+}
+
+sealed class CpuKernels<T>(ComputePool pool) : CpuKernels where T : struct, ILanes<T>
+{
+    readonly FloatRows[] _weights = new FloatRows[pool.Threads];
+    readonly FloatRows[] _attention = new FloatRows[pool.Threads];
+
+    public override void Reserve(int columns, int headDim, int group)
+    {
+        for (int thread = 0; thread < pool.Threads; thread++)
+        {
+            _weights[thread] = new FloatRows(MatMul<T>.OutputsPerItem, columns);
+            _attention[thread] = new FloatRows(Attention<T>.ScratchRows(RowsPerRun, group), Attention<T>.ScratchWidth(headDim));
+        }
+    }
+
+    public override void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens)
+    {
+        var job = new RmsNorm<T>(x, weight, epsilon, y);
+        pool.Run(ref job, tokens);
+    }
+
+    public override void MatMul(Matrix w, FloatRows x, FloatRows? bias, FloatRows y, int tokens)
+    {
+        var job = new MatMul<T>(w, x, bias, y, tokens, _weights);
+        pool.Run(ref job, MatMul<T>.Items(w));
+    }
+
+    public override void Rope(RopeTable table, FloatRows rotations, FloatRows heads, int headDim, int tokens)
+    {
+        var job = new Rope(table, rotations, heads, headDim);
+        pool.Run(ref job, tokens);
+    }
+
+    public override void StoreKv(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows keys, FloatRows values)
+    {
+        var job = new StoreKv(layout, layer, runs, positions, keys, values);
+        pool.Run(ref job, runs.Count);
+    }
+
+    public override void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output)
+    {
+        var job = new Attention<T>(layout, layer, runs, positions, queries, output, _attention);
+        pool.Run(ref job, Attention<T>.Items(layout, layer, runs));
+    }
+
+    public override void SwiGlu(FloatRows gate, FloatRows up, int tokens)
+    {
+        var job = new SwiGlu<T>(gate, up);
+        pool.Run(ref job, tokens);
+    }
+
+    public override void Add(FloatRows x, FloatRows y, int tokens)
+    {
+        var job = new Add<T>(x, y);
+        pool.Run(ref job, tokens);
+    }
+}

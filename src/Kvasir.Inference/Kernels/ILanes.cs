@@ -1,0 +1,40 @@
+namespace Kvasir.Inference.Kernels;
+
+/// <summary>
+/// Sixteen float lanes, the unit in which every kernel computes. Kernels are written once, generic over this; a struct per instruction set
+/// says how the machine does it. Each operation is one IEEE 754 operation per lane, so all sets give the same bits, and keys and values
+/// computed on one machine are those of another.
+/// </summary>
+/// <typeparam name="T">The instruction set.</typeparam>
+unsafe interface ILanes<T> where T : struct, ILanes<T>
+{
+    /// <summary>Number of lanes.</summary>
+    const int Count = 16;
+
+    static abstract T Broadcast(float value);
+    static abstract T Load(float* source);
+
+    /// <summary>Sixteen half-precision numbers, widened. The conversion is exact.</summary>
+    static abstract T LoadHalf(ushort* source);
+
+    static abstract void Store(T lanes, float* destination);
+
+    static abstract T operator +(T a, T b);
+    static abstract T operator -(T a, T b);
+    static abstract T operator *(T a, T b);
+    static abstract T operator /(T a, T b);
+    static abstract T Max(T a, T b);
+    static abstract T Min(T a, T b);
+
+    /// <summary><c>a * b + c</c>, rounded once.</summary>
+    static abstract T MultiplyAdd(T a, T b, T c);
+
+    /// <summary><c>a * 2^n</c> for integral <c>n</c> in [-126, 127].</summary>
+    static abstract T ScaleByPowerOf2(T a, T n);
+
+    /// <summary>Sum of the lanes, in the order ((0+8)+(4+12)) + …: halves onto halves until one is left.</summary>
+    static abstract float Sum(T lanes);
+
+    /// <summary>The largest lane.</summary>
+    static abstract float Largest(T lanes);
+}

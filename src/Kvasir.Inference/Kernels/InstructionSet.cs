@@ -1,0 +1,34 @@
+using System.Runtime.Intrinsics;
+
+namespace Kvasir.Inference.Kernels;
+
+/// <summary>How the machine computes sixteen lanes.</summary>
+enum InstructionSet { Scalar, Vector256, Vector512 }
+
+static class InstructionSets
+{
+    /// <summary>Forces a set: <c>scalar</c>, <c>vector256</c> or <c>vector512</c>. All give the same bits; this is for tests and comparisons.</summary>
+    public const string Variable = "KVASIR_ISA";
+
+    /// <summary>Every set that is fast or at least exact on this machine.</summary>
+    public static IEnumerable<InstructionSet> Available => Enum.GetValues<InstructionSet>().Where(IsAvailable);
+
+    /// <summary>The set named by the environment, else the widest.</summary>
+    /// <exception cref="InvalidOperationException">The environment names a set that does not exist or that this machine lacks.</exception>
+    public static InstructionSet Chosen()
+    {
+        string? name = Environment.GetEnvironmentVariable(Variable);
+        if (string.IsNullOrEmpty(name))
+            return Available.Last();
+        return Enum.TryParse(name, ignoreCase: true, out InstructionSet set) && Enum.IsDefined(set) && IsAvailable(set)
+            ? set
+            : throw new InvalidOperationException($"{Variable}={name}: expected one of {string.Join(", ", Available).ToLowerInvariant()} on this machine");
+    }
+
+    static bool IsAvailable(InstructionSet set) => set switch
+    {
+        InstructionSet.Vector512 => Vector512.IsHardwareAccelerated,
+        InstructionSet.Vector256 => Vector256.IsHardwareAccelerated,
+        _ => true,
+    };
+}

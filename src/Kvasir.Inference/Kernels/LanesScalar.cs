@@ -1,0 +1,107 @@
+using System.Runtime.CompilerServices;
+
+namespace Kvasir.Inference.Kernels;
+
+/// <summary>Sixteen lanes, one at a time: the twin that says what the vectors must compute, and runs on any machine.</summary>
+unsafe struct LanesScalar : ILanes<LanesScalar>
+{
+    Sixteen _lanes;
+
+    public static LanesScalar Broadcast(float value)
+    {
+        LanesScalar result = default;
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            result._lanes[i] = value;
+        return result;
+    }
+
+    public static LanesScalar Load(float* source) => *(LanesScalar*)source;
+
+    public static LanesScalar LoadHalf(ushort* source)
+    {
+        LanesScalar result = default;
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            result._lanes[i] = (float)BitConverter.UInt16BitsToHalf(source[i]);
+        return result;
+    }
+
+    public static void Store(LanesScalar lanes, float* destination) => *(LanesScalar*)destination = lanes;
+
+    public static LanesScalar operator +(LanesScalar a, LanesScalar b)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            a._lanes[i] += b._lanes[i];
+        return a;
+    }
+
+    public static LanesScalar operator -(LanesScalar a, LanesScalar b)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            a._lanes[i] -= b._lanes[i];
+        return a;
+    }
+
+    public static LanesScalar operator *(LanesScalar a, LanesScalar b)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            a._lanes[i] *= b._lanes[i];
+        return a;
+    }
+
+    public static LanesScalar operator /(LanesScalar a, LanesScalar b)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            a._lanes[i] /= b._lanes[i];
+        return a;
+    }
+
+    public static LanesScalar Max(LanesScalar a, LanesScalar b)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            a._lanes[i] = MathF.Max(a._lanes[i], b._lanes[i]);
+        return a;
+    }
+
+    public static LanesScalar Min(LanesScalar a, LanesScalar b)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            a._lanes[i] = MathF.Min(a._lanes[i], b._lanes[i]);
+        return a;
+    }
+
+    public static LanesScalar MultiplyAdd(LanesScalar a, LanesScalar b, LanesScalar c)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            c._lanes[i] = MathF.FusedMultiplyAdd(a._lanes[i], b._lanes[i], c._lanes[i]);
+        return c;
+    }
+
+    public static LanesScalar ScaleByPowerOf2(LanesScalar a, LanesScalar n)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            a._lanes[i] *= BitConverter.Int32BitsToSingle(((int)n._lanes[i] + 127) << 23);
+        return a;
+    }
+
+    public static float Sum(LanesScalar lanes)
+    {
+        for (int half = ILanes<LanesScalar>.Count / 2; half > 0; half /= 2)
+            for (int i = 0; i < half; i++)
+                lanes._lanes[i] += lanes._lanes[i + half];
+        return lanes._lanes[0];
+    }
+
+    public static float Largest(LanesScalar lanes)
+    {
+        float largest = lanes._lanes[0];
+        for (int i = 1; i < ILanes<LanesScalar>.Count; i++)
+            largest = MathF.Max(largest, lanes._lanes[i]);
+        return largest;
+    }
+
+    [InlineArray(ILanes<LanesScalar>.Count)]
+    struct Sixteen
+    {
+        float _first;
+    }
+}

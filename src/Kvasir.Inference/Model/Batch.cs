@@ -1,0 +1,46 @@
+using Kvasir.Inference.Kernels;
+using Kvasir.KvCache;
+
+namespace Kvasir.Inference.Model;
+
+/// <summary>
+/// The rows of one forward pass: each a token, its position and the sequence that it belongs to. Rows of one sequence stand together, in
+/// ascending positions; every position before a row's must be in the cache or in the batch.
+/// </summary>
+sealed class Batch
+{
+    readonly List<int> _tokens = [];
+    readonly List<int> _positions = [];
+    readonly List<RowRun> _runs = [];
+    readonly List<int> _logitRows = [];
+
+    public int Count => _tokens.Count;
+    public List<int> Tokens => _tokens;
+    public List<int> Positions => _positions;
+
+    /// <summary>The rows in groups that attend together, at most <see cref="CpuKernels.RowsPerRun"/> each.</summary>
+    public List<RowRun> Runs => _runs;
+
+    /// <summary>The rows whose logits are wanted.</summary>
+    public List<int> LogitRows => _logitRows;
+
+    public void Add(int token, int position, BlockTable table, bool wantsLogits)
+    {
+        if (_runs.Count > 0 && _runs[^1] is { Rows: < CpuKernels.RowsPerRun } last && last.Table == table)
+            _runs[^1] = last with { Rows = last.Rows + 1 };
+        else
+            _runs.Add(new RowRun(table, Count, 1));
+        if (wantsLogits)
+            _logitRows.Add(Count);
+        _tokens.Add(token);
+        _positions.Add(position);
+    }
+
+    public void Clear()
+    {
+        _tokens.Clear();
+        _positions.Clear();
+        _runs.Clear();
+        _logitRows.Clear();
+    }
+}

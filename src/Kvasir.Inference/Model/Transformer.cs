@@ -1,0 +1,95 @@
+using Kvasir.Inference.Kernels;
+using Kvasir.KvCache;
+
+namespace Kvasir.Inference.Model;
+
+/// <summary>
+/// The decoder-only transformer: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762, in the form of Llama, Touvron et al., 2023,
+/// https://arxiv.org/abs/2302.13971 (RMSNorm before each sublayer, rotary positions, gated feed-forward, grouped-query attention).
+/// </summary>
+sealed unsafe class Transformer : IDisposable
+{
+    readonly ModelConfig _config;
+    readonly ModelWeights _weights;
+    readonly KvLayout _layout;
+    readonly CpuKernels _kernels;
+    readonly RopeTable _rope;
+    readonly Activations _activations;
+
+    /// <param name="config">What the model is.</param>
+    /// <param name="weights">Its tensors.</param>
+    /// <param name="layout">Where keys and values lie in a block.</param>
+    /// <param name="kernels">What computes.</param>
+    /// <param name="maxTokens">Most rows of a batch.</param>
+    public Transformer(ModelConfig config, ModelWeights weights, KvLayout layout, CpuKernels kernels, int maxTokens)
+    {
+        (_config, _weights, _layout, _kernels) = (config, weights, layout, kernels);
+        _rope = new RopeTable(config.RopeDims, config.RopeBase, weights.RopeFactors, config.RopeStyle);
+        _activations = new Activations(config, maxTokens);
+        kernels.Reserve(Math.Max(Math.Max(config.Width, config.FeedForward), config.Heads * config.HeadDim), config.HeadDim, config.Heads / config.KvHeads);
+        MaxTokens = maxTokens;
+    }
+
+    public int MaxTokens { get; }
+
+    /// <summary>The logits of the i-th row that wanted them in the last batch, [vocabulary]; valid until the next.</summary>
+    public Span<float> Logits(int i) => _activations.Logits.Span(i);
+
+    /// <summary>Computes a batch: writes its keys and values to the cache and leaves the logits of the rows that want them.</summary>
+    public void Forward(Batch batch)
+    {
+        Activations a = _activations;
+        int n = batch.Count;
+        Embed(batch);
+        for (int layer = 0; layer < _config.Layers; layer++)
+        {
+            LayerWeights w = _weights.Layers[layer];
+
+            // x += W_o · attention(norm(x))
+            _kernels.RmsNorm(a.Residual, w.AttentionNorm, _config.NormEpsilon, a.Normed, n);
+            _kernels.MatMul(w.Q, a.Normed, w.QBias, a.Queries, n);
+            if (w.QNorm is not null)
+                _kernels.RmsNorm(a.Queries, w.QNorm, _config.NormEpsilon, a.Queries, n);
+            _kernels.Rope(_rope, a.Rotations, a.Queries, _config.HeadDim, n);
+            if (_layout.Layers[layer].Producer == layer)
+            {
+                _kernels.MatMul(w.K, a.Normed, w.KBias, a.Keys, n);
+                _kernels.MatMul(w.V, a.Normed, w.VBias, a.Values, n);
+                if (w.KNorm is not null)
+                    _kernels.RmsNorm(a.Keys, w.KNorm, _config.NormEpsilon, a.Keys, n);
+                _kernels.Rope(_rope, a.Rotations, a.Keys, _config.HeadDim, n);
+                _kernels.StoreKv(_layout, layer, batch.Runs, batch.Positions, a.Keys, a.Values);
+            }
+            _kernels.Attention(_layout, layer, batch.Runs, batch.Positions, a.Queries, a.Attended);
+            _kernels.MatMul(w.AttentionOutput, a.Attended, w.AttentionOutputBias, a.Projected, n);
+            _kernels.Add(a.Residual, a.Projected, n);
+
+            // x += W_down · (silu(W_gate · norm(x)) ⊙ W_up · norm(x))
+            _kernels.RmsNorm(a.Residual, w.FeedForwardNorm, _config.NormEpsilon, a.Normed, n);
+            _kernels.MatMul(w.Gate, a.Normed, null, a.Gate, n);
+            _kernels.MatMul(w.Up, a.Normed, null, a.Up, n);
+            _kernels.SwiGlu(a.Gate, a.Up, n);
+            _kernels.MatMul(w.Down, a.Gate, null, a.Projected, n);
+            _kernels.Add(a.Residual, a.Projected, n);
+        }
+
+        // logits = W_output · norm(x), for the rows that want them
+        int wanted = batch.LogitRows.Count;
+        for (int i = 0; i < wanted; i++)
+            a.Residual.Span(batch.LogitRows[i]).CopyTo(a.Residual.Span(i));
+        a.ReserveLogits(wanted);
+        _kernels.RmsNorm(a.Residual, _weights.OutputNorm, _config.NormEpsilon, a.Normed, wanted);
+        _kernels.MatMul(_weights.Output, a.Normed, null, a.Logits, wanted);
+    }
+
+    public void Dispose() => _activations.Dispose();
+
+    void Embed(Batch batch)
+    {
+        for (int row = 0; row < batch.Count; row++)
+        {
+            _weights.Embedding.DequantizeRow(batch.Tokens[row], _activations.Residual.Span(row));
+            _rope.Fill(batch.Positions[row], _activations.Rotations[row]);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+namespace Kvasir.Inference.Sampling;
+
+/// <summary>How the next token is chosen. Filters apply in the order top-k, top-p, min-p, temperature, as in llama.cpp.</summary>
+public sealed record SamplingOptions
+{
+    /// <summary>Always the most likely token.</summary>
+    public static SamplingOptions Greedy { get; } = new();
+
+    /// <summary>Divides the logits; 0 takes the most likely token. 0 or more.</summary>
+    public float Temperature { get; init; }
+
+    /// <summary>Keeps this many most likely tokens; 0 keeps all.</summary>
+    public int TopK { get; init; } = 40;
+
+    /// <summary>Keeps the smallest set of most likely tokens whose probabilities reach this sum; in (0, 1], 1 keeps all.</summary>
+    public float TopP { get; init; } = 0.95f;
+
+    /// <summary>Drops tokens less likely than this share of the most likely one; in [0, 1], 0 keeps all.</summary>
+    public float MinP { get; init; } = 0.05f;
+
+    /// <summary>Divides positive logits, and multiplies negative ones, of the last <see cref="RepeatWindow"/> tokens; above 0, 1 leaves them.</summary>
+    public float RepeatPenalty { get; init; } = 1f;
+
+    /// <summary>Tokens that the penalty looks back on.</summary>
+    public int RepeatWindow { get; init; } = 64;
+
+    /// <summary>Start of the random numbers: equal seeds give equal texts. Null draws one.</summary>
+    public ulong? Seed { get; init; }
+
+    /// <summary>Throws when a value is out of its range.</summary>
+    /// <exception cref="ArgumentException">The message names the value and its range.</exception>
+    public void Validate()
+    {
+        Check(float.IsFinite(Temperature) && Temperature >= 0, "temperature", Temperature, "0 or more");
+        Check(TopK >= 0, "top-k", TopK, "0 or more");
+        Check(TopP is > 0 and <= 1, "top-p", TopP, "above 0, at most 1");
+        Check(MinP is >= 0 and <= 1, "min-p", MinP, "0 to 1");
+        Check(float.IsFinite(RepeatPenalty) && RepeatPenalty > 0, "repeat penalty", RepeatPenalty, "above 0");
+        Check(RepeatWindow >= 0, "repeat window", RepeatWindow, "0 or more");
+    }
+
+    static void Check(bool holds, string name, object seen, string expected)
+    {
+        if (!holds)
+            throw new ArgumentException(FormattableString.Invariant($"{name}: {seen}, expected {expected}"));
+    }
+}

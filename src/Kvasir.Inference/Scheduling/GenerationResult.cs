@@ -1,0 +1,53 @@
+namespace Kvasir.Inference.Scheduling;
+
+/// <summary>Why a completion ended.</summary>
+public enum FinishReason
+{
+    /// <summary>The model ended its turn, or a stop string came.</summary>
+    Stop,
+
+    /// <summary>The most tokens that were asked for, or the end of the context.</summary>
+    Length,
+
+    /// <summary>The caller cancelled.</summary>
+    Cancelled,
+}
+
+/// <summary>What a generation did.</summary>
+public sealed record GenerationResult
+{
+    /// <summary>The completion's tokens, without the one that ended the turn.</summary>
+    public required IReadOnlyList<int> TokenIds { get; init; }
+
+    /// <summary>The completion, all that was emitted.</summary>
+    public required string Text { get; init; }
+
+    /// <summary>Why it ended.</summary>
+    public required FinishReason FinishReason { get; init; }
+
+    /// <summary>Tokens of the sequence before the completion.</summary>
+    public required int PromptTokens { get; init; }
+
+    /// <summary>Of those, the tokens whose keys and values were in the pool already.</summary>
+    public required int ReusedTokens { get; init; }
+
+    /// <summary>The seed that was used.</summary>
+    public required ulong Seed { get; init; }
+
+    /// <summary>From the call to the first token.</summary>
+    public required TimeSpan TimeToFirstToken { get; init; }
+
+    /// <summary>From the first token to the last.</summary>
+    public required TimeSpan DecodeTime { get; init; }
+
+    /// <summary>Prompt tokens whose keys and values were computed.</summary>
+    public int ComputedTokens => PromptTokens - ReusedTokens;
+
+    /// <summary>Computed prompt tokens per second until the first token.</summary>
+    public double PrefillTokensPerSecond => PerSecond(ComputedTokens, TimeToFirstToken);
+
+    /// <summary>Tokens per second after the first; 0 when there was no second.</summary>
+    public required double DecodeTokensPerSecond { get; init; }
+
+    internal static double PerSecond(int tokens, TimeSpan time) => time > TimeSpan.Zero ? tokens / time.TotalSeconds : 0;
+}

@@ -1,0 +1,49 @@
+using System.Runtime.InteropServices;
+using Kvasir.KvCache;
+using Kvasir.KvCache.Blocks;
+
+namespace Kvasir.Inference.Scheduling;
+
+/// <summary>
+/// One growing run of tokens and the blocks that hold their keys and values. Tokens are appended first and computed by the next generation,
+/// which computes only what is not in the cache yet: a conversation continues where it stopped.
+/// </summary>
+public sealed class Sequence : IDisposable
+{
+    readonly List<int> _tokens = [];
+    readonly InferenceEngine _engine;
+
+    internal Sequence(InferenceEngine engine, BlockPool pool) => (_engine, Table) = (engine, new BlockTable(pool));
+
+    /// <summary>All tokens: prompts and completions.</summary>
+    public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
+
+    /// <summary>How many of them have their keys and values in the cache.</summary>
+    public int Cached => Table.Length;
+
+    internal BlockTable Table { get; }
+
+    /// <summary>Adds tokens at the end.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A token is not of the model's vocabulary.</exception>
+    /// <exception cref="ContextExceededException">More tokens than the context holds; nothing was added.</exception>
+    public void Append(ReadOnlySpan<int> tokens)
+    {
+        foreach (int token in tokens)
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_engine.Model.Config.Vocabulary, nameof(tokens));
+        if (_tokens.Count + (long)tokens.Length > _engine.Context)
+            throw new ContextExceededException(_tokens.Count + tokens.Length, _engine.Context, _engine.Model.Config.Context);
+        _tokens.AddRange(tokens);
+    }
+
+    /// <summary>Forgets all tokens and gives the blocks back.</summary>
+    public void Clear()
+    {
+        _tokens.Clear();
+        Table.Dispose();
+    }
+
+    /// <summary>Gives the blocks back.</summary>
+    public void Dispose() => Clear();
+
+    internal void Append(int token) => _tokens.Add(token);
+}

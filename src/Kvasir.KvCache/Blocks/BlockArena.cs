@@ -1,0 +1,53 @@
+using System.Runtime.InteropServices;
+
+namespace Kvasir.KvCache.Blocks;
+
+/// <summary>
+/// Native memory for a fixed number of blocks. The operating system commits its pages when they are first written, so a large arena
+/// costs what is used of it. A span's length is an <see cref="int"/>: memory is handed out block by block, never as a whole.
+/// </summary>
+public sealed unsafe class BlockArena : SafeHandle
+{
+    readonly int _blocks;
+
+    /// <param name="blockBytes">Bytes of a block, a multiple of <see cref="KvLayout.Alignment"/>, at most <see cref="int.MaxValue"/>.</param>
+    /// <param name="blocks">Number of blocks; at least 1.</param>
+    /// <exception cref="InsufficientMemoryException">The memory is not to be had; the message says how much was asked for.</exception>
+    public BlockArena(long blockBytes, int blocks) : base(0, ownsHandle: true)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(blocks, 1);
+        if (blockBytes is < 1 or > int.MaxValue || blockBytes % KvLayout.Alignment != 0)
+            throw new ArgumentOutOfRangeException(nameof(blockBytes), blockBytes, $"expected a positive multiple of {KvLayout.Alignment} below 2 GiB");
+        (BlockBytes, _blocks) = (blockBytes, blocks);
+        try
+        {
+            SetHandle((nint)NativeMemory.AlignedAlloc(checked((nuint)(blockBytes * blocks)), KvLayout.Alignment));
+        }
+        catch (OutOfMemoryException)
+        {
+            throw new InsufficientMemoryException($"no memory for a pool of {blocks:N0} blocks of {blockBytes:N0} bytes ({blockBytes * (double)blocks / (1L << 30):0.0} GiB)");
+        }
+    }
+
+    /// <summary>Bytes of a block.</summary>
+    public long BlockBytes { get; }
+
+    /// <inheritdoc/>
+    public override bool IsInvalid => handle == 0;
+
+    /// <summary>First byte of a block, aligned to <see cref="KvLayout.Alignment"/>; valid until the arena is disposed.</summary>
+    /// <exception cref="ObjectDisposedException">The arena is disposed.</exception>
+    public byte* Address(BlockId block)
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)block.Index, (uint)_blocks);
+        return (byte*)handle + block.Index * BlockBytes;
+    }
+
+    /// <inheritdoc/>
+    protected override bool ReleaseHandle()
+    {
+        NativeMemory.AlignedFree((void*)handle);
+        return true;
+    }
+}

@@ -1,0 +1,121 @@
+namespace Kvasir.KvCache.Blocks;
+
+/// <summary>
+/// A right to one block of a pool. The three kinds are the stages of a block's life, and each can be used once: completing or registering
+/// hands the right on and leaves the old handle spent.
+/// <code>
+/// TryAllocate ─▶ MutableBlock ─Complete─▶ CompleteBlock ─Register─▶ BlockLease ─Share─▶ BlockLease …
+///      ▲              │ Dispose                │ Dispose                │ last Dispose
+///      └── free ◀─────┴────────────────────────┘                        ▼
+///           ▲                                                 cached, found again by TryFind
+///           └───────────────────────── evicted ────────────────────────┘
+/// </code>
+/// Like the pool, handles belong to one owner thread.
+/// </summary>
+public abstract unsafe class BlockHandle : IDisposable
+{
+    readonly byte* _address;
+
+    private protected BlockHandle(BlockPool pool, BlockId id)
+    {
+        (Pool, Id) = (pool, id);
+        _address = pool.Address(id);
+    }
+
+    /// <summary>Which block of the pool this is.</summary>
+    public BlockId Id { get; }
+
+    /// <summary>Whether the right was handed on or given back.</summary>
+    public bool IsSpent { get; private set; }
+
+    /// <summary>First byte of the block, aligned to <see cref="KvLayout.Alignment"/>; valid while the handle is held.</summary>
+    /// <exception cref="ObjectDisposedException">The handle is spent.</exception>
+    public byte* Address
+    {
+        get
+        {
+            ThrowIfSpent();
+            return _address;
+        }
+    }
+
+    /// <summary>The block's memory, <see cref="KvLayout.BlockBytes"/> long; valid while the handle is held.</summary>
+    public Span<byte> Bytes => new(Address, (int)Pool.Layout.BlockBytes);
+
+    private protected BlockPool Pool { get; }
+
+    /// <summary>Gives the right back. Further calls do nothing.</summary>
+    public void Dispose()
+    {
+        if (!IsSpent)
+        {
+            IsSpent = true;
+            Release();
+        }
+        GC.SuppressFinalize(this);
+    }
+
+    private protected abstract void Release();
+
+    private protected void Spend()
+    {
+        ThrowIfSpent();
+        IsSpent = true;
+    }
+
+    private protected void ThrowIfSpent() => ObjectDisposedException.ThrowIf(IsSpent, this);
+}
+
+/// <summary>A block that its one owner writes. Disposing it frees the block.</summary>
+public sealed class MutableBlock : BlockHandle
+{
+    internal MutableBlock(BlockPool pool, BlockId id) : base(pool, id) { }
+
+    /// <summary>Ends writing: every token of the block is there.</summary>
+    public CompleteBlock Complete()
+    {
+        Spend();
+        return Pool.Complete(Id);
+    }
+
+    private protected override void Release() => Pool.Free(Id, BlockState.Mutable);
+}
+
+/// <summary>A block that is written in full and not yet known under a key. Disposing it frees the block.</summary>
+public sealed class CompleteBlock : BlockHandle
+{
+    internal CompleteBlock(BlockPool pool, BlockId id) : base(pool, id) { }
+
+    /// <summary>
+    /// Makes the block immutable and known under its key. If the pool holds a block of this key already, that one is leased and this one
+    /// is freed: the same tokens are never kept twice.
+    /// </summary>
+    public BlockLease Register(BlockKey key)
+    {
+        Spend();
+        return Pool.Register(Id, key);
+    }
+
+    private protected override void Release() => Pool.Free(Id, BlockState.Complete);
+}
+
+/// <summary>
+/// A counted right to read a registered block, which cannot be evicted while any lease of it lives. When the last one goes, the block stays
+/// in the pool as cached until its memory is wanted.
+/// </summary>
+public sealed class BlockLease : BlockHandle
+{
+    internal BlockLease(BlockPool pool, BlockId id, BlockKey key) : base(pool, id) => Key = key;
+
+    /// <summary>The block's identity.</summary>
+    public BlockKey Key { get; }
+
+    /// <summary>Another lease of the same block.</summary>
+    public BlockLease Share()
+    {
+        ThrowIfSpent();
+        return Pool.Lease(Id);
+    }
+
+    private protected override void Release() => Pool.Return(Id);
+}

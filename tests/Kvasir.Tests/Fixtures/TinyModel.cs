@@ -1,0 +1,147 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Formats.Quantization;
+
+namespace Kvasir.Tests.Fixtures;
+
+/// <summary>
+/// A valid GGUF model of random weights, a few tens of kilobytes: the architectures and their variants without a download. The same
+/// options and seed give the same bytes.
+/// </summary>
+sealed record TinyModel
+{
+    public string Architecture { get; init; } = "llama";
+    public int Layers { get; init; } = 2;
+    public int Embedding { get; init; } = 64;
+    public int Heads { get; init; } = 4;
+    public int KvHeads { get; init; } = 2;
+    public int HeadDim { get; init; } = 16;
+    public int FeedForward { get; init; } = 96;
+    public int ContextLength { get; init; } = 512;
+    public float RopeBase { get; init; } = 10000;
+
+    /// <summary>Without an output matrix: the token embeddings serve as one.</summary>
+    public bool TiedOutput { get; init; } = true;
+
+    /// <summary>Biases on q, k and v, as qwen2 has them.</summary>
+    public bool Biases { get; init; }
+
+    /// <summary>A norm over each head of q and k, as qwen3 has them.</summary>
+    public bool QkNorm { get; init; }
+
+    /// <summary>Divisors of the rotary frequencies, as Llama 3.1 has them.</summary>
+    public bool RopeFrequencies { get; init; }
+
+    /// <summary>The matrices' type; norms, biases and frequencies are f32. Rows must be whole blocks.</summary>
+    public TensorType Type { get; init; } = TensorType.F32;
+
+    public int Seed { get; init; } = 1;
+
+    public static TinyModel Llama { get; } = new() { TiedOutput = false };
+    public static TinyModel Llama3 { get; } = new() { RopeFrequencies = true, RopeBase = 500000 };
+    public static TinyModel Qwen2 { get; } = new() { Architecture = "qwen2", Biases = true, RopeBase = 1e6f };
+    public static TinyModel Qwen3 { get; } = new() { Architecture = "qwen3", QkNorm = true, HeadDim = 32, RopeBase = 1e6f };
+
+    /// <summary>Writes the model and returns the path.</summary>
+    public string WriteTo(string path)
+    {
+        Build().Write(path);
+        return path;
+    }
+
+    /// <summary>The model's bytes, for tests that damage them.</summary>
+    public byte[] ToBytes()
+    {
+        using var folder = new TemporaryFolder();
+        return File.ReadAllBytes(WriteTo(folder["tiny.gguf"]));
+    }
+
+    /// <summary>The declared file, for tests that add to it.</summary>
+    public GgufWriter Build()
+    {
+        var writer = new GgufWriter();
+        AddMetadata(writer);
+        TinyVocabulary.AddTo(writer);
+        AddTensors(writer, new Random(Seed));
+        return writer;
+    }
+
+    void AddMetadata(GgufWriter writer)
+    {
+        writer.Set("general.architecture", Architecture);
+        writer.Set("general.name", "tiny");
+        writer.Set("general.alignment", 32u);
+        writer.Set($"{Architecture}.vocab_size", (uint)TinyVocabulary.Size);
+        writer.Set($"{Architecture}.context_length", (uint)ContextLength);
+        writer.Set($"{Architecture}.embedding_length", (uint)Embedding);
+        writer.Set($"{Architecture}.block_count", (uint)Layers);
+        writer.Set($"{Architecture}.feed_forward_length", (uint)FeedForward);
+        writer.Set($"{Architecture}.attention.head_count", (uint)Heads);
+        writer.Set($"{Architecture}.attention.head_count_kv", (uint)KvHeads);
+        writer.Set($"{Architecture}.attention.key_length", (uint)HeadDim);
+        writer.Set($"{Architecture}.attention.value_length", (uint)HeadDim);
+        writer.Set($"{Architecture}.attention.layer_norm_rms_epsilon", 1e-5f);
+        writer.Set($"{Architecture}.rope.dimension_count", (uint)HeadDim);
+        writer.Set($"{Architecture}.rope.freq_base", RopeBase);
+    }
+
+    void AddTensors(GgufWriter writer, Random random)
+    {
+        int queries = Heads * HeadDim, keys = KvHeads * HeadDim;
+        Matrix("token_embd.weight", Embedding, TinyVocabulary.Size);
+        if (RopeFrequencies) Vector("rope_freqs.weight", HeadDim / 2, around: 4);
+        for (int layer = 0; layer < Layers; layer++)
+        {
+            string block = $"blk.{layer}.";
+            Vector(block + "attn_norm.weight", Embedding, around: 1);
+            Projection(block + "attn_q", Embedding, queries);
+            Projection(block + "attn_k", Embedding, keys);
+            Projection(block + "attn_v", Embedding, keys);
+            if (QkNorm) Vector(block + "attn_q_norm.weight", HeadDim, around: 1);
+            if (QkNorm) Vector(block + "attn_k_norm.weight", HeadDim, around: 1);
+            Matrix(block + "attn_output.weight", queries, Embedding);
+            Vector(block + "ffn_norm.weight", Embedding, around: 1);
+            Matrix(block + "ffn_gate.weight", Embedding, FeedForward);
+            Matrix(block + "ffn_up.weight", Embedding, FeedForward);
+            Matrix(block + "ffn_down.weight", FeedForward, Embedding);
+        }
+        Vector("output_norm.weight", Embedding, around: 1);
+        if (!TiedOutput) Matrix("output.weight", Embedding, TinyVocabulary.Size);
+
+        void Projection(string name, int columns, int rows)
+        {
+            Matrix(name + ".weight", columns, rows);
+            if (Biases) Vector(name + ".bias", rows, around: 0);
+        }
+
+        void Matrix(string name, int columns, int rows) =>
+            Add(name, Type, [columns, rows], Normal(random, columns * rows, around: 0, deviation: 1 / MathF.Sqrt(columns)));
+
+        void Vector(string name, int columns, float around) =>
+            Add(name, TensorType.F32, [columns], Normal(random, columns, around, deviation: 0.1f));
+
+        void Add(string name, TensorType type, ImmutableArray<long> shape, float[] values) =>
+            writer.Add(name, type, shape, (firstRow, rows) => Pack(type, (int)shape[0], values, firstRow, rows.Span));
+    }
+
+    static void Pack(TensorType type, int columns, float[] values, long firstRow, Span<byte> rows)
+    {
+        int rowBytes = (int)type.RowBytes(columns);
+        for (int i = 0; i * rowBytes < rows.Length; i++)
+            RowFormat.Quantize(type, values.AsSpan((int)(firstRow + i) * columns, columns), rows.Slice(i * rowBytes, rowBytes));
+    }
+
+    static float[] Normal(Random random, int count, float around, float deviation)
+    {
+        var values = new float[count];
+        for (int i = 0; i < count; i++)
+        {
+            // Twelve uniform numbers add up to nearly a normal one, and unlike Box and Muller's sine, to the same bits everywhere.
+            double sum = -6;
+            for (int k = 0; k < 12; k++) sum += random.NextDouble();
+            values[i] = around + deviation * (float)sum;
+        }
+        return values;
+    }
+}

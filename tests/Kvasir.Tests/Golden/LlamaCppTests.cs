@@ -1,0 +1,54 @@
+using System.Text.Json;
+using Kvasir.Inference;
+using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Codecs;
+using Kvasir.Tests.Fixtures;
+
+namespace Kvasir.Tests.Golden;
+
+/// <summary>Greedy decoding by llama.cpp in f32 against ours: the ids are equal and the first logits within 1e-3 of each other's size.</summary>
+public class LlamaCppTests
+{
+    const double Tolerance = 1e-3;
+
+    public static TheoryData<string, string> Goldens => new()
+    {
+        { "models/saga/saga-f32.gguf", "golden/saga.jsonl" },
+        { "models/stories260K/stories260K.gguf", "golden/stories260K.jsonl" },
+    };
+
+    [Theory, MemberData(nameof(Goldens))]
+    public void Greedy_ids_and_first_logits_are_those_of_llama_cpp(string modelPath, string goldenPath)
+    {
+        using var model = LanguageModel.Load(Checkout.Shared(modelPath));
+        using var engine = new InferenceEngine(model, new EngineOptions { KvCodec = F32Codec.Instance, Context = 2048 });
+        foreach (string line in File.ReadLines(Checkout.Shared(goldenPath)))
+            Check(engine, JsonDocument.Parse(line).RootElement);
+    }
+
+    static void Check(InferenceEngine engine, JsonElement golden)
+    {
+        int[] prompt = Ints(golden.GetProperty("prompt_tokens")), expected = Ints(golden.GetProperty("greedy_tokens"));
+        using Sequence sequence = engine.NewSequence();
+        sequence.Append(prompt);
+        CheckLogits(engine, sequence, golden);
+        sequence.Clear();
+        sequence.Append(prompt);
+        engine.Generate(sequence, new GenerationOptions { MaxTokens = expected.Length }, _ => { }, TestContext.Current.CancellationToken);
+        Assert.Equal(expected, sequence.Tokens[prompt.Length..].ToArray());
+    }
+
+    static void CheckLogits(InferenceEngine engine, Sequence sequence, JsonElement golden)
+    {
+        float[] logits = engine.ComputeLogits(sequence)[^1];
+        foreach (JsonElement pair in golden.GetProperty("top20").EnumerateArray())
+            AssertClose(pair[1].GetDouble(), logits[pair[0].GetInt32()], "logit");
+        double largest = logits.Max();
+        AssertClose(golden.GetProperty("logsumexp").GetDouble(), largest + Math.Log(logits.Sum(logit => Math.Exp(logit - largest))), "logsumexp");
+    }
+
+    static void AssertClose(double expected, double actual, string what) =>
+        Assert.True(Math.Abs(expected - actual) <= Tolerance * Math.Max(1, Math.Abs(expected)), $"{what}: {actual}, expected {expected}");
+
+    static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(element => element.GetInt32())];
+}
