@@ -1,0 +1,162 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using System.Text;
+using Kvasir.Inference.Formats;
+
+namespace Kvasir.Inference.Tokenization;
+
+/// <summary>Whether control tokens are spelt out in decoded text.</summary>
+public enum ControlTokens
+{
+    /// <summary>They are structure, not text.</summary>
+    Hidden,
+
+    /// <summary>They are written as the vocabulary spells them.</summary>
+    Shown,
+}
+
+/// <summary>Text to tokens and back, with a model's own vocabulary. Safe for use from many threads.</summary>
+public sealed class Tokenizer
+{
+    const string AsciiSpaces = " \t\n\v\f\r";
+
+    readonly TokenTable _table;
+    readonly TextEncoder _encoder;
+    readonly SpecialTokens _userDefined;
+    readonly SpecialTokens _special;
+    readonly FrozenSet<int> _swallowsSpaces;
+    readonly TokenBytes _bytes;
+
+    /// <summary>Checks the vocabulary and prepares it.</summary>
+    /// <exception cref="ModelFormatException">The vocabulary contradicts itself or is of a kind that is not supported.</exception>
+    public Tokenizer(Vocabulary vocabulary)
+    {
+        ArgumentNullException.ThrowIfNull(vocabulary);
+        Vocabulary = vocabulary;
+        _table = new TokenTable(vocabulary);
+        (_encoder, bool addsBos) = MakeEncoder(vocabulary, _table);
+        _userDefined = new SpecialTokens(_table, TokenType.UserDefined);
+        _special = new SpecialTokens(_table, TokenType.UserDefined, TokenType.Control, TokenType.Unknown);
+        _swallowsSpaces = SwallowsSpaces(vocabulary, _table);
+        _bytes = new TokenBytes(vocabulary, _table, _encoder);
+        Opening = Added("add_bos_token", vocabulary.AddBos, addsBos, Bos);
+        Closing = Added("add_eos_token", vocabulary.AddEos, false, Eos);
+    }
+
+    /// <summary>What the file says.</summary>
+    public Vocabulary Vocabulary { get; }
+
+    /// <summary>The number of tokens.</summary>
+    public int VocabularySize => _table.Count;
+
+    /// <summary>The token that begins a sequence.</summary>
+    public int? Bos => _table.Bos;
+
+    /// <summary>The token that ends a sequence.</summary>
+    public int? Eos => _table.Eos;
+
+    /// <summary>The token that ends a turn, where the file names one.</summary>
+    public int? Eot => _table.Eot;
+
+    /// <summary>The token that fills up batches.</summary>
+    public int? Pad => _table.Pad;
+
+    /// <summary>The token of what the vocabulary cannot spell.</summary>
+    public int? Unknown => _table.Unknown;
+
+    /// <summary>The tokens after which generation is over.</summary>
+    public IReadOnlySet<int> Ends => _table.Ends;
+
+    /// <summary>What goes before the tokens of every sequence: BOS, or nothing.</summary>
+    public ImmutableArray<int> Opening { get; }
+
+    /// <summary>What goes after the tokens of every sequence that is not to be continued: EOS, or nothing.</summary>
+    public ImmutableArray<int> Closing { get; }
+
+    /// <summary>Whether the model's tokenizer puts a space before text, which decoding takes away again.</summary>
+    internal bool AddsSpacePrefix => _encoder is SentencePieceEncoder && Vocabulary.AddSpacePrefix;
+
+    /// <summary>The tokenizer of a model file.</summary>
+    /// <exception cref="ModelFormatException">The vocabulary contradicts itself or is of a kind that is not supported.</exception>
+    public static Tokenizer From(GgufFile file) => new(Vocabulary.From(file));
+
+    /// <summary>The tokens of text from a user: what looks like a control token is text. <see cref="Opening"/> is not included.</summary>
+    public int[] Encode(string text) => Encode(text, _userDefined);
+
+    /// <summary>The tokens of text from the model's maker, in which control tokens count. <see cref="Opening"/> is not included.</summary>
+    public int[] EncodeTemplate(string text) => Encode(text, _special);
+
+    /// <summary>The token that the vocabulary spells like this, if there is one.</summary>
+    public int? Find(string text) => _table.TryFind(text, out int token) ? token : null;
+
+    /// <summary>The vocabulary's own spelling of a token.</summary>
+    public string Text(int token) => _table.Text(Checked(token));
+
+    /// <summary>What a token is for.</summary>
+    public TokenType Type(int token) => _table.Type(Checked(token));
+
+    /// <summary>The bytes of text that a token stands for, possibly part of a character; none for control tokens.</summary>
+    public ReadOnlySpan<byte> Bytes(int token) => _bytes[Checked(token)];
+
+    /// <summary>The text of tokens from the start of a sequence. Bytes that are no UTF-8 become U+FFFD.</summary>
+    public string Decode(ReadOnlySpan<int> tokens, ControlTokens controlTokens = ControlTokens.Hidden)
+    {
+        var detokenizer = new Detokenizer(this, controlTokens);
+        var text = new StringBuilder();
+        foreach (int token in tokens)
+            text.Append(detokenizer.Append(token));
+        return text.Append(detokenizer.Flush()).ToString();
+    }
+
+    int[] Encode(string text, SpecialTokens special)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        List<int> tokens = [];
+        ReadOnlySpan<char> rest = WellFormed(text);
+        while (special.TryFind(rest, out SpecialTokens.Match match))
+        {
+            if (match.Start > 0) _encoder.Encode(rest[..match.Start], tokens);
+            tokens.Add(match.Token);
+            rest = rest[(match.Start + match.Length)..];
+            if (_swallowsSpaces.Contains(match.Token)) rest = rest.TrimStart(AsciiSpaces);
+        }
+        if (rest.Length > 0) _encoder.Encode(rest, tokens);
+        return [.. tokens];
+    }
+
+    /// <summary>Lone surrogates have no UTF-8; everything behind this point may rely on pairs.</summary>
+    static string WellFormed(string text) => text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')
+        ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text))
+        : text;
+
+    int Checked(int token) => (uint)token < (uint)VocabularySize
+        ? token
+        : throw new ArgumentOutOfRangeException(nameof(token), token, $"the vocabulary has tokens 0 to {VocabularySize - 1}");
+
+    static (TextEncoder Encoder, bool AddsBos) MakeEncoder(Vocabulary vocabulary, TokenTable table)
+    {
+        if (vocabulary.Model == "llama") return (new SentencePieceEncoder(vocabulary, table), true);
+        if (vocabulary.Model != "gpt2") throw vocabulary.Invalid("model", Printable.Quote(vocabulary.Model), "'gpt2' or 'llama'");
+        PreTokenizer preTokenizer = PreTokenizers.Find(vocabulary.Pre)
+            ?? throw vocabulary.Invalid("pre", Printable.Quote(vocabulary.Pre), $"one of {PreTokenizers.Names}");
+        return (new BytePairEncoder(vocabulary, table, preTokenizer), preTokenizer.AddsBos);
+    }
+
+    /// <summary>Phi-3 was trained on templates whose special tokens swallow the white space after them; only its name tells.</summary>
+    static FrozenSet<int> SwallowsSpaces(Vocabulary vocabulary, TokenTable table)
+    {
+        bool isPhi3 = vocabulary.Name.Contains("phi-3", StringComparison.OrdinalIgnoreCase)
+            || vocabulary.Name.Contains("phi3", StringComparison.OrdinalIgnoreCase);
+        return isPhi3 ? Enumerable.Range(0, table.Count).Where(Swallows).ToFrozenSet() : [];
+
+        bool Swallows(int token) =>
+            table.Type(token) is TokenType.Control or TokenType.UserDefined or TokenType.Unknown
+            && table.Text(token) is not ("<unk>" or "<s>" or "<|endoftext|>");
+    }
+
+    ImmutableArray<int> Added(string key, bool? wanted, bool unsaid, int? token)
+    {
+        if (wanted == true && token is null) throw Vocabulary.Invalid(key, "true without such a token", "its id");
+        return (wanted ?? unsaid) && token is { } id ? [id] : [];
+    }
+}

@@ -1,0 +1,110 @@
+using System.Collections.Immutable;
+using Kvasir.Inference.Formats;
+
+namespace Kvasir.Inference.Tokenization;
+
+/// <summary>What a model file says about its tokens, as it says it; <see cref="Tokenizer"/> checks that it makes sense.</summary>
+public sealed record Vocabulary
+{
+    /// <summary>The prefix of every key below.</summary>
+    internal const string Section = "tokenizer.ggml.";
+
+    /// <summary>The file that errors name.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>The kind of tokenizer: <c>gpt2</c> (byte-level BPE) or <c>llama</c> (SentencePiece).</summary>
+    public required string Model { get; init; }
+
+    /// <summary>How byte-level BPE cuts text into words.</summary>
+    public string Pre { get; init; } = "default";
+
+    /// <summary>The model's own name; phi-3's tokens carry rules that its file does not state.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>The spelling of each token, by id.</summary>
+    public required ImmutableArray<string> Tokens { get; init; }
+
+    /// <summary>The types by id; all tokens are normal when empty.</summary>
+    public ImmutableArray<TokenType> Types { get; init; } = [];
+
+    /// <summary>SentencePiece's scores by id; all are zero when empty.</summary>
+    public ImmutableArray<float> Scores { get; init; } = [];
+
+    /// <summary>The pairs that byte-level BPE joins, best first, as <c>left right</c>.</summary>
+    public ImmutableArray<string> Merges { get; init; } = [];
+
+    /// <summary>The token that begins a sequence.</summary>
+    public long? Bos { get; init; }
+
+    /// <summary>The token that ends a sequence.</summary>
+    public long? Eos { get; init; }
+
+    /// <summary>The token that ends a turn.</summary>
+    public long? Eot { get; init; }
+
+    /// <summary>The token that ends a message after which a tool is to answer.</summary>
+    public long? Eom { get; init; }
+
+    /// <summary>The token of what the vocabulary cannot spell.</summary>
+    public long? Unknown { get; init; }
+
+    /// <summary>The token that fills up batches.</summary>
+    public long? Pad { get; init; }
+
+    /// <summary>Whether sequences begin with <see cref="Bos"/>; where unsaid, the kind of tokenizer decides.</summary>
+    public bool? AddBos { get; init; }
+
+    /// <summary>Whether sequences end with <see cref="Eos"/>.</summary>
+    public bool AddEos { get; init; }
+
+    /// <summary>Whether SentencePiece puts a space in front of text.</summary>
+    public bool AddSpacePrefix { get; init; } = true;
+
+    /// <summary>The model's chat template, in Jinja.</summary>
+    public string? ChatTemplate { get; init; }
+
+    /// <summary>Reads the vocabulary of a model file.</summary>
+    /// <exception cref="ModelFormatException">A required key is absent or a key has the wrong type.</exception>
+    public static Vocabulary From(GgufFile file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        GgufMetadata metadata = file.Metadata;
+        string model = metadata.GetString(Section + "model");
+        bool isSentencePiece = model == "llama";
+        return new Vocabulary
+        {
+            Source = file.Path,
+            Model = model,
+            Pre = metadata.GetString(Section + "pre", "default"),
+            Name = metadata.GetString("general.name", ""),
+            Tokens = metadata.GetStrings(Section + "tokens"),
+            Types = metadata.TryGetInt32s(Section + "token_type", out var types) ? [.. types.Select(type => (TokenType)type)] : [],
+            Scores = isSentencePiece && metadata.TryGetSingles(Section + "scores", out var scores) ? scores : [],
+            Merges = !isSentencePiece && metadata.TryGetStrings(Section + "merges", out var merges) ? merges : [],
+            Bos = Id(metadata, "bos_token_id"),
+            Eos = Id(metadata, "eos_token_id"),
+            Eot = Id(metadata, "eot_token_id"),
+            Eom = Id(metadata, "eom_token_id"),
+            Unknown = Id(metadata, "unknown_token_id"),
+            Pad = Id(metadata, "padding_token_id"),
+            AddBos = Flag(metadata, "add_bos_token"),
+            AddEos = Flag(metadata, "add_eos_token") ?? false,
+            AddSpacePrefix = Flag(metadata, "add_space_prefix") ?? true,
+            ChatTemplate = metadata.GetString("tokenizer.chat_template", null),
+        };
+    }
+
+    /// <summary>The error of a key of this vocabulary.</summary>
+    internal ModelFormatException Invalid(string key, string seen, string expected) =>
+        ModelFormatException.At(Source, Section + key, seen, expected);
+
+    /// <summary>Some writers spell "none" as -1 in 32 bits, signed or not.</summary>
+    static long? Id(GgufMetadata metadata, string key)
+    {
+        long id = metadata.GetInt64(Section + key, -1);
+        return id is -1 or uint.MaxValue ? null : id;
+    }
+
+    static bool? Flag(GgufMetadata metadata, string key) =>
+        metadata.Contains(Section + key) ? metadata.GetBool(Section + key) : null;
+}

@@ -1,0 +1,78 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Kvasir.Inference.Tokenization;
+using Kvasir.Tests.Fixtures;
+
+namespace Kvasir.Tests.Tokenization;
+
+/// <summary>Saga's vocabulary against ids that llama.cpp's <c>llama-tokenize --no-bos</c> gave, with and without special tokens.</summary>
+public sealed partial class SagaTokenizerTests
+{
+    static readonly JsonSerializerOptions s_snakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    sealed record Vector(string Text, int[] Tokens, int[] TemplateTokens);
+
+    [Fact]
+    public void Every_golden_text_agrees_as_user_text_and_as_template()
+    {
+        string path = Path.Combine(Checkout.Root, "tests/Kvasir.Tests/Golden/tokenizer-saga.json");
+        Vector[] vectors = JsonSerializer.Deserialize<Vector[]>(File.ReadAllText(path), s_snakeCase)!;
+        Tokenizer tokenizer = Vocabularies.Saga;
+
+        Assert.True(vectors.Length >= 40);
+        Assert.All(vectors, vector =>
+        {
+            Assert.Equal(vector.Tokens, tokenizer.Encode(vector.Text));
+            Assert.Equal(vector.TemplateTokens, tokenizer.EncodeTemplate(vector.Text));
+            Assert.Equal(vector.Text, tokenizer.Decode(vector.Tokens));
+            Assert.Equal(vector.Text, tokenizer.Decode(vector.TemplateTokens, ControlTokens.Shown));
+        });
+    }
+
+    [Fact]
+    public void Every_golden_prompt_has_the_tokens_that_llama_cpp_saw()
+    {
+        Tokenizer tokenizer = Vocabularies.Saga;
+        foreach (var (prompt, tokens) in GoldenPrompts())
+            Assert.Equal(tokens, tokenizer.EncodeTemplate(prompt));
+    }
+
+    [Fact]
+    public void Every_golden_conversation_has_the_same_tokens_as_messages()
+    {
+        Tokenizer tokenizer = Vocabularies.Saga;
+        ChatFormat format = ChatFormat.From(tokenizer);
+        var conversations = GoldenPrompts().Where(golden => golden.Prompt.StartsWith("<|im_start|>", StringComparison.Ordinal)).ToList();
+
+        Assert.NotEmpty(conversations);
+        foreach (var (prompt, tokens) in conversations)
+        {
+            var messages = Turn().Matches(prompt).Select(turn => new ChatMessage(turn.Groups[1].Value, turn.Groups[2].Value));
+            Assert.Equal(tokens, format.EncodePrompt(messages));
+        }
+    }
+
+    [Fact]
+    public void The_file_names_the_special_tokens()
+    {
+        Tokenizer tokenizer = Vocabularies.Saga;
+
+        Assert.Equal((1024, 1021, 1023, 1023, 1021), (tokenizer.VocabularySize, tokenizer.Bos, tokenizer.Eos, tokenizer.Eot, tokenizer.Pad));
+        Assert.Equal([1021, 1023], tokenizer.Ends.Order());
+        Assert.Empty(tokenizer.Opening);
+        Assert.Empty(tokenizer.Closing);
+    }
+
+    static IEnumerable<(string Prompt, int[] Tokens)> GoldenPrompts()
+    {
+        foreach (string line in File.ReadLines(Checkout.Shared("golden/saga.jsonl")))
+        {
+            using var json = JsonDocument.Parse(line);
+            yield return (json.RootElement.GetProperty("prompt").GetString()!,
+                [.. json.RootElement.GetProperty("prompt_tokens").EnumerateArray().Select(token => token.GetInt32())]);
+        }
+    }
+
+    [GeneratedRegex(@"<\|im_start\|>(\w+)\n(.*?)<\|im_end\|>\n", RegexOptions.Singleline)]
+    private static partial Regex Turn();
+}
