@@ -61,7 +61,7 @@ static class CommandLineRunner
         }
     }
 
-    static IEnumerable<string> Path(ParseResult parsed)
+    static List<string> Path(ParseResult parsed)
     {
         List<string> names = [];
         for (var result = parsed.CommandResult; result.Parent is System.CommandLine.Parsing.CommandResult parent; result = parent)
