@@ -20,6 +20,8 @@ sealed class ModelConfigReader(GgufFile file)
     {
         if (!Architectures.TryGetValue(_architecture, out RopeStyle style))
             throw _metadata.Invalid("general.architecture", Printable.Quote(_architecture), $"one of {string.Join(", ", Architectures.Keys)}");
+        if (_metadata.GetInt32("split.count", 1) is not (0 or 1) and int parts)
+            throw _metadata.Invalid("split.count", $"{parts}", "one file that holds the whole model");
         Refuse("expert_count", "a dense model (mixtures of experts are not supported)");
         int width = Count("embedding_length"), heads = Count("attention.head_count");
         int kvHeads = Count("attention.head_count_kv", heads);

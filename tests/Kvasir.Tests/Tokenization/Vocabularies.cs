@@ -1,4 +1,5 @@
 using Kvasir.Inference.Formats;
+using Kvasir.Inference.Saga;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Tests.Fixtures;
 
@@ -16,8 +17,8 @@ static class Vocabularies
 
     static readonly Dictionary<string, Tokenizer> s_made = [];
 
-    /// <summary>Our own model. The one place to change when it moves.</summary>
-    public static Tokenizer Saga => FromGguf("models/saga/saga-f32.gguf");
+    /// <summary>Our own model, which ships with the project.</summary>
+    public static Tokenizer Saga => Made("saga", () => Tokenizer.From(GgufFile.Open(SagaModel.Path)));
 
     public static Tokenizer Gpt2 => FromGguf("tokenizers/ggml-vocab-gpt-2.gguf");
 

@@ -1,0 +1,71 @@
+using CsCheck;
+using Kvasir.Inference.Kernels;
+
+namespace Kvasir.Tests.Kernels;
+
+/// <summary>Every instruction set computes the bits of the scalar twin.</summary>
+public unsafe class LanesTests
+{
+    static readonly Gen<float[]> s_lanes = Gen.Single[-1e4f, 1e4f].Array[16];
+
+    [Fact]
+    public void Arithmetic_is_that_of_the_scalar_twin() =>
+        Gen.Select(s_lanes, s_lanes, s_lanes).Sample((a, b, c) =>
+        {
+            float[] expected = Arithmetic<LanesScalar>(a, b, c);
+            Assert.Equal(expected, Arithmetic<Lanes256>(a, b, c));
+            Assert.Equal(expected, Arithmetic<Lanes512>(a, b, c));
+        }, iter: 2000);
+
+    [Fact]
+    public void Every_half_widens_exactly()
+    {
+        ushort* halves = stackalloc ushort[16];
+        for (int first = 0; first < 65536; first += 16)
+        {
+            for (int i = 0; i < 16; i++)
+                halves[i] = (ushort)(first + i);
+            float[] expected = [.. Enumerable.Range(first, 16).Select(bits => (float)BitConverter.UInt16BitsToHalf((ushort)bits))];
+            Assert.Equal(expected, Stored(LanesScalar.LoadHalf(halves)));
+            Assert.Equal(expected, Stored(Lanes256.LoadHalf(halves)));
+            Assert.Equal(expected, Stored(Lanes512.LoadHalf(halves)));
+        }
+    }
+
+    [Fact]
+    public void Exponentials_are_equal_and_within_2e_7_of_the_true_value() =>
+        Gen.Single[-100, 100].Array[16].Sample(x =>
+        {
+            float[] expected = Exponential<LanesScalar>(x);
+            Assert.Equal(expected, Exponential<Lanes256>(x));
+            Assert.Equal(expected, Exponential<Lanes512>(x));
+            for (int i = 0; i < x.Length; i++)
+            {
+                double exact = Math.Exp(Math.Clamp(x[i], -87, 87));
+                Assert.InRange(expected[i] / exact, 1 - 2e-7, 1 + 2e-7);
+            }
+        }, iter: 5000);
+
+    static float[] Arithmetic<T>(float[] a, float[] b, float[] c) where T : struct, ILanes<T>
+    {
+        (T x, T y, T z) = (Loaded<T>(a), Loaded<T>(b), Loaded<T>(c));
+        T combined = T.MultiplyAdd(x, y, z) + T.Max(x, y) * T.Min(y, z) - z / (x * x + T.Broadcast(1));
+        return [.. Stored(combined), .. Stored(T.ScaleByPowerOf2(x, T.Broadcast(-3))), T.Sum(combined), T.Largest(combined)];
+    }
+
+    static float[] Exponential<T>(float[] x) where T : struct, ILanes<T> => Stored(Exp<T>.Of(Loaded<T>(x)));
+
+    static T Loaded<T>(float[] values) where T : struct, ILanes<T>
+    {
+        fixed (float* source = values)
+            return T.Load(source);
+    }
+
+    static float[] Stored<T>(T lanes) where T : struct, ILanes<T>
+    {
+        float[] values = new float[16];
+        fixed (float* destination = values)
+            T.Store(lanes, destination);
+        return values;
+    }
+}
