@@ -32,7 +32,7 @@ sealed class Merger
     Symbol[] _symbols = new Symbol[32];
     int _count;
 
-    /// <summary><paramref name="Length"/> is what the two had when they were queued; if they have another by now, the entry is stale.</summary>
+    /// <summary><paramref name="Length"/> is what the two had when they were queued; with another by now, the entry is stale.</summary>
     readonly record struct Join(int Left, int Right, int Length, int Token);
 
     public void Clear() => _count = 0;
