@@ -21,7 +21,7 @@ interface IPairs
 /// Joins neighbouring symbols, the best pair first, until none is left: the loop that byte-level BPE and SentencePiece share.
 /// </summary>
 /// <remarks>
-/// Microsoft.ML.Tokenizers 2.0.1 was tried first. Its BPE gives the same tokens, but takes time quadratic in the length of a word (3.4 s for
+/// Microsoft.ML.Tokenizers 2.0.1 was tried first. Its BPE gives the same tokens but takes time quadratic in the length of a word (3.4 s for
 /// 200,000 letters, and a server may be sent a megabyte), knows nothing of whole words that go before merges, and refuses repeated tokens.
 /// Its SentencePiece disagrees with llama.cpp where scores are equal: <c>!!!!!!</c> of llama's vocabulary comes out differently.
 /// Here a priority queue orders by rank and then position, so the time is n log n and ties go to the left.
