@@ -29,7 +29,8 @@ public sealed class Detokenizer
     public static Detokenizer After(Tokenizer tokenizer, ReadOnlySpan<int> prompt, ControlTokens controlTokens = ControlTokens.Hidden)
     {
         var detokenizer = new Detokenizer(tokenizer, controlTokens);
-        detokenizer._dropsSpace &= prompt.IsEmpty || tokenizer.Type(prompt[^1]) is TokenType.Control or TokenType.Unknown or TokenType.UserDefined;
+        detokenizer._dropsSpace &= prompt.IsEmpty
+            || tokenizer.Type(prompt[^1]) is TokenType.Control or TokenType.Unknown or TokenType.UserDefined;
         return detokenizer;
     }
 
@@ -37,7 +38,8 @@ public sealed class Detokenizer
     public string Append(int token)
     {
         bool isShown = _controlTokens == ControlTokens.Shown && _tokenizer.Type(token) is TokenType.Control or TokenType.Unknown;
-        return isShown ? Decode(Encoding.UTF8.GetBytes(_tokenizer.Text(token)), flush: false) : Decode(DropSpace(_tokenizer.Bytes(token)), flush: false);
+        ReadOnlySpan<byte> bytes = isShown ? Encoding.UTF8.GetBytes(_tokenizer.Text(token)) : DropSpace(_tokenizer.Bytes(token));
+        return Decode(bytes, flush: false);
     }
 
     /// <summary>Ends the text: an unfinished character becomes U+FFFD.</summary>

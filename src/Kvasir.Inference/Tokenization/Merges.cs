@@ -10,7 +10,11 @@ static class Merges
 {
     const string Field = "merges";
 
-    public static long Key(int left, int right) => ((long)left << 32) | (uint)right;
+    /// <summary>
+    /// One number for a pair. The factor keeps pairs apart (it is odd) and spreads them: a long hashes to its halves xored, which is 0 for
+    /// every token followed by itself and made a megabyte of spaces take 8 s instead of 0.6 s with llama 3's merges.
+    /// </summary>
+    public static long Key(int left, int right) => (((long)left << 32) | (uint)right) * unchecked((long)0x9E37_79B9_7F4A_7C15);
 
     public static Dictionary<long, Merge> Read(Vocabulary vocabulary, TokenTable table)
     {

@@ -4,7 +4,7 @@ namespace Kvasir.Inference.Tokenization;
 
 /// <summary>
 /// The pre-tokenizers by the name that <c>tokenizer.ggml.pre</c> gives. The patterns are those of the published tokenizers in the form that
-/// matches .NET; where llama.cpp approximates one (upper and lower case in tekken and gpt-4o), the published one counts.
+/// .NET knows; where llama.cpp approximates one (case and marks in tekken and gpt-4o, U+2028 in deepseek-coder), the published one counts.
 /// </summary>
 /// <remarks>
 /// Compiled by the source generator, so they cost nothing at start-up and work ahead of time. None may backtrack more than once over what
@@ -38,7 +38,8 @@ static partial class PreTokenizers
 
         Add(() => new(SymbolRuns, Gpt2, NumberRun, ThreeDigits), "default");
         Add(() => new(FalconSymbolRuns, Gpt2, ThreeDigits), "falcon");
-        Add(() => new(Gpt2), "gpt-2", "phi-2", "mpt", "olmo", "jais", "gigachat", "a.x-4.0", "mellum", "exaone4", "trillion", "granite-docling");
+        Add(() => new(Gpt2),
+            "gpt-2", "phi-2", "mpt", "olmo", "jais", "gigachat", "a.x-4.0", "mellum", "exaone4", "trillion", "granite-docling");
         Add(() => new(Number, Gpt2), "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2");
         Add(() => new(Llama3) { WholeWordsFirst = true, AddsBos = true },
             "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2");
@@ -85,7 +86,8 @@ static partial class PreTokenizers
         + @"?|\p{N}{1,3}|" + RestWithSlash)]
     static partial Regex Gpt4O { get; }
 
-    [GeneratedRegex(@"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|" + LineEnds)]
+    [GeneratedRegex(@"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"
+        + @"| ?[\p{P}\p{S}]+[\r\n]*|" + LineEnds)]
     static partial Regex DeepSeek3 { get; }
 
     [GeneratedRegex(@" ?[^(\s|.,!?…。，、।۔،)]+")]

@@ -91,9 +91,8 @@ sealed class SentencePieceEncoder : TextEncoder
             if (table.Type(id) == TokenType.Byte)
                 tokens[ByteOf(vocabulary, id)] = id;
         int missing = Array.IndexOf(tokens, -1);
-        return missing < 0
-            ? tokens
-            : throw vocabulary.Invalid("tokens", $"neither a token <0x{missing:X2}> nor an unknown token", "one of them, for text that is in no piece");
+        if (missing < 0) return tokens;
+        throw vocabulary.Invalid("tokens", $"neither a token <0x{missing:X2}> nor an unknown token", "one of them, for text in no piece");
     }
 
     static byte ByteOf(Vocabulary vocabulary, int id) => TryParseByte(vocabulary.Tokens[id], out byte value)

@@ -88,10 +88,10 @@ sealed class TokenTable
         return types;
     }
 
-    /// <summary>A special id of the file; SentencePiece files that say nothing mean the ids that its trainer gives.</summary>
+    /// <summary>A special id of the file. SentencePiece files that say nothing mean the ids of its trainer, if they are special.</summary>
     int? Checked(string key, long? id, int? fallback = null)
     {
-        if (id is null) return _vocabulary.Model == "llama" && fallback < Count ? fallback : null;
+        if (id is null) return _vocabulary.Model == "llama" && fallback < Count && !IsWritable(fallback.Value) ? fallback : null;
         if (id >= 0 && id < Count) return (int)id;
         throw _vocabulary.Invalid(key, $"{id}", $"a token from 0 to {Count - 1}");
     }

@@ -12,7 +12,7 @@ public enum TokenType
     /// <summary>Stands for text that the vocabulary cannot spell.</summary>
     Unknown = 2,
 
-    /// <summary>Structure such as the end of a turn: recognised in templates, never in user text, and never rendered unless asked.</summary>
+    /// <summary>Structure such as the end of a turn: recognised in templates, never in user text; not rendered unless asked.</summary>
     Control = 3,
 
     /// <summary>Text that is one token wherever it stands, in user text too.</summary>

@@ -7,11 +7,17 @@ namespace Kvasir.Tests.Tokenization;
 /// <summary>Conversations become the tokens of the model's template, grow only at their end and cannot be forged from inside.</summary>
 public sealed class ChatFormatTests
 {
-    static readonly ChatMessage[] s_conversation = [new("system", "Answer from this saga.\nEinar keeps a lamp."), new("user", "Where?"), new("assistant", "Here.")];
+    static readonly ChatMessage[] s_conversation =
+        [new("system", "Answer from this saga.\nEinar keeps a lamp."), new("user", "Where?"), new("assistant", "Here.")];
 
-    static Tokenizer ChatMl { get; } = new(VocabulariesByHand.BytesWith("<|im_start|>", "<|im_end|>") with { ChatTemplate = "{{'<|im_start|>'}}" });
+    static readonly string[] s_llama3Frames = ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"];
 
-    static Tokenizer Llama3 { get; } = new(VocabulariesByHand.BytesWith("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>") with
+    static Tokenizer ChatMl { get; } = new(VocabulariesByHand.BytesWith("<|im_start|>", "<|im_end|>") with
+    {
+        ChatTemplate = "{{'<|im_start|>'}}",
+    });
+
+    static Tokenizer Llama3 { get; } = new(VocabulariesByHand.BytesWith(s_llama3Frames) with
     {
         ChatTemplate = "{{'<|start_header_id|>'}}",
         Bos = 256,
@@ -26,8 +32,8 @@ public sealed class ChatFormatTests
         ChatFormat format = ChatFormat.From(ChatMl);
         Assert.Equal("ChatML", format.Name);
         Assert.Equal(
-            ChatMl.EncodeTemplate("<|im_start|>system\nAnswer from this saga.\nEinar keeps a lamp.<|im_end|>\n<|im_start|>user\nWhere?<|im_end|>\n"
-                + "<|im_start|>assistant\nHere.<|im_end|>\n<|im_start|>assistant\n"),
+            ChatMl.EncodeTemplate("<|im_start|>system\nAnswer from this saga.\nEinar keeps a lamp.<|im_end|>\n"
+                + "<|im_start|>user\nWhere?<|im_end|>\n<|im_start|>assistant\nHere.<|im_end|>\n<|im_start|>assistant\n"),
             format.EncodePrompt(s_conversation));
     }
 
@@ -98,7 +104,8 @@ public sealed class ChatFormatTests
 
         var refusal = Assert.Throws<ModelFormatException>(() => ChatFormat.From(tokenizer));
 
-        Assert.Equal("bytes.gguf: tokenizer.ggml.tokens: no token <|im_end|>, expected one, because the chat template is ChatML", refusal.Message);
+        Assert.Equal(
+            "bytes.gguf: tokenizer.ggml.tokens: no token <|im_end|>, expected one, because the chat template is ChatML", refusal.Message);
     }
 
     static Tokenizer Tokenizer(string name) => name == "ChatML" ? ChatMl : Llama3;

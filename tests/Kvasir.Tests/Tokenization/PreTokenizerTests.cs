@@ -36,7 +36,8 @@ public sealed class PreTokenizerTests
     [Fact]
     public void Whole_words_win_over_merges_only_where_the_model_says()
     {
-        Vocabulary vocabulary = VocabulariesByHand.Bytes with { Tokens = [.. VocabulariesByHand.Bytes.Tokens, "ab", "abc", "bc"], Merges = ["b c"] };
+        Vocabulary bytes = VocabulariesByHand.Bytes;
+        Vocabulary vocabulary = bytes with { Tokens = [.. bytes.Tokens, "ab", "abc", "bc"], Merges = ["b c"] };
 
         Assert.Equal(["a", "bc"], Spelt(vocabulary with { Pre = "qwen2" }, "abc"));
         Assert.Equal(["abc"], Spelt(vocabulary with { Pre = "llama-bpe" }, "abc"));

@@ -57,10 +57,23 @@ public sealed partial class SagaTokenizerTests
     {
         Tokenizer tokenizer = Vocabularies.Saga;
 
-        Assert.Equal((1024, 1021, 1023, 1023, 1021), (tokenizer.VocabularySize, tokenizer.Bos, tokenizer.Eos, tokenizer.Eot, tokenizer.Pad));
+        Assert.Equal(1024, tokenizer.VocabularySize);
+        Assert.Equal((1021, 1023, 1023, 1021), (tokenizer.Bos, tokenizer.Eos, tokenizer.Eot, tokenizer.Pad));
         Assert.Equal([1021, 1023], tokenizer.Ends.Order());
         Assert.Empty(tokenizer.Opening);
         Assert.Empty(tokenizer.Closing);
+    }
+
+    [Fact]
+    public void Generated_tokens_read_as_llama_cpp_wrote_them()
+    {
+        foreach (string line in File.ReadLines(Checkout.Shared("golden/saga.jsonl")))
+        {
+            using var json = JsonDocument.Parse(line);
+            var detokenizer = Detokenizer.After(Vocabularies.Saga, Ints(json, "prompt_tokens"));
+            string text = string.Concat(Ints(json, "greedy_tokens").Select(detokenizer.Append)) + detokenizer.Flush();
+            Assert.Equal(json.RootElement.GetProperty("text").GetString(), text);
+        }
     }
 
     static IEnumerable<(string Prompt, int[] Tokens)> GoldenPrompts()
@@ -68,10 +81,12 @@ public sealed partial class SagaTokenizerTests
         foreach (string line in File.ReadLines(Checkout.Shared("golden/saga.jsonl")))
         {
             using var json = JsonDocument.Parse(line);
-            yield return (json.RootElement.GetProperty("prompt").GetString()!,
-                [.. json.RootElement.GetProperty("prompt_tokens").EnumerateArray().Select(token => token.GetInt32())]);
+            yield return (json.RootElement.GetProperty("prompt").GetString()!, Ints(json, "prompt_tokens"));
         }
     }
+
+    static int[] Ints(JsonDocument json, string name) =>
+        [.. json.RootElement.GetProperty(name).EnumerateArray().Select(token => token.GetInt32())];
 
     [GeneratedRegex(@"<\|im_start\|>(\w+)\n(.*?)<\|im_end\|>\n", RegexOptions.Singleline)]
     private static partial Regex Turn();

@@ -20,17 +20,19 @@ static class Vocabularies
     /// <summary>Our own model, which ships with the project.</summary>
     public static Tokenizer Saga => Made("saga", () => Tokenizer.From(GgufFile.Open(SagaModel.Path)));
 
+    public static Tokenizer Stories => FromGguf("models/stories260K/stories260K.gguf");
+
     public static Tokenizer Gpt2 => FromGguf("tokenizers/ggml-vocab-gpt-2.gguf");
 
     public static Tokenizer LlamaSpm => FromGguf("tokenizers/ggml-vocab-llama-spm.gguf");
 
     public static Tokenizer Phi3 => FromGguf("tokenizers/ggml-vocab-phi-3.gguf");
 
-    public static Tokenizer SmolLm2 => Made("smollm", () => new(HuggingFaceVocabulary.Read(Checkout.Shared("tokenizers/smollm2-tokenizer.json"), "smollm")));
+    public static Tokenizer SmolLm2 => FromHuggingFace(Checkout.Shared("tokenizers/smollm2-tokenizer.json"), "smollm");
 
-    public static Tokenizer Llama3 => Made("llama-bpe", () => new(HuggingFaceVocabulary.Read(Borrowed("llama3.json"), "llama-bpe")));
+    public static Tokenizer Llama3 => FromHuggingFace(Borrowed("llama3.json"), "llama-bpe");
 
-    public static Tokenizer Qwen2 => Made("qwen2", () => new(HuggingFaceVocabulary.Read(Borrowed("qwen2_5.json"), "qwen2")));
+    public static Tokenizer Qwen2 => FromHuggingFace(Borrowed("qwen2_5.json"), "qwen2");
 
     public static Tokenizer Named(string name) => name switch
     {
@@ -53,6 +55,8 @@ static class Vocabularies
             return Tokenizer.From(file);
         });
     }
+
+    static Tokenizer FromHuggingFace(string path, string pre) => Made(path, () => new(HuggingFaceVocabulary.Read(path, pre)));
 
     static string Borrowed(string name)
     {

@@ -20,7 +20,11 @@ static class VocabulariesByHand
         Source = "pieces.gguf",
         Model = "llama",
         Tokens = ["<unk>", "<s>", "</s>", .. Enumerable.Range(0, 256).Select(value => $"<0x{value:X2}>"), "▁", "a", "b", "ab", "▁a"],
-        Types = [TokenType.Unknown, TokenType.Control, TokenType.Control, .. Enumerable.Repeat(TokenType.Byte, 256), .. Enumerable.Repeat(TokenType.Normal, 5)],
+        Types =
+        [
+            TokenType.Unknown, TokenType.Control, TokenType.Control,
+            .. Enumerable.Repeat(TokenType.Byte, 256), .. Enumerable.Repeat(TokenType.Normal, 5),
+        ],
         Scores = [.. Enumerable.Range(0, 264).Select(id => -(float)id)],
     };
 
