@@ -14,6 +14,13 @@ static class Terminal
     /// <summary>Whether a line on standard error may be rewritten in place.</summary>
     public static bool CanRewrite => !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
 
+    /// <summary>The text that the answer goes on with, so that a reader sees the whole; a program that takes standard output gets the answer alone.</summary>
+    public static void Beginning(string text)
+    {
+        if (!Console.IsErrorRedirected && !Console.IsOutputRedirected)
+            Console.Error.Write(text);
+    }
+
     public static void Line(string text) => Console.Error.WriteLine(text);
 
     public static int Error(string message, int exitCode = CommandLineRunner.Usage)

@@ -37,6 +37,8 @@ sealed class RunVerb
         bool json = parsed.GetValue(s_json);
         using Sequence sequence = engine.NewSequence();
         sequence.Append(tokens);
+        if (!json && document is null && (parsed.GetValue(s_raw) || model.Prompt.Continues))
+            Terminal.Beginning(prompt);
         using Interrupt interrupt = new();
         GenerationResult result = engine.Generate(sequence, options with { Progress = new PrefillMeter() }, json ? _ => { } : Console.Out.Write, interrupt.Token);
         if (json)

@@ -7,6 +7,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
 {
     Sixteen _lanes;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar Broadcast(float value)
     {
         LanesScalar result = default;
@@ -15,8 +16,10 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         return result;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar Load(float* source) => *(LanesScalar*)source;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar LoadHalf(ushort* source)
     {
         LanesScalar result = default;
@@ -25,8 +28,10 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         return result;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(LanesScalar lanes, float* destination) => *(LanesScalar*)destination = lanes;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar operator +(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
@@ -34,6 +39,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         return a;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar operator -(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
@@ -41,6 +47,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         return a;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar operator *(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
@@ -48,6 +55,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         return a;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar operator /(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
@@ -55,6 +63,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         return a;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar Max(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
@@ -62,6 +71,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         return a;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar Min(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
@@ -69,6 +79,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         return a;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar MultiplyAdd(LanesScalar a, LanesScalar b, LanesScalar c)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
@@ -76,6 +87,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         return c;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar ScaleByPowerOf2(LanesScalar a, LanesScalar n)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
@@ -83,6 +95,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         return a;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(LanesScalar lanes)
     {
         for (int half = ILanes<LanesScalar>.Count / 2; half > 0; half /= 2)
@@ -91,6 +104,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         return lanes._lanes[0];
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(LanesScalar lanes)
     {
         float largest = lanes._lanes[0];

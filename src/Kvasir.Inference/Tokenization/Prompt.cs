@@ -15,7 +15,7 @@ public sealed class Prompt(Tokenizer tokenizer, GgufMetadata metadata)
 
     /// <summary>A prompt without a document: a turn of a chat, or for a model without a chat template or one that says so, a text to continue.</summary>
     /// <exception cref="ChatFormatException">The model's template is of an unknown kind.</exception>
-    public int[] Bare(string text) => Continues() ? [.. tokenizer.Opening, .. tokenizer.Encode(text)] : ChatFormat.From(tokenizer).EncodePrompt([new("user", text)]);
+    public int[] Bare(string text) => Continues ? [.. tokenizer.Opening, .. tokenizer.Encode(text)] : ChatFormat.From(tokenizer).EncodePrompt([new("user", text)]);
 
     /// <summary>A question about a document, in the model's chat format.</summary>
     /// <exception cref="ChatFormatException">The model has no template or one of an unknown kind.</exception>
@@ -26,7 +26,8 @@ public sealed class Prompt(Tokenizer tokenizer, GgufMetadata metadata)
     public string DocumentTurn(string document) =>
         $"{metadata.GetString("kvasir.document_instruction", "Answer from this document.")}\n{document.Trim()}";
 
-    bool Continues() => metadata.GetString(BareKey, tokenizer.Vocabulary.ChatTemplate is null ? Continue : Chat) switch
+    /// <summary>Whether a bare prompt is a text to go on with rather than a turn to answer.</summary>
+    public bool Continues => metadata.GetString(BareKey, tokenizer.Vocabulary.ChatTemplate is null ? Continue : Chat) switch
     {
         Continue => true,
         Chat => false,
