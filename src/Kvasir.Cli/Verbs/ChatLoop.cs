@@ -89,14 +89,19 @@ sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool
             if (json)
                 Json.Write(RunReport.Of(conversation.Engine, _last, TimeSpan.Zero));
             else
-                Console.Out.WriteLine();
-            if (_last.FinishReason != FinishReason.Stop)
-                Terminal.Line(GenerationLine.Of(_last));
+                Finish(_last);
         }
         catch (ContextExceededException e)
         {
             Terminal.Error(e.Message + (conversation.Tokens > 0 ? "; /reset begins anew" : CommandLineRunner.MoreRoom(e)));
         }
+    }
+
+    static void Finish(GenerationResult result)
+    {
+        Console.Out.WriteLine();
+        if (result.FinishReason != FinishReason.Stop)
+            Terminal.Line(GenerationLine.Of(result));
     }
 
     string Stats()
