@@ -85,7 +85,9 @@ sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool
         using Interrupt interrupt = new();
         try
         {
-            _last = conversation.Say(message, options with { Progress = new PrefillMeter() }, json ? _ => { } : Console.Out.Write, interrupt.Token);
+            PrefillMeter meter = new();
+            _last = conversation.Say(message, options with { Progress = meter }, json ? _ => { } : Console.Out.Write, interrupt.Token);
+            meter.Clear();
             if (json)
                 Json.Write(RunReport.Of(conversation.Engine, _last, TimeSpan.Zero));
             else

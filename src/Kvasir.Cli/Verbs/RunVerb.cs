@@ -38,7 +38,9 @@ sealed class RunVerb
         using Sequence sequence = engine.NewSequence();
         sequence.Append(tokens);
         using Interrupt interrupt = new();
-        GenerationResult result = engine.Generate(sequence, options with { Progress = new PrefillMeter() }, json ? _ => { } : Console.Out.Write, interrupt.Token);
+        PrefillMeter meter = new();
+        GenerationResult result = engine.Generate(sequence, options with { Progress = meter }, json ? _ => { } : Console.Out.Write, interrupt.Token);
+        meter.Clear();
         if (json)
             Json.Write(RunReport.Of(engine, result, load));
         else
