@@ -17,9 +17,12 @@ static class CommandLineRunner
     /// <summary>It was asked for something that makes no sense.</summary>
     public const int Usage = 2;
 
+    /// <summary>A prompt may begin with @: it names no file of arguments.</summary>
+    static readonly ParserConfiguration s_parser = new() { ResponseFileTokenReplacer = null };
+
     public static int Run(RootCommand root, IReadOnlyList<string> args)
     {
-        ParseResult parsed = root.Parse(args);
+        ParseResult parsed = root.Parse(args, s_parser);
         if (args.Count == 0)
         {
             root.Parse("--help").Invoke(new InvocationConfiguration { Output = Console.Error });
@@ -27,8 +30,8 @@ static class CommandLineRunner
         }
         if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
         {
-            foreach (var error in parsed.Errors.DistinctBy(error => error.Message))
-                Terminal.Error(error.Message);
+            foreach (string error in Errors(parsed))
+                Terminal.Error(error);
             Terminal.Line($"`kvasir {string.Join(' ', Path(parsed).Append("--help"))}` lists what is possible.");
             return Usage;
         }
@@ -44,8 +47,7 @@ static class CommandLineRunner
         }
         catch (ContextExceededException e)
         {
-            string way = e.Context < e.Trained ? $"; -c {Math.Min(e.Trained, Math.Max(e.Tokens + 512, e.Context))} makes more room" : "";
-            return Terminal.Error($"{e.Message}{way}", Failed);
+            return Terminal.Error(e.Message + MoreRoom(e), Failed);
         }
         catch (UsageException e)
         {
@@ -60,6 +62,16 @@ static class CommandLineRunner
             return Terminal.Error(e.Message, Failed);
         }
     }
+
+    /// <summary>The flag that would help, unless the text is too long for the model itself.</summary>
+    internal static string MoreRoom(ContextExceededException e) =>
+        e.Tokens < e.Trained ? $"; -c {Math.Min(e.Trained, e.Tokens + 512)} makes more room" : "";
+
+    /// <summary>One line per thing that is wrong. An unknown verb is also a missing one to the parser: say what was typed.</summary>
+    static IEnumerable<string> Errors(ParseResult parsed) =>
+        parsed.CommandResult.Command is RootCommand && parsed.UnmatchedTokens is [var unknown, ..]
+            ? [$"unknown command or flag '{Printable.Line(unknown)}'"]
+            : parsed.Errors.Select(error => Printable.Line(string.Join(' ', error.Message.Split(['\t', '\r', '\n', ' '], StringSplitOptions.RemoveEmptyEntries)), 4096)).Distinct();
 
     static List<string> Path(ParseResult parsed)
     {

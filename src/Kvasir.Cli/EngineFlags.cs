@@ -9,15 +9,15 @@ namespace Kvasir.Cli;
 sealed class EngineFlags
 {
     readonly Option<string> _model = ModelOption.Create();
-    readonly Option<int?> _maxTokens = new("--max-tokens", "-n") { Description = "Most tokens to generate; without it, until the model ends its turn or the context is full", HelpName = "N" };
-    readonly Option<int?> _context = new("--ctx-size", "-c") { Description = $"Tokens of context; without it, the model's, but at most {EngineOptions.DefaultContext}", HelpName = "CTX" };
-    readonly Option<int?> _threads = new("--threads", "-t") { Description = "Compute threads; without it, one per processor", HelpName = "N" };
-    readonly Option<float> _temperature = new("--temp") { Description = "Temperature; 0 always takes the most likely token", DefaultValueFactory = _ => 0f, HelpName = "T" };
-    readonly Option<int> _topK = new("--top-k") { Description = "Keep the K most likely tokens; 0 keeps all", DefaultValueFactory = _ => SamplingOptions.Greedy.TopK, HelpName = "K" };
-    readonly Option<float> _topP = new("--top-p") { Description = "Keep the most likely tokens that together reach P", DefaultValueFactory = _ => SamplingOptions.Greedy.TopP, HelpName = "P" };
-    readonly Option<float> _minP = new("--min-p") { Description = "Drop tokens less likely than P times the most likely", DefaultValueFactory = _ => SamplingOptions.Greedy.MinP, HelpName = "P" };
-    readonly Option<float> _repeatPenalty = new("--repeat-penalty") { Description = "Penalise the last 64 tokens; 1 does not", DefaultValueFactory = _ => SamplingOptions.Greedy.RepeatPenalty, HelpName = "R" };
-    readonly Option<ulong?> _seed = new("--seed") { Description = "Seed of the random choices; without it, a new one", HelpName = "S" };
+    readonly Option<int?> _maxTokens = new("--max-tokens", "-n") { Description = "Most tokens to generate; without it, until the model ends its turn or the context is full", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
+    readonly Option<int?> _context = new("--ctx-size", "-c") { Description = $"Tokens of context; without it, the model's, but at most {EngineOptions.DefaultContext}", CustomParser = Number.ParseOptional<int>, HelpName = "CTX" };
+    readonly Option<int?> _threads = new("--threads", "-t") { Description = "Compute threads; without it, one per processor", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
+    readonly Option<float> _temperature = new("--temp") { Description = "Temperature; 0 always takes the most likely token", DefaultValueFactory = _ => 0f, CustomParser = Number.Parse<float>, HelpName = "T" };
+    readonly Option<int> _topK = new("--top-k") { Description = "Keep the K most likely tokens; 0 keeps all", DefaultValueFactory = _ => SamplingOptions.Greedy.TopK, CustomParser = Number.Parse<int>, HelpName = "K" };
+    readonly Option<float> _topP = new("--top-p") { Description = "Keep the most likely tokens that together reach P", DefaultValueFactory = _ => SamplingOptions.Greedy.TopP, CustomParser = Number.Parse<float>, HelpName = "P" };
+    readonly Option<float> _minP = new("--min-p") { Description = "Drop tokens less likely than P times the most likely", DefaultValueFactory = _ => SamplingOptions.Greedy.MinP, CustomParser = Number.Parse<float>, HelpName = "P" };
+    readonly Option<float> _repeatPenalty = new("--repeat-penalty") { Description = "Penalise the last 64 tokens; 1 does not", DefaultValueFactory = _ => SamplingOptions.Greedy.RepeatPenalty, CustomParser = Number.Parse<float>, HelpName = "R" };
+    readonly Option<ulong?> _seed = new("--seed") { Description = "Seed of the random choices; without it, a new one", CustomParser = Number.ParseOptional<ulong>, HelpName = "S" };
     readonly Option<string[]> _stop = new("--stop") { Description = "Text that ends the answer; may be given several times", HelpName = "S" };
     readonly Option<bool> _noKvCache = new("--no-kv-cache") { Description = "Compute every token's keys and values again at every step: slow, the oracle for the cache" };
 

@@ -7,6 +7,8 @@ static class GenerationLine
 {
     public static string Of(GenerationResult result)
     {
+        if (result.FinishReason == FinishReason.Cancelled && result.TokenIds.Count == 0) // no speeds: the prompt was not computed to its end
+            return $"prompt {result.PromptTokens:N0} tokens · interrupted before the answer began";
         string reused = result.ReusedTokens > 0 ? $" ({result.ReusedTokens:N0} from the cache)" : "";
         string line = $"prompt {result.PromptTokens:N0}{reused}, answer {result.TokenIds.Count:N0} tokens · TTFT {Duration(result.TimeToFirstToken)}"
             + $" · prefill {Speed(result.PrefillTokensPerSecond)} · decode {Speed(result.DecodeTokensPerSecond)}";

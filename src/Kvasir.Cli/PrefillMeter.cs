@@ -26,6 +26,13 @@ sealed class PrefillMeter : IProgress<PrefillProgress>
         }
     }
 
+    /// <summary>Takes the line away: an interrupt comes before the last report, which does so otherwise.</summary>
+    public void Clear()
+    {
+        if (_shown)
+            Rewrite("");
+    }
+
     void Rewrite(string line)
     {
         if (line.Length > 0 || _shown)

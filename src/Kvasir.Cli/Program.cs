@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.Text;
 using Kvasir.Cli;
 using Kvasir.Cli.Verbs;
@@ -14,4 +15,10 @@ RootCommand root = new("Kvasir runs language models and never computes the keys 
     QuantizeVerb.Create(),
     SampleDocumentVerb.Create(),
 };
+// On Windows these ask for help too; here they may be prompts.
+foreach (HelpOption help in root.Options.OfType<HelpOption>())
+{
+    help.Aliases.Remove("/h");
+    help.Aliases.Remove("/?");
+}
 return CommandLineRunner.Run(root, args);

@@ -9,6 +9,7 @@ sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool
     const string Fence = "\"\"\"";
 
     GenerationResult? _last;
+    volatile string? _mark; // what stands before the cursor while a terminal waits for a line
 
     public void Run()
     {
@@ -20,10 +21,16 @@ sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool
         Console.CancelKeyPress -= StayAtThePrompt;
     }
 
-    static void StayAtThePrompt(object? sender, ConsoleCancelEventArgs e) => e.Cancel = true;
+    /// <summary>Ctrl-C during an answer belongs to <see cref="Interrupt"/>; at the prompt it only says how to leave.</summary>
+    void StayAtThePrompt(object? sender, ConsoleCancelEventArgs e)
+    {
+        e.Cancel = true;
+        if (_mark is { } mark)
+            Console.Error.Write($"{Environment.NewLine}Ctrl-D or /exit leaves.{Environment.NewLine}{mark}");
+    }
 
     /// <summary>A line, or everything between two fences; null at the end of the input.</summary>
-    static string? ReadTurn()
+    string? ReadTurn()
     {
         string? line = ReadLine("> ");
         if (line?.TrimStart().StartsWith(Fence, StringComparison.Ordinal) != true)
@@ -39,11 +46,16 @@ sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool
         return string.Join('\n', lines);
     }
 
-    static string? ReadLine(string mark)
+    string? ReadLine(string mark)
     {
-        if (!Console.IsInputRedirected)
-            Console.Error.Write(mark);
-        return Console.ReadLine();
+        if (Console.IsInputRedirected)
+            return Console.ReadLine();
+        Console.Error.Write(_mark = mark);
+        string? line = Console.ReadLine();
+        _mark = null;
+        if (line is null)
+            Terminal.Line(""); // Ctrl-D leaves the cursor behind the mark
+        return line;
     }
 
     /// <summary>Does what a turn says; false when it says goodbye.</summary>
@@ -73,18 +85,25 @@ sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool
         using Interrupt interrupt = new();
         try
         {
-            _last = conversation.Say(message, options with { Progress = new PrefillMeter() }, json ? _ => { } : Console.Out.Write, interrupt.Token);
+            PrefillMeter meter = new();
+            _last = conversation.Say(message, options with { Progress = meter }, json ? _ => { } : Console.Out.Write, interrupt.Token);
+            meter.Clear();
             if (json)
                 Json.Write(RunReport.Of(conversation.Engine, _last, TimeSpan.Zero));
             else
-                Console.Out.WriteLine();
-            if (_last.FinishReason != FinishReason.Stop)
-                Terminal.Line(GenerationLine.Of(_last));
+                Finish(_last);
         }
         catch (ContextExceededException e)
         {
-            Terminal.Error($"{e.Message}; /reset begins anew");
+            Terminal.Error(e.Message + (conversation.Tokens > 0 ? "; /reset begins anew" : CommandLineRunner.MoreRoom(e)));
         }
+    }
+
+    static void Finish(GenerationResult result)
+    {
+        Console.Out.WriteLine();
+        if (result.FinishReason != FinishReason.Stop)
+            Terminal.Line(GenerationLine.Of(result));
     }
 
     string Stats()

@@ -40,7 +40,9 @@ sealed class RunVerb
         if (!json && document is null && (parsed.GetValue(s_raw) || model.Prompt.Continues))
             Terminal.Beginning(prompt);
         using Interrupt interrupt = new();
-        GenerationResult result = engine.Generate(sequence, options with { Progress = new PrefillMeter() }, json ? _ => { } : Console.Out.Write, interrupt.Token);
+        PrefillMeter meter = new();
+        GenerationResult result = engine.Generate(sequence, options with { Progress = meter }, json ? _ => { } : Console.Out.Write, interrupt.Token);
+        meter.Clear();
         if (json)
             Json.Write(RunReport.Of(engine, result, load));
         else

@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json;
+
+namespace Kvasir.Tests.Cli;
+
+/// <summary>The real program as a child process, away from the checkout's folder, with all three streams redirected.</summary>
+sealed class KvasirProcess : IDisposable
+{
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
+    readonly Process _process;
+    readonly Task<string> _errors;
+
+    KvasirProcess(IEnumerable<string> args)
+    {
+        ProcessStartInfo start = new("dotnet")
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardInputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
+            WorkingDirectory = Path.GetTempPath(),
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Kvasir.Cli.dll"));
+        foreach (string arg in args) start.ArgumentList.Add(arg);
+        _process = Process.Start(start)!;
+        _errors = _process.StandardError.ReadToEndAsync();
+    }
+
+    /// <summary>Its standard output, for tests that act while it runs.</summary>
+    public StreamReader Output => _process.StandardOutput;
+
+    /// <summary>Starts the program and leaves its input open.</summary>
+    public static KvasirProcess Start(params IEnumerable<string> args) => new(args);
+
+    /// <summary>Runs the program to its end on an empty input.</summary>
+    public static KvasirResult Run(params IEnumerable<string> args) => RunOn("", args);
+
+    /// <summary>Runs the program to its end.</summary>
+    public static KvasirResult RunOn(string input, params IEnumerable<string> args)
+    {
+        using KvasirProcess process = new(args);
+        process.Say(input);
+        return process.Finish();
+    }
+
+    /// <summary>Writes to its input. A program that fails early does not read it.</summary>
+    public void Say(string text)
+    {
+        try
+        {
+            _process.StandardInput.Write(text);
+            _process.StandardInput.Flush();
+        }
+        catch (IOException)
+        {
+        }
+    }
+
+    /// <summary>What Ctrl-C sends.</summary>
+    public void Interrupt()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends Ctrl-C to a whole console, this test included");
+        using Process kill = Process.Start("kill", ["-INT", $"{_process.Id}"]);
+        kill.WaitForExit();
+    }
+
+    /// <summary>Ends its input and waits for what else it has to say.</summary>
+    public KvasirResult Finish()
+    {
+        try
+        {
+            _process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+        }
+        Task<string> output = _process.StandardOutput.ReadToEndAsync();
+        if (!_process.WaitForExit(s_patience))
+        {
+            _process.Kill();
+            Assert.Fail($"still running after {s_patience.TotalSeconds} s");
+        }
+        KvasirResult result = new(_process.ExitCode, output.GetAwaiter().GetResult().ReplaceLineEndings("\n"), _errors.GetAwaiter().GetResult().ReplaceLineEndings("\n"));
+        Assert.DoesNotContain("   at ", result.Output + result.Errors);
+        Assert.InRange(result.ExitCode, 0, 2);
+        return result;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited) _process.Kill();
+        _process.Dispose();
+    }
+}
+
+/// <summary>What a run of the program left, with line ends as <c>\n</c>.</summary>
+sealed record KvasirResult(int ExitCode, string Output, string Errors)
+{
+    /// <summary>Standard output of a run that succeeded.</summary>
+    public string Answer
+    {
+        get
+        {
+            Assert.True(ExitCode == 0, $"exit code {ExitCode}: {Errors}");
+            return Output;
+        }
+    }
+
+    /// <summary>The lines of a text that ends its last line.</summary>
+    public static string[] Lines(string text)
+    {
+        Assert.True(text.Length == 0 || text[^1] == '\n', $"the last line has no end: {text}");
+        return text.Length == 0 ? [] : text[..^1].Split('\n');
+    }
+
+    /// <summary>The one JSON object that is all of standard output.</summary>
+    public JsonElement Json => JsonElement.Parse(Assert.Single(Lines(Answer)));
+
+    /// <summary>One JSON object for each line of standard output.</summary>
+    public JsonElement[] JsonLines => [.. Lines(Answer).Select(line => JsonElement.Parse(line))];
+
+    /// <summary>A failure: nothing on standard output, and an error of one line (and where help is, if the command line is wrong).</summary>
+    public void Fails(int exitCode, string expected)
+    {
+        Assert.Equal(exitCode, ExitCode);
+        Assert.Empty(Output);
+        string[] lines = Lines(Errors);
+        Assert.StartsWith("kvasir: ", lines[0], StringComparison.Ordinal);
+        Assert.Contains(expected, lines[0], StringComparison.Ordinal);
+        Assert.All(lines[1..], line => Assert.EndsWith("--help` lists what is possible.", line, StringComparison.Ordinal));
+        Assert.True(lines.Length <= 2, Errors);
+    }
+}
