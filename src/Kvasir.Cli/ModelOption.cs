@@ -19,6 +19,8 @@ static class ModelOption
     {
         if (name == "saga")
             return SagaModel.Path;
+        if (name.Length == 0)
+            throw new UsageException("the model's name is empty: give a GGUF file, or 'saga'");
         return File.Exists(name) || Directory.Exists(name)
             ? name
             : throw new ModelFormatException($"{Printable.Line(name, 4096)}: no such file; a model is a GGUF file, or 'saga'");

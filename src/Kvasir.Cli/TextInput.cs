@@ -1,14 +1,33 @@
+using System.CommandLine;
 using System.Text;
+using System.Text.RegularExpressions;
 using Kvasir.Inference.Formats;
 
 namespace Kvasir.Cli;
 
-/// <summary>Text that a user names on the command line: a file, or <c>-</c> for standard input.</summary>
-static class TextInput
+/// <summary>Text that a user gives on the command line, or names there: a file, or <c>-</c> for standard input.</summary>
+static partial class TextInput
 {
     const int MostBytes = 64 << 20;
 
     static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>
+    /// An argument for text of the user's. The parser would take a mistyped flag for that text and complain about what follows it.
+    /// </summary>
+    public static Argument<string?> CreateArgument(string name, string description)
+    {
+        Argument<string?> argument = new(name) { Description = description, Arity = ArgumentArity.ZeroOrOne };
+        argument.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: string text }] && Flag().IsMatch(text))
+                result.AddError($"unknown option {Printable.Line(text)} (as text for {name}, it would have to come from standard input)");
+        });
+        return argument;
+    }
+
+    [GeneratedRegex(@"^--?[A-Za-z][\w-]*(=.*)?\z")]
+    private static partial Regex Flag();
 
     public static string Read(string path)
     {

@@ -9,7 +9,7 @@ namespace Kvasir.Cli.Verbs;
 /// <summary><c>kvasir run</c>: one prompt, one answer.</summary>
 sealed class RunVerb
 {
-    static readonly Argument<string?> s_prompt = new("PROMPT") { Description = "What to ask or continue; without it, or as '-', standard input", Arity = ArgumentArity.ZeroOrOne };
+    static readonly Argument<string?> s_prompt = TextInput.CreateArgument("PROMPT", "What to ask or continue; without it, or as '-', standard input");
     static readonly Option<string?> s_file = new("--file", "-f") { Description = "A text file about which PROMPT asks; '-' is standard input", HelpName = "FILE" };
     static readonly Option<bool> s_raw = new("--raw") { Description = "Send the text to the model as it is, without its chat format" };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object when done, instead of text as it comes" };

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text;
+using System.Text.Unicode;
 using Kvasir.Inference;
 using Kvasir.Inference.Formats;
 using Kvasir.Inference.Tokenization;
@@ -8,7 +10,7 @@ namespace Kvasir.Cli.Verbs;
 /// <summary><c>kvasir tokenize</c>: a text as a model reads it.</summary>
 sealed class TokenizeVerb
 {
-    static readonly Argument<string?> s_text = new("TEXT") { Description = "The text; without it, standard input", Arity = ArgumentArity.ZeroOrOne };
+    static readonly Argument<string?> s_text = TextInput.CreateArgument("TEXT", "The text; without it, standard input");
     static readonly Option<string?> s_file = new("--file", "-f") { Description = "A text file instead", HelpName = "FILE" };
     static readonly Option<string> s_model = ModelOption.Create();
     static readonly Option<bool> s_special = new("--special") { Description = "Recognise control tokens such as <|im_start|> in the text" };
@@ -32,7 +34,7 @@ sealed class TokenizeVerb
         Tokenizer tokenizer = Tokenizer.From(file);
         int[] tokens = parsed.GetValue(s_special) ? tokenizer.EncodeTemplate(text) : tokenizer.Encode(text);
         if (parsed.GetValue(s_json))
-            Json.Write(new TokenizeReport(tokens.Length, [.. tokens.Select(token => new TokenizeToken(token, tokenizer.Text(token)))]));
+            Json.Write(new TokenizeReport(tokens.Length, [.. tokens.Select(token => TokenizeToken.Of(tokenizer, token))]));
         else
             Print(tokenizer, tokens);
         return CommandLineRunner.Ok;
@@ -51,11 +53,19 @@ sealed class TokenizeVerb
         ReadOnlySpan<byte> bytes = tokenizer.Bytes(token);
         if (bytes.IsEmpty)
             return Printable.Line(tokenizer.Text(token));
-        string text = System.Text.Encoding.UTF8.GetString(bytes);
-        return text.Contains('\uFFFD') ? Convert.ToHexStringLower(bytes) : $"\"{Printable.Line(text)}\"";
+        return Utf8.IsValid(bytes) ? $"\"{Printable.Line(Encoding.UTF8.GetString(bytes))}\"" : Convert.ToHexStringLower(bytes);
     }
 }
 
 sealed record TokenizeReport(int Count, IReadOnlyList<TokenizeToken> Tokens);
 
-sealed record TokenizeToken(int Id, string Text);
+/// <summary>A token's text, where it is text of its own, or a control token's name; and its bytes in hexadecimal, which may be part of a character.</summary>
+sealed record TokenizeToken(int Id, string? Text, string Bytes)
+{
+    public static TokenizeToken Of(Tokenizer tokenizer, int token)
+    {
+        ReadOnlySpan<byte> bytes = tokenizer.Bytes(token);
+        string? text = bytes.IsEmpty ? tokenizer.Text(token) : Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : null;
+        return new TokenizeToken(token, text, Convert.ToHexStringLower(bytes));
+    }
+}

@@ -20,7 +20,7 @@ static class ReplacedFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"{path}: cannot be written: {e.Message}", e);
+            throw new IOException($"{path}: cannot be written: {e.Message.Replace(temporary, target, StringComparison.Ordinal)}", e);
         }
         finally
         {

@@ -14,7 +14,7 @@ static class InstructionSets
     public static IEnumerable<InstructionSet> Available => Enum.GetValues<InstructionSet>().Where(IsAvailable);
 
     /// <summary>The set named by the environment, else the widest.</summary>
-    /// <exception cref="InvalidOperationException">The environment names a set that does not exist or that this machine lacks.</exception>
+    /// <exception cref="ArgumentException">The environment names a set that does not exist or that this machine lacks.</exception>
     public static InstructionSet Chosen()
     {
         string? name = Environment.GetEnvironmentVariable(Variable);
@@ -22,7 +22,7 @@ static class InstructionSets
             return Available.Last();
         return Enum.TryParse(name, ignoreCase: true, out InstructionSet set) && Enum.IsDefined(set) && IsAvailable(set)
             ? set
-            : throw new InvalidOperationException($"{Variable}={name}: expected one of {string.Join(", ", Available).ToLowerInvariant()} on this machine");
+            : throw new ArgumentException($"{Variable}={name}: expected one of {string.Join(", ", Available).ToLowerInvariant()} on this machine");
     }
 
     static bool IsAvailable(InstructionSet set) => set switch

@@ -10,8 +10,8 @@ namespace Kvasir.Inference.Saga;
 /// <param name="seed">Start of the random numbers.</param>
 public sealed class SagaGenerator(int seed)
 {
-    /// <summary>The language has some ten thousand facts that do not contradict each other; this many are drawn quickly.</summary>
-    public const int MostFacts = 8000;
+    /// <summary>A document never answers a question twice; beyond this many facts, new questions become hard to find.</summary>
+    public const int MostFacts = 6000;
 
     readonly Random _random = new(seed); // seeded: the algorithm is fixed for all versions of .NET
 

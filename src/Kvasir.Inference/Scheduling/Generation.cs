@@ -38,7 +38,12 @@ sealed class Generation
         while (finish is null)
         {
             Span<float> logits = _engine.Forward(_sequence, _tokens.Count == 0 ? _options.Progress : null, cancellation);
-            finish = logits.IsEmpty ? FinishReason.Cancelled : Take(_sampler.Next(logits, _sequence.Tokens), cancellation);
+            if (logits.IsEmpty)
+            {
+                finish = FinishReason.Cancelled;
+                break;
+            }
+            finish = Take(_sampler.Next(logits, _sequence.Tokens), cancellation);
             last = Stopwatch.GetTimestamp();
             first = first == 0 ? last : first;
         }
@@ -52,6 +57,7 @@ sealed class Generation
             FinishReason = finish.Value,
             PromptTokens = prompt,
             ReusedTokens = reused,
+            ComputedTokens = Math.Min(prompt, _sequence.Cached) - reused,
             Seed = _sampler.Seed,
             TimeToFirstToken = first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(start, first),
             DecodeTime = decodeTime,

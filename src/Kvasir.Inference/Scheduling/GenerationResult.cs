@@ -34,14 +34,14 @@ public sealed record GenerationResult
     /// <summary>The seed that was used.</summary>
     public required ulong Seed { get; init; }
 
-    /// <summary>From the call to the first token.</summary>
+    /// <summary>From the call to the first token; zero when there was none.</summary>
     public required TimeSpan TimeToFirstToken { get; init; }
 
     /// <summary>From the first token to the last.</summary>
     public required TimeSpan DecodeTime { get; init; }
 
-    /// <summary>Prompt tokens whose keys and values were computed.</summary>
-    public int ComputedTokens => PromptTokens - ReusedTokens;
+    /// <summary>Prompt tokens whose keys and values were computed; fewer than the rest of the prompt when it was cancelled before its end.</summary>
+    public required int ComputedTokens { get; init; }
 
     /// <summary>Computed prompt tokens per second until the first token.</summary>
     public double PrefillTokensPerSecond => PerSecond(ComputedTokens, TimeToFirstToken);

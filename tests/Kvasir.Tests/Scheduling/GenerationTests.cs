@@ -107,6 +107,7 @@ public sealed class GenerationTests : IDisposable
         using Sequence sequence = Story();
         GenerationResult nothing = Continue(sequence, new(), cancellation: new CancellationToken(canceled: true));
         Assert.Equal((FinishReason.Cancelled, 0), (nothing.FinishReason, nothing.TokenIds.Count));
+        Assert.Equal((0, TimeSpan.Zero), (nothing.ComputedTokens, nothing.TimeToFirstToken));
         Assert.Equal(5, Continue(sequence, new() { MaxTokens = 5 }).TokenIds.Count);
     }
 
