@@ -62,6 +62,8 @@ public sealed class InferenceEngine : IDisposable
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(emit);
+        if (sequence.Engine != this)
+            throw new ArgumentException("the sequence belongs to another engine");
         if (sequence.Tokens.IsEmpty)
             throw new ArgumentException("the prompt is empty: there is nothing to continue");
         if (sequence.Tokens.Length >= Context)

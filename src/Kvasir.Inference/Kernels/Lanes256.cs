@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Kvasir.Inference.Formats.Quantization;
 
 namespace Kvasir.Inference.Kernels;
 
@@ -18,7 +19,7 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     public static Lanes256 LoadHalf(ushort* source)
     {
         (Vector256<uint> low, Vector256<uint> high) = Vector256.Widen(Vector256.Load(source));
-        return new(HalfBits.Widen(low), HalfBits.Widen(high));
+        return new(F16.Widen(low), F16.Widen(high));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Kvasir.Inference.Formats.Quantization;
 
 namespace Kvasir.Inference.Kernels;
 
@@ -15,7 +16,7 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static Lanes512 Load(float* source) => new(Vector512.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 LoadHalf(ushort* source) => new(HalfBits.Widen(Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe())));
+    public static Lanes512 LoadHalf(ushort* source) => new(F16.Widen(Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe())));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes512 lanes, float* destination) => lanes._v.Store(destination);

@@ -11,15 +11,16 @@ namespace Kvasir.Inference.Scheduling;
 public sealed class Sequence : IDisposable
 {
     readonly List<int> _tokens = [];
-    readonly InferenceEngine _engine;
 
-    internal Sequence(InferenceEngine engine, BlockPool pool) => (_engine, Table) = (engine, new BlockTable(pool));
+    internal Sequence(InferenceEngine engine, BlockPool pool) => (Engine, Table) = (engine, new BlockTable(pool));
 
     /// <summary>All tokens: prompts and completions.</summary>
     public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
 
     /// <summary>How many of them have their keys and values in the cache.</summary>
     public int Cached => Table.Length;
+
+    internal InferenceEngine Engine { get; }
 
     internal BlockTable Table { get; }
 
@@ -29,9 +30,9 @@ public sealed class Sequence : IDisposable
     public void Append(ReadOnlySpan<int> tokens)
     {
         foreach (int token in tokens)
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_engine.Model.Config.Vocabulary, nameof(tokens));
-        if (_tokens.Count + (long)tokens.Length > _engine.Context)
-            throw new ContextExceededException(_tokens.Count + tokens.Length, _engine.Context, _engine.Model.Config.Context);
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)Engine.Model.Config.Vocabulary, nameof(tokens));
+        if (_tokens.Count + (long)tokens.Length > Engine.Context)
+            throw new ContextExceededException(_tokens.Count + tokens.Length, Engine.Context, Engine.Model.Config.Context);
         _tokens.AddRange(tokens);
     }
 

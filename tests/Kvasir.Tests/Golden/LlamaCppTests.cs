@@ -26,6 +26,19 @@ public class LlamaCppTests
             Check(engine, JsonDocument.Parse(line).RootElement);
     }
 
+    /// <summary>BOS and the tokens after it that llama2.c's own test expects of the model.</summary>
+    [Fact]
+    public void Stories_from_nothing_are_those_of_llama2_c()
+    {
+        using var model = LanguageModel.Load(Checkout.Shared("models/stories260K/stories260K.gguf"));
+        using var engine = new InferenceEngine(model, new EngineOptions { KvCodec = F32Codec.Instance, Context = 512 });
+        int[] expected = JsonSerializer.Deserialize<int[]>(File.ReadAllText(Checkout.Shared("models/stories260K/golden_greedy_ids.json")))!;
+        using Sequence sequence = engine.NewSequence();
+        sequence.Append([1]);
+        engine.Generate(sequence, new GenerationOptions { MaxTokens = expected.Length - 1 }, _ => { }, TestContext.Current.CancellationToken);
+        Assert.Equal(expected, sequence.Tokens.ToArray());
+    }
+
     static void Check(InferenceEngine engine, JsonElement golden)
     {
         int[] prompt = Ints(golden.GetProperty("prompt_tokens")), expected = Ints(golden.GetProperty("greedy_tokens"));
