@@ -12,6 +12,8 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(QuantizeReport))]
 [JsonSerializable(typeof(SampleReport))]
+[JsonSerializable(typeof(SynthReport))]
+[JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(SampleQuestion))]
 sealed partial class Json : JsonSerializerContext
 {

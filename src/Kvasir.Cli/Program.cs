@@ -14,6 +14,8 @@ RootCommand root = new("Kvasir runs language models and never computes the keys 
     TokenizeVerb.Create(),
     QuantizeVerb.Create(),
     SampleDocumentVerb.Create(),
+    SynthVerb.Create(),
+    BenchVerb.Create(),
 };
 // On Windows these ask for help too; here they may be prompts.
 foreach (HelpOption help in root.Options.OfType<HelpOption>())

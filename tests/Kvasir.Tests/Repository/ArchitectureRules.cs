@@ -26,8 +26,10 @@ public class ArchitectureRules
         ["Sampling"] = [],
         ["Saga"] = [],
         ["Tokenization"] = ["Formats"],
+        ["Synthesis"] = ["Formats", "Tokenization", "Sampling"],
         ["Kernels"] = ["Formats"],
         ["Model"] = ["Kernels", "Formats"],
+        ["Measurement"] = ["Scheduling", "Model", "Kernels"],
         ["Scheduling"] = ["Model", "Kernels", "Sampling", "Tokenization"],
     };
 

@@ -1,0 +1,61 @@
+using System.CommandLine;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Synthesis;
+using Spectre.Console;
+
+namespace Kvasir.Cli.Verbs;
+
+/// <summary><c>kvasir synth</c>: a model file of a real shape with random weights.</summary>
+sealed class SynthVerb
+{
+    static readonly Argument<string> s_shape = new("SHAPE") { Description = $"One of {string.Join(", ", ModelShape.All.Keys.Order())}; @TYPE may follow" };
+    static readonly Argument<string> s_output = new("OUT") { Description = "The GGUF file to write" };
+    static readonly Option<string> s_type = new Option<string>("--type") { Description = "Type of the weights", DefaultValueFactory = _ => "q8_0", HelpName = string.Join('|', WeightMix.All.Keys) };
+    static readonly Option<ulong> s_seed = new("--seed") { Description = "Equal seeds give equal files", DefaultValueFactory = _ => 1, CustomParser = Number.Parse<ulong>, HelpName = "S" };
+    static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object when done" };
+
+    public static Command Create()
+    {
+        Command verb = new("synth", "Write a model of a real shape with random weights, to measure with") { s_shape, s_output, s_type, s_seed, s_json };
+        verb.SetAction(Run);
+        return verb;
+    }
+
+    static int Run(ParseResult parsed)
+    {
+        (ModelShape shape, WeightMix mix) = Parse(parsed.GetRequiredValue(s_shape), parsed.GetRequiredValue(s_type));
+        string output = parsed.GetRequiredValue(s_output);
+        using Interrupt interrupt = new();
+        try
+        {
+            Write(shape, mix, parsed.GetValue(s_seed), output, interrupt.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return Terminal.Error($"interrupted; {Printable.Line(output, 4096)} is as it was", CommandLineRunner.Failed);
+        }
+        long bytes = new FileInfo(output).Length;
+        if (parsed.GetValue(s_json))
+            Json.Write(new SynthReport(shape.Name, mix.Name, output, bytes));
+        else
+            Terminal.Line($"{Printable.Line(output, 4096)}: {shape.Name}, {mix.Name}, {ShowVerb.Size(bytes)}");
+        return CommandLineRunner.Ok;
+    }
+
+    /// <summary>Reads <c>shape</c> or <c>shape@type</c>.</summary>
+    public static (ModelShape, WeightMix) Parse(string text, string defaultType)
+    {
+        string[] parts = text.Split('@', 2);
+        if (!ModelShape.All.TryGetValue(parts[0], out ModelShape? shape))
+            throw new UsageException($"shape {Printable.Quote(parts[0])}: expected one of {string.Join(", ", ModelShape.All.Keys.Order())}");
+        string type = parts.Length > 1 ? parts[1] : defaultType;
+        return WeightMix.All.TryGetValue(type, out WeightMix? mix)
+            ? (shape, mix)
+            : throw new UsageException($"type {Printable.Quote(type)}: expected one of {string.Join(", ", WeightMix.All.Keys)}");
+    }
+
+    public static void Write(ModelShape shape, WeightMix mix, ulong seed, string output, CancellationToken cancellation) =>
+        Terminal.Notes.Status().Start($"writing {shape.Name}, {mix.Name}", _ => new SyntheticModel(shape, mix, seed).Write(output, cancellation: cancellation));
+}
+
+sealed record SynthReport(string Shape, string Type, string Output, long OutputBytes);

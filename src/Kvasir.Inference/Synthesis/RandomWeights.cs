@@ -1,0 +1,57 @@
+using System.Runtime.InteropServices;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Formats.Quantization;
+using Kvasir.Inference.Sampling;
+
+namespace Kvasir.Inference.Synthesis;
+
+/// <summary>
+/// Rows of seeded random weights in any type, made in place rather than quantised: random bytes under scales for which a row's values have a
+/// standard deviation near <c>1 / sqrt(columns)</c>, so that activations neither vanish nor explode. Equal seeds give equal rows.
+/// </summary>
+static class RandomWeights
+{
+    // Standard deviations of uniform integers: of 8 bits signed, of 6, 5 and 4 bits around their middle; the mean of 6-bit scales.
+    const float Deviation8 = 73.9f, Deviation6 = 18.5f, Deviation5 = 9.2f, Deviation4 = 4.6f, Mean6 = 31.5f;
+
+    public static void Fill(TensorType type, int columns, ulong seed, Span<byte> row)
+    {
+        var random = new SplitMix64(seed);
+        if (type is TensorType.F32 or TensorType.F16 or TensorType.BF16)
+        {
+            FillFloats(type, columns, ref random, row);
+            return;
+        }
+        foreach (ref ulong word in MemoryMarshal.Cast<byte, ulong>(row))
+            word = random.Next();
+        foreach (ref byte rest in row[(row.Length & ~7)..])
+            rest = (byte)random.Next();
+        for (Span<byte> blocks = row; !blocks.IsEmpty; blocks = blocks[type.BlockBytes()..])
+            SetScales(type, 1 / MathF.Sqrt(columns), blocks);
+    }
+
+    static void FillFloats(TensorType type, int columns, ref SplitMix64 random, Span<byte> row)
+    {
+        float[] values = new float[columns];
+        float width = MathF.Sqrt(12f / columns);
+        foreach (ref float value in values.AsSpan())
+            value = ((float)random.NextDouble() - 0.5f) * width;
+        RowFormat.Quantize(type, values, row);
+    }
+
+    static void SetScales(TensorType type, float deviation, Span<byte> block)
+    {
+        switch (type)
+        {
+            case TensorType.Q8_0: F16.Write(block, deviation / Deviation8); break;
+            case TensorType.Q4_0: F16.Write(block, deviation / Deviation4); break;
+            case TensorType.Q5_0: F16.Write(block, deviation / Deviation5); break;
+            case TensorType.Q6_K: F16.Write(block[208..], deviation / (Deviation8 * Deviation6)); break;
+            case TensorType.Q4_K:
+                F16.Write(block, deviation / (Mean6 * Deviation4));
+                F16.Write(block[2..], 7.5f * deviation / (Mean6 * Deviation4)); // the minimum cancels the mean of 4-bit values
+                break;
+            default: throw new ArgumentOutOfRangeException(nameof(type), type, "expected f32, f16, bf16, q8_0, q4_0, q5_0, q4_k or q6_k");
+        }
+    }
+}

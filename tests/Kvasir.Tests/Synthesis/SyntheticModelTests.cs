@@ -1,0 +1,38 @@
+using Kvasir.Inference;
+using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Synthesis;
+using Kvasir.Tests.Fixtures;
+
+namespace Kvasir.Tests.Synthesis;
+
+public class SyntheticModelTests
+{
+    static readonly ModelShape s_small = ModelShape.All["qwen3-0.6b"] with { Layers = 2, Width = 256, FeedForward = 512, Vocabulary = 400 };
+
+    public static TheoryData<string, int> Mixes => new(WeightMix.All.Keys.SelectMany(mix => new[] { (mix, 256), (mix, 96) }));
+
+    [Theory, MemberData(nameof(Mixes))]
+    public void Every_mix_loads_and_computes_logits_of_a_sane_size(string mix, int width)
+    {
+        using var folder = new TemporaryFolder();
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        new SyntheticModel(s_small with { Width = width }, WeightMix.All[mix]).Write(folder["synth.gguf"], cancellation: cancellation);
+        using var model = LanguageModel.Load(folder["synth.gguf"]);
+        using var engine = new InferenceEngine(model, new EngineOptions { Context = 64 });
+        using Sequence sequence = engine.NewSequence();
+        sequence.Append(model.Tokenizer.Encode("Once upon a time"));
+        float[] logits = engine.ComputeLogits(sequence)[^1];
+        Assert.All(logits, logit => Assert.InRange(logit, -30, 30));
+        Assert.InRange(logits.Max() - logits.Min(), 1, 60);
+    }
+
+    [Fact]
+    public void Equal_seeds_give_equal_files_and_others_do_not()
+    {
+        using var folder = new TemporaryFolder();
+        foreach ((string name, ulong seed) in (ReadOnlySpan<(string, ulong)>)[("a", 1), ("b", 1), ("c", 2)])
+            new SyntheticModel(s_small, WeightMix.All["q8_0"], seed).Write(folder[name], cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal(File.ReadAllBytes(folder["a"]), File.ReadAllBytes(folder["b"]));
+        Assert.NotEqual(File.ReadAllBytes(folder["a"]), File.ReadAllBytes(folder["c"]));
+    }
+}
