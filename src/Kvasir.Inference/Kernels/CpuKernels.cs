@@ -1,3 +1,4 @@
+using Kvasir.Inference.Formats;
 using Kvasir.KvCache;
 
 namespace Kvasir.Inference.Kernels;
@@ -49,8 +50,24 @@ sealed class CpuKernels<T>(ComputePool pool) : CpuKernels where T : struct, ILan
 
     public override void MatMul(Matrix w, FloatRows x, FloatRows? bias, FloatRows y, int tokens)
     {
-        var job = new MatMul<T>(w, x, bias, y, tokens, _weights);
-        pool.Run(ref job, MatMul<T>.Items(w));
+        TensorType? inRegisters = tokens < MatMul<T>.Tile && w.Columns % (2 * ILanes<T>.Count) == 0 ? w.Type : null;
+        switch (inRegisters)
+        {
+            case TensorType.F32: RunMatVec<F32Weights<T>>(w, x, bias, y, tokens); break;
+            case TensorType.F16: RunMatVec<F16Weights<T>>(w, x, bias, y, tokens); break;
+            case TensorType.Q8_0: RunMatVec<Q8Weights<T>>(w, x, bias, y, tokens); break;
+            case TensorType.Q4_0: RunMatVec<Q4Weights<T>>(w, x, bias, y, tokens); break;
+            default:
+                var job = new MatMul<T>(w, x, bias, y, tokens, _weights);
+                pool.Run(ref job, MatMul<T>.Items(w));
+                break;
+        }
+    }
+
+    void RunMatVec<TWeights>(Matrix w, FloatRows x, FloatRows? bias, FloatRows y, int tokens) where TWeights : struct, IWeightFormat<T>
+    {
+        var job = new MatVec<T, TWeights>(w, x, bias, y, tokens);
+        pool.Run(ref job, MatVec<T, TWeights>.Items(w));
     }
 
     public override void Rope(RopeTable table, FloatRows rotations, FloatRows heads, int headDim, int tokens)

@@ -17,6 +17,15 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Sixteen half-precision numbers, widened. The conversion is exact.</summary>
     static abstract T LoadHalf(ushort* source);
 
+    /// <summary>Sixteen signed bytes as numbers.</summary>
+    static abstract T LoadBytes(sbyte* source);
+
+    /// <summary>The low four bits of sixteen bytes as numbers from 0 to 15.</summary>
+    static abstract T LoadLowNibbles(byte* source);
+
+    /// <summary>The high four bits of sixteen bytes as numbers from 0 to 15.</summary>
+    static abstract T LoadHighNibbles(byte* source);
+
     static abstract void Store(T lanes, float* destination);
 
     static abstract T operator +(T a, T b);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Kvasir.Inference.Formats.Quantization;
 
 namespace Kvasir.Inference.Kernels;
@@ -17,6 +18,19 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 LoadHalf(ushort* source) => new(F16.Widen(Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe())));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadBytes(sbyte* source) => Widened(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadLowNibbles(byte* source) => Widened((Vector128.Load(source) & Vector128.Create((byte)15)).AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadHighNibbles(byte* source) => Widened((Vector128.Load(source) >>> 4).AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes512 Widened(Vector128<sbyte> bytes) => new(Vector512.ConvertToSingle(
+        Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(bytes) : Vector512.WidenLower(Vector256.WidenLower(bytes.ToVector256Unsafe()).ToVector512Unsafe())));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes512 lanes, float* destination) => lanes._v.Store(destination);

@@ -29,6 +29,33 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesScalar LoadBytes(sbyte* source)
+    {
+        LanesScalar result = default;
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            result._lanes[i] = source[i];
+        return result;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesScalar LoadLowNibbles(byte* source)
+    {
+        LanesScalar result = default;
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            result._lanes[i] = source[i] & 15;
+        return result;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesScalar LoadHighNibbles(byte* source)
+    {
+        LanesScalar result = default;
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            result._lanes[i] = source[i] >> 4;
+        return result;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(LanesScalar lanes, float* destination) => *(LanesScalar*)destination = lanes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -11,7 +11,7 @@ unsafe struct MatMul<T>(Matrix w, FloatRows x, FloatRows? bias, FloatRows y, int
     where T : struct, ILanes<T>
 {
     public const int OutputsPerItem = 16;
-    const int Tile = 4;
+    public const int Tile = 4;
 
     public static int Items(Matrix w) => (w.Rows + OutputsPerItem - 1) / OutputsPerItem;
 

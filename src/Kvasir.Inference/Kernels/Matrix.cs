@@ -11,7 +11,9 @@ sealed unsafe class Matrix(TensorType type, int rows, int columns, byte* data)
     public int Columns => columns;
     public int RowBytes { get; } = checked((int)type.RowBytes(columns));
 
-    public ReadOnlySpan<byte> Row(int row) => new(data + (long)row * RowBytes, RowBytes);
+    public byte* Address(int row) => data + (long)row * RowBytes;
+
+    public ReadOnlySpan<byte> Row(int row) => new(Address(row), RowBytes);
 
     /// <summary>One row as floats, exactly as the format defines them.</summary>
     public void DequantizeRow(int row, Span<float> destination) => RowFormat.Dequantize(type, Row(row), destination);

@@ -24,6 +24,33 @@ public unsafe class MatMulTests
     [InlineData(TensorType.Q5_1)]
     public void Quantised_weights_count_as_what_their_format_says(TensorType type) => Check(type, outputs: 37, inputs: 96, tokens: 6, seed: 5);
 
+    /// <summary>Few tokens take another path through the same operations: a token's product is bitwise what it is among many.</summary>
+    [Theory, MemberData(nameof(Types))]
+    public void A_token_alone_has_the_product_that_it_has_among_others(TensorType type)
+    {
+        const int outputs = 37, inputs = 96, tokens = 9;
+        var random = new Random(3);
+        using FloatRows x = new(tokens, inputs), one = new(1, inputs), together = new(tokens, outputs), alone = new(1, outputs);
+        for (int token = 0; token < tokens; token++)
+            foreach (ref float value in x.Span(token)) value = random.NextSingle() - 0.5f;
+        fixed (byte* data = Weights(type, outputs, inputs, random))
+            foreach (InstructionSet set in InstructionSets.Available)
+            {
+                using var pool = new ComputePool(2);
+                CpuKernels kernels = CpuKernels.Create(set, pool);
+                kernels.Reserve(inputs, 16, 1);
+                kernels.MatMul(new Matrix(type, outputs, inputs, data), x, null, together, tokens);
+                for (int token = 0; token < tokens; token++)
+                {
+                    x.Span(token).CopyTo(one.Span(0));
+                    kernels.MatMul(new Matrix(type, outputs, inputs, data), one, null, alone, 1);
+                    Assert.Equal(together.Span(token).ToArray(), alone.Span(0).ToArray());
+                }
+            }
+    }
+
+    public static TheoryData<TensorType> Types => [TensorType.F32, TensorType.F16, TensorType.BF16, TensorType.Q8_0, TensorType.Q4_0, TensorType.Q5_1];
+
     static void Check(TensorType type, int outputs, int inputs, int tokens, int seed)
     {
         var random = new Random(seed);

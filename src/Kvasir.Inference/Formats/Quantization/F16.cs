@@ -32,6 +32,7 @@ readonly struct F16 : IWidening
     /// <summary>What a float becomes when it is stored.</summary>
     public static void Write(Span<byte> bytes, float value) => BinaryPrimitives.WriteHalfLittleEndian(bytes, (Half)value);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Widen(ushort half)
     {
         uint bits = BitConverter.SingleToUInt32Bits(BitConverter.UInt32BitsToSingle((half & Magnitude) << MantissaShift) * Rebias);
