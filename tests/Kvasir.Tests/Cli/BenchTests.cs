@@ -1,0 +1,46 @@
+using System.Text.Json;
+using Kvasir.Tests.Fixtures;
+using static Kvasir.Tests.Cli.KvasirProcess;
+
+namespace Kvasir.Tests.Cli;
+
+/// <summary>Measuring, and the models to measure with.</summary>
+public sealed class BenchTests : IDisposable
+{
+    readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Bench_prints_speeds_beside_limits()
+    {
+        JsonElement report = Run("bench", "-p", "32", "-n", "4", "-d", "16", "-r", "2", "--json").Json;
+        Assert.Equal("Kvasir Saga", report.GetProperty("model").GetString());
+        JsonElement[] tests = [.. report.GetProperty("tests").EnumerateArray()];
+        Assert.Equal(["prefill 32 at 16", "decode 4 at 16"], tests.Select(test => test.GetProperty("test").GetString()));
+        foreach (JsonElement test in tests)
+        {
+            double median = test.GetProperty("tokens_per_s").GetDouble();
+            Assert.InRange(median, test.GetProperty("least_tokens_per_s").GetDouble(), test.GetProperty("most_tokens_per_s").GetDouble());
+            Assert.Equal(test.GetProperty("achieved").GetDouble() / test.GetProperty("limit").GetDouble(), test.GetProperty("share").GetDouble(), 1e-9);
+        }
+    }
+
+    [Fact]
+    public void A_synthetic_model_is_written_shown_and_run()
+    {
+        string path = _folder["synth.gguf"];
+        JsonElement report = Run("synth", "smollm2-135m@q4_k_m", path, "--json").Json;
+        Assert.Equal(new FileInfo(path).Length, report.GetProperty("output_bytes").GetInt64());
+        Assert.Equal(30, Run("show", path, "--json").Json.GetProperty("config").GetProperty("layers").GetInt32());
+        Assert.Equal(2, Run("run", "-m", path, "--raw", "hello", "-n", "2", "--json").Json.GetProperty("completion_tokens").GetInt32());
+    }
+
+    [Theory]
+    [InlineData("shape 'gpt-9': expected one of llama-3-8b", "synth", "gpt-9", "out.gguf")]
+    [InlineData("type 'q9': expected one of", "synth", "smollm2-135m@q9", "out.gguf")]
+    [InlineData("shape 'x': expected one of", "bench", "-m", "synth:x")]
+    [InlineData("--threads 0: expected 1 to", "bench", "-t", "0")]
+    [InlineData("--prompt -1: expected 0 to", "bench", "-p", "-1")]
+    public void What_cannot_be_measured_is_a_mistake_of_usage(string message, params string[] args) => Run(args).Fails(2, message);
+}
