@@ -71,6 +71,6 @@ public sealed class Conversation : IDisposable
         if (!_answerIsOpen)
             return [];
         int[] end = _format.EncodeEndOfTurn();
-        return _engine.Model.Tokenizer.Ends.Contains(_sequence.Tokens[^1]) ? end.Skip(1) : end;
+        return _sequence.Tokens[^1] == end[0] ? end.Skip(1) : end;
     }
 }

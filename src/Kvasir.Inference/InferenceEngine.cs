@@ -88,7 +88,7 @@ public sealed class InferenceEngine : IDisposable
     internal Span<float> Forward(Sequence sequence, IProgress<PrefillProgress>? progress, CancellationToken cancellation)
     {
         if (_options.KvReuse == KvReuse.Off)
-            sequence.Table.Dispose();
+            sequence.Table.Clear();
         if (sequence.Cached == sequence.Tokens.Length)
             throw new InvalidOperationException("the last token is computed already and its logits are gone");
         while (sequence.Cached < sequence.Tokens.Length)

@@ -47,7 +47,10 @@ public sealed unsafe class BlockTable(BlockPool pool) : IDisposable
     public byte* Address(int block) => (byte*)_addresses[block];
 
     /// <summary>Gives all blocks back.</summary>
-    public void Dispose()
+    public void Dispose() => Clear();
+
+    /// <summary>Forgets all tokens and gives their blocks back; the table may be used again.</summary>
+    public void Clear()
     {
         foreach (BlockHandle block in _blocks)
             block.Dispose();

@@ -38,19 +38,27 @@ sealed class BenchVerb
     static int Run(ParseResult parsed)
     {
         string name = parsed.GetRequiredValue(s_model);
-        if (!name.StartsWith(Synthetic, StringComparison.Ordinal))
-            return Measure(parsed, ModelOption.Resolve(name));
-        (ModelShape shape, WeightMix mix) = SynthVerb.Parse(name[Synthetic.Length..], "q8_0");
-        string temporary = Path.Combine(Path.GetTempPath(), $"kvasir-synth-{Guid.NewGuid():n}.gguf");
         using Interrupt interrupt = new();
         try
         {
-            SynthVerb.Write(shape, mix, seed: 1, temporary, interrupt.Token);
-            return Measure(parsed, temporary);
+            return name.StartsWith(Synthetic, StringComparison.Ordinal)
+                ? MeasureSynthetic(parsed, name[Synthetic.Length..], interrupt.Token)
+                : Measure(parsed, ModelOption.Resolve(name), interrupt.Token);
         }
         catch (OperationCanceledException)
         {
             return Terminal.Error("interrupted", CommandLineRunner.Failed);
+        }
+    }
+
+    static int MeasureSynthetic(ParseResult parsed, string name, CancellationToken cancellation)
+    {
+        (ModelShape shape, WeightMix mix) = SynthVerb.Parse(name, "q8_0");
+        string temporary = Path.Combine(Path.GetTempPath(), $"kvasir-synth-{Guid.NewGuid():n}.gguf");
+        try
+        {
+            SynthVerb.Write(shape, mix, seed: 1, temporary, cancellation);
+            return Measure(parsed, temporary, cancellation);
         }
         finally
         {
@@ -58,22 +66,21 @@ sealed class BenchVerb
         }
     }
 
-    static int Measure(ParseResult parsed, string path)
+    static int Measure(ParseResult parsed, string path, CancellationToken cancellation)
     {
         int prompt = parsed.GetValue(s_prompt), generate = parsed.GetValue(s_generate), depth = parsed.GetValue(s_depth), threads = parsed.GetValue(s_threads);
         using LanguageModel model = LanguageModel.Load(path);
         using InferenceEngine engine = new(model, new EngineOptions { Context = depth + Math.Max(prompt, generate) + 1, Threads = threads });
-        using Interrupt interrupt = new();
         ModelCost cost = ModelCost.Of(engine);
         Terminal.Line("measuring the machine …");
         double readPeak = MachineSpeed.ReadBandwidth(threads) / 1e9, flopsPeak = MachineSpeed.Fp32Peak(threads) / 1e9;
         List<BenchRow> rows = [];
         if (prompt > 0)
             rows.Add(BenchRow.Of($"prefill {prompt} at {depth}", prompt, "GFLOP/s", cost.PrefillFlops(prompt, depth) / 1e9, flopsPeak,
-                Repeat(parsed, "prefill", () => EngineSpeed.Prefill(engine, prompt, depth, interrupt.Token))));
+                Repeat(parsed, "prefill", () => EngineSpeed.Prefill(engine, prompt, depth, cancellation))));
         if (generate > 0)
             rows.Add(BenchRow.Of($"decode {generate} at {depth}", generate, "GB/s", generate * cost.DecodeBytes(depth + (generate + 1) / 2.0) / 1e9, readPeak,
-                Repeat(parsed, "decode", () => EngineSpeed.Decode(engine, generate, depth, interrupt.Token))));
+                Repeat(parsed, "decode", () => EngineSpeed.Decode(engine, generate, depth, cancellation))));
         var report = new BenchReport(model.Config.Name, threads, engine.Layout.Codec.Name, cost.WeightBytes, rows);
         if (parsed.GetValue(s_json))
             Json.Write(report);

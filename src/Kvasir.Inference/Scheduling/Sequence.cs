@@ -40,7 +40,7 @@ public sealed class Sequence : IDisposable
     public void Clear()
     {
         _tokens.Clear();
-        Table.Dispose();
+        Table.Clear();
     }
 
     /// <summary>Gives the blocks back.</summary>

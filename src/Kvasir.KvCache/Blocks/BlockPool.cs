@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Kvasir.KvCache.Blocks;
 
 /// <summary>
@@ -68,7 +70,11 @@ public sealed unsafe class BlockPool : IDisposable
     }
 
     /// <summary>Frees the memory. Handles that are still held must not be used any more.</summary>
-    public void Dispose() => _arena.Dispose();
+    public void Dispose()
+    {
+        Debug.Assert(CheckConservation() == Counts); // so that every test which uses a pool ends with its books checked
+        _arena.Dispose();
+    }
 
     internal byte* Address(BlockId id) => _arena.Address(id);
 
