@@ -28,10 +28,6 @@ public sealed class GgufMetadata
     /// <summary>Whether the file has the key, with whatever type.</summary>
     public bool Contains(string key) => _values.ContainsKey(key);
 
-    /// <summary>Whether the key is present and an array; some keys may hold one number or one per layer.</summary>
-    public bool IsArray(string key) =>
-        _values.TryGetValue(key, out object? value) && value is not string && value.GetType().IsGenericType;
-
     /// <summary>The type as users see it: <c>uint32</c>, <c>array of string</c>.</summary>
     public string TypeName(string key) => GgufValues.TypeName(this[key]);
 
