@@ -25,7 +25,7 @@ public sealed record EngineOptions
     public int BlockTokens { get; init; } = 16;
 
     /// <summary>Most prompt tokens that are computed in one pass. At least 1.</summary>
-    public int PrefillChunk { get; init; } = 256;
+    public int PrefillChunk { get; init; } = 512;
 
     /// <summary>How keys and values are stored.</summary>
     public IKvCodec KvCodec { get; init; } = F16Codec.Instance;

@@ -11,6 +11,7 @@ public sealed class InferenceEngine : IDisposable
 {
     readonly EngineOptions _options;
     readonly ComputePool _compute;
+    readonly CpuKernels _kernels;
     readonly Transformer _transformer;
     readonly Batch _batch = new();
 
@@ -27,8 +28,8 @@ public sealed class InferenceEngine : IDisposable
         Layout = new KvLayout(options.BlockTokens, options.KvCodec, model.Config.KvLayers);
         Pool = new BlockPool(Layout, checked(Layout.BlocksFor(Context) * options.Sequences));
         _compute = new ComputePool(options.Threads);
-        CpuKernels kernels = CpuKernels.Create(options.InstructionSet, _compute);
-        _transformer = new Transformer(model.Config, model.Weights, Layout, kernels, Math.Min(options.PrefillChunk, Context));
+        _kernels = CpuKernels.Create(options.InstructionSet, _compute);
+        _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Math.Min(options.PrefillChunk, Context));
     }
 
     /// <summary>The model.</summary>
@@ -118,6 +119,7 @@ public sealed class InferenceEngine : IDisposable
     {
         _compute.Dispose();
         _transformer.Dispose();
+        _kernels.Dispose();
         Pool.Dispose();
     }
 

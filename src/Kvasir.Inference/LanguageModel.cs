@@ -4,19 +4,19 @@ using Kvasir.Inference.Tokenization;
 
 namespace Kvasir.Inference;
 
-/// <summary>A model file opened for use: its configuration, mapped weights and tokenizer. Several engines may share one.</summary>
+/// <summary>A model file opened for use: its configuration, weights and tokenizer. Several engines may share one.</summary>
 public sealed class LanguageModel : IDisposable
 {
     readonly GgufFile _file;
 
-    LanguageModel(GgufFile file)
+    LanguageModel(GgufFile file, IProgress<LoadProgress>? progress, CancellationToken cancellation)
     {
         _file = file;
         Config = ModelConfig.From(file);
-        Weights = new WeightReader(file, Config).Read();
         Tokenizer = Tokenizer.From(file);
         if (Tokenizer.VocabularySize != Config.Vocabulary)
             throw ModelFormatException.At(file.Path, "tokenizer.ggml.tokens", $"{Tokenizer.VocabularySize} tokens", $"the {Config.Vocabulary} rows of token_embd.weight");
+        Weights = new WeightReader(file, Config).Read(progress, cancellation);
     }
 
     /// <summary>What the model is.</summary>
@@ -33,14 +33,21 @@ public sealed class LanguageModel : IDisposable
 
     internal ModelWeights Weights { get; }
 
-    /// <summary>Opens a GGUF file. Weights are mapped, not read: this is fast, and pages come in as they are used.</summary>
+    /// <summary>
+    /// Opens a GGUF file and packs its weights for this machine's kernels, on all processors. They are in memory once, in little more room than in the
+    /// file; token embeddings stay in the file.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="progress">Told after every matrix, on the calling thread.</param>
+    /// <param name="cancellation">Ends the loading between two matrices.</param>
     /// <exception cref="ModelFormatException">The file is missing, damaged or of an unknown kind; one line says where and why.</exception>
-    public static LanguageModel Load(string path)
+    /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
+    public static LanguageModel Load(string path, IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default)
     {
         GgufFile file = GgufFile.Open(path);
         try
         {
-            return new LanguageModel(file);
+            return new LanguageModel(file, progress, cancellation);
         }
         catch
         {
@@ -49,6 +56,10 @@ public sealed class LanguageModel : IDisposable
         }
     }
 
-    /// <summary>Unmaps the file. Engines of this model must be disposed before.</summary>
-    public void Dispose() => _file.Dispose();
+    /// <summary>Frees the weights and closes the file. Engines of this model must be disposed before.</summary>
+    public void Dispose()
+    {
+        Weights.Dispose();
+        _file.Dispose();
+    }
 }

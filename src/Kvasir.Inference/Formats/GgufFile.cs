@@ -4,12 +4,13 @@ using System.IO.MemoryMappedFiles;
 namespace Kvasir.Inference.Formats;
 
 /// <summary>
-/// A GGUF model, versions 2 and 3, mapped read-only into memory; weights are read in place and never copied. The file is not trusted:
+/// A GGUF model, versions 2 and 3, mapped read-only into memory; tensors can be read in place, or into memory of the caller's. The file is not trusted:
 /// opening it checks every extent, so that afterwards any tensor may be read without further checks. The file must not be
 /// truncated by others while it is open (the operating system ends a process that reads a vanished part of a mapping).
 /// </summary>
 public sealed unsafe class GgufFile : IDisposable
 {
+    readonly FileStream _stream;
     readonly MemoryMappedFile _mapping;
     readonly MemoryMappedViewAccessor _view;
     readonly GgufHeader _header;
@@ -18,7 +19,7 @@ public sealed unsafe class GgufFile : IDisposable
 
     GgufFile(string path, FileStream stream)
     {
-        (Path, Length) = (path, stream.Length);
+        (Path, Length, _stream) = (path, stream.Length, stream);
         _mapping = MemoryMappedFile.CreateFromFile(
             stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
         _view = _mapping.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
@@ -59,8 +60,16 @@ public sealed unsafe class GgufFile : IDisposable
         {
             RefuseWhatCannotBeMapped(path);
             // Sharing Delete lets a new version be renamed over the file while this one is still being read.
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
-            return new GgufFile(path, stream);
+            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
+            try
+            {
+                return new GgufFile(path, stream);
+            }
+            catch
+            {
+                stream.Dispose();
+                throw;
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -98,6 +107,27 @@ public sealed unsafe class GgufFile : IDisposable
         return new ReadOnlySpan<byte>(first + row * tensor.RowBytes, tensor.RowBytes);
     }
 
+    /// <summary>Reads consecutive rows into memory. Safe to call from several threads.</summary>
+    /// <param name="tensor">A tensor of this file.</param>
+    /// <param name="firstRow">The first row.</param>
+    /// <param name="rows">Receives whole rows, as many as fit.</param>
+    /// <exception cref="ModelFormatException">The file ends before the last row: somebody has truncated it.</exception>
+    public void Read(GgufTensor tensor, long firstRow, Span<byte> rows)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(firstRow * tensor.RowBytes + rows.Length, tensor.ByteLength, nameof(rows));
+        long offset = tensor.Offset + firstRow * tensor.RowBytes;
+        while (!rows.IsEmpty)
+        {
+            int read = RandomAccess.Read(_stream.SafeFileHandle, rows, offset);
+            if (read == 0)
+                throw ModelFormatException.At(Path, $"tensor {Printable.Quote(tensor.Name)}", $"the file ends at byte {offset}", $"data up to byte {tensor.Offset + tensor.ByteLength}");
+            rows = rows[read..];
+            offset += read;
+        }
+    }
+
     /// <summary>Unmaps the file; pointers and spans into it are invalid from here on.</summary>
     public void Dispose()
     {
@@ -108,6 +138,7 @@ public sealed unsafe class GgufFile : IDisposable
         }
         _view.Dispose();
         _mapping.Dispose();
+        _stream.Dispose();
     }
 
     // Asked before opening: opening a named pipe would wait for its writer, and an empty file cannot be mapped.

@@ -4,40 +4,50 @@ using Kvasir.KvCache;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>The operations of a forward pass on the CPU. All act on the first <c>tokens</c> rows.</summary>
-abstract class CpuKernels
+abstract class CpuKernels : IDisposable
 {
     /// <summary>Most rows of one sequence that attend together; more would share widened keys further but need more scratch memory.</summary>
     public const int RowsPerRun = 8;
 
     public static CpuKernels Create(InstructionSet set, ComputePool pool) => set switch
     {
-        InstructionSet.Vector512 => new CpuKernels<Lanes512>(pool),
-        InstructionSet.Vector256 => new CpuKernels<Lanes256>(pool),
-        _ => new CpuKernels<LanesScalar>(pool),
+        InstructionSet.Avx512Vnni => new CpuKernels<Lanes512>(pool, EmittedDot.Instance!),
+        InstructionSet.Vector512 => new CpuKernels<Lanes512>(pool, new LanesDot<Lanes512>()),
+        InstructionSet.Vector256 => new CpuKernels<Lanes256>(pool, new LanesDot<Lanes256>()),
+        _ => new CpuKernels<LanesScalar>(pool, new LanesDot<LanesScalar>()),
     };
 
-    /// <summary>Allocates scratch memory for the widest matrix and the largest group of query heads, so that no step has to.</summary>
-    public abstract void Reserve(int columns, int headDim, int group);
+    /// <summary>Allocates scratch memory for the largest batch, the widest matrix and the largest group of query heads, so that no step has to.</summary>
+    public abstract void Reserve(int tokens, int columns, int headDim, int group);
 
     public abstract void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens);
-    public abstract void MatMul(Matrix w, FloatRows x, FloatRows? bias, FloatRows y, int tokens);
+
+    /// <summary>Products with the same activations, at most <see cref="Products.Most"/>.</summary>
+    public abstract void MatMul(FloatRows x, int tokens, params ReadOnlySpan<Product> products);
+
+
     public abstract void Rope(RopeTable table, FloatRows rotations, FloatRows heads, int headDim, int tokens);
     public abstract void StoreKv(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows keys, FloatRows values);
     public abstract void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output);
     public abstract void SwiGlu(FloatRows gate, FloatRows up, int tokens);
     public abstract void Add(FloatRows x, FloatRows y, int tokens);
+
+    /// <summary>Frees the scratch memory.</summary>
+    public abstract void Dispose();
 }
 
-sealed class CpuKernels<T>(ComputePool pool) : CpuKernels where T : struct, ILanes<T>
+sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T : struct, ILanes<T>
 {
-    readonly FloatRows[] _weights = new FloatRows[pool.Threads];
+    readonly MatMulScratch[] _matMul = new MatMulScratch[pool.Threads];
     readonly FloatRows[] _attention = new FloatRows[pool.Threads];
+    QuantizedRows? _quantized;
 
-    public override void Reserve(int columns, int headDim, int group)
+    public override void Reserve(int tokens, int columns, int headDim, int group)
     {
+        _quantized = new QuantizedRows(tokens, columns);
         for (int thread = 0; thread < pool.Threads; thread++)
         {
-            _weights[thread] = new FloatRows(MatMul<T>.OutputsPerItem, columns);
+            _matMul[thread] = new MatMulScratch();
             _attention[thread] = new FloatRows(Attention<T>.ScratchRows(RowsPerRun, group), Attention<T>.ScratchWidth(headDim));
         }
     }
@@ -48,26 +58,28 @@ sealed class CpuKernels<T>(ComputePool pool) : CpuKernels where T : struct, ILan
         pool.Run(ref job, tokens);
     }
 
-    public override void MatMul(Matrix w, FloatRows x, FloatRows? bias, FloatRows y, int tokens)
+    public override void MatMul(FloatRows x, int tokens, params ReadOnlySpan<Product> products)
     {
-        TensorType? inRegisters = tokens < MatMul<T>.Tile && w.Columns % (2 * ILanes<T>.Count) == 0 ? w.Type : null;
-        switch (inRegisters)
+        Products all = default;
+        PanelsPerItem perItem = default;
+        int items = 0;
+        bool quantized = false;
+        for (int i = 0; i < products.Length; i++)
         {
-            case TensorType.F32: RunMatVec<F32Weights<T>>(w, x, bias, y, tokens); break;
-            case TensorType.F16: RunMatVec<F16Weights<T>>(w, x, bias, y, tokens); break;
-            case TensorType.Q8_0: RunMatVec<Q8Weights<T>>(w, x, bias, y, tokens); break;
-            case TensorType.Q4_0: RunMatVec<Q4Weights<T>>(w, x, bias, y, tokens); break;
-            default:
-                var job = new MatMul<T>(w, x, bias, y, tokens, _weights);
-                pool.Run(ref job, MatMul<T>.Items(w));
-                break;
+            (all[i], perItem[i]) = (products[i], PanelsPerItem.For(products[i].W, tokens, pool.Threads));
+            items += MatMul<T>.Items(products[i].W, perItem[i]);
+            quantized |= products[i].W.IsQuantized;
         }
+        if (quantized)
+            Quantize(x, products[0].W.Columns, tokens);
+        var job = new MatMul<T>(all, perItem, products.Length, x, _quantized!, tokens, dot, _matMul);
+        pool.Run(ref job, items);
     }
 
-    void RunMatVec<TWeights>(Matrix w, FloatRows x, FloatRows? bias, FloatRows y, int tokens) where TWeights : struct, IWeightFormat<T>
+    void Quantize(FloatRows x, int columns, int tokens)
     {
-        var job = new MatVec<T, TWeights>(w, x, bias, y, tokens);
-        pool.Run(ref job, MatVec<T, TWeights>.Items(w));
+        var job = new Quantize<T>(x, columns, tokens, _quantized!);
+        pool.Run(ref job, QuantizedRows.Tiles(tokens));
     }
 
     public override void Rope(RopeTable table, FloatRows rotations, FloatRows heads, int headDim, int tokens)
@@ -98,5 +110,15 @@ sealed class CpuKernels<T>(ComputePool pool) : CpuKernels where T : struct, ILan
     {
         var job = new Add<T>(x, y);
         pool.Run(ref job, tokens);
+    }
+
+    public override void Dispose()
+    {
+        _quantized?.Dispose();
+        for (int thread = 0; thread < pool.Threads; thread++)
+        {
+            _matMul[thread]?.Dispose();
+            _attention[thread]?.Dispose();
+        }
     }
 }

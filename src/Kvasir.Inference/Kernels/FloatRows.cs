@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// A matrix of activations in native memory, one token a row. Rows are padded with zeros to whole <see cref="ILanes{T}"/> and aligned, so that
-/// kernels need no tails: padding times padding adds exactly nothing.
+/// A matrix of activations in native memory, one token a row. Rows are padded with zeros to whole panels of outputs, and so
+/// to whole <see cref="ILanes{T}"/>, and aligned: kernels need no tails.
 /// </summary>
 sealed unsafe class FloatRows : SafeHandle
 {
@@ -30,8 +30,8 @@ sealed unsafe class FloatRows : SafeHandle
 
     public Span<float> Span(int row) => new(this[row], Width);
 
-    /// <summary>The next multiple of sixteen.</summary>
-    public static int Pad(int width) => checked(width + 15) & ~15;
+    /// <summary>The next multiple of 64, the outputs of the widest panel.</summary>
+    public static int Pad(int width) => checked(width + 63) & ~63;
 
     protected override bool ReleaseHandle()
     {

@@ -17,16 +17,16 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Sixteen half-precision numbers, widened. The conversion is exact.</summary>
     static abstract T LoadHalf(ushort* source);
 
+    /// <summary>Sixteen bfloat16 numbers, widened. The conversion is exact.</summary>
+    static abstract T LoadBrainHalf(ushort* source);
+
     /// <summary>Sixteen signed bytes as numbers.</summary>
     static abstract T LoadBytes(sbyte* source);
 
-    /// <summary>The low four bits of sixteen bytes as numbers from 0 to 15.</summary>
-    static abstract T LoadLowNibbles(byte* source);
-
-    /// <summary>The high four bits of sixteen bytes as numbers from 0 to 15.</summary>
-    static abstract T LoadHighNibbles(byte* source);
-
     static abstract void Store(T lanes, float* destination);
+
+    /// <summary>Stores integral numbers from -128 to 127 as signed bytes.</summary>
+    static abstract void StoreBytes(T lanes, sbyte* destination);
 
     static abstract T operator +(T a, T b);
     static abstract T operator -(T a, T b);
@@ -46,4 +46,18 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
 
     /// <summary>The largest lane.</summary>
     static abstract float Largest(T lanes);
+
+    // Sums of integers, in lanes that hold the bits of an int instead of a float. They are exact, so their order is free.
+
+    /// <summary>Sixteen equal integers.</summary>
+    static abstract T BroadcastInteger(int value);
+
+    /// <summary>Sixteen times four unsigned bytes, split as <see cref="AddDotProducts"/> wants them.</summary>
+    static abstract void LoadBytePairs(byte* source, out T even, out T odd);
+
+    /// <summary>Adds to integer lane <c>i</c> the dot product of bytes <c>4i..4i+3</c> of the source with the four signed bytes of <paramref name="x"/>.</summary>
+    static abstract T AddDotProducts(T sums, T even, T odd, int x);
+
+    /// <summary>Integers as numbers, rounded to nearest even.</summary>
+    static abstract T ConvertToSingle(T integers);
 }

@@ -2,12 +2,12 @@ using System.Runtime.Intrinsics;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>How the machine computes sixteen lanes.</summary>
-enum InstructionSet { Scalar, Vector256, Vector512 }
+/// <summary>How the machine computes sixteen lanes; the last is <see cref="Vector512"/> with products of bytes in emitted code.</summary>
+enum InstructionSet { Scalar, Vector256, Vector512, Avx512Vnni }
 
 static class InstructionSets
 {
-    /// <summary>Forces a set: <c>scalar</c>, <c>vector256</c> or <c>vector512</c>. All give the same bits; this is for tests and comparisons.</summary>
+    /// <summary>Forces a set: <c>scalar</c>, <c>vector256</c>, <c>vector512</c> or <c>avx512vnni</c>. All give the same bits; this is for tests and comparisons.</summary>
     public const string Variable = "KVASIR_ISA";
 
     /// <summary>Every set that is fast or at least exact on this machine.</summary>
@@ -27,6 +27,7 @@ static class InstructionSets
 
     static bool IsAvailable(InstructionSet set) => set switch
     {
+        InstructionSet.Avx512Vnni => Vector512.IsHardwareAccelerated && EmittedDot.Instance is not null,
         InstructionSet.Vector512 => Vector512.IsHardwareAccelerated,
         InstructionSet.Vector256 => Vector256.IsHardwareAccelerated,
         _ => true,

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Kvasir.Inference.Formats.Quantization;
 
 namespace Kvasir.Inference.Kernels;
@@ -23,13 +24,14 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadBrainHalf(ushort* source)
+    {
+        (Vector256<uint> low, Vector256<uint> high) = Vector256.Widen(Vector256.Load(source));
+        return new(BF16.Widen(low), BF16.Widen(high));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadBytes(sbyte* source) => Widened(Vector128.Load(source));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 LoadLowNibbles(byte* source) => Widened((Vector128.Load(source) & Vector128.Create((byte)15)).AsSByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 LoadHighNibbles(byte* source) => Widened((Vector128.Load(source) >>> 4).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Lanes256 Widened(Vector128<sbyte> bytes)
@@ -43,6 +45,13 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     {
         lanes._low.Store(destination);
         lanes._high.Store(destination + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBytes(Lanes256 lanes, sbyte* destination)
+    {
+        Vector256<short> words = Vector256.Narrow(Vector256.ConvertToInt32(lanes._low), Vector256.ConvertToInt32(lanes._high));
+        Vector128.Narrow(words.GetLower(), words.GetUpper()).Store(destination);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -94,4 +103,55 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector256<float> Scale(Vector256<float> a, Vector256<float> n) =>
         a * ((Vector256.ConvertToInt32(n) + Vector256.Create(127)) << 23).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 BroadcastInteger(int value) => new(Vector256.Create(value).AsSingle(), Vector256.Create(value).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadBytePairs(byte* source, out Lanes256 even, out Lanes256 odd)
+    {
+        Vector256<uint> low = Vector256.Load((uint*)source), high = Vector256.Load((uint*)source + 8);
+        if (AvxVnni.IsSupported) // multiplies bytes: nothing to split
+            (even, odd) = (new(low.AsSingle(), high.AsSingle()), default);
+        else
+        {
+            Vector256<uint> mask = Vector256.Create(0x00FF00FFu);
+            even = new((low & mask).AsSingle(), (high & mask).AsSingle());
+            odd = new((low.AsUInt16() >>> 8).AsSingle(), (high.AsUInt16() >>> 8).AsSingle());
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AddDotProducts(Lanes256 sums, Lanes256 even, Lanes256 odd, int x)
+    {
+        if (AvxVnni.IsSupported)
+        {
+            Vector256<sbyte> quad = Vector256.Create(x).AsSByte();
+            return new(
+                AvxVnni.MultiplyWideningAndAdd(sums._low.AsInt32(), even._low.AsByte(), quad).AsSingle(),
+                AvxVnni.MultiplyWideningAndAdd(sums._high.AsInt32(), even._high.AsByte(), quad).AsSingle());
+        }
+        return new(
+            AddDotProducts(sums._low.AsInt32(), even._low.AsUInt32(), odd._low.AsUInt32(), x).AsSingle(),
+            AddDotProducts(sums._high.AsInt32(), even._high.AsUInt32(), odd._high.AsUInt32(), x).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 ConvertToSingle(Lanes256 integers) =>
+        new(Vector256.ConvertToSingle(integers._low.AsInt32()), Vector256.ConvertToSingle(integers._high.AsInt32()));
+
+    // Products of 16 bits, added in pairs: bytes 0 and 2 of each four, then 1 and 3. No sum of two can overflow.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<int> AddDotProducts(Vector256<int> sums, Vector256<uint> even, Vector256<uint> odd, int x)
+    {
+        if (Avx2.IsSupported)
+        {
+            Vector256<short> quad = Vector256.Create(x).AsInt16();
+            Vector256<int> products = Avx2.MultiplyAddAdjacent(even.AsInt16(), quad << 8 >> 8);
+            return sums + products + Avx2.MultiplyAddAdjacent(odd.AsInt16(), quad >> 8);
+        }
+        Vector256<uint> mask = Vector256.Create(0xFFu);
+        sums += (even & mask).AsInt32() * (sbyte)x + (even >>> 16).AsInt32() * (sbyte)(x >> 16);
+        return sums + (odd & mask).AsInt32() * (sbyte)(x >> 8) + (odd >>> 16).AsInt32() * (sbyte)(x >> 24);
+    }
 }

@@ -29,6 +29,15 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesScalar LoadBrainHalf(ushort* source)
+    {
+        LanesScalar result = default;
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            result._lanes[i] = BitConverter.Int32BitsToSingle(source[i] << 16);
+        return result;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar LoadBytes(sbyte* source)
     {
         LanesScalar result = default;
@@ -38,25 +47,14 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static LanesScalar LoadLowNibbles(byte* source)
-    {
-        LanesScalar result = default;
-        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            result._lanes[i] = source[i] & 15;
-        return result;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static LanesScalar LoadHighNibbles(byte* source)
-    {
-        LanesScalar result = default;
-        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            result._lanes[i] = source[i] >> 4;
-        return result;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(LanesScalar lanes, float* destination) => *(LanesScalar*)destination = lanes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBytes(LanesScalar lanes, sbyte* destination)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            destination[i] = (sbyte)lanes._lanes[i];
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar operator +(LanesScalar a, LanesScalar b)
@@ -138,6 +136,33 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         for (int i = 1; i < ILanes<LanesScalar>.Count; i++)
             largest = MathF.Max(largest, lanes._lanes[i]);
         return largest;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesScalar BroadcastInteger(int value) => Broadcast(BitConverter.Int32BitsToSingle(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadBytePairs(byte* source, out LanesScalar even, out LanesScalar odd) => (even, odd) = (Load((float*)source), default);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesScalar AddDotProducts(LanesScalar sums, LanesScalar even, LanesScalar odd, int x)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+        {
+            int four = BitConverter.SingleToInt32Bits(even._lanes[i]), sum = BitConverter.SingleToInt32Bits(sums._lanes[i]);
+            for (int shift = 0; shift < 32; shift += 8)
+                sum += (byte)(four >> shift) * (sbyte)(x >> shift);
+            sums._lanes[i] = BitConverter.Int32BitsToSingle(sum);
+        }
+        return sums;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesScalar ConvertToSingle(LanesScalar integers)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            integers._lanes[i] = BitConverter.SingleToInt32Bits(integers._lanes[i]);
+        return integers;
     }
 
     [InlineArray(ILanes<LanesScalar>.Count)]

@@ -1,4 +1,5 @@
-using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Model;
 
 namespace Kvasir.Inference.Measurement;
@@ -16,17 +17,17 @@ public sealed record ModelCost(long WeightBytes, long Flops, long OutputFlops, l
     {
         ArgumentNullException.ThrowIfNull(engine);
         ModelWeights weights = engine.Model.Weights;
-        Matrix[] matrices = [.. weights.Layers.SelectMany(Matrices), weights.Output];
+        PackedMatrix[] matrices = [.. weights.Layers.SelectMany(Matrices), weights.Output];
         return new ModelCost(
-            matrices.Sum(matrix => (long)matrix.Rows * matrix.RowBytes),
+            matrices.Sum(matrix => (long)matrix.Rows * matrix.Type.RowBytes(matrix.Columns)),
             matrices.Sum(Flops2), Flops2(weights.Output),
             engine.Layout.BytesPerToken,
             4L * engine.Model.Config.Layers * engine.Model.Config.Heads * engine.Model.Config.HeadDim); // q·K and weights·V, two operations each
     }
 
-    static IEnumerable<Matrix> Matrices(LayerWeights layer) => [layer.Q, layer.K, layer.V, layer.AttentionOutput, layer.Gate, layer.Up, layer.Down];
+    static IEnumerable<PackedMatrix> Matrices(LayerWeights layer) => [layer.Q, layer.K, layer.V, layer.AttentionOutput, layer.Gate, layer.Up, layer.Down];
 
-    static long Flops2(Matrix matrix) => 2L * matrix.Rows * matrix.Columns;
+    static long Flops2(PackedMatrix matrix) => 2L * matrix.Rows * matrix.Columns;
 
     /// <summary>Bytes that one decode step reads with <paramref name="depth"/> tokens in the cache.</summary>
     public double DecodeBytes(double depth) => WeightBytes + depth * KvBytesPerToken;

@@ -1,28 +1,32 @@
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Model;
 
 /// <summary>
-/// The tensors of a model. Matrices stay in the mapped file; norms, biases and rotary factors, which are small, are floats in memory.
+/// The tensors of a model. Matrices lie in panels in memory of their own, the embedding stays in the mapped file; norms, biases and rotary factors, which are small, are floats in memory.
 /// Shapes are <c>[outputs, inputs]</c>; d is the model's width.
 /// </summary>
-sealed class ModelWeights
+sealed class ModelWeights : IDisposable
 {
-    public required Matrix Embedding { get; init; } // [vocabulary, d]
+    public required EmbeddingTable Embedding { get; init; } // [vocabulary, d]
     public required LayerWeights[] Layers { get; init; }
     public required FloatRows OutputNorm { get; init; } // [d]
-    public required Matrix Output { get; init; } // [vocabulary, d]; the embedding itself where the file ties them
+    public required PackedMatrix Output { get; init; } // [vocabulary, d]; a copy of the embedding where the file ties them
     public required float[] RopeFactors { get; init; } // [rope dims / 2]
+    public required WeightMemory Memory { get; init; } // of all matrices
+
+    public void Dispose() => Memory.Dispose();
 }
 
 /// <summary>One layer's tensors. What an architecture does not have is null.</summary>
 sealed class LayerWeights
 {
     public required FloatRows AttentionNorm { get; init; } // [d]
-    public required Matrix Q { get; init; } // [heads · head dim, d]
-    public required Matrix K { get; init; } // [KV heads · head dim, d]
-    public required Matrix V { get; init; } // [KV heads · head dim, d]
-    public required Matrix AttentionOutput { get; init; } // [d, heads · head dim]
+    public required PackedMatrix Q { get; init; } // [heads · head dim, d]
+    public required PackedMatrix K { get; init; } // [KV heads · head dim, d]
+    public required PackedMatrix V { get; init; } // [KV heads · head dim, d]
+    public required PackedMatrix AttentionOutput { get; init; } // [d, heads · head dim]
     public FloatRows? QBias { get; init; } // qwen2
     public FloatRows? KBias { get; init; }
     public FloatRows? VBias { get; init; }
@@ -30,7 +34,7 @@ sealed class LayerWeights
     public FloatRows? QNorm { get; init; } // [head dim]; qwen3
     public FloatRows? KNorm { get; init; }
     public required FloatRows FeedForwardNorm { get; init; } // [d]
-    public required Matrix Gate { get; init; } // [feed-forward, d]
-    public required Matrix Up { get; init; } // [feed-forward, d]
-    public required Matrix Down { get; init; } // [d, feed-forward]
+    public required PackedMatrix Gate { get; init; } // [feed-forward, d]
+    public required PackedMatrix Up { get; init; } // [feed-forward, d]
+    public required PackedMatrix Down { get; init; } // [d, feed-forward]
 }

@@ -26,7 +26,7 @@ sealed unsafe class Transformer : IDisposable
         (_config, _weights, _layout, _kernels) = (config, weights, layout, kernels);
         _rope = new RopeTable(config.RopeDims, config.RopeBase, weights.RopeFactors, config.RopeStyle);
         _activations = new Activations(config, maxTokens);
-        kernels.Reserve(Math.Max(Math.Max(config.Width, config.FeedForward), config.Heads * config.HeadDim), config.HeadDim, config.Heads / config.KvHeads);
+        kernels.Reserve(maxTokens, Math.Max(Math.Max(config.Width, config.FeedForward), config.Heads * config.HeadDim), config.HeadDim, config.Heads / config.KvHeads);
         MaxTokens = maxTokens;
     }
 
@@ -47,29 +47,31 @@ sealed unsafe class Transformer : IDisposable
 
             // x += W_o · attention(norm(x))
             _kernels.RmsNorm(a.Residual, w.AttentionNorm, _config.NormEpsilon, a.Normed, n);
-            _kernels.MatMul(w.Q, a.Normed, w.QBias, a.Queries, n);
+            Product queries = new(w.Q, w.QBias, a.Queries);
+            bool ownsCache = _layout.Layers[layer].Producer == layer;
+            if (ownsCache)
+                _kernels.MatMul(a.Normed, n, queries, new Product(w.K, w.KBias, a.Keys), new Product(w.V, w.VBias, a.Values));
+            else
+                _kernels.MatMul(a.Normed, n, queries);
             if (w.QNorm is not null)
                 _kernels.RmsNorm(a.Queries, w.QNorm, _config.NormEpsilon, a.Queries, n);
             _kernels.Rope(_rope, a.Rotations, a.Queries, _config.HeadDim, n);
-            if (_layout.Layers[layer].Producer == layer)
+            if (ownsCache)
             {
-                _kernels.MatMul(w.K, a.Normed, w.KBias, a.Keys, n);
-                _kernels.MatMul(w.V, a.Normed, w.VBias, a.Values, n);
                 if (w.KNorm is not null)
                     _kernels.RmsNorm(a.Keys, w.KNorm, _config.NormEpsilon, a.Keys, n);
                 _kernels.Rope(_rope, a.Rotations, a.Keys, _config.HeadDim, n);
                 _kernels.StoreKv(_layout, layer, batch.Runs, batch.Positions, a.Keys, a.Values);
             }
             _kernels.Attention(_layout, layer, batch.Runs, batch.Positions, a.Queries, a.Attended);
-            _kernels.MatMul(w.AttentionOutput, a.Attended, w.AttentionOutputBias, a.Projected, n);
+            _kernels.MatMul(a.Attended, n, new Product(w.AttentionOutput, w.AttentionOutputBias, a.Projected));
             _kernels.Add(a.Residual, a.Projected, n);
 
             // x += W_down · (silu(W_gate · norm(x)) ⊙ W_up · norm(x))
             _kernels.RmsNorm(a.Residual, w.FeedForwardNorm, _config.NormEpsilon, a.Normed, n);
-            _kernels.MatMul(w.Gate, a.Normed, null, a.Gate, n);
-            _kernels.MatMul(w.Up, a.Normed, null, a.Up, n);
+            _kernels.MatMul(a.Normed, n, new Product(w.Gate, null, a.Gate), new Product(w.Up, null, a.Up));
             _kernels.SwiGlu(a.Gate, a.Up, n);
-            _kernels.MatMul(w.Down, a.Gate, null, a.Projected, n);
+            _kernels.MatMul(a.Gate, n, new Product(w.Down, null, a.Projected));
             _kernels.Add(a.Residual, a.Projected, n);
         }
 
@@ -79,7 +81,7 @@ sealed unsafe class Transformer : IDisposable
             a.Residual.Span(batch.LogitRows[i]).CopyTo(a.Residual.Span(i));
         a.ReserveLogits(wanted);
         _kernels.RmsNorm(a.Residual, _weights.OutputNorm, _config.NormEpsilon, a.Normed, wanted);
-        _kernels.MatMul(_weights.Output, a.Normed, null, a.Logits, wanted);
+        _kernels.MatMul(a.Normed, wanted, new Product(_weights.Output, null, a.Logits));
     }
 
     public void Dispose() => _activations.Dispose();
@@ -88,7 +90,7 @@ sealed unsafe class Transformer : IDisposable
     {
         for (int row = 0; row < batch.Count; row++)
         {
-            _weights.Embedding.DequantizeRow(batch.Tokens[row], _activations.Residual.Span(row));
+            _weights.Embedding.Row(batch.Tokens[row], _activations.Residual.Span(row));
             _rope.Fill(batch.Positions[row], _activations.Rotations[row]);
         }
     }

@@ -1,6 +1,7 @@
 using Kvasir.Inference.Formats;
 using Kvasir.Inference.Formats.Quantization;
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Model;
 
@@ -8,23 +9,31 @@ namespace Kvasir.Inference.Model;
 /// Takes a model's tensors from a file and checks each one's shape against the configuration. A tensor that the architecture does not
 /// know is an error, because a forward pass that ignores it would answer wrongly without a word.
 /// </summary>
-sealed unsafe class WeightReader(GgufFile file, ModelConfig config)
+sealed class WeightReader(GgufFile file, ModelConfig config)
 {
-    readonly HashSet<string> _taken = [];
+    const string Embedding = "token_embd.weight", Output = "output.weight";
 
-    public ModelWeights Read()
+    readonly HashSet<string> _taken = [];
+    readonly WeightPacking _packing = new(file);
+
+    /// <summary>Reads all tensors; matrices are packed only once every shape is known to be right.</summary>
+    public ModelWeights Read(IProgress<LoadProgress>? progress, CancellationToken cancellation)
     {
-        Matrix embedding = Matrix("token_embd.weight", config.Vocabulary, config.Width);
-        var weights = new ModelWeights
+        var embedding = new EmbeddingTable(file, TakeMatrix(Embedding, config.Vocabulary, config.Width));
+        LayerWeights[] layers = [.. Enumerable.Range(0, config.Layers).Select(Layer)];
+        FloatRows outputNorm = Vector("output_norm.weight", config.Width);
+        PackedMatrix output = Matrix(file.TryGetTensor(Output, out _) ? Output : Embedding, config.Vocabulary, config.Width);
+        float[] ropeFactors = RopeFactors();
+        RefuseUnknown();
+        return new ModelWeights
         {
             Embedding = embedding,
-            Layers = [.. Enumerable.Range(0, config.Layers).Select(Layer)],
-            OutputNorm = Vector("output_norm.weight", config.Width),
-            Output = file.TryGetTensor("output.weight", out _) ? Matrix("output.weight", config.Vocabulary, config.Width) : embedding,
-            RopeFactors = RopeFactors(),
+            Layers = layers,
+            OutputNorm = outputNorm,
+            Output = output,
+            RopeFactors = ropeFactors,
+            Memory = _packing.Run(progress, cancellation),
         };
-        RefuseUnknown();
-        return weights;
     }
 
     LayerWeights Layer(int layer)
@@ -51,12 +60,12 @@ sealed unsafe class WeightReader(GgufFile file, ModelConfig config)
         };
     }
 
-    Matrix Matrix(string name, int rows, int columns)
+    PackedMatrix Matrix(string name, int rows, int columns) => _packing.Add(TakeMatrix(name, rows, columns));
+
+    GgufTensor TakeMatrix(string name, int rows, int columns)
     {
         GgufTensor tensor = Take(name);
-        return tensor.Shape.Length == 2 && tensor.Rows == rows && tensor.Columns == columns
-            ? new Matrix(tensor.Type, rows, columns, file.Pointer(tensor))
-            : throw WrongShape(tensor, $"[{columns}, {rows}]");
+        return tensor.Shape.Length == 2 && tensor.Rows == rows && tensor.Columns == columns ? tensor : throw WrongShape(tensor, $"[{columns}, {rows}]");
     }
 
     FloatRows? Optional(string name, int width) => file.TryGetTensor(name, out _) ? Vector(name, width) : null;

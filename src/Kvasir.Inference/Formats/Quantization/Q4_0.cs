@@ -25,6 +25,14 @@ static class Q4_0
         }
     }
 
+    /// <summary>The 32 quants q of one group of a row.</summary>
+    public static void Unpack(ReadOnlySpan<byte> row, int group, Span<byte> quants)
+    {
+        ReadOnlySpan<byte> pairs = row.Slice(group * Bytes + Quants, Half);
+        for (int j = 0; j < Half; j++)
+            (quants[j], quants[j + Half]) = ((byte)(pairs[j] & 0x0F), (byte)(pairs[j] >> 4));
+    }
+
     public static void Quantize(ReadOnlySpan<float> row, Span<byte> destination)
     {
         for (; !row.IsEmpty; row = row[Elements..], destination = destination[Bytes..])

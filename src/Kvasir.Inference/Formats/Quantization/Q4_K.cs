@@ -27,4 +27,13 @@ static class Q4_K
                     values[i] = scale * (pairs[i] >> shift & 15) - minimum;
             }
     }
+
+    /// <summary>The 32 quants q of one group of a row, eight groups a block.</summary>
+    public static void Unpack(ReadOnlySpan<byte> row, int group, Span<byte> quants)
+    {
+        ReadOnlySpan<byte> pairs = row.Slice(group / 8 * Bytes + Quants + group % 8 / 2 * Group, Group);
+        int shift = group % 2 * 4;
+        for (int i = 0; i < Group; i++)
+            quants[i] = (byte)(pairs[i] >> shift & 15);
+    }
 }

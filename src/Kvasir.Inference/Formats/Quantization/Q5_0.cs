@@ -29,6 +29,18 @@ static class Q5_0
         }
     }
 
+    /// <summary>The 32 quants q of one group of a row.</summary>
+    public static void Unpack(ReadOnlySpan<byte> row, int group, Span<byte> quants)
+    {
+        ReadOnlySpan<byte> block = row.Slice(group * Bytes, Bytes);
+        uint high = BinaryPrimitives.ReadUInt32LittleEndian(block[HighBits..]);
+        for (int j = 0; j < Half; j++)
+        {
+            (int low, int up) = FiveBits.Unpack(block[Quants + j], high, j);
+            (quants[j], quants[j + Half]) = ((byte)low, (byte)up);
+        }
+    }
+
     public static void Quantize(ReadOnlySpan<float> row, Span<byte> destination)
     {
         for (; !row.IsEmpty; row = row[Elements..], destination = destination[Bytes..])

@@ -29,4 +29,14 @@ static class Q5_K
                     values[i] = scale * (pairs[i] >> shift & 15 | (high[i] >> group & 1) << 4) - minimum;
             }
     }
+
+    /// <summary>The 32 quants q of one group of a row, eight groups a block.</summary>
+    public static void Unpack(ReadOnlySpan<byte> row, int group, Span<byte> quants)
+    {
+        ReadOnlySpan<byte> block = row.Slice(group / 8 * Bytes, Bytes), high = block[HighBits..Quants];
+        ReadOnlySpan<byte> pairs = block.Slice(Quants + group % 8 / 2 * Group, Group);
+        int shift = group % 2 * 4;
+        for (int i = 0; i < Group; i++)
+            quants[i] = (byte)(pairs[i] >> shift & 15 | (high[i] >> group % 8 & 1) << 4);
+    }
 }

@@ -32,4 +32,14 @@ static class Q6_K
             values[i] = scale * (sbyte)block[Scales + run * 2 + i / Group] * (quant - 32);
         }
     }
+
+    /// <summary>The 32 quants q of one group of a row (two scales), eight a block.</summary>
+    public static void Unpack(ReadOnlySpan<byte> row, int group, Span<byte> quants)
+    {
+        ReadOnlySpan<byte> block = row.Slice(group / 8 * Bytes, Bytes);
+        (int half, int part) = (group % 8 / 4, group % 4);
+        ReadOnlySpan<byte> low = block.Slice(half * 64 + part % 2 * Run, Run), high = block.Slice(HighBits + half * Run, Run);
+        for (int i = 0; i < Run; i++)
+            quants[i] = (byte)(low[i] >> part / 2 * 4 & 15 | (high[i] >> part * 2 & 3) << 4);
+    }
 }

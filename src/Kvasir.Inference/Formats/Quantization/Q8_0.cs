@@ -26,6 +26,14 @@ static class Q8_0
         }
     }
 
+    /// <summary>The 32 quants q of one group of a row, plus 128.</summary>
+    public static void Unpack(ReadOnlySpan<byte> row, int group, Span<byte> quants)
+    {
+        ReadOnlySpan<byte> block = row.Slice(group * Bytes + Quants, Elements);
+        for (int i = 0; i < Elements; i++)
+            quants[i] = (byte)(block[i] ^ 0x80);
+    }
+
     public static void Quantize(ReadOnlySpan<float> row, Span<byte> destination)
     {
         for (; !row.IsEmpty; row = row[Elements..], destination = destination[Bytes..])

@@ -1,0 +1,35 @@
+using Kvasir.Inference.Kernels.Panels;
+
+namespace Kvasir.Inference.Kernels;
+
+/// <summary>What a <see cref="DotKernel"/> works on. Emitted code reads it too: the order of the fields is fixed.</summary>
+unsafe struct DotOperands
+{
+    public byte* Quants; // [groups][8 quads][32 outputs][4], unsigned
+    public float* Scales; // [groups][scales per group][32 outputs]
+    public float* Minimums; // [groups][32 outputs]; not read when weights have none
+    public byte* X; // groups of a tile of activations, see QuantizedRows
+    public float* Y; // [tokens][32 outputs]: sums so far
+    public nint YStride; // bytes from one token to the next
+    public nint Groups; // at least 1
+}
+
+/// <summary>What kind of weights a <see cref="DotKernel"/> multiplies.</summary>
+enum DotKind { Plain, WithMinimums, ScaledSixteens }
+
+/// <summary>
+/// The product of bytes: for each token of a tile and each of 32 outputs, group by group in ascending order,
+/// <c>y = fma(Σ w·x, scale_w · scale_x, y)</c> and, where weights have a minimum, <c>y = fma(minimum, scale_x · Σ x, y)</c>. The sums over the group are of
+/// integers and exact, so every kernel gives the same bits.
+/// </summary>
+abstract class DotKernel
+{
+    /// <summary>Adds to the sums of a tile.</summary>
+    /// <param name="operands">What to multiply.</param>
+    /// <param name="kind">Kind of weights.</param>
+    /// <param name="tokens">Tokens of the tile, 1 to 4.</param>
+    public abstract void Run(ref DotOperands operands, DotKind kind, int tokens);
+
+    public static DotKind KindOf(QuantizedPanels format) =>
+        format.HasMinimums ? DotKind.WithMinimums : format.ScalesPerGroup == 2 ? DotKind.ScaledSixteens : DotKind.Plain;
+}

@@ -1,0 +1,49 @@
+using System.Runtime.CompilerServices;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Kernels.Panels;
+
+namespace Kvasir.Inference.Kernels;
+
+/// <summary>Products with a panel of f32, f16 or bf16 weights, which become floats on the way: one chain of multiply-adds for each output.</summary>
+static unsafe class FloatPanel
+{
+    /// <summary>Inputs that are widened together for many tokens: 32 KiB of floats.</summary>
+    public const int ColumnsAtOnce = 128;
+
+    /// <summary>Adds the products of all tokens to y, [tokens, 64].</summary>
+    public static void MultiplyAdd<T>(PackedMatrix w, int panel, FloatRows x, int tokens, float* y, int yStride, FloatRows widened) where T : struct, ILanes<T>
+    {
+        switch (w.Type)
+        {
+            case TensorType.F32: MultiplyAdd<T, SingleWeights<T>>(w.Panel(panel), w.Columns, x, tokens, y, yStride, widened); break;
+            case TensorType.F16: MultiplyAdd<T, HalfWeights<T>>(w.Panel(panel), w.Columns, x, tokens, y, yStride, widened); break;
+            default: MultiplyAdd<T, BrainHalfWeights<T>>(w.Panel(panel), w.Columns, x, tokens, y, yStride, widened); break;
+        }
+    }
+
+    static void MultiplyAdd<T, TWeights>(byte* panel, int columns, FloatRows x, int tokens, float* y, int yStride, FloatRows widened)
+        where T : struct, ILanes<T> where TWeights : struct, IWeightFormat<T>
+    {
+        for (int token = 0; token < tokens; token++)
+            MultiplyAddOne<T, TWeights>(panel, columns, x[token], y + (long)token * yStride);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static void MultiplyAddOne<T, TWeights>(byte* w, int columns, float* x, float* y) where T : struct, ILanes<T> where TWeights : struct, IWeightFormat<T>
+    {
+        const int lanes = ILanes<T>.Count;
+        T a = T.Load(y), b = T.Load(y + lanes), c = T.Load(y + 2 * lanes), d = T.Load(y + 3 * lanes);
+        for (int i = 0; i < columns; i++, w += FloatPanels.PanelOutputs * TWeights.Bytes)
+        {
+            T broadcast = T.Broadcast(x[i]);
+            a = T.MultiplyAdd(TWeights.Load(w), broadcast, a);
+            b = T.MultiplyAdd(TWeights.Load(w + lanes * TWeights.Bytes), broadcast, b);
+            c = T.MultiplyAdd(TWeights.Load(w + 2 * lanes * TWeights.Bytes), broadcast, c);
+            d = T.MultiplyAdd(TWeights.Load(w + 3 * lanes * TWeights.Bytes), broadcast, d);
+        }
+        T.Store(a, y);
+        T.Store(b, y + lanes);
+        T.Store(c, y + 2 * lanes);
+        T.Store(d, y + 3 * lanes);
+    }
+}

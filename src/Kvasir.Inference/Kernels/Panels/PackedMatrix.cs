@@ -1,0 +1,35 @@
+using Kvasir.Inference.Formats;
+
+namespace Kvasir.Inference.Kernels.Panels;
+
+/// <summary>A weight matrix in panels: <c>Rows</c> outputs by <c>Columns</c> inputs, whole blocks of its type.</summary>
+sealed unsafe class PackedMatrix(TensorType type, int rows, int columns)
+{
+    readonly long _panelBytes = PanelFormat.Of(type).Bytes(columns);
+    byte* _panels;
+
+    public TensorType Type => type;
+    public int Rows => rows;
+    public int Columns => columns;
+    public PanelFormat Format { get; } = PanelFormat.Of(type);
+
+    /// <summary>Panels, the last of which may have outputs that mean nothing.</summary>
+    public int Panels => (rows + Format.Outputs - 1) / Format.Outputs;
+
+    /// <summary>Bytes of all panels.</summary>
+    public long Bytes => Panels * _panelBytes;
+
+    /// <summary>Whether products multiply bytes with bytes, and activations must be quantised first.</summary>
+    public bool IsQuantized => Format is QuantizedPanels;
+
+    /// <summary>Gives the matrix its memory: <see cref="Bytes"/> zeroed bytes, aligned to <see cref="PanelFormat.Alignment"/>, which belong to somebody else.</summary>
+    public void Place(byte* memory) => _panels = memory;
+
+    public byte* Panel(int panel) => _panels + panel * _panelBytes;
+
+    /// <summary>Packs the rows of one panel, as they stand in the file.</summary>
+    public void Pack(int panel, ReadOnlySpan<byte> rows) => Format.Pack(rows, (int)Type.RowBytes(Columns), Columns, Panel(panel));
+
+    /// <summary>Rows of the file that make a panel.</summary>
+    public int RowsOf(int panel) => Math.Min(Format.Outputs, Rows - panel * Format.Outputs);
+}

@@ -1,0 +1,142 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Kvasir.Inference.Kernels.Panels;
+
+/// <summary>
+/// How the quants of 32 inputs and 32 outputs are packed. Unpacked, a group is eight quads of 128 bytes: <c>[quad][output][input mod 4]</c>.
+/// Everything here is integers: vectors of any width compute the same.
+/// </summary>
+abstract unsafe class PanelQuants
+{
+    protected const int Quads = 8, QuadBytes = QuantizedPanels.GroupBytes / Quads;
+
+    /// <summary>Bytes of a packed group.</summary>
+    public abstract int GroupBytes { get; }
+
+    /// <summary>Whether packed is unpacked.</summary>
+    public virtual bool AreBytes => false;
+
+    /// <summary>Packs one row's quants into a group that was zero there.</summary>
+    public abstract void Pack(ReadOnlySpan<byte> quants, int row, byte* group);
+
+    /// <summary>Unpacks groups and adds <paramref name="bias"/> to each quant.</summary>
+    public abstract void Unpack(byte* packed, int groups, byte bias, byte* quants);
+
+    /// <summary>The byte of a quad that belongs to a row and an input.</summary>
+    protected static int Place(int row, int input) => row * 4 + input % 4;
+}
+
+/// <summary>One byte a quant, as the kernels want it.</summary>
+sealed unsafe class EightBits : PanelQuants
+{
+    public override int GroupBytes => QuantizedPanels.GroupBytes;
+
+    public override bool AreBytes => true;
+
+    public override void Pack(ReadOnlySpan<byte> quants, int row, byte* group)
+    {
+        for (int i = 0; i < quants.Length; i++)
+            group[i / 4 * QuadBytes + Place(row, i)] = quants[i];
+    }
+
+    public override void Unpack(byte* packed, int groups, byte bias, byte* quants) => throw new NotSupportedException("bytes need no unpacking");
+}
+
+/// <summary>Quads 0 to 3 in the low four bits, 4 to 7 in the high four.</summary>
+sealed unsafe class FourBits : PanelQuants
+{
+    public const int PackedBytes = QuantizedPanels.GroupBytes / 2;
+
+    public override int GroupBytes => PackedBytes;
+
+    public override void Pack(ReadOnlySpan<byte> quants, int row, byte* group) => PackNibbles(quants, row, group);
+
+    public static void PackNibbles(ReadOnlySpan<byte> quants, int row, byte* group)
+    {
+        for (int i = 0; i < quants.Length / 2; i++)
+            group[i / 4 * QuadBytes + Place(row, i)] = (byte)(quants[i] & 15 | quants[i + quants.Length / 2] << 4);
+    }
+
+    public override void Unpack(byte* packed, int groups, byte bias, byte* quants)
+    {
+        Vector256<byte> added = Vector256.Create(bias);
+        for (byte* end = quants + groups * QuantizedPanels.GroupBytes; quants < end; quants += QuantizedPanels.GroupBytes, packed += PackedBytes)
+            for (int i = 0; i < PackedBytes; i += Vector256<byte>.Count)
+            {
+                (Vector256<byte> low, Vector256<byte> high) = Nibbles(packed + i);
+                (low + added).Store(quants + i);
+                (high + added).Store(quants + PackedBytes + i);
+            }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector256<byte> Low, Vector256<byte> High) Nibbles(byte* pairs)
+    {
+        Vector256<byte> both = Vector256.Load(pairs), mask = Vector256.Create((byte)15);
+        return (both & mask, (both.AsUInt16() >>> 4).AsByte() & mask);
+    }
+}
+
+/// <summary>Nibbles as <see cref="FourBits"/>, then 128 bytes in which bit <c>j</c> is the fifth bit for quad <c>j</c>.</summary>
+sealed unsafe class FiveBitQuants : PanelQuants
+{
+    public override int GroupBytes => FourBits.PackedBytes + QuadBytes;
+
+    public override void Pack(ReadOnlySpan<byte> quants, int row, byte* group)
+    {
+        FourBits.PackNibbles(quants, row, group);
+        for (int i = 0; i < quants.Length; i++)
+            group[FourBits.PackedBytes + Place(row, i)] |= (byte)(quants[i] >> 4 << i / 4);
+    }
+
+    public override void Unpack(byte* packed, int groups, byte bias, byte* quants)
+    {
+        Vector256<byte> added = Vector256.Create(bias), fifth = Vector256.Create((byte)16);
+        for (byte* end = quants + groups * QuantizedPanels.GroupBytes; quants < end; quants += QuantizedPanels.GroupBytes, packed += GroupBytes)
+            for (int i = 0; i < QuadBytes; i += Vector256<byte>.Count)
+            {
+                Vector256<ushort> high = Vector256.Load(packed + FourBits.PackedBytes + i).AsUInt16();
+                for (int quad = 0; quad < Quads / 2; quad++)
+                {
+                    (Vector256<byte> low, Vector256<byte> up) = FourBits.Nibbles(packed + quad * QuadBytes + i);
+                    (low + ((high << (4 - quad)).AsByte() & fifth) + added).Store(quants + quad * QuadBytes + i);
+                    (up + ((high >>> quad).AsByte() & fifth) + added).Store(quants + (quad + Quads / 2) * QuadBytes + i);
+                }
+            }
+    }
+}
+
+/// <summary>Nibbles as <see cref="FourBits"/>, then twice 128 bytes in which bits <c>2j</c> and <c>2j + 1</c> are the upper two for quad <c>j</c>, or <c>j + 4</c>.</summary>
+sealed unsafe class SixBits : PanelQuants
+{
+    public override int GroupBytes => FourBits.PackedBytes + 2 * QuadBytes;
+
+    public override void Pack(ReadOnlySpan<byte> quants, int row, byte* group)
+    {
+        FourBits.PackNibbles(quants, row, group);
+        for (int i = 0; i < quants.Length; i++)
+            group[FourBits.PackedBytes + i / 16 * QuadBytes + Place(row, i)] |= (byte)(quants[i] >> 4 << i / 4 % 4 * 2);
+    }
+
+    public override void Unpack(byte* packed, int groups, byte bias, byte* quants)
+    {
+        Vector256<byte> added = Vector256.Create(bias), upper = Vector256.Create((byte)48);
+        for (byte* end = quants + groups * QuantizedPanels.GroupBytes; quants < end; quants += QuantizedPanels.GroupBytes, packed += GroupBytes)
+            for (int i = 0; i < QuadBytes; i += Vector256<byte>.Count)
+            {
+                Vector256<ushort> first = Vector256.Load(packed + FourBits.PackedBytes + i).AsUInt16();
+                Vector256<ushort> second = Vector256.Load(packed + FourBits.PackedBytes + QuadBytes + i).AsUInt16();
+                for (int quad = 0; quad < Quads / 2; quad++)
+                {
+                    (Vector256<byte> low, Vector256<byte> up) = FourBits.Nibbles(packed + quad * QuadBytes + i);
+                    (low + (Shift(first, quad) & upper) + added).Store(quants + quad * QuadBytes + i);
+                    (up + (Shift(second, quad) & upper) + added).Store(quants + (quad + Quads / 2) * QuadBytes + i);
+                }
+            }
+    }
+
+    /// <summary>Brings a quad's two bits to places 4 and 5.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<byte> Shift(Vector256<ushort> pairs, int quad) => (quad < 2 ? pairs << (4 - 2 * quad) : pairs >>> (2 * quad - 4)).AsByte();
+}

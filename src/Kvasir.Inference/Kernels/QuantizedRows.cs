@@ -1,0 +1,83 @@
+using Kvasir.Inference.Kernels.Panels;
+
+namespace Kvasir.Inference.Kernels;
+
+/// <summary>
+/// Activations as signed bytes: <c>x ≈ scale · q</c>, with a scale for each token and group of 32 inputs, <c>scale = max|x| / 127</c>. Four tokens make
+/// a tile, whose groups follow one another, so that a product reads one ascending stream. A group of a tile of T tokens:
+/// <code>
+/// [8 quads][T][4]  bytes   the quants
+/// [T]              int     −128 · Σ q, which takes back the 128 that every weight's byte has too much
+/// [T]              float   scale
+/// [T]              float   scale · Σ q, for weights with a minimum
+/// [2][T]           int     −128 · Σ q of either half, for weights whose scales count for sixteen inputs
+/// </code>
+/// </summary>
+sealed unsafe class QuantizedRows(int rows, int columns) : IDisposable
+{
+    /// <summary>Tokens of a tile; the last one may have fewer.</summary>
+    public const int Tile = 4;
+
+    /// <summary>Bytes of a group for each token of the tile.</summary>
+    public const int GroupBytes = QuantizedPanels.Group + 5 * sizeof(int);
+
+    /// <summary>Where the parts of a group begin, in bytes for each token of the tile.</summary>
+    public const int Offsets = QuantizedPanels.Group, Scales = Offsets + sizeof(int), ScaledSums = Scales + sizeof(float), HalfOffsets = ScaledSums + sizeof(float);
+
+    readonly FloatRows _memory = new((rows + Tile - 1) / Tile, Groups(columns) * GroupBytes * Tile / sizeof(float));
+
+    public static int Groups(int columns) => columns / QuantizedPanels.Group;
+
+    public static int Tiles(int tokens) => (tokens + Tile - 1) / Tile;
+
+    /// <summary>Tokens of a tile when there are so many in all.</summary>
+    public static int TokensOf(int tile, int tokens) => Math.Min(Tile, tokens - tile * Tile);
+
+    /// <summary>First byte of a tile.</summary>
+    public byte* this[int tile] => (byte*)_memory[tile];
+
+    public void Dispose() => _memory.Dispose();
+}
+
+/// <summary>Quantises rows of activations, a tile an item.</summary>
+unsafe struct Quantize<T>(FloatRows x, int columns, int tokens, QuantizedRows result) : IComputeJob where T : struct, ILanes<T>
+{
+    const float Round = 12582912f; // 1.5 · 2^23: adding and subtracting it rounds to an integer, ties to even
+
+    public readonly void Run(int tile, int thread)
+    {
+        int count = QuantizedRows.TokensOf(tile, tokens);
+        for (int token = 0; token < count; token++)
+        {
+            float* row = x[tile * QuantizedRows.Tile + token];
+            byte* group = result[tile];
+            for (int i = 0; i < columns; i += QuantizedPanels.Group, group += count * QuantizedRows.GroupBytes)
+                QuantizeGroup(row + i, group, token, count);
+        }
+    }
+
+    static void QuantizeGroup(float* x, byte* group, int token, int count)
+    {
+        T first = T.Load(x), second = T.Load(x + ILanes<T>.Count), zero = T.Broadcast(0);
+        float largest = T.Largest(T.Max(T.Max(first, zero - first), T.Max(second, zero - second)));
+        T inverse = T.Broadcast(largest > 0 ? 127 / largest : 0);
+        first = T.MultiplyAdd(first, inverse, T.Broadcast(Round)) - T.Broadcast(Round);
+        second = T.MultiplyAdd(second, inverse, T.Broadcast(Round)) - T.Broadcast(Round);
+        StoreQuads(first, (uint*)group + token, count);
+        StoreQuads(second, (uint*)group + 4 * count + token, count);
+        float firstSum = T.Sum(first), secondSum = T.Sum(second), scale = largest / 127; // sums of integers: exact
+        ((int*)(group + count * QuantizedRows.Offsets))[token] = -QuantizedPanels.Zero * (int)(firstSum + secondSum);
+        ((float*)(group + count * QuantizedRows.Scales))[token] = scale;
+        ((float*)(group + count * QuantizedRows.ScaledSums))[token] = scale * (firstSum + secondSum);
+        int* halves = (int*)(group + count * QuantizedRows.HalfOffsets) + token;
+        (halves[0], halves[count]) = (-QuantizedPanels.Zero * (int)firstSum, -QuantizedPanels.Zero * (int)secondSum);
+    }
+
+    static void StoreQuads(T quants, uint* quads, int count)
+    {
+        uint* four = stackalloc uint[4];
+        T.StoreBytes(quants, (sbyte*)four);
+        for (int quad = 0; quad < 4; quad++)
+            quads[quad * count] = four[quad];
+    }
+}
