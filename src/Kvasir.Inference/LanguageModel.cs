@@ -9,14 +9,14 @@ public sealed class LanguageModel : IDisposable
 {
     readonly GgufFile _file;
 
-    LanguageModel(GgufFile file, IProgress<LoadProgress>? progress, CancellationToken cancellation)
+    LanguageModel(GgufFile file, IProgress<LoadProgress>? progress)
     {
         _file = file;
         Config = ModelConfig.From(file);
         Tokenizer = Tokenizer.From(file);
         if (Tokenizer.VocabularySize != Config.Vocabulary)
             throw ModelFormatException.At(file.Path, "tokenizer.ggml.tokens", $"{Tokenizer.VocabularySize} tokens", $"the {Config.Vocabulary} rows of token_embd.weight");
-        Weights = new WeightReader(file, Config).Read(progress, cancellation);
+        Weights = new WeightReader(file, Config).Read(progress);
     }
 
     /// <summary>What the model is.</summary>
@@ -39,15 +39,14 @@ public sealed class LanguageModel : IDisposable
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="progress">Told after every matrix, on the calling thread.</param>
-    /// <param name="cancellation">Ends the loading between two matrices.</param>
     /// <exception cref="ModelFormatException">The file is missing, damaged or of an unknown kind; one line says where and why.</exception>
     /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
-    public static LanguageModel Load(string path, IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default)
+    public static LanguageModel Load(string path, IProgress<LoadProgress>? progress = null)
     {
         GgufFile file = GgufFile.Open(path);
         try
         {
-            return new LanguageModel(file, progress, cancellation);
+            return new LanguageModel(file, progress);
         }
         catch
         {

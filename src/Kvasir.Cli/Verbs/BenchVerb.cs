@@ -69,7 +69,7 @@ sealed class BenchVerb
     static int Measure(ParseResult parsed, string path, CancellationToken cancellation)
     {
         int prompt = parsed.GetValue(s_prompt), generate = parsed.GetValue(s_generate), depth = parsed.GetValue(s_depth), threads = parsed.GetValue(s_threads);
-        using LanguageModel model = LanguageModel.Load(path, cancellation: cancellation);
+        using LanguageModel model = LanguageModel.Load(path);
         using InferenceEngine engine = new(model, new EngineOptions { Context = depth + Math.Max(prompt, generate) + 1, Threads = threads });
         ModelCost cost = ModelCost.Of(engine);
         Terminal.Line("measuring the machine …");

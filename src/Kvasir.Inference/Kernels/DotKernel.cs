@@ -5,7 +5,7 @@ namespace Kvasir.Inference.Kernels;
 /// <summary>What a <see cref="DotKernel"/> works on. Emitted code reads it too: the order of the fields is fixed.</summary>
 unsafe struct DotOperands
 {
-    public byte* Quants; // [groups][8 quads][32 outputs][4], unsigned
+    public byte* Quants; // [groups] of PanelQuants, or bytes [groups][8 quads][32 outputs][4]
     public float* Scales; // [groups][scales per group][32 outputs]
     public float* Minimums; // [groups][32 outputs]; not read when weights have none
     public byte* X; // groups of a tile of activations, see QuantizedRows
@@ -14,8 +14,17 @@ unsafe struct DotOperands
     public nint Groups; // at least 1
 }
 
+/// <summary>How quants are stored: as bytes of <c>q − zero + 128</c>, or packed as in <see cref="PanelQuants"/>.</summary>
+enum DotQuants { Bytes, FourBits, FiveBits, SixBits }
+
+/// <summary>A scale for each group, one with a minimum, or a scale for each sixteen inputs.</summary>
+enum DotScales { Plain, WithMinimums, Sixteens }
+
 /// <summary>What kind of weights a <see cref="DotKernel"/> multiplies.</summary>
-enum DotKind { Plain, WithMinimums, ScaledSixteens }
+/// <param name="Quants">How they are stored.</param>
+/// <param name="Scales">How they are scaled.</param>
+/// <param name="Zero">What is subtracted from a quant: 128 from bytes.</param>
+readonly record struct DotKind(DotQuants Quants, DotScales Scales, int Zero);
 
 /// <summary>
 /// The product of bytes: for each token of a tile and each of 32 outputs, group by group in ascending order,
@@ -24,12 +33,12 @@ enum DotKind { Plain, WithMinimums, ScaledSixteens }
 /// </summary>
 abstract class DotKernel
 {
+    /// <summary>Whether quants need not be bytes: for a tile or less that saves a way through the cache.</summary>
+    public virtual bool UnpacksInRegisters => false;
+
     /// <summary>Adds to the sums of a tile.</summary>
     /// <param name="operands">What to multiply.</param>
     /// <param name="kind">Kind of weights.</param>
     /// <param name="tokens">Tokens of the tile, 1 to 4.</param>
     public abstract void Run(ref DotOperands operands, DotKind kind, int tokens);
-
-    public static DotKind KindOf(QuantizedPanels format) =>
-        format.HasMinimums ? DotKind.WithMinimums : format.ScalesPerGroup == 2 ? DotKind.ScaledSixteens : DotKind.Plain;
 }

@@ -1,8 +1,4 @@
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
-using Iced.Intel;
-using Kvasir.Inference.Kernels.Panels;
-using static Iced.Intel.AssemblerRegisters;
 
 namespace Kvasir.Inference.Kernels;
 
@@ -12,36 +8,49 @@ namespace Kvasir.Inference.Kernels;
 /// </summary>
 sealed unsafe class EmittedDot : DotKernel
 {
-    const int Halves = 2, Vector = 64; // a panel is two vectors of sixteen outputs
-    const int Quads = 8, QuadBytes = QuantizedPanels.GroupBytes / Quads, ScaleBytes = QuantizedPanels.PanelOutputs * sizeof(float);
+    const int ScaleKinds = 3;
 
     static readonly Lazy<EmittedDot?> s_instance = new(TryCreate);
 
-    readonly nint[] _routines = new nint[Enum.GetValues<DotKind>().Length * QuantizedRows.Tile];
+    // Bytes come from any type's unpacking, the rest are types as they are stored.
+    static readonly DotKind[] s_kinds =
+    [
+        new(DotQuants.Bytes, DotScales.Plain, 128), new(DotQuants.Bytes, DotScales.WithMinimums, 128), new(DotQuants.Bytes, DotScales.Sixteens, 128),
+        new(DotQuants.FourBits, DotScales.Plain, 8), new(DotQuants.FourBits, DotScales.WithMinimums, 0),
+        new(DotQuants.FiveBits, DotScales.Plain, 16), new(DotQuants.FiveBits, DotScales.WithMinimums, 0),
+        new(DotQuants.SixBits, DotScales.Sixteens, 32),
+    ];
+
+    readonly nint[] _routines = new nint[Enum.GetValues<DotQuants>().Length * ScaleKinds * QuantizedRows.Tile];
 
     EmittedDot()
     {
         using MemoryStream code = new();
-        int[] offsets = new int[_routines.Length];
-        for (int i = 0; i < offsets.Length; i++)
-        {
-            offsets[i] = (int)code.Position;
-            new Routine((DotKind)(i / QuantizedRows.Tile), i % QuantizedRows.Tile + 1).Assemble(code);
-        }
+        List<(int Routine, int Offset)> offsets = [];
+        foreach (DotKind kind in s_kinds)
+            for (int tokens = 1; tokens <= QuantizedRows.Tile; tokens++)
+            {
+                offsets.Add((Index(kind, tokens), (int)code.Position));
+                new DotRoutine(kind, tokens).Assemble(code);
+            }
         var memory = new ExecutableMemory(code.ToArray());
-        for (int i = 0; i < offsets.Length; i++)
-            _routines[i] = memory.Address(offsets[i]);
+        foreach ((int routine, int offset) in offsets)
+            _routines[routine] = memory.Address(offset);
     }
 
     /// <summary>The kernel, or null where the machine lacks the instructions, the calling convention is another or the system forbids new code.</summary>
     public static EmittedDot? Instance => s_instance.Value;
 
+    public override bool UnpacksInRegisters => true;
+
     public override void Run(ref DotOperands operands, DotKind kind, int tokens)
     {
-        nint routine = _routines[(int)kind * QuantizedRows.Tile + tokens - 1];
+        nint routine = _routines[Index(kind, tokens)];
         fixed (DotOperands* pointer = &operands)
             ((delegate* unmanaged[SuppressGCTransition]<DotOperands*, void>)routine)(pointer); // well below a microsecond
     }
+
+    static int Index(DotKind kind, int tokens) => ((int)kind.Quants * ScaleKinds + (int)kind.Scales) * QuantizedRows.Tile + tokens - 1;
 
     static EmittedDot? TryCreate()
     {
@@ -56,113 +65,5 @@ sealed unsafe class EmittedDot : DotKernel
         {
             return null;
         }
-    }
-
-    /// <summary>
-    /// The code for one kind and number of tokens. Registers: zmm0.. integer sums [token][half], then float sums [token][half]; 24 and 25 weights;
-    /// 26 and 27 activations; 28 and 29 scales; 30 and 31 products of scales.
-    /// </summary>
-    sealed class Routine(DotKind kind, int tokens)
-    {
-        readonly Assembler _code = new(64);
-        readonly AssemblerRegister64 _quants = rax, _scales = rcx, _minimums = rdx, _x = rsi, _y = r8, _stride = r9, _groups = r10, _row = r11;
-        readonly int _parts = kind == DotKind.ScaledSixteens ? 2 : 1;
-
-        public void Assemble(Stream stream)
-        {
-            LoadOperands();
-            EachSum((token, half) => _code.vmovups(Sum(token, half), __zmmword_ptr[_row + half * Vector]));
-            Label next = _code.CreateLabel();
-            _code.Label(ref next);
-            for (int part = 0; part < _parts; part++)
-            {
-                StartIntegers(part);
-                for (int quad = part * Quads / _parts; quad < (part + 1) * Quads / _parts; quad++)
-                    MultiplyQuad(quad);
-                AddScaled(part);
-            }
-            if (kind == DotKind.WithMinimums)
-                AddMinimums();
-            _code.add(_quants, QuantizedPanels.GroupBytes);
-            _code.add(_scales, _parts * ScaleBytes);
-            _code.add(_x, tokens * QuantizedRows.GroupBytes);
-            _code.dec(_groups);
-            _code.jne(next);
-            EachSum((token, half) => _code.vmovups(__zmmword_ptr[_row + half * Vector], Sum(token, half)));
-            _code.vzeroupper();
-            _code.ret();
-            _code.Assemble(new StreamCodeWriter(stream), 0);
-        }
-
-        void LoadOperands()
-        {
-            AssemblerRegister64[] fields = [_quants, _scales, _minimums, _x, _y, _stride, _groups]; // in the order of DotOperands
-            for (int i = 0; i < fields.Length; i++)
-                _code.mov(fields[i], __qword_ptr[rdi + i * sizeof(long)]);
-        }
-
-        void EachSum(Action<int, int> move)
-        {
-            _code.mov(_row, _y);
-            for (int token = 0; token < tokens; token++)
-            {
-                for (int half = 0; half < Halves; half++)
-                    move(token, half);
-                _code.add(_row, _stride);
-            }
-        }
-
-        void StartIntegers(int part)
-        {
-            int offsets = _parts == 2 ? QuantizedRows.HalfOffsets + part * sizeof(int) : QuantizedRows.Offsets;
-            for (int token = 0; token < tokens; token++)
-            {
-                _code.vpbroadcastd(Integers(token, 0), __dword_ptr[_x + tokens * offsets + token * sizeof(int)]);
-                _code.vmovdqa64(Integers(token, 1), Integers(token, 0));
-            }
-        }
-
-        void MultiplyQuad(int quad)
-        {
-            for (int half = 0; half < Halves; half++)
-                _code.vmovdqu8(Weights(half), __zmmword_ptr[_quants + quad * QuadBytes + half * Vector]);
-            for (int token = 0; token < tokens; token++)
-            {
-                _code.vpbroadcastd(Activations(token), __dword_ptr[_x + (quad * tokens + token) * sizeof(int)]);
-                for (int half = 0; half < Halves; half++)
-                    _code.vpdpbusd(Integers(token, half), Weights(half), Activations(token));
-            }
-        }
-
-        void AddScaled(int part)
-        {
-            for (int half = 0; half < Halves; half++)
-                _code.vmovups(Scales(half), __zmmword_ptr[_scales + part * ScaleBytes + half * Vector]);
-            for (int token = 0; token < tokens; token++)
-                for (int half = 0; half < Halves; half++)
-                {
-                    _code.vcvtdq2ps(Integers(token, half), Integers(token, half));
-                    _code.vmulps(Product(half), Scales(half), __dword_bcst[_x + tokens * QuantizedRows.Scales + token * sizeof(float)]);
-                    _code.vfmadd231ps(Sum(token, half), Integers(token, half), Product(half));
-                }
-        }
-
-        void AddMinimums()
-        {
-            for (int half = 0; half < Halves; half++)
-                _code.vmovups(Scales(half), __zmmword_ptr[_minimums + half * Vector]);
-            for (int token = 0; token < tokens; token++)
-                for (int half = 0; half < Halves; half++)
-                    _code.vfmadd231ps(Sum(token, half), Scales(half), __dword_bcst[_x + tokens * QuantizedRows.ScaledSums + token * sizeof(float)]);
-            _code.add(_minimums, ScaleBytes);
-        }
-
-        static AssemblerRegisterZMM Integers(int token, int half) => Zmm(token * Halves + half);
-        AssemblerRegisterZMM Sum(int token, int half) => Zmm((tokens + token) * Halves + half);
-        static AssemblerRegisterZMM Weights(int half) => Zmm(24 + half);
-        static AssemblerRegisterZMM Activations(int token) => Zmm(26 + token % 2);
-        static AssemblerRegisterZMM Scales(int half) => Zmm(28 + half);
-        static AssemblerRegisterZMM Product(int half) => Zmm(30 + half);
-        static AssemblerRegisterZMM Zmm(int number) => new(Register.ZMM0 + number);
     }
 }

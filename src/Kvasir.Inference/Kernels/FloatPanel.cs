@@ -10,6 +10,8 @@ static unsafe class FloatPanel
     /// <summary>Inputs that are widened together for many tokens: 32 KiB of floats.</summary>
     public const int ColumnsAtOnce = 128;
 
+    const int FewTokens = 4;
+
     /// <summary>Adds the products of all tokens to y, [tokens, 64].</summary>
     public static void MultiplyAdd<T>(PackedMatrix w, int panel, FloatRows x, int tokens, float* y, int yStride, FloatRows widened) where T : struct, ILanes<T>
     {
@@ -24,10 +26,25 @@ static unsafe class FloatPanel
     static void MultiplyAdd<T, TWeights>(byte* panel, int columns, FloatRows x, int tokens, float* y, int yStride, FloatRows widened)
         where T : struct, ILanes<T> where TWeights : struct, IWeightFormat<T>
     {
-        for (int token = 0; token < tokens; token++)
-            MultiplyAddOne<T, TWeights>(panel, columns, x[token], y + (long)token * yStride);
+        if (tokens < FewTokens)
+            for (int token = 0; token < tokens; token++)
+                MultiplyAddOne<T, TWeights>(panel, columns, x[token], y + (long)token * yStride);
+        else
+            for (int column = 0; column < columns; column += ColumnsAtOnce)
+            {
+                int stretch = Math.Min(ColumnsAtOnce, columns - column);
+                Widen<T, TWeights>(panel + (long)column * FloatPanels.PanelOutputs * TWeights.Bytes, stretch * FloatPanels.PanelOutputs, widened[0]);
+                RowsByPanel<T>.MultiplyAdd(x[0] + column, x.Stride, tokens, widened[0], FloatPanels.PanelOutputs, stretch, y, yStride, FloatPanels.PanelOutputs);
+            }
     }
 
+    static void Widen<T, TWeights>(byte* weights, int count, float* widened) where T : struct, ILanes<T> where TWeights : struct, IWeightFormat<T>
+    {
+        for (int i = 0; i < count; i += ILanes<T>.Count)
+            T.Store(TWeights.Load(weights + i * TWeights.Bytes), widened + i);
+    }
+
+    // Reading the weights is all the work: they widen in registers.
     [MethodImpl(MethodImplOptions.NoInlining)]
     static void MultiplyAddOne<T, TWeights>(byte* w, int columns, float* x, float* y) where T : struct, ILanes<T> where TWeights : struct, IWeightFormat<T>
     {

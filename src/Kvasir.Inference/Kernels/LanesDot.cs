@@ -14,10 +14,10 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         for (int outputs = 0; outputs < QuantizedPanels.PanelOutputs; outputs += ILanes<T>.Count)
         {
             if (tokens == QuantizedRows.Tile)
-                Four(in half, kind);
+                Four(in half, kind.Scales);
             else
                 for (int token = 0; token < tokens; token++)
-                    One(in half, kind, token, tokens);
+                    One(in half, kind.Scales, token, tokens);
             half.Quants += ILanes<T>.Count * 4;
             half.Scales += ILanes<T>.Count;
             half.Minimums += ILanes<T>.Count;
@@ -26,12 +26,12 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static void Four(in DotOperands o, DotKind kind)
+    static void Four(in DotOperands o, DotScales kind)
     {
         const int count = QuantizedRows.Tile;
         byte* w = o.Quants, x = o.X;
         float* scales = o.Scales, minimums = o.Minimums, y0 = o.Y, y1 = Next(y0, o.YStride), y2 = Next(y1, o.YStride), y3 = Next(y2, o.YStride);
-        int parts = kind == DotKind.ScaledSixteens ? 2 : 1, quads = Quads / parts;
+        int parts = kind == DotScales.Sixteens ? 2 : 1, quads = Quads / parts;
         T a = T.Load(y0), b = T.Load(y1), c = T.Load(y2), d = T.Load(y3);
         for (nint group = 0; group < o.Groups; group++, x += count * QuantizedRows.GroupBytes)
         {
@@ -54,7 +54,7 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
                 c = T.MultiplyAdd(T.ConvertToSingle(u), scale * T.Broadcast(scaleX[2]), c);
                 d = T.MultiplyAdd(T.ConvertToSingle(v), scale * T.Broadcast(scaleX[3]), d);
             }
-            if (kind == DotKind.WithMinimums)
+            if (kind == DotScales.WithMinimums)
             {
                 T minimum = T.Load(minimums);
                 float* sums = (float*)(x + count * QuantizedRows.ScaledSums);
@@ -73,11 +73,11 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
 
     /// <summary>One of a tile's tokens.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static void One(in DotOperands o, DotKind kind, int token, int count)
+    static void One(in DotOperands o, DotScales kind, int token, int count)
     {
         byte* w = o.Quants, x = o.X;
         float* scales = o.Scales, minimums = o.Minimums, y = (float*)((byte*)o.Y + token * o.YStride);
-        int parts = kind == DotKind.ScaledSixteens ? 2 : 1, quads = Quads / parts;
+        int parts = kind == DotScales.Sixteens ? 2 : 1, quads = Quads / parts;
         T sum = T.Load(y);
         for (nint group = 0; group < o.Groups; group++, x += count * QuantizedRows.GroupBytes)
         {
@@ -93,7 +93,7 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
                 }
                 sum = T.MultiplyAdd(T.ConvertToSingle(integers), T.Load(scales) * T.Broadcast(scaleX), sum);
             }
-            if (kind == DotKind.WithMinimums)
+            if (kind == DotScales.WithMinimums)
             {
                 sum = T.MultiplyAdd(T.Load(minimums), T.Broadcast(((float*)(x + count * QuantizedRows.ScaledSums))[token]), sum);
                 minimums += QuantizedPanels.PanelOutputs;

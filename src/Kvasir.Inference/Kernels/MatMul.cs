@@ -88,11 +88,14 @@ unsafe struct MatMul<T>(Products products, PanelsPerItem panelsPerItem, int coun
     readonly void MultiplyBytes(QuantizedPanels format, PackedMatrix w, int panel, float* y, nint stride, PanelScratch own)
     {
         int groups = QuantizedRows.Groups(w.Columns);
-        DotKind kind = DotKernel.KindOf(format);
+        bool packed = dot.UnpacksInRegisters && tokens <= QuantizedRows.Tile;
+        DotKind kind = packed ? format.Packed : format.Unpacked;
+        byte* start = w.Panel(panel);
         for (int group = 0; group < groups; group += PanelScratch.Groups)
         {
             int stretch = Math.Min(PanelScratch.Groups, groups - group);
-            byte* quants = format.Unpack(w.Panel(panel), w.Columns, group, stretch, own);
+            byte* quants = packed ? format.Quants(start, group) : format.Unpack(start, group, stretch, own);
+            format.UnpackScales(start, w.Columns, group, stretch, own);
             for (int tile = 0; tile < QuantizedRows.Tiles(tokens); tile++)
             {
                 int inTile = QuantizedRows.TokensOf(tile, tokens);

@@ -1,4 +1,3 @@
-using Kvasir.Inference.Formats;
 using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Model;
 
@@ -19,7 +18,7 @@ public sealed record ModelCost(long WeightBytes, long Flops, long OutputFlops, l
         ModelWeights weights = engine.Model.Weights;
         PackedMatrix[] matrices = [.. weights.Layers.SelectMany(Matrices), weights.Output];
         return new ModelCost(
-            matrices.Sum(matrix => (long)matrix.Rows * matrix.Type.RowBytes(matrix.Columns)),
+            matrices.Sum(matrix => matrix.FileBytes),
             matrices.Sum(Flops2), Flops2(weights.Output),
             engine.Layout.BytesPerToken,
             4L * engine.Model.Config.Layers * engine.Model.Config.Heads * engine.Model.Config.HeadDim); // q·K and weights·V, two operations each

@@ -27,12 +27,12 @@ sealed unsafe class WeightPacking(GgufFile file)
     /// <returns>The memory of all matrices.</returns>
     /// <exception cref="ModelFormatException">The file became shorter while it was read.</exception>
     /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
-    public WeightMemory Run(IProgress<LoadProgress>? progress, CancellationToken cancellation)
+    public WeightMemory Run(IProgress<LoadProgress>? progress)
     {
         var memory = new WeightMemory(_matrices.Sum(pair => pair.Matrix.Bytes));
         try
         {
-            Fill(memory, progress, cancellation);
+            Fill(memory, progress);
             return memory;
         }
         catch
@@ -42,7 +42,7 @@ sealed unsafe class WeightPacking(GgufFile file)
         }
     }
 
-    void Fill(WeightMemory memory, IProgress<LoadProgress>? progress, CancellationToken cancellation)
+    void Fill(WeightMemory memory, IProgress<LoadProgress>? progress)
     {
         using var pool = new ComputePool(Environment.ProcessorCount);
         byte[][] buffers = new byte[pool.Threads][];
@@ -50,7 +50,6 @@ sealed unsafe class WeightPacking(GgufFile file)
         byte* next = memory.Start;
         foreach ((GgufTensor tensor, PackedMatrix matrix) in _matrices)
         {
-            cancellation.ThrowIfCancellationRequested();
             matrix.Place(next);
             next += matrix.Bytes;
             Pack(tensor, matrix, pool, buffers);

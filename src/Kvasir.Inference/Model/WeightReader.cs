@@ -17,7 +17,7 @@ sealed class WeightReader(GgufFile file, ModelConfig config)
     readonly WeightPacking _packing = new(file);
 
     /// <summary>Reads all tensors; matrices are packed only once every shape is known to be right.</summary>
-    public ModelWeights Read(IProgress<LoadProgress>? progress, CancellationToken cancellation)
+    public ModelWeights Read(IProgress<LoadProgress>? progress = null)
     {
         var embedding = new EmbeddingTable(file, TakeMatrix(Embedding, config.Vocabulary, config.Width));
         LayerWeights[] layers = [.. Enumerable.Range(0, config.Layers).Select(Layer)];
@@ -32,7 +32,7 @@ sealed class WeightReader(GgufFile file, ModelConfig config)
             OutputNorm = outputNorm,
             Output = output,
             RopeFactors = ropeFactors,
-            Memory = _packing.Run(progress, cancellation),
+            Memory = _packing.Run(progress),
         };
     }
 

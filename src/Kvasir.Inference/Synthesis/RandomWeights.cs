@@ -47,11 +47,18 @@ static class RandomWeights
             case TensorType.Q4_0: F16.Write(block, deviation / Deviation4); break;
             case TensorType.Q5_0: F16.Write(block, deviation / Deviation5); break;
             case TensorType.Q6_K: F16.Write(block[208..], deviation / (Deviation8 * Deviation6)); break;
-            case TensorType.Q4_K:
-                F16.Write(block, deviation / (Mean6 * Deviation4));
-                F16.Write(block[2..], 7.5f * deviation / (Mean6 * Deviation4)); // the minimum cancels the mean of 4-bit values
-                break;
-            default: throw new ArgumentOutOfRangeException(nameof(type), type, "expected f32, f16, bf16, q8_0, q4_0, q5_0, q4_k or q6_k");
+            case TensorType.Q4_1: SetScaleAndMinimum(deviation / Deviation4, -7.5f, block); break;
+            case TensorType.Q5_1: SetScaleAndMinimum(deviation / Deviation5, -15.5f, block); break;
+            case TensorType.Q4_K: SetScaleAndMinimum(deviation / (Mean6 * Deviation4), 7.5f, block); break;
+            case TensorType.Q5_K: SetScaleAndMinimum(deviation / (Mean6 * Deviation5), 15.5f, block); break;
+            default: throw new ArgumentOutOfRangeException(nameof(type), type, "not a quantised type");
         }
+    }
+
+    /// <summary>The minimum cancels the mean of unsigned values: it is added, or in k-quants subtracted.</summary>
+    static void SetScaleAndMinimum(float scale, float mean, Span<byte> block)
+    {
+        F16.Write(block, scale);
+        F16.Write(block[2..], mean * scale);
     }
 }

@@ -16,6 +16,9 @@ sealed unsafe class PackedMatrix(TensorType type, int rows, int columns)
     /// <summary>Panels, the last of which may have outputs that mean nothing.</summary>
     public int Panels => (rows + Format.Outputs - 1) / Format.Outputs;
 
+    /// <summary>Bytes of the weights in the file: what a product must read at least.</summary>
+    public long FileBytes => rows * type.RowBytes(columns);
+
     /// <summary>Bytes of all panels.</summary>
     public long Bytes => Panels * _panelBytes;
 

@@ -14,8 +14,8 @@ abstract unsafe class PanelQuants
     /// <summary>Bytes of a packed group.</summary>
     public abstract int GroupBytes { get; }
 
-    /// <summary>Whether packed is unpacked.</summary>
-    public virtual bool AreBytes => false;
+    /// <summary>What the kernels call it.</summary>
+    public abstract DotQuants Kind { get; }
 
     /// <summary>Packs one row's quants into a group that was zero there.</summary>
     public abstract void Pack(ReadOnlySpan<byte> quants, int row, byte* group);
@@ -32,7 +32,7 @@ sealed unsafe class EightBits : PanelQuants
 {
     public override int GroupBytes => QuantizedPanels.GroupBytes;
 
-    public override bool AreBytes => true;
+    public override DotQuants Kind => DotQuants.Bytes;
 
     public override void Pack(ReadOnlySpan<byte> quants, int row, byte* group)
     {
@@ -49,6 +49,8 @@ sealed unsafe class FourBits : PanelQuants
     public const int PackedBytes = QuantizedPanels.GroupBytes / 2;
 
     public override int GroupBytes => PackedBytes;
+
+    public override DotQuants Kind => DotQuants.FourBits;
 
     public override void Pack(ReadOnlySpan<byte> quants, int row, byte* group) => PackNibbles(quants, row, group);
 
@@ -83,6 +85,8 @@ sealed unsafe class FiveBitQuants : PanelQuants
 {
     public override int GroupBytes => FourBits.PackedBytes + QuadBytes;
 
+    public override DotQuants Kind => DotQuants.FiveBits;
+
     public override void Pack(ReadOnlySpan<byte> quants, int row, byte* group)
     {
         FourBits.PackNibbles(quants, row, group);
@@ -111,6 +115,8 @@ sealed unsafe class FiveBitQuants : PanelQuants
 sealed unsafe class SixBits : PanelQuants
 {
     public override int GroupBytes => FourBits.PackedBytes + 2 * QuadBytes;
+
+    public override DotQuants Kind => DotQuants.SixBits;
 
     public override void Pack(ReadOnlySpan<byte> quants, int row, byte* group)
     {

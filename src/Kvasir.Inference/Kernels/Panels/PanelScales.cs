@@ -13,11 +13,8 @@ abstract unsafe class PanelScales
 {
     protected const int Outputs = QuantizedPanels.PanelOutputs, Eight = 8;
 
-    /// <summary>Scales for each group and output.</summary>
-    public virtual int PerGroup => 1;
-
-    /// <summary>Whether weights have a minimum beside their scale.</summary>
-    public abstract bool HasMinimums { get; }
+    /// <summary>What the kernels call it.</summary>
+    public abstract DotScales Kind { get; }
 
     /// <summary>Bytes for so many inputs.</summary>
     public abstract long Bytes(int columns);
@@ -47,7 +44,7 @@ sealed unsafe class HalfScales(TensorType type, bool hasMinimums) : PanelScales
 {
     readonly int _perGroup = (hasMinimums ? 2 : 1) * Outputs;
 
-    public override bool HasMinimums => hasMinimums;
+    public override DotScales Kind => hasMinimums ? DotScales.WithMinimums : DotScales.Plain;
 
     public override long Bytes(int columns) => (long)columns / QuantizedPanels.Group * _perGroup * sizeof(ushort);
 
@@ -84,7 +81,7 @@ sealed unsafe class ScaledScales(TensorType type) : PanelScales
     const int Groups = 8, Halved = 2 * Outputs * sizeof(ushort), GroupBytes = 2 * Outputs, BlockBytes = Halved + Groups * GroupBytes;
     const int SixBits = 2 * sizeof(ushort); // where they begin in the file's block
 
-    public override bool HasMinimums => true;
+    public override DotScales Kind => DotScales.WithMinimums;
 
     public override long Bytes(int columns) => (long)columns / type.BlockElements() * BlockBytes;
 
@@ -105,13 +102,17 @@ sealed unsafe class ScaledScales(TensorType type) : PanelScales
 
     public override void Unpack(byte* packed, int first, int groups, float* scales, float* minimums)
     {
-        for (int i = 0; i < Outputs; i += Eight)
-            for (int group = 0; group < groups; group++)
+        byte* block = packed + (long)first / Groups * BlockBytes;
+        for (int group = 0; group < groups; group += Groups, block += BlockBytes, scales += Groups * Outputs, minimums += Groups * Outputs)
+            for (int i = 0; i < Outputs; i += Eight)
             {
-                byte* block = packed + (long)(first + group) / Groups * BlockBytes;
-                byte* bytes = block + Halved + (first + group) % Groups * GroupBytes;
-                (Halves(block, i) * Bytes(bytes, i)).Store(scales + group * Outputs + i);
-                (-(Halves(block, Outputs + i) * Bytes(bytes, Outputs + i))).Store(minimums + group * Outputs + i);
+                Vector256<float> d = Halves(block, i), e = -Halves(block, Outputs + i);
+                byte* bytes = block + Halved + i;
+                for (int inBlock = 0; inBlock < Groups; inBlock++, bytes += GroupBytes)
+                {
+                    (d * Bytes(bytes, 0)).Store(scales + inBlock * Outputs + i);
+                    (e * Bytes(bytes, Outputs)).Store(minimums + inBlock * Outputs + i);
+                }
             }
     }
 }
@@ -122,12 +123,10 @@ sealed unsafe class ScaledScales(TensorType type) : PanelScales
 /// </summary>
 sealed unsafe class ScaledSixteens : PanelScales
 {
-    const int Sixteens = 16, Halved = Outputs * sizeof(ushort), BlockBytes = Halved + Sixteens * Outputs;
+    const int Groups = 8, Sixteens = 16, Halved = Outputs * sizeof(ushort), BlockBytes = Halved + Sixteens * Outputs;
     const int FileScales = 192, FileScale = 208; // where s and d stand in the file's block
 
-    public override int PerGroup => 2;
-
-    public override bool HasMinimums => false;
+    public override DotScales Kind => DotScales.Sixteens;
 
     public override long Bytes(int columns) => (long)columns / TensorType.Q6_K.BlockElements() * BlockBytes;
 
@@ -143,12 +142,13 @@ sealed unsafe class ScaledSixteens : PanelScales
 
     public override void Unpack(byte* packed, int first, int groups, float* scales, float* minimums)
     {
-        for (int i = 0; i < Outputs; i += Eight)
-            for (int sixteen = 0; sixteen < 2 * groups; sixteen++)
+        byte* block = packed + (long)first / Groups * BlockBytes;
+        for (int group = 0; group < groups; group += Groups, block += BlockBytes, scales += Sixteens * Outputs)
+            for (int i = 0; i < Outputs; i += Eight)
             {
-                int at = 2 * first + sixteen;
-                byte* block = packed + (long)at / Sixteens * BlockBytes;
-                (Halves(block, i) * Bytes(block + Halved, at % Sixteens * Outputs + i)).Store(scales + sixteen * Outputs + i);
+                Vector256<float> d = Halves(block, i);
+                for (int sixteen = 0; sixteen < Sixteens; sixteen++)
+                    (d * Bytes(block + Halved, sixteen * Outputs + i)).Store(scales + sixteen * Outputs + i);
             }
     }
 }

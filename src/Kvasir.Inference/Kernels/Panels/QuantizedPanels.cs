@@ -36,21 +36,21 @@ sealed unsafe class QuantizedPanels : PanelFormat
     readonly Unpacking _unpack;
     readonly PanelQuants _quants;
     readonly PanelScales _scales;
-    readonly byte _bias;
 
     QuantizedPanels(Unpacking unpack, PanelQuants quants, int zero, PanelScales scales)
     {
         (_unpack, _quants, _scales) = (unpack, quants, scales);
-        _bias = (byte)(Zero - zero);
+        Packed = new DotKind(quants.Kind, scales.Kind, zero);
+        Unpacked = new DotKind(DotQuants.Bytes, scales.Kind, Zero);
     }
 
     public override int Outputs => PanelOutputs;
 
-    /// <summary>Scales for each group and output: 1, or 2 where only sixteen inputs share one.</summary>
-    public int ScalesPerGroup => _scales.PerGroup;
+    /// <summary>The kind of weights as they are stored.</summary>
+    public DotKind Packed { get; }
 
-    /// <summary>Whether weights have a minimum beside their scale.</summary>
-    public bool HasMinimums => _scales.HasMinimums;
+    /// <summary>The kind of weights after <see cref="Unpack"/>.</summary>
+    public DotKind Unpacked { get; }
 
     public static new QuantizedPanels Of(TensorType type) => type switch
     {
@@ -83,20 +83,24 @@ sealed unsafe class QuantizedPanels : PanelFormat
         }
     }
 
-    /// <summary>Makes some groups ready for the product.</summary>
+    /// <summary>Unpacks the scales, and minimums, of some groups.</summary>
     /// <param name="panel">The panel.</param>
     /// <param name="columns">Its inputs.</param>
     /// <param name="first">First group; a multiple of 8 for k-quants.</param>
-    /// <param name="groups">How many.</param>
-    /// <param name="scratch">Receives scales, minimums and, unless they are bytes already, quants.</param>
-    /// <returns>The quants as bytes.</returns>
-    public byte* Unpack(byte* panel, int columns, int first, int groups, PanelScratch scratch)
-    {
+    /// <param name="groups">How many; likewise.</param>
+    /// <param name="scratch">Receives them.</param>
+    public void UnpackScales(byte* panel, int columns, int first, int groups, PanelScratch scratch) =>
         _scales.Unpack(Scales(panel, columns), first, groups, scratch.Scales, scratch.Minimums);
-        byte* packed = panel + (long)first * _quants.GroupBytes;
-        if (_quants.AreBytes)
-            return packed;
-        _quants.Unpack(packed, groups, _bias, scratch.Quants);
+
+    /// <summary>The stored quants from a group on.</summary>
+    public byte* Quants(byte* panel, int group) => panel + (long)group * _quants.GroupBytes;
+
+    /// <summary>The quants of some groups as bytes, in scratch memory unless they are stored so.</summary>
+    public byte* Unpack(byte* panel, int first, int groups, PanelScratch scratch)
+    {
+        if (Packed == Unpacked)
+            return Quants(panel, first);
+        _quants.Unpack(Quants(panel, first), groups, (byte)(Zero - Packed.Zero), scratch.Quants);
         return scratch.Quants;
     }
 
