@@ -1,60 +1,73 @@
-using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
 using Kvasir.Inference.Formats;
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Benchmarks;
 
 /// <summary>
-/// One weight matrix of 2048 × 2048 against one token (decode: bound by memory) and 64 tokens (prefill: bound by arithmetic), per weight type and
-/// instruction set. Throughput: 2 · 2048² · tokens operations, or 2048² · bytes per weight, over the mean.
+/// One weight matrix of 8192 × 2048 against one token (decode: bound by memory) and 512 tokens (prefill: bound by arithmetic), per weight type and
+/// instruction set. The limits, to be read from <c>kvasir limits</c>: the matrix's bytes over the read bandwidth, and 2 · 8192 · 2048 · tokens operations
+/// over the peak, of fp32 for float weights and int8 for the others. The columns GB/s and GOP/s say what was reached.
 /// </summary>
-[MemoryDiagnoser]
-public unsafe class MatMulBenchmark
+[Config(typeof(WithRates))]
+public unsafe class MatMulBenchmark : IRated
 {
-    const int Size = 2048;
+    const int Outputs = 8192, Inputs = 2048;
 
     ComputePool _pool = null!;
     CpuKernels _kernels = null!;
-    Matrix _matrix = null!;
+    PackedMatrix _matrix = null!;
+    WeightMemory _memory = null!;
     FloatRows _x = null!, _y = null!;
-    void* _weights;
 
     /// <summary>Type of the weights.</summary>
-    [Params(TensorType.F32, TensorType.F16, TensorType.Q8_0, TensorType.Q4_0)]
+    [Params(TensorType.F32, TensorType.F16, TensorType.BF16, TensorType.Q8_0, TensorType.Q4_0, TensorType.Q4_K, TensorType.Q5_K, TensorType.Q6_K)]
     public TensorType Type { get; set; }
 
     /// <summary>Rows of activations.</summary>
-    [Params(1, 64)]
+    [Params(1, 512)]
     public int Tokens { get; set; }
 
     /// <summary>Name of the instruction set.</summary>
-    [Params(nameof(InstructionSet.Vector256), nameof(InstructionSet.Vector512))]
+    [ParamsSource(nameof(Sets))]
     public string Isa { get; set; } = "";
+
+    /// <summary>The vector sets of this machine.</summary>
+    public static IEnumerable<string> Sets => InstructionSets.Available.Where(set => set != InstructionSet.Scalar).Select(set => set.ToString());
+
+    /// <inheritdoc/>
+    public double Bytes => (double)Type.RowBytes(Inputs) * Outputs;
+
+    /// <inheritdoc/>
+    public double Operations => 2.0 * Outputs * Inputs * Tokens;
 
     /// <summary>Allocates the operands. All-zero weights take the same time as any others.</summary>
     [GlobalSetup]
     public void Setup()
     {
-        nuint bytes = (nuint)(Type.RowBytes(Size) * Size);
-        _weights = NativeMemory.AlignedAlloc(bytes, 64);
-        NativeMemory.Clear(_weights, bytes);
-        _matrix = new Matrix(Type, Size, Size, (byte*)_weights);
-        (_x, _y) = (new FloatRows(Tokens, Size), new FloatRows(Tokens, Size));
+        _matrix = new PackedMatrix(Type, Outputs, Inputs);
+        _memory = new WeightMemory(_matrix.Bytes);
+        _matrix.Place(_memory.Start);
+        byte[] rows = new byte[_matrix.Format.Outputs * Type.RowBytes(Inputs)];
+        for (int panel = 0; panel < _matrix.Panels; panel++)
+            _matrix.Pack(panel, rows); // touches the memory: pages that were never written are all one page of zeros
+        (_x, _y) = (new FloatRows(Tokens, Inputs), new FloatRows(Tokens, Outputs));
         _pool = new ComputePool(Environment.ProcessorCount);
         _kernels = CpuKernels.Create(Enum.Parse<InstructionSet>(Isa), _pool);
-        _kernels.Reserve(Size, 64, 1);
+        _kernels.Reserve(Tokens, Inputs, 64, 1);
     }
 
     /// <summary>The product.</summary>
     [Benchmark]
-    public void MatMul() => _kernels.MatMul(_matrix, _x, null, _y, Tokens);
+    public void MatMul() => _kernels.MatMul(_x, Tokens, new Product(_matrix, null, _y));
 
     /// <summary>Frees the operands.</summary>
     [GlobalCleanup]
     public void Cleanup()
     {
+        _kernels.Dispose();
         _pool.Dispose();
-        NativeMemory.AlignedFree(_weights);
+        _memory.Dispose();
     }
 }

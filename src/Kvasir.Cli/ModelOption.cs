@@ -26,5 +26,5 @@ static class ModelOption
             : throw new ModelFormatException($"{Printable.Line(name, 4096)}: no such file; a model is a GGUF file, or 'saga'");
     }
 
-    public static LanguageModel Load(string name) => LanguageModel.Load(Resolve(name));
+    public static LanguageModel Load(string name) => LanguageModel.Load(Resolve(name), new LoadMeter());
 }
