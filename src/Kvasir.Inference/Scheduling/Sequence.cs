@@ -10,9 +10,13 @@ namespace Kvasir.Inference.Scheduling;
 /// </summary>
 public sealed class Sequence : IDisposable
 {
-    readonly List<int> _tokens = [];
+    readonly List<int> _tokens;
 
-    internal Sequence(InferenceEngine engine, BlockPool pool) => (Engine, Table) = (engine, new BlockTable(pool));
+    internal Sequence(InferenceEngine engine, BlockPool pool)
+    {
+        (Engine, Table) = (engine, new BlockTable(pool));
+        _tokens = new List<int>(engine.Context); // grown once: a decode step allocates nothing
+    }
 
     /// <summary>All tokens: prompts and completions.</summary>
     public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
