@@ -1,119 +1,91 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using Kvasir.Inference.Kernels;
 
 namespace Kvasir.Inference.Measurement;
 
 /// <summary>
-/// What this machine can do at best: the limits beside which speeds are printed. The best of several short runs counts, because others may use the
-/// machine too.
+/// Measures what the processor and its memory can do at best. The best of several short runs counts, because others may use the machine too,
+/// and an understated limit makes every percentage wrong.
 /// </summary>
 public static class MachineSpeed
 {
-    const int Runs = 7;
-    const int Floats = 64 << 20; // 256 MiB, beyond any cache
+    const int LeastRuns = 10;
+    const double RunSeconds = 0.005; // at least: long beside what it takes to wake the threads
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(0.5); // at least: others do not use the machine all of this time
 
-    /// <summary>Bytes per second that so many threads read from memory, summing what they read.</summary>
-    public static double ReadBandwidth(int threads)
+    /// <summary>What <see cref="Measure"/> reports, one after the other.</summary>
+    public const int Steps = 4;
+
+    /// <summary>1, 2, 4 … and as many as the machine has.</summary>
+    public static IEnumerable<int> ThreadCounts(int most)
     {
-        using var pool = new ComputePool(threads);
-        using var memory = new FloatRows(Floats >> 16, 1 << 16);
-        float[] sums = new float[threads];
-        double seconds = Best(() => Sum(pool, memory, sums));
-        return (double)Floats * sizeof(float) / seconds;
+        for (int threads = 1; threads < most; threads *= 2)
+            yield return threads;
+        yield return most;
     }
 
-    /// <summary>Single-precision operations per second of so many threads, a fused multiply-add counting two.</summary>
-    public static double Fp32Peak(int threads)
+    /// <summary>Measures with so many threads.</summary>
+    /// <param name="threads">At least 1.</param>
+    /// <param name="progress">Hears what is about to be measured.</param>
+    /// <param name="cancellation">Ends the measurement between two runs.</param>
+    /// <exception cref="InsufficientMemoryException">No memory to read and copy.</exception>
+    public static ThreadLimits Measure(int threads, IProgress<string>? progress = null, CancellationToken cancellation = default)
     {
-        const int rounds = 1 << 20;
         using var pool = new ComputePool(threads);
-        float[] sums = new float[threads];
-        double seconds = Best(() => Multiply(pool, sums, rounds));
-        return 2.0 * rounds * Chains * ILanes<LanesScalar>.Count * threads / seconds;
+        using var memory = new MemoryTraffic(pool);
+        InstructionSet set = InstructionSets.Chosen();
+        progress?.Report($"reading memory, {Count(threads)}");
+        double read = memory.Bytes / Best(memory.Read, cancellation);
+        progress?.Report($"copying memory, {Count(threads)}");
+        double copy = memory.CopiedBytes / Best(memory.Copy, cancellation);
+        progress?.Report($"fp32 arithmetic, {Count(threads)}");
+        (double fp32, _) = Peak(pool, ArithmeticPeak.Fp32(set), cancellation);
+        progress?.Report($"int8 arithmetic, {Count(threads)}");
+        (double int8, string with) = Peak(pool, ArithmeticPeak.Int8(set), cancellation);
+        return new ThreadLimits(threads, read, copy, fp32, int8, with, DateTimeOffset.UtcNow);
     }
 
-    const int Chains = 12; // independent, so that latency is hidden
+    static string Count(int threads) => threads == 1 ? "1 thread" : $"{threads} threads";
 
-    static double Best(Action run)
+    /// <summary>Operations per second of the fastest loop, and its name.</summary>
+    static (double, string) Peak(ComputePool pool, IEnumerable<PeakLoop> loops, CancellationToken cancellation) =>
+        loops.Select(loop => (PerSecond(pool, loop, cancellation), loop.Name)).Max();
+
+    static double PerSecond(ComputePool pool, PeakLoop loop, CancellationToken cancellation)
     {
+        long rounds = 1 << 12;
+        while (Seconds(() => Run(pool, loop, rounds)) < RunSeconds)
+            rounds *= 2;
+        return loop.Operations * (double)rounds * pool.Threads / Best(() => Run(pool, loop, rounds), cancellation);
+    }
+
+    static void Run(ComputePool pool, PeakLoop loop, long rounds)
+    {
+        var job = new PeakJob(loop, rounds);
+        pool.Run(ref job, pool.Threads);
+    }
+
+    static double Best(Action run, CancellationToken cancellation)
+    {
+        double best = double.PositiveInfinity;
+        var clock = Stopwatch.StartNew();
+        for (int i = 0; i < LeastRuns || clock.Elapsed < s_patience; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            best = Math.Min(best, Seconds(run));
+        }
+        return best;
+    }
+
+    static double Seconds(Action run)
+    {
+        long start = Stopwatch.GetTimestamp();
         run();
-        return Enumerable.Range(0, Runs).Min(_ =>
-        {
-            long start = Stopwatch.GetTimestamp();
-            run();
-            return Stopwatch.GetElapsedTime(start).TotalSeconds;
-        });
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
-    static void Sum(ComputePool pool, FloatRows memory, float[] sums)
+    readonly struct PeakJob(PeakLoop loop, long rounds) : IComputeJob
     {
-        switch (InstructionSets.Chosen())
-        {
-            case InstructionSet.Vector512: Run(new SumRow<Lanes512>(memory, sums), pool, memory.Rows); break;
-            case InstructionSet.Vector256: Run(new SumRow<Lanes256>(memory, sums), pool, memory.Rows); break;
-            default: Run(new SumRow<LanesScalar>(memory, sums), pool, memory.Rows); break;
-        }
-    }
-
-    static void Multiply(ComputePool pool, float[] sums, int rounds)
-    {
-        switch (InstructionSets.Chosen())
-        {
-            case InstructionSet.Vector512: Run(new MultiplyChains<Lanes512>(sums, rounds), pool, pool.Threads); break;
-            case InstructionSet.Vector256: Run(new MultiplyChains<Lanes256>(sums, rounds), pool, pool.Threads); break;
-            default: Run(new MultiplyChains<LanesScalar>(sums, rounds / 16), pool, pool.Threads); break;
-        }
-    }
-
-    static void Run<TJob>(TJob job, ComputePool pool, int items) where TJob : struct, IComputeJob => pool.Run(ref job, items);
-
-    unsafe struct SumRow<T>(FloatRows memory, float[] sums) : IComputeJob where T : struct, ILanes<T>
-    {
-        public readonly void Run(int item, int thread)
-        {
-            float* row = memory[item];
-            T a = default, b = default, c = default, d = default;
-            for (int i = 0; i < memory.Width; i += 4 * ILanes<T>.Count)
-            {
-                a += T.Load(row + i);
-                b += T.Load(row + i + ILanes<T>.Count);
-                c += T.Load(row + i + 2 * ILanes<T>.Count);
-                d += T.Load(row + i + 3 * ILanes<T>.Count);
-            }
-            sums[thread] += T.Sum(a + b + (c + d)); // kept, so that the loop is not optimised away
-        }
-    }
-
-    struct MultiplyChains<T>(float[] sums, int rounds) : IComputeJob where T : struct, ILanes<T>
-    {
-        public readonly void Run(int item, int thread)
-        {
-            T sum = Chain(rounds);
-            sums[item] += T.Sum(sum);
-        }
-
-        [MethodImpl(MethodImplOptions.NoInlining)]
-        static T Chain(int rounds)
-        {
-            T x = T.Broadcast(0.999f), y = T.Broadcast(0.001f);
-            T a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
-            for (int round = 0; round < rounds; round++)
-            {
-                a = T.MultiplyAdd(a, x, y);
-                b = T.MultiplyAdd(b, x, y);
-                c = T.MultiplyAdd(c, x, y);
-                d = T.MultiplyAdd(d, x, y);
-                e = T.MultiplyAdd(e, x, y);
-                f = T.MultiplyAdd(f, x, y);
-                g = T.MultiplyAdd(g, x, y);
-                h = T.MultiplyAdd(h, x, y);
-                i = T.MultiplyAdd(i, x, y);
-                j = T.MultiplyAdd(j, x, y);
-                k = T.MultiplyAdd(k, x, y);
-                l = T.MultiplyAdd(l, x, y);
-            }
-            return a + b + c + d + (e + f + g + h) + (i + j + k + l);
-        }
+        public void Run(int item, int thread) => loop.Run(rounds);
     }
 }
