@@ -4,14 +4,16 @@ using Kvasir.Inference.Kernels;
 namespace Kvasir.Inference.Measurement;
 
 /// <summary>
-/// Measures what the processor and its memory can do at best. The best of several short runs counts, because others may use the machine too,
+/// Measures what the processor and its memory can do at best. The best of many short runs counts, because others may use the machine too,
 /// and an understated limit makes every percentage wrong.
 /// </summary>
 public static class MachineSpeed
 {
-    const int LeastRuns = 10;
-    const double RunSeconds = 0.005; // at least: long beside what it takes to wake the threads
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(0.5); // at least: others do not use the machine all of this time
+    const int Pools = 4; // threads that the system put on one core may stay there; new ones are placed anew
+    const int LeastRuns = 4;
+    const int ItemsPerThread = 32; // a thread that comes late leaves its share to the others
+    const double RunSeconds = 0.001; // long beside what it takes to wake the threads, shorter than the slice of time of a thread among many
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(0.15); // at least, with each pool
 
     /// <summary>What <see cref="Measure"/> reports, one after the other.</summary>
     public const int Steps = 4;
@@ -31,48 +33,48 @@ public static class MachineSpeed
     /// <exception cref="InsufficientMemoryException">No memory to read and copy.</exception>
     public static ThreadLimits Measure(int threads, IProgress<string>? progress = null, CancellationToken cancellation = default)
     {
-        using var pool = new ComputePool(threads);
-        using var memory = new MemoryTraffic(pool);
+        string with = threads == 1 ? "1 thread" : $"{threads} threads";
         InstructionSet set = InstructionSets.Chosen();
-        progress?.Report($"reading memory, {Count(threads)}");
-        double read = memory.Bytes / Best(memory.Read, cancellation);
-        progress?.Report($"copying memory, {Count(threads)}");
-        double copy = memory.CopiedBytes / Best(memory.Copy, cancellation);
-        progress?.Report($"fp32 arithmetic, {Count(threads)}");
-        (double fp32, _) = Peak(pool, ArithmeticPeak.Fp32(set), cancellation);
-        progress?.Report($"int8 arithmetic, {Count(threads)}");
-        (double int8, string with) = Peak(pool, ArithmeticPeak.Int8(set), cancellation);
-        return new ThreadLimits(threads, read, copy, fp32, int8, with, DateTimeOffset.UtcNow);
+        progress?.Report($"reading memory, {with}");
+        using var memory = new MemoryTraffic(threads);
+        double read = memory.RunBytes / Best(threads, memory.Read, cancellation);
+        progress?.Report($"copying memory, {with}");
+        double copy = memory.RunBytes / Best(threads, memory.Copy, cancellation);
+        progress?.Report($"fp32 arithmetic, {with}");
+        (double fp32, _) = Peak(threads, ArithmeticPeak.Fp32(set), cancellation);
+        progress?.Report($"int8 arithmetic, {with}");
+        (double int8, string instructions) = Peak(threads, ArithmeticPeak.Int8(set), cancellation);
+        return new ThreadLimits(threads, read, copy, fp32, int8, instructions, DateTimeOffset.UtcNow);
     }
-
-    static string Count(int threads) => threads == 1 ? "1 thread" : $"{threads} threads";
 
     /// <summary>Operations per second of the fastest loop, and its name.</summary>
-    static (double, string) Peak(ComputePool pool, IEnumerable<PeakLoop> loops, CancellationToken cancellation) =>
-        loops.Select(loop => (PerSecond(pool, loop, cancellation), loop.Name)).Max();
+    static (double, string) Peak(int threads, IEnumerable<PeakLoop> loops, CancellationToken cancellation) =>
+        loops.Select(loop => (PerSecond(threads, loop, cancellation), loop.Name)).Max();
 
-    static double PerSecond(ComputePool pool, PeakLoop loop, CancellationToken cancellation)
+    static double PerSecond(int threads, PeakLoop loop, CancellationToken cancellation)
     {
-        long rounds = 1 << 12;
-        while (Seconds(() => Run(pool, loop, rounds)) < RunSeconds)
+        long rounds = 1 << 8;
+        while (Seconds(() => loop.Run(rounds)) < RunSeconds / ItemsPerThread)
             rounds *= 2;
-        return loop.Operations * (double)rounds * pool.Threads / Best(() => Run(pool, loop, rounds), cancellation);
+        int items = ItemsPerThread * threads;
+        return loop.Operations * (double)rounds * items / Best(threads, pool => Run(pool, new PeakJob(loop, rounds), items), cancellation);
     }
 
-    static void Run(ComputePool pool, PeakLoop loop, long rounds)
-    {
-        var job = new PeakJob(loop, rounds);
-        pool.Run(ref job, pool.Threads);
-    }
+    static void Run(ComputePool pool, PeakJob job, int items) => pool.Run(ref job, items);
 
-    static double Best(Action run, CancellationToken cancellation)
+    /// <summary>Seconds of the fastest run.</summary>
+    static double Best(int threads, Action<ComputePool> run, CancellationToken cancellation)
     {
         double best = double.PositiveInfinity;
-        var clock = Stopwatch.StartNew();
-        for (int i = 0; i < LeastRuns || clock.Elapsed < s_patience; i++)
+        for (int i = 0; i < Pools; i++)
         {
-            cancellation.ThrowIfCancellationRequested();
-            best = Math.Min(best, Seconds(run));
+            using var pool = new ComputePool(threads);
+            var clock = Stopwatch.StartNew();
+            for (int runs = 0; runs < LeastRuns || clock.Elapsed < s_patience; runs++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                best = Math.Min(best, Seconds(() => run(pool)));
+            }
         }
         return best;
     }

@@ -12,41 +12,46 @@ namespace Kvasir.Inference.Measurement;
 /// </summary>
 sealed unsafe class MemoryTraffic : IDisposable
 {
-    const int ItemBytes = 256 << 10;
+    const int ItemBytes = 256 << 10, ItemsPerThread = 128;
     const long LeastBytes = 64L << 20, MostBytes = 1L << 30;
 
-    readonly ComputePool _pool;
     readonly BlockArena _memory;
-    readonly int _items;
+    readonly int _items, _itemsPerRun;
     readonly ulong[] _sums;
+    int _next;
 
-    public MemoryTraffic(ComputePool pool)
+    public MemoryTraffic(int threads)
     {
         _items = (int)(Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 16, LeastBytes, MostBytes) / ItemBytes);
-        (_pool, _sums) = (pool, new ulong[pool.Threads]);
+        _itemsPerRun = Math.Min(_items / 2, threads * ItemsPerThread);
+        _sums = new ulong[threads];
         _memory = new BlockArena(ItemBytes, _items);
         // Touched by all threads, so that it spreads over the memory of all sockets.
+        using var pool = new ComputePool(threads);
         var touch = new Touch(_memory);
         pool.Run(ref touch, _items);
     }
 
-    /// <summary>Bytes that <see cref="Read"/> reads.</summary>
-    public double Bytes => (double)_items * ItemBytes;
+    /// <summary>Bytes that a run reads or copies: a stretch of the memory, the next run the next.</summary>
+    public double RunBytes => (double)_itemsPerRun * ItemBytes;
 
-    /// <summary>Bytes that <see cref="Copy"/> reads, and writes.</summary>
-    public double CopiedBytes => (double)(_items / 2) * ItemBytes;
-
-    public void Read()
+    public void Read(ComputePool pool)
     {
-        var job = new ReadJob(_memory, _sums);
-        _pool.Run(ref job, _items);
+        var job = new ReadJob(_memory, Next(_items), _sums);
+        pool.Run(ref job, _itemsPerRun);
     }
 
-    /// <summary>Copies the first half onto the second.</summary>
-    public void Copy()
+    /// <summary>Copies from the first half to the second.</summary>
+    public void Copy(ComputePool pool)
     {
-        var job = new CopyJob(_memory, _items / 2);
-        _pool.Run(ref job, _items / 2);
+        var job = new CopyJob(_memory, Next(_items / 2), _items / 2);
+        pool.Run(ref job, _itemsPerRun);
+    }
+
+    int Next(int items)
+    {
+        _next = _next + 2 * _itemsPerRun <= items ? _next + _itemsPerRun : 0;
+        return _next;
     }
 
     public void Dispose() => _memory.Dispose();
@@ -56,9 +61,9 @@ sealed unsafe class MemoryTraffic : IDisposable
         public void Run(int item, int thread) => new Span<byte>(memory.Address(new BlockId(item)), ItemBytes).Fill((byte)item);
     }
 
-    readonly struct ReadJob(BlockArena memory, ulong[] sums) : IComputeJob
+    readonly struct ReadJob(BlockArena memory, int first, ulong[] sums) : IComputeJob
     {
-        public void Run(int item, int thread) => sums[thread] ^= Fold((ulong*)memory.Address(new BlockId(item))); // kept, or the loop would go
+        public void Run(int item, int thread) => sums[thread] ^= Fold((ulong*)memory.Address(new BlockId(first + item))); // kept, or the loop would go
 
         [MethodImpl(MethodImplOptions.NoInlining)]
         static ulong Fold(ulong* item)
@@ -75,9 +80,9 @@ sealed unsafe class MemoryTraffic : IDisposable
         }
     }
 
-    readonly struct CopyJob(BlockArena memory, int distance) : IComputeJob
+    readonly struct CopyJob(BlockArena memory, int first, int distance) : IComputeJob
     {
-        public void Run(int item, int thread) => Copy(memory.Address(new BlockId(item)), memory.Address(new BlockId(item + distance)));
+        public void Run(int item, int thread) => Copy(memory.Address(new BlockId(first + item)), memory.Address(new BlockId(first + item + distance)));
 
         [MethodImpl(MethodImplOptions.NoInlining)]
         static void Copy(byte* from, byte* to)
