@@ -31,6 +31,8 @@ public sealed class DiskSpeed
     public static DiskLimits Measure(string folder, IProgress<string>? progress = null, CancellationToken cancellation = default)
     {
         folder = Path.GetFullPath(folder);
+        if (!Directory.Exists(folder))
+            throw new IOException($"{folder}: no such directory");
         try
         {
             long free = new DriveInfo(folder).AvailableFreeSpace;
