@@ -2,7 +2,6 @@ using System.CommandLine;
 using Kvasir.Inference;
 using Kvasir.Inference.Measurement;
 using Kvasir.Inference.Synthesis;
-using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -14,7 +13,7 @@ sealed class BenchVerb
     static readonly Option<string> s_model = new("--model", "-m") { Description = "A GGUF file, 'saga', or synth:SHAPE@TYPE (see `kvasir synth --help`)", DefaultValueFactory = _ => "saga", HelpName = "MODEL" };
     static readonly Option<int> s_prompt = Count("--prompt", "-p", "Tokens to prefill; 0 skips it", 512);
     static readonly Option<int> s_generate = Count("--generate", "-n", "Tokens to decode; 0 skips it", 128);
-    static readonly Option<int> s_depth = Count("--depth", "-d", "Tokens in the KV cache beforehand", 0);
+    static readonly Option<int> s_depth = Count("--depth", "-d", "Measure with N tokens in the KV cache, too", 0);
     static readonly Option<int> s_threads = Count("--threads", "-t", "Compute threads", Environment.ProcessorCount);
     static readonly Option<int> s_repeat = Count("--repeat", "-r", "Measured runs of each, after one that is not", 5);
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
@@ -68,62 +67,56 @@ sealed class BenchVerb
 
     static int Measure(ParseResult parsed, string path, CancellationToken cancellation)
     {
-        int prompt = parsed.GetValue(s_prompt), generate = parsed.GetValue(s_generate), depth = parsed.GetValue(s_depth), threads = parsed.GetValue(s_threads);
-        using LanguageModel model = LanguageModel.Load(path);
-        using InferenceEngine engine = new(model, new EngineOptions { Context = depth + Math.Max(prompt, generate) + 1, Threads = threads });
-        ModelCost cost = ModelCost.Of(engine);
-        Terminal.Line("measuring the machine …");
-        double readPeak = MachineSpeed.ReadBandwidth(threads) / 1e9, flopsPeak = MachineSpeed.Fp32Peak(threads) / 1e9;
-        List<BenchRow> rows = [];
-        if (prompt > 0)
-            rows.Add(BenchRow.Of($"prefill {prompt} at {depth}", prompt, "GFLOP/s", cost.PrefillFlops(prompt, depth) / 1e9, flopsPeak,
-                Repeat(parsed, "prefill", () => EngineSpeed.Prefill(engine, prompt, depth, cancellation))));
-        if (generate > 0)
-            rows.Add(BenchRow.Of($"decode {generate} at {depth}", generate, "GB/s", generate * cost.DecodeBytes(depth + (generate + 1) / 2.0) / 1e9, readPeak,
-                Repeat(parsed, "decode", () => EngineSpeed.Decode(engine, generate, depth, cancellation))));
-        var report = new BenchReport(model.Config.Name, threads, engine.Layout.Codec.Name, cost.WeightBytes, rows);
+        int threads = parsed.GetValue(s_threads), longest = Math.Max(parsed.GetValue(s_prompt), parsed.GetValue(s_generate));
+        using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
+        LimitsCache cache = Measuring.Limits(cancellation);
+        ThreadLimits limits = cache.Get(threads);
+        Terminal.Line($"limits of this machine, measured {LimitsReport.Date(limits.Measured)}; `kvasir limits --again` measures them anew");
+        PeakMemory.Restart();
+        using InferenceEngine engine = new(model, new EngineOptions { Context = parsed.GetValue(s_depth) + longest + 1, Threads = threads });
+        (BenchTest Test, double[] Seconds)[] runs = [.. Tests(parsed, engine, cancellation).Select(test => (test, Repeat(parsed, test)))];
+        long peakMemory = PeakMemory.Bytes();
+        if (Rows(limits).Any(row => row.Share > 1))
+        {
+            Terminal.Line("faster than the limits, which are measured again");
+            limits = cache.Raise(threads);
+        }
+        Measuring.Warn(cache);
+        var report = new BenchReport(
+            model.Config.Name, threads, engine.Layout.Codec.Name, new FileInfo(path).Length, ModelCost.Of(engine).WeightBytes,
+            engine.Layout.BlockBytes * engine.Layout.BlocksFor(engine.Context), peakMemory, cache.Limits.Machine, limits, Rows(limits));
         if (parsed.GetValue(s_json))
             Json.Write(report);
         else
-            Print(report);
+            report.Print();
         return CommandLineRunner.Ok;
+
+        BenchRow[] Rows(ThreadLimits beside) => [.. runs.Select(run => run.Test.Row(run.Seconds, beside))];
     }
 
-    static double[] Repeat(ParseResult parsed, string what, Func<double> run)
+    /// <summary>Prefill and decode, with an empty KV cache and then with the one that was asked for.</summary>
+    static IEnumerable<BenchTest> Tests(ParseResult parsed, InferenceEngine engine, CancellationToken cancellation)
+    {
+        int prompt = parsed.GetValue(s_prompt), generate = parsed.GetValue(s_generate);
+        foreach (int depth in ((int[])[0, parsed.GetValue(s_depth)]).Distinct())
+        {
+            if (prompt > 0)
+                yield return BenchTest.Prefill(engine, prompt, depth, cancellation);
+            if (generate > 0)
+                yield return BenchTest.Decode(engine, generate, depth, cancellation);
+        }
+    }
+
+    static double[] Repeat(ParseResult parsed, BenchTest test)
     {
         int runs = parsed.GetValue(s_repeat);
-        run(); // warms the page cache, the JIT and the clock
+        test.Run(); // warms the page cache, the JIT and the clock
         double[] seconds = new double[runs];
         for (int i = 0; i < runs; i++)
         {
-            seconds[i] = run();
-            Terminal.Line($"{what} {i + 1} of {runs}: {seconds[i]:0.000} s");
+            seconds[i] = test.Run();
+            Terminal.Line($"{test.Name}, {i + 1} of {runs}: {seconds[i]:0.000} s");
         }
         return seconds;
-    }
-
-    static void Print(BenchReport report)
-    {
-        Terminal.Answers.WriteLine($"{report.Model}, {report.Threads} threads, KV {report.Kv}, {ShowVerb.Size(report.WeightBytes)} of weights read per token");
-        Table table = new Table().SimpleBorder().AddColumn("test");
-        foreach (string column in (string[])["tok/s (median)", "min – max", "achieved", "limit", "share"])
-            table.AddColumn(new TableColumn(column).RightAligned());
-        foreach (BenchRow row in report.Tests)
-            table.AddRow(row.Test, $"{row.TokensPerS:N1}", $"{row.LeastTokensPerS:N1} – {row.MostTokensPerS:N1}", $"{row.Achieved:N1} {row.Unit}", $"{row.Limit:N1} {row.Unit}", $"{row.Share:P0}");
-        Terminal.Answers.Write(table);
-    }
-}
-
-/// <summary>What <c>bench --json</c> prints. Limits are those of this machine with as many threads, measured in the same run.</summary>
-sealed record BenchReport(string Model, int Threads, string Kv, long WeightBytes, IReadOnlyList<BenchRow> Tests);
-
-/// <summary>One test: the median over the runs, and what that means in the unit of the limit (10^9 per second).</summary>
-sealed record BenchRow(string Test, double TokensPerS, double LeastTokensPerS, double MostTokensPerS, double Achieved, double Limit, string Unit, double Share)
-{
-    public static BenchRow Of(string test, int tokens, string unit, double work, double limit, double[] seconds)
-    {
-        double[] sorted = [.. seconds.Order()];
-        double median = sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
-        return new BenchRow(test, tokens / median, tokens / sorted[^1], tokens / sorted[0], work / median, limit, unit, work / median / limit);
     }
 }

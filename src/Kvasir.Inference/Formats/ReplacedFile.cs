@@ -6,7 +6,11 @@ namespace Kvasir.Inference.Formats;
 /// </summary>
 static class ReplacedFile
 {
-    public static void Write(string path, long bytes, Action<Stream> write)
+    /// <param name="path">The file.</param>
+    /// <param name="bytes">How long it will be.</param>
+    /// <param name="write">Writes it.</param>
+    /// <param name="mode">Who may read and write it on Unix; without it, whom the system's mask lets.</param>
+    public static void Write(string path, long bytes, Action<Stream> write, UnixFileMode? mode = null)
     {
         string target = Path.GetFullPath(path);
         if (Directory.Exists(target)) throw new IOException($"{path}: cannot be written: it is a directory");
@@ -15,7 +19,7 @@ static class ReplacedFile
         string temporary = $"{target}.{Guid.NewGuid():n}.part";
         try
         {
-            WriteThrough(temporary, bytes, write);
+            WriteThrough(temporary, bytes, write, mode);
             File.Move(temporary, target, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -29,15 +33,13 @@ static class ReplacedFile
         }
     }
 
-    static void WriteThrough(string path, long bytes, Action<Stream> write)
+    static void WriteThrough(string path, long bytes, Action<Stream> write, UnixFileMode? mode)
     {
         // Where the file system can, all space is taken at once, so that a full disk is known before the work and not after it.
-        using var stream = new FileStream(path, new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            PreallocationSize = bytes,
-        });
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, PreallocationSize = bytes };
+        if (mode is { } given && !OperatingSystem.IsWindows())
+            options.UnixCreateMode = given;
+        using var stream = new FileStream(path, options);
         write(stream);
         stream.Flush(flushToDisk: true);
     }

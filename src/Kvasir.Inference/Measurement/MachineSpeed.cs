@@ -1,119 +1,93 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using Kvasir.Inference.Kernels;
 
 namespace Kvasir.Inference.Measurement;
 
 /// <summary>
-/// What this machine can do at best: the limits beside which speeds are printed. The best of several short runs counts, because others may use the
-/// machine too.
+/// Measures what the processor and its memory can do at best. The best of many short runs counts, because others may use the machine too,
+/// and an understated limit makes every percentage wrong.
 /// </summary>
 public static class MachineSpeed
 {
-    const int Runs = 7;
-    const int Floats = 64 << 20; // 256 MiB, beyond any cache
+    const int Pools = 4; // threads that the system put on one core may stay there; new ones are placed anew
+    const int LeastRuns = 4;
+    const int ItemsPerThread = 32; // a thread that comes late leaves its share to the others
+    const double RunSeconds = 0.001; // long beside what it takes to wake the threads, shorter than the slice of time of a thread among many
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(0.15); // at least, with each pool
 
-    /// <summary>Bytes per second that so many threads read from memory, summing what they read.</summary>
-    public static double ReadBandwidth(int threads)
+    /// <summary>What <see cref="Measure"/> reports, one after the other.</summary>
+    public const int Steps = 4;
+
+    /// <summary>1, 2, 4 … and as many as the machine has.</summary>
+    public static IEnumerable<int> ThreadCounts(int most)
     {
-        using var pool = new ComputePool(threads);
-        using var memory = new FloatRows(Floats >> 16, 1 << 16);
-        float[] sums = new float[threads];
-        double seconds = Best(() => Sum(pool, memory, sums));
-        return (double)Floats * sizeof(float) / seconds;
+        for (int threads = 1; threads < most; threads *= 2)
+            yield return threads;
+        yield return most;
     }
 
-    /// <summary>Single-precision operations per second of so many threads, a fused multiply-add counting two.</summary>
-    public static double Fp32Peak(int threads)
+    /// <summary>Measures with so many threads.</summary>
+    /// <param name="threads">At least 1.</param>
+    /// <param name="progress">Hears what is about to be measured.</param>
+    /// <param name="cancellation">Ends the measurement between two runs.</param>
+    /// <exception cref="InsufficientMemoryException">No memory to read and copy.</exception>
+    public static ThreadLimits Measure(int threads, IProgress<string>? progress = null, CancellationToken cancellation = default)
     {
-        const int rounds = 1 << 20;
-        using var pool = new ComputePool(threads);
-        float[] sums = new float[threads];
-        double seconds = Best(() => Multiply(pool, sums, rounds));
-        return 2.0 * rounds * Chains * ILanes<LanesScalar>.Count * threads / seconds;
+        string with = threads == 1 ? "1 thread" : $"{threads} threads";
+        InstructionSet set = InstructionSets.Chosen();
+        progress?.Report($"reading memory, {with}");
+        using var memory = new MemoryTraffic(threads);
+        double read = memory.RunBytes / Best(threads, memory.Read, cancellation);
+        progress?.Report($"copying memory, {with}");
+        double copy = memory.RunBytes / Best(threads, memory.Copy, cancellation);
+        progress?.Report($"fp32 arithmetic, {with}");
+        (double fp32, _) = Peak(threads, ArithmeticPeak.Fp32(set), cancellation);
+        progress?.Report($"int8 arithmetic, {with}");
+        (double int8, string instructions) = Peak(threads, ArithmeticPeak.Int8(set), cancellation);
+        return new ThreadLimits(threads, read, copy, fp32, int8, instructions, DateTimeOffset.UtcNow);
     }
 
-    const int Chains = 12; // independent, so that latency is hidden
+    /// <summary>Operations per second of the fastest loop, and its name.</summary>
+    static (double, string) Peak(int threads, IEnumerable<PeakLoop> loops, CancellationToken cancellation) =>
+        loops.Select(loop => (PerSecond(threads, loop, cancellation), loop.Name)).Max();
 
-    static double Best(Action run)
+    static double PerSecond(int threads, PeakLoop loop, CancellationToken cancellation)
     {
+        long rounds = 1 << 8;
+        while (Seconds(() => loop.Run(rounds)) < RunSeconds / ItemsPerThread)
+            rounds *= 2;
+        int items = ItemsPerThread * threads;
+        return loop.Operations * (double)rounds * items / Best(threads, pool => Run(pool, new PeakJob(loop, rounds), items), cancellation);
+    }
+
+    static void Run(ComputePool pool, PeakJob job, int items) => pool.Run(ref job, items);
+
+    /// <summary>Seconds of the fastest run.</summary>
+    static double Best(int threads, Action<ComputePool> run, CancellationToken cancellation)
+    {
+        double best = double.PositiveInfinity;
+        for (int i = 0; i < Pools; i++)
+        {
+            using var pool = new ComputePool(threads);
+            var clock = Stopwatch.StartNew();
+            for (int runs = 0; runs < LeastRuns || clock.Elapsed < s_patience; runs++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                best = Math.Min(best, Seconds(() => run(pool)));
+            }
+        }
+        return best;
+    }
+
+    static double Seconds(Action run)
+    {
+        long start = Stopwatch.GetTimestamp();
         run();
-        return Enumerable.Range(0, Runs).Min(_ =>
-        {
-            long start = Stopwatch.GetTimestamp();
-            run();
-            return Stopwatch.GetElapsedTime(start).TotalSeconds;
-        });
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
-    static void Sum(ComputePool pool, FloatRows memory, float[] sums)
+    readonly struct PeakJob(PeakLoop loop, long rounds) : IComputeJob
     {
-        switch (InstructionSets.Chosen())
-        {
-            case InstructionSet.Vector512: Run(new SumRow<Lanes512>(memory, sums), pool, memory.Rows); break;
-            case InstructionSet.Vector256: Run(new SumRow<Lanes256>(memory, sums), pool, memory.Rows); break;
-            default: Run(new SumRow<LanesScalar>(memory, sums), pool, memory.Rows); break;
-        }
-    }
-
-    static void Multiply(ComputePool pool, float[] sums, int rounds)
-    {
-        switch (InstructionSets.Chosen())
-        {
-            case InstructionSet.Vector512: Run(new MultiplyChains<Lanes512>(sums, rounds), pool, pool.Threads); break;
-            case InstructionSet.Vector256: Run(new MultiplyChains<Lanes256>(sums, rounds), pool, pool.Threads); break;
-            default: Run(new MultiplyChains<LanesScalar>(sums, rounds / 16), pool, pool.Threads); break;
-        }
-    }
-
-    static void Run<TJob>(TJob job, ComputePool pool, int items) where TJob : struct, IComputeJob => pool.Run(ref job, items);
-
-    unsafe struct SumRow<T>(FloatRows memory, float[] sums) : IComputeJob where T : struct, ILanes<T>
-    {
-        public readonly void Run(int item, int thread)
-        {
-            float* row = memory[item];
-            T a = default, b = default, c = default, d = default;
-            for (int i = 0; i < memory.Width; i += 4 * ILanes<T>.Count)
-            {
-                a += T.Load(row + i);
-                b += T.Load(row + i + ILanes<T>.Count);
-                c += T.Load(row + i + 2 * ILanes<T>.Count);
-                d += T.Load(row + i + 3 * ILanes<T>.Count);
-            }
-            sums[thread] += T.Sum(a + b + (c + d)); // kept, so that the loop is not optimised away
-        }
-    }
-
-    struct MultiplyChains<T>(float[] sums, int rounds) : IComputeJob where T : struct, ILanes<T>
-    {
-        public readonly void Run(int item, int thread)
-        {
-            T sum = Chain(rounds);
-            sums[item] += T.Sum(sum);
-        }
-
-        [MethodImpl(MethodImplOptions.NoInlining)]
-        static T Chain(int rounds)
-        {
-            T x = T.Broadcast(0.999f), y = T.Broadcast(0.001f);
-            T a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
-            for (int round = 0; round < rounds; round++)
-            {
-                a = T.MultiplyAdd(a, x, y);
-                b = T.MultiplyAdd(b, x, y);
-                c = T.MultiplyAdd(c, x, y);
-                d = T.MultiplyAdd(d, x, y);
-                e = T.MultiplyAdd(e, x, y);
-                f = T.MultiplyAdd(f, x, y);
-                g = T.MultiplyAdd(g, x, y);
-                h = T.MultiplyAdd(h, x, y);
-                i = T.MultiplyAdd(i, x, y);
-                j = T.MultiplyAdd(j, x, y);
-                k = T.MultiplyAdd(k, x, y);
-                l = T.MultiplyAdd(l, x, y);
-            }
-            return a + b + c + d + (e + f + g + h) + (i + j + k + l);
-        }
+        public void Run(int item, int thread) => loop.Run(rounds);
     }
 }

@@ -8,11 +8,12 @@ namespace Kvasir.Tests.Cli;
 sealed class KvasirProcess : IDisposable
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    static readonly Lazy<string> s_cache = new(OwnCache);
 
     readonly Process _process;
     readonly Task<string> _errors;
 
-    KvasirProcess(IEnumerable<string> args)
+    KvasirProcess(IEnumerable<string> args, string? cache = null)
     {
         ProcessStartInfo start = new("dotnet")
         {
@@ -25,6 +26,7 @@ sealed class KvasirProcess : IDisposable
             WorkingDirectory = Path.GetTempPath(),
         };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Kvasir.Cli.dll"));
+        start.Environment["XDG_CACHE_HOME"] = cache ?? s_cache.Value;
         foreach (string arg in args) start.ArgumentList.Add(arg);
         _process = Process.Start(start)!;
         _errors = _process.StandardError.ReadToEndAsync();
@@ -35,6 +37,16 @@ sealed class KvasirProcess : IDisposable
 
     /// <summary>Starts the program and leaves its input open.</summary>
     public static KvasirProcess Start(params IEnumerable<string> args) => new(args);
+
+    /// <summary>Starts the program with a folder for what it keeps between runs.</summary>
+    public static KvasirProcess StartWith(string cache, params IEnumerable<string> args) => new(args, cache);
+
+    /// <summary>Runs the program to its end with a folder for what it keeps between runs. Without one, all tests share one that is not the user's.</summary>
+    public static KvasirResult RunWith(string cache, params IEnumerable<string> args)
+    {
+        using KvasirProcess process = new(args, cache);
+        return process.Finish();
+    }
 
     /// <summary>Runs the program to its end on an empty input.</summary>
     public static KvasirResult Run(params IEnumerable<string> args) => RunOn("", args);
@@ -88,6 +100,13 @@ sealed class KvasirProcess : IDisposable
         Assert.DoesNotContain("   at ", result.Output + result.Errors);
         Assert.InRange(result.ExitCode, 0, 2);
         return result;
+    }
+
+    static string OwnCache()
+    {
+        string folder = Directory.CreateTempSubdirectory("kvasir-test-cache-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
+        return folder;
     }
 
     public void Dispose()

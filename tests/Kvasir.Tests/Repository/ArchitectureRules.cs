@@ -29,7 +29,7 @@ public class ArchitectureRules
         ["Synthesis"] = ["Formats", "Tokenization", "Sampling"],
         ["Kernels"] = ["Formats"],
         ["Model"] = ["Kernels", "Formats"],
-        ["Measurement"] = ["Scheduling", "Model", "Kernels"],
+        ["Measurement"] = ["Scheduling", "Model", "Kernels", "Formats"],
         ["Scheduling"] = ["Model", "Kernels", "Sampling", "Tokenization"],
     };
 

@@ -1,0 +1,41 @@
+using Kvasir.Inference;
+using Kvasir.Inference.Measurement;
+
+namespace Kvasir.Cli.Verbs;
+
+/// <summary>Something that <c>bench</c> measures.</summary>
+/// <param name="Name">What is measured.</param>
+/// <param name="Tokens">Tokens that one run computes.</param>
+/// <param name="Work">Bytes or operations of one run.</param>
+/// <param name="Unit">10^9 of them per second.</param>
+/// <param name="LimitName">The limit that stands beside it.</param>
+/// <param name="LimitSeconds">Time that one run takes at the limit.</param>
+/// <param name="Run">Runs once, and returns the seconds it took.</param>
+sealed record BenchTest(string Name, int Tokens, double Work, string Unit, string LimitName, Func<ThreadLimits, double> LimitSeconds, Func<double> Run)
+{
+    /// <summary>The limit of a prompt is arithmetic.</summary>
+    public static BenchTest Prefill(InferenceEngine engine, int tokens, int depth, CancellationToken cancellation)
+    {
+        Operations operations = ModelCost.Of(engine).Prefill(tokens, depth);
+        return new BenchTest($"prefill {tokens} at {depth}", tokens, operations.All, "GOP/s",
+            operations.Int8 > 0 ? "int8 peak, attention fp32 peak" : "fp32 peak",
+            operations.Seconds, () => EngineSpeed.Prefill(engine, tokens, depth, cancellation));
+    }
+
+    /// <summary>The limit of tokens one by one is how fast the weights come from memory.</summary>
+    public static BenchTest Decode(InferenceEngine engine, int tokens, int depth, CancellationToken cancellation)
+    {
+        double bytes = tokens * ModelCost.Of(engine).DecodeBytes(depth + (tokens + 1) / 2.0);
+        return new BenchTest($"decode {tokens} at {depth}", tokens, bytes, "GB/s", "memory read",
+            limits => bytes / limits.ReadBytesPerS, () => EngineSpeed.Decode(engine, tokens, depth, cancellation));
+    }
+
+    /// <summary>What measured times mean beside the machine's limits.</summary>
+    public BenchRow Row(double[] seconds, ThreadLimits limits)
+    {
+        double[] sorted = [.. seconds.Order()];
+        double median = sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
+        double limit = LimitSeconds(limits);
+        return new BenchRow(Name, Tokens / median, Tokens / sorted[^1], Tokens / sorted[0], Work / median / 1e9, Work / limit / 1e9, Unit, LimitName, limit / median);
+    }
+}

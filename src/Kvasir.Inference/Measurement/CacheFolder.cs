@@ -1,0 +1,39 @@
+namespace Kvasir.Inference.Measurement;
+
+/// <summary>The folder for what can be computed again: <c>$XDG_CACHE_HOME/kvasir</c>, or the system's usual place.</summary>
+public static class CacheFolder
+{
+    const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <summary>Its path, or null for a user without a home. It need not exist.</summary>
+    public static string? Find()
+    {
+        string? parent = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
+        if (!Path.IsPathFullyQualified(parent ?? "")) // the specification says to ignore relative paths
+            parent = Usual();
+        return parent is null ? null : Path.Combine(parent, "kvasir");
+    }
+
+    /// <summary>Makes a folder, and those above it that are missing, for its owner only.</summary>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    public static void Create(string path)
+    {
+        try
+        {
+            if (OperatingSystem.IsWindows())
+                Directory.CreateDirectory(path);
+            else
+                Directory.CreateDirectory(path, OwnerOnly);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException($"{path}: cannot be made: {e.Message}", e);
+        }
+    }
+
+    static string? Usual()
+    {
+        string folder = Environment.GetFolderPath(OperatingSystem.IsWindows() ? Environment.SpecialFolder.LocalApplicationData : Environment.SpecialFolder.UserProfile);
+        return folder.Length == 0 ? null : OperatingSystem.IsWindows() ? folder : Path.Combine(folder, ".cache");
+    }
+}
