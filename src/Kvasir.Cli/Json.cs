@@ -14,6 +14,7 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(SampleReport))]
 [JsonSerializable(typeof(SynthReport))]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(PerplexityReport))]
 [JsonSerializable(typeof(SampleQuestion))]
 sealed partial class Json : JsonSerializerContext
 {

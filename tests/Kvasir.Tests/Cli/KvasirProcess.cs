@@ -11,6 +11,7 @@ sealed class KvasirProcess : IDisposable
 
     readonly Process _process;
     readonly Task<string> _errors;
+    readonly TaskCompletionSource _spoke = new(TaskCreationOptions.RunContinuationsAsynchronously); // the test must not go on inside ReadErrors
 
     KvasirProcess(IEnumerable<string> args)
     {
@@ -27,11 +28,14 @@ sealed class KvasirProcess : IDisposable
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Kvasir.Cli.dll"));
         foreach (string arg in args) start.ArgumentList.Add(arg);
         _process = Process.Start(start)!;
-        _errors = _process.StandardError.ReadToEndAsync();
+        _errors = Task.Run(() => ReadErrors(_process.StandardError)); // off the test's context, which Finish blocks
     }
 
     /// <summary>Its standard output, for tests that act while it runs.</summary>
     public StreamReader Output => _process.StandardOutput;
+
+    /// <summary>Completes when something stands on its standard error, for tests that act while it runs.</summary>
+    public Task FirstNote => _spoke.Task;
 
     /// <summary>Starts the program and leaves its input open.</summary>
     public static KvasirProcess Start(params IEnumerable<string> args) => new(args);
@@ -88,6 +92,14 @@ sealed class KvasirProcess : IDisposable
         Assert.DoesNotContain("   at ", result.Output + result.Errors);
         Assert.InRange(result.ExitCode, 0, 2);
         return result;
+    }
+
+    async Task<string> ReadErrors(StreamReader errors)
+    {
+        char[] first = new char[1];
+        int read = await errors.ReadAsync(first);
+        _spoke.TrySetResult();
+        return new string(first, 0, read) + await errors.ReadToEndAsync();
     }
 
     public void Dispose()
