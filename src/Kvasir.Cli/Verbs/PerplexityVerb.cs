@@ -98,7 +98,7 @@ sealed record PerplexityReport(
 /// <summary>Shows how far the text is and what it says so far.</summary>
 sealed class PerplexityMeter : IProgress<PerplexityProgress>
 {
-    const int Width = 30;
+    const int Width = 12; // the line must fit into 80 columns to be rewritten
 
     readonly StatusLine _line = new();
 
