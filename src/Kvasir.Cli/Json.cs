@@ -15,6 +15,7 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(SynthReport))]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(LimitsReport))]
+[JsonSerializable(typeof(PerplexityReport))]
 [JsonSerializable(typeof(SampleQuestion))]
 sealed partial class Json : JsonSerializerContext
 {

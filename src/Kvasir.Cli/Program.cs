@@ -17,6 +17,7 @@ RootCommand root = new("Kvasir runs language models and never computes the keys 
     SynthVerb.Create(),
     BenchVerb.Create(),
     LimitsVerb.Create(),
+    PerplexityVerb.Create(),
 };
 // On Windows these ask for help too; here they may be prompts.
 foreach (HelpOption help in root.Options.OfType<HelpOption>())

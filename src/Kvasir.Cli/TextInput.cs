@@ -47,7 +47,7 @@ static partial class TextInput
         byte[] buffer = new byte[1 << 16];
         for (int read; (read = stream.Read(buffer)) > 0; bytes.Write(buffer, 0, read))
             if (bytes.Length + read > MostBytes)
-                throw new IOException($"{name}: more than {MostBytes >> 20} MiB of text; no context holds that");
+                throw new IOException($"{name}: more than {MostBytes >> 20} MiB of text, which is the most that is read");
         return Decode(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), name);
     }
 

@@ -78,12 +78,22 @@ public sealed class InferenceEngine : IDisposable
         List<float[]> logits = [];
         while (sequence.Cached < sequence.Tokens.Length)
         {
-            ForwardChunk(sequence, wantsAllLogits: true);
-            for (int i = 0; i < _batch.LogitRows.Count; i++)
-                logits.Add(_transformer.Logits(i).ToArray());
+            int count = ForwardWithLogits(sequence, int.MaxValue);
+            for (int i = 0; i < count; i++)
+                logits.Add(LogitsOf(i).ToArray());
         }
         return [.. logits];
     }
+
+    /// <summary>Computes the next tokens of the sequence that are not in the cache, at most so many, each with its logits; returns how many.</summary>
+    internal int ForwardWithLogits(Sequence sequence, int most)
+    {
+        ForwardChunk(sequence, most, wantsAllLogits: true);
+        return _batch.LogitRows.Count;
+    }
+
+    /// <summary>The logits after the i-th token of the last <see cref="ForwardWithLogits"/>, [vocabulary]; valid until the next.</summary>
+    internal ReadOnlySpan<float> LogitsOf(int i) => _transformer.Logits(i);
 
     /// <summary>Computes what is missing of a sequence and returns the logits after its last token, [vocabulary]; empty when cancelled.</summary>
     internal Span<float> Forward(Sequence sequence, IProgress<PrefillProgress>? progress, CancellationToken cancellation)
@@ -96,15 +106,15 @@ public sealed class InferenceEngine : IDisposable
         {
             if (cancellation.IsCancellationRequested)
                 return [];
-            ForwardChunk(sequence, wantsAllLogits: false);
+            ForwardChunk(sequence, int.MaxValue, wantsAllLogits: false);
             progress?.Report(new PrefillProgress(sequence.Cached, sequence.Tokens.Length));
         }
         return _transformer.Logits(0);
     }
 
-    void ForwardChunk(Sequence sequence, bool wantsAllLogits)
+    void ForwardChunk(Sequence sequence, int most, bool wantsAllLogits)
     {
-        int from = sequence.Cached, to = Math.Min(sequence.Tokens.Length, from + _transformer.MaxTokens);
+        int from = sequence.Cached, to = Math.Min(sequence.Tokens.Length, from + Math.Min(most, _transformer.MaxTokens));
         if (!sequence.Table.TryReserve(to))
             throw new InvalidOperationException($"the pool has no room for {to - from} more tokens: {Pool.Counts}");
         _batch.Clear();

@@ -3,36 +3,47 @@ using Kvasir.Inference.Saga;
 
 namespace Kvasir.Cli.Verbs;
 
-/// <summary><c>kvasir sample-document</c>: a document whose facts are known, to try things with.</summary>
+/// <summary><c>kvasir sample-document</c>: documents whose facts are known, to try things with.</summary>
 sealed class SampleDocumentVerb
 {
     static readonly Option<int> s_facts = new("--facts") { Description = $"How many facts it states, 1 to {SagaGenerator.MostFacts}", DefaultValueFactory = _ => 10, CustomParser = Number.Parse<int>, HelpName = "N" };
     static readonly Option<int> s_seed = new("--seed") { Description = "Equal seeds give equal documents", DefaultValueFactory = _ => 0, CustomParser = Number.Parse<int>, HelpName = "S" };
-    static readonly Option<int> s_questions = new("--questions") { Description = "Add this many questions with their answers, a JSON object a line", DefaultValueFactory = _ => 0, CustomParser = Number.Parse<int>, HelpName = "K" };
-    static readonly Option<bool> s_json = new("--json") { Description = "Print document and questions as one JSON object" };
+    static readonly Option<int> s_count = new("--count") { Description = "How many documents, of the seeds S, S + 1 and so on; a blank line between them", DefaultValueFactory = _ => 1, CustomParser = Number.Parse<int>, HelpName = "N" };
+    static readonly Option<int> s_questions = new("--questions") { Description = "Add this many questions to each, with their answers, a JSON object a line", DefaultValueFactory = _ => 0, CustomParser = Number.Parse<int>, HelpName = "K" };
+    static readonly Option<bool> s_json = new("--json") { Description = "Print each document and its questions as one JSON object, a line each" };
 
     public static Command Create()
     {
-        Command verb = new("sample-document", "Print a document in saga's language") { s_facts, s_seed, s_questions, s_json };
+        Command verb = new("sample-document", "Print documents in saga's language") { s_facts, s_seed, s_count, s_questions, s_json };
         verb.SetAction(Run);
         return verb;
     }
 
     static int Run(ParseResult parsed)
     {
-        (int facts, int count) = (parsed.GetValue(s_facts), parsed.GetValue(s_questions));
-        if (facts is < 1 or > SagaGenerator.MostFacts)
-            throw new UsageException($"--facts {facts}: expected 1 to {SagaGenerator.MostFacts}");
-        if (count is < 0 or > 1_000_000)
-            throw new UsageException($"--questions {count}: expected 0 to 1000000");
-        SagaGenerator generator = new(parsed.GetValue(s_seed));
+        int facts = InRange(parsed, s_facts, 1, SagaGenerator.MostFacts), count = InRange(parsed, s_count, 1, 1_000_000);
+        int questions = InRange(parsed, s_questions, 0, 1_000_000), seed = parsed.GetValue(s_seed);
+        for (int i = 0; i < count; i++)
+        {
+            if (i > 0 && !parsed.GetValue(s_json))
+                Console.Out.WriteLine();
+            PrintOne(unchecked(seed + i), facts, questions, parsed.GetValue(s_json));
+        }
+        return CommandLineRunner.Ok;
+    }
+
+    static int InRange(ParseResult parsed, Option<int> option, int least, int most) =>
+        parsed.GetValue(option) is var value && value >= least && value <= most ? value : throw new UsageException($"{option.Name} {value}: expected {least} to {most}");
+
+    static void PrintOne(int seed, int facts, int count, bool json)
+    {
+        SagaGenerator generator = new(seed);
         SagaDocument document = generator.Document(facts);
         SampleQuestion[] questions = [.. generator.Questions(document, count).Select(asked => new SampleQuestion(asked.Text, asked.Answer))];
-        if (parsed.GetValue(s_json))
-            Json.Write(new SampleReport(parsed.GetValue(s_seed), facts, document.Text, questions));
+        if (json)
+            Json.Write(new SampleReport(seed, facts, document.Text, questions));
         else
             Print(document, questions);
-        return CommandLineRunner.Ok;
     }
 
     static void Print(SagaDocument document, SampleQuestion[] questions)

@@ -4,7 +4,7 @@ namespace Kvasir.Inference.Sampling;
 sealed class Sampler
 {
     readonly SamplingOptions _options;
-    readonly PriorityQueue<int, (float Logit, int Earliness)> _best = new(); // least likely first; of equals the later token
+    readonly TopLogits _best = new();
     readonly List<(int Token, double Probability)> _candidates = []; // most likely first
     SplitMix64 _random;
 
@@ -26,21 +26,13 @@ sealed class Sampler
     {
         Penalise(logits, history[^Math.Min(history.Length, _options.RepeatWindow)..]);
         if (_options.Temperature == 0)
-            return Largest(logits);
+            return TopLogits.Largest(logits);
         TakeMostLikely(logits);
+        if (_candidates.Count == 0)
+            return TopLogits.Largest(logits); // no logit is a number, or one is infinite
         KeepTopP();
         KeepMinP();
         return Draw();
-    }
-
-    /// <summary>The first of the largest logits.</summary>
-    static int Largest(ReadOnlySpan<float> logits)
-    {
-        int best = 0;
-        for (int i = 1; i < logits.Length; i++)
-            if (logits[i] > logits[best])
-                best = i;
-        return best;
     }
 
     void Penalise(Span<float> logits, ReadOnlySpan<int> recent)
@@ -52,21 +44,32 @@ sealed class Sampler
                 logits[recent[i]] *= logits[recent[i]] > 0 ? 1 / _options.RepeatPenalty : _options.RepeatPenalty;
     }
 
-    /// <summary>Fills the candidates with the k largest logits and their softmax, largest first.</summary>
+    /// <summary>Fills the candidates with the k largest logits and their softmax, or, of all logits', the part that the later filters may keep; largest first.</summary>
     void TakeMostLikely(ReadOnlySpan<float> logits)
     {
-        int k = _options.TopK == 0 ? logits.Length : Math.Min(_options.TopK, logits.Length);
-        _best.Clear();
-        for (int token = 0; token < logits.Length; token++)
-            if (_best.Count < k)
-                _best.Enqueue(token, (logits[token], -token));
-            else if (_best.TryPeek(out _, out (float Logit, int) least) && logits[token] > least.Logit)
-                _best.EnqueueDequeue(token, (logits[token], -token));
+        double? total = null;
+        if (_options.TopK > 0)
+            _best.Take(logits, Math.Min(_options.TopK, logits.Length), float.NegativeInfinity);
+        else
+        {
+            float largest = logits[TopLogits.Largest(logits)];
+            total = TopLogits.TotalWeight(logits, largest);
+            _best.Take(logits, logits.Length, Bound(largest, total.Value, logits.Length));
+        }
         _candidates.Clear();
-        while (_best.TryDequeue(out int token, out _))
-            _candidates.Add((token, logits[token]));
-        _candidates.Reverse();
-        Softmax(1.0);
+        for (int i = 0; i < _best.Count; i++)
+            _candidates.Add((_best.Token(i), logits[_best.Token(i)]));
+        Softmax(1.0, total);
+    }
+
+    /// <summary>
+    /// A bound below every logit that top-p and min-p keep. Tokens less likely than (1 − p) / n are together less likely than 1 − p, so that the others
+    /// reach p without them. The margin is far above the error of the sums.
+    /// </summary>
+    float Bound(float largest, double total, int tokens)
+    {
+        double topP = Math.Log((1.0 - _options.TopP) / tokens * total), minP = Math.Log(_options.MinP); // −∞ where all is kept
+        return MathF.BitDecrement((float)(largest + Math.Max(topP, minP) - 1e-3));
     }
 
     void KeepTopP()
@@ -81,7 +84,10 @@ sealed class Sampler
     void KeepMinP()
     {
         double least = _candidates[0].Probability * _options.MinP;
-        Keep(_candidates.FindLastIndex(candidate => candidate.Probability >= least) + 1);
+        int kept = _candidates.Count;
+        while (kept > 0 && !(_candidates[kept - 1].Probability >= least))
+            kept--;
+        Keep(kept);
     }
 
     void Keep(int count) => _candidates.RemoveRange(Math.Max(1, count), _candidates.Count - Math.Max(1, count));
@@ -99,9 +105,11 @@ sealed class Sampler
     }
 
     /// <summary>Turns the candidates' logits into probabilities. The first candidate has the largest.</summary>
-    void Softmax(double temperature)
+    /// <param name="temperature">Divides the logits.</param>
+    /// <param name="total">Σ e^(logit − largest) of a larger set of which the candidates are a part; null for the candidates alone.</param>
+    void Softmax(double temperature, double? total = null)
     {
-        double largest = _candidates[0].Probability, sum = 0;
+        double largest = _candidates.Count == 0 ? 0 : _candidates[0].Probability, sum = 0;
         for (int i = 0; i < _candidates.Count; i++)
         {
             double weight = Math.Exp((_candidates[i].Probability - largest) / temperature);
@@ -109,6 +117,6 @@ sealed class Sampler
             sum += weight;
         }
         for (int i = 0; i < _candidates.Count; i++)
-            _candidates[i] = (_candidates[i].Token, _candidates[i].Probability / sum);
+            _candidates[i] = (_candidates[i].Token, _candidates[i].Probability / (total ?? sum));
     }
 }

@@ -35,6 +35,7 @@ public sealed class FailureTests : IDisposable
     [InlineData("Must be one of: 'f32' 'f16'", "quantize", "saga", "out", "--type", "q9")]
     [InlineData("expected KEY=VALUE", "quantize", "saga", "out", "--type", "q8_0", "--set", "name")]
     [InlineData("--facts 0: expected 1 to", "sample-document", "--facts", "0")]
+    [InlineData("--count 0: expected 1 to", "sample-document", "--count", "0")]
     [InlineData("--questions -1: expected 0 to", "sample-document", "--questions", "-1")]
     [InlineData("--questions x: expected a whole number", "sample-document", "--questions", "x")]
     [InlineData("choose one", "chat", "--system", "a", "-f", "b")]

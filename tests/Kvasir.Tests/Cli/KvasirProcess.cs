@@ -12,6 +12,7 @@ sealed class KvasirProcess : IDisposable
 
     readonly Process _process;
     readonly Task<string> _errors;
+    readonly TaskCompletionSource _spoke = new(TaskCreationOptions.RunContinuationsAsynchronously); // the test must not go on inside ReadErrors
 
     KvasirProcess(IEnumerable<string> args, string? cache = null)
     {
@@ -29,11 +30,14 @@ sealed class KvasirProcess : IDisposable
         start.Environment["XDG_CACHE_HOME"] = cache ?? s_cache.Value;
         foreach (string arg in args) start.ArgumentList.Add(arg);
         _process = Process.Start(start)!;
-        _errors = _process.StandardError.ReadToEndAsync();
+        _errors = Task.Run(() => ReadErrors(_process.StandardError)); // off the test's context, which Finish blocks
     }
 
     /// <summary>Its standard output, for tests that act while it runs.</summary>
     public StreamReader Output => _process.StandardOutput;
+
+    /// <summary>Completes when something stands on its standard error, for tests that act while it runs.</summary>
+    public Task FirstNote => _spoke.Task;
 
     /// <summary>Starts the program and leaves its input open.</summary>
     public static KvasirProcess Start(params IEnumerable<string> args) => new(args);
@@ -107,6 +111,14 @@ sealed class KvasirProcess : IDisposable
         string folder = Directory.CreateTempSubdirectory("kvasir-test-cache-").FullName;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
         return folder;
+    }
+
+    async Task<string> ReadErrors(StreamReader errors)
+    {
+        char[] first = new char[1];
+        int read = await errors.ReadAsync(first);
+        _spoke.TrySetResult();
+        return new string(first, 0, read) + await errors.ReadToEndAsync();
     }
 
     public void Dispose()

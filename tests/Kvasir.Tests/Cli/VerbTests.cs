@@ -98,6 +98,16 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
+    public void Several_documents_are_those_of_the_seeds_that_follow()
+    {
+        string[] flags = ["--facts", "4", "--questions", "2"], alone = [.. Enumerable.Range(7, 3).Select(seed => Run(["sample-document", "--seed", $"{seed}", .. flags]).Answer)];
+        Assert.Equal(string.Join('\n', alone), Run(["sample-document", "--seed", "7", "--count", "3", .. flags]).Answer);
+        JsonElement[] json = Run(["sample-document", "--seed", "7", "--count", "3", "--json", .. flags]).JsonLines;
+        Assert.Equal([7, 8, 9], json.Select(document => document.GetProperty("seed").GetInt32()));
+        Assert.All(json.Zip(alone), pair => Assert.StartsWith(pair.First.GetProperty("document").GetString()!, pair.Second, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Questions_are_json_lines_answered_by_the_facts()
     {
         string[] parts = Run("sample-document", "--seed", "5", "--facts", "12", "--questions", "9").Answer.Split("\n\n");

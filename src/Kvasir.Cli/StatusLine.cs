@@ -2,8 +2,8 @@ using System.Diagnostics;
 
 namespace Kvasir.Cli;
 
-/// <summary>How far long work is: one line that is rewritten on a terminal, a line every few seconds elsewhere, nothing for work that is soon done.</summary>
-abstract class Meter
+/// <summary>How far a long task is: one line that is rewritten on a terminal, a line every few seconds elsewhere, nothing for short tasks.</summary>
+sealed class StatusLine
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1), s_plainInterval = TimeSpan.FromSeconds(5);
 
@@ -11,15 +11,16 @@ abstract class Meter
     TimeSpan _lastLine = TimeSpan.Zero;
     bool _shown;
 
-    /// <summary>Seconds since the work began.</summary>
-    protected double Seconds => _clock.Elapsed.TotalSeconds;
+    /// <summary>Time since the task began.</summary>
+    public TimeSpan Elapsed => _clock.Elapsed;
 
-    protected void Show(Func<string> line, bool done)
+    /// <summary>Shows a line, unless it is too early for one.</summary>
+    public void Show(Func<string> line)
     {
         if (_clock.Elapsed < s_patience)
             return;
         if (Terminal.CanRewrite)
-            Rewrite(done ? "" : line());
+            Rewrite(line());
         else if (_clock.Elapsed - _lastLine > s_plainInterval)
         {
             Terminal.Line(line());
@@ -27,7 +28,7 @@ abstract class Meter
         }
     }
 
-    /// <summary>Takes the line away: an interrupt comes before the last report, which does so otherwise.</summary>
+    /// <summary>Takes the line away.</summary>
     public void Clear()
     {
         if (_shown)
@@ -36,8 +37,7 @@ abstract class Meter
 
     void Rewrite(string line)
     {
-        if (line.Length > 0 || _shown)
-            Console.Error.Write($"\r\e[K{line}");
+        Console.Error.Write($"\r\e[K{line}");
         _shown = line.Length > 0;
     }
 }
