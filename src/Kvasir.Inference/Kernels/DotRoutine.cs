@@ -7,28 +7,56 @@ namespace Kvasir.Inference.Kernels;
 
 /// <summary>
 /// Assembles the code of <see cref="EmittedDot"/> for one kind of weights and number of tokens. Registers: zmm0.. integer sums [token][half], then
-/// float sums [token][half]; from 20 on masks; 22 and 23 upper bits; 24 and 25 weights; 26 and 27 activations; 28 and 29 scales; 30 and 31 products
-/// of scales.
+/// float sums [token][half]; 16 and 17 what scales the scales, 18 and 19 what scales the minimums; 20 and 21 masks; 22 and 23 upper bits; 24 and 25
+/// weights; 26 and 27 activations; 28 and 29 scales; 30 and 31 products of scales.
 /// </summary>
 sealed class DotRoutine(DotKind kind, int tokens)
 {
-    const int Halves = 2, Vector = 64; // a panel is two vectors of sixteen outputs
-    const int Quads = 8, QuadBytes = QuantizedPanels.GroupBytes / Quads, ScaleBytes = QuantizedPanels.PanelOutputs * sizeof(float);
+    const int Halves = 2, Vector = 64, Outputs = QuantizedPanels.PanelOutputs; // a panel is two vectors of sixteen outputs
+    const int Quads = 8, QuadBytes = QuantizedPanels.UnpackedBytes / Quads;
     const int UpperBits = FourBits.PackedBytes; // they follow the nibbles
+    const int BlockGroups = 8; // of k-quants
 
     static readonly AssemblerRegisterZMM s_nibbleMask = zmm20, s_upperMask = zmm21;
 
     readonly Assembler _code = new(64);
-    readonly AssemblerRegister64 _quants = rax, _scales = rcx, _minimums = rdx, _x = rsi, _y = r8, _stride = r9, _groups = r10, _row = r11;
-    readonly int _parts = kind.Scales == DotScales.Sixteens ? 2 : 1;
+    readonly AssemblerRegister64 _weights = rax, _x = rsi, _y = r8, _stride = r9, _blocks = r10, _row = r11, _groups = rcx;
+    readonly int _parts = kind.Scales == DotScales.ScaledSixteens ? 2 : 1;
+    readonly bool _hasHeader = kind.Scales is DotScales.ScaledSixteens or DotScales.ScaledWithMinimums;
 
     public void Assemble(Stream stream)
     {
         LoadMasks();
         LoadOperands();
         EachSum((token, half) => _code.vmovups(Sum(token, half), __zmmword_ptr[_row + half * Vector]));
+        Repeat(_blocks, () =>
+        {
+            if (!_hasHeader)
+            {
+                MultiplyGroup();
+                return;
+            }
+            LoadHeader();
+            _code.mov(_groups, BlockGroups);
+            Repeat(_groups, MultiplyGroup);
+        });
+        EachSum((token, half) => _code.vmovups(__zmmword_ptr[_row + half * Vector], Sum(token, half)));
+        _code.vzeroupper();
+        _code.ret();
+        _code.Assemble(new StreamCodeWriter(stream), 0);
+    }
+
+    void Repeat(AssemblerRegister64 counter, Action body)
+    {
         Label next = _code.CreateLabel();
         _code.Label(ref next);
+        body();
+        _code.dec(counter);
+        _code.jne(next);
+    }
+
+    void MultiplyGroup()
+    {
         for (int part = 0; part < _parts; part++)
         {
             StartIntegers(part);
@@ -36,26 +64,36 @@ sealed class DotRoutine(DotKind kind, int tokens)
                 MultiplyQuad(quad);
             AddScaled(part);
         }
-        if (kind.Scales == DotScales.WithMinimums)
+        if (kind.HasMinimums)
             AddMinimums();
-        _code.add(_quants, GroupBytes());
-        _code.add(_scales, _parts * ScaleBytes);
+        _code.add(_weights, QuantBytes() + 2 * Outputs * (kind.Scales == DotScales.HalvesWithMinimums ? 2 : 1));
         _code.add(_x, tokens * QuantizedRows.GroupBytes);
-        _code.dec(_groups);
-        _code.jne(next);
-        EachSum((token, half) => _code.vmovups(__zmmword_ptr[_row + half * Vector], Sum(token, half)));
-        _code.vzeroupper();
-        _code.ret();
-        _code.Assemble(new StreamCodeWriter(stream), 0);
     }
 
-    int GroupBytes() => kind.Quants switch
+    int QuantBytes() => kind.Quants switch
     {
         DotQuants.FourBits => FourBits.PackedBytes,
         DotQuants.FiveBits => FourBits.PackedBytes + QuadBytes,
         DotQuants.SixBits => FourBits.PackedBytes + 2 * QuadBytes,
-        _ => QuantizedPanels.GroupBytes,
+        _ => QuantizedPanels.UnpackedBytes,
     };
+
+    /// <summary>Halves that scale the scales and, negated, the minimums of the block.</summary>
+    void LoadHeader()
+    {
+        for (int half = 0; half < Halves; half++)
+            LoadHalves(ScaleOfScales(half), 0, half);
+        if (kind.HasMinimums)
+            for (int half = 0; half < Halves; half++)
+            {
+                LoadHalves(ScaleOfMinimums(half), Outputs * sizeof(ushort), half);
+                _code.vpxord(Product(half), Product(half), Product(half));
+                _code.vsubps(ScaleOfMinimums(half), Product(half), ScaleOfMinimums(half));
+            }
+        _code.add(_weights, Outputs * sizeof(ushort) * (kind.HasMinimums ? 2 : 1));
+    }
+
+    void LoadHalves(AssemblerRegisterZMM floats, int offset, int half) => _code.vcvtph2ps(floats, __ymmword_ptr[_weights + offset + half * Vector / 2]);
 
     void LoadMasks()
     {
@@ -67,7 +105,7 @@ sealed class DotRoutine(DotKind kind, int tokens)
 
     void LoadOperands()
     {
-        AssemblerRegister64[] fields = [_quants, _scales, _minimums, _x, _y, _stride, _groups]; // in the order of DotOperands
+        AssemblerRegister64[] fields = [_weights, _x, _y, _stride, _blocks]; // in the order of DotOperands
         for (int i = 0; i < fields.Length; i++)
             _code.mov(fields[i], __qword_ptr[rdi + i * sizeof(long)]);
     }
@@ -143,7 +181,7 @@ sealed class DotRoutine(DotKind kind, int tokens)
     void AddScaled(int part)
     {
         for (int half = 0; half < Halves; half++)
-            _code.vmovups(Scales(half), __zmmword_ptr[_scales + part * ScaleBytes + half * Vector]);
+            LoadScales(part, half);
         for (int token = 0; token < tokens; token++)
             for (int half = 0; half < Halves; half++)
             {
@@ -153,19 +191,43 @@ sealed class DotRoutine(DotKind kind, int tokens)
             }
     }
 
+    void LoadScales(int part, int half)
+    {
+        if (!_hasHeader)
+            LoadHalves(Scales(half), QuantBytes(), half);
+        else
+            LoadScaled(Scales(half), QuantBytes() + part * Outputs, half, ScaleOfScales(half));
+    }
+
+    /// <summary>Bytes times what scales them: signed ones only in q6_k.</summary>
+    void LoadScaled(AssemblerRegisterZMM floats, int offset, int half, AssemblerRegisterZMM scale)
+    {
+        AssemblerMemoryOperand bytes = __xmmword_ptr[_weights + offset + half * Vector / 4];
+        if (kind.Scales == DotScales.ScaledSixteens)
+            _code.vpmovsxbd(floats, bytes);
+        else
+            _code.vpmovzxbd(floats, bytes);
+        _code.vcvtdq2ps(floats, floats);
+        _code.vmulps(floats, floats, scale);
+    }
+
     void AddMinimums()
     {
         for (int half = 0; half < Halves; half++)
-            _code.vmovups(Scales(half), __zmmword_ptr[_minimums + half * Vector]);
+            if (_hasHeader)
+                LoadScaled(Scales(half), QuantBytes() + Outputs, half, ScaleOfMinimums(half));
+            else
+                LoadHalves(Scales(half), QuantBytes() + Outputs * sizeof(ushort), half);
         for (int token = 0; token < tokens; token++)
             for (int half = 0; half < Halves; half++)
                 _code.vfmadd231ps(Sum(token, half), Scales(half), __dword_bcst[_x + tokens * QuantizedRows.ScaledSums + token * sizeof(float)]);
-        _code.add(_minimums, ScaleBytes);
     }
 
-    AssemblerMemoryOperand Quants(int offset, int half) => __zmmword_ptr[_quants + offset + half * Vector];
+    AssemblerMemoryOperand Quants(int offset, int half) => __zmmword_ptr[_weights + offset + half * Vector];
     static AssemblerRegisterZMM Integers(int token, int half) => Zmm(token * Halves + half);
     AssemblerRegisterZMM Sum(int token, int half) => Zmm((tokens + token) * Halves + half);
+    static AssemblerRegisterZMM ScaleOfScales(int half) => Zmm(16 + half);
+    static AssemblerRegisterZMM ScaleOfMinimums(int half) => Zmm(18 + half);
     static AssemblerRegisterZMM Upper(int half) => Zmm(22 + half);
     static AssemblerRegisterZMM Weights(int half) => Zmm(24 + half);
     static AssemblerRegisterZMM Activations(int token) => Zmm(26 + token % 2);

@@ -1,37 +1,42 @@
 using System.Runtime.Intrinsics.X86;
+using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Kernels;
 
+/// <summary>What an emitted routine works on; it reads the fields by their order.</summary>
+unsafe struct DotOperands
+{
+    public byte* Blocks; // of a panel
+    public byte* X; // groups of a tile of activations, see QuantizedRows
+    public float* Y; // [tokens][32 outputs]: sums so far
+    public nint YStride; // bytes from one token to the next
+    public nint Count; // blocks, at least 1
+}
+
 /// <summary>
 /// <see cref="DotKernel"/> with AVX-512 VNNI, whose <c>vpdpbusd</c> multiplies 64 bytes at once. .NET has no intrinsic for it, so the machine code is
-/// assembled when the first engine starts: a routine for each kind of weights and number of tokens, all sums in registers.
+/// assembled when the first engine starts: a routine for each kind of weights and number of tokens. Weights are unpacked in registers: one stream from
+/// memory and nothing else.
 /// </summary>
 sealed unsafe class EmittedDot : DotKernel
 {
-    const int ScaleKinds = 3;
+    const int GroupsAtOnce = 32; // of many tokens: a stretch of the panel that stays in the nearest cache
 
     static readonly Lazy<EmittedDot?> s_instance = new(TryCreate);
 
-    // Bytes come from any type's unpacking, the rest are types as they are stored.
-    static readonly DotKind[] s_kinds =
-    [
-        new(DotQuants.Bytes, DotScales.Plain, 128), new(DotQuants.Bytes, DotScales.WithMinimums, 128), new(DotQuants.Bytes, DotScales.Sixteens, 128),
-        new(DotQuants.FourBits, DotScales.Plain, 8), new(DotQuants.FourBits, DotScales.WithMinimums, 0),
-        new(DotQuants.FiveBits, DotScales.Plain, 16), new(DotQuants.FiveBits, DotScales.WithMinimums, 0),
-        new(DotQuants.SixBits, DotScales.Sixteens, 32),
-    ];
+    static readonly int s_scaleKinds = Enum.GetValues<DotScales>().Length;
 
-    readonly nint[] _routines = new nint[Enum.GetValues<DotQuants>().Length * ScaleKinds * QuantizedRows.Tile];
+    readonly nint[] _routines = new nint[Enum.GetValues<DotQuants>().Length * s_scaleKinds * QuantizedRows.Tile];
 
     EmittedDot()
     {
         using MemoryStream code = new();
         List<(int Routine, int Offset)> offsets = [];
-        foreach (DotKind kind in s_kinds)
+        foreach (QuantizedPanels format in QuantizedPanels.All)
             for (int tokens = 1; tokens <= QuantizedRows.Tile; tokens++)
             {
-                offsets.Add((Index(kind, tokens), (int)code.Position));
-                new DotRoutine(kind, tokens).Assemble(code);
+                offsets.Add((Index(format.Kind, tokens), (int)code.Position));
+                new DotRoutine(format.Kind, tokens).Assemble(code);
             }
         var memory = new ExecutableMemory(code.ToArray());
         foreach ((int routine, int offset) in offsets)
@@ -41,16 +46,26 @@ sealed unsafe class EmittedDot : DotKernel
     /// <summary>The kernel, or null where the machine lacks the instructions, the calling convention is another or the system forbids new code.</summary>
     public static EmittedDot? Instance => s_instance.Value;
 
-    public override bool UnpacksInRegisters => true;
-
-    public override void Run(ref DotOperands operands, DotKind kind, int tokens)
+    public override void MultiplyAdd(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* y, nint yStride, PanelScratch scratch)
     {
-        nint routine = _routines[Index(kind, tokens)];
-        fixed (DotOperands* pointer = &operands)
-            ((delegate* unmanaged[SuppressGCTransition]<DotOperands*, void>)routine)(pointer); // well below a microsecond
+        var format = (QuantizedPanels)w.Format;
+        int groups = QuantizedRows.Groups(w.Columns), atOnce = tokens <= QuantizedRows.Tile ? groups : GroupsAtOnce;
+        DotOperands operands = new() { YStride = yStride };
+        for (int group = 0; group < groups; group += atOnce)
+        {
+            operands.Blocks = format.Block(w.Panel(panel), group);
+            operands.Count = Math.Min(atOnce, groups - group) / format.BlockGroups;
+            for (int tile = 0; tile < QuantizedRows.Tiles(tokens); tile++)
+            {
+                int inTile = QuantizedRows.TokensOf(tile, tokens);
+                operands.X = x[tile] + (long)group * inTile * QuantizedRows.GroupBytes;
+                operands.Y = (float*)((byte*)y + tile * QuantizedRows.Tile * yStride);
+                ((delegate* unmanaged[SuppressGCTransition]<DotOperands*, void>)_routines[Index(format.Kind, inTile)])(&operands); // a few microseconds at most
+            }
+        }
     }
 
-    static int Index(DotKind kind, int tokens) => ((int)kind.Quants * ScaleKinds + (int)kind.Scales) * QuantizedRows.Tile + tokens - 1;
+    static int Index(DotKind kind, int tokens) => ((int)kind.Quants * s_scaleKinds + (int)kind.Scales) * QuantizedRows.Tile + tokens - 1;
 
     static EmittedDot? TryCreate()
     {

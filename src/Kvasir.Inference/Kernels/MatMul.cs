@@ -66,8 +66,8 @@ unsafe struct MatMul<T>(Products products, PanelsPerItem panelsPerItem, int coun
         float* y = product.Y[0] + first;
         nint stride = (nint)product.Y.Stride * sizeof(float);
         StartFrom(product.Bias, first, product.W.Format.Outputs, product.Y);
-        if (product.W.Format is QuantizedPanels format)
-            MultiplyBytes(format, product.W, panel, y, stride, own.Panel);
+        if (product.W.IsQuantized)
+            dot.MultiplyAdd(product.W, panel, quantized, tokens, y, stride, own.Panel);
         else
             FloatPanel.MultiplyAdd<T>(product.W, panel, x, tokens, y, product.Y.Stride, own.Widened);
     }
@@ -81,36 +81,6 @@ unsafe struct MatMul<T>(Products products, PanelsPerItem panelsPerItem, int coun
                 sums.Clear();
             else
                 new Span<float>(bias[0] + first, outputs).CopyTo(sums);
-        }
-    }
-
-    /// <summary>Stretch by stretch, so that what was unpacked serves all tokens from the nearest cache.</summary>
-    readonly void MultiplyBytes(QuantizedPanels format, PackedMatrix w, int panel, float* y, nint stride, PanelScratch own)
-    {
-        int groups = QuantizedRows.Groups(w.Columns);
-        bool packed = dot.UnpacksInRegisters && tokens <= QuantizedRows.Tile;
-        DotKind kind = packed ? format.Packed : format.Unpacked;
-        byte* start = w.Panel(panel);
-        for (int group = 0; group < groups; group += PanelScratch.Groups)
-        {
-            int stretch = Math.Min(PanelScratch.Groups, groups - group);
-            byte* quants = packed ? format.Quants(start, group) : format.Unpack(start, group, stretch, own);
-            format.UnpackScales(start, w.Columns, group, stretch, own);
-            for (int tile = 0; tile < QuantizedRows.Tiles(tokens); tile++)
-            {
-                int inTile = QuantizedRows.TokensOf(tile, tokens);
-                DotOperands operands = new()
-                {
-                    Quants = quants,
-                    Scales = own.Scales,
-                    Minimums = own.Minimums,
-                    X = quantized[tile] + (long)group * inTile * QuantizedRows.GroupBytes,
-                    Y = (float*)((byte*)y + tile * QuantizedRows.Tile * stride),
-                    YStride = stride,
-                    Groups = stretch,
-                };
-                dot.Run(ref operands, kind, inTile);
-            }
         }
     }
 }

@@ -9,7 +9,7 @@ namespace Kvasir.Inference.Kernels.Panels;
 /// </summary>
 abstract unsafe class PanelQuants
 {
-    protected const int Quads = 8, QuadBytes = QuantizedPanels.GroupBytes / Quads;
+    protected const int Quads = 8, QuadBytes = QuantizedPanels.UnpackedBytes / Quads;
 
     /// <summary>Bytes of a packed group.</summary>
     public abstract int GroupBytes { get; }
@@ -20,8 +20,8 @@ abstract unsafe class PanelQuants
     /// <summary>Packs one row's quants into a group that was zero there.</summary>
     public abstract void Pack(ReadOnlySpan<byte> quants, int row, byte* group);
 
-    /// <summary>Unpacks groups and adds <paramref name="bias"/> to each quant.</summary>
-    public abstract void Unpack(byte* packed, int groups, byte bias, byte* quants);
+    /// <summary>Unpacks groups that lie <paramref name="stride"/> bytes apart, and adds <paramref name="bias"/> to each quant.</summary>
+    public abstract void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants);
 
     /// <summary>The byte of a quad that belongs to a row and an input.</summary>
     protected static int Place(int row, int input) => row * 4 + input % 4;
@@ -30,7 +30,7 @@ abstract unsafe class PanelQuants
 /// <summary>One byte a quant, as the kernels want it.</summary>
 sealed unsafe class EightBits : PanelQuants
 {
-    public override int GroupBytes => QuantizedPanels.GroupBytes;
+    public override int GroupBytes => QuantizedPanels.UnpackedBytes;
 
     public override DotQuants Kind => DotQuants.Bytes;
 
@@ -40,13 +40,17 @@ sealed unsafe class EightBits : PanelQuants
             group[i / 4 * QuadBytes + Place(row, i)] = quants[i];
     }
 
-    public override void Unpack(byte* packed, int groups, byte bias, byte* quants) => throw new NotSupportedException("bytes need no unpacking");
+    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
+    {
+        for (int group = 0; group < groups; group++)
+            new Span<byte>(packed + group * stride, GroupBytes).CopyTo(new(quants + group * GroupBytes, GroupBytes));
+    }
 }
 
 /// <summary>Quads 0 to 3 in the low four bits, 4 to 7 in the high four.</summary>
 sealed unsafe class FourBits : PanelQuants
 {
-    public const int PackedBytes = QuantizedPanels.GroupBytes / 2;
+    public const int PackedBytes = QuantizedPanels.UnpackedBytes / 2;
 
     public override int GroupBytes => PackedBytes;
 
@@ -60,10 +64,10 @@ sealed unsafe class FourBits : PanelQuants
             group[i / 4 * QuadBytes + Place(row, i)] = (byte)(quants[i] & 15 | quants[i + quants.Length / 2] << 4);
     }
 
-    public override void Unpack(byte* packed, int groups, byte bias, byte* quants)
+    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
     {
         Vector256<byte> added = Vector256.Create(bias);
-        for (byte* end = quants + groups * QuantizedPanels.GroupBytes; quants < end; quants += QuantizedPanels.GroupBytes, packed += PackedBytes)
+        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes, packed += stride)
             for (int i = 0; i < PackedBytes; i += Vector256<byte>.Count)
             {
                 (Vector256<byte> low, Vector256<byte> high) = Nibbles(packed + i);
@@ -94,10 +98,10 @@ sealed unsafe class FiveBitQuants : PanelQuants
             group[FourBits.PackedBytes + Place(row, i)] |= (byte)(quants[i] >> 4 << i / 4);
     }
 
-    public override void Unpack(byte* packed, int groups, byte bias, byte* quants)
+    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
     {
         Vector256<byte> added = Vector256.Create(bias), fifth = Vector256.Create((byte)16);
-        for (byte* end = quants + groups * QuantizedPanels.GroupBytes; quants < end; quants += QuantizedPanels.GroupBytes, packed += GroupBytes)
+        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes, packed += stride)
             for (int i = 0; i < QuadBytes; i += Vector256<byte>.Count)
             {
                 Vector256<ushort> high = Vector256.Load(packed + FourBits.PackedBytes + i).AsUInt16();
@@ -125,10 +129,10 @@ sealed unsafe class SixBits : PanelQuants
             group[FourBits.PackedBytes + i / 16 * QuadBytes + Place(row, i)] |= (byte)(quants[i] >> 4 << i / 4 % 4 * 2);
     }
 
-    public override void Unpack(byte* packed, int groups, byte bias, byte* quants)
+    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
     {
         Vector256<byte> added = Vector256.Create(bias), upper = Vector256.Create((byte)48);
-        for (byte* end = quants + groups * QuantizedPanels.GroupBytes; quants < end; quants += QuantizedPanels.GroupBytes, packed += GroupBytes)
+        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes, packed += stride)
             for (int i = 0; i < QuadBytes; i += Vector256<byte>.Count)
             {
                 Vector256<ushort> first = Vector256.Load(packed + FourBits.PackedBytes + i).AsUInt16();

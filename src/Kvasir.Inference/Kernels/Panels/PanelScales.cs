@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Runtime.Intrinsics;
-using Kvasir.Inference.Formats;
 using Kvasir.Inference.Formats.Quantization;
 
 namespace Kvasir.Inference.Kernels.Panels;
@@ -16,14 +15,28 @@ abstract unsafe class PanelScales
     /// <summary>What the kernels call it.</summary>
     public abstract DotScales Kind { get; }
 
-    /// <summary>Bytes for so many inputs.</summary>
-    public abstract long Bytes(int columns);
+    /// <summary>Scales for each group and output.</summary>
+    public virtual int PerGroup => 1;
 
-    /// <summary>Packs one row's scales.</summary>
-    public abstract void Pack(ReadOnlySpan<byte> source, int row, byte* scales);
+    /// <summary>Groups that share a header.</summary>
+    public virtual int Groups => 1;
 
-    /// <summary>Unpacks some groups to <c>[group][per group][32]</c> scales and <c>[group][32]</c> minimums.</summary>
-    public abstract void Unpack(byte* packed, int first, int groups, float* scales, float* minimums);
+    /// <summary>Bytes of the header.</summary>
+    public virtual int HeaderBytes => 0;
+
+    /// <summary>Bytes of a group's scales.</summary>
+    public abstract int GroupBytes { get; }
+
+    /// <summary>Packs the scales of one row of a block.</summary>
+    /// <param name="source">The block in the file.</param>
+    /// <param name="row">Which output of the panel.</param>
+    /// <param name="header">The block's header.</param>
+    /// <param name="scales">The first group's scales.</param>
+    /// <param name="stride">Bytes to the next group's.</param>
+    public abstract void Pack(ReadOnlySpan<byte> source, int row, byte* header, byte* scales, int stride);
+
+    /// <summary>Unpacks a block to <c>[group][per group][32]</c> scales and <c>[group][32]</c> minimums.</summary>
+    public abstract void Unpack(byte* header, byte* packed, int stride, float* scales, float* minimums);
 
     /// <summary>Eight halves as floats.</summary>
     protected static Vector256<float> Halves(byte* source, int index) =>
@@ -39,116 +52,104 @@ abstract unsafe class PanelScales
     protected static ushort Half(ReadOnlySpan<byte> source) => BinaryPrimitives.ReadUInt16LittleEndian(source);
 }
 
-/// <summary>A half for each group and output, and maybe another for its minimum: <c>[group][d | m][32 outputs]</c>.</summary>
-sealed unsafe class HalfScales(TensorType type, bool hasMinimums) : PanelScales
+/// <summary>A half for each group and output, and maybe another for its minimum: <c>[d | m][32 outputs]</c>.</summary>
+sealed unsafe class HalfScales(bool hasMinimums) : PanelScales
 {
-    readonly int _perGroup = (hasMinimums ? 2 : 1) * Outputs;
+    public override DotScales Kind => hasMinimums ? DotScales.HalvesWithMinimums : DotScales.Halves;
 
-    public override DotScales Kind => hasMinimums ? DotScales.WithMinimums : DotScales.Plain;
+    public override int GroupBytes => (hasMinimums ? 2 : 1) * Outputs * sizeof(ushort);
 
-    public override long Bytes(int columns) => (long)columns / QuantizedPanels.Group * _perGroup * sizeof(ushort);
-
-    public override void Pack(ReadOnlySpan<byte> source, int row, byte* scales)
+    public override void Pack(ReadOnlySpan<byte> source, int row, byte* header, byte* scales, int stride)
     {
-        ushort* halves = (ushort*)scales + row;
-        for (; !source.IsEmpty; source = source[type.BlockBytes()..], halves += _perGroup)
-        {
-            halves[0] = Half(source);
-            if (hasMinimums)
-                halves[Outputs] = Half(source[sizeof(ushort)..]);
-        }
+        ((ushort*)scales)[row] = Half(source);
+        if (hasMinimums)
+            ((ushort*)scales)[Outputs + row] = Half(source[sizeof(ushort)..]);
     }
 
-    public override void Unpack(byte* packed, int first, int groups, float* scales, float* minimums)
+    public override void Unpack(byte* header, byte* packed, int stride, float* scales, float* minimums)
     {
-        for (int group = 0; group < groups; group++)
-            for (int i = 0; i < Outputs; i += Eight)
-            {
-                byte* halves = packed + (long)(first + group) * _perGroup * sizeof(ushort);
-                Halves(halves, i).Store(scales + group * Outputs + i);
-                if (hasMinimums)
-                    Halves(halves, Outputs + i).Store(minimums + group * Outputs + i);
-            }
+        for (int i = 0; i < Outputs; i += Eight)
+        {
+            Halves(packed, i).Store(scales + i);
+            if (hasMinimums)
+                Halves(packed, Outputs + i).Store(minimums + i);
+        }
     }
 }
 
 /// <summary>
-/// The scales of q4_k and q5_k: for each 256 inputs <c>[d | e][32 outputs]</c> as halves, then <c>[8 groups][s | m][32 outputs]</c> as bytes; the scale
-/// is <c>d·s</c>, the minimum <c>−e·m</c>.
+/// The scales of q4_k and q5_k: a header <c>[d | e][32 outputs]</c> of halves, then for each of eight groups <c>[s | m][32 outputs]</c> as bytes; the scale is
+/// <c>d·s</c>, the minimum <c>−e·m</c>.
 /// </summary>
-sealed unsafe class ScaledScales(TensorType type) : PanelScales
+sealed unsafe class ScaledScales : PanelScales
 {
-    const int Groups = 8, Halved = 2 * Outputs * sizeof(ushort), GroupBytes = 2 * Outputs, BlockBytes = Halved + Groups * GroupBytes;
     const int SixBits = 2 * sizeof(ushort); // where they begin in the file's block
 
-    public override DotScales Kind => DotScales.WithMinimums;
+    public override DotScales Kind => DotScales.ScaledWithMinimums;
 
-    public override long Bytes(int columns) => (long)columns / type.BlockElements() * BlockBytes;
+    public override int Groups => 8;
 
-    public override void Pack(ReadOnlySpan<byte> source, int row, byte* scales)
+    public override int HeaderBytes => 2 * Outputs * sizeof(ushort);
+
+    public override int GroupBytes => 2 * Outputs;
+
+    public override void Pack(ReadOnlySpan<byte> source, int row, byte* header, byte* scales, int stride)
     {
-        for (; !source.IsEmpty; source = source[type.BlockBytes()..], scales += BlockBytes)
+        ((ushort*)header)[row] = Half(source);
+        ((ushort*)header)[Outputs + row] = Half(source[sizeof(ushort)..]);
+        for (int group = 0; group < Groups; group++, scales += stride)
         {
-            ((ushort*)scales)[row] = Half(source);
-            ((ushort*)scales)[Outputs + row] = Half(source[sizeof(ushort)..]);
-            for (int group = 0; group < Groups; group++)
-            {
-                (int s, int m) = SixBitScales.Unpack(source.Slice(SixBits, SixBitScales.Bytes), group);
-                byte* bytes = scales + Halved + group * GroupBytes + row;
-                (bytes[0], bytes[Outputs]) = ((byte)s, (byte)m);
-            }
+            (int s, int m) = SixBitScales.Unpack(source.Slice(SixBits, SixBitScales.Bytes), group);
+            (scales[row], scales[Outputs + row]) = ((byte)s, (byte)m);
         }
     }
 
-    public override void Unpack(byte* packed, int first, int groups, float* scales, float* minimums)
+    public override void Unpack(byte* header, byte* packed, int stride, float* scales, float* minimums)
     {
-        byte* block = packed + (long)first / Groups * BlockBytes;
-        for (int group = 0; group < groups; group += Groups, block += BlockBytes, scales += Groups * Outputs, minimums += Groups * Outputs)
-            for (int i = 0; i < Outputs; i += Eight)
+        for (int i = 0; i < Outputs; i += Eight)
+        {
+            Vector256<float> d = Halves(header, i), e = -Halves(header, Outputs + i);
+            for (int group = 0; group < Groups; group++)
             {
-                Vector256<float> d = Halves(block, i), e = -Halves(block, Outputs + i);
-                byte* bytes = block + Halved + i;
-                for (int inBlock = 0; inBlock < Groups; inBlock++, bytes += GroupBytes)
-                {
-                    (d * Bytes(bytes, 0)).Store(scales + inBlock * Outputs + i);
-                    (e * Bytes(bytes, Outputs)).Store(minimums + inBlock * Outputs + i);
-                }
+                (d * Bytes(packed + group * stride, i)).Store(scales + group * Outputs + i);
+                (e * Bytes(packed + group * stride, Outputs + i)).Store(minimums + group * Outputs + i);
             }
+        }
     }
 }
 
 /// <summary>
-/// The scales of q6_k: for each 256 inputs <c>d[32 outputs]</c> as halves, then <c>s[16][32 outputs]</c> as signed bytes, one for sixteen inputs;
+/// The scales of q6_k: a header <c>d[32 outputs]</c> of halves, then for each of eight groups <c>s[2][32 outputs]</c> as signed bytes, one for sixteen inputs;
 /// the scale is <c>d·s</c>.
 /// </summary>
 sealed unsafe class ScaledSixteens : PanelScales
 {
-    const int Groups = 8, Sixteens = 16, Halved = Outputs * sizeof(ushort), BlockBytes = Halved + Sixteens * Outputs;
     const int FileScales = 192, FileScale = 208; // where s and d stand in the file's block
 
-    public override DotScales Kind => DotScales.Sixteens;
+    public override DotScales Kind => DotScales.ScaledSixteens;
 
-    public override long Bytes(int columns) => (long)columns / TensorType.Q6_K.BlockElements() * BlockBytes;
+    public override int PerGroup => 2;
 
-    public override void Pack(ReadOnlySpan<byte> source, int row, byte* scales)
+    public override int Groups => 8;
+
+    public override int HeaderBytes => Outputs * sizeof(ushort);
+
+    public override int GroupBytes => 2 * Outputs;
+
+    public override void Pack(ReadOnlySpan<byte> source, int row, byte* header, byte* scales, int stride)
     {
-        for (; !source.IsEmpty; source = source[TensorType.Q6_K.BlockBytes()..], scales += BlockBytes)
-        {
-            ((ushort*)scales)[row] = Half(source[FileScale..]);
-            for (int i = 0; i < Sixteens; i++)
-                scales[Halved + i * Outputs + row] = source[FileScales + i];
-        }
+        ((ushort*)header)[row] = Half(source[FileScale..]);
+        for (int sixteen = 0; sixteen < PerGroup * Groups; sixteen++)
+            scales[sixteen / PerGroup * stride + sixteen % PerGroup * Outputs + row] = source[FileScales + sixteen];
     }
 
-    public override void Unpack(byte* packed, int first, int groups, float* scales, float* minimums)
+    public override void Unpack(byte* header, byte* packed, int stride, float* scales, float* minimums)
     {
-        byte* block = packed + (long)first / Groups * BlockBytes;
-        for (int group = 0; group < groups; group += Groups, block += BlockBytes, scales += Sixteens * Outputs)
-            for (int i = 0; i < Outputs; i += Eight)
-            {
-                Vector256<float> d = Halves(block, i);
-                for (int sixteen = 0; sixteen < Sixteens; sixteen++)
-                    (d * Bytes(block + Halved, sixteen * Outputs + i)).Store(scales + sixteen * Outputs + i);
-            }
+        for (int i = 0; i < Outputs; i += Eight)
+        {
+            Vector256<float> d = Halves(header, i);
+            for (int sixteen = 0; sixteen < PerGroup * Groups; sixteen++)
+                (d * Bytes(packed + sixteen / PerGroup * stride, sixteen % PerGroup * Outputs + i)).Store(scales + sixteen * Outputs + i);
+        }
     }
 }

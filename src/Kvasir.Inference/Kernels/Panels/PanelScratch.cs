@@ -6,7 +6,7 @@ sealed unsafe class PanelScratch : IDisposable
     /// <summary>Groups of a stretch: 1,024 inputs, a multiple of every type's block.</summary>
     public const int Groups = 32;
 
-    const int FloatsPerGroup = QuantizedPanels.GroupBytes / sizeof(float);
+    const int FloatsPerGroup = QuantizedPanels.UnpackedBytes / sizeof(float);
     const int ScalesPerGroup = 2 * QuantizedPanels.PanelOutputs;
 
     readonly FloatRows _memory = new(1, Groups * (FloatsPerGroup + ScalesPerGroup + QuantizedPanels.PanelOutputs));

@@ -4,9 +4,9 @@ using Kvasir.Inference.Formats.Quantization;
 namespace Kvasir.Inference.Kernels.Panels;
 
 /// <summary>
-/// Panels of quantised weights: first the quants of all inputs, in groups of 32 inputs, then the scales. A weight is <c>scale · (q − zero) + minimum</c>;
-/// for the product every quant becomes a byte <c>q − zero + 128</c>, laid out <c>[8 quads of inputs][32 outputs][4 inputs]</c> for each group, and
-/// every scale and minimum a float. Bits per weight are those of the file, but for k-quants' scales of scales, which take a byte each instead of six bits.
+/// Panels of quantised weights, in groups of 32 inputs: <c>[quants][scales]</c> of 32 outputs each, and before every eight groups of a k-quant what scales
+/// their scales. A weight is <c>scale · (q − zero) + minimum</c>. Bits per weight are those of the file, but for k-quants' scales of scales, which take a
+/// byte each instead of six bits.
 /// </summary>
 sealed unsafe class QuantizedPanels : PanelFormat
 {
@@ -15,42 +15,47 @@ sealed unsafe class QuantizedPanels : PanelFormat
     /// <summary>Inputs of a group: those that activations share a scale over, too.</summary>
     public const int Group = 32;
 
-    /// <summary>Bytes of a group once its quants are bytes.</summary>
-    public const int GroupBytes = Group * PanelOutputs;
+    /// <summary>Bytes of a group's quants once they are bytes, <c>[8 quads of inputs][32 outputs][4 inputs]</c>.</summary>
+    public const int UnpackedBytes = Group * PanelOutputs;
 
-    /// <summary>What the kernels subtract from each byte.</summary>
+    /// <summary>What <see cref="QuantizedRows"/> lets kernels subtract from each byte.</summary>
     public const int Zero = 128;
 
     delegate void Unpacking(ReadOnlySpan<byte> row, int group, Span<byte> quants);
 
     static readonly QuantizedPanels
-        s_q8_0 = new(Q8_0.Unpack, new EightBits(), Zero, new HalfScales(TensorType.Q8_0, hasMinimums: false)),
-        s_q4_0 = new(Q4_0.Unpack, new FourBits(), 8, new HalfScales(TensorType.Q4_0, hasMinimums: false)),
-        s_q4_1 = new(Q4_1.Unpack, new FourBits(), 0, new HalfScales(TensorType.Q4_1, hasMinimums: true)),
-        s_q5_0 = new(Q5_0.Unpack, new FiveBitQuants(), 16, new HalfScales(TensorType.Q5_0, hasMinimums: false)),
-        s_q5_1 = new(Q5_1.Unpack, new FiveBitQuants(), 0, new HalfScales(TensorType.Q5_1, hasMinimums: true)),
-        s_q4_k = new(Q4_K.Unpack, new FourBits(), 0, new ScaledScales(TensorType.Q4_K)),
-        s_q5_k = new(Q5_K.Unpack, new FiveBitQuants(), 0, new ScaledScales(TensorType.Q5_K)),
+        s_q8_0 = new(Q8_0.Unpack, new EightBits(), Zero, new HalfScales(hasMinimums: false)),
+        s_q4_0 = new(Q4_0.Unpack, new FourBits(), 8, new HalfScales(hasMinimums: false)),
+        s_q4_1 = new(Q4_1.Unpack, new FourBits(), 0, new HalfScales(hasMinimums: true)),
+        s_q5_0 = new(Q5_0.Unpack, new FiveBitQuants(), 16, new HalfScales(hasMinimums: false)),
+        s_q5_1 = new(Q5_1.Unpack, new FiveBitQuants(), 0, new HalfScales(hasMinimums: true)),
+        s_q4_k = new(Q4_K.Unpack, new FourBits(), 0, new ScaledScales()),
+        s_q5_k = new(Q5_K.Unpack, new FiveBitQuants(), 0, new ScaledScales()),
         s_q6_k = new(Q6_K.Unpack, new SixBits(), 32, new ScaledSixteens());
+
+    /// <summary>Every format.</summary>
+    public static IReadOnlyList<QuantizedPanels> All { get; } = [s_q8_0, s_q4_0, s_q4_1, s_q5_0, s_q5_1, s_q4_k, s_q5_k, s_q6_k];
 
     readonly Unpacking _unpack;
     readonly PanelQuants _quants;
     readonly PanelScales _scales;
+    readonly int _groupBytes, _blockBytes;
 
     QuantizedPanels(Unpacking unpack, PanelQuants quants, int zero, PanelScales scales)
     {
         (_unpack, _quants, _scales) = (unpack, quants, scales);
-        Packed = new DotKind(quants.Kind, scales.Kind, zero);
-        Unpacked = new DotKind(DotQuants.Bytes, scales.Kind, Zero);
+        _groupBytes = quants.GroupBytes + scales.GroupBytes;
+        _blockBytes = scales.HeaderBytes + scales.Groups * _groupBytes;
+        Kind = new DotKind(quants.Kind, scales.Kind, zero);
     }
 
     public override int Outputs => PanelOutputs;
 
-    /// <summary>The kind of weights as they are stored.</summary>
-    public DotKind Packed { get; }
+    /// <summary>What the kernels need to know.</summary>
+    public DotKind Kind { get; }
 
-    /// <summary>The kind of weights after <see cref="Unpack"/>.</summary>
-    public DotKind Unpacked { get; }
+    /// <summary>Groups of a block: 1, or 8 behind one header.</summary>
+    public int BlockGroups => _scales.Groups;
 
     public static new QuantizedPanels Of(TensorType type) => type switch
     {
@@ -65,44 +70,50 @@ sealed unsafe class QuantizedPanels : PanelFormat
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not a quantised type"),
     };
 
-    public override long Bytes(int columns) => Align((long)columns / Group * _quants.GroupBytes + _scales.Bytes(columns));
+    public override long Bytes(int columns) => Align((long)columns / Group / BlockGroups * _blockBytes);
+
+    /// <summary>The block that begins with a group.</summary>
+    public byte* Block(byte* panel, int group) => panel + (long)group / BlockGroups * _blockBytes;
 
     public override void Pack(ReadOnlySpan<byte> rows, int rowBytes, int columns, byte* panel)
     {
-        Span<byte> quants = stackalloc byte[Group];
-        byte* scales = Scales(panel, columns);
         for (int row = 0; row < rows.Length / rowBytes; row++)
+            PackRow(rows.Slice(row * rowBytes, rowBytes), row, columns / Group, panel);
+    }
+
+    void PackRow(ReadOnlySpan<byte> source, int row, int groups, byte* panel)
+    {
+        Span<byte> quants = stackalloc byte[Group];
+        int sourceBlock = source.Length / (groups / BlockGroups);
+        for (int first = 0; first < groups; first += BlockGroups)
         {
-            ReadOnlySpan<byte> source = rows.Slice(row * rowBytes, rowBytes);
-            for (int group = 0; group < columns / Group; group++)
+            byte* block = Block(panel, first), group = block + _scales.HeaderBytes;
+            _scales.Pack(source.Slice(first / BlockGroups * sourceBlock, sourceBlock), row, block, group + _quants.GroupBytes, _groupBytes);
+            for (int i = 0; i < BlockGroups; i++, group += _groupBytes)
             {
-                _unpack(source, group, quants);
-                _quants.Pack(quants, row, panel + (long)group * _quants.GroupBytes);
+                _unpack(source, first + i, quants);
+                _quants.Pack(quants, row, group);
             }
-            _scales.Pack(source, row, scales);
         }
     }
 
-    /// <summary>Unpacks the scales, and minimums, of some groups.</summary>
+    /// <summary>Makes some groups ready for a product of bytes.</summary>
     /// <param name="panel">The panel.</param>
-    /// <param name="columns">Its inputs.</param>
-    /// <param name="first">First group; a multiple of 8 for k-quants.</param>
-    /// <param name="groups">How many; likewise.</param>
-    /// <param name="scratch">Receives them.</param>
-    public void UnpackScales(byte* panel, int columns, int first, int groups, PanelScratch scratch) =>
-        _scales.Unpack(Scales(panel, columns), first, groups, scratch.Scales, scratch.Minimums);
-
-    /// <summary>The stored quants from a group on.</summary>
-    public byte* Quants(byte* panel, int group) => panel + (long)group * _quants.GroupBytes;
-
-    /// <summary>The quants of some groups as bytes, in scratch memory unless they are stored so.</summary>
-    public byte* Unpack(byte* panel, int first, int groups, PanelScratch scratch)
+    /// <param name="first">First group, the first of its block.</param>
+    /// <param name="groups">How many, whole blocks.</param>
+    /// <param name="scratch">Receives scales, minimums and, as bytes of <c>q − zero + 128</c>, quants.</param>
+    public void Unpack(byte* panel, int first, int groups, PanelScratch scratch)
     {
-        if (Packed == Unpacked)
-            return Quants(panel, first);
-        _quants.Unpack(Quants(panel, first), groups, (byte)(Zero - Packed.Zero), scratch.Quants);
-        return scratch.Quants;
+        byte* quants = scratch.Quants;
+        float* scales = scratch.Scales, minimums = scratch.Minimums;
+        for (int done = 0; done < groups; done += BlockGroups)
+        {
+            byte* block = Block(panel, first + done), group = block + _scales.HeaderBytes;
+            _scales.Unpack(block, group + _quants.GroupBytes, _groupBytes, scales, minimums);
+            _quants.Unpack(group, _groupBytes, BlockGroups, (byte)(Zero - Kind.Zero), quants);
+            quants += BlockGroups * UnpackedBytes;
+            scales += BlockGroups * _scales.PerGroup * PanelOutputs;
+            minimums += BlockGroups * PanelOutputs;
+        }
     }
-
-    byte* Scales(byte* panel, int columns) => panel + (long)columns / Group * _quants.GroupBytes;
 }
