@@ -11,6 +11,9 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Number of lanes.</summary>
     const int Count = 16;
 
+    /// <summary>How many of these the machine's registers hold: how much a kernel may keep in them, which is no matter of results.</summary>
+    static abstract int Registers { get; }
+
     static abstract T Broadcast(float value);
     static abstract T Load(float* source);
 

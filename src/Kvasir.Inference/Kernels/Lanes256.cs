@@ -9,6 +9,8 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
 {
     readonly Vector256<float> _low = low, _high = high;
 
+    public static int Registers => 8;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Broadcast(float value) => new(Vector256.Create(value), Vector256.Create(value));
 

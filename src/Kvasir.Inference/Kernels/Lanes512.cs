@@ -10,6 +10,8 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
 {
     readonly Vector512<float> _v = v;
 
+    public static int Registers => 32;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Broadcast(float value) => new(Vector512.Create(value));
 

@@ -7,6 +7,8 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
 {
     Sixteen _lanes;
 
+    public static int Registers => 1;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar Broadcast(float value)
     {
