@@ -43,7 +43,7 @@ public unsafe class MatMulBenchmark
         (_x, _y) = (new FloatRows(Tokens, Size), new FloatRows(Tokens, Size));
         _pool = new ComputePool(Environment.ProcessorCount);
         _kernels = CpuKernels.Create(Enum.Parse<InstructionSet>(Isa), _pool);
-        _kernels.Reserve(Size, 64, 1);
+        _kernels.Reserve(Size, 64, 1, 1);
     }
 
     /// <summary>The product.</summary>

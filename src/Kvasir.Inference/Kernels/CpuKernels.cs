@@ -7,7 +7,7 @@ namespace Kvasir.Inference.Kernels;
 abstract class CpuKernels
 {
     /// <summary>Most rows of one sequence that attend together; more would share widened keys further but need more scratch memory.</summary>
-    public const int RowsPerRun = 8;
+    public const int RowsPerRun = 64;
 
     public static CpuKernels Create(InstructionSet set, ComputePool pool) => set switch
     {
@@ -16,8 +16,8 @@ abstract class CpuKernels
         _ => new CpuKernels<LanesScalar>(pool),
     };
 
-    /// <summary>Allocates scratch memory for the widest matrix and the largest group of query heads, so that no step has to.</summary>
-    public abstract void Reserve(int columns, int headDim, int group);
+    /// <summary>Allocates scratch memory for the widest matrix and the largest heads, so that no step has to.</summary>
+    public abstract void Reserve(int columns, int headDim, int kvHeads, int group);
 
     public abstract void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens);
     public abstract void MatMul(Matrix w, FloatRows x, FloatRows? bias, FloatRows y, int tokens);
@@ -31,15 +31,13 @@ abstract class CpuKernels
 sealed class CpuKernels<T>(ComputePool pool) : CpuKernels where T : struct, ILanes<T>
 {
     readonly FloatRows[] _weights = new FloatRows[pool.Threads];
-    readonly FloatRows[] _attention = new FloatRows[pool.Threads];
+    Attention<T>? _attention;
 
-    public override void Reserve(int columns, int headDim, int group)
+    public override void Reserve(int columns, int headDim, int kvHeads, int group)
     {
         for (int thread = 0; thread < pool.Threads; thread++)
-        {
             _weights[thread] = new FloatRows(MatMul<T>.OutputsPerItem, columns);
-            _attention[thread] = new FloatRows(Attention<T>.ScratchRows(RowsPerRun, group), Attention<T>.ScratchWidth(headDim));
-        }
+        _attention = new Attention<T>(pool, headDim, kvHeads, group);
     }
 
     public override void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens)
@@ -82,11 +80,8 @@ sealed class CpuKernels<T>(ComputePool pool) : CpuKernels where T : struct, ILan
         pool.Run(ref job, runs.Count);
     }
 
-    public override void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output)
-    {
-        var job = new Attention<T>(layout, layer, runs, positions, queries, output, _attention);
-        pool.Run(ref job, Attention<T>.Items(layout, layer, runs));
-    }
+    public override void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output) =>
+        _attention!.Run(new AttentionInput(layout, layer, runs, positions, queries, output));
 
     public override void SwiGlu(FloatRows gate, FloatRows up, int tokens)
     {

@@ -17,7 +17,7 @@ static class Exp<T> where T : struct, ILanes<T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Of(T x)
     {
-        x = T.Min(T.Max(x, T.Broadcast(Lowest)), T.Broadcast(Highest));
+        x = T.Min(T.Broadcast(Highest), T.Max(T.Broadcast(Lowest), x)); // in this order what is not a number stays so
         T n = T.MultiplyAdd(x, T.Broadcast(Log2E), T.Broadcast(Round)) - T.Broadcast(Round);
         T r = T.MultiplyAdd(n, T.Broadcast(-Ln2Low), T.MultiplyAdd(n, T.Broadcast(-Ln2High), x));
         T sum = T.Broadcast(1f / 5040);

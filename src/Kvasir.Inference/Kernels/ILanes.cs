@@ -20,6 +20,9 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Sixteen half-precision numbers, widened. The conversion is exact.</summary>
     static abstract T LoadHalf(ushort* source);
 
+    /// <summary>Sixteen pairs of half-precision numbers, widened: the first and the second of each pair.</summary>
+    static abstract void LoadHalfPairs(ushort* source, out T first, out T second);
+
     /// <summary>Sixteen signed bytes as numbers.</summary>
     static abstract T LoadBytes(sbyte* source);
 
@@ -31,11 +34,18 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
 
     static abstract void Store(T lanes, float* destination);
 
+    /// <summary>Writes rows as columns: sixteen rows of sixteen 32-bit words of any kind, <paramref name="sourceStride"/> words apart.</summary>
+    static abstract void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride);
+
     static abstract T operator +(T a, T b);
     static abstract T operator -(T a, T b);
     static abstract T operator *(T a, T b);
     static abstract T operator /(T a, T b);
+
+    /// <summary><c>a > b ? a : b</c>, so <paramref name="b"/> where one is not a number.</summary>
     static abstract T Max(T a, T b);
+
+    /// <summary><c>a &lt; b ? a : b</c>, so <paramref name="b"/> where one is not a number.</summary>
     static abstract T Min(T a, T b);
 
     /// <summary><c>a * b + c</c>, rounded once.</summary>

@@ -31,6 +31,17 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadHalfPairs(ushort* source, out LanesScalar first, out LanesScalar second)
+    {
+        (first, second) = (default, default);
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+        {
+            first._lanes[i] = (float)BitConverter.UInt16BitsToHalf(source[2 * i]);
+            second._lanes[i] = (float)BitConverter.UInt16BitsToHalf(source[2 * i + 1]);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar LoadBytes(sbyte* source)
     {
         LanesScalar result = default;
@@ -59,6 +70,13 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(LanesScalar lanes, float* destination) => *(LanesScalar*)destination = lanes;
+
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        for (int row = 0; row < ILanes<LanesScalar>.Count; row++)
+            for (int column = 0; column < ILanes<LanesScalar>.Count; column++)
+                ((uint*)destination)[column * destinationStride + row] = ((uint*)source)[row * sourceStride + column];
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar operator +(LanesScalar a, LanesScalar b)
@@ -96,7 +114,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     public static LanesScalar Max(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            a._lanes[i] = MathF.Max(a._lanes[i], b._lanes[i]);
+            a._lanes[i] = a._lanes[i] > b._lanes[i] ? a._lanes[i] : b._lanes[i];
         return a;
     }
 
@@ -104,7 +122,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     public static LanesScalar Min(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            a._lanes[i] = MathF.Min(a._lanes[i], b._lanes[i]);
+            a._lanes[i] = a._lanes[i] < b._lanes[i] ? a._lanes[i] : b._lanes[i];
         return a;
     }
 

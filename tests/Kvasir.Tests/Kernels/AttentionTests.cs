@@ -32,7 +32,7 @@ public class AttentionTests
         List<RowRun> runs = [.. positions.Chunk(CpuKernels.RowsPerRun).Select(run => new RowRun(table, run[0], run.Length))];
         using var pool = new ComputePool(2);
         CpuKernels kernels = CpuKernels.Create(set, pool);
-        kernels.Reserve(16, dim, group);
+        kernels.Reserve(16, dim, kvHeads, group);
         kernels.StoreKv(layout, 0, runs, positions, keys, values);
         kernels.Attention(layout, 0, runs, positions, queries, output);
         for (int token = 0; token < tokens; token++)

@@ -38,7 +38,7 @@ public unsafe class MatMulTests
             {
                 using var pool = new ComputePool(2);
                 CpuKernels kernels = CpuKernels.Create(set, pool);
-                kernels.Reserve(inputs, 16, 1);
+                kernels.Reserve(inputs, 16, 1, 1);
                 kernels.MatMul(new Matrix(type, outputs, inputs, data), x, null, together, tokens);
                 for (int token = 0; token < tokens; token++)
                 {
@@ -67,7 +67,7 @@ public unsafe class MatMulTests
             {
                 using var pool = new ComputePool(2);
                 CpuKernels kernels = CpuKernels.Create(set, pool);
-                kernels.Reserve(inputs, 16, 1);
+                kernels.Reserve(inputs, 16, 1, 1);
                 kernels.MatMul(matrix, x, bias, y, tokens);
                 AssertProduct(matrix, x, bias, y, tokens);
             }
