@@ -55,9 +55,7 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
         (int from, int to) = (From(first, start), To(end - 1, start));
         _tile.Widen(run.Table, start, from, to);
         Score(first, end, from & -ILanes<T>.Count, FloatRows.Pad(to));
-        for (int row = first; row < end; row++)
-            for (int i = row * _group; i < (row + 1) * _group; i++)
-                RunningSoftmax<T>.Weigh(gathered + i * _width, _dim, scratch.Weights[i], From(row, start), To(row, start));
+        Weigh(first, end, start, gathered);
         Accumulate(first, end, start, gathered);
     }
 
@@ -71,8 +69,18 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     {
         float* scores = scratch.Weights[first * _group];
         int rows = (end - first) * _group;
-        new Span<float>(scores, rows * Tile).Clear();
-        RowsByPanel<T>.MultiplyAdd(scratch.Queries[0] + first * _group * _padded, _padded, rows, scratch.Keys[0] + from, Tile, _dim, scores + from, Tile, to - from);
+        RowsByPanel<T>.Multiply(scratch.Queries[0] + first * _group * _padded, _padded, rows, scratch.Keys[0] + from, Tile, _dim, scores + from, Tile, to - from);
+    }
+
+    /// <summary>In two passes, so that the processor finds independent work: a row's second step waits for all of its first.</summary>
+    void Weigh(int first, int end, int start, float* gathered)
+    {
+        for (int row = first; row < end; row++)
+            for ((int i, int from, int to) = (row * _group, From(row, start), To(row, start)); i < (row + 1) * _group; i++)
+                RunningSoftmax<T>.Raise(gathered + i * _width, _dim, scratch.Weights[0] + i * Tile, from, to);
+        for (int row = first; row < end; row++)
+            for ((int i, int from, int to) = (row * _group, From(row, start), To(row, start)); i < (row + 1) * _group; i++)
+                RunningSoftmax<T>.Weigh(gathered + i * _width, _dim, scratch.Weights[0] + i * Tile, from, to);
     }
 
     /// <summary>
