@@ -1,4 +1,4 @@
-using System.Runtime.Intrinsics.X86;
+using System.Runtime.CompilerServices;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 
@@ -15,6 +15,7 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
     /// Positions <c>[from, to)</c> of the tile at position <paramref name="start"/>, rounded outwards to sixteen: what lies beyond is in the block, but
     /// may be anything.
     /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public void Widen(BlockTable table, int start, int from, int to)
     {
         for (int t = from & -Lane; t < to; t += Lane)

@@ -9,7 +9,7 @@ namespace Kvasir.Inference.Kernels;
 /// </summary>
 static unsafe class RunningSoftmax<T> where T : struct, ILanes<T>
 {
-    const int Lane = ILanes<T>.Count;
+    const int Lane = ILanes<T>.Count, Tile = AttentionInput.Tile;
 
     /// <summary>Floats that one takes.</summary>
     public static int Width(int headDim) => FloatRows.Pad(headDim) + 2 * Lane;
@@ -23,31 +23,26 @@ static unsafe class RunningSoftmax<T> where T : struct, ILanes<T>
     }
 
     /// <summary>
-    /// Raises the largest score to those of positions <c>[from, to)</c> of a tile. Lanes beside them, up to whole vectors, become minus infinity,
-    /// whatever they held.
+    /// Takes the scores of positions <c>[from, to)</c> of a tile and leaves their weights there; lanes beside them, up to whole vectors, weigh nothing
+    /// whatever they held. Largest scores, totals and the scale of the sums are then those that the weighted values may be added to.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Raise(float* row, int headDim, float* scores, int from, int to)
+    /// <param name="row">The first of <paramref name="rows"/> rows.</param>
+    /// <param name="headDim">The head dim.</param>
+    /// <param name="rows">How many follow each other.</param>
+    /// <param name="scores">[rows, tile].</param>
+    /// <param name="from">The first position that the rows see.</param>
+    /// <param name="to">The first that they do not see any more.</param>
+    public static void Weigh(float* row, int headDim, int rows, float* scores, int from, int to)
     {
-        Fill(scores, from, to, float.NegativeInfinity);
-        int i = from & -Lane;
-        T largest = T.Load(scores + i);
-        for (i += Lane; i < to; i += Lane)
-            largest = T.Max(largest, T.Load(scores + i));
-        Raise(row, headDim, T.Largest(largest));
-    }
-
-    /// <summary>Turns the scores of positions <c>[from, to)</c> of a tile into weights, those of the lanes beside them into zeros, and adds them to the total.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Weigh(float* row, int headDim, float* scores, int from, int to)
-    {
-        T largest = T.Broadcast(*Largest(row, headDim)), total = T.Load(Totals(row, headDim));
-        for (int i = from & -Lane; i < to; i += Lane)
-            T.Store(Exp<T>.Of(T.Load(scores + i) - largest), scores + i);
-        Fill(scores, from, to, 0f); // e^-∞ is held at a tiny number
-        for (int i = from & -Lane; i < to; i += Lane)
-            total += T.Load(scores + i);
-        T.Store(total, Totals(row, headDim));
+        int first = from & -Lane, end = FloatRows.Pad(to);
+        bool whole = first == from && end == to;
+        if (!whole)
+            FillEdges(scores, rows, from, to, float.NegativeInfinity);
+        Raise(row, headDim, rows, scores, first, end);
+        Exponentiate(row, headDim, rows, scores, first, end);
+        if (!whole)
+            FillEdges(scores, rows, from, to, 0f); // e^-∞ is held at a tiny number
+        AddTotals(row, headDim, rows, scores, first, end);
     }
 
     /// <summary>Adds what was gathered of later positions. If that is nothing, nothing changes.</summary>
@@ -76,6 +71,42 @@ static unsafe class RunningSoftmax<T> where T : struct, ILanes<T>
 
     static float* Largest(float* row, int headDim) => Totals(row, headDim) + Lane;
 
+    // The steps are loops of their own: a row's next step waits for all of its last, but rows do not wait for each other.
+
+    static void Raise(float* row, int headDim, int rows, float* scores, int from, int to)
+    {
+        for (; rows > 0; rows--, row += Width(headDim), scores += Tile)
+        {
+            T largest = T.Load(scores + from);
+            for (int i = from + Lane; i < to; i += Lane)
+                largest = T.Max(largest, T.Load(scores + i));
+            Raise(row, headDim, T.Largest(largest));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static void Exponentiate(float* row, int headDim, int rows, float* scores, int from, int to)
+    {
+        for (float* largest = Largest(row, headDim); rows > 0; rows--, largest += Width(headDim), scores += Tile)
+        {
+            T subtracted = T.Broadcast(*largest);
+            for (int i = from; i < to; i += Lane)
+                T.Store(Exp<T>.Of(T.Load(scores + i) - subtracted), scores + i);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static void AddTotals(float* row, int headDim, int rows, float* scores, int from, int to)
+    {
+        for (float* totals = Totals(row, headDim); rows > 0; rows--, totals += Width(headDim), scores += Tile)
+        {
+            T total = T.Load(totals);
+            for (int i = from; i < to; i += Lane)
+                total += T.Load(scores + i);
+            T.Store(total, totals);
+        }
+    }
+
     /// <summary>Scales what was gathered to a new largest score.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Raise(float* row, int headDim, float score)
@@ -94,19 +125,14 @@ static unsafe class RunningSoftmax<T> where T : struct, ILanes<T>
         *largest = score;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Fill(float* lanes, int from, int to, float value)
+    static void FillEdges(float* lanes, int rows, int from, int to, float value)
     {
-        if (from % Lane != 0 || to % Lane != 0)
-            FillEdges(lanes, from, to, value);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    static void FillEdges(float* lanes, int from, int to, float value)
-    {
-        for (int i = from & -Lane; i < from; i++)
-            lanes[i] = value;
-        for (int i = to; i < FloatRows.Pad(to); i++)
-            lanes[i] = value;
+        for (; rows > 0; rows--, lanes += Tile)
+        {
+            for (int i = from & -Lane; i < from; i++)
+                lanes[i] = value;
+            for (int i = to; i < FloatRows.Pad(to); i++)
+                lanes[i] = value;
+        }
     }
 }

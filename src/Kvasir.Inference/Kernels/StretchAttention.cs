@@ -72,15 +72,16 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
         RowsByPanel<T>.Multiply(scratch.Queries[0] + first * _group * _padded, _padded, rows, scratch.Keys[0] + from, Tile, _dim, scores + from, Tile, to - from);
     }
 
-    /// <summary>In two passes, so that the processor finds independent work: a row's second step waits for all of its first.</summary>
+    /// <summary>Rows that see the same of the tile are weighed together.</summary>
     void Weigh(int first, int end, int start, float* gathered)
     {
-        for (int row = first; row < end; row++)
-            for ((int i, int from, int to) = (row * _group, From(row, start), To(row, start)); i < (row + 1) * _group; i++)
-                RunningSoftmax<T>.Raise(gathered + i * _width, _dim, scratch.Weights[0] + i * Tile, from, to);
-        for (int row = first; row < end; row++)
-            for ((int i, int from, int to) = (row * _group, From(row, start), To(row, start)); i < (row + 1) * _group; i++)
-                RunningSoftmax<T>.Weigh(gathered + i * _width, _dim, scratch.Weights[0] + i * Tile, from, to);
+        for (int row = first, next; row < end; row = next)
+        {
+            (int from, int to) = (From(row, start), To(row, start));
+            for (next = row + 1; next < end && From(next, start) == from && To(next, start) == to;)
+                next++;
+            RunningSoftmax<T>.Weigh(gathered + row * _group * _width, _dim, (next - row) * _group, scratch.Weights[row * _group], from, to);
+        }
     }
 
     /// <summary>
