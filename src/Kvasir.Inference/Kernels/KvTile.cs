@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 
@@ -16,7 +17,7 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
     /// may be anything.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public void Widen(BlockTable table, int start, int from, int to)
+    public void Widen(BlockTable table, int start, int from, int to, int end)
     {
         for (int t = from & -Lane; t < to; t += Lane)
         {
@@ -24,6 +25,29 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
             byte* stored = table.Address(block) + (long)token * _rowBytes;
             WidenKeys(stored + layout.KeyOffset(layer, kvHead), Math.Min(Lane, to - t), scratch.Keys[0] + t);
             WidenValues(stored + layout.ValueOffset(layer, kvHead), Math.Min(Lane, to - t), scratch.Values[0] + t * FloatRows.Pad(_dim));
+            if (start + t + Tile < end)
+                Prefetch(table, start + t + Tile);
+        }
+    }
+
+    /// <summary>Asks for sixteen positions of the next tile: each block is elsewhere, which the hardware cannot foresee.</summary>
+    void Prefetch(BlockTable table, int position)
+    {
+        if (!Sse.IsSupported)
+            return;
+        byte* stored = table.Address(position / layout.BlockTokens) + (long)(position % layout.BlockTokens) * _rowBytes;
+        PrefetchLines(stored + layout.KeyOffset(layer, kvHead), Lane * _rowBytes);
+        PrefetchLines(stored + layout.ValueOffset(layer, kvHead), Lane * _rowBytes);
+    }
+
+    static void PrefetchLines(byte* line, int bytes)
+    {
+        for (byte* end = line + bytes; line < end; line += 4 * 64)
+        {
+            Sse.Prefetch0(line);
+            Sse.Prefetch0(line + 64);
+            Sse.Prefetch0(line + 2 * 64);
+            Sse.Prefetch0(line + 3 * 64);
         }
     }
 
@@ -58,13 +82,24 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
     {
         int stride = FloatRows.Pad(_dim);
         if (layout.Codec is F16Codec && stride == _dim)
-            for (int i = 0; i < count * _dim; i += Lane)
-                T.Store(T.LoadHalf((ushort*)stored + i), values + i);
+            WidenHalves((ushort*)stored, count * _dim, values);
         else
             for (int t = 0; t < count; t++, values += stride)
             {
                 layout.Codec.Decode(new(stored + (long)t * _rowBytes, _rowBytes), new(values, _dim));
                 new Span<float>(values + _dim, stride - _dim).Clear();
             }
+    }
+
+    static void WidenHalves(ushort* halves, int count, float* floats)
+    {
+        float* end = floats + count;
+        for (; floats + 2 * Lane <= end; floats += 2 * Lane, halves += 2 * Lane)
+        {
+            T.Store(T.LoadHalf(halves), floats);
+            T.Store(T.LoadHalf(halves + Lane), floats + Lane);
+        }
+        if (floats < end)
+            T.Store(T.LoadHalf(halves), floats);
     }
 }

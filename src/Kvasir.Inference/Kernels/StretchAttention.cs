@@ -53,7 +53,7 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
         if (first == end)
             return;
         (int from, int to) = (From(first, start), To(end - 1, start));
-        _tile.Widen(run.Table, start, from, to);
+        _tile.Widen(run.Table, start, from, to, input.Position(run.FirstRow + run.Rows - 1) + 1);
         Score(first, end, from & -ILanes<T>.Count, FloatRows.Pad(to));
         Weigh(first, end, start, gathered);
         Accumulate(first, end, start, gathered);
