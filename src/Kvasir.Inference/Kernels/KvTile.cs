@@ -10,96 +10,81 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
 {
     const int Lane = ILanes<T>.Count, Tile = AttentionInput.Tile;
 
-    readonly int _dim = layout.Layers[layer].HeadDim, _rowBytes = layout.RowBytes(layer);
+    readonly int _dim = layout.Layers[layer].HeadDim, _padded = FloatRows.Pad(layout.Layers[layer].HeadDim), _rowBytes = layout.RowBytes(layer);
+    readonly bool _halves = layout.Codec is F16Codec && layout.Layers[layer].HeadDim % (2 * Lane) == 0;
 
     /// <summary>
     /// Positions <c>[from, to)</c> of the tile at position <paramref name="start"/>, rounded outwards to sixteen: what lies beyond is in the block, but
-    /// may be anything.
+    /// may be anything. The next tile's, as far as <paramref name="end"/>, are asked for meanwhile, a line for each line: its blocks may be anywhere,
+    /// which the hardware cannot foresee, and more at a time than it can wait for would hold up the work.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public void Widen(BlockTable table, int start, int from, int to, int end)
     {
         for (int t = from & -Lane; t < to; t += Lane)
         {
-            int block = (start + t) / layout.BlockTokens, token = (start + t) % layout.BlockTokens;
-            byte* stored = table.Address(block) + (long)token * _rowBytes;
-            WidenKeys(stored + layout.KeyOffset(layer, kvHead), Math.Min(Lane, to - t), scratch.Keys[0] + t);
-            WidenValues(stored + layout.ValueOffset(layer, kvHead), Math.Min(Lane, to - t), scratch.Values[0] + t * FloatRows.Pad(_dim));
-            if (start + t + Tile < end)
-                Prefetch(table, start + t + Tile);
+            byte* stored = Stored(table, start + t);
+            nint ahead = start + t + Tile < end ? (nint)(Stored(table, start + t + Tile) - stored) : 0;
+            byte* keys = stored + layout.KeyOffset(layer, kvHead), values = stored + layout.ValueOffset(layer, kvHead);
+            float* keyColumns = scratch.Keys[0] + t, valueRows = scratch.Values[0] + t * _padded;
+            if (_halves)
+            {
+                for (int i = 0; i < _dim; i += 2 * Lane)
+                    TransposeHalves((ushort*)keys + i, ahead, keyColumns + i * Tile);
+                WidenHalves((ushort*)values, ahead, valueRows);
+            }
+            else
+            {
+                Decode(keys, Math.Min(Lane, to - t), scratch.Stored[0]);
+                for (int i = 0; i < _dim; i += Lane)
+                    T.Transpose(scratch.Stored[0] + i, _padded, keyColumns + i * Tile, Tile);
+                Decode(values, Math.Min(Lane, to - t), valueRows);
+            }
         }
     }
 
-    /// <summary>Asks for sixteen positions of the next tile: each block is elsewhere, which the hardware cannot foresee.</summary>
-    void Prefetch(BlockTable table, int position)
-    {
-        if (!Sse.IsSupported)
-            return;
-        byte* stored = table.Address(position / layout.BlockTokens) + (long)(position % layout.BlockTokens) * _rowBytes;
-        PrefetchLines(stored + layout.KeyOffset(layer, kvHead), Lane * _rowBytes);
-        PrefetchLines(stored + layout.ValueOffset(layer, kvHead), Lane * _rowBytes);
-    }
+    byte* Stored(BlockTable table, int position) => table.Address(position / layout.BlockTokens) + (long)(position % layout.BlockTokens) * _rowBytes;
 
-    static void PrefetchLines(byte* line, int bytes)
-    {
-        for (byte* end = line + bytes; line < end; line += 4 * 64)
-        {
-            Sse.Prefetch0(line);
-            Sse.Prefetch0(line + 64);
-            Sse.Prefetch0(line + 2 * 64);
-            Sse.Prefetch0(line + 3 * 64);
-        }
-    }
-
-    void WidenKeys(byte* stored, int count, float* keys)
-    {
-        if (layout.Codec is F16Codec && _dim % (2 * Lane) == 0)
-        {
-            for (int i = 0; i < _dim; i += 2 * Lane)
-                TransposeHalves((float*)stored + i / 2, keys + i * Tile);
-            return;
-        }
-        int stride = FloatRows.Pad(_dim);
-        WidenValues(stored, count, scratch.Stored[0]);
-        for (int i = 0; i < _dim; i += Lane)
-            T.Transpose(scratch.Stored[0] + i, stride, keys + i * Tile, Tile);
-    }
-
-    // Halves are transposed in pairs, before they are widened: half the work.
-    void TransposeHalves(float* pairs, float* keys)
+    /// <summary>Thirty-two columns of sixteen rows. Halves are transposed in pairs, before they are widened: half the work.</summary>
+    void TransposeHalves(ushort* halves, nint ahead, float* columns)
     {
         float* transposed = scratch.Stored[0];
-        T.Transpose(pairs, _rowBytes / sizeof(float), transposed, Lane);
-        for (int i = 0; i < Lane; i++, keys += 2 * Tile)
+        T.Transpose((float*)halves, _rowBytes / sizeof(float), transposed, Lane);
+        byte* next = (byte*)halves + ahead;
+        for (int i = 0; i < Lane; i++, next += _rowBytes, transposed += Lane, columns += 2 * Tile)
         {
-            T.LoadHalfPairs((ushort*)(transposed + i * Lane), out T first, out T second);
-            T.Store(first, keys);
-            T.Store(second, keys + Tile);
+            Prefetch(next);
+            T.LoadHalfPairs((ushort*)transposed, out T first, out T second);
+            T.Store(first, columns);
+            T.Store(second, columns + Tile);
         }
     }
 
-    void WidenValues(byte* stored, int count, float* values)
+    /// <summary>Sixteen rows.</summary>
+    void WidenHalves(ushort* halves, nint ahead, float* rows)
     {
-        int stride = FloatRows.Pad(_dim);
-        if (layout.Codec is F16Codec && stride == _dim)
-            WidenHalves((ushort*)stored, count * _dim, values);
-        else
-            for (int t = 0; t < count; t++, values += stride)
-            {
-                layout.Codec.Decode(new(stored + (long)t * _rowBytes, _rowBytes), new(values, _dim));
-                new Span<float>(values + _dim, stride - _dim).Clear();
-            }
+        for (float* end = rows + Lane * _dim; rows < end; rows += 2 * Lane, halves += 2 * Lane)
+        {
+            Prefetch((byte*)halves + ahead);
+            T.Store(T.LoadHalf(halves), rows);
+            T.Store(T.LoadHalf(halves + Lane), rows + Lane);
+        }
     }
 
-    static void WidenHalves(ushort* halves, int count, float* floats)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Prefetch(byte* line)
     {
-        float* end = floats + count;
-        for (; floats + 2 * Lane <= end; floats += 2 * Lane, halves += 2 * Lane)
+        if (Sse.IsSupported)
+            Sse.Prefetch0(line);
+    }
+
+    /// <summary>Any codec, any head dim: only rows that were written, since a codec may refuse others.</summary>
+    void Decode(byte* stored, int count, float* rows)
+    {
+        for (; count > 0; count--, stored += _rowBytes, rows += _padded)
         {
-            T.Store(T.LoadHalf(halves), floats);
-            T.Store(T.LoadHalf(halves + Lane), floats + Lane);
+            layout.Codec.Decode(new(stored, _rowBytes), new(rows, _dim));
+            new Span<float>(rows + _dim, _padded - _dim).Clear();
         }
-        if (floats < end)
-            T.Store(T.LoadHalf(halves), floats);
     }
 }
