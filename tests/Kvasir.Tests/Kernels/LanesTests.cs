@@ -33,6 +33,29 @@ public unsafe class LanesTests
     }
 
     [Fact]
+    public void Pairs_of_halves_widen_exactly()
+    {
+        ushort* halves = stackalloc ushort[32];
+        for (int first = 0; first < 65536; first += 32)
+        {
+            for (int i = 0; i < 32; i++)
+                halves[i] = (ushort)(first + i);
+            float[] expected = [.. Enumerable.Range(0, 32).Select(i => (float)BitConverter.UInt16BitsToHalf((ushort)(first + 2 * (i % 16) + i / 16)))];
+            Assert.Equal(expected, Pairs<LanesScalar>(halves));
+            Assert.Equal(expected, Pairs<Lanes256>(halves));
+            Assert.Equal(expected, Pairs<Lanes512>(halves));
+        }
+    }
+
+    [Fact]
+    public void Sixteen_rows_become_columns()
+    {
+        AssertTransposes<LanesScalar>();
+        AssertTransposes<Lanes256>();
+        AssertTransposes<Lanes512>();
+    }
+
+    [Fact]
     public void Exponentials_are_equal_and_within_2e_7_of_the_true_value() =>
         Gen.Single[-100, 100].Array[16].Sample(x =>
         {
@@ -54,6 +77,23 @@ public unsafe class LanesTests
     }
 
     static float[] Exponential<T>(float[] x) where T : struct, ILanes<T> => Stored(Exp<T>.Of(Loaded<T>(x)));
+
+    static float[] Pairs<T>(ushort* halves) where T : struct, ILanes<T>
+    {
+        T.LoadHalfPairs(halves, out T first, out T second);
+        return [.. Stored(first), .. Stored(second)];
+    }
+
+    static void AssertTransposes<T>() where T : struct, ILanes<T>
+    {
+        const int sourceStride = 19, destinationStride = 23;
+        float[] source = [.. Enumerable.Range(0, 16 * sourceStride).Select(i => (float)i)], destination = new float[16 * destinationStride];
+        fixed (float* from = source, to = destination)
+            T.Transpose(from, sourceStride, to, destinationStride);
+        for (int row = 0; row < 16; row++)
+            for (int column = 0; column < destinationStride; column++)
+                Assert.Equal(column < 16 ? source[column * sourceStride + row] : 0f, destination[row * destinationStride + column]);
+    }
 
     static T Loaded<T>(float[] values) where T : struct, ILanes<T>
     {
