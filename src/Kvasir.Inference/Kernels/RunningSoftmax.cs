@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// What one query has gathered of some positions: the largest score, the weights <c>e^(score - largest)</c> in total, and their sums of values.
+/// What one query has gathered of some positions: the largest score, the weights <c>2^(score - largest)</c> in total, and their sums of values.
 /// It grows tile by tile, an online softmax (Milakov and Gimelshein, 2018, https://arxiv.org/abs/1805.02867), and two of them merge
 /// into one. In memory it is a row of floats: [sums, padded | totals over positions mod 16 | largest].
 /// </summary>
@@ -39,9 +39,10 @@ static unsafe class RunningSoftmax<T> where T : struct, ILanes<T>
         if (!whole)
             FillEdges(scores, rows, from, to, float.NegativeInfinity);
         Raise(row, headDim, rows, scores, first, end);
-        Exponentiate(row, headDim, rows, scores, first, end);
-        if (!whole)
-            FillEdges(scores, rows, from, to, 0f); // e^-∞ is held at a tiny number
+        Exponentiate(row, headDim, rows, scores, first, end, addToTotal: whole);
+        if (whole)
+            return;
+        FillEdges(scores, rows, from, to, 0f); // 2^-∞ is held at a tiny number
         AddTotals(row, headDim, rows, scores, first, end);
     }
 
@@ -51,7 +52,7 @@ static unsafe class RunningSoftmax<T> where T : struct, ILanes<T>
         if (float.IsNegativeInfinity(*Largest(later, headDim)))
             return;
         Raise(row, headDim, MathF.Max(*Largest(row, headDim), *Largest(later, headDim)));
-        T kept = Exp<T>.Of(T.Broadcast(*Largest(later, headDim) - *Largest(row, headDim)));
+        T kept = Exp<T>.PowerOf2(T.Broadcast(*Largest(later, headDim) - *Largest(row, headDim)));
         for (float* to = Totals(row, headDim); row <= to; row += Lane, later += Lane)
             T.Store(T.MultiplyAdd(T.Load(later), kept, T.Load(row)), row);
     }
@@ -85,13 +86,19 @@ static unsafe class RunningSoftmax<T> where T : struct, ILanes<T>
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static void Exponentiate(float* row, int headDim, int rows, float* scores, int from, int to)
+    static void Exponentiate(float* row, int headDim, int rows, float* scores, int from, int to, bool addToTotal)
     {
-        for (float* largest = Largest(row, headDim); rows > 0; rows--, largest += Width(headDim), scores += Tile)
+        for (float* totals = Totals(row, headDim); rows > 0; rows--, totals += Width(headDim), scores += Tile)
         {
-            T subtracted = T.Broadcast(*largest);
+            T largest = T.Broadcast(totals[Lane]), total = T.Load(totals);
             for (int i = from; i < to; i += Lane)
-                T.Store(Exp<T>.Of(T.Load(scores + i) - subtracted), scores + i);
+            {
+                T weight = Exp<T>.PowerOf2(T.Load(scores + i) - largest);
+                T.Store(weight, scores + i);
+                total += weight;
+            }
+            if (addToTotal)
+                T.Store(total, totals);
         }
     }
 
@@ -119,7 +126,9 @@ static unsafe class RunningSoftmax<T> where T : struct, ILanes<T>
     static void Scale(float* row, int headDim, float score)
     {
         float* largest = Largest(row, headDim);
-        T kept = Exp<T>.Of(T.Broadcast(*largest - score));
+        if (float.IsNegativeInfinity(*largest)) // all zeros
+            row = largest;
+        T kept = Exp<T>.PowerOf2(T.Broadcast(*largest - score));
         for (; row < largest; row += Lane)
             T.Store(T.Load(row) * kept, row);
         *largest = score;

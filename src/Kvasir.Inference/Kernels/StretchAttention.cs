@@ -18,14 +18,19 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     /// <summary>Copies the queries, scaled, to where <see cref="Attend"/> expects them: [row · group + query head, head dim].</summary>
     public void LoadQueries()
     {
-        float scale = 1f / MathF.Sqrt(_dim);
+        float scale = (float)(1 / (Math.Sqrt(_dim) * Math.Log(2))); // scores are powers of 2
         float* scaled = scratch.Queries[0];
         for (int row = 0; row < run.Rows; row++)
         {
             float* query = input.Queries[run.FirstRow + row] + kvHead * _group * _dim;
             for (int g = 0; g < _group; g++, query += _dim, scaled += _padded)
-                for (int i = 0; i < _dim; i++)
+            {
+                int i = 0;
+                for (; i + ILanes<T>.Count <= _dim; i += ILanes<T>.Count)
+                    T.Store(T.Load(query + i) * T.Broadcast(scale), scaled + i);
+                for (; i < _dim; i++) // the next head's query follows
                     scaled[i] = query[i] * scale;
+            }
         }
     }
 
@@ -72,17 +77,19 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
         RowsByPanel<T>.Multiply(scratch.Queries[0] + first * _group * _padded, _padded, rows, scratch.Keys[0] + from, Tile, _dim, scores + from, Tile, to - from);
     }
 
-    /// <summary>Rows that see the same of the tile are weighed together.</summary>
+    /// <summary>Rows that see the same of the tile are weighed together: mostly all of it.</summary>
     void Weigh(int first, int end, int start, float* gathered)
     {
+        bool alike = SeeAlike(first, end, start);
         for (int row = first, next; row < end; row = next)
         {
-            (int from, int to) = (From(row, start), To(row, start));
-            for (next = row + 1; next < end && From(next, start) == from && To(next, start) == to;)
-                next++;
-            RunningSoftmax<T>.Weigh(gathered + row * _group * _width, _dim, (next - row) * _group, scratch.Weights[row * _group], from, to);
+            next = alike ? end : row + 1;
+            RunningSoftmax<T>.Weigh(gathered + row * _group * _width, _dim, (next - row) * _group, scratch.Weights[row * _group], From(row, start), To(row, start));
         }
     }
+
+    /// <summary>Whether rows see the same positions of a tile. Bounds ascend with the rows.</summary>
+    bool SeeAlike(int first, int end, int start) => From(first, start) == From(end - 1, start) && To(first, start) == To(end - 1, start);
 
     /// <summary>
     /// Adds the weighted values. The positions that all rows see are taken together; those before and after, row by row, since a row may touch only
@@ -91,10 +98,11 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     void Accumulate(int first, int end, int start, float* gathered)
     {
         int from = From(end - 1, start), to = Math.Max(from, To(first, start));
-        for (int row = first; row < end; row++)
+        bool alike = SeeAlike(first, end, start);
+        for (int row = first; row < end && !alike; row++)
             Add(row, 1, From(row, start), Math.Min(from, To(row, start)), gathered);
         Add(first, end - first, from, to, gathered);
-        for (int row = first; row < end; row++)
+        for (int row = first; row < end && !alike; row++)
             Add(row, 1, Math.Max(to, From(row, start)), To(row, start), gathered);
     }
 

@@ -69,6 +69,25 @@ public unsafe class LanesTests
             }
         }, iter: 5000);
 
+    [Fact]
+    public void Powers_of_2_are_equal_and_within_2e_7_of_the_true_value() =>
+        Gen.Single[-150, 0].Array[16].Sample(x =>
+        {
+            float[] expected = Stored(Exp<LanesScalar>.PowerOf2(Loaded<LanesScalar>(x)));
+            Assert.Equal(expected, Stored(Exp<Lanes256>.PowerOf2(Loaded<Lanes256>(x))));
+            Assert.Equal(expected, Stored(Exp<Lanes512>.PowerOf2(Loaded<Lanes512>(x))));
+            for (int i = 0; i < x.Length; i++)
+                Assert.InRange(expected[i] / Math.Pow(2, Math.Max(x[i], -126)), 1 - 2e-7, 1 + 2e-7);
+        }, iter: 5000);
+
+    /// <summary>Else a maximum that stays would change what was gathered.</summary>
+    [Fact]
+    public void To_the_power_of_0_is_exactly_1()
+    {
+        Assert.All(Stored(Exp<LanesScalar>.PowerOf2(default)), power => Assert.Equal(1f, power));
+        Assert.All(Stored(Exp<Lanes512>.Of(default)), power => Assert.Equal(1f, power));
+    }
+
     static float[] Arithmetic<T>(float[] a, float[] b, float[] c) where T : struct, ILanes<T>
     {
         (T x, T y, T z) = (Loaded<T>(a), Loaded<T>(b), Loaded<T>(c));
