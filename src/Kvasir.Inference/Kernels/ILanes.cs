@@ -20,9 +20,6 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Sixteen half-precision numbers, widened. The conversion is exact.</summary>
     static abstract T LoadHalf(ushort* source);
 
-    /// <summary>Sixteen pairs of half-precision numbers, widened: the first and the second of each pair.</summary>
-    static abstract void LoadHalfPairs(ushort* source, out T first, out T second);
-
     /// <summary>Sixteen signed bytes as numbers.</summary>
     static abstract T LoadBytes(sbyte* source);
 
@@ -36,6 +33,9 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
 
     /// <summary>Writes rows as columns: sixteen rows of sixteen 32-bit words of any kind, <paramref name="sourceStride"/> words apart.</summary>
     static abstract void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride);
+
+    /// <summary>Writes rows as columns and widens them: sixteen rows of thirty-two half-precision numbers, which are transposed in pairs.</summary>
+    static abstract void TransposeHalves(ushort* source, nint sourceStride, float* destination, nint destinationStride);
 
     static abstract T operator +(T a, T b);
     static abstract T operator -(T a, T b);

@@ -45,19 +45,12 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
 
     byte* Stored(BlockTable table, int position) => table.Address(position / layout.BlockTokens) + (long)(position % layout.BlockTokens) * _rowBytes;
 
-    /// <summary>Thirty-two columns of sixteen rows. Halves are transposed in pairs, before they are widened: half the work.</summary>
+    /// <summary>Thirty-two columns of sixteen rows.</summary>
     void TransposeHalves(ushort* halves, nint ahead, float* columns)
     {
-        float* transposed = scratch.Stored[0];
-        T.Transpose((float*)halves, _rowBytes / sizeof(float), transposed, Lane);
-        byte* next = (byte*)halves + ahead;
-        for (int i = 0; i < Lane; i++, next += _rowBytes, transposed += Lane, columns += 2 * Tile)
-        {
-            Prefetch(next);
-            T.LoadHalfPairs((ushort*)transposed, out T first, out T second);
-            T.Store(first, columns);
-            T.Store(second, columns + Tile);
-        }
+        for (int i = 0; i < Lane; i++)
+            Prefetch((byte*)halves + i * _rowBytes + ahead);
+        T.TransposeHalves(halves, _rowBytes / sizeof(ushort), columns, Tile);
     }
 
     /// <summary>Sixteen rows.</summary>

@@ -28,14 +28,6 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadHalfPairs(ushort* source, out Lanes256 first, out Lanes256 second)
-    {
-        Vector256<int> low = Vector256.Load((int*)source), high = Vector256.Load((int*)source + 8);
-        first = new(F16.WidenUpper(low << 16), F16.WidenUpper(high << 16));
-        second = new(F16.WidenUpper(low), F16.WidenUpper(high));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadBytes(sbyte* source) => Widened(Vector128.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -66,6 +58,19 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
             for (int row = 0; row < ILanes<Lanes256>.Count; row += 8)
                 for (int column = 0; column < ILanes<Lanes256>.Count; column += 8)
                     TransposeEight(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row, destinationStride);
+    }
+
+    public static void TransposeHalves(ushort* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        const int lanes = ILanes<Lanes256>.Count;
+        int* pairs = stackalloc int[lanes * lanes];
+        Transpose((float*)source, sourceStride / 2, (float*)pairs, lanes);
+        for (int i = 0; i < lanes; i++, pairs += lanes, destination += 2 * destinationStride)
+        {
+            Vector256<int> low = Vector256.Load(pairs), high = Vector256.Load(pairs + 8);
+            Store(new(F16.WidenUpper(low << 16), F16.WidenUpper(high << 16)), destination);
+            Store(new(F16.WidenUpper(low), F16.WidenUpper(high)), destination + destinationStride);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -23,13 +23,6 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
         Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16 : Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe()).AsInt32() << 16));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadHalfPairs(ushort* source, out Lanes512 first, out Lanes512 second)
-    {
-        Vector512<int> pairs = Vector512.Load((int*)source);
-        (first, second) = (new(F16.WidenUpper(pairs << 16)), new(F16.WidenUpper(pairs)));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 LoadBytes(sbyte* source) => Widened(Vector128.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -48,10 +41,35 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
     {
         if (!Avx512F.IsSupported)
+        {
             LanesScalar.Transpose(source, sourceStride, destination, destinationStride);
-        else
-            for (int column = 0; column < ILanes<Lanes512>.Count; column += 4)
-                FourColumns(source + column, sourceStride, destination + column * destinationStride, destinationStride);
+            return;
+        }
+        for (int column = 0; column < ILanes<Lanes512>.Count; column += 4, destination += 4 * destinationStride)
+        {
+            FourColumns(source + column, sourceStride, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d);
+            a.Store(destination);
+            b.Store(destination + destinationStride);
+            c.Store(destination + 2 * destinationStride);
+            d.Store(destination + 3 * destinationStride);
+        }
+    }
+
+    public static void TransposeHalves(ushort* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        if (!Avx512F.IsSupported)
+        {
+            LanesScalar.TransposeHalves(source, sourceStride, destination, destinationStride);
+            return;
+        }
+        for (int column = 0; column < ILanes<Lanes512>.Count; column += 4, destination += 8 * destinationStride)
+        {
+            FourColumns((float*)source + column, sourceStride / 2, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d);
+            StorePairs(a.AsInt32(), destination, destinationStride);
+            StorePairs(b.AsInt32(), destination + 2 * destinationStride, destinationStride);
+            StorePairs(c.AsInt32(), destination + 4 * destinationStride, destinationStride);
+            StorePairs(d.AsInt32(), destination + 6 * destinationStride, destinationStride);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -85,18 +103,23 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Lanes512 lanes) => Lanes256.Largest(Vector256.MaxNative(lanes._v.GetLower(), lanes._v.GetUpper()));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void StorePairs(Vector512<int> pairs, float* destination, nint stride)
+    {
+        F16.WidenUpper(pairs << 16).Store(destination);
+        F16.WidenUpper(pairs).Store(destination + stride);
+    }
+
     // Row r of the four columns goes to 128-bit part r / 4 of vector r % 4 while it is loaded: what is left is to transpose 4 × 4 in every part.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void FourColumns(float* source, nint stride, float* d, nint destinationStride)
+    static void FourColumns(float* source, nint stride, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d)
     {
-        Vector512<float> a = EveryFourthRow(source, stride), b = EveryFourthRow(source + stride, stride);
-        Vector512<float> c = EveryFourthRow(source + 2 * stride, stride), e = EveryFourthRow(source + 3 * stride, stride);
-        Vector512<double> ab0 = Avx512F.UnpackLow(a, b).AsDouble(), ab2 = Avx512F.UnpackHigh(a, b).AsDouble();
-        Vector512<double> ce0 = Avx512F.UnpackLow(c, e).AsDouble(), ce2 = Avx512F.UnpackHigh(c, e).AsDouble();
-        Avx512F.UnpackLow(ab0, ce0).AsSingle().Store(d);
-        Avx512F.UnpackHigh(ab0, ce0).AsSingle().Store(d + destinationStride);
-        Avx512F.UnpackLow(ab2, ce2).AsSingle().Store(d + 2 * destinationStride);
-        Avx512F.UnpackHigh(ab2, ce2).AsSingle().Store(d + 3 * destinationStride);
+        Vector512<float> row0 = EveryFourthRow(source, stride), row1 = EveryFourthRow(source + stride, stride);
+        Vector512<float> row2 = EveryFourthRow(source + 2 * stride, stride), row3 = EveryFourthRow(source + 3 * stride, stride);
+        Vector512<double> low01 = Avx512F.UnpackLow(row0, row1).AsDouble(), high01 = Avx512F.UnpackHigh(row0, row1).AsDouble();
+        Vector512<double> low23 = Avx512F.UnpackLow(row2, row3).AsDouble(), high23 = Avx512F.UnpackHigh(row2, row3).AsDouble();
+        (a, b) = (Avx512F.UnpackLow(low01, low23).AsSingle(), Avx512F.UnpackHigh(low01, low23).AsSingle());
+        (c, d) = (Avx512F.UnpackLow(high01, high23).AsSingle(), Avx512F.UnpackHigh(high01, high23).AsSingle());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

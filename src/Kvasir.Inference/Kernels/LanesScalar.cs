@@ -31,17 +31,6 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadHalfPairs(ushort* source, out LanesScalar first, out LanesScalar second)
-    {
-        (first, second) = (default, default);
-        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-        {
-            first._lanes[i] = (float)BitConverter.UInt16BitsToHalf(source[2 * i]);
-            second._lanes[i] = (float)BitConverter.UInt16BitsToHalf(source[2 * i + 1]);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar LoadBytes(sbyte* source)
     {
         LanesScalar result = default;
@@ -76,6 +65,13 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         for (int row = 0; row < ILanes<LanesScalar>.Count; row++)
             for (int column = 0; column < ILanes<LanesScalar>.Count; column++)
                 ((uint*)destination)[column * destinationStride + row] = ((uint*)source)[row * sourceStride + column];
+    }
+
+    public static void TransposeHalves(ushort* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        for (int row = 0; row < ILanes<LanesScalar>.Count; row++)
+            for (int column = 0; column < 2 * ILanes<LanesScalar>.Count; column++)
+                destination[column * destinationStride + row] = (float)BitConverter.UInt16BitsToHalf(source[row * sourceStride + column]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

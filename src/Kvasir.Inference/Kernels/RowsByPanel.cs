@@ -47,6 +47,8 @@ static unsafe class RowsByPanel<T> where T : struct, ILanes<T>
     {
         if (lanes == 4 && rows == 1)
             OneByFour(a, b, bStride, k, c, add);
+        else if (lanes == 4 && rows <= 3 && T.Registers >= 32)
+            ThreeByFour(a, aStride, rows, b, bStride, k, c, cStride, add);
         else if (lanes == 4 && T.Registers >= 32)
             FourByFour(a, aStride, rows, b, bStride, k, c, cStride, add);
         else if (lanes == 2)
@@ -56,8 +58,8 @@ static unsafe class RowsByPanel<T> where T : struct, ILanes<T>
                 FourByOne(a, aStride, rows, b + n, bStride, k, c + n, cStride, add);
     }
 
-    // The methods below call nothing while their accumulators live, so that these stay in registers. Four rows are always computed: those that
-    // do not exist are the last one again, to the same values.
+    // The methods below call nothing while their accumulators live, so that these stay in registers. All of a block's rows are computed: those
+    // that do not exist are the last one again, to the same values.
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     static void FourByFour(float* a0, nint aStride, int rows, float* b, nint bStride, int k, float* c0, nint cStride, bool add)
@@ -104,6 +106,44 @@ static unsafe class RowsByPanel<T> where T : struct, ILanes<T>
         Store(c1, s10, s11, s12, s13);
         Store(c2, s20, s21, s22, s23);
         Store(c3, s30, s31, s32, s33);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static void ThreeByFour(float* a0, nint aStride, int rows, float* b, nint bStride, int k, float* c0, nint cStride, bool add)
+    {
+        nint second = Math.Min(1, rows - 1), third = Math.Min(2, rows - 1);
+        float* a1 = a0 + second * aStride, a2 = a0 + third * aStride, c1 = c0 + second * cStride, c2 = c0 + third * cStride;
+        T s00 = default, s01 = default, s02 = default, s03 = default;
+        T s10 = default, s11 = default, s12 = default, s13 = default;
+        T s20 = default, s21 = default, s22 = default, s23 = default;
+        if (add)
+        {
+            (s00, s01, s02, s03) = (T.Load(c0), T.Load(c0 + Lane), T.Load(c0 + 2 * Lane), T.Load(c0 + 3 * Lane));
+            (s10, s11, s12, s13) = (T.Load(c1), T.Load(c1 + Lane), T.Load(c1 + 2 * Lane), T.Load(c1 + 3 * Lane));
+            (s20, s21, s22, s23) = (T.Load(c2), T.Load(c2 + Lane), T.Load(c2 + 2 * Lane), T.Load(c2 + 3 * Lane));
+        }
+        for (nint i = 0; i < k; i++, b += bStride)
+        {
+            T b0 = T.Load(b), b1 = T.Load(b + Lane), b2 = T.Load(b + 2 * Lane), b3 = T.Load(b + 3 * Lane);
+            T v = T.Broadcast(a0[i]);
+            s00 = T.MultiplyAdd(v, b0, s00);
+            s01 = T.MultiplyAdd(v, b1, s01);
+            s02 = T.MultiplyAdd(v, b2, s02);
+            s03 = T.MultiplyAdd(v, b3, s03);
+            v = T.Broadcast(a1[i]);
+            s10 = T.MultiplyAdd(v, b0, s10);
+            s11 = T.MultiplyAdd(v, b1, s11);
+            s12 = T.MultiplyAdd(v, b2, s12);
+            s13 = T.MultiplyAdd(v, b3, s13);
+            v = T.Broadcast(a2[i]);
+            s20 = T.MultiplyAdd(v, b0, s20);
+            s21 = T.MultiplyAdd(v, b1, s21);
+            s22 = T.MultiplyAdd(v, b2, s22);
+            s23 = T.MultiplyAdd(v, b3, s23);
+        }
+        Store(c0, s00, s01, s02, s03);
+        Store(c1, s10, s11, s12, s13);
+        Store(c2, s20, s21, s22, s23);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
