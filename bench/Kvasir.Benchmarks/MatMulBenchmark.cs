@@ -55,7 +55,7 @@ public unsafe class MatMulBenchmark : IRated
         (_x, _y) = (new FloatRows(Tokens, Inputs), new FloatRows(Tokens, Outputs));
         _pool = new ComputePool(Environment.ProcessorCount);
         _kernels = CpuKernels.Create(Enum.Parse<InstructionSet>(Isa), _pool);
-        _kernels.Reserve(Tokens, Inputs, 64, 1);
+        _kernels.Reserve(Tokens, Inputs, 64, 1, 1);
     }
 
     /// <summary>The product.</summary>

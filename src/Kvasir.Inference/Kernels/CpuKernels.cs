@@ -7,7 +7,7 @@ namespace Kvasir.Inference.Kernels;
 abstract class CpuKernels : IDisposable
 {
     /// <summary>Most rows of one sequence that attend together; more would share widened keys further but need more scratch memory.</summary>
-    public const int RowsPerRun = 8;
+    public const int RowsPerRun = 64;
 
     public static CpuKernels Create(InstructionSet set, ComputePool pool) => set switch
     {
@@ -17,8 +17,8 @@ abstract class CpuKernels : IDisposable
         _ => new CpuKernels<LanesScalar>(pool, new LanesDot<LanesScalar>()),
     };
 
-    /// <summary>Allocates scratch memory for the largest batch, the widest matrix and the largest group of query heads, so that no step has to.</summary>
-    public abstract void Reserve(int tokens, int columns, int headDim, int group);
+    /// <summary>Allocates scratch memory for the largest batch, the widest matrix and the largest heads, so that no step has to.</summary>
+    public abstract void Reserve(int tokens, int columns, int headDim, int kvHeads, int group);
 
     public abstract void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens);
 
@@ -39,17 +39,15 @@ abstract class CpuKernels : IDisposable
 sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T : struct, ILanes<T>
 {
     readonly MatMulScratch[] _matMul = new MatMulScratch[pool.Threads];
-    readonly FloatRows[] _attention = new FloatRows[pool.Threads];
     QuantizedRows? _quantized;
+    Attention<T>? _attention;
 
-    public override void Reserve(int tokens, int columns, int headDim, int group)
+    public override void Reserve(int tokens, int columns, int headDim, int kvHeads, int group)
     {
         _quantized = new QuantizedRows(tokens, columns);
         for (int thread = 0; thread < pool.Threads; thread++)
-        {
             _matMul[thread] = new MatMulScratch();
-            _attention[thread] = new FloatRows(Attention<T>.ScratchRows(RowsPerRun, group), Attention<T>.ScratchWidth(headDim));
-        }
+        _attention = new Attention<T>(pool, headDim, kvHeads, group);
     }
 
     public override void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens)
@@ -94,11 +92,8 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
         pool.Run(ref job, runs.Count);
     }
 
-    public override void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output)
-    {
-        var job = new Attention<T>(layout, layer, runs, positions, queries, output, _attention);
-        pool.Run(ref job, Attention<T>.Items(layout, layer, runs));
-    }
+    public override void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output) =>
+        _attention!.Run(new AttentionInput(layout, layer, runs, positions, queries, output));
 
     public override void SwiGlu(FloatRows gate, FloatRows up, int tokens)
     {
@@ -115,10 +110,8 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
     public override void Dispose()
     {
         _quantized?.Dispose();
-        for (int thread = 0; thread < pool.Threads; thread++)
-        {
-            _matMul[thread]?.Dispose();
-            _attention[thread]?.Dispose();
-        }
+        _attention?.Dispose();
+        foreach (MatMulScratch? scratch in _matMul)
+            scratch?.Dispose();
     }
 }

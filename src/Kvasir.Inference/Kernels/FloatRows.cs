@@ -8,9 +8,11 @@ namespace Kvasir.Inference.Kernels;
 /// </summary>
 sealed unsafe class FloatRows : SafeHandle
 {
+    const int WidestPanel = Panels.FloatPanels.PanelOutputs;
+
     public FloatRows(int rows, int width) : base(0, ownsHandle: true)
     {
-        (Rows, Width, Stride) = (rows, width, Pad(width));
+        (Rows, Width, Stride) = (rows, width, checked(width + WidestPanel - 1) & -WidestPanel);
         nuint bytes = checked((nuint)rows * (nuint)Stride * sizeof(float));
         SetHandle((nint)NativeMemory.AlignedAlloc(bytes, 64));
         NativeMemory.Clear((void*)handle, bytes);
@@ -30,8 +32,8 @@ sealed unsafe class FloatRows : SafeHandle
 
     public Span<float> Span(int row) => new(this[row], Width);
 
-    /// <summary>The next multiple of 64, the outputs of the widest panel.</summary>
-    public static int Pad(int width) => checked(width + 63) & ~63;
+    /// <summary>The next multiple of sixteen.</summary>
+    public static int PadToLanes(int width) => checked(width + 15) & ~15;
 
     protected override bool ReleaseHandle()
     {

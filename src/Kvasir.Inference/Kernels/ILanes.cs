@@ -31,11 +31,21 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Stores integral numbers from -128 to 127 as signed bytes.</summary>
     static abstract void StoreBytes(T lanes, sbyte* destination);
 
+    /// <summary>Writes rows as columns: sixteen rows of sixteen 32-bit words of any kind, <paramref name="sourceStride"/> words apart.</summary>
+    static abstract void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride);
+
+    /// <summary>Writes rows as columns and widens them: sixteen rows of thirty-two half-precision numbers, which are transposed in pairs.</summary>
+    static abstract void TransposeHalves(ushort* source, nint sourceStride, float* destination, nint destinationStride);
+
     static abstract T operator +(T a, T b);
     static abstract T operator -(T a, T b);
     static abstract T operator *(T a, T b);
     static abstract T operator /(T a, T b);
+
+    /// <summary><c>a > b ? a : b</c>, so <paramref name="b"/> where one is not a number.</summary>
     static abstract T Max(T a, T b);
+
+    /// <summary><c>a &lt; b ? a : b</c>, so <paramref name="b"/> where one is not a number.</summary>
     static abstract T Min(T a, T b);
 
     /// <summary><c>a * b + c</c>, rounded once.</summary>

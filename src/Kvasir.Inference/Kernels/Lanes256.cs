@@ -10,10 +10,12 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
 {
     readonly Vector256<float> _low = low, _high = high;
 
+    Lanes256(Vector256<float> both) : this(both, both) { }
+
     public static int Registers => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Broadcast(float value) => new(Vector256.Create(value), Vector256.Create(value));
+    public static Lanes256 Broadcast(float value) => new(Vector256.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Load(float* source) => new(Vector256.Load(source), Vector256.Load(source + 8));
@@ -49,6 +51,29 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
         lanes._high.Store(destination + 8);
     }
 
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        if (!Avx.IsSupported)
+            LanesScalar.Transpose(source, sourceStride, destination, destinationStride);
+        else
+            for (int row = 0; row < ILanes<Lanes256>.Count; row += 8)
+                for (int column = 0; column < ILanes<Lanes256>.Count; column += 8)
+                    TransposeEight(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row, destinationStride);
+    }
+
+    public static void TransposeHalves(ushort* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        const int lanes = ILanes<Lanes256>.Count;
+        int* pairs = stackalloc int[lanes * lanes];
+        Transpose((float*)source, sourceStride / 2, (float*)pairs, lanes);
+        for (int i = 0; i < lanes; i++, pairs += lanes, destination += 2 * destinationStride)
+        {
+            Vector256<int> low = Vector256.Load(pairs), high = Vector256.Load(pairs + 8);
+            Store(new(F16.WidenUpper(low << 16), F16.WidenUpper(high << 16)), destination);
+            Store(new(F16.WidenUpper(low), F16.WidenUpper(high)), destination + destinationStride);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBytes(Lanes256 lanes, sbyte* destination)
     {
@@ -69,10 +94,10 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     public static Lanes256 operator /(Lanes256 a, Lanes256 b) => new(a._low / b._low, a._high / b._high);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Max(Lanes256 a, Lanes256 b) => new(Vector256.Max(a._low, b._low), Vector256.Max(a._high, b._high));
+    public static Lanes256 Max(Lanes256 a, Lanes256 b) => new(Vector256.MaxNative(a._low, b._low), Vector256.MaxNative(a._high, b._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Min(Lanes256 a, Lanes256 b) => new(Vector256.Min(a._low, b._low), Vector256.Min(a._high, b._high));
+    public static Lanes256 Min(Lanes256 a, Lanes256 b) => new(Vector256.MinNative(a._low, b._low), Vector256.MinNative(a._high, b._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) =>
@@ -85,7 +110,7 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     public static float Sum(Lanes256 lanes) => Sum(lanes._low + lanes._high);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Largest(Lanes256 lanes) => Largest(Vector256.Max(lanes._low, lanes._high));
+    public static float Largest(Lanes256 lanes) => Largest(Vector256.MaxNative(lanes._low, lanes._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static float Sum(Vector256<float> eight)
@@ -98,8 +123,9 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static float Largest(Vector256<float> eight)
     {
-        Vector128<float> four = Vector128.Max(eight.GetLower(), eight.GetUpper());
-        return MathF.Max(MathF.Max(four[0], four[2]), MathF.Max(four[1], four[3]));
+        Vector128<float> four = Vector128.MaxNative(eight.GetLower(), eight.GetUpper());
+        Vector128<float> two = Vector128.MaxNative(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(two, Vector128.Shuffle(two, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -155,5 +181,27 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
         Vector256<uint> mask = Vector256.Create(0xFFu);
         sums += (even & mask).AsInt32() * (sbyte)x + (even >>> 16).AsInt32() * (sbyte)(x >> 16);
         return sums + (odd & mask).AsInt32() * (sbyte)(x >> 8) + (odd >>> 16).AsInt32() * (sbyte)(x >> 24);
+    }
+
+    // Pairs of rows, then pairs of pairs, then halves: eight rows of eight words.
+    static void TransposeEight(float* s, nint stride, float* d, nint destinationStride)
+    {
+        Vector256<float> r0 = Vector256.Load(s), r1 = Vector256.Load(s + stride), r2 = Vector256.Load(s + 2 * stride), r3 = Vector256.Load(s + 3 * stride);
+        s += 4 * stride;
+        Vector256<float> r4 = Vector256.Load(s), r5 = Vector256.Load(s + stride), r6 = Vector256.Load(s + 2 * stride), r7 = Vector256.Load(s + 3 * stride);
+        FourColumns(Avx.UnpackLow(r0, r1), Avx.UnpackLow(r2, r3), Avx.UnpackLow(r4, r5), Avx.UnpackLow(r6, r7), d, destinationStride);
+        FourColumns(Avx.UnpackHigh(r0, r1), Avx.UnpackHigh(r2, r3), Avx.UnpackHigh(r4, r5), Avx.UnpackHigh(r6, r7), d + 2 * destinationStride, destinationStride);
+    }
+
+    // The arguments are pairs of rows, [a0 b0 a1 b1 | a4 b4 a5 b5]; columns 0, 1, 4 and 5 come of them.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void FourColumns(Vector256<float> ab, Vector256<float> cd, Vector256<float> ef, Vector256<float> gh, float* d, nint stride)
+    {
+        Vector256<float> abcd0 = Avx.UnpackLow(ab.AsDouble(), cd.AsDouble()).AsSingle(), abcd1 = Avx.UnpackHigh(ab.AsDouble(), cd.AsDouble()).AsSingle();
+        Vector256<float> efgh0 = Avx.UnpackLow(ef.AsDouble(), gh.AsDouble()).AsSingle(), efgh1 = Avx.UnpackHigh(ef.AsDouble(), gh.AsDouble()).AsSingle();
+        Avx.Permute2x128(abcd0, efgh0, 0x20).Store(d);
+        Avx.Permute2x128(abcd1, efgh1, 0x20).Store(d + stride);
+        Avx.Permute2x128(abcd0, efgh0, 0x31).Store(d + 4 * stride);
+        Avx.Permute2x128(abcd1, efgh1, 0x31).Store(d + 5 * stride);
     }
 }

@@ -19,7 +19,8 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static Lanes512 Load(float* source) => new(Vector512.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 LoadHalf(ushort* source) => new(F16.Widen(Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe())));
+    public static Lanes512 LoadHalf(ushort* source) => new(F16.WidenUpper(
+        Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16 : Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe()).AsInt32() << 16));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 LoadBrainHalf(ushort* source) => new(BF16.Widen(Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe())));
@@ -33,6 +34,40 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes512 lanes, float* destination) => lanes._v.Store(destination);
+
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        if (!Avx512F.IsSupported)
+        {
+            LanesScalar.Transpose(source, sourceStride, destination, destinationStride);
+            return;
+        }
+        for (int column = 0; column < ILanes<Lanes512>.Count; column += 4, destination += 4 * destinationStride)
+        {
+            FourColumns(source + column, sourceStride, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d);
+            a.Store(destination);
+            b.Store(destination + destinationStride);
+            c.Store(destination + 2 * destinationStride);
+            d.Store(destination + 3 * destinationStride);
+        }
+    }
+
+    public static void TransposeHalves(ushort* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        if (!Avx512F.IsSupported)
+        {
+            LanesScalar.TransposeHalves(source, sourceStride, destination, destinationStride);
+            return;
+        }
+        for (int column = 0; column < ILanes<Lanes512>.Count; column += 4, destination += 8 * destinationStride)
+        {
+            FourColumns((float*)source + column, sourceStride / 2, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d);
+            StorePairs(a.AsInt32(), destination, destinationStride);
+            StorePairs(b.AsInt32(), destination + 2 * destinationStride, destinationStride);
+            StorePairs(c.AsInt32(), destination + 4 * destinationStride, destinationStride);
+            StorePairs(d.AsInt32(), destination + 6 * destinationStride, destinationStride);
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBytes(Lanes512 lanes, sbyte* destination)
@@ -57,23 +92,24 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static Lanes512 operator /(Lanes512 a, Lanes512 b) => new(a._v / b._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 Max(Lanes512 a, Lanes512 b) => new(Vector512.Max(a._v, b._v));
+    public static Lanes512 Max(Lanes512 a, Lanes512 b) => new(Vector512.MaxNative(a._v, b._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 Min(Lanes512 a, Lanes512 b) => new(Vector512.Min(a._v, b._v));
+    public static Lanes512 Min(Lanes512 a, Lanes512 b) => new(Vector512.MinNative(a._v, b._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) => new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 ScaleByPowerOf2(Lanes512 a, Lanes512 n) =>
-        new(a._v * ((Vector512.ConvertToInt32(n._v) + Vector512.Create(127)) << 23).AsSingle());
+        new(Avx512F.IsSupported ? Avx512F.Scale(a._v, n._v) : a._v * ((Vector512.ConvertToInt32(n._v) + Vector512.Create(127)) << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes512 lanes) => Lanes256.Sum(lanes._v.GetLower() + lanes._v.GetUpper());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Largest(Lanes512 lanes) => Lanes256.Largest(Vector256.Max(lanes._v.GetLower(), lanes._v.GetUpper()));
+    public static float Largest(Lanes512 lanes) => Lanes256.Largest(Vector256.MaxNative(lanes._v.GetLower(), lanes._v.GetUpper()));
+
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 BroadcastInteger(int value) => new(Vector512.Create(value).AsSingle());
@@ -100,4 +136,27 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 ConvertToSingle(Lanes512 integers) => new(Vector512.ConvertToSingle(integers._v.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void StorePairs(Vector512<int> pairs, float* destination, nint stride)
+    {
+        F16.WidenUpper(pairs << 16).Store(destination);
+        F16.WidenUpper(pairs).Store(destination + stride);
+    }
+
+    // Row r of the four columns goes to 128-bit part r / 4 of vector r % 4 while it is loaded: what is left is to transpose 4 × 4 in every part.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void FourColumns(float* source, nint stride, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d)
+    {
+        Vector512<float> row0 = EveryFourthRow(source, stride), row1 = EveryFourthRow(source + stride, stride);
+        Vector512<float> row2 = EveryFourthRow(source + 2 * stride, stride), row3 = EveryFourthRow(source + 3 * stride, stride);
+        Vector512<double> low01 = Avx512F.UnpackLow(row0, row1).AsDouble(), high01 = Avx512F.UnpackHigh(row0, row1).AsDouble();
+        Vector512<double> low23 = Avx512F.UnpackLow(row2, row3).AsDouble(), high23 = Avx512F.UnpackHigh(row2, row3).AsDouble();
+        (a, b) = (Avx512F.UnpackLow(low01, low23).AsSingle(), Avx512F.UnpackHigh(low01, low23).AsSingle());
+        (c, d) = (Avx512F.UnpackLow(high01, high23).AsSingle(), Avx512F.UnpackHigh(high01, high23).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<float> EveryFourthRow(float* source, nint stride) => Avx512F.InsertVector128(Avx512F.InsertVector128(Avx512F.InsertVector128(
+        Vector128.Load(source).ToVector256Unsafe().ToVector512Unsafe(), Vector128.Load(source + 4 * stride), 1), Vector128.Load(source + 8 * stride), 2), Vector128.Load(source + 12 * stride), 3);
 }

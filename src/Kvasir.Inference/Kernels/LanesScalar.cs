@@ -51,6 +51,20 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(LanesScalar lanes, float* destination) => *(LanesScalar*)destination = lanes;
 
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        for (int row = 0; row < ILanes<LanesScalar>.Count; row++)
+            for (int column = 0; column < ILanes<LanesScalar>.Count; column++)
+                ((uint*)destination)[column * destinationStride + row] = ((uint*)source)[row * sourceStride + column];
+    }
+
+    public static void TransposeHalves(ushort* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        for (int row = 0; row < ILanes<LanesScalar>.Count; row++)
+            for (int column = 0; column < 2 * ILanes<LanesScalar>.Count; column++)
+                destination[column * destinationStride + row] = (float)BitConverter.UInt16BitsToHalf(source[row * sourceStride + column]);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBytes(LanesScalar lanes, sbyte* destination)
     {
@@ -94,7 +108,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     public static LanesScalar Max(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            a._lanes[i] = MathF.Max(a._lanes[i], b._lanes[i]);
+            a._lanes[i] = a._lanes[i] > b._lanes[i] ? a._lanes[i] : b._lanes[i];
         return a;
     }
 
@@ -102,7 +116,7 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     public static LanesScalar Min(LanesScalar a, LanesScalar b)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            a._lanes[i] = MathF.Min(a._lanes[i], b._lanes[i]);
+            a._lanes[i] = a._lanes[i] < b._lanes[i] ? a._lanes[i] : b._lanes[i];
         return a;
     }
 

@@ -12,7 +12,7 @@ static unsafe class RowsByPanel<T> where T : struct, ILanes<T>
     /// <summary>Columns that a block of registers takes; a panel of this width, or a multiple, is the fastest.</summary>
     public const int Columns = 4 * ILanes<T>.Count;
 
-    const int Lane = ILanes<T>.Count, Rows = 4;
+    const int Lane = ILanes<T>.Count;
 
     /// <summary>Adds the product to C.</summary>
     /// <param name="a">[rows, k], row-major.</param>
@@ -24,61 +24,64 @@ static unsafe class RowsByPanel<T> where T : struct, ILanes<T>
     /// <param name="c">[rows, width], row-major.</param>
     /// <param name="cStride">Elements from one row of C to the next.</param>
     /// <param name="width">Columns of b and of C: a multiple of sixteen.</param>
-    public static void MultiplyAdd(float* a, nint aStride, int rows, float* b, nint bStride, int k, float* c, nint cStride, int width)
+    public static void MultiplyAdd(float* a, nint aStride, int rows, float* b, nint bStride, int k, float* c, nint cStride, int width) =>
+        Run(a, aStride, rows, b, bStride, k, c, cStride, width, add: true);
+
+    /// <summary>Writes the product to C, as if that had held zeros.</summary>
+    /// <inheritdoc cref="MultiplyAdd"/>
+    public static void Multiply(float* a, nint aStride, int rows, float* b, nint bStride, int k, float* c, nint cStride, int width) =>
+        Run(a, aStride, rows, b, bStride, k, c, cStride, width, add: false);
+
+    static void Run(float* a, nint aStride, int rows, float* b, nint bStride, int k, float* c, nint cStride, int width, bool add)
     {
-        int n = 0;
-        for (; n + Columns <= width; n += Columns)
-            FourWide(a, aStride, rows, b + n, bStride, k, c + n, cStride);
-        if (width - n >= 2 * Lane && T.Registers >= 16)
+        for (int lanes; width > 0; width -= lanes * Lane, b += lanes * Lane, c += lanes * Lane)
         {
-            for (int row = 0; row < rows; row += Rows)
-                FourByTwo(a + row * aStride, Steps(aStride, rows - row), b + n, bStride, k, c + row * cStride + n, Steps(cStride, rows - row));
-            n += 2 * Lane;
+            lanes = width >= 4 * Lane ? 4 : width >= 2 * Lane && T.Registers >= 16 ? 2 : 1;
+            for (int row = 0; row < rows; row += 4)
+                RunBlock(a + row * aStride, aStride, rows - row, b, bStride, k, c + row * cStride, cStride, lanes, add);
         }
-        for (; n < width; n += Lane)
-            OneWide(a, aStride, rows, b + n, bStride, k, c + n, cStride);
     }
 
-    /// <summary>Offsets of the second, third and fourth row of a block. Rows that do not exist are the last one again: computed twice to the same value.</summary>
-    readonly struct Offsets(nint second, nint third, nint fourth)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void RunBlock(float* a, nint aStride, int rows, float* b, nint bStride, int k, float* c, nint cStride, int lanes, bool add)
     {
-        public readonly nint Second = second, Third = third, Fourth = fourth;
+        if (lanes == 4 && rows == 1)
+            OneByFour(a, b, bStride, k, c, add);
+        else if (lanes == 4 && rows <= 3 && T.Registers >= 32)
+            ThreeByFour(a, aStride, rows, b, bStride, k, c, cStride, add);
+        else if (lanes == 4 && T.Registers >= 32)
+            FourByFour(a, aStride, rows, b, bStride, k, c, cStride, add);
+        else if (lanes == 2)
+            FourByTwo(a, aStride, rows, b, bStride, k, c, cStride, add);
+        else
+            for (int n = 0; n < lanes * Lane; n += Lane)
+                FourByOne(a, aStride, rows, b + n, bStride, k, c + n, cStride, add);
     }
 
-    static Offsets Steps(nint stride, int rows) => new(Math.Min(1, rows - 1) * stride, Math.Min(2, rows - 1) * stride, Math.Min(3, rows - 1) * stride);
-
-    static void FourWide(float* a, nint aStride, int rows, float* b, nint bStride, int k, float* c, nint cStride)
-    {
-        for (int row = 0; row < rows; row += Rows, a += Rows * aStride, c += Rows * cStride)
-            if (rows - row == 1)
-                OneByFour(a, b, bStride, k, c);
-            else if (T.Registers >= 32)
-                FourByFour(a, Steps(aStride, rows - row), b, bStride, k, c, Steps(cStride, rows - row));
-            else
-                for (int n = 0; n < Columns; n += Lane)
-                    FourByOne(a, Steps(aStride, rows - row), b + n, bStride, k, c + n, Steps(cStride, rows - row));
-    }
-
-    static void OneWide(float* a, nint aStride, int rows, float* b, nint bStride, int k, float* c, nint cStride)
-    {
-        for (int row = 0; row < rows; row += Rows)
-            FourByOne(a + row * aStride, Steps(aStride, rows - row), b, bStride, k, c + row * cStride, Steps(cStride, rows - row));
-    }
-
-    // The methods below call nothing while their accumulators live, so that these stay in registers.
+    // The methods below call nothing while their accumulators live, so that these stay in registers. All of a block's rows are computed: those
+    // that do not exist are the last one again, to the same values.
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static void FourByFour(float* a, Offsets aRows, float* b, nint bStride, int k, float* c, Offsets cRows)
+    static void FourByFour(float* a0, nint aStride, int rows, float* b, nint bStride, int k, float* c0, nint cStride, bool add)
     {
-        float* a1 = a + aRows.Second, a2 = a + aRows.Third, a3 = a + aRows.Fourth, c1 = c + cRows.Second, c2 = c + cRows.Third, c3 = c + cRows.Fourth;
-        T s00 = T.Load(c), s01 = T.Load(c + Lane), s02 = T.Load(c + 2 * Lane), s03 = T.Load(c + 3 * Lane);
-        T s10 = T.Load(c1), s11 = T.Load(c1 + Lane), s12 = T.Load(c1 + 2 * Lane), s13 = T.Load(c1 + 3 * Lane);
-        T s20 = T.Load(c2), s21 = T.Load(c2 + Lane), s22 = T.Load(c2 + 2 * Lane), s23 = T.Load(c2 + 3 * Lane);
-        T s30 = T.Load(c3), s31 = T.Load(c3 + Lane), s32 = T.Load(c3 + 2 * Lane), s33 = T.Load(c3 + 3 * Lane);
+        nint second = Math.Min(1, rows - 1), third = Math.Min(2, rows - 1), fourth = Math.Min(3, rows - 1);
+        float* a1 = a0 + second * aStride, a2 = a0 + third * aStride, a3 = a0 + fourth * aStride;
+        float* c1 = c0 + second * cStride, c2 = c0 + third * cStride, c3 = c0 + fourth * cStride;
+        T s00 = default, s01 = default, s02 = default, s03 = default;
+        T s10 = default, s11 = default, s12 = default, s13 = default;
+        T s20 = default, s21 = default, s22 = default, s23 = default;
+        T s30 = default, s31 = default, s32 = default, s33 = default;
+        if (add)
+        {
+            (s00, s01, s02, s03) = (T.Load(c0), T.Load(c0 + Lane), T.Load(c0 + 2 * Lane), T.Load(c0 + 3 * Lane));
+            (s10, s11, s12, s13) = (T.Load(c1), T.Load(c1 + Lane), T.Load(c1 + 2 * Lane), T.Load(c1 + 3 * Lane));
+            (s20, s21, s22, s23) = (T.Load(c2), T.Load(c2 + Lane), T.Load(c2 + 2 * Lane), T.Load(c2 + 3 * Lane));
+            (s30, s31, s32, s33) = (T.Load(c3), T.Load(c3 + Lane), T.Load(c3 + 2 * Lane), T.Load(c3 + 3 * Lane));
+        }
         for (nint i = 0; i < k; i++, b += bStride)
         {
             T b0 = T.Load(b), b1 = T.Load(b + Lane), b2 = T.Load(b + 2 * Lane), b3 = T.Load(b + 3 * Lane);
-            T v = T.Broadcast(a[i]);
+            T v = T.Broadcast(a0[i]);
             s00 = T.MultiplyAdd(v, b0, s00);
             s01 = T.MultiplyAdd(v, b1, s01);
             s02 = T.MultiplyAdd(v, b2, s02);
@@ -99,22 +102,67 @@ static unsafe class RowsByPanel<T> where T : struct, ILanes<T>
             s32 = T.MultiplyAdd(v, b2, s32);
             s33 = T.MultiplyAdd(v, b3, s33);
         }
-        Store(c, s00, s01, s02, s03);
+        Store(c0, s00, s01, s02, s03);
         Store(c1, s10, s11, s12, s13);
         Store(c2, s20, s21, s22, s23);
         Store(c3, s30, s31, s32, s33);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static void FourByTwo(float* a, Offsets aRows, float* b, nint bStride, int k, float* c, Offsets cRows)
+    static void ThreeByFour(float* a0, nint aStride, int rows, float* b, nint bStride, int k, float* c0, nint cStride, bool add)
     {
-        float* a1 = a + aRows.Second, a2 = a + aRows.Third, a3 = a + aRows.Fourth, c1 = c + cRows.Second, c2 = c + cRows.Third, c3 = c + cRows.Fourth;
-        T s00 = T.Load(c), s01 = T.Load(c + Lane), s10 = T.Load(c1), s11 = T.Load(c1 + Lane);
-        T s20 = T.Load(c2), s21 = T.Load(c2 + Lane), s30 = T.Load(c3), s31 = T.Load(c3 + Lane);
+        nint second = Math.Min(1, rows - 1), third = Math.Min(2, rows - 1);
+        float* a1 = a0 + second * aStride, a2 = a0 + third * aStride, c1 = c0 + second * cStride, c2 = c0 + third * cStride;
+        T s00 = default, s01 = default, s02 = default, s03 = default;
+        T s10 = default, s11 = default, s12 = default, s13 = default;
+        T s20 = default, s21 = default, s22 = default, s23 = default;
+        if (add)
+        {
+            (s00, s01, s02, s03) = (T.Load(c0), T.Load(c0 + Lane), T.Load(c0 + 2 * Lane), T.Load(c0 + 3 * Lane));
+            (s10, s11, s12, s13) = (T.Load(c1), T.Load(c1 + Lane), T.Load(c1 + 2 * Lane), T.Load(c1 + 3 * Lane));
+            (s20, s21, s22, s23) = (T.Load(c2), T.Load(c2 + Lane), T.Load(c2 + 2 * Lane), T.Load(c2 + 3 * Lane));
+        }
+        for (nint i = 0; i < k; i++, b += bStride)
+        {
+            T b0 = T.Load(b), b1 = T.Load(b + Lane), b2 = T.Load(b + 2 * Lane), b3 = T.Load(b + 3 * Lane);
+            T v = T.Broadcast(a0[i]);
+            s00 = T.MultiplyAdd(v, b0, s00);
+            s01 = T.MultiplyAdd(v, b1, s01);
+            s02 = T.MultiplyAdd(v, b2, s02);
+            s03 = T.MultiplyAdd(v, b3, s03);
+            v = T.Broadcast(a1[i]);
+            s10 = T.MultiplyAdd(v, b0, s10);
+            s11 = T.MultiplyAdd(v, b1, s11);
+            s12 = T.MultiplyAdd(v, b2, s12);
+            s13 = T.MultiplyAdd(v, b3, s13);
+            v = T.Broadcast(a2[i]);
+            s20 = T.MultiplyAdd(v, b0, s20);
+            s21 = T.MultiplyAdd(v, b1, s21);
+            s22 = T.MultiplyAdd(v, b2, s22);
+            s23 = T.MultiplyAdd(v, b3, s23);
+        }
+        Store(c0, s00, s01, s02, s03);
+        Store(c1, s10, s11, s12, s13);
+        Store(c2, s20, s21, s22, s23);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static void FourByTwo(float* a0, nint aStride, int rows, float* b, nint bStride, int k, float* c0, nint cStride, bool add)
+    {
+        nint second = Math.Min(1, rows - 1), third = Math.Min(2, rows - 1), fourth = Math.Min(3, rows - 1);
+        float* a1 = a0 + second * aStride, a2 = a0 + third * aStride, a3 = a0 + fourth * aStride;
+        float* c1 = c0 + second * cStride, c2 = c0 + third * cStride, c3 = c0 + fourth * cStride;
+        T s00 = default, s01 = default, s10 = default, s11 = default;
+        T s20 = default, s21 = default, s30 = default, s31 = default;
+        if (add)
+        {
+            (s00, s01, s10, s11) = (T.Load(c0), T.Load(c0 + Lane), T.Load(c1), T.Load(c1 + Lane));
+            (s20, s21, s30, s31) = (T.Load(c2), T.Load(c2 + Lane), T.Load(c3), T.Load(c3 + Lane));
+        }
         for (nint i = 0; i < k; i++, b += bStride)
         {
             T b0 = T.Load(b), b1 = T.Load(b + Lane);
-            T v = T.Broadcast(a[i]);
+            T v = T.Broadcast(a0[i]);
             s00 = T.MultiplyAdd(v, b0, s00);
             s01 = T.MultiplyAdd(v, b1, s01);
             v = T.Broadcast(a1[i]);
@@ -127,8 +175,8 @@ static unsafe class RowsByPanel<T> where T : struct, ILanes<T>
             s30 = T.MultiplyAdd(v, b0, s30);
             s31 = T.MultiplyAdd(v, b1, s31);
         }
-        T.Store(s00, c);
-        T.Store(s01, c + Lane);
+        T.Store(s00, c0);
+        T.Store(s01, c0 + Lane);
         T.Store(s10, c1);
         T.Store(s11, c1 + Lane);
         T.Store(s20, c2);
@@ -138,28 +186,34 @@ static unsafe class RowsByPanel<T> where T : struct, ILanes<T>
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static void FourByOne(float* a, Offsets aRows, float* b, nint bStride, int k, float* c, Offsets cRows)
+    static void FourByOne(float* a0, nint aStride, int rows, float* b, nint bStride, int k, float* c0, nint cStride, bool add)
     {
-        float* a1 = a + aRows.Second, a2 = a + aRows.Third, a3 = a + aRows.Fourth, c1 = c + cRows.Second, c2 = c + cRows.Third, c3 = c + cRows.Fourth;
-        T s0 = T.Load(c), s1 = T.Load(c1), s2 = T.Load(c2), s3 = T.Load(c3);
+        nint second = Math.Min(1, rows - 1), third = Math.Min(2, rows - 1), fourth = Math.Min(3, rows - 1);
+        float* a1 = a0 + second * aStride, a2 = a0 + third * aStride, a3 = a0 + fourth * aStride;
+        float* c1 = c0 + second * cStride, c2 = c0 + third * cStride, c3 = c0 + fourth * cStride;
+        T s0 = default, s1 = default, s2 = default, s3 = default;
+        if (add)
+            (s0, s1, s2, s3) = (T.Load(c0), T.Load(c1), T.Load(c2), T.Load(c3));
         for (nint i = 0; i < k; i++, b += bStride)
         {
             T v = T.Load(b);
-            s0 = T.MultiplyAdd(T.Broadcast(a[i]), v, s0);
+            s0 = T.MultiplyAdd(T.Broadcast(a0[i]), v, s0);
             s1 = T.MultiplyAdd(T.Broadcast(a1[i]), v, s1);
             s2 = T.MultiplyAdd(T.Broadcast(a2[i]), v, s2);
             s3 = T.MultiplyAdd(T.Broadcast(a3[i]), v, s3);
         }
-        T.Store(s0, c);
+        T.Store(s0, c0);
         T.Store(s1, c1);
         T.Store(s2, c2);
         T.Store(s3, c3);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static void OneByFour(float* a, float* b, nint bStride, int k, float* c)
+    static void OneByFour(float* a, float* b, nint bStride, int k, float* c, bool add)
     {
-        T s0 = T.Load(c), s1 = T.Load(c + Lane), s2 = T.Load(c + 2 * Lane), s3 = T.Load(c + 3 * Lane);
+        T s0 = default, s1 = default, s2 = default, s3 = default;
+        if (add)
+            (s0, s1, s2, s3) = (T.Load(c), T.Load(c + Lane), T.Load(c + 2 * Lane), T.Load(c + 3 * Lane));
         for (nint i = 0; i < k; i++, b += bStride)
         {
             T v = T.Broadcast(a[i]);

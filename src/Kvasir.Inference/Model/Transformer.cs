@@ -26,7 +26,7 @@ sealed unsafe class Transformer : IDisposable
         (_config, _weights, _layout, _kernels) = (config, weights, layout, kernels);
         _rope = new RopeTable(config.RopeDims, config.RopeBase, weights.RopeFactors, config.RopeStyle);
         _activations = new Activations(config, maxTokens);
-        kernels.Reserve(maxTokens, Math.Max(Math.Max(config.Width, config.FeedForward), config.Heads * config.HeadDim), config.HeadDim, config.Heads / config.KvHeads);
+        kernels.Reserve(maxTokens, Math.Max(Math.Max(config.Width, config.FeedForward), config.Heads * config.HeadDim), config.HeadDim, config.KvHeads, config.Heads / config.KvHeads);
         MaxTokens = maxTokens;
     }
 

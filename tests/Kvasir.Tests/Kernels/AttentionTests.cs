@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CsCheck;
 using Kvasir.Inference.Kernels;
 using Kvasir.KvCache;
@@ -6,62 +7,106 @@ using Kvasir.KvCache.Codecs;
 
 namespace Kvasir.Tests.Kernels;
 
-public class AttentionTests
+public unsafe class AttentionTests
 {
+    /// <summary>Several stretches, the last of which ends within a tile and within sixteen.</summary>
+    const int Long = 1117;
+
+    static readonly AttentionShape s_smol = new(F16Codec.Instance, KvHeads: 3, Group: 3, HeadDim: 64, Tokens: Long);
+
+    public static TheoryData<string> Shapes => [.. s_shapes.Keys];
+
+    static readonly Dictionary<string, AttentionShape> s_shapes = new()
+    {
+        ["grouped"] = s_smol,
+        ["one head to a group, wide, windowed"] = new(F16Codec.Instance, KvHeads: 2, Group: 1, HeadDim: 128, Tokens: 700, Window: 300),
+        ["one KV head"] = new(F16Codec.Instance, KvHeads: 1, Group: 5, HeadDim: 32, Tokens: 600),
+        ["a window shorter than a tile"] = new(F16Codec.Instance, KvHeads: 1, Group: 2, HeadDim: 96, Tokens: 1100, Window: 21),
+        ["an odd head dim"] = new(F16Codec.Instance, KvHeads: 2, Group: 2, HeadDim: 20, Tokens: 530, Window: 513),
+        ["a tiny head dim, exact"] = new(F32Codec.Instance, KvHeads: 1, Group: 3, HeadDim: 8, Tokens: 530),
+        ["exact"] = new(F32Codec.Instance, KvHeads: 2, Group: 4, HeadDim: 64, Tokens: 520, BlockTokens: 256),
+    };
+
     /// <summary>Against softmax(q·K)·V in double precision: any number of heads, groups, widths, tokens, windows.</summary>
     [Fact]
     public void Attention_is_that_of_double_precision() =>
-        Gen.Select(Gen.Int[1, 3], Gen.Int[1, 4], Gen.Int[0, 3].Select(i => new[] { 8, 16, 20, 64 }[i]), Gen.Int[1, 70], Gen.Int[0, 3].Select(i => new[] { 0, 1, 5, 33 }[i])).Sample(
-            (kvHeads, group, dim, tokens, window) =>
+        Gen.Select(Gen.Int[1, 3], Gen.Int[1, 4], OneOf(8, 16, 20, 32, 64, 96), Gen.Int[1, 150], OneOf(0, 1, 5, 33, 70), OneOf(16, 64)).Sample(
+            (kvHeads, group, dim, tokens, window, blockTokens) =>
             {
+                var shape = new AttentionShape(F32Codec.Instance, kvHeads, group, dim, tokens, window, blockTokens);
                 foreach (InstructionSet set in InstructionSets.Available)
-                    Check(set, kvHeads, group, dim, tokens, window);
+                    AssertClose(shape, set);
             }, iter: 60);
 
-    static void Check(InstructionSet set, int kvHeads, int group, int dim, int tokens, int window)
+    [Theory]
+    [InlineData(0)]
+    [InlineData(600)]
+    [InlineData(64)]
+    public void And_over_several_stretches(int window) =>
+        AssertClose(new AttentionShape(F32Codec.Instance, KvHeads: 1, Group: 2, HeadDim: 16, Tokens: Long, Window: window), InstructionSets.Available.Last());
+
+    [Theory, MemberData(nameof(Shapes))]
+    public void Every_instruction_set_gives_the_same_bits(string shape)
     {
-        var random = new Random(tokens * 31 + dim);
-        LayerState state = window == 0 ? new LayerState.Full() : new LayerState.Window(window);
-        var layout = new KvLayout(16, F32Codec.Instance, [new KvLayer(state, kvHeads, dim, 0)]);
-        using var blocks = new BlockPool(layout, layout.BlocksFor(tokens));
-        using var table = new BlockTable(blocks);
-        Assert.True(table.TryReserve(tokens));
-        using FloatRows queries = Filled(tokens, kvHeads * group * dim, random), keys = Filled(tokens, kvHeads * dim, random);
-        using FloatRows values = Filled(tokens, kvHeads * dim, random), output = new(tokens, kvHeads * group * dim);
-        List<int> positions = [.. Enumerable.Range(0, tokens)];
-        List<RowRun> runs = [.. positions.Chunk(CpuKernels.RowsPerRun).Select(run => new RowRun(table, run[0], run.Length))];
-        using var pool = new ComputePool(2);
-        CpuKernels kernels = CpuKernels.Create(set, pool);
-        kernels.Reserve(tokens, 16, dim, group);
-        kernels.StoreKv(layout, 0, runs, positions, keys, values);
-        kernels.Attention(layout, 0, runs, positions, queries, output);
-        for (int token = 0; token < tokens; token++)
-            for (int head = 0; head < kvHeads * group; head++)
-                AssertAttended(queries, keys, values, output, token, head, head / group, dim, state.FirstVisible(token));
+        using var problem = new AttentionProblem(s_shapes[shape]);
+        float[] expected = problem.Attend(InstructionSets.Available.Last(), threads: 1, chunk: s_shapes[shape].Tokens);
+        foreach (InstructionSet set in InstructionSets.Available)
+            AssertSameBits(expected, problem.Attend(set, threads: 1, chunk: s_shapes[shape].Tokens), $"{set}");
     }
 
-    static void AssertAttended(FloatRows queries, FloatRows keys, FloatRows values, FloatRows output, int token, int head, int kvHead, int dim, int first)
+    /// <summary>One thread takes the stretches of a run one after the other; several threads share them out and merge them when there are few runs.</summary>
+    [Theory, MemberData(nameof(Shapes))]
+    public void Every_chunking_and_thread_count_gives_the_same_bits(string shape)
     {
-        double[] weights = new double[token - first + 1];
-        for (int t = first; t <= token; t++)
-            for (int i = 0; i < dim; i++)
-                weights[t - first] += (double)queries.Span(token)[head * dim + i] * keys.Span(t)[kvHead * dim + i] / Math.Sqrt(dim);
-        double largest = weights.Max(), total = weights.Sum(weight => Math.Exp(weight - largest));
-        for (int i = 0; i < dim; i++)
-        {
-            double exact = 0;
-            for (int t = first; t <= token; t++)
-                exact += Math.Exp(weights[t - first] - largest) / total * values.Span(t)[kvHead * dim + i];
-            Assert.Equal(exact, output.Span(token)[head * dim + i], 2e-5);
-        }
+        using var problem = new AttentionProblem(s_shapes[shape]);
+        float[] expected = problem.Attend(InstructionSets.Available.Last(), threads: 1, chunk: s_shapes[shape].Tokens);
+        foreach ((int threads, int chunk) in ((int, int)[])[(1, 1), (2, 1), (3, 1), (2, 3), (3, 50), (2, 64), (1, 100), (8, 256), (2, 2000)])
+            AssertSameBits(expected, problem.Attend(InstructionSets.Available.Last(), threads, chunk), $"{threads} threads, chunks of {chunk}");
     }
 
-    static FloatRows Filled(int rows, int width, Random random)
+    [Theory, MemberData(nameof(Shapes))]
+    public void What_memory_holds_beyond_the_sequence_is_never_used(string shape)
     {
-        var filled = new FloatRows(rows, width);
-        for (int row = 0; row < rows; row++)
-            foreach (ref float value in filled.Span(row))
-                value = 4 * random.NextSingle() - 2;
-        return filled;
+        using AttentionProblem clean = new(s_shapes[shape], beyond: 0), dirty = new(s_shapes[shape], beyond: 0xFF); // NaN, in both codecs
+        foreach (InstructionSet set in InstructionSets.Available)
+            AssertSameBits(clean.Attend(set, 1, chunk: 37), dirty.Attend(set, 1, chunk: 37), $"{set}");
     }
+
+    /// <summary>A value that is not a number reaches those who see it, and nobody else, also those that attend together with them.</summary>
+    [Fact]
+    public void What_is_not_a_number_is_seen_by_those_who_may_see_it()
+    {
+        const int poisoned = 549, window = 100;
+        using var problem = new AttentionProblem(s_smol with { Window = window });
+        problem.Values[poisoned][0] = float.NaN;
+        float[] output = problem.Attend(InstructionSets.Available.Last(), threads: 1, chunk: Long);
+        for (int token = 0; token < Long; token++)
+            Assert.Equal(token is >= poisoned and < poisoned + window, float.IsNaN(output[token * problem.Values.Width * s_smol.Group]));
+    }
+
+    [Fact]
+    public void A_step_allocates_nothing()
+    {
+        using var problem = new AttentionProblem(s_smol);
+        Assert.Equal(0, problem.AllocatedByOneStep());
+    }
+
+    static Gen<int> OneOf(params int[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
+
+    static void AssertClose(AttentionShape shape, InstructionSet set)
+    {
+        using var problem = new AttentionProblem(shape);
+        float[] actual = problem.Attend(set, threads: 2, chunk: 256);
+        int width = shape.KvHeads * shape.Group * shape.HeadDim;
+        foreach (int token in shape.Tokens < 200 ? Enumerable.Range(0, shape.Tokens) : [0, 63, 64, 511, 512, 575, 1023, 1024, shape.Tokens - 1])
+            for (int head = 0; head < shape.KvHeads * shape.Group; head++)
+            {
+                double[] exact = problem.Exact(token, head);
+                for (int i = 0; i < shape.HeadDim; i++)
+                    Assert.Equal(exact[i], actual[token * width + head * shape.HeadDim + i], 2e-5);
+            }
+    }
+
+    static void AssertSameBits(float[] expected, float[] actual, string how) =>
+        Assert.True(MemoryMarshal.AsBytes<float>(expected).SequenceEqual(MemoryMarshal.AsBytes<float>(actual)), how);
 }

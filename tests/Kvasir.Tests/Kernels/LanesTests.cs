@@ -33,6 +33,22 @@ public unsafe class LanesTests
     }
 
     [Fact]
+    public void Sixteen_rows_of_halves_become_columns_widened_exactly()
+    {
+        AssertTransposesHalves<LanesScalar>();
+        AssertTransposesHalves<Lanes256>();
+        AssertTransposesHalves<Lanes512>();
+    }
+
+    [Fact]
+    public void Sixteen_rows_become_columns()
+    {
+        AssertTransposes<LanesScalar>();
+        AssertTransposes<Lanes256>();
+        AssertTransposes<Lanes512>();
+    }
+
+    [Fact]
     public void Exponentials_are_equal_and_within_2e_7_of_the_true_value() =>
         Gen.Single[-100, 100].Array[16].Sample(x =>
         {
@@ -46,6 +62,25 @@ public unsafe class LanesTests
             }
         }, iter: 5000);
 
+    [Fact]
+    public void Powers_of_2_are_equal_and_within_2e_7_of_the_true_value() =>
+        Gen.Single[-150, 0].Array[16].Sample(x =>
+        {
+            float[] expected = Stored(Exp<LanesScalar>.PowerOf2(Loaded<LanesScalar>(x)));
+            Assert.Equal(expected, Stored(Exp<Lanes256>.PowerOf2(Loaded<Lanes256>(x))));
+            Assert.Equal(expected, Stored(Exp<Lanes512>.PowerOf2(Loaded<Lanes512>(x))));
+            for (int i = 0; i < x.Length; i++)
+                Assert.InRange(expected[i] / Math.Pow(2, Math.Max(x[i], -126)), 1 - 2e-7, 1 + 2e-7);
+        }, iter: 5000);
+
+    /// <summary>Else a maximum that stays would change what was gathered.</summary>
+    [Fact]
+    public void To_the_power_of_0_is_exactly_1()
+    {
+        Assert.All(Stored(Exp<LanesScalar>.PowerOf2(default)), power => Assert.Equal(1f, power));
+        Assert.All(Stored(Exp<Lanes512>.Of(default)), power => Assert.Equal(1f, power));
+    }
+
     static float[] Arithmetic<T>(float[] a, float[] b, float[] c) where T : struct, ILanes<T>
     {
         (T x, T y, T z) = (Loaded<T>(a), Loaded<T>(b), Loaded<T>(c));
@@ -54,6 +89,35 @@ public unsafe class LanesTests
     }
 
     static float[] Exponential<T>(float[] x) where T : struct, ILanes<T> => Stored(Exp<T>.Of(Loaded<T>(x)));
+
+    /// <summary>Every half, in 128 squares.</summary>
+    static void AssertTransposesHalves<T>() where T : struct, ILanes<T>
+    {
+        const int rows = 16, columns = 32, sourceStride = 36, destinationStride = 23;
+        ushort[] source = new ushort[rows * sourceStride];
+        float[] destination = new float[columns * destinationStride];
+        for (int first = 0; first < 65536; first += rows * columns)
+        {
+            for (int i = 0; i < rows * columns; i++)
+                source[i / columns * sourceStride + i % columns] = (ushort)(first + i);
+            fixed (ushort* from = source)
+            fixed (float* to = destination)
+                T.TransposeHalves(from, sourceStride, to, destinationStride);
+            for (int i = 0; i < rows * columns; i++)
+                Assert.Equal((float)BitConverter.UInt16BitsToHalf((ushort)(first + i)), destination[i % columns * destinationStride + i / columns]);
+        }
+    }
+
+    static void AssertTransposes<T>() where T : struct, ILanes<T>
+    {
+        const int sourceStride = 19, destinationStride = 23;
+        float[] source = [.. Enumerable.Range(0, 16 * sourceStride).Select(i => (float)i)], destination = new float[16 * destinationStride];
+        fixed (float* from = source, to = destination)
+            T.Transpose(from, sourceStride, to, destinationStride);
+        for (int row = 0; row < 16; row++)
+            for (int column = 0; column < destinationStride; column++)
+                Assert.Equal(column < 16 ? source[column * sourceStride + row] : 0f, destination[row * destinationStride + column]);
+    }
 
     static T Loaded<T>(float[] values) where T : struct, ILanes<T>
     {

@@ -12,7 +12,7 @@ namespace Kvasir.Inference.Formats.Quantization;
 /// </summary>
 readonly struct F16 : IWidening
 {
-    const uint Magnitude = 0x7FFF, Infinity = 0x7C00, SingleInfinity = 0x7F80_0000;
+    const uint Magnitude = 0x7FFF, Infinity = 0x7C00, SingleInfinity = 0x7F80_0000, Sign = 0x8000_0000;
     const int MantissaShift = 23 - 10, SignShift = 16;
 
     // The exponents' biases differ by 127 - 15. A multiplication rather than an addition also normalises subnormals, exactly.
@@ -47,6 +47,28 @@ readonly struct F16 : IWidening
         Vector256<uint> special = Vector256.Equals(halves & Vector256.Create(Infinity), Vector256.Create(Infinity));
         Vector256<uint> sign = (halves & Vector256.Create(~Magnitude)) << SignShift;
         return (bits | sign | (special & Vector256.Create(SingleInfinity))).AsSingle();
+    }
+
+    /// <summary>The halves in the upper sixteen bits of each lane, whatever the lower sixteen are.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> WidenUpper(Vector256<int> halves)
+    {
+        Vector256<uint> magnitude = (halves >>> 3).AsUInt32() & Vector256.Create(Magnitude << MantissaShift);
+        Vector256<uint> bits = (magnitude.AsSingle() * Rebias).AsUInt32();
+        Vector256<uint> special = Vector256.GreaterThan(magnitude.AsInt32(), Vector256.Create((int)(Infinity << MantissaShift) - 1)).AsUInt32();
+        Vector256<uint> sign = halves.AsUInt32() & Vector256.Create(Sign);
+        return (bits | sign | (special & Vector256.Create(SingleInfinity))).AsSingle();
+    }
+
+    /// <summary>The halves in the upper sixteen bits of each lane, whatever the lower sixteen are.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> WidenUpper(Vector512<int> halves)
+    {
+        Vector512<uint> magnitude = (halves >>> 3).AsUInt32() & Vector512.Create(Magnitude << MantissaShift);
+        Vector512<uint> bits = (magnitude.AsSingle() * Rebias).AsUInt32();
+        Vector512<uint> special = Vector512.GreaterThan(magnitude.AsInt32(), Vector512.Create((int)(Infinity << MantissaShift) - 1)).AsUInt32();
+        Vector512<uint> widened = bits | (halves.AsUInt32() & Vector512.Create(Sign));
+        return Vector512.ConditionalSelect(special, widened | Vector512.Create(SingleInfinity), widened).AsSingle();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

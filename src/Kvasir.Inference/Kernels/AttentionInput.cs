@@ -1,0 +1,40 @@
+using Kvasir.KvCache;
+
+namespace Kvasir.Inference.Kernels;
+
+/// <summary>One layer's attention for the rows of a batch: what is read and where the result goes.</summary>
+/// <param name="layout">Where keys and values lie in a block.</param>
+/// <param name="layer">The layer.</param>
+/// <param name="runs">The rows, in groups that attend together.</param>
+/// <param name="positions">Each row's position; ascending within a run.</param>
+/// <param name="queries">[rows, heads · head dim].</param>
+/// <param name="output">[rows, heads · head dim].</param>
+readonly struct AttentionInput(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output)
+{
+    /// <summary>Positions whose keys and values are widened together, aligned to absolute positions.</summary>
+    public const int Tile = 64;
+
+    /// <summary>Positions that are gathered on their own before they are merged with those before them; aligned to absolute positions.</summary>
+    public const int Stretch = 512;
+
+    public readonly KvLayout Layout = layout;
+    public readonly int Layer = layer;
+    public readonly List<RowRun> Runs = runs;
+    public readonly FloatRows Queries = queries, Output = output;
+    public readonly int HeadDim = layout.Layers[layer].HeadDim, KvHeads = layout.Layers[layer].KvHeads;
+
+    readonly int _window = layout.Layers[layer].State is LayerState.Window window ? window.Tokens : int.MaxValue;
+
+    /// <summary>Query heads that share a KV head.</summary>
+    public int Group => Queries.Width / HeadDim / KvHeads;
+
+    public int Rows => Runs[^1].FirstRow + Runs[^1].Rows;
+
+    public int Position(int row) => positions[row];
+
+    /// <summary>The first position that a row sees; the last is its own.</summary>
+    public int FirstVisible(int row) => Math.Max(0, positions[row] - _window + 1);
+
+    /// <summary>The stretches that a run sees, from the first to the last.</summary>
+    public (int First, int Last) Stretches(RowRun run) => (FirstVisible(run.FirstRow) / Stretch, positions[run.FirstRow + run.Rows - 1] / Stretch);
+}

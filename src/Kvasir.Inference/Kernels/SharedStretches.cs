@@ -1,0 +1,45 @@
+namespace Kvasir.Inference.Kernels;
+
+/// <summary>What was gathered of each stretch, before it is merged: [KV head, stretch, row, query head of the group, running softmax].</summary>
+readonly unsafe struct SharedStretches<T>(AttentionInput input, int first, int count, FloatRows memory) where T : struct, ILanes<T>
+{
+    public readonly AttentionInput Input = input;
+    public readonly int First = first, Count = count;
+
+    public bool Fit => (long)Input.KvHeads * Input.Group * Input.Rows * Count <= memory.Rows;
+
+    public float* Row(int kvHead, int stretch, int row) =>
+        memory[0] + (((long)kvHead * Count + stretch) * Input.Rows + row) * Input.Group * RunningSoftmax<T>.Width(Input.HeadDim);
+}
+
+/// <summary>One run, KV head and stretch.</summary>
+unsafe struct AttendToStretch<T>(SharedStretches<T> stretches, AttentionScratch[] scratch) : IComputeJob where T : struct, ILanes<T>
+{
+    public readonly void Run(int item, int thread)
+    {
+        AttentionInput input = stretches.Input;
+        (int stretch, item) = (item % stretches.Count, item / stretches.Count);
+        (RowRun run, int kvHead) = (input.Runs[item / input.KvHeads], item % input.KvHeads);
+        var attention = new StretchAttention<T>(input, run, kvHead, scratch[thread]);
+        attention.LoadQueries();
+        attention.Attend(stretches.First + stretch, stretches.Row(kvHead, stretch, run.FirstRow));
+    }
+}
+
+/// <summary>One row, all heads: merges its stretches in ascending order.</summary>
+unsafe struct MergeStretches<T>(SharedStretches<T> stretches) : IComputeJob where T : struct, ILanes<T>
+{
+    public readonly void Run(int row, int thread)
+    {
+        AttentionInput input = stretches.Input;
+        int dim = input.HeadDim, width = RunningSoftmax<T>.Width(dim), group = input.Group;
+        float* whole = stackalloc float[width];
+        for (int head = 0; head < input.KvHeads * group; head++)
+        {
+            RunningSoftmax<T>.Start(whole, dim);
+            for (int stretch = 0; stretch < stretches.Count; stretch++)
+                RunningSoftmax<T>.Merge(whole, stretches.Row(head / group, stretch, row) + head % group * width, dim);
+            RunningSoftmax<T>.Finish(whole, dim, input.Output[row] + head * dim);
+        }
+    }
+}

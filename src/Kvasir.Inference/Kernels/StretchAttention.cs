@@ -1,0 +1,115 @@
+namespace Kvasir.Inference.Kernels;
+
+/// <summary>
+/// The rows of one run attend, for the query heads of one KV head, to one stretch of positions after the other. Within a stretch, tiles follow in
+/// ascending order, and so do the positions of a tile. What a row gathers, and in which order, depends on its position alone: which rows
+/// share a tile, and who computes which stretch, changes nothing.
+/// </summary>
+readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int kvHead, AttentionScratch scratch) where T : struct, ILanes<T>
+{
+    const int Tile = AttentionInput.Tile, TilesPerStretch = AttentionInput.Stretch / Tile;
+
+    readonly KvTile<T> _tile = new(input.Layout, input.Layer, kvHead, scratch);
+    readonly int _group = input.Group, _dim = input.HeadDim, _padded = FloatRows.PadToLanes(input.HeadDim), _width = RunningSoftmax<T>.Width(input.HeadDim);
+
+    /// <summary>Rows that gather: one for each row of the run and query head.</summary>
+    public int Rows => run.Rows * _group;
+
+    /// <summary>Copies the queries, scaled, to where <see cref="Attend"/> expects them: [row · group + query head, head dim].</summary>
+    public void LoadQueries()
+    {
+        float scale = (float)(1 / (Math.Sqrt(_dim) * Math.Log(2))); // scores are powers of 2
+        float* scaled = scratch.Queries[0];
+        for (int row = 0; row < run.Rows; row++)
+        {
+            float* query = input.Queries[run.FirstRow + row] + kvHead * _group * _dim;
+            for (int g = 0; g < _group; g++, query += _dim, scaled += _padded)
+            {
+                int i = 0;
+                for (; i + ILanes<T>.Count <= _dim; i += ILanes<T>.Count)
+                    T.Store(T.Load(query + i) * T.Broadcast(scale), scaled + i);
+                for (; i < _dim; i++) // the next head's query follows
+                    scaled[i] = query[i] * scale;
+            }
+        }
+    }
+
+    /// <summary>Gathers what the rows see of a stretch.</summary>
+    /// <param name="stretch">Which stretch.</param>
+    /// <param name="gathered">Receives a <see cref="RunningSoftmax{T}"/> for each row.</param>
+    public void Attend(int stretch, float* gathered)
+    {
+        for (int row = 0; row < Rows; row++)
+            RunningSoftmax<T>.Start(gathered + row * _width, _dim);
+        int first = Math.Max(stretch * TilesPerStretch, input.FirstVisible(run.FirstRow) / Tile);
+        int last = Math.Min((stretch + 1) * TilesPerStretch - 1, input.Position(run.FirstRow + run.Rows - 1) / Tile);
+        for (int tile = first; tile <= last; tile++)
+            AttendTile(tile * Tile, gathered);
+    }
+
+    /// <summary>Rows are in ascending positions, so those that see a tile stand together.</summary>
+    void AttendTile(int start, float* gathered)
+    {
+        (int first, int end) = (0, run.Rows);
+        while (first < end && To(first, start) <= 0)
+            first++;
+        while (end > first && From(end - 1, start) >= Tile)
+            end--;
+        if (first == end)
+            return;
+        (int from, int to) = (From(first, start), To(end - 1, start));
+        _tile.Widen(run.Table, start, from, to, input.Position(run.FirstRow + run.Rows - 1) + 1);
+        Score(first, end, from & -ILanes<T>.Count, FloatRows.PadToLanes(to));
+        Weigh(first, end, start, gathered);
+        Accumulate(first, end, start, gathered);
+    }
+
+    /// <summary>What a row sees of a tile: the positions <c>[from, to)</c>.</summary>
+    int From(int row, int start) => Math.Max(0, input.FirstVisible(run.FirstRow + row) - start);
+
+    int To(int row, int start) => Math.Min(Tile, input.Position(run.FirstRow + row) + 1 - start);
+
+    /// <summary>Scores of positions that some row does not see, or nobody, are computed too and never looked at.</summary>
+    void Score(int first, int end, int from, int to)
+    {
+        float* scores = scratch.Weights[first * _group];
+        int rows = (end - first) * _group;
+        RowsByPanel<T>.Multiply(scratch.Queries[0] + first * _group * _padded, _padded, rows, scratch.Keys[0] + from, Tile, _dim, scores + from, Tile, to - from);
+    }
+
+    /// <summary>Rows that see the same of the tile are weighed together: mostly all of it.</summary>
+    void Weigh(int first, int end, int start, float* gathered)
+    {
+        bool alike = SeeAlike(first, end, start);
+        for (int row = first, next; row < end; row = next)
+        {
+            next = alike ? end : row + 1;
+            RunningSoftmax<T>.Weigh(gathered + row * _group * _width, _dim, (next - row) * _group, scratch.Weights[row * _group], From(row, start), To(row, start));
+        }
+    }
+
+    /// <summary>Whether rows see the same positions of a tile. Bounds ascend with the rows.</summary>
+    bool SeeAlike(int first, int end, int start) => From(first, start) == From(end - 1, start) && To(first, start) == To(end - 1, start);
+
+    /// <summary>
+    /// Adds the weighted values. The positions that all rows see are taken together; those before and after, row by row, since a row may touch only
+    /// what it sees: a weight of zero times a value that is not a number would be one.
+    /// </summary>
+    void Accumulate(int first, int end, int start, float* gathered)
+    {
+        int from = From(end - 1, start), to = Math.Max(from, To(first, start));
+        bool alike = SeeAlike(first, end, start);
+        for (int row = first; row < end && !alike; row++)
+            Add(row, 1, From(row, start), Math.Min(from, To(row, start)), gathered);
+        Add(first, end - first, from, to, gathered);
+        for (int row = first; row < end && !alike; row++)
+            Add(row, 1, Math.Max(to, From(row, start)), To(row, start), gathered);
+    }
+
+    void Add(int row, int rows, int from, int to, float* gathered)
+    {
+        if (from < to)
+            RowsByPanel<T>.MultiplyAdd(scratch.Weights[row * _group] + from, Tile, rows * _group, scratch.Values[0] + from * _padded, _padded, to - from,
+                gathered + row * _group * _width, _width, _padded);
+    }
+}
