@@ -1,4 +1,5 @@
 using Kvasir.Inference.Formats;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache;
 
 namespace Kvasir.Inference.Kernels;
@@ -61,28 +62,29 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
         Products all = default;
         PanelsPerItem perItem = default;
         int items = 0;
-        bool quantized = false;
+        bool quantized = false, halves = false;
         for (int i = 0; i < products.Length; i++)
         {
             (all[i], perItem[i]) = (products[i], PanelsPerItem.For(products[i].W, tokens, pool.Threads));
             items += MatMul<T>.Items(products[i].W, perItem[i]);
             quantized |= products[i].W.IsQuantized;
+            halves |= products[i].W.Format is QuantizedPanels { Kind.Scales: DotScales.ScaledSixteens };
         }
         if (quantized)
-            Quantize(x, products[0].W.Columns, tokens);
+            Quantize(x, products[0].W.Columns, tokens, halves);
         var job = new MatMul<T>(all, perItem, products.Length, x, _quantized!, tokens, dot, _matMul);
         pool.Run(ref job, items);
     }
 
-    void Quantize(FloatRows x, int columns, int tokens)
+    void Quantize(FloatRows x, int columns, int tokens, bool halves)
     {
-        var job = new Quantize<T>(x, columns, tokens, _quantized!);
+        var job = new Quantize<T>(x, columns, tokens, halves, _quantized!);
         pool.Run(ref job, QuantizedRows.Tiles(tokens));
     }
 
     public override void Rope(RopeTable table, FloatRows rotations, FloatRows heads, int headDim, int tokens)
     {
-        var job = new Rope(table, rotations, heads, headDim);
+        var job = new Rope<T>(table, rotations, heads, headDim);
         pool.Run(ref job, tokens);
     }
 

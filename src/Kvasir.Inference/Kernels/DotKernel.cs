@@ -24,13 +24,14 @@ readonly record struct DotKind(DotQuants Quants, DotScales Scales, int Zero)
 /// </summary>
 abstract unsafe class DotKernel
 {
-    /// <summary>Adds the products of one panel with all tokens.</summary>
+    /// <summary>Multiplies one panel with all tokens.</summary>
     /// <param name="w">The matrix, quantised.</param>
     /// <param name="panel">Which panel.</param>
     /// <param name="x">Activations.</param>
     /// <param name="tokens">Tokens.</param>
-    /// <param name="y">Sums so far, [tokens, 32 outputs].</param>
+    /// <param name="start">What every token's sums start from, [32 outputs].</param>
+    /// <param name="y">Result, [tokens, 32 outputs].</param>
     /// <param name="yStride">Bytes from one token's sums to the next.</param>
     /// <param name="scratch">Memory of the calling thread.</param>
-    public abstract void MultiplyAdd(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* y, nint yStride, PanelScratch scratch);
+    public abstract void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y, nint yStride, PanelScratch scratch);
 }

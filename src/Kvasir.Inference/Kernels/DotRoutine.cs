@@ -20,7 +20,7 @@ sealed class DotRoutine(DotKind kind, int tokens)
     static readonly AssemblerRegisterZMM s_nibbleMask = zmm20, s_upperMask = zmm21;
 
     readonly Assembler _code = new(64);
-    readonly AssemblerRegister64 _weights = rax, _x = rsi, _y = r8, _stride = r9, _blocks = r10, _row = r11, _groups = rcx;
+    readonly AssemblerRegister64 _weights = rax, _x = rsi, _start = rcx, _startStride = rdx, _y = r8, _stride = r9, _blocks = r10, _row = r11, _groups = rcx; // the start is needed at the start only
     readonly int _parts = kind.Scales == DotScales.ScaledSixteens ? 2 : 1;
     readonly bool _hasHeader = kind.Scales is DotScales.ScaledSixteens or DotScales.ScaledWithMinimums;
 
@@ -28,7 +28,7 @@ sealed class DotRoutine(DotKind kind, int tokens)
     {
         LoadMasks();
         LoadOperands();
-        EachSum((token, half) => _code.vmovups(Sum(token, half), __zmmword_ptr[_row + half * Vector]));
+        EachSum(_start, _startStride, (token, half) => _code.vmovups(Sum(token, half), __zmmword_ptr[_row + half * Vector]));
         Repeat(_blocks, () =>
         {
             if (!_hasHeader)
@@ -40,7 +40,7 @@ sealed class DotRoutine(DotKind kind, int tokens)
             _code.mov(_groups, BlockGroups);
             Repeat(_groups, MultiplyGroup);
         });
-        EachSum((token, half) => _code.vmovups(__zmmword_ptr[_row + half * Vector], Sum(token, half)));
+        EachSum(_y, _stride, (token, half) => _code.vmovups(__zmmword_ptr[_row + half * Vector], Sum(token, half)));
         _code.vzeroupper();
         _code.ret();
         _code.Assemble(new StreamCodeWriter(stream), 0);
@@ -105,19 +105,19 @@ sealed class DotRoutine(DotKind kind, int tokens)
 
     void LoadOperands()
     {
-        AssemblerRegister64[] fields = [_weights, _x, _y, _stride, _blocks]; // in the order of DotOperands
+        AssemblerRegister64[] fields = [_weights, _x, _start, _startStride, _y, _stride, _blocks]; // in the order of DotOperands
         for (int i = 0; i < fields.Length; i++)
             _code.mov(fields[i], __qword_ptr[rdi + i * sizeof(long)]);
     }
 
-    void EachSum(Action<int, int> move)
+    void EachSum(AssemblerRegister64 rows, AssemblerRegister64 stride, Action<int, int> move)
     {
-        _code.mov(_row, _y);
+        _code.mov(_row, rows);
         for (int token = 0; token < tokens; token++)
         {
             for (int half = 0; half < Halves; half++)
                 move(token, half);
-            _code.add(_row, _stride);
+            _code.add(_row, stride);
         }
     }
 

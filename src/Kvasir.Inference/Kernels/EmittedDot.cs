@@ -8,8 +8,10 @@ unsafe struct DotOperands
 {
     public byte* Blocks; // of a panel
     public byte* X; // groups of a tile of activations, see QuantizedRows
-    public float* Y; // [tokens][32 outputs]: sums so far
-    public nint YStride; // bytes from one token to the next
+    public float* Start; // [tokens][32 outputs]: what the sums start from
+    public nint StartStride; // bytes from one token to the next
+    public float* Y; // [tokens][32 outputs]: the sums
+    public nint YStride; // likewise
     public nint Count; // blocks, at least 1
 }
 
@@ -46,7 +48,7 @@ sealed unsafe class EmittedDot : DotKernel
     /// <summary>The kernel, or null where the machine lacks the instructions, the calling convention is another or the system forbids new code.</summary>
     public static EmittedDot? Instance => s_instance.Value;
 
-    public override void MultiplyAdd(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* y, nint yStride, PanelScratch scratch)
+    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y, nint yStride, PanelScratch scratch)
     {
         var format = (QuantizedPanels)w.Format;
         int groups = QuantizedRows.Groups(w.Columns), atOnce = tokens <= QuantizedRows.Tile ? groups : GroupsAtOnce;
@@ -60,6 +62,8 @@ sealed unsafe class EmittedDot : DotKernel
                 int inTile = QuantizedRows.TokensOf(tile, tokens);
                 operands.X = x[tile] + (long)group * inTile * QuantizedRows.GroupBytes;
                 operands.Y = (float*)((byte*)y + tile * QuantizedRows.Tile * yStride);
+                operands.Start = group == 0 ? start : operands.Y;
+                operands.StartStride = group == 0 ? 0 : yStride;
                 ((delegate* unmanaged[SuppressGCTransition]<DotOperands*, void>)_routines[Index(format.Kind, inTile)])(&operands); // a few microseconds at most
             }
         }

@@ -12,20 +12,22 @@ static unsafe class FloatPanel
 
     const int FewTokens = 4;
 
-    /// <summary>Adds the products of all tokens to y, [tokens, 64].</summary>
-    public static void MultiplyAdd<T>(PackedMatrix w, int panel, FloatRows x, int tokens, float* y, int yStride, FloatRows widened) where T : struct, ILanes<T>
+    /// <summary>Multiplies a panel with all tokens: y, [tokens, 64], starts from the same 64 floats for each.</summary>
+    public static void Multiply<T>(PackedMatrix w, int panel, FloatRows x, int tokens, float* start, float* y, int yStride, FloatRows widened) where T : struct, ILanes<T>
     {
         switch (w.Type)
         {
-            case TensorType.F32: MultiplyAdd<T, SingleWeights<T>>(w.Panel(panel), w.Columns, x, tokens, y, yStride, widened); break;
-            case TensorType.F16: MultiplyAdd<T, HalfWeights<T>>(w.Panel(panel), w.Columns, x, tokens, y, yStride, widened); break;
-            default: MultiplyAdd<T, BrainHalfWeights<T>>(w.Panel(panel), w.Columns, x, tokens, y, yStride, widened); break;
+            case TensorType.F32: Multiply<T, SingleWeights<T>>(w.Panel(panel), w.Columns, x, tokens, start, y, yStride, widened); break;
+            case TensorType.F16: Multiply<T, HalfWeights<T>>(w.Panel(panel), w.Columns, x, tokens, start, y, yStride, widened); break;
+            default: Multiply<T, BrainHalfWeights<T>>(w.Panel(panel), w.Columns, x, tokens, start, y, yStride, widened); break;
         }
     }
 
-    static void MultiplyAdd<T, TWeights>(byte* panel, int columns, FloatRows x, int tokens, float* y, int yStride, FloatRows widened)
+    static void Multiply<T, TWeights>(byte* panel, int columns, FloatRows x, int tokens, float* start, float* y, int yStride, FloatRows widened)
         where T : struct, ILanes<T> where TWeights : struct, IWeightFormat<T>
     {
+        for (int token = 0; token < tokens; token++)
+            Copy<T>(start, y + (long)token * yStride);
         if (tokens < FewTokens)
             for (int token = 0; token < tokens; token++)
                 MultiplyAddOne<T, TWeights>(panel, columns, x[token], y + (long)token * yStride);
@@ -36,6 +38,12 @@ static unsafe class FloatPanel
                 Widen<T, TWeights>(panel + (long)column * FloatPanels.PanelOutputs * TWeights.Bytes, stretch * FloatPanels.PanelOutputs, widened[0]);
                 RowsByPanel<T>.MultiplyAdd(x[0] + column, x.Stride, tokens, widened[0], FloatPanels.PanelOutputs, stretch, y, yStride, FloatPanels.PanelOutputs);
             }
+    }
+
+    static void Copy<T>(float* source, float* destination) where T : struct, ILanes<T>
+    {
+        for (int i = 0; i < FloatPanels.PanelOutputs; i += ILanes<T>.Count)
+            T.Store(T.Load(source + i), destination + i);
     }
 
     static void Widen<T, TWeights>(byte* weights, int count, float* widened) where T : struct, ILanes<T> where TWeights : struct, IWeightFormat<T>

@@ -54,6 +54,9 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary><c>a * 2^n</c> for integral <c>n</c> in [-126, 127].</summary>
     static abstract T ScaleByPowerOf2(T a, T n);
 
+    /// <summary>Lanes 1, 0, 3, 2, 5, 4 …</summary>
+    static abstract T SwapNeighbours(T lanes);
+
     /// <summary>Sum of the lanes, in the order ((0+8)+(4+12)) + …: halves onto halves until one is left.</summary>
     static abstract float Sum(T lanes);
 

@@ -107,6 +107,12 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     public static Lanes256 ScaleByPowerOf2(Lanes256 a, Lanes256 n) => new(Scale(a._low, n._low), Scale(a._high, n._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 SwapNeighbours(Lanes256 lanes) => new(SwapNeighbours(lanes._low), SwapNeighbours(lanes._high));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<float> SwapNeighbours(Vector256<float> eight) => Vector256.Shuffle(eight, Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes256 lanes) => Sum(lanes._low + lanes._high);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -105,6 +105,10 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
         new(Avx512F.IsSupported ? Avx512F.Scale(a._v, n._v) : a._v * ((Vector512.ConvertToInt32(n._v) + Vector512.Create(127)) << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 SwapNeighbours(Lanes512 lanes) =>
+        new(Vector512.Shuffle(lanes._v, Vector512.Create(1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes512 lanes) => Lanes256.Sum(lanes._v.GetLower() + lanes._v.GetUpper());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -23,10 +23,12 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         public DotKind Kind;
     }
 
-    public override void MultiplyAdd(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* y, nint yStride, PanelScratch scratch)
+    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y, nint yStride, PanelScratch scratch)
     {
         var format = (QuantizedPanels)w.Format;
         int groups = QuantizedRows.Groups(w.Columns);
+        for (int token = 0; token < tokens; token++)
+            new Span<float>(start, QuantizedPanels.PanelOutputs).CopyTo(new((byte*)y + token * yStride, QuantizedPanels.PanelOutputs));
         for (int group = 0; group < groups; group += PanelScratch.Groups)
         {
             int stretch = Math.Min(PanelScratch.Groups, groups - group);

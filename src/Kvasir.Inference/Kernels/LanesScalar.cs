@@ -137,6 +137,14 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesScalar SwapNeighbours(LanesScalar lanes)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i += 2)
+            (lanes._lanes[i], lanes._lanes[i + 1]) = (lanes._lanes[i + 1], lanes._lanes[i]);
+        return lanes;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(LanesScalar lanes)
     {
         for (int half = ILanes<LanesScalar>.Count / 2; half > 0; half /= 2)

@@ -23,11 +23,13 @@ sealed class MatMulScratch : IDisposable
 {
     public PanelScratch Panel { get; } = new();
     public FloatRows Widened { get; } = new(FloatPanel.ColumnsAtOnce, FloatPanels.PanelOutputs);
+    public FloatRows Zeros { get; } = new(1, FloatPanels.PanelOutputs); // what sums start from where there is no bias
 
     public void Dispose()
     {
         Panel.Dispose();
         Widened.Dispose();
+        Zeros.Dispose();
     }
 }
 
@@ -63,25 +65,11 @@ unsafe struct MatMul<T>(Products products, PanelsPerItem panelsPerItem, int coun
     readonly void MultiplyPanel(in Product product, int panel, MatMulScratch own)
     {
         int first = panel * product.W.Format.Outputs;
-        float* y = product.Y[0] + first;
-        nint stride = (nint)product.Y.Stride * sizeof(float);
-        StartFrom(product.Bias, first, product.W.Format.Outputs, product.Y);
+        float* start = product.Bias is { } bias ? bias[0] + first : own.Zeros[0], y = product.Y[0] + first;
         if (product.W.IsQuantized)
-            dot.MultiplyAdd(product.W, panel, quantized, tokens, y, stride, own.Panel);
+            dot.Multiply(product.W, panel, quantized, tokens, start, y, (nint)product.Y.Stride * sizeof(float), own.Panel);
         else
-            FloatPanel.MultiplyAdd<T>(product.W, panel, x, tokens, y, product.Y.Stride, own.Widened);
-    }
-
-    readonly void StartFrom(FloatRows? bias, int first, int outputs, FloatRows y)
-    {
-        for (int token = 0; token < tokens; token++)
-        {
-            Span<float> sums = new(y[token] + first, outputs);
-            if (bias is null)
-                sums.Clear();
-            else
-                new Span<float>(bias[0] + first, outputs).CopyTo(sums);
-        }
+            FloatPanel.Multiply<T>(product.W, panel, x, tokens, start, y, product.Y.Stride, own.Widened);
     }
 }
 

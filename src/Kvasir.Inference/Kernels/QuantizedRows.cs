@@ -39,8 +39,8 @@ sealed unsafe class QuantizedRows(int rows, int columns) : IDisposable
     public void Dispose() => _memory.Dispose();
 }
 
-/// <summary>Quantises rows of activations, a tile an item.</summary>
-unsafe struct Quantize<T>(FloatRows x, int columns, int tokens, QuantizedRows result) : IComputeJob where T : struct, ILanes<T>
+/// <summary>Quantises rows of activations, a tile an item; sums of half groups only if some weights need them.</summary>
+unsafe struct Quantize<T>(FloatRows x, int columns, int tokens, bool halves, QuantizedRows result) : IComputeJob where T : struct, ILanes<T>
 {
     const float Round = 12582912f; // 1.5 · 2^23: adding and subtracting it rounds to an integer, ties to even
 
@@ -52,11 +52,11 @@ unsafe struct Quantize<T>(FloatRows x, int columns, int tokens, QuantizedRows re
             float* row = x[tile * QuantizedRows.Tile + token];
             byte* group = result[tile];
             for (int i = 0; i < columns; i += QuantizedPanels.Group, group += count * QuantizedRows.GroupBytes)
-                QuantizeGroup(row + i, group, token, count);
+                QuantizeGroup(row + i, group, token, count, halves);
         }
     }
 
-    static void QuantizeGroup(float* x, byte* group, int token, int count)
+    static void QuantizeGroup(float* x, byte* group, int token, int count, bool halves)
     {
         T first = T.Load(x), second = T.Load(x + ILanes<T>.Count), zero = T.Broadcast(0);
         float largest = T.Largest(T.Max(T.Max(first, zero - first), T.Max(second, zero - second)));
@@ -65,13 +65,16 @@ unsafe struct Quantize<T>(FloatRows x, int columns, int tokens, QuantizedRows re
         second = T.MultiplyAdd(second, inverse, T.Broadcast(Round)) - T.Broadcast(Round);
         StoreQuads(first, (uint*)group + token, count);
         StoreQuads(second, (uint*)group + 4 * count + token, count);
-        float firstSum = T.Sum(first), secondSum = T.Sum(second), scale = largest / 127; // sums of integers: exact
-        ((int*)(group + count * QuantizedRows.Offsets))[token] = -QuantizedPanels.Zero * (int)(firstSum + secondSum);
+        float sum = T.Sum(first + second), scale = largest / 127; // a sum of integers: exact
+        ((int*)(group + count * QuantizedRows.Offsets))[token] = -QuantizedPanels.Zero * (int)sum;
         ((float*)(group + count * QuantizedRows.Scales))[token] = scale;
-        ((float*)(group + count * QuantizedRows.ScaledSums))[token] = scale * (firstSum + secondSum);
-        int* halves = (int*)(group + count * QuantizedRows.HalfOffsets) + token;
-        (halves[0], halves[count]) = (-QuantizedPanels.Zero * (int)firstSum, -QuantizedPanels.Zero * (int)secondSum);
+        ((float*)(group + count * QuantizedRows.ScaledSums))[token] = scale * sum;
+        if (halves)
+            StoreHalves((int)T.Sum(first), (int)sum, (int*)(group + count * QuantizedRows.HalfOffsets) + token, count);
     }
+
+    static void StoreHalves(int firstSum, int sum, int* offsets, int count) =>
+        (offsets[0], offsets[count]) = (-QuantizedPanels.Zero * firstSum, -QuantizedPanels.Zero * (sum - firstSum));
 
     static void StoreQuads(T quants, uint* quads, int count)
     {

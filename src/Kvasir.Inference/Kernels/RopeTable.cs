@@ -19,29 +19,23 @@ sealed unsafe class RopeTable(int dims, double frequencyBase, ReadOnlySpan<float
 {
     readonly double[] _frequencies = Frequencies(dims, frequencyBase, factors);
 
-    /// <summary>Pairs that are rotated; elements beyond them stay as they are.</summary>
-    public int Pairs => _frequencies.Length;
+    /// <summary>Elements that are rotated; those beyond stay as they are.</summary>
+    public int Dims => dims;
 
-    /// <summary>Writes a position's cosines and then sines: <c>[cos × Pairs][sin × Pairs]</c>.</summary>
+    /// <summary>Which elements are rotated together.</summary>
+    public RopeStyle Style => style;
+
+    /// <summary>
+    /// Writes a position's rotation, <c>[cos × dims][± sin × dims]</c>, each element's own: it becomes <c>x · cos + partner · (± sin)</c>.
+    /// </summary>
     public void Fill(int position, float* rotation)
     {
-        for (int i = 0; i < Pairs; i++)
+        (int step, int apart) = style == RopeStyle.Adjacent ? (2, 1) : (1, dims / 2);
+        for (int i = 0; i < _frequencies.Length; i++)
         {
             (double sine, double cosine) = Math.SinCos(position * _frequencies[i]);
-            rotation[i] = (float)cosine;
-            rotation[Pairs + i] = (float)sine;
-        }
-    }
-
-    /// <summary>Rotates one head in place.</summary>
-    public void Rotate(float* head, float* rotation)
-    {
-        (int step, int apart) = style == RopeStyle.Adjacent ? (2, 1) : (1, Pairs);
-        for (int i = 0; i < Pairs; i++)
-        {
-            float* x = head + i * step;
-            float cosine = rotation[i], sine = rotation[Pairs + i];
-            (x[0], x[apart]) = (x[0] * cosine - x[apart] * sine, x[0] * sine + x[apart] * cosine);
+            (rotation[i * step], rotation[i * step + apart]) = ((float)cosine, (float)cosine);
+            (rotation[dims + i * step], rotation[dims + i * step + apart]) = (-(float)sine, (float)sine);
         }
     }
 
@@ -55,11 +49,40 @@ sealed unsafe class RopeTable(int dims, double frequencyBase, ReadOnlySpan<float
 }
 
 /// <summary>Rotates every head of every row by its position.</summary>
-unsafe struct Rope(RopeTable table, FloatRows rotations, FloatRows heads, int headDim) : IComputeJob
+unsafe struct Rope<T>(RopeTable table, FloatRows rotations, FloatRows heads, int headDim) : IComputeJob where T : struct, ILanes<T>
 {
     public readonly void Run(int row, int thread)
     {
         for (int offset = 0; offset < heads.Width; offset += headDim)
-            table.Rotate(heads[row] + offset, rotations[row]);
+            if (table.Style == RopeStyle.Adjacent)
+                RotateNeighbours(heads[row] + offset, rotations[row], table.Dims);
+            else
+                RotateHalves(heads[row] + offset, rotations[row], table.Dims);
+    }
+
+    static void RotateNeighbours(float* x, float* rotation, int dims)
+    {
+        int i = 0;
+        for (; i + ILanes<T>.Count <= dims; i += ILanes<T>.Count)
+        {
+            T lanes = T.Load(x + i);
+            T.Store(lanes * T.Load(rotation + i) + T.SwapNeighbours(lanes) * T.Load(rotation + dims + i), x + i);
+        }
+        for (; i < dims; i += 2)
+            (x[i], x[i + 1]) = (x[i] * rotation[i] + x[i + 1] * rotation[dims + i], x[i + 1] * rotation[i + 1] + x[i] * rotation[dims + i + 1]);
+    }
+
+    static void RotateHalves(float* x, float* rotation, int dims)
+    {
+        int i = 0, half = dims / 2;
+        float* y = x + half, turned = rotation + half;
+        for (; i + ILanes<T>.Count <= half; i += ILanes<T>.Count)
+        {
+            T first = T.Load(x + i), second = T.Load(y + i);
+            T.Store(first * T.Load(rotation + i) + second * T.Load(rotation + dims + i), x + i);
+            T.Store(second * T.Load(turned + i) + first * T.Load(turned + dims + i), y + i);
+        }
+        for (; i < half; i++)
+            (x[i], y[i]) = (x[i] * rotation[i] + y[i] * rotation[dims + i], y[i] * turned[i] + x[i] * turned[dims + i]);
     }
 }

@@ -14,7 +14,7 @@ sealed class Activations(ModelConfig config, int maxTokens) : IDisposable
     public FloatRows Projected { get; } = new(maxTokens, config.Width); // [tokens, d]
     public FloatRows Gate { get; } = new(maxTokens, config.FeedForward); // [tokens, feed-forward]
     public FloatRows Up { get; } = new(maxTokens, config.FeedForward); // [tokens, feed-forward]
-    public FloatRows Rotations { get; } = new(maxTokens, config.RopeDims); // [tokens, cos × dims/2 | sin × dims/2]
+    public FloatRows Rotations { get; } = new(maxTokens, 2 * config.RopeDims); // [tokens, cos × dims | ± sin × dims]
 
     /// <summary>[rows that want logits, vocabulary]; grows when a batch wants more rows than any before it.</summary>
     public FloatRows Logits { get; private set; } = new(1, config.Vocabulary);

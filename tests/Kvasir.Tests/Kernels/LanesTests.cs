@@ -84,7 +84,7 @@ public unsafe class LanesTests
     static float[] Arithmetic<T>(float[] a, float[] b, float[] c) where T : struct, ILanes<T>
     {
         (T x, T y, T z) = (Loaded<T>(a), Loaded<T>(b), Loaded<T>(c));
-        T combined = T.MultiplyAdd(x, y, z) + T.Max(x, y) * T.Min(y, z) - z / (x * x + T.Broadcast(1));
+        T combined = T.MultiplyAdd(x, y, z) + T.SwapNeighbours(x) + T.Max(x, y) * T.Min(y, z) - z / (x * x + T.Broadcast(1));
         return [.. Stored(combined), .. Stored(T.ScaleByPowerOf2(x, T.Broadcast(-3))), T.Sum(combined), T.Largest(combined)];
     }
 
