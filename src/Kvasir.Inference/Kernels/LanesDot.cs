@@ -4,16 +4,17 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// <see cref="DotKernel"/> over sixteen lanes: half of the panel's outputs at a time, four tokens together or one alone. Weights become bytes stretch by
+/// <see cref="DotKernel"/> over sixteen lanes: four tokens together, for half of the panel's outputs at a time, or one alone. Weights become bytes stretch by
 /// stretch, so that what was unpacked serves all tokens from the nearest cache.
 /// </summary>
 sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
 {
-    const int Quads = 8, QuadBytes = QuantizedPanels.UnpackedBytes / Quads;
+    const int Lane = ILanes<T>.Count, Quads = 8, QuadBytes = QuantizedPanels.UnpackedBytes / Quads;
 
     struct Operands
     {
-        public byte* Quants; // [groups][8 quads][32 outputs][4], unsigned
+        public byte* Quants; // [8 quads][32 outputs][4], unsigned
+        public int QuantStride; // bytes to the next group's
         public float* Scales; // [groups][1 or 2][32 outputs]
         public float* Minimums; // [groups][32 outputs]
         public byte* X; // groups of a tile of activations
@@ -32,8 +33,8 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         for (int group = 0; group < groups; group += PanelScratch.Groups)
         {
             int stretch = Math.Min(PanelScratch.Groups, groups - group);
-            format.Unpack(w.Panel(panel), group, stretch, scratch);
-            Operands operands = new() { Quants = scratch.Quants, Scales = scratch.Scales, Minimums = scratch.Minimums, YStride = yStride, Groups = stretch, Kind = format.Kind };
+            byte* quants = format.Unpack(w.Panel(panel), group, stretch, scratch, out int quantStride);
+            Operands operands = new() { Quants = quants, QuantStride = quantStride, Scales = scratch.Scales, Minimums = scratch.Minimums, YStride = yStride, Groups = stretch, Kind = format.Kind };
             for (int tile = 0; tile < QuantizedRows.Tiles(tokens); tile++)
             {
                 int inTile = QuantizedRows.TokensOf(tile, tokens);
@@ -44,19 +45,21 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         }
     }
 
-    static void MultiplyTile(Operands half, int tokens)
+    static void MultiplyTile(Operands o, int tokens)
     {
-        for (int outputs = 0; outputs < QuantizedPanels.PanelOutputs; outputs += ILanes<T>.Count)
+        if (tokens < QuantizedRows.Tile)
         {
-            if (tokens == QuantizedRows.Tile)
-                Four(in half);
-            else
-                for (int token = 0; token < tokens; token++)
-                    One(in half, token, tokens);
-            half.Quants += ILanes<T>.Count * 4;
-            half.Scales += ILanes<T>.Count;
-            half.Minimums += ILanes<T>.Count;
-            half.Y += ILanes<T>.Count;
+            for (int token = 0; token < tokens; token++)
+                One(in o, token, tokens);
+            return;
+        }
+        for (int outputs = 0; outputs < QuantizedPanels.PanelOutputs; outputs += Lane)
+        {
+            Four(in o);
+            o.Quants += Lane * 4;
+            o.Scales += Lane;
+            o.Minimums += Lane;
+            o.Y += Lane;
         }
     }
 
@@ -64,12 +67,13 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
     static void Four(in Operands o)
     {
         const int count = QuantizedRows.Tile;
-        byte* w = o.Quants, x = o.X;
+        byte* quants = o.Quants, x = o.X;
         float* scales = o.Scales, minimums = o.Minimums, y0 = o.Y, y1 = Next(y0, o.YStride), y2 = Next(y1, o.YStride), y3 = Next(y2, o.YStride);
         int parts = o.Kind.Scales == DotScales.ScaledSixteens ? 2 : 1, quads = Quads / parts;
         T a = T.Load(y0), b = T.Load(y1), c = T.Load(y2), d = T.Load(y3);
-        for (int group = 0; group < o.Groups; group++, x += count * QuantizedRows.GroupBytes)
+        for (int group = 0; group < o.Groups; group++, x += count * QuantizedRows.GroupBytes, quants += o.QuantStride)
         {
+            byte* w = quants;
             float* scaleX = (float*)(x + count * QuantizedRows.Scales);
             int* offsets = (int*)(x + count * (parts == 2 ? QuantizedRows.HalfOffsets : QuantizedRows.Offsets)), quad = (int*)x;
             for (int part = 0; part < parts; part++, offsets += count, scales += QuantizedPanels.PanelOutputs)
@@ -106,35 +110,42 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         T.Store(d, y3);
     }
 
-    /// <summary>One of a tile's tokens.</summary>
+    /// <summary>One of a tile's tokens, all outputs of the panel: two chains, so that one does not wait for itself alone.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     static void One(in Operands o, int token, int count)
     {
-        byte* w = o.Quants, x = o.X;
+        byte* quants = o.Quants, x = o.X;
         float* scales = o.Scales, minimums = o.Minimums, y = (float*)((byte*)o.Y + token * o.YStride);
         int parts = o.Kind.Scales == DotScales.ScaledSixteens ? 2 : 1, quads = Quads / parts;
-        T sum = T.Load(y);
-        for (int group = 0; group < o.Groups; group++, x += count * QuantizedRows.GroupBytes)
+        T a = T.Load(y), b = T.Load(y + Lane);
+        for (int group = 0; group < o.Groups; group++, x += count * QuantizedRows.GroupBytes, quants += o.QuantStride)
         {
-            float scaleX = ((float*)(x + count * QuantizedRows.Scales))[token];
+            byte* w = quants;
+            T scaleX = T.Broadcast(((float*)(x + count * QuantizedRows.Scales))[token]);
             int* offsets = (int*)(x + count * (parts == 2 ? QuantizedRows.HalfOffsets : QuantizedRows.Offsets)) + token, quad = (int*)x + token;
             for (int part = 0; part < parts; part++, offsets += count, scales += QuantizedPanels.PanelOutputs)
             {
-                T integers = T.BroadcastInteger(offsets[0]);
+                T s = T.BroadcastInteger(offsets[0]), t = s;
                 for (int i = 0; i < quads; i++, w += QuadBytes, quad += count)
                 {
                     T.LoadBytePairs(w, out T even, out T odd);
-                    integers = T.AddDotProducts(integers, even, odd, quad[0]);
+                    s = T.AddDotProducts(s, even, odd, quad[0]);
+                    T.LoadBytePairs(w + Lane * 4, out even, out odd);
+                    t = T.AddDotProducts(t, even, odd, quad[0]);
                 }
-                sum = T.MultiplyAdd(T.ConvertToSingle(integers), T.Load(scales) * T.Broadcast(scaleX), sum);
+                a = T.MultiplyAdd(T.ConvertToSingle(s), T.Load(scales) * scaleX, a);
+                b = T.MultiplyAdd(T.ConvertToSingle(t), T.Load(scales + Lane) * scaleX, b);
             }
             if (o.Kind.HasMinimums)
             {
-                sum = T.MultiplyAdd(T.Load(minimums), T.Broadcast(((float*)(x + count * QuantizedRows.ScaledSums))[token]), sum);
+                T sum = T.Broadcast(((float*)(x + count * QuantizedRows.ScaledSums))[token]);
+                a = T.MultiplyAdd(T.Load(minimums), sum, a);
+                b = T.MultiplyAdd(T.Load(minimums + Lane), sum, b);
                 minimums += QuantizedPanels.PanelOutputs;
             }
         }
-        T.Store(sum, y);
+        T.Store(a, y);
+        T.Store(b, y + Lane);
     }
 
     static float* Next(float* y, nint stride) => (float*)((byte*)y + stride);

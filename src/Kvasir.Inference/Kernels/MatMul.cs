@@ -7,7 +7,14 @@ namespace Kvasir.Inference.Kernels;
 /// <param name="W">Weights, [outputs, inputs].</param>
 /// <param name="Bias">Added to every token's outputs, [outputs].</param>
 /// <param name="Y">Result, [tokens, outputs].</param>
-readonly record struct Product(PackedMatrix W, FloatRows? Bias, FloatRows Y);
+readonly unsafe record struct Product(PackedMatrix W, FloatRows? Bias, FloatRows Y)
+{
+    /// <summary>What a panel's sums start from.</summary>
+    public float* Start(int panel, MatMulScratch own) => Bias is null ? own.Zeros[0] : Bias[0] + panel * W.Format.Outputs;
+
+    /// <summary>The first token's outputs of a panel.</summary>
+    public float* Outputs(int panel) => Y[0] + panel * W.Format.Outputs;
+}
 
 /// <summary>Products that read the same activations, in one job: fewer meetings of threads than one job each.</summary>
 [InlineArray(Most)]
@@ -22,7 +29,7 @@ struct Products
 sealed class MatMulScratch : IDisposable
 {
     public PanelScratch Panel { get; } = new();
-    public FloatRows Widened { get; } = new(FloatPanel.ColumnsAtOnce, FloatPanels.PanelOutputs);
+    public FloatRows Widened { get; } = new(FloatProduct.PanelsAtOnce * FloatProduct.ColumnsAtOnce, FloatPanels.PanelOutputs);
     public FloatRows Zeros { get; } = new(1, FloatPanels.PanelOutputs); // what sums start from where there is no bias
 
     public void Dispose()
@@ -54,22 +61,20 @@ unsafe struct MatMul<T>(Products products, PanelsPerItem panelsPerItem, int coun
         int product = 0;
         for (; product < count - 1 && item >= Items(products[product].W, panelsPerItem[product]); product++)
             item -= Items(products[product].W, panelsPerItem[product]);
-        PackedMatrix w = products[product].W;
-        int perItem = panelsPerItem[product];
-        for (int panel = item * perItem; panel < Math.Min(w.Panels, (item + 1) * perItem); panel++)
-            MultiplyPanel(products[product], panel, scratch[thread]);
+        Product chosen = products[product];
+        int perItem = panelsPerItem[product], first = item * perItem, end = Math.Min(chosen.W.Panels, first + perItem);
+        if (chosen.W.IsQuantized)
+            MultiplyBytes(chosen, first, end, scratch[thread]);
+        else
+            new FloatProduct<T>(chosen, x, tokens, scratch[thread]).Multiply(first, end);
     }
 
     public static int Items(PackedMatrix w, int panelsPerItem) => (w.Panels + panelsPerItem - 1) / panelsPerItem;
 
-    readonly void MultiplyPanel(in Product product, int panel, MatMulScratch own)
+    readonly void MultiplyBytes(in Product product, int first, int end, MatMulScratch own)
     {
-        int first = panel * product.W.Format.Outputs;
-        float* start = product.Bias is { } bias ? bias[0] + first : own.Zeros[0], y = product.Y[0] + first;
-        if (product.W.IsQuantized)
-            dot.Multiply(product.W, panel, quantized, tokens, start, y, (nint)product.Y.Stride * sizeof(float), own.Panel);
-        else
-            FloatPanel.Multiply<T>(product.W, panel, x, tokens, start, y, product.Y.Stride, own.Widened);
+        for (int panel = first; panel < end; panel++)
+            dot.Multiply(product.W, panel, quantized, tokens, product.Start(panel, own), product.Outputs(panel), product.Y.Stride * sizeof(float), own.Panel);
     }
 }
 
@@ -82,7 +87,11 @@ struct PanelsPerItem
 
     int _first;
 
-    public static int For(PackedMatrix w, int tokens, int threads) => tokens >= QuantizedRows.Tile
-        ? 1
-        : (int)Math.Clamp(Math.Min(Bytes / (w.Bytes / w.Panels), w.Panels / (threads * ItemsPerThread)), 1, w.Panels);
+    public static int For(PackedMatrix w, int tokens, int threads)
+    {
+        int most = w.Panels / (threads * ItemsPerThread);
+        if (tokens >= QuantizedRows.Tile)
+            return w.IsQuantized ? 1 : Math.Clamp(most, 1, FloatProduct.PanelsAtOnce);
+        return (int)Math.Clamp(Math.Min(Bytes / (w.Bytes / w.Panels), most), 1, w.Panels);
+    }
 }

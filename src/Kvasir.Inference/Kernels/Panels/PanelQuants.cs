@@ -40,11 +40,7 @@ sealed unsafe class EightBits : PanelQuants
             group[i / 4 * QuadBytes + Place(row, i)] = quants[i];
     }
 
-    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
-    {
-        for (int group = 0; group < groups; group++)
-            new Span<byte>(packed + group * stride, GroupBytes).CopyTo(new(quants + group * GroupBytes, GroupBytes));
-    }
+    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants) => throw new NotSupportedException("bytes need no unpacking");
 }
 
 /// <summary>Quads 0 to 3 in the low four bits, 4 to 7 in the high four.</summary>

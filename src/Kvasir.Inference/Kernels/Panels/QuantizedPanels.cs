@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Kvasir.Inference.Formats;
 using Kvasir.Inference.Formats.Quantization;
 
@@ -101,19 +102,37 @@ sealed unsafe class QuantizedPanels : PanelFormat
     /// <param name="panel">The panel.</param>
     /// <param name="first">First group, the first of its block.</param>
     /// <param name="groups">How many, whole blocks.</param>
-    /// <param name="scratch">Receives scales, minimums and, as bytes of <c>q − zero + 128</c>, quants.</param>
-    public void Unpack(byte* panel, int first, int groups, PanelScratch scratch)
+    /// <param name="scratch">Receives scales, minimums and, unless they are bytes already, quants.</param>
+    /// <param name="quantStride">Bytes from one group's quants to the next.</param>
+    /// <returns>The quants as bytes of <c>q − zero + 128</c>.</returns>
+    public byte* Unpack(byte* panel, int first, int groups, PanelScratch scratch, out int quantStride)
     {
+        bool inPlace = Kind.Quants == DotQuants.Bytes;
+        quantStride = inPlace ? _groupBytes : UnpackedBytes;
         byte* quants = scratch.Quants;
         float* scales = scratch.Scales, minimums = scratch.Minimums;
         for (int done = 0; done < groups; done += BlockGroups)
         {
             byte* block = Block(panel, first + done), group = block + _scales.HeaderBytes;
             _scales.Unpack(block, group + _quants.GroupBytes, _groupBytes, scales, minimums);
-            _quants.Unpack(group, _groupBytes, BlockGroups, (byte)(Zero - Kind.Zero), quants);
+            if (!inPlace)
+                _quants.Unpack(group, _groupBytes, BlockGroups, (byte)(Zero - Kind.Zero), quants);
+            Prefetch(block + (long)groups / BlockGroups * _blockBytes);
             quants += BlockGroups * UnpackedBytes;
             scales += BlockGroups * _scales.PerGroup * PanelOutputs;
             minimums += BlockGroups * PanelOutputs;
         }
+        return inPlace ? Block(panel, first) : scratch.Quants;
+    }
+
+    /// <summary>
+    /// Asks for a block of the next stretch. Between two stretches the product works from the cache, and the hardware, which follows a stream only while
+    /// it flows, would start again each time.
+    /// </summary>
+    void Prefetch(byte* block)
+    {
+        if (Sse.IsSupported)
+            for (int line = 0; line < _blockBytes; line += Alignment)
+                Sse.Prefetch0(block + line);
     }
 }
