@@ -30,6 +30,8 @@ sealed unsafe class EmittedDot : DotKernel
 
     readonly nint[] _routines = new nint[Enum.GetValues<DotQuants>().Length * s_scaleKinds * QuantizedRows.Tile];
 
+    readonly nint _halves;
+
     EmittedDot()
     {
         using MemoryStream code = new();
@@ -40,7 +42,10 @@ sealed unsafe class EmittedDot : DotKernel
                 offsets.Add((Index(format.Kind, tokens), (int)code.Position));
                 new DotRoutine(format.Kind, tokens).Assemble(code);
             }
+        int halves = (int)code.Position;
+        HalvesRoutine.Assemble(code);
         var memory = new ExecutableMemory(code.ToArray());
+        _halves = memory.Address(halves);
         foreach ((int routine, int offset) in offsets)
             _routines[routine] = memory.Address(offset);
     }
@@ -64,9 +69,15 @@ sealed unsafe class EmittedDot : DotKernel
                 operands.Y = (float*)((byte*)y + tile * QuantizedRows.Tile * yStride);
                 operands.Start = group == 0 ? start : operands.Y;
                 operands.StartStride = group == 0 ? 0 : yStride;
-                ((delegate* unmanaged[SuppressGCTransition]<DotOperands*, void>)_routines[Index(format.Kind, inTile)])(&operands); // a few microseconds at most
+                ((delegate* unmanaged[SuppressGCTransition]<DotOperands*, void>)_routines[Index(format.Kind, inTile)])(&operands); // some microseconds, for which a garbage collection waits
             }
         }
+    }
+
+    public override bool MultiplyAddHalves(byte* panel, int columns, float* x, float* y)
+    {
+        ((delegate* unmanaged[SuppressGCTransition]<byte*, nint, float*, float*, void>)_halves)(panel, columns, x, y);
+        return true;
     }
 
     static int Index(DotKind kind, int tokens) => ((int)kind.Quants * s_scaleKinds + (int)kind.Scales) * QuantizedRows.Tile + tokens - 1;

@@ -17,7 +17,7 @@ static class FloatProduct
 /// <summary>
 /// Products of panels of f32, f16 or bf16 weights, which become floats on the way: every output is one chain of multiply-adds over ascending inputs.
 /// </summary>
-readonly unsafe struct FloatProduct<T>(Product product, FloatRows x, int tokens, MatMulScratch scratch) where T : struct, ILanes<T>
+readonly unsafe struct FloatProduct<T>(Product product, FloatRows x, int tokens, DotKernel dot, MatMulScratch scratch) where T : struct, ILanes<T>
 {
     const int FewTokens = 4, TokensAtOnce = 32; // whose activations, and 128 inputs, stay in the nearest cache
     const int Outputs = FloatPanels.PanelOutputs, ColumnsAtOnce = FloatProduct.ColumnsAtOnce, Lane = ILanes<T>.Count;
@@ -41,7 +41,7 @@ readonly unsafe struct FloatProduct<T>(Product product, FloatRows x, int tokens,
         if (tokens < FewTokens)
             for (int panel = first; panel < end; panel++)
                 for (int token = 0; token < tokens; token++)
-                    MultiplyOne<TWeights>(product.W.Panel(panel), product.W.Columns, x[token], Y(panel, token));
+                    MultiplyOne<TWeights>(panel, token);
         else
             for (int column = 0; column < product.W.Columns; column += ColumnsAtOnce)
                 MultiplyStretch<TWeights>(first, end, column, Math.Min(ColumnsAtOnce, product.W.Columns - column));
@@ -56,6 +56,13 @@ readonly unsafe struct FloatProduct<T>(Product product, FloatRows x, int tokens,
                 RowsByPanel<T>.MultiplyAdd(
                     x[token] + column, x.Stride, Math.Min(TokensAtOnce, tokens - token), Widened(panel - first), Outputs, columns,
                     Y(panel, token), product.Y.Stride, Outputs);
+    }
+
+    void MultiplyOne<TWeights>(int panel, int token) where TWeights : struct, IWeightFormat<T>
+    {
+        byte* w = product.W.Panel(panel);
+        if (typeof(TWeights) != typeof(HalfWeights<T>) || !dot.MultiplyAddHalves(w, product.W.Columns, x[token], Y(panel, token)))
+            MultiplyOne<TWeights>(w, product.W.Columns, x[token], Y(panel, token));
     }
 
     float* Y(int panel, int token) => product.Outputs(panel) + (long)token * product.Y.Stride;

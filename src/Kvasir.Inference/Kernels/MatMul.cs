@@ -66,7 +66,7 @@ unsafe struct MatMul<T>(Products products, PanelsPerItem panelsPerItem, int coun
         if (chosen.W.IsQuantized)
             MultiplyBytes(chosen, first, end, scratch[thread]);
         else
-            new FloatProduct<T>(chosen, x, tokens, scratch[thread]).Multiply(first, end);
+            new FloatProduct<T>(chosen, x, tokens, dot, scratch[thread]).Multiply(first, end);
     }
 
     public static int Items(PackedMatrix w, int panelsPerItem) => (w.Panels + panelsPerItem - 1) / panelsPerItem;
