@@ -24,8 +24,8 @@ public sealed record EngineOptions
     /// <summary>Tokens per block, a multiple of 16.</summary>
     public int BlockTokens { get; init; } = 16;
 
-    /// <summary>Most prompt tokens that are computed in one pass. At least 1.</summary>
-    public int PrefillChunk { get; init; } = 512;
+    /// <summary>Most prompt tokens that are computed in one pass, at least 1: enough to share the weights, few enough to stay in the cache.</summary>
+    public int PrefillChunk { get; init; } = 256;
 
     /// <summary>How keys and values are stored.</summary>
     public IKvCodec KvCodec { get; init; } = F16Codec.Instance;
