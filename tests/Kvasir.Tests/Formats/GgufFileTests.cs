@@ -276,6 +276,20 @@ public sealed class GgufFileTests : IDisposable
         new RawGguf().Tensor("b", [4], offset: 32).Tensor("a", [9]).Data(64).ToArray(),
         "tensor 'b' data: shares bytes with tensor 'a', expected tensors apart from each other");
 
+    /// <summary>Weights are read long after the header was checked.</summary>
+    [Fact]
+    public void A_file_that_is_truncated_while_it_is_read_says_so()
+    {
+        using GgufFile file = Open(new RawGguf().Tensor("t", [1024]).Data(4096).ToArray());
+        GgufTensor tensor = file.GetTensor("t");
+        byte[] row = new byte[4096];
+        file.Read(tensor, 0, row);
+        using (FileStream stream = new(_folder["model.gguf"], FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+            stream.SetLength(tensor.Offset + 1000);
+        var error = Assert.Throws<ModelFormatException>(() => file.Read(tensor, 0, row));
+        Assert.Equal($"{file.Path}: tensor 't': the file ends at byte {tensor.Offset + 1000}, expected data up to byte {tensor.Offset + 4096}", error.Message);
+    }
+
     GgufFile Open(byte[] bytes) => GgufFile.Open(_folder.Write("model.gguf", bytes));
 
     void Refuses(byte[] bytes, string message) => RefusesPath(_folder.Write("bad.gguf", bytes), message);
