@@ -25,11 +25,12 @@ sealed unsafe class ComputePool : IDisposable
     int _parked;
     bool _stopping;
 
-    // The published job. Written by Run while no item is unclaimed, so a claim that succeeds proves that what was read belongs to it.
+    // The published job, written while no item is unclaimed. The ticket itself says how many are: a claim that succeeds thus proves that the job was
+    // this one from the reading to the claim, whereas a count beside it could be the next job's already, and let a late thread run one of its items early.
     delegate*<void*, int, int, void> _run;
     void* _job;
     int _items;
-    long _ticket; // epoch in the upper half, next item in the lower
+    long _ticket; // epoch in the upper half, unclaimed items in the lower
     int _done;
     Exception? _failure;
 
@@ -86,7 +87,7 @@ sealed unsafe class ComputePool : IDisposable
         _job = newJob;
         _run = newRun;
         (_items, _done, _failure) = (newItems, 0, null);
-        Interlocked.Exchange(ref _ticket, ((_ticket >> 32) + 1) << 32);
+        Interlocked.Exchange(ref _ticket, ((_ticket >> 32) + 1) << 32 | (uint)newItems);
         if (Volatile.Read(ref _parked) > 0)
             lock (_parking)
                 Monitor.PulseAll(_parking);
@@ -100,10 +101,10 @@ sealed unsafe class ComputePool : IDisposable
             long seen = Volatile.Read(ref _ticket);
             delegate*<void*, int, int, void> run = _run;
             void* job = _job;
-            int item = (int)seen;
-            if (seen >> 32 != epoch || item >= _items)
+            int unclaimed = (int)seen, item = _items - unclaimed;
+            if (seen >> 32 != epoch || unclaimed == 0)
                 return;
-            if (Interlocked.CompareExchange(ref _ticket, seen + 1, seen) == seen)
+            if (Interlocked.CompareExchange(ref _ticket, seen - 1, seen) == seen)
                 RunClaimed(run, job, item, thread);
         }
     }
