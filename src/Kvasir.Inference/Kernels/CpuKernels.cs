@@ -26,7 +26,6 @@ abstract class CpuKernels : IDisposable
     /// <summary>Products with the same activations, at most <see cref="Products.Most"/>.</summary>
     public abstract void MatMul(FloatRows x, int tokens, params ReadOnlySpan<Product> products);
 
-
     public abstract void Rope(RopeTable table, FloatRows rotations, FloatRows heads, int headDim, int tokens);
     public abstract void StoreKv(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows keys, FloatRows values);
     public abstract void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output);

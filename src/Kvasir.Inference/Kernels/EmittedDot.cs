@@ -91,7 +91,7 @@ sealed unsafe class EmittedDot : DotKernel
         {
             return new EmittedDot();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or PlatformNotSupportedException)
         {
             return null;
         }

@@ -23,9 +23,6 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Sixteen bfloat16 numbers, widened. The conversion is exact.</summary>
     static abstract T LoadBrainHalf(ushort* source);
 
-    /// <summary>Sixteen signed bytes as numbers.</summary>
-    static abstract T LoadBytes(sbyte* source);
-
     static abstract void Store(T lanes, float* destination);
 
     /// <summary>Stores integral numbers from -128 to 127 as signed bytes.</summary>

@@ -35,16 +35,6 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 LoadBytes(sbyte* source) => Widened(Vector128.Load(source));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Lanes256 Widened(Vector128<sbyte> bytes)
-    {
-        (Vector256<int> low, Vector256<int> high) = Vector256.Widen(Vector256.WidenLower(bytes.ToVector256Unsafe()));
-        return new(Vector256.ConvertToSingle(low), Vector256.ConvertToSingle(high));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes256 lanes, float* destination)
     {
         lanes._low.Store(destination);

@@ -26,13 +26,6 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static Lanes512 LoadBrainHalf(ushort* source) => new(BF16.Widen(Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe())));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 LoadBytes(sbyte* source) => Widened(Vector128.Load(source));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Lanes512 Widened(Vector128<sbyte> bytes) => new(Vector512.ConvertToSingle(
-        Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(bytes) : Vector512.WidenLower(Vector256.WidenLower(bytes.ToVector256Unsafe()).ToVector512Unsafe())));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes512 lanes, float* destination) => lanes._v.Store(destination);
 
     public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)

@@ -40,15 +40,6 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static LanesScalar LoadBytes(sbyte* source)
-    {
-        LanesScalar result = default;
-        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            result._lanes[i] = source[i];
-        return result;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(LanesScalar lanes, float* destination) => *(LanesScalar*)destination = lanes;
 
     public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)

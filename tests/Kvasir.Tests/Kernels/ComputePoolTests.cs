@@ -34,6 +34,22 @@ public class ComputePoolTests
         }
     }
 
+    /// <summary>Short jobs before long ones: a thread that comes late from the short one must not take the long one's items before it begins.</summary>
+    [Fact]
+    public void Late_threads_do_not_run_ahead()
+    {
+        using var pool = new ComputePool(7);
+        int[][] runs = [new int[2], new int[64]];
+        for (int round = 0; round < 200_000; round++)
+        {
+            int[] counts = runs[round % 2];
+            Array.Clear(counts);
+            var job = new Count(counts);
+            pool.Run(ref job, counts.Length);
+            Assert.False(counts.AsSpan().ContainsAnyExcept(1), $"round {round}: {string.Join(' ', counts)}");
+        }
+    }
+
     [Fact]
     public void Jobs_of_many_callers_do_not_mix()
     {
