@@ -13,6 +13,9 @@ public sealed class KvLayout
     /// <summary>Alignment in bytes of a block and of each layer's K and V in it: a cache line, and the widest vector.</summary>
     public const int Alignment = 64;
 
+    /// <summary>Alignment in bytes that direct I/O wants of memory, offsets and lengths.</summary>
+    public const int PageBytes = 4096;
+
     readonly long[] _keyOffsets;
     readonly long[] _valueOffsets;
 
@@ -43,6 +46,9 @@ public sealed class KvLayout
 
     /// <summary>Bytes of one block, a multiple of <see cref="Alignment"/>.</summary>
     public long BlockBytes { get; private set; }
+
+    /// <summary>Bytes from one block in memory to the next: whole pages, so that a disk can be read into a block in place.</summary>
+    public long StrideBytes => (BlockBytes + PageBytes - 1) / PageBytes * PageBytes;
 
     /// <summary>Bytes that one token adds over all layers, alignment not counted.</summary>
     public long BytesPerToken { get; private set; }

@@ -1,3 +1,5 @@
+using Kvasir.KvCache.Prefixes;
+
 namespace Kvasir.KvCache.Blocks;
 
 /// <summary>

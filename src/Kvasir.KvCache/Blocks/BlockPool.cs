@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.KvCache.Blocks;
 

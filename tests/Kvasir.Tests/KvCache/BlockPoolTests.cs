@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using CsCheck;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Codecs;
 
 namespace Kvasir.Tests.KvCache;
@@ -12,7 +13,7 @@ public class BlockPoolTests
 
     static readonly KvLayout s_layout = new(16, F16Codec.Instance, [new KvLayer(new LayerState.Full(), 1, 8, 0)]);
 
-    static BlockKey Key(int name) => new(SHA256.HashData([(byte)name]));
+    static BlockKey Key(int name) => new(new Digest(SHA256.HashData([(byte)name])));
 
     /// <summary>
     /// Random histories of a pool, step by step against a naive model: who holds what is kept in lists, what is registered in a dictionary. After every
