@@ -3,65 +3,151 @@ using Kvasir.KvCache.Blocks;
 namespace Kvasir.KvCache;
 
 /// <summary>
-/// The blocks of one sequence in order: token <c>p</c> lies in block <c>p / BlockTokens</c>. Grows at its end only. Belongs to the pool's
-/// owner thread while it changes; compute threads may read addresses in between.
+/// The blocks of one sequence in order: token <c>p</c> lies in block <c>p / BlockTokens</c>. Some are shared with other sequences and complete, others are
+/// its own and are filled from their start. Belongs to one thread while it changes; compute threads may read addresses in between.
 /// </summary>
-public sealed unsafe class BlockTable(BlockPool pool) : IDisposable
+/// <param name="pool">Where the blocks are.</param>
+/// <param name="blocks">Blocks to make room for in the books.</param>
+public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposable
 {
-    readonly List<BlockHandle> _blocks = [];
-    readonly List<nint> _addresses = [];
+    readonly List<BlockHandle> _blocks = new(blocks);
+    readonly List<int> _filled = new(blocks); // tokens of each block that are there
+    readonly List<nint> _addresses = new(blocks);
 
     /// <summary>Shape of the blocks.</summary>
     public KvLayout Layout => pool.Layout;
 
-    /// <summary>Tokens whose keys and values are stored.</summary>
+    /// <summary>Blocks.</summary>
+    public int Count => _blocks.Count;
+
+    /// <summary>Tokens from the start whose keys and values are there without a hole: the position of the first that is missing.</summary>
     public int Length { get; private set; }
 
     /// <summary>Tokens for which there is room.</summary>
     public long Capacity => (long)_blocks.Count * Layout.BlockTokens;
 
+    /// <summary>Tokens of a block that are there, from its start.</summary>
+    public int Filled(int block) => _filled[block];
+
+    /// <summary>The handle of a block: a <see cref="BlockLease"/>, or a <see cref="MutableBlock"/> of the sequence's own.</summary>
+    public BlockHandle this[int block] => _blocks[block];
+
+    /// <summary>The first position from <paramref name="position"/> on whose key and value are missing.</summary>
+    public int NextMissing(int position)
+    {
+        for (int block = position / Layout.BlockTokens; block < _blocks.Count; block++)
+            if (_filled[block] < Layout.BlockTokens)
+                return Math.Max(position, block * Layout.BlockTokens + _filled[block]);
+        return Math.Max(position, (int)Capacity);
+    }
+
+    /// <summary>The end of the missing positions that begin at <paramref name="position"/>: where the next block begins that is there; without one, there is no end.</summary>
+    public int EndOfMissing(int position)
+    {
+        int block = position / Layout.BlockTokens;
+        while (block < _blocks.Count && _filled[block] < Layout.BlockTokens)
+            block++;
+        return block < _blocks.Count ? block * Layout.BlockTokens : int.MaxValue;
+    }
+
     /// <summary>Makes room for the first <paramref name="tokens"/> tokens; takes all the blocks it needs or, when the pool has too few, none.</summary>
     /// <returns>Whether there is room now.</returns>
     public bool TryReserve(int tokens)
     {
-        int wanted = Layout.BlocksFor(tokens) - _blocks.Count;
-        if (wanted > pool.Available)
-            return false;
+        int first = _blocks.Count, wanted = Layout.BlocksFor(tokens) - first;
         for (; wanted > 0; wanted--)
-            Add(pool.TryAllocate()!);
+            if (!TryAddOwn())
+            {
+                Truncate(first);
+                return false;
+            }
         return true;
     }
 
-    /// <summary>Says that the tokens up to <paramref name="length"/> are written, and completes the blocks that are full.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">Less than the present length, or beyond the capacity.</exception>
-    public void Advance(int length)
+    /// <summary>Says that the keys and values of the positions <c>[from, to)</c> are written. Within a block, they follow those that are there.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The positions do not follow what is there, or lie beyond the room.</exception>
+    public void Fill(int from, int to)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(length, Length);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Capacity);
-        for (int block = Length / Layout.BlockTokens; block < length / Layout.BlockTokens; block++)
-            _blocks[block] = ((MutableBlock)_blocks[block]).Complete();
-        Length = length;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Capacity);
+        for (int position = from; position < to;)
+        {
+            int block = position / Layout.BlockTokens, start = block * Layout.BlockTokens;
+            if (position != start + _filled[block])
+                throw new ArgumentOutOfRangeException(nameof(from), position, $"block {block} has its first {_filled[block]} tokens");
+            position = Math.Min(to, start + Layout.BlockTokens);
+            _filled[block] = position - start;
+        }
+        FindLength(from / Layout.BlockTokens);
     }
 
     /// <summary>First byte of a block of the sequence.</summary>
     public byte* Address(int block) => (byte*)_addresses[block];
 
+    /// <summary>Adds a block of the sequence's own; false when the pool has none.</summary>
+    public bool TryAddOwn()
+    {
+        if (pool.TryAllocate() is not { } block)
+            return false;
+        Add(block, 0);
+        return true;
+    }
+
+    /// <summary>Adds a shared block, which is there as a whole.</summary>
+    public void Add(BlockLease lease)
+    {
+        Add(lease, Layout.BlockTokens);
+        FindLength(Count - 1);
+    }
+
+    /// <summary>Puts a shared block in place of one of the sequence's own, which must be spent.</summary>
+    public void Replace(int block, BlockLease lease) => Put(block, lease, Layout.BlockTokens);
+
+    /// <summary>Turns a block into a hole: gives it back and puts an empty one in its place, or cuts the sequence off there when the pool has none.</summary>
+    public void MakeHole(int block)
+    {
+        _blocks[block].Dispose();
+        if (pool.TryAllocate() is { } own)
+            Put(block, own, 0);
+        else
+            Truncate(block);
+    }
+
     /// <summary>Gives all blocks back.</summary>
     public void Dispose() => Clear();
 
     /// <summary>Forgets all tokens and gives their blocks back; the table may be used again.</summary>
-    public void Clear()
+    public void Clear() => Truncate(0);
+
+    /// <summary>Gives the blocks from one on back, the last first: what the others stand on stays in the pool for longer.</summary>
+    public void Truncate(int block)
     {
-        foreach (BlockHandle block in _blocks)
-            block.Dispose();
-        _blocks.Clear();
-        _addresses.Clear();
-        Length = 0;
+        for (int i = _blocks.Count - 1; i >= block; i--)
+            _blocks[i].Dispose();
+        _blocks.RemoveRange(block, _blocks.Count - block);
+        _filled.RemoveRange(block, _filled.Count - block);
+        _addresses.RemoveRange(block, _addresses.Count - block);
+        FindLength(block);
     }
 
-    void Add(BlockHandle block)
+    void Add(BlockHandle handle, int filled)
     {
-        _blocks.Add(block);
-        _addresses.Add((nint)block.Address);
+        _blocks.Add(handle);
+        _filled.Add(filled);
+        _addresses.Add((nint)handle.Address);
+    }
+
+    void Put(int block, BlockHandle handle, int filled)
+    {
+        (_blocks[block], _filled[block], _addresses[block]) = (handle, filled, (nint)handle.Address);
+        FindLength(block);
+    }
+
+    /// <summary>Finds the first missing position after a block, and perhaps those behind it, changed.</summary>
+    void FindLength(int changed)
+    {
+        int block = Math.Min(Length / Layout.BlockTokens, changed);
+        while (block < _blocks.Count && _filled[block] == Layout.BlockTokens)
+            block++;
+        Length = block * Layout.BlockTokens + (block < _blocks.Count ? _filled[block] : 0);
     }
 }

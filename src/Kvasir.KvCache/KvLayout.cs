@@ -65,6 +65,20 @@ public sealed class KvLayout
     /// <summary>Blocks that hold <paramref name="tokens"/> tokens.</summary>
     public int BlocksFor(int tokens) => (int)(((long)tokens + BlockTokens - 1) / BlockTokens);
 
+    /// <summary>Clears the keys and values of a block from a token on, in all layers.</summary>
+    /// <param name="block">The block's first byte.</param>
+    /// <param name="from">The first token of the block to clear.</param>
+    public unsafe void ClearTokens(byte* block, int from)
+    {
+        for (int layer = 0; layer < Layers.Length; layer++)
+            for (int head = 0; head < Layers[layer].KvHeads && Layers[layer].Producer == layer; head++)
+            {
+                int start = from * RowBytes(layer), bytes = (BlockTokens - from) * RowBytes(layer);
+                new Span<byte>(block + KeyOffset(layer, head) + start, bytes).Clear();
+                new Span<byte>(block + ValueOffset(layer, head) + start, bytes).Clear();
+            }
+    }
+
     long HeadOffset(int layer, int kvHead) => (long)kvHead * BlockTokens * RowBytes(layer);
 
     void Place(int layer)

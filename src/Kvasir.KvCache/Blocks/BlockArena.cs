@@ -4,11 +4,12 @@ namespace Kvasir.KvCache.Blocks;
 
 /// <summary>
 /// Native memory for a fixed number of blocks. The operating system commits its pages when they are first written, so a large arena
-/// costs what is used of it. A span's length is an <see cref="int"/>: memory is handed out block by block, never as a whole.
+/// costs what is used of it. A block takes whole pages, so that a disk can be read into it. A span's length is an <see cref="int"/>: memory is handed out block by block, never as a whole.
 /// </summary>
 public sealed unsafe class BlockArena : SafeHandle
 {
     readonly int _blocks;
+    readonly long _stride;
 
     /// <param name="blockBytes">Bytes of a block, a multiple of <see cref="KvLayout.Alignment"/>, at most <see cref="int.MaxValue"/>.</param>
     /// <param name="blocks">Number of blocks; at least 1.</param>
@@ -18,10 +19,10 @@ public sealed unsafe class BlockArena : SafeHandle
         ArgumentOutOfRangeException.ThrowIfLessThan(blocks, 1);
         if (blockBytes is < 1 or > int.MaxValue || blockBytes % KvLayout.Alignment != 0)
             throw new ArgumentOutOfRangeException(nameof(blockBytes), blockBytes, $"expected a positive multiple of {KvLayout.Alignment} below 2 GiB");
-        (BlockBytes, _blocks) = (blockBytes, blocks);
+        (_stride, _blocks) = ((blockBytes + KvLayout.PageBytes - 1) / KvLayout.PageBytes * KvLayout.PageBytes, blocks);
         try
         {
-            SetHandle((nint)NativeMemory.AlignedAlloc(checked((nuint)(blockBytes * blocks)), KvLayout.Alignment));
+            SetHandle((nint)NativeMemory.AlignedAlloc(checked((nuint)(_stride * blocks)), KvLayout.PageBytes));
         }
         catch (OutOfMemoryException)
         {
@@ -29,19 +30,16 @@ public sealed unsafe class BlockArena : SafeHandle
         }
     }
 
-    /// <summary>Bytes of a block.</summary>
-    public long BlockBytes { get; }
-
     /// <inheritdoc/>
     public override bool IsInvalid => handle == 0;
 
-    /// <summary>First byte of a block, aligned to <see cref="KvLayout.Alignment"/>; valid until the arena is disposed.</summary>
+    /// <summary>First byte of a block, at the start of a page of memory; valid until the arena is disposed.</summary>
     /// <exception cref="ObjectDisposedException">The arena is disposed.</exception>
     public byte* Address(BlockId block)
     {
         ObjectDisposedException.ThrowIf(IsClosed, this);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)block.Index, (uint)_blocks);
-        return (byte*)handle + block.Index * BlockBytes;
+        return (byte*)handle + block.Index * _stride;
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.KvCache.Blocks;
 
@@ -12,7 +13,7 @@ namespace Kvasir.KvCache.Blocks;
 ///           ▲                                                 cached, found again by TryFind
 ///           └───────────────────────── evicted ────────────────────────┘
 /// </code>
-/// Like the pool, handles belong to one owner thread.
+/// A handle belongs to one thread at a time.
 /// </summary>
 public abstract unsafe class BlockHandle : IDisposable
 {
@@ -30,7 +31,7 @@ public abstract unsafe class BlockHandle : IDisposable
     /// <summary>Whether the right was handed on or given back.</summary>
     public bool IsSpent { get; private set; }
 
-    /// <summary>First byte of the block, aligned to <see cref="KvLayout.Alignment"/>; valid while the handle is held.</summary>
+    /// <summary>First byte of the block, at the start of a page; valid while the handle is held.</summary>
     /// <exception cref="ObjectDisposedException">The handle is spent.</exception>
     public byte* Address
     {
@@ -43,6 +44,9 @@ public abstract unsafe class BlockHandle : IDisposable
 
     /// <summary>The block's memory, <see cref="KvLayout.BlockBytes"/> long; valid while the handle is held.</summary>
     public Span<byte> Bytes => new(Address, (int)Pool.Layout.BlockBytes);
+
+    /// <summary>Where keys and values lie in the block.</summary>
+    public KvLayout Layout => Pool.Layout;
 
     private protected BlockPool Pool { get; }
 
@@ -80,6 +84,16 @@ public sealed class MutableBlock : BlockHandle
         return Pool.Complete(Id);
     }
 
+    /// <summary>
+    /// Makes the block known under its key before its content has come, so that whoever wants the same waits for the same load. If the pool holds a block of this key
+    /// already, that one is leased and this one is freed.
+    /// </summary>
+    internal BlockLease Await(BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, Onboarding load)
+    {
+        Spend();
+        return Pool.Register(Id, BlockState.Mutable, key, parent, tokens, load);
+    }
+
     private protected override void Release() => Pool.Free(Id, BlockState.Mutable);
 }
 
@@ -92,10 +106,13 @@ public sealed class CompleteBlock : BlockHandle
     /// Makes the block immutable and known under its key. If the pool holds a block of this key already, that one is leased and this one
     /// is freed: the same tokens are never kept twice.
     /// </summary>
-    public BlockLease Register(BlockKey key)
+    /// <param name="key">The block's key.</param>
+    /// <param name="parent">The key of the block before it, or the root.</param>
+    /// <param name="tokens">Its tokens; fewer than a block holds for a tail.</param>
+    public BlockLease Register(BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens)
     {
         Spend();
-        return Pool.Register(Id, key);
+        return Pool.Register(Id, BlockState.Complete, key, parent, tokens);
     }
 
     private protected override void Release() => Pool.Free(Id, BlockState.Complete);
@@ -112,12 +129,30 @@ public sealed class BlockLease : BlockHandle
     /// <summary>The block's identity.</summary>
     public BlockKey Key { get; }
 
+    /// <summary>The key of the block before it, or the root.</summary>
+    public BlockKey Parent => Pool.Parent(Id);
+
+    /// <summary>The block's tokens.</summary>
+    public ReadOnlySpan<int> Tokens => Pool.TokensOf(Id);
+
+    /// <summary>What brings the block's content, while it is not there yet.</summary>
+    internal Onboarding? Load => Pool.LoadOf(Id);
+
+    /// <summary>Whether the block's content will not come.</summary>
+    internal bool HasFailed => Pool.HasFailed(Id);
+
     /// <summary>Another lease of the same block.</summary>
     public BlockLease Share()
     {
         ThrowIfSpent();
-        return Pool.Lease(Id);
+        return Pool.Share(Id, Key);
     }
+
+    /// <summary>The block's content has come.</summary>
+    internal void EndLoad() => Pool.EndLoad(Id);
+
+    /// <summary>The block's content will not come.</summary>
+    internal void MakeVoid() => Pool.MakeVoid(Id);
 
     private protected override void Release() => Pool.Return(Id);
 }

@@ -1,58 +1,141 @@
 using System.Diagnostics;
+using Kvasir.KvCache.Lifecycle;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.KvCache.Blocks;
 
 /// <summary>
-/// The block memory that attention kernels read directly, and who holds which block. Allocation takes a free block, else evicts the cached
-/// block that was unused for longest. Not thread-safe: one owner thread allocates, shares and releases.
+/// Blocks in memory, and who holds which: the pool that attention kernels read directly, or the host's memory behind it. Allocation takes a free block,
+/// else evicts a cached one, which the policy chooses. Thread-safe; every call holds a lock for no longer than it takes to change the books.
 /// </summary>
 public sealed unsafe class BlockPool : IDisposable
 {
+    const int EvictionsRemembered = 1 << 16;
+
+    /// <summary>Most blocks that follow the same one which <see cref="LongestTail"/> looks at: a shared beginning may have thousands.</summary>
+    const int MostSiblings = 64;
+
+    readonly Lock _gate = new();
     readonly BlockArena _arena;
     readonly Slot[] _slots;
+    readonly int[] _tokens; // of registered blocks, BlockTokens for each slot
     readonly Stack<BlockId> _free;
-    readonly Dictionary<BlockKey, BlockId> _registered = [];
-    readonly LinkedList<BlockId> _cached = []; // least recently used first
+    readonly SlotIndex _index = new(); // registered blocks
+    readonly IEvictionPolicy _policy;
+    readonly EvictionLog _evictionLog = new(EvictionsRemembered);
+    readonly TimeProvider _time;
+    int _leased;
 
     /// <param name="layout">Shape of a block.</param>
     /// <param name="blocks">Number of blocks; at least 1.</param>
+    /// <param name="policy">Which cached block goes first; null takes the one whose chain was unused for longest.</param>
+    /// <param name="time">The clock; null takes the system's.</param>
     /// <exception cref="InsufficientMemoryException">The memory is not to be had.</exception>
-    public BlockPool(KvLayout layout, int blocks)
+    public BlockPool(KvLayout layout, int blocks, IEvictionPolicy? policy = null, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(layout);
-        Layout = layout;
+        (Layout, _policy, _time) = (layout, policy ?? new LeafFirstLru(), time ?? TimeProvider.System);
         _arena = new BlockArena(layout.BlockBytes, blocks);
         _slots = new Slot[blocks];
+        _tokens = new int[checked(blocks * layout.BlockTokens)];
+        _index.EnsureCapacity(blocks);
         _free = new Stack<BlockId>(blocks);
         for (int i = blocks - 1; i >= 0; i--)
-        {
-            _slots[i].Node = new LinkedListNode<BlockId>(new BlockId(i));
             _free.Push(new BlockId(i));
-        }
     }
 
     /// <summary>Shape of a block.</summary>
     public KvLayout Layout { get; }
 
+    /// <summary>Blocks evicted so far.</summary>
+    public long Evictions { get; private set; }
+
     /// <summary>How many blocks are in each stage.</summary>
-    public PoolCounts Counts => new(_free.Count, _cached.Count, _registered.Count - _cached.Count, _slots.Length - _free.Count - _registered.Count);
+    public PoolCounts Counts
+    {
+        get
+        {
+            lock (_gate)
+                return CountsNow();
+        }
+    }
 
     /// <summary>Blocks that <see cref="TryAllocate"/> can still give: free ones and those that may be evicted.</summary>
-    public int Available => _free.Count + _cached.Count;
+    public int Available
+    {
+        get
+        {
+            lock (_gate)
+                return _free.Count + _index.Count - _leased;
+        }
+    }
 
     /// <summary>A block to write, or null when every block is leased or in flight. Its memory holds whatever was there before.</summary>
     public MutableBlock? TryAllocate()
     {
-        if (_free.Count == 0 && !EvictOldest())
-            return null;
-        BlockId id = _free.Pop();
-        _slots[id.Index].State = BlockState.Mutable;
-        return new MutableBlock(this, id);
+        lock (_gate)
+        {
+            if (_free.Count == 0 && !Evict())
+                return null;
+            BlockId id = _free.Pop();
+            _slots[id.Index].State = BlockState.Mutable;
+            return new MutableBlock(this, id);
+        }
+    }
+
+    /// <summary>Whether the pool holds a block.</summary>
+    public bool Contains(BlockKey key)
+    {
+        lock (_gate)
+            return _index.TryFind(key, out _);
     }
 
     /// <summary>A lease of the block known under a key, or null when the pool does not hold it.</summary>
-    public BlockLease? TryFind(BlockKey key) => _registered.TryGetValue(key, out BlockId id) ? Lease(id) : null;
+    public BlockLease? TryFind(BlockKey key)
+    {
+        lock (_gate)
+            return _index.TryFind(key, out int slot) ? LeaseNow(slot) : null;
+    }
+
+    /// <summary>A lease of the block of a key and tokens. Tokens are compared: were two prefixes to have the same key, the second would be a miss.</summary>
+    public BlockLease? TryFind(BlockKey key, ReadOnlySpan<int> tokens)
+    {
+        lock (_gate)
+            return _index.TryFind(key, out int slot) && Tokens(slot).SequenceEqual(tokens) ? LeaseNow(slot) : null;
+    }
+
+    /// <summary>Notes that a block was used, if the pool holds it. Report chains deepest first.</summary>
+    public void Use(BlockKey key)
+    {
+        lock (_gate)
+            if (_index.TryFind(key, out int slot) && _slots[slot].Leases == 0)
+                _policy.Use(slot);
+    }
+
+    /// <summary>When a block was evicted, if that is remembered.</summary>
+    public bool TryFindEviction(BlockKey key, out DateTimeOffset when)
+    {
+        lock (_gate)
+            return _evictionLog.TryFind(key, out when);
+    }
+
+    /// <summary>Among the blocks that follow one, that which has the most tokens in common with what follows.</summary>
+    public TailMatch LongestTail(BlockKey parent, ReadOnlySpan<int> following)
+    {
+        lock (_gate)
+        {
+            TailMatch best = default;
+            int seen = 0;
+            foreach (int slot in _index.Children(parent))
+            {
+                if (seen++ == MostSiblings)
+                    break;
+                best = best.Longer(_index.Key(slot), Tokens(slot), following);
+            }
+            return best;
+        }
+    }
 
     /// <summary>
     /// Counts the blocks by going through them all and compares with the books: free + cached + leased + in flight = total. Cheap enough to
@@ -61,13 +144,16 @@ public sealed unsafe class BlockPool : IDisposable
     /// <exception cref="InvalidOperationException">A block is lost, counted twice or in two places: a bug.</exception>
     public PoolCounts CheckConservation()
     {
-        PoolCounts seen = CountSlots();
-        if (seen != Counts)
-            throw new InvalidOperationException($"pool of {_slots.Length}: counted {seen}, but the books say {Counts}");
-        foreach ((BlockKey key, BlockId id) in _registered)
-            if (_slots[id.Index].State != BlockState.Registered || _slots[id.Index].Key != key)
-                throw new InvalidOperationException($"key {key} leads to block {id.Index}, which is {_slots[id.Index].State} with key {_slots[id.Index].Key}");
-        return seen;
+        lock (_gate)
+        {
+            PoolCounts seen = CountSlots(), books = CountsNow();
+            if (seen != books)
+                throw new InvalidOperationException($"pool of {_slots.Length}: counted {seen}, but the books say {books}");
+            for (int slot = 0; slot < _slots.Length; slot++)
+                if (_slots[slot].State == BlockState.Registered && !(_index.TryFind(_index.Key(slot), out int found) && found == slot))
+                    throw new InvalidOperationException($"block {slot} is registered with key {_index.Key(slot)}, which does not lead to it");
+            return seen;
+        }
     }
 
     /// <summary>Frees the memory. Handles that are still held must not be used any more.</summary>
@@ -79,55 +165,144 @@ public sealed unsafe class BlockPool : IDisposable
 
     internal byte* Address(BlockId id) => _arena.Address(id);
 
+    internal BlockKey Parent(BlockId id)
+    {
+        lock (_gate)
+            return _index.Parent(id.Index);
+    }
+
+    /// <summary>A leased block's tokens; they do not change while the lease lives.</summary>
+    internal ReadOnlySpan<int> TokensOf(BlockId id) => Tokens(id.Index);
+
+    internal Onboarding? LoadOf(BlockId id) => Volatile.Read(ref _slots[id.Index].Load);
+
+    internal bool HasFailed(BlockId id) => Volatile.Read(ref _slots[id.Index].HasFailed);
+
     internal CompleteBlock Complete(BlockId id)
     {
-        Expect(id, BlockState.Mutable).State = BlockState.Complete;
-        return new CompleteBlock(this, id);
-    }
-
-    internal BlockLease Register(BlockId id, BlockKey key)
-    {
-        ref Slot slot = ref Expect(id, BlockState.Complete);
-        if (_registered.TryGetValue(key, out BlockId existing))
+        lock (_gate)
         {
-            Free(id, BlockState.Complete);
-            return Lease(existing);
+            Expect(id, BlockState.Mutable).State = BlockState.Complete;
+            return new CompleteBlock(this, id);
         }
-        (slot.State, slot.Key, slot.Leases) = (BlockState.Registered, key, 1);
-        _registered.Add(key, id);
-        return new BlockLease(this, id, key);
     }
 
-    internal BlockLease Lease(BlockId id)
+    /// <summary>Registers a block that is written, or one that is about to be: with a load.</summary>
+    internal BlockLease Register(BlockId id, BlockState expected, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, Onboarding? load = null)
     {
-        ref Slot slot = ref Expect(id, BlockState.Registered);
-        if (slot.Leases++ == 0)
-            _cached.Remove(slot.Node);
-        return new BlockLease(this, id, slot.Key);
+        lock (_gate)
+        {
+            ref Slot slot = ref Expect(id, expected);
+            if (_index.TryFind(key, out int existing))
+                return RegisterAgain(id, expected, existing, load);
+            tokens.CopyTo(_tokens.AsSpan(id.Index * Layout.BlockTokens, Layout.BlockTokens));
+            slot = new Slot { State = BlockState.Registered, Leases = 1, TokenCount = tokens.Length, Load = load };
+            _index.Add(id.Index, key, parent);
+            _policy.Add(id.Index, key);
+            _policy.Hold(id.Index);
+            _leased++;
+            return new BlockLease(this, id, key);
+        }
+    }
+
+    internal BlockLease Share(BlockId id, BlockKey key)
+    {
+        lock (_gate)
+        {
+            if (_slots[id.Index].State != BlockState.Void)
+                return LeaseNow(id.Index);
+            _slots[id.Index].Leases++;
+            return new BlockLease(this, id, key);
+        }
     }
 
     internal void Return(BlockId id)
     {
-        ref Slot slot = ref Expect(id, BlockState.Registered);
-        if (--slot.Leases == 0)
-            _cached.AddLast(slot.Node);
+        lock (_gate)
+        {
+            ref Slot slot = ref _slots[id.Index];
+            if (--slot.Leases > 0)
+                return;
+            if (slot.State == BlockState.Void)
+                FreeNow(id, BlockState.Void);
+            else
+            {
+                _policy.Release(id.Index);
+                _leased--;
+            }
+        }
+    }
+
+    /// <summary>A leased block's content has arrived.</summary>
+    internal void EndLoad(BlockId id) => Volatile.Write(ref _slots[id.Index].Load, null);
+
+    /// <summary>A leased block's content will not arrive: nobody may find it any more.</summary>
+    internal void MakeVoid(BlockId id)
+    {
+        lock (_gate)
+        {
+            ref Slot slot = ref Expect(id, BlockState.Registered);
+            (slot.State, slot.HasFailed) = (BlockState.Void, true);
+            _policy.Remove(id.Index);
+            _index.Remove(id.Index);
+            _leased--;
+        }
     }
 
     internal void Free(BlockId id, BlockState expected)
     {
-        Expect(id, expected).State = BlockState.Free;
+        lock (_gate)
+            FreeNow(id, expected);
+    }
+
+    /// <summary>
+    /// The pool has a block of this key already, and one is enough; unless that one's content is still to come and this one's is there, which its owner
+    /// must be able to use: then nobody else finds it.
+    /// </summary>
+    BlockLease RegisterAgain(BlockId id, BlockState expected, int existing, Onboarding? load)
+    {
+        if (load is null && _slots[existing].Load is not null)
+        {
+            _slots[id.Index] = new Slot { State = BlockState.Void, Leases = 1 };
+            return new BlockLease(this, id, _index.Key(existing));
+        }
+        FreeNow(id, expected);
+        return LeaseNow(existing);
+    }
+
+    BlockLease LeaseNow(int slot)
+    {
+        ref Slot entry = ref Expect(new BlockId(slot), BlockState.Registered);
+        if (entry.Leases++ == 0)
+        {
+            _policy.Hold(slot);
+            _leased++;
+        }
+        return new BlockLease(this, new BlockId(slot), _index.Key(slot));
+    }
+
+    void FreeNow(BlockId id, BlockState expected)
+    {
+        Expect(id, expected);
+        _slots[id.Index] = default;
         _free.Push(id);
     }
 
-    bool EvictOldest()
+    bool Evict()
     {
-        if (_cached.First is not { } oldest)
+        int slot = _policy.Evict();
+        if (slot < 0)
             return false;
-        _cached.RemoveFirst();
-        _registered.Remove(_slots[oldest.Value.Index].Key);
-        Free(oldest.Value, BlockState.Registered);
+        _evictionLog.Add(_index.Key(slot), _time.GetUtcNow());
+        _index.Remove(slot);
+        FreeNow(new BlockId(slot), BlockState.Registered);
+        Evictions++;
         return true;
     }
+
+    ReadOnlySpan<int> Tokens(int slot) => _tokens.AsSpan(slot * Layout.BlockTokens, _slots[slot].TokenCount);
+
+    PoolCounts CountsNow() => new(_free.Count, _index.Count - _leased, _leased, _slots.Length - _free.Count - _index.Count);
 
     ref Slot Expect(BlockId id, BlockState expected)
     {
@@ -139,23 +314,24 @@ public sealed unsafe class BlockPool : IDisposable
 
     PoolCounts CountSlots()
     {
-        int mutable = 0, cachedSlots = 0, leased = 0, freeSlots = 0;
+        int inFlight = 0, cached = 0, leased = 0, free = 0;
         foreach (ref readonly Slot slot in _slots.AsSpan())
             _ = slot.State switch
             {
-                BlockState.Free => freeSlots++,
-                BlockState.Registered when slot.Leases == 0 => cachedSlots++,
+                BlockState.Free => free++,
+                BlockState.Registered when slot.Leases == 0 => cached++,
                 BlockState.Registered => leased++,
-                _ => mutable++,
+                _ => inFlight++,
             };
-        return new PoolCounts(freeSlots, cachedSlots, leased, mutable);
+        return new PoolCounts(free, cached, leased, inFlight);
     }
 
     struct Slot
     {
         public BlockState State;
-        public int Leases; // of a registered block
-        public BlockKey Key; // of a registered block
-        public LinkedListNode<BlockId> Node; // in `_cached` when registered and not leased; made once, so that moving it allocates nothing
+        public int Leases; // of a registered or void block
+        public int TokenCount; // of a registered block: fewer than a block holds for a tail
+        public bool HasFailed; // of a void block: its content will not come
+        public Onboarding? Load; // while a registered block's content is on its way
     }
 }

@@ -1,0 +1,30 @@
+using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Tiers.Disk;
+
+namespace Kvasir.KvCache;
+
+/// <summary>Sizes and settings of a cache.</summary>
+public sealed record KvCacheOptions
+{
+    /// <summary>Blocks of the pool that attention reads; at least 1.</summary>
+    public required int DeviceBlocks { get; init; }
+
+    /// <summary>Bytes of the host tier; less than one block is none.</summary>
+    public long HostBytes { get; init; }
+
+    /// <summary>How the host tier stores blocks; null as the pool does. Any other is lossy: what comes back is not what was computed.</summary>
+    public IKvCodec? HostCodec { get; init; }
+
+    /// <summary>The disk tier; null for none.</summary>
+    public DiskTierOptions? Disk { get; init; }
+
+    /// <summary>Which blocks are written to the disk.</summary>
+    public DiskAdmission Admission { get; init; } = DiskAdmission.EndOfRequest;
+
+    /// <summary>The model's name, for those who look at the disk.</summary>
+    public string ModelName { get; init; } = "";
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}

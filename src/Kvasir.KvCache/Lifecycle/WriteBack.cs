@@ -1,0 +1,162 @@
+using System.Runtime.InteropServices;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers.Disk;
+
+namespace Kvasir.KvCache.Lifecycle;
+
+/// <summary>
+/// Writes blocks to the disk on a thread of its own. The queue holds keys, not blocks: a block that has left memory when its turn comes is dropped and
+/// counted, so writing never holds memory back and nobody ever waits for it.
+/// </summary>
+sealed unsafe class WriteBack : IDisposable
+{
+    const int MostQueued = 1 << 16;
+    const long BatchBytes = 32 << 20;
+
+    readonly object _gate = new();
+    readonly Queue<BlockKey> _queue = new();
+    readonly HashSet<BlockKey> _queued = [];
+    readonly BlockPool _device;
+    readonly BlockPool? _host;
+    readonly DiskTier _disk;
+    Thread? _thread;
+    bool _writing, _stopping;
+
+    public WriteBack(BlockPool device, BlockPool? host, DiskTier disk) => (_device, _host, _disk) = (device, host, disk);
+
+    /// <summary>Blocks that were not written: gone before their turn, refused by the disk, or one too many in the queue.</summary>
+    public long Dropped { get; private set; }
+
+    /// <summary>Blocks that wait.</summary>
+    public int Queued
+    {
+        get
+        {
+            lock (_gate)
+                return _queue.Count;
+        }
+    }
+
+    /// <summary>Asks for a block to be written, unless it waits already.</summary>
+    public void Add(BlockKey key)
+    {
+        lock (_gate)
+        {
+            if (_queue.Count == MostQueued)
+                Drop(1);
+            else if (_queued.Add(key))
+                _queue.Enqueue(key);
+            if (_thread is null)
+                (_thread = new Thread(Work) { IsBackground = true, Name = "kvasir write-back" }).Start();
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Waits until everything in the queue is written or dropped; false when the time is over before.</summary>
+    public bool Flush(TimeSpan patience)
+    {
+        DateTime deadline = DateTime.UtcNow + patience;
+        lock (_gate)
+        {
+            while (_queue.Count > 0 || _writing)
+            {
+                TimeSpan rest = deadline - DateTime.UtcNow;
+                if (rest <= TimeSpan.Zero)
+                    return false;
+                Monitor.Wait(_gate, rest);
+            }
+            return true;
+        }
+    }
+
+    /// <summary>Ends the thread after the batch that it is at; what waits is dropped.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _stopping = true;
+            Monitor.PulseAll(_gate);
+        }
+        _thread?.Join();
+    }
+
+    void Work()
+    {
+        List<BlockKey> batch = [];
+        int most = (int)Math.Max(1, BatchBytes / _device.Layout.StrideBytes);
+        while (Next(batch, most))
+        {
+            Write(batch);
+            lock (_gate)
+            {
+                _writing = false;
+                Monitor.PulseAll(_gate);
+            }
+        }
+    }
+
+    bool Next(List<BlockKey> batch, int most)
+    {
+        batch.Clear();
+        lock (_gate)
+        {
+            while (_queue.Count == 0 && !_stopping)
+                Monitor.Wait(_gate);
+            if (_stopping)
+                return false;
+            while (batch.Count < most && _queue.TryDequeue(out BlockKey key))
+            {
+                _queued.Remove(key);
+                batch.Add(key);
+            }
+            _writing = true;
+            return true;
+        }
+    }
+
+    void Write(List<BlockKey> keys)
+    {
+        List<BlockLease> leases = [];
+        List<BlockWrite> writes = [];
+        foreach (BlockKey key in keys)
+            if (!_disk.TryFind(key, out _) && Lease(key) is { } lease)
+            {
+                leases.Add(lease);
+                writes.Add(new BlockWrite(lease.Key, lease.Parent, lease.Tokens.ToArray(), (nint)lease.Address));
+            }
+        int written = _disk.Write(CollectionsMarshal.AsSpan(writes));
+        foreach (BlockLease lease in leases)
+            lease.Dispose();
+        lock (_gate)
+            Drop(writes.Count - written);
+    }
+
+    /// <summary>The block in the pool, or a host copy brought back into the pool's form; null, and counted, when memory has it no more.</summary>
+    BlockLease? Lease(BlockKey key)
+    {
+        if (_device.TryFind(key) is { } lease)
+        {
+            if (lease.Load is null)
+                return lease;
+            lease.Dispose(); // it comes from below, so it is there already
+            return null;
+        }
+        if (_host?.TryFind(key) is { } copy)
+        {
+            if (copy.Layout.Codec == _device.Layout.Codec)
+                return copy;
+            copy.Dispose(); // what a lossy codec made of a block does not go to the disk
+        }
+        lock (_gate)
+            Drop(1);
+        return null;
+    }
+
+    void Drop(int blocks)
+    {
+        Dropped += blocks;
+        KvCacheMetrics.Dropped(blocks);
+    }
+}

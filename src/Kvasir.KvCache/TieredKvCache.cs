@@ -1,0 +1,145 @@
+using System.Collections.Immutable;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache.Tiers.Disk;
+
+namespace Kvasir.KvCache;
+
+/// <summary>
+/// The cache of one engine: a pool that attention reads, the host's memory behind it, and a disk that other engines and processes share. Blocks are found by
+/// what they hold and everything before it. Sequences of one cache may be used by several threads, each sequence by one at a time.
+/// </summary>
+public sealed unsafe class TieredKvCache : IDisposable
+{
+    /// <summary>Layers are brought in groups of at least so many bytes.</summary>
+    public const long LeastGroupBytes = 256 << 10;
+
+    static readonly TimeSpan s_patienceAtEnd = TimeSpan.FromSeconds(30);
+
+    readonly KvCacheOptions _options;
+    readonly Onboarder _onboarder;
+
+    /// <param name="layout">Shape of a block.</param>
+    /// <param name="fingerprint">What, besides tokens, determines keys and values.</param>
+    /// <param name="options">Sizes and settings.</param>
+    /// <exception cref="InsufficientMemoryException">No memory for the pool.</exception>
+    /// <exception cref="IOException">The disk tier's directory cannot be used at all.</exception>
+    public TieredKvCache(KvLayout layout, Fingerprint fingerprint, KvCacheOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        ArgumentNullException.ThrowIfNull(options);
+        (Layout, Fingerprint, _options) = (layout, fingerprint, options);
+        Groups = LayerGroup.Of(layout, LeastGroupBytes);
+        Device = new BlockPool(layout, options.DeviceBlocks, time: options.Time);
+        KvLayout hostLayout = options.HostCodec is null ? layout : new KvLayout(layout.BlockTokens, options.HostCodec, layout.Layers);
+        if (options.HostBytes >= hostLayout.StrideBytes)
+            Host = new BlockPool(hostLayout, (int)Math.Min(options.HostBytes / hostLayout.StrideBytes, int.MaxValue / layout.BlockTokens), time: options.Time);
+        Disk = options.Disk is null ? null : DiskTier.Open(options.Disk, layout, fingerprint, options.ModelName);
+        WriteBack = Disk is null ? null : new WriteBack(Device, Host, Disk);
+        Index = new PrefixIndex(Device, Host, Disk);
+        _onboarder = new Onboarder(layout, Disk, Costs);
+    }
+
+    /// <summary>Shape of a block.</summary>
+    public KvLayout Layout { get; }
+
+    /// <summary>What, besides tokens, determines keys and values.</summary>
+    public Fingerprint Fingerprint { get; }
+
+    /// <summary>The pool that attention reads.</summary>
+    public BlockPool Device { get; }
+
+    /// <summary>The host tier, if there is one.</summary>
+    public BlockPool? Host { get; }
+
+    /// <summary>The disk tier, if there is one.</summary>
+    public DiskTier? Disk { get; }
+
+    /// <summary>What loading and computing take.</summary>
+    public TransferCosts Costs { get; } = new();
+
+    internal ImmutableArray<LayerGroup> Groups { get; }
+
+    internal WriteBack? WriteBack { get; }
+
+    internal PrefixIndex Index { get; }
+
+    internal KvCacheOptions Options => _options;
+
+    /// <summary>A new, empty sequence.</summary>
+    /// <param name="salt">Whose it is: sequences find what was computed under the same salt only. Empty for nobody's in particular.</param>
+    /// <param name="sharing">Whether it finds and leaves blocks at all.</param>
+    /// <param name="tokens">Tokens to make room for in the books, so that growing to as many allocates nothing.</param>
+    public CachedSequence NewSequence(ReadOnlySpan<byte> salt = default, bool sharing = true, int tokens = 0) =>
+        new(this, KeyChain.Root(Fingerprint, salt), sharing, tokens);
+
+    /// <summary>Where the blocks of a prompt are, and why the others are missing, without touching anything.</summary>
+    public PrefixLookup Lookup(ReadOnlySpan<int> tokens, ReadOnlySpan<byte> salt = default)
+    {
+        if (tokens.IsEmpty)
+            throw new ArgumentException("a prompt has at least one token");
+        BlockKey root = KeyChain.Root(Fingerprint, salt);
+        var keys = new PrefixKeys(root, Layout.BlockTokens, tokens.Length / Layout.BlockTokens);
+        var lookup = new PrefixLookup();
+        Index.Find(lookup, keys, tokens);
+        Index.Explain(lookup, keys, tokens, root);
+        return lookup;
+    }
+
+    /// <summary>The keys of a prompt's full blocks, and of its tail if it has one: what a pin names.</summary>
+    public IReadOnlyList<BlockKey> Keys(ReadOnlySpan<int> tokens, ReadOnlySpan<byte> salt = default)
+    {
+        List<BlockKey> keys = [];
+        BlockKey key = KeyChain.Root(Fingerprint, salt);
+        for (int start = 0; start < tokens.Length; start += Layout.BlockTokens)
+            keys.Add(key = KeyChain.Next(key, tokens[start..Math.Min(tokens.Length, start + Layout.BlockTokens)]));
+        return keys;
+    }
+
+    /// <summary>Waits until what was admitted is on the disk, or dropped.</summary>
+    /// <returns>False when the time was over before.</returns>
+    public bool Flush(TimeSpan patience) => WriteBack?.Flush(patience) ?? true;
+
+    /// <summary>Writes what waits, closes the tiers and frees the memory. Sequences must be disposed before.</summary>
+    public void Dispose()
+    {
+        WriteBack?.Flush(s_patienceAtEnd);
+        WriteBack?.Dispose();
+        _onboarder.Dispose();
+        Disk?.Dispose();
+        Host?.Dispose();
+        Device.Dispose();
+    }
+
+    internal void Start(Onboarding onboarding) => _onboarder.Start(onboarding);
+
+    /// <summary>Copies a registered block to the host tier, unless it is there or no block of the host's can be had.</summary>
+    internal void Offload(BlockLease block)
+    {
+        if (Host is null || Host.Contains(block.Key) || Host.TryAllocate() is not { } copy)
+            return;
+        if (Host.Layout.Codec == Layout.Codec)
+            block.Bytes.CopyTo(copy.Bytes);
+        else
+            BlockTranscoder.Transcode(Layout, block.Address, Host.Layout, copy.Address);
+        copy.Complete().Register(block.Key, block.Parent, block.Tokens).Dispose();
+        KvCacheMetrics.Transferred(Tier.Device, Tier.Host, Host.Layout.BlockBytes, TimeSpan.Zero);
+    }
+
+    /// <summary>A block was used: colder tiers should know, or they would evict what is so much in use that nobody asks them for it.</summary>
+    internal void Touch(BlockKey key)
+    {
+        Host?.Use(key);
+        Disk?.Use([key]);
+    }
+
+    /// <summary>Asks for a block to be written to the disk, unless it is there.</summary>
+    internal void Admit(BlockKey key)
+    {
+        if (Disk is { CanWrite: true } && !Disk.TryFind(key, out _))
+            WriteBack!.Add(key);
+    }
+}

@@ -1,0 +1,114 @@
+using System.Collections.Immutable;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Tiers.Disk;
+
+namespace Kvasir.KvCache.Tiers;
+
+/// <summary>
+/// The threads that bring blocks into the pool, from the host's memory and from the disk. They start with the first work. A failing tier makes blocks void
+/// and is counted; nothing is thrown at whoever waits.
+/// </summary>
+sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts costs) : IDisposable
+{
+    const int Readers = 4; // as many requests keep a disk busy
+
+    readonly ImmutableArray<LayerGroup> _groups = LayerGroup.Of(layout, TieredKvCache.LeastGroupBytes);
+    readonly object _gate = new();
+    readonly List<Onboarding> _waiting = [];
+    readonly List<Thread> _threads = [];
+    bool _stopping;
+
+    /// <summary>Begins to bring blocks.</summary>
+    public void Start(Onboarding onboarding)
+    {
+        lock (_gate)
+        {
+            _waiting.Add(onboarding);
+            while (_threads.Count < Readers)
+            {
+                var thread = new Thread(Work) { IsBackground = true, Name = $"kvasir onboard {_threads.Count}" };
+                _threads.Add(thread);
+                thread.Start();
+            }
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Finishes what was begun and ends the threads.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _stopping = true;
+            Monitor.PulseAll(_gate);
+        }
+        foreach (Thread thread in _threads)
+            thread.Join();
+    }
+
+    void Work()
+    {
+        while (Next() is { } onboarding)
+            while (onboarding.TryClaim(out OnboardingBlock block, out int group))
+            {
+                Bring(onboarding, block, group);
+                if (onboarding.Done(block, group))
+                    Account(onboarding);
+            }
+    }
+
+    Onboarding? Next()
+    {
+        lock (_gate)
+        {
+            while (true)
+            {
+                _waiting.RemoveAll(onboarding => onboarding.IsClaimed);
+                if (_waiting.Count > 0)
+                    return _waiting[0];
+                if (_stopping)
+                    return null;
+                Monitor.Wait(_gate);
+            }
+        }
+    }
+
+    void Bring(Onboarding onboarding, OnboardingBlock block, int group)
+    {
+        if (Volatile.Read(ref block.Failed) != 0)
+            return;
+        ReadOutcome outcome = block.Host is null
+            ? disk!.Read(block.Slot, block.Target.Key, block.Target.Parent, block.Target.Tokens, group, block.Target.Address)
+            : Copy(block.Host, block.Target, group);
+        if (outcome == ReadOutcome.Ok || !onboarding.Fail(block, outcome))
+            return;
+        KvCacheMetrics.Corrupt(outcome);
+        disk!.Discard(block.Slot, block.Target.Key, outcome);
+    }
+
+    ReadOutcome Copy(BlockLease host, BlockLease target, int group)
+    {
+        if (host.Layout.Codec != layout.Codec)
+        {
+            if (group == 0) // one piece: its layers lie elsewhere in the other codec's block
+                BlockTranscoder.Transcode(host.Layout, host.Address, layout, target.Address);
+            return ReadOutcome.Ok;
+        }
+        LayerGroup part = _groups[group];
+        Buffer.MemoryCopy(host.Address + part.Offset, target.Address + part.Offset, part.Bytes, part.Bytes);
+        return ReadOutcome.Ok;
+    }
+
+    /// <summary>A mixed load is accounted to each tier by its bytes: how long each would have taken alone is not known.</summary>
+    void Account(Onboarding onboarding)
+    {
+        foreach (IGrouping<Tier, OnboardingBlock> tier in onboarding.Blocks.Where(block => block.Failed == 0).GroupBy(block => block.From))
+        {
+            long bytes = tier.Count() * layout.BlockBytes;
+            costs.Loaded(tier.Key, bytes, onboarding.Time * ((double)tier.Count() / onboarding.Blocks.Count));
+            KvCacheMetrics.Transferred(tier.Key, Tier.Device, bytes, onboarding.Time);
+        }
+    }
+}
