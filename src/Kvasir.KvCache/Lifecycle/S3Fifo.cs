@@ -6,12 +6,16 @@ namespace Kvasir.KvCache.Lifecycle;
 /// S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP 2023). New blocks wait in a small queue and leave it
 /// for the main one if they were used meanwhile; most were not, and go without ever displacing what is used. A block that comes back soon after
 /// it went is taken into the main queue at once. There the oldest goes, unless it was used: then it goes round again.
-/// Only <see cref="Use"/> counts as use: a block is also held while it is written or copied.
+/// Only <see cref="Use"/> counts as use, not <see cref="Hold"/>: a block is also held while it is written or copied.
 /// </summary>
+/// <remarks>
+/// Share and number of ghosts were measured (decision 7). The paper has a small queue of a tenth and fewer ghosts than blocks; but conversations
+/// come back late, often when a small cache has already turned over once.
+/// </remarks>
 public sealed class S3Fifo : IEvictionPolicy
 {
     const byte MostUses = 3; // two bits
-    const byte UsesForMain = 1;
+    const int GhostsPerBlock = 2;
 
     readonly double _smallShare;
     readonly SlotQueue _small = new();
@@ -20,7 +24,7 @@ public sealed class S3Fifo : IEvictionPolicy
     Entry[] _entries = [];
 
     /// <param name="smallShare">Part of the blocks that the small queue holds, between 0 and 1.</param>
-    public S3Fifo(double smallShare = 0.5)
+    public S3Fifo(double smallShare = 0.3)
     {
         if (smallShare is not (> 0 and < 1))
             throw new ArgumentOutOfRangeException(nameof(smallShare), smallShare, "between 0 and 1, both excluded");
@@ -78,11 +82,12 @@ public sealed class S3Fifo : IEvictionPolicy
     bool Keep(int slot)
     {
         ref Entry entry = ref _entries[slot];
-        bool used = entry.Uses >= (entry.InMain ? 1 : UsesForMain);
-        if (!used && !entry.InMain)
-            _ghosts.Add(entry.Key, (int)((1 - _smallShare) * (_small.Count + _main.Count + 1)));
-        if (!used)
+        if (entry.Uses == 0)
+        {
+            if (!entry.InMain)
+                _ghosts.Add(entry.Key, GhostsPerBlock * (_small.Count + _main.Count + 1));
             return false;
+        }
         entry.Uses = entry.InMain ? (byte)(entry.Uses - 1) : (byte)0;
         entry.InMain = true;
         _main.Add(slot);
