@@ -21,17 +21,20 @@ sealed class EngineFlags
     readonly Option<string[]> _stop = new("--stop") { Description = "Text that ends the answer; may be given several times", HelpName = "S" };
     readonly Option<bool> _noKvCache = new("--no-kv-cache") { Description = "Compute every token's keys and values again at every step: slow, the oracle for the cache" };
 
+    readonly KvFlags _kv = new();
+
     public void AddTo(Command verb)
     {
         foreach (Option option in (Option[])[_model, _maxTokens, _context, _threads, _temperature, _topK, _topP, _minP, _repeatPenalty, _seed, _stop, _noKvCache])
             verb.Options.Add(option);
+        _kv.AddTo(verb);
     }
 
     public string ModelName(ParseResult parsed) => parsed.GetRequiredValue(_model);
 
     public EngineOptions Engine(ParseResult parsed)
     {
-        var options = new EngineOptions { Context = parsed.GetValue(_context), KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On };
+        EngineOptions options = _kv.Apply(parsed, new EngineOptions { Context = parsed.GetValue(_context), KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On });
         return parsed.GetValue(_threads) is { } threads ? options with { Threads = threads } : options;
     }
 

@@ -1,5 +1,7 @@
 using Kvasir.Inference.Kernels;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Inference;
 
@@ -30,18 +32,39 @@ public sealed record EngineOptions
     /// <summary>How keys and values are stored.</summary>
     public IKvCodec KvCodec { get; init; } = F16Codec.Instance;
 
-    /// <summary>Whether keys and values survive a step. If not, every step computes the whole sequence again: the oracle for the cache.</summary>
+    /// <summary>Which keys and values are used again.</summary>
     public KvReuse KvReuse { get; init; } = KvReuse.On;
+
+    /// <summary>
+    /// Bytes of the pool that attention reads; null takes room for <see cref="Sequences"/> at full context. What sequences leave there is found again until
+    /// its room is needed.
+    /// </summary>
+    public long? KvDeviceBytes { get; init; }
+
+    /// <summary>Bytes of the host tier behind the pool; 0 for none.</summary>
+    public long KvHostBytes { get; init; }
+
+    /// <summary>How the host tier stores keys and values; null as the pool does. Any other codec is lossy: its model is another one to the cache.</summary>
+    public IKvCodec? KvHostCodec { get; init; }
+
+    /// <summary>The disk tier, which survives the process; null for none.</summary>
+    public DiskTierOptions? KvDisk { get; init; }
+
+    /// <summary>What is written to the disk tier.</summary>
+    public DiskAdmission KvDiskAdmission { get; init; } = DiskAdmission.EndOfRequest;
 
     internal InstructionSet InstructionSet { get; init; } = InstructionSets.Chosen();
 }
 
-/// <summary>Whether keys and values survive a step.</summary>
+/// <summary>Which keys and values are used again.</summary>
 public enum KvReuse
 {
-    /// <summary>They are kept and used.</summary>
+    /// <summary>Those of the sequence, and whatever other sequences and processes have left of the same tokens.</summary>
     On,
 
-    /// <summary>Every step computes them all again.</summary>
+    /// <summary>Those of the sequence itself: for measurements, which would measure nothing otherwise.</summary>
+    WithinSequence,
+
+    /// <summary>None: every step computes the whole sequence again. The oracle for the cache.</summary>
     Off,
 }

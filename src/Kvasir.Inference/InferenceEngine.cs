@@ -1,24 +1,31 @@
+using System.Diagnostics;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
-using Kvasir.KvCache.Blocks;
 
 namespace Kvasir.Inference;
 
-/// <summary>Turns tokens into tokens: a model, its KV pool and the threads that compute. Not thread-safe: one caller at a time.</summary>
+/// <summary>
+/// Turns tokens into tokens: a model, its cache and the threads that compute. Several threads may generate at the same time, each its own sequence: their
+/// steps take turns, and what one has computed the others find at their next step.
+/// </summary>
 public sealed class InferenceEngine : IDisposable
 {
+    const int LeastTokensToTime = 64; // fewer say little about the speed of prefill
+
     readonly EngineOptions _options;
     readonly ComputePool _compute;
     readonly CpuKernels _kernels;
     readonly Transformer _transformer;
     readonly Batch _batch = new();
+    readonly List<(int From, int To)> _missing = []; // positions of the batch
 
     /// <param name="model">The model; must outlive the engine.</param>
     /// <param name="options">Sizes and settings.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     /// <exception cref="InsufficientMemoryException">No memory for the pool.</exception>
+    /// <exception cref="IOException">The disk tier's directory cannot be used at all.</exception>
     public InferenceEngine(LanguageModel model, EngineOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -26,7 +33,7 @@ public sealed class InferenceEngine : IDisposable
         (Model, _options) = (model, options);
         Context = ValidContext(model.Config, options);
         Layout = new KvLayout(options.BlockTokens, options.KvCodec, model.Config.KvLayers);
-        Pool = new BlockPool(Layout, checked(Layout.BlocksFor(Context) * options.Sequences));
+        Cache = new TieredKvCache(Layout, SharesBlocks ? ModelFingerprint.Of(model.Digest, Layout, options.KvHostCodec) : default, CacheOptions());
         _compute = new ComputePool(options.Threads);
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
         _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Math.Min(options.PrefillChunk, Context));
@@ -41,11 +48,16 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>Where keys and values lie in a block.</summary>
     public KvLayout Layout { get; }
 
-    /// <summary>The blocks of all sequences.</summary>
-    public BlockPool Pool { get; }
+    /// <summary>The keys and values of all sequences, and of those before them.</summary>
+    public TieredKvCache Cache { get; }
+
+    internal Turns Turns { get; } = new();
+
+    bool SharesBlocks => _options.KvReuse == KvReuse.On;
 
     /// <summary>An empty sequence.</summary>
-    public Sequence NewSequence() => new(this, Pool);
+    /// <param name="salt">Whose it is: only what was computed under the same salt is used again. Empty for nobody's in particular.</param>
+    public Sequence NewSequence(ReadOnlySpan<byte> salt = default) => new(this, Cache.NewSequence(salt, SharesBlocks, Context));
 
     /// <summary>
     /// Completes a sequence. Tokens that are not in the cache are computed first, so the sequence may be new, longer by another turn, or
@@ -88,49 +100,104 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>Computes the next tokens of the sequence that are not in the cache, at most so many, each with its logits; returns how many.</summary>
     internal int ForwardWithLogits(Sequence sequence, int most)
     {
-        ForwardChunk(sequence, most, wantsAllLogits: true);
-        return _batch.LogitRows.Count;
+        while (!TryForwardChunk(sequence, most, wantsAllLogits: true)) { }
+        return _batch.Count;
     }
 
-    /// <summary>The logits after the i-th token of the last <see cref="ForwardWithLogits"/>, [vocabulary]; valid until the next.</summary>
+    /// <summary>The logits of a row of the last <see cref="ForwardWithLogits"/>, [vocabulary]; valid until the next.</summary>
     internal ReadOnlySpan<float> LogitsOf(int i) => _transformer.Logits(i);
 
     /// <summary>Computes what is missing of a sequence and returns the logits after its last token, [vocabulary]; empty when cancelled.</summary>
     internal Span<float> Forward(Sequence sequence, IProgress<PrefillProgress>? progress, CancellationToken cancellation)
     {
+        Span<float> logits = [];
+        while (logits.IsEmpty && !cancellation.IsCancellationRequested)
+            logits = Step(sequence, progress);
+        return logits;
+    }
+
+    /// <summary>Computes the next chunk of what is missing; returns the logits after the last token, [vocabulary], or nothing while there is more to compute.</summary>
+    internal Span<float> Step(Sequence sequence, IProgress<PrefillProgress>? progress)
+    {
         if (_options.KvReuse == KvReuse.Off)
-            sequence.Table.Clear();
+            sequence.Blocks.Table.Clear();
         if (sequence.Cached == sequence.Tokens.Length)
             throw new InvalidOperationException("the last token is computed already and its logits are gone");
-        while (sequence.Cached < sequence.Tokens.Length)
+        do
         {
-            if (cancellation.IsCancellationRequested)
-                return [];
-            ForwardChunk(sequence, int.MaxValue, wantsAllLogits: false);
+            while (!TryForwardChunk(sequence, int.MaxValue, wantsAllLogits: false)) { }
             progress?.Report(new PrefillProgress(sequence.Cached, sequence.Tokens.Length));
         }
-        return _transformer.Logits(0);
+        while (_options.KvReuse == KvReuse.Off && sequence.Cached < sequence.Tokens.Length); // half of it would be forgotten before the next step
+        return sequence.Cached == sequence.Tokens.Length ? _transformer.Logits(0) : [];
     }
 
-    void ForwardChunk(Sequence sequence, int most, bool wantsAllLogits)
+    /// <summary>Computes missing tokens, the first ones; false when blocks that they attend to did not come, and are holes now.</summary>
+    bool TryForwardChunk(Sequence sequence, int most, bool wantsAllLogits)
     {
-        int from = sequence.Cached, to = Math.Min(sequence.Tokens.Length, from + Math.Min(most, _transformer.MaxTokens));
-        if (!sequence.Table.TryReserve(to))
-            throw new InvalidOperationException($"the pool has no room for {to - from} more tokens: {Pool.Counts}");
+        CachedSequence blocks = sequence.Blocks;
+        if (!wantsAllLogits)
+            blocks.Adopt(sequence.Tokens);
+        CollectMissing(sequence, Math.Min(most, _transformer.MaxTokens));
         _batch.Clear();
-        for (int position = from; position < to; position++)
-            _batch.Add(sequence.Tokens[position], position, sequence.Table, wantsAllLogits || position == sequence.Tokens.Length - 1);
-        _transformer.Forward(_batch);
-        sequence.Table.Advance(to);
+        foreach ((int from, int to) in _missing)
+            for (int position = from; position < to; position++)
+                _batch.Add(sequence.Tokens[position], position, blocks, wantsAllLogits || position == sequence.Tokens.Length - 1);
+        long start = Stopwatch.GetTimestamp();
+        bool undisturbed = !blocks.IsWaiting;
+        if (!_transformer.Forward(_batch))
+            return false;
+        if (_batch.Count >= LeastTokensToTime && undisturbed)
+            Cache.Costs.Computed(_batch.Count, Stopwatch.GetElapsedTime(start));
+        foreach ((int from, int to) in _missing)
+            blocks.Fill(sequence.Tokens, from, to);
+        sequence.Computed += _batch.Count;
+        return true;
     }
 
-    /// <summary>Ends the compute threads and frees the pool.</summary>
+    void CollectMissing(Sequence sequence, int most)
+    {
+        BlockTable table = sequence.Blocks.Table;
+        _missing.Clear();
+        for (int position = table.NextMissing(0), rows = 0; rows < most && position < sequence.Tokens.Length; position = table.NextMissing(position))
+        {
+            int to = Math.Min(Math.Min(table.EndOfMissing(position), sequence.Tokens.Length), position + most - rows);
+            if (!sequence.Blocks.TryReserve(to))
+                throw new InvalidOperationException($"the pool has no room for {to - position} more tokens: {Cache.Device.Counts}");
+            _missing.Add((position, to));
+            rows += to - position;
+            position = to;
+        }
+    }
+
+    /// <summary>Ends the compute threads, finishes what is being written to the disk and frees the memory. Sequences must be disposed before.</summary>
     public void Dispose()
     {
         _compute.Dispose();
         _transformer.Dispose();
         _kernels.Dispose();
-        Pool.Dispose();
+        Cache.Dispose();
+    }
+
+    KvCacheOptions CacheOptions() => new()
+    {
+        DeviceBlocks = DeviceBlocks(),
+        HostBytes = SharesBlocks ? _options.KvHostBytes : 0,
+        HostCodec = _options.KvHostCodec,
+        Disk = SharesBlocks ? _options.KvDisk : null,
+        Admission = _options.KvDiskAdmission,
+        ModelName = Model.Config.Name,
+    };
+
+    int DeviceBlocks()
+    {
+        int least = Layout.BlocksFor(Context);
+        if (_options.KvDeviceBytes is not { } bytes)
+            return checked(least * _options.Sequences);
+        long blocks = bytes / Layout.StrideBytes;
+        return blocks >= least
+            ? (int)Math.Min(blocks, int.MaxValue / Layout.BlockTokens)
+            : throw new ArgumentException($"KV device bytes: {bytes:N0}, which hold {Math.Max(0, blocks) * Layout.BlockTokens:N0} tokens, expected at least {least * Layout.StrideBytes:N0} for a context of {Context:N0}");
     }
 
     static int ValidContext(ModelConfig config, EngineOptions options)

@@ -1,6 +1,7 @@
 using Kvasir.Inference.Formats;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Tokenization;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Inference;
 
@@ -8,10 +9,12 @@ namespace Kvasir.Inference;
 public sealed class LanguageModel : IDisposable
 {
     readonly GgufFile _file;
+    readonly Lazy<Digest> _digest;
 
     LanguageModel(GgufFile file, IProgress<LoadProgress>? progress)
     {
         _file = file;
+        _digest = new Lazy<Digest>(() => ModelFingerprint.DigestOf(file));
         Config = ModelConfig.From(file);
         Tokenizer = Tokenizer.From(file);
         if (Tokenizer.VocabularySize != Config.Vocabulary)
@@ -32,6 +35,9 @@ public sealed class LanguageModel : IDisposable
     public Prompt Prompt => new(Tokenizer, Metadata);
 
     internal ModelWeights Weights { get; }
+
+    /// <summary>The digest of the file, computed when it is first asked for: only a cache needs it.</summary>
+    internal Digest Digest => _digest.Value;
 
     /// <summary>
     /// Opens a GGUF file and packs its weights for this machine's kernels, on all processors. They are in memory once, in little more room than in the

@@ -87,6 +87,12 @@ public sealed class CachedSequence : IDisposable
     /// <returns>False when some did not come, or too late: there are new holes, and the pass has to begin again.</returns>
     public bool WaitForLayer(int layer) => _arrivals.Wait(layer, Use);
 
+    /// <summary>Waits for all layers: for a thread that has nothing else to do.</summary>
+    public void WaitForAll() => _arrivals.WaitForAll(Use);
+
+    /// <summary>Whether blocks are on their way.</summary>
+    public bool IsWaiting => _arrivals.Any;
+
     /// <summary>Makes room for the first <paramref name="tokens"/> tokens; false when the pool has too little.</summary>
     public bool TryReserve(int tokens) => Table.TryReserve(tokens);
 
@@ -102,6 +108,8 @@ public sealed class CachedSequence : IDisposable
     /// <summary>A request ends: its blocks count as used now, the deepest first, and are admitted to the disk.</summary>
     public void EndRequest()
     {
+        TimeSpan saved = _cache.Costs.TokensPerSecond is > 0 and var rate ? TimeSpan.FromSeconds(Use.Reused / rate) - Use.RestoreTime : TimeSpan.Zero;
+        Use.Saved = saved > TimeSpan.Zero ? saved : TimeSpan.Zero;
         for (int block = Math.Min(Length / BlockTokens, _keys.Count) - 1; _sharing && block >= 0; block--)
         {
             _cache.Touch(_keys[block]);
@@ -113,7 +121,7 @@ public sealed class CachedSequence : IDisposable
     /// <summary>Forgets all tokens. What was computed stays in the cache, the tail included.</summary>
     public void Clear(ReadOnlySpan<int> tokens)
     {
-        _arrivals.WaitForAll(Use);
+        _arrivals.Abandon();
         if (_sharing)
             LeaveTail(tokens);
         Table.Clear();

@@ -43,8 +43,8 @@ public static class KvCacheMetrics
             s_seconds.Record(time.TotalSeconds, source, target);
     }
 
-    internal static void Evicted(string tier, string policy, long blocks) =>
-        s_evictions.Add(blocks, new KeyValuePair<string, object?>("tier", tier), new KeyValuePair<string, object?>("policy", policy));
+    internal static void Evicted(Tier tier, string policy, long blocks) =>
+        s_evictions.Add(blocks, new KeyValuePair<string, object?>("tier", tier.ToString()), new KeyValuePair<string, object?>("policy", policy));
 
     internal static void Dropped(long blocks)
     {

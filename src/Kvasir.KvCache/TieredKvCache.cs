@@ -73,8 +73,12 @@ public sealed unsafe class TieredKvCache : IDisposable
     /// <param name="salt">Whose it is: sequences find what was computed under the same salt only. Empty for nobody's in particular.</param>
     /// <param name="sharing">Whether it finds and leaves blocks at all.</param>
     /// <param name="tokens">Tokens to make room for in the books, so that growing to as many allocates nothing.</param>
-    public CachedSequence NewSequence(ReadOnlySpan<byte> salt = default, bool sharing = true, int tokens = 0) =>
-        new(this, KeyChain.Root(Fingerprint, salt), sharing, tokens);
+    public CachedSequence NewSequence(ReadOnlySpan<byte> salt = default, bool sharing = true, int tokens = 0)
+    {
+        BlockKey root = KeyChain.Root(Fingerprint, salt);
+        Disk?.AddRoot(root);
+        return new CachedSequence(this, root, sharing, tokens);
+    }
 
     /// <summary>Where the blocks of a prompt are, and why the others are missing, without touching anything.</summary>
     public PrefixLookup Lookup(ReadOnlySpan<int> tokens, ReadOnlySpan<byte> salt = default)
@@ -133,7 +137,7 @@ public sealed unsafe class TieredKvCache : IDisposable
     internal void Touch(BlockKey key)
     {
         Host?.Use(key);
-        Disk?.Use([key]);
+        Disk?.Use(key);
     }
 
     /// <summary>Asks for a block to be written to the disk, unless it is there.</summary>

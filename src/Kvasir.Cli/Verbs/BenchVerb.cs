@@ -73,7 +73,7 @@ sealed class BenchVerb
         ThreadLimits limits = cache.Get(threads);
         Terminal.Line($"limits of this machine, measured {LimitsReport.Date(limits.Measured)}; `kvasir limits --again` measures them anew");
         PeakMemory.Restart();
-        using InferenceEngine engine = new(model, new EngineOptions { Context = parsed.GetValue(s_depth) + longest + 1, Threads = threads });
+        using InferenceEngine engine = new(model, new EngineOptions { Context = parsed.GetValue(s_depth) + longest + 1, Threads = threads, KvReuse = KvReuse.WithinSequence });
         (BenchTest Test, double[] Seconds)[] runs = [.. Tests(parsed, engine, cancellation).Select(test => (test, Repeat(parsed, test)))];
         long peakMemory = PeakMemory.Bytes();
         if (Rows(limits).Any(row => row.Share > 1))

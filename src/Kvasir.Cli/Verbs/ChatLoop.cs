@@ -110,7 +110,7 @@ sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool
     {
         var (engine, layout) = (conversation.Engine, conversation.Engine.Layout);
         string line = $"{conversation.Tokens:N0} of {engine.Context:N0} tokens · KV {conversation.Tokens * layout.BytesPerToken / 1048576.0:N1} MiB"
-            + $" · pool {engine.Pool.Counts.InFlight + engine.Pool.Counts.Leased:N0} of {engine.Pool.Counts.Total:N0} blocks of {layout.BlockTokens} tokens";
+            + $" · pool {engine.Cache.Device.Counts.InFlight + engine.Cache.Device.Counts.Leased:N0} of {engine.Cache.Device.Counts.Total:N0} blocks of {layout.BlockTokens} tokens";
         return _last is null ? line : line + Environment.NewLine + "last answer: " + GenerationLine.Of(_last);
     }
 }

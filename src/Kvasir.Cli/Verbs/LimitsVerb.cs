@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Kvasir.Inference.Formats;
 using Kvasir.Inference.Measurement;
+using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -61,7 +62,7 @@ sealed class LimitsVerb
         try
         {
             if (given is null)
-                CacheFolder.Create(folder);
+                PrivateFolder.Create(folder);
             DiskLimits measured = Measuring.WithProgress(DiskSpeed.Steps, progress => DiskSpeed.Measure(folder, progress, cancellation));
             cache.Add(measured);
             return (measured, null);

@@ -66,7 +66,7 @@ sealed class PerplexityVerb
 
     static EngineOptions Options(ParseResult parsed, LanguageModel model)
     {
-        var options = new EngineOptions { Context = parsed.GetValue(s_context) ?? Math.Min(model.Config.Context, DefaultContext) };
+        var options = new EngineOptions { Context = parsed.GetValue(s_context) ?? Math.Min(model.Config.Context, DefaultContext), KvReuse = KvReuse.WithinSequence };
         return parsed.GetValue(s_threads) is { } threads ? options with { Threads = threads } : options;
     }
 

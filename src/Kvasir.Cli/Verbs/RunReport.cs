@@ -12,7 +12,7 @@ sealed record RunReport(
         engine.Model.Config.Name, result.PromptTokens, result.TokenIds.Count, result.TokenIds, result.Text,
         result.FinishReason.ToString().ToLowerInvariant(), result.Seed,
         new RunTimings(load.TotalSeconds, result.TimeToFirstToken.TotalSeconds, result.PrefillTokensPerSecond, result.DecodeTokensPerSecond),
-        new RunKv(new ReusedTokens(result.ReusedTokens, 0, 0, 0), result.ComputedTokens, engine.Layout.BytesPerToken, engine.Layout.BlockTokens));
+        new RunKv(new ReusedTokens(result.Kv.Device, result.Kv.Host, result.Kv.Disk, result.Kv.Remote), result.ComputedTokens, engine.Layout.BytesPerToken, engine.Layout.BlockTokens));
 }
 
 sealed record RunTimings(double LoadS, double TtftS, double PrefillTokensPerS, double DecodeTokensPerS);

@@ -117,13 +117,19 @@ public sealed unsafe class GgufFile : IDisposable
         ArgumentNullException.ThrowIfNull(tensor);
         ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(firstRow * tensor.RowBytes + rows.Length, tensor.ByteLength, nameof(rows));
-        long offset = tensor.Offset + firstRow * tensor.RowBytes;
-        while (!rows.IsEmpty)
+        Read(tensor.Offset + firstRow * tensor.RowBytes, rows);
+    }
+
+    /// <summary>Reads bytes of the file, whatever they are. Safe to call from several threads.</summary>
+    /// <exception cref="ModelFormatException">The file ends before: somebody has truncated it.</exception>
+    internal void Read(long offset, Span<byte> bytes)
+    {
+        while (!bytes.IsEmpty)
         {
-            int read = RandomAccess.Read(_stream.SafeFileHandle, rows, offset);
+            int read = RandomAccess.Read(_stream.SafeFileHandle, bytes, offset);
             if (read == 0)
-                throw ModelFormatException.At(Path, $"tensor {Printable.Quote(tensor.Name)}", $"the file ends at byte {offset}", $"data up to byte {tensor.Offset + tensor.ByteLength}");
-            rows = rows[read..];
+                throw ModelFormatException.At(Path, "file", $"it ends at byte {offset}", $"data up to byte {offset + bytes.Length}");
+            bytes = bytes[read..];
             offset += read;
         }
     }

@@ -3,8 +3,6 @@ namespace Kvasir.Inference.Measurement;
 /// <summary>The folder for what can be computed again: <c>$XDG_CACHE_HOME/kvasir</c>, or the system's usual place.</summary>
 public static class CacheFolder
 {
-    const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-
     /// <summary>Its path, or null for a user without a home. It need not exist.</summary>
     public static string? Find()
     {
@@ -12,23 +10,6 @@ public static class CacheFolder
         if (!Path.IsPathFullyQualified(parent ?? "")) // the specification says to ignore relative paths
             parent = Usual();
         return parent is null ? null : Path.Combine(parent, "kvasir");
-    }
-
-    /// <summary>Makes a folder, and those above it that are missing, for its owner only.</summary>
-    /// <exception cref="IOException">It cannot be made.</exception>
-    public static void Create(string path)
-    {
-        try
-        {
-            if (OperatingSystem.IsWindows())
-                Directory.CreateDirectory(path);
-            else
-                Directory.CreateDirectory(path, OwnerOnly);
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new IOException($"{path}: cannot be made: {e.Message}", e);
-        }
     }
 
     static string? Usual()

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Kvasir.KvCache;
+using Kvasir.KvCache.Tiers.Disk;
 using Microsoft.Win32.SafeHandles;
 
 namespace Kvasir.Inference.Measurement;
@@ -38,7 +40,7 @@ public sealed class DiskSpeed
             long free = new DriveInfo(folder).AvailableFreeSpace;
             if (free < LeastFree)
                 throw new IOException($"{folder}: {free >> 20} MiB are free, expected {LeastFree >> 20}");
-            using SafeFileHandle file = DirectFile.Open(folder, out bool direct);
+            using SafeFileHandle file = DirectFile.OpenTemporary(folder, out bool direct);
             return new DiskSpeed(file, cancellation).MeasureFile(folder, direct, progress);
         }
         catch (Exception e) when (e is UnauthorizedAccessException or ArgumentException)
@@ -67,7 +69,7 @@ public sealed class DiskSpeed
         {
             _cancellation.ThrowIfCancellationRequested();
             long start = Stopwatch.GetTimestamp();
-            Write(i, _buffers[0][..DirectFile.Alignment]);
+            Write(i, _buffers[0][..KvLayout.PageBytes]);
             RandomAccess.FlushToDisk(_file);
             seconds[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
         }
@@ -118,12 +120,12 @@ public sealed class DiskSpeed
     /// <summary>Bytes that no disk can compress, aligned for direct requests.</summary>
     static Memory<byte> Noise()
     {
-        byte[] bytes = GC.AllocateUninitializedArray<byte>(Long + DirectFile.Alignment, pinned: true);
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(Long + KvLayout.PageBytes, pinned: true);
         Random.Shared.NextBytes(bytes);
         unsafe
         {
             fixed (byte* first = bytes)
-                return bytes.AsMemory((int)(-(nint)first & (DirectFile.Alignment - 1)), Long);
+                return bytes.AsMemory((int)(-(nint)first & (KvLayout.PageBytes - 1)), Long);
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kvasir.Inference.Formats;
+using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Inference.Measurement;
 
@@ -34,7 +35,7 @@ static class LimitsFile
     /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
     public static void Write(string path, MachineLimits limits)
     {
-        CacheFolder.Create(Path.GetDirectoryName(path)!);
+        PrivateFolder.Create(Path.GetDirectoryName(path)!);
         byte[] bytes = JsonSerializer.SerializeToUtf8Bytes(limits, LimitsJson.Default.MachineLimits);
         ReplacedFile.Write(path, bytes.Length, file => file.Write(bytes), OwnerOnly);
     }

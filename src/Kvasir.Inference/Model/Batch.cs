@@ -13,6 +13,7 @@ sealed class Batch
     readonly List<int> _positions = [];
     readonly List<RowRun> _runs = [];
     readonly List<int> _logitRows = [];
+    readonly List<CachedSequence> _sequences = [];
 
     public int Count => _tokens.Count;
     public List<int> Tokens => _tokens;
@@ -24,20 +25,32 @@ sealed class Batch
     /// <summary>The rows whose logits are wanted.</summary>
     public List<int> LogitRows => _logitRows;
 
-    public void Add(int token, int position, BlockTable table, bool wantsLogits)
+    public void Add(int token, int position, CachedSequence sequence, bool wantsLogits)
     {
-        if (_runs.Count > 0 && _runs[^1] is { Rows: < CpuKernels.RowsPerRun } last && last.Table == table)
+        if (_runs.Count > 0 && _runs[^1] is { Rows: < CpuKernels.RowsPerRun } last && last.Table == sequence.Table)
             _runs[^1] = last with { Rows = last.Rows + 1 };
         else
-            _runs.Add(new RowRun(table, Count, 1));
+            _runs.Add(new RowRun(sequence.Table, Count, 1));
+        if (_sequences.Count == 0 || _sequences[^1] != sequence)
+            _sequences.Add(sequence);
         if (wantsLogits)
             _logitRows.Add(Count);
         _tokens.Add(token);
         _positions.Add(position);
     }
 
+    /// <summary>Waits until what the rows attend to in a layer is there; false when some of it will not come, and the batch has to be made anew.</summary>
+    public bool WaitForLayer(int layer)
+    {
+        bool complete = true;
+        foreach (CachedSequence sequence in _sequences)
+            complete &= sequence.WaitForLayer(layer);
+        return complete;
+    }
+
     public void Clear()
     {
+        _sequences.Clear();
         _tokens.Clear();
         _positions.Clear();
         _runs.Clear();

@@ -36,7 +36,8 @@ sealed unsafe class Transformer : IDisposable
     public Span<float> Logits(int i) => _activations.Logits.Span(i);
 
     /// <summary>Computes a batch: writes its keys and values to the cache and leaves the logits of the rows that want them.</summary>
-    public void Forward(Batch batch)
+    /// <returns>False when keys and values that it needed did not come: nothing was computed.</returns>
+    public bool Forward(Batch batch)
     {
         Activations a = _activations;
         int n = batch.Count;
@@ -56,6 +57,8 @@ sealed unsafe class Transformer : IDisposable
             if (w.QNorm is not null)
                 _kernels.RmsNorm(a.Queries, w.QNorm, _config.NormEpsilon, a.Queries, n);
             _kernels.Rope(_rope, a.Rotations, a.Queries, _config.HeadDim, n);
+            if (!batch.WaitForLayer(layer))
+                return false;
             if (ownsCache)
             {
                 if (w.KNorm is not null)
@@ -82,6 +85,7 @@ sealed unsafe class Transformer : IDisposable
         a.ReserveLogits(wanted);
         _kernels.RmsNorm(a.Residual, _weights.OutputNorm, _config.NormEpsilon, a.Normed, wanted);
         _kernels.MatMul(a.Normed, wanted, new Product(_weights.Output, null, a.Logits));
+        return true;
     }
 
     public void Dispose() => _activations.Dispose();

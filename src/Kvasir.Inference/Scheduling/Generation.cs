@@ -32,21 +32,24 @@ sealed class Generation
 
     public GenerationResult Run(CancellationToken cancellation)
     {
-        int prompt = _sequence.Tokens.Length, reused = _sequence.Cached;
-        long start = Stopwatch.GetTimestamp(), first = 0, last = start;
+        int prompt = _sequence.Tokens.Length;
+        long start = Stopwatch.GetTimestamp(), first = 0, last = start, computed = _sequence.Computed;
         FinishReason? finish = _options.MaxTokens == 0 ? FinishReason.Length : null;
+        _sequence.Blocks.BeginRequest();
+        if (finish is null)
+            _sequence.Blocks.Match(_sequence.Tokens);
         while (finish is null)
         {
-            Span<float> logits = _engine.Forward(_sequence, _tokens.Count == 0 ? _options.Progress : null, cancellation);
-            if (logits.IsEmpty)
-            {
+            if (cancellation.IsCancellationRequested && _tokens.Count == 0)
                 finish = FinishReason.Cancelled;
-                break;
+            else if (Step() is { } token)
+            {
+                last = Stopwatch.GetTimestamp();
+                (first, computed) = first == 0 ? (last, _sequence.Computed - computed) : (first, computed);
+                finish = Take(token, cancellation);
             }
-            finish = Take(_sampler.Next(logits, _sequence.Tokens), cancellation);
-            last = Stopwatch.GetTimestamp();
-            first = first == 0 ? last : first;
         }
+        _sequence.Blocks.EndRequest();
         Emit(_stops.Append(_detokenizer.Flush()) + _stops.Flush());
         int decoded = _sequence.Tokens.Length - prompt - 1;
         TimeSpan decodeTime = first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(first, last);
@@ -56,13 +59,23 @@ sealed class Generation
             Text = _text.ToString(),
             FinishReason = finish.Value,
             PromptTokens = prompt,
-            ReusedTokens = reused,
-            ComputedTokens = Math.Min(prompt, _sequence.Cached) - reused,
+            Kv = _sequence.Blocks.Use,
+            ComputedTokens = (int)(first == 0 ? _sequence.Computed - computed : computed),
             Seed = _sampler.Seed,
             TimeToFirstToken = first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(start, first),
             DecodeTime = decodeTime,
             DecodeTokensPerSecond = GenerationResult.PerSecond(Math.Max(0, decoded), decodeTime),
         };
+    }
+
+    /// <summary>Computes the next piece, in turn with other generations; returns a token once the whole sequence is computed.</summary>
+    int? Step()
+    {
+        if (_engine.Turns.AreWanted)
+            _sequence.Blocks.WaitForAll(); // others may compute while this one only waits
+        using Turns.Turn turn = _engine.Turns.Take();
+        Span<float> logits = _engine.Step(_sequence, _tokens.Count == 0 ? _options.Progress : null);
+        return logits.IsEmpty ? null : _sampler.Next(logits, _sequence.Tokens);
     }
 
     /// <summary>Takes one chosen token; returns why the completion is over, or null when it goes on.</summary>

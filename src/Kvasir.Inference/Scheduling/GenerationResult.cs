@@ -1,3 +1,5 @@
+using Kvasir.KvCache.Prefixes;
+
 namespace Kvasir.Inference.Scheduling;
 
 /// <summary>Why a completion ended.</summary>
@@ -28,8 +30,11 @@ public sealed record GenerationResult
     /// <summary>Tokens of the sequence before the completion.</summary>
     public required int PromptTokens { get; init; }
 
-    /// <summary>Of those, the tokens whose keys and values were in the pool already.</summary>
-    public required int ReusedTokens { get; init; }
+    /// <summary>What the cache did for the prompt: where keys and values came from, and why others did not.</summary>
+    public required CacheUse Kv { get; init; }
+
+    /// <summary>Prompt tokens whose keys and values were not computed.</summary>
+    public int ReusedTokens => Kv.Reused;
 
     /// <summary>The seed that was used.</summary>
     public required ulong Seed { get; init; }

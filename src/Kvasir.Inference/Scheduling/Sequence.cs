@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Kvasir.KvCache;
-using Kvasir.KvCache.Blocks;
 
 namespace Kvasir.Inference.Scheduling;
 
@@ -12,9 +11,9 @@ public sealed class Sequence : IDisposable
 {
     readonly List<int> _tokens;
 
-    internal Sequence(InferenceEngine engine, BlockPool pool)
+    internal Sequence(InferenceEngine engine, CachedSequence blocks)
     {
-        (Engine, Table) = (engine, new BlockTable(pool));
+        (Engine, Blocks) = (engine, blocks);
         _tokens = new List<int>(engine.Context); // grown once: a decode step allocates nothing
     }
 
@@ -22,11 +21,14 @@ public sealed class Sequence : IDisposable
     public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
 
     /// <summary>How many of them have their keys and values in the cache.</summary>
-    public int Cached => Table.Length;
+    public int Cached => Blocks.Length;
+
+    /// <summary>Tokens of which keys and values were computed for this sequence so far.</summary>
+    public long Computed { get; internal set; }
 
     internal InferenceEngine Engine { get; }
 
-    internal BlockTable Table { get; }
+    internal CachedSequence Blocks { get; }
 
     /// <summary>Adds tokens at the end.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A token is not of the model's vocabulary.</exception>
@@ -40,11 +42,11 @@ public sealed class Sequence : IDisposable
         _tokens.AddRange(tokens);
     }
 
-    /// <summary>Forgets all tokens and gives the blocks back.</summary>
+    /// <summary>Forgets all tokens and gives the blocks back; the cache keeps what it can.</summary>
     public void Clear()
     {
+        Blocks.Clear(Tokens);
         _tokens.Clear();
-        Table.Clear();
     }
 
     /// <summary>Gives the blocks back.</summary>

@@ -7,9 +7,6 @@ namespace Kvasir.KvCache.Prefixes;
 /// <summary>Looks a prompt up in all tiers and says why what is missing is missing.</summary>
 sealed class PrefixIndex(BlockPool device, BlockPool? host, DiskTier? disk)
 {
-    /// <summary>Blocks on the disk that are compared with a tail: each comparison asks the catalogue for tokens.</summary>
-    const int MostSiblingsOnDisk = 8;
-
     /// <summary>Finds where the blocks of a prompt are. Keys are computed as far as they are not known.</summary>
     public void Find(PrefixLookup lookup, PrefixKeys keys, ReadOnlySpan<int> tokens)
     {
@@ -52,27 +49,13 @@ sealed class PrefixIndex(BlockPool device, BlockPool? host, DiskTier? disk)
         if (host is not null)
             Offer(host.LongestTail(parent, following), Tier.Host);
         if (disk is not null)
-            Offer(LongestTailOnDisk(parent, following), Tier.Disk);
+            Offer(disk.LongestTail(parent, following), Tier.Disk);
 
         void Offer(TailMatch match, Tier tier)
         {
             if (match.Found && (!lookup.Tail.Found || match.Common > lookup.Tail.Common))
                 (lookup.Tail, lookup.TailTier) = (match, tier);
         }
-    }
-
-    TailMatch LongestTailOnDisk(BlockKey parent, ReadOnlySpan<int> following)
-    {
-        TailMatch best = default;
-        int seen = 0;
-        foreach (int slot in disk!.Children(parent))
-        {
-            if (seen++ == MostSiblingsOnDisk)
-                break;
-            if (disk.Tokens(slot) is { } stored)
-                best = best.Longer(disk.Key(slot), stored, following);
-        }
-        return best;
     }
 
     Miss Hole(int block, PrefixKeys keys)
@@ -110,7 +93,7 @@ sealed class PrefixIndex(BlockPool device, BlockPool? host, DiskTier? disk)
             return null;
         foreach ((BlockKey other, Fingerprint fingerprint, string model) in disk.Roots())
         {
-            if (other == root || !disk.IsOnDisk(KeyChain.Next(other, firstBlock)))
+            if (other == root || !disk.Knows(KeyChain.Next(other, firstBlock)))
                 continue;
             return fingerprint == disk.Fingerprint ? new Miss(0, 0, MissReason.OtherSalt) : new Miss(0, 0, MissReason.OtherModel, Detail: model);
         }

@@ -30,7 +30,7 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
     {
         if (tier == Tier.Host)
             return cache.Host!.TryFind(key) is { } host ? Want(tier, key, parent, host.Tokens, -1, host) : null;
-        return cache.Disk!.TryFind(key, out int slot) && cache.Disk.Tokens(slot) is { } tokens ? Want(tier, key, parent, tokens, slot, null) : null;
+        return cache.Disk!.TryFind(key, out int slot) && cache.Disk.Tokens(key) is { } tokens ? Want(tier, key, parent, tokens, slot, null) : null;
     }
 
     BlockLease? Want(Tier tier, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, int slot, BlockLease? host)
@@ -104,10 +104,19 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
         return holes == 0;
     }
 
-    /// <summary>Waits for everything: memory that is still written to cannot be given back.</summary>
-    public void WaitForAll(CacheUse use)
+    /// <summary>Whether something is still on its way.</summary>
+    public bool Any => _loads.Count > 0;
+
+    /// <summary>Waits for all layers.</summary>
+    public void WaitForAll(CacheUse use) => Wait(cache.Layout.Layers.Length - 1, use);
+
+    /// <summary>Waits no more. Whoever brings the blocks holds leases of its own; a tail that is not copied yet never was there.</summary>
+    public void Abandon()
     {
-        Wait(cache.Layout.Layers.Length - 1, use);
+        if (_tailSource is not null && _tailBlock < table.Count)
+            table.Truncate(_tailBlock);
+        (_own, _groupsReady) = (null, 0);
+        _loads.Clear();
         EndTail();
     }
 

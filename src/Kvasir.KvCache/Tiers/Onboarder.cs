@@ -53,9 +53,11 @@ sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts cos
         while (Next() is { } onboarding)
             while (onboarding.TryClaim(out OnboardingBlock block, out int group))
             {
-                Bring(onboarding, block, group);
+                bool failed = !Bring(onboarding, block, group);
                 if (onboarding.Done(block, group))
                     Account(onboarding);
+                if (failed)
+                    disk?.Discard(block.Slot, block.Target.Key, block.Outcome); // may wait for a writer: after the waiters were told
             }
     }
 
@@ -75,17 +77,18 @@ sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts cos
         }
     }
 
-    void Bring(Onboarding onboarding, OnboardingBlock block, int group)
+    /// <returns>False when this piece is the one that failed.</returns>
+    bool Bring(Onboarding onboarding, OnboardingBlock block, int group)
     {
         if (Volatile.Read(ref block.Failed) != 0)
-            return;
+            return true;
         ReadOutcome outcome = block.Host is null
             ? disk!.Read(block.Slot, block.Target.Key, block.Target.Parent, block.Target.Tokens, group, block.Target.Address)
             : Copy(block.Host, block.Target, group);
         if (outcome == ReadOutcome.Ok || !onboarding.Fail(block, outcome))
-            return;
+            return true;
         KvCacheMetrics.Corrupt(outcome);
-        disk!.Discard(block.Slot, block.Target.Key, outcome);
+        return false;
     }
 
     ReadOutcome Copy(BlockLease host, BlockLease target, int group)

@@ -84,7 +84,7 @@ public class BlockPoolTests
 
         void Register(CompleteBlock block, int name)
         {
-            BlockLease lease = block.Register(Key(name));
+            BlockLease lease = block.Register(Key(name), default, [name]);
             Assert.True(block.IsSpent);
             Lease(lease, name);
             if (!_registered.Contains(name))
@@ -151,8 +151,8 @@ public class BlockPoolTests
         CompleteBlock complete = mutable.Complete();
         Assert.Throws<ObjectDisposedException>(() => mutable.Complete());
         Assert.Throws<ObjectDisposedException>(() => mutable.Bytes.Length);
-        BlockLease lease = complete.Register(Key(1));
-        Assert.Throws<ObjectDisposedException>(() => complete.Register(Key(2)));
+        BlockLease lease = complete.Register(Key(1), default, [1]);
+        Assert.Throws<ObjectDisposedException>(() => complete.Register(Key(2), default, [2]));
         lease.Dispose();
         Assert.Throws<ObjectDisposedException>(lease.Share);
         Assert.Equal(new PoolCounts(Blocks - 1, 1, 0, 0), pool.CheckConservation());
@@ -162,8 +162,8 @@ public class BlockPoolTests
     public void Registering_the_same_key_twice_keeps_one_block()
     {
         using var pool = new BlockPool(s_layout, Blocks);
-        using BlockLease first = pool.TryAllocate()!.Complete().Register(Key(1));
-        using BlockLease second = pool.TryAllocate()!.Complete().Register(Key(1));
+        using BlockLease first = pool.TryAllocate()!.Complete().Register(Key(1), default, [1]);
+        using BlockLease second = pool.TryAllocate()!.Complete().Register(Key(1), default, [1]);
         Assert.Equal(first.Id, second.Id);
         Assert.Equal(new PoolCounts(Blocks - 1, 0, 1, 0), pool.CheckConservation());
     }
@@ -172,8 +172,8 @@ public class BlockPoolTests
     public void A_leased_block_is_never_evicted()
     {
         using var pool = new BlockPool(s_layout, 2);
-        using BlockLease lease = pool.TryAllocate()!.Complete().Register(Key(1));
-        pool.TryAllocate()!.Complete().Register(Key(2)).Dispose();
+        using BlockLease lease = pool.TryAllocate()!.Complete().Register(Key(1), default, [1]);
+        pool.TryAllocate()!.Complete().Register(Key(2), default, [2]).Dispose();
         using MutableBlock evictsTheOther = pool.TryAllocate()!;
         Assert.Null(pool.TryFind(Key(2)));
         Assert.Null(pool.TryAllocate());

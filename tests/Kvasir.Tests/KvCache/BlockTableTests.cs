@@ -28,8 +28,8 @@ public class BlockTableTests
         using (var table = new BlockTable(pool))
         {
             Assert.True(table.TryReserve(40));
-            table.Advance(20);
-            table.Advance(40);
+            table.Fill(0, 20);
+            table.Fill(20, 40);
             Assert.Equal(40, table.Length);
         }
         Assert.Equal(new PoolCounts(4, 0, 0, 0), pool.CheckConservation());
@@ -41,8 +41,8 @@ public class BlockTableTests
         using var pool = new BlockPool(s_layout, 4);
         using var table = new BlockTable(pool);
         Assert.True(table.TryReserve(16));
-        table.Advance(16);
-        Assert.Throws<ArgumentOutOfRangeException>(() => table.Advance(17));
-        Assert.Throws<ArgumentOutOfRangeException>(() => table.Advance(15));
+        table.Fill(0, 16);
+        Assert.Throws<ArgumentOutOfRangeException>(() => table.Fill(16, 17));
+        Assert.Throws<ArgumentOutOfRangeException>(() => table.Fill(8, 16));
     }
 }

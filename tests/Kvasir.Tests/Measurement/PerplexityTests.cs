@@ -127,11 +127,11 @@ public sealed class PerplexityTests : IDisposable
         Assert.Equal([10, 20, 30, 31], reports.Seen.Select(report => report.SoFar.Tokens).Take(4));
         Assert.Equal(perplexity, reports.Seen[^1].SoFar);
         Assert.All(reports.Seen, report => Assert.Equal(100, report.Tokens));
-        Assert.Equal(engine.Pool.Counts.Total, engine.Pool.Counts.Free);
+        Assert.Equal(0, engine.Cache.Device.Counts.Leased + engine.Cache.Device.Counts.InFlight);
 
         source.Cancel();
         Assert.Throws<OperationCanceledException>(() => Perplexity.Of(engine, Text(100), null, source.Token));
-        Assert.Equal(engine.Pool.Counts.Total, engine.Pool.Counts.Free);
+        Assert.Equal(0, engine.Cache.Device.Counts.Leased + engine.Cache.Device.Counts.InFlight);
     }
 
     sealed class Reports : IProgress<PerplexityProgress>

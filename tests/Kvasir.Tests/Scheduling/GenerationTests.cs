@@ -3,6 +3,7 @@ using Kvasir.Inference.Saga;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
+using Kvasir.KvCache.Blocks;
 
 namespace Kvasir.Tests.Scheduling;
 
@@ -15,7 +16,8 @@ public sealed class GenerationTests : IDisposable
 
     public void Dispose()
     {
-        Assert.Equal(_engine.Pool.Counts.Total, _engine.Pool.CheckConservation().Free);
+        PoolCounts counts = _engine.Cache.Device.CheckConservation();
+        Assert.Equal((0, 0), (counts.Leased, counts.InFlight));
         _engine.Dispose();
         _model.Dispose();
     }
@@ -120,7 +122,7 @@ public sealed class GenerationTests : IDisposable
         using Sequence second = _engine.NewSequence();
         second.Append(new int[100]);
         Assert.Contains("the pool has no room", Assert.Throws<InvalidOperationException>(() => Continue(second, new())).Message, StringComparison.Ordinal);
-        _engine.Pool.CheckConservation();
+        _engine.Cache.Device.CheckConservation();
         first.Clear();
         Assert.Single(Continue(second, new() { MaxTokens = 1 }).TokenIds);
     }

@@ -1,0 +1,48 @@
+using System.Security.Cryptography;
+using Kvasir.Inference.Formats;
+using Kvasir.KvCache;
+using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Prefixes;
+
+namespace Kvasir.Inference.Model;
+
+/// <summary>What, besides tokens, determines a model's keys and values here, made from contents: a renamed file is the same model, a changed one another.</summary>
+static class ModelFingerprint
+{
+    /// <summary>To be raised whenever any bit of a key or value may come out otherwise than before.</summary>
+    const int NumericsVersion = 1;
+
+    const int PieceBytes = 4 << 20;
+
+    /// <summary>
+    /// The digest of the whole file: weights, tokenizer, geometry and rotary settings. It is that of the digests of its pieces, because a single one could
+    /// use only one processor.
+    /// </summary>
+    public static Digest DigestOf(GgufFile file)
+    {
+        var pieces = new Digest[(file.Length + PieceBytes - 1) / PieceBytes];
+        Parallel.For(0, pieces.Length, () => new byte[PieceBytes], (piece, _, buffer) =>
+        {
+            long offset = (long)piece * PieceBytes;
+            Span<byte> bytes = buffer.AsSpan(0, (int)Math.Min(PieceBytes, file.Length - offset));
+            file.Read(offset, bytes);
+            pieces[piece] = new Digest(SHA256.HashData(bytes));
+            return buffer;
+        }, _ => { });
+        using var hasher = new FieldHasher();
+        hasher.Add(file.Length);
+        foreach (Digest piece in pieces)
+            hasher.Add(piece);
+        return hasher.Finish();
+    }
+
+    /// <summary>The fingerprint of a model with a layout, and with a host tier that stores blocks otherwise, if it does.</summary>
+    public static Fingerprint Of(Digest model, KvLayout layout, IKvCodec? hostCodec)
+    {
+        using var hasher = new FieldHasher();
+        hasher.Add(NumericsVersion).Add(model).Add(layout.Codec.Name).Add(hostCodec?.Name ?? layout.Codec.Name).Add(layout.BlockTokens).Add(layout.Layers.Length);
+        foreach (KvLayer layer in layout.Layers)
+            hasher.Add(layer.KvHeads).Add(layer.HeadDim).Add(layer.Producer).Add(layer.State is LayerState.Window window ? window.Tokens : 0);
+        return new Fingerprint(hasher.Finish());
+    }
+}

@@ -1,0 +1,230 @@
+using Kvasir.KvCache.Prefixes;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace Kvasir.KvCache.Tiers.Disk;
+
+/// <summary>
+/// The directory's books in SQLite: which block lies in which slot of which file. Rows appear only when what they speak of is on the disk. One connection; not
+/// thread-safe.
+/// </summary>
+sealed class Catalogue : IDisposable
+{
+    /// <summary>Slots of a segment at most; a place is segment · this + slot.</summary>
+    public const long PlacesPerSegment = 1 << 20;
+
+    /// <summary>Evictions that are remembered.</summary>
+    const int EvictionsKept = 1 << 16;
+
+    const string FileName = "catalogue.db";
+    const int ApplicationId = 0x4B56_5352, SchemaVersion = 1;
+    const int BusyMilliseconds = 2000; // another process writes a batch meanwhile
+
+    const string Schema = $"""
+        CREATE TABLE models (id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL UNIQUE, name TEXT NOT NULL, block_tokens INTEGER NOT NULL, block_bytes INTEGER NOT NULL);
+        CREATE TABLE roots (root BLOB PRIMARY KEY, model INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE segments (id INTEGER PRIMARY KEY, slot_bytes INTEGER NOT NULL, slots INTEGER NOT NULL);
+        CREATE TABLE blocks (place INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, parent BLOB NOT NULL, model INTEGER NOT NULL, tokens BLOB NOT NULL,
+            used INTEGER NOT NULL, at INTEGER NOT NULL, change INTEGER NOT NULL);
+        CREATE INDEX blocks_change ON blocks (change);
+        CREATE INDEX blocks_parent ON blocks (parent);
+        CREATE TABLE evicted (change INTEGER NOT NULL, place INTEGER NOT NULL, key BLOB NOT NULL, at INTEGER NOT NULL);
+        CREATE INDEX evicted_change ON evicted (change);
+        CREATE INDEX evicted_key ON evicted (key);
+        CREATE TABLE pins (owner TEXT NOT NULL, key BLOB NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID;
+        CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+        """;
+
+    readonly SqliteConnection _connection;
+
+    Catalogue(SqliteConnection connection, bool canWrite) => (_connection, CanWrite) = (connection, canWrite);
+
+    /// <summary>Whether rows can be written.</summary>
+    public bool CanWrite { get; }
+
+    /// <summary>The catalogue's file.</summary>
+    public static string In(string folder) => Path.Combine(folder, FileName);
+
+    /// <summary>Opens the catalogue of a directory, or makes it.</summary>
+    /// <exception cref="SqliteException">It is no catalogue, damaged, or of another version.</exception>
+    public static Catalogue Open(string folder, bool canWrite)
+    {
+        string path = In(folder);
+        if (canWrite && !OperatingSystem.IsWindows())
+            File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose();
+        if (canWrite && !OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite); // its companions take over the mode
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            // A directory that cannot be written to has no place for what readers of a changing file need; so it must not change.
+            DataSource = canWrite ? path : $"file:{Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal)}?immutable=1",
+            Mode = canWrite ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadOnly,
+            Pooling = false,
+        }.ToString());
+        try
+        {
+            connection.Open();
+            var catalogue = new Catalogue(connection, canWrite);
+            catalogue.Prepare();
+            return catalogue;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    void Prepare()
+    {
+        Execute($"PRAGMA busy_timeout = {BusyMilliseconds}");
+        if (CanWrite)
+        {
+            Execute("PRAGMA journal_mode = WAL");
+            // The data is flushed before its row is written. A power failure may thus take the last rows, but leave none without its data.
+            Execute("PRAGMA synchronous = NORMAL");
+            using Writing writing = Write();
+            if (Number("PRAGMA user_version") == 0 && Number("SELECT count(*) FROM sqlite_schema") == 0)
+            {
+                Execute(Schema);
+                Execute($"PRAGMA application_id = {ApplicationId}");
+                Execute($"PRAGMA user_version = {SchemaVersion}");
+            }
+            writing.Commit();
+        }
+        if (Number("PRAGMA application_id") != ApplicationId || Number("PRAGMA user_version") != SchemaVersion)
+            throw new SqliteException($"{FileName} is no catalogue of version {SchemaVersion}", raw.SQLITE_NOTADB);
+    }
+
+    /// <summary>Takes the directory's one right to write; what is not committed is undone.</summary>
+    /// <exception cref="SqliteException">Another process keeps it for too long.</exception>
+    public Writing Write()
+    {
+        Execute("BEGIN IMMEDIATE");
+        return new Writing(this);
+    }
+
+    /// <summary>Runs a statement.</summary>
+    /// <param name="sql">The statement, with parameters <c>$0</c>, <c>$1</c>, …</param>
+    /// <param name="values">Their values.</param>
+    public int Execute(string sql, params ReadOnlySpan<object> values)
+    {
+        using SqliteCommand command = Command(sql, values);
+        return command.ExecuteNonQuery();
+    }
+
+    /// <summary>The number that a query gives; 0 when it gives none.</summary>
+    public long Number(string sql, params ReadOnlySpan<object> values)
+    {
+        using SqliteCommand command = Command(sql, values);
+        return command.ExecuteScalar() is long number ? number : 0;
+    }
+
+    /// <summary>The rows that a query gives, each made by a function.</summary>
+    public List<T> Rows<T>(string sql, Func<SqliteDataReader, T> row, params ReadOnlySpan<object> values)
+    {
+        using SqliteCommand command = Command(sql, values);
+        using SqliteDataReader reader = command.ExecuteReader();
+        List<T> rows = [];
+        while (reader.Read())
+            rows.Add(row(reader));
+        return rows;
+    }
+
+    /// <summary>A digest in a column; null when it is none.</summary>
+    public static Digest? DigestAt(SqliteDataReader reader, int column) => reader.GetValue(column) is byte[] { Length: Digest.Size } bytes ? new Digest(bytes) : null;
+
+    /// <summary>
+    /// Goes through the blocks that changed after a number of changes, as fast as SQLite gives them: a catalogue may have a million.
+    /// </summary>
+    public void ForEachBlock(long after, Action<StoredBlock> each)
+    {
+        sqlite3 database = _connection.Handle!;
+        const string sql = "SELECT place, key, parent, used FROM blocks WHERE change > ?";
+        Check(raw.sqlite3_prepare_v2(database, sql, out sqlite3_stmt statement));
+        using (statement)
+        {
+            raw.sqlite3_bind_int64(statement, 1, after);
+            int result;
+            while ((result = raw.sqlite3_step(statement)) == raw.SQLITE_ROW)
+            {
+                ReadOnlySpan<byte> key = raw.sqlite3_column_blob(statement, 1), parent = raw.sqlite3_column_blob(statement, 2);
+                if (key.Length == Digest.Size && parent.Length == Digest.Size)
+                    each(new StoredBlock(raw.sqlite3_column_int64(statement, 0), new BlockKey(new Digest(key)), new BlockKey(new Digest(parent)), raw.sqlite3_column_int64(statement, 3)));
+            }
+            if (result != raw.SQLITE_DONE)
+                Check(result);
+        }
+    }
+
+    /// <summary>Deletes the row of a block that gives way, and remembers that.</summary>
+    public void Evict(BlockKey key, long place, long change, DateTimeOffset when)
+    {
+        Execute("DELETE FROM blocks WHERE place = $0", place);
+        Execute("INSERT INTO evicted VALUES ($0, $1, $2, $3)", change, place, key.Digest.ToArray(), when.ToUnixTimeSeconds());
+    }
+
+    /// <summary>Forgets the oldest evictions.</summary>
+    public void TrimEvicted() =>
+        Execute($"DELETE FROM evicted WHERE rowid <= (SELECT max(rowid) FROM evicted) - {EvictionsKept}");
+
+    /// <summary>The number of the next change. To be asked for within a <see cref="Write"/>.</summary>
+    public long NextChange()
+    {
+        AddTo("change", 1);
+        return Number("SELECT value FROM counters WHERE name = 'change'");
+    }
+
+    /// <summary>Adds to a counter.</summary>
+    public void AddTo(string counter, long amount) =>
+        Execute("INSERT INTO counters VALUES ($0, $1) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value", counter, amount);
+
+    /// <inheritdoc/>
+    public void Dispose() => _connection.Dispose();
+
+    SqliteCommand Command(string sql, ReadOnlySpan<object> values)
+    {
+        SqliteCommand command = _connection.CreateCommand();
+        command.CommandText = sql;
+        for (int i = 0; i < values.Length; i++)
+            command.Parameters.AddWithValue($"${i}", values[i]);
+        return command;
+    }
+
+    void Check(int result)
+    {
+        if (result != raw.SQLITE_OK)
+            throw new SqliteException(raw.sqlite3_errmsg(_connection.Handle!).utf8_to_string(), result);
+    }
+
+    /// <summary>A right to write, until it is disposed.</summary>
+    public sealed class Writing(Catalogue catalogue) : IDisposable
+    {
+        bool _done;
+
+        /// <summary>Makes what was written visible to all.</summary>
+        public void Commit()
+        {
+            catalogue.Execute("COMMIT");
+            _done = true;
+        }
+
+        /// <inheritdoc/>
+        public void Dispose()
+        {
+            if (_done)
+                return;
+            try
+            {
+                catalogue.Execute("ROLLBACK");
+            }
+            catch (SqliteException)
+            {
+                // SQLite has rolled back by itself, as it does when the disk is full.
+            }
+        }
+    }
+}
+
+/// <summary>A row of the catalogue.</summary>
+readonly record struct StoredBlock(long Place, BlockKey Key, BlockKey Parent, long Used);

@@ -1,0 +1,318 @@
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Prefixes;
+using Microsoft.Data.Sqlite;
+
+namespace Kvasir.KvCache.Tiers.Disk;
+
+/// <summary>
+/// What a process knows of the slots of one size: a copy of the catalogue in memory, brought up to date whenever any process has changed the catalogue.
+/// Thread-safe.
+/// </summary>
+sealed class DiskBooks : IDisposable
+{
+    /// <summary>Bytes of a segment's file at most.</summary>
+    public const long SegmentBytes = 64 << 20;
+
+    const int MostSiblings = 8; // of which tokens are fetched to be compared
+
+    readonly DiskTierOptions _options;
+    readonly long _slotBytes;
+    readonly int _stride; // slots of a full segment; in memory, segments are numbered that far apart
+    readonly Lock _gate = new();
+    readonly Lock _reading = new();
+    readonly Catalogue _catalogue;
+    readonly SlotIndex _index = new();
+    readonly Dictionary<long, Segment> _segments = [];
+    readonly List<Segment?> _byOrdinal = [];
+    readonly HashSet<int> _held = [];
+    readonly Dictionary<int, long> _touched = []; // slots and their last use, as far as the catalogue does not know
+    IEvictionPolicy _policy;
+    bool[] _occupied = [];
+    long _dataVersion = -1, _change, _clock;
+    int _next; // where the search for free slots goes on
+
+    public DiskBooks(DiskTierOptions options, long slotBytes, bool canWrite)
+    {
+        (_options, _slotBytes, _policy) = (options, slotBytes, options.Policy());
+        _stride = (int)Math.Clamp(SegmentBytes / slotBytes, 1, Catalogue.PlacesPerSegment);
+        _catalogue = Catalogue.Open(options.Folder, canWrite);
+    }
+
+    public string Policy => _policy.Name;
+
+    /// <summary>Slots of a new segment: a small budget is divided into several.</summary>
+    public int SlotsOfNewSegment => (int)Math.Clamp(Math.Min(SegmentBytes, _options.MaxBytes / 8) / _slotBytes, 1, _stride);
+
+    public int Blocks
+    {
+        get
+        {
+            lock (_gate)
+                return _index.Count;
+        }
+    }
+
+    public int Free
+    {
+        get
+        {
+            lock (_gate)
+                return _segments.Values.Sum(segment => segment.Slots) - _index.Count;
+        }
+    }
+
+    /// <summary>Takes in what any process has committed; does next to nothing when nobody has.</summary>
+    public void Refresh()
+    {
+        lock (_reading)
+        {
+            long version = _catalogue.Number("PRAGMA data_version");
+            if (version == _dataVersion)
+                return;
+            _catalogue.Execute("BEGIN");
+            try
+            {
+                lock (_gate)
+                    Load();
+            }
+            finally
+            {
+                _catalogue.Execute("COMMIT");
+            }
+            _dataVersion = version;
+        }
+    }
+
+    /// <summary>Forgets all, so that the next <see cref="Refresh"/> reads all: after a write that went wrong half-way.</summary>
+    public void Distrust()
+    {
+        lock (_reading)
+            (_dataVersion, _change) = (-1, 0);
+    }
+
+    public bool TryFind(BlockKey key, out int slot)
+    {
+        lock (_gate)
+            return _index.TryFind(key, out slot);
+    }
+
+    public Segment? SegmentOf(int slot)
+    {
+        lock (_gate)
+            return slot / _stride < _byOrdinal.Count ? _byOrdinal[slot / _stride] : null;
+    }
+
+    /// <summary>The place of a slot in the catalogue.</summary>
+    public long Place(int slot) => SegmentOf(slot)!.Id * Catalogue.PlacesPerSegment + slot % _stride;
+
+    public TailMatch LongestTail(BlockKey parent, ReadOnlySpan<int> following)
+    {
+        List<BlockKey> siblings = [];
+        lock (_gate)
+            foreach (int slot in _index.Children(parent))
+                if (siblings.Count < MostSiblings)
+                    siblings.Add(_index.Key(slot));
+        TailMatch best = default;
+        foreach (BlockKey key in siblings)
+            if (Tokens(key) is { Length: > 0 } stored)
+                best = best.Longer(key, stored, following);
+        return best;
+    }
+
+    /// <summary>A block's tokens; null when it is not there.</summary>
+    public int[]? Tokens(BlockKey key) => Query(catalogue =>
+        catalogue.Rows("SELECT tokens FROM blocks WHERE key = $0", reader => TokenBlob.Read(reader.GetValue(0) as byte[]), key.Digest.ToArray()).FirstOrDefault());
+
+    /// <summary>Asks the catalogue.</summary>
+    public T Query<T>(Func<Catalogue, T> query)
+    {
+        lock (_reading)
+            return query(_catalogue);
+    }
+
+    /// <summary>A block was used. It becomes known to others with the next write.</summary>
+    public void Use(BlockKey key)
+    {
+        lock (_gate)
+        {
+            if (!_index.TryFind(key, out int slot))
+                return;
+            _touched[slot] = ++_clock;
+            if (!_held.Contains(slot))
+                _policy.Use(slot);
+        }
+    }
+
+    /// <summary>The places that were used since the last call, and when.</summary>
+    public (long Place, long Used)[] TakeTouched()
+    {
+        lock (_gate)
+        {
+            (long, long)[] touched = [.. _touched.Select(pair => (Place(pair.Key), pair.Value))];
+            _touched.Clear();
+            return touched;
+        }
+    }
+
+    public long NextUse()
+    {
+        lock (_gate)
+            return ++_clock;
+    }
+
+    /// <summary>Free slots, as they lie side by side; they stay free until the catalogue says otherwise.</summary>
+    public List<int> FindFree(int count)
+    {
+        List<int> found = [];
+        lock (_gate)
+        {
+            int all = _byOrdinal.Count * _stride;
+            for (int seen = 0; seen < all && found.Count < count; seen++, _next++)
+            {
+                if (_next >= all)
+                    _next = 0;
+                if (_byOrdinal[_next / _stride] is { } segment && _next % _stride < segment.Slots && !_occupied[_next])
+                    found.Add(_next);
+            }
+        }
+        return found;
+    }
+
+    /// <summary>Blocks that the policy gives up, with their places.</summary>
+    public List<(BlockKey Key, long Place)> Evict(int count)
+    {
+        List<(BlockKey, long)> victims = [];
+        lock (_gate)
+            while (victims.Count < count && _policy.Evict() is >= 0 and int slot)
+            {
+                victims.Add((_index.Key(slot), Place(slot)));
+                Vacate(slot);
+            }
+        return victims;
+    }
+
+    public void Dispose()
+    {
+        _catalogue.Dispose();
+        foreach (Segment segment in _segments.Values)
+            segment.Dispose();
+    }
+
+    void Load()
+    {
+        long change = _catalogue.Number("SELECT value FROM counters WHERE name = 'change'");
+        long oldest = _catalogue.Number("SELECT change FROM evicted ORDER BY rowid LIMIT 1");
+        LoadSegments();
+        if (_change == 0 || oldest > _change) // evictions in between are forgotten
+            Reset();
+        else
+            foreach ((BlockKey key, long place) in _catalogue.Rows("SELECT key, place FROM evicted WHERE change > $0", Eviction, _change))
+                if (_index.TryFind(key, out int slot) && Place(slot) == place)
+                    Forget(slot);
+        List<StoredBlock> blocks = [];
+        _catalogue.ForEachBlock(_change, blocks.Add);
+        blocks.Sort((one, other) => one.Used.CompareTo(other.Used)); // the policy sees them in the order of their use
+        foreach (StoredBlock block in blocks)
+            Take(block);
+        LoadPins();
+        _change = change;
+    }
+
+    static (BlockKey, long) Eviction(SqliteDataReader reader) => (new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), reader.GetInt64(1));
+
+    void LoadSegments()
+    {
+        Dictionary<long, int> stored = _catalogue.Rows("SELECT id, slots FROM segments WHERE slot_bytes = $0", reader => (reader.GetInt64(0), reader.GetInt32(1)), _slotBytes).ToDictionary();
+        foreach (Segment gone in _segments.Values.Where(segment => !stored.ContainsKey(segment.Id)).ToArray())
+        {
+            for (int slot = gone.First; slot < gone.First + gone.Slots; slot++)
+                if (_occupied[slot])
+                    Forget(slot);
+            _segments.Remove(gone.Id);
+            _byOrdinal[gone.First / _stride] = null;
+            gone.Dispose();
+        }
+        foreach ((long id, int slots) in stored.Where(pair => pair.Key is >= 0 and < int.MaxValue && pair.Value >= 1 && pair.Value <= _stride && !_segments.ContainsKey(pair.Key)))
+            AddSegment(id, slots);
+    }
+
+    void AddSegment(long id, int slots)
+    {
+        int ordinal = _byOrdinal.IndexOf(null);
+        if (ordinal < 0)
+        {
+            ordinal = _byOrdinal.Count;
+            _byOrdinal.Add(null);
+            Array.Resize(ref _occupied, _byOrdinal.Count * _stride);
+        }
+        _byOrdinal[ordinal] = _segments[id] = new Segment(_options.Folder, id, _slotBytes, slots, ordinal * _stride, _catalogue.CanWrite);
+    }
+
+    void Take(StoredBlock block)
+    {
+        (long id, long index) = Math.DivRem(block.Place, Catalogue.PlacesPerSegment);
+        if (!_segments.TryGetValue(id, out Segment? segment) || index >= segment.Slots)
+            return; // of another slot size, or nonsense
+        int slot = segment.First + (int)index;
+        if (_occupied[slot] && _index.Key(slot) == block.Key)
+            return;
+        if (_occupied[slot])
+            Forget(slot);
+        if (_index.TryFind(block.Key, out int elsewhere))
+            Forget(elsewhere);
+        _index.Add(slot, block.Key, block.Parent);
+        _policy.Add(slot, block.Key);
+        _occupied[slot] = true;
+        _clock = Math.Max(_clock, block.Used);
+    }
+
+    void LoadPins()
+    {
+        long now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
+        HashSet<int> pinned = [];
+        foreach (Digest? key in _catalogue.Rows("SELECT DISTINCT key FROM pins WHERE until > $0", reader => Catalogue.DigestAt(reader, 0), now))
+            if (key is { } digest && _index.TryFind(new BlockKey(digest), out int slot))
+                pinned.Add(slot);
+        foreach (int slot in _held.Except(pinned).ToArray())
+            _policy.Release(slot);
+        foreach (int slot in pinned.Except(_held).ToArray())
+            _policy.Hold(slot);
+        _held.Clear();
+        _held.UnionWith(pinned);
+    }
+
+    /// <summary>Lets go of pins that have ended.</summary>
+    public void ReleaseExpiredPins()
+    {
+        lock (_reading)
+            lock (_gate)
+                if (_held.Count > 0)
+                    LoadPins();
+    }
+
+    void Reset()
+    {
+        for (int slot = 0; slot < _occupied.Length; slot++)
+            if (_occupied[slot])
+                _index.Remove(slot);
+        Array.Clear(_occupied);
+        _held.Clear();
+        _policy = _options.Policy();
+        _change = 0;
+    }
+
+    void Forget(int slot)
+    {
+        _policy.Remove(slot);
+        Vacate(slot);
+    }
+
+    void Vacate(int slot)
+    {
+        _index.Remove(slot);
+        _occupied[slot] = false;
+        _held.Remove(slot);
+        _touched.Remove(slot);
+    }
+}

@@ -1,0 +1,28 @@
+using Kvasir.KvCache.Lifecycle;
+
+namespace Kvasir.KvCache.Tiers.Disk;
+
+/// <summary>Where blocks are kept on a disk, and how many.</summary>
+public sealed record DiskTierOptions
+{
+    /// <summary>Most bytes by default: 8 GiB.</summary>
+    public const long DefaultMaxBytes = 8L << 30;
+
+    /// <summary>The directory; made, for its owner only, if it is missing.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>Most bytes of all blocks in the directory, of all models together.</summary>
+    public long MaxBytes { get; init; } = DefaultMaxBytes;
+
+    /// <summary>Bytes of the file system that stay free.</summary>
+    public long KeepFreeBytes { get; init; } = 1L << 30;
+
+    /// <summary>Makes the policy that says which block goes first.</summary>
+    public Func<IEvictionPolicy> Policy { get; init; } = () => new LeafFirstLru();
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Hears the name of each step of a write, and may throw or end the process there: for tests.</summary>
+    internal Action<string>? FaultPoint { get; init; }
+}

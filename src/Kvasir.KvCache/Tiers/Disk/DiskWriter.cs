@@ -1,0 +1,243 @@
+using Kvasir.KvCache.Prefixes;
+using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
+
+namespace Kvasir.KvCache.Tiers.Disk;
+
+/// <summary>
+/// Writes blocks. SQLite's right to write is the directory's: several processes write in turn, each batch like this:
+/// <code>
+/// BEGIN IMMEDIATE            from here on nobody else writes
+/// room                       free slots; else a new segment; else rows of victims are deleted, committed, and it begins again
+/// data, flush                into slots that no committed row points at
+/// rows, COMMIT               from here on all processes see the blocks
+/// </code>
+/// A process that dies anywhere in between leaves nothing to repair: slots without a row are free. One thread at a time.
+/// </summary>
+sealed unsafe class DiskWriter : IDisposable
+{
+    const int StagedBytes = 4 << 20;
+
+    readonly DiskTierOptions _options;
+    readonly KvLayout _layout;
+    readonly SlotHeader _header;
+    readonly DiskBooks _books;
+    readonly Catalogue _catalogue;
+    readonly long _model;
+    readonly int _slotBytes;
+    NativeBuffer? _staging;
+
+    public DiskWriter(DiskTierOptions options, KvLayout layout, SlotHeader header, DiskBooks books, Fingerprint fingerprint, string modelName)
+    {
+        (_options, _layout, _header, _books) = (options, layout, header, books);
+        _slotBytes = checked((int)(header.Bytes + layout.StrideBytes));
+        _catalogue = Catalogue.Open(options.Folder, canWrite: true);
+        _catalogue.Execute("INSERT OR IGNORE INTO models (fingerprint, name, block_tokens, block_bytes) VALUES ($0, $1, $2, $3)",
+            fingerprint.Digest.ToArray(), modelName, layout.BlockTokens, layout.BlockBytes);
+        _model = _catalogue.Number("SELECT id FROM models WHERE fingerprint = $0", fingerprint.Digest.ToArray());
+    }
+
+    /// <summary>Blocks that had to give way so far.</summary>
+    public long Evictions { get; private set; }
+
+    /// <summary>The catalogue, to write other things to.</summary>
+    public Catalogue Catalogue => _catalogue;
+
+    /// <summary>Writes blocks, as many as there is room for; returns how many.</summary>
+    /// <param name="blocks">The blocks.</param>
+    /// <param name="alongside">Writes other things of the same transaction.</param>
+    /// <exception cref="IOException">The disk is full or broken.</exception>
+    /// <exception cref="SqliteException">Another process is writing for too long, or the catalogue cannot be written.</exception>
+    public int Write(ReadOnlySpan<BlockWrite> blocks, Action<Catalogue> alongside)
+    {
+        GiveBackIfSpaceIsShort();
+        for (bool first = true; ; first = false)
+        {
+            Fault("begin");
+            using Catalogue.Writing writing = _catalogue.Write();
+            _books.Refresh();
+            List<BlockWrite> missing = [.. blocks.ToArray().Where(block => !_books.TryFind(block.Key, out _)).DistinctBy(block => block.Key)];
+            if (first && _books.Free < missing.Count && MakeRoom(missing.Count - _books.Free) is { } obsolete)
+            {
+                Fault("room");
+                writing.Commit();
+                Fault("room committed");
+                Delete(obsolete);
+                _books.Refresh();
+                continue;
+            }
+            int written = WriteMissing(missing);
+            SaveUse();
+            alongside(_catalogue);
+            Fault("rows");
+            writing.Commit();
+            Fault("committed");
+            _books.Refresh();
+            return written;
+        }
+    }
+
+    /// <summary>Writes down when blocks were used.</summary>
+    public void SaveUse()
+    {
+        long now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
+        foreach ((long place, long used) in _books.TakeTouched())
+            _catalogue.Execute("UPDATE blocks SET used = $1, at = $2 WHERE place = $0 AND used < $1", place, used, now);
+    }
+
+    /// <summary>Frees the slot of a block, if the catalogue still says that it is there.</summary>
+    public void Remove(BlockKey key, long place)
+    {
+        using Catalogue.Writing writing = _catalogue.Write();
+        if (_catalogue.Number("SELECT count(*) FROM blocks WHERE place = $0 AND key = $1", place, key.Digest.ToArray()) > 0)
+            _catalogue.Evict(key, place, _catalogue.NextChange(), _options.Time.GetUtcNow());
+        writing.Commit();
+        _books.Refresh();
+    }
+
+    public void Dispose()
+    {
+        _staging?.Dispose();
+        _catalogue.Dispose();
+    }
+
+    int WriteMissing(List<BlockWrite> blocks)
+    {
+        List<int> slots = _books.FindFree(blocks.Count);
+        if (slots.Count == 0)
+            return 0;
+        WriteData(blocks, slots);
+        Fault("data");
+        foreach (Segment segment in slots.Select(slot => _books.SegmentOf(slot)!).Distinct())
+            RandomAccess.FlushToDisk(segment.File());
+        Fault("flushed");
+        InsertRows(blocks, slots);
+        return slots.Count;
+    }
+
+    /// <summary>Slots that lie side by side are written with one request.</summary>
+    void WriteData(List<BlockWrite> blocks, List<int> slots)
+    {
+        _staging ??= new NativeBuffer(Math.Max(_slotBytes, StagedBytes / _slotBytes * _slotBytes));
+        int staged = 0;
+        for (int i = 0; i < slots.Count; i++)
+        {
+            Stage(blocks[i], _staging.Span.Slice(staged, _slotBytes));
+            staged += _slotBytes;
+            bool goesOn = i + 1 < slots.Count && slots[i + 1] == slots[i] + 1 && _books.SegmentOf(slots[i + 1]) == _books.SegmentOf(slots[i]);
+            if (goesOn && staged + _slotBytes <= _staging.Bytes)
+                continue;
+            Segment segment = _books.SegmentOf(slots[i])!;
+            RandomAccess.Write(segment.File(), _staging.Span[..staged], segment.Offset(slots[i]) + _slotBytes - staged);
+            Fault("some data");
+            staged = 0;
+        }
+    }
+
+    void Stage(BlockWrite block, Span<byte> slot)
+    {
+        var payload = new ReadOnlySpan<byte>((void*)block.Payload, (int)_layout.BlockBytes);
+        _header.Write(slot[.._header.Bytes], block, payload);
+        payload.CopyTo(slot[_header.Bytes..]);
+        slot[(_header.Bytes + payload.Length)..].Clear();
+    }
+
+    void InsertRows(List<BlockWrite> blocks, List<int> slots)
+    {
+        long change = _catalogue.NextChange(), now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
+        for (int i = slots.Count - 1; i >= 0; i--) // the deepest first, so that what it stands on is newer
+            _catalogue.Execute("INSERT INTO blocks VALUES ($0, $1, $2, $3, $4, $5, $6, $7)", _books.Place(slots[i]), blocks[i].Key.Digest.ToArray(), blocks[i].Parent.Digest.ToArray(),
+                _model, TokenBlob.Write(blocks[i].Tokens), _books.NextUse(), now, change);
+    }
+
+    /// <summary>
+    /// Makes room for so many blocks; returns the segments whose files are no longer needed, or null when nothing could be done. A segment of another slot size
+    /// goes before blocks of this one that were used later than any of its own.
+    /// </summary>
+    List<long>? MakeRoom(int blocks)
+    {
+        List<long> obsolete = [];
+        bool changed = false;
+        while (blocks > 0 && TryGrow())
+            (blocks, changed) = (blocks - _books.SlotsOfNewSegment, true);
+        if (blocks > 0 && ColdestOfAnotherSize() is { } cold)
+        {
+            Drop(cold);
+            obsolete.Add(cold);
+            changed = true;
+        }
+        else if (blocks > 0)
+        {
+            int batch = Math.Max(blocks, _books.Blocks / 64); // some more than needed: the next batches find room
+            changed |= EvictBlocks(batch) > 0;
+        }
+        return changed ? obsolete : null;
+    }
+
+    bool TryGrow()
+    {
+        long bytes = (long)_slotBytes * _books.SlotsOfNewSegment;
+        if (_catalogue.Number("SELECT sum(slot_bytes * slots) FROM segments") + bytes > _options.MaxBytes || FreeSpace() - bytes < _options.KeepFreeBytes)
+            return false;
+        long id = _catalogue.Number("SELECT max(id) FROM segments") + 1;
+        DirectFile.Create(Segment.PathOf(_options.Folder, id), bytes);
+        _catalogue.Execute("INSERT INTO segments VALUES ($0, $1, $2)", id, _slotBytes, _books.SlotsOfNewSegment);
+        return true;
+    }
+
+    int EvictBlocks(int count)
+    {
+        _books.ReleaseExpiredPins();
+        List<(BlockKey Key, long Place)> victims = _books.Evict(count);
+        if (victims.Count == 0)
+            return 0;
+        long change = _catalogue.NextChange();
+        foreach ((BlockKey key, long place) in victims)
+            _catalogue.Evict(key, place, change, _options.Time.GetUtcNow());
+        _catalogue.TrimEvicted();
+        Evictions += victims.Count;
+        KvCacheMetrics.Evicted(Tier.Disk, _books.Policy, victims.Count);
+        return victims.Count;
+    }
+
+    long? ColdestOfAnotherSize()
+    {
+        long mine = _catalogue.Number("SELECT coalesce(min(used), 9223372036854775807) FROM blocks JOIN segments ON id = place / 1048576 WHERE slot_bytes = $0", _slotBytes);
+        List<long> cold = _catalogue.Rows("""
+            SELECT id FROM segments LEFT JOIN blocks ON place / 1048576 = id WHERE slot_bytes <> $0 GROUP BY id
+            HAVING coalesce(max(used), 0) < $1 AND sum(key IN (SELECT key FROM pins WHERE until > $2)) IS NOT TRUE ORDER BY max(used) LIMIT 1
+            """, reader => reader.GetInt64(0), _slotBytes, mine, _options.Time.GetUtcNow().ToUnixTimeSeconds());
+        return cold.Count > 0 ? cold[0] : null;
+    }
+
+    void Drop(long segment)
+    {
+        long change = _catalogue.NextChange(), now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
+        Evictions += _catalogue.Execute("INSERT INTO evicted SELECT $0, place, key, $1 FROM blocks WHERE place / 1048576 = $2", change, now, segment);
+        _catalogue.Execute("DELETE FROM blocks WHERE place / 1048576 = $0", segment);
+        _catalogue.Execute("DELETE FROM segments WHERE id = $0", segment);
+    }
+
+    /// <summary>Others need the file system's space too: while it is short, the coldest segment goes.</summary>
+    void GiveBackIfSpaceIsShort()
+    {
+        if (FreeSpace() >= _options.KeepFreeBytes)
+            return;
+        using Catalogue.Writing writing = _catalogue.Write();
+        List<long> cold = _catalogue.Rows("SELECT id FROM segments LEFT JOIN blocks ON place / 1048576 = id GROUP BY id ORDER BY max(used) LIMIT 1", reader => reader.GetInt64(0));
+        cold.ForEach(Drop);
+        writing.Commit();
+        Delete(cold);
+        _books.Refresh();
+    }
+
+    void Delete(List<long> segments)
+    {
+        foreach (long id in segments)
+            File.Delete(Segment.PathOf(_options.Folder, id));
+    }
+
+    long FreeSpace() => new DriveInfo(_options.Folder).AvailableFreeSpace;
+
+    void Fault(string step) => _options.FaultPoint?.Invoke(step);
+}

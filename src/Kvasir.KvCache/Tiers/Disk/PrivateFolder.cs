@@ -1,0 +1,24 @@
+namespace Kvasir.KvCache.Tiers.Disk;
+
+/// <summary>Folders for their owner only: keys and values are the conversation.</summary>
+public static class PrivateFolder
+{
+    const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <summary>Makes a folder, and those above it that are missing.</summary>
+    /// <exception cref="IOException">It cannot be made; the message names it.</exception>
+    public static void Create(string path)
+    {
+        try
+        {
+            if (OperatingSystem.IsWindows())
+                Directory.CreateDirectory(path);
+            else
+                Directory.CreateDirectory(path, OwnerOnly);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException($"{path}: cannot be made: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Kvasir.KvCache.Tiers.Disk;
+
+/// <summary>One of the big files that blocks lie in: slots of one size. The file is opened when it is first used.</summary>
+sealed class Segment(string folder, long id, long slotBytes, int slots, int first, bool writable) : IDisposable
+{
+    readonly Lock _gate = new();
+    SafeFileHandle? _file;
+
+    /// <summary>Its number in the catalogue.</summary>
+    public long Id => id;
+
+    /// <summary>Slots.</summary>
+    public int Slots => slots;
+
+    /// <summary>What its first slot is called in memory.</summary>
+    public int First => first;
+
+    /// <summary>Bytes of the file.</summary>
+    public long Bytes => slotBytes * slots;
+
+    /// <summary>The file of a segment.</summary>
+    public static string PathOf(string folder, long id) => Path.Combine(folder, $"blocks-{id:d6}.kv");
+
+    /// <summary>The file, open.</summary>
+    /// <exception cref="IOException">It cannot be opened.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be opened.</exception>
+    public SafeFileHandle File()
+    {
+        lock (_gate)
+            return _file ??= DirectFile.Open(PathOf(folder, id), writable);
+    }
+
+    /// <summary>Where a slot begins.</summary>
+    public long Offset(int slot) => (slot - first) * slotBytes;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_gate)
+            _file?.Dispose();
+    }
+}

@@ -1,0 +1,108 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using Kvasir.KvCache.Prefixes;
+
+namespace Kvasir.KvCache.Tiers.Disk;
+
+/// <summary>
+/// What stands before the keys and values in a slot, so that a block read back proves which one it is. Little-endian:
+/// <code>
+///   0  magic "KVASIRKV"       16  key            112  payload bytes (64 bits)     136  XxHash3 of each group (64 bits each)
+///   8  version (32 bits)      48  parent         120  tokens of a block (32)           tokens (32 bits each)
+///  12  header bytes (32)      80  fingerprint    124  tokens (32)                      zeros
+///                                                128  groups (32), zeros (32)          XxHash3 of all before (64)
+/// </code>
+/// </summary>
+sealed class SlotHeader
+{
+    const ulong Magic = 0x564B_5249_5341_564B; // "KVASIRKV"
+    const uint Version = 1;
+    const int KeyAt = 16, ParentAt = 48, FingerprintAt = 80, PayloadBytesAt = 112, BlockTokensAt = 120, TokensAt = 124, GroupsAt = 128, ChecksumsAt = 136;
+
+    readonly KvLayout _layout;
+    readonly Fingerprint _fingerprint;
+    readonly ImmutableArray<LayerGroup> _groups;
+
+    public SlotHeader(KvLayout layout, Fingerprint fingerprint, ImmutableArray<LayerGroup> groups)
+    {
+        (_layout, _fingerprint, _groups) = (layout, fingerprint, groups);
+        int bytes = ChecksumsAt + groups.Length * sizeof(ulong) + layout.BlockTokens * sizeof(int) + sizeof(ulong);
+        Bytes = (bytes + KvLayout.PageBytes - 1) / KvLayout.PageBytes * KvLayout.PageBytes;
+    }
+
+    /// <summary>Bytes of a header: whole pages.</summary>
+    public int Bytes { get; }
+
+    /// <summary>Writes the header of a block.</summary>
+    /// <param name="header"><see cref="Bytes"/> bytes.</param>
+    /// <param name="block">The block.</param>
+    /// <param name="payload">Its keys and values.</param>
+    public void Write(Span<byte> header, BlockWrite block, ReadOnlySpan<byte> payload)
+    {
+        header.Clear();
+        BinaryPrimitives.WriteUInt64LittleEndian(header, Magic);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], Version);
+        BinaryPrimitives.WriteInt32LittleEndian(header[12..], Bytes);
+        block.Key.Digest.CopyTo(header[KeyAt..]);
+        block.Parent.Digest.CopyTo(header[ParentAt..]);
+        _fingerprint.Digest.CopyTo(header[FingerprintAt..]);
+        BinaryPrimitives.WriteInt64LittleEndian(header[PayloadBytesAt..], _layout.BlockBytes);
+        BinaryPrimitives.WriteInt32LittleEndian(header[BlockTokensAt..], _layout.BlockTokens);
+        BinaryPrimitives.WriteInt32LittleEndian(header[TokensAt..], block.Tokens.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(header[GroupsAt..], _groups.Length);
+        for (int group = 0; group < _groups.Length; group++)
+            BinaryPrimitives.WriteUInt64LittleEndian(header[(ChecksumsAt + group * sizeof(ulong))..], XxHash3.HashToUInt64(Part(payload, group)));
+        for (int i = 0; i < block.Tokens.Length; i++)
+            BinaryPrimitives.WriteInt32LittleEndian(header[(TokenIdsAt + i * sizeof(int))..], block.Tokens[i]);
+        BinaryPrimitives.WriteUInt64LittleEndian(header[^sizeof(ulong)..], XxHash3.HashToUInt64(header[..^sizeof(ulong)]));
+    }
+
+    /// <summary>Checks that a header is that of a block.</summary>
+    public ReadOutcome Check(ReadOnlySpan<byte> header, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens)
+    {
+        if (BinaryPrimitives.ReadUInt64LittleEndian(header) != Magic)
+            return ReadOutcome.WrongMagic;
+        if (BinaryPrimitives.ReadUInt32LittleEndian(header[8..]) != Version)
+            return ReadOutcome.WrongVersion;
+        if (BinaryPrimitives.ReadUInt64LittleEndian(header[^sizeof(ulong)..]) != XxHash3.HashToUInt64(header[..^sizeof(ulong)]))
+            return ReadOutcome.WrongHeaderChecksum;
+        if (new Digest(header.Slice(KeyAt, Digest.Size)) != key.Digest)
+            return ReadOutcome.WrongKey;
+        if (new Digest(header.Slice(ParentAt, Digest.Size)) != parent.Digest)
+            return ReadOutcome.WrongParent;
+        if (new Digest(header.Slice(FingerprintAt, Digest.Size)) != _fingerprint.Digest)
+            return ReadOutcome.WrongFingerprint;
+        if (!HasShape(header))
+            return ReadOutcome.WrongLength;
+        return HasTokens(header, tokens) ? ReadOutcome.Ok : ReadOutcome.WrongTokens;
+    }
+
+    /// <summary>Checks a group of keys and values against its header.</summary>
+    public ReadOutcome CheckGroup(ulong checksum, int group, ReadOnlySpan<byte> bytes) =>
+        XxHash3.HashToUInt64(bytes[..(int)_groups[group].Bytes]) == checksum ? ReadOutcome.Ok : ReadOutcome.WrongPayloadChecksum;
+
+    /// <summary>The checksum of a group, of a header that was checked.</summary>
+    public static ulong Checksum(ReadOnlySpan<byte> header, int group) => BinaryPrimitives.ReadUInt64LittleEndian(header[(ChecksumsAt + group * sizeof(ulong))..]);
+
+    int TokenIdsAt => ChecksumsAt + _groups.Length * sizeof(ulong);
+
+    ReadOnlySpan<byte> Part(ReadOnlySpan<byte> payload, int group) => payload.Slice((int)_groups[group].Offset, (int)_groups[group].Bytes);
+
+    bool HasShape(ReadOnlySpan<byte> header) =>
+        BinaryPrimitives.ReadInt32LittleEndian(header[12..]) == Bytes
+        && BinaryPrimitives.ReadInt64LittleEndian(header[PayloadBytesAt..]) == _layout.BlockBytes
+        && BinaryPrimitives.ReadInt32LittleEndian(header[BlockTokensAt..]) == _layout.BlockTokens
+        && BinaryPrimitives.ReadInt32LittleEndian(header[GroupsAt..]) == _groups.Length;
+
+    bool HasTokens(ReadOnlySpan<byte> header, ReadOnlySpan<int> tokens)
+    {
+        if (BinaryPrimitives.ReadInt32LittleEndian(header[TokensAt..]) != tokens.Length)
+            return false;
+        for (int i = 0; i < tokens.Length; i++)
+            if (BinaryPrimitives.ReadInt32LittleEndian(header[(TokenIdsAt + i * sizeof(int))..]) != tokens[i])
+                return false;
+        return true;
+    }
+}
