@@ -41,11 +41,14 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
         return Math.Max(position, (int)Capacity);
     }
 
-    /// <summary>The end of the missing positions that begin at <paramref name="position"/>: where the next block begins that is there; without one, there is no end.</summary>
+    /// <summary>
+    /// The end of the missing positions that begin at <paramref name="position"/>: where the next block begins that is there, be it in part; without one, there
+    /// is no end.
+    /// </summary>
     public int EndOfMissing(int position)
     {
-        int block = position / Layout.BlockTokens;
-        while (block < _blocks.Count && _filled[block] < Layout.BlockTokens)
+        int block = position / Layout.BlockTokens + 1;
+        while (block < _blocks.Count && _filled[block] == 0)
             block++;
         return block < _blocks.Count ? block * Layout.BlockTokens : int.MaxValue;
     }

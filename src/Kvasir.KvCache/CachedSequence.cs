@@ -148,13 +148,13 @@ public sealed class CachedSequence : IDisposable
 
     void Place(ReadOnlySpan<int> tokens)
     {
-        int last = _lookup.LastPresent;
+        int blocks = _lookup.Tail.Common > 0 ? _lookup.TailBlock : _lookup.LastPresent + 1;
         bool room = true;
-        for (int block = 0; block <= last && room; block++)
+        for (int block = 0; block < blocks && room; block++)
             if (block >= Table.Count || Table.Filled(block) == 0)
                 room = PlaceBlock(block, tokens);
-        if (room && Table.Count == last + 1 && _lookup.Tail.Common > 0)
-            PlaceTail(last + 1);
+        if (room && Table.Count == blocks && _lookup.Tail.Common > 0)
+            PlaceTail(blocks);
         _arrivals.Start();
     }
 

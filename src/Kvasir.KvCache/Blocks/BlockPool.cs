@@ -113,6 +113,19 @@ public sealed unsafe class BlockPool : IDisposable
                 _policy.Use(slot);
     }
 
+    /// <summary>Evicts a block now, unless it is leased or not there; says whether it did.</summary>
+    public bool TryDrop(BlockKey key)
+    {
+        lock (_gate)
+        {
+            if (!_index.TryFind(key, out int slot) || _slots[slot].Leases > 0)
+                return false;
+            _policy.Remove(slot);
+            Vacate(slot);
+            return true;
+        }
+    }
+
     /// <summary>When a block was evicted, if that is remembered.</summary>
     public bool TryFindEviction(BlockKey key, out DateTimeOffset when)
     {
@@ -293,11 +306,16 @@ public sealed unsafe class BlockPool : IDisposable
         int slot = _policy.Evict();
         if (slot < 0)
             return false;
+        Vacate(slot);
+        return true;
+    }
+
+    void Vacate(int slot)
+    {
         _evictionLog.Add(_index.Key(slot), _time.GetUtcNow());
         _index.Remove(slot);
         FreeNow(new BlockId(slot), BlockState.Registered);
         Evictions++;
-        return true;
     }
 
     ReadOnlySpan<int> Tokens(int slot) => _tokens.AsSpan(slot * Layout.BlockTokens, _slots[slot].TokenCount);

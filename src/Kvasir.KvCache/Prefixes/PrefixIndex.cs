@@ -29,8 +29,7 @@ sealed class PrefixIndex(BlockPool device, BlockPool? host, DiskTier? disk)
     /// <summary>Says why each missing token is missing.</summary>
     public void Explain(PrefixLookup lookup, PrefixKeys keys, ReadOnlySpan<int> tokens, BlockKey root)
     {
-        int last = lookup.LastPresent;
-        for (int block = 0; block < last; block++)
+        for (int block = 0; block < lookup.TailBlock; block++)
             if (lookup.TierOf(block) is null)
                 lookup.Add(Hole(block, keys));
         int from = lookup.TailStart + lookup.Tail.Common;
@@ -38,9 +37,17 @@ sealed class PrefixIndex(BlockPool device, BlockPool? host, DiskTier? disk)
             lookup.Add(End(lookup, keys, tokens, from, root));
     }
 
+    /// <summary>A tail may follow the last full block, whether that is there or not; else what follows the last block that is there may begin alike.</summary>
     void FindTail(PrefixLookup lookup, PrefixKeys keys, ReadOnlySpan<int> reusable)
     {
-        int block = lookup.LastPresent + 1;
+        FindTail(lookup, keys, reusable, lookup.Blocks);
+        if (lookup.Tail.Common == 0)
+            FindTail(lookup, keys, reusable, lookup.LastPresent + 1);
+    }
+
+    void FindTail(PrefixLookup lookup, PrefixKeys keys, ReadOnlySpan<int> reusable, int block)
+    {
+        lookup.SetTail(block, default, default);
         if (block * keys.BlockTokens >= reusable.Length)
             return;
         BlockKey parent = keys[block - 1];
@@ -54,7 +61,7 @@ sealed class PrefixIndex(BlockPool device, BlockPool? host, DiskTier? disk)
         void Offer(TailMatch match, Tier tier)
         {
             if (match.Found && (!lookup.Tail.Found || match.Common > lookup.Tail.Common))
-                (lookup.Tail, lookup.TailTier) = (match, tier);
+                lookup.SetTail(block, match, tier);
         }
     }
 
@@ -66,11 +73,11 @@ sealed class PrefixIndex(BlockPool device, BlockPool? host, DiskTier? disk)
 
     Miss End(PrefixLookup lookup, PrefixKeys keys, ReadOnlySpan<int> tokens, int from, BlockKey root)
     {
-        int to = tokens.Length - 1, block = lookup.TailStart / keys.BlockTokens;
+        int to = tokens.Length - 1, block = lookup.TailBlock;
         TailMatch tail = lookup.Tail;
         if (block < lookup.Blocks && Evicted(keys[block], from, to) is { } evicted)
             return evicted;
-        if (tail.Expected >= 0)
+        if (tail.Found && tail.Expected >= 0)
             return new Miss(from, to, MissReason.Diverged, Expected: tail.Expected, Got: tokens[from]);
         if (!tail.Found && block == 0 && Elsewhere(keys.TokensOf(tokens, 0), root) is { } elsewhere)
             return elsewhere with { From = from, To = to };

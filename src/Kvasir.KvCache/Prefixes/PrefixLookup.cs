@@ -28,14 +28,17 @@ public sealed class PrefixLookup
     /// <summary>Blocks that were looked up: those that lie before the last token as a whole.</summary>
     public int Blocks => _places.Count;
 
-    /// <summary>After the last block that is there: the stored block whose first tokens are the prompt's next.</summary>
-    public TailMatch Tail { get; internal set; }
+    /// <summary>At the end: a stored block whose first tokens are the prompt's next, though it may go on differently, or end.</summary>
+    public TailMatch Tail { get; private set; }
 
     /// <summary>Where that is.</summary>
-    public Tier TailTier { get; internal set; }
+    public Tier TailTier { get; private set; }
 
-    /// <summary>Position of the first token after the last block that is there: where the tail begins.</summary>
-    public int TailStart => (LastPresent + 1) * BlockTokens;
+    /// <summary>Blocks before the tail: all up to the last that is there, and those before a tail that is.</summary>
+    public int TailBlock { get; private set; }
+
+    /// <summary>Position of the first token of the tail.</summary>
+    public int TailStart => TailBlock * BlockTokens;
 
     /// <summary>What is missing, in ascending positions, and why. The last token is computed in any case and is no miss.</summary>
     public IReadOnlyList<Miss> Misses => _misses;
@@ -71,8 +74,8 @@ public sealed class PrefixLookup
 
     IEnumerable<PrefixSpan> Pieces()
     {
-        int blocks = LastPresent + 1, tail = TailStart;
-        for (int block = 0; block < blocks; block++)
+        int tail = TailStart;
+        for (int block = 0; block < TailBlock; block++)
             yield return new PrefixSpan(block * BlockTokens, (block + 1) * BlockTokens, _places[block].Tier);
         if (Tail.Common > 0)
             yield return new PrefixSpan(tail, tail + Tail.Common, TailTier);
@@ -81,12 +84,14 @@ public sealed class PrefixLookup
 
     internal void Start(int tokens, int blockTokens)
     {
-        (Tokens, BlockTokens, Tail) = (tokens, blockTokens, default);
+        (Tokens, BlockTokens, Tail, TailBlock) = (tokens, blockTokens, default, 0);
         _places.Clear();
         _misses.Clear();
     }
 
     internal void Add(Tier? tier, int slot = -1) => _places.Add(new Place(tier, slot));
+
+    internal void SetTail(int block, TailMatch tail, Tier tier) => (TailBlock, Tail, TailTier) = (block, tail, tier);
 
     internal int Slot(int block) => _places[block].Slot;
 

@@ -1,0 +1,74 @@
+using System.Runtime.InteropServices;
+using Kvasir.Inference;
+using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers.Disk;
+
+namespace Kvasir.Tests.Reuse;
+
+/// <summary>An engine with tiers, and the questions that tests of reuse ask it.</summary>
+sealed class CachedEngine(LanguageModel model, EngineOptions options) : IDisposable
+{
+    public InferenceEngine Engine { get; } = new(model, options);
+
+    public TieredKvCache Cache => Engine.Cache;
+
+    public static EngineOptions WithDisk(string folder) => new() { Context = 512, KvDisk = Disk(folder) };
+
+    public static DiskTierOptions Disk(string folder) => new() { Folder = folder, MaxBytes = 64 << 20, KeepFreeBytes = 0 };
+
+    /// <summary>Computes a prompt with all that the cache has of it.</summary>
+    public Answer Ask(int[] prompt, string salt = "", bool leave = true)
+    {
+        using Sequence sequence = Engine.NewSequence(System.Text.Encoding.UTF8.GetBytes(salt));
+        sequence.Append(prompt);
+        sequence.Blocks.BeginRequest();
+        sequence.Blocks.Match(sequence.Tokens);
+        float[] logits = Engine.Forward(sequence, progress: null, CancellationToken.None).ToArray();
+        sequence.Blocks.EndRequest();
+        byte[][] blocks = [.. Enumerable.Range(0, prompt.Length / Engine.Layout.BlockTokens).Select(block => sequence.Blocks.Table[block].Bytes.ToArray())];
+        if (!leave)
+            sequence.Blocks.Table.Clear();
+        return new Answer(logits, blocks, (int)sequence.Computed, sequence.Blocks.Use);
+    }
+
+    /// <summary>Evicts the blocks of a prompt that are chosen, tail included, from the pool and the host.</summary>
+    public void Drop(int[] prompt, Func<int, bool> choose, bool deviceOnly = false)
+    {
+        foreach ((int block, BlockKey key) in Cache.Keys(prompt).Index())
+            if (choose(block))
+            {
+                Cache.Device.TryDrop(key);
+                if (!deviceOnly)
+                    Cache.Host?.TryDrop(key);
+            }
+    }
+
+    public void Flush() => Assert.True(Cache.Flush(TimeSpan.FromSeconds(20)));
+
+    public void Dispose()
+    {
+        Flush(); // what is being written is leased
+        var counts = Cache.Device.CheckConservation();
+        Assert.Equal((0, 0), (counts.Leased, counts.InFlight));
+        Engine.Dispose();
+    }
+
+    /// <summary>What was computed, with how much of it found.</summary>
+    /// <param name="Logits">After the last token.</param>
+    /// <param name="Blocks">Bytes of the full blocks.</param>
+    /// <param name="Computed">Tokens computed.</param>
+    /// <param name="Use">What the cache says it did.</param>
+    public sealed record Answer(float[] Logits, byte[][] Blocks, int Computed, CacheUse Use)
+    {
+        /// <summary>Same logits and same keys and values, bit for bit.</summary>
+        public void AssertSameBits(Answer expected, string how)
+        {
+            Assert.True(MemoryMarshal.AsBytes<float>(Logits).SequenceEqual(MemoryMarshal.AsBytes<float>(expected.Logits)), $"logits differ: {how}");
+            Assert.Equal(expected.Blocks.Length, Blocks.Length);
+            for (int block = 0; block < Blocks.Length; block++)
+                Assert.True(Blocks[block].AsSpan().SequenceEqual(expected.Blocks[block]), $"block {block} differs: {how}");
+        }
+    }
+}
