@@ -21,11 +21,12 @@ sealed class EngineFlags
     readonly Option<string[]> _stop = new("--stop") { Description = "Text that ends the answer; may be given several times", HelpName = "S" };
     readonly Option<bool> _noKvCache = new("--no-kv-cache") { Description = "Compute every token's keys and values again at every step: slow, the oracle for the cache" };
 
+    readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Say where the prompt's keys and values came from, and why others were computed" };
     readonly KvFlags _kv = new();
 
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _maxTokens, _context, _threads, _temperature, _topK, _topP, _minP, _repeatPenalty, _seed, _stop, _noKvCache])
+        foreach (Option option in (Option[])[_model, _maxTokens, _context, _threads, _temperature, _topK, _topP, _minP, _repeatPenalty, _seed, _stop, _noKvCache, _verbose])
             verb.Options.Add(option);
         _kv.AddTo(verb);
     }
@@ -37,6 +38,10 @@ sealed class EngineFlags
         EngineOptions options = _kv.Apply(parsed, new EngineOptions { Context = parsed.GetValue(_context), KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On });
         return parsed.GetValue(_threads) is { } threads ? options with { Threads = threads } : options;
     }
+
+    public Session? Session(ParseResult parsed) => _kv.Session(parsed);
+
+    public bool Verbose(ParseResult parsed) => parsed.GetValue(_verbose);
 
     public GenerationOptions Generation(ParseResult parsed)
     {

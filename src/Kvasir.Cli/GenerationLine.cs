@@ -11,7 +11,7 @@ static class GenerationLine
             return $"prompt {result.PromptTokens:N0} tokens · interrupted before the answer began";
         string reused = result.ReusedTokens > 0 ? $" ({result.ReusedTokens:N0} from the cache)" : "";
         string line = $"prompt {result.PromptTokens:N0}{reused}, answer {result.TokenIds.Count:N0} tokens · TTFT {Duration(result.TimeToFirstToken)}"
-            + $" · prefill {Speed(result.PrefillTokensPerSecond)} · decode {Speed(result.DecodeTokensPerSecond)}";
+            + $" · prefill {Prefill(result)} · decode {Speed(result.DecodeTokensPerSecond)}";
         return result.FinishReason switch
         {
             FinishReason.Length => line + " · cut at the limit of tokens",
@@ -21,6 +21,9 @@ static class GenerationLine
     }
 
     static string Duration(TimeSpan time) => time.TotalSeconds < 1 ? $"{time.TotalMilliseconds:0.#} ms" : $"{time.TotalSeconds:0.00} s";
+
+    /// <summary>A few tokens after many that came from the cache say nothing about the speed of prefill.</summary>
+    static string Prefill(GenerationResult result) => result.ReusedTokens > 0 && result.ComputedTokens < 32 ? "–" : Speed(result.PrefillTokensPerSecond);
 
     static string Speed(double tokensPerSecond) => tokensPerSecond > 0 ? $"{tokensPerSecond:N0} tok/s" : "–";
 }

@@ -8,6 +8,7 @@ namespace Kvasir.Cli;
 /// <summary>What <c>--json</c> prints: one object on one line, fields in snake case.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(RunReport))]
+[JsonSerializable(typeof(SessionTurn))]
 [JsonSerializable(typeof(ShowReport))]
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(QuantizeReport))]
@@ -26,5 +27,7 @@ sealed partial class Json : JsonSerializerContext
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     });
 
-    public static void Write<T>(T report) => Console.Out.WriteLine(JsonSerializer.Serialize(report, typeof(T), s_readable));
+    public static void Write<T>(T report) => Console.Out.WriteLine(ToText(report));
+
+    public static string ToText<T>(T value) => JsonSerializer.Serialize(value, typeof(T), s_readable);
 }

@@ -17,6 +17,7 @@ sealed class KvFlags
     readonly Option<long?> _host = new("--kv-host") { Description = "Memory behind the pool for keys and values; without it, 2GiB", CustomParser = ByteSize.Parse, HelpName = "SIZE" };
     readonly Option<string?> _hostCodec = new("--kv-host-type") { Description = "How that memory stores them: q8_0 or q4_0 hold more and lose a little; without it, as the pool does", HelpName = "TYPE" };
     readonly Option<long?> _device = new("--kv-device") { Description = "Pool that attention reads; without it, room for one context", CustomParser = ByteSize.Parse, HelpName = "SIZE" };
+    readonly Option<string?> _session = new("--session") { Description = "Continue the conversation of this name, or begin it: its transcript is kept beside the keys and values", HelpName = "NAME" };
     readonly Option<bool> _noPersist = new("--no-persist") { Description = "Keep nothing on the disk, and use nothing from there" };
 
     /// <summary>The directory, which verbs without an engine take too.</summary>
@@ -24,7 +25,7 @@ sealed class KvFlags
 
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_folder, _disk, _host, _hostCodec, _device, _noPersist])
+        foreach (Option option in (Option[])[_folder, _disk, _host, _hostCodec, _device, _noPersist, _session])
             verb.Options.Add(option);
     }
 
@@ -34,6 +35,16 @@ sealed class KvFlags
         if ((given ?? Environment.GetEnvironmentVariable("KVASIR_KV_DIR")) is { } folder)
             return folder.Length > 0 ? Path.GetFullPath(folder) : throw new UsageException("--kv-dir: the directory's name is empty");
         return CacheFolder.Find() is { } cache ? Path.Combine(cache, "kv") : null;
+    }
+
+    /// <summary>The session that a flag names; null without one.</summary>
+    public Session? Session(ParseResult parsed)
+    {
+        if (parsed.GetValue(_session) is not { } name)
+            return null;
+        if (parsed.GetValue(_noPersist))
+            throw new UsageException("--session keeps a conversation and --no-persist keeps nothing: choose one");
+        return Cli.Session.Open(Folder(parsed.GetValue(_folder)) ?? throw new UsageException("--session: there is no home to keep it in; --kv-dir names a directory"), name);
     }
 
     public EngineOptions Apply(ParseResult parsed, EngineOptions options) => options with

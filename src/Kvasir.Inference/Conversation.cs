@@ -32,6 +32,23 @@ public sealed class Conversation : IDisposable
     /// <summary>The engine.</summary>
     public InferenceEngine Engine => _engine;
 
+    /// <summary>The tokens of all turns so far.</summary>
+    public ReadOnlySpan<int> History => _sequence.Tokens;
+
+    /// <summary>
+    /// Continues a conversation that was held before, in this process or another. Nothing is computed yet: the next turn finds in the cache what is still there.
+    /// </summary>
+    /// <param name="history">Tokens of all its turns, the system prompt's included; the last turn is an answer.</param>
+    /// <exception cref="InvalidOperationException">This conversation has begun already.</exception>
+    /// <exception cref="ContextExceededException">The history does not fit.</exception>
+    public void Resume(ReadOnlySpan<int> history)
+    {
+        if (Tokens > 0)
+            throw new InvalidOperationException("a conversation that has begun cannot become another one");
+        _sequence.Append(history);
+        _answerIsOpen = history.Length > 0;
+    }
+
     /// <summary>Answers a message.</summary>
     /// <param name="message">What the user says.</param>
     /// <param name="options">How long the answer may become, and how tokens are chosen.</param>
@@ -65,12 +82,15 @@ public sealed class Conversation : IDisposable
         return _system is null ? _format.Opening : [.. _format.Opening, .. _format.EncodeTurn(new ChatMessage("system", _system))];
     }
 
-    /// <summary>What closes the last answer: the model may have written the first token of it, or have been cut off before.</summary>
+    /// <summary>What closes the last answer: the model may have written the first token of it, or have been cut off before, and a history may be whole.</summary>
     IEnumerable<int> EndOfAnswer()
     {
         if (!_answerIsOpen)
             return [];
         int[] end = _format.EncodeEndOfTurn();
-        return _sequence.Tokens[^1] == end[0] ? end.Skip(1) : end;
+        for (int written = end.Length; written > 0; written--)
+            if (_sequence.Tokens.EndsWith(end.AsSpan(0, written)))
+                return end.Skip(written);
+        return end;
     }
 }

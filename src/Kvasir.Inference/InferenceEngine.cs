@@ -148,7 +148,7 @@ public sealed class InferenceEngine : IDisposable
         if (!_transformer.Forward(_batch))
             return false;
         if (_batch.Count >= LeastTokensToTime && undisturbed)
-            Cache.Costs.Computed(_batch.Count, Stopwatch.GetElapsedTime(start));
+            Cache.Computed(_batch.Count, Stopwatch.GetElapsedTime(start));
         foreach ((int from, int to) in _missing)
             blocks.Fill(sequence.Tokens, from, to);
         sequence.Computed += _batch.Count;

@@ -8,7 +8,7 @@ namespace Kvasir.KvCache;
 /// <summary>
 /// The blocks of one sequence, as its engine sees them: found in the cache where they exist, computed where they do not, and left in the cache for others.
 /// <code>
-/// BeginRequest(), Match(tokens)     brings in what exists; holes and the end stay missing
+/// BeginRequest(n), Match(tokens)    brings in what exists; holes and the end stay missing
 /// until nothing is missing:
 ///   Adopt(tokens)                   what others have computed meanwhile
 ///   Table.NextMissing, TryReserve   which tokens to compute
@@ -42,12 +42,13 @@ public sealed class CachedSequence : IDisposable
     public int Length => Table.Length;
 
     /// <summary>What the cache did since <see cref="BeginRequest"/>.</summary>
-    public CacheUse Use { get; private set; } = new();
+    public CacheUse Use { get; private set; } = new() { Tokens = 0 };
 
     int BlockTokens => _cache.Layout.BlockTokens;
 
     /// <summary>A request begins: the accounts are new.</summary>
-    public void BeginRequest() => Use = new CacheUse { Device = Length };
+    /// <param name="tokens">Tokens of its prompt, those of earlier turns included.</param>
+    public void BeginRequest(int tokens) => Use = new CacheUse { Tokens = tokens, Device = Length };
 
     /// <summary>
     /// Brings in what the tiers have of a prompt: blocks in the pool at once, others on their way; see <see cref="WaitForLayer"/>. The last token always
@@ -66,7 +67,6 @@ public sealed class CachedSequence : IDisposable
             if (miss.To > before)
                 Use.Add(miss with { From = Math.Max(miss.From, before) });
         Place(tokens);
-        KvCacheMetrics.LookedUp(tokens.Length - before, Use);
     }
 
     /// <summary>Takes over blocks that others have computed in the meantime, from the first missing position on.</summary>
@@ -110,6 +110,8 @@ public sealed class CachedSequence : IDisposable
     {
         TimeSpan saved = _cache.Costs.TokensPerSecond is > 0 and var rate ? TimeSpan.FromSeconds(Use.Reused / rate) - Use.RestoreTime : TimeSpan.Zero;
         Use.Saved = saved > TimeSpan.Zero ? saved : TimeSpan.Zero;
+        if (_sharing)
+            _cache.Account(Use);
         for (int block = Math.Min(Length / BlockTokens, _keys.Count) - 1; _sharing && block >= 0; block--)
         {
             _cache.Touch(_keys[block]);

@@ -25,9 +25,9 @@ public static class KvCacheMetrics
     static readonly Counter<long> s_corrupt = s_meter.CreateCounter<long>("kvasir.kv.corrupt", "{block}", "Blocks that came damaged or not at all, by outcome");
     static readonly UpDownCounter<long> s_leases = s_meter.CreateUpDownCounter<long>("kvasir.kv.leases", "{lease}", "Leases outstanding");
 
-    internal static void LookedUp(int tokens, CacheUse use)
+    internal static void LookedUp(CacheUse use)
     {
-        s_lookups.Add(tokens);
+        s_lookups.Add(use.Tokens);
         Hit(use.Device, Tier.Device);
         Hit(use.Host, Tier.Host);
         Hit(use.Disk, Tier.Disk);

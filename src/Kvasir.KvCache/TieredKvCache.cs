@@ -41,6 +41,11 @@ public sealed unsafe class TieredKvCache : IDisposable
         WriteBack = Disk is null ? null : new WriteBack(Device, Host, Disk);
         Index = new PrefixIndex(Device, Host, Disk);
         _onboarder = new Onboarder(layout, Disk, Costs);
+        if (Disk is not null)
+        {
+            Costs.Computed((int)Math.Min(Disk.Counted($"prefill.tokens.{Fingerprint}"), int.MaxValue), TimeSpan.FromMicroseconds(Disk.Counted($"prefill.us.{Fingerprint}")));
+            Costs.Loaded(Tier.Disk, Disk.Counted("load.disk.bytes"), TimeSpan.FromMicroseconds(Disk.Counted("load.disk.us")));
+        }
     }
 
     /// <summary>Shape of a block.</summary>
@@ -119,6 +124,28 @@ public sealed unsafe class TieredKvCache : IDisposable
     }
 
     internal void Start(Onboarding onboarding) => _onboarder.Start(onboarding);
+
+    /// <summary>Accounts for a request: to the process's metrics, and to counters beside the blocks on the disk.</summary>
+    internal void Account(CacheUse use)
+    {
+        KvCacheMetrics.LookedUp(use);
+        if (Disk is null)
+            return;
+        Disk.Count("lookup.tokens", use.Tokens);
+        Disk.Count("hit.tokens.device", use.Device);
+        Disk.Count("hit.tokens.host", use.Host);
+        Disk.Count("hit.tokens.disk", use.Disk);
+        foreach (Miss miss in use.Misses)
+            Disk.Count($"miss.tokens.{miss.Reason}", miss.To - miss.From);
+    }
+
+    /// <summary>Tokens of a prompt were computed. The speed is remembered beside the blocks, for the next process to know from the start what it saves.</summary>
+    public void Computed(int tokens, TimeSpan time)
+    {
+        Costs.Computed(tokens, time);
+        Disk?.Count($"prefill.tokens.{Fingerprint}", tokens);
+        Disk?.Count($"prefill.us.{Fingerprint}", (long)time.TotalMicroseconds);
+    }
 
     /// <summary>Copies a registered block to the host tier, unless it is there or no block of the host's can be had.</summary>
     internal void Offload(BlockLease block)

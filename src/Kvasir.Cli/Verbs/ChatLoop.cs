@@ -4,9 +4,11 @@ using Kvasir.Inference.Scheduling;
 namespace Kvasir.Cli.Verbs;
 
 /// <summary>Reads turns and commands from standard input until it ends.</summary>
-sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool json)
+sealed class ChatLoop(SessionLoop session, GenerationOptions options, bool json, bool verbose)
 {
     const string Fence = "\"\"\"";
+
+    Conversation Conversation => session.Conversation;
 
     GenerationResult? _last;
     volatile string? _mark; // what stands before the cursor while a terminal waits for a line
@@ -14,7 +16,7 @@ sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool
     public void Run()
     {
         if (!Console.IsInputRedirected)
-            Terminal.Line($"{conversation.Engine.Model.Config.Name}: {Fence} begins and ends a text of several lines, /help lists commands, Ctrl-D leaves.");
+            Terminal.Line($"{Conversation.Engine.Model.Config.Name}: {Fence} begins and ends a text of several lines, /help lists commands, Ctrl-D leaves.");
         Console.CancelKeyPress += StayAtThePrompt;
         while (ReadTurn() is { } turn && Handle(turn.Trim()))
             ;
@@ -76,7 +78,7 @@ sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool
 
     void Reset()
     {
-        conversation.Reset();
+        session.Reset();
         Terminal.Line("The conversation is forgotten.");
     }
 
@@ -86,16 +88,18 @@ sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool
         try
         {
             PrefillMeter meter = new();
-            _last = conversation.Say(message, options with { Progress = meter }, json ? _ => { } : Console.Out.Write, interrupt.Token);
+            _last = session.Say(message, options with { Progress = meter }, json ? _ => { } : Console.Out.Write, interrupt.Token);
             meter.Clear();
             if (json)
-                Json.Write(RunReport.Of(conversation.Engine, _last, TimeSpan.Zero));
+                Json.Write(RunReport.Of(Conversation.Engine, _last, TimeSpan.Zero));
             else
                 Finish(_last);
+            if (verbose)
+                Terminal.Line(KvText.Line(_last.Kv, _last.ComputedTokens, Conversation.Engine.Model.Tokenizer));
         }
         catch (ContextExceededException e)
         {
-            Terminal.Error(e.Message + (conversation.Tokens > 0 ? "; /reset begins anew" : CommandLineRunner.MoreRoom(e)));
+            Terminal.Error(e.Message + (Conversation.Tokens > 0 ? "; /reset begins anew" : CommandLineRunner.MoreRoom(e)));
         }
     }
 
@@ -108,8 +112,8 @@ sealed class ChatLoop(Conversation conversation, GenerationOptions options, bool
 
     string Stats()
     {
-        var (engine, layout) = (conversation.Engine, conversation.Engine.Layout);
-        string line = $"{conversation.Tokens:N0} of {engine.Context:N0} tokens · KV {conversation.Tokens * layout.BytesPerToken / 1048576.0:N1} MiB"
+        var (engine, layout) = (Conversation.Engine, Conversation.Engine.Layout);
+        string line = $"{Conversation.Tokens:N0} of {engine.Context:N0} tokens · KV {Conversation.Tokens * layout.BytesPerToken / 1048576.0:N1} MiB"
             + $" · pool {engine.Cache.Device.Counts.InFlight + engine.Cache.Device.Counts.Leased:N0} of {engine.Cache.Device.Counts.Total:N0} blocks of {layout.BlockTokens} tokens";
         return _last is null ? line : line + Environment.NewLine + "last answer: " + GenerationLine.Of(_last);
     }

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
-using Kvasir.Inference.Tokenization;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -30,13 +29,14 @@ sealed class ChatVerb
     {
         GenerationOptions options = s_flags.Generation(parsed);
         string? document = parsed.GetValue(s_file) is { } file ? TextInput.Read(file) : null;
+        using Session? session = s_flags.Session(parsed);
         using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
         string? system = document is null ? parsed.GetValue(s_system) : model.Prompt.DocumentTurn(document);
-        ChatFormat format = ChatFormat.From(model.Tokenizer);
         using InferenceEngine engine = new(model, s_flags.Engine(parsed));
         RunVerb.WarnBeyondTraining(engine);
-        using Conversation conversation = new(engine, format, system);
-        new ChatLoop(conversation, options, parsed.GetValue(s_json)).Run();
+        RunVerb.WarnOfDisk(engine);
+        using SessionLoop loop = new(engine, session, system);
+        new ChatLoop(loop, options, parsed.GetValue(s_json), s_flags.Verbose(parsed)).Run();
         return CommandLineRunner.Ok;
     }
 }

@@ -1,5 +1,7 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Tokenization;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -12,13 +14,26 @@ sealed record RunReport(
         engine.Model.Config.Name, result.PromptTokens, result.TokenIds.Count, result.TokenIds, result.Text,
         result.FinishReason.ToString().ToLowerInvariant(), result.Seed,
         new RunTimings(load.TotalSeconds, result.TimeToFirstToken.TotalSeconds, result.PrefillTokensPerSecond, result.DecodeTokensPerSecond),
-        new RunKv(new ReusedTokens(result.Kv.Device, result.Kv.Host, result.Kv.Disk, result.Kv.Remote), result.ComputedTokens, engine.Layout.BytesPerToken, engine.Layout.BlockTokens));
+        RunKv.Of(engine, result));
 }
 
 sealed record RunTimings(double LoadS, double TtftS, double PrefillTokensPerS, double DecodeTokensPerS);
 
-/// <summary>Where the prompt's keys and values came from, in tokens.</summary>
-sealed record RunKv(ReusedTokens Reused, int Computed, long BytesPerToken, int BlockTokens);
+/// <summary>Where the prompt's keys and values came from, in tokens, and why others were computed. Times are in seconds.</summary>
+sealed record RunKv(
+    ReusedTokens Reused, int Computed, long RestoredBytes, double RestoreS, double SavedS, IReadOnlyList<RunMiss> Miss, long BytesPerToken, int BlockTokens)
+{
+    public static RunKv Of(InferenceEngine engine, GenerationResult result) => new(
+        new ReusedTokens(result.Kv.Device, result.Kv.Host, result.Kv.Disk, result.Kv.Remote), result.ComputedTokens,
+        result.Kv.RestoredBytes, result.Kv.RestoreTime.TotalSeconds, result.Kv.Saved.TotalSeconds,
+        [.. result.Kv.Misses.Select(miss => RunMiss.Of(miss, engine.Model.Tokenizer))], engine.Layout.BytesPerToken, engine.Layout.BlockTokens);
+}
 
-/// <summary>Tokens found in each tier. Only the device tier exists so far.</summary>
+/// <summary>Tokens found in each tier.</summary>
 sealed record ReusedTokens(int Device, int Host, int Disk, int Remote);
+
+/// <summary>Tokens that were not reused, and why.</summary>
+sealed record RunMiss(int From, int To, string Reason, string? Detail)
+{
+    public static RunMiss Of(Miss miss, Tokenizer tokenizer) => new(miss.From, miss.To, KvText.Name(miss.Reason), KvText.Detail(miss, tokenizer));
+}

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Kvasir.Inference;
+using Kvasir.Inference.Formats;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
 
@@ -27,30 +28,52 @@ sealed class RunVerb
     {
         GenerationOptions options = s_flags.Generation(parsed);
         (string prompt, string? document) = ReadInput(parsed);
+        using Session? session = s_flags.Session(parsed);
+        if (session is not null && parsed.GetValue(s_raw))
+            throw new UsageException("--session is a conversation in the model's chat format, and --raw has none: choose one");
         long start = Stopwatch.GetTimestamp();
         using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
-        int[] tokens = Tokens(model, prompt, document, parsed.GetValue(s_raw));
         using InferenceEngine engine = new(model, s_flags.Engine(parsed));
         TimeSpan load = Stopwatch.GetElapsedTime(start);
         WarnBeyondTraining(engine);
+        WarnOfDisk(engine);
 
         bool json = parsed.GetValue(s_json);
-        using Sequence sequence = engine.NewSequence();
-        sequence.Append(tokens);
-        if (!json && document is null && (parsed.GetValue(s_raw) || model.Prompt.Continues))
-            Terminal.Beginning(prompt);
+        Action<string> emit = json ? _ => { } : Console.Out.Write;
         using Interrupt interrupt = new();
         PrefillMeter meter = new();
-        GenerationResult result = engine.Generate(sequence, options with { Progress = meter }, json ? _ => { } : Console.Out.Write, interrupt.Token);
+        options = options with { Progress = meter };
+        GenerationResult result = session is null
+            ? Answer(parsed, engine, prompt, document, options, emit, interrupt.Token)
+            : Continue(engine, session, prompt, document, options, emit, interrupt.Token);
         meter.Clear();
         if (json)
             Json.Write(RunReport.Of(engine, result, load));
         else
-        {
             Console.Out.WriteLine();
+        if (!json)
             Terminal.Line(GenerationLine.Of(result));
-        }
+        if (s_flags.Verbose(parsed))
+            Terminal.Line(KvText.Line(result.Kv, result.ComputedTokens, model.Tokenizer));
         return result.FinishReason == FinishReason.Cancelled ? CommandLineRunner.Failed : CommandLineRunner.Ok;
+    }
+
+    static GenerationResult Continue(
+        InferenceEngine engine, Session session, string prompt, string? document, GenerationOptions options, Action<string> emit, CancellationToken cancellation)
+    {
+        using SessionLoop loop = new(engine, session, document is null ? null : engine.Model.Prompt.DocumentTurn(document));
+        return loop.Say(prompt, options, emit, cancellation);
+    }
+
+    static GenerationResult Answer(
+        ParseResult parsed, InferenceEngine engine, string prompt, string? document, GenerationOptions options, Action<string> emit, CancellationToken cancellation)
+    {
+        bool raw = parsed.GetValue(s_raw);
+        using Sequence sequence = engine.NewSequence();
+        sequence.Append(Tokens(engine.Model, prompt, document, raw));
+        if (!parsed.GetValue(s_json) && document is null && (raw || engine.Model.Prompt.Continues))
+            Terminal.Beginning(prompt);
+        return engine.Generate(sequence, options, emit, cancellation);
     }
 
     static (string Prompt, string? Document) ReadInput(ParseResult parsed)
@@ -73,6 +96,13 @@ sealed class RunVerb
         (_, true) => model.Prompt.Raw($"{document}\n{prompt}"),
         (_, false) => model.Prompt.About(document, prompt),
     };
+
+    /// <summary>A disk tier that cannot be used as it should is worth a word, and no failure: everything can be computed.</summary>
+    internal static void WarnOfDisk(InferenceEngine engine)
+    {
+        if (engine.Cache.Disk?.Problem is { } problem)
+            Terminal.Line($"warning: keys and values on the disk: {Printable.Line(problem, 4096)}");
+    }
 
     internal static void WarnBeyondTraining(InferenceEngine engine)
     {

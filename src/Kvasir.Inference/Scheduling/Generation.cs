@@ -35,7 +35,7 @@ sealed class Generation
         int prompt = _sequence.Tokens.Length;
         long start = Stopwatch.GetTimestamp(), first = 0, last = start, computed = _sequence.Computed;
         FinishReason? finish = _options.MaxTokens == 0 ? FinishReason.Length : null;
-        _sequence.Blocks.BeginRequest();
+        _sequence.Blocks.BeginRequest(prompt);
         if (finish is null)
             _sequence.Blocks.Match(_sequence.Tokens);
         while (finish is null)

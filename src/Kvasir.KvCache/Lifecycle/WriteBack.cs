@@ -129,6 +129,7 @@ sealed unsafe class WriteBack : IDisposable
         int written = _disk.Write(CollectionsMarshal.AsSpan(writes));
         foreach (BlockLease lease in leases)
             lease.Dispose();
+        _disk.Count("write.blocks", written);
         lock (_gate)
             Drop(writes.Count - written);
     }
@@ -158,5 +159,7 @@ sealed unsafe class WriteBack : IDisposable
     {
         Dropped += blocks;
         KvCacheMetrics.Dropped(blocks);
+        if (blocks > 0)
+            _disk.Count("write.dropped", blocks);
     }
 }

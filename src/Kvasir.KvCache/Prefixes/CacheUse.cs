@@ -5,6 +5,9 @@ namespace Kvasir.KvCache.Prefixes;
 /// <summary>What the cache did for one request.</summary>
 public sealed record CacheUse
 {
+    /// <summary>Tokens of the prompt.</summary>
+    public required int Tokens { get; init; }
+
     /// <summary>Tokens that were in the pool already, those of the sequence itself included.</summary>
     public int Device { get; internal set; }
 

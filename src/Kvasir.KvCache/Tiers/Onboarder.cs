@@ -110,7 +110,13 @@ sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts cos
         foreach (IGrouping<Tier, OnboardingBlock> tier in onboarding.Blocks.Where(block => block.Failed == 0).GroupBy(block => block.From))
         {
             long bytes = tier.Count() * layout.BlockBytes;
-            costs.Loaded(tier.Key, bytes, onboarding.Time * ((double)tier.Count() / onboarding.Blocks.Count));
+            TimeSpan time = onboarding.Time * ((double)tier.Count() / onboarding.Blocks.Count);
+            costs.Loaded(tier.Key, bytes, time);
+            if (tier.Key == Tier.Disk)
+            {
+                disk!.Count("load.disk.bytes", bytes);
+                disk.Count("load.disk.us", (long)time.TotalMicroseconds);
+            }
             KvCacheMetrics.Transferred(tier.Key, Tier.Device, bytes, onboarding.Time);
         }
     }

@@ -23,7 +23,7 @@ sealed class CachedEngine(LanguageModel model, EngineOptions options) : IDisposa
     {
         using Sequence sequence = Engine.NewSequence(System.Text.Encoding.UTF8.GetBytes(salt));
         sequence.Append(prompt);
-        sequence.Blocks.BeginRequest();
+        sequence.Blocks.BeginRequest(prompt.Length);
         sequence.Blocks.Match(sequence.Tokens);
         float[] logits = Engine.Forward(sequence, progress: null, CancellationToken.None).ToArray();
         sequence.Blocks.EndRequest();

@@ -1,0 +1,52 @@
+using System.Globalization;
+using System.Text.Json;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Tokenization;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
+
+namespace Kvasir.Cli;
+
+/// <summary>What the cache did, in words.</summary>
+static class KvText
+{
+    /// <summary>One line on where a prompt's keys and values came from: <c>prompt 2,113: 2,096 from disk in 21 ms (saved 1.9 s), 17 computed; diverged at token 2,096: " green" was " red"</c>.</summary>
+    public static string Line(CacheUse use, int computed, Tokenizer tokenizer)
+    {
+        List<string> parts = [];
+        foreach ((Tier tier, int tokens) in (ReadOnlySpan<(Tier, int)>)[(Tier.Device, use.Device), (Tier.Host, use.Host), (Tier.Disk, use.Disk), (Tier.Remote, use.Remote)])
+            if (tokens > 0)
+                parts.Add($"{tokens:N0} from {Name(tier)}");
+        if (use.RestoreTime > TimeSpan.Zero && parts.Count > 0)
+            parts[^1] += $" in {Duration(use.RestoreTime)}";
+        if (use.Saved > TimeSpan.Zero && parts.Count > 0)
+            parts[^1] += $" (saved {Duration(use.Saved)})";
+        parts.Add($"{computed:N0} computed");
+        string misses = string.Join("; ", use.Misses.Take(3).Select(miss => Of(miss, tokenizer)));
+        string more = use.Misses.Count > 3 ? $"; and {use.Misses.Count - 3:N0} more" : "";
+        return $"prompt {use.Tokens:N0}: {string.Join(", ", parts)}{(misses.Length > 0 ? "; " : "")}{misses}{more}";
+    }
+
+    /// <summary>Why tokens were not reused.</summary>
+    public static string Of(Miss miss, Tokenizer tokenizer) => miss.Reason == MissReason.Diverged
+        ? $"diverged {Detail(miss, tokenizer)}"
+        : $"{miss.From:N0}–{miss.To:N0} {Name(miss.Reason).Replace('_', ' ')}{(Detail(miss, tokenizer) is { } detail ? $": {detail}" : "")}";
+
+    /// <summary>What else is known of it; null when nothing is.</summary>
+    public static string? Detail(Miss miss, Tokenizer tokenizer) => miss.Reason switch
+    {
+        MissReason.Diverged => $"at token {miss.From:N0}: {Token(miss.Got, tokenizer)} was {Token(miss.Expected, tokenizer)}",
+        MissReason.Evicted when miss.When is { } when => $"from {Name(miss.Tier!.Value)} {when.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)}",
+        MissReason.OtherModel => Printable.Line(miss.Detail ?? ""),
+        MissReason.LoadFailed => $"{Name(miss.Tier!.Value)}, {Name(miss.Detail ?? "lost")}",
+        MissReason.TooLate or MissReason.ComputeCheaper => Name(miss.Tier!.Value),
+        _ => null,
+    };
+
+    /// <summary>A name as JSON and messages have it.</summary>
+    public static string Name<T>(T value) where T : notnull => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()!);
+
+    static string Token(int token, Tokenizer tokenizer) => $"\"{Printable.Line(tokenizer.Decode([token]))}\"";
+
+    static string Duration(TimeSpan time) => time.TotalSeconds < 1 ? $"{time.TotalMilliseconds:0.#} ms" : $"{time.TotalSeconds:0.0} s";
+}
