@@ -15,6 +15,7 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(SampleReport))]
 [JsonSerializable(typeof(SynthReport))]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(KvBenchReport))]
 [JsonSerializable(typeof(LimitsReport))]
 [JsonSerializable(typeof(PerplexityReport))]
 [JsonSerializable(typeof(SampleQuestion))]

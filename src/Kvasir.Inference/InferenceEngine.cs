@@ -25,7 +25,6 @@ public sealed class InferenceEngine : IDisposable
     /// <param name="options">Sizes and settings.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     /// <exception cref="InsufficientMemoryException">No memory for the pool.</exception>
-    /// <exception cref="IOException">The disk tier's directory cannot be used at all.</exception>
     public InferenceEngine(LanguageModel model, EngineOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);

@@ -21,12 +21,12 @@ public sealed unsafe class TieredKvCache : IDisposable
 
     readonly KvCacheOptions _options;
     readonly Onboarder _onboarder;
+    string? _diskProblem;
 
     /// <param name="layout">Shape of a block.</param>
     /// <param name="fingerprint">What, besides tokens, determines keys and values.</param>
     /// <param name="options">Sizes and settings.</param>
     /// <exception cref="InsufficientMemoryException">No memory for the pool.</exception>
-    /// <exception cref="IOException">The disk tier's directory cannot be used at all.</exception>
     public TieredKvCache(KvLayout layout, Fingerprint fingerprint, KvCacheOptions options)
     {
         ArgumentNullException.ThrowIfNull(layout);
@@ -37,7 +37,7 @@ public sealed unsafe class TieredKvCache : IDisposable
         KvLayout hostLayout = options.HostCodec is null ? layout : new KvLayout(layout.BlockTokens, options.HostCodec, layout.Layers);
         if (options.HostBytes >= hostLayout.StrideBytes)
             Host = new BlockPool(hostLayout, (int)Math.Min(options.HostBytes / hostLayout.StrideBytes, int.MaxValue / layout.BlockTokens), time: options.Time);
-        Disk = options.Disk is null ? null : DiskTier.Open(options.Disk, layout, fingerprint, options.ModelName);
+        Disk = options.Disk is null ? null : OpenDisk(options.Disk);
         WriteBack = Disk is null ? null : new WriteBack(Device, Host, Disk);
         Index = new PrefixIndex(Device, Host, Disk);
         _onboarder = new Onboarder(layout, Disk, Costs);
@@ -60,8 +60,11 @@ public sealed unsafe class TieredKvCache : IDisposable
     /// <summary>The host tier, if there is one.</summary>
     public BlockPool? Host { get; }
 
-    /// <summary>The disk tier, if there is one.</summary>
+    /// <summary>The disk tier, if there is one and its directory can be used.</summary>
     public DiskTier? Disk { get; }
+
+    /// <summary>What is wrong with the disk tier, in one line; null when nothing is. Without it everything is computed, and nothing else is wrong.</summary>
+    public string? DiskProblem => Disk?.Problem ?? _diskProblem;
 
     /// <summary>What loading and computing take.</summary>
     public TransferCosts Costs { get; } = new();
@@ -73,6 +76,19 @@ public sealed unsafe class TieredKvCache : IDisposable
     internal PrefixIndex Index { get; }
 
     internal KvCacheOptions Options => _options;
+
+    DiskTier? OpenDisk(DiskTierOptions options)
+    {
+        try
+        {
+            return DiskTier.Open(options, Layout, Fingerprint, _options.ModelName);
+        }
+        catch (IOException e)
+        {
+            _diskProblem = e.Message;
+            return null;
+        }
+    }
 
     /// <summary>A new, empty sequence.</summary>
     /// <param name="salt">Whose it is: sequences find what was computed under the same salt only. Empty for nobody's in particular.</param>

@@ -20,7 +20,7 @@ sealed class BenchVerb
 
     public static Command Create()
     {
-        Command verb = new("bench", "Measure prefill and decode beside the machine's limits") { s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_json };
+        Command verb = new("bench", "Measure prefill and decode beside the machine's limits") { s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_json, BenchKvVerb.Create() };
         verb.Validators.Add(result =>
         {
             foreach ((Option<int> option, int least) in ((Option<int>, int)[])[(s_prompt, 0), (s_generate, 0), (s_depth, 0), (s_threads, 1), (s_repeat, 1)])
@@ -36,13 +36,10 @@ sealed class BenchVerb
 
     static int Run(ParseResult parsed)
     {
-        string name = parsed.GetRequiredValue(s_model);
         using Interrupt interrupt = new();
         try
         {
-            return name.StartsWith(Synthetic, StringComparison.Ordinal)
-                ? MeasureSynthetic(parsed, name[Synthetic.Length..], interrupt.Token)
-                : Measure(parsed, ModelOption.Resolve(name), interrupt.Token);
+            return WithModel(parsed.GetRequiredValue(s_model), path => Measure(parsed, path, interrupt.Token), interrupt.Token);
         }
         catch (OperationCanceledException)
         {
@@ -50,14 +47,17 @@ sealed class BenchVerb
         }
     }
 
-    static int MeasureSynthetic(ParseResult parsed, string name, CancellationToken cancellation)
+    /// <summary>Measures a model's file; a synthetic model has one only for as long as it takes.</summary>
+    internal static int WithModel(string name, Func<string, int> measure, CancellationToken cancellation)
     {
-        (ModelShape shape, WeightMix mix) = SynthVerb.Parse(name, "q8_0");
+        if (!name.StartsWith(Synthetic, StringComparison.Ordinal))
+            return measure(ModelOption.Resolve(name));
+        (ModelShape shape, WeightMix mix) = SynthVerb.Parse(name[Synthetic.Length..], "q8_0");
         string temporary = Path.Combine(Path.GetTempPath(), $"kvasir-synth-{Guid.NewGuid():n}.gguf");
         try
         {
             SynthVerb.Write(shape, mix, seed: 1, temporary, cancellation);
-            return Measure(parsed, temporary, cancellation);
+            return measure(temporary);
         }
         finally
         {

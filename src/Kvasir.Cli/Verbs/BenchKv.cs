@@ -1,0 +1,156 @@
+using Kvasir.Inference;
+using Kvasir.Inference.Measurement;
+using Kvasir.KvCache.Tiers.Disk;
+
+namespace Kvasir.Cli.Verbs;
+
+/// <summary>
+/// What <c>bench kv</c> measures: restoring, finding, writing and missing keys and values, each beside its limit. The disk is measured in the same run, in the
+/// same directory.
+/// </summary>
+sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, string folder, CancellationToken cancellation)
+{
+    const int DecodeTokens = 64, Lookups = 200;
+
+    readonly List<KvBenchRow> _rows = [];
+    double _coldSeconds;
+
+    public IReadOnlyList<KvBenchRow> Run(ThreadLimits limits)
+    {
+        DiskLimits disk = Measuring.WithProgress(DiskSpeed.Steps, progress => DiskSpeed.Measure(folder, progress, cancellation));
+        int[] prompt;
+        using (InferenceEngine engine = NewEngine(KvReuse.On))
+        {
+            var speed = new KvSpeed(engine);
+            prompt = speed.Prompt(tokens, 1);
+            Cold(speed);
+            speed.Ask(prompt, cancellation);
+            Host(speed, prompt, limits.CopyBytesPerS);
+            Disk(speed, prompt, disk.ReadBytesPerS, disk.RandomReadBytesPerS);
+            Finding(speed, prompt);
+            Lost(speed, prompt);
+            Writing(speed);
+        }
+        NewProcess(prompt);
+        return _rows;
+    }
+
+    InferenceEngine NewEngine(KvReuse reuse) => new(model, new EngineOptions
+    {
+        Context = tokens + DecodeTokens + 16, Threads = threads, Sequences = 2, KvReuse = reuse, KvHostBytes = 2L << 30,
+        KvDisk = new DiskTierOptions { Folder = folder, MaxBytes = 4L << 30 },
+    });
+
+    /// <summary>Prompts that nobody has seen, with the cache and without, in turns.</summary>
+    void Cold(KvSpeed cached)
+    {
+        using InferenceEngine without = NewEngine(KvReuse.WithinSequence);
+        var plain = new KvSpeed(without);
+        plain.Ask(plain.Prompt(tokens, 90), cancellation); // warms up
+        double[] with = new double[runs], alone = new double[runs];
+        for (int run = 0; run < runs; run++)
+        {
+            alone[run] = plain.Ask(plain.Prompt(tokens, 100 + run), cancellation).Seconds;
+            with[run] = cached.Ask(cached.Prompt(tokens, 100 + run), cancellation).Seconds;
+            Terminal.Line($"cold prompt of {tokens:N0}, {run + 1} of {runs}: {with[run]:0.000} s with the cache, {alone[run]:0.000} s without");
+        }
+        _coldSeconds = Median(with);
+        Add("TTFT cold", _coldSeconds, "s");
+        Add("overhead when nothing hits", Median(with) / Median(alone) - 1, "of TTFT", 0.02, "at most");
+    }
+
+    void Host(KvSpeed speed, int[] prompt, double limit)
+    {
+        KvRequest[] requests = Repeat("from host", prompt, () => speed.Drop(prompt, host: false), speed, request => request.Use.Host);
+        Rate("restore from host", requests, limit, "memory copy", 0.8);
+        Add("TTFT from host", Median(requests.Select(request => request.Seconds)), "s");
+        Add("TTFT cold / from host", _coldSeconds / Median(requests.Select(request => request.Seconds)), "×", 60, "at least");
+    }
+
+    void Disk(KvSpeed speed, int[] prompt, double limit, double scattered)
+    {
+        KvRequest[] requests = Repeat("from disk", prompt, () => speed.Drop(prompt, host: true), speed, request => request.Use.Disk);
+        Rate("restore from disk", requests, limit, $"direct read, 4 MiB requests ({scattered / 1e9:0.00} with 256 KiB)", 0.85);
+    }
+
+    void NewProcess(int[] prompt)
+    {
+        double[] seconds = new double[runs];
+        for (int run = 0; run < runs; run++)
+        {
+            using InferenceEngine engine = NewEngine(KvReuse.On);
+            KvRequest request = new KvSpeed(engine).Ask(prompt, cancellation);
+            Expect(request.Use.Disk, "from disk in a new engine");
+            seconds[run] = request.Seconds;
+        }
+        Add("TTFT from disk, new engine", Median(seconds), "s");
+        Add("TTFT cold / from disk, new engine", _coldSeconds / Median(seconds), "×", 30, "at least");
+    }
+
+    void Finding(KvSpeed speed, int[] prompt) =>
+        Add($"lookup of {tokens:N0} cached tokens", Median(Enumerable.Range(0, Lookups).Select(_ => speed.Lookup(prompt))) * 1e6, "µs", 300, "at most");
+
+    void Lost(KvSpeed speed, int[] prompt)
+    {
+        var random = new Random(7);
+        HashSet<int> lost = [.. Enumerable.Range(0, tokens / 16).Where(_ => random.Next(100) == 0)];
+        speed.Drop(prompt, host: true, lost.Contains);
+        speed.DropFromDisk(prompt, lost.Contains);
+        KvRequest request = speed.Ask(prompt, cancellation);
+        Add($"tokens reused with {lost.Count:N0} of {tokens / 16:N0} blocks lost", (double)request.Use.Reused / tokens, "of the prompt", 0.98, "at least");
+    }
+
+    /// <summary>Decoding right after a prompt of which all blocks go to the disk, and after one of which they have gone.</summary>
+    void Writing(KvSpeed speed)
+    {
+        double[] busy = new double[runs], quiet = new double[runs];
+        for (int run = 0; run < runs; run++)
+        {
+            quiet[run] = speed.Decode(speed.Prompt(tokens, 200 + run), DecodeTokens, whileWriting: false, cancellation);
+            busy[run] = speed.Decode(speed.Prompt(tokens, 300 + run), DecodeTokens, whileWriting: true, cancellation);
+            Terminal.Line($"decode of {DecodeTokens}, {run + 1} of {runs}: {busy[run]:0.000} s while writing, {quiet[run]:0.000} s else");
+        }
+        Add($"cost of write-back to {DecodeTokens} decoded tokens", Median(busy) / Median(quiet) - 1, "of the time", 0.05, "at most");
+    }
+
+    KvRequest[] Repeat(string what, int[] prompt, Action prepare, KvSpeed speed, Func<KvRequest, int> tokensFrom)
+    {
+        var requests = new KvRequest[Math.Max(runs, 5)];
+        for (int run = -1; run < requests.Length; run++) // the first warms up
+        {
+            prepare();
+            KvRequest request = speed.Ask(prompt, cancellation);
+            Expect(tokensFrom(request), what);
+            if (run >= 0)
+                requests[run] = request;
+        }
+        return requests;
+    }
+
+    void Expect(int found, string what)
+    {
+        if (found < tokens - 1)
+            throw new InvalidOperationException($"{what}: only {found:N0} of {tokens:N0} tokens came from there");
+    }
+
+    void Rate(string name, KvRequest[] requests, double limit, string limitName, double target)
+    {
+        double rate = Median(requests.Select(request => request.Use.RestoredBytes / request.Use.RestoreTime.TotalSeconds));
+        _rows.Add(new KvBenchRow(name, rate / 1e9, "GB/s", limit / 1e9, limitName, rate / limit, $"at least {target:P0}", rate / limit >= target));
+    }
+
+    void Add(string name, double value, string unit, double? target = null, string how = "")
+    {
+        bool? reached = target is null ? null : how == "at most" ? value <= target : value >= target;
+        _rows.Add(new KvBenchRow(name, value, unit, null, null, null, target is null ? null : $"{how} {target}", reached));
+    }
+
+    static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+}
+
+/// <summary>A figure, its limit if there is a physical one, and what it should be.</summary>
+sealed record KvBenchRow(string Name, double Value, string Unit, double? Limit, string? LimitName, double? Share, string? Target, bool? Reached);

@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.Globalization;
+using Kvasir.Inference;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Measurement;
+using Kvasir.KvCache.Tiers.Disk;
+using Spectre.Console;
+
+namespace Kvasir.Cli.Verbs;
+
+/// <summary><c>kvasir bench kv</c>: what the tiers give, beside what memory and disk can give.</summary>
+sealed class BenchKvVerb
+{
+    static readonly Option<string> s_model = new("--model", "-m") { Description = "A GGUF file, 'saga', or synth:SHAPE@TYPE", DefaultValueFactory = _ => "synth:llama-3.2-1b@q8_0", HelpName = "MODEL" };
+    static readonly Option<int> s_prompt = new("--prompt", "-p") { Description = "Tokens of the prompt", DefaultValueFactory = _ => 4096, CustomParser = Number.Parse<int>, HelpName = "N" };
+    static readonly Option<int> s_threads = new("--threads", "-t") { Description = "Compute threads", DefaultValueFactory = _ => Environment.ProcessorCount, CustomParser = Number.Parse<int>, HelpName = "N" };
+    static readonly Option<int> s_repeat = new("--repeat", "-r") { Description = "Measured runs of each", DefaultValueFactory = _ => 3, CustomParser = Number.Parse<int>, HelpName = "N" };
+    static readonly Option<string?> s_folder = new("--kv-dir") { Description = "A directory of the disk to measure; a folder in it is made and removed. Without it, Kvasir's cache", HelpName = "DIR" };
+    static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
+
+    public static Command Create()
+    {
+        Command verb = new("kv", "Measure restoring, finding and writing keys and values") { s_model, s_prompt, s_threads, s_repeat, s_folder, s_json };
+        verb.Validators.Add(result =>
+        {
+            foreach ((Option<int> option, int least, int most) in ((Option<int>, int, int)[])[(s_prompt, 256, 1 << 17), (s_threads, 1, 1024), (s_repeat, 1, 100)])
+                if (result.GetResult(option) is { } given && !given.Errors.Any() && given.GetValue(option) is var value && (value < least || value > most))
+                    result.AddError($"{option.Name} {value}: expected {least} to {most}");
+        });
+        verb.SetAction(Run);
+        return verb;
+    }
+
+    static int Run(ParseResult parsed)
+    {
+        using Interrupt interrupt = new();
+        try
+        {
+            return BenchVerb.WithModel(parsed.GetRequiredValue(s_model), path => Measure(parsed, path, interrupt.Token), interrupt.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+        }
+    }
+
+    static int Measure(ParseResult parsed, string path, CancellationToken cancellation)
+    {
+        string parent = KvFlags.Folder(parsed.GetValue(s_folder)) ?? throw new UsageException("there is no cache directory; --kv-dir names one");
+        string folder = Path.Combine(parent, $"bench-{Guid.NewGuid():n}");
+        int threads = parsed.GetValue(s_threads), tokens = parsed.GetValue(s_prompt);
+        try
+        {
+            PrivateFolder.Create(folder);
+            using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
+            LimitsCache cache = Measuring.Limits(cancellation);
+            var report = new KvBenchReport(model.Config.Name, tokens, threads, cache.Limits.Machine,
+                new BenchKv(model, tokens, threads, parsed.GetValue(s_repeat), folder, cancellation).Run(cache.Get(threads)));
+            if (parsed.GetValue(s_json))
+                Json.Write(report);
+            else
+                report.Print();
+            return CommandLineRunner.Ok;
+        }
+        finally
+        {
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+        }
+    }
+}
+
+/// <summary>What <c>bench kv --json</c> prints.</summary>
+sealed record KvBenchReport(string Model, int PromptTokens, int Threads, MachineIdentity Machine, IReadOnlyList<KvBenchRow> Rows)
+{
+    public void Print()
+    {
+        Terminal.Answers.WriteLine($"{Printable.Line(Model)}, prompt of {PromptTokens:N0} tokens, {Threads} threads; medians");
+        Table table = new Table().SimpleBorder().AddColumn("what").AddColumn(new TableColumn("value").RightAligned()).AddColumn("limit").AddColumn("should be").AddColumn("");
+        foreach (KvBenchRow row in Rows)
+            table.AddRow(Markup.Escape(row.Name), Value(row), row.Limit is { } limit ? $"{limit:0.00} {row.Unit}, {row.LimitName}: {row.Share:P0}" : "",
+                row.Target ?? "", row.Reached switch { true => "reached", false => "missed", null => "" });
+        Terminal.Answers.Write(table);
+    }
+
+    static string Value(KvBenchRow row) => row.Unit.StartsWith("of ", StringComparison.Ordinal)
+        ? string.Create(CultureInfo.InvariantCulture, $"{row.Value * 100:0.0} % {row.Unit}")
+        : string.Create(CultureInfo.InvariantCulture, $"{row.Value:0.###} {row.Unit}");
+}
