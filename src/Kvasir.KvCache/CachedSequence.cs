@@ -234,6 +234,9 @@ public sealed class CachedSequence : IDisposable
         int block = Length / BlockTokens, count = Length % BlockTokens;
         if (count == 0 || tokens.Length < Length || Table[block] is not MutableBlock own)
             return;
+        _keys.Extend(tokens, block);
+        if (_cache.Device.LongestTail(_keys[block - 1], tokens.Slice(block * BlockTokens, count)).Common == count)
+            return; // a longer one begins with it
         _cache.Layout.ClearTokens(own.Address, count); // what another sequence left there is nobody's business
         BlockKey key = Register(block, own, tokens, count);
         if (_cache.Options.Admission == DiskAdmission.EndOfRequest)

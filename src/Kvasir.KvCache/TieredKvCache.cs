@@ -169,7 +169,7 @@ public sealed unsafe class TieredKvCache : IDisposable
         if (Host is null || Host.Contains(block.Key) || Host.TryAllocate() is not { } copy)
             return;
         if (Host.Layout.Codec == Layout.Codec)
-            block.Bytes.CopyTo(copy.Bytes);
+            BlockCopy.Copy(block.Address, copy.Address, Layout.BlockBytes);
         else
             BlockTranscoder.Transcode(Layout, block.Address, Host.Layout, copy.Address);
         copy.Complete().Register(block.Key, block.Parent, block.Tokens).Dispose();

@@ -1,5 +1,6 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Measurement;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Cli.Verbs;
@@ -10,14 +11,13 @@ namespace Kvasir.Cli.Verbs;
 /// </summary>
 sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, string folder, CancellationToken cancellation)
 {
-    const int DecodeTokens = 64, Lookups = 200;
+    const int DecodeTokens = 64, Lookups = 200, LeastRestores = 15;
 
     readonly List<KvBenchRow> _rows = [];
     double _coldSeconds;
 
-    public IReadOnlyList<KvBenchRow> Run(ThreadLimits limits)
+    public IReadOnlyList<KvBenchRow> Run()
     {
-        DiskLimits disk = Measuring.WithProgress(DiskSpeed.Steps, progress => DiskSpeed.Measure(folder, progress, cancellation));
         int[] prompt;
         using (InferenceEngine engine = NewEngine(KvReuse.On))
         {
@@ -25,8 +25,8 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
             prompt = speed.Prompt(tokens, 1);
             Cold(speed);
             speed.Ask(prompt, cancellation);
-            Host(speed, prompt, limits.CopyBytesPerS);
-            Disk(speed, prompt, disk.ReadBytesPerS, disk.RandomReadBytesPerS);
+            Host(speed, prompt);
+            Disk(speed, prompt);
             Finding(speed, prompt);
             Lost(speed, prompt);
             Writing(speed);
@@ -50,6 +50,7 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
         double[] with = new double[runs], alone = new double[runs];
         for (int run = 0; run < runs; run++)
         {
+            cached.Flush(); // what the last one left is written while nobody is timed
             alone[run] = plain.Ask(plain.Prompt(tokens, 100 + run), cancellation).Seconds;
             with[run] = cached.Ask(cached.Prompt(tokens, 100 + run), cancellation).Seconds;
             Terminal.Line($"cold prompt of {tokens:N0}, {run + 1} of {runs}: {with[run]:0.000} s with the cache, {alone[run]:0.000} s without");
@@ -59,18 +60,27 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
         Add("overhead when nothing hits", Median(with) / Median(alone) - 1, "of TTFT", 0.02, "at most");
     }
 
-    void Host(KvSpeed speed, int[] prompt, double limit)
+    void Host(KvSpeed speed, int[] prompt)
     {
-        KvRequest[] requests = Repeat("from host", prompt, () => speed.Drop(prompt, host: false), speed, request => request.Use.Host);
-        Rate("restore from host", requests, limit, "memory copy", 0.8);
-        Add("TTFT from host", Median(requests.Select(request => request.Seconds)), "s");
-        Add("TTFT cold / from host", _coldSeconds / Median(requests.Select(request => request.Seconds)), "×", 60, "at least");
+        using var limits = new PassingLimits(threads);
+        Rate("restore from host", prompt, () => speed.Drop(prompt, host: false), limits.Copy, speed, use => use.Host, "memory copy", 0.8);
+        double[] seconds = new double[LeastRestores];
+        for (int run = 0; run < seconds.Length; run++)
+        {
+            speed.Drop(prompt, host: false);
+            KvRequest request = speed.Ask(prompt, cancellation);
+            Expect(request.Use.Host, "from host");
+            seconds[run] = request.Seconds;
+        }
+        Add("TTFT from host", Median(seconds), "s");
+        Add("TTFT cold / from host", _coldSeconds / Median(seconds), "×", 60, "at least");
     }
 
-    void Disk(KvSpeed speed, int[] prompt, double limit, double scattered)
+    void Disk(KvSpeed speed, int[] prompt)
     {
-        KvRequest[] requests = Repeat("from disk", prompt, () => speed.Drop(prompt, host: true), speed, request => request.Use.Disk);
-        Rate("restore from disk", requests, limit, $"direct read, 4 MiB requests ({scattered / 1e9:0.00} with 256 KiB)", 0.85);
+        speed.Flush();
+        string file = Directory.GetFiles(folder, "blocks-*.kv")[0];
+        Rate("restore from disk", prompt, () => speed.Drop(prompt, host: true), () => PassingLimits.Read(file, new FileInfo(file).Length), speed, use => use.Disk, "direct read, 4 MiB requests", 0.85);
     }
 
     void NewProcess(int[] prompt)
@@ -113,30 +123,27 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
         Add($"cost of write-back to {DecodeTokens} decoded tokens", Median(busy) / Median(quiet) - 1, "of the time", 0.05, "at most");
     }
 
-    KvRequest[] Repeat(string what, int[] prompt, Action prepare, KvSpeed speed, Func<KvRequest, int> tokensFrom)
+    /// <summary>Restores, and before each what was possible at that moment.</summary>
+    void Rate(string name, int[] prompt, Action prepare, Func<double> limit, KvSpeed speed, Func<CacheUse, int> tokensFrom, string limitName, double target)
     {
-        var requests = new KvRequest[Math.Max(runs, 5)];
-        for (int run = -1; run < requests.Length; run++) // the first warms up
+        int times = Math.Max(runs, LeastRestores);
+        double[] rates = new double[times], limits = new double[times];
+        for (int run = -1; run < times; run++) // the first warms up
         {
             prepare();
-            KvRequest request = speed.Ask(prompt, cancellation);
-            Expect(tokensFrom(request), what);
-            if (run >= 0)
-                requests[run] = request;
+            limits[Math.Max(run, 0)] = limit();
+            CacheUse use = speed.Restore(prompt);
+            Expect(tokensFrom(use), name);
+            rates[Math.Max(run, 0)] = use.RestoredBytes / use.RestoreTime.TotalSeconds;
         }
-        return requests;
+        double share = Median(rates.Zip(limits, (rate, possible) => rate / possible));
+        _rows.Add(new KvBenchRow(name, Median(rates) / 1e9, "GB/s", Median(limits) / 1e9, limitName, share, $"at least {target:P0}", share >= target));
     }
 
     void Expect(int found, string what)
     {
         if (found < tokens - 1)
             throw new InvalidOperationException($"{what}: only {found:N0} of {tokens:N0} tokens came from there");
-    }
-
-    void Rate(string name, KvRequest[] requests, double limit, string limitName, double target)
-    {
-        double rate = Median(requests.Select(request => request.Use.RestoredBytes / request.Use.RestoreTime.TotalSeconds));
-        _rows.Add(new KvBenchRow(name, rate / 1e9, "GB/s", limit / 1e9, limitName, rate / limit, $"at least {target:P0}", rate / limit >= target));
     }
 
     void Add(string name, double value, string unit, double? target = null, string how = "")

@@ -53,9 +53,8 @@ sealed class BenchKvVerb
         {
             PrivateFolder.Create(folder);
             using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
-            LimitsCache cache = Measuring.Limits(cancellation);
-            var report = new KvBenchReport(model.Config.Name, tokens, threads, cache.Limits.Machine,
-                new BenchKv(model, tokens, threads, parsed.GetValue(s_repeat), folder, cancellation).Run(cache.Get(threads)));
+            var report = new KvBenchReport(model.Config.Name, tokens, threads, MachineIdentity.Current(),
+                new BenchKv(model, tokens, threads, parsed.GetValue(s_repeat), folder, cancellation).Run());
             if (parsed.GetValue(s_json))
                 Json.Write(report);
             else
@@ -75,7 +74,7 @@ sealed record KvBenchReport(string Model, int PromptTokens, int Threads, Machine
 {
     public void Print()
     {
-        Terminal.Answers.WriteLine($"{Printable.Line(Model)}, prompt of {PromptTokens:N0} tokens, {Threads} threads; medians");
+        Terminal.Answers.WriteLine($"{Printable.Line(Model)}, prompt of {PromptTokens:N0} tokens, {Threads} threads; medians, each transfer beside what was possible right before it");
         Table table = new Table().SimpleBorder().AddColumn("what").AddColumn(new TableColumn("value").RightAligned()).AddColumn("limit").AddColumn("should be").AddColumn("");
         foreach (KvBenchRow row in Rows)
             table.AddRow(Markup.Escape(row.Name), Value(row), row.Limit is { } limit ? $"{limit:0.00} {row.Unit}, {row.LimitName}: {row.Share:P0}" : "",

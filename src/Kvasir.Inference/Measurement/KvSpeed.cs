@@ -27,10 +27,25 @@ public sealed class KvSpeed(InferenceEngine engine)
         return Ask(sequence, cancellation);
     }
 
+    /// <summary>Brings a prompt's blocks into the pool and computes nothing meanwhile, which would take its share of the memory.</summary>
+    public CacheUse Restore(int[] prompt)
+    {
+        using Sequence sequence = engine.NewSequence();
+        sequence.Append(prompt);
+        sequence.Blocks.BeginRequest(prompt.Length);
+        sequence.Blocks.Match(sequence.Tokens);
+        sequence.Blocks.WaitForAll();
+        sequence.Blocks.Table.Clear(); // nothing was computed that could be left
+        return sequence.Blocks.Use;
+    }
+
+    /// <summary>Waits until what is to be written to the disk is.</summary>
+    public void Flush() => engine.Cache.Flush(TimeSpan.FromMinutes(1));
+
     /// <summary>Drops a prompt's blocks from the pool, and from the host if asked to.</summary>
     public void Drop(int[] prompt, bool host, Func<int, bool>? choose = null)
     {
-        engine.Cache.Flush(TimeSpan.FromMinutes(1));
+        Flush();
         foreach ((int block, BlockKey key) in engine.Cache.Keys(prompt).Index())
             if (choose?.Invoke(block) != false)
             {
@@ -66,7 +81,7 @@ public sealed class KvSpeed(InferenceEngine engine)
         sequence.Append(prompt);
         Ask(sequence, cancellation);
         if (!whileWriting)
-            engine.Cache.Flush(TimeSpan.FromMinutes(1));
+            Flush();
         long start = Stopwatch.GetTimestamp();
         for (int i = 0; i < tokens; i++)
         {

@@ -22,7 +22,9 @@ public sealed unsafe class BlockArena : SafeHandle
         (_stride, _blocks) = ((blockBytes + KvLayout.PageBytes - 1) / KvLayout.PageBytes * KvLayout.PageBytes, blocks);
         try
         {
-            SetHandle((nint)NativeMemory.AlignedAlloc(checked((nuint)(_stride * blocks)), KvLayout.PageBytes));
+            long bytes = checked(_stride * blocks);
+            SetHandle((nint)NativeMemory.AlignedAlloc((nuint)bytes, (nuint)(bytes >= HugePages.Bytes ? HugePages.Bytes : KvLayout.PageBytes)));
+            HugePages.Advise((byte*)handle, bytes);
         }
         catch (OutOfMemoryException)
         {

@@ -100,7 +100,7 @@ sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts cos
             return ReadOutcome.Ok;
         }
         LayerGroup part = _groups[group];
-        Buffer.MemoryCopy(host.Address + part.Offset, target.Address + part.Offset, part.Bytes, part.Bytes);
+        BlockCopy.Copy(host.Address + part.Offset, target.Address + part.Offset, part.Bytes);
         return ReadOutcome.Ok;
     }
 

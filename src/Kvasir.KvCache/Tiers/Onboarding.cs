@@ -28,7 +28,7 @@ sealed class OnboardingBlock(BlockLease target, Tier from, BlockLease? host, int
 sealed class Onboarding
 {
     readonly object _progress = new();
-    readonly long _start = Stopwatch.GetTimestamp();
+    long _start;
     OnboardingBlock[] _blocks = [];
     int[]? _left; // blocks left in each group, once it has begun
     int _claimed;
@@ -49,7 +49,7 @@ sealed class Onboarding
         foreach (OnboardingBlock block in blocks)
             block.GroupsLeft = Groups.Length;
         lock (_progress)
-            (_blocks, _left) = (blocks, [.. Groups.Select(_ => blocks.Length)]);
+            (_blocks, _left, _start) = (blocks, [.. Groups.Select(_ => blocks.Length)], Stopwatch.GetTimestamp());
     }
 
     /// <summary>From the start to the arrival of the last group; zero before that.</summary>

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Kvasir.KvCache.Tiers.Disk;
 
 /// <summary>Memory of whole pages, for requests that bypass the system's cache.</summary>
-sealed unsafe class NativeBuffer : SafeHandle
+public sealed unsafe class NativeBuffer : SafeHandle
 {
     /// <param name="bytes">Its size.</param>
     public NativeBuffer(int bytes) : base(0, ownsHandle: true)
@@ -17,7 +17,7 @@ sealed unsafe class NativeBuffer : SafeHandle
     public int Bytes { get; }
 
     /// <summary>Its first byte.</summary>
-    public byte* Address => (byte*)handle;
+    internal byte* Address => (byte*)handle;
 
     /// <summary>The memory.</summary>
     public Span<byte> Span => new(Address, Bytes);
