@@ -190,9 +190,9 @@ public sealed class InferenceEngine : IDisposable
 
     int DeviceBlocks()
     {
-        int least = Layout.BlocksFor(Context);
+        int least = Layout.BlocksFor(Context) + 1; // one more, of which a tail is copied
         if (_options.KvDeviceBytes is not { } bytes)
-            return checked(least * _options.Sequences);
+            return checked((least - 1) * _options.Sequences + 1);
         long blocks = bytes / Layout.StrideBytes;
         return blocks >= least
             ? (int)Math.Min(blocks, int.MaxValue / Layout.BlockTokens)

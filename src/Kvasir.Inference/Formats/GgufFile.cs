@@ -117,18 +117,20 @@ public sealed unsafe class GgufFile : IDisposable
         ArgumentNullException.ThrowIfNull(tensor);
         ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(firstRow * tensor.RowBytes + rows.Length, tensor.ByteLength, nameof(rows));
-        Read(tensor.Offset + firstRow * tensor.RowBytes, rows);
+        Read(tensor.Offset + firstRow * tensor.RowBytes, rows, $"tensor {Printable.Quote(tensor.Name)}", tensor.Offset + tensor.ByteLength);
     }
 
     /// <summary>Reads bytes of the file, whatever they are. Safe to call from several threads.</summary>
     /// <exception cref="ModelFormatException">The file ends before: somebody has truncated it.</exception>
-    internal void Read(long offset, Span<byte> bytes)
+    internal void Read(long offset, Span<byte> bytes) => Read(offset, bytes, "file", Length);
+
+    void Read(long offset, Span<byte> bytes, string what, long end)
     {
         while (!bytes.IsEmpty)
         {
             int read = RandomAccess.Read(_stream.SafeFileHandle, bytes, offset);
             if (read == 0)
-                throw ModelFormatException.At(Path, "file", $"it ends at byte {offset}", $"data up to byte {offset + bytes.Length}");
+                throw ModelFormatException.At(Path, what, $"the file ends at byte {offset}", $"data up to byte {end}");
             bytes = bytes[read..];
             offset += read;
         }

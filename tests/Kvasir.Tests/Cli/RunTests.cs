@@ -19,7 +19,7 @@ public sealed class RunTests : IDisposable
         KvasirResult result = Run("run", Once, "-n", "20");
         Assert.True(result.Answer.Trim().Length > 20, result.Output);
         string line = Assert.Single(KvasirResult.Lines(result.Errors));
-        Assert.Matches(@"^prompt 4, answer 20 tokens · TTFT .* · prefill .* tok/s · decode .* tok/s · cut at the limit of tokens$", line);
+        Assert.Matches(@"^prompt 4( \(3 from the cache\))?, answer 20 tokens · TTFT .* · prefill .* · decode .* tok/s · cut at the limit of tokens$", line);
         Assert.Equal(result.Output, Run("run", Once, "-n", "20").Answer);
     }
 
@@ -31,12 +31,13 @@ public sealed class RunTests : IDisposable
         Assert.Empty(result.Errors);
         Assert.Equal(["model", "prompt_tokens", "completion_tokens", "token_ids", "text", "finish_reason", "seed", "timings", "kv"], Names(json));
         Assert.Equal(["load_s", "ttft_s", "prefill_tokens_per_s", "decode_tokens_per_s"], Names(json.GetProperty("timings")));
-        Assert.Equal(["reused", "computed", "bytes_per_token", "block_tokens"], Names(json.GetProperty("kv")));
+        Assert.Equal(["reused", "computed", "restored_bytes", "restore_s", "saved_s", "miss", "bytes_per_token", "block_tokens"], Names(json.GetProperty("kv")));
         Assert.Equal(["device", "host", "disk", "remote"], Names(json.GetProperty("kv").GetProperty("reused")));
         Assert.Equal(20, json.GetProperty("completion_tokens").GetInt32());
         Assert.Equal(20, json.GetProperty("token_ids").GetArrayLength());
         Assert.Equal("length", json.GetProperty("finish_reason").GetString());
-        Assert.Equal(json.GetProperty("prompt_tokens").GetInt32(), json.GetProperty("kv").GetProperty("computed").GetInt32());
+        int reused = json.GetProperty("kv").GetProperty("reused").EnumerateObject().Sum(tier => tier.Value.GetInt32());
+        Assert.Equal(json.GetProperty("prompt_tokens").GetInt32(), reused + json.GetProperty("kv").GetProperty("computed").GetInt32());
         Assert.Equal(json.GetProperty("text").GetString() + "\n", Run("run", Once, "-n", "20").Answer);
     }
 

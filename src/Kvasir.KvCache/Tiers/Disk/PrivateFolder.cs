@@ -9,6 +9,10 @@ public static class PrivateFolder
     /// <exception cref="IOException">It cannot be made; the message names it.</exception>
     public static void Create(string path)
     {
+        if (Directory.Exists(path))
+            return;
+        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } parent)
+            Create(parent); // one by one: the system's call would give those in between a mode of its own
         try
         {
             if (OperatingSystem.IsWindows())
