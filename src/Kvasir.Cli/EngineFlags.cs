@@ -31,6 +31,14 @@ sealed class EngineFlags
         _kv.AddTo(verb);
     }
 
+    /// <summary>Adds the flags that say which model, and where its keys and values are kept.</summary>
+    public void AddPlaceTo(Command verb)
+    {
+        foreach (Option option in (Option[])[_model, _context, _threads])
+            verb.Options.Add(option);
+        _kv.AddPlaceTo(verb);
+    }
+
     public string ModelName(ParseResult parsed) => parsed.GetRequiredValue(_model);
 
     public EngineOptions Engine(ParseResult parsed)

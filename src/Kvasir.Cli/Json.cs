@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kvasir.Cli.Verbs;
+using Kvasir.Cli.Verbs.Kv;
 
 namespace Kvasir.Cli;
 
@@ -16,6 +17,16 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(SynthReport))]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(KvBenchReport))]
+[JsonSerializable(typeof(KvStat))]
+[JsonSerializable(typeof(KvList))]
+[JsonSerializable(typeof(KvTree))]
+[JsonSerializable(typeof(KvLookup))]
+[JsonSerializable(typeof(KvWarm))]
+[JsonSerializable(typeof(KvPin))]
+[JsonSerializable(typeof(KvUnpin))]
+[JsonSerializable(typeof(KvVerify))]
+[JsonSerializable(typeof(KvCollect))]
+[JsonSerializable(typeof(KvClear))]
 [JsonSerializable(typeof(LimitsReport))]
 [JsonSerializable(typeof(PerplexityReport))]
 [JsonSerializable(typeof(SampleQuestion))]

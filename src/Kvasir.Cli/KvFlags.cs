@@ -29,6 +29,13 @@ sealed class KvFlags
             verb.Options.Add(option);
     }
 
+    /// <summary>Adds the flags for the disk.</summary>
+    public void AddPlaceTo(Command verb)
+    {
+        verb.Options.Add(_folder);
+        verb.Options.Add(_disk);
+    }
+
     /// <summary>The directory that a flag, the environment or the user's cache directory names; null without a home.</summary>
     public static string? Folder(string? given)
     {

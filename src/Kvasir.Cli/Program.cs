@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.Text;
 using Kvasir.Cli;
 using Kvasir.Cli.Verbs;
+using Kvasir.Cli.Verbs.Kv;
 
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 
@@ -17,6 +18,7 @@ RootCommand root = new("Kvasir runs language models and never computes the keys 
     SynthVerb.Create(),
     BenchVerb.Create(),
     LimitsVerb.Create(),
+    KvVerb.Create(),
     PerplexityVerb.Create(),
 };
 // On Windows these ask for help too; here they may be prompts.

@@ -89,7 +89,7 @@ sealed class RunVerb
             : throw new UsageException("the prompt is empty: there is nothing to answer");
     }
 
-    static int[] Tokens(LanguageModel model, string prompt, string? document, bool raw) => (document, raw) switch
+    internal static int[] Tokens(LanguageModel model, string prompt, string? document, bool raw) => (document, raw) switch
     {
         (null, true) => model.Prompt.Raw(prompt),
         (null, false) => model.Prompt.Bare(prompt),

@@ -164,6 +164,19 @@ sealed class Catalogue : IDisposable
         Execute("INSERT INTO evicted VALUES ($0, $1, $2, $3)", change, place, key.Digest.ToArray(), when.ToUnixTimeSeconds());
     }
 
+    /// <summary>Deletes the rows of a segment and of all its blocks; returns how many blocks that were. The file is to be deleted after the commit.</summary>
+    public int DropSegment(long segment, DateTimeOffset when)
+    {
+        int blocks = Execute("INSERT INTO evicted SELECT $0, place, key, $1 FROM blocks WHERE place / 1048576 = $2", NextChange(), when.ToUnixTimeSeconds(), segment);
+        Execute("DELETE FROM blocks WHERE place / 1048576 = $0", segment);
+        Execute("DELETE FROM segments WHERE id = $0", segment);
+        return blocks;
+    }
+
+    /// <summary>Segments, the one first whose blocks were all unused for longest.</summary>
+    public List<long> ColdestSegments() =>
+        Rows("SELECT id FROM segments LEFT JOIN blocks ON place / 1048576 = id GROUP BY id ORDER BY max(used)", reader => reader.GetInt64(0));
+
     /// <summary>Forgets the oldest evictions.</summary>
     public void TrimEvicted() =>
         Execute($"DELETE FROM evicted WHERE rowid <= (SELECT max(rowid) FROM evicted) - {EvictionsKept}");
@@ -173,6 +186,13 @@ sealed class Catalogue : IDisposable
     {
         AddTo("change", 1);
         return Number("SELECT value FROM counters WHERE name = 'change'");
+    }
+
+    /// <summary>The number of the next segment. Numbers are not used twice: another process may still have the file of the first open.</summary>
+    public long NextSegment()
+    {
+        AddTo("segment", 1);
+        return Number("SELECT value FROM counters WHERE name = 'segment'");
     }
 
     /// <summary>Adds to a counter.</summary>

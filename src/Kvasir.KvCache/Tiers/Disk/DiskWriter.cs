@@ -179,7 +179,7 @@ sealed unsafe class DiskWriter : IDisposable
         long bytes = (long)_slotBytes * _books.SlotsOfNewSegment;
         if (_catalogue.Number("SELECT sum(slot_bytes * slots) FROM segments") + bytes > _options.MaxBytes || FreeSpace() - bytes < _options.KeepFreeBytes)
             return false;
-        long id = _catalogue.Number("SELECT max(id) FROM segments") + 1;
+        long id = _catalogue.NextSegment();
         DirectFile.Create(Segment.PathOf(_options.Folder, id), bytes);
         _catalogue.Execute("INSERT INTO segments VALUES ($0, $1, $2)", id, _slotBytes, _books.SlotsOfNewSegment);
         return true;
@@ -210,13 +210,7 @@ sealed unsafe class DiskWriter : IDisposable
         return cold.Count > 0 ? cold[0] : null;
     }
 
-    void Drop(long segment)
-    {
-        long change = _catalogue.NextChange(), now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
-        Evictions += _catalogue.Execute("INSERT INTO evicted SELECT $0, place, key, $1 FROM blocks WHERE place / 1048576 = $2", change, now, segment);
-        _catalogue.Execute("DELETE FROM blocks WHERE place / 1048576 = $0", segment);
-        _catalogue.Execute("DELETE FROM segments WHERE id = $0", segment);
-    }
+    void Drop(long segment) => Evictions += _catalogue.DropSegment(segment, _options.Time.GetUtcNow());
 
     /// <summary>Others need the file system's space too: while it is short, the coldest segment goes.</summary>
     void GiveBackIfSpaceIsShort()
@@ -224,7 +218,7 @@ sealed unsafe class DiskWriter : IDisposable
         if (FreeSpace() >= _options.KeepFreeBytes)
             return;
         using Catalogue.Writing writing = _catalogue.Write();
-        List<long> cold = _catalogue.Rows("SELECT id FROM segments LEFT JOIN blocks ON place / 1048576 = id GROUP BY id ORDER BY max(used) LIMIT 1", reader => reader.GetInt64(0));
+        List<long> cold = [.. _catalogue.ColdestSegments().Take(1)];
         cold.ForEach(Drop);
         writing.Commit();
         Delete(cold);

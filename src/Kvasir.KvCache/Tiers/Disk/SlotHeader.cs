@@ -9,8 +9,8 @@ namespace Kvasir.KvCache.Tiers.Disk;
 /// <summary>
 /// What stands before the keys and values in a slot, so that a block read back proves which one it is. Little-endian:
 /// <code>
-///   0  magic "KVASIRKV"       16  key            112  payload bytes (64 bits)     136  XxHash3 of each group (64 bits each)
-///   8  version (32 bits)      48  parent         120  tokens of a block (32)           tokens (32 bits each)
+///   0  magic "KVASIRKV"       16  key            112  payload bytes (64 bits)     136  bytes (64) and XxHash3 (64) of each group
+///   8  version (32 bits)      48  parent         120  tokens of a block (32)           tokens (32 each)
 ///  12  header bytes (32)      80  fingerprint    124  tokens (32)                      zeros
 ///                                                128  groups (32), zeros (32)          XxHash3 of all before (64)
 /// </code>
@@ -19,7 +19,8 @@ sealed class SlotHeader
 {
     const ulong Magic = 0x564B_5249_5341_564B; // "KVASIRKV"
     const uint Version = 1;
-    const int KeyAt = 16, ParentAt = 48, FingerprintAt = 80, PayloadBytesAt = 112, BlockTokensAt = 120, TokensAt = 124, GroupsAt = 128, ChecksumsAt = 136;
+    const int KeyAt = 16, ParentAt = 48, FingerprintAt = 80, PayloadBytesAt = 112, BlockTokensAt = 120, TokensAt = 124, GroupsAt = 128, GroupTableAt = 136;
+    const int GroupEntry = 2 * sizeof(ulong);
 
     readonly KvLayout _layout;
     readonly Fingerprint _fingerprint;
@@ -28,7 +29,7 @@ sealed class SlotHeader
     public SlotHeader(KvLayout layout, Fingerprint fingerprint, ImmutableArray<LayerGroup> groups)
     {
         (_layout, _fingerprint, _groups) = (layout, fingerprint, groups);
-        int bytes = ChecksumsAt + groups.Length * sizeof(ulong) + layout.BlockTokens * sizeof(int) + sizeof(ulong);
+        int bytes = GroupTableAt + groups.Length * GroupEntry + layout.BlockTokens * sizeof(int) + sizeof(ulong);
         Bytes = (bytes + KvLayout.PageBytes - 1) / KvLayout.PageBytes * KvLayout.PageBytes;
     }
 
@@ -53,7 +54,11 @@ sealed class SlotHeader
         BinaryPrimitives.WriteInt32LittleEndian(header[TokensAt..], block.Tokens.Length);
         BinaryPrimitives.WriteInt32LittleEndian(header[GroupsAt..], _groups.Length);
         for (int group = 0; group < _groups.Length; group++)
-            BinaryPrimitives.WriteUInt64LittleEndian(header[(ChecksumsAt + group * sizeof(ulong))..], XxHash3.HashToUInt64(Part(payload, group)));
+        {
+            Span<byte> entry = header[(GroupTableAt + group * GroupEntry)..];
+            BinaryPrimitives.WriteInt64LittleEndian(entry, _groups[group].Bytes);
+            BinaryPrimitives.WriteUInt64LittleEndian(entry[sizeof(ulong)..], XxHash3.HashToUInt64(Part(payload, group)));
+        }
         for (int i = 0; i < block.Tokens.Length; i++)
             BinaryPrimitives.WriteInt32LittleEndian(header[(TokenIdsAt + i * sizeof(int))..], block.Tokens[i]);
         BinaryPrimitives.WriteUInt64LittleEndian(header[^sizeof(ulong)..], XxHash3.HashToUInt64(header[..^sizeof(ulong)]));
@@ -61,6 +66,53 @@ sealed class SlotHeader
 
     /// <summary>Checks that a header is that of a block.</summary>
     public ReadOutcome Check(ReadOnlySpan<byte> header, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens)
+    {
+        ReadOutcome outcome = CheckIdentity(header, key, parent, _fingerprint);
+        if (outcome != ReadOutcome.Ok)
+            return outcome;
+        if (!HasShape(header))
+            return ReadOutcome.WrongLength;
+        return HasTokens(header, TokenIdsAt, tokens) ? ReadOutcome.Ok : ReadOutcome.WrongTokens;
+    }
+
+    /// <summary>Checks a whole slot of any model by what its header says of itself, which may be anything.</summary>
+    public static ReadOutcome CheckSlot(ReadOnlySpan<byte> slot, BlockKey key, BlockKey parent, Fingerprint fingerprint, ReadOnlySpan<int> tokens)
+    {
+        int headerBytes = BinaryPrimitives.ReadInt32LittleEndian(slot[12..]);
+        if (BinaryPrimitives.ReadUInt64LittleEndian(slot) != Magic)
+            return ReadOutcome.WrongMagic;
+        if (headerBytes < KvLayout.PageBytes || headerBytes >= slot.Length || headerBytes % KvLayout.PageBytes != 0)
+            return ReadOutcome.WrongLength;
+        ReadOnlySpan<byte> header = slot[..headerBytes];
+        ReadOutcome outcome = CheckIdentity(header, key, parent, fingerprint);
+        if (outcome != ReadOutcome.Ok)
+            return outcome;
+        int groups = BinaryPrimitives.ReadInt32LittleEndian(header[GroupsAt..]);
+        long tokensAt = GroupTableAt + (long)groups * GroupEntry;
+        if (groups < 1 || tokensAt + tokens.Length * sizeof(int) + sizeof(ulong) > headerBytes)
+            return ReadOutcome.WrongLength;
+        return HasTokens(header, (int)tokensAt, tokens) ? CheckGroups(header, groups, slot[headerBytes..]) : ReadOutcome.WrongTokens;
+    }
+
+    static ReadOutcome CheckGroups(ReadOnlySpan<byte> header, int groups, ReadOnlySpan<byte> payload)
+    {
+        long left = BinaryPrimitives.ReadInt64LittleEndian(header[PayloadBytesAt..]);
+        if (left < 0 || left > payload.Length)
+            return ReadOutcome.WrongLength;
+        for (int group = 0; group < groups; group++)
+        {
+            long bytes = BinaryPrimitives.ReadInt64LittleEndian(header[(GroupTableAt + group * GroupEntry)..]);
+            if (bytes < 0 || bytes > left)
+                return ReadOutcome.WrongLength;
+            if (XxHash3.HashToUInt64(payload[..(int)bytes]) != Checksum(header, group))
+                return ReadOutcome.WrongPayloadChecksum;
+            payload = payload[(int)bytes..];
+            left -= bytes;
+        }
+        return left == 0 ? ReadOutcome.Ok : ReadOutcome.WrongLength;
+    }
+
+    static ReadOutcome CheckIdentity(ReadOnlySpan<byte> header, BlockKey key, BlockKey parent, Fingerprint fingerprint)
     {
         if (BinaryPrimitives.ReadUInt64LittleEndian(header) != Magic)
             return ReadOutcome.WrongMagic;
@@ -72,11 +124,7 @@ sealed class SlotHeader
             return ReadOutcome.WrongKey;
         if (new Digest(header.Slice(ParentAt, Digest.Size)) != parent.Digest)
             return ReadOutcome.WrongParent;
-        if (new Digest(header.Slice(FingerprintAt, Digest.Size)) != _fingerprint.Digest)
-            return ReadOutcome.WrongFingerprint;
-        if (!HasShape(header))
-            return ReadOutcome.WrongLength;
-        return HasTokens(header, tokens) ? ReadOutcome.Ok : ReadOutcome.WrongTokens;
+        return new Digest(header.Slice(FingerprintAt, Digest.Size)) == fingerprint.Digest ? ReadOutcome.Ok : ReadOutcome.WrongFingerprint;
     }
 
     /// <summary>Checks a group of keys and values against its header.</summary>
@@ -84,9 +132,9 @@ sealed class SlotHeader
         XxHash3.HashToUInt64(bytes[..(int)_groups[group].Bytes]) == checksum ? ReadOutcome.Ok : ReadOutcome.WrongPayloadChecksum;
 
     /// <summary>The checksum of a group, of a header that was checked.</summary>
-    public static ulong Checksum(ReadOnlySpan<byte> header, int group) => BinaryPrimitives.ReadUInt64LittleEndian(header[(ChecksumsAt + group * sizeof(ulong))..]);
+    public static ulong Checksum(ReadOnlySpan<byte> header, int group) => BinaryPrimitives.ReadUInt64LittleEndian(header[(GroupTableAt + group * GroupEntry + sizeof(ulong))..]);
 
-    int TokenIdsAt => ChecksumsAt + _groups.Length * sizeof(ulong);
+    int TokenIdsAt => GroupTableAt + _groups.Length * GroupEntry;
 
     ReadOnlySpan<byte> Part(ReadOnlySpan<byte> payload, int group) => payload.Slice((int)_groups[group].Offset, (int)_groups[group].Bytes);
 
@@ -96,12 +144,12 @@ sealed class SlotHeader
         && BinaryPrimitives.ReadInt32LittleEndian(header[BlockTokensAt..]) == _layout.BlockTokens
         && BinaryPrimitives.ReadInt32LittleEndian(header[GroupsAt..]) == _groups.Length;
 
-    bool HasTokens(ReadOnlySpan<byte> header, ReadOnlySpan<int> tokens)
+    static bool HasTokens(ReadOnlySpan<byte> header, int at, ReadOnlySpan<int> tokens)
     {
         if (BinaryPrimitives.ReadInt32LittleEndian(header[TokensAt..]) != tokens.Length)
             return false;
         for (int i = 0; i < tokens.Length; i++)
-            if (BinaryPrimitives.ReadInt32LittleEndian(header[(TokenIdsAt + i * sizeof(int))..]) != tokens[i])
+            if (BinaryPrimitives.ReadInt32LittleEndian(header[(at + i * sizeof(int))..]) != tokens[i])
                 return false;
         return true;
     }

@@ -1,0 +1,38 @@
+using System.CommandLine;
+using Kvasir.Inference;
+using Kvasir.Inference.Tokenization;
+
+namespace Kvasir.Cli.Verbs.Kv;
+
+/// <summary>The flags by which a verb is told a prompt, as <c>run</c> is, and the engine that it would run on.</summary>
+sealed class KvPrompt
+{
+    readonly Argument<string?> _prompt = TextInput.CreateArgument("PROMPT", "What would be asked; with a file it may be left out");
+    readonly Option<string?> _file = new("--file", "-f") { Description = "A text file about which PROMPT asks", HelpName = "FILE" };
+    readonly Option<bool> _raw = new("--raw") { Description = "The text as it is, without the model's chat format" };
+    readonly EngineFlags _flags = new();
+
+    public void AddTo(Command verb)
+    {
+        verb.Arguments.Add(_prompt);
+        verb.Options.Add(_file);
+        verb.Options.Add(_raw);
+        _flags.AddPlaceTo(verb);
+    }
+
+    public LanguageModel Load(ParseResult parsed) => ModelOption.Load(_flags.ModelName(parsed));
+
+    public InferenceEngine Engine(ParseResult parsed, LanguageModel model) => new(model, _flags.Engine(parsed));
+
+    /// <summary>The tokens of the prompt; of a file without a question, those before any question.</summary>
+    public int[] Tokens(ParseResult parsed, LanguageModel model)
+    {
+        (string? prompt, string? file, bool raw) = (parsed.GetValue(_prompt), parsed.GetValue(_file), parsed.GetValue(_raw));
+        string? document = file is null ? null : TextInput.Read(file);
+        if (prompt is null && document is null)
+            throw new UsageException("no prompt: give it as an argument, or a file with -f");
+        if (prompt is not null)
+            return RunVerb.Tokens(model, prompt is "-" ? TextInput.Read("-").TrimEnd('\r', '\n') : prompt, document, raw);
+        return raw ? model.Prompt.Raw($"{document}\n") : ChatFormat.From(model.Tokenizer).Encode([new ChatMessage("system", model.Prompt.DocumentTurn(document!))]);
+    }
+}

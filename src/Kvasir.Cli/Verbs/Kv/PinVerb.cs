@@ -1,0 +1,75 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Kvasir.Inference;
+using Kvasir.Inference.Formats;
+using Kvasir.KvCache.Tiers.Disk;
+using Spectre.Console;
+
+namespace Kvasir.Cli.Verbs.Kv;
+
+/// <summary><c>kvasir kv pin</c> and <c>unpin</c>: keeps a prompt's blocks from giving way until a time.</summary>
+static class PinVerb
+{
+    static readonly KvPrompt s_prompt = new();
+    static readonly Option<string> s_owner = new("--owner") { Description = "Who keeps them; 'unpin' lets go of all that an owner keeps", DefaultValueFactory = _ => "user", HelpName = "NAME" };
+    static readonly Option<TimeSpan> s_time = new("--ttl") { Description = "For how long, such as 90m, 12h or 30d", DefaultValueFactory = _ => TimeSpan.FromDays(30), CustomParser = ParseTime, HelpName = "TIME" };
+
+    public static Command Create()
+    {
+        Command verb = new("pin", "Keep the keys and values of a file or prompt on the disk until a time, computing them if need be") { s_owner, s_time, KvVerb.AsJson };
+        s_prompt.AddTo(verb);
+        verb.SetAction(Pin);
+        return verb;
+    }
+
+    public static Command CreateUnpin()
+    {
+        Command verb = new("unpin", "Let go of all that an owner keeps") { s_owner, KvVerb.Folder, KvVerb.AsJson };
+        verb.SetAction(parsed =>
+        {
+            using DiskInspection? inspection = KvVerb.Inspect(parsed);
+            int blocks = inspection?.Unpin(Owner(parsed)) ?? 0;
+            return KvVerb.Print(parsed, new KvUnpin(Owner(parsed), blocks), () => Terminal.Answers.WriteLine($"{blocks:N0} blocks let go"));
+        });
+        return verb;
+    }
+
+    static int Pin(ParseResult parsed)
+    {
+        string owner = Owner(parsed);
+        using LanguageModel model = s_prompt.Load(parsed);
+        int[] tokens = s_prompt.Tokens(parsed, model);
+        using InferenceEngine engine = s_prompt.Engine(parsed, model);
+        RunVerb.WarnOfDisk(engine);
+        WarmVerb.Warm(engine, tokens);
+        DateTimeOffset until = DateTimeOffset.UtcNow + parsed.GetValue(s_time);
+        int blocks = engine.Cache.Disk?.Pin(engine.Cache.Keys(tokens), owner, until) ?? 0;
+        return blocks == 0
+            ? Terminal.Error("nothing could be kept on the disk", CommandLineRunner.Failed)
+            : KvVerb.Print(parsed, new KvPin(owner, blocks, until), () => Terminal.Answers.WriteLine($"{blocks:N0} blocks kept for {Printable.Line(owner)} until {ListVerb.Date(until)}"));
+    }
+
+    static string Owner(ParseResult parsed) =>
+        parsed.GetRequiredValue(s_owner) is { Length: > 0 and <= 64 } owner ? owner : throw new UsageException("--owner: expected a name of 1 to 64 characters");
+
+    static TimeSpan ParseTime(ArgumentResult result)
+    {
+        string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        if (text.Length > 1 && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is > 0 and <= 100_000)
+            switch (text[^1])
+            {
+                case 'm': return TimeSpan.FromMinutes(count);
+                case 'h': return TimeSpan.FromHours(count);
+                case 'd': return TimeSpan.FromDays(count);
+            }
+        result.AddError($"{Printable.Quote(text)} is no time: expected a number with m, h or d behind it, such as 30d");
+        return default;
+    }
+}
+
+/// <summary>What <c>kv pin --json</c> prints.</summary>
+sealed record KvPin(string Owner, int Blocks, DateTimeOffset Until);
+
+/// <summary>What <c>kv unpin --json</c> prints.</summary>
+sealed record KvUnpin(string Owner, int Blocks);

@@ -1,0 +1,78 @@
+using System.CommandLine;
+using Kvasir.Inference.Formats;
+using Kvasir.KvCache.Tiers.Disk;
+using Spectre.Console;
+
+namespace Kvasir.Cli.Verbs.Kv;
+
+/// <summary><c>kvasir kv stat</c>.</summary>
+static class StatVerb
+{
+    const string Misses = "miss.tokens.", Corrupt = "corrupt.";
+
+    public static Command Create()
+    {
+        Command verb = new("stat", "Say how much is kept, how often it was found, and how fast it came") { KvVerb.Folder, KvVerb.AsJson };
+        verb.SetAction(Run);
+        return verb;
+    }
+
+    static int Run(ParseResult parsed)
+    {
+        using DiskInspection? inspection = KvVerb.Inspect(parsed);
+        KvStat report = Of(KvVerb.FolderOf(parsed), inspection);
+        return KvVerb.Print(parsed, report, () => Print(report));
+    }
+
+    static KvStat Of(string folder, DiskInspection? inspection)
+    {
+        IReadOnlyDictionary<string, long> counters = inspection?.Counters() ?? new Dictionary<string, long>();
+        InspectedSpace space = inspection?.Space() ?? new InspectedSpace(0, 0, 0, 0, 0);
+        double seconds = Count("load.disk.us") / 1e6;
+        return new KvStat(
+            folder, [.. (inspection?.Models() ?? []).Select(model => new KvModelStat(model.Name, model.Fingerprint.ToString(), model.Blocks, model.Tokens, model.Bytes))],
+            new KvDiskStat(space.Segments, space.Bytes, space.Slots - space.FreeSlots, space.FreeSlots, space.EvictionsRemembered, Count("write.blocks"), Count("write.dropped"),
+                Count("load.disk.bytes"), seconds, seconds > 0 ? Count("load.disk.bytes") / seconds : 0, Of(Corrupt)),
+            new KvHitStat(Count("lookup.tokens"), Count("hit.tokens.device"), Count("hit.tokens.host"), Count("hit.tokens.disk"), Of(Misses)));
+
+        long Count(string name) => counters.GetValueOrDefault(name);
+        Dictionary<string, long> Of(string prefix) =>
+            counters.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(pair => KvText.Name(pair.Key[prefix.Length..]), pair => pair.Value);
+    }
+
+    static void Print(KvStat stat)
+    {
+        Terminal.Answers.WriteLine($"{Printable.Line(stat.Directory, 4096)}: {ShowVerb.Size(stat.Disk.Bytes)} in {stat.Disk.Segments:N0} files, {stat.Disk.Blocks:N0} blocks, room for {stat.Disk.FreeSlots:N0} more in them");
+        if (stat.Models.Count > 0)
+        {
+            Table table = new Table().SimpleBorder().AddColumn("model").AddColumn("fingerprint");
+            foreach (string column in (string[])["blocks", "tokens", "size"])
+                table.AddColumn(new TableColumn(column).RightAligned());
+            foreach (KvModelStat model in stat.Models)
+                table.AddRow(Markup.Escape(Printable.Line(model.Model)), model.Fingerprint[..12], $"{model.Blocks:N0}", $"{model.Tokens:N0}", ShowVerb.Size(model.Bytes));
+            Terminal.Answers.Write(table);
+        }
+        KvHitStat hits = stat.Hits;
+        Terminal.Answers.WriteLine($"prompts so far: {hits.LookupTokens:N0} tokens; found in device {Share(hits.Device, hits.LookupTokens)}, host {Share(hits.Host, hits.LookupTokens)}, disk {Share(hits.Disk, hits.LookupTokens)}");
+        foreach ((string reason, long tokens) in hits.Misses.OrderByDescending(pair => pair.Value))
+            Terminal.Answers.WriteLine($"  not found, {reason.Replace('_', ' ')}: {Share(tokens, hits.LookupTokens)}");
+        string speed = stat.Disk.LoadSeconds > 0 ? $"{ShowVerb.Size(stat.Disk.LoadBytes)} at {stat.Disk.LoadBytesPerS / 1e9:0.00} GB/s" : "nothing yet";
+        Terminal.Answers.WriteLine($"disk: read {speed}; written {stat.Disk.WrittenBlocks:N0} blocks, dropped {stat.Disk.DroppedBlocks:N0}; damaged {stat.Disk.Corrupt.Values.Sum():N0}");
+    }
+
+    static string Share(long part, long whole) => whole > 0 ? $"{part:N0} ({100.0 * part / whole:0.0} %)" : $"{part:N0}";
+}
+
+/// <summary>What <c>kv stat --json</c> prints.</summary>
+sealed record KvStat(string Directory, IReadOnlyList<KvModelStat> Models, KvDiskStat Disk, KvHitStat Hits);
+
+/// <summary>One model's blocks.</summary>
+sealed record KvModelStat(string Model, string Fingerprint, long Blocks, long Tokens, long Bytes);
+
+/// <summary>The disk tier, since the directory was made.</summary>
+sealed record KvDiskStat(
+    int Segments, long Bytes, long Blocks, long FreeSlots, long EvictionsRemembered, long WrittenBlocks, long DroppedBlocks,
+    long LoadBytes, double LoadSeconds, double LoadBytesPerS, IReadOnlyDictionary<string, long> Corrupt);
+
+/// <summary>Prompt tokens that were looked up, found by tier, and not found by reason.</summary>
+sealed record KvHitStat(long LookupTokens, long Device, long Host, long Disk, IReadOnlyDictionary<string, long> Misses);

@@ -1,0 +1,55 @@
+using System.CommandLine;
+using Kvasir.KvCache.Tiers.Disk;
+using Spectre.Console;
+
+namespace Kvasir.Cli.Verbs.Kv;
+
+/// <summary><c>kvasir kv verify</c>: reads and checks every block.</summary>
+static class VerifyVerb
+{
+    public static Command Create()
+    {
+        Command verb = new("verify", "Read and check every block; damaged ones are forgotten") { KvVerb.Folder, KvVerb.AsJson };
+        verb.SetAction(Run);
+        return verb;
+    }
+
+    static int Run(ParseResult parsed)
+    {
+        using DiskInspection? inspection = KvVerb.Inspect(parsed);
+        using Interrupt interrupt = new();
+        var meter = new Meter();
+        try
+        {
+            IReadOnlyDictionary<ReadOutcome, int> outcomes = inspection?.Verify(meter, interrupt.Token) ?? new Dictionary<ReadOutcome, int>();
+            int good = outcomes.GetValueOrDefault(ReadOutcome.Ok), bad = outcomes.Values.Sum() - good;
+            Dictionary<string, int> damage = outcomes.Where(pair => pair.Key != ReadOutcome.Ok).ToDictionary(pair => KvText.Name(pair.Key), pair => pair.Value);
+            KvVerb.Print(parsed, new KvVerify(good, bad, damage), () =>
+            {
+                Terminal.Answers.WriteLine($"{good:N0} blocks are good, {bad:N0} were not and are forgotten");
+                foreach ((string outcome, int blocks) in damage)
+                    Terminal.Answers.WriteLine($"  {outcome.Replace('_', ' ')}: {blocks:N0}");
+            });
+            return bad == 0 ? CommandLineRunner.Ok : CommandLineRunner.Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+        }
+    }
+
+    sealed class Meter : IProgress<(int Done, int Total)>
+    {
+        readonly StatusLine _line = new();
+
+        public void Report((int Done, int Total) value)
+        {
+            _line.Show(() => $"checked {value.Done:N0} of {value.Total:N0} blocks");
+            if (value.Done == value.Total)
+                _line.Clear();
+        }
+    }
+}
+
+/// <summary>What <c>kv verify --json</c> prints.</summary>
+sealed record KvVerify(int Good, int Bad, IReadOnlyDictionary<string, int> Damage);

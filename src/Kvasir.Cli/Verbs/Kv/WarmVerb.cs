@@ -1,0 +1,57 @@
+using System.CommandLine;
+using Kvasir.Inference;
+using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Prefixes;
+using Spectre.Console;
+
+namespace Kvasir.Cli.Verbs.Kv;
+
+/// <summary><c>kvasir kv warm</c>: computes a file now, for questions that come later.</summary>
+static class WarmVerb
+{
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
+    static readonly KvPrompt s_prompt = new();
+
+    public static Command Create()
+    {
+        Command verb = new("warm", "Compute a file or a prompt now and keep its keys and values for later") { KvVerb.AsJson };
+        s_prompt.AddTo(verb);
+        verb.SetAction(Run);
+        return verb;
+    }
+
+    static int Run(ParseResult parsed)
+    {
+        using LanguageModel model = s_prompt.Load(parsed);
+        int[] tokens = s_prompt.Tokens(parsed, model);
+        using InferenceEngine engine = s_prompt.Engine(parsed, model);
+        RunVerb.WarnOfDisk(engine);
+        KvWarm report = Warm(engine, tokens);
+        KvVerb.Print(parsed, report, () => Terminal.Answers.WriteLine($"{report.Tokens:N0} tokens: {report.Reused:N0} were there, {report.Computed:N0} computed; {report.OnDisk:N0} are on the disk"));
+        return report.OnDisk > 0 ? CommandLineRunner.Ok : Terminal.Error("nothing could be kept on the disk", CommandLineRunner.Failed);
+    }
+
+    /// <summary>Computes what is missing of a prompt and waits until it is on the disk.</summary>
+    public static KvWarm Warm(InferenceEngine engine, int[] tokens)
+    {
+        using Interrupt interrupt = new();
+        PrefillMeter meter = new();
+        GenerationResult result;
+        using (Sequence sequence = engine.NewSequence())
+        {
+            sequence.Append(tokens);
+            result = engine.Generate(sequence, new GenerationOptions { MaxTokens = 1, Progress = meter }, _ => { }, interrupt.Token);
+        }
+        meter.Clear();
+        engine.Cache.Flush(s_patience);
+        engine.Cache.Disk?.Refresh();
+        int blockTokens = engine.Layout.BlockTokens, onDisk = 0;
+        foreach ((int block, BlockKey key) in engine.Cache.Keys(tokens).Index())
+            if (engine.Cache.Disk?.TryFind(key, out _) == true)
+                onDisk += Math.Min(blockTokens, tokens.Length - block * blockTokens);
+        return new KvWarm(tokens.Length, result.ReusedTokens, result.ComputedTokens, onDisk);
+    }
+}
+
+/// <summary>What <c>kv warm --json</c> prints.</summary>
+sealed record KvWarm(int Tokens, int Reused, int Computed, int OnDisk);

@@ -1,0 +1,241 @@
+using Kvasir.KvCache.Prefixes;
+using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
+
+namespace Kvasir.KvCache.Tiers.Disk;
+
+/// <summary>A model that has blocks in a directory.</summary>
+/// <param name="Fingerprint">What determines its keys and values.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Blocks">Its blocks.</param>
+/// <param name="Tokens">Their tokens.</param>
+/// <param name="Bytes">What they take on the disk.</param>
+public sealed record InspectedModel(Fingerprint Fingerprint, string Name, long Blocks, long Tokens, long Bytes);
+
+/// <summary>A block in a directory.</summary>
+/// <param name="Key">Its key.</param>
+/// <param name="Parent">The key of the block before it, or a root.</param>
+/// <param name="Fingerprint">Its model.</param>
+/// <param name="Model">The model's name.</param>
+/// <param name="Tokens">Its tokens.</param>
+/// <param name="Bytes">What it takes on the disk.</param>
+/// <param name="Used">When it was used last.</param>
+/// <param name="PinnedBy">Who keeps it, if anybody does.</param>
+/// <param name="PinnedUntil">Until when.</param>
+public sealed record InspectedBlock(
+    BlockKey Key, BlockKey Parent, Fingerprint Fingerprint, string Model, int[] Tokens, long Bytes, DateTimeOffset Used, string? PinnedBy, DateTimeOffset? PinnedUntil);
+
+/// <summary>The room that a directory takes.</summary>
+/// <param name="Segments">Files.</param>
+/// <param name="Bytes">Their bytes.</param>
+/// <param name="Slots">Slots in them.</param>
+/// <param name="FreeSlots">Slots that hold no block.</param>
+/// <param name="EvictionsRemembered">Evictions that can still be told of.</param>
+public sealed record InspectedSpace(int Segments, long Bytes, long Slots, long FreeSlots, long EvictionsRemembered);
+
+/// <summary>
+/// Looks into a directory of blocks, of all models at once, and keeps it in order, while processes use it. Needs no model.
+/// </summary>
+public sealed class DiskInspection : IDisposable
+{
+    readonly string _folder;
+    readonly Catalogue _catalogue;
+    readonly TimeProvider _time;
+
+    DiskInspection(string folder, Catalogue catalogue, TimeProvider time) => (_folder, _catalogue, _time) = (folder, catalogue, time);
+
+    long Now => _time.GetUtcNow().ToUnixTimeSeconds();
+
+    /// <summary>Opens a directory; null when nothing was ever cached there.</summary>
+    /// <exception cref="IOException">It holds something, but no catalogue that can be read.</exception>
+    public static DiskInspection? Open(string folder, TimeProvider? time = null)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        string path = Catalogue.In(folder);
+        if (!File.Exists(path))
+            return null;
+        try
+        {
+            return new DiskInspection(folder, Catalogue.Open(folder, CanWrite(path)), time ?? TimeProvider.System);
+        }
+        catch (Exception e) when (e is SqliteException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{path}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The models, the one with most blocks first.</summary>
+    public IReadOnlyList<InspectedModel> Models() => Guard(() => _catalogue.Rows("""
+        SELECT fingerprint, name, count(place), coalesce(sum(length(tokens)) / 4, 0), coalesce(sum(slot_bytes), 0)
+        FROM models LEFT JOIN blocks ON model = models.id LEFT JOIN segments ON segments.id = place / 1048576 GROUP BY models.id ORDER BY 3 DESC
+        """, reader => new InspectedModel(new Fingerprint(Catalogue.DigestAt(reader, 0) ?? default), reader.GetString(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4))));
+
+    /// <summary>All blocks, those used last first.</summary>
+    public IReadOnlyList<InspectedBlock> Blocks() => Guard(() => _catalogue.Rows("""
+        SELECT key, parent, fingerprint, name, tokens, slot_bytes, at, (SELECT min(owner) FROM pins WHERE pins.key = blocks.key AND until > $0), (SELECT max(until) FROM pins WHERE pins.key = blocks.key)
+        FROM blocks JOIN models ON models.id = model JOIN segments ON segments.id = place / 1048576 ORDER BY used DESC
+        """, Block, Now));
+
+    /// <summary>The room taken.</summary>
+    public InspectedSpace Space() => Guard(() =>
+    {
+        long slots = _catalogue.Number("SELECT sum(slots) FROM segments");
+        return new InspectedSpace((int)_catalogue.Number("SELECT count(*) FROM segments"), _catalogue.Number("SELECT sum(slot_bytes * slots) FROM segments"), slots,
+            slots - _catalogue.Number("SELECT count(*) FROM blocks"), _catalogue.Number("SELECT count(*) FROM evicted"));
+    });
+
+    /// <summary>What was counted over all processes.</summary>
+    public IReadOnlyDictionary<string, long> Counters() =>
+        Guard(() => _catalogue.Rows("SELECT name, value FROM counters", reader => (reader.GetString(0), reader.GetInt64(1))).ToDictionary());
+
+    /// <summary>Reads and checks every block; bad ones lose their slot. Returns how many came out how.</summary>
+    /// <param name="progress">Hears how many of how many blocks are done.</param>
+    /// <param name="cancellation">Ends it early.</param>
+    public IReadOnlyDictionary<ReadOutcome, int> Verify(IProgress<(int Done, int Total)>? progress = null, CancellationToken cancellation = default) => Guard(() =>
+    {
+        Dictionary<ReadOutcome, int> outcomes = [];
+        var places = _catalogue.Rows("SELECT place, slot_bytes FROM blocks JOIN segments ON segments.id = place / 1048576 ORDER BY place", reader => (Place: reader.GetInt64(0), SlotBytes: reader.GetInt64(1)));
+        foreach ((int done, (long place, long slotBytes)) in places.Index())
+        {
+            cancellation.ThrowIfCancellationRequested();
+            progress?.Report((done, places.Count));
+            if (Verify(place, slotBytes) is { } outcome)
+                outcomes[outcome] = outcomes.GetValueOrDefault(outcome) + 1;
+        }
+        progress?.Report((places.Count, places.Count));
+        return outcomes;
+    });
+
+    /// <summary>Deletes what is of no use: pins that have ended, rows without a file, files without a row; and the coldest segments above a size.</summary>
+    /// <returns>Bytes given back to the file system.</returns>
+    public long Collect(long? maxBytes = null) => Guard(() =>
+    {
+        long before = BytesOfFiles();
+        using (Catalogue.Writing writing = _catalogue.Write())
+        {
+            _catalogue.Execute("DELETE FROM pins WHERE until <= $0", Now);
+            _catalogue.TrimEvicted();
+            foreach (long id in _catalogue.ColdestSegments())
+                if (!File.Exists(Segment.PathOf(_folder, id)) || maxBytes is { } most && _catalogue.Number("SELECT sum(slot_bytes * slots) FROM segments") > most)
+                    _catalogue.DropSegment(id, _time.GetUtcNow());
+            DeleteStrayFiles();
+            writing.Commit();
+        }
+        _catalogue.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+        return before - BytesOfFiles();
+    });
+
+    /// <summary>Forgets the blocks of one model, or of all, pinned or not.</summary>
+    /// <returns>How many there were.</returns>
+    public int Clear(Fingerprint? model = null) => Guard(() =>
+    {
+        using Catalogue.Writing writing = _catalogue.Write();
+        int blocks = model is null ? (int)_catalogue.Number("SELECT count(*) FROM blocks") : ClearModel(model.Value);
+        foreach (long id in _catalogue.ColdestSegments())
+            if (model is null || _catalogue.Number("SELECT count(*) FROM blocks WHERE place / 1048576 = $0", id) == 0)
+                _catalogue.DropSegment(id, _time.GetUtcNow());
+        _catalogue.Execute("DELETE FROM pins WHERE key NOT IN (SELECT key FROM blocks)");
+        writing.Commit();
+        DeleteStrayFiles();
+        return blocks;
+    });
+
+    /// <summary>Lets go of all that an owner has pinned.</summary>
+    /// <returns>How many blocks that were.</returns>
+    public int Unpin(string owner) => Guard(() => _catalogue.Execute("DELETE FROM pins WHERE owner = $0", owner));
+
+    /// <inheritdoc/>
+    public void Dispose() => _catalogue.Dispose();
+
+    /// <summary>The outcome of one block; null when it has gone meanwhile.</summary>
+    ReadOutcome? Verify(long place, long slotBytes)
+    {
+        InspectedBlock? row = RowAt(place);
+        if (row is null)
+            return null;
+        ReadOutcome outcome = Read(place, slotBytes, row);
+        if (outcome == ReadOutcome.Ok)
+            return outcome;
+        using Catalogue.Writing writing = _catalogue.Write(); // nobody writes from here on: what is bad now stays bad
+        if (RowAt(place)?.Key != row.Key)
+            return null;
+        outcome = Read(place, slotBytes, row);
+        if (outcome != ReadOutcome.Ok)
+            _catalogue.Evict(row.Key, place, _catalogue.NextChange(), _time.GetUtcNow());
+        writing.Commit();
+        return outcome;
+    }
+
+    InspectedBlock? RowAt(long place) => _catalogue.Rows("""
+        SELECT key, parent, fingerprint, name, tokens, 0, at, NULL, NULL FROM blocks JOIN models ON models.id = model WHERE place = $0
+        """, Block, place).FirstOrDefault();
+
+    ReadOutcome Read(long place, long slotBytes, InspectedBlock row)
+    {
+        string path = Segment.PathOf(_folder, place / Catalogue.PlacesPerSegment);
+        if (!File.Exists(path) || slotBytes is < KvLayout.PageBytes or > int.MaxValue)
+            return ReadOutcome.Gone;
+        using var slot = new NativeBuffer((int)slotBytes);
+        try
+        {
+            using SafeFileHandle file = DirectFile.Open(path, writable: false);
+            return RandomAccess.Read(file, slot.Span, place % Catalogue.PlacesPerSegment * slotBytes) == slotBytes
+                ? SlotHeader.CheckSlot(slot.Span, row.Key, row.Parent, row.Fingerprint, row.Tokens)
+                : ReadOutcome.WrongLength;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return ReadOutcome.IoError;
+        }
+    }
+
+    int ClearModel(Fingerprint model)
+    {
+        const string ofModel = "model = (SELECT id FROM models WHERE fingerprint = $0)";
+        byte[] fingerprint = model.Digest.ToArray();
+        _catalogue.Execute($"INSERT INTO evicted SELECT $1, place, key, $2 FROM blocks WHERE {ofModel}", fingerprint, _catalogue.NextChange(), Now);
+        return _catalogue.Execute($"DELETE FROM blocks WHERE {ofModel}", fingerprint);
+    }
+
+    void DeleteStrayFiles()
+    {
+        HashSet<string> known = [.. _catalogue.ColdestSegments().Select(id => Segment.PathOf(_folder, id))];
+        foreach (string file in Directory.GetFiles(_folder, "blocks-*.kv"))
+            if (!known.Contains(file))
+                File.Delete(file);
+    }
+
+    long BytesOfFiles() => Directory.GetFiles(_folder).Sum(file => new FileInfo(file).Length);
+
+    static InspectedBlock Block(SqliteDataReader reader) => new(
+        new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new BlockKey(Catalogue.DigestAt(reader, 1) ?? default), new Fingerprint(Catalogue.DigestAt(reader, 2) ?? default),
+        reader.GetString(3), TokenBlob.Read(reader.GetValue(4) as byte[]), reader.GetInt64(5), Time(reader.GetInt64(6)),
+        reader.IsDBNull(7) ? null : reader.GetString(7), reader.IsDBNull(7) ? null : Time(reader.GetInt64(8)));
+
+    static DateTimeOffset Time(long seconds) => DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
+
+    static bool CanWrite(string path)
+    {
+        try
+        {
+            using FileStream file = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    T Guard<T>(Func<T> query)
+    {
+        try
+        {
+            return query();
+        }
+        catch (SqliteException e)
+        {
+            throw new IOException($"{Catalogue.In(_folder)}: {e.Message}", e);
+        }
+    }
+}
