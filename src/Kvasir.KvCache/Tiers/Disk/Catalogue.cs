@@ -199,6 +199,10 @@ sealed class Catalogue : IDisposable
     public void AddTo(string counter, long amount) =>
         Execute("INSERT INTO counters VALUES ($0, $1) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value", counter, amount);
 
+    /// <summary>Sets a counter to a value, unless it is above it already.</summary>
+    public void RaiseTo(string counter, long value) =>
+        Execute("INSERT INTO counters VALUES ($0, $1) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)", counter, value);
+
     /// <inheritdoc/>
     public void Dispose() => _connection.Dispose();
 

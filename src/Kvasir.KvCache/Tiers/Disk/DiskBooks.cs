@@ -155,6 +155,19 @@ sealed class DiskBooks : IDisposable
         }
     }
 
+    /// <summary>
+    /// The latest use, as a number that grows with each: clocks of machines jump. It is that of the whole directory, so that files of different slot sizes can be
+    /// compared.
+    /// </summary>
+    public long Clock
+    {
+        get
+        {
+            lock (_gate)
+                return _clock;
+        }
+    }
+
     public long NextUse()
     {
         lock (_gate)
@@ -202,6 +215,7 @@ sealed class DiskBooks : IDisposable
     void Load()
     {
         long change = _catalogue.Number("SELECT value FROM counters WHERE name = 'change'");
+        _clock = Math.Max(_clock, _catalogue.Number("SELECT value FROM counters WHERE name = 'clock'"));
         long oldest = _catalogue.Number("SELECT change FROM evicted ORDER BY rowid LIMIT 1");
         LoadSegments();
         if (_change == 0 || oldest > _change) // evictions in between are forgotten

@@ -18,6 +18,9 @@ sealed unsafe class DiskWriter : IDisposable
 {
     const int StagedBytes = 4 << 20;
 
+    /// <summary>Times that room is made for one batch: files of another size have to go before one of this size can come.</summary>
+    const int MostAttempts = 8;
+
     readonly DiskTierOptions _options;
     readonly KvLayout _layout;
     readonly SlotHeader _header;
@@ -51,13 +54,13 @@ sealed unsafe class DiskWriter : IDisposable
     public int Write(ReadOnlySpan<BlockWrite> blocks, Action<Catalogue> alongside)
     {
         GiveBackIfSpaceIsShort();
-        for (bool first = true; ; first = false)
+        for (int attempt = 0; ; attempt++)
         {
             Fault("begin");
             using Catalogue.Writing writing = _catalogue.Write();
             _books.Refresh();
             List<BlockWrite> missing = [.. blocks.ToArray().Where(block => !_books.TryFind(block.Key, out _)).DistinctBy(block => block.Key)];
-            if (first && _books.Free < missing.Count && MakeRoom(missing.Count - _books.Free) is { } obsolete)
+            if (attempt < MostAttempts && _books.Free < missing.Count && MakeRoom(missing.Count - _books.Free) is { } obsolete)
             {
                 Fault("room");
                 writing.Commit();
@@ -83,6 +86,7 @@ sealed unsafe class DiskWriter : IDisposable
         long now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
         foreach ((long place, long used) in _books.TakeTouched())
             _catalogue.Execute("UPDATE blocks SET used = $1, at = $2 WHERE place = $0 AND used < $1", place, used, now);
+        _catalogue.RaiseTo("clock", _books.Clock);
     }
 
     /// <summary>Frees the slot of a block, if the catalogue still says that it is there.</summary>
