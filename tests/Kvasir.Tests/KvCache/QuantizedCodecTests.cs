@@ -11,11 +11,12 @@ public class QuantizedCodecTests
     const int Group = 32;
     const float NormalHalf = 6.1035156e-5f; // the smallest; scales below it have fewer digits
 
-    /// <summary>Rows as models make them, rows with outliers, and rows of few distinct values, which make ties.</summary>
+    /// <summary>Rows as models make them, rows with outliers, rows that lie between or just beside two codes, and rows in which several values are the greatest.</summary>
     static readonly Gen<float[]> s_rows = Gen.OneOf(
         Gen.Float[-4, 4].Array[Group],
         Gen.Float[-1, 1].Select(Gen.Int[0, 20], (value, magnitude) => value * MathF.Pow(2, magnitude - 8)).Array[Group],
         Gen.Int[-127, 127].Select(value => value / 2f).Array[Group],
+        Gen.Int[0, 126].Select(Gen.Int[-1, 1], (whole, beside) => BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(whole + 0.5f) + beside)).Array[Group - 1].Select(row => (float[])[127, .. row]),
         Gen.Int[-2, 2].Select(value => (float)value).Array[Group]).Array[1, 4].Select(groups => groups.SelectMany(group => group).ToArray());
 
     public static TheoryData<string> Names => ["q8_0", "q4_0"];
