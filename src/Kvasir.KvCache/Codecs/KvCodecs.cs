@@ -5,7 +5,7 @@ namespace Kvasir.KvCache.Codecs;
 /// <summary>Codecs by name.</summary>
 public static class KvCodecs
 {
-    static readonly IKvCodec[] s_all = [F16Codec.Instance, F32Codec.Instance];
+    static readonly IKvCodec[] s_all = [F16Codec.Instance, F32Codec.Instance, Q8_0Codec.Instance, Q4_0Codec.Instance];
 
     /// <summary>Names that <see cref="TryParse"/> knows.</summary>
     public static IEnumerable<string> Names => s_all.Select(codec => codec.Name);

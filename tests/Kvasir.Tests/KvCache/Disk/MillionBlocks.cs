@@ -1,0 +1,49 @@
+using System.Diagnostics;
+using Kvasir.KvCache.Tiers.Disk;
+using Microsoft.Data.Sqlite;
+using static Kvasir.Tests.KvCache.Disk.DiskFixture;
+
+namespace Kvasir.Tests.KvCache.Disk;
+
+/// <summary>How long a directory of a million blocks takes to open: a measurement, run by name.</summary>
+public sealed class MillionBlocks
+{
+    const int Blocks = 1_000_000;
+
+    [Fact(Explicit = true)]
+    public void Opening_a_million_blocks()
+    {
+        using var disk = new DiskFixture();
+        using (DiskTier tier = disk.Open())
+            Write(tier, Small, 0);
+        Fill(disk);
+        for (int run = 0; run < 3; run++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            using DiskTier tier = disk.Open(disk.Options(1L << 40));
+            double open = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            Assert.Equal(Blocks + 1, tier.Blocks);
+            Assert.Equal(ReadOutcome.Ok, Read(tier, Small, 0));
+            start = Stopwatch.GetTimestamp();
+            Assert.Equal(1, Write(tier, Small, 1 + run));
+            TestContext.Current.TestOutputHelper!.WriteLine($"opened {Blocks:N0} blocks in {open:0.00} s; wrote one more in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.000} s");
+            Assert.True(open < 2, $"{open} s");
+        }
+    }
+
+    static void Fill(DiskFixture disk)
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(disk.Path, "catalogue.db")};Pooling=False");
+        connection.Open();
+        long slots = (64 << 20) / SlotBytes(Small), segments = (Blocks + slots - 1) / slots;
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandTimeout = 600;
+        command.CommandText = $"""
+            WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i <= {segments + 1}) INSERT INTO segments SELECT i, {SlotBytes(Small)}, {slots} FROM n;
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {Blocks - 1})
+            INSERT INTO blocks SELECT (2 + i / {slots}) * 1048576 + i % {slots}, randomblob(32), randomblob(32), 1, randomblob(64), abs(random() % 1000000), 1, 5 FROM n;
+            UPDATE counters SET value = 5 WHERE name = 'change';
+            """;
+        command.ExecuteNonQuery();
+    }
+}
