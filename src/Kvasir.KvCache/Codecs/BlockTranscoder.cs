@@ -16,7 +16,7 @@ public static unsafe class BlockTranscoder
         ArgumentNullException.ThrowIfNull(from);
         ArgumentNullException.ThrowIfNull(to);
         if (from.BlockTokens != to.BlockTokens || !from.Layers.AsSpan().SequenceEqual(to.Layers.AsSpan()))
-            throw new ArgumentException($"blocks of {from.BlockTokens} tokens and {from.Layers.Length} layers cannot become blocks of {to.BlockTokens} and {to.Layers.Length}: only the codec may differ");
+            throw new ArgumentException($"layouts of {from.Layers.Length} and {to.Layers.Length} layers, {from.BlockTokens} and {to.BlockTokens} tokens: only the codec may differ");
         Span<float> onStack = stackalloc float[MostElementsOnStack];
         for (int layer = 0; layer < from.Layers.Length; layer++)
         {

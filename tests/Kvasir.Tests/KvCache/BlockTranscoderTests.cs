@@ -43,7 +43,8 @@ public unsafe class BlockTranscoderTests
         KvLayer layer = new(new LayerState.Full(), 2, 32, 0);
         KvLayout layout = Layout(16, "f16", layer);
         byte* none = null;
-        foreach (KvLayout other in (KvLayout[])[Layout(8, "q8_0", layer), Layout(16, "q8_0", layer with { HeadDim = 64 }), Layout(16, "q8_0", layer, layer with { Producer = 1 })])
+        KvLayout[] others = [Layout(8, "q8_0", layer), Layout(16, "q8_0", layer with { HeadDim = 64 }), Layout(16, "q8_0", layer, layer with { Producer = 1 })];
+        foreach (KvLayout other in others)
             Assert.Throws<ArgumentException>(() => BlockTranscoder.Transcode(layout, none, other, none));
     }
 

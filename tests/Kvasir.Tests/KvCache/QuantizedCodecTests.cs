@@ -16,7 +16,7 @@ public class QuantizedCodecTests
         Gen.Float[-4, 4].Array[Group],
         Gen.Float[-1, 1].Select(Gen.Int[0, 20], (value, magnitude) => value * MathF.Pow(2, magnitude - 8)).Array[Group],
         Gen.Int[-127, 127].Select(value => value / 2f).Array[Group],
-        Gen.Int[0, 126].Select(Gen.Int[-1, 1], (whole, beside) => BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(whole + 0.5f) + beside)).Array[Group - 1].Select(row => (float[])[127, .. row]),
+        Gen.Int[0, 126].Select(Gen.Int[-1, 1], (whole, steps) => Beside(whole + 0.5f, steps)).Array[Group - 1].Select(row => (float[])[127, .. row]),
         Gen.Int[-2, 2].Select(value => (float)value).Array[Group]).Array[1, 4].Select(groups => groups.SelectMany(group => group).ToArray());
 
     public static TheoryData<string> Names => ["q8_0", "q4_0"];
@@ -70,7 +70,8 @@ public class QuantizedCodecTests
     public void Normal_numbers_lose_little(string name, double most)
     {
         var random = new Random(1);
-        float[] row = [.. Enumerable.Range(0, 1 << 16).Select(_ => (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+        double Normal() => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+        float[] row = [.. Enumerable.Range(0, 1 << 16).Select(_ => (float)Normal())];
         float[] read = Decoded(Codec(name), Encoded(Codec(name), row), row.Length);
         double error = Math.Sqrt(row.Zip(read, (x, y) => Math.Pow(x - y, 2)).Sum() / row.Sum(x => (double)x * x));
         TestContext.Current.TestOutputHelper?.WriteLine($"{name}: relative RMS error {error:g4}");
@@ -131,6 +132,8 @@ public class QuantizedCodecTests
         Assert.All(KvCodecs.Names, name => Assert.Equal(name, Codec(name).Name));
         Assert.False(KvCodecs.TryParse("Q8_0", out _));
     }
+
+    static float Beside(float value, int steps) => BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(value) + steps);
 
     static byte[] GroupOf(byte[] stored, float[] row, int group)
     {
