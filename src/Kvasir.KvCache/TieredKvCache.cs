@@ -36,7 +36,7 @@ public sealed unsafe class TieredKvCache : IDisposable
         Device = new BlockPool(layout, options.DeviceBlocks, time: options.Time);
         KvLayout hostLayout = options.HostCodec is null ? layout : new KvLayout(layout.BlockTokens, options.HostCodec, layout.Layers);
         if (options.HostBytes >= hostLayout.StrideBytes)
-            Host = new BlockPool(hostLayout, (int)Math.Min(options.HostBytes / hostLayout.StrideBytes, int.MaxValue / layout.BlockTokens), new S3Fifo(), options.Time); // decision 7
+            Host = new BlockPool(hostLayout, (int)Math.Min(options.HostBytes / hostLayout.StrideBytes, int.MaxValue / layout.BlockTokens), new S3Fifo(), options.Time, Tier.Host); // decision 7
         Disk = options.Disk is null ? null : OpenDisk(options.Disk);
         WriteBack = Disk is null ? null : new WriteBack(Device, Host, Disk);
         Index = new PrefixIndex(Device, Host, Disk);

@@ -25,16 +25,19 @@ public sealed unsafe class BlockPool : IDisposable
     readonly IEvictionPolicy _policy;
     readonly EvictionLog _evictionLog = new(EvictionsRemembered);
     readonly TimeProvider _time;
+    readonly Tier _tier;
     int _leased;
 
     /// <param name="layout">Shape of a block.</param>
     /// <param name="blocks">Number of blocks; at least 1.</param>
     /// <param name="policy">Which cached block goes first; null takes the one whose chain was unused for longest.</param>
     /// <param name="time">The clock; null takes the system's.</param>
+    /// <param name="tier">Which tier it is, for the metrics.</param>
     /// <exception cref="InsufficientMemoryException">The memory is not to be had.</exception>
-    public BlockPool(KvLayout layout, int blocks, IEvictionPolicy? policy = null, TimeProvider? time = null)
+    public BlockPool(KvLayout layout, int blocks, IEvictionPolicy? policy = null, TimeProvider? time = null, Tier tier = Tier.Device)
     {
         ArgumentNullException.ThrowIfNull(layout);
+        _tier = tier;
         (Layout, _policy, _time) = (layout, policy ?? new LeafFirstLru(), time ?? TimeProvider.System);
         _arena = new BlockArena(layout.BlockBytes, blocks);
         _slots = new Slot[blocks];
@@ -109,7 +112,7 @@ public sealed unsafe class BlockPool : IDisposable
     public void Use(BlockKey key)
     {
         lock (_gate)
-            if (_index.TryFind(key, out int slot) && _slots[slot].Leases == 0)
+            if (_index.TryFind(key, out int slot))
                 _policy.Use(slot);
     }
 
@@ -214,7 +217,7 @@ public sealed unsafe class BlockPool : IDisposable
             _policy.Add(id.Index, key);
             _policy.Hold(id.Index);
             _leased++;
-            return new BlockLease(this, id, key);
+            return NewLease(id, key);
         }
     }
 
@@ -225,7 +228,7 @@ public sealed unsafe class BlockPool : IDisposable
             if (_slots[id.Index].State != BlockState.Void)
                 return LeaseNow(id.Index);
             _slots[id.Index].Leases++;
-            return new BlockLease(this, id, key);
+            return NewLease(id, key);
         }
     }
 
@@ -234,6 +237,7 @@ public sealed unsafe class BlockPool : IDisposable
         lock (_gate)
         {
             ref Slot slot = ref _slots[id.Index];
+            KvCacheMetrics.Leased(-1);
             if (--slot.Leases > 0)
                 return;
             if (slot.State == BlockState.Void)
@@ -277,7 +281,7 @@ public sealed unsafe class BlockPool : IDisposable
         if (load is null && _slots[existing].Load is not null)
         {
             _slots[id.Index] = new Slot { State = BlockState.Void, Leases = 1 };
-            return new BlockLease(this, id, _index.Key(existing));
+            return NewLease(id, _index.Key(existing));
         }
         FreeNow(id, expected);
         return LeaseNow(existing);
@@ -291,7 +295,13 @@ public sealed unsafe class BlockPool : IDisposable
             _policy.Hold(slot);
             _leased++;
         }
-        return new BlockLease(this, new BlockId(slot), _index.Key(slot));
+        return NewLease(new BlockId(slot), _index.Key(slot));
+    }
+
+    BlockLease NewLease(BlockId id, BlockKey key)
+    {
+        KvCacheMetrics.Leased(1);
+        return new BlockLease(this, id, key);
     }
 
     void FreeNow(BlockId id, BlockState expected)
@@ -316,6 +326,7 @@ public sealed unsafe class BlockPool : IDisposable
         _index.Remove(slot);
         FreeNow(new BlockId(slot), BlockState.Registered);
         Evictions++;
+        KvCacheMetrics.Evicted(_tier, _policy.Name, 1);
     }
 
     ReadOnlySpan<int> Tokens(int slot) => _tokens.AsSpan(slot * Layout.BlockTokens, _slots[slot].TokenCount);
