@@ -118,6 +118,7 @@ public sealed unsafe class DiskTier : IDisposable
         NativeBuffer header = t_header is { } buffer && buffer.Bytes >= _header.Bytes ? buffer : t_header = new NativeBuffer(_header.Bytes);
         try
         {
+            _options.FaultPoint?.Invoke("read");
             LayerGroup part = _groups[group];
             int bytes = (int)((part.Bytes + KvLayout.PageBytes - 1) / KvLayout.PageBytes * KvLayout.PageBytes);
             if (!ReadBoth(segment, segment.Offset(slot), header, destination + part.Offset, part.Offset, bytes))

@@ -23,6 +23,6 @@ public sealed record DiskTierOptions
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
-    /// <summary>Hears the name of each step of a write, and may throw or end the process there: for tests.</summary>
+    /// <summary>Hears the name of each step of a write, and of a read, and may wait, throw or end the process there: for tests.</summary>
     internal Action<string>? FaultPoint { get; init; }
 }

@@ -1,0 +1,132 @@
+using System.Text.Json;
+using Kvasir.Tests.Fixtures;
+using static Kvasir.Tests.Cli.KvasirProcess;
+
+namespace Kvasir.Tests.Cli;
+
+/// <summary><c>kvasir kv</c>: what is kept, what would be found, and the care of it.</summary>
+public sealed class KvVerbTests : IDisposable
+{
+    readonly TemporaryFolder _folder = new();
+    readonly string _document;
+
+    public KvVerbTests()
+    {
+        _document = _folder["document.txt"];
+        File.WriteAllText(_document, "Helga has five dogs. Rolf works as a fisher. Mats likes to eat soup. The code of the library is 9355. Runa keeps a hook in the kitchen.\n");
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    string Segment => Directory.GetFiles(Path.Combine(_folder["cache"], "kvasir", "kv"), "blocks-*.kv").Single();
+
+    KvasirResult Kv(params IEnumerable<string> args) => RunWith(_folder["cache"], ["kv", .. args]);
+
+    void Ask(string question) => _ = RunWith(_folder["cache"], "run", "-f", _document, question, "-n", "4").Answer;
+
+    [Fact]
+    public void Nothing_is_cached_yet()
+    {
+        foreach (string verb in (string[])["stat", "ls", "tree", "verify", "gc"])
+        {
+            KvasirResult result = Kv(verb, "--json");
+            _ = result.Json;
+            Assert.StartsWith("nothing is cached yet in ", result.Errors, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Statistics_have_denominators_and_prefixes_share_their_beginning()
+    {
+        Ask("How many dogs does Helga have?");
+        Ask("How many cats does Helga have?");
+        JsonElement stat = Kv("stat", "--json").Json, model = Assert.Single(stat.GetProperty("models").EnumerateArray()), hits = stat.GetProperty("hits");
+        Assert.Equal("Kvasir Saga", model.GetProperty("model").GetString());
+        long looked = hits.GetProperty("lookup_tokens").GetInt64(), found = hits.GetProperty("disk").GetInt64();
+        long missed = hits.GetProperty("misses").EnumerateObject().Sum(miss => miss.Value.GetInt64());
+        Assert.Equal(looked, found + missed + 2); // and the last token of each
+        Assert.True(found > looked / 3, $"{found} of {looked}");
+        Assert.True(stat.GetProperty("disk").GetProperty("load_bytes_per_s").GetDouble() > 0);
+
+        JsonElement root = Assert.Single(Kv("tree", "--json").Json.GetProperty("roots").EnumerateArray());
+        Assert.Equal(2, root.GetProperty("following").GetArrayLength());
+        Assert.Equal(JsonValueKind.Null, root.GetProperty("text").ValueKind); // text only for who asks
+        Assert.Contains("Helga has five dogs", Kv("tree", "--text").Answer, StringComparison.Ordinal);
+        Assert.DoesNotContain("Helga", Kv("tree").Answer, StringComparison.Ordinal);
+        JsonElement[] prefixes = [.. Kv("ls", "--json").Json.GetProperty("prefixes").EnumerateArray()];
+        Assert.Equal(2, prefixes.Length);
+        int blocks = Kv("ls", "--blocks", "--json").Json.GetProperty("prefixes").GetArrayLength();
+        Assert.Equal(model.GetProperty("blocks").GetInt32(), blocks);
+    }
+
+    [Fact]
+    public void A_lookup_says_what_run_would_find_and_changes_nothing()
+    {
+        Ask("How many dogs does Helga have?");
+        JsonElement same = Kv("lookup", "-f", _document, "How many dogs does Helga have?", "--json").Json;
+        int prompt = same.GetProperty("prompt_tokens").GetInt32();
+        Assert.Equal([$"0-{prompt - 1} disk", $"{prompt - 1}-{prompt} compute"], Spans(same));
+        JsonElement other = Kv("lookup", "-f", _document, "How many cats does Helga have?", "--json").Json, miss = Assert.Single(other.GetProperty("miss").EnumerateArray());
+        Assert.Equal("diverged", miss.GetProperty("reason").GetString());
+        Assert.EndsWith("\" cats\" was \" dogs\"", miss.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal(Spans(other), Spans(Kv("lookup", "-f", _document, "How many cats does Helga have?", "--json").Json));
+        Kv("lookup").Fails(2, "no prompt");
+
+        static string[] Spans(JsonElement lookup) =>
+            [.. lookup.GetProperty("spans").EnumerateArray().Select(span => $"{span.GetProperty("from")}-{span.GetProperty("to")} {span.GetProperty("source").GetString()}")];
+    }
+
+    [Fact]
+    public void A_warm_file_is_found_by_any_question_and_can_be_pinned_for_a_time()
+    {
+        JsonElement warm = Kv("warm", "-f", _document, "--json").Json;
+        int tokens = warm.GetProperty("tokens").GetInt32();
+        Assert.Equal((tokens, tokens), (warm.GetProperty("computed").GetInt32(), warm.GetProperty("on_disk").GetInt32()));
+        JsonElement run = RunWith(_folder["cache"], "run", "-f", _document, "Who is Rolf?", "-n", "2", "--json").Json;
+        Assert.InRange(run.GetProperty("kv").GetProperty("reused").GetProperty("disk").GetInt32(), tokens - 1, tokens + 1);
+
+        JsonElement pin = Kv("pin", "-f", _document, "--owner", "me", "--ttl", "2h", "--json").Json;
+        int blocks = pin.GetProperty("blocks").GetInt32();
+        Assert.True(blocks > 2);
+        Assert.Contains("me until", Kv("ls").Answer, StringComparison.Ordinal);
+        Assert.Equal(0, Kv("unpin", "--owner", "you", "--json").Json.GetProperty("blocks").GetInt32());
+        Assert.Equal(blocks, Kv("unpin", "--owner", "me", "--json").Json.GetProperty("blocks").GetInt32());
+        Kv("pin", "-f", _document, "--ttl", "2x").Fails(2, "'2x' is no time");
+        Kv("pin", "-f", _document, "--owner", "").Fails(2, "--owner");
+    }
+
+    [Fact]
+    public void Verify_finds_damage_and_forgets_it()
+    {
+        Ask("How many dogs does Helga have?");
+        int good = Kv("verify", "--json").Json.GetProperty("good").GetInt32();
+        Assert.True(good > 3);
+        using (FileStream file = File.Open(Segment, FileMode.Open, FileAccess.ReadWrite))
+        {
+            file.Position = 4096 + 1000;
+            file.WriteByte(0xAB);
+        }
+        KvasirResult result = Kv("verify", "--json");
+        Assert.Equal(1, result.ExitCode);
+        JsonElement report = JsonElement.Parse(result.Output);
+        Assert.Equal((good - 1, 1, 1), (report.GetProperty("good").GetInt32(), report.GetProperty("bad").GetInt32(), report.GetProperty("damage").GetProperty("wrong_payload_checksum").GetInt32()));
+        Assert.Equal(good - 1, Kv("verify", "--json").Json.GetProperty("good").GetInt32());
+    }
+
+    [Fact]
+    public void Clear_and_gc_give_the_room_back()
+    {
+        Ask("How many dogs does Helga have?");
+        string fingerprint = Kv("stat", "--json").Json.GetProperty("models")[0].GetProperty("fingerprint").GetString()!;
+        Kv("clear").Fails(2, "--all forgets everything");
+        Kv("clear", "--fingerprint", "beef").Fails(2, "0 models begin so");
+        Assert.True(Kv("clear", "--fingerprint", fingerprint[..8], "--json").Json.GetProperty("blocks").GetInt32() > 3);
+        Assert.Equal(0, Kv("stat", "--json").Json.GetProperty("disk").GetProperty("bytes").GetInt64());
+        Ask("How many dogs does Helga have?");
+        File.WriteAllBytes(Path.Combine(_folder["cache"], "kvasir", "kv", "blocks-000999.kv"), new byte[5000]);
+        Assert.InRange(Kv("gc", "--json").Json.GetProperty("bytes_given_back").GetInt64(), 5000, 5_000_000);
+        Assert.True(Kv("gc", "--kv-disk", "1MiB", "--json").Json.GetProperty("bytes_given_back").GetInt64() > 60 << 20);
+        Ask("How many dogs does Helga have?"); // and it begins anew
+        Assert.True(Kv("verify", "--json").Json.GetProperty("good").GetInt32() > 3);
+    }
+}

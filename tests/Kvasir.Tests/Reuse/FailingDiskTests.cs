@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using Kvasir.Inference;
+using Kvasir.Inference.Saga;
+using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
+using Kvasir.Tests.Fixtures;
+
+namespace Kvasir.Tests.Reuse;
+
+/// <summary>A slow or broken disk costs what it would have saved, and nothing else: the answer is the same, and why it took longer is said.</summary>
+public sealed class FailingDiskTests : IDisposable
+{
+    const int Length = 200;
+
+    readonly LanguageModel _model = LanguageModel.Load(SagaModel.Path);
+    readonly TemporaryFolder _folder = new();
+    volatile Action _onRead = () => { };
+
+    public void Dispose()
+    {
+        _model.Dispose();
+        _folder.Dispose();
+    }
+
+    static int[] Prompt(int seed = 1) => [.. Enumerable.Range(0, Length).Select(i => 260 + (i * 37 + seed * 101 + i / 16) % 700)];
+
+    EngineOptions Options() => new()
+    {
+        Context = 512, Sequences = 2, KvDisk = CachedEngine.Disk(_folder["kv"]) with { FaultPoint = step => { if (step == "read") _onRead(); } },
+    };
+
+    CachedEngine.Answer Fresh()
+    {
+        using CachedEngine engine = new(_model, Options() with { KvReuse = KvReuse.WithinSequence });
+        return engine.Ask(Prompt());
+    }
+
+    CachedEngine Filled()
+    {
+        var engine = new CachedEngine(_model, Options());
+        engine.Ask(Prompt());
+        engine.Ask(Prompt(2)); // the speed of prefill is known
+        engine.Flush();
+        engine.Drop(Prompt(), _ => true);
+        return engine;
+    }
+
+    [Fact]
+    public void Blocks_that_come_too_late_become_holes()
+    {
+        using CachedEngine engine = Filled();
+        _onRead = () => Thread.Sleep(1500);
+        long start = Stopwatch.GetTimestamp();
+        CachedEngine.Answer answer = engine.Ask(Prompt());
+        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(1.4), "it waited for the disk");
+        Assert.Equal((Length, 0), (answer.Computed, answer.Use.Reused));
+        Assert.All(answer.Use.Misses, miss => Assert.Equal((MissReason.TooLate, Tier.Disk), (miss.Reason, miss.Tier)));
+        Assert.Equal(Length - 1, answer.Use.Misses.Sum(miss => miss.To - miss.From));
+        answer.AssertSameBits(Fresh(), "too late");
+        _onRead = () => { };
+    }
+
+    [Fact]
+    public void A_disk_that_fails_now_and_then_leaves_holes()
+    {
+        using CachedEngine engine = Filled();
+        int reads = 0;
+        _onRead = () =>
+        {
+            if (Interlocked.Increment(ref reads) % 3 == 0)
+                throw new IOException("Input/output error");
+        };
+        CachedEngine.Answer answer = engine.Ask(Prompt());
+        int failed = answer.Use.Misses.Count(miss => miss is { Reason: MissReason.LoadFailed, Tier: Tier.Disk, Detail: "IoError" });
+        Assert.InRange(failed, 3, 6);
+        Assert.Equal(Length, answer.Computed + answer.Use.Reused);
+        Assert.InRange(answer.Computed, 2, Length - 1);
+        answer.AssertSameBits(Fresh(), "some reads failed");
+    }
+
+    [Fact]
+    public void Two_sequences_that_want_the_same_block_load_it_once()
+    {
+        using CachedEngine engine = Filled();
+        int reads = 0;
+        _onRead = () =>
+        {
+            Interlocked.Increment(ref reads);
+            Thread.Sleep(5);
+        };
+        CachedEngine.Answer[] answers = [.. new int[2].AsParallel().WithDegreeOfParallelism(2).Select(_ =>
+        {
+            lock (engine.Engine) // an engine's forward passes take turns; waiting for the disk is part of one
+                return engine.Ask(Prompt());
+        })];
+        Assert.Equal(13, reads); // each block once, tail included
+        Assert.All(answers, answer => Assert.Equal(1, answer.Computed));
+    }
+
+    [Fact]
+    public void Loading_is_chosen_while_it_is_cheaper_and_a_tier_gets_another_chance()
+    {
+        var costs = new TransferCosts();
+        Assert.True(costs.LoadIsCheaper(Tier.Disk, 1 << 30, 1)); // nothing is known: it has to be tried
+        Assert.Equal(TimeSpan.MaxValue, costs.ComputeTime(10));
+        costs.Computed(1000, TimeSpan.FromSeconds(1));
+        costs.Loaded(Tier.Disk, 100_000_000, TimeSpan.FromSeconds(1));
+        Assert.Equal(TimeSpan.FromSeconds(0.5), costs.ComputeTime(500));
+        Assert.True(costs.LoadIsCheaper(Tier.Disk, 10_000_000, 101)); // 100 ms of loading, 101 of computing
+        Assert.False(costs.LoadIsCheaper(Tier.Disk, 10_000_000, 80));
+        Assert.True(Enumerable.Range(0, 5).Any(_ => costs.LoadIsCheaper(Tier.Disk, 10_000_000, 80)), "it is never measured again");
+    }
+
+    [Fact]
+    public void What_is_cheaper_to_compute_is_computed_and_said_to_be()
+    {
+        using CachedEngine engine = Filled();
+        engine.Cache.Costs.Loaded(Tier.Disk, 1L << 40, TimeSpan.FromDays(30)); // a very slow disk
+        CachedEngine.Answer answer = engine.Ask(Prompt());
+        Assert.Contains(answer.Use.Misses, miss => miss is { Reason: MissReason.ComputeCheaper, Tier: Tier.Disk });
+        Assert.True(answer.Computed >= 192);
+        Assert.Equal(Length, answer.Computed + answer.Use.Reused);
+        answer.AssertSameBits(Fresh(), "cheaper");
+    }
+}
