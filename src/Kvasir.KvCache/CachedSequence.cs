@@ -79,6 +79,11 @@ public sealed class CachedSequence : IDisposable
             _keys.Extend(tokens, block + 1);
             if (_cache.Device.TryFind(_keys[block], _keys.TokensOf(tokens, block)) is not { } lease)
                 return;
+            if (lease.Load is not null) // perhaps the very one that did not come in time
+            {
+                lease.Dispose();
+                return;
+            }
             Take(block, lease, Tier.Device);
         }
     }

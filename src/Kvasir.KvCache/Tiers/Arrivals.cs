@@ -10,7 +10,7 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
     static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(100), s_mostPatience = TimeSpan.FromSeconds(30);
 
     readonly List<OnboardingBlock> _wanted = [];
-    readonly List<Onboarding> _loads = [];
+    readonly List<Onboarding> _loads = [], _late = [];
     Onboarding? _own; // of the blocks that are wanted, until it starts and after
     BlockLease? _tailSource;
     int _tailBlock, _groupsReady;
@@ -93,13 +93,15 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
         int group = GroupOf(layer);
         if (group < _groupsReady)
             return true;
-        bool inTime = true;
+        _late.Clear();
         foreach (Onboarding load in _loads)
-            inTime &= load.Wait(group, Rest());
-        int holes = inTime && !_loads.Exists(load => load.AnyFailed) ? 0 : MakeHoles(use);
+            if (!load.Wait(group, Rest()))
+                _late.Add(load);
+        int holes = _late.Count == 0 && !_loads.Exists(load => load.AnyFailed) ? 0 : MakeHoles(use);
         CopyTail(group);
         _groupsReady = group + 1;
-        if (!inTime || _groupsReady == cache.Groups.Length)
+        _loads.RemoveAll(_late.Contains); // nothing here waits for them any more
+        if (_loads.Count == 0 || _groupsReady == cache.Groups.Length)
             End(use);
         return holes == 0;
     }
@@ -131,7 +133,7 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
     {
         int holes = 0;
         for (int block = 0; block < table.Count; block++)
-            if (table[block] is BlockLease lease && (lease.HasFailed || lease.Load is not null && Rest() == TimeSpan.Zero))
+            if (table[block] is BlockLease lease && WillNotCome(lease))
             {
                 Blame(lease, block * cache.Layout.BlockTokens, cache.Layout.BlockTokens, use);
                 table.MakeHole(block);
@@ -139,7 +141,7 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
             }
         if (_tailBlock >= table.Count)
             EndTail();
-        else if (_tailSource is not null && (_tailSource.HasFailed || _tailSource.Load is not null && Rest() == TimeSpan.Zero))
+        else if (_tailSource is not null && WillNotCome(_tailSource))
         {
             Blame(_tailSource, _tailBlock * cache.Layout.BlockTokens, table.Filled(_tailBlock), use);
             EndTail();
@@ -148,6 +150,9 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
         }
         return holes;
     }
+
+    /// <summary>In this order: a block that fails is void before its load ends.</summary>
+    bool WillNotCome(BlockLease lease) => lease.Load is { } load && _late.Contains(load) || lease.HasFailed;
 
     void Blame(BlockLease lease, int from, int tokens, CacheUse use)
     {
@@ -164,7 +169,13 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
         if (_tailSource is not { } source)
             return;
         LayerGroup part = cache.Groups[group];
-        Buffer.MemoryCopy(source.Address + part.Offset, table.Address(_tailBlock) + part.Offset, part.Bytes, part.Bytes);
+        if (source.Load is not null)
+        {
+            BlockCopy.Copy(source.Address + part.Offset, table.Address(_tailBlock) + part.Offset, part.Bytes);
+            return;
+        }
+        BlockCopy.Copy(source.Address + part.Offset, table.Address(_tailBlock) + part.Offset, cache.Layout.BlockBytes - part.Offset); // all is there
+        EndTail();
     }
 
     void EndTail()
