@@ -26,6 +26,7 @@ public sealed class CachedSequence : IDisposable
     readonly PrefixKeys _keys;
     readonly PrefixLookup _lookup = new();
     readonly Arrivals _arrivals;
+    readonly List<BlockLease> _full = [];
 
     internal CachedSequence(TieredKvCache cache, BlockKey root, bool sharing, int tokens)
     {
@@ -107,7 +108,9 @@ public sealed class CachedSequence : IDisposable
         Table.Fill(from, to);
         for (int block = from / BlockTokens; _sharing && block * BlockTokens < to; block++)
             if (Table.Filled(block) == BlockTokens && Table[block] is MutableBlock own)
-                Register(block, own, tokens, BlockTokens);
+                _full.Add(Register(block, own, tokens, BlockTokens));
+        _cache.Offload(_full);
+        _full.Clear();
     }
 
     /// <summary>A request ends: its blocks count as used now, the deepest first, and are admitted to the disk.</summary>
@@ -215,7 +218,7 @@ public sealed class CachedSequence : IDisposable
         _arrivals.TakeOver(block, source);
     }
 
-    BlockKey Register(int block, MutableBlock own, ReadOnlySpan<int> tokens, int count)
+    BlockLease Register(int block, MutableBlock own, ReadOnlySpan<int> tokens, int count)
     {
         _keys.Extend(tokens, block);
         ReadOnlySpan<int> content = tokens.Slice(block * BlockTokens, count);
@@ -229,8 +232,7 @@ public sealed class CachedSequence : IDisposable
             key = KeyChain.Next(_keys[block - 1], content);
         BlockLease lease = own.Complete().Register(key, _keys[block - 1], content);
         Table.Replace(block, lease);
-        _cache.Offload(lease);
-        return key;
+        return lease;
     }
 
     /// <summary>The last block, not full, becomes findable: the next sequence copies it and goes on.</summary>
@@ -243,8 +245,9 @@ public sealed class CachedSequence : IDisposable
         if (_cache.Device.LongestTail(_keys[block - 1], tokens.Slice(block * BlockTokens, count)).Common == count)
             return; // a longer one begins with it
         _cache.Layout.ClearTokens(own.Address, count); // what another sequence left there is nobody's business
-        BlockKey key = Register(block, own, tokens, count);
+        BlockLease tail = Register(block, own, tokens, count);
+        _cache.Offload([tail]);
         if (_cache.Options.Admission == DiskAdmission.EndOfRequest)
-            _cache.Admit(key);
+            _cache.Admit(tail.Key);
     }
 }

@@ -17,6 +17,8 @@ public sealed unsafe class TieredKvCache : IDisposable
     /// <summary>Layers are brought in groups of at least so many bytes.</summary>
     public const long LeastGroupBytes = 256 << 10;
 
+    const int ManyBlocks = 4;
+
     static readonly TimeSpan s_patienceAtEnd = TimeSpan.FromSeconds(30);
 
     readonly KvCacheOptions _options;
@@ -163,8 +165,21 @@ public sealed unsafe class TieredKvCache : IDisposable
         Disk?.Count($"prefill.us.{Fingerprint}", (long)time.TotalMicroseconds);
     }
 
-    /// <summary>Copies a registered block to the host tier, unless it is there or no block of the host's can be had.</summary>
-    internal void Offload(BlockLease block)
+    /// <summary>
+    /// Copies registered blocks to the host tier, unless they are there or no block of the host's can be had. On all processors when there are many: memory that is touched for
+    /// the first time takes much longer than the copy, above all in a virtual machine.
+    /// </summary>
+    internal void Offload(List<BlockLease> blocks)
+    {
+        if (Host is null)
+            return;
+        if (blocks.Count >= ManyBlocks)
+            Parallel.ForEach(blocks, Offload);
+        else
+            blocks.ForEach(Offload);
+    }
+
+    void Offload(BlockLease block)
     {
         if (Host is null || Host.Contains(block.Key) || Host.TryAllocate() is not { } copy)
             return;
