@@ -80,7 +80,7 @@ public sealed class CachedSequence : IDisposable
             _keys.Extend(tokens, block + 1);
             if (_cache.Device.TryFind(_keys[block], _keys.TokensOf(tokens, block)) is not { } lease)
                 return;
-            if (lease.Load is not null) // perhaps the very one that did not come in time
+            if (lease.Load is not null || lease.HasFailed) // perhaps the very one that did not come in time
             {
                 lease.Dispose();
                 return;
@@ -178,15 +178,17 @@ public sealed class CachedSequence : IDisposable
             tier = Tier.Device;
         else if (tier is Tier.Host or Tier.Disk)
             lease = _arrivals.Want(tier.Value, _keys[block], _keys[block - 1], own, _lookup.Slot(block));
-        if (lease is null)
-            return block < Table.Count || Table.TryAddOwn();
-        Take(block, lease, tier!.Value);
-        return true;
+        if (lease is not null && _arrivals.Await(lease))
+        {
+            Take(block, lease, tier!.Value);
+            return true;
+        }
+        lease?.Dispose();
+        return block < Table.Count || Table.TryAddOwn();
     }
 
     void Take(int block, BlockLease lease, Tier tier)
     {
-        _arrivals.Await(lease.Load);
         if (block < Table.Count)
         {
             Table[block].Dispose();
@@ -206,11 +208,9 @@ public sealed class CachedSequence : IDisposable
         BlockLease? source = _cache.Device.TryFind(tail.Key);
         if (source is null && _lookup.TailTier is Tier.Host or Tier.Disk)
             source = _arrivals.WantTail(_lookup.TailTier, tail.Key, _keys[block - 1]);
-        if (source is null)
-            return;
-        if (!Table.TryAddOwn())
+        if (source is null || !_arrivals.Await(source) || !Table.TryAddOwn())
         {
-            source.Dispose();
+            source?.Dispose();
             return;
         }
         Table.Fill(block * BlockTokens, block * BlockTokens + tail.Common);

@@ -139,7 +139,7 @@ sealed unsafe class WriteBack : IDisposable
     {
         if (_device.TryFind(key) is { } lease)
         {
-            if (lease.Load is null)
+            if (lease.Load is null && !lease.HasFailed) // in this order: it fails before its load ends
                 return lease;
             lease.Dispose(); // it comes from below, so it is there already
             return null;

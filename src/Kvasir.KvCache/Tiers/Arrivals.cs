@@ -49,40 +49,43 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
         return lease;
     }
 
-    /// <summary>The table holds a block that comes with a load, or is there already.</summary>
-    public void Await(Onboarding? load)
+    /// <summary>Waits for a block that is on its way; one that is there needs no waiting. False when its content will not come.</summary>
+    public bool Await(BlockLease lease)
     {
-        if (load is null || _loads.Contains(load))
-            return;
-        _loads.Add(load);
+        if (lease.Load is not { } load) // read once, and before the failure: a block that fails is void before its load ends
+            return !lease.HasFailed;
+        if (!_loads.Contains(load))
+            _loads.Add(load);
         _groupsReady = 0;
+        return true;
     }
 
-    /// <summary>The first tokens of a block of the table are to be copied from another block.</summary>
+    /// <summary>The first tokens of a block of the table are to be copied from another block, for which <see cref="Await"/> was called.</summary>
     public void TakeOver(int block, BlockLease source)
     {
         (_tailBlock, _tailSource) = (block, source);
-        Await(source.Load);
-        if (source.Load is not null)
-            return;
-        source.Bytes.CopyTo(new Span<byte>(table.Address(block), source.Bytes.Length));
+        if (_loads.Count > 0)
+            return; // perhaps not for this one, but then it is copied with the others
+        BlockCopy.Copy(source.Address, table.Address(block), cache.Layout.BlockBytes);
         EndTail();
     }
 
     /// <summary>Begins to load what is wanted. Waiting may take as long as computing it would: then at most twice as long as the better choice.</summary>
     public void Start()
     {
+        if (_own is { } own)
+        {
+            own.Begin([.. _wanted]);
+            cache.Start(own);
+            _wanted.Clear();
+            _own = _loads.Contains(own) ? own : null; // nobody waits for what found no room in the table, but it comes all the same
+        }
         if (_loads.Count == 0)
             return;
-        int blocks = _wanted.Count + _loads.Sum(load => load.Blocks.Count);
+        int blocks = _loads.Sum(load => load.Blocks.Count);
         TimeSpan compute = cache.Costs.ComputeTime(blocks * cache.Layout.BlockTokens);
         TimeSpan patience = compute < s_leastPatience ? s_leastPatience : compute > s_mostPatience ? s_mostPatience : compute;
         _deadline = Stopwatch.GetTimestamp() + (long)(patience.TotalSeconds * Stopwatch.Frequency);
-        if (_own is null)
-            return;
-        _own.Begin([.. _wanted]);
-        cache.Start(_own);
-        _wanted.Clear();
     }
 
     /// <summary>Waits for a layer; false when blocks have become holes.</summary>
@@ -164,18 +167,16 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
             : new Miss(from, from + tokens, MissReason.TooLate, tier));
     }
 
+    /// <summary>Copies the groups up to one that are not copied yet; all that are left, when the source is there as a whole and nobody will wait for it again.</summary>
     void CopyTail(int group)
     {
         if (_tailSource is not { } source)
             return;
-        LayerGroup part = cache.Groups[group];
-        if (source.Load is not null)
-        {
-            BlockCopy.Copy(source.Address + part.Offset, table.Address(_tailBlock) + part.Offset, part.Bytes);
-            return;
-        }
-        BlockCopy.Copy(source.Address + part.Offset, table.Address(_tailBlock) + part.Offset, cache.Layout.BlockBytes - part.Offset); // all is there
-        EndTail();
+        bool whole = source.Load is null;
+        long from = cache.Groups[_groupsReady].Offset, to = whole ? cache.Layout.BlockBytes : cache.Groups[group].Offset + cache.Groups[group].Bytes;
+        BlockCopy.Copy(source.Address + from, table.Address(_tailBlock) + from, to - from);
+        if (whole)
+            EndTail();
     }
 
     void EndTail()

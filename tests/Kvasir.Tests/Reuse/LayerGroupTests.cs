@@ -1,4 +1,5 @@
 using Kvasir.Inference;
+using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
 using Kvasir.Tests.Fixtures;
 
@@ -58,6 +59,23 @@ public sealed class LayerGroupTests : IDisposable
         CachedEngine.Answer answer = engine.Ask(Prompt(last: 5)); // the tail goes on differently
         Assert.Equal((1, Length - 1), (answer.Computed, fromHost ? answer.Use.Host : answer.Use.Disk));
         answer.AssertSameBits(Fresh(last: 5), "in groups");
+    }
+
+    [Fact]
+    public void A_sequence_that_waits_for_all_layers_at_once_gets_all_of_a_tail()
+    {
+        using CachedEngine engine = new(_model, Options());
+        engine.Ask(Prompt());
+        engine.Flush();
+        engine.Drop(Prompt(), _ => true);
+        using Sequence sequence = engine.Engine.NewSequence();
+        sequence.Append(Prompt(last: 5));
+        sequence.Blocks.BeginRequest(Length);
+        sequence.Blocks.Match(sequence.Tokens);
+        sequence.Blocks.WaitForAll();
+        Assert.Equal(Length - 1, sequence.Blocks.Use.Disk);
+        float[] logits = engine.Engine.Forward(sequence, progress: null, CancellationToken.None).ToArray();
+        Assert.Equal(Fresh(last: 5).Logits, logits);
     }
 
     [Fact]
