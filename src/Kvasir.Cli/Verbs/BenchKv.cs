@@ -37,25 +37,19 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
 
     InferenceEngine NewEngine(KvReuse reuse) => new(model, new EngineOptions
     {
-        // Of the host, room for two prompts: it is in use soon, and memory that was never touched is not what is measured.
-        Context = tokens + DecodeTokens + 16, Threads = threads, Sequences = 2, KvReuse = reuse, KvHostBytes = 2L * (tokens + DecodeTokens) * BytesPerToken(),
+        Context = tokens + DecodeTokens + 16, Threads = threads, Sequences = 2, KvReuse = reuse, KvHostBytes = 1L << 30,
         KvDisk = new DiskTierOptions { Folder = folder, MaxBytes = 4L << 30 },
     });
 
-    long BytesPerToken()
-    {
-        using InferenceEngine engine = new(model, new EngineOptions { Context = 16, KvReuse = KvReuse.WithinSequence });
-        return engine.Layout.BytesPerToken;
-    }
-
-    /// <summary>Prompts that nobody has seen, with the cache and without, in turns, once memory is in use.</summary>
+    /// <summary>Prompts that nobody has seen, with the cache and without, in turns.</summary>
     void Cold(KvSpeed cached)
     {
         using InferenceEngine without = NewEngine(KvReuse.WithinSequence);
         var plain = new KvSpeed(without);
         plain.Ask(plain.Prompt(tokens, 90), cancellation);
-        for (int warm = 91; warm < 94; warm++)
-            cached.Ask(cached.Prompt(tokens, warm), cancellation);
+        plain.TouchMemory();
+        cached.TouchMemory();
+        cached.Ask(cached.Prompt(tokens, 91), cancellation);
         double[] with = new double[runs], alone = new double[runs];
         for (int run = 0; run < runs; run++)
         {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
@@ -41,6 +42,23 @@ public sealed class KvSpeed(InferenceEngine engine)
 
     /// <summary>Waits until what is to be written to the disk is.</summary>
     public void Flush() => engine.Cache.Flush(TimeSpan.FromMinutes(1));
+
+    /// <summary>
+    /// Writes to all memory of device and host once, and empties them: a system, above all a virtual one, takes longer to give memory than the cache to fill it.
+    /// </summary>
+    public void TouchMemory()
+    {
+        foreach (BlockPool? pool in (BlockPool?[])[engine.Cache.Device, engine.Cache.Host])
+        {
+            List<MutableBlock> blocks = [];
+            while (pool?.TryAllocate() is { } block)
+            {
+                block.Bytes.Clear();
+                blocks.Add(block);
+            }
+            blocks.ForEach(block => block.Dispose());
+        }
+    }
 
     /// <summary>Drops a prompt's blocks from the pool, and from the host if asked to.</summary>
     public void Drop(int[] prompt, bool host, Func<int, bool>? choose = null)
