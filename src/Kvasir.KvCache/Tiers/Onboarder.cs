@@ -88,6 +88,7 @@ sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts cos
         if (outcome == ReadOutcome.Ok || !onboarding.Fail(block, outcome))
             return true;
         KvCacheMetrics.Corrupt(outcome);
+        disk?.Forget(block.Slot, block.Target.Key); // before anybody is told, or what is computed instead would not be written
         return false;
     }
 

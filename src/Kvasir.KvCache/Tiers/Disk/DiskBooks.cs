@@ -103,6 +103,14 @@ sealed class DiskBooks : IDisposable
             return slot / _stride < _byOrdinal.Count ? _byOrdinal[slot / _stride] : null;
     }
 
+    /// <summary>Does not find a block in a slot any more, whatever the catalogue says.</summary>
+    public void Forget(int slot, BlockKey key)
+    {
+        lock (_gate)
+            if (_index.TryFind(key, out int found) && found == slot)
+                Forget(slot);
+    }
+
     /// <summary>The place of a slot in the catalogue.</summary>
     public long Place(int slot) => SegmentOf(slot)!.Id * Catalogue.PlacesPerSegment + slot % _stride;
 

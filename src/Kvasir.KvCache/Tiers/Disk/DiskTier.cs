@@ -162,20 +162,18 @@ public sealed unsafe class DiskTier : IDisposable
     /// <summary>A block was used. Report chains deepest first. Others learn of it with the next write.</summary>
     public void Use(BlockKey key) => _books.Use(key);
 
+    /// <summary>Does not find a block in this process any more: it is to be computed, and written again. <see cref="Discard"/> then takes it out of the catalogue.</summary>
+    public void Forget(int slot, BlockKey key) => _books.Forget(slot, key);
+
     /// <summary>
     /// A block did not come as it should. Its slot becomes free, unless it turns out that another process has put another block there meanwhile.
     /// </summary>
     public void Discard(int slot, BlockKey key, ReadOutcome outcome)
     {
-        if (_writer is null)
-            return;
-        lock (_writing)
-            Guard(() =>
-            {
-                _books.Refresh();
-                if (_books.TryFind(key, out int found) && found == slot)
-                    _writer.Remove(key, _books.Place(slot));
-            });
+        Forget(slot, key);
+        if (_writer is not null && _books.SegmentOf(slot) is not null)
+            lock (_writing)
+                Guard(() => _writer.Remove(key, _books.Place(slot)));
         Count($"corrupt.{outcome}", 1);
     }
 

@@ -149,8 +149,9 @@ sealed unsafe class DiskWriter : IDisposable
     void InsertRows(List<BlockWrite> blocks, List<int> slots)
     {
         long change = _catalogue.NextChange(), now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
+        // A row of the same key or place is that of a block which was damaged and is not yet out of the catalogue.
         for (int i = slots.Count - 1; i >= 0; i--) // the deepest first, so that what it stands on is newer
-            _catalogue.Execute("INSERT INTO blocks VALUES ($0, $1, $2, $3, $4, $5, $6, $7)", _books.Place(slots[i]), blocks[i].Key.Digest.ToArray(), blocks[i].Parent.Digest.ToArray(),
+            _catalogue.Execute("INSERT OR REPLACE INTO blocks VALUES ($0, $1, $2, $3, $4, $5, $6, $7)", _books.Place(slots[i]), blocks[i].Key.Digest.ToArray(), blocks[i].Parent.Digest.ToArray(),
                 _model, TokenBlob.Write(blocks[i].Tokens), _books.NextUse(), now, change);
     }
 
