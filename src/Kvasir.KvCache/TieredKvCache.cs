@@ -46,7 +46,7 @@ public sealed unsafe class TieredKvCache : IDisposable
         if (Disk is not null)
         {
             Costs.Computed((int)Math.Min(Disk.Counted($"prefill.tokens.{Fingerprint}"), int.MaxValue), TimeSpan.FromMicroseconds(Disk.Counted($"prefill.us.{Fingerprint}")));
-            Costs.Loaded(Tier.Disk, Disk.Counted("load.disk.bytes"), TimeSpan.FromMicroseconds(Disk.Counted("load.disk.us")));
+            Costs.Loaded(Tier.Disk, Disk.Counted("load.disk.large.bytes"), TimeSpan.FromMicroseconds(Disk.Counted("load.disk.large.us")));
         }
     }
 

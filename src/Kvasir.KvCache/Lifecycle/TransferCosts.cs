@@ -10,6 +10,10 @@ public sealed class TransferCosts
 {
     const double WeightOfBytes = 8 << 20; // a transfer of as much counts as much as all before it
     const double WeightOfTokens = 512;
+
+    /// <summary>A transfer of fewer bytes says how long a thread takes to wake up, and little about a tier.</summary>
+    public const long LeastBytes = 4 << 20;
+
     const double Forgiveness = 1.1;
 
     readonly Lock _gate = new();
@@ -33,9 +37,11 @@ public sealed class TransferCosts
             return _bytesPerSecond[(int)tier];
     }
 
-    /// <summary>Bytes came from a tier.</summary>
+    /// <summary>Bytes came from a tier; fewer than <see cref="LeastBytes"/> teach nothing.</summary>
     public void Loaded(Tier tier, long bytes, TimeSpan time)
     {
+        if (bytes < LeastBytes)
+            return;
         lock (_gate)
             Update(ref _bytesPerSecond[(int)tier], bytes, time, WeightOfBytes);
     }
@@ -63,9 +69,12 @@ public sealed class TransferCosts
         }
     }
 
-    static void Update(ref double rate, double amount, TimeSpan time, double weight)
+    /// <summary>Whether nothing is learnt any more: for tests, whose outcome must not depend on how busy a machine is.</summary>
+    internal bool IsFrozen { get; set; }
+
+    void Update(ref double rate, double amount, TimeSpan time, double weight)
     {
-        if (amount <= 0 || time <= TimeSpan.Zero)
+        if (amount <= 0 || time <= TimeSpan.Zero || IsFrozen)
             return;
         double seen = amount / time.TotalSeconds, share = rate == 0 ? 1 : amount / (amount + weight);
         rate = 1 / ((1 - share) / (rate == 0 ? seen : rate) + share / seen); // times are what adds up, not rates

@@ -117,6 +117,11 @@ sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts cos
             {
                 disk!.Count("load.disk.bytes", bytes);
                 disk.Count("load.disk.us", (long)time.TotalMicroseconds);
+                if (bytes >= TransferCosts.LeastBytes)
+                {
+                    disk.Count("load.disk.large.bytes", bytes);
+                    disk.Count("load.disk.large.us", (long)time.TotalMicroseconds);
+                }
             }
             KvCacheMetrics.Transferred(tier.Key, Tier.Device, bytes, onboarding.Time);
         }

@@ -8,9 +8,20 @@ using Kvasir.KvCache.Tiers.Disk;
 namespace Kvasir.Tests.Reuse;
 
 /// <summary>An engine with tiers, and the questions that tests of reuse ask it.</summary>
-sealed class CachedEngine(LanguageModel model, EngineOptions options) : IDisposable
+sealed class CachedEngine : IDisposable
 {
-    public InferenceEngine Engine { get; } = new(model, options);
+    /// <param name="model">The model.</param>
+    /// <param name="options">Its tiers.</param>
+    /// <param name="learns">Whether the engine compares loading with computing as it would; if not, computing counts as slow, so that what is found is loaded, however busy the machine.</param>
+    public CachedEngine(LanguageModel model, EngineOptions options, bool learns = false)
+    {
+        Engine = new InferenceEngine(model, options);
+        if (!learns)
+            Cache.Costs.Computed(1, TimeSpan.FromSeconds(10));
+        Cache.Costs.IsFrozen = !learns;
+    }
+
+    public InferenceEngine Engine { get; }
 
     public TieredKvCache Cache => Engine.Cache;
 

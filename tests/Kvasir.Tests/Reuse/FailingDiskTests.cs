@@ -38,12 +38,20 @@ public sealed class FailingDiskTests : IDisposable
 
     CachedEngine Filled()
     {
-        var engine = new CachedEngine(_model, Options());
+        var engine = new CachedEngine(_model, Options(), learns: true);
         engine.Ask(Prompt());
         engine.Ask(Prompt(2)); // the speed of prefill is known
         engine.Flush();
         engine.Drop(Prompt(), _ => true);
         return engine;
+    }
+
+    /// <summary>Computing counts as slow from here on.</summary>
+    static void Patient(CachedEngine engine)
+    {
+        for (int i = 0; i < 20; i++)
+            engine.Cache.Costs.Computed(1000, TimeSpan.FromHours(1));
+        engine.Cache.Costs.IsFrozen = true;
     }
 
     [Fact]
@@ -65,6 +73,7 @@ public sealed class FailingDiskTests : IDisposable
     public void A_disk_that_fails_now_and_then_leaves_holes()
     {
         using CachedEngine engine = Filled();
+        Patient(engine);
         int reads = 0;
         _onRead = () =>
         {
@@ -83,6 +92,7 @@ public sealed class FailingDiskTests : IDisposable
     public void Two_sequences_that_want_the_same_block_load_it_once()
     {
         using CachedEngine engine = Filled();
+        Patient(engine);
         int reads = 0;
         _onRead = () =>
         {

@@ -101,7 +101,7 @@ public sealed class LayerGroupTests : IDisposable
         int failed = 0, late = 0;
         for (int round = 0; round < 12; round++)
         {
-            using CachedEngine engine = new(_model, Options());
+            using CachedEngine engine = new(_model, Options(), learns: true);
             engine.Ask(Prompt());
             engine.Flush();
             engine.Drop(Prompt(), _ => true);
