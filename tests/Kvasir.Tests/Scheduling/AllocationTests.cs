@@ -8,9 +8,10 @@ namespace Kvasir.Tests.Scheduling;
 
 /// <summary>
 /// A decode step leaves nothing for the garbage collector, except at a block's end, where handles for the complete block, its lease and the next block are made.
+/// It runs alone: a collection that another test causes counts the rest of this thread's allocation context as allocated.
 /// What allocations cost is pauses in the middle of somebody's answer.
 /// </summary>
-[Collection(nameof(AllocationTests)), CollectionDefinition(DisableParallelization = true)]
+[Collection(nameof(AllocationTests)), CollectionDefinition(nameof(AllocationTests), DisableParallelization = true)]
 public class AllocationTests
 {
     const int HandlesPerBlock = 3, HandleBytes = 64;
