@@ -50,7 +50,8 @@ sealed class Catalogue : IDisposable
     public static Catalogue Open(string folder, bool canWrite)
     {
         string path = In(folder);
-        if (canWrite && !OperatingSystem.IsWindows())
+        // Only when it is missing: closing any handle of a file drops all POSIX locks that the process has on it, SQLite's on another connection included.
+        if (canWrite && !OperatingSystem.IsWindows() && !File.Exists(path))
             File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose();
         if (canWrite && !OperatingSystem.IsWindows())
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite); // its companions take over the mode
