@@ -1,5 +1,10 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers.Disk;
 using Kvasir.Tests.Fixtures;
+using Kvasir.Tests.KvCache.Disk;
 using static Kvasir.Tests.Cli.KvasirProcess;
 
 namespace Kvasir.Tests.Cli;
@@ -48,9 +53,10 @@ public sealed class KvVerbTests : IDisposable
         Assert.True(found > looked / 3, $"{found} of {looked}");
         Assert.True(stat.GetProperty("disk").GetProperty("load_bytes_per_s").GetDouble() > 0);
 
-        JsonElement root = Assert.Single(Kv("tree", "--json").Json.GetProperty("roots").EnumerateArray());
-        Assert.Equal(2, root.GetProperty("following").GetArrayLength());
-        Assert.Equal(JsonValueKind.Null, root.GetProperty("text").ValueKind); // text only for who asks
+        JsonElement[] nodes = [.. Kv("tree", "--json").Json.GetProperty("nodes").EnumerateArray()];
+        JsonElement root = Assert.Single(nodes, node => node.GetProperty("parent").ValueKind == JsonValueKind.Null);
+        Assert.Equal(2, nodes.Count(node => node.GetProperty("parent").GetString() == root.GetProperty("key").GetString()));
+        Assert.All(nodes, node => Assert.Equal(JsonValueKind.Null, node.GetProperty("text").ValueKind)); // text only for who asks
         Assert.Contains("Helga has five dogs", Kv("tree", "--text").Answer, StringComparison.Ordinal);
         Assert.DoesNotContain("Helga", Kv("tree").Answer, StringComparison.Ordinal);
         JsonElement[] prefixes = [.. Kv("ls", "--json").Json.GetProperty("prefixes").EnumerateArray()];
@@ -129,4 +135,78 @@ public sealed class KvVerbTests : IDisposable
         Ask("How many dogs does Helga have?"); // and it begins anew
         Assert.True(Kv("verify", "--json").Json.GetProperty("good").GetInt32() > 3);
     }
+
+    [Fact]
+    public void Pinned_files_survive_a_gc_that_shrinks()
+    {
+        int blocks = Kv("pin", "-f", _document, "--json").Json.GetProperty("blocks").GetInt32();
+        Assert.Equal(blocks, Kv("stat", "--json").Json.GetProperty("pinned_blocks").GetInt32());
+        Assert.Contains($"{blocks} of them pinned", Kv("stat").Answer, StringComparison.Ordinal);
+        _ = Kv("gc", "--kv-disk", "1MiB").Answer;
+        Assert.InRange(Kv("verify", "--json").Json.GetProperty("good").GetInt32(), blocks, int.MaxValue);
+        _ = Kv("unpin").Answer;
+        _ = Kv("gc", "--kv-disk", "1MiB").Answer;
+        Assert.Equal(0, Kv("verify", "--json").Json.GetProperty("good").GetInt32());
+    }
+
+    [Fact]
+    public void Trees_may_be_deeper_than_serializers_like()
+    {
+        const int depth = 100; // a long conversation: every turn leaves a tail behind and goes on beside it
+        using DiskFixture disk = new();
+        using (DiskTier tier = disk.Open())
+            Assert.Equal(1, DiskFixture.Write(tier, DiskFixture.Small, 0));
+        using (Catalogue catalogue = Catalogue.Open(disk.Path, canWrite: true))
+            for (int level = 1; level <= depth; level++)
+                for (int side = 0; side < 2; side++)
+                    catalogue.Execute("INSERT INTO blocks SELECT place + $0, $1, $2, model, tokens, used, at, change FROM blocks WHERE key = $3",
+                        level * 2 + side, Key(level, side), Key(level - 1, 0), DiskFixture.Key(0).Digest.ToArray());
+        JsonElement[] nodes = [.. Kv("tree", "--json", "--kv-dir", disk.Path).Json.GetProperty("nodes").EnumerateArray()];
+        Assert.Equal(2 * depth + 1, nodes.Length);
+        Assert.Equal(16 * (depth + 1), nodes.Max(node => node.GetProperty("to").GetInt32()));
+        string text = Kv("tree", "--kv-dir", disk.Path).Answer;
+        int shown = text.Split(" tokens (to ").Length - 1, hidden = int.Parse(text.Split("… ")[1].Split(' ')[0], CultureInfo.InvariantCulture);
+        Assert.Equal(2 * depth + 1, shown + hidden);
+
+        static byte[] Key(int level, int side) => level == 0 ? DiskFixture.Key(0).Digest.ToArray() : KeyChain.Next(default, [level, side]).Digest.ToArray();
+    }
+
+    [Fact]
+    public void Rows_with_nonsense_for_keys_are_not_followed_in_circles()
+    {
+        using DiskFixture disk = new();
+        using (DiskTier tier = disk.Open())
+            Assert.Equal(1, DiskFixture.Write(tier, DiskFixture.Small, 0));
+        using (Catalogue catalogue = Catalogue.Open(disk.Path, canWrite: true))
+            foreach ((string key, byte[] parent) in ((string, byte[])[])[("short", DiskFixture.Key(0).Digest.ToArray()), ("shorter", new byte[Digest.Size])])
+                catalogue.Execute("INSERT INTO blocks SELECT max(place) + 1, $0, $1, model, tokens, used, at, change FROM blocks", Encoding.UTF8.GetBytes(key), parent);
+        Assert.Equal(1, Kv("ls", "--json", "--kv-dir", disk.Path).Json.GetProperty("prefixes").GetArrayLength());
+    }
+
+    [Fact]
+    public void Text_is_not_read_with_the_tokenizer_of_another_model()
+    {
+        Ask("How many dogs does Helga have?");
+        string other = _folder["other.gguf"];
+        _ = Run("synth", "smollm2-135m@q4_0", other).Answer;
+        JsonElement[] nodes = [.. Kv("tree", "--text", "-m", other, "--json").Json.GetProperty("nodes").EnumerateArray()];
+        Assert.NotEmpty(nodes);
+        Assert.All(nodes, node => Assert.Equal(JsonValueKind.Null, node.GetProperty("text").ValueKind));
+    }
+
+    [Fact]
+    public async Task An_interrupted_pin_pins_nothing_and_says_so()
+    {
+        File.WriteAllText(_document, string.Concat(Enumerable.Range(0, 1500).Select(i => $"Helga has {i} dogs. Rolf works as fisher number {i}.\n")));
+        using KvasirProcess process = StartWith(_folder["cache"], "kv", "pin", "-f", _document, "-c", "65536");
+        await process.FirstNote.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken); // it has begun to compute
+        process.Interrupt();
+        KvasirResult result = process.Finish();
+        Assert.Equal((1, ""), (result.ExitCode, result.Output));
+        Assert.EndsWith("kvasir: interrupted: nothing is pinned\n", result.Errors, StringComparison.Ordinal);
+        Assert.Equal(0, Kv("stat", "--json").Json.GetProperty("pinned_blocks").GetInt32());
+    }
+
+    [Fact]
+    public void Standard_input_is_not_read_twice() => Kv("lookup", "-", "-f", "-").Fails(2, "one standard input");
 }

@@ -7,7 +7,7 @@ namespace Kvasir.Cli.Verbs.Kv;
 /// <summary><c>kvasir kv gc</c>: gives back what is of no use.</summary>
 static class CollectVerb
 {
-    static readonly Option<long?> s_size = new("--kv-disk") { Description = "Shrink to this size, what was unused for longest first", CustomParser = ByteSize.Parse, HelpName = "SIZE" };
+    static readonly Option<long?> s_size = new("--kv-disk") { Description = "Shrink to this size, what was unused for longest first; files with pinned blocks stay", CustomParser = ByteSize.Parse, HelpName = "SIZE" };
 
     public static Command Create()
     {

@@ -28,6 +28,8 @@ sealed class KvPrompt
     public int[] Tokens(ParseResult parsed, LanguageModel model)
     {
         (string? prompt, string? file, bool raw) = (parsed.GetValue(_prompt), parsed.GetValue(_file), parsed.GetValue(_raw));
+        if (prompt is "-" && file is "-")
+            throw new UsageException("'-' stands for both PROMPT and FILE, and there is one standard input");
         string? document = file is null ? null : TextInput.Read(file);
         if (prompt is null && document is null)
             throw new UsageException("no prompt: give it as an argument, or a file with -f");

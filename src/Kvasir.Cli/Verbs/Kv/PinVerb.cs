@@ -42,7 +42,8 @@ static class PinVerb
         int[] tokens = s_prompt.Tokens(parsed, model);
         using InferenceEngine engine = s_prompt.Engine(parsed, model);
         RunVerb.WarnOfDisk(engine);
-        WarmVerb.Warm(engine, tokens);
+        if (WarmVerb.Warm(engine, tokens).Interrupted)
+            return Terminal.Error("interrupted: nothing is pinned", CommandLineRunner.Failed);
         DateTimeOffset until = DateTimeOffset.UtcNow + parsed.GetValue(s_time);
         int blocks = engine.Cache.Disk?.Pin(engine.Cache.Keys(tokens), owner, until) ?? 0;
         return blocks == 0

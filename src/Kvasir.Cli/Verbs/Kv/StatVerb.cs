@@ -28,9 +28,10 @@ static class StatVerb
     {
         IReadOnlyDictionary<string, long> counters = inspection?.Counters() ?? new Dictionary<string, long>();
         InspectedSpace space = inspection?.Space() ?? new InspectedSpace(0, 0, 0, 0, 0);
+        IReadOnlyList<InspectedModel> models = inspection?.Models() ?? [];
         double seconds = Count("load.disk.us") / 1e6;
         return new KvStat(
-            folder, [.. (inspection?.Models() ?? []).Select(model => new KvModelStat(model.Name, model.Fingerprint.ToString(), model.Blocks, model.Tokens, model.Bytes))],
+            folder, models.Sum(model => model.Tokens), models.Sum(model => model.Pinned), [.. models.Select(model => new KvModelStat(model.Name, model.Fingerprint.ToString(), model.Blocks, model.Tokens, model.Bytes, model.Pinned))],
             new KvDiskStat(space.Segments, space.Bytes, space.Slots - space.FreeSlots, space.FreeSlots, space.EvictionsRemembered, Count("write.blocks"), Count("write.dropped"),
                 Count("load.disk.bytes"), seconds, seconds > 0 ? Count("load.disk.bytes") / seconds : 0, Of(Corrupt)),
             new KvHitStat(Count("lookup.tokens"), Count("hit.tokens.device"), Count("hit.tokens.host"), Count("hit.tokens.disk"), Of(Misses)));
@@ -42,14 +43,14 @@ static class StatVerb
 
     static void Print(KvStat stat)
     {
-        Terminal.Answers.WriteLine($"{Printable.Line(stat.Directory, 4096)}: {ShowVerb.Size(stat.Disk.Bytes)} in {stat.Disk.Segments:N0} files, {stat.Disk.Blocks:N0} blocks, room for {stat.Disk.FreeSlots:N0} more in them");
+        Terminal.Answers.WriteLine($"{Printable.Line(stat.Directory, 4096)}: {ShowVerb.Size(stat.Disk.Bytes)} in {stat.Disk.Segments:N0} files, {stat.Disk.Blocks:N0} blocks ({stat.PinnedBlocks:N0} of them pinned) of {stat.Tokens:N0} tokens, room for {stat.Disk.FreeSlots:N0} more blocks");
         if (stat.Models.Count > 0)
         {
             Table table = new Table().SimpleBorder().AddColumn("model").AddColumn("fingerprint");
-            foreach (string column in (string[])["blocks", "tokens", "size"])
+            foreach (string column in (string[])["blocks", "pinned", "tokens", "size"])
                 table.AddColumn(new TableColumn(column).RightAligned());
             foreach (KvModelStat model in stat.Models)
-                table.AddRow(Markup.Escape(Printable.Line(model.Model)), model.Fingerprint[..12], $"{model.Blocks:N0}", $"{model.Tokens:N0}", ShowVerb.Size(model.Bytes));
+                table.AddRow(Markup.Escape(Printable.Line(model.Model)), model.Fingerprint[..12], $"{model.Blocks:N0}", $"{model.PinnedBlocks:N0}", $"{model.Tokens:N0}", ShowVerb.Size(model.Bytes));
             Terminal.Answers.Write(table);
         }
         KvHitStat hits = stat.Hits;
@@ -64,10 +65,10 @@ static class StatVerb
 }
 
 /// <summary>What <c>kv stat --json</c> prints.</summary>
-sealed record KvStat(string Directory, IReadOnlyList<KvModelStat> Models, KvDiskStat Disk, KvHitStat Hits);
+sealed record KvStat(string Directory, long Tokens, long PinnedBlocks, IReadOnlyList<KvModelStat> Models, KvDiskStat Disk, KvHitStat Hits);
 
 /// <summary>One model's blocks.</summary>
-sealed record KvModelStat(string Model, string Fingerprint, long Blocks, long Tokens, long Bytes);
+sealed record KvModelStat(string Model, string Fingerprint, long Blocks, long Tokens, long Bytes, long PinnedBlocks);
 
 /// <summary>The disk tier, since the directory was made.</summary>
 sealed record KvDiskStat(

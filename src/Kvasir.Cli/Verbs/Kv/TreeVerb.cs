@@ -1,7 +1,8 @@
 using System.CommandLine;
 using Kvasir.Inference;
 using Kvasir.Inference.Formats;
-using Kvasir.Inference.Tokenization;
+using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 
@@ -11,6 +12,7 @@ namespace Kvasir.Cli.Verbs.Kv;
 static class TreeVerb
 {
     const int MostCharacters = 60;
+    const int MostLevels = 16; // what is deeper has no room beside its branches, and would vanish without a word
 
     static readonly Option<bool> s_text = new("--text") { Description = "Show the beginning of each text, with the tokenizer of --model" };
     static readonly Option<string> s_model = ModelOption.Create();
@@ -26,43 +28,61 @@ static class TreeVerb
     {
         using DiskInspection? inspection = KvVerb.Inspect(parsed);
         using LanguageModel? model = parsed.GetValue(s_text) ? ModelOption.Load(parsed.GetRequiredValue(s_model)) : null;
-        KvTree report = new([.. BlockRun.Of(inspection?.Blocks() ?? []).Select(run => Node(run, model))]);
-        return KvVerb.Print(parsed, report, () => Print(report));
+        HashSet<Fingerprint> own = model is null ? [] : Fingerprints(model);
+        List<BlockRun> roots = BlockRun.Of(inspection?.Blocks() ?? []);
+        string? Text(BlockRun run) => model is not null && own.Contains(run.Last.Fingerprint) ? Beginning(run, model) : null;
+        return KvVerb.Print(parsed, new KvTree([.. roots.SelectMany(root => root.All()).Select(run => Node(run, Text(run)))]), () => Print(roots, Text));
     }
 
-    static KvNode Node(BlockRun run, LanguageModel? model) => new(
-        run.Last.Key.ToString(), run.Last.Model, run.Tokens, run.Before + run.Tokens, "disk", run.Used, run.Blocks.Exists(block => block.PinnedBy is not null),
-        model is null ? null : Text(run, model.Tokenizer), [.. run.Following.Select(next => Node(next, model))]);
+    static KvNode Node(BlockRun run, string? text) => new(
+        run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Last.Model, run.Tokens, run.Before + run.Tokens, "disk", run.Used,
+        run.Blocks.Exists(block => block.PinnedBy is not null), text);
 
-    /// <summary>Null for tokens that the tokenizer does not have: they are another model's.</summary>
-    static string? Text(BlockRun run, Tokenizer tokenizer)
+    /// <summary>Those that a model has with any host tier. Tokens of another model mean something else, or nothing.</summary>
+    static HashSet<Fingerprint> Fingerprints(LanguageModel model)
+    {
+        HashSet<Fingerprint> found = [];
+        foreach (string name in KvCodecs.Names)
+            if (KvCodecs.TryParse(name, out IKvCodec? codec))
+            {
+                using InferenceEngine engine = new(model, new EngineOptions { Context = Math.Min(64, model.Config.Context), Threads = 1, KvHostCodec = codec });
+                found.Add(engine.Cache.Fingerprint);
+            }
+        return found;
+    }
+
+    static string? Beginning(BlockRun run, LanguageModel model)
     {
         int[] tokens = [.. run.Blocks.Take(4).SelectMany(block => block.Tokens)];
-        return tokens.All(token => token >= 0 && token < tokenizer.VocabularySize) ? Printable.Line(tokenizer.Decode(tokens), MostCharacters) : null;
+        bool known = tokens.All(token => token >= 0 && token < model.Tokenizer.VocabularySize); // a damaged catalogue may hold anything
+        return known ? Printable.Line(model.Tokenizer.Decode(tokens), MostCharacters) : null;
     }
 
-    static void Print(KvTree report)
+    static void Print(List<BlockRun> roots, Func<BlockRun, string?> text)
     {
-        foreach (KvNode root in report.Roots)
+        foreach (BlockRun root in roots)
         {
-            var tree = new Tree(Markup.Escape(Line(root)));
-            Add(tree, root);
+            var tree = new Tree(Markup.Escape(Line(Node(root, text(root)))));
+            Add(tree, root, text, 1);
             Terminal.Answers.Write(tree);
         }
     }
 
-    static void Add(IHasTreeNodes parent, KvNode node)
+    static void Add(IHasTreeNodes parent, BlockRun run, Func<BlockRun, string?> text, int level)
     {
-        foreach (KvNode next in node.Following)
-            Add(parent.AddNode(Markup.Escape(Line(next))), next);
+        if (level == MostLevels && run.Following.Count > 0)
+            parent.AddNode($"… {run.All().Count() - 1:N0} more; `kv tree --json` has all");
+        else
+            foreach (BlockRun next in run.Following)
+                Add(parent.AddNode(Markup.Escape(Line(Node(next, text(next))))), next, text, level + 1);
     }
 
     static string Line(KvNode node) =>
         $"{node.Tokens:N0} tokens (to {node.To:N0}) · {node.Tier} · {Printable.Line(node.Model, 40)} · {ListVerb.Date(node.LastUse)}{(node.Pinned ? " · pinned" : "")}{(node.Text is null ? "" : $" · {node.Text}")}";
 }
 
-/// <summary>What <c>kv tree --json</c> prints.</summary>
-sealed record KvTree(IReadOnlyList<KvNode> Roots);
+/// <summary>What <c>kv tree --json</c> prints: a list, parents first. Nested objects would be as deep as a conversation is long, which neither writers nor readers of JSON take.</summary>
+sealed record KvTree(IReadOnlyList<KvNode> Nodes);
 
-/// <summary>Blocks without a fork, and what follows them in different ways.</summary>
-sealed record KvNode(string Key, string Model, int Tokens, int To, string Tier, DateTimeOffset LastUse, bool Pinned, string? Text, IReadOnlyList<KvNode> Following);
+/// <summary>Blocks without a fork, named by the last one's key; the parent is the node that they follow, null at a beginning.</summary>
+sealed record KvNode(string Key, string? Parent, string Model, int Tokens, int To, string Tier, DateTimeOffset LastUse, bool Pinned, string? Text);

@@ -28,6 +28,8 @@ static class WarmVerb
         RunVerb.WarnOfDisk(engine);
         KvWarm report = Warm(engine, tokens);
         KvVerb.Print(parsed, report, () => Terminal.Answers.WriteLine($"{report.Tokens:N0} tokens: {report.Reused:N0} were there, {report.Computed:N0} computed; {report.OnDisk:N0} are on the disk"));
+        if (report.Interrupted)
+            return Terminal.Error("interrupted", CommandLineRunner.Failed);
         return report.OnDisk > 0 ? CommandLineRunner.Ok : Terminal.Error("nothing could be kept on the disk", CommandLineRunner.Failed);
     }
 
@@ -49,9 +51,9 @@ static class WarmVerb
         foreach ((int block, BlockKey key) in engine.Cache.Keys(tokens).Index())
             if (engine.Cache.Disk?.TryFind(key, out _) == true)
                 onDisk += Math.Min(blockTokens, tokens.Length - block * blockTokens);
-        return new KvWarm(tokens.Length, result.ReusedTokens, result.ComputedTokens, onDisk);
+        return new KvWarm(tokens.Length, result.ReusedTokens, result.ComputedTokens, onDisk, result.FinishReason == FinishReason.Cancelled);
     }
 }
 
 /// <summary>What <c>kv warm --json</c> prints.</summary>
-sealed record KvWarm(int Tokens, int Reused, int Computed, int OnDisk);
+sealed record KvWarm(int Tokens, int Reused, int Computed, int OnDisk, bool Interrupted);

@@ -10,7 +10,8 @@ namespace Kvasir.KvCache.Tiers.Disk;
 /// <param name="Blocks">Its blocks.</param>
 /// <param name="Tokens">Their tokens.</param>
 /// <param name="Bytes">What they take on the disk.</param>
-public sealed record InspectedModel(Fingerprint Fingerprint, string Name, long Blocks, long Tokens, long Bytes);
+/// <param name="Pinned">How many of them somebody keeps.</param>
+public sealed record InspectedModel(Fingerprint Fingerprint, string Name, long Blocks, long Tokens, long Bytes, long Pinned);
 
 /// <summary>A block in a directory.</summary>
 /// <param name="Key">Its key.</param>
@@ -66,14 +67,15 @@ public sealed class DiskInspection : IDisposable
 
     /// <summary>The models, the one with most blocks first.</summary>
     public IReadOnlyList<InspectedModel> Models() => Guard(() => _catalogue.Rows("""
-        SELECT fingerprint, name, count(place), coalesce(sum(length(tokens)) / 4, 0), coalesce(sum(slot_bytes), 0)
+        SELECT fingerprint, name, count(place), coalesce(sum(length(tokens)) / 4, 0), coalesce(sum(slot_bytes), 0), coalesce(sum(key IN (SELECT key FROM pins WHERE until > $0)), 0)
         FROM models LEFT JOIN blocks ON model = models.id LEFT JOIN segments ON segments.id = place / 1048576 GROUP BY models.id ORDER BY 3 DESC
-        """, reader => new InspectedModel(new Fingerprint(Catalogue.DigestAt(reader, 0) ?? default), reader.GetString(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4))));
+        """, reader => new InspectedModel(new Fingerprint(Catalogue.DigestAt(reader, 0) ?? default), reader.GetString(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5)), Now));
 
-    /// <summary>All blocks, those used last first.</summary>
+    /// <summary>All blocks, those used last first. Rows whose keys are no digests are left out: read as one, they could follow each other in a circle.</summary>
     public IReadOnlyList<InspectedBlock> Blocks() => Guard(() => _catalogue.Rows("""
         SELECT key, parent, fingerprint, name, tokens, slot_bytes, at, (SELECT min(owner) FROM pins WHERE pins.key = blocks.key AND until > $0), (SELECT max(until) FROM pins WHERE pins.key = blocks.key)
-        FROM blocks JOIN models ON models.id = model JOIN segments ON segments.id = place / 1048576 ORDER BY used DESC
+        FROM blocks JOIN models ON models.id = model JOIN segments ON segments.id = place / 1048576
+        WHERE length(key) = 32 AND length(parent) = 32 ORDER BY used DESC
         """, Block, Now));
 
     /// <summary>The room taken.</summary>
@@ -106,7 +108,7 @@ public sealed class DiskInspection : IDisposable
         return outcomes;
     });
 
-    /// <summary>Deletes what is of no use: pins that have ended, rows without a file, files without a row; and the coldest segments above a size.</summary>
+    /// <summary>Deletes what is of no use: pins that have ended, rows without a file, files without a row; and the coldest segments above a size, but none with a pinned block.</summary>
     /// <returns>Bytes given back to the file system.</returns>
     public long Collect(long? maxBytes = null) => Guard(() =>
     {
@@ -116,11 +118,11 @@ public sealed class DiskInspection : IDisposable
             _catalogue.Execute("DELETE FROM pins WHERE until <= $0", Now);
             _catalogue.TrimEvicted();
             foreach (long id in _catalogue.ColdestSegments())
-                if (!File.Exists(Segment.PathOf(_folder, id)) || maxBytes is { } most && _catalogue.Number("SELECT sum(slot_bytes * slots) FROM segments") > most)
+                if (!File.Exists(Segment.PathOf(_folder, id)) || maxBytes is { } most && !IsPinned(id) && _catalogue.Number("SELECT sum(slot_bytes * slots) FROM segments") > most)
                     _catalogue.DropSegment(id, _time.GetUtcNow());
-            DeleteStrayFiles();
             writing.Commit();
         }
+        DeleteStrayFiles();
         _catalogue.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
         return before - BytesOfFiles();
     });
@@ -129,13 +131,16 @@ public sealed class DiskInspection : IDisposable
     /// <returns>How many there were.</returns>
     public int Clear(Fingerprint? model = null) => Guard(() =>
     {
-        using Catalogue.Writing writing = _catalogue.Write();
-        int blocks = model is null ? (int)_catalogue.Number("SELECT count(*) FROM blocks") : ClearModel(model.Value);
-        foreach (long id in _catalogue.ColdestSegments())
-            if (model is null || _catalogue.Number("SELECT count(*) FROM blocks WHERE place / 1048576 = $0", id) == 0)
-                _catalogue.DropSegment(id, _time.GetUtcNow());
-        _catalogue.Execute("DELETE FROM pins WHERE key NOT IN (SELECT key FROM blocks)");
-        writing.Commit();
+        int blocks;
+        using (Catalogue.Writing writing = _catalogue.Write())
+        {
+            blocks = model is null ? (int)_catalogue.Number("SELECT count(*) FROM blocks") : ClearModel(model.Value);
+            foreach (long id in _catalogue.ColdestSegments())
+                if (model is null || _catalogue.Number("SELECT count(*) FROM blocks WHERE place / 1048576 = $0", id) == 0)
+                    _catalogue.DropSegment(id, _time.GetUtcNow());
+            _catalogue.Execute("DELETE FROM pins WHERE key NOT IN (SELECT key FROM blocks)");
+            writing.Commit();
+        }
         DeleteStrayFiles();
         return blocks;
     });
@@ -197,8 +202,16 @@ public sealed class DiskInspection : IDisposable
         return _catalogue.Execute($"DELETE FROM blocks WHERE {ofModel}", fingerprint);
     }
 
+    bool IsPinned(long segment) =>
+        _catalogue.Number("SELECT count(*) FROM blocks WHERE place / 1048576 = $0 AND key IN (SELECT key FROM pins WHERE until > $1)", segment, Now) > 0;
+
+    /// <summary>
+    /// Rows of deleted files are committed by now, so a crash leaves none without its file. Nobody writes meanwhile: a file that another process has just made,
+    /// whose row is not committed, would look like a stray one.
+    /// </summary>
     void DeleteStrayFiles()
     {
+        using Catalogue.Writing writing = _catalogue.Write();
         HashSet<string> known = [.. _catalogue.ColdestSegments().Select(id => Segment.PathOf(_folder, id))];
         foreach (string file in Directory.GetFiles(_folder, "blocks-*.kv"))
             if (!known.Contains(file))
