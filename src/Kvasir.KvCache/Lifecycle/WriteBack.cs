@@ -120,6 +120,7 @@ sealed unsafe class WriteBack : IDisposable
     {
         List<BlockLease> leases = [];
         List<BlockWrite> writes = [];
+        keys.Reverse(); // they come deepest first; on the disk they lie in their order, and the tier takes the last as the deepest
         foreach (BlockKey key in keys)
             if (!_disk.TryFind(key, out _) && Lease(key) is { } lease)
             {

@@ -57,7 +57,7 @@ sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts cos
                 if (onboarding.Done(block, group))
                     Account(onboarding);
                 if (failed)
-                    disk?.Discard(block.Slot, block.Target.Key, block.Outcome); // may wait for a writer: after the waiters were told
+                    disk?.Discard(block.Target.Key, block.Outcome); // may wait for a writer: after the waiters were told
             }
     }
 

@@ -16,9 +16,10 @@ sealed class Catalogue : IDisposable
     /// <summary>Evictions that are remembered.</summary>
     const int EvictionsKept = 1 << 16;
 
+    const int MostFirstSegment = 900_000;
     const string FileName = "catalogue.db";
-    const int ApplicationId = 0x4B56_5352, SchemaVersion = 1;
-    const int BusyMilliseconds = 2000; // another process writes a batch meanwhile
+    const int ApplicationId = 0x4B56_5352, SchemaVersion = 1, Tables = 7;
+    const int PatienceSeconds = 2; // another process writes a batch meanwhile
 
     const string Schema = $"""
         CREATE TABLE models (id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL UNIQUE, name TEXT NOT NULL, block_tokens INTEGER NOT NULL, block_bytes INTEGER NOT NULL);
@@ -34,6 +35,9 @@ sealed class Catalogue : IDisposable
         CREATE TABLE pins (owner TEXT NOT NULL, key BLOB NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID;
         CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
         """;
+
+    /// <summary>Whether a block lies in a segment, as a range that an index can find.</summary>
+    public const string InSegment = "place BETWEEN segments.id * 1048576 AND segments.id * 1048576 + 1048575";
 
     readonly SqliteConnection _connection;
 
@@ -78,24 +82,34 @@ sealed class Catalogue : IDisposable
 
     void Prepare()
     {
-        Execute($"PRAGMA busy_timeout = {BusyMilliseconds}");
+        Execute($"PRAGMA busy_timeout = {PatienceSeconds * 1000}");
         if (CanWrite)
         {
             Execute("PRAGMA journal_mode = WAL");
-            // The data is flushed before its row is written. A power failure may thus take the last rows, but leave none without its data.
+            // Data is flushed before its row is written, so a process may die at any time. A power failure may undo the last commits: rows are missing, or rows of blocks
+            // that gave way are back although others lie in their slots by now, which their headers tell. To flush each commit would buy nothing more.
             Execute("PRAGMA synchronous = NORMAL");
             using Writing writing = Write();
             if (Number("PRAGMA user_version") == 0 && Number("SELECT count(*) FROM sqlite_schema") == 0)
             {
                 Execute(Schema);
+                // From anywhere: a process that still has the files of a catalogue which was set aside must not take those of the new one for them.
+                RaiseTo("segment", Random.Shared.Next(1, MostFirstSegment));
                 Execute($"PRAGMA application_id = {ApplicationId}");
                 Execute($"PRAGMA user_version = {SchemaVersion}");
             }
             writing.Commit();
         }
-        if (Number("PRAGMA application_id") != ApplicationId || Number("PRAGMA user_version") != SchemaVersion)
+        const string tables = "SELECT count(*) FROM sqlite_schema WHERE name IN ('models', 'roots', 'segments', 'blocks', 'evicted', 'pins', 'counters')";
+        if (Number("PRAGMA application_id") != ApplicationId || Number("PRAGMA user_version") != SchemaVersion || Number(tables) != Tables)
             throw new SqliteException($"{FileName} is no catalogue of version {SchemaVersion}", raw.SQLITE_NOTADB);
     }
+
+    /// <summary>
+    /// From now on, gives up when another process writes for more than two seconds. Before, while the directory is opened, it waits for half a minute, as the
+    /// connection does by itself: whoever is turned away then never writes.
+    /// </summary>
+    public void BeImpatient() => _connection.DefaultTimeout = PatienceSeconds;
 
     /// <summary>Takes the directory's one right to write; what is not committed is undone.</summary>
     /// <exception cref="SqliteException">Another process keeps it for too long.</exception>
@@ -141,7 +155,7 @@ sealed class Catalogue : IDisposable
     public void ForEachBlock(long after, Action<StoredBlock> each)
     {
         sqlite3 database = _connection.Handle!;
-        const string sql = "SELECT place, key, parent, used FROM blocks WHERE change > ?";
+        const string sql = "SELECT place, key, parent, used, change FROM blocks WHERE change > ?";
         Check(raw.sqlite3_prepare_v2(database, sql, out sqlite3_stmt statement));
         using (statement)
         {
@@ -151,7 +165,8 @@ sealed class Catalogue : IDisposable
             {
                 ReadOnlySpan<byte> key = raw.sqlite3_column_blob(statement, 1), parent = raw.sqlite3_column_blob(statement, 2);
                 if (key.Length == Digest.Size && parent.Length == Digest.Size)
-                    each(new StoredBlock(raw.sqlite3_column_int64(statement, 0), new BlockKey(new Digest(key)), new BlockKey(new Digest(parent)), raw.sqlite3_column_int64(statement, 3)));
+                    each(new StoredBlock(raw.sqlite3_column_int64(statement, 0), new BlockKey(new Digest(key)), new BlockKey(new Digest(parent)), raw.sqlite3_column_int64(statement, 3),
+                        raw.sqlite3_column_int64(statement, 4)));
             }
             if (result != raw.SQLITE_DONE)
                 Check(result);
@@ -168,19 +183,64 @@ sealed class Catalogue : IDisposable
     /// <summary>Deletes the rows of a segment and of all its blocks; returns how many blocks that were. The file is to be deleted after the commit.</summary>
     public int DropSegment(long segment, DateTimeOffset when)
     {
-        int blocks = Execute("INSERT INTO evicted SELECT $0, place, key, $1 FROM blocks WHERE place / 1048576 = $2", NextChange(), when.ToUnixTimeSeconds(), segment);
-        Execute("DELETE FROM blocks WHERE place / 1048576 = $0", segment);
+        (long first, long last) = (segment * PlacesPerSegment, (segment + 1) * PlacesPerSegment - 1);
+        int blocks = Execute("INSERT INTO evicted SELECT $0, place, key, $1 FROM blocks WHERE place BETWEEN $2 AND $3", NextChange(), when.ToUnixTimeSeconds(), first, last);
+        Execute("DELETE FROM blocks WHERE place BETWEEN $0 AND $1", first, last);
         Execute("DELETE FROM segments WHERE id = $0", segment);
         return blocks;
     }
 
-    /// <summary>Segments, the one first whose blocks were all unused for longest.</summary>
-    public List<long> ColdestSegments() =>
-        Rows("SELECT id FROM segments LEFT JOIN blocks ON place / 1048576 = id GROUP BY id ORDER BY max(used)", reader => reader.GetInt64(0));
+    /// <summary>Segments without a pinned block, the one first whose blocks were all unused for longest.</summary>
+    /// <param name="now">The time, for pins that have ended.</param>
+    /// <param name="otherThan">Leaves out those of a slot size.</param>
+    /// <param name="before">Leaves out those that were used at this number or after.</param>
+    public List<long> ColdestSegments(DateTimeOffset now, long otherThan = -1, long before = long.MaxValue) => Rows($"""
+        SELECT id FROM segments LEFT JOIN blocks ON {InSegment} WHERE slot_bytes <> $1 GROUP BY id
+        HAVING coalesce(max(used), 0) < $2 AND sum(key IN (SELECT key FROM pins WHERE until > $0)) IS NOT TRUE ORDER BY max(used)
+        """, reader => reader.GetInt64(0), now.ToUnixTimeSeconds(), otherThan, before);
+
+    /// <summary>Segments without a block.</summary>
+    public List<long> EmptySegments() =>
+        Rows($"SELECT id FROM segments WHERE NOT EXISTS (SELECT * FROM blocks WHERE {InSegment})", reader => reader.GetInt64(0));
+
+    /// <summary>Bytes of all segments.</summary>
+    public long SegmentBytes() => Number("SELECT sum(slot_bytes * slots) FROM segments");
+
+    /// <summary>Drops the coldest segments until the rest is no larger than a size, but none with a pinned block; returns how many blocks that were.</summary>
+    public int Shrink(long maxBytes, DateTimeOffset when)
+    {
+        int blocks = 0;
+        if (SegmentBytes() > maxBytes)
+            foreach (long id in ColdestSegments(when))
+                if (SegmentBytes() > maxBytes)
+                    blocks += DropSegment(id, when);
+        return blocks;
+    }
+
+    /// <summary>Drops the segments whose files somebody has deleted; returns how many blocks that were.</summary>
+    public int DropVanished(string folder, DateTimeOffset when) =>
+        Rows("SELECT id FROM segments", reader => reader.GetInt64(0)).Where(id => !File.Exists(Segment.PathOf(folder, id))).Sum(id => DropSegment(id, when));
+
+    /// <summary>
+    /// Deletes segments' files that no row speaks of: of a process that died between a commit and a deletion, or while it made one. Takes the right to write, since a
+    /// file that another process is just making has no row yet.
+    /// </summary>
+    public void DeleteStrayFiles(string folder)
+    {
+        using Writing writing = Write();
+        HashSet<string> known = [.. Rows("SELECT id FROM segments", reader => Path.GetFileName(Segment.PathOf(folder, reader.GetInt64(0))))];
+        foreach (string file in Directory.GetFiles(folder, "blocks-*.kv"))
+            if (!known.Contains(Path.GetFileName(file)))
+                Segment.Delete(file);
+    }
 
     /// <summary>Forgets the oldest evictions.</summary>
-    public void TrimEvicted() =>
-        Execute($"DELETE FROM evicted WHERE rowid <= (SELECT max(rowid) FROM evicted) - {EvictionsKept}");
+    public void TrimEvicted()
+    {
+        string oldest = $"FROM evicted WHERE rowid <= (SELECT max(rowid) FROM evicted) - {EvictionsKept}";
+        RaiseTo("trimmed", Number($"SELECT max(change) {oldest}"));
+        Execute($"DELETE {oldest}");
+    }
 
     /// <summary>The number of the next change. To be asked for within a <see cref="Write"/>.</summary>
     public long NextChange()
@@ -192,6 +252,7 @@ sealed class Catalogue : IDisposable
     /// <summary>The number of the next segment. Numbers are not used twice: another process may still have the file of the first open.</summary>
     public long NextSegment()
     {
+        RaiseTo("segment", Number("SELECT max(id) FROM segments")); // should the counter be wrong
         AddTo("segment", 1);
         return Number("SELECT value FROM counters WHERE name = 'segment'");
     }
@@ -252,4 +313,4 @@ sealed class Catalogue : IDisposable
 }
 
 /// <summary>A row of the catalogue.</summary>
-readonly record struct StoredBlock(long Place, BlockKey Key, BlockKey Parent, long Used);
+readonly record struct StoredBlock(long Place, BlockKey Key, BlockKey Parent, long Used, long Change);

@@ -27,8 +27,10 @@ sealed class DiskBooks : IDisposable
     readonly List<Segment?> _byOrdinal = [];
     readonly HashSet<int> _held = [];
     readonly Dictionary<int, long> _touched = []; // slots and their last use, as far as the catalogue does not know
+    readonly Dictionary<BlockKey, (long Place, long Change)> _bad = []; // blocks that were forgotten, with where the catalogue may still have them, and the change then
     IEvictionPolicy _policy;
     bool[] _occupied = [];
+    long[] _used = []; // last use of what is in a slot, by whichever process
     long _dataVersion = -1, _change, _clock;
     int _next; // where the search for free slots goes on
 
@@ -107,8 +109,19 @@ sealed class DiskBooks : IDisposable
     public void Forget(int slot, BlockKey key)
     {
         lock (_gate)
-            if (_index.TryFind(key, out int found) && found == slot)
-                Forget(slot);
+        {
+            if (!_index.TryFind(key, out int found) || found != slot)
+                return;
+            _bad[key] = (Place(slot), _change);
+            Forget(slot);
+        }
+    }
+
+    /// <summary>The place of a block that was forgotten; none when it was written anew since, by whomever: that one is good.</summary>
+    public long? TakeBad(BlockKey key)
+    {
+        lock (_gate)
+            return _bad.Remove(key, out (long Place, long Change) bad) ? bad.Place : null;
     }
 
     /// <summary>The place of a slot in the catalogue.</summary>
@@ -143,13 +156,23 @@ sealed class DiskBooks : IDisposable
     public void Use(BlockKey key)
     {
         lock (_gate)
-        {
-            if (!_index.TryFind(key, out int slot))
-                return;
-            _touched[slot] = ++_clock;
-            if (!_held.Contains(slot))
-                _policy.Use(slot);
-        }
+            if (_index.TryFind(key, out int slot))
+                Use(slot);
+    }
+
+    /// <summary>A block was used and, after it, those that it follows.</summary>
+    public void UseChain(BlockKey key)
+    {
+        lock (_gate)
+            for (int left = _index.Count; left > 0 && _index.TryFind(key, out int slot); left--, key = _index.Parent(slot)) // as many at most: rows may follow each other in a circle
+                Use(slot);
+    }
+
+    void Use(int slot)
+    {
+        _touched[slot] = _used[slot] = ++_clock;
+        if (!_held.Contains(slot))
+            _policy.Use(slot);
     }
 
     /// <summary>The places that were used since the last call, and when.</summary>
@@ -224,9 +247,9 @@ sealed class DiskBooks : IDisposable
     {
         long change = _catalogue.Number("SELECT value FROM counters WHERE name = 'change'");
         _clock = Math.Max(_clock, _catalogue.Number("SELECT value FROM counters WHERE name = 'clock'"));
-        long oldest = _catalogue.Number("SELECT change FROM evicted ORDER BY rowid LIMIT 1");
+        long trimmed = _catalogue.Number("SELECT value FROM counters WHERE name = 'trimmed'");
         LoadSegments();
-        if (_change == 0 || oldest > _change) // evictions in between are forgotten
+        if (_change == 0 || trimmed > _change) // evictions in between are forgotten
             Reset();
         else
             foreach ((BlockKey key, long place) in _catalogue.Rows("SELECT key, place FROM evicted WHERE change > $0", Eviction, _change))
@@ -245,7 +268,7 @@ sealed class DiskBooks : IDisposable
 
     void LoadSegments()
     {
-        Dictionary<long, int> stored = _catalogue.Rows("SELECT id, slots FROM segments WHERE slot_bytes = $0", reader => (reader.GetInt64(0), reader.GetInt32(1)), _slotBytes).ToDictionary();
+        Dictionary<long, long> stored = _catalogue.Rows("SELECT id, slots FROM segments WHERE slot_bytes = $0", reader => (reader.GetInt64(0), reader.GetInt64(1)), _slotBytes).ToDictionary();
         foreach (Segment gone in _segments.Values.Where(segment => !stored.ContainsKey(segment.Id)).ToArray())
         {
             for (int slot = gone.First; slot < gone.First + gone.Slots; slot++)
@@ -255,8 +278,8 @@ sealed class DiskBooks : IDisposable
             _byOrdinal[gone.First / _stride] = null;
             gone.Dispose();
         }
-        foreach ((long id, int slots) in stored.Where(pair => pair.Key is >= 0 and < int.MaxValue && pair.Value >= 1 && pair.Value <= _stride && !_segments.ContainsKey(pair.Key)))
-            AddSegment(id, slots);
+        foreach ((long id, long slots) in stored.Where(pair => pair.Key is >= 0 and < int.MaxValue && pair.Value >= 1 && pair.Value <= _stride && !_segments.ContainsKey(pair.Key)))
+            AddSegment(id, (int)slots);
     }
 
     void AddSegment(long id, int slots)
@@ -266,27 +289,53 @@ sealed class DiskBooks : IDisposable
         {
             ordinal = _byOrdinal.Count;
             _byOrdinal.Add(null);
-            Array.Resize(ref _occupied, _byOrdinal.Count * _stride);
+            Grow(_byOrdinal.Count * _stride);
         }
         _byOrdinal[ordinal] = _segments[id] = new Segment(_options.Folder, id, _slotBytes, slots, ordinal * _stride, _catalogue.CanWrite);
+    }
+
+    /// <summary>By doubling: thousands of segments are taken in one by one.</summary>
+    void Grow(int slots)
+    {
+        if (slots <= _occupied.Length)
+            return;
+        int length = Math.Max(slots, 2 * _occupied.Length);
+        Array.Resize(ref _occupied, length);
+        Array.Resize(ref _used, length);
     }
 
     void Take(StoredBlock block)
     {
         (long id, long index) = Math.DivRem(block.Place, Catalogue.PlacesPerSegment);
-        if (!_segments.TryGetValue(id, out Segment? segment) || index >= segment.Slots)
+        if (!_segments.TryGetValue(id, out Segment? segment) || index < 0 || index >= segment.Slots)
             return; // of another slot size, or nonsense
         int slot = segment.First + (int)index;
+        _clock = Math.Max(_clock, block.Used);
+        if (_bad.TryGetValue(block.Key, out (long Place, long Change) bad) && bad.Place == block.Place && block.Change <= bad.Change)
+            return; // still the block that was forgotten
+        _bad.Remove(block.Key);
         if (_occupied[slot] && _index.Key(slot) == block.Key)
+        {
+            LearnUse(slot, block.Used);
             return;
+        }
         if (_occupied[slot])
             Forget(slot);
         if (_index.TryFind(block.Key, out int elsewhere))
             Forget(elsewhere);
         _index.Add(slot, block.Key, block.Parent);
         _policy.Add(slot, block.Key);
-        _occupied[slot] = true;
-        _clock = Math.Max(_clock, block.Used);
+        (_occupied[slot], _used[slot]) = (true, block.Used);
+    }
+
+    /// <summary>Another process has used a block; of its own uses this one knows already.</summary>
+    void LearnUse(int slot, long used)
+    {
+        if (used <= _used[slot])
+            return;
+        _used[slot] = used;
+        if (!_held.Contains(slot))
+            _policy.Use(slot);
     }
 
     void LoadPins()
@@ -320,6 +369,7 @@ sealed class DiskBooks : IDisposable
                 _index.Remove(slot);
         Array.Clear(_occupied);
         _held.Clear();
+        _touched.Clear(); // a slot may hold another block from now on, or its file may go without a word
         _policy = _options.Policy();
         _change = 0;
     }

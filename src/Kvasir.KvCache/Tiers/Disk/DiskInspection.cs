@@ -1,6 +1,7 @@
 using Kvasir.KvCache.Prefixes;
 using Microsoft.Data.Sqlite;
 using Microsoft.Win32.SafeHandles;
+using SQLitePCL;
 
 namespace Kvasir.KvCache.Tiers.Disk;
 
@@ -57,7 +58,7 @@ public sealed class DiskInspection : IDisposable
             return null;
         try
         {
-            return new DiskInspection(folder, Catalogue.Open(folder, CanWrite(path)), time ?? TimeProvider.System);
+            return new DiskInspection(folder, OpenCatalogue(folder), time ?? TimeProvider.System);
         }
         catch (Exception e) when (e is SqliteException or UnauthorizedAccessException)
         {
@@ -117,12 +118,12 @@ public sealed class DiskInspection : IDisposable
         {
             _catalogue.Execute("DELETE FROM pins WHERE until <= $0", Now);
             _catalogue.TrimEvicted();
-            foreach (long id in _catalogue.ColdestSegments())
-                if (!File.Exists(Segment.PathOf(_folder, id)) || maxBytes is { } most && !IsPinned(id) && _catalogue.Number("SELECT sum(slot_bytes * slots) FROM segments") > most)
-                    _catalogue.DropSegment(id, _time.GetUtcNow());
+            _catalogue.DropVanished(_folder, _time.GetUtcNow());
+            if (maxBytes is { } most)
+                _catalogue.Shrink(most, _time.GetUtcNow());
             writing.Commit();
         }
-        DeleteStrayFiles();
+        _catalogue.DeleteStrayFiles(_folder);
         _catalogue.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
         return before - BytesOfFiles();
     });
@@ -131,17 +132,8 @@ public sealed class DiskInspection : IDisposable
     /// <returns>How many there were.</returns>
     public int Clear(Fingerprint? model = null) => Guard(() =>
     {
-        int blocks;
-        using (Catalogue.Writing writing = _catalogue.Write())
-        {
-            blocks = model is null ? (int)_catalogue.Number("SELECT count(*) FROM blocks") : ClearModel(model.Value);
-            foreach (long id in _catalogue.ColdestSegments())
-                if (model is null || _catalogue.Number("SELECT count(*) FROM blocks WHERE place / 1048576 = $0", id) == 0)
-                    _catalogue.DropSegment(id, _time.GetUtcNow());
-            _catalogue.Execute("DELETE FROM pins WHERE key NOT IN (SELECT key FROM blocks)");
-            writing.Commit();
-        }
-        DeleteStrayFiles();
+        int blocks = ClearRows(model);
+        _catalogue.DeleteStrayFiles(_folder);
         return blocks;
     });
 
@@ -178,13 +170,16 @@ public sealed class DiskInspection : IDisposable
     ReadOutcome Read(long place, long slotBytes, InspectedBlock row)
     {
         string path = Segment.PathOf(_folder, place / Catalogue.PlacesPerSegment);
-        if (!File.Exists(path) || slotBytes is < KvLayout.PageBytes or > int.MaxValue)
+        if (place < 0 || !File.Exists(path))
             return ReadOutcome.Gone;
+        long offset = place % Catalogue.PlacesPerSegment * slotBytes;
+        if (slotBytes is < KvLayout.PageBytes or > int.MaxValue || offset + slotBytes > new FileInfo(path).Length)
+            return ReadOutcome.WrongLength;
         using var slot = new NativeBuffer((int)slotBytes);
         try
         {
             using SafeFileHandle file = DirectFile.Open(path, writable: false);
-            return RandomAccess.Read(file, slot.Span, place % Catalogue.PlacesPerSegment * slotBytes) == slotBytes
+            return RandomAccess.Read(file, slot.Span, offset) == slotBytes
                 ? SlotHeader.CheckSlot(slot.Span, row.Key, row.Parent, row.Fingerprint, row.Tokens)
                 : ReadOutcome.WrongLength;
         }
@@ -194,28 +189,23 @@ public sealed class DiskInspection : IDisposable
         }
     }
 
-    int ClearModel(Fingerprint model)
-    {
-        const string ofModel = "model = (SELECT id FROM models WHERE fingerprint = $0)";
-        byte[] fingerprint = model.Digest.ToArray();
-        _catalogue.Execute($"INSERT INTO evicted SELECT $1, place, key, $2 FROM blocks WHERE {ofModel}", fingerprint, _catalogue.NextChange(), Now);
-        return _catalogue.Execute($"DELETE FROM blocks WHERE {ofModel}", fingerprint);
-    }
-
-    bool IsPinned(long segment) =>
-        _catalogue.Number("SELECT count(*) FROM blocks WHERE place / 1048576 = $0 AND key IN (SELECT key FROM pins WHERE until > $1)", segment, Now) > 0;
-
-    /// <summary>
-    /// Rows of deleted files are committed by now, so a crash leaves none without its file. Nobody writes meanwhile: a file that another process has just made,
-    /// whose row is not committed, would look like a stray one.
-    /// </summary>
-    void DeleteStrayFiles()
+    int ClearRows(Fingerprint? model)
     {
         using Catalogue.Writing writing = _catalogue.Write();
-        HashSet<string> known = [.. _catalogue.ColdestSegments().Select(id => Segment.PathOf(_folder, id))];
-        foreach (string file in Directory.GetFiles(_folder, "blocks-*.kv"))
-            if (!known.Contains(file))
-                File.Delete(file);
+        int blocks = ClearBlocks(model);
+        foreach (long id in _catalogue.EmptySegments())
+            _catalogue.DropSegment(id, _time.GetUtcNow());
+        _catalogue.Execute("DELETE FROM pins WHERE key NOT IN (SELECT key FROM blocks)");
+        writing.Commit();
+        return blocks;
+    }
+
+    int ClearBlocks(Fingerprint? model)
+    {
+        const string ofModel = "$0 IS NULL OR model = (SELECT id FROM models WHERE fingerprint = $0)";
+        object fingerprint = model is null ? DBNull.Value : model.Value.Digest.ToArray();
+        _catalogue.Execute($"INSERT INTO evicted SELECT $1, place, key, $2 FROM blocks WHERE {ofModel}", fingerprint, _catalogue.NextChange(), Now);
+        return _catalogue.Execute($"DELETE FROM blocks WHERE {ofModel}", fingerprint);
     }
 
     long BytesOfFiles() => Directory.GetFiles(_folder).Sum(file => new FileInfo(file).Length);
@@ -227,16 +217,16 @@ public sealed class DiskInspection : IDisposable
 
     static DateTimeOffset Time(long seconds) => DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
 
-    static bool CanWrite(string path)
+    /// <summary>To write if that can be. It is SQLite that finds out: opening the file and closing it drops the locks of a tier in this process.</summary>
+    static Catalogue OpenCatalogue(string folder)
     {
         try
         {
-            using FileStream file = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-            return true;
+            return Catalogue.Open(folder, canWrite: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException or SqliteException { SqliteErrorCode: raw.SQLITE_READONLY or raw.SQLITE_CANTOPEN })
         {
-            return false;
+            return Catalogue.Open(folder, canWrite: false);
         }
     }
 

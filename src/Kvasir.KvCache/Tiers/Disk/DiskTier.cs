@@ -24,6 +24,7 @@ public sealed unsafe class DiskTier : IDisposable
     readonly Lock _writing = new();
     readonly HashSet<BlockKey> _newRoots = [];
     readonly Dictionary<string, long> _newCounts = [];
+    int _disposed;
 
     DiskTier(DiskTierOptions options, KvLayout layout, Fingerprint fingerprint, string modelName, bool canWrite)
     {
@@ -31,8 +32,17 @@ public sealed unsafe class DiskTier : IDisposable
         _groups = LayerGroup.Of(layout, TieredKvCache.LeastGroupBytes);
         _header = new SlotHeader(layout, fingerprint, _groups);
         _books = new DiskBooks(options, _header.Bytes + layout.StrideBytes, canWrite);
-        _writer = canWrite ? new DiskWriter(options, layout, _header, _books, fingerprint, modelName) : null;
-        _books.Refresh();
+        try
+        {
+            _writer = canWrite ? new DiskWriter(options, layout, _header, _books, fingerprint, modelName) : null;
+            _books.Refresh();
+        }
+        catch
+        {
+            _writer?.Dispose(); // what is set aside next must not stay open
+            _books.Dispose();
+            throw;
+        }
     }
 
     /// <summary>What, besides tokens, determines this model's blocks.</summary>
@@ -139,7 +149,8 @@ public sealed unsafe class DiskTier : IDisposable
         }
     }
 
-    /// <summary>Writes blocks; returns how many are on the disk now. For one background thread.</summary>
+    /// <summary>Writes blocks that are not there; returns how many it has written. For one background thread.</summary>
+    /// <param name="blocks">The blocks, those of a chain in their order: the last gives way first. Those that they follow count as used.</param>
     public int Write(ReadOnlySpan<BlockWrite> blocks)
     {
         if (_writer is null || blocks.IsEmpty)
@@ -162,18 +173,27 @@ public sealed unsafe class DiskTier : IDisposable
     /// <summary>A block was used. Report chains deepest first. Others learn of it with the next write.</summary>
     public void Use(BlockKey key) => _books.Use(key);
 
-    /// <summary>Does not find a block in this process any more: it is to be computed, and written again. <see cref="Discard"/> then takes it out of the catalogue.</summary>
+    /// <summary>
+    /// Does not find a block that did not come as it should in this process any more: it is to be computed, and written again. <see cref="Discard(BlockKey, ReadOutcome)"/> then takes it out
+    /// of the catalogue.
+    /// </summary>
     public void Forget(int slot, BlockKey key) => _books.Forget(slot, key);
 
-    /// <summary>
-    /// A block did not come as it should. Its slot becomes free, unless it turns out that another process has put another block there meanwhile.
-    /// </summary>
+    /// <summary>Forgets a block that did not come as it should, and frees its slot.</summary>
     public void Discard(int slot, BlockKey key, ReadOutcome outcome)
     {
         Forget(slot, key);
-        if (_writer is not null && _books.SegmentOf(slot) is not null)
+        Discard(key, outcome);
+    }
+
+    /// <summary>
+    /// Frees the slot of a block that was forgotten, unless somebody, this process or another, has written that block anew or another one there meanwhile.
+    /// </summary>
+    public void Discard(BlockKey key, ReadOutcome outcome)
+    {
+        if (_writer is not null)
             lock (_writing)
-                Guard(() => _writer.Remove(key, _books.Place(slot)));
+                Guard(() => _writer.RemoveBad(key));
         Count($"corrupt.{outcome}", 1);
     }
 
@@ -250,6 +270,8 @@ public sealed unsafe class DiskTier : IDisposable
     /// <summary>Writes down what was used and counted, and closes the files.</summary>
     public void Dispose()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
         lock (_writing)
             Guard(Save);
         _writer?.Dispose();
@@ -295,7 +317,7 @@ public sealed unsafe class DiskTier : IDisposable
         return RandomAccess.Read(segment.File(), parts, slotOffset) == _header.Bytes + bytes;
     }
 
-    static bool IsDamage(SqliteException e) => e.SqliteErrorCode is SQLitePCL.raw.SQLITE_NOTADB or SQLitePCL.raw.SQLITE_CORRUPT;
+    static bool IsDamage(SqliteException e) => e.SqliteErrorCode is SQLitePCL.raw.SQLITE_NOTADB or SQLitePCL.raw.SQLITE_CORRUPT or SQLitePCL.raw.SQLITE_ERROR; // the last: a table is missing
 
     /// <summary>What cannot be read is renamed, for whoever wants to know; the blocks' files go, since nothing says what is in them.</summary>
     static string SetAside(string folder, string why)

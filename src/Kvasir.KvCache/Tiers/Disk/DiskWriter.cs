@@ -38,6 +38,8 @@ sealed unsafe class DiskWriter : IDisposable
         _catalogue.Execute("INSERT OR IGNORE INTO models (fingerprint, name, block_tokens, block_bytes) VALUES ($0, $1, $2, $3)",
             fingerprint.Digest.ToArray(), modelName, layout.BlockTokens, layout.BlockBytes);
         _model = _catalogue.Number("SELECT id FROM models WHERE fingerprint = $0", fingerprint.Digest.ToArray());
+        _catalogue.DeleteStrayFiles(options.Folder);
+        _catalogue.BeImpatient();
     }
 
     /// <summary>Blocks that had to give way so far.</summary>
@@ -53,7 +55,20 @@ sealed unsafe class DiskWriter : IDisposable
     /// <exception cref="SqliteException">Another process is writing for too long, or the catalogue cannot be written.</exception>
     public int Write(ReadOnlySpan<BlockWrite> blocks, Action<Catalogue> alongside)
     {
-        GiveBackIfSpaceIsShort();
+        GiveBack();
+        try
+        {
+            return WriteBatch(blocks, alongside);
+        }
+        catch (FileNotFoundException)
+        {
+            DropVanished();
+            throw;
+        }
+    }
+
+    int WriteBatch(ReadOnlySpan<BlockWrite> blocks, Action<Catalogue> alongside)
+    {
         for (int attempt = 0; ; attempt++)
         {
             Fault("begin");
@@ -76,24 +91,35 @@ sealed unsafe class DiskWriter : IDisposable
             writing.Commit();
             Fault("committed");
             _books.Refresh();
+            RenewAncestors(missing);
             return written;
         }
+    }
+
+    /// <summary>What new blocks stand on is used with them, or it would be older than they are and give way before them.</summary>
+    void RenewAncestors(List<BlockWrite> written)
+    {
+        HashSet<BlockKey> keys = [.. written.Select(block => block.Key)];
+        foreach (BlockKey parent in written.Select(block => block.Parent).Where(parent => !keys.Contains(parent)).Distinct())
+            _books.UseChain(parent);
     }
 
     /// <summary>Writes down when blocks were used.</summary>
     public void SaveUse()
     {
-        long now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
-        foreach ((long place, long used) in _books.TakeTouched())
-            _catalogue.Execute("UPDATE blocks SET used = $1, at = $2 WHERE place = $0 AND used < $1", place, used, now);
+        (long Place, long Used)[] touched = _books.TakeTouched();
+        long now = _options.Time.GetUtcNow().ToUnixTimeSeconds(), change = touched.Length > 0 ? _catalogue.NextChange() : 0;
+        foreach ((long place, long used) in touched)
+            _catalogue.Execute("UPDATE blocks SET used = $1, at = $2, change = $3 WHERE place = $0 AND used < $1", place, used, now, change);
         _catalogue.RaiseTo("clock", _books.Clock);
     }
 
-    /// <summary>Frees the slot of a block, if the catalogue still says that it is there.</summary>
-    public void Remove(BlockKey key, long place)
+    /// <summary>Frees the slot of a block that was forgotten, if the catalogue still says that it is there and nobody has written it anew.</summary>
+    public void RemoveBad(BlockKey key)
     {
         using Catalogue.Writing writing = _catalogue.Write();
-        if (_catalogue.Number("SELECT count(*) FROM blocks WHERE place = $0 AND key = $1", place, key.Digest.ToArray()) > 0)
+        _books.Refresh();
+        if (_books.TakeBad(key) is { } place && _catalogue.Number("SELECT count(*) FROM blocks WHERE place = $0 AND key = $1", place, key.Digest.ToArray()) > 0)
             _catalogue.Evict(key, place, _catalogue.NextChange(), _options.Time.GetUtcNow());
         writing.Commit();
         _books.Refresh();
@@ -182,10 +208,17 @@ sealed unsafe class DiskWriter : IDisposable
     bool TryGrow()
     {
         long bytes = (long)_slotBytes * _books.SlotsOfNewSegment;
-        if (_catalogue.Number("SELECT sum(slot_bytes * slots) FROM segments") + bytes > _options.MaxBytes || FreeSpace() - bytes < _options.KeepFreeBytes)
+        if (_catalogue.SegmentBytes() + bytes > _options.MaxBytes || FreeSpace() - bytes < _options.KeepFreeBytes)
             return false;
         long id = _catalogue.NextSegment();
-        DirectFile.Create(Segment.PathOf(_options.Folder, id), bytes);
+        try
+        {
+            DirectFile.Create(Segment.PathOf(_options.Folder, id), bytes);
+        }
+        catch (IOException) when (_books.Blocks > 0)
+        {
+            return false; // a quota that free space does not tell of: others give way instead
+        }
         _catalogue.Execute("INSERT INTO segments VALUES ($0, $1, $2)", id, _slotBytes, _books.SlotsOfNewSegment);
         return true;
     }
@@ -205,35 +238,46 @@ sealed unsafe class DiskWriter : IDisposable
         return victims.Count;
     }
 
+    /// <summary>A segment of another slot size that was not used since before any block of this one.</summary>
     long? ColdestOfAnotherSize()
     {
-        long mine = _catalogue.Number("SELECT coalesce(min(used), 9223372036854775807) FROM blocks JOIN segments ON id = place / 1048576 WHERE slot_bytes = $0", _slotBytes);
-        List<long> cold = _catalogue.Rows("""
-            SELECT id FROM segments LEFT JOIN blocks ON place / 1048576 = id WHERE slot_bytes <> $0 GROUP BY id
-            HAVING coalesce(max(used), 0) < $1 AND sum(key IN (SELECT key FROM pins WHERE until > $2)) IS NOT TRUE ORDER BY max(used) LIMIT 1
-            """, reader => reader.GetInt64(0), _slotBytes, mine, _options.Time.GetUtcNow().ToUnixTimeSeconds());
-        return cold.Count > 0 ? cold[0] : null;
+        if (_catalogue.Number("SELECT count(*) FROM segments WHERE slot_bytes <> $0", _slotBytes) == 0)
+            return null;
+        long mine = _catalogue.Number($"SELECT coalesce(min(used), {long.MaxValue}) FROM segments JOIN blocks ON {Catalogue.InSegment} WHERE slot_bytes = $0", _slotBytes);
+        return _catalogue.ColdestSegments(_options.Time.GetUtcNow(), otherThan: _slotBytes, before: mine) is [var cold, ..] ? cold : null;
     }
 
     void Drop(long segment) => Evictions += _catalogue.DropSegment(segment, _options.Time.GetUtcNow());
 
-    /// <summary>Others need the file system's space too: while it is short, the coldest segment goes.</summary>
-    void GiveBackIfSpaceIsShort()
+    /// <summary>Others need the file system's space too: while it is short, a segment goes at each write. And the budget may be less than it was. What is pinned stays.</summary>
+    void GiveBack()
     {
-        if (FreeSpace() >= _options.KeepFreeBytes)
+        bool isShort = FreeSpace() < _options.KeepFreeBytes;
+        if (!isShort && _catalogue.SegmentBytes() <= _options.MaxBytes)
             return;
-        using Catalogue.Writing writing = _catalogue.Write();
-        List<long> cold = [.. _catalogue.ColdestSegments().Take(1)];
-        cold.ForEach(Drop);
-        writing.Commit();
-        Delete(cold);
+        DateTimeOffset now = _options.Time.GetUtcNow();
+        using (Catalogue.Writing writing = _catalogue.Write())
+        {
+            Evictions += _catalogue.Shrink(_options.MaxBytes, now);
+            if (isShort && _catalogue.ColdestSegments(now) is [var cold, ..])
+                Drop(cold);
+            writing.Commit();
+        }
+        _catalogue.DeleteStrayFiles(_options.Folder);
         _books.Refresh();
+    }
+
+    void DropVanished()
+    {
+        using Catalogue.Writing writing = _catalogue.Write();
+        Evictions += _catalogue.DropVanished(_options.Folder, _options.Time.GetUtcNow());
+        writing.Commit();
     }
 
     void Delete(List<long> segments)
     {
         foreach (long id in segments)
-            File.Delete(Segment.PathOf(_options.Folder, id));
+            Segment.Delete(Segment.PathOf(_options.Folder, id));
     }
 
     long FreeSpace() => new DriveInfo(_options.Folder).AvailableFreeSpace;

@@ -23,6 +23,20 @@ sealed class Segment(string folder, long id, long slotBytes, int slots, int firs
     /// <summary>The file of a segment.</summary>
     public static string PathOf(string folder, long id) => Path.Combine(folder, $"blocks-{id:d6}.kv");
 
+    /// <summary>
+    /// Deletes the file of a segment, if it is there. It is emptied first: another process may have it open, and would keep its room taken until it looks again.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be deleted.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be deleted.</exception>
+    public static void Delete(string path)
+    {
+        if (!System.IO.File.Exists(path))
+            return;
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+            file.SetLength(0);
+        System.IO.File.Delete(path);
+    }
+
     /// <summary>The file, open.</summary>
     /// <exception cref="IOException">It cannot be opened.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be opened.</exception>

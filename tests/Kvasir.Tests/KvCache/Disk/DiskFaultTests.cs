@@ -118,6 +118,22 @@ public sealed class DiskFaultTests : IDisposable
         Assert.Empty(Found(pressed));
     }
 
+    [Fact]
+    public void What_is_pinned_stays_when_space_is_short_or_the_budget_smaller()
+    {
+        using (DiskTier tier = _disk.Open(_disk.Options(Room)))
+        {
+            Write(tier, Small, [.. Enumerable.Range(0, 16)]);
+            Assert.Equal(1, tier.Pin([Key(3)], "owner", DateTimeOffset.UtcNow.AddHours(1)));
+        }
+        using DiskTier pressed = _disk.Open(_disk.Options(2 * SlotBytes(Small)) with { KeepFreeBytes = long.MaxValue / 4 });
+        for (int i = 0; i < 10; i++)
+            Write(pressed, Small, 50 + i);
+        Assert.Contains(3, Found(pressed));
+        Assert.Single(_disk.Segments());
+        Assert.InRange(new FileInfo(_disk.Segments()[0]).Length, 1, 2 * SlotBytes(Small));
+    }
+
     [Theory]
     [InlineData("no database at all, but long enough to be looked at as if it were one, which takes a hundred bytes or more than that")]
     [InlineData("")]
@@ -136,20 +152,27 @@ public sealed class DiskFaultTests : IDisposable
         Assert.Equal(ReadOutcome.Ok, Read(again, Small, 1));
     }
 
-    [Fact]
-    public void A_catalogue_of_another_version_is_set_aside_too()
+    [Theory]
+    [InlineData("PRAGMA user_version = 99", "no catalogue of version 1")]
+    [InlineData("DROP TABLE evicted", "no catalogue of version 1")]
+    [InlineData("ALTER TABLE blocks DROP COLUMN used", "no such column: used")]
+    public void A_catalogue_of_another_version_or_shape_is_set_aside_too(string sql, string problem)
     {
-        _disk.Open().Dispose();
+        using (DiskTier tier = _disk.Open())
+            Write(tier, Small, 1);
+        string segment = Assert.Single(_disk.Segments());
         using (var connection = new SqliteConnection($"Data Source={Path.Combine(_disk.Path, "catalogue.db")};Pooling=False"))
         {
             connection.Open();
             using SqliteCommand command = connection.CreateCommand();
-            command.CommandText = "PRAGMA user_version = 99";
+            command.CommandText = sql;
             command.ExecuteNonQuery();
         }
         using DiskTier again = _disk.Open();
-        Assert.Contains("no catalogue of version 1", again.Problem, StringComparison.Ordinal);
+        Assert.Contains(problem, again.Problem, StringComparison.Ordinal);
+        Assert.Empty(Found(again));
         Assert.Equal(1, Write(again, Small, 1));
+        Assert.NotEqual(segment, Assert.Single(_disk.Segments())); // whoever still has the old file does not take it for the new one
     }
 
     [Fact]

@@ -64,14 +64,27 @@ public sealed class DiskTierTests : IDisposable
     public void The_blocks_unused_for_longest_give_way_and_are_remembered()
     {
         using DiskTier tier = _disk.Open(_disk.Options(8 * SlotBytes(Small)));
-        for (int block = 0; block < 8; block++)
+        for (int block = 0; block < 16; block += 2) // none follows another
             Write(tier, Small, block);
         tier.Use(Key(0));
-        Write(tier, Small, 8, 9);
-        Assert.Equal([0, 3, 4, 5, 6, 7, 8, 9], Found(tier));
-        Assert.True(tier.TryGetEvicted(Key(1), out DateTimeOffset when));
+        Write(tier, Small, 16, 18);
+        Assert.Equal([0, 6, 8, 10, 12, 14, 16, 18], Found(tier));
+        Assert.True(tier.TryGetEvicted(Key(2), out DateTimeOffset when));
         Assert.InRange(DateTimeOffset.UtcNow - when, TimeSpan.Zero, TimeSpan.FromMinutes(1));
         Assert.False(tier.TryGetEvicted(Key(0), out _));
+    }
+
+    [Theory]
+    [InlineData(new[] { 0, 1, 2 }, new[] { 3, 4, 5 })] // by one request after the other
+    [InlineData(new[] { 3, 4, 5 }, new[] { 0, 1, 2 })] // by one request, whose deepest blocks are written first
+    public void A_leaf_gives_way_before_what_it_stands_on_in_whatever_batches_they_came(int[] first, int[] second)
+    {
+        using DiskTier tier = _disk.Open(_disk.Options(8 * SlotBytes(Small)));
+        Write(tier, Small, first);
+        Write(tier, Small, second);
+        for (int other = 10; other < 18; other += 2) // each evicts one, after two that find room
+            Write(tier, Small, other);
+        Assert.Equal([0, 1, 2, 3, 10, 12, 14, 16], Found(tier));
     }
 
     [Fact]
