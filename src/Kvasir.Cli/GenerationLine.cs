@@ -20,7 +20,8 @@ static class GenerationLine
         };
     }
 
-    static string Duration(TimeSpan time) => time.TotalSeconds < 1 ? $"{time.TotalMilliseconds:0.#} ms" : $"{time.TotalSeconds:0.00} s";
+    /// <summary>A time as people read it.</summary>
+    public static string Duration(TimeSpan time) => time.TotalSeconds < 1 ? $"{time.TotalMilliseconds:0.#} ms" : $"{time.TotalSeconds:0.00} s";
 
     /// <summary>A few tokens after many that came from the cache say nothing about the speed of prefill.</summary>
     static string Prefill(GenerationResult result) => result.ReusedTokens > 0 && result.ComputedTokens < 32 ? "–" : Speed(result.PrefillTokensPerSecond);

@@ -18,9 +18,9 @@ static class KvText
             if (tokens > 0)
                 parts.Add($"{tokens:N0} from {Name(tier)}");
         if (use.RestoreTime > TimeSpan.Zero && parts.Count > 0)
-            parts[^1] += $" in {Duration(use.RestoreTime)}";
+            parts[^1] += $" in {GenerationLine.Duration(use.RestoreTime)}";
         if (use.Saved > TimeSpan.Zero && parts.Count > 0)
-            parts[^1] += $" (saved {Duration(use.Saved)})";
+            parts[^1] += $" (saved {GenerationLine.Duration(use.Saved)})";
         parts.Add($"{computed:N0} computed");
         string misses = string.Join("; ", use.Misses.Take(3).Select(miss => Of(miss, tokenizer)));
         string more = use.Misses.Count > 3 ? $"; and {use.Misses.Count - 3:N0} more" : "";
@@ -36,7 +36,7 @@ static class KvText
     public static string? Detail(Miss miss, Tokenizer tokenizer) => miss.Reason switch
     {
         MissReason.Diverged => $"at token {miss.From:N0}: {Token(miss.Got, tokenizer)} was {Token(miss.Expected, tokenizer)}",
-        MissReason.Evicted when miss.When is { } when => $"from {Name(miss.Tier!.Value)} {when.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)}",
+        MissReason.Evicted when miss.When is { } when => $"from {Name(miss.Tier!.Value)} {Date(when)}",
         MissReason.OtherModel => Printable.Line(miss.Detail ?? ""),
         MissReason.LoadFailed => $"{Name(miss.Tier!.Value)}, {Name(miss.Detail ?? "lost")}",
         MissReason.TooLate or MissReason.ComputeCheaper => Name(miss.Tier!.Value),
@@ -48,5 +48,6 @@ static class KvText
 
     static string Token(int token, Tokenizer tokenizer) => $"\"{Printable.Line(tokenizer.Decode([token]))}\"";
 
-    static string Duration(TimeSpan time) => time.TotalSeconds < 1 ? $"{time.TotalMilliseconds:0.#} ms" : $"{time.TotalSeconds:0.0} s";
+    /// <summary>When something was, in the time of this place.</summary>
+    public static string Date(DateTimeOffset time) => time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
 }

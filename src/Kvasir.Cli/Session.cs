@@ -27,6 +27,7 @@ sealed partial class Session : IDisposable
     readonly FileStream _file;
     readonly string _name;
     readonly List<SessionTurn> _turns = [];
+    int _keep; // bytes of whole turns
 
     Session(FileStream file, string name) => (_file, _name) = (file, name);
 
@@ -128,8 +129,6 @@ sealed partial class Session : IDisposable
         _file.SetLength(_keep);
         _file.Position = _keep;
     }
-
-    int _keep; // bytes of whole turns
 
     SessionTurn Parse(ReadOnlySpan<byte> line, int number)
     {

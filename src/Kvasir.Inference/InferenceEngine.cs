@@ -158,7 +158,7 @@ public sealed class InferenceEngine : IDisposable
     {
         BlockTable table = sequence.Blocks.Table;
         _missing.Clear();
-        for (int position = table.NextMissing(0), rows = 0; rows < most && position < sequence.Tokens.Length; position = table.NextMissing(position))
+        for (int position = table.Length, rows = 0; rows < most && position < sequence.Tokens.Length; position = table.NextMissing(position))
         {
             int to = Math.Min(Math.Min(table.EndOfMissing(position), sequence.Tokens.Length), position + most - rows);
             if (!sequence.Blocks.TryReserve(to))

@@ -39,8 +39,7 @@ public static class KvCacheMetrics
     {
         KeyValuePair<string, object?> source = new("from", from.ToString()), target = new("to", to.ToString());
         s_bytes.Add(bytes, source, target);
-        if (time > TimeSpan.Zero)
-            s_seconds.Record(time.TotalSeconds, source, target);
+        s_seconds.Record(time.TotalSeconds, source, target);
     }
 
     internal static void Evicted(Tier tier, string policy, long blocks) =>

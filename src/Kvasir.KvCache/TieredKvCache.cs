@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Lifecycle;
@@ -21,8 +22,9 @@ public sealed unsafe class TieredKvCache : IDisposable
 
     static readonly TimeSpan s_patienceAtEnd = TimeSpan.FromSeconds(30);
 
-    readonly KvCacheOptions _options;
     readonly Onboarder _onboarder;
+    readonly WriteBack? _writeBack;
+    readonly string _prefillTokens, _prefillTime; // names of counters
     string? _diskProblem;
 
     /// <param name="layout">Shape of a block.</param>
@@ -33,19 +35,20 @@ public sealed unsafe class TieredKvCache : IDisposable
     {
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(options);
-        (Layout, Fingerprint, _options) = (layout, fingerprint, options);
+        (Layout, Fingerprint, Options) = (layout, fingerprint, options);
+        (_prefillTokens, _prefillTime) = ($"prefill.tokens.{fingerprint}", $"prefill.us.{fingerprint}");
         Groups = LayerGroup.Of(layout, LeastGroupBytes);
         Device = new BlockPool(layout, options.DeviceBlocks, time: options.Time);
         KvLayout hostLayout = options.HostCodec is null ? layout : new KvLayout(layout.BlockTokens, options.HostCodec, layout.Layers);
         if (options.HostBytes >= hostLayout.StrideBytes)
             Host = new BlockPool(hostLayout, (int)Math.Min(options.HostBytes / hostLayout.StrideBytes, int.MaxValue / layout.BlockTokens), new S3Fifo(), options.Time, Tier.Host); // decision 7
         Disk = options.Disk is null ? null : OpenDisk(options.Disk);
-        WriteBack = Disk is null ? null : new WriteBack(Device, Host, Disk);
+        _writeBack = Disk is null ? null : new WriteBack(Device, Host, Disk);
         Index = new PrefixIndex(Device, Host, Disk);
         _onboarder = new Onboarder(layout, Disk, Costs);
         if (Disk is not null)
         {
-            Costs.Computed((int)Math.Min(Disk.Counted($"prefill.tokens.{Fingerprint}"), int.MaxValue), TimeSpan.FromMicroseconds(Disk.Counted($"prefill.us.{Fingerprint}")));
+            Costs.Computed((int)Math.Min(Disk.Counted(_prefillTokens), int.MaxValue), TimeSpan.FromMicroseconds(Disk.Counted(_prefillTime)));
             Costs.Loaded(Tier.Disk, Disk.Counted("load.disk.large.bytes"), TimeSpan.FromMicroseconds(Disk.Counted("load.disk.large.us")));
         }
     }
@@ -73,17 +76,15 @@ public sealed unsafe class TieredKvCache : IDisposable
 
     internal ImmutableArray<LayerGroup> Groups { get; }
 
-    internal WriteBack? WriteBack { get; }
-
     internal PrefixIndex Index { get; }
 
-    internal KvCacheOptions Options => _options;
+    internal KvCacheOptions Options { get; }
 
     DiskTier? OpenDisk(DiskTierOptions options)
     {
         try
         {
-            return DiskTier.Open(options, Layout, Fingerprint, _options.ModelName);
+            return DiskTier.Open(options, Layout, Fingerprint, Options.ModelName);
         }
         catch (IOException e)
         {
@@ -128,13 +129,13 @@ public sealed unsafe class TieredKvCache : IDisposable
 
     /// <summary>Waits until what was admitted is on the disk, or dropped.</summary>
     /// <returns>False when the time was over before.</returns>
-    public bool Flush(TimeSpan patience) => WriteBack?.Flush(patience) ?? true;
+    public bool Flush(TimeSpan patience) => _writeBack?.Flush(patience) ?? true;
 
     /// <summary>Writes what waits, closes the tiers and frees the memory. Sequences must be disposed before.</summary>
     public void Dispose()
     {
-        WriteBack?.Flush(s_patienceAtEnd);
-        WriteBack?.Dispose();
+        _writeBack?.Flush(s_patienceAtEnd);
+        _writeBack?.Dispose();
         _onboarder.Dispose();
         Disk?.Dispose();
         Host?.Dispose();
@@ -161,8 +162,8 @@ public sealed unsafe class TieredKvCache : IDisposable
     public void Computed(int tokens, TimeSpan time)
     {
         Costs.Computed(tokens, time);
-        Disk?.Count($"prefill.tokens.{Fingerprint}", tokens);
-        Disk?.Count($"prefill.us.{Fingerprint}", (long)time.TotalMicroseconds);
+        Disk?.Count(_prefillTokens, tokens);
+        Disk?.Count(_prefillTime, (long)time.TotalMicroseconds);
     }
 
     /// <summary>
@@ -183,12 +184,13 @@ public sealed unsafe class TieredKvCache : IDisposable
     {
         if (Host is null || Host.Contains(block.Key) || Host.TryAllocate() is not { } copy)
             return;
+        long start = Stopwatch.GetTimestamp();
         if (Host.Layout.Codec == Layout.Codec)
             BlockCopy.Copy(block.Address, copy.Address, Layout.BlockBytes);
         else
             BlockTranscoder.Transcode(Layout, block.Address, Host.Layout, copy.Address);
         copy.Complete().Register(block.Key, block.Parent, block.Tokens).Dispose();
-        KvCacheMetrics.Transferred(Tier.Device, Tier.Host, Host.Layout.BlockBytes, TimeSpan.Zero);
+        KvCacheMetrics.Transferred(Tier.Device, Tier.Host, Host.Layout.BlockBytes, Stopwatch.GetElapsedTime(start));
     }
 
     /// <summary>A block was used: colder tiers should know, or they would evict what is so much in use that nobody asks them for it.</summary>
@@ -201,7 +203,7 @@ public sealed unsafe class TieredKvCache : IDisposable
     /// <summary>Asks for a block to be written to the disk, unless it is there.</summary>
     internal void Admit(BlockKey key)
     {
-        if (Disk is { CanWrite: true } && !Disk.TryFind(key, out _))
-            WriteBack!.Add(key);
+        if (Disk is { CanWrite: true } && !Disk.Contains(key))
+            _writeBack!.Add(key);
     }
 }

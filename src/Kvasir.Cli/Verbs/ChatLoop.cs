@@ -4,7 +4,7 @@ using Kvasir.Inference.Scheduling;
 namespace Kvasir.Cli.Verbs;
 
 /// <summary>Reads turns and commands from standard input until it ends.</summary>
-sealed class ChatLoop(SessionLoop session, GenerationOptions options, bool json, bool verbose)
+sealed class ChatLoop(RecordedConversation session, GenerationOptions options, bool json, bool verbose)
 {
     const string Fence = "\"\"\"";
 

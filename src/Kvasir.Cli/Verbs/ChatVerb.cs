@@ -35,8 +35,8 @@ sealed class ChatVerb
         using InferenceEngine engine = new(model, s_flags.Engine(parsed));
         RunVerb.WarnBeyondTraining(engine);
         RunVerb.WarnOfDisk(engine);
-        using SessionLoop loop = new(engine, session, system);
-        new ChatLoop(loop, options, parsed.GetValue(s_json), s_flags.Verbose(parsed)).Run();
+        using RecordedConversation conversation = new(engine, session, system);
+        new ChatLoop(conversation, options, parsed.GetValue(s_json), s_flags.Verbose(parsed)).Run();
         return CommandLineRunner.Ok;
     }
 }

@@ -61,8 +61,8 @@ sealed class RunVerb
     static GenerationResult Continue(
         InferenceEngine engine, Session session, string prompt, string? document, GenerationOptions options, Action<string> emit, CancellationToken cancellation)
     {
-        using SessionLoop loop = new(engine, session, document is null ? null : engine.Model.Prompt.DocumentTurn(document));
-        return loop.Say(prompt, options, emit, cancellation);
+        using RecordedConversation conversation = new(engine, session, document is null ? null : engine.Model.Prompt.DocumentTurn(document));
+        return conversation.Say(prompt, options, emit, cancellation);
     }
 
     static GenerationResult Answer(

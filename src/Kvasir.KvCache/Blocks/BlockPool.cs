@@ -64,16 +64,6 @@ public sealed unsafe class BlockPool : IDisposable
         }
     }
 
-    /// <summary>Blocks that <see cref="TryAllocate"/> can still give: free ones and those that may be evicted.</summary>
-    public int Available
-    {
-        get
-        {
-            lock (_gate)
-                return _free.Count + _index.Count - _leased;
-        }
-    }
-
     /// <summary>A block to write, or null when every block is leased or in flight. Its memory holds whatever was there before.</summary>
     public MutableBlock? TryAllocate()
     {

@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Kvasir.KvCache.Codecs;
@@ -16,7 +15,7 @@ namespace Kvasir.KvCache.Codecs;
 /// there.
 /// </summary>
 [SuppressMessage("Naming", "CA1707", Justification = "The format's name.")]
-public sealed class Q4_0Codec : IKvCodec
+public sealed class Q4_0Codec : ScaledGroupCodec
 {
     /// <summary>The codec.</summary>
     public static Q4_0Codec Instance { get; } = new();
@@ -26,33 +25,9 @@ public sealed class Q4_0Codec : IKvCodec
     const int Middle = 8;
     const byte TwoMiddles = Middle << 4 | Middle;
 
-    Q4_0Codec() { }
+    Q4_0Codec() : base("q4_0", GroupBytes) { }
 
-    /// <inheritdoc/>
-    public string Name => "q4_0";
-
-    /// <inheritdoc/>
-    /// <exception cref="ArgumentException">Not a multiple of 32 elements.</exception>
-    public int RowBytes(int elements) => ScaledGroup.RowBytes(elements, GroupBytes, Name);
-
-    /// <inheritdoc/>
-    /// <remarks>A group with a value that is not finite, or above half a million, reads back as NaN.</remarks>
-    public void Encode(ReadOnlySpan<float> row, Span<byte> destination)
-    {
-        Span<byte> groups = destination[..RowBytes(row.Length)];
-        for (; !row.IsEmpty; row = row[ScaledGroup.Elements..], groups = groups[GroupBytes..])
-            EncodeGroup(ref MemoryMarshal.GetReference(row[..ScaledGroup.Elements]), groups[..GroupBytes]);
-    }
-
-    /// <inheritdoc/>
-    public void Decode(ReadOnlySpan<byte> source, Span<float> row)
-    {
-        ReadOnlySpan<byte> groups = source[..RowBytes(row.Length)];
-        for (; !row.IsEmpty; row = row[ScaledGroup.Elements..], groups = groups[GroupBytes..])
-            DecodeGroup(groups[..GroupBytes], ref MemoryMarshal.GetReference(row[..ScaledGroup.Elements]));
-    }
-
-    static void EncodeGroup(ref readonly float values, Span<byte> group)
+    private protected override void EncodeGroup(ref readonly float values, Span<byte> group)
     {
         float scale = ScaledGroup.Extreme(in values) / -Middle;
         Span<byte> codes = group[ScaledGroup.ScaleBytes..];
@@ -75,7 +50,7 @@ public sealed class Q4_0Codec : IKvCodec
     static Vector256<int> Code(Vector256<float> values) =>
         Vector256.Min(Vector256.ConvertToInt32Native(values + Vector256.Create(Middle + 0.5f)), Vector256.Create(15));
 
-    static void DecodeGroup(ReadOnlySpan<byte> group, ref float values)
+    private protected override void DecodeGroup(ReadOnlySpan<byte> group, ref float values)
     {
         Vector256<float> scale = ScaledGroup.ReadScale(group);
         Vector128<byte> pairs = Vector128.Create(group[ScaledGroup.ScaleBytes..]);

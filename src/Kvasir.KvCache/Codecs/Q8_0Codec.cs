@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Kvasir.KvCache.Codecs;
@@ -14,7 +13,7 @@ namespace Kvasir.KvCache.Codecs;
 /// A value comes back within <c>0.57·d</c> while <c>d</c> is a normal half: half a step, and the rounding of <c>d</c>.
 /// </summary>
 [SuppressMessage("Naming", "CA1707", Justification = "The format's name.")]
-public sealed class Q8_0Codec : IKvCodec
+public sealed class Q8_0Codec : ScaledGroupCodec
 {
     /// <summary>The codec.</summary>
     public static Q8_0Codec Instance { get; } = new();
@@ -22,33 +21,9 @@ public sealed class Q8_0Codec : IKvCodec
     const int GroupBytes = ScaledGroup.ScaleBytes + ScaledGroup.Elements;
     const int Most = 127;
 
-    Q8_0Codec() { }
+    Q8_0Codec() : base("q8_0", GroupBytes) { }
 
-    /// <inheritdoc/>
-    public string Name => "q8_0";
-
-    /// <inheritdoc/>
-    /// <exception cref="ArgumentException">Not a multiple of 32 elements.</exception>
-    public int RowBytes(int elements) => ScaledGroup.RowBytes(elements, GroupBytes, Name);
-
-    /// <inheritdoc/>
-    /// <remarks>A group with a value that is not finite, or above 8.3 million, reads back as NaN.</remarks>
-    public void Encode(ReadOnlySpan<float> row, Span<byte> destination)
-    {
-        Span<byte> groups = destination[..RowBytes(row.Length)];
-        for (; !row.IsEmpty; row = row[ScaledGroup.Elements..], groups = groups[GroupBytes..])
-            EncodeGroup(ref MemoryMarshal.GetReference(row[..ScaledGroup.Elements]), groups[..GroupBytes]);
-    }
-
-    /// <inheritdoc/>
-    public void Decode(ReadOnlySpan<byte> source, Span<float> row)
-    {
-        ReadOnlySpan<byte> groups = source[..RowBytes(row.Length)];
-        for (; !row.IsEmpty; row = row[ScaledGroup.Elements..], groups = groups[GroupBytes..])
-            DecodeGroup(groups[..GroupBytes], ref MemoryMarshal.GetReference(row[..ScaledGroup.Elements]));
-    }
-
-    static void EncodeGroup(ref readonly float values, Span<byte> group)
+    private protected override void EncodeGroup(ref readonly float values, Span<byte> group)
     {
         float scale = MathF.Abs(ScaledGroup.Extreme(in values)) / Most;
         Span<byte> codes = group[ScaledGroup.ScaleBytes..];
@@ -63,7 +38,7 @@ public sealed class Q8_0Codec : IKvCodec
         Vector256.Narrow(lower, upper).AsByte().CopyTo(codes);
     }
 
-    static void DecodeGroup(ReadOnlySpan<byte> group, ref float values)
+    private protected override void DecodeGroup(ReadOnlySpan<byte> group, ref float values)
     {
         Vector256<float> scale = ScaledGroup.ReadScale(group);
         Vector256<sbyte> codes = Vector256.Create(group[ScaledGroup.ScaleBytes..]).AsSByte();

@@ -30,13 +30,6 @@ public sealed class TransferCosts
         }
     }
 
-    /// <summary>Bytes per second from a tier into the pool; 0 until something was loaded.</summary>
-    public double BytesPerSecond(Tier tier)
-    {
-        lock (_gate)
-            return _bytesPerSecond[(int)tier];
-    }
-
     /// <summary>Bytes came from a tier; fewer than <see cref="LeastBytes"/> teach nothing.</summary>
     public void Loaded(Tier tier, long bytes, TimeSpan time)
     {

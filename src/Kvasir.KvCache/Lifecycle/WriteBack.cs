@@ -1,7 +1,8 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Kvasir.KvCache.Blocks;
-using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.KvCache.Lifecycle;
@@ -25,19 +26,6 @@ sealed unsafe class WriteBack : IDisposable
     bool _writing, _stopping;
 
     public WriteBack(BlockPool device, BlockPool? host, DiskTier disk) => (_device, _host, _disk) = (device, host, disk);
-
-    /// <summary>Blocks that were not written: gone before their turn, refused by the disk, or one too many in the queue.</summary>
-    public long Dropped { get; private set; }
-
-    /// <summary>Blocks that wait.</summary>
-    public int Queued
-    {
-        get
-        {
-            lock (_gate)
-                return _queue.Count;
-        }
-    }
 
     /// <summary>Asks for a block to be written, unless it waits already.</summary>
     public void Add(BlockKey key)
@@ -122,28 +110,29 @@ sealed unsafe class WriteBack : IDisposable
         List<BlockWrite> writes = [];
         keys.Reverse(); // they come deepest first; on the disk they lie in their order, and the tier takes the last as the deepest
         foreach (BlockKey key in keys)
-            if (!_disk.TryFind(key, out _) && Lease(key) is { } lease)
+            if (!_disk.Contains(key) && Lease(key) is { } lease)
             {
                 leases.Add(lease);
                 writes.Add(new BlockWrite(lease.Key, lease.Parent, lease.Tokens.ToArray(), (nint)lease.Address));
             }
+        long start = Stopwatch.GetTimestamp();
         int written = _disk.Write(CollectionsMarshal.AsSpan(writes));
+        if (written > 0)
+            KvCacheMetrics.Transferred(Tier.Device, Tier.Disk, written * _device.Layout.BlockBytes, Stopwatch.GetElapsedTime(start));
         foreach (BlockLease lease in leases)
             lease.Dispose();
         _disk.Count("write.blocks", written);
-        lock (_gate)
-            Drop(writes.Count - written);
+        Drop(writes.Count(write => !_disk.Contains(write.Key))); // others may have been faster with some
     }
 
-    /// <summary>The block in the pool, or a host copy brought back into the pool's form; null, and counted, when memory has it no more.</summary>
+    /// <summary>The block in the pool, or a host copy as it was computed; null, and counted, when memory has it no more.</summary>
     BlockLease? Lease(BlockKey key)
     {
         if (_device.TryFind(key) is { } lease)
         {
             if (lease.Load is null && !lease.HasFailed) // in this order: it fails before its load ends
                 return lease;
-            lease.Dispose(); // it comes from below, so it is there already
-            return null;
+            lease.Dispose(); // still on its way from the host
         }
         if (_host?.TryFind(key) is { } copy)
         {
@@ -151,14 +140,13 @@ sealed unsafe class WriteBack : IDisposable
                 return copy;
             copy.Dispose(); // what a lossy codec made of a block does not go to the disk
         }
-        lock (_gate)
-            Drop(1);
+        Drop(1);
         return null;
     }
 
+    /// <summary>Counts blocks that were not written: gone before their turn, refused by the disk, or one too many in the queue.</summary>
     void Drop(int blocks)
     {
-        Dropped += blocks;
         KvCacheMetrics.Dropped(blocks);
         if (blocks > 0)
             _disk.Count("write.dropped", blocks);

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Lifecycle;
@@ -14,7 +13,6 @@ sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts cos
 {
     const int Readers = 4; // as many requests keep a disk busy
 
-    readonly ImmutableArray<LayerGroup> _groups = LayerGroup.Of(layout, TieredKvCache.LeastGroupBytes);
     readonly object _gate = new();
     readonly List<Onboarding> _waiting = [];
     readonly List<Thread> _threads = [];
@@ -84,7 +82,7 @@ sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts cos
             return true;
         ReadOutcome outcome = block.Host is null
             ? disk!.Read(block.Slot, block.Target.Key, block.Target.Parent, block.Target.Tokens, group, block.Target.Address)
-            : Copy(block.Host, block.Target, group);
+            : Copy(block.Host, block.Target, onboarding.Groups[group]);
         if (outcome == ReadOutcome.Ok || !onboarding.Fail(block, outcome))
             return true;
         KvCacheMetrics.Corrupt(outcome);
@@ -92,15 +90,14 @@ sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts cos
         return false;
     }
 
-    ReadOutcome Copy(BlockLease host, BlockLease target, int group)
+    ReadOutcome Copy(BlockLease host, BlockLease target, LayerGroup part)
     {
         if (host.Layout.Codec != layout.Codec)
         {
-            if (group == 0) // one piece: its layers lie elsewhere in the other codec's block
+            if (part.FirstLayer == 0) // one piece: its layers lie elsewhere in the other codec's block
                 BlockTranscoder.Transcode(host.Layout, host.Address, layout, target.Address);
             return ReadOutcome.Ok;
         }
-        LayerGroup part = _groups[group];
         BlockCopy.Copy(host.Address + part.Offset, target.Address + part.Offset, part.Bytes);
         return ReadOutcome.Ok;
     }

@@ -79,18 +79,30 @@ public sealed class LayerGroupTests : IDisposable
     }
 
     [Fact]
-    public void The_first_layers_are_computed_while_the_last_are_read()
+    public void The_first_layers_are_ready_while_the_last_are_still_to_be_read()
     {
+        CachedEngine.Answer expected = Fresh();
         using CachedEngine engine = new(_model, Options());
         engine.Ask(Prompt());
         engine.Flush();
         engine.Drop(Prompt(), _ => true);
+        using var gate = new ManualResetEventSlim();
         int reads = 0;
-        _onRead = () => Thread.Sleep(Interlocked.Increment(ref reads) > 10 ? 8 : 0); // ten blocks: their first groups come at once
-        CachedEngine.Answer answer = engine.Ask(Prompt());
-        Assert.Equal(30, reads);
-        Assert.Equal((1, Length - 1), (answer.Computed, answer.Use.Disk));
-        answer.AssertSameBits(Fresh(), "slow groups");
+        _onRead = () =>
+        {
+            if (Interlocked.Increment(ref reads) > 10) // ten blocks, of which the first groups come at once
+                gate.Wait();
+        };
+        using Sequence sequence = engine.Engine.NewSequence();
+        sequence.Append(Prompt());
+        sequence.Blocks.BeginRequest(Length);
+        sequence.Blocks.Match(sequence.Tokens);
+        int firstOfSecondGroup = engine.Cache.Groups[1].FirstLayer;
+        Assert.True(sequence.Blocks.WaitForLayer(0) && sequence.Blocks.WaitForLayer(firstOfSecondGroup - 1));
+        Assert.True(sequence.Blocks.IsWaiting);
+        gate.Set();
+        Assert.Equal(expected.Logits, engine.Engine.Forward(sequence, progress: null, CancellationToken.None).ToArray());
+        Assert.Equal((30, 1, Length - 1), (reads, (int)sequence.Computed, sequence.Blocks.Use.Disk));
     }
 
     [Fact]

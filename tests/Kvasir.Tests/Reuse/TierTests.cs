@@ -79,6 +79,18 @@ public sealed class TierTests : IDisposable
     }
 
     [Fact]
+    public void Blocks_admitted_at_their_second_use_are_not_written_at_the_first()
+    {
+        using CachedEngine engine = new(_model, CachedEngine.WithDisk(_folder["kv"]) with { Sequences = 2, KvDiskAdmission = Kvasir.KvCache.Lifecycle.DiskAdmission.SecondUse });
+        engine.Ask(Prompt(1));
+        engine.Flush();
+        Assert.Equal(0, engine.Cache.Disk!.Blocks);
+        engine.Ask(Prompt(1));
+        engine.Flush();
+        Assert.Equal(12, engine.Cache.Disk.Blocks);
+    }
+
+    [Fact]
     public void A_prompt_that_diverges_within_a_block_takes_the_tokens_before_and_says_where()
     {
         using CachedEngine engine = new(_model, new EngineOptions { Context = 512, Sequences = 2 });

@@ -12,20 +12,33 @@ sealed class KvPrompt
     readonly Option<bool> _raw = new("--raw") { Description = "The text as it is, without the model's chat format" };
     readonly EngineFlags _flags = new();
 
-    public void AddTo(Command verb)
+    /// <summary>A verb that takes a prompt.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="description">What it does.</param>
+    /// <param name="run">Does it, on the engine on which the prompt would run, with the prompt's tokens.</param>
+    /// <param name="options">Options of its own.</param>
+    public static Command CreateVerb(string name, string description, Func<ParseResult, InferenceEngine, int[], int> run, params ReadOnlySpan<Option> options)
     {
-        verb.Arguments.Add(_prompt);
-        verb.Options.Add(_file);
-        verb.Options.Add(_raw);
-        _flags.AddPlaceTo(verb);
+        var prompt = new KvPrompt();
+        Command verb = new(name, description) { prompt._prompt, prompt._file, prompt._raw, KvVerb.AsJson };
+        foreach (Option option in options)
+            verb.Options.Add(option);
+        prompt._flags.AddPlaceTo(verb);
+        verb.SetAction(parsed => prompt.Run(parsed, run));
+        return verb;
     }
 
-    public LanguageModel Load(ParseResult parsed) => ModelOption.Load(_flags.ModelName(parsed));
-
-    public InferenceEngine Engine(ParseResult parsed, LanguageModel model) => new(model, _flags.Engine(parsed));
+    int Run(ParseResult parsed, Func<ParseResult, InferenceEngine, int[], int> run)
+    {
+        using LanguageModel model = ModelOption.Load(_flags.ModelName(parsed));
+        int[] tokens = Tokens(parsed, model);
+        using InferenceEngine engine = new(model, _flags.Engine(parsed));
+        RunVerb.WarnOfDisk(engine);
+        return run(parsed, engine, tokens);
+    }
 
     /// <summary>The tokens of the prompt; of a file without a question, those before any question.</summary>
-    public int[] Tokens(ParseResult parsed, LanguageModel model)
+    int[] Tokens(ParseResult parsed, LanguageModel model)
     {
         (string? prompt, string? file, bool raw) = (parsed.GetValue(_prompt), parsed.GetValue(_file), parsed.GetValue(_raw));
         if (prompt is "-" && file is "-")

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Kvasir.Inference.Formats;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
@@ -42,12 +41,10 @@ static class ListVerb
             table.AddColumn(new TableColumn(column).RightAligned());
         table.AddColumn("last use").AddColumn("pinned");
         foreach (KvPrefix row in rows)
-            table.AddRow(row.Key[..12], Markup.Escape(Printable.Line(row.Model, 40)), $"{row.Tokens:N0}", $"{row.Blocks:N0}", ShowVerb.Size(row.Bytes), Date(row.LastUse),
-                row.PinnedBy is null ? "" : Markup.Escape($"{Printable.Line(row.PinnedBy, 20)} until {Date(row.PinnedUntil!.Value)}"));
+            table.AddRow(row.Key[..12], Markup.Escape(Printable.Line(row.Model, 40)), $"{row.Tokens:N0}", $"{row.Blocks:N0}", ShowVerb.Size(row.Bytes), KvText.Date(row.LastUse),
+                row.PinnedBy is null ? "" : Markup.Escape($"{Printable.Line(row.PinnedBy, 20)} until {KvText.Date(row.PinnedUntil!.Value)}"));
         Terminal.Answers.Write(table);
     }
-
-    internal static string Date(DateTimeOffset time) => time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
 }
 
 /// <summary>What <c>kv ls --json</c> prints.</summary>

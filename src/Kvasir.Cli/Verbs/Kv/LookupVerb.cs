@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Kvasir.Inference;
+using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Prefixes;
 using Spectre.Console;
 
@@ -8,31 +9,20 @@ namespace Kvasir.Cli.Verbs.Kv;
 /// <summary><c>kvasir kv lookup</c>: what of a prompt would be found, where, and why not the rest. Changes nothing.</summary>
 static class LookupVerb
 {
-    static readonly KvPrompt s_prompt = new();
+    public static Command Create() => KvPrompt.CreateVerb("lookup", "Say what of a prompt would be found, and where, without running it", Run);
 
-    public static Command Create()
+    static int Run(ParseResult parsed, InferenceEngine engine, int[] tokens)
     {
-        Command verb = new("lookup", "Say what of a prompt would be found, and where, without running it") { KvVerb.AsJson };
-        s_prompt.AddTo(verb);
-        verb.SetAction(Run);
-        return verb;
-    }
-
-    static int Run(ParseResult parsed)
-    {
-        using LanguageModel model = s_prompt.Load(parsed);
-        int[] tokens = s_prompt.Tokens(parsed, model);
-        using InferenceEngine engine = s_prompt.Engine(parsed, model);
-        RunVerb.WarnOfDisk(engine);
+        Tokenizer tokenizer = engine.Model.Tokenizer;
         PrefixLookup lookup = engine.Cache.Lookup(tokens);
         KvLookup report = new(tokens.Length, [.. lookup.Spans().Select(span => new KvSpan(span.From, span.To, span.Tier is { } tier ? KvText.Name(tier) : "compute"))],
-            [.. lookup.Misses.Select(miss => RunMiss.Of(miss, model.Tokenizer))]);
+            [.. lookup.Misses.Select(miss => RunMiss.Of(miss, tokenizer))]);
         return KvVerb.Print(parsed, report, () =>
         {
             foreach (KvSpan span in report.Spans)
                 Terminal.Answers.WriteLine($"{span.From,9:N0} – {span.To,9:N0}  {span.Source}");
             foreach (Miss miss in lookup.Misses)
-                Terminal.Answers.WriteLine(KvText.Of(miss, model.Tokenizer));
+                Terminal.Answers.WriteLine(KvText.Of(miss, tokenizer));
         });
     }
 }

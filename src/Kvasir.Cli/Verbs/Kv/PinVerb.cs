@@ -11,17 +11,11 @@ namespace Kvasir.Cli.Verbs.Kv;
 /// <summary><c>kvasir kv pin</c> and <c>unpin</c>: keeps a prompt's blocks from giving way until a time.</summary>
 static class PinVerb
 {
-    static readonly KvPrompt s_prompt = new();
     static readonly Option<string> s_owner = new("--owner") { Description = "Who keeps them; 'unpin' lets go of all that an owner keeps", DefaultValueFactory = _ => "user", HelpName = "NAME" };
     static readonly Option<TimeSpan> s_time = new("--ttl") { Description = "For how long, such as 90m, 12h or 30d", DefaultValueFactory = _ => TimeSpan.FromDays(30), CustomParser = ParseTime, HelpName = "TIME" };
 
-    public static Command Create()
-    {
-        Command verb = new("pin", "Keep the keys and values of a file or prompt on the disk until a time, computing them if need be") { s_owner, s_time, KvVerb.AsJson };
-        s_prompt.AddTo(verb);
-        verb.SetAction(Pin);
-        return verb;
-    }
+    public static Command Create() =>
+        KvPrompt.CreateVerb("pin", "Keep the keys and values of a file or prompt on the disk until a time, computing them if need be", Pin, s_owner, s_time);
 
     public static Command CreateUnpin()
     {
@@ -35,20 +29,16 @@ static class PinVerb
         return verb;
     }
 
-    static int Pin(ParseResult parsed)
+    static int Pin(ParseResult parsed, InferenceEngine engine, int[] tokens)
     {
         string owner = Owner(parsed);
-        using LanguageModel model = s_prompt.Load(parsed);
-        int[] tokens = s_prompt.Tokens(parsed, model);
-        using InferenceEngine engine = s_prompt.Engine(parsed, model);
-        RunVerb.WarnOfDisk(engine);
         if (WarmVerb.Warm(engine, tokens).Interrupted)
             return Terminal.Error("interrupted: nothing is pinned", CommandLineRunner.Failed);
         DateTimeOffset until = DateTimeOffset.UtcNow + parsed.GetValue(s_time);
         int blocks = engine.Cache.Disk?.Pin(engine.Cache.Keys(tokens), owner, until) ?? 0;
         return blocks == 0
             ? Terminal.Error("nothing could be kept on the disk", CommandLineRunner.Failed)
-            : KvVerb.Print(parsed, new KvPin(owner, blocks, until), () => Terminal.Answers.WriteLine($"{blocks:N0} blocks kept for {Printable.Line(owner)} until {ListVerb.Date(until)}"));
+            : KvVerb.Print(parsed, new KvPin(owner, blocks, until), () => Terminal.Answers.WriteLine($"{blocks:N0} blocks kept for {Printable.Line(owner)} until {KvText.Date(until)}"));
     }
 
     static string Owner(ParseResult parsed) =>

@@ -78,7 +78,7 @@ static class TreeVerb
     }
 
     static string Line(KvNode node) =>
-        $"{node.Tokens:N0} tokens (to {node.To:N0}) · {node.Tier} · {Printable.Line(node.Model, 40)} · {ListVerb.Date(node.LastUse)}{(node.Pinned ? " · pinned" : "")}{(node.Text is null ? "" : $" · {node.Text}")}";
+        $"{node.Tokens:N0} tokens (to {node.To:N0}) · {node.Tier} · {Printable.Line(node.Model, 40)} · {KvText.Date(node.LastUse)}{(node.Pinned ? " · pinned" : "")}{(node.Text is null ? "" : $" · {node.Text}")}";
 }
 
 /// <summary>What <c>kv tree --json</c> prints: a list, parents first. Nested objects would be as deep as a conversation is long, which neither writers nor readers of JSON take.</summary>

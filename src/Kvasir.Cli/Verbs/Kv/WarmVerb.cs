@@ -10,22 +10,11 @@ namespace Kvasir.Cli.Verbs.Kv;
 static class WarmVerb
 {
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
-    static readonly KvPrompt s_prompt = new();
 
-    public static Command Create()
-    {
-        Command verb = new("warm", "Compute a file or a prompt now and keep its keys and values for later") { KvVerb.AsJson };
-        s_prompt.AddTo(verb);
-        verb.SetAction(Run);
-        return verb;
-    }
+    public static Command Create() => KvPrompt.CreateVerb("warm", "Compute a file or a prompt now and keep its keys and values for later", Run);
 
-    static int Run(ParseResult parsed)
+    static int Run(ParseResult parsed, InferenceEngine engine, int[] tokens)
     {
-        using LanguageModel model = s_prompt.Load(parsed);
-        int[] tokens = s_prompt.Tokens(parsed, model);
-        using InferenceEngine engine = s_prompt.Engine(parsed, model);
-        RunVerb.WarnOfDisk(engine);
         KvWarm report = Warm(engine, tokens);
         KvVerb.Print(parsed, report, () => Terminal.Answers.WriteLine($"{report.Tokens:N0} tokens: {report.Reused:N0} were there, {report.Computed:N0} computed; {report.OnDisk:N0} are on the disk"));
         if (report.Interrupted)
@@ -49,7 +38,7 @@ static class WarmVerb
         engine.Cache.Disk?.Refresh();
         int blockTokens = engine.Layout.BlockTokens, onDisk = 0;
         foreach ((int block, BlockKey key) in engine.Cache.Keys(tokens).Index())
-            if (engine.Cache.Disk?.TryFind(key, out _) == true)
+            if (engine.Cache.Disk?.Contains(key) == true)
                 onDisk += Math.Min(blockTokens, tokens.Length - block * blockTokens);
         return new KvWarm(tokens.Length, result.ReusedTokens, result.ComputedTokens, onDisk, result.FinishReason == FinishReason.Cancelled);
     }

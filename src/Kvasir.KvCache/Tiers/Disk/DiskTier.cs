@@ -21,6 +21,7 @@ public sealed unsafe class DiskTier : IDisposable
     readonly ImmutableArray<LayerGroup> _groups;
     readonly DiskBooks _books;
     readonly DiskWriter? _writer;
+    readonly CircuitBreaker _circuit;
     readonly Lock _writing = new();
     readonly HashSet<BlockKey> _newRoots = [];
     readonly Dictionary<string, long> _newCounts = [];
@@ -28,7 +29,7 @@ public sealed unsafe class DiskTier : IDisposable
 
     DiskTier(DiskTierOptions options, KvLayout layout, Fingerprint fingerprint, string modelName, bool canWrite)
     {
-        (_options, Fingerprint) = (options, fingerprint);
+        (_options, Fingerprint, _circuit) = (options, fingerprint, new CircuitBreaker(options.Time));
         _groups = LayerGroup.Of(layout, TieredKvCache.LeastGroupBytes);
         _header = new SlotHeader(layout, fingerprint, _groups);
         _books = new DiskBooks(options, _header.Bytes + layout.StrideBytes, canWrite);
@@ -94,8 +95,15 @@ public sealed unsafe class DiskTier : IDisposable
     /// <summary>Takes in what other processes have written or evicted; does next to nothing when they have not.</summary>
     public void Refresh() => Guard(() => _books.Refresh());
 
-    /// <summary>Finds a block in memory: whether it is as it should be, reading it will tell.</summary>
-    public bool TryFind(BlockKey key, out int slot) => _books.TryFind(key, out slot);
+    /// <summary>Finds a block to be read: whether it is as it should be, reading it will tell. While the disk fails time and again, there is none.</summary>
+    public bool TryFind(BlockKey key, out int slot)
+    {
+        slot = -1;
+        return !_circuit.IsOpen && _books.TryFind(key, out slot);
+    }
+
+    /// <summary>Whether a block is there, readable or not.</summary>
+    public bool Contains(BlockKey key) => _books.TryFind(key, out _);
 
     /// <summary>A block's tokens; null when it is not there.</summary>
     public int[]? Tokens(BlockKey key) => Guard(() => _books.Tokens(key));
@@ -105,7 +113,7 @@ public sealed unsafe class DiskTier : IDisposable
     {
         try
         {
-            return _books.LongestTail(parent, following);
+            return _circuit.IsOpen ? default : _books.LongestTail(parent, following);
         }
         catch (SqliteException e)
         {
@@ -133,6 +141,7 @@ public sealed unsafe class DiskTier : IDisposable
             int bytes = (int)((part.Bytes + KvLayout.PageBytes - 1) / KvLayout.PageBytes * KvLayout.PageBytes);
             if (!ReadBoth(segment, segment.Offset(slot), header, destination + part.Offset, part.Offset, bytes))
                 return ReadOutcome.WrongLength;
+            _circuit.Succeeded();
             ReadOutcome outcome = _header.Check(header.Span[.._header.Bytes], key, parent, tokens);
             return outcome == ReadOutcome.Ok
                 ? _header.CheckGroup(SlotHeader.Checksum(header.Span, group), group, new(destination + part.Offset, bytes))
@@ -144,7 +153,7 @@ public sealed unsafe class DiskTier : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
         {
-            Problem = e.Message;
+            Problem = _circuit.Failed() ? $"{e.Message}; it keeps failing and is left alone for a while" : e.Message;
             return ReadOutcome.IoError;
         }
     }
@@ -238,7 +247,7 @@ public sealed unsafe class DiskTier : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(owner);
         if (_writer is null)
             throw new IOException($"{_options.Folder}: cannot be written: {Problem}");
-        BlockKey[] present = [.. keys.Where(key => TryFind(key, out _))];
+        BlockKey[] present = [.. keys.Where(Contains)];
         lock (_writing)
         {
             using Catalogue.Writing writing = _writer.Catalogue.Write();

@@ -17,9 +17,6 @@ sealed class Segment(string folder, long id, long slotBytes, int slots, int firs
     /// <summary>What its first slot is called in memory.</summary>
     public int First => first;
 
-    /// <summary>Bytes of the file.</summary>
-    public long Bytes => slotBytes * slots;
-
     /// <summary>The file of a segment.</summary>
     public static string PathOf(string folder, long id) => Path.Combine(folder, $"blocks-{id:d6}.kv");
 

@@ -5,12 +5,12 @@ using Kvasir.Inference.Tokenization;
 namespace Kvasir.Cli;
 
 /// <summary>A conversation whose turns go into a session, if there is one.</summary>
-sealed class SessionLoop : IDisposable
+sealed class RecordedConversation : IDisposable
 {
     readonly Session? _session;
     readonly string? _system;
 
-    public SessionLoop(InferenceEngine engine, Session? session, string? system)
+    public RecordedConversation(InferenceEngine engine, Session? session, string? system)
     {
         (_session, _system) = (session, system);
         ChatFormat format = ChatFormat.From(engine.Model.Tokenizer);
