@@ -91,6 +91,9 @@ public sealed class KvVerbTests : IDisposable
         JsonElement run = RunWith(_folder["cache"], "run", "-f", _document, "Who is Rolf?", "-n", "2", "--json").Json;
         Assert.InRange(run.GetProperty("kv").GetProperty("reused").GetProperty("disk").GetInt32(), tokens - 1, tokens + 1);
 
+        JsonElement again = Kv("warm", "-f", _document, "--json").Json;
+        Assert.Equal((1, tokens), (again.GetProperty("computed").GetInt32(), again.GetProperty("on_disk").GetInt32())); // its tail is the beginning of the question's block
+
         JsonElement pin = Kv("pin", "-f", _document, "--owner", "me", "--ttl", "2h", "--json").Json;
         int blocks = pin.GetProperty("blocks").GetInt32();
         Assert.True(blocks > 2);

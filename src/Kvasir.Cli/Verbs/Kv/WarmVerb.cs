@@ -2,6 +2,7 @@ using System.CommandLine;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Kv;
@@ -35,12 +36,20 @@ static class WarmVerb
         }
         meter.Clear();
         engine.Cache.Flush(s_patience);
-        engine.Cache.Disk?.Refresh();
-        int blockTokens = engine.Layout.BlockTokens, onDisk = 0;
-        foreach ((int block, BlockKey key) in engine.Cache.Keys(tokens).Index())
-            if (engine.Cache.Disk?.Contains(key) == true)
-                onDisk += Math.Min(blockTokens, tokens.Length - block * blockTokens);
-        return new KvWarm(tokens.Length, result.ReusedTokens, result.ComputedTokens, onDisk, result.FinishReason == FinishReason.Cancelled);
+        return new KvWarm(tokens.Length, result.ReusedTokens, result.ComputedTokens, engine.Cache.Disk is { } disk ? OnDisk(engine, disk, tokens) : 0, result.FinishReason == FinishReason.Cancelled);
+    }
+
+    /// <summary>Tokens on the disk: blocks, and a tail of its own or as the beginning of a block that goes on.</summary>
+    static int OnDisk(InferenceEngine engine, DiskTier disk, int[] tokens)
+    {
+        IReadOnlyList<BlockKey> keys = engine.Cache.Keys(tokens);
+        int blockTokens = engine.Layout.BlockTokens, full = tokens.Length / blockTokens;
+        disk.Refresh();
+        int found = keys.Take(full).Count(disk.Contains) * blockTokens;
+        ReadOnlySpan<int> tail = tokens.AsSpan(full * blockTokens);
+        if (tail.IsEmpty || disk.Contains(keys[^1]))
+            return found + tail.Length;
+        return full > 0 ? found + disk.LongestTail(keys[full - 1], tail).Common : found;
     }
 }
 
