@@ -29,6 +29,15 @@ public sealed record EngineOptions
     /// <summary>Most prompt tokens that are computed in one pass, at least 1: enough to share the weights, few enough to stay in the cache.</summary>
     public int PrefillChunk { get; init; } = 256;
 
+    /// <summary>Most completions that compute at the same time, at least 1.</summary>
+    public int MaxRunning { get; init; } = 64;
+
+    /// <summary>Most completions that wait, at least 1; one more is refused.</summary>
+    public int MaxWaiting { get; init; } = 1024;
+
+    /// <summary>About how long a step may take while completions generate: prompts are computed in pieces that fit, so that nobody waits much longer for a token.</summary>
+    public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(100);
+
     /// <summary>How keys and values are stored.</summary>
     public IKvCodec KvCodec { get; init; } = F16Codec.Instance;
 

@@ -7,19 +7,16 @@ using Kvasir.KvCache;
 namespace Kvasir.Inference;
 
 /// <summary>
-/// Turns tokens into tokens: a model, its cache and the threads that compute. Several threads may generate at the same time, each its own sequence: their
-/// steps take turns, and what one has computed the others find at their next step.
+/// Turns tokens into tokens: a model, its cache and the threads that compute. Any number of completions may be under way, each of its own sequence: they are
+/// computed together, and what one has computed the others find at their next step.
 /// </summary>
 public sealed class InferenceEngine : IDisposable
 {
-    const int LeastTokensToTime = 64; // fewer say little about the speed of prefill
-
-    readonly EngineOptions _options;
     readonly ComputePool _compute;
     readonly CpuKernels _kernels;
     readonly Transformer _transformer;
-    readonly Batch _batch = new();
-    readonly List<(int From, int To)> _missing = []; // positions of the batch
+    readonly ForwardPass _pass; // of those who compute without the scheduler
+    readonly Lazy<Scheduler> _scheduler;
 
     /// <param name="model">The model; must outlive the engine.</param>
     /// <param name="options">Sizes and settings.</param>
@@ -29,13 +26,15 @@ public sealed class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        (Model, _options) = (model, options);
+        (Model, Options) = (model, options);
         Context = ValidContext(model.Config, options);
         Layout = new KvLayout(options.BlockTokens, options.KvCodec, model.Config.KvLayers);
         Cache = new TieredKvCache(Layout, SharesBlocks ? ModelFingerprint.Of(model.Digest, Layout, options.KvHostCodec) : default, CacheOptions());
         _compute = new ComputePool(options.Threads);
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
         _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Math.Min(options.PrefillChunk, Context));
+        _pass = NewPass();
+        _scheduler = new Lazy<Scheduler>(() => new Scheduler(this));
     }
 
     /// <summary>The model.</summary>
@@ -50,37 +49,109 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>The keys and values of all sequences, and of those before them.</summary>
     public TieredKvCache Cache { get; }
 
-    internal Turns Turns { get; } = new();
+    /// <summary>What the engine is doing.</summary>
+    public SchedulerCounts Serving => _scheduler.IsValueCreated ? _scheduler.Value.Counts : default;
 
-    bool SharesBlocks => _options.KvReuse == KvReuse.On;
+    internal EngineOptions Options { get; }
+
+    /// <summary>Most tokens of one pass.</summary>
+    internal int MaxRows => _transformer.MaxTokens;
+
+    internal ForwardPass NewPass() => new(_transformer, Cache);
+
+    bool SharesBlocks => Options.KvReuse == KvReuse.On;
 
     /// <summary>An empty sequence.</summary>
     /// <param name="salt">Whose it is: only what was computed under the same salt is used again. Empty for nobody's in particular.</param>
     public Sequence NewSequence(ReadOnlySpan<byte> salt = default) => new(this, Cache.NewSequence(salt, SharesBlocks, Context));
 
     /// <summary>
-    /// Completes a sequence. Tokens that are not in the cache are computed first, so the sequence may be new, longer by another turn, or
-    /// interrupted before. The completion's tokens, the ending one included, are appended to the sequence.
+    /// Begins to complete a sequence. Tokens that are not in the cache are computed first, so the sequence may be new, longer by another turn, or
+    /// interrupted before. The completion's tokens, the ending one included, are appended to the sequence, which belongs to the engine until the result is there.
     /// </summary>
     /// <param name="sequence">A sequence of this engine with at least one token.</param>
     /// <param name="options">How long, and how tokens are chosen.</param>
-    /// <param name="emit">Receives text as it comes, never half a character.</param>
-    /// <param name="cancellation">Ends the completion at the next step; what is there so far is returned.</param>
+    /// <param name="cancellation">Ends the completion at the next step; what is there so far is the result.</param>
     /// <exception cref="ArgumentException">The sequence is empty or an option out of range.</exception>
     /// <exception cref="ContextExceededException">The sequence fills the context, so that nothing can follow.</exception>
-    /// <exception cref="InvalidOperationException">Other sequences hold the blocks that this one needs.</exception>
-    public GenerationResult Generate(Sequence sequence, GenerationOptions options, Action<string> emit, CancellationToken cancellation = default)
+    /// <exception cref="QueueFullException">As many completions wait as may.</exception>
+    /// <exception cref="InvalidOperationException">A completion of the sequence is under way. As the result's failure: sequences at rest hold the blocks that this one needs.</exception>
+    public Completion Start(Sequence sequence, GenerationOptions options, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(options);
-        ArgumentNullException.ThrowIfNull(emit);
         if (sequence.Engine != this)
             throw new ArgumentException("the sequence belongs to another engine");
+        CheckPrompt(sequence, options);
+        return Submit(new Generation(this, sequence, options, ownsSequence: false, cancellation));
+    }
+
+    /// <summary>
+    /// Begins to complete a prompt. Its sequence is the engine's: its blocks go back to the cache as soon as the completion is over.
+    /// </summary>
+    /// <param name="prompt">At least one token.</param>
+    /// <param name="options">How long, and how tokens are chosen.</param>
+    /// <param name="salt">Whose it is: only what was computed under the same salt is used again. Empty for nobody's in particular.</param>
+    /// <param name="cancellation">Ends the completion at the next step; what is there so far is the result.</param>
+    /// <exception cref="ArgumentException">The prompt is empty, a token is not of the vocabulary, or an option out of range.</exception>
+    /// <exception cref="ContextExceededException">The prompt does not fit, or fills the context so that nothing can follow.</exception>
+    /// <exception cref="QueueFullException">As many completions wait as may.</exception>
+    public Completion Start(ReadOnlySpan<int> prompt, GenerationOptions options, ReadOnlySpan<byte> salt = default, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        Sequence sequence = NewSequence(salt);
+        sequence.Append(prompt);
+        CheckPrompt(sequence, options);
+        return Submit(new Generation(this, sequence, options, ownsSequence: true, cancellation));
+    }
+
+    void CheckPrompt(Sequence sequence, GenerationOptions options)
+    {
         if (sequence.Tokens.IsEmpty)
             throw new ArgumentException("the prompt is empty: there is nothing to continue");
-        if (sequence.Tokens.Length >= Context)
+        if (sequence.Tokens.Length >= Context && !(options is { WantsHidden: true, MaxTokens: 0 }))
             throw new ContextExceededException(sequence.Tokens.Length + 1, Context, Model.Config.Context);
-        return new Generation(this, sequence, options, emit).Run(cancellation);
+    }
+
+    Completion Submit(Generation generation)
+    {
+        Sequence sequence = generation.Sequence;
+        if (Interlocked.Exchange(ref sequence.IsBusy, true))
+            throw new InvalidOperationException("a completion of this sequence is under way");
+        try
+        {
+            _scheduler.Value.Submit(generation);
+        }
+        catch
+        {
+            sequence.IsBusy = false;
+            throw;
+        }
+        return generation.Completion;
+    }
+
+    /// <summary>Completes a sequence and waits for it, like <see cref="Start(Sequence, GenerationOptions, CancellationToken)"/>.</summary>
+    /// <param name="sequence">A sequence of this engine with at least one token.</param>
+    /// <param name="options">How long, and how tokens are chosen.</param>
+    /// <param name="emit">Receives text as it comes, on the calling thread, never half a character.</param>
+    /// <param name="cancellation">Ends the completion at the next step; what is there so far is returned.</param>
+    public GenerationResult Generate(Sequence sequence, GenerationOptions options, Action<string> emit, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(emit);
+        Completion completion = Start(sequence, options, cancellation);
+        try
+        {
+            while (completion.Pieces.WaitToReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult())
+                while (completion.Pieces.TryRead(out CompletionPiece piece))
+                    if (piece.Text.Length > 0)
+                        emit(piece.Text);
+        }
+        catch
+        {
+            ((IAsyncResult)completion.Result).AsyncWaitHandle.WaitOne(); // the sequence is the caller's again
+            throw;
+        }
+        return completion.Result.GetAwaiter().GetResult();
     }
 
     /// <summary>Logits after every token of the sequence that is not in the cache yet: [tokens, vocabulary]. For tests and evaluation.</summary>
@@ -99,79 +170,51 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>Computes the next tokens of the sequence that are not in the cache, at most so many, each with its logits; returns how many.</summary>
     internal int ForwardWithLogits(Sequence sequence, int most)
     {
-        while (!TryForwardChunk(sequence, most, wantsAllLogits: true)) { }
-        return _batch.Count;
+        Compute(sequence, most, wantsAllLogits: true);
+        return _pass.Rows;
     }
 
     /// <summary>The logits of a row of the last <see cref="ForwardWithLogits"/>, [vocabulary]; valid until the next.</summary>
-    internal ReadOnlySpan<float> LogitsOf(int i) => _transformer.Logits(i);
+    internal ReadOnlySpan<float> LogitsOf(int i) => _pass.Logits(i);
 
-    /// <summary>Computes what is missing of a sequence and returns the logits after its last token, [vocabulary]; empty when cancelled.</summary>
+    /// <summary>
+    /// Computes what is missing of a sequence and returns the logits after its last token, [vocabulary]; empty when cancelled. On the calling thread, so not while completions
+    /// are under way: for measurements and tests.
+    /// </summary>
     internal Span<float> Forward(Sequence sequence, IProgress<PrefillProgress>? progress, CancellationToken cancellation)
     {
-        Span<float> logits = [];
-        while (logits.IsEmpty && !cancellation.IsCancellationRequested)
-            logits = Step(sequence, progress);
-        return logits;
-    }
-
-    /// <summary>Computes the next chunk of what is missing; returns the logits after the last token, [vocabulary], or nothing while there is more to compute.</summary>
-    internal Span<float> Step(Sequence sequence, IProgress<PrefillProgress>? progress)
-    {
-        if (_options.KvReuse == KvReuse.Off)
-            sequence.Blocks.Table.Clear();
         if (sequence.Cached == sequence.Tokens.Length)
             throw new InvalidOperationException("the last token is computed already and its logits are gone");
-        do
+        while (sequence.Cached < sequence.Tokens.Length)
         {
-            while (!TryForwardChunk(sequence, int.MaxValue, wantsAllLogits: false)) { }
+            if (cancellation.IsCancellationRequested)
+                return [];
+            sequence.Blocks.Adopt(sequence.Tokens);
+            Compute(sequence, int.MaxValue, wantsAllLogits: false);
             progress?.Report(new PrefillProgress(sequence.Cached, sequence.Tokens.Length));
         }
-        while (_options.KvReuse == KvReuse.Off && sequence.Cached < sequence.Tokens.Length); // half of it would be forgotten before the next step
-        return sequence.Cached == sequence.Tokens.Length ? _transformer.Logits(0) : [];
+        return _pass.Logits(0);
     }
 
-    /// <summary>Computes missing tokens, the first ones; false when blocks that they attend to did not come, and are holes now.</summary>
-    bool TryForwardChunk(Sequence sequence, int most, bool wantsAllLogits)
+    void Compute(Sequence sequence, int most, bool wantsAllLogits)
     {
-        CachedSequence blocks = sequence.Blocks;
-        if (!wantsAllLogits)
-            blocks.Adopt(sequence.Tokens);
-        CollectMissing(sequence, Math.Min(most, _transformer.MaxTokens));
-        _batch.Clear();
-        foreach ((int from, int to) in _missing)
-            for (int position = from; position < to; position++)
-                _batch.Add(sequence.Tokens[position], position, blocks, wantsAllLogits || position == sequence.Tokens.Length - 1);
-        long start = Stopwatch.GetTimestamp();
-        bool undisturbed = !blocks.IsWaiting;
-        if (!_transformer.Forward(_batch))
-            return false;
-        if (_batch.Count >= LeastTokensToTime && undisturbed)
-            Cache.Computed(_batch.Count, Stopwatch.GetElapsedTime(start));
-        foreach ((int from, int to) in _missing)
-            blocks.Fill(sequence.Tokens, from, to);
-        sequence.Computed += _batch.Count;
-        return true;
-    }
-
-    void CollectMissing(Sequence sequence, int most)
-    {
-        BlockTable table = sequence.Blocks.Table;
-        _missing.Clear();
-        for (int position = table.Length, rows = 0; rows < most && position < sequence.Tokens.Length; position = table.NextMissing(position))
+        do
         {
-            int to = Math.Min(Math.Min(table.EndOfMissing(position), sequence.Tokens.Length), position + most - rows);
-            if (!sequence.Blocks.TryReserve(to))
-                throw new InvalidOperationException($"the pool has no room for {to - position} more tokens: {Cache.Device.Counts}");
-            _missing.Add((position, to));
-            rows += to - position;
-            position = to;
+            _pass.Clear();
+            if (!_pass.TryAdd(sequence, most, wantsAllLogits))
+                throw new InvalidOperationException($"the pool has no room for {sequence.Tokens.Length - sequence.Cached} more tokens: {Cache.Device.Counts}");
         }
+        while (!_pass.TryCompute());
     }
 
-    /// <summary>Ends the compute threads, finishes what is being written to the disk and frees the memory. Sequences must be disposed before.</summary>
+    /// <summary>Cancels what is under way and takes nothing more; returns when all of it is over.</summary>
+    public void StopServing() => _scheduler.Value.Dispose();
+
+    /// <summary>Cancels what is under way, ends the threads, finishes what is being written to the disk and frees the memory. Sequences must be disposed before.</summary>
     public void Dispose()
     {
+        if (_scheduler.IsValueCreated)
+            StopServing();
         _compute.Dispose();
         _transformer.Dispose();
         _kernels.Dispose();
@@ -181,18 +224,18 @@ public sealed class InferenceEngine : IDisposable
     KvCacheOptions CacheOptions() => new()
     {
         DeviceBlocks = DeviceBlocks(),
-        HostBytes = SharesBlocks ? _options.KvHostBytes : 0,
-        HostCodec = _options.KvHostCodec,
-        Disk = SharesBlocks ? _options.KvDisk : null,
-        Admission = _options.KvDiskAdmission,
+        HostBytes = SharesBlocks ? Options.KvHostBytes : 0,
+        HostCodec = Options.KvHostCodec,
+        Disk = SharesBlocks ? Options.KvDisk : null,
+        Admission = Options.KvDiskAdmission,
         ModelName = Model.Config.Name,
     };
 
     int DeviceBlocks()
     {
         int least = Layout.BlocksFor(Context) + 1; // one more, of which a tail is copied
-        if (_options.KvDeviceBytes is not { } bytes)
-            return checked((least - 1) * _options.Sequences + 1);
+        if (Options.KvDeviceBytes is not { } bytes)
+            return checked((least - 1) * Options.Sequences + 1);
         long blocks = bytes / Layout.StrideBytes;
         return blocks >= least
             ? (int)Math.Min(blocks, int.MaxValue / Layout.BlockTokens)
@@ -205,6 +248,8 @@ public sealed class InferenceEngine : IDisposable
         Check(context is >= 1 and <= 1 << 24, "context", context, $"1 to {1 << 24}");
         Check(options.Threads is >= 1 and <= 1024, "threads", options.Threads, "1 to 1024");
         Check(options.Sequences >= 1, "sequences", options.Sequences, "at least 1");
+        Check(options.MaxRunning >= 1, "running completions", options.MaxRunning, "at least 1");
+        Check(options.MaxWaiting >= 1, "waiting completions", options.MaxWaiting, "at least 1");
         Check(options.PrefillChunk >= 1, "prefill chunk", options.PrefillChunk, "at least 1");
         Check(options.BlockTokens is >= 16 and <= 1024 && options.BlockTokens % 16 == 0, "block tokens", options.BlockTokens, "a multiple of 16 up to 1024");
         return context;

@@ -49,7 +49,11 @@ public sealed class CachedSequence : IDisposable
 
     /// <summary>A request begins: the accounts are new.</summary>
     /// <param name="tokens">Tokens of its prompt, those of earlier turns included.</param>
-    public void BeginRequest(int tokens) => Use = new CacheUse { Tokens = tokens, Device = Length };
+    public void BeginRequest(int tokens)
+    {
+        Use = new CacheUse { Tokens = tokens };
+        Use.Reuse(Tier.Device, 0, Length);
+    }
 
     /// <summary>
     /// Brings in what the tiers have of a prompt: blocks in the pool at once, others on their way; see <see cref="WaitForLayer"/>. The last token always
@@ -98,6 +102,28 @@ public sealed class CachedSequence : IDisposable
 
     /// <summary>Whether blocks are on their way.</summary>
     public bool IsWaiting => _arrivals.Any;
+
+    /// <summary>Whether a wait for them would be over at once: all have come, or will not be waited for any longer.</summary>
+    public bool HasArrived => _arrivals.AreOver;
+
+    /// <summary>The key of the block with a position, when it is one of those that others may find: full, and not the prompt's last.</summary>
+    public BlockKey? SharedKey(ReadOnlySpan<int> tokens, int position)
+    {
+        int block = position / BlockTokens;
+        if (!_sharing || (block + 1) * BlockTokens >= tokens.Length)
+            return null;
+        _keys.Extend(tokens, block + 1);
+        return _keys[block];
+    }
+
+    /// <summary>Blocks that the sequence would take from the pool to hold so many tokens: all but those that it or others hold already.</summary>
+    public int BlocksWanted(ReadOnlySpan<int> tokens)
+    {
+        int wanted = _cache.Layout.BlocksFor(tokens.Length + 1) - Table.Count;
+        for (int block = Table.Count; SharedKey(tokens, block * BlockTokens) is { } key && _cache.Device.IsLeased(key); block++)
+            wanted--;
+        return wanted;
+    }
 
     /// <summary>Makes room for the first <paramref name="tokens"/> tokens; false when the pool has too little.</summary>
     public bool TryReserve(int tokens) => Table.TryReserve(tokens);
@@ -196,7 +222,7 @@ public sealed class CachedSequence : IDisposable
         }
         else
             Table.Add(lease);
-        Use.Count(tier, BlockTokens);
+        Use.Reuse(tier, block * BlockTokens, (block + 1) * BlockTokens);
         if (tier != Tier.Disk && _cache.Options.Admission == DiskAdmission.SecondUse)
             _cache.Admit(lease.Key);
     }
@@ -214,7 +240,7 @@ public sealed class CachedSequence : IDisposable
             return;
         }
         Table.Fill(block * BlockTokens, block * BlockTokens + tail.Common);
-        Use.Count(_lookup.TailTier, tail.Common);
+        Use.Reuse(_lookup.TailTier, block * BlockTokens, block * BlockTokens + tail.Common);
         _arrivals.TakeOver(block, source);
     }
 

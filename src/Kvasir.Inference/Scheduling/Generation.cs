@@ -2,102 +2,173 @@ using System.Diagnostics;
 using System.Text;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Tokenization;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Inference.Scheduling;
 
-/// <summary>One completion in progress: forward, choose, decode, filter, until something ends it.</summary>
+/// <summary>One completion being served: its tokens are computed by the scheduler; here they are chosen, decoded, filtered and handed out until something ends it.</summary>
 sealed class Generation
 {
     readonly InferenceEngine _engine;
-    readonly Sequence _sequence;
-    readonly GenerationOptions _options;
-    readonly Action<string> _emit;
     readonly Sampler _sampler;
     readonly StopFilter _stops;
     readonly Detokenizer _detokenizer;
+    readonly LogprobMeter? _logprobs;
+    readonly bool _ownsSequence;
+    readonly CancellationToken _cancellation;
     readonly StringBuilder _text = new();
     readonly List<int> _tokens = [];
+    readonly int _promptTokens;
+    readonly long _submitted = Stopwatch.GetTimestamp();
+    long _started, _first, _last, _computed;
+    CacheUse? _use; // of the prompt, when it was paused later
+    float[]? _hidden;
 
-    public Generation(InferenceEngine engine, Sequence sequence, GenerationOptions options, Action<string> emit)
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public Generation(InferenceEngine engine, Sequence sequence, GenerationOptions options, bool ownsSequence, CancellationToken cancellation)
     {
-        (_engine, _sequence, _options, _emit) = (engine, sequence, options, emit);
-        if (options.MaxTokens < 0)
-            throw new ArgumentException($"tokens to generate: {options.MaxTokens}, expected 0 or more");
-        if (options.Stops.Any(string.IsNullOrEmpty))
-            throw new ArgumentException("stop: an empty text, expected at least one character");
+        options.Validate();
+        (_engine, Sequence, Options, _ownsSequence, _cancellation) = (engine, sequence, options, ownsSequence, cancellation);
+        _promptTokens = sequence.Tokens.Length;
         _sampler = new Sampler(options.Sampling);
         _stops = new StopFilter(options.Stops);
         _detokenizer = Detokenizer.After(engine.Model.Tokenizer, sequence.Tokens);
+        _logprobs = options.TopLogprobs is { } top ? new LogprobMeter(top) : null;
     }
 
-    public GenerationResult Run(CancellationToken cancellation)
+    /// <summary>What grows.</summary>
+    public Sequence Sequence { get; }
+
+    public GenerationOptions Options { get; }
+
+    /// <summary>What the caller reads.</summary>
+    public Completion Completion { get; } = new();
+
+    /// <summary>Its place among all that ever came.</summary>
+    public long Number { get; set; }
+
+    public bool IsCancelled => _cancellation.IsCancellationRequested;
+
+    public bool IsOver { get; private set; }
+
+    /// <summary>Since its turn came first.</summary>
+    public TimeSpan Age => Stopwatch.GetElapsedTime(_started);
+
+    /// <summary>Blocks of the pool that it needs beyond those that it, or others for it, hold.</summary>
+    public int BlocksWanted => Sequence.Blocks.BlocksWanted(Sequence.Tokens);
+
+    /// <summary>Its turn has come, for the first time or again: what the cache has of its tokens is brought in.</summary>
+    public void Begin()
     {
-        int prompt = _sequence.Tokens.Length;
-        long start = Stopwatch.GetTimestamp(), first = 0, last = start, computed = _sequence.Computed;
-        FinishReason? finish = _options.MaxTokens == 0 ? FinishReason.Length : null;
-        _sequence.Blocks.BeginRequest(prompt);
-        if (finish is null)
-            _sequence.Blocks.Match(_sequence.Tokens);
-        while (finish is null)
-        {
-            if (cancellation.IsCancellationRequested && _tokens.Count == 0)
-                finish = FinishReason.Cancelled;
-            else if (Step() is { } token)
-            {
-                last = Stopwatch.GetTimestamp();
-                (first, computed) = first == 0 ? (last, _sequence.Computed - computed) : (first, computed);
-                finish = Take(token, cancellation);
-            }
-        }
-        _sequence.Blocks.EndRequest();
-        Emit(_stops.Append(_detokenizer.Flush()) + _stops.Flush());
-        int decoded = _sequence.Tokens.Length - prompt - 1;
-        TimeSpan decodeTime = first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(first, last);
+        if (_started == 0)
+            (_started, _computed) = (Stopwatch.GetTimestamp(), Sequence.Computed);
+        Sequence.Blocks.BeginRequest(Sequence.Tokens.Length);
+        if (Options.MaxTokens == 0 && !Options.WantsHidden)
+            Finish(FinishReason.Length);
+        else if (_engine.Options.KvReuse == KvReuse.Off)
+            Sequence.Blocks.Table.Clear();
+        else
+            Sequence.Blocks.Match(Sequence.Tokens);
+    }
+
+    /// <summary>Gives its blocks back to the cache, to fetch them again when its turn comes.</summary>
+    public void Pause()
+    {
+        Sequence.Blocks.EndRequest();
+        _use ??= Sequence.Blocks.Use;
+        Sequence.Blocks.Clear(Sequence.Tokens);
+    }
+
+    /// <summary>A part of the prompt is computed, and more is to come.</summary>
+    public void Advance()
+    {
+        if (_tokens.Count == 0)
+            Options.Progress?.Report(new PrefillProgress(Sequence.Cached, Sequence.Tokens.Length));
+    }
+
+    /// <summary>The last token is computed: chooses the next one from its logits.</summary>
+    public void Take(ForwardPass pass, int row)
+    {
+        _last = Stopwatch.GetTimestamp();
+        if (_first == 0)
+            (_first, _computed) = (_last, Sequence.Computed - _computed);
+        Advance();
+        if (Options.WantsHidden)
+            _hidden = pass.Hidden(row).ToArray();
+        if ((Options.MaxTokens == 0 ? FinishReason.Length : Choose(pass.Logits(row))) is { } reason)
+            Finish(reason);
+        else if (_engine.Options.KvReuse == KvReuse.Off)
+            Sequence.Blocks.Table.Clear();
+    }
+
+    /// <summary>It is over.</summary>
+    public void Finish(FinishReason reason)
+    {
+        IsOver = true;
+        Sequence.Blocks.EndRequest();
+        Emit(_stops.Append(_detokenizer.Flush()) + _stops.Flush(), -1, null);
+        GenerationResult result = Result(reason);
+        Release();
+        Completion.Complete(result);
+    }
+
+    /// <summary>Something is wrong with it, or with the engine.</summary>
+    public void Fail(Exception e)
+    {
+        IsOver = true;
+        Release();
+        Completion.Fail(e);
+    }
+
+    /// <summary>Before anybody hears that it is over: whoever does may want the sequence, or the room.</summary>
+    void Release()
+    {
+        if (_ownsSequence)
+            Sequence.Dispose();
+        Sequence.IsBusy = false;
+    }
+
+    /// <summary>Takes the next token; returns why the completion is over, or null when it goes on.</summary>
+    FinishReason? Choose(Span<float> logits)
+    {
+        _logprobs?.Read(logits);
+        int token = _sampler.Next(logits, Sequence.Tokens);
+        Sequence.Append(token);
+        if (!Options.IgnoresEnds && _engine.Model.Tokenizer.Ends.Contains(token))
+            return FinishReason.Stop;
+        _tokens.Add(token);
+        Emit(_stops.Append(_detokenizer.Append(token)), token, _logprobs?.Of(token));
+        if (_stops.Stopped)
+            return FinishReason.Stop;
+        return _tokens.Count == Options.MaxTokens || Sequence.Tokens.Length == _engine.Context ? FinishReason.Length : null;
+    }
+
+    void Emit(string text, int token, TokenLogprobs? logprobs)
+    {
+        if (text.Length == 0 && token < 0)
+            return;
+        _text.Append(text);
+        Completion.Emit(new CompletionPiece(text, token, logprobs));
+    }
+
+    GenerationResult Result(FinishReason reason)
+    {
+        int decoded = Sequence.Tokens.Length - _promptTokens - 1;
+        TimeSpan decodeTime = _first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_first, _last);
         return new GenerationResult
         {
             TokenIds = _tokens,
             Text = _text.ToString(),
-            FinishReason = finish.Value,
-            PromptTokens = prompt,
-            Kv = _sequence.Blocks.Use,
-            ComputedTokens = (int)(first == 0 ? _sequence.Computed - computed : computed),
+            FinishReason = reason,
+            PromptTokens = _promptTokens,
+            Kv = _use ?? Sequence.Blocks.Use,
+            ComputedTokens = (int)(_first == 0 && _started > 0 ? Sequence.Computed - _computed : _computed),
             Seed = _sampler.Seed,
-            TimeToFirstToken = first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(start, first),
+            QueueTime = Stopwatch.GetElapsedTime(_submitted, _started > 0 ? _started : Stopwatch.GetTimestamp()),
+            TimeToFirstToken = _first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_submitted, _first),
             DecodeTime = decodeTime,
             DecodeTokensPerSecond = GenerationResult.PerSecond(Math.Max(0, decoded), decodeTime),
+            Hidden = _hidden,
         };
-    }
-
-    /// <summary>Computes the next piece, in turn with other generations; returns a token once the whole sequence is computed.</summary>
-    int? Step()
-    {
-        if (_engine.Turns.AreWanted)
-            _sequence.Blocks.WaitForAll(); // others may compute while this one only waits
-        using Turns.Turn turn = _engine.Turns.Take();
-        Span<float> logits = _engine.Step(_sequence, _tokens.Count == 0 ? _options.Progress : null);
-        return logits.IsEmpty ? null : _sampler.Next(logits, _sequence.Tokens);
-    }
-
-    /// <summary>Takes one chosen token; returns why the completion is over, or null when it goes on.</summary>
-    FinishReason? Take(int token, CancellationToken cancellation)
-    {
-        _sequence.Append(token);
-        if (_engine.Model.Tokenizer.Ends.Contains(token))
-            return FinishReason.Stop;
-        _tokens.Add(token);
-        Emit(_stops.Append(_detokenizer.Append(token)));
-        if (_stops.Stopped)
-            return FinishReason.Stop;
-        if (_tokens.Count == _options.MaxTokens || _sequence.Tokens.Length == _engine.Context)
-            return FinishReason.Length;
-        return cancellation.IsCancellationRequested ? FinishReason.Cancelled : null;
-    }
-
-    void Emit(string text)
-    {
-        if (text.Length == 0)
-            return;
-        _text.Append(text);
-        _emit(text);
     }
 }

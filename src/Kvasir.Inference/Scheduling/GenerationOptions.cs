@@ -16,6 +16,34 @@ public sealed record GenerationOptions
 
     /// <summary>How tokens are chosen.</summary>
     public SamplingOptions Sampling { get; init; } = SamplingOptions.Greedy;
+
+    /// <summary>Whether a token that ends the turn is a token like any other: for measurements that want a fixed length.</summary>
+    public bool IgnoresEnds { get; init; }
+
+    /// <summary>How many of the most likely tokens are told with each token, 0 for the chosen one alone; null tells nothing. At most <see cref="MostLogprobs"/>.</summary>
+    public int? TopLogprobs { get; init; }
+
+    /// <summary>Whether the final hidden state after the prompt is wanted, with or without a completion.</summary>
+    public bool WantsHidden { get; init; }
+
+    /// <summary>Whose turn it is, when many wait: the lesser number first, and of equals whoever came first.</summary>
+    public int Priority { get; init; }
+
+    /// <summary>The most that <see cref="TopLogprobs"/> may be.</summary>
+    public const int MostLogprobs = 20;
+
+    /// <summary>Throws when a value is out of its range.</summary>
+    /// <exception cref="ArgumentException">The message names the value and its range.</exception>
+    public void Validate()
+    {
+        Sampling.Validate();
+        if (MaxTokens < 0)
+            throw new ArgumentException($"tokens to generate: {MaxTokens}, expected 0 or more");
+        if (Stops.Any(string.IsNullOrEmpty))
+            throw new ArgumentException("stop: an empty text, expected at least one character");
+        if (TopLogprobs is < 0 or > MostLogprobs)
+            throw new ArgumentException($"top logprobs: {TopLogprobs}, expected 0 to {MostLogprobs}");
+    }
 }
 
 /// <summary>How far a prompt is computed.</summary>

@@ -39,7 +39,13 @@ public sealed record GenerationResult
     /// <summary>The seed that was used.</summary>
     public required ulong Seed { get; init; }
 
-    /// <summary>From the call to the first token; zero when there was none.</summary>
+    /// <summary>From the call to the start of its work: it waits while others fill the pool.</summary>
+    public required TimeSpan QueueTime { get; init; }
+
+    /// <summary>The final hidden state after the prompt, [width], when it was asked for.</summary>
+    public ReadOnlyMemory<float>? Hidden { get; init; }
+
+    /// <summary>From the call to the first token, waiting included; zero when there was none.</summary>
     public required TimeSpan TimeToFirstToken { get; init; }
 
     /// <summary>From the first token to the last.</summary>

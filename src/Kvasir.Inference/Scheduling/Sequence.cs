@@ -26,6 +26,9 @@ public sealed class Sequence : IDisposable
     /// <summary>Tokens of which keys and values were computed for this sequence so far.</summary>
     public long Computed { get; internal set; }
 
+    /// <summary>Whether a completion of it is on its way: then it belongs to the engine.</summary>
+    internal volatile bool IsBusy;
+
     internal InferenceEngine Engine { get; }
 
     internal CachedSequence Blocks { get; }

@@ -84,6 +84,13 @@ public sealed unsafe class BlockPool : IDisposable
             return _index.TryFind(key, out _);
     }
 
+    /// <summary>Whether somebody holds the block known under a key: taking it costs no room.</summary>
+    public bool IsLeased(BlockKey key)
+    {
+        lock (_gate)
+            return _index.TryFind(key, out int slot) && _slots[slot].Leases > 0;
+    }
+
     /// <summary>A lease of the block known under a key, or null when the pool does not hold it.</summary>
     public BlockLease? TryFind(BlockKey key)
     {

@@ -2,26 +2,35 @@ using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.KvCache.Prefixes;
 
+/// <summary>A stretch of a prompt and where its keys and values came from.</summary>
+/// <param name="From">Position of its first token.</param>
+/// <param name="To">Position after its last.</param>
+/// <param name="Tier">The tier; null when they were computed.</param>
+public readonly record struct CacheSpan(int From, int To, Tier? Tier);
+
 /// <summary>What the cache did for one request.</summary>
 public sealed record CacheUse
 {
+    readonly List<CacheSpan> _reused = []; // ascending, without overlap
+    readonly List<Miss> _misses = [];
+
     /// <summary>Tokens of the prompt.</summary>
     public required int Tokens { get; init; }
 
     /// <summary>Tokens that were in the pool already, those of the sequence itself included.</summary>
-    public int Device { get; internal set; }
+    public int Device => Of(Tier.Device);
 
     /// <summary>Tokens that came from the host's memory.</summary>
-    public int Host { get; internal set; }
+    public int Host => Of(Tier.Host);
 
     /// <summary>Tokens that came from the disk.</summary>
-    public int Disk { get; internal set; }
+    public int Disk => Of(Tier.Disk);
 
     /// <summary>Tokens that came from a shared store.</summary>
-    public int Remote { get; internal set; }
+    public int Remote => Of(Tier.Remote);
 
     /// <summary>All of them.</summary>
-    public int Reused => Device + Host + Disk + Remote;
+    public int Reused => _reused.Sum(span => span.To - span.From);
 
     /// <summary>Bytes that were brought into the pool.</summary>
     public long RestoredBytes { get; internal set; }
@@ -35,18 +44,59 @@ public sealed record CacheUse
     /// <summary>What was not reused, and why.</summary>
     public IReadOnlyList<Miss> Misses => _misses;
 
-    readonly List<Miss> _misses = [];
+    /// <summary>The whole prompt, stretch by stretch: where each came from.</summary>
+    public IReadOnlyList<CacheSpan> Spans
+    {
+        get
+        {
+            List<CacheSpan> spans = [];
+            int position = 0;
+            foreach (CacheSpan span in _reused)
+            {
+                Append(spans, new CacheSpan(position, span.From, null));
+                Append(spans, span);
+                position = span.To;
+            }
+            Append(spans, new CacheSpan(position, Tokens, null));
+            return spans;
+        }
+    }
 
     internal void Add(Miss miss) => _misses.Add(miss);
 
-    internal void Count(Tier tier, int tokens)
+    /// <summary>Tokens are reused that were not before.</summary>
+    internal void Reuse(Tier tier, int from, int to)
     {
-        switch (tier)
+        int at = _reused.FindLastIndex(span => span.To <= from) + 1;
+        if (to > from)
+            _reused.Insert(at, new CacheSpan(from, to, tier));
+    }
+
+    /// <summary>Tokens that counted as reused are not, after all.</summary>
+    internal void Lose(int from, int to)
+    {
+        for (int i = _reused.Count - 1; i >= 0; i--)
         {
-            case Tier.Device: Device += tokens; break;
-            case Tier.Host: Host += tokens; break;
-            case Tier.Disk: Disk += tokens; break;
-            default: Remote += tokens; break;
+            CacheSpan span = _reused[i];
+            if (span.To <= from || span.From >= to)
+                continue;
+            _reused.RemoveAt(i);
+            if (span.To > to)
+                _reused.Insert(i, span with { From = to });
+            if (span.From < from)
+                _reused.Insert(i, span with { To = from });
         }
+    }
+
+    int Of(Tier tier) => _reused.Sum(span => span.Tier == tier ? span.To - span.From : 0);
+
+    static void Append(List<CacheSpan> spans, CacheSpan span)
+    {
+        if (span.From >= span.To)
+            return;
+        if (spans is [.., var last] && last.Tier == span.Tier && last.To == span.From)
+            spans[^1] = last with { To = span.To };
+        else
+            spans.Add(span);
     }
 }

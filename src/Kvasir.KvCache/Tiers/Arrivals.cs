@@ -112,6 +112,9 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
     /// <summary>Whether something is still on its way.</summary>
     public bool Any => _loads.Count > 0;
 
+    /// <summary>Whether waiting for all of it would be over at once.</summary>
+    public bool AreOver => Rest() == TimeSpan.Zero || _loads.TrueForAll(load => load.Wait(cache.Groups.Length - 1, TimeSpan.Zero));
+
     /// <summary>Waits for all layers.</summary>
     public void WaitForAll(CacheUse use) => Wait(cache.Layout.Layers.Length - 1, use);
 
@@ -161,7 +164,7 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
     {
         OnboardingBlock? block = _loads.SelectMany(load => load.Blocks).FirstOrDefault(block => block.Target.Id == lease.Id);
         Tier tier = block?.From ?? Tier.Disk;
-        use.Count(_own is not null && _own.Blocks.Contains(block) ? tier : Tier.Device, -tokens);
+        use.Lose(from, from + tokens);
         use.Add(lease.HasFailed
             ? new Miss(from, from + tokens, MissReason.LoadFailed, tier, Detail: block?.Outcome.ToString())
             : new Miss(from, from + tokens, MissReason.TooLate, tier));

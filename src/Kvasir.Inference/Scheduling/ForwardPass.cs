@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using Kvasir.Inference.Model;
+using Kvasir.KvCache;
+
+namespace Kvasir.Inference.Scheduling;
+
+/// <summary>
+/// One pass through the transformer: missing tokens of one sequence or of many. It is filled, computed, and what it computed belongs to the cache.
+/// </summary>
+sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
+{
+    const int LeastToTime = 64; // fewer rows say little about the speed of prefill
+    const int LeastRowsPerPiece = 4; // neither do many sequences with a row each
+
+    readonly record struct Piece(Sequence Sequence, int From, int To);
+
+    readonly Batch _batch = new();
+    readonly List<Piece> _pieces = [];
+
+    /// <summary>Tokens in it.</summary>
+    public int Rows => _batch.Count;
+
+    /// <summary>Tokens that it still has room for.</summary>
+    public int Room => transformer.MaxTokens - _batch.Count;
+
+    /// <summary>Rows whose logits are wanted.</summary>
+    public int LogitRows => _batch.LogitRows.Count;
+
+    /// <summary>Begins another one.</summary>
+    public void Clear()
+    {
+        _batch.Clear();
+        _pieces.Clear();
+    }
+
+    /// <summary>Adds missing tokens of a sequence, the first ones, at most so many. False when the pool has no room for their keys and values; then none is added.</summary>
+    /// <param name="sequence">A sequence that is not in the pass yet.</param>
+    /// <param name="most">Most tokens to add.</param>
+    /// <param name="wantsAllLogits">Whether the logits after every token are wanted, or only those after the sequence's last.</param>
+    public bool TryAdd(Sequence sequence, int most, bool wantsAllLogits = false)
+    {
+        int first = _pieces.Count, left = Math.Min(most, Room);
+        BlockTable table = sequence.Blocks.Table;
+        for (int position = table.Length; left > 0 && position < sequence.Tokens.Length; position = table.NextMissing(position))
+        {
+            int to = Math.Min(Math.Min(table.EndOfMissing(position), sequence.Tokens.Length), position + left);
+            if (!sequence.Blocks.TryReserve(to))
+            {
+                _pieces.RemoveRange(first, _pieces.Count - first);
+                return false;
+            }
+            _pieces.Add(new Piece(sequence, position, to));
+            (left, position) = (left - (to - position), to);
+        }
+        for (int piece = first; piece < _pieces.Count; piece++)
+            AddRows(_pieces[piece], wantsAllLogits);
+        return true;
+    }
+
+    /// <summary>Computes it. False when blocks that it attends to did not come: they are holes now, nothing was computed, and the pass has to be made anew.</summary>
+    public bool TryCompute()
+    {
+        bool undisturbed = !_pieces.Exists(piece => piece.Sequence.Blocks.IsWaiting);
+        long start = Stopwatch.GetTimestamp();
+        if (!transformer.Forward(_batch))
+            return false;
+        if (undisturbed && Rows >= Math.Max(LeastToTime, LeastRowsPerPiece * _pieces.Count))
+            cache.Computed(Rows, Stopwatch.GetElapsedTime(start));
+        foreach ((Sequence sequence, int from, int to) in _pieces)
+        {
+            sequence.Blocks.Fill(sequence.Tokens, from, to);
+            sequence.Computed += to - from;
+        }
+        return true;
+    }
+
+    /// <summary>The logits of the i-th row that wanted them, [vocabulary]; valid until the next pass.</summary>
+    public Span<float> Logits(int i) => transformer.Logits(i);
+
+    /// <summary>The final hidden state of that row, normalised, [width]; valid until the next pass.</summary>
+    public ReadOnlySpan<float> Hidden(int i) => transformer.Hidden(i);
+
+    void AddRows(Piece piece, bool wantsAllLogits)
+    {
+        for (int position = piece.From; position < piece.To; position++)
+            _batch.Add(piece.Sequence.Tokens[position], position, piece.Sequence.Blocks, wantsAllLogits || position == piece.Sequence.Tokens.Length - 1);
+    }
+}

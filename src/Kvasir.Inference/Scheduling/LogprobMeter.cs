@@ -1,0 +1,29 @@
+using Kvasir.Inference.Sampling;
+
+namespace Kvasir.Inference.Scheduling;
+
+/// <summary>Reads the logits of one step before anything changes them, and tells then how likely the chosen token was.</summary>
+sealed class LogprobMeter(int top)
+{
+    readonly TopLogits _best = new();
+    float[] _logits = [];
+    double _logTotal;
+
+    public void Read(ReadOnlySpan<float> logits)
+    {
+        if (_logits.Length != logits.Length)
+            _logits = new float[logits.Length];
+        logits.CopyTo(_logits);
+        float largest = logits[TopLogits.Largest(logits)];
+        _logTotal = largest + Math.Log(TopLogits.TotalWeight(logits, largest));
+    }
+
+    public TokenLogprobs Of(int token)
+    {
+        if (top > 0)
+            _best.Take(_logits, Math.Min(top, _logits.Length), float.NegativeInfinity);
+        return new TokenLogprobs(token, Logprob(token), [.. Enumerable.Range(0, top > 0 ? _best.Count : 0).Select(i => (_best.Token(i), Logprob(_best.Token(i))))]);
+    }
+
+    float Logprob(int token) => (float)(_logits[token] - _logTotal);
+}

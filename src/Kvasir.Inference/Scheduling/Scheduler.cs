@@ -1,0 +1,218 @@
+namespace Kvasir.Inference.Scheduling;
+
+/// <summary>
+/// Serves completions, many at a time, on a thread of its own that alone touches sequences, pool and kernels: continuous batching (Yu et al., Orca, OSDI 2022)
+/// with chunked prefill (Agrawal et al., Sarathi-Serve, 2024, https://arxiv.org/abs/2403.02310). Others send it completions and read what comes out.
+/// </summary>
+sealed class Scheduler : IDisposable
+{
+    readonly object _gate = new();
+    readonly List<Generation> _arrived = []; // under the gate
+    readonly List<Generation> _waiting = [], _running = []; // in the order in which they are served
+    readonly InferenceEngine _engine;
+    readonly StepPlanner _planner;
+    readonly Thread _thread;
+    int _waitingCount, _runningCount;
+    long _arrivals, _preemptions, _steps, _computedTokens;
+    bool _stopping;
+
+    public Scheduler(InferenceEngine engine)
+    {
+        _engine = engine;
+        _planner = new StepPlanner(engine);
+        _thread = new Thread(Serve) { IsBackground = true, Name = "kvasir scheduler" };
+        _thread.Start();
+    }
+
+    /// <summary>What it is doing.</summary>
+    public SchedulerCounts Counts => new(Volatile.Read(ref _runningCount), Volatile.Read(ref _waitingCount), Volatile.Read(ref _preemptions), Volatile.Read(ref _steps), Volatile.Read(ref _computedTokens));
+
+    /// <summary>Takes a completion, unless too many wait already.</summary>
+    /// <exception cref="QueueFullException">As many wait as may.</exception>
+    /// <exception cref="ObjectDisposedException">The engine is disposed.</exception>
+    public void Submit(Generation generation)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_stopping, _engine);
+            if (_waitingCount >= _engine.Options.MaxWaiting)
+                throw new QueueFullException(_waitingCount, RetryAfter());
+            _waitingCount++;
+            generation.Number = _arrivals++;
+            _arrived.Add(generation);
+            Monitor.Pulse(_gate);
+        }
+    }
+
+    /// <summary>Ends what runs and waits, as cancelled, and the thread.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _stopping = true;
+            Monitor.Pulse(_gate);
+        }
+        _thread.Join();
+    }
+
+    void Serve()
+    {
+        while (WaitForWork())
+        {
+            TakeIn();
+            End(_running, generation => generation.IsCancelled, FinishReason.Cancelled);
+            End(_waiting, generation => generation.IsCancelled, FinishReason.Cancelled);
+            Start();
+            if (_running.Count > 0)
+                Step();
+            Volatile.Write(ref _runningCount, _running.Count);
+        }
+        TakeIn();
+        End(_running, _ => true, FinishReason.Cancelled);
+        End(_waiting, _ => true, FinishReason.Cancelled);
+    }
+
+    bool WaitForWork()
+    {
+        lock (_gate)
+        {
+            while (!_stopping && _arrived.Count + _waiting.Count + _running.Count == 0)
+                Monitor.Wait(_gate);
+            return !_stopping;
+        }
+    }
+
+    void TakeIn()
+    {
+        lock (_gate)
+        {
+            foreach (Generation generation in _arrived)
+                Insert(_waiting, generation);
+            _arrived.Clear();
+        }
+    }
+
+    /// <summary>Starts what waits, in its order, while the pool has room for it beside what runs.</summary>
+    void Start()
+    {
+        while (_waiting.Count > 0 && _running.Count < _engine.Options.MaxRunning && HasRoomFor(_waiting[0]))
+        {
+            Generation generation = _waiting[0];
+            _waiting.RemoveAt(0);
+            Interlocked.Decrement(ref _waitingCount);
+            Insert(_running, generation);
+            Begin(generation);
+        }
+    }
+
+    static void Begin(Generation generation)
+    {
+        try
+        {
+            generation.Begin();
+        }
+        catch (Exception e)
+        {
+            generation.Fail(e);
+        }
+    }
+
+    bool HasRoomFor(Generation generation)
+    {
+        if (_running.Count == 0)
+            return true; // a context always fits, and if others hold the pool, its failure says so
+        var counts = _engine.Cache.Device.Counts;
+        return generation.BlocksWanted + _running.Sum(running => Math.Max(1, running.BlocksWanted)) <= counts.Free + counts.Cached;
+    }
+
+    void Step()
+    {
+        try
+        {
+            do
+            {
+                while (_planner.Plan(_running) is { } homeless)
+                    MakeRoomFor(homeless);
+            }
+            while (_planner.Pass.Rows > 0 && !_planner.Pass.TryCompute());
+            (_steps, _computedTokens) = (_steps + 1, _computedTokens + _planner.Pass.Rows);
+            for (int row = 0; row < _planner.Completed.Count; row++)
+                Take(_planner.Completed[row], row);
+            foreach (Generation generation in _planner.Advanced)
+                generation.Advance();
+        }
+        catch (Exception e) // a bug, or no memory: whoever waits for an answer must hear of it
+        {
+            foreach (Generation generation in _running)
+                generation.Fail(e);
+        }
+        _running.RemoveAll(generation => generation.IsOver);
+    }
+
+    void Take(Generation generation, int row)
+    {
+        try
+        {
+            generation.Take(_planner.Pass, row);
+        }
+        catch (Exception e) // what goes wrong with one completion is no other's business
+        {
+            generation.Fail(e);
+        }
+        if (generation.IsOver)
+            _planner.Ended(generation.Age, _running.Count);
+    }
+
+    /// <summary>
+    /// The pool has no room for a sequence's next tokens: the one that is served last gives its blocks back to the cache, from where it will fetch them when its turn
+    /// comes. A sequence that is alone has nobody to ask.
+    /// </summary>
+    void MakeRoomFor(Generation homeless)
+    {
+        Generation last = _running[^1];
+        if (last == homeless && _running.Count == 1)
+            homeless.Fail(new InvalidOperationException($"the pool has no room for {homeless.Sequence.Tokens.Length - homeless.Sequence.Cached} more tokens: {_engine.Cache.Device.Counts}"));
+        else
+        {
+            last.Pause();
+            Insert(_waiting, last);
+            Interlocked.Increment(ref _waitingCount);
+            _preemptions++;
+        }
+        _running.RemoveAll(generation => generation == last);
+    }
+
+    void End(List<Generation> generations, Predicate<Generation> which, FinishReason reason)
+    {
+        foreach (Generation generation in generations)
+            if (which(generation))
+            {
+                Finish(generation, reason);
+                if (generations == _waiting)
+                    Interlocked.Decrement(ref _waitingCount);
+            }
+        generations.RemoveAll(generation => generation.IsOver);
+    }
+
+    static void Finish(Generation generation, FinishReason reason)
+    {
+        try
+        {
+            generation.Finish(reason);
+        }
+        catch (Exception e)
+        {
+            generation.Fail(e);
+        }
+    }
+
+    /// <summary>By priority, then by arrival.</summary>
+    static void Insert(List<Generation> generations, Generation generation)
+    {
+        int at = generations.FindIndex(other => (generation.Options.Priority, generation.Number).CompareTo((other.Options.Priority, other.Number)) < 0);
+        generations.Insert(at < 0 ? generations.Count : at, generation);
+    }
+
+    /// <summary>About as long as the half of what waits will take, by what the last ones took.</summary>
+    TimeSpan RetryAfter() => TimeSpan.FromSeconds(Math.Clamp(Math.Ceiling(_planner.SecondsPerCompletion * _waitingCount / 2), 1, 60));
+}

@@ -1,0 +1,9 @@
+namespace Kvasir.Inference.Scheduling;
+
+/// <summary>What a scheduler is doing.</summary>
+/// <param name="Running">Completions that compute.</param>
+/// <param name="Waiting">Completions that wait for their turn, or for room.</param>
+/// <param name="Preemptions">How often one gave its blocks back for others, since the start.</param>
+/// <param name="Steps">Passes through the model since the start.</param>
+/// <param name="ComputedTokens">Tokens computed in them.</param>
+public readonly record struct SchedulerCounts(int Running, int Waiting, long Preemptions, long Steps, long ComputedTokens);

@@ -1,0 +1,104 @@
+using Kvasir.KvCache.Prefixes;
+
+namespace Kvasir.Inference.Scheduling;
+
+/// <summary>
+/// Chooses what the next pass computes: of every sequence that only needs its last token, that one; then prompts, in their order, as many tokens as keep the
+/// others from waiting long. A block that one prompt computes in this pass is no other's work: they wait for it and adopt it.
+/// </summary>
+sealed class StepPlanner(InferenceEngine engine)
+{
+    const int LeastPrefill = 32; // fewer rows hardly share the weights
+
+    readonly HashSet<BlockKey> _claims = [];
+    int _prefillRows;
+
+    /// <summary>The pass.</summary>
+    public ForwardPass Pass { get; } = engine.NewPass();
+
+    /// <summary>Whose last token is in it, in the order of its rows of logits.</summary>
+    public List<Generation> Completed { get; } = [];
+
+    /// <summary>Whose prompt is in it in part.</summary>
+    public List<Generation> Advanced { get; } = [];
+
+    /// <summary>About what a completion takes of the machine's time, in seconds; for telling others how long to wait.</summary>
+    public double SecondsPerCompletion { get; private set; } = 1;
+
+    /// <summary>Fills the pass; returns a sequence for which the pool has no room, and then the pass is not to be used.</summary>
+    public Generation? Plan(List<Generation> running)
+    {
+        Pass.Clear();
+        Completed.Clear();
+        Advanced.Clear();
+        _claims.Clear();
+        _prefillRows = 0;
+        foreach (Generation generation in running)
+            generation.Sequence.Blocks.Adopt(generation.Sequence.Tokens);
+        foreach (Generation generation in running)
+            if (NeedsOnlyItsLast(generation) && IsReady(generation) && !TryAdd(generation, 1))
+                return generation;
+        int budget = PrefillBudget();
+        foreach (Generation generation in running)
+            if (!NeedsOnlyItsLast(generation) && IsReady(generation) && !IsClaimed(generation) && !TryAddPrompt(generation, budget))
+                return generation;
+        return Pass.Rows > 0 || running.Count == 0 ? null : PlanWaiting(running);
+    }
+
+    /// <summary>Everybody waits for blocks: the first one's layers are computed as they come.</summary>
+    Generation? PlanWaiting(List<Generation> running) => TryAddPrompt(running[0], engine.MaxRows) ? null : running[0];
+
+    /// <summary>A completion ended that took so long, beside so many others.</summary>
+    public void Ended(TimeSpan time, int beside) => SecondsPerCompletion += 0.1 * (time.TotalSeconds / Math.Max(1, beside) - SecondsPerCompletion);
+
+    bool TryAddPrompt(Generation generation, int budget)
+    {
+        int before = Pass.Rows;
+        bool hasRoom = budget <= _prefillRows || TryAdd(generation, ToEndOfBlock(generation, budget - _prefillRows));
+        _prefillRows += Pass.Rows - before;
+        return hasRoom;
+    }
+
+    bool TryAdd(Generation generation, int most)
+    {
+        Sequence sequence = generation.Sequence;
+        int logits = Pass.LogitRows, from = sequence.Cached;
+        if (!Pass.TryAdd(sequence, most))
+            return false;
+        (Pass.LogitRows > logits ? Completed : Advanced).Add(generation);
+        for (int position = from; position < from + most && sequence.Blocks.SharedKey(sequence.Tokens, position) is { } key; position += engine.Layout.BlockTokens)
+            _claims.Add(key);
+        return true;
+    }
+
+    static bool NeedsOnlyItsLast(Generation generation) => generation.Sequence.Cached == generation.Sequence.Tokens.Length - 1;
+
+    static bool IsReady(Generation generation)
+    {
+        if (!generation.Sequence.Blocks.IsWaiting)
+            return true;
+        if (!generation.Sequence.Blocks.HasArrived)
+            return false;
+        generation.Sequence.Blocks.WaitForAll();
+        return true;
+    }
+
+    bool IsClaimed(Generation generation) =>
+        generation.Sequence.Blocks.SharedKey(generation.Sequence.Tokens, generation.Sequence.Cached) is { } key && _claims.Contains(key);
+
+    /// <summary>A prompt that is cut is cut where a block ends, so that others can use all of it.</summary>
+    int ToEndOfBlock(Generation generation, int most)
+    {
+        int end = generation.Sequence.Cached + most, whole = end - end % engine.Layout.BlockTokens;
+        return whole > generation.Sequence.Cached ? whole - generation.Sequence.Cached : most;
+    }
+
+    /// <summary>While others generate, as many tokens of prompts as take about <see cref="EngineOptions.StepTime"/>.</summary>
+    int PrefillBudget()
+    {
+        double rate = engine.Cache.Costs.TokensPerSecond;
+        return Pass.Rows == 0 || rate == 0
+            ? Pass.Room
+            : (int)Math.Clamp(rate * engine.Options.StepTime.TotalSeconds, Math.Min(LeastPrefill, Pass.Room), Pass.Room);
+    }
+}
