@@ -1,6 +1,4 @@
-using System.Globalization;
-using System.Text.Json;
-using Kvasir.Inference.Formats;
+using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
@@ -29,25 +27,12 @@ static class KvText
 
     /// <summary>Why tokens were not reused.</summary>
     public static string Of(Miss miss, Tokenizer tokenizer) => miss.Reason == MissReason.Diverged
-        ? $"diverged {Detail(miss, tokenizer)}"
-        : $"{miss.From:N0}–{miss.To:N0} {Name(miss.Reason).Replace('_', ' ')}{(Detail(miss, tokenizer) is { } detail ? $": {detail}" : "")}";
-
-    /// <summary>What else is known of it; null when nothing is.</summary>
-    public static string? Detail(Miss miss, Tokenizer tokenizer) => miss.Reason switch
-    {
-        MissReason.Diverged => $"at token {miss.From:N0}: {Token(miss.Got, tokenizer)} was {Token(miss.Expected, tokenizer)}",
-        MissReason.Evicted when miss.When is { } when => $"from {Name(miss.Tier!.Value)} {Date(when)}",
-        MissReason.OtherModel => Printable.Line(miss.Detail ?? ""),
-        MissReason.LoadFailed => $"{Name(miss.Tier!.Value)}, {Name(miss.Detail ?? "lost")}",
-        MissReason.TooLate or MissReason.ComputeCheaper => Name(miss.Tier!.Value),
-        _ => null,
-    };
+        ? $"diverged {MissText.Detail(miss, tokenizer)}"
+        : $"{miss.From:N0}–{miss.To:N0} {Name(miss.Reason).Replace('_', ' ')}{(MissText.Detail(miss, tokenizer) is { } detail ? $": {detail}" : "")}";
 
     /// <summary>A name as JSON and messages have it.</summary>
-    public static string Name<T>(T value) where T : notnull => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()!);
-
-    static string Token(int token, Tokenizer tokenizer) => $"\"{Printable.Line(tokenizer.Decode([token]))}\"";
+    public static string Name<T>(T value) where T : notnull => MissText.Name(value);
 
     /// <summary>When something was, in the time of this place.</summary>
-    public static string Date(DateTimeOffset time) => time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+    public static string Date(DateTimeOffset time) => MissText.Date(time);
 }

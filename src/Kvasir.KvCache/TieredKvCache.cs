@@ -43,9 +43,9 @@ public sealed unsafe class TieredKvCache : IDisposable
         if (options.HostBytes >= hostLayout.StrideBytes)
             Host = new BlockPool(hostLayout, (int)Math.Min(options.HostBytes / hostLayout.StrideBytes, int.MaxValue / layout.BlockTokens), new S3Fifo(), options.Time, Tier.Host); // decision 7
         Disk = options.Disk is null ? null : OpenDisk(options.Disk);
-        _writeBack = Disk is null ? null : new WriteBack(Device, Host, Disk);
+        _writeBack = Disk is null ? null : new WriteBack(Device, Host, Disk, Traffic);
         Index = new PrefixIndex(Device, Host, Disk);
-        _onboarder = new Onboarder(layout, Disk, Costs);
+        _onboarder = new Onboarder(layout, Disk, Costs, Traffic);
         if (Disk is not null)
         {
             Costs.Computed((int)Math.Min(Disk.Counted(_prefillTokens), int.MaxValue), TimeSpan.FromMicroseconds(Disk.Counted(_prefillTime)));
@@ -73,6 +73,9 @@ public sealed unsafe class TieredKvCache : IDisposable
 
     /// <summary>What loading and computing take.</summary>
     public TransferCosts Costs { get; } = new();
+
+    /// <summary>What was moved between the tiers.</summary>
+    public TierTraffic Traffic { get; } = new();
 
     internal ImmutableArray<LayerGroup> Groups { get; }
 
@@ -125,6 +128,37 @@ public sealed unsafe class TieredKvCache : IDisposable
         for (int start = 0; start < tokens.Length; start += Layout.BlockTokens)
             keys.Add(key = KeyChain.Next(key, tokens[start..Math.Min(tokens.Length, start + Layout.BlockTokens)]));
         return keys;
+    }
+
+    /// <summary>All blocks that can be found, in whatever tiers they are; of each tier at most so many.</summary>
+    public IReadOnlyList<CachedBlock> Blocks(int most)
+    {
+        Dictionary<BlockKey, CachedBlock> blocks = [];
+        foreach ((BlockKey key, BlockKey parent, int[] tokens, bool leased) in Device.List(most))
+            blocks[key] = new CachedBlock(key, parent, tokens) { InDevice = true, IsLeased = leased };
+        foreach ((BlockKey key, BlockKey parent, int[] tokens, _) in Host?.List(most) ?? [])
+            blocks[key] = blocks.GetValueOrDefault(key, new CachedBlock(key, parent, tokens)) with { InHost = true };
+        foreach (StoredBlockFacts stored in Disk?.List(most) ?? [])
+            blocks[stored.Key] = blocks.GetValueOrDefault(stored.Key, new CachedBlock(stored.Key, stored.Parent, stored.Tokens)) with { OnDisk = true, IsPinned = stored.IsPinned, Used = stored.Used };
+        return [.. blocks.Values];
+    }
+
+    /// <summary>Evicts blocks from a tier, or from all. Those that somebody holds or keeps stay.</summary>
+    /// <returns>How many copies went, and how many stayed.</returns>
+    public (int Evicted, int Kept) Evict(IReadOnlyCollection<BlockKey> keys, Tier? from = null)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        int evicted = 0, kept = 0;
+        foreach ((Tier tier, BlockPool? pool) in ((Tier, BlockPool?)[])[(Tier.Device, Device), (Tier.Host, Host)])
+            foreach (BlockKey key in from is null || from == tier ? keys : [])
+                if (pool?.TryDrop(key) == true)
+                    evicted++;
+                else if (pool?.Contains(key) == true)
+                    kept++;
+        if (from is not (null or Tier.Disk) || Disk is null)
+            return (evicted, kept);
+        int onDisk = keys.Count(Disk.Contains), gone = onDisk > 0 ? Disk.Evict(keys) : 0;
+        return (evicted + gone, kept + Math.Max(0, onDisk - gone));
     }
 
     /// <summary>Waits until what was admitted is on the disk, or dropped.</summary>
@@ -190,7 +224,7 @@ public sealed unsafe class TieredKvCache : IDisposable
         else
             BlockTranscoder.Transcode(Layout, block.Address, Host.Layout, copy.Address);
         copy.Complete().Register(block.Key, block.Parent, block.Tokens).Dispose();
-        KvCacheMetrics.Transferred(Tier.Device, Tier.Host, Host.Layout.BlockBytes, Stopwatch.GetElapsedTime(start));
+        Traffic.Moved(Tier.Device, Tier.Host, Host.Layout.BlockBytes, Stopwatch.GetElapsedTime(start));
     }
 
     /// <summary>A block was used: colder tiers should know, or they would evict what is so much in use that nobody asks them for it.</summary>

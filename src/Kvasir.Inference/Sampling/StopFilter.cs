@@ -11,7 +11,10 @@ sealed class StopFilter(IReadOnlyList<string> stops)
     readonly StringBuilder _held = new();
 
     /// <summary>Whether a stop string was found; nothing more comes out afterwards.</summary>
-    public bool Stopped { get; private set; }
+    public bool Stopped => Found is not null;
+
+    /// <summary>The stop string that was found first in the text.</summary>
+    public string? Found { get; private set; }
 
     /// <summary>Takes a piece of text and returns what may be emitted now.</summary>
     public string Append(string text)
@@ -20,9 +23,9 @@ sealed class StopFilter(IReadOnlyList<string> stops)
             return "";
         string pending = _held.Append(text).ToString();
         _held.Clear();
-        int stop = stops.Select(candidate => pending.IndexOf(candidate, StringComparison.Ordinal)).Where(at => at >= 0).DefaultIfEmpty(-1).Min();
-        Stopped = stop >= 0;
-        int emitted = Stopped ? stop : pending.Length - LongestBeginning(pending);
+        (int At, string Stop)[] found = [.. stops.Select(stop => (At: pending.IndexOf(stop, StringComparison.Ordinal), Stop: stop)).Where(stop => stop.At >= 0)];
+        Found = found.Length > 0 ? found.MinBy(stop => stop.At).Stop : null;
+        int emitted = Stopped ? found.Min(stop => stop.At) : pending.Length - LongestBeginning(pending);
         if (!Stopped)
             _held.Append(pending, emitted, pending.Length - emitted);
         return pending[..emitted];

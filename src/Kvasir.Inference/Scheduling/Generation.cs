@@ -160,6 +160,7 @@ sealed class Generation
             TokenIds = _tokens,
             Text = _text.ToString(),
             FinishReason = reason,
+            StopText = _stops.Found,
             PromptTokens = _promptTokens,
             Kv = _use ?? Sequence.Blocks.Use,
             ComputedTokens = (int)(_first == 0 && _started > 0 ? Sequence.Computed - _computed : _computed),

@@ -27,6 +27,9 @@ public sealed record GenerationResult
     /// <summary>Why it ended.</summary>
     public required FinishReason FinishReason { get; init; }
 
+    /// <summary>The stop string that ended it; null when something else did.</summary>
+    public string? StopText { get; init; }
+
     /// <summary>Tokens of the sequence before the completion.</summary>
     public required int PromptTokens { get; init; }
 

@@ -150,6 +150,17 @@ public sealed unsafe class BlockPool : IDisposable
         }
     }
 
+    /// <summary>All blocks that can be found, at most so many: their keys and tokens, and whether somebody holds them.</summary>
+    public IReadOnlyList<(BlockKey Key, BlockKey Parent, int[] Tokens, bool IsLeased)> List(int most)
+    {
+        List<(BlockKey, BlockKey, int[], bool)> blocks = [];
+        lock (_gate)
+            for (int slot = 0; slot < _slots.Length && blocks.Count < most; slot++)
+                if (_slots[slot].State == BlockState.Registered)
+                    blocks.Add((_index.Key(slot), _index.Parent(slot), Tokens(slot).ToArray(), _slots[slot].Leases > 0));
+        return blocks;
+    }
+
     /// <summary>
     /// Counts the blocks by going through them all and compares with the books: free + cached + leased + in flight = total. Cheap enough to
     /// run whenever the owner is idle.

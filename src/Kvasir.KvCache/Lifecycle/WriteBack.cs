@@ -22,10 +22,11 @@ sealed unsafe class WriteBack : IDisposable
     readonly BlockPool _device;
     readonly BlockPool? _host;
     readonly DiskTier _disk;
+    readonly TierTraffic _traffic;
     Thread? _thread;
     bool _writing, _stopping;
 
-    public WriteBack(BlockPool device, BlockPool? host, DiskTier disk) => (_device, _host, _disk) = (device, host, disk);
+    public WriteBack(BlockPool device, BlockPool? host, DiskTier disk, TierTraffic traffic) => (_device, _host, _disk, _traffic) = (device, host, disk, traffic);
 
     /// <summary>Asks for a block to be written, unless it waits already.</summary>
     public void Add(BlockKey key)
@@ -118,7 +119,7 @@ sealed unsafe class WriteBack : IDisposable
         long start = Stopwatch.GetTimestamp();
         int written = _disk.Write(CollectionsMarshal.AsSpan(writes));
         if (written > 0)
-            KvCacheMetrics.Transferred(Tier.Device, Tier.Disk, written * _device.Layout.BlockBytes, Stopwatch.GetElapsedTime(start));
+            _traffic.Moved(Tier.Device, Tier.Disk, written * _device.Layout.BlockBytes, Stopwatch.GetElapsedTime(start));
         foreach (BlockLease lease in leases)
             lease.Dispose();
         _disk.Count("write.blocks", written);

@@ -9,7 +9,7 @@ namespace Kvasir.KvCache.Tiers;
 /// The threads that bring blocks into the pool, from the host's memory and from the disk. They start with the first work. A failing tier makes blocks void
 /// and is counted; nothing is thrown at whoever waits.
 /// </summary>
-sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts costs) : IDisposable
+sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts costs, TierTraffic traffic) : IDisposable
 {
     const int Readers = 4; // as many requests keep a disk busy
 
@@ -120,7 +120,7 @@ sealed unsafe class Onboarder(KvLayout layout, DiskTier? disk, TransferCosts cos
                     disk.Count("load.disk.large.us", (long)time.TotalMicroseconds);
                 }
             }
-            KvCacheMetrics.Transferred(tier.Key, Tier.Device, bytes, onboarding.Time);
+            traffic.Moved(tier.Key, Tier.Device, bytes, onboarding.Time);
         }
     }
 }

@@ -23,12 +23,12 @@ static class ListVerb
         IReadOnlyList<InspectedBlock> blocks = inspection?.Blocks() ?? [];
         KvPrefix[] rows = parsed.GetValue(s_blocks)
             ? [.. blocks.Select(block => Row(block, block.Tokens.Length, 1, block.Bytes))]
-            : [.. BlockRun.Of(blocks).SelectMany(top => Prefixes(top)).OrderByDescending(row => row.LastUse)];
+            : [.. BlockRuns.Of(blocks).SelectMany(top => Prefixes(top)).OrderByDescending(row => row.LastUse)];
         return KvVerb.Print(parsed, new KvList(rows), () => Print(rows));
     }
 
     /// <summary>From every leaf to the beginning.</summary>
-    static IEnumerable<KvPrefix> Prefixes(BlockRun top) => top.All().Where(run => run.Following.Count == 0)
+    static IEnumerable<KvPrefix> Prefixes(BlockRun<InspectedBlock> top) => top.All().Where(run => run.Following.Count == 0)
         .Select(run => Row(run.Last, run.Before + run.Tokens, run.BlocksBefore + run.Blocks.Count, run.Blocks.Sum(block => block.Bytes)));
 
     static KvPrefix Row(InspectedBlock last, int tokens, int blocks, long bytes) =>

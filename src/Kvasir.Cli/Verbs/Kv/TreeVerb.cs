@@ -29,14 +29,14 @@ static class TreeVerb
         using DiskInspection? inspection = KvVerb.Inspect(parsed);
         using LanguageModel? model = parsed.GetValue(s_text) ? ModelOption.Load(parsed.GetRequiredValue(s_model)) : null;
         HashSet<Fingerprint> own = model is null ? [] : Fingerprints(model);
-        List<BlockRun> roots = BlockRun.Of(inspection?.Blocks() ?? []);
-        string? Text(BlockRun run) => model is not null && own.Contains(run.Last.Fingerprint) ? Beginning(run, model) : null;
+        IReadOnlyList<BlockRun<InspectedBlock>> roots = BlockRuns.Of(inspection?.Blocks() ?? []);
+        string? Text(BlockRun<InspectedBlock> run) => model is not null && own.Contains(run.Last.Fingerprint) ? Beginning(run, model) : null;
         return KvVerb.Print(parsed, new KvTree([.. roots.SelectMany(root => root.All()).Select(run => Node(run, Text(run)))]), () => Print(roots, Text));
     }
 
-    static KvNode Node(BlockRun run, string? text) => new(
-        run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Last.Model, run.Tokens, run.Before + run.Tokens, "disk", run.Used,
-        run.Blocks.Exists(block => block.PinnedBy is not null), text);
+    static KvNode Node(BlockRun<InspectedBlock> run, string? text) => new(
+        run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Last.Model, run.Tokens, run.Before + run.Tokens, "disk", run.Blocks.Max(block => block.Used),
+        run.Blocks.Any(block => block.PinnedBy is not null), text);
 
     /// <summary>Those that a model has with any host tier. Tokens of another model mean something else, or nothing.</summary>
     static HashSet<Fingerprint> Fingerprints(LanguageModel model)
@@ -51,16 +51,16 @@ static class TreeVerb
         return found;
     }
 
-    static string? Beginning(BlockRun run, LanguageModel model)
+    static string? Beginning(BlockRun<InspectedBlock> run, LanguageModel model)
     {
         int[] tokens = [.. run.Blocks.Take(4).SelectMany(block => block.Tokens)];
         bool known = tokens.All(token => token >= 0 && token < model.Tokenizer.VocabularySize); // a damaged catalogue may hold anything
         return known ? Printable.Line(model.Tokenizer.Decode(tokens), MostCharacters) : null;
     }
 
-    static void Print(List<BlockRun> roots, Func<BlockRun, string?> text)
+    static void Print(IReadOnlyList<BlockRun<InspectedBlock>> roots, Func<BlockRun<InspectedBlock>, string?> text)
     {
-        foreach (BlockRun root in roots)
+        foreach (BlockRun<InspectedBlock> root in roots)
         {
             var tree = new Tree(Markup.Escape(Line(Node(root, text(root)))));
             Add(tree, root, text, 1);
@@ -68,12 +68,12 @@ static class TreeVerb
         }
     }
 
-    static void Add(IHasTreeNodes parent, BlockRun run, Func<BlockRun, string?> text, int level)
+    static void Add(IHasTreeNodes parent, BlockRun<InspectedBlock> run, Func<BlockRun<InspectedBlock>, string?> text, int level)
     {
         if (level == MostLevels && run.Following.Count > 0)
             parent.AddNode($"… {run.All().Count() - 1:N0} more; `kv tree --json` has all");
         else
-            foreach (BlockRun next in run.Following)
+            foreach (BlockRun<InspectedBlock> next in run.Following)
                 Add(parent.AddNode(Markup.Escape(Line(Node(next, text(next))))), next, text, level + 1);
     }
 

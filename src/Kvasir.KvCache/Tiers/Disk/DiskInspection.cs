@@ -25,7 +25,7 @@ public sealed record InspectedModel(Fingerprint Fingerprint, string Name, long B
 /// <param name="PinnedBy">Who keeps it, if anybody does.</param>
 /// <param name="PinnedUntil">Until when.</param>
 public sealed record InspectedBlock(
-    BlockKey Key, BlockKey Parent, Fingerprint Fingerprint, string Model, int[] Tokens, long Bytes, DateTimeOffset Used, string? PinnedBy, DateTimeOffset? PinnedUntil);
+    BlockKey Key, BlockKey Parent, Fingerprint Fingerprint, string Model, int[] Tokens, long Bytes, DateTimeOffset Used, string? PinnedBy, DateTimeOffset? PinnedUntil) : IPrefixBlock;
 
 /// <summary>The room that a directory takes.</summary>
 /// <param name="Segments">Files.</param>

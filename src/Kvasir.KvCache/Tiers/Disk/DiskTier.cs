@@ -49,6 +49,9 @@ public sealed unsafe class DiskTier : IDisposable
     /// <summary>What, besides tokens, determines this model's blocks.</summary>
     public Fingerprint Fingerprint { get; }
 
+    /// <summary>Where it is and how large it may become.</summary>
+    public DiskTierOptions Options => _options;
+
     /// <summary>Whether blocks can be written; if not, <see cref="Problem"/> says why.</summary>
     public bool CanWrite => _writer is not null;
 
@@ -205,6 +208,29 @@ public sealed unsafe class DiskTier : IDisposable
                 Guard(() => _writer.RemoveBad(key));
         Count($"corrupt.{outcome}", 1);
     }
+
+    /// <summary>Evicts blocks now, but none that somebody keeps; returns how many.</summary>
+    /// <exception cref="IOException">The directory cannot be written.</exception>
+    public int Evict(IEnumerable<BlockKey> keys)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        if (_writer is null)
+            throw new IOException($"{_options.Folder}: cannot be written: {Problem}");
+        lock (_writing)
+            return _writer.Evict(keys);
+    }
+
+    /// <summary>The blocks of this cache's model that were used last, at most so many.</summary>
+    public IReadOnlyList<StoredBlockFacts> List(int most) => Guard(() => _books.Query(catalogue => catalogue.Rows("""
+        SELECT key, parent, tokens, at, key IN (SELECT key FROM pins WHERE until > $1) FROM blocks JOIN models ON models.id = model
+        WHERE fingerprint = $0 AND length(key) = 32 AND length(parent) = 32 ORDER BY used DESC LIMIT $2
+        """, reader => new StoredBlockFacts(new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new BlockKey(Catalogue.DigestAt(reader, 1) ?? default),
+            TokenBlob.Read(reader.GetValue(2) as byte[]), DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(reader.GetInt64(3), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())), reader.GetBoolean(4)),
+        Fingerprint.Digest.ToArray(), _options.Time.GetUtcNow().ToUnixTimeSeconds(), most))) ?? [];
+
+    /// <summary>Blocks that somebody keeps, and bytes that the files take.</summary>
+    public (long PinnedBlocks, long Bytes) Room() => Guard(() => _books.Query(catalogue => (
+        catalogue.Number("SELECT count(DISTINCT key) FROM pins WHERE until > $0 AND key IN (SELECT key FROM blocks)", _options.Time.GetUtcNow().ToUnixTimeSeconds()), catalogue.SegmentBytes())));
 
     /// <summary>When a block was evicted, if that is remembered.</summary>
     public bool TryGetEvicted(BlockKey key, out DateTimeOffset when)

@@ -125,6 +125,24 @@ sealed unsafe class DiskWriter : IDisposable
         _books.Refresh();
     }
 
+    /// <summary>Evicts blocks that nobody keeps; returns how many.</summary>
+    public int Evict(IEnumerable<BlockKey> keys)
+    {
+        using Catalogue.Writing writing = _catalogue.Write();
+        _books.Refresh();
+        (DateTimeOffset now, long change, int evicted) = (_options.Time.GetUtcNow(), _catalogue.NextChange(), 0);
+        foreach (BlockKey key in keys)
+        {
+            if (!_books.TryFind(key, out int slot) || _catalogue.Number("SELECT count(*) FROM pins WHERE key = $0 AND until > $1", key.Digest.ToArray(), now.ToUnixTimeSeconds()) > 0)
+                continue;
+            _catalogue.Evict(key, _books.Place(slot), change, now);
+            evicted++;
+        }
+        writing.Commit();
+        _books.Refresh();
+        return evicted;
+    }
+
     public void Dispose()
     {
         _staging?.Dispose();

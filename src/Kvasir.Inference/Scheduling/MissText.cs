@@ -1,0 +1,33 @@
+using System.Globalization;
+using System.Text.Json;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Tokenization;
+using Kvasir.KvCache.Prefixes;
+
+namespace Kvasir.Inference.Scheduling;
+
+/// <summary>Why tokens were not reused, in words.</summary>
+public static class MissText
+{
+    /// <summary>What is known beside the reason; null when nothing is.</summary>
+    /// <param name="miss">The miss.</param>
+    /// <param name="tokenizer">The model's tokenizer; null for whoever may not see text.</param>
+    public static string? Detail(Miss miss, Tokenizer? tokenizer) => miss.Reason switch
+    {
+        MissReason.Diverged when tokenizer is null => $"at token {miss.From:N0}",
+        MissReason.Diverged => $"at token {miss.From:N0}: {Token(miss.Got, tokenizer)} was {Token(miss.Expected, tokenizer)}",
+        MissReason.Evicted when miss.When is { } when => $"from {Name(miss.Tier!.Value)} {Date(when)}",
+        MissReason.OtherModel => Printable.Line(miss.Detail ?? ""),
+        MissReason.LoadFailed => $"{Name(miss.Tier!.Value)}, {Name(miss.Detail ?? "lost")}",
+        MissReason.TooLate or MissReason.ComputeCheaper => Name(miss.Tier!.Value),
+        _ => null,
+    };
+
+    /// <summary>A name as JSON and messages have it: in snake case.</summary>
+    public static string Name<T>(T value) where T : notnull => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()!);
+
+    /// <summary>When something was, in the time of this place.</summary>
+    public static string Date(DateTimeOffset time) => time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+
+    static string Token(int token, Tokenizer tokenizer) => $"\"{Printable.Line(tokenizer.Decode([token]))}\"";
+}

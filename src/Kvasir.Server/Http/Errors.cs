@@ -1,0 +1,59 @@
+using System.Globalization;
+using Kvasir.Inference.Scheduling;
+using Microsoft.AspNetCore.Http;
+
+namespace Kvasir.Server.Http;
+
+/// <summary>OpenAI's error: <c>{"error": {"message", "type", "param", "code"}}</c>.</summary>
+sealed record ErrorBody(ErrorDetail Error)
+{
+    public static ErrorBody Of(RequestException e) => new(new ErrorDetail(e.Message, e.Type, e.Field, e.Code, e.Overflow?.PromptTokens, e.Overflow?.Context));
+}
+
+/// <summary>What went wrong. The last two stand there when a prompt is too long.</summary>
+sealed record ErrorDetail(string Message, string Type, string? Param, string? Code, int? NPromptTokens, int? NCtx);
+
+/// <summary>Anthropic's error: <c>{"type": "error", "error": {"type", "message"}}</c>.</summary>
+sealed record AnthropicError(string Type, AnthropicErrorDetail Error)
+{
+    public static AnthropicError Of(RequestException e) => new("error", new AnthropicErrorDetail(e.Status switch { 404 => "not_found_error", 529 or 503 => "overloaded_error", >= 500 => "api_error", _ => e.Type }, e.Message));
+}
+
+/// <summary>What went wrong.</summary>
+sealed record AnthropicErrorDetail(string Type, string Message);
+
+/// <summary>Turns failures into the answers that clients know; what nobody foresaw becomes a 500 that says nothing of the inside.</summary>
+static class Errors
+{
+    /// <summary>What a failure is to a client; null for one that nobody foresaw.</summary>
+    public static RequestException? Of(Exception e) => e switch
+    {
+        RequestException known => known,
+        ContextExceededException overflow => new RequestException(400,
+            $"the prompt needs {overflow.Tokens:N0} tokens, with room for one to come, and the context holds {overflow.Context:N0}", "messages", "context_length_exceeded")
+        { Overflow = (overflow.Tokens, overflow.Context) },
+        QueueFullException full => new RequestException(429, full.Message, code: "queue_full") { RetryAfter = full.RetryAfter },
+        ObjectDisposedException => new RequestException(503, "the server is shutting down", code: "shutting_down"),
+        BadHttpRequestException bad => new RequestException(bad.StatusCode, "the request is malformed"),
+        _ => null,
+    };
+
+    public static async Task Write(HttpContext context, RequestException e)
+    {
+        if (context.Response.HasStarted)
+        {
+            context.Abort();
+            return;
+        }
+        context.Response.Clear();
+        context.Response.StatusCode = e.Status;
+        if (e.RetryAfter is { } wait)
+            context.Response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        if (e.Status == 401)
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+        if (context.Request.Path.StartsWithSegments("/v1/messages"))
+            await context.Response.WriteAsJsonAsync(AnthropicError.Of(e), ServerJson.Default.AnthropicError);
+        else
+            await context.Response.WriteAsJsonAsync(ErrorBody.Of(e), ServerJson.Default.ErrorBody);
+    }
+}

@@ -1,0 +1,117 @@
+using System.Text.Json;
+using Kvasir.Inference.Formats;
+
+namespace Kvasir.Server.Http;
+
+/// <summary>
+/// A value of a request body and where it stands, so that what is wrong with it can be said. Unknown fields are never looked at; <c>null</c> is as good as absent.
+/// </summary>
+readonly struct Field(string path, JsonElement value)
+{
+    public const int MostItems = 100_000;
+
+    /// <summary>Such as <c>messages[2].content</c>; empty for the body.</summary>
+    public string Path => path;
+
+    public bool IsAbsent => value.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null;
+
+    public bool IsString => value.ValueKind == JsonValueKind.String;
+
+    public bool IsArray => value.ValueKind == JsonValueKind.Array;
+
+    public bool IsObject => value.ValueKind == JsonValueKind.Object;
+
+    public bool IsNumber => value.ValueKind == JsonValueKind.Number;
+
+    public JsonElement Json => value;
+
+    /// <summary>A member of an object; absent when it has none of that name.</summary>
+    public Field this[string name]
+    {
+        get
+        {
+            if (!IsAbsent && !IsObject)
+                throw Wrong("an object");
+            return new Field(path.Length == 0 ? name : $"{path}.{name}", IsObject && value.TryGetProperty(name, out JsonElement member) ? member : default);
+        }
+    }
+
+    public string? Text(int most = int.MaxValue)
+    {
+        if (IsAbsent)
+            return null;
+        if (!IsString)
+            throw Wrong("a string");
+        string text = value.GetString()!;
+        return text.Length <= most ? text : throw Wrong($"at most {most:N0} characters");
+    }
+
+    public bool? Truth() => value.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        _ => IsAbsent ? null : throw Wrong("true or false"),
+    };
+
+    public int? Whole(int least, int most)
+    {
+        if (IsAbsent)
+            return null;
+        return IsNumber && value.TryGetInt32(out int number) && number >= least && number <= most ? number : throw Wrong($"a whole number from {least:N0} to {most:N0}");
+    }
+
+    public float? Real(float least, float most)
+    {
+        if (IsAbsent)
+            return null;
+        return IsNumber && value.TryGetSingle(out float number) && number >= least && number <= most ? number : throw Wrong(FormattableString.Invariant($"a number from {least} to {most}"));
+    }
+
+    /// <summary>The items of a list, none when it is absent.</summary>
+    public IReadOnlyList<Field> Items(int most = MostItems)
+    {
+        if (IsAbsent)
+            return [];
+        if (!IsArray)
+            throw Wrong("a list");
+        if (value.GetArrayLength() > most)
+            throw Wrong($"at most {most:N0} items");
+        string at = path;
+        return [.. value.EnumerateArray().Select((item, i) => new Field($"{at}[{i}]", item))];
+    }
+
+    /// <summary>The members of an object, none when it is absent.</summary>
+    public IReadOnlyList<(string Name, Field Value)> Members(int most)
+    {
+        if (IsAbsent)
+            return [];
+        if (!IsObject)
+            throw Wrong("an object");
+        string at = path;
+        (string, Field)[] members = [.. value.EnumerateObject().Take(most + 1).Select(member => (member.Name, new Field($"{at}.{member.Name}", member.Value)))];
+        return members.Length <= most ? members : throw Wrong($"at most {most:N0} members");
+    }
+
+    /// <summary>One of a few words.</summary>
+    public string? OneOf(params ReadOnlySpan<string> words)
+    {
+        if (IsAbsent)
+            return null;
+        return IsString && words.Contains(value.GetString()!) ? value.GetString() : throw Wrong(string.Join(" or ", words.ToArray().Select(word => $"'{word}'")));
+    }
+
+    /// <summary>The error for a value that must be there and is not.</summary>
+    public RequestException Missing(string expected) => new(400, $"{path}: missing, expected {expected}", path);
+
+    /// <summary>The error for a value that is not what it has to be.</summary>
+    public RequestException Wrong(string expected) => new(400, $"{(path.Length == 0 ? "the body" : path)}: {Seen()}, expected {expected}", path.Length == 0 ? null : path);
+
+    string Seen() => value.ValueKind switch
+    {
+        JsonValueKind.Undefined or JsonValueKind.Null => "missing",
+        JsonValueKind.String => Printable.Quote(value.GetString()!),
+        JsonValueKind.Object => "an object",
+        JsonValueKind.Array => $"a list of {value.GetArrayLength():N0}",
+        _ => Printable.Line(value.GetRawText(), 40),
+    };
+}

@@ -1,0 +1,54 @@
+using System.Text.Json.Serialization;
+using Kvasir.Server.Serving;
+
+namespace Kvasir.Server.Kv;
+
+/// <summary>The answer of <c>/v1/kv/stats</c>. Counters are since the start; sizes are bytes, times seconds.</summary>
+sealed record KvStats(
+    int Version, double Time, double UptimeS, KvModel Model, IReadOnlyList<KvTier> Tiers, KvTokens Tokens, IReadOnlyDictionary<string, long> Misses, KvRequestCounts Requests, double SavedS,
+    IReadOnlyList<TierTtft> Ttft);
+
+/// <summary>Whose keys and values they are.</summary>
+sealed record KvModel(string Id, string Fingerprint, int BlockTokens, long BytesPerToken, int Context);
+
+/// <summary>A tier: what it holds and may hold, and what went in and out.</summary>
+sealed record KvTier(
+    string Tier, long CapacityBytes, long UsedBytes, long CapacityBlocks, long Blocks, long LeasedBlocks, long PinnedBlocks, long Evictions, long HitTokens, long InBytes, double InS, long OutBytes, double OutS)
+{
+    /// <summary>What is wrong with it; absent when nothing is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Problem { get; init; }
+}
+
+/// <summary>Tokens of prompts, reused and computed, and of completions.</summary>
+sealed record KvTokens(long Prompt, long Reused, long Computed, long Completion);
+
+/// <summary>Requests by what became of them.</summary>
+sealed record KvRequestCounts(int Running, int Waiting, long Finished, long Cancelled, long Rejected, long Failed, long Preempted);
+
+/// <summary>The answer of <c>/v1/kv/tree</c>: parents stand before their children.</summary>
+sealed record KvTreeAnswer(int Version, bool Text, bool Truncated, IReadOnlyList<KvTreeNode> Nodes);
+
+/// <summary>Blocks without a fork, named by the last one's key.</summary>
+sealed record KvTreeNode(string Id, string? Parent, int From, int To, int Blocks, KvTreeTiers Tiers, double? LastUse, bool Pinned, bool Leased, string? Text);
+
+/// <summary>How many of a node's blocks each tier has.</summary>
+sealed record KvTreeTiers(int Device, int Host, int Disk);
+
+/// <summary>The answer of <c>/v1/kv/lookup</c> and <c>/v1/kv/warm</c>.</summary>
+sealed record KvLookupAnswer(int PromptTokens, Explanation Kvasir);
+
+/// <summary>The answer of <c>/v1/kv/pin</c>.</summary>
+sealed record KvPinned(int PinnedBlocks, double Until, string Owner);
+
+/// <summary>The answer of <c>/v1/kv/unpin</c>.</summary>
+sealed record KvUnpinned(int UnpinnedBlocks);
+
+/// <summary>The answer of <c>/v1/kv/evict</c>: copies of blocks that went, and that stayed because somebody holds or keeps them.</summary>
+sealed record KvEvicted(int EvictedBlocks, int KeptBlocks);
+
+/// <summary>The answer of <c>/v1/kv/import</c>.</summary>
+sealed record KvImported(int Blocks, int Imported, int Known);
+
+/// <summary>The answer of <c>/v1/kv/requests</c>, the newest first.</summary>
+sealed record KvRequests(IReadOnlyList<RequestRecord> Requests);

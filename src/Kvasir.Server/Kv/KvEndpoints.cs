@@ -1,0 +1,226 @@
+using System.Diagnostics;
+using System.Threading.Channels;
+using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
+using Kvasir.Server.Http;
+using Kvasir.Server.Security;
+using Kvasir.Server.Serving;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Kvasir.Server.Kv;
+
+/// <summary><c>/v1/kv</c>: what the cache holds, and what may be done with it.</summary>
+sealed class KvEndpoints(CompletionService service, RequestLog log, CancellationToken stopping)
+{
+    const int Version = 1, MostNodes = 100_000;
+
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30), s_pace = TimeSpan.FromSeconds(1), s_day = TimeSpan.FromDays(1);
+
+    readonly long _start = Stopwatch.GetTimestamp();
+
+    ServedModel Model => service.Model;
+
+    TieredKvCache Cache => service.Model.Engine.Cache;
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/v1/kv/stats", context => context.Response.WriteAsJsonAsync(Stats(), ServerJson.Default.KvStats));
+        routes.MapGet("/v1/kv/tree", Tree);
+        routes.MapGet("/v1/kv/requests", context => context.Response.WriteAsJsonAsync(new KvRequests(log.Last), ServerJson.Default.KvRequests));
+        routes.MapGet("/v1/kv/events", Events);
+        routes.MapPost("/v1/kv/lookup", context => WithBody(context, Lookup));
+        routes.MapPost("/v1/kv/warm", context => WithBody(context, Warm));
+        routes.MapPost("/v1/kv/pin", context => WithBody(context, Pin));
+        routes.MapPost("/v1/kv/unpin", context => WithBody(context, Unpin));
+        routes.MapPost("/v1/kv/evict", context => WithBody(context, Evict));
+        routes.MapPost("/v1/kv/export", context => WithBody(context, Export));
+        routes.MapPost("/v1/kv/import", Import);
+    }
+
+    /// <summary>All numbers at this moment.</summary>
+    public KvStats Stats()
+    {
+        SchedulerCounts serving = Model.Engine.Serving;
+        RequestTotals totals = log.Totals;
+        return new KvStats(
+            Version, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0, Stopwatch.GetElapsedTime(_start).TotalSeconds,
+            new KvModel(Model.Id, Cache.Fingerprint.ToString(), Cache.Layout.BlockTokens, Cache.Layout.BytesPerToken, Model.Engine.Context), [.. Tiers(totals)],
+            new KvTokens(totals.PromptTokens, totals.ReusedTokens, totals.ComputedTokens, totals.CompletionTokens), log.Misses,
+            new KvRequestCounts(serving.Running, serving.Waiting, totals.Finished, totals.Cancelled, totals.Rejected, totals.Failed, serving.Preemptions), totals.SavedS, log.Ttft);
+    }
+
+    IEnumerable<KvTier> Tiers(RequestTotals totals)
+    {
+        yield return Memory(Tier.Device, Cache.Device, totals.DeviceTokens);
+        if (Cache.Host is { } host)
+            yield return Memory(Tier.Host, host, totals.HostTokens);
+        if (Cache.Disk is not { } disk)
+            yield break;
+        ((long into, TimeSpan intoTime), (long outOf, TimeSpan outTime), (long pinned, long bytes)) = (Cache.Traffic.Into(Tier.Disk), Cache.Traffic.OutOf(Tier.Disk), disk.Room());
+        yield return new KvTier("disk", disk.Options.MaxBytes, bytes, disk.Options.MaxBytes / Cache.Layout.StrideBytes, disk.Blocks, 0, pinned, disk.Evictions, totals.DiskTokens, into, intoTime.TotalSeconds, outOf, outTime.TotalSeconds) { Problem = disk.Problem };
+    }
+
+    KvTier Memory(Tier tier, BlockPool pool, long hits)
+    {
+        PoolCounts counts = pool.Counts;
+        ((long into, TimeSpan intoTime), (long outOf, TimeSpan outTime)) = (Cache.Traffic.Into(tier), Cache.Traffic.OutOf(tier));
+        long used = counts.Cached + counts.Leased + counts.InFlight, stride = pool.Layout.StrideBytes;
+        return new KvTier(MissText.Name(tier), counts.Total * stride, used * stride, counts.Total, used, counts.Leased + counts.InFlight, 0, pool.Evictions, hits, into, intoTime.TotalSeconds, outOf, outTime.TotalSeconds);
+    }
+
+    Task Tree(HttpContext context)
+    {
+        bool shows = context.Request.Query["text"] is ["1"] or ["true"];
+        if (shows && !service.Options.ShowsText)
+            shows = false;
+        int most = int.TryParse(context.Request.Query["limit"], out int limit) ? Math.Clamp(limit, 1, MostNodes) : 2000;
+        BlockRun<CachedBlock>[] runs = [.. BlockRuns.Of(Cache.Blocks(KvTarget.MostBlocks)).SelectMany(root => root.All()).Take(most + 1)];
+        return context.Response.WriteAsJsonAsync(new KvTreeAnswer(Version, shows, runs.Length > most, [.. runs.Take(most).Select(run => Node(run, shows))]), ServerJson.Default.KvTreeAnswer);
+    }
+
+    KvTreeNode Node(BlockRun<CachedBlock> run, bool shows)
+    {
+        DateTimeOffset? used = run.Blocks.Max(block => block.Used);
+        string? text = shows ? Model.Engine.Model.Tokenizer.Decode([.. run.Blocks.SelectMany(block => block.Tokens).Take(200).Where(token => token >= 0 && token < Model.Engine.Model.Config.Vocabulary)]) : null;
+        return new KvTreeNode(
+            run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Before, run.Before + run.Tokens, run.Blocks.Count,
+            new KvTreeTiers(run.Blocks.Count(block => block.InDevice), run.Blocks.Count(block => block.InHost), run.Blocks.Count(block => block.OnDisk)),
+            used?.ToUnixTimeSeconds(), run.Blocks.Any(block => block.IsPinned), run.Blocks.Any(block => block.IsLeased), text);
+    }
+
+    async Task Events(HttpContext context)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
+        Channel<RequestRecord> requests = log.Listen();
+        try
+        {
+            using EventStream events = new(context.Response);
+            using PeriodicTimer pace = new(s_pace);
+            do
+            {
+                while (requests.Reader.TryRead(out RequestRecord? record))
+                    events.Send(record, ServerJson.Default.RequestRecord, "request");
+                events.Send(Stats(), ServerJson.Default.KvStats, "stats");
+                await events.Flush(over.Token);
+            }
+            while (await pace.WaitForNextTickAsync(over.Token));
+        }
+        catch (OperationCanceledException) when (over.IsCancellationRequested)
+        {
+            // whoever listened has gone, or the server goes
+        }
+        finally
+        {
+            log.Leave(requests);
+        }
+    }
+
+    Task Lookup(HttpContext context, Field body)
+    {
+        int[] tokens = KvTarget.RequiredPrompt(body, Model);
+        PrefixLookup lookup = Cache.Lookup(tokens, RequestReader.Salt(body, Gate.PrincipalOf(context)));
+        return context.Response.WriteAsJsonAsync(new KvLookupAnswer(tokens.Length, Explanation.Of(lookup, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null)), ServerJson.Default.KvLookupAnswer);
+    }
+
+    async Task Warm(HttpContext context, Field body)
+    {
+        CompletionTask task = new()
+        {
+            Endpoint = "/v1/kv/warm",
+            Id = $"warm-{Guid.NewGuid():N}",
+            Prompts = [KvTarget.RequiredPrompt(body, Model)],
+            Options = new GenerationOptions { MaxTokens = 0, WantsHidden = true },
+            Principal = Gate.PrincipalOf(context),
+            Salt = RequestReader.Salt(body, Gate.PrincipalOf(context)),
+        };
+        await service.Serve(context, task, async run =>
+        {
+            GenerationResult result = (await run.Results)[0];
+            Explanation explanation = Explanation.Of(result, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null, seesOthers: true);
+            await context.Response.WriteAsJsonAsync(new KvLookupAnswer(result.PromptTokens, explanation), ServerJson.Default.KvLookupAnswer);
+            return "stop";
+        });
+    }
+
+    async Task Pin(HttpContext context, Field body)
+    {
+        TimeSpan time = body["ttl"].IsAbsent ? s_day : RequestReader.Time(body["ttl"]);
+        string owner = body["owner"].Text(64) is { Length: > 0 } name ? name : Gate.PrincipalOf(context).Name;
+        IReadOnlyList<BlockKey> keys = KvTarget.Path(body, Model, Gate.PrincipalOf(context));
+        if (Cache.Disk is not { CanWrite: true } disk)
+            throw new RequestException(409, $"nothing can be kept: there is no disk tier{(Cache.DiskProblem is { } problem ? $" ({problem})" : "")}", code: "no_disk_tier");
+        DateTimeOffset until = DateTimeOffset.UtcNow + time;
+        int pinned = await Guarded(() =>
+        {
+            foreach (BlockKey key in keys.Reverse())
+                Cache.Keep(key);
+            Cache.Flush(s_patience);
+            return disk.Pin(keys, owner, until);
+        });
+        await context.Response.WriteAsJsonAsync(new KvPinned(pinned, until.ToUnixTimeMilliseconds() / 1000.0, owner), ServerJson.Default.KvPinned);
+    }
+
+    async Task Unpin(HttpContext context, Field body)
+    {
+        if (Cache.Disk is not { CanWrite: true } disk)
+            throw new RequestException(409, "nothing is kept: there is no disk tier", code: "no_disk_tier");
+        int unpinned = body["owner"].Text(64) is { Length: > 0 } owner
+            ? await Guarded(() => disk.Unpin(owner))
+            : await Guarded(() => disk.Unpin(KvTarget.Path(body, Model, Gate.PrincipalOf(context))));
+        await context.Response.WriteAsJsonAsync(new KvUnpinned(unpinned), ServerJson.Default.KvUnpinned);
+    }
+
+    async Task Evict(HttpContext context, Field body)
+    {
+        Tier? tier = body["tier"].OneOf("device", "host", "disk") switch { "device" => Tier.Device, "host" => Tier.Host, "disk" => Tier.Disk, _ => null };
+        IReadOnlyList<BlockKey> keys = body["all"].Truth() == true
+            ? [.. Cache.Blocks(KvTarget.MostBlocks).Select(block => block.Key)]
+            : KvTarget.Subtree(body["id"], Cache);
+        (int evicted, int kept) = await Guarded(() => Cache.Evict(keys, tier));
+        await context.Response.WriteAsJsonAsync(new KvEvicted(evicted, kept), ServerJson.Default.KvEvicted);
+    }
+
+    async Task Export(HttpContext context, Field body)
+    {
+        IReadOnlyList<BlockKey> keys = KvTarget.Path(body, Model, Gate.PrincipalOf(context));
+        context.Response.ContentType = KvArchive.ContentType;
+        await KvArchive.Write(Cache, keys, context.Response.Body, context.RequestAborted);
+    }
+
+    async Task Import(HttpContext context)
+    {
+        try
+        {
+            (int blocks, int imported) = await KvArchive.Read(Cache, context.Request.Body, context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(new KvImported(blocks, imported, blocks - imported), ServerJson.Default.KvImported);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new RequestException(400, e.Message, code: "invalid_archive");
+        }
+    }
+
+    static async Task WithBody(HttpContext context, Func<HttpContext, Field, Task> handle)
+    {
+        using var body = await RequestBody.Read(context);
+        await handle(context, new Field("", body.RootElement));
+    }
+
+    /// <summary>Work that waits for the disk, off the threads that serve; what the disk refuses is told.</summary>
+    static async Task<T> Guarded<T>(Func<T> work)
+    {
+        try
+        {
+            return await Task.Run(work);
+        }
+        catch (IOException e)
+        {
+            throw new RequestException(409, e.Message, code: "disk_tier");
+        }
+    }
+}

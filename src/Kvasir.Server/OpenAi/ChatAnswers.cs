@@ -1,0 +1,42 @@
+using System.Text.Json.Serialization;
+using Kvasir.Server.Serving;
+
+namespace Kvasir.Server.OpenAi;
+
+/// <summary>The whole answer of <c>/v1/chat/completions</c>.</summary>
+sealed record ChatCompletion(
+    string Id, string Object, long Created, string Model, string SystemFingerprint, IReadOnlyList<ChatChoice> Choices, Usage Usage,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Explanation? Kvasir);
+
+/// <summary>One of its choices.</summary>
+sealed record ChatChoice(int Index, ChatMessage Message, ChoiceLogprobs? Logprobs, string FinishReason);
+
+/// <summary>What the model said.</summary>
+sealed record ChatMessage(string Role, string? Content, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ChatToolCall>? ToolCalls)
+{
+    public string? Refusal => null;
+}
+
+/// <summary>A call of a tool; an index only in streams.</summary>
+sealed record ChatToolCall([property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Index, string Id, string Type, ChatFunctionCall Function)
+{
+    public static ChatToolCall Of(ToolCall call, int? index) => new(index, call.Id, "function", new ChatFunctionCall(call.Name, call.Arguments));
+}
+
+/// <summary>The function and its arguments, as a text that is JSON.</summary>
+sealed record ChatFunctionCall(string Name, string Arguments);
+
+/// <summary>A piece of a streamed answer.</summary>
+sealed record ChatChunk(
+    string Id, string Object, long Created, string Model, string SystemFingerprint, IReadOnlyList<ChatChunkChoice> Choices,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Usage? Usage,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Explanation? Kvasir);
+
+/// <summary>The part of a piece that belongs to one choice.</summary>
+sealed record ChatChunkChoice(int Index, ChatDelta Delta, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ChoiceLogprobs? Logprobs, string? FinishReason);
+
+/// <summary>What is new.</summary>
+sealed record ChatDelta(
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Role,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Content,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ChatToolCall>? ToolCalls);

@@ -1,0 +1,47 @@
+using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Http;
+using Kvasir.Server.Security;
+using Kvasir.Server.Serving;
+using Microsoft.AspNetCore.Http;
+
+namespace Kvasir.Server.OpenAi;
+
+/// <summary><c>POST /v1/chat/completions</c>: https://platform.openai.com/docs/api-reference/chat.</summary>
+static class ChatCompletions
+{
+    public static async Task Handle(HttpContext context, CompletionService service)
+    {
+        using var body = await RequestBody.Read(context);
+        ChatRequest request = ChatRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context), service.Options, Explains(context));
+        await service.Serve(context, request.Task, run => request.Streams ? new ChatStream(context, service, request, run).Write() : Answer(context, service, request, run));
+    }
+
+    /// <summary>Whether a client asks what the cache did.</summary>
+    public static bool Explains(HttpContext context) => context.Request.Headers["X-Kvasir-Explain"] is [{ } value] && value is "1" or "true";
+
+    /// <summary>Why an answer ended, in OpenAI's words.</summary>
+    public static string FinishReasonOf(GenerationResult result, bool hasCalls) => result.FinishReason == FinishReason.Length ? "length" : hasCalls ? "tool_calls" : "stop";
+
+    /// <summary>What identifies model and numerics: equal seeds give equal answers while it is the same.</summary>
+    public static string SystemFingerprint(ServedModel model) => $"fp_{model.Engine.Cache.Fingerprint.ToString()[..12]}";
+
+    /// <summary>The explanation that a client gets, if it asked: its own text is no secret to it.</summary>
+    public static Explanation? ExplanationOf(CompletionRun run, ServedModel model, GenerationResult result) =>
+        run.Task.Explains ? Explanation.Of(result, model.Engine.Model.Tokenizer, seesOthers: run.Task.Salt.Length == 0) : null;
+
+    static async Task<string> Answer(HttpContext context, CompletionService service, ChatRequest request, CompletionRun run)
+    {
+        ChoiceText[] choices = [.. Enumerable.Range(0, run.Task.Choices).Select(_ => new ChoiceText(request.UsesTools ? service.Model.Prompts.Tools : null, service.Model.Engine.Model.Tokenizer))];
+        GenerationResult[] results = await ChoiceText.ReadAll(run, choices);
+        ChatCompletion answer = new(
+            run.Task.Id, "chat.completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), service.Model.Id, SystemFingerprint(service.Model),
+            [.. choices.Select((choice, i) => new ChatChoice(i, Message(choice), choice.Logprobs(run.Task.Options), FinishReasonOf(results[i], choice.Calls.Count > 0)))],
+            Usage.Of(results, run.Task.PerPrompt), ExplanationOf(run, service.Model, results[0]));
+        await context.Response.WriteAsJsonAsync(answer, ServerJson.Default.ChatCompletion, cancellationToken: context.RequestAborted);
+        return answer.Choices[0].FinishReason;
+    }
+
+    static ChatMessage Message(ChoiceText choice) => choice.Calls.Count == 0
+        ? new ChatMessage("assistant", choice.Text, null)
+        : new ChatMessage("assistant", choice.Text.Length > 0 ? choice.Text : null, [.. choice.Calls.Select(call => ChatToolCall.Of(call, null))]);
+}

@@ -1,0 +1,140 @@
+using System.Text.Json.Nodes;
+using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Http;
+using Kvasir.Server.Security;
+using Kvasir.Server.Serving;
+
+namespace Kvasir.Server.OpenAi;
+
+/// <summary>A body of <c>/v1/chat/completions</c>.</summary>
+sealed record ChatRequest(CompletionTask Task, bool Streams, bool IncludesUsage, bool UsesTools)
+{
+    public static ChatRequest Read(Field body, ServedModel model, Principal principal, ServerOptions options, bool explains)
+    {
+        RequestReader.CheckModel(body, model);
+        ChatInput input = ReadConversation(body);
+        ToolChoice choice = ToolChoice.Read(body["tool_choice"], input);
+        if (choice.Kind != ToolChoiceKind.None && model.Prompts.Tools is null)
+            throw new RequestException(400, "tools: this model's chat template has none", "tools", "tools_not_supported");
+        JsonObject? more = body["chat_template_kwargs"].IsObject ? (JsonObject?)JsonNode.Parse(body["chat_template_kwargs"].Json.GetRawText()) : null;
+        int[] prompt = model.Prompts.Encode(input.Messages, choice.Kind == ToolChoiceKind.None ? null : input.ToolDefinitions, more);
+        int context = model.Engine.Context;
+        GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue) ?? body["max_tokens"].Whole(0, int.MaxValue), RequestReader.Stops(body["stop"]), model);
+        var request = new ChatRequest(
+            new CompletionTask
+            {
+                Endpoint = "/v1/chat/completions",
+                Id = $"chatcmpl-{Guid.NewGuid():N}",
+                Prompts = [prompt],
+                PerPrompt = body["n"].Whole(1, options.MaxChoices) ?? 1,
+                Options = generation with { TopLogprobs = TopLogprobs(body), Grammar = Grammar(body, input, choice, model) },
+                Principal = principal,
+                Salt = RequestReader.Salt(body, principal),
+                Retention = RequestReader.Retention(body, input, model.Prompts, more, prompt),
+                Explains = explains,
+            },
+            body["stream"].Truth() ?? false, body["stream_options"]["include_usage"].Truth() ?? false, choice.Kind != ToolChoiceKind.None);
+        return prompt.Length < context ? request : throw new ContextExceededException(prompt.Length + 1, context, model.Engine.Model.Config.Context);
+    }
+
+    /// <summary>The messages and tools of a body.</summary>
+    public static ChatInput ReadConversation(Field body)
+    {
+        ChatInput input = new();
+        IReadOnlyList<Field> messages = body["messages"].Items();
+        if (messages.Count == 0)
+            throw body["messages"].Wrong("at least one message");
+        foreach (Field message in messages)
+            ReadMessage(message, input, body);
+        foreach (Field tool in body["tools"].Items())
+        {
+            tool["type"].OneOf("function");
+            input.AddTool(tool["function"]["name"], tool["function"]["description"].Text(), tool["function"]["parameters"]);
+        }
+        return input;
+    }
+
+    static void ReadMessage(Field message, ChatInput input, Field body)
+    {
+        string role = message["role"].OneOf("system", "developer", "user", "assistant", "tool", "function") ?? throw message["role"].Missing("system, user, assistant or tool");
+        string? content = Content(message["content"], input, body);
+        IReadOnlyList<Field> calls = message["tool_calls"].Items(256);
+        if (content is null && calls.Count == 0 && role != "assistant")
+            throw message["content"].Missing("a string or a list of parts");
+        input.Add(role == "developer" ? "system" : role, content, json =>
+        {
+            if (message["name"].Text(256) is { } name)
+                json["name"] = name;
+            if (message["tool_call_id"].Text(256) is { } id)
+                json["tool_call_id"] = id;
+            if (calls.Count > 0)
+                json["tool_calls"] = new JsonArray([.. calls.Select(call => ChatInput.Call(call["id"].Text(256) ?? "", call["function"]["name"].Text(256) ?? throw call["function"]["name"].Missing("a name"), call["function"]["arguments"].Text() ?? "{}"))]);
+        });
+    }
+
+    /// <summary>A string, or parts that are text; breakpoints among them are noted.</summary>
+    static string? Content(Field content, ChatInput input, Field body)
+    {
+        if (content.IsAbsent || content.IsString)
+            return content.Text();
+        if (!content.IsArray)
+            throw content.Wrong("a string or a list of parts");
+        var text = new System.Text.StringBuilder();
+        foreach (Field part in content.Items())
+        {
+            string type = part["type"].Text(64) ?? throw part["type"].Missing("'text'");
+            if (type is not ("text" or "input_text" or "output_text" or "refusal"))
+                throw new RequestException(400, $"{part.Path}: {Inference.Formats.Printable.Quote(type)}: this model reads text only, expected 'text'", part.Path, "unsupported_content");
+            text.Append(part[type == "refusal" ? "refusal" : "text"].Text() ?? throw part["text"].Missing("a string"));
+            if (!part["prompt_cache_breakpoint"].IsAbsent)
+                input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, RequestReader.TimeToKeep(body) ?? TimeSpan.FromMinutes(30)));
+            else if (!part["cache_control"].IsAbsent)
+                input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, part["cache_control"]["ttl"] is { IsAbsent: false } ttl ? RequestReader.Time(ttl) : TimeSpan.FromMinutes(5)));
+        }
+        return text.ToString();
+    }
+
+    static int? TopLogprobs(Field body)
+    {
+        bool wanted = body["logprobs"].Truth() ?? false;
+        int? top = body["top_logprobs"].Whole(0, GenerationOptions.MostLogprobs);
+        return wanted ? top ?? 0 : top is > 0 ? throw body["logprobs"].Wrong("true, because top_logprobs asks for some") : null;
+    }
+
+    static OutputGrammar? Grammar(Field body, ChatInput input, ToolChoice choice, ServedModel model)
+    {
+        OutputGrammar? format = RequestReader.Grammar(body["response_format"], field => field["json_schema"]["schema"]);
+        return choice.Kind == ToolChoiceKind.Required ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false) : format;
+    }
+}
+
+/// <summary>Whether the model may, or has to, call tools.</summary>
+enum ToolChoiceKind
+{
+    /// <summary>It has none, or must not.</summary>
+    None,
+
+    /// <summary>It may.</summary>
+    Auto,
+
+    /// <summary>It has to.</summary>
+    Required,
+}
+
+/// <summary>What <c>tool_choice</c> says.</summary>
+sealed record ToolChoice(ToolChoiceKind Kind, IReadOnlyList<Tool> Tools)
+{
+    public static ToolChoice Read(Field field, ChatInput input)
+    {
+        if (field.IsObject)
+            return Named(field["function"] is { IsAbsent: false } function ? function["name"] : field["name"], input);
+        string word = field.OneOf("none", "auto", "required", "any") ?? "auto";
+        if (word is "required" or "any" && input.Tools.Count == 0)
+            throw field.Wrong("tools to choose from");
+        return new ToolChoice(word == "none" || input.Tools.Count == 0 ? ToolChoiceKind.None : word == "auto" ? ToolChoiceKind.Auto : ToolChoiceKind.Required, input.Tools);
+    }
+
+    public static ToolChoice Named(Field name, ChatInput input) =>
+        input.Tools.Find(tool => tool.Name == name.Text(64)) is { } tool ? new ToolChoice(ToolChoiceKind.Required, [tool]) : throw name.Wrong("the name of one of the tools");
+}

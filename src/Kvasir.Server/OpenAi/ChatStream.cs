@@ -1,0 +1,52 @@
+using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Http;
+using Kvasir.Server.Serving;
+using Microsoft.AspNetCore.Http;
+
+namespace Kvasir.Server.OpenAi;
+
+/// <summary>A streamed answer of <c>/v1/chat/completions</c>: the role first, then text and calls as they come, the reason at the end, and the usage if it was asked for.</summary>
+sealed class ChatStream(HttpContext context, CompletionService service, ChatRequest request, CompletionRun run)
+{
+    readonly ServedModel _model = service.Model;
+    readonly long _created = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+    readonly string _fingerprint = ChatCompletions.SystemFingerprint(service.Model);
+    readonly ToolCallFilter?[] _filters = [.. Enumerable.Range(0, run.Task.Choices).Select(_ => request.UsesTools ? new ToolCallFilter(service.Model.Prompts.Tools!) : null)];
+    readonly int[] _calls = new int[run.Task.Choices];
+    readonly GenerationResult[] _results = new GenerationResult[run.Task.Choices];
+
+    /// <summary>Writes it; returns why the first choice ended.</summary>
+    public async Task<string> Write()
+    {
+        using EventStream events = new(context.Response);
+        for (int choice = 0; choice < run.Task.Choices; choice++)
+            Send(events, choice, new ChatDelta("assistant", "", null));
+        await events.Flush(context.RequestAborted);
+        await StreamPump.Run(run, events, piece => Send(events, piece), fail: null, context.RequestAborted);
+        if (request.IncludesUsage || run.Task.Explains)
+            events.Send(Chunk([], request.IncludesUsage ? Usage.Of(_results, run.Task.PerPrompt) : null, ChatCompletions.ExplanationOf(run, _model, _results[0])), ServerJson.Default.ChatChunk);
+        events.SendDone();
+        await events.Flush(context.RequestAborted);
+        return ChatCompletions.FinishReasonOf(_results[0], _calls[0] > 0);
+    }
+
+    void Send(EventStream events, ChoicePiece piece)
+    {
+        (string text, List<ToolCall> calls) = _filters[piece.Choice] is not { } filter ? (piece.Piece.Text, []) : piece.Result is null ? filter.Append(piece.Piece.Text) : filter.Flush();
+        ChoiceLogprobs? logprobs = piece.Piece.Logprobs is { } likely ? new ChoiceLogprobs([TokenLogprob.Of(likely, _model.Engine.Model.Tokenizer)]) : null;
+        if (text.Length > 0 || logprobs is not null)
+            Send(events, piece.Choice, new ChatDelta(null, text, null), logprobs);
+        foreach (ToolCall call in calls)
+            Send(events, piece.Choice, new ChatDelta(null, null, [ChatToolCall.Of(call, _calls[piece.Choice]++)]));
+        if (piece.Result is not { } result)
+            return;
+        _results[piece.Choice] = result;
+        Send(events, piece.Choice, new ChatDelta(null, null, null), null, ChatCompletions.FinishReasonOf(result, _calls[piece.Choice] > 0));
+    }
+
+    void Send(EventStream events, int choice, ChatDelta delta, ChoiceLogprobs? logprobs = null, string? finishReason = null) =>
+        events.Send(Chunk([new ChatChunkChoice(choice, delta, logprobs, finishReason)]), ServerJson.Default.ChatChunk);
+
+    ChatChunk Chunk(IReadOnlyList<ChatChunkChoice> choices, Usage? usage = null, Explanation? explanation = null) =>
+        new(run.Task.Id, "chat.completion.chunk", _created, _model.Id, _fingerprint, choices, usage, explanation);
+}

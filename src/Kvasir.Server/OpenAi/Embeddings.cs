@@ -1,0 +1,66 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Http;
+using Kvasir.Server.Security;
+using Kvasir.Server.Serving;
+using Microsoft.AspNetCore.Http;
+
+namespace Kvasir.Server.OpenAi;
+
+/// <summary>The answer of <c>/v1/embeddings</c>.</summary>
+sealed record EmbeddingList(string Object, IReadOnlyList<Embedding> Data, string Model, EmbeddingUsage Usage);
+
+/// <summary>One vector: a list of numbers, or the base64 of its little-endian floats.</summary>
+sealed record Embedding(string Object, int Index, JsonElement Vector)
+{
+    [System.Text.Json.Serialization.JsonPropertyName("embedding")]
+    public JsonElement Vector { get; init; } = Vector;
+}
+
+/// <summary>What was read for them.</summary>
+sealed record EmbeddingUsage(int PromptTokens, int TotalTokens, PromptTokensDetails PromptTokensDetails);
+
+/// <summary><c>POST /v1/embeddings</c>: the final hidden state after a text, of length 1. Texts with a common beginning share its keys and values.</summary>
+static class Embeddings
+{
+    public static async Task Handle(HttpContext context, CompletionService service)
+    {
+        using var json = await RequestBody.Read(context);
+        Field body = new("", json.RootElement);
+        RequestReader.CheckModel(body, service.Model);
+        int width = service.Model.Engine.Model.Config.Width, dimensions = body["dimensions"].Whole(1, width) ?? width;
+        bool base64 = body["encoding_format"].OneOf("float", "base64") == "base64";
+        CompletionTask task = new()
+        {
+            Endpoint = "/v1/embeddings",
+            Id = $"embd-{Guid.NewGuid():N}",
+            Prompts = TextCompletions.Prompts(body["input"], service.Model.Engine.Model.Tokenizer),
+            Options = new GenerationOptions { MaxTokens = 0, WantsHidden = true },
+            Principal = Gate.PrincipalOf(context),
+            Salt = RequestReader.Salt(body, Gate.PrincipalOf(context)),
+        };
+        await service.Serve(context, task, async run =>
+        {
+            GenerationResult[] results = await run.Results;
+            int tokens = results.Sum(result => result.PromptTokens);
+            EmbeddingList answer = new("list", [.. results.Select((result, i) => new Embedding("embedding", i, Json(Unit(result.Hidden!.Value.Span[..dimensions]), base64)))], service.Model.Id,
+                new EmbeddingUsage(tokens, tokens, new PromptTokensDetails(results.Sum(result => result.ReusedTokens), results.Sum(result => result.ComputedTokens))));
+            await context.Response.WriteAsJsonAsync(answer, ServerJson.Default.EmbeddingList, cancellationToken: context.RequestAborted);
+            return "stop";
+        });
+    }
+
+    static float[] Unit(ReadOnlySpan<float> vector)
+    {
+        double squares = 0;
+        foreach (float value in vector)
+            squares += (double)value * value;
+        double length = squares > 0 ? Math.Sqrt(squares) : 1;
+        return [.. vector.ToArray().Select(value => (float)(value / length))];
+    }
+
+    static JsonElement Json(float[] vector, bool base64) => base64
+        ? JsonSerializer.SerializeToElement(Convert.ToBase64String(MemoryMarshal.AsBytes<float>(vector)), ServerJson.Default.String)
+        : JsonSerializer.SerializeToElement(vector, ServerJson.Default.SingleArray);
+}

@@ -1,0 +1,115 @@
+using System.Text.Json.Nodes;
+using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Http;
+using Kvasir.Server.Security;
+using Kvasir.Server.Serving;
+
+namespace Kvasir.Server.OpenAi;
+
+/// <summary>A body of <c>/v1/responses</c>: https://platform.openai.com/docs/api-reference/responses.</summary>
+sealed record ResponsesRequest(CompletionTask Task, JsonObject Echo, JsonArray Conversation, bool Streams, bool UsesTools, bool Stores)
+{
+    public static ResponsesRequest Read(Field body, ServedModel model, Principal principal, ResponseStore store, bool explains)
+    {
+        RequestReader.CheckModel(body, model);
+        ChatInput input = ReadConversation(body, store, principal);
+        JsonArray conversation = [.. input.Messages.Select(message => message!.DeepClone())];
+        if (body["instructions"].Text() is { } instructions)
+            input.Messages.Insert(0, new JsonObject { ["role"] = "system", ["content"] = instructions });
+        ToolChoice choice = ToolChoice.Read(body["tool_choice"], input);
+        if (choice.Kind != ToolChoiceKind.None && model.Prompts.Tools is null)
+            throw new RequestException(400, "tools: this model's chat template has none", "tools", "tools_not_supported");
+        int[] prompt = model.Prompts.Encode(input.Messages, choice.Kind == ToolChoiceKind.None ? null : input.ToolDefinitions, null);
+        if (prompt.Length >= model.Engine.Context)
+            throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
+        OutputGrammar? format = RequestReader.Grammar(body["text"]["format"], field => field["schema"]);
+        CompletionTask task = new()
+        {
+            Endpoint = "/v1/responses",
+            Id = $"resp_{Guid.NewGuid():N}",
+            Prompts = [prompt],
+            Options = RequestReader.Options(body, body["max_output_tokens"].Whole(1, int.MaxValue), [], model) with
+            {
+                Grammar = choice.Kind == ToolChoiceKind.Required ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false) : format,
+            },
+            Principal = principal,
+            Salt = RequestReader.Salt(body, principal),
+            Retention = RequestReader.Retention(body, input, model.Prompts, null, prompt),
+            Explains = explains,
+        };
+        return new ResponsesRequest(task, EchoOf(body), conversation, body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
+    }
+
+    public static ChatInput ReadConversation(Field body, ResponseStore store, Principal principal)
+    {
+        ChatInput input = new();
+        if (body["previous_response_id"].Text(256) is { } previous)
+            foreach (JsonNode? message in store.Find(previous, principal) ?? throw new RequestException(404, $"previous_response_id: {Inference.Formats.Printable.Quote(previous)} is not known, or no longer", "previous_response_id", "previous_response_not_found"))
+                input.Messages.Add(message!.DeepClone());
+        if (body["input"].IsString)
+            input.Add("user", body["input"].Text());
+        else
+            foreach (Field item in body["input"].Items())
+                ReadItem(item, input);
+        if (input.Messages.Count == 0)
+            throw body["input"].Wrong("a string or at least one item");
+        foreach (Field tool in body["tools"].Items())
+        {
+            if (tool["type"].Text(64) != "function")
+                throw tool["type"].Wrong("'function'");
+            input.AddTool(tool["name"], tool["description"].Text(), tool["parameters"]);
+        }
+        return input;
+    }
+
+    static void ReadItem(Field item, ChatInput input)
+    {
+        switch (item["type"].Text(64) ?? "message")
+        {
+            case "message":
+                string role = item["role"].OneOf("user", "assistant", "system", "developer") ?? throw item["role"].Missing("user, assistant, system or developer");
+                input.Add(role == "developer" ? "system" : role, Text(item["content"], input));
+                break;
+            case "function_call":
+                input.Add("assistant", "", json => json["tool_calls"] = new JsonArray(ChatInput.Call(
+                    item["call_id"].Text(256) ?? "", item["name"].Text(256) ?? throw item["name"].Missing("a name"), item["arguments"].Text() ?? "{}")));
+                break;
+            case "function_call_output":
+                input.Add("tool", Text(item["output"], input), json => json["tool_call_id"] = item["call_id"].Text(256));
+                break;
+            case "reasoning":
+                break; // what a model thought is no part of what it is told
+            default:
+                throw item["type"].Wrong("message, function_call or function_call_output");
+        }
+    }
+
+    static string Text(Field content, ChatInput input)
+    {
+        if (!content.IsArray)
+            return content.Text() ?? throw content.Missing("a string or a list of parts");
+        var text = new System.Text.StringBuilder();
+        foreach (Field part in content.Items())
+        {
+            if (part["type"].Text(64) is not ("input_text" or "output_text" or "text"))
+                throw part["type"].Wrong("'input_text': this model reads text only");
+            text.Append(part["text"].Text() ?? throw part["text"].Missing("a string"));
+            if (!part["prompt_cache_breakpoint"].IsAbsent)
+                input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, TimeSpan.FromMinutes(30)));
+        }
+        return text.ToString();
+    }
+
+    /// <summary>What the answer says again of the request.</summary>
+    static JsonObject EchoOf(Field body)
+    {
+        JsonObject echo = [];
+        foreach ((string name, JsonNode? unsaid) in (ReadOnlySpan<(string, JsonNode?)>)[
+            ("instructions", null), ("max_output_tokens", null), ("previous_response_id", null), ("temperature", 1.0), ("top_p", 1.0), ("tools", new JsonArray()), ("tool_choice", "auto"),
+            ("parallel_tool_calls", true), ("metadata", new JsonObject()), ("store", true), ("truncation", "disabled"), ("user", null), ("text", new JsonObject { ["format"] = new JsonObject { ["type"] = "text" } }),
+            ("reasoning", new JsonObject { ["effort"] = null, ["summary"] = null })])
+            echo[name] = body[name].IsAbsent ? unsaid : JsonNode.Parse(body[name].Json.GetRawText());
+        return echo;
+    }
+}

@@ -1,0 +1,126 @@
+using System.Text.Json.Serialization;
+using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Tokenization;
+using Kvasir.Server.Http;
+using Kvasir.Server.Security;
+using Kvasir.Server.Serving;
+using Microsoft.AspNetCore.Http;
+
+namespace Kvasir.Server.OpenAi;
+
+/// <summary>The answer of <c>/v1/completions</c>, whole or in pieces.</summary>
+sealed record TextCompletion(
+    string Id, string Object, long Created, string Model, string SystemFingerprint, IReadOnlyList<TextChoice> Choices,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Usage? Usage,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Explanation? Kvasir);
+
+/// <summary>One of its choices.</summary>
+sealed record TextChoice(int Index, string Text, TextLogprobs? Logprobs, string? FinishReason);
+
+/// <summary>How likely its tokens were, in the older form.</summary>
+sealed record TextLogprobs(IReadOnlyList<string> Tokens, IReadOnlyList<float> TokenLogprobs, IReadOnlyList<IReadOnlyDictionary<string, float>> TopLogprobs)
+{
+    public static TextLogprobs Of(IEnumerable<TokenLogprob> tokens) => new(
+        [.. tokens.Select(token => token.Token)], [.. tokens.Select(token => token.Logprob)],
+        [.. tokens.Select(token => (IReadOnlyDictionary<string, float>)(token.TopLogprobs ?? []).DistinctBy(top => top.Token).ToDictionary(top => top.Token, top => top.Logprob))]);
+}
+
+/// <summary><c>POST /v1/completions</c>: a text to go on with, as a string or as tokens, one or several.</summary>
+static class TextCompletions
+{
+    const int MostPrompts = 64, DefaultTokens = 16;
+
+    public static async Task Handle(HttpContext context, CompletionService service)
+    {
+        using var json = await RequestBody.Read(context);
+        Field body = new("", json.RootElement);
+        CompletionTask task = Read(body, service, Gate.PrincipalOf(context), ChatCompletions.Explains(context));
+        string[] echoes = [.. task.Prompts.Select(prompt => body["echo"].Truth() == true ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
+        bool streams = body["stream"].Truth() ?? false, includesUsage = body["stream_options"]["include_usage"].Truth() ?? false;
+        await service.Serve(context, task, run => streams ? Stream(context, service, run, echoes, includesUsage) : Answer(context, service, run, echoes));
+    }
+
+    static CompletionTask Read(Field body, CompletionService service, Principal principal, bool explains)
+    {
+        RequestReader.CheckModel(body, service.Model);
+        if (body["suffix"].Text() is { Length: > 0 })
+            throw body["suffix"].Wrong("none: this model does not fill in the middle");
+        int perPrompt = body["n"].Whole(1, service.Options.MaxChoices) ?? 1;
+        if (body["best_of"].Whole(1, service.Options.MaxChoices) is { } best && best != perPrompt)
+            throw body["best_of"].Wrong($"n, which is {perPrompt}");
+        IReadOnlyList<int[]> prompts = Prompts(body["prompt"], service.Model.Engine.Model.Tokenizer);
+        int? maxTokens = body["max_tokens"].IsAbsent && body.Json.TryGetProperty("max_tokens", out _) ? null : body["max_tokens"].Whole(0, int.MaxValue) ?? DefaultTokens;
+        return new CompletionTask
+        {
+            Endpoint = "/v1/completions",
+            Id = $"cmpl-{Guid.NewGuid():N}",
+            Prompts = prompts,
+            PerPrompt = perPrompt,
+            Options = RequestReader.Options(body, maxTokens, RequestReader.Stops(body["stop"]), service.Model) with
+            {
+                TopLogprobs = body["logprobs"].Whole(0, GenerationOptions.MostLogprobs),
+                Grammar = RequestReader.Grammar(body["response_format"], field => field["json_schema"]["schema"]),
+            },
+            Principal = principal,
+            Salt = RequestReader.Salt(body, principal),
+            Retention = RequestReader.TimeToKeep(body) is { } time ? new Retention(prompts[0].Length, time) : null,
+            Explains = explains,
+        };
+    }
+
+    /// <summary>A string, tokens, or a list of either.</summary>
+    public static IReadOnlyList<int[]> Prompts(Field prompt, Tokenizer tokenizer)
+    {
+        if (prompt.IsString)
+            return [Text(prompt, tokenizer)];
+        if (prompt.IsAbsent)
+            throw prompt.Missing("a string, tokens, or a list of them");
+        IReadOnlyList<Field> items = prompt.Items(1 << 20);
+        if (items.Count == 0)
+            throw prompt.Wrong("at least one prompt");
+        if (items[0].IsNumber)
+            return [Tokens(items, tokenizer)];
+        return items.Count <= MostPrompts ? [.. items.Select(item => item.IsString ? Text(item, tokenizer) : Tokens(item.Items(1 << 20), tokenizer))] : throw prompt.Wrong($"at most {MostPrompts} prompts");
+    }
+
+    static int[] Text(Field text, Tokenizer tokenizer) => [.. tokenizer.Opening, .. tokenizer.EncodeTemplate(text.Text()!)];
+
+    static int[] Tokens(IReadOnlyList<Field> tokens, Tokenizer tokenizer) =>
+        [.. tokens.Select(token => token.Whole(0, tokenizer.VocabularySize - 1) ?? throw token.Missing("a token"))];
+
+    static async Task<string> Answer(HttpContext context, CompletionService service, CompletionRun run, string[] echoes)
+    {
+        ChoiceText[] choices = [.. Enumerable.Range(0, run.Task.Choices).Select(_ => new ChoiceText(null, service.Model.Engine.Model.Tokenizer))];
+        GenerationResult[] results = await ChoiceText.ReadAll(run, choices);
+        TextChoice[] texts = [.. choices.Select((choice, i) => new TextChoice(
+            i, echoes[i / run.Task.PerPrompt] + choice.Text, choice.Logprobs(run.Task.Options) is { } logprobs ? TextLogprobs.Of(logprobs.Content) : null, ChatCompletions.FinishReasonOf(results[i], false)))];
+        await context.Response.WriteAsJsonAsync(
+            Body(service.Model, run, texts, Usage.Of(results, run.Task.PerPrompt), ChatCompletions.ExplanationOf(run, service.Model, results[0])), ServerJson.Default.TextCompletion, cancellationToken: context.RequestAborted);
+        return texts[0].FinishReason!;
+    }
+
+    static async Task<string> Stream(HttpContext context, CompletionService service, CompletionRun run, string[] echoes, bool includesUsage)
+    {
+        using EventStream events = new(context.Response);
+        var results = new GenerationResult[run.Task.Choices];
+        void Send(TextChoice choice) => events.Send(Body(service.Model, run, [choice], null, null), ServerJson.Default.TextCompletion);
+        for (int i = 0; i < results.Length; i++)
+            if (echoes[i / run.Task.PerPrompt].Length > 0)
+                Send(new TextChoice(i, echoes[i / run.Task.PerPrompt], null, null));
+        await StreamPump.Run(run, events, piece =>
+        {
+            TextLogprobs? logprobs = piece.Piece.Logprobs is { } likely ? TextLogprobs.Of([TokenLogprob.Of(likely, service.Model.Engine.Model.Tokenizer)]) : null;
+            results[piece.Choice] = piece.Result ?? results[piece.Choice];
+            if (piece.Piece.Text.Length > 0 || logprobs is not null || piece.Result is not null)
+                Send(new TextChoice(piece.Choice, piece.Piece.Text, logprobs, piece.Result is { } result ? ChatCompletions.FinishReasonOf(result, false) : null));
+        }, fail: null, context.RequestAborted);
+        if (includesUsage || run.Task.Explains)
+            events.Send(Body(service.Model, run, [], includesUsage ? Usage.Of(results, run.Task.PerPrompt) : null, ChatCompletions.ExplanationOf(run, service.Model, results[0])), ServerJson.Default.TextCompletion);
+        events.SendDone();
+        await events.Flush(context.RequestAborted);
+        return ChatCompletions.FinishReasonOf(results[0], false);
+    }
+
+    static TextCompletion Body(ServedModel model, CompletionRun run, IReadOnlyList<TextChoice> choices, Usage? usage, Explanation? explanation) =>
+        new(run.Task.Id, "text_completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), model.Id, ChatCompletions.SystemFingerprint(model), choices, usage, explanation);
+}

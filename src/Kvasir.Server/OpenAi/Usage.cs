@@ -1,0 +1,38 @@
+using System.Text.Json.Serialization;
+using Kvasir.Inference.Scheduling;
+
+namespace Kvasir.Server.OpenAi;
+
+/// <summary>What a request used. Cached tokens are among the prompt's; those written are new in the cache.</summary>
+sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens, PromptTokensDetails PromptTokensDetails)
+{
+    public static Usage Of(IReadOnlyList<GenerationResult> results, int perPrompt)
+    {
+        GenerationResult[] first = [.. results.Where((_, i) => i % perPrompt == 0)];
+        int prompt = first.Sum(result => result.PromptTokens), completion = results.Sum(result => result.TokenIds.Count);
+        return new Usage(prompt, completion, prompt + completion, new PromptTokensDetails(first.Sum(result => result.ReusedTokens), first.Sum(result => result.ComputedTokens)));
+    }
+}
+
+/// <summary>Where the prompt's keys and values came from.</summary>
+sealed record PromptTokensDetails(int CachedTokens, int CacheWriteTokens);
+
+/// <summary>How likely tokens were.</summary>
+sealed record ChoiceLogprobs(IReadOnlyList<TokenLogprob> Content)
+{
+    public IReadOnlyList<TokenLogprob>? Refusal => null;
+}
+
+/// <summary>One token with the likeliest beside it.</summary>
+sealed record TokenLogprob(string Token, float Logprob, IReadOnlyList<int> Bytes, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<TokenLogprob>? TopLogprobs)
+{
+    public static TokenLogprob Of(TokenLogprobs token, Inference.Tokenization.Tokenizer tokenizer) =>
+        One(token.Token, token.Logprob, tokenizer, [.. token.Top.Select(top => One(top.Token, top.Logprob, tokenizer, null))]);
+
+    /// <summary>A token as clients see it: its text, or its spelling when it has none.</summary>
+    public static string Text(int token, Inference.Tokenization.Tokenizer tokenizer) =>
+        tokenizer.Bytes(token) is { IsEmpty: false } bytes ? System.Text.Encoding.UTF8.GetString(bytes) : tokenizer.Text(token);
+
+    static TokenLogprob One(int token, float logprob, Inference.Tokenization.Tokenizer tokenizer, IReadOnlyList<TokenLogprob>? top) =>
+        new(Text(token, tokenizer), logprob, [.. tokenizer.Bytes(token).ToArray().Select(value => (int)value)], top);
+}

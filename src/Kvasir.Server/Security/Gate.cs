@@ -1,0 +1,95 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Kvasir.Inference.Formats;
+using Kvasir.Server.Http;
+using Microsoft.AspNetCore.Http;
+
+namespace Kvasir.Server.Security;
+
+/// <summary>
+/// Lets in who may come. A page of somewhere else must not reach a server on this machine through the browser: its name must be one that the server goes by
+/// (DNS rebinding, CVE-2024-28224), and no other origin is answered unless it was named.
+/// </summary>
+sealed class Gate(ServerOptions options)
+{
+    static readonly object s_principal = new();
+    static readonly string[] s_open = ["/", "/health", "/v1/health", "/favicon.ico"];
+
+    readonly HashSet<string> _hosts = new(["localhost", "127.0.0.1", "[::1]", .. options.AllowedHosts], StringComparer.OrdinalIgnoreCase);
+    readonly HashSet<string> _origins = new(options.AllowedOrigins, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Who asks, after <see cref="Check"/>.</summary>
+    public static Principal PrincipalOf(HttpContext context) => (Principal)context.Items[s_principal]!;
+
+    /// <summary>Checks a request. True when it has been answered already.</summary>
+    /// <exception cref="RequestException">It may not come in.</exception>
+    public bool Check(HttpContext context)
+    {
+        CheckHost(context.Request);
+        bool answered = CheckOrigin(context);
+        if (answered)
+            return true;
+        Principal principal = Authenticate(context.Request);
+        Scopes needed = Needed(context.Request.Path);
+        if ((principal.Scopes & needed) != needed)
+            throw new RequestException(403, $"this key has no scope {Name(needed)}", code: "missing_scope");
+        context.Items[s_principal] = principal;
+        return false;
+    }
+
+    static Scopes Needed(PathString path)
+    {
+        if (IsOpen(path))
+            return Scopes.None;
+        if (path.StartsWithSegments("/metrics"))
+            return Scopes.Metrics;
+        return path.StartsWithSegments("/v1/kv") ? Scopes.KvAdmin : Scopes.Infer;
+    }
+
+    static string Name(Scopes scope) => scope == Scopes.KvAdmin ? "kv-admin" : scope.ToString().ToLowerInvariant();
+
+    static bool IsOpen(PathString path) => s_open.Contains(path.Value) || path.StartsWithSegments("/assets");
+
+    /// <summary>With keys the check is needless, because no page has one; a server behind a proxy goes by any name then.</summary>
+    void CheckHost(HttpRequest request)
+    {
+        if (options.ApiKeys.Count > 0 && options.AllowedHosts.Count == 0)
+            return;
+        string host = request.Host.Host;
+        if (!_hosts.Contains(host) && !(IPAddress.TryParse(host, out IPAddress? address) && address.Equals(request.HttpContext.Connection.LocalIpAddress)))
+            throw new RequestException(403, $"Host {Printable.Quote(host)} is none of this server's names; --allowed-host adds one", code: "host_not_allowed");
+    }
+
+    bool CheckOrigin(HttpContext context)
+    {
+        string? origin = context.Request.Headers.Origin;
+        if (string.IsNullOrEmpty(origin) || Uri.TryCreate(origin, UriKind.Absolute, out Uri? uri) && uri.Authority.Equals(context.Request.Host.Value, StringComparison.OrdinalIgnoreCase))
+            return false;
+        if (!_origins.Contains(origin))
+            throw new RequestException(403, $"Origin {Printable.Quote(origin)} is not allowed; --cors-origin adds one", code: "origin_not_allowed");
+        IHeaderDictionary headers = context.Response.Headers;
+        (headers.AccessControlAllowOrigin, headers.Vary) = (origin, "Origin");
+        if (!HttpMethods.IsOptions(context.Request.Method))
+            return false;
+        (headers.AccessControlAllowMethods, headers.AccessControlAllowHeaders, headers.AccessControlMaxAge) = ("GET, POST", "Authorization, Content-Type, X-Api-Key, X-Kvasir-Explain, Anthropic-Version, Anthropic-Beta", "600");
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+        return true;
+    }
+
+    Principal Authenticate(HttpRequest request)
+    {
+        if (options.ApiKeys.Count == 0)
+            return Principal.Anyone;
+        string? key = request.Headers.Authorization is [{ } header] && header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header[7..].Trim() : request.Headers["X-Api-Key"];
+        byte[] digest = SHA256.HashData(Encoding.UTF8.GetBytes(key ?? ""));
+        Principal? found = null;
+        foreach (ApiKey known in options.ApiKeys)
+            found = known.Matches(digest) ? known.Principal : found; // all of them, however early one fits
+        if (found is not null)
+            return found;
+        return IsOpen(request.Path)
+            ? new Principal("nobody", Scopes.None, [])
+            : throw new RequestException(401, key is null ? "no API key: expected the header Authorization: Bearer KEY" : "the API key is wrong", code: "invalid_api_key");
+    }
+}

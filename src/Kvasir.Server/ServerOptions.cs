@@ -1,0 +1,57 @@
+using System.Net;
+using Kvasir.Server.Security;
+
+namespace Kvasir.Server;
+
+/// <summary>Where a server listens, whom it answers, and how much it takes.</summary>
+public sealed record ServerOptions
+{
+    /// <summary>The address to listen on. Any but a loopback address needs keys.</summary>
+    public IPAddress Address { get; init; } = IPAddress.Loopback;
+
+    /// <summary>The port; 0 takes a free one.</summary>
+    public int Port { get; init; } = 8080;
+
+    /// <summary>Who may ask; none lets anybody who reaches the server.</summary>
+    public IReadOnlyList<ApiKey> ApiKeys { get; init; } = [];
+
+    /// <summary>Names that the server goes by, besides localhost and its addresses.</summary>
+    public IReadOnlyList<string> AllowedHosts { get; init; } = [];
+
+    /// <summary>Other origins whose pages may ask, such as <c>https://chat.example.org</c>.</summary>
+    public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
+
+    /// <summary>The name under which the model is served; null takes the model's own.</summary>
+    public string? ModelId { get; init; }
+
+    /// <summary>Most bytes of a request's body.</summary>
+    public long MaxBodyBytes { get; init; } = 16 << 20;
+
+    /// <summary>Most choices of one request.</summary>
+    public int MaxChoices { get; init; } = 16;
+
+    /// <summary>Whether those who may see the cache may see the texts in it.</summary>
+    public bool ShowsText { get; init; }
+
+    /// <summary>Whether <c>/metrics</c> has vLLM's names too.</summary>
+    public bool VllmMetrics { get; init; }
+
+    /// <summary>Where to send traces and metrics by OTLP; null sends none.</summary>
+    public Uri? OtlpEndpoint { get; init; }
+
+    /// <summary>How long requests that run may take to end when the server stops; then they are cancelled, and what they computed stays.</summary>
+    public TimeSpan ShutdownTime { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Told of every request when it is over: a line of counts, never text.</summary>
+    public Action<string>? Log { get; init; }
+
+    internal void Validate()
+    {
+        if (ApiKeys.Count == 0 && !IPAddress.IsLoopback(Address))
+            throw new ArgumentException($"host {Address}: reachable from other machines, expected an API key with it (--api-key, --api-key-file or KVASIR_API_KEY)");
+        if (Port is < 0 or > 65535)
+            throw new ArgumentException($"port: {Port}, expected 0 to 65535");
+        if (ModelId is { } id && (id.Length is 0 or > 200 || id.Any(char.IsControl)))
+            throw new ArgumentException("model name: expected 1 to 200 characters");
+    }
+}

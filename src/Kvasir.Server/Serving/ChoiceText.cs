@@ -1,0 +1,47 @@
+using System.Text;
+using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Tokenization;
+using Kvasir.Server.OpenAi;
+
+namespace Kvasir.Server.Serving;
+
+/// <summary>One answer, gathered: its text, the calls in it and, if asked for, how likely its tokens were.</summary>
+sealed class ChoiceText(ToolFormat? tools, Tokenizer tokenizer)
+{
+    readonly ToolCallFilter? _filter = tools is null ? null : new ToolCallFilter(tools);
+    readonly StringBuilder _text = new();
+    readonly List<TokenLogprobs> _logprobs = [];
+
+    public string Text => _text.ToString();
+
+    public List<ToolCall> Calls { get; } = [];
+
+    public ChoiceLogprobs? Logprobs(GenerationOptions options) =>
+        options.TopLogprobs is null ? null : new ChoiceLogprobs([.. _logprobs.Select(token => TokenLogprob.Of(token, tokenizer))]);
+
+    /// <summary>Reads all answers of a run to their ends.</summary>
+    public static async Task<GenerationResult[]> ReadAll(CompletionRun run, ChoiceText[] choices)
+    {
+        var results = new GenerationResult[choices.Length];
+        while (!run.IsOver)
+        {
+            while (run.TryRead(out ChoicePiece piece))
+            {
+                choices[piece.Choice].Add(piece);
+                results[piece.Choice] = piece.Result ?? results[piece.Choice];
+            }
+            if (!run.IsOver)
+                await run.Wait();
+        }
+        return results;
+    }
+
+    void Add(ChoicePiece piece)
+    {
+        (string text, List<ToolCall> calls) = _filter is null ? (piece.Piece.Text, []) : piece.Result is null ? _filter.Append(piece.Piece.Text) : _filter.Flush();
+        _text.Append(text);
+        Calls.AddRange(calls);
+        if (piece.Piece.Logprobs is { } logprobs)
+            _logprobs.Add(logprobs);
+    }
+}

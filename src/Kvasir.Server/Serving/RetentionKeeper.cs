@@ -1,0 +1,45 @@
+using Kvasir.KvCache;
+using Kvasir.KvCache.Tiers.Disk;
+
+namespace Kvasir.Server.Serving;
+
+/// <summary>
+/// Keeps on the disk what requests asked to keep, for as long as they asked, in the background: a wish, not a promise. Pins of all requests together hold at most half of the
+/// disk tier, and a wish beyond that is dropped.
+/// </summary>
+sealed class RetentionKeeper(TieredKvCache cache) : IDisposable
+{
+    const int MostWaiting = 64;
+
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    readonly SemaphoreSlim _one = new(1);
+    int _waiting;
+
+    /// <summary>Notes a wish. Returns at once.</summary>
+    public void Keep(CompletionTask task)
+    {
+        if (task.Retention is not { } retention || cache.Disk is not { CanWrite: true } disk || Interlocked.Increment(ref _waiting) > MostWaiting)
+            return;
+        _ = Task.Run(async () =>
+        {
+            await _one.WaitAsync();
+            try
+            {
+                cache.Flush(s_patience);
+                disk.Pin(cache.Keys(task.Prompts[0].AsSpan(0, retention.Tokens), task.Salt), $"request {task.Principal.Name}", DateTimeOffset.UtcNow + retention.Time);
+            }
+            catch (IOException)
+            {
+                // more is pinned than may be, or the disk fails: the blocks live as long as others
+            }
+            finally
+            {
+                _one.Release();
+                Interlocked.Decrement(ref _waiting);
+            }
+        });
+    }
+
+    public void Dispose() => _one.Dispose();
+}

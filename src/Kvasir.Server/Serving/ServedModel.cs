@@ -1,0 +1,17 @@
+using Kvasir.Inference;
+
+namespace Kvasir.Server.Serving;
+
+/// <summary>The model that a server serves, under its name.</summary>
+sealed class ServedModel(InferenceEngine engine, string id)
+{
+    public InferenceEngine Engine => engine;
+
+    public string Id => id;
+
+    /// <summary>Since when it is served, in seconds of 1970.</summary>
+    public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+
+    /// <summary>Writes conversations as the model wants them.</summary>
+    public ChatPrompts Prompts { get; } = new(engine.Model);
+}

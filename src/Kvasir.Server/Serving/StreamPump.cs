@@ -1,0 +1,51 @@
+using Kvasir.Server.Http;
+
+namespace Kvasir.Server.Serving;
+
+/// <summary>Carries a run's pieces to its client: what is there at once goes out at once, and in long silences a sign of life.</summary>
+static class StreamPump
+{
+    /// <summary>Runs until there is nothing more. A failure of the engine is told in the stream, as far as the protocol has words for it.</summary>
+    /// <param name="run">What is read.</param>
+    /// <param name="events">Where it goes.</param>
+    /// <param name="send">Writes a piece in the words of the protocol.</param>
+    /// <param name="fail">Writes a failure; null for OpenAI's way.</param>
+    /// <param name="cancellation">The client has gone.</param>
+    public static async Task Run(CompletionRun run, EventStream events, Action<ChoicePiece> send, Action<RequestException>? fail, CancellationToken cancellation)
+    {
+        try
+        {
+            await Pump(run, events, send, cancellation);
+        }
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            RequestException failure = Errors.Of(e) ?? new RequestException(500, "the engine failed", code: "engine_failed");
+            if (fail is null)
+                events.Send(ErrorBody.Of(failure), ServerJson.Default.ErrorBody);
+            else
+                fail(failure);
+            await events.Flush(cancellation);
+            throw;
+        }
+    }
+
+    static async Task Pump(CompletionRun run, EventStream events, Action<ChoicePiece> send, CancellationToken cancellation)
+    {
+        while (!run.IsOver)
+        {
+            bool any = false;
+            while (run.TryRead(out ChoicePiece piece))
+            {
+                send(piece);
+                any = true;
+            }
+            if (any)
+                await events.Flush(cancellation);
+            if (!run.IsOver && !await run.Wait())
+            {
+                events.SendPing();
+                await events.Flush(cancellation);
+            }
+        }
+    }
+}

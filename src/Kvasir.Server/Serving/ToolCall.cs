@@ -1,0 +1,36 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace Kvasir.Server.Serving;
+
+/// <summary>A call that the model wants made.</summary>
+/// <param name="Id">Its name in the conversation.</param>
+/// <param name="Name">The tool.</param>
+/// <param name="Arguments">Its arguments, as JSON.</param>
+sealed record ToolCall(string Id, string Name, string Arguments)
+{
+    /// <summary>Reads <c>{"name": …, "arguments": {…}}</c>, as models write it; null when it is something else.</summary>
+    public static ToolCall? Parse(string json)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(json);
+            return Of(document.RootElement);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Reads a call; null when it is none.</summary>
+    public static ToolCall? Of(JsonElement call)
+    {
+        if (call.ValueKind != JsonValueKind.Object || !call.TryGetProperty("name", out JsonElement name) || name.ValueKind != JsonValueKind.String)
+            return null;
+        if (!call.TryGetProperty("arguments", out JsonElement arguments) && !call.TryGetProperty("parameters", out arguments))
+            return null;
+        string text = arguments.ValueKind == JsonValueKind.String ? arguments.GetString()! : arguments.GetRawText();
+        return new ToolCall($"call_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12))}", name.GetString()!, text);
+    }
+}
