@@ -27,18 +27,24 @@ sealed class SpecialTokens
     /// <summary>Where a special token stands in text.</summary>
     public readonly record struct Match(int Start, int Length, int Token);
 
-    public bool TryFind(ReadOnlySpan<char> text, out Match match)
+    /// <param name="text">Where to look.</param>
+    /// <param name="from">Where to begin.</param>
+    /// <param name="accepts">Whether a match counts; null if all do.</param>
+    /// <param name="match">The first match that counts.</param>
+    public bool TryFind(ReadOnlySpan<char> text, int from, Predicate<Match>? accepts, out Match match)
     {
         match = default;
-        int start = _lengths.Length > 0 ? text.IndexOfAny(_spellings) : -1;
-        if (start < 0) return false;
-        ReadOnlySpan<char> rest = text[start..];
-        foreach (int length in _lengths)
-            if (length <= rest.Length && _tokens.TryGetValue(rest[..length], out int token))
+        if (_lengths.Length == 0) return false;
+        for (int next; (next = text[from..].IndexOfAny(_spellings)) >= 0; from++)
+        {
+            from += next;
+            foreach (int length in _lengths)
             {
-                match = new Match(start, length, token);
-                return true;
+                if (length > text.Length - from || !_tokens.TryGetValue(text.Slice(from, length), out int token)) continue;
+                match = new Match(from, length, token);
+                if (accepts is null || accepts(match)) return true;
             }
+        }
         return false;
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Text;
 using Kvasir.Inference.Formats;
+using Kvasir.Inference.Templates;
 
 namespace Kvasir.Inference.Tokenization;
 
@@ -81,10 +82,22 @@ public sealed class Tokenizer
     public static Tokenizer From(GgufFile file) => new(Vocabulary.From(file));
 
     /// <summary>The tokens of text from a user: what looks like a control token is text. <see cref="Opening"/> is not included.</summary>
-    public int[] Encode(string text) => Encode(text, _userDefined);
+    public int[] Encode(string text) => Encode(text, _userDefined, null);
 
     /// <summary>The tokens of text from the model's maker, in which control tokens count. <see cref="Opening"/> is not included.</summary>
-    public int[] EncodeTemplate(string text) => Encode(text, _special);
+    public int[] EncodeTemplate(string text) => Encode(text, _special, null);
+
+    /// <summary>
+    /// The tokens of what a chat template wrote: control tokens count only where they lie wholly in the template's own text. What stands
+    /// between special tokens is one stretch all the same, so merges cross the border of template and input as they did in training.
+    /// <see cref="Opening"/> is not included; many templates write BOS themselves.
+    /// </summary>
+    public int[] Encode(RenderedPrompt prompt)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return Encode(prompt.Text, _special, match =>
+            _table.Type(match.Token) == TokenType.UserDefined || prompt.IsTemplate(match.Start, match.Length));
+    }
 
     /// <summary>The token that the vocabulary spells like this, if there is one.</summary>
     public int? Find(string text) => _table.TryFind(text, out int token) ? token : null;
@@ -108,23 +121,24 @@ public sealed class Tokenizer
         return text.Append(detokenizer.Flush()).ToString();
     }
 
-    int[] Encode(string text, SpecialTokens special)
+    int[] Encode(string text, SpecialTokens special, Predicate<SpecialTokens.Match>? accepts)
     {
         ArgumentNullException.ThrowIfNull(text);
         List<int> tokens = [];
-        ReadOnlySpan<char> rest = WellFormed(text);
-        while (special.TryFind(rest, out SpecialTokens.Match match))
+        ReadOnlySpan<char> whole = WellFormed(text);
+        int start = 0;
+        while (special.TryFind(whole, start, accepts, out SpecialTokens.Match match))
         {
-            if (match.Start > 0) _encoder.Encode(rest[..match.Start], tokens);
+            if (match.Start > start) _encoder.Encode(whole[start..match.Start], tokens);
             tokens.Add(match.Token);
-            rest = rest[(match.Start + match.Length)..];
-            if (_swallowsSpaces.Contains(match.Token)) rest = rest.TrimStart(AsciiSpaces);
+            start = match.Start + match.Length;
+            if (_swallowsSpaces.Contains(match.Token)) start = whole.Length - whole[start..].TrimStart(AsciiSpaces).Length;
         }
-        if (rest.Length > 0) _encoder.Encode(rest, tokens);
+        if (start < whole.Length) _encoder.Encode(whole[start..], tokens);
         return [.. tokens];
     }
 
-    /// <summary>Lone surrogates have no UTF-8; everything behind this point may rely on pairs.</summary>
+    /// <summary>Lone surrogates have no UTF-8; everything behind this point may rely on pairs. U+FFFD takes their places one by one.</summary>
     static string WellFormed(string text) => text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')
         ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text))
         : text;
