@@ -23,7 +23,7 @@ public class ArchitectureRules
     static readonly Dictionary<string, string[]> s_folders = new()
     {
         ["Formats"] = [],
-        ["Sampling"] = [],
+        ["Sampling"] = ["Tokenization", "Formats"],
         ["Saga"] = [],
         ["Tokenization"] = ["Formats"],
         ["Synthesis"] = ["Formats", "Tokenization", "Sampling"],

@@ -1,0 +1,94 @@
+using Kvasir.Inference.Sampling.Constraints.Masks;
+using Kvasir.Inference.Sampling.Constraints.Nodes;
+
+namespace Kvasir.Inference.Sampling.Constraints;
+
+/// <summary>
+/// One completion that is held to a grammar. Before each token <see cref="Mask"/> takes away what could not lead to a text of the grammar; what was
+/// chosen goes to <see cref="Accept"/>. For one thread at a time.
+/// </summary>
+public sealed class ConstrainedText
+{
+    readonly TokenTrie _trie;
+    readonly StateBuilder _builder = new();
+    readonly AllowedTokens _allowed;
+    GrammarState _state;
+    GrammarState? _found; // the state that the allowed tokens were found for
+    bool _dropsSpace;
+
+    /// <summary>A completion without any token yet.</summary>
+    /// <param name="grammar">What the text may be.</param>
+    /// <param name="trie">The model's tokens.</param>
+    /// <param name="dropsLeadingSpace">Whether the decoder drops a space at the start of the first token, as SentencePiece's does after a control token.</param>
+    public ConstrainedText(OutputGrammar grammar, TokenTrie trie, bool dropsLeadingSpace = false)
+    {
+        ArgumentNullException.ThrowIfNull(grammar);
+        ArgumentNullException.ThrowIfNull(trie);
+        _trie = trie;
+        _allowed = new AllowedTokens(trie, _builder);
+        _state = _builder.Start(grammar.Root)!;
+        _dropsSpace = dropsLeadingSpace;
+    }
+
+    /// <summary>Whether the text may end here.</summary>
+    public bool IsComplete => _state.IsComplete;
+
+    /// <summary>Whether nothing but an end may follow.</summary>
+    public bool MustEnd => _state.Readings.IsEmpty;
+
+    /// <summary>Whether an end was accepted.</summary>
+    public bool HasEnded { get; private set; }
+
+    /// <summary>Sets the logit of every token that may not come next to −∞.</summary>
+    /// <param name="logits">[vocabulary or more]</param>
+    /// <exception cref="UnspellableTextException">No token is left: the vocabulary cannot spell what has to come.</exception>
+    public void Mask(Span<float> logits)
+    {
+        if (logits.Length < _trie.Tokenizer.VocabularySize)
+            throw new ArgumentException($"{logits.Length} logits, expected at least {_trie.Tokenizer.VocabularySize}", nameof(logits));
+        Find();
+        if (_allowed.Set.IsEmpty)
+            throw new UnspellableTextException("no token of the vocabulary can go on with the text, expected tokens for all bytes that the grammar needs");
+        _allowed.Set.Mask(logits);
+    }
+
+    /// <summary>Goes on with a token.</summary>
+    /// <exception cref="ArgumentException">The token may not come here.</exception>
+    public void Accept(int token)
+    {
+        if (HasEnded || !TryAccept(token))
+            throw new ArgumentException($"token {token} may not come here, expected one that the mask left", nameof(token));
+    }
+
+    /// <summary>Whether a token may come next.</summary>
+    internal bool Allows(int token)
+    {
+        Find();
+        return _allowed.Set.Contains(token);
+    }
+
+    bool TryAccept(int token)
+    {
+        if (_trie.Tokenizer.Ends.Contains(token))
+            return HasEnded = IsComplete;
+        ReadOnlySpan<byte> bytes = _trie.Tokenizer.Bytes(token);
+        if (bytes.Length is 0 or > TokenTrie.MaxTokenBytes || (_dropsSpace && MustEnd))
+            return false;
+        if (_builder.Read(_state, _dropsSpace && bytes[0] == ' ' ? bytes[1..] : bytes) is not { } state)
+            return false;
+        (_state, _dropsSpace) = (state, false);
+        return true;
+    }
+
+    /// <summary>Inside a string, one token after the other finds the state as it was.</summary>
+    void Find()
+    {
+        if (_found?.IsLike(_state) == true)
+            return;
+        if (_dropsSpace)
+            _allowed.FindFirst(_state);
+        else
+            _allowed.Find(_state);
+        _found = _dropsSpace ? null : _state;
+    }
+}

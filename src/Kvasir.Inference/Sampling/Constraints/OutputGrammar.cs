@@ -1,0 +1,54 @@
+using System.Text;
+using System.Text.Json;
+using Kvasir.Inference.Sampling.Constraints.Automata;
+using Kvasir.Inference.Sampling.Constraints.Json;
+using Kvasir.Inference.Sampling.Constraints.Nodes;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
+
+namespace Kvasir.Inference.Sampling.Constraints;
+
+/// <summary>The texts that a completion may be. Immutable and shareable; the completion's own state is a <see cref="ConstrainedText"/>.</summary>
+public sealed class OutputGrammar
+{
+    OutputGrammar(GrammarNode root) => Root = root;
+
+    internal GrammarNode Root { get; }
+
+    /// <summary>Any JSON object, compact or indented, nested up to 48 levels deep.</summary>
+    public static OutputGrammar JsonObject() => new(JsonSyntax.Indented.Object);
+
+    /// <summary>
+    /// JSON that satisfies a schema, on one line with at most one space after a colon or comma. Properties come in the schema's order. Where the
+    /// schema lists properties and does not speak of others, there are no others.
+    /// </summary>
+    /// <exception cref="JsonSchemaException">The schema is malformed, contradicts itself, costs too much or uses what is not supported.</exception>
+    public static OutputGrammar JsonSchema(JsonElement schema) => new(SchemaCompiler.Compile(schema));
+
+    /// <summary>Exactly this text, which may be empty.</summary>
+    public static OutputGrammar Literal(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return new(text.Length == 0 ? Nodes.Sequence.Nothing : new Terminal(ByteAutomaton.From(ByteExpression.Text(Encoding.UTF8.GetBytes(text)), new WorkLimit(long.MaxValue))));
+    }
+
+    /// <summary>One part after the other.</summary>
+    public static OutputGrammar Sequence(params OutputGrammar[] parts) => new(new Nodes.Sequence([.. parts.Select(part => part.Root)]));
+
+    /// <summary>Any of the options, of which there is at least one.</summary>
+    public static OutputGrammar AnyOf(params OutputGrammar[] options)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(options?.Length ?? 0, nameof(options));
+        return new(new Choice([.. options!.Select(option => option.Root)]));
+    }
+
+    /// <summary>The item once or more, with the separator between.</summary>
+    /// <exception cref="ArgumentException">Both may be empty.</exception>
+    public static OutputGrammar Repeat(OutputGrammar item, OutputGrammar separator)
+    {
+        ArgumentNullException.ThrowIfNull(item);
+        ArgumentNullException.ThrowIfNull(separator);
+        if (new StateBuilder().Start(item.Root)!.IsComplete && new StateBuilder().Start(separator.Root)!.IsComplete)
+            throw new ArgumentException("item and separator may both be empty, expected one that is not");
+        return new(new Repetition(item.Root, separator.Root, 1, int.MaxValue));
+    }
+}

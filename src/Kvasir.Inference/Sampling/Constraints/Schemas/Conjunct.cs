@@ -1,0 +1,33 @@
+using System.Text.Json;
+
+namespace Kvasir.Inference.Sampling.Constraints.Schemas;
+
+/// <summary>A schema that a value has to satisfy along with others.</summary>
+/// <param name="Schema">An object.</param>
+/// <param name="WithoutAnyOf">Whether one of its options was chosen, so that <c>anyOf</c> counts no more.</param>
+/// <param name="WithoutOneOf">The same for <c>oneOf</c>.</param>
+readonly record struct Conjunct(Keyword Schema, bool WithoutAnyOf = false, bool WithoutOneOf = false)
+{
+    /// <summary>Keywords that forbid values in ways that no automaton here can follow; leaving them out would give values that do not fit.</summary>
+    static readonly string[] s_unsupported =
+    [
+        "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "patternProperties", "propertyNames", "unevaluatedProperties",
+        "unevaluatedItems", "additionalItems", "contains", "minContains", "maxContains", "multipleOf", "$dynamicRef", "$recursiveRef",
+    ];
+
+    /// <summary>The same place and the same rest: the same texts.</summary>
+    public string Key => $"{Schema.Pointer}{(WithoutAnyOf ? "\0a" : "")}{(WithoutOneOf ? "\0o" : "")}";
+
+    public Keyword? Find(string name) =>
+        Schema.Value.TryGetProperty(name, out JsonElement value) ? new(value, Keyword.Child(Schema.Pointer, name)) : null;
+
+    /// <summary>Throws for keywords that must not be ignored.</summary>
+    public void Check()
+    {
+        foreach (string name in s_unsupported)
+            if (Find(name) is { } keyword)
+                throw keyword.Refused($"a schema without '{name}', which is not supported");
+        if (Find("uniqueItems") is { } unique && unique.Flag())
+            throw unique.Refused("a schema without 'uniqueItems', which is not supported");
+    }
+}

@@ -1,0 +1,64 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Kvasir.Inference.Sampling.Constraints.Automata;
+using Kvasir.Inference.Sampling.Constraints.Nodes;
+
+namespace Kvasir.Inference.Sampling.Constraints.Schemas;
+
+/// <summary>The values of <c>enum</c> and <c>const</c> that also satisfy what stands beside them.</summary>
+sealed class ListedValues(SchemaCompiler compiler, Conjunction schema)
+{
+    const int MaxDepth = 16, MaxBytes = 1 << 18;
+
+    static readonly JsonWriterOptions s_compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    static readonly string[] s_insideKeywords =
+        ["properties", "required", "additionalProperties", "minProperties", "maxProperties", "items", "prefixItems", "minItems", "maxItems"];
+
+    public GrammarNode Make()
+    {
+        List<Keyword[]> lists = [.. schema.All("enum").Select(list => list.Elements().ToArray()), .. schema.All("const").Select(value => new[] { value })];
+        List<byte[]> texts = [.. lists[0].Where(value => lists[1..].All(list => list.Any(other => JsonElement.DeepEquals(other.Value, value.Value)))).Where(Fits).Select(Text)];
+        if (texts.Sum(text => (long)text.Length) > MaxBytes)
+            throw JsonSchemaException.At(schema.Pointer, $"values of {texts.Sum(text => (long)text.Length)} bytes", $"at most {MaxBytes}");
+        return compiler.Add(new Terminal(ByteAutomaton.From(new Alternation([.. texts.Select(text => ByteExpression.Text(text))]), compiler.Work)));
+    }
+
+    bool Fits(Keyword value)
+    {
+        JsonTypes type = SchemaTypes.Of(value.Value);
+        if ((type & SchemaTypes.Stated(schema)) == 0)
+            return false;
+        if ((type & (JsonTypes.Object | JsonTypes.Array)) != 0 && schema.Any(s_insideKeywords))
+            throw value.Refused("no object or array in a list of values beside keywords that speak of its inside");
+        return value.Value.ValueKind switch
+        {
+            JsonValueKind.String => new StringValues(compiler.Work, schema).Fits(value.Value.GetString()!),
+            JsonValueKind.Number => new NumberValues(compiler.Work, schema).Fits(value.Value),
+            _ => true,
+        };
+    }
+
+    static byte[] Text(Keyword value)
+    {
+        if (Depth(value.Value) > MaxDepth)
+            throw value.Refused($"a value of at most {MaxDepth} levels");
+        return value.Value.ValueKind == JsonValueKind.String ? CharacterBytes.Quote(value.Value.GetString()!) : Written(value.Value);
+    }
+
+    static byte[] Written(JsonElement value)
+    {
+        ArrayBufferWriter<byte> bytes = new();
+        using (Utf8JsonWriter writer = new(bytes, s_compact))
+            value.WriteTo(writer);
+        return bytes.WrittenSpan.ToArray();
+    }
+
+    static int Depth(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => 1 + value.EnumerateObject().Select(member => Depth(member.Value)).DefaultIfEmpty(0).Max(),
+        JsonValueKind.Array => 1 + value.EnumerateArray().Select(Depth).DefaultIfEmpty(0).Max(),
+        _ => 0,
+    };
+}

@@ -1,0 +1,74 @@
+using System.Text.Json;
+using Kvasir.Inference.Sampling.Constraints.Automata;
+using Kvasir.Inference.Sampling.Constraints.Json;
+using Kvasir.Inference.Sampling.Constraints.Nodes;
+
+namespace Kvasir.Inference.Sampling.Constraints.Schemas;
+
+/// <summary>
+/// Objects: the properties in their order, those that are not required each there or not, then any additional ones. An additional property has
+/// none of the listed names, whatever it would be.
+/// </summary>
+sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
+{
+    readonly JsonSyntax _syntax = SchemaCompiler.Syntax;
+    readonly HashSet<string> _required = [.. schema.All("required").SelectMany(names => names.Elements()).Select(name => name.Text())];
+
+    public GrammarNode Make()
+    {
+        string[] names = [.. schema.All("properties").SelectMany(properties => properties.Members().Keys).Concat(_required).Distinct()];
+        GrammarNode? additional = Additional(names);
+        CheckCounts(names.Length, additional);
+        GrammarNode first = additional is null ? Sequence.Nothing : Add(new Repetition(additional, _syntax.Comma, 0, int.MaxValue));
+        GrammarNode after = additional is null ? Sequence.Nothing : Add(new Choice(Sequence.Nothing, Following(Add(new Repetition(additional, _syntax.Comma, 1, int.MaxValue)))));
+        foreach (string name in names.Reverse())
+        {
+            GrammarNode property = Add(new Sequence(JsonSyntax.Key(name, compiler.Work), compiler.Values(Schemas(name))));
+            GrammarNode begun = Add(new Sequence(property, after));
+            bool isRequired = _required.Contains(name);
+            first = isRequired ? begun : Add(new Choice(begun, first));
+            after = isRequired ? Following(begun) : Add(new Choice(Following(begun), after));
+        }
+        return Add(new Nested(Add(_syntax.ObjectBody(first))));
+    }
+
+    T Add<T>(T node) where T : GrammarNode => compiler.Add(node);
+
+    Sequence Following(GrammarNode first) => Add(new Sequence(_syntax.Comma, first));
+
+    /// <summary>All that is said of a property: where one schema does not list it, what it says of additional ones.</summary>
+    IEnumerable<Conjunct> Schemas(string name)
+    {
+        foreach (Conjunct conjunct in schema.Conjuncts)
+            if (conjunct.Find("properties") is { } properties && properties.Members().TryGetValue(name, out Keyword property))
+                yield return new(property);
+            else if (conjunct.Find("additionalProperties") is { } additional)
+                yield return new(additional);
+    }
+
+    /// <summary>A key and value of an additional property, if there may be any.</summary>
+    Sequence? Additional(string[] names)
+    {
+        Keyword[] stated = [.. schema.All("additionalProperties")];
+        if (stated.Any(additional => additional.Value.ValueKind == JsonValueKind.False) || (stated.Length == 0 && names.Length > 0))
+            return null;
+        GrammarNode value = compiler.Values(stated.Select(additional => new Conjunct(additional)));
+        return Add(new Sequence(_syntax.StringKey(names.Length == 0 ? JsonText.StringRest : OtherNames(names)), value));
+    }
+
+    Terminal OtherNames(string[] names)
+    {
+        var listed = ByteAutomaton.From(new Alternation([.. names.Select(name => ByteExpression.Text(CharacterBytes.Quote(name).AsSpan(1)))]), compiler.Work);
+        return new Terminal(AutomatonProduct.Except(JsonText.PlainStringRest, listed, compiler.Work));
+    }
+
+    void CheckCounts(int listed, GrammarNode? additional)
+    {
+        foreach (Keyword least in schema.All("minProperties"))
+            if (least.Count() > _required.Count)
+                throw least.Refused($"at most the number of required properties, {_required.Count}");
+        foreach (Keyword most in schema.All("maxProperties"))
+            if (additional is not null || most.Count() < listed)
+                throw most.Refused($"at least the number of listed properties, {listed}, and no additional ones");
+    }
+}

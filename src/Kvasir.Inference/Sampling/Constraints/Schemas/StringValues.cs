@@ -1,0 +1,52 @@
+using Kvasir.Inference.Sampling.Constraints.Automata;
+using Kvasir.Inference.Sampling.Constraints.Json;
+using Kvasir.Inference.Sampling.Constraints.Nodes;
+
+namespace Kvasir.Inference.Sampling.Constraints.Schemas;
+
+/// <summary>Strings by length, pattern and format.</summary>
+sealed class StringValues(WorkLimit work, Conjunction schema)
+{
+    readonly int _least = schema.Least("minLength"), _most = schema.Most("maxLength");
+
+    /// <summary>Length alone is counted; what has a pattern, too, is read by one automaton for all.</summary>
+    public GrammarNode Make() => Automaton() is { } automaton ? new Sequence(JsonText.Quote, new Terminal(automaton)) : JsonText.String(_least, _most);
+
+    /// <summary>Whether a value satisfies length, pattern and format.</summary>
+    public bool Fits(string value)
+    {
+        int length = value.EnumerateRunes().Count();
+        return length >= _least && length <= _most && Automaton()?.Matches(CharacterBytes.Quote(value).AsSpan(1)) != false;
+    }
+
+    /// <summary>All that follows the opening quote, if there are patterns or formats.</summary>
+    ByteAutomaton? Automaton()
+    {
+        ByteAutomaton? all = null;
+        foreach (Keyword pattern in schema.All("pattern"))
+            all = And(all, pattern, () => PatternParser.Search(pattern.Text(), CharacterBytes.InJson));
+        foreach (Keyword format in schema.All("format"))
+            if (StringFormats.Pattern(format.Text()) is { } pattern)
+                all = And(all, format, () => PatternParser.Whole(pattern, CharacterBytes.InJson));
+        return all is null || (_least == 0 && _most == int.MaxValue) ? all : And(all, schema.All("pattern").Concat(schema.All("format")).First(), Length);
+    }
+
+    ByteExpression Length() => _least > _most ? ByteExpression.Never : CharacterBytes.InJson(CharacterSet.All).Times(_least, _most == int.MaxValue ? null : _most);
+
+    ByteAutomaton And(ByteAutomaton? others, Keyword keyword, Func<ByteExpression> expression)
+    {
+        try
+        {
+            var automaton = ByteAutomaton.From(expression() + ByteExpression.Text("\""u8), work);
+            return others is null ? automaton : AutomatonProduct.Both(others, automaton, work);
+        }
+        catch (PatternException refused)
+        {
+            throw keyword.Refused($"a regular expression without {refused.Message}");
+        }
+        catch (GrammarTooLargeException)
+        {
+            throw keyword.Refused("a simpler pattern or a shorter length with it");
+        }
+    }
+}

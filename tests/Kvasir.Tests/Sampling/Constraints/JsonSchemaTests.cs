@@ -1,0 +1,160 @@
+using System.Text.Json;
+using CsCheck;
+using Kvasir.Inference.Sampling.Constraints;
+
+namespace Kvasir.Tests.Sampling.Constraints;
+
+public class JsonSchemaTests
+{
+    static readonly string[] s_contradictions = ["that no value satisfies", "beside keywords that speak of its inside"]; // of allOf's parts
+
+    static OutputGrammar Grammar(string schema)
+    {
+        using var json = JsonDocument.Parse(schema);
+        return OutputGrammar.JsonSchema(json.RootElement);
+    }
+
+    static OutputGrammar? GrammarOrNone(string schema)
+    {
+        try
+        {
+            return Grammar(schema);
+        }
+        catch (JsonSchemaException refused) when (s_contradictions.Any(text => refused.Message.Contains(text, StringComparison.Ordinal)))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Whether a text is one of the grammar's, asked byte by byte.</summary>
+    static bool Fits(OutputGrammar grammar, string text)
+    {
+        ConstrainedText constrained = new(grammar, ConstraintVocabularies.BytesTrie);
+        foreach (byte value in System.Text.Encoding.UTF8.GetBytes(text))
+            if (!constrained.Allows(value))
+                return false;
+            else
+                constrained.Accept(value);
+        return constrained.IsComplete;
+    }
+
+    static TokenTrie Trie(int choice) => (choice % 3) switch
+    {
+        0 => ConstraintVocabularies.BytesTrie,
+        1 => ConstraintVocabularies.PiecesTrie,
+        _ => ConstraintVocabularies.SagaTrie,
+    };
+
+    [Fact]
+    public void Whatever_is_drawn_under_the_mask_parses_and_satisfies_the_schema()
+    {
+        int usable = 0;
+        Gen.Select(RandomSchemas.Any, Gen.Int[0, 1_000_000]).Sample((schema, seed) =>
+        {
+            if (GrammarOrNone(schema) is not { } grammar)
+                return;
+            Interlocked.Increment(ref usable);
+            string text = new Completion(grammar, Trie(seed), new Random(seed)).Run();
+            Assert.True(SchemaValidator.IsValid(schema, text), text);
+        }, iter: 600);
+        Assert.True(usable > 300, $"{usable} of 600 schemas can be satisfied");
+    }
+
+    [Fact]
+    public void A_token_is_allowed_exactly_if_its_bytes_are_one_by_one() =>
+        Gen.Select(RandomSchemas.Any, Gen.Int[0, 1_000_000], Gen.Int[0, 30]).Sample((schema, seed, steps) =>
+        {
+            if (GrammarOrNone(schema) is not { } grammar)
+                return;
+            TokenTrie trie = seed % 2 == 0 ? ConstraintVocabularies.PiecesTrie : ConstraintVocabularies.SagaTrie;
+            Completion tokens = new(grammar, trie, new Random(seed));
+            for (int i = 0; i < steps && !tokens.Text.HasEnded; i++)
+                tokens.Step(closing: false);
+            byte[] read = tokens.Bytes;
+            for (int token = 0; token < trie.Tokenizer.VocabularySize && !tokens.Text.HasEnded; token++)
+                Assert.Equal(FitsNext(grammar, read, trie.Tokenizer.Bytes(token), trie.Tokenizer.Ends.Contains(token)), tokens.Text.Allows(token));
+        }, iter: 60);
+
+    static bool FitsNext(OutputGrammar grammar, byte[] read, ReadOnlySpan<byte> bytes, bool isEnd)
+    {
+        ConstrainedText text = new(grammar, ConstraintVocabularies.BytesTrie);
+        foreach (byte value in read)
+            text.Accept(value);
+        if (isEnd || bytes.IsEmpty)
+            return isEnd && text.IsComplete;
+        foreach (byte value in bytes)
+        {
+            if (!text.Allows(value))
+                return false;
+            text.Accept(value);
+        }
+        return true;
+    }
+
+    [Theory]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"string"}},"required":["b"]}""", """{"b":"x"}|{"a":1,"b":""}|{"a": -20, "b": "é"}""", """{}|{"a":1}|{"b":"x","a":1}|{"a":1,"b":"x","c":1}|{"a":1.5,"b":""}|{"a":01,"b":""}| {"b":""}|{"b":""} |{"b":"",}|{"a":1  ,"b":""}""")]
+    [InlineData("""{"type":"object","properties":{"a":{"const":1}},"additionalProperties":{"type":"boolean"}}""", """{}|{"a":1}|{"x":true}|{"a":1,"x":true, "ab":false}|{"":true}|{"aé":true}""", """{"a":true}|{"x":true,"a":1}|{"x":true,"a":true}|{"x":1}|{"\u0061":true}""")]
+    [InlineData("""{"type":"array","items":{"enum":["é\"","\n",null,[1.0]]},"minItems":1,"maxItems":3}""", """["é\""]|["\n", null,[1.0]]""", """[]|[null,null,null,null]|["\u00e9\""]|[1.0]""")]
+    [InlineData("""{"type":"array","prefixItems":[{"const":1},{"const":2}],"minItems":1}""", "[1]|[1,2]|[1, 2]", "[]|[2]|[1,2,3]|[1,]")]
+    [InlineData("""{"type":"array","prefixItems":[{"const":1}],"items":{"const":2},"maxItems":3}""", "[]|[1]|[1,2]|[1,2,2]", "[2]|[1,1]|[1,2,2,2]")]
+    [InlineData("""{"type":"integer","minimum":-12,"exclusiveMaximum":105}""", "-12|-9|-1|0|7|99|104", "-13|-0|105|00|1.0|1e1|200|-120")]
+    [InlineData("""{"type":"number","minimum":0,"maximum":1}""", "0|1|0.5|0.000123", "-0.1|1.5|2|-1|1.01|00.5|.5|1.")]
+    [InlineData("""{"type":"number","exclusiveMinimum":-0.25,"maximum":1.5}""", "-0.24|-0.2|0|0.0|1.5|1.50|1.499999|-0.001", "-0.25|-0.3|1.51|1.6|2|-1")]
+    [InlineData("""{"type":"string","minLength":2,"maxLength":3}""", "\"ab\"|\"é😀日\"|\"\\n\\u00e9\\ud83d\\ude00\"", "\"a\"|\"abcd\"|\"\\ud83d\\ude00\"|\"\\ude00ab\"|\"\\ud83dab\"|\"a\nb\"|\"\"")]
+    [InlineData("""{"type":"string","pattern":"^(yes|no)$"}""", "\"yes\"|\"no\"", "\"yes \"|\"y\"|\"yesno\"")]
+    [InlineData("""{"pattern":"b\"","maxLength":4}""", "\"b\\\"\"|\"aab\\\"\"|\"b\\\"\\n\\\\\"", "\"b\"|\"aaab\\\"\"")]
+    [InlineData("""{"type":["string","null"],"format":"date"}""", "null|\"2024-02-29\"|\"1999-12-31\"|\"2000-02-29\"", "\"2023-02-29\"|\"1900-02-29\"|\"2024-13-01\"|\"2024-04-31\"|\"24-01-01\"")]
+    [InlineData("""{"type":"string","format":"date-time"}""", "\"2024-02-29T23:59:59Z\"|\"1985-04-12T23:20:50.52-08:00\"", "\"2024-02-29\"|\"2024-02-29T24:00:00Z\"|\"2024-02-29T23:59:59\"")]
+    [InlineData("""{"enum":[1,"a",true,2.5],"type":["string","integer"]}""", "1|\"a\"", "true|2.5")]
+    [InlineData("""{"enum":["a","abc",7,30],"minLength":2,"maximum":10}""", "\"abc\"|7", "\"a\"|30")]
+    [InlineData("""{"type":"object","properties":{"k":{"const":"x"},"v":{}},"anyOf":[{"required":["k"]},{"required":["v"]}]}""", """{"k":"x"}|{"v":[]}|{"k":"x","v":{"a":{}}}""", """{}|{"k":"y"}""")]
+    [InlineData("""{"allOf":[{"properties":{"a":{"type":"integer"}},"required":["a"]},{"properties":{"a":{"minimum":3},"b":{"type":"null"}}}]}""", """{"a":3}|{"a":4,"b":null}""", """{"a":2}|{"b":null}|{"a":3.5}""")]
+    [InlineData("""{"type":"object","properties":{"v":{"type":"integer"},"next":{"$ref":"#"}},"required":["v"]}""", """{"v":1}|{"v":1,"next":{"v":2,"next":{"v":3}}}""", """{"v":1,"next":{}}|{"next":{"v":1}}""")]
+    [InlineData("""{"$ref":"#/definitions/a~1b%20c","definitions":{"a/b c":{"type":"boolean"}}}""", "true|false", "null|1")]
+    [InlineData("""{"title":"t","description":"d","default":3,"examples":[1],"$schema":"s","$id":"i","$comment":"c","format":"colour","type":"boolean"}""", "true", "1")]
+    [InlineData("""{"anyOf":[{"type":"integer"},{"type":"number"},false]}""", "1|1.5|1e5|-0", "-|1.|1e|x")]
+    [InlineData("{}", """1|"a"|null|{"a":[1,{"b":"c"}]}|[]|[[]]|{}""", """{a:1}|[1,]|{"a"}|'a'|nul|{"a":1,}""")]
+    public void Texts_fit_as_the_schema_says(string schema, string fitting, string others)
+    {
+        OutputGrammar grammar = Grammar(schema);
+        Assert.All(fitting.Split('|'), text => Assert.True(Fits(grammar, text), $"{text} does not fit"));
+        Assert.All(others.Split('|'), text => Assert.False(Fits(grammar, text), $"{text} fits"));
+    }
+
+    [Theory]
+    [InlineData("3", "#: 3, expected a schema: an object, true or false")]
+    [InlineData("""{"type":"text"}""", "#/type: \"text\", expected null, boolean, integer")]
+    [InlineData("""{"type":[3]}""", "#/type/0: 3, expected a string")]
+    [InlineData("""{"properties":{"a/b":{"not":{}}}}""", "#/properties/a~1b/not: {}, expected a schema without 'not'")]
+    [InlineData("""{"uniqueItems":true}""", "#/uniqueItems: true, expected a schema without 'uniqueItems'")]
+    [InlineData("""{"multipleOf":3}""", "#/multipleOf: 3, expected a schema without 'multipleOf'")]
+    [InlineData("""{"items":[{}]}""", "#/items: [{}], expected a schema")]
+    [InlineData("""{"minLength":-1}""", "#/minLength: -1, expected a whole number, 0 or more")]
+    [InlineData("""{"required":"a"}""", "#/required: \"a\", expected an array")]
+    [InlineData("""{"properties":[]}""", "#/properties: [], expected an object")]
+    [InlineData("""{"$ref":"https://example.com/s"}""", "#/$ref: \"https://example.com/s\", expected a reference into this schema")]
+    [InlineData("""{"$ref":"#/$defs/x"}""", "#/$ref: \"#/$defs/x\", expected a place that exists")]
+    [InlineData("""{"pattern":"(a)\\1"}""", "#/pattern: \"(a)\\\\1\", expected a regular expression without the escape '\\1' at character 5")]
+    [InlineData("""{"pattern":"(?=a)b"}""", "expected a regular expression without a group that looks ahead or behind")]
+    [InlineData("""{"pattern":"a(^b)"}""", "expected a regular expression without the anchor '^' inside the expression")]
+    [InlineData("""{"pattern":"("}""", "without '(' without ')'")]
+    [InlineData("""{"pattern":"[a"}""", "without '[' without ']'")]
+    [InlineData("""{"pattern":"*"}""", "without '*' with nothing to repeat")]
+    [InlineData("""{"type":"string","minLength":3,"maxLength":2}""", "#: a schema that no value satisfies")]
+    [InlineData("""{"type":"integer","minimum":3,"maximum":2}""", "#: a schema that no value satisfies")]
+    [InlineData("""{"minimum":"3"}""", "#/minimum: \"3\", expected a number")]
+    [InlineData("""{"minimum":0.00000000001}""", "#/minimum: 0.00000000001, expected at most 9 decimal places")]
+    [InlineData("""{"enum":[]}""", "#: a schema that no value satisfies")]
+    [InlineData("""{"anyOf":[]}""", "#: a schema that no value satisfies")]
+    [InlineData("""{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"]}""", "#: a schema that no value satisfies")]
+    [InlineData("""{"const":"\ud83d"}""", "#/const: a text with half a surrogate pair, expected Unicode")]
+    [InlineData("""{"properties":{"\ude00":{}}}""", "a text with half a surrogate pair, expected Unicode")]
+    [InlineData("""{"const":[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]}""", "expected a value of at most 16 levels")]
+    [InlineData("""{"minProperties":2}""", "#/minProperties: 2, expected at most the number of required properties, 0")]
+    public void What_cannot_be_held_to_is_refused_with_its_place(string schema, string message)
+    {
+        var refused = Assert.Throws<JsonSchemaException>(() => Grammar(schema));
+        Assert.Contains(message, refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', refused.Message);
+    }
+}
