@@ -1,5 +1,6 @@
 using Kvasir.Inference.Formats;
 using Kvasir.Inference.Model;
+using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Prefixes;
 
@@ -10,11 +11,13 @@ public sealed class LanguageModel : IDisposable
 {
     readonly GgufFile _file;
     readonly Lazy<Digest> _digest;
+    readonly Lazy<TokenTrie> _tokenTrie;
 
     LanguageModel(GgufFile file, IProgress<LoadProgress>? progress)
     {
         _file = file;
         _digest = new Lazy<Digest>(() => ModelFingerprint.DigestOf(file));
+        _tokenTrie = new Lazy<TokenTrie>(() => new TokenTrie(Tokenizer!));
         Config = ModelConfig.From(file);
         Tokenizer = Tokenizer.From(file);
         if (Tokenizer.VocabularySize != Config.Vocabulary)
@@ -33,6 +36,9 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>How this model wants to be asked.</summary>
     public Prompt Prompt => new(Tokenizer, Metadata);
+
+    /// <summary>The vocabulary as constrained decoding walks it, built when it is first asked for.</summary>
+    internal TokenTrie TokenTrie => _tokenTrie.Value;
 
     internal ModelWeights Weights { get; }
 

@@ -150,7 +150,7 @@ public sealed class CachedSequence : IDisposable
         {
             _cache.Touch(_keys[block]);
             if (_cache.Options.Admission == DiskAdmission.EndOfRequest)
-                _cache.Admit(_keys[block]);
+                _cache.Keep(_keys[block]);
         }
     }
 
@@ -224,7 +224,7 @@ public sealed class CachedSequence : IDisposable
             Table.Add(lease);
         Use.Reuse(tier, block * BlockTokens, (block + 1) * BlockTokens);
         if (tier != Tier.Disk && _cache.Options.Admission == DiskAdmission.SecondUse)
-            _cache.Admit(lease.Key);
+            _cache.Keep(lease.Key);
     }
 
     /// <summary>Takes over the first tokens of a block that goes on differently, or ends: a copy, to be continued.</summary>
@@ -274,6 +274,6 @@ public sealed class CachedSequence : IDisposable
         BlockLease tail = Register(block, own, tokens, count);
         _cache.Offload([tail]);
         if (_cache.Options.Admission == DiskAdmission.EndOfRequest)
-            _cache.Admit(tail.Key);
+            _cache.Keep(tail.Key);
     }
 }

@@ -234,8 +234,8 @@ public sealed unsafe class TieredKvCache : IDisposable
         Disk?.Use(key);
     }
 
-    /// <summary>Asks for a block to be written to the disk, unless it is there.</summary>
-    internal void Admit(BlockKey key)
+        /// <summary>Asks for a block that memory has to be written to the disk, unless it is there; returns at once.</summary>
+    public void Keep(BlockKey key)
     {
         if (Disk is { CanWrite: true } && !Disk.Contains(key))
             _writeBack!.Add(key);

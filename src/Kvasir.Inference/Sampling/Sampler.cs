@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Kvasir.Inference.Sampling;
 
 /// <summary>Chooses tokens for one sequence. Equal options, seed and logits give equal choices.</summary>
@@ -6,6 +8,8 @@ sealed class Sampler
     readonly SamplingOptions _options;
     readonly TopLogits _best = new();
     readonly List<(int Token, double Probability)> _candidates = []; // most likely first
+    Dictionary<int, int>? _counts; // of the completion's tokens, as far as they were counted
+    int _counted;
     SplitMix64 _random;
 
     public Sampler(SamplingOptions options)
@@ -22,8 +26,11 @@ sealed class Sampler
     /// <summary>The next token.</summary>
     /// <param name="logits">[vocabulary]; changed by the repetition penalty.</param>
     /// <param name="history">The sequence so far.</param>
-    public int Next(Span<float> logits, ReadOnlySpan<int> history)
+    /// <param name="prompt">How much of it is the prompt: penalties of frequency and presence are for what comes after.</param>
+    public int Next(Span<float> logits, ReadOnlySpan<int> history, int prompt = 0)
     {
+        PenalisePresence(logits, history[prompt..]);
+        Bias(logits);
         Penalise(logits, history[^Math.Min(history.Length, _options.RepeatWindow)..]);
         if (_options.Temperature == 0)
             return TopLogits.Largest(logits);
@@ -33,6 +40,24 @@ sealed class Sampler
         KeepTopP();
         KeepMinP();
         return Draw();
+    }
+
+    void PenalisePresence(Span<float> logits, ReadOnlySpan<int> completion)
+    {
+        if (_options.FrequencyPenalty == 0 && _options.PresencePenalty == 0)
+            return;
+        _counts ??= [];
+        for (; _counted < completion.Length; _counted++)
+            CollectionsMarshal.GetValueRefOrAddDefault(_counts, completion[_counted], out _)++;
+        foreach ((int token, int count) in _counts)
+            logits[token] -= count * _options.FrequencyPenalty + _options.PresencePenalty;
+    }
+
+    void Bias(Span<float> logits)
+    {
+        if (_options.LogitBias is { } biases)
+            foreach ((int token, float bias) in biases)
+                logits[token] += bias;
     }
 
     void Penalise(Span<float> logits, ReadOnlySpan<int> recent)

@@ -24,6 +24,15 @@ public sealed record SamplingOptions
     /// <summary>Tokens that the penalty looks back on.</summary>
     public int RepeatWindow { get; init; } = 64;
 
+    /// <summary>Taken from the logit of a token for each time that the completion has it; -2 to 2. As in OpenAI's API.</summary>
+    public float FrequencyPenalty { get; init; }
+
+    /// <summary>Taken from the logits of tokens that the completion has; -2 to 2. As in OpenAI's API.</summary>
+    public float PresencePenalty { get; init; }
+
+    /// <summary>Added to the logits of tokens, -100 to 100 each; null adds nothing.</summary>
+    public IReadOnlyDictionary<int, float>? LogitBias { get; init; }
+
     /// <summary>Start of the random numbers: equal seeds give equal texts. Null draws one.</summary>
     public ulong? Seed { get; init; }
 
@@ -36,6 +45,10 @@ public sealed record SamplingOptions
         Check(TopP is > 0 and <= 1, "top-p", TopP, "above 0, at most 1");
         Check(MinP is >= 0 and <= 1, "min-p", MinP, "0 to 1");
         Check(float.IsFinite(RepeatPenalty) && RepeatPenalty > 0, "repeat penalty", RepeatPenalty, "above 0");
+        Check(FrequencyPenalty is >= -2 and <= 2, "frequency penalty", FrequencyPenalty, "-2 to 2");
+        Check(PresencePenalty is >= -2 and <= 2, "presence penalty", PresencePenalty, "-2 to 2");
+        foreach ((int token, float bias) in LogitBias ?? new Dictionary<int, float>())
+            Check(token >= 0 && bias is >= -100 and <= 100, $"logit bias of token {token}", bias, "-100 to 100");
         Check(RepeatWindow >= 0, "repeat window", RepeatWindow, "0 or more");
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using Kvasir.Inference.Sampling;
+using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Prefixes;
 
@@ -14,6 +15,7 @@ sealed class Generation
     readonly StopFilter _stops;
     readonly Detokenizer _detokenizer;
     readonly LogprobMeter? _logprobs;
+    readonly ConstrainedText? _form;
     readonly bool _ownsSequence;
     readonly CancellationToken _cancellation;
     readonly StringBuilder _text = new();
@@ -21,6 +23,7 @@ sealed class Generation
     readonly int _promptTokens;
     readonly long _submitted = Stopwatch.GetTimestamp();
     long _started, _first, _last, _computed;
+    TimeSpan _lookup, _store;
     CacheUse? _use; // of the prompt, when it was paused later
     float[]? _hidden;
 
@@ -33,6 +36,7 @@ sealed class Generation
         _sampler = new Sampler(options.Sampling);
         _stops = new StopFilter(options.Stops);
         _detokenizer = Detokenizer.After(engine.Model.Tokenizer, sequence.Tokens);
+        _form = options.Grammar is { } grammar ? new ConstrainedText(grammar, engine.Model.TokenTrie, _detokenizer.DropsSpace) : null;
         _logprobs = options.TopLogprobs is { } top ? new LogprobMeter(top) : null;
     }
 
@@ -68,7 +72,14 @@ sealed class Generation
         else if (_engine.Options.KvReuse == KvReuse.Off)
             Sequence.Blocks.Table.Clear();
         else
-            Sequence.Blocks.Match(Sequence.Tokens);
+            Match();
+    }
+
+    void Match()
+    {
+        long start = Stopwatch.GetTimestamp();
+        Sequence.Blocks.Match(Sequence.Tokens);
+        _lookup += Stopwatch.GetElapsedTime(start);
     }
 
     /// <summary>Gives its blocks back to the cache, to fetch them again when its turn comes.</summary>
@@ -105,7 +116,9 @@ sealed class Generation
     public void Finish(FinishReason reason)
     {
         IsOver = true;
+        long start = Stopwatch.GetTimestamp();
         Sequence.Blocks.EndRequest();
+        _store = Stopwatch.GetElapsedTime(start);
         Emit(_stops.Append(_detokenizer.Flush()) + _stops.Flush(), -1, null);
         GenerationResult result = Result(reason);
         Release();
@@ -132,7 +145,9 @@ sealed class Generation
     FinishReason? Choose(Span<float> logits)
     {
         _logprobs?.Read(logits);
-        int token = _sampler.Next(logits, Sequence.Tokens);
+        _form?.Mask(logits);
+        int token = _sampler.Next(logits, Sequence.Tokens, _promptTokens);
+        _form?.Accept(token);
         Sequence.Append(token);
         if (!Options.IgnoresEnds && _engine.Model.Tokenizer.Ends.Contains(token))
             return FinishReason.Stop;
@@ -169,6 +184,8 @@ sealed class Generation
             TimeToFirstToken = _first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_submitted, _first),
             DecodeTime = decodeTime,
             DecodeTokensPerSecond = GenerationResult.PerSecond(Math.Max(0, decoded), decodeTime),
+            LookupTime = _lookup,
+            StoreTime = _store,
             Hidden = _hidden,
         };
     }

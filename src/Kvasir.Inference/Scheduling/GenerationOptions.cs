@@ -1,4 +1,5 @@
 using Kvasir.Inference.Sampling;
+using Kvasir.Inference.Sampling.Constraints;
 
 namespace Kvasir.Inference.Scheduling;
 
@@ -25,6 +26,9 @@ public sealed record GenerationOptions
 
     /// <summary>Whether the final hidden state after the prompt is wanted, with or without a completion.</summary>
     public bool WantsHidden { get; init; }
+
+    /// <summary>What the completion may be; null for anything.</summary>
+    public OutputGrammar? Grammar { get; init; }
 
     /// <summary>Whose turn it is, when many wait: the lesser number first, and of equals whoever came first.</summary>
     public int Priority { get; init; }

@@ -45,6 +45,12 @@ public sealed record GenerationResult
     /// <summary>From the call to the start of its work: it waits while others fill the pool.</summary>
     public required TimeSpan QueueTime { get; init; }
 
+    /// <summary>How long the cache was asked what it has.</summary>
+    public TimeSpan LookupTime { get; init; }
+
+    /// <summary>How long the end took: the cache was told what is worth keeping.</summary>
+    public TimeSpan StoreTime { get; init; }
+
     /// <summary>The final hidden state after the prompt, [width], when it was asked for.</summary>
     public ReadOnlyMemory<float>? Hidden { get; init; }
 

@@ -14,6 +14,9 @@ public sealed class Detokenizer
     readonly Decoder _utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false).GetDecoder();
     bool _dropsSpace;
 
+    /// <summary>Whether a space that comes next is none of the text's.</summary>
+    internal bool DropsSpace => _dropsSpace;
+
     /// <summary>A detokenizer for a text that begins with its first token.</summary>
     public Detokenizer(Tokenizer tokenizer, ControlTokens controlTokens = ControlTokens.Hidden)
     {

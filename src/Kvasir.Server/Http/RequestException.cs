@@ -3,12 +3,12 @@ namespace Kvasir.Server.Http;
 /// <summary>A request that cannot be served, in the words and codes that clients of the protocol know.</summary>
 /// <param name="status">The HTTP status.</param>
 /// <param name="message">One line: what was seen, and what was expected.</param>
-/// <param name="field">The field of the body that is wrong, if one is.</param>
+/// <param name="parameter">The field of the body that is wrong, if one is.</param>
 /// <param name="code">A name for programs, if there is one.</param>
-sealed class RequestException(int status, string message, string? field = null, string? code = null) : Exception(message)
+sealed class RequestException(int status, string message, string? parameter = null, string? code = null) : Exception(message)
 {
     public int Status => status;
-    public string? Field => field;
+    public string? Field => parameter;
     public string? Code => code;
 
     /// <summary>When to try again, where that may help.</summary>

@@ -12,10 +12,7 @@ sealed record ChatCompletion(
 sealed record ChatChoice(int Index, ChatMessage Message, ChoiceLogprobs? Logprobs, string FinishReason);
 
 /// <summary>What the model said.</summary>
-sealed record ChatMessage(string Role, string? Content, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ChatToolCall>? ToolCalls)
-{
-    public string? Refusal => null;
-}
+sealed record ChatMessage(string Role, string? Content, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ChatToolCall>? ToolCalls, string? Refusal = null);
 
 /// <summary>A call of a tool; an index only in streams.</summary>
 sealed record ChatToolCall([property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Index, string Id, string Type, ChatFunctionCall Function)

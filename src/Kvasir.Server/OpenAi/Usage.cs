@@ -18,10 +18,7 @@ sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens, Pro
 sealed record PromptTokensDetails(int CachedTokens, int CacheWriteTokens);
 
 /// <summary>How likely tokens were.</summary>
-sealed record ChoiceLogprobs(IReadOnlyList<TokenLogprob> Content)
-{
-    public IReadOnlyList<TokenLogprob>? Refusal => null;
-}
+sealed record ChoiceLogprobs(IReadOnlyList<TokenLogprob> Content, IReadOnlyList<TokenLogprob>? Refusal = null);
 
 /// <summary>One token with the likeliest beside it.</summary>
 sealed record TokenLogprob(string Token, float Logprob, IReadOnlyList<int> Bytes, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<TokenLogprob>? TopLogprobs)

@@ -87,8 +87,9 @@ sealed class ToolCallFilter(ToolFormat format)
         {
             using JsonDocument document = JsonDocument.Parse(text.Replace("[TOOL_CALLS]", "", StringComparison.Ordinal));
             JsonElement root = document.RootElement;
-            ToolCall?[] calls = root.ValueKind == JsonValueKind.Array ? [.. root.EnumerateArray().Select(ToolCall.Of)] : [ToolCall.Of(root)];
-            return Array.TrueForAll(calls, call => call is not null) ? [.. calls!] : [];
+            JsonElement[] items = root.ValueKind == JsonValueKind.Array ? [.. root.EnumerateArray()] : [root];
+            List<ToolCall> calls = [.. items.Select(ToolCall.Of).OfType<ToolCall>()];
+            return calls.Count == items.Length ? calls : [];
         }
         catch (JsonException)
         {

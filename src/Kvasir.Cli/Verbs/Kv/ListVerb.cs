@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Kvasir.Inference.Formats;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 

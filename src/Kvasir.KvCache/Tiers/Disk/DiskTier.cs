@@ -220,13 +220,18 @@ public sealed unsafe class DiskTier : IDisposable
             return _writer.Evict(keys);
     }
 
+    /// <summary>What the catalogue says of a block; null when it is not there.</summary>
+    public StoredBlockFacts? Facts(BlockKey key) => Guard(() => _books.Query(catalogue => catalogue.Rows("SELECT key, parent, tokens, at, 0 FROM blocks WHERE key = $0 AND length(parent) = 32", FactsAt, key.Digest.ToArray()).FirstOrDefault()));
+
     /// <summary>The blocks of this cache's model that were used last, at most so many.</summary>
     public IReadOnlyList<StoredBlockFacts> List(int most) => Guard(() => _books.Query(catalogue => catalogue.Rows("""
         SELECT key, parent, tokens, at, key IN (SELECT key FROM pins WHERE until > $1) FROM blocks JOIN models ON models.id = model
         WHERE fingerprint = $0 AND length(key) = 32 AND length(parent) = 32 ORDER BY used DESC LIMIT $2
-        """, reader => new StoredBlockFacts(new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new BlockKey(Catalogue.DigestAt(reader, 1) ?? default),
-            TokenBlob.Read(reader.GetValue(2) as byte[]), DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(reader.GetInt64(3), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())), reader.GetBoolean(4)),
-        Fingerprint.Digest.ToArray(), _options.Time.GetUtcNow().ToUnixTimeSeconds(), most))) ?? [];
+        """, FactsAt, Fingerprint.Digest.ToArray(), _options.Time.GetUtcNow().ToUnixTimeSeconds(), most))) ?? [];
+
+    static StoredBlockFacts FactsAt(SqliteDataReader reader) => new(
+        new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new BlockKey(Catalogue.DigestAt(reader, 1) ?? default), TokenBlob.Read(reader.GetValue(2) as byte[]),
+        DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(reader.GetInt64(3), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())), reader.GetBoolean(4));
 
     /// <summary>Blocks that somebody keeps, and bytes that the files take.</summary>
     public (long PinnedBlocks, long Bytes) Room() => Guard(() => _books.Query(catalogue => (
@@ -297,6 +302,22 @@ public sealed unsafe class DiskTier : IDisposable
         lock (_writing)
         {
             int unpinned = _writer.Catalogue.Execute("DELETE FROM pins WHERE owner = $0", owner);
+            _books.Refresh();
+            return unpinned;
+        }
+    }
+
+    /// <summary>Lets go of blocks, whoever has pinned them; returns how many were.</summary>
+    public int Unpin(IEnumerable<BlockKey> keys)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        if (_writer is null)
+            throw new IOException($"{_options.Folder}: cannot be written: {Problem}");
+        lock (_writing)
+        {
+            using Catalogue.Writing writing = _writer.Catalogue.Write();
+            int unpinned = keys.Sum(key => _writer.Catalogue.Execute("DELETE FROM pins WHERE key = $0", key.Digest.ToArray()) > 0 ? 1 : 0);
+            writing.Commit();
             _books.Refresh();
             return unpinned;
         }

@@ -75,6 +75,23 @@ sealed class SlotHeader
         return HasTokens(header, TokenIdsAt, tokens) ? ReadOutcome.Ok : ReadOutcome.WrongTokens;
     }
 
+    /// <summary>The block of a slot that came from elsewhere: header and payload are checked, and the key against tokens and parent; null when something is wrong.</summary>
+    public BlockWrite? Read(ReadOnlySpan<byte> slot)
+    {
+        ReadOnlySpan<byte> header = slot[..Bytes], payload = slot[Bytes..];
+        int count = BinaryPrimitives.ReadInt32LittleEndian(header[TokensAt..]);
+        if (count < 1 || count > _layout.BlockTokens)
+            return null;
+        int[] tokens = MemoryMarshal.Cast<byte, int>(header.Slice(TokenIdsAt, count * sizeof(int))).ToArray();
+        BlockKey parent = new(new Digest(header.Slice(ParentAt, Digest.Size))), key = KeyChain.Next(parent, tokens);
+        if (Check(header, key, parent, tokens) != ReadOutcome.Ok)
+            return null;
+        for (int group = 0; group < _groups.Length; group++)
+            if (CheckGroup(Checksum(header, group), group, Part(payload, group)) != ReadOutcome.Ok)
+                return null;
+        return new BlockWrite(key, parent, tokens, 0);
+    }
+
     /// <summary>Checks a whole slot of any model by what its header says of itself, which may be anything.</summary>
     public static ReadOutcome CheckSlot(ReadOnlySpan<byte> slot, BlockKey key, BlockKey parent, Fingerprint fingerprint, ReadOnlySpan<int> tokens)
     {

@@ -1,0 +1,158 @@
+using System.Net;
+using Kvasir.Inference;
+using Kvasir.Server.Anthropic;
+using Kvasir.Server.Dashboard;
+using Kvasir.Server.Http;
+using Kvasir.Server.Kv;
+using Kvasir.Server.Observability;
+using Kvasir.Server.OpenAi;
+using Kvasir.Server.Security;
+using Kvasir.Server.Serving;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Kvasir.Server;
+
+/// <summary>
+/// An engine behind HTTP: OpenAI's and Anthropic's protocols, the cache's own API under <c>/v1/kv</c>, metrics, and a page that shows what happens.
+/// </summary>
+public sealed class KvasirServer : IAsyncDisposable
+{
+    const long MostConnections = 10_000;
+
+    readonly WebApplication _app;
+    readonly InferenceEngine _engine;
+    readonly ServerOptions _options;
+    readonly RetentionKeeper _keeper;
+    readonly CancellationTokenSource _stopping = new();
+    readonly Gate _gate;
+
+    /// <summary>Prepares a server; <see cref="Start"/> starts it.</summary>
+    /// <param name="engine">The engine; must outlive the server, which ends what runs on it when it stops.</param>
+    /// <param name="options">Where it listens and whom it answers.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or an address would be open to others without a key.</exception>
+    /// <exception cref="Inference.Templates.TemplateException">The model's chat template cannot be understood.</exception>
+    public KvasirServer(InferenceEngine engine, ServerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(engine);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        (_engine, _options, _gate, _keeper) = (engine, options, new Gate(options), new RetentionKeeper(engine.Cache));
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(Limit);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTime + TimeSpan.FromSeconds(5));
+        Telemetry.Add(builder.Services, options);
+        _app = builder.Build();
+        Map(new ServedModel(engine, options.ModelId ?? NameOf(engine)));
+    }
+
+    /// <summary>Where it listens, such as <c>http://127.0.0.1:8080</c>; known once it has started.</summary>
+    public string Address => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+
+    /// <summary>Begins to listen.</summary>
+    /// <exception cref="IOException">The port is taken.</exception>
+    public Task Start(CancellationToken cancellation = default) => _app.StartAsync(cancellation);
+
+    /// <summary>Takes no more requests, lets those that run end for a while, cancels the rest, and returns when all is over. What was computed stays in the cache.</summary>
+    public async Task Stop()
+    {
+        await _stopping.CancelAsync();
+        using var patience = new CancellationTokenSource(_options.ShutdownTime);
+        Task ending = _app.StopAsync(CancellationToken.None);
+        try
+        {
+            await ending.WaitAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            _engine.StopServing();
+            await ending;
+        }
+    }
+
+    /// <summary>Stops it and gives up the port.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Stop();
+        await _app.DisposeAsync();
+        _keeper.Dispose();
+        _stopping.Dispose();
+    }
+
+    /// <summary>Clients that dawdle, ask for too much or go away cost no more than this.</summary>
+    void Limit(KestrelServerOptions kestrel)
+    {
+        kestrel.Listen(_options.Address, _options.Port);
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = _options.MaxBodyBytes;
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
+        kestrel.Limits.MaxConcurrentConnections = MostConnections;
+        kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(10);
+        kestrel.Limits.MaxResponseBufferSize = 256 << 10;
+    }
+
+    void Map(ServedModel model)
+    {
+        RequestLog log = new();
+        ResponseStore responses = new();
+        CompletionService service = new(model, _options, log, _keeper);
+        KvEndpoints kv = new(service, log, _stopping.Token);
+        _app.Use(next => context => Answer(context, next));
+        Telemetry.Map(_app, _options, kv);
+        Pages.Map(_app);
+        foreach (string path in (string[])["/health", "/v1/health"])
+            _app.MapGet(path, context => context.Response.WriteAsJsonAsync(new HealthStatus("ok"), ServerJson.Default.HealthStatus));
+        _app.MapGet("/v1/models", context => Models.List(context, model));
+        _app.MapGet("/v1/models/{id}", context => Models.One(context, model));
+        _app.MapPost("/v1/chat/completions", context => ChatCompletions.Handle(context, service));
+        _app.MapPost("/v1/completions", context => TextCompletions.Handle(context, service));
+        _app.MapPost("/v1/responses", context => Responses.Handle(context, service, responses));
+        _app.MapPost("/v1/responses/input_tokens", context => Responses.CountTokens(context, model, responses));
+        _app.MapPost("/v1/messages", context => Messages.Handle(context, service));
+        _app.MapPost("/v1/messages/count_tokens", context => Messages.CountTokens(context, model));
+        _app.MapPost("/v1/embeddings", context => Embeddings.Handle(context, service));
+        _app.MapPost("/tokenize", context => Tokens.Tokenize(context, model));
+        _app.MapPost("/detokenize", context => Tokens.Detokenize(context, model));
+        kv.Map(_app);
+    }
+
+    /// <summary>Around every request: who may come in, and what a failure looks like from outside.</summary>
+    async Task Answer(HttpContext context, RequestDelegate next)
+    {
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        try
+        {
+            if (_gate.Check(context))
+                return;
+            await next(context);
+            if (context.Response is { HasStarted: false, StatusCode: 404 or 405 })
+                throw context.Response.StatusCode == 404
+                    ? new RequestException(404, $"{Inference.Formats.Printable.Line(context.Request.Path, 100)}: nothing is there", code: "unknown_path")
+                    : new RequestException(405, $"{context.Request.Method} is not for {Inference.Formats.Printable.Line(context.Request.Path, 100)}", code: "wrong_method");
+        }
+        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // nobody is there to be told
+        }
+        catch (Exception e)
+        {
+            RequestException? known = Errors.Of(e);
+            if (known is null)
+                _options.Log?.Invoke($"error {context.Request.Method} {Inference.Formats.Printable.Line(context.Request.Path, 100)}: {e}");
+            await Errors.Write(context, known ?? new RequestException(500, "something is wrong inside the server; its log says more", code: "internal_error"));
+        }
+    }
+
+    static string NameOf(InferenceEngine engine) => engine.Model.Config.Name is { Length: > 0 } name ? name : "default";
+}

@@ -1,0 +1,30 @@
+using System.Globalization;
+using System.Text;
+using Kvasir.Server.Kv;
+
+namespace Kvasir.Server.Observability;
+
+/// <summary>What is so at this moment, in Prometheus's text format: occupancy, leases and queue.</summary>
+static class Gauges
+{
+    public static string Of(KvStats stats)
+    {
+        var text = new StringBuilder();
+        void Gauge(string name, string help, IEnumerable<(string Labels, double Value)> values)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"# HELP kvasir_{name} {help}\n# TYPE kvasir_{name} gauge\n");
+            foreach ((string labels, double value) in values)
+                text.Append(CultureInfo.InvariantCulture, $"kvasir_{name}{labels} {value}\n");
+        }
+        Gauge("kv_capacity_bytes", "Bytes that a tier may hold", PerTier(tier => tier.CapacityBytes));
+        Gauge("kv_used_bytes", "Bytes that a tier holds", PerTier(tier => tier.UsedBytes));
+        Gauge("kv_blocks", "Blocks that a tier holds", PerTier(tier => tier.Blocks));
+        Gauge("kv_leased_blocks", "Blocks that sequences hold", PerTier(tier => tier.LeasedBlocks));
+        Gauge("kv_pinned_blocks", "Blocks that somebody keeps", PerTier(tier => tier.PinnedBlocks));
+        Gauge("requests_running", "Completions that compute", [("", stats.Requests.Running)]);
+        Gauge("requests_waiting", "Completions that wait", [("", stats.Requests.Waiting)]);
+        return text.ToString();
+
+        IEnumerable<(string, double)> PerTier(Func<KvTier, long> value) => stats.Tiers.Select(tier => ($"{{tier=\"{tier.Tier}\"}}", (double)value(tier)));
+    }
+}
