@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { defineConfig, type Plugin } from 'vite';
+
+// Fixed names, so that the server can embed and serve them without reading a manifest.
+export default defineConfig({
+  base: './',
+  plugins: [sourceDigest()],
+  build: {
+    target: ['chrome123', 'firefox121', 'safari17.5'], // light-dark() and :has()
+    modulePreload: false,
+    cssCodeSplit: false,
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      output: { entryFileNames: 'assets/kvasir.js', assetFileNames: 'assets/kvasir[extname]', codeSplitting: false },
+    },
+  },
+});
+
+/** Writes dist/source.sha256, by which a test sees that dist was built from these sources. README.md defines it. */
+function sourceDigest(): Plugin {
+  return {
+    name: 'source-digest',
+    closeBundle: () => writeFileSync('dist/source.sha256', `${digest(sources())}\n`),
+  };
+}
+
+function sources(): string[] {
+  const below = readdirSync('src', { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => `${entry.parentPath}/${entry.name}`.replaceAll('\\', '/'));
+  return ['index.html', 'package.json', 'tsconfig.json', 'vite.config.ts', ...below].sort(); // by UTF-16 unit: ordinal
+}
+
+function digest(paths: string[]): string {
+  const sha = createHash('sha256');
+  for (const path of paths) sha.update(`${path}\n`).update(readFileSync(path));
+  return sha.digest('hex');
+}
