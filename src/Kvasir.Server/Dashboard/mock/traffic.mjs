@@ -28,6 +28,8 @@ export function* prompts(random) {
       yield (conversations[conversations.length - 1] += `user: ${prose(18)}\n`);
     } else {
       const at = Math.floor(random() * conversations.length);
+      if (random() < 0.4) conversations.push(conversations[at]); // somebody edits a question: two ways on from here
+      if (conversations.length > 8) conversations.shift();
       yield (conversations[at] += `assistant: ${prose(30 + Math.floor(random() * 60))}\nuser: ${prose(12)}\n`);
     }
   }

@@ -2,7 +2,8 @@ import type { RequestCount, Stats } from '../contract';
 import { byId, setNumber, setText } from '../dom';
 import { count, percent, seconds } from '../format';
 
-const requestCounts: RequestCount[] = ['running', 'waiting', 'finished', 'cancelled', 'rejected', 'failed', 'preempted'];
+const rareCounts: RequestCount[] = ['cancelled', 'failed', 'rejected', 'preempted'];
+const requestCounts: RequestCount[] = ['running', 'waiting', 'finished', ...rareCounts];
 
 /** The few numbers that say whether the cache is worth its memory. */
 export function showTotals({ tokens, requests, saved_s }: Stats): void {
@@ -13,6 +14,7 @@ export function showTotals({ tokens, requests, saved_s }: Stats): void {
   setNumber(byId('tokens-completion'), tokens.completion, count);
   setNumber(byId('saved-s'), saved_s, seconds);
   for (const name of requestCounts) setNumber(byId(`requests-${name}`), requests[name], count);
+  for (const name of rareCounts) byId(`requests-${name}`).parentElement!.hidden = !requests[name];
 }
 
 /** Who answers, since when. */

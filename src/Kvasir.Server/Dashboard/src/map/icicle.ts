@@ -32,6 +32,7 @@ function drawCell(cell: Cell, pixels: number, active: boolean, now: number): SVG
   box.append(svg('rect', { class: `tint tint-${warm}`, width: '100%', height: cellHeight, rx: 3 }));
   if (own > 0) box.append(...ownPart(node, own, warm));
   box.append(svg('rect', { class: 'frame', width: '100%', height: cellHeight, rx: 3 }));
+  if (node.pinned) box.append(svg('rect', { class: 'pin', y: -1, width: part(own), height: edgeHeight }));
   const label = drawLabel(cell, pixels);
   if (label) box.append(label);
   return box;
@@ -59,12 +60,11 @@ function drawLabel(cell: Cell, pixels: number): SVGElement | null {
 }
 
 function labelFor(node: TreeNode, room: number): string {
-  const pin = node.pinned ? '⚲ ' : '';
-  const tokens = `${pin}${range(node.from, node.to)}`;
-  const tier = `${tokens} ${warmest(node) ?? ''}`;
+  const tokens = range(node.from, node.to);
+  const tier = `${tokens} ${warmest(node) ?? ''}`.trimEnd();
   const text = node.text ? ` ${node.text.replace(/\s+/g, ' ').trim()}` : '';
   if (text && room > tier.length + 12) return cut(`${tier} ·${text}`, room);
-  return [tier, tokens, `${pin}${count(node.to - node.from)}`, pin.trim()].find((label) => label && label.length <= room) ?? '';
+  return [tier, tokens, count(node.to - node.from)].find((label) => label.length <= room) ?? '';
 }
 
 const cut = (text: string, room: number): string => (text.length <= room ? text : `${text.slice(0, room - 1)}…`);

@@ -68,7 +68,7 @@ export class PrefixMap {
   #summarise(tree: Tree): void {
     const tokens = this.#roots.reduce((sum, root) => sum + root.weight, 0);
     const cut = tree.truncated ? ` Only the first ${count(tree.nodes.length)} are shown.` : '';
-    setText(byId('map-summary'), `${counted(tree.nodes.length, 'prefix').replace('prefixs', 'prefixes')}, ${counted(tokens, 'token')}.${cut}`);
+    setText(byId('map-summary'), `${counted(tree.nodes.length, 'prefix', 'prefixes')}, ${counted(tokens, 'token')}.${cut}`);
   }
 
   /** The same node in a newer tree. */

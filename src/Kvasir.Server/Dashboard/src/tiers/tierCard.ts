@@ -52,7 +52,7 @@ export class TierCard {
       fact('Blocks', this.#slot('blocks'), ' of ', this.#slot('capacity-blocks')),
       fact('Hit tokens', this.#slot('hits')),
       fact('Leased', this.#slot('leased')),
-      fact('Pinned', this.#slot('pinned')),
+      fact(h('span', {}, h('span', { class: 'pin-mark', 'aria-hidden': 'true' }), 'Pinned'), this.#slot('pinned')),
       fact('Evictions', this.#slot('evictions')));
   }
 
@@ -78,4 +78,4 @@ export class TierCard {
 
 const share = (part: number): string => `${Math.min(100, Math.max(0, part * 100))}%`;
 
-const fact = (name: string, ...value: (Node | string)[]): HTMLElement => h('div', {}, h('dt', {}, name), h('dd', {}, ...value));
+const fact = (name: Node | string, ...value: (Node | string)[]): HTMLElement => h('div', {}, h('dt', {}, name), h('dd', {}, ...value));

@@ -2,14 +2,15 @@ import uPlot from 'uplot';
 import { h, setText } from '../dom';
 import { colour } from '../header/theme';
 import type { Columns } from './history';
+import { marks, type Mark } from './marks';
 
 export interface Line {
   name: string;
   /** Custom property with its colour. */
   colour: string;
-  dash?: number[];
-  /** A request each, rather than a line through readings. */
-  points?: boolean;
+  style?: 'dashed' | 'dotted';
+  /** A mark for each request, rather than a line through readings. */
+  mark?: Mark;
   fill?: boolean;
 }
 
@@ -49,7 +50,7 @@ export class Chart {
   }
 
   #legendItem(line: Line, at: number): HTMLElement {
-    const key = h('span', { class: `key${line.points ? ' key-point' : ''}${line.dash ? ' key-dash' : ''}`, 'aria-hidden': 'true' });
+    const key = h('span', { class: `key${line.mark ? ` mark mark-${line.mark}` : ''}${line.style ? ` key-${line.style}` : ''}`, 'aria-hidden': 'true' });
     key.style.color = `var(${line.colour})`;
     return h('li', {}, key, line.name, this.#values[at]);
   }
@@ -70,7 +71,7 @@ export class Chart {
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       hooks: { setCursor: [() => this.#legend()] },
       scales: { x: { time: true }, y: { range: (_, __, max) => [0, top ?? Math.max(max * 1.1, 1e-3)] } },
-      axes: [axis({ space: 70, values: (_, ticks) => ticks.map((tick) => timeOfDay.format(tick * 1000)) }),
+      axes: [axis({ space: 70, size: 26, values: (_, ticks) => ticks.map((tick) => timeOfDay.format(tick * 1000)) }),
         axis({ size: 62, space: 36, values: (_, ticks) => ticks.map(format) })],
       series: [{}, ...this.options.lines.map(series)],
     };
@@ -81,12 +82,11 @@ const timeOfDay = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2
 
 const series = (line: Line): uPlot.Series => ({
   stroke: () => colour(line.colour),
-  width: line.points ? 0 : 2,
-  ...(line.dash && { dash: line.dash }),
+  width: line.mark ? 0 : 2,
+  ...(line.style && { dash: line.style === 'dashed' ? [8, 4] : [2, 3] }),
   ...(line.fill && { fill: () => colour('--chart-fill') }),
-  ...(line.points ? { paths: () => null } : {}),
-  points: line.points ? { show: true, size: 7, fill: () => colour(line.colour), width: 1 } : { show: false },
-  spanGaps: false,
+  ...(line.mark && { paths: () => null }),
+  points: line.mark ? { show: true, width: 1.5, fill: () => colour(line.colour), paths: marks(line.mark) } : { show: false },
 });
 
 const axis = (own: uPlot.Axis): uPlot.Axis => ({

@@ -6,9 +6,10 @@ import { themeEvents } from '../header/theme';
 import { Chart, type Line } from './chart';
 import { History } from './history';
 
-const dashes = { device: [], host: [8, 4], disk: [2, 4] } as const;
-const tierLines: Line[] = tierNames.map((tier) => ({ name: tier, colour: `--${tier}`, dash: [...dashes[tier]] }));
-const sourcePoints: Line[] = sources.map((source) => ({ name: sourceNames[source], colour: `--${source}`, points: true }));
+const styles = { device: {}, host: { style: 'dashed' }, disk: { style: 'dotted' } } as const;
+const tierLines: Line[] = tierNames.map((tier) => ({ name: tier, colour: `--${tier}`, ...styles[tier] }));
+const sourceMarks = { device: 'circle', host: 'square', disk: 'diamond', computed: 'ring' } as const;
+const sourcePoints: Line[] = sources.map((source) => ({ name: sourceNames[source], colour: `--${source}`, mark: sourceMarks[source] }));
 
 /** How things went since the page was opened. */
 export class Trends {
