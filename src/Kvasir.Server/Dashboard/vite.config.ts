@@ -5,7 +5,7 @@ import { defineConfig, type Plugin } from 'vite';
 // Fixed names, so that the server can embed and serve them without reading a manifest.
 export default defineConfig({
   base: './',
-  plugins: [sourceDigest()],
+  plugins: [licences(), sourceDigest()],
   build: {
     target: ['chrome123', 'firefox121', 'safari17.5'], // light-dark() and :has()
     modulePreload: false,
@@ -16,6 +16,17 @@ export default defineConfig({
     },
   },
 });
+
+/** Minifying drops the notices that the licences of what is bundled ask for. */
+function licences(): Plugin {
+  const notice = `/*!\nContains uPlot.\n\n${readFileSync('node_modules/uplot/LICENSE', 'utf8').trim()}\n*/\n`;
+  return {
+    name: 'licences',
+    generateBundle: (_, bundle) => {
+      for (const file of Object.values(bundle)) if (file.type === 'chunk') file.code = notice + file.code;
+    },
+  };
+}
 
 /** Writes dist/source.sha256, by which a test sees that dist was built from these sources. README.md defines it. */
 function sourceDigest(): Plugin {

@@ -5,7 +5,8 @@ import { answer } from './traffic.mjs';
 export async function chat({ engine, random }, { model, messages }, request, response) {
   const said = messages.at(-1).content;
   if (said === 'refuse') return refuse(response);
-  const begun = engine.begin(messages.map(({ role, content }) => `${role}: ${content}\n`).join(''));
+  const prompt = messages.map(({ role, content }) => `${role}: ${content}\n`).join('');
+  const begun = engine.begin(prompt);
   let cancelled = false;
   response.on('close', () => (cancelled = !response.writableFinished));
   response.writeHead(200, { 'Content-Type': 'text/event-stream' });
@@ -19,17 +20,17 @@ export async function chat({ engine, random }, { model, messages }, request, res
     sent++;
     await pause(12);
   }
-  close({ engine, begun, response, send, sent, status: cancelled ? 'cancelled' : said === 'fail' ? 'error' : said === 'long' ? 'length' : 'stop' });
+  close({ engine, begun, response, send, sent, text: `${prompt}assistant: ${pieces.slice(0, sent).join('')}\n`, status: cancelled ? 'cancelled' : said === 'fail' ? 'error' : said === 'long' ? 'length' : 'stop' });
 }
 
-function close({ engine, begun, response, send, sent, status }) {
+function close({ engine, begun, response, send, sent, text, status }) {
   if (status === 'error') send({ error: { message: 'the pretended engine failed, as it was asked to', type: 'server_error' } });
   else {
     send({ choices: [{ index: 0, delta: {}, finish_reason: status }] });
     send({ choices: [], usage: { prompt_tokens: begun.tokens, completion_tokens: sent, total_tokens: begun.tokens + sent }, kvasir: begun.kvasir });
     response.write('data: [DONE]\n\n');
   }
-  engine.end(begun, { completion: sent, status });
+  engine.end(begun, { completion: sent, status, text });
   response.end();
 }
 

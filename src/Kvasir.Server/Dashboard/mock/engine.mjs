@@ -24,7 +24,8 @@ export class Engine {
     return { id: `chatcmpl-${String(this.#next++).padStart(6, '0')}`, tokens: tokens.length, kvasir, ttft: 0.012 + kvasir.restore_s + kvasir.computed / prefillRate };
   }
 
-  end({ id, tokens, kvasir, ttft }, { completion, status, endpoint = '/v1/chat/completions', queue = 0, time = Date.now() / 1000 }) {
+  end({ id, tokens, kvasir, ttft }, { completion, status, endpoint = '/v1/chat/completions', queue = 0, time = Date.now() / 1000, text }) {
+    if (text) this.cache.explain(tokenize(text), true); // what was generated is kept too
     this.#counts.running--;
     this.#counts[{ cancelled: 'cancelled', error: 'failed' }[status] ?? 'finished']++;
     this.#count(kvasir, tokens, completion);

@@ -1,4 +1,4 @@
-import { expect, longMessage, mockOnly, open, say, test } from './page';
+import { expect, longMessage, realServer, open, say, test } from './page';
 
 test('an answer streams, and its badge opens into the ribbon', async ({ page }) => {
   await open(page);
@@ -50,7 +50,7 @@ test('text from the server stays text', async ({ page }) => {
 });
 
 test('stopping aborts the request and keeps what was said', async ({ page }) => {
-  test.skip(mockOnly, 'needs a slow answer');
+  test.skip(realServer, 'needs a slow answer');
   await open(page);
   await page.getByLabel('Message').fill('long');
   await page.keyboard.press('Enter');
@@ -64,7 +64,7 @@ test('stopping aborts the request and keeps what was said', async ({ page }) => 
 });
 
 test('a failure midway is a sentence, and can be tried again', async ({ page }) => {
-  test.skip(mockOnly, 'needs a failing server');
+  test.skip(realServer, 'needs a failing server');
   await open(page);
   await say(page, 'fail');
   await expect(page.locator('#chat-turns [role=alert]')).toContainText('the pretended engine failed');
@@ -75,7 +75,7 @@ test('a failure midway is a sentence, and can be tried again', async ({ page }) 
 test.describe('refusals', () => {
   test.use({ allowed: [/429/] });
   test('a refusal is a sentence', async ({ page }) => {
-    test.skip(mockOnly, 'needs a refusing server');
+    test.skip(realServer, 'needs a refusing server');
     await open(page);
     await say(page, 'refuse');
     await expect(page.locator('#chat-turns [role=alert]')).toContainText('the queue is full: try again in 2 s');

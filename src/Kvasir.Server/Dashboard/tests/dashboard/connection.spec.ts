@@ -1,8 +1,8 @@
-import { expect, keyedUrl, mockOnly, open, test } from './page';
+import { expect, keyedUrl, realServer, open, test } from './page';
 
 test.describe('a server with keys', () => {
   test.use({ allowed: [/401/] });
-  test.skip(mockOnly, 'needs a server with a known key');
+  test.skip(realServer, 'needs a server with a known key');
 
   test('asks for the key, refuses a wrong one, and goes on with the right one', async ({ page }) => {
     await page.goto(keyedUrl);
@@ -38,7 +38,7 @@ test.describe('a lost connection', () => {
   });
 
   test('a stream that ends is opened again by itself', async ({ page }) => {
-    test.skip(mockOnly, 'needs a page without a key');
+    test.skip(realServer, 'needs a page without a key');
     let times = 0;
     await page.route('**/v1/kv/events', (route) => (times++ === 0 ? route.fulfill({ contentType: 'text/event-stream', body: ': ping\n\n' }) : route.continue()));
     await open(page);

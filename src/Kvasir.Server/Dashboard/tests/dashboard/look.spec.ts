@@ -1,6 +1,6 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from 'playwright/test';
-import { emptyUrl, expect, longMessage, mockOnly, open, say, test } from './page';
+import { emptyUrl, expect, longMessage, realServer, open, say, test } from './page';
 
 const shots = process.env['KVASIR_SHOTS'];
 
@@ -12,7 +12,7 @@ async function busyPage(page: Page): Promise<void> {
   await page.getByTestId('cache-badge').last().locator('summary').click();
   await page.getByRole('tree').focus();
   await page.keyboard.press('ArrowDown');
-  await page.getByText('Warm a prompt').click();
+  await page.getByText('Warm a prompt', { exact: true }).click();
   await page.locator('#request-list summary').first().click();
 }
 
@@ -39,7 +39,7 @@ test('dialogs: nothing for axe to object to', async ({ page }) => {
 });
 
 test('an empty page: nothing for axe to object to', async ({ page }) => {
-  test.skip(mockOnly, 'needs an empty server');
+  test.skip(realServer, 'needs an empty server');
   await open(page, emptyUrl);
   await look(page, 'empty');
 });

@@ -1,4 +1,4 @@
-import { emptyUrl, expect, longMessage, mockOnly, open, say, test } from './page';
+import { emptyUrl, expect, longMessage, realServer, open, say, test } from './page';
 
 const chosen = '#map-tree .cell.active';
 
@@ -23,7 +23,7 @@ test('arrow keys walk the tree, Enter zooms, Escape goes back', async ({ page })
 });
 
 test('every node can be reached, and is named', async ({ page }) => {
-  test.skip(mockOnly, 'needs a known tree');
+  test.skip(realServer, 'needs a known tree');
   await open(page);
   await page.getByRole('tree').focus();
   await page.keyboard.press('ArrowDown');
@@ -71,7 +71,7 @@ test('evicting asks first', async ({ page }) => {
 test('a prompt can be looked up and warmed', async ({ page }) => {
   await open(page);
   const prompt = longMessage();
-  await page.getByText('Warm a prompt').click();
+  await page.getByText('Warm a prompt', { exact: true }).click();
   await page.getByLabel('A prompt to put into the cache').fill(prompt);
   const said = page.getByTestId('warm-said');
   await page.getByRole('button', { name: 'Warm', exact: true }).click();
@@ -81,7 +81,7 @@ test('a prompt can be looked up and warmed', async ({ page }) => {
 });
 
 test('without requests and without text the page says so', async ({ page }) => {
-  test.skip(mockOnly, 'needs an empty server');
+  test.skip(realServer, 'needs an empty server');
   await open(page, emptyUrl);
   await expect(page.getByText('No prefix is cached yet')).toBeVisible();
   await expect(page.getByText('No request yet')).toBeVisible();

@@ -2,8 +2,8 @@ import { test as base, expect, type Page } from 'playwright/test';
 
 export { expect };
 
-/** Tests of states that only the pretended servers can be put into. */
-export const mockOnly = Boolean(process.env['KVASIR_URL']);
+/** Whether KVASIR_URL names a server: then states that only the pretended ones can be put into are skipped. */
+export const realServer = Boolean(process.env['KVASIR_URL']);
 export const keyedUrl = 'http://127.0.0.1:8392/';
 export const emptyUrl = 'http://127.0.0.1:8393/';
 
