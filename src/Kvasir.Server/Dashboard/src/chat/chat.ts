@@ -20,6 +20,7 @@ export class Chat {
     this.#form.addEventListener('submit', (event) => (event.preventDefault(), this.#submit()));
     this.#input.addEventListener('keydown', (event) => this.#enter(event));
     this.#stop.addEventListener('click', () => this.#abort?.abort());
+    this.#log.addEventListener('toggle', (event) => (event.target as Element).scrollIntoView({ block: 'nearest' }), true);
     byId('chat-new').addEventListener('click', () => this.#restart());
     for (const example of document.querySelectorAll<HTMLButtonElement>('[data-example]'))
       example.addEventListener('click', () => void this.#ask(example.textContent!.trim()));

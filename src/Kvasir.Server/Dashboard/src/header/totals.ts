@@ -23,5 +23,12 @@ export function showServer({ model, uptime_s }: Stats): void {
   byId('model-id').title = `Fingerprint ${model.fingerprint}`;
   setNumber(byId('context'), model.context, count);
   setNumber(byId('uptime-s'), uptime_s, seconds);
+  setText(byId('example'), example(model.id));
   document.title = `${model.id} · Kvasir`;
+}
+
+/** A first request, to be copied into a terminal. */
+function example(model: string): string {
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Once upon a time' }] });
+  return `curl ${location.origin}/v1/chat/completions -H 'Content-Type: application/json' -d '${body}'`;
 }

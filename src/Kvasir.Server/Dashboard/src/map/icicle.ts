@@ -1,7 +1,7 @@
 import type { TreeNode } from '../contract';
 import { svg } from '../dom';
 import { count, range } from '../format';
-import type { Branch, Cell, Crumb, Drawing } from './layout';
+import type { Cell, Crumb, Drawing } from './layout';
 import { coldest, nodeSentence, warmest } from './words';
 
 const rowHeight = 34;
@@ -12,20 +12,25 @@ const charWidth = 6.6;
 export const heightOf = (rows: number): number => rows * rowHeight;
 
 /** Draws the prefix tree. Widths are percentages, so that the browser follows the window without us. */
-export function draw(drawing: Drawing, pixels: number, active: Branch | null, now: number): SVGElement[] {
-  const cells = drawing.cells.map((cell) => drawCell(cell, pixels, cell.branch === active, now));
+export function draw(drawing: Drawing, pixels: number, now: number): SVGElement[] {
+  const cells = drawing.cells.map((cell) => drawCell(cell, pixels, now));
   return [...drawing.crumbs.map(drawCrumb), ...cells];
 }
 
 export const cellId = (node: TreeNode): string => `node-${node.id}`;
 
-function drawCell(cell: Cell, pixels: number, active: boolean, now: number): SVGElement {
+export function choose(cell: Element, chosen: boolean): void {
+  cell.classList.toggle('active', chosen);
+  cell.setAttribute('aria-selected', String(chosen));
+}
+
+function drawCell(cell: Cell, pixels: number, now: number): SVGElement {
   const { node, parent, depth } = cell.branch;
   const warm = warmest(node) ?? 'computed';
   const siblings = parent?.children.length;
   const box = svg('svg', {
-    class: `cell${cell.above ? ' above' : ''}${active ? ' active' : ''}`, id: cellId(node), 'data-node': node.id, role: 'treeitem',
-    'aria-level': depth + 1, 'aria-label': nodeSentence(node, now), 'aria-selected': String(active), 'aria-setsize': siblings,
+    class: `cell${cell.above ? ' above' : ''}`, id: cellId(node), 'data-node': node.id, role: 'treeitem',
+    'aria-level': depth + 1, 'aria-label': nodeSentence(node, now), 'aria-selected': 'false', 'aria-setsize': siblings,
     x: part(cell.x), width: part(cell.width), y: cell.row * rowHeight, height: cellHeight,
   });
   const own = cell.width > 0 ? cell.own / cell.width : 1;

@@ -2,7 +2,7 @@ import { getJson, sentenceOf } from '../connection/http';
 import type { Tree } from '../contract';
 import { byId, setText } from '../dom';
 import { count, counted } from '../format';
-import { cellId, draw, heightOf } from './icicle';
+import { cellId, choose, draw, heightOf } from './icicle';
 import { walk } from './keyboard';
 import { ancestors, below, branchesOf, layOut, rootsOf, type Branch } from './layout';
 import { NodePanel } from './nodePanel';
@@ -77,26 +77,37 @@ export class PrefixMap {
   #draw(): void {
     const pixels = this.#figure.clientWidth || 1;
     const drawing = layOut(this.#roots, this.#zoom, leastPixels / pixels);
-    this.#cells.replaceChildren(...draw(drawing, pixels, this.#active, this.now()));
+    this.#cells.replaceChildren(...draw(drawing, pixels, this.now()));
     this.#figure.style.height = `${heightOf(drawing.rows)}px`;
     byId<HTMLButtonElement>('map-out').disabled = !this.#zoom;
-    this.#point();
+    this.#mark();
   }
 
-  /** Tells screen readers where the focus is inside of the drawing. */
-  #point(): void {
+  /** Shows which cell is chosen, and tells screen readers where the focus is inside of the drawing. Null when it is not drawn. */
+  #mark(): Element | null {
     const cell = this.#active && document.getElementById(cellId(this.#active.node));
-    if (cell) this.#figure.setAttribute('aria-activedescendant', cell.id);
-    else this.#figure.removeAttribute('aria-activedescendant');
+    for (const old of this.#cells.querySelectorAll('.active')) choose(old, false);
+    if (cell) {
+      choose(cell, true);
+      this.#figure.setAttribute('aria-activedescendant', cell.id);
+    } else this.#figure.removeAttribute('aria-activedescendant');
+    return cell;
   }
 
-  #select(branch: Branch | null): void {
+  #select(branch: Branch): void {
     this.#active = branch;
-    if (branch && this.#zoom && branch !== this.#zoom && !isRelated(branch, this.#zoom)) this.#zoom = branch.parent;
     this.#panel.show(branch);
-    this.#draw();
-    if (branch && !document.getElementById(cellId(branch.node))) this.#zoomTo(branch.parent); // too narrow to see
-    if (branch) document.getElementById(cellId(branch.node))?.scrollIntoView({ block: 'nearest' });
+    if (this.#zoom && !isRelated(branch, this.#zoom)) this.#zoomTo(branch.parent);
+    this.#reveal(branch);
+  }
+
+  /** Zooms in as little as it takes to see a branch at all. */
+  #reveal(branch: Branch): void {
+    for (const zoom of [this.#zoom, branch.parent, branch]) {
+      if (zoom !== this.#zoom) this.#zoomTo(zoom);
+      const cell = this.#mark();
+      if (cell) return cell.scrollIntoView({ block: 'nearest' });
+    }
   }
 
   #zoomTo(branch: Branch | null): void {
@@ -107,8 +118,7 @@ export class PrefixMap {
   #click(event: MouseEvent): void {
     const branch = this.#at(event);
     if (!branch) return;
-    const zoom = branch === this.#zoom ? branch.parent : branch;
-    this.#zoom = zoom;
+    this.#zoomTo(branch === this.#zoom ? branch.parent : branch);
     this.#select(branch);
   }
 

@@ -20,6 +20,8 @@ export interface ChartOptions {
   format: (value: number) => string;
   /** Fixed upper end, such as 100 for percent. */
   top?: number;
+  /** How far the scale reaches at least, so that nothing happening does not look like much. */
+  least?: number;
 }
 
 const height = 168;
@@ -65,12 +67,12 @@ export class Chart {
   }
 
   #uplotOptions(width: number): uPlot.Options {
-    const { top, format } = this.options;
+    const { top, least = 1, format } = this.options;
     return {
-      width, height, legend: { show: false }, padding: [8, 8, 0, 0],
+      width, height, legend: { show: false }, padding: [8, 26, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       hooks: { setCursor: [() => this.#legend()] },
-      scales: { x: { time: true }, y: { range: (_, __, max) => [0, top ?? Math.max(max * 1.1, 1e-3)] } },
+      scales: { x: { time: true }, y: { range: (_, __, max) => [0, top ?? Math.max(max * 1.1, least)] } },
       axes: [axis({ space: 70, size: 26, values: (_, ticks) => ticks.map((tick) => timeOfDay.format(tick * 1000)) }),
         axis({ size: 62, space: 36, values: (_, ticks) => ticks.map(format) })],
       series: [{}, ...this.options.lines.map(series)],

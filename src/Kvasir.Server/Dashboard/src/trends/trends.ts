@@ -11,12 +11,15 @@ const tierLines: Line[] = tierNames.map((tier) => ({ name: tier, colour: `--${ti
 const sourceMarks = { device: 'circle', host: 'square', disk: 'diamond', computed: 'ring' } as const;
 const sourcePoints: Line[] = sources.map((source) => ({ name: sourceNames[source], colour: `--${source}`, mark: sourceMarks[source] }));
 
+/** Ticks may fall between blocks. */
+const whole = (value: number): string => (Number.isInteger(value) ? count(value) : '');
+
 /** How things went since the page was opened. */
 export class Trends {
   #history = new History();
   #hitRate = new Chart({ root: byId('trend-hit-rate'), top: 100, format: (value) => `${Math.round(value)} %`, lines: [{ name: 'reused, last minute', colour: '--accent', fill: true }] });
-  #ttft = new Chart({ root: byId('trend-ttft'), format: seconds, lines: sourcePoints });
-  #evictions = new Chart({ root: byId('trend-evictions'), format: count, lines: tierLines });
+  #ttft = new Chart({ root: byId('trend-ttft'), format: seconds, least: 0.01, lines: sourcePoints });
+  #evictions = new Chart({ root: byId('trend-evictions'), format: whole, least: 4, lines: tierLines });
   #saved = new Chart({ root: byId('trend-saved'), format: seconds, lines: [{ name: 'saved', colour: '--accent', fill: true }] });
   #slots = new Map<string, HTMLElement>();
 
