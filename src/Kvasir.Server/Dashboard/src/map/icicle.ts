@@ -29,7 +29,7 @@ function drawCell(cell: Cell, pixels: number, now: number): SVGElement {
   const warm = warmest(node) ?? 'computed';
   const siblings = parent?.children.length;
   const box = svg('svg', {
-    class: `cell${cell.above ? ' above' : ''}`, id: cellId(node), 'data-node': node.id, role: 'treeitem',
+    class: 'cell', id: cellId(node), 'data-node': node.id, role: 'treeitem',
     'aria-level': depth + 1, 'aria-label': nodeSentence(node, now), 'aria-selected': 'false', 'aria-setsize': siblings,
     x: part(cell.x), width: part(cell.width), y: cell.row * rowHeight, height: cellHeight,
   });
@@ -37,7 +37,7 @@ function drawCell(cell: Cell, pixels: number, now: number): SVGElement {
   box.append(svg('rect', { class: `tint tint-${warm}`, width: '100%', height: cellHeight, rx: 3 }));
   if (own > 0) box.append(...ownPart(node, own, warm));
   box.append(svg('rect', { class: 'frame', width: '100%', height: cellHeight, rx: 3 }));
-  if (node.pinned) box.append(svg('rect', { class: 'pin', y: -1, width: part(own), height: edgeHeight }));
+  if (node.pinned) box.append(svg('rect', { class: 'pin', y: -1, width: part(own || 1), height: edgeHeight }));
   const label = drawLabel(cell, pixels);
   if (label) box.append(label);
   return box;
@@ -61,7 +61,7 @@ function drawLabel(cell: Cell, pixels: number): SVGElement | null {
   const room = Math.floor((Math.max(cell.own, cell.width - cell.own) * pixels - 12) / charWidth);
   const text = labelFor(cell.branch.node, room);
   if (!text) return null;
-  return svg('text', { class: inOwn ? 'on-solid' : 'on-tint', x: inOwn ? 7 : part(cell.own / cell.width), dx: inOwn ? 0 : 7, y: 19 }, text);
+  return svg('text', { class: inOwn ? 'on-solid' : 'on-tint', x: part(inOwn ? 0 : cell.own / cell.width), dx: 7, y: 19 }, text);
 }
 
 function labelFor(node: TreeNode, room: number): string {

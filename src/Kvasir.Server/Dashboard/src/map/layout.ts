@@ -11,7 +11,7 @@ export interface Branch {
 }
 
 /** A branch with its place in the drawing, as fractions of the width. Its own tokens come first, its children after. */
-export interface Cell { branch: Branch; x: number; width: number; own: number; row: number; above: boolean }
+export interface Cell { branch: Branch; x: number; width: number; own: number; row: number }
 
 /** A part too narrow to draw, made of several branches. */
 export interface Crumb { x: number; width: number; row: number; branches: number }
@@ -51,7 +51,7 @@ export function ancestors(branch: Branch): Branch[] {
 export function layOut(roots: Branch[], zoom: Branch | null, least: number): Drawing {
   const above = zoom ? ancestors(zoom) : [];
   const drawing: Drawing = { cells: [], crumbs: [], rows: above.length };
-  above.forEach((branch, row) => drawing.cells.push({ branch, x: 0, width: 1, own: 1, row, above: true }));
+  above.forEach((branch, row) => drawing.cells.push({ branch, x: 0, width: 1, own: 0, row }));
   const shown = zoom ? [zoom] : roots;
   const total = shown.reduce((sum, branch) => sum + branch.weight, 0);
   if (total > 0) place(drawing, shown, 0, 1 / total, above.length, least);
@@ -73,7 +73,7 @@ function place(drawing: Drawing, roots: Branch[], left: number, scale: number, t
         crumb.branches++;
       } else {
         crumb = null;
-        drawing.cells.push({ branch, x, width, own: branch.own * scale, row: work.row, above: false });
+        drawing.cells.push({ branch, x, width, own: branch.own * scale, row: work.row });
         if (branch.children.length) queue.push({ siblings: branch.children, x: x + branch.own * scale, row: work.row + 1 });
       }
       x += width;
