@@ -1,0 +1,104 @@
+// The JSON that `kvasir serve` speaks. Sizes are bytes, times seconds, positions tokens.
+
+export type TierName = 'device' | 'host' | 'disk';
+export type Source = TierName | 'computed';
+
+/** From warmest to coldest; the order of everything on the page. */
+export const tierNames: readonly TierName[] = ['device', 'host', 'disk'];
+export const sources: readonly Source[] = [...tierNames, 'computed'];
+
+export interface Tier {
+  tier: TierName;
+  capacity_bytes: number;
+  used_bytes: number;
+  capacity_blocks: number;
+  blocks: number;
+  leased_blocks: number;
+  pinned_blocks: number;
+  evictions: number;
+  hit_tokens: number;
+  in_bytes: number;
+  in_s: number;
+  out_bytes: number;
+  out_s: number;
+  directory?: string | null;
+  problem?: string | null;
+}
+
+export interface Ttft {
+  tier: Source;
+  count: number;
+  p50_s?: number | null;
+  p95_s?: number | null;
+}
+
+export interface Stats {
+  time: number;
+  uptime_s: number;
+  model: { id: string; fingerprint: string; block_tokens: number; bytes_per_token: number; context: number };
+  tiers: Tier[];
+  tokens: { prompt: number; reused: number; computed: number; completion: number };
+  misses: Record<string, number>;
+  requests: Record<RequestCount, number>;
+  saved_s: number;
+  ttft: Ttft[];
+}
+
+export type RequestCount = 'running' | 'waiting' | 'finished' | 'cancelled' | 'rejected' | 'failed' | 'preempted';
+
+export interface Span { from: number; to: number; source: Source }
+export interface Miss { from: number; to: number; reason: string; detail?: string | null }
+
+/** Where a prompt's tokens came from, and why the rest had to be computed. */
+export interface Explain {
+  reused: Partial<Record<TierName, number>>;
+  computed: number;
+  restored_bytes?: number;
+  restore_s?: number;
+  saved_s?: number;
+  spans: Span[];
+  miss: Miss[];
+}
+
+export interface ServedRequest {
+  id: string;
+  endpoint: string;
+  status: string;
+  time: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  queue_s: number;
+  ttft_s: number | null;
+  duration_s: number;
+  kvasir: Explain | null;
+}
+
+/** A run of blocks without a branch. Parents come before their children. */
+export interface TreeNode {
+  id: string;
+  parent: string | null;
+  from: number;
+  to: number;
+  blocks: number;
+  tiers: Partial<Record<TierName, number>>;
+  last_use: number;
+  hits: number;
+  pinned: boolean;
+  leased: boolean;
+  text: string | null;
+}
+
+export interface Tree { text: boolean; truncated: boolean; nodes: TreeNode[] }
+
+export interface Pinned { pinned_blocks: number; until: number | null; owner: string }
+export interface Unpinned { unpinned_blocks: number }
+export interface Evicted { evicted_blocks: number; kept_blocks: number }
+export interface Explained { prompt_tokens: number; kvasir: Explain }
+
+export interface ChatMessage { role: 'system' | 'user' | 'assistant'; content: string }
+
+export interface ChatChunk {
+  choices?: { delta?: { content?: string | null }; finish_reason?: string | null }[];
+  kvasir?: Explain;
+  error?: { message?: string };
+}
