@@ -39,7 +39,7 @@ sealed class Rounds(LoadOptions options, CancellationToken interrupt)
         }
         catch (OperationCanceledException) when (!interrupt.IsCancellationRequested)
         {
-            throw new ServingException($"--server {spec.Name}: not ready within {options.Timeout.TotalSeconds} s; --timeout allows more");
+            throw new ServingException($"--server {spec.Name}: not ready, or not done, within {options.Timeout.TotalSeconds} s; --timeout allows more");
         }
     }
 
