@@ -13,8 +13,9 @@ public class ArchitectureRules
         ["Kvasir.KvCache"] = [],
         ["Kvasir.Inference"] = ["Kvasir.KvCache"],
         ["Kvasir.Cli"] = ["Kvasir.Inference"],
-        ["Kvasir.Tests"] = ["Kvasir.KvCache", "Kvasir.Inference", "Kvasir.Cli"],
+        ["Kvasir.Tests"] = ["Kvasir.KvCache", "Kvasir.Inference", "Kvasir.Cli", "Kvasir.Serving"],
         ["Kvasir.Benchmarks"] = ["Kvasir.KvCache", "Kvasir.Inference"],
+        ["Kvasir.Serving"] = [],
     };
 
     static readonly string[] s_cachePackages = ["System.IO.Hashing", "Microsoft.Data.Sqlite"];
