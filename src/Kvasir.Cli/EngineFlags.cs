@@ -39,6 +39,14 @@ sealed class EngineFlags
         _kv.AddPlaceTo(verb);
     }
 
+    /// <summary>Adds the flags of an engine that serves others: how tokens are chosen is their business.</summary>
+    public void AddServingTo(Command verb)
+    {
+        foreach (Option option in (Option[])[_model, _context, _threads, _noKvCache])
+            verb.Options.Add(option);
+        _kv.AddTiersTo(verb);
+    }
+
     public string ModelName(ParseResult parsed) => parsed.GetRequiredValue(_model);
 
     public EngineOptions Engine(ParseResult parsed)

@@ -25,7 +25,14 @@ sealed class KvFlags
 
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_folder, _disk, _host, _hostCodec, _device, _noPersist, _session])
+        AddTiersTo(verb);
+        verb.Options.Add(_session);
+    }
+
+    /// <summary>Adds the flags of all tiers, for an engine that holds no conversations of its own.</summary>
+    public void AddTiersTo(Command verb)
+    {
+        foreach (Option option in (Option[])[_folder, _disk, _host, _hostCodec, _device, _noPersist])
             verb.Options.Add(option);
     }
 

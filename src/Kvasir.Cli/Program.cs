@@ -11,6 +11,7 @@ RootCommand root = new("Kvasir runs language models and never computes the keys 
 {
     RunVerb.Create(),
     ChatVerb.Create(),
+    ServeVerb.Create(),
     ShowVerb.Create(),
     TokenizeVerb.Create(),
     QuantizeVerb.Create(),

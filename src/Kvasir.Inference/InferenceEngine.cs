@@ -231,6 +231,15 @@ public sealed class InferenceEngine : IDisposable
         ModelName = Model.Config.Name,
     };
 
+    /// <summary>Bytes of pool that one sequence at full context needs: the least that <see cref="EngineOptions.KvDeviceBytes"/> may be.</summary>
+    public static long PoolBytes(LanguageModel model, EngineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        var layout = new KvLayout(options.BlockTokens, options.KvCodec, model.Config.KvLayers);
+        return (layout.BlocksFor(ValidContext(model.Config, options)) + 1) * layout.StrideBytes;
+    }
+
     int DeviceBlocks()
     {
         int least = Layout.BlocksFor(Context) + 1; // one more, of which a tail is copied

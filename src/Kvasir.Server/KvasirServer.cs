@@ -154,5 +154,10 @@ public sealed class KvasirServer : IAsyncDisposable
         }
     }
 
-    static string NameOf(InferenceEngine engine) => engine.Model.Config.Name is { Length: > 0 } name ? name : "default";
+    /// <summary>The model's own name, as one word.</summary>
+    public static string NameOf(InferenceEngine engine)
+    {
+        ArgumentNullException.ThrowIfNull(engine);
+        return string.Join('-', engine.Model.Config.Name.ToLowerInvariant().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)) is { Length: > 0 } name ? name : "default";
+    }
 }

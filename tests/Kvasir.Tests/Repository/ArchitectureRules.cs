@@ -12,8 +12,9 @@ public class ArchitectureRules
     {
         ["Kvasir.KvCache"] = [],
         ["Kvasir.Inference"] = ["Kvasir.KvCache"],
-        ["Kvasir.Cli"] = ["Kvasir.Inference"],
-        ["Kvasir.Tests"] = ["Kvasir.KvCache", "Kvasir.Inference", "Kvasir.Cli", "Kvasir.Serving"],
+        ["Kvasir.Server"] = ["Kvasir.Inference"],
+        ["Kvasir.Cli"] = ["Kvasir.Inference", "Kvasir.Server"],
+        ["Kvasir.Tests"] = ["Kvasir.KvCache", "Kvasir.Inference", "Kvasir.Server", "Kvasir.Cli", "Kvasir.Serving"],
         ["Kvasir.Benchmarks"] = ["Kvasir.KvCache", "Kvasir.Inference"],
         ["Kvasir.Serving"] = [],
     };
@@ -26,12 +27,13 @@ public class ArchitectureRules
         ["Formats"] = [],
         ["Sampling"] = ["Tokenization", "Formats"],
         ["Saga"] = [],
-        ["Tokenization"] = ["Formats"],
+        ["Templates"] = ["Formats"],
+        ["Tokenization"] = ["Templates", "Formats"],
         ["Synthesis"] = ["Formats", "Tokenization", "Sampling"],
         ["Kernels"] = ["Formats"],
         ["Model"] = ["Kernels", "Formats"],
         ["Measurement"] = ["Scheduling", "Model", "Kernels", "Formats"],
-        ["Scheduling"] = ["Model", "Kernels", "Sampling", "Tokenization"],
+        ["Scheduling"] = ["Model", "Kernels", "Sampling", "Tokenization", "Formats"],
     };
 
     static string[] Sources() => Git("ls-files", "--cached", "--others", "--exclude-standard");

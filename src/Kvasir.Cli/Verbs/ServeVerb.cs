@@ -1,0 +1,127 @@
+using System.CommandLine;
+using System.Net;
+using System.Runtime.InteropServices;
+using Kvasir.Inference;
+using Kvasir.Inference.Templates;
+using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.Server;
+using Kvasir.Server.Security;
+
+namespace Kvasir.Cli.Verbs;
+
+/// <summary><c>kvasir serve</c>: a model behind OpenAI's and Anthropic's protocols, for many at once.</summary>
+static class ServeVerb
+{
+    const int DefaultPort = 8080;
+    const long RoomInContexts = 8; // the pool that many conversations share, unless that is much of the machine
+
+    static readonly Option<string> s_host = new("--host") { Description = "Address to listen on; any but a loopback address needs an API key", DefaultValueFactory = _ => "127.0.0.1", HelpName = "ADDRESS" };
+    static readonly Option<int> s_port = new("--port", "-p") { Description = "Port to listen on; 0 takes a free one", DefaultValueFactory = _ => DefaultPort, CustomParser = Number.Parse<int>, HelpName = "PORT" };
+    static readonly Option<string[]> s_keys = new("--api-key") { Description = "A key that clients must show; may be given several times. Better in KVASIR_API_KEY or a file: others see flags", HelpName = "KEY" };
+    static readonly Option<string?> s_keyFile = new("--api-key-file") { Description = "File of keys, a line each: KEY [infer,metrics,kv-admin] [OWNER]", HelpName = "FILE" };
+    static readonly Option<string[]> s_names = new("--allowed-host") { Description = "Another name that this server goes by", HelpName = "NAME" };
+    static readonly Option<string[]> s_origins = new("--cors-origin") { Description = "Origin of a page that may ask, such as https://chat.example.org", HelpName = "ORIGIN" };
+    static readonly Option<string?> s_alias = new("--alias", "--served-model-name") { Description = "Name under which the model is served; without it, its own", HelpName = "NAME" };
+    static readonly Option<int?> s_parallel = new("--parallel", "-np") { Description = "Most completions that compute at the same time; without it, 64", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
+    static readonly Option<int?> s_queue = new("--queue") { Description = "Most completions that wait; one more is told to come later. Without it, 1024", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
+    static readonly Option<bool> s_text = new("--kv-text") { Description = "Show those who may see the cache the texts in it" };
+    static readonly Option<string?> s_compat = new("--metrics-compat") { Description = "Give metrics another server's names too: vllm", HelpName = "NAME" };
+    static readonly Option<string?> s_otlp = new("--otlp-endpoint") { Description = "Send metrics and traces there by OTLP; without it, OTEL_EXPORTER_OTLP_ENDPOINT, if set", HelpName = "URL" };
+    static readonly Option<bool> s_quiet = new("--quiet", "-q") { Description = "Say nothing of single requests" };
+    static readonly EngineFlags s_flags = new();
+
+    public static Command Create()
+    {
+        Command verb = new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols") { s_host, s_port, s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_text, s_compat, s_otlp, s_quiet };
+        s_flags.AddServingTo(verb);
+        verb.SetAction(Run);
+        return verb;
+    }
+
+    static int Run(ParseResult parsed)
+    {
+        ServerOptions options = Options(parsed);
+        using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
+        using InferenceEngine engine = new(model, EngineOptions(parsed, model));
+        RunVerb.WarnBeyondTraining(engine);
+        RunVerb.WarnOfDisk(engine);
+        try
+        {
+            return Serve(engine, options).GetAwaiter().GetResult();
+        }
+        catch (TemplateException e)
+        {
+            return Terminal.Error($"{model.Tokenizer.Vocabulary.Source}: tokenizer.chat_template: {e.Message}", CommandLineRunner.Failed);
+        }
+    }
+
+    static async Task<int> Serve(InferenceEngine engine, ServerOptions options)
+    {
+        await using KvasirServer server = new(engine, options);
+        TaskCompletionSource stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop), terminate = OnSignal(PosixSignal.SIGTERM, stop);
+        await server.Start();
+        Say(engine, options, server.Address);
+        await stop.Task;
+        Terminal.Line($"stopping: requests that run have {options.ShutdownTime.TotalSeconds:N0} s to end; again to stop at once");
+        await server.Stop();
+        Terminal.Line("stopped; what was computed is kept");
+        return CommandLineRunner.Ok;
+    }
+
+    /// <summary>The first signal asks for the end, the second has it.</summary>
+    static PosixSignalRegistration OnSignal(PosixSignal signal, TaskCompletionSource stop) => PosixSignalRegistration.Create(signal, context => context.Cancel = stop.TrySetResult());
+
+    static void Say(InferenceEngine engine, ServerOptions options, string address)
+    {
+        string id = options.ModelId ?? KvasirServer.NameOf(engine);
+        string disk = engine.Cache.Disk is { } tier ? $"{tier.Options.Folder}, up to {ShowVerb.Size(tier.Options.MaxBytes)}, {tier.Blocks:N0} blocks there" : "nowhere on the disk";
+        Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool {ShowVerb.Size(engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes)})");
+        Terminal.Line($"keys and values: {disk}");
+        Terminal.Line($"dashboard: {address}/");
+        string key = options.ApiKeys.Count > 0 ? " -H \"Authorization: Bearer $KVASIR_API_KEY\"" : "";
+        Terminal.Line($"try: curl {address}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{{\"messages\": [{{\"role\": \"user\", \"content\": \"Who are you?\"}}]}}'");
+    }
+
+    static ServerOptions Options(ParseResult parsed)
+    {
+        string? otlp = parsed.GetValue(s_otlp) ?? Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT");
+        return new ServerOptions
+        {
+            Address = Address(parsed.GetRequiredValue(s_host)),
+            Port = parsed.GetValue(s_port),
+            ApiKeys = Keys(parsed),
+            AllowedHosts = parsed.GetValue(s_names) ?? [],
+            AllowedOrigins = parsed.GetValue(s_origins) ?? [],
+            ModelId = parsed.GetValue(s_alias),
+            ShowsText = parsed.GetValue(s_text),
+            VllmMetrics = parsed.GetValue(s_compat) switch { null => false, "vllm" => true, var other => throw new UsageException($"--metrics-compat '{other}': expected vllm") },
+            OtlpEndpoint = string.IsNullOrEmpty(otlp) ? null : Uri.TryCreate(otlp, UriKind.Absolute, out Uri? uri) ? uri : throw new UsageException($"--otlp-endpoint '{otlp}': expected an address such as http://localhost:4317"),
+            Log = parsed.GetValue(s_quiet) ? null : Terminal.Line,
+        };
+    }
+
+    static IPAddress Address(string host) => host == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out IPAddress? address)
+        ? address
+        : throw new UsageException($"--host '{Inference.Formats.Printable.Line(host, 100)}': expected an IP address such as 127.0.0.1 or 0.0.0.0");
+
+    static List<ApiKey> Keys(ParseResult parsed)
+    {
+        List<ApiKey> keys = [.. (parsed.GetValue(s_keys) ?? []).Select(key => new ApiKey(key))];
+        if (Environment.GetEnvironmentVariable("KVASIR_API_KEY") is { Length: > 0 } variable)
+            keys.Add(new ApiKey(variable));
+        if (parsed.GetValue(s_keyFile) is { } file)
+            keys.AddRange(ApiKey.ReadFile(file));
+        return keys;
+    }
+
+    static EngineOptions EngineOptions(ParseResult parsed, LanguageModel model)
+    {
+        EngineOptions options = s_flags.Engine(parsed);
+        options = options with { MaxRunning = parsed.GetValue(s_parallel) ?? options.MaxRunning, MaxWaiting = parsed.GetValue(s_queue) ?? options.MaxWaiting };
+        if (options.KvDeviceBytes is not null)
+            return options;
+        long perContext = InferenceEngine.PoolBytes(model, options), quarter = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+        return options with { KvDeviceBytes = Math.Max(perContext, Math.Min(RoomInContexts * perContext, quarter)) };
+    }
+}
