@@ -135,10 +135,18 @@ sealed class Lexer
         MoveTo(end + 1);
     }
 
-    /// <summary>An integer, or a float if a fraction or exponent follows. A point with no digit behind it belongs to what follows.</summary>
+    /// <summary>
+    /// An integer, or a float if a fraction or exponent follows. A point with no digit behind it belongs to what follows, and behind a
+    /// point stand integers: list.0.1 has two.
+    /// </summary>
     void ReadNumber()
     {
         int length = LengthWhile(_at, IsDigit);
+        if (_source[_at - 1] == '.')
+        {
+            Take(LexemeKind.Integer, length);
+            return;
+        }
         bool isFloat = false;
         if (Peek(_at + length) == '.' && char.IsAsciiDigit(Peek(_at + length + 1)))
             (length, isFloat) = (length + 1 + LengthWhile(_at + length + 1, IsDigit), true);
