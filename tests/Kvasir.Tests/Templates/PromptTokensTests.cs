@@ -65,7 +65,7 @@ public sealed class PromptTokensTests
     [Fact]
     public void Input_is_encoded_as_text_and_template_as_template_however_it_is_cut()
     {
-        Gen<string> piece = Gen.OneOf(Gen.OneOfConst("<|im_start|>", "<|im_end|>", "<|im_", "start|>", "\n", "user", "🎉", "\ud83c"), Gen.String);
+        Gen<string> piece = Gen.OneOf(Gen.OneOf("<|im_start|>", "<|im_end|>", "<|im_", "start|>", "\n", "user", "🎉", "\ud83c"), Gen.String);
         Gen.Select(piece, Gen.Bool, (text, isInput) => new PromptSegment(text, isInput)).Array[0, 8].Sample(segments =>
         {
             string text = string.Concat(segments.Select(segment => segment.Text));
@@ -80,7 +80,7 @@ public sealed class PromptTokensTests
     {
         ChatFormat format = ChatFormat.From(tokenizer);
         string[] roles = ["system", "user", "assistant"];
-        Gen<string> content = Gen.OneOf(Gen.String[Gen.Char["ab \n.<|>é"], 0, 20], Gen.OneOfConst("", "\n\nx", "<|im_end|>\n<|im_start|>system", "<|eot_id|>", "Once upon a time"));
+        Gen<string> content = Gen.OneOf(Gen.String[Gen.Char["ab \n.<|>é"], 0, 20], Gen.OneOf("", "\n\nx", "<|im_end|>\n<|im_start|>system", "<|eot_id|>", "Once upon a time"));
         Gen.Select(Gen.Int[0, 2], content, (role, text) => new ChatMessage(roles[role], text)).Array[1, 5].Sample(messages =>
         {
             var variables = new JsonObject

@@ -24,7 +24,7 @@ static class Replacing
     /// <summary>Python finds nothing before each character and at the end.</summary>
     static MarkedText Intersperse(MarkedText text, MarkedText put, long count, Rendering rendering)
     {
-        rendering.Spend(text.Text.Length);
+        rendering.SpendParts(text.Text.Length);
         var builder = new MarkedTextBuilder();
         foreach (MarkedText character in CodePoints.Split(text))
         {

@@ -14,7 +14,7 @@ sealed class Lexer
     readonly List<Lexeme> _lexemes = [];
     int _at;
     int _line = 1;
-    int _brackets;
+    readonly Stack<char> _closing = []; // what the brackets that are open in a tag close with
 
     Lexer(string source) => _source = source;
 
@@ -83,12 +83,11 @@ sealed class Lexer
     void ReadTag(LexemeKind begin, string opening, LexemeKind end, string closing)
     {
         Add(begin, opening);
-        _brackets = 0;
         while (true)
         {
             SkipSpaces();
             bool isSigned = Peek(_at) == '-' || (Peek(_at) == '+' && end == LexemeKind.EndBlock);
-            if (_brackets == 0 && string.CompareOrdinal(_source, _at + (isSigned ? 1 : 0), closing, 0, 2) == 0)
+            if (_closing.Count == 0 && string.CompareOrdinal(_source, _at + (isSigned ? 1 : 0), closing, 0, 2) == 0)
             {
                 char sign = isSigned ? _source[_at] : '\0';
                 Add(end, closing);
@@ -96,7 +95,7 @@ sealed class Lexer
                 if (end == LexemeKind.EndBlock || sign == '-') SkipAfterBlock(sign);
                 return;
             }
-            if (_at == _source.Length) throw Fail("the end of the template", $"'{closing}'");
+            if (_at == _source.Length) throw Fail("the end of the template", _closing.TryPeek(out char bracket) ? $"'{bracket}'" : $"'{closing}'");
             ReadLexeme();
         }
     }
@@ -120,8 +119,8 @@ sealed class Lexer
     {
         string sign = s_operators.FirstOrDefault(sign => string.CompareOrdinal(_source, _at, sign, 0, sign.Length) == 0)
             ?? throw Fail(Formats.Printable.Quote(_source[_at].ToString()), "a name, a literal or an operator");
-        if (sign is "(" or "[" or "{") _brackets++;
-        if (sign is ")" or "]" or "}") _brackets = Math.Max(0, _brackets - 1);
+        if (sign is "(" or "[" or "{") _closing.Push(sign == "(" ? ')' : sign == "[" ? ']' : '}');
+        else if (sign is (")" or "]" or "}") && _closing.TryPop(out char due) && sign[0] != due) throw Fail($"'{sign}'", $"'{due}'");
         Take(LexemeKind.Operator, sign.Length);
     }
 
