@@ -30,6 +30,9 @@ sealed class Rendering(TimeProvider time)
         if ((_steps -= steps) < 0) throw new TemplateException($"more than {Limits.Steps} steps, expected fewer");
     }
 
+    /// <summary>Pays for parts cut from a text.</summary>
+    public void SpendParts(long parts) => Spend(parts * Limits.StepsOfPart);
+
     /// <summary>Pays for reading or making a value, without what lies inside it.</summary>
     public T Charge<T>(T value)
     {

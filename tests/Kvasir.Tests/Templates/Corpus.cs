@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Kvasir.Inference.Formats;
 using Kvasir.Inference.Templates;
 using Kvasir.Tests.Fixtures;
 
@@ -49,7 +50,7 @@ static class Corpus
 
         if (failure is not null) Assert.IsType<TemplateException>(failure);
         string outcome = failure is TemplateException refusal ? $"{(refusal.RaisedByTemplate ? "raised " : "failed ")}{refusal.Message}" : text!;
-        if (golden.Fails is not null) Assert.True(failure is TemplateException { RaisedByTemplate: false }, $"{outcome}, expected a failure: {golden.Fails}");
+        if (golden.Fails is not null) Assert.True(failure is TemplateException { RaisedByTemplate: false }, $"{Printable.Line(outcome)}, expected a failure: {golden.Fails}");
         else Assert.Equal(golden.Text ?? $"raised {golden.Raised}", outcome);
     }
 

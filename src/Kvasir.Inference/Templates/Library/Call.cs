@@ -23,17 +23,13 @@ sealed class Call(string function, string[] parameters, object?[] bound, Argumen
 
     public bool Has(int i) => bound[i] != Missing;
 
-    public bool TryGet(int i, out object? argument)
-    {
-        argument = i < bound.Length ? this[i] : null;
-        return i < bound.Length && Has(i);
-    }
-
     public MarkedText Text(int i) => this[i] is MarkedText text ? rendering.Charge(text) : throw Wrong(i, "text");
 
     public MarkedText? OptionalText(int i) => this[i] is null ? null : Text(i);
 
     public long Integer(int i, long unsaid) => !Has(i) ? unsaid : Numbers.Integer(this[i]) ?? throw Wrong(i, "an integer");
+
+    public long? OptionalInteger(int i) => this[i] is null ? null : Integer(i, 0);
 
     public bool Flag(int i, bool unsaid = false) => Has(i) ? Kind.IsTrue(this[i]) : unsaid;
 

@@ -22,7 +22,7 @@ static class Filters
         ("capitalize value", call => TextFilters.Apply("capitalize", call)),
         ("title value", call => Casing.Title(TextFilters.Subject(call), before => PythonText.IsSpace(before) || "-({[<".Contains(before))),
         ("trim value [chars]", call => Trimming.Strip(TextFilters.Subject(call), call.OptionalText(1))),
-        ("replace value old new [count]", call => TextFilters.Apply("replace", call)),
+        ("replace value old new [count]", call => TextFilters.Replace(call)),
         ("indent value [width] [first] [blank]", call => TextFilters.Indent(call)),
         ("join value [d] [attribute]", call => TextFilters.Join(call)),
         ("list value", call => call.Items(0).ToList()),

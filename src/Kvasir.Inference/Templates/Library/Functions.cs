@@ -49,7 +49,7 @@ static class Functions
         if (step == 0) throw new TemplateException("range: a step of 0, expected another");
         Int128 count = step > 0 ? ((Int128)stop - start + step - 1) / step : ((Int128)start - stop - step - 1) / -(Int128)step;
         if (count > Limits.Range) throw new TemplateException($"range: {count} numbers, expected {Limits.Range} at most");
-        call.Rendering.Spend((long)Int128.Max(0, count));
+        call.Rendering.SpendParts((long)Int128.Max(0, count));
         List<object?> numbers = [];
         for (long i = 0; i < count; i++) numbers.Add(start + i * step);
         return numbers;

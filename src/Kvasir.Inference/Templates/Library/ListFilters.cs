@@ -17,7 +17,7 @@ static class ListFilters
     /// <summary>Applies the filter that the first argument names, or takes the attribute that a named argument names.</summary>
     public static object Map(Call call)
     {
-        IReadOnlyList<object?> items = call.Items(0);
+        IReadOnlyList<object?> items = Items(call);
         if (Named(call, "attribute") is { } attribute)
             return items.Select(item => Attribute(item, attribute) is Undefined missing ? Named(call, "default") ?? missing : Attribute(item, attribute)).ToList();
         Function filter = Filters.Find(Name(call, 0, "a filter's name or an attribute"));
@@ -25,10 +25,10 @@ static class ListFilters
     }
 
     public static object Select(Call call, bool wanted) =>
-        call.Items(0).Where(item => Passes(item, call) == wanted).ToList();
+        Items(call).Where(item => Passes(item, call) == wanted).ToList();
 
     public static object SelectByAttribute(Call call, bool wanted) =>
-        call.Items(0).Where(item => Passes(Attribute(item, call[1]), call) == wanted).ToList();
+        Items(call).Where(item => Passes(Attribute(item, call[1]), call) == wanted).ToList();
 
     /// <summary>The items, or of each the attribute that an argument names.</summary>
     public static IReadOnlyList<object?> Attributes(Call call, int argument) => call[argument] is { } attribute
@@ -46,6 +46,9 @@ static class ListFilters
                 : MarkedText.Template(part));
         return item;
     }
+
+    /// <summary>None, zero and the like count as empty lists here.</summary>
+    static IReadOnlyList<object?> Items(Call call) => Kind.IsTrue(call[0]) ? call.Items(0) : [];
 
     /// <summary>Whether the test that an argument names holds, or the item is true where none is named.</summary>
     static bool Passes(object? item, Call call) => call.Rest.Length == 0

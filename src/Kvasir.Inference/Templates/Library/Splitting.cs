@@ -100,7 +100,7 @@ static class Splitting
 
     static void Add(List<object?> parts, MarkedText part, Rendering rendering)
     {
-        rendering.Spend(1);
+        rendering.SpendParts(1);
         parts.Add(part);
     }
 }

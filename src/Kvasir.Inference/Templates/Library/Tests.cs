@@ -25,12 +25,12 @@ static class Tests
         ("divisibleby value divisor", call => Arithmetic.Modulo(call[0], call[1]) is 0L or 0.0),
         ("upper value", call => PythonText.Of(call[0]).Text is var text && text.Any(char.IsUpper) && !text.Any(char.IsLower)),
         ("lower value", call => PythonText.Of(call[0]).Text is var text && text.Any(char.IsLower) && !text.Any(char.IsUpper)),
-        ("eq|equalto value other", call => Comparison.AreEqual(call[0], call[1], call.Rendering)),
-        ("ne value other", call => !Comparison.AreEqual(call[0], call[1], call.Rendering)),
-        ("lt|lessthan value other", call => Comparison.Order(call[0], call[1], call.Rendering) < 0),
-        ("le value other", call => Comparison.Order(call[0], call[1], call.Rendering) <= 0),
-        ("gt|greaterthan value other", call => Comparison.Order(call[0], call[1], call.Rendering) > 0),
-        ("ge value other", call => Comparison.Order(call[0], call[1], call.Rendering) >= 0),
+        ("eq|equalto|== value other", call => Comparison.AreEqual(call[0], call[1], call.Rendering)),
+        ("ne|!= value other", call => !Comparison.AreEqual(call[0], call[1], call.Rendering)),
+        ("lt|lessthan|< value other", call => Comparison.Order(call[0], call[1], call.Rendering) < 0),
+        ("le|<= value other", call => Comparison.Order(call[0], call[1], call.Rendering) <= 0),
+        ("gt|greaterthan|> value other", call => Comparison.Order(call[0], call[1], call.Rendering) > 0),
+        ("ge|>= value other", call => Comparison.Order(call[0], call[1], call.Rendering) >= 0),
         ("in value container", call => Comparison.IsIn(call[0], call[1], call.Rendering)),
         ("sameas value other", call => call[0]?.GetType() == call[1]?.GetType()
             && (call[0] is bool or null ? Equals(call[0], call[1]) : ReferenceEquals(call[0], call[1]))));

@@ -8,14 +8,11 @@ static class TextFilters
     /// <summary>What the value prints as, because filters of texts take anything.</summary>
     public static MarkedText Subject(Call call) => call.Rendering.Charge(PythonText.Of(call[0]));
 
-    /// <summary>The method of texts that has the filter's name and parameters.</summary>
-    public static object? Apply(string method, Call call)
-    {
-        List<object?> arguments = [Subject(call)];
-        for (int i = 1; i < 4 && call.TryGet(i, out object? argument); i++)
-            arguments.Add(argument is null or MarkedText or long ? argument : PythonText.Of(argument));
-        return Texts.Methods[method].Call(call.Rendering, new Arguments([.. arguments], []));
-    }
+    /// <summary>The method of texts that has the filter's name.</summary>
+    public static object? Apply(string method, Call call) => Texts.Methods[method].Call(call.Rendering, new Arguments([PythonText.Of(call[0])], []));
+
+    public static MarkedText Replace(Call call) =>
+        Replacing.Replace(Subject(call), PythonText.Of(call[1]), PythonText.Of(call[2]), call.OptionalInteger(3), call.Rendering);
 
     public static MarkedText Escape(MarkedText text, Rendering rendering)
     {

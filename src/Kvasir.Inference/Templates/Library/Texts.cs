@@ -23,7 +23,7 @@ static class Texts
         ("partition text sep", call => Splitting.Partition(call, fromEnd: false)),
         ("rpartition text sep", call => Splitting.Partition(call, fromEnd: true)),
         ("join text items", call => Join(call.Text(0), call.Items(1), item => item as MarkedText ?? throw Kind.Wrong("join", item, "texts"))),
-        ("replace text old new [count]", call => Replacing.Replace(call)),
+        ("replace text old new [count]", call => Replacing.Replace(call.Text(0), call.Text(1), call.Text(2), call.OptionalInteger(3), call.Rendering)),
         ("startswith text prefix", call => Ends(call, 1, atStart: true)),
         ("endswith text suffix", call => Ends(call, 1, atStart: false)),
         ("find text part", call => Find(call, (text, part) => text.IndexOf(part, StringComparison.Ordinal))),

@@ -9,15 +9,17 @@ sealed record ForStatement(int Line, Target Target, Expression Items, Expression
     {
         IReadOnlyList<object?> items = Sequences.Items(Items.Evaluate(scope), scope.Rendering, "a loop");
         items = Condition is null ? [.. items] : [.. items.Where(item => Kind.IsTrue(Condition.Evaluate(ScopeOf(item, scope))))];
-        if (items.Count == 0 && Otherwise is not null) return Otherwise.Execute(new Scope(scope), output);
         var loop = new Loop(items, scope.Rendering);
+        bool isElse = Otherwise is not null;
         while (loop.MoveNext())
         {
             Scope inner = ScopeOf(loop.Current, scope);
             inner.Set("loop", loop);
-            if (Body.Execute(inner, output) == Flow.Break) break;
+            Flow flow = Body.Execute(inner, output);
+            if (flow == Flow.Break) break;
+            isElse &= flow == Flow.Continue; // as in Jinja, where 'else' follows unless an iteration came to its end
         }
-        return Flow.Next;
+        return isElse ? Otherwise!.Execute(new Scope(scope), output) : Flow.Next;
     }
 
     Scope ScopeOf(object? item, Scope scope)

@@ -14,7 +14,7 @@ sealed class Lexer
     readonly List<Lexeme> _lexemes = [];
     int _at;
     int _line = 1;
-    int _brackets;
+    readonly Stack<char> _closing = []; // what the brackets that are open in a tag close with
 
     Lexer(string source) => _source = source;
 
@@ -83,12 +83,11 @@ sealed class Lexer
     void ReadTag(LexemeKind begin, string opening, LexemeKind end, string closing)
     {
         Add(begin, opening);
-        _brackets = 0;
         while (true)
         {
             SkipSpaces();
             bool isSigned = Peek(_at) == '-' || (Peek(_at) == '+' && end == LexemeKind.EndBlock);
-            if (_brackets == 0 && string.CompareOrdinal(_source, _at + (isSigned ? 1 : 0), closing, 0, 2) == 0)
+            if (_closing.Count == 0 && string.CompareOrdinal(_source, _at + (isSigned ? 1 : 0), closing, 0, 2) == 0)
             {
                 char sign = isSigned ? _source[_at] : '\0';
                 Add(end, closing);
@@ -96,7 +95,7 @@ sealed class Lexer
                 if (end == LexemeKind.EndBlock || sign == '-') SkipAfterBlock(sign);
                 return;
             }
-            if (_at == _source.Length) throw Fail("the end of the template", $"'{closing}'");
+            if (_at == _source.Length) throw Fail("the end of the template", _closing.TryPeek(out char bracket) ? $"'{bracket}'" : $"'{closing}'");
             ReadLexeme();
         }
     }
@@ -120,8 +119,8 @@ sealed class Lexer
     {
         string sign = s_operators.FirstOrDefault(sign => string.CompareOrdinal(_source, _at, sign, 0, sign.Length) == 0)
             ?? throw Fail(Formats.Printable.Quote(_source[_at].ToString()), "a name, a literal or an operator");
-        if (sign is "(" or "[" or "{") _brackets++;
-        if (sign is ")" or "]" or "}") _brackets = Math.Max(0, _brackets - 1);
+        if (sign is "(" or "[" or "{") _closing.Push(sign == "(" ? ')' : sign == "[" ? ']' : '}');
+        else if (sign is (")" or "]" or "}") && _closing.TryPop(out char due) && sign[0] != due) throw Fail($"'{sign}'", $"'{due}'");
         Take(LexemeKind.Operator, sign.Length);
     }
 
@@ -135,10 +134,18 @@ sealed class Lexer
         MoveTo(end + 1);
     }
 
-    /// <summary>An integer, or a float if a fraction or exponent follows. A point with no digit behind it belongs to what follows.</summary>
+    /// <summary>
+    /// An integer, or a float if a fraction or exponent follows. A point with no digit behind it belongs to what follows, and behind a
+    /// point stand integers: list.0.1 has two.
+    /// </summary>
     void ReadNumber()
     {
         int length = LengthWhile(_at, IsDigit);
+        if (_source[_at - 1] == '.')
+        {
+            Take(LexemeKind.Integer, length);
+            return;
+        }
         bool isFloat = false;
         if (Peek(_at + length) == '.' && char.IsAsciiDigit(Peek(_at + length + 1)))
             (length, isFloat) = (length + 1 + LengthWhile(_at + length + 1, IsDigit), true);

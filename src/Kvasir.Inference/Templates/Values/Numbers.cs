@@ -29,9 +29,8 @@ static class Numbers
     {
         if (double.IsNaN(number)) return "nan";
         if (double.IsInfinity(number)) return number > 0 ? "inf" : "-inf";
-        string text = number.ToString("E16", CultureInfo.InvariantCulture), shortest = number.ToString("R", CultureInfo.InvariantCulture);
-        int exponent = int.Parse(text.AsSpan(text.IndexOf('E') + 1), CultureInfo.InvariantCulture);
-        string digits = Digits(shortest), sign = double.IsNegative(number) ? "-" : "";
+        var (digits, exponent) = Shortest(Math.Abs(number));
+        string sign = double.IsNegative(number) ? "-" : "";
         if (exponent is < -4 or >= 16)
             return $"{sign}{digits[0]}{(digits.Length > 1 ? "." : "")}{digits[1..]}e{(exponent < 0 ? '-' : '+')}{Math.Abs(exponent):00}";
         if (exponent < 0) return $"{sign}0.{new string('0', -exponent - 1)}{digits}";
@@ -49,11 +48,14 @@ static class Numbers
     public static object? ParseFloat(string text) =>
         double.TryParse(PythonText.Strip(text), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : null;
 
-    static string Digits(string shortest)
+    /// <summary>The digits without zeros around them, and the power of ten of the first.</summary>
+    static (string Digits, int Exponent) Shortest(double number)
     {
-        int exponent = shortest.IndexOf('E', StringComparison.Ordinal);
-        string mantissa = exponent < 0 ? shortest : shortest[..exponent];
-        string digits = string.Concat(mantissa.Where(char.IsAsciiDigit)).TrimStart('0').TrimEnd('0');
-        return digits.Length == 0 ? "0" : digits;
+        string[] parts = number.ToString("R", CultureInfo.InvariantCulture).Split('E');
+        int point = parts[0].IndexOf('.', StringComparison.Ordinal);
+        string all = parts[0].Replace(".", "", StringComparison.Ordinal), digits = all.TrimStart('0');
+        if (digits.Length == 0) return ("0", 0);
+        int exponent = (point < 0 ? all.Length : point) - 1 - (all.Length - digits.Length);
+        return (digits.TrimEnd('0'), exponent + (parts.Length > 1 ? int.Parse(parts[1], CultureInfo.InvariantCulture) : 0));
     }
 }

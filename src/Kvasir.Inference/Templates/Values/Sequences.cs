@@ -8,6 +8,7 @@ static class Sequences
     {
         if (Length(value) is not { } length) throw Kind.Wrong(place, value, "a list, a dictionary or text");
         rendering.Spend(length);
+        if (value is MarkedText) rendering.SpendParts(length);
         return value switch
         {
             IReadOnlyList<object?> list => list,
@@ -44,7 +45,7 @@ static class Sequences
         List<int> kept = Indices(starts.Length - 1, start, stop, step);
         if (kept.Count == 0) return MarkedText.Empty;
         if (step == 1) return text[starts[kept[0]]..starts[kept[^1] + 1]];
-        rendering.Spend(kept.Count);
+        rendering.SpendParts(kept.Count);
         var builder = new MarkedTextBuilder();
         foreach (int i in kept)
             builder.Append(text[starts[i]..starts[i + 1]]);
