@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace Kvasir.Inference.Sampling;
 
 /// <summary>Chooses tokens for one sequence. Equal options, seed and logits give equal choices.</summary>
@@ -6,12 +8,16 @@ sealed class Sampler
     readonly SamplingOptions _options;
     readonly TopLogits _best = new();
     readonly List<(int Token, double Probability)> _candidates = []; // most likely first
+    readonly CompletionPenalty _penalty;
+    readonly KeyValuePair<int, float>[] _biases;
     SplitMix64 _random;
 
     public Sampler(SamplingOptions options)
     {
         options.Validate();
         _options = options;
+        _penalty = new CompletionPenalty(options.FrequencyPenalty, options.PresencePenalty);
+        _biases = [.. options.LogitBias ?? ReadOnlyDictionary<int, float>.Empty];
         Seed = options.Seed ?? (ulong)Random.Shared.NextInt64();
         _random = new SplitMix64(Seed);
     }
@@ -20,11 +26,16 @@ sealed class Sampler
     public ulong Seed { get; }
 
     /// <summary>The next token.</summary>
-    /// <param name="logits">[vocabulary]; changed by the repetition penalty.</param>
+    /// <param name="logits">[vocabulary]; changed by penalties and biases.</param>
     /// <param name="history">The sequence so far.</param>
-    public int Next(Span<float> logits, ReadOnlySpan<int> history)
+    /// <param name="prompt">How many tokens of it are the prompt, for which only the repetition penalty counts.</param>
+    public int Next(Span<float> logits, ReadOnlySpan<int> history, int prompt = 0)
     {
         Penalise(logits, history[^Math.Min(history.Length, _options.RepeatWindow)..]);
+        _penalty.Apply(logits, history[Math.Min(prompt, history.Length)..]);
+        foreach ((int token, float bias) in _biases)
+            if (token < logits.Length)
+                logits[token] += bias;
         if (_options.Temperature == 0)
             return TopLogits.Largest(logits);
         TakeMostLikely(logits);

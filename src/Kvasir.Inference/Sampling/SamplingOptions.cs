@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace Kvasir.Inference.Sampling;
 
 /// <summary>How the next token is chosen. Filters apply in the order top-k, top-p, min-p, temperature, as in llama.cpp.</summary>
@@ -24,6 +26,15 @@ public sealed record SamplingOptions
     /// <summary>Tokens that the penalty looks back on.</summary>
     public int RepeatWindow { get; init; } = 64;
 
+    /// <summary>Taken from a token's logit for each time that it stands in the completion, as in OpenAI's API; −2 to 2, 0 leaves them.</summary>
+    public float FrequencyPenalty { get; init; }
+
+    /// <summary>Taken from a token's logit if it stands in the completion at all, as in OpenAI's API; −2 to 2, 0 leaves them.</summary>
+    public float PresencePenalty { get; init; }
+
+    /// <summary>Added to the logits of single tokens; −100 to 100, where ±100 nearly forces or forbids one. Tokens that a model lacks are passed over.</summary>
+    public IReadOnlyDictionary<int, float>? LogitBias { get; init; }
+
     /// <summary>Start of the random numbers: equal seeds give equal texts. Null draws one.</summary>
     public ulong? Seed { get; init; }
 
@@ -37,6 +48,10 @@ public sealed record SamplingOptions
         Check(MinP is >= 0 and <= 1, "min-p", MinP, "0 to 1");
         Check(float.IsFinite(RepeatPenalty) && RepeatPenalty > 0, "repeat penalty", RepeatPenalty, "above 0");
         Check(RepeatWindow >= 0, "repeat window", RepeatWindow, "0 or more");
+        Check(FrequencyPenalty is >= -2 and <= 2, "frequency penalty", FrequencyPenalty, "-2 to 2");
+        Check(PresencePenalty is >= -2 and <= 2, "presence penalty", PresencePenalty, "-2 to 2");
+        foreach ((int token, float bias) in LogitBias ?? ReadOnlyDictionary<int, float>.Empty)
+            Check(token >= 0 && bias is >= -100 and <= 100, "logit bias", FormattableString.Invariant($"{bias} for token {token}"), "-100 to 100 for tokens of 0 or more");
     }
 
     static void Check(bool holds, string name, object seen, string expected)
