@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Collections.ObjectModel;
 
 namespace Kvasir.Inference.Sampling;
 
@@ -8,14 +8,16 @@ sealed class Sampler
     readonly SamplingOptions _options;
     readonly TopLogits _best = new();
     readonly List<(int Token, double Probability)> _candidates = []; // most likely first
-    Dictionary<int, int>? _counts; // of the completion's tokens, as far as they were counted
-    int _counted;
+    readonly CompletionPenalty _penalty;
+    readonly KeyValuePair<int, float>[] _biases;
     SplitMix64 _random;
 
     public Sampler(SamplingOptions options)
     {
         options.Validate();
         _options = options;
+        _penalty = new CompletionPenalty(options.FrequencyPenalty, options.PresencePenalty);
+        _biases = [.. options.LogitBias ?? ReadOnlyDictionary<int, float>.Empty];
         Seed = options.Seed ?? (ulong)Random.Shared.NextInt64();
         _random = new SplitMix64(Seed);
     }
@@ -24,14 +26,16 @@ sealed class Sampler
     public ulong Seed { get; }
 
     /// <summary>The next token.</summary>
-    /// <param name="logits">[vocabulary]; changed by the repetition penalty.</param>
+    /// <param name="logits">[vocabulary]; changed by penalties and biases.</param>
     /// <param name="history">The sequence so far.</param>
-    /// <param name="prompt">How much of it is the prompt: penalties of frequency and presence are for what comes after.</param>
+    /// <param name="prompt">How many tokens of it are the prompt, for which only the repetition penalty counts.</param>
     public int Next(Span<float> logits, ReadOnlySpan<int> history, int prompt = 0)
     {
-        PenalisePresence(logits, history[prompt..]);
-        Bias(logits);
         Penalise(logits, history[^Math.Min(history.Length, _options.RepeatWindow)..]);
+        _penalty.Apply(logits, history[Math.Min(prompt, history.Length)..]);
+        foreach ((int token, float bias) in _biases)
+            if (token < logits.Length)
+                logits[token] += bias;
         if (_options.Temperature == 0)
             return TopLogits.Largest(logits);
         TakeMostLikely(logits);
@@ -40,24 +44,6 @@ sealed class Sampler
         KeepTopP();
         KeepMinP();
         return Draw();
-    }
-
-    void PenalisePresence(Span<float> logits, ReadOnlySpan<int> completion)
-    {
-        if (_options.FrequencyPenalty == 0 && _options.PresencePenalty == 0)
-            return;
-        _counts ??= [];
-        for (; _counted < completion.Length; _counted++)
-            CollectionsMarshal.GetValueRefOrAddDefault(_counts, completion[_counted], out _)++;
-        foreach ((int token, int count) in _counts)
-            logits[token] -= count * _options.FrequencyPenalty + _options.PresencePenalty;
-    }
-
-    void Bias(Span<float> logits)
-    {
-        if (_options.LogitBias is { } biases)
-            foreach ((int token, float bias) in biases)
-                logits[token] += bias;
     }
 
     void Penalise(Span<float> logits, ReadOnlySpan<int> recent)

@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace Kvasir.Inference.Sampling;
 
 /// <summary>How the next token is chosen. Filters apply in the order top-k, top-p, min-p, temperature, as in llama.cpp.</summary>
@@ -24,13 +26,13 @@ public sealed record SamplingOptions
     /// <summary>Tokens that the penalty looks back on.</summary>
     public int RepeatWindow { get; init; } = 64;
 
-    /// <summary>Taken from the logit of a token for each time that the completion has it; -2 to 2. As in OpenAI's API.</summary>
+    /// <summary>Taken from a token's logit for each time that it stands in the completion, as in OpenAI's API; −2 to 2, 0 leaves them.</summary>
     public float FrequencyPenalty { get; init; }
 
-    /// <summary>Taken from the logits of tokens that the completion has; -2 to 2. As in OpenAI's API.</summary>
+    /// <summary>Taken from a token's logit if it stands in the completion at all, as in OpenAI's API; −2 to 2, 0 leaves them.</summary>
     public float PresencePenalty { get; init; }
 
-    /// <summary>Added to the logits of tokens, -100 to 100 each; null adds nothing.</summary>
+    /// <summary>Added to the logits of single tokens; −100 to 100, where ±100 nearly forces or forbids one. Tokens that a model lacks are passed over.</summary>
     public IReadOnlyDictionary<int, float>? LogitBias { get; init; }
 
     /// <summary>Start of the random numbers: equal seeds give equal texts. Null draws one.</summary>
@@ -45,11 +47,11 @@ public sealed record SamplingOptions
         Check(TopP is > 0 and <= 1, "top-p", TopP, "above 0, at most 1");
         Check(MinP is >= 0 and <= 1, "min-p", MinP, "0 to 1");
         Check(float.IsFinite(RepeatPenalty) && RepeatPenalty > 0, "repeat penalty", RepeatPenalty, "above 0");
+        Check(RepeatWindow >= 0, "repeat window", RepeatWindow, "0 or more");
         Check(FrequencyPenalty is >= -2 and <= 2, "frequency penalty", FrequencyPenalty, "-2 to 2");
         Check(PresencePenalty is >= -2 and <= 2, "presence penalty", PresencePenalty, "-2 to 2");
-        foreach ((int token, float bias) in LogitBias ?? new Dictionary<int, float>())
-            Check(token >= 0 && bias is >= -100 and <= 100, $"logit bias of token {token}", bias, "-100 to 100");
-        Check(RepeatWindow >= 0, "repeat window", RepeatWindow, "0 or more");
+        foreach ((int token, float bias) in LogitBias ?? ReadOnlyDictionary<int, float>.Empty)
+            Check(token >= 0 && bias is >= -100 and <= 100, "logit bias", FormattableString.Invariant($"{bias} for token {token}"), "-100 to 100 for tokens of 0 or more");
     }
 
     static void Check(bool holds, string name, object seen, string expected)

@@ -113,6 +113,8 @@ public class JsonSchemaTests
     [InlineData("""{"$ref":"#/definitions/a~1b%20c","definitions":{"a/b c":{"type":"boolean"}}}""", "true|false", "null|1")]
     [InlineData("""{"title":"t","description":"d","default":3,"examples":[1],"$schema":"s","$id":"i","$comment":"c","format":"colour","type":"boolean"}""", "true", "1")]
     [InlineData("""{"anyOf":[{"type":"integer"},{"type":"number"},false]}""", "1|1.5|1e5|-0", "-|1.|1e|x")]
+    [InlineData("""{"allOf":[{"anyOf":[{"type":"integer"},{"$ref":"#/$defs/s"}]},{"oneOf":[{"type":"integer","minimum":3},{"type":"string","maxLength":1}]}],"$defs":{"s":{"type":"string"}}}""", "3|\"a\"", "2|\"ab\"|null")]
+    [InlineData("""{"$ref":"#/$defs/a","$defs":{"a":{"anyOf":[{"$ref":"#/$defs/b"},{"type":"null"}]},"b":{"anyOf":[{"$ref":"#/$defs/a"},{"type":"array","items":{"$ref":"#/$defs/b"}}]}}}""", "null|[]|[null,[null,[]]]", "1|{}")]
     [InlineData("{}", """1|"a"|null|{"a":[1,{"b":"c"}]}|[]|[[]]|{}""", """{a:1}|[1,]|{"a"}|'a'|nul|{"a":1,}""")]
     public void Texts_fit_as_the_schema_says(string schema, string fitting, string others)
     {

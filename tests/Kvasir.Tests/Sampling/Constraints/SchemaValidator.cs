@@ -96,12 +96,14 @@ sealed class SchemaValidator(JsonElement root)
 
     static bool HoldsForNumber(string keyword, JsonElement argument, JsonElement value) => keyword switch
     {
-        "minimum" => value.GetDecimal() >= argument.GetDecimal(),
-        "maximum" => value.GetDecimal() <= argument.GetDecimal(),
-        "exclusiveMinimum" => value.GetDecimal() > argument.GetDecimal(),
-        "exclusiveMaximum" => value.GetDecimal() < argument.GetDecimal(),
+        "minimum" => Number(value) >= Number(argument),
+        "maximum" => Number(value) <= Number(argument),
+        "exclusiveMinimum" => Number(value) > Number(argument),
+        "exclusiveMaximum" => Number(value) < Number(argument),
         _ => true,
     };
+
+    static decimal Number(JsonElement value) => value.TryGetDecimal(out decimal number) ? number : value.GetDouble() < 0 ? decimal.MinValue : decimal.MaxValue;
 
     JsonElement Target(string reference) => reference.Split('/')[1..].Aggregate(root, (at, name) => at.GetProperty(name));
 }

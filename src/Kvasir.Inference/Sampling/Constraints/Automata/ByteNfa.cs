@@ -29,7 +29,7 @@ sealed class ByteNfa
     /// <summary>Adds an expression that is followed by a state; returns the state that it begins with.</summary>
     int Build(ByteExpression expression, int next)
     {
-        _limit.Spend(1); // also for what adds no state: nothing, a hundred thousand times, is work too
+        _limit.Spend(4); // also for what adds no state: nothing, a hundred thousand times, is work too
         return expression switch
         {
             ByteRange range => Add(new(range.First, range.Last, next, None)),

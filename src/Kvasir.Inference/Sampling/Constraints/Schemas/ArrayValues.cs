@@ -10,10 +10,15 @@ sealed class ArrayValues(SchemaCompiler compiler, Conjunction schema)
     readonly JsonSyntax _syntax = SchemaCompiler.Syntax;
     readonly int _least = schema.Least("minItems");
 
+    /// <summary>What each schema says of the first items, and of others.</summary>
+    readonly (IReadOnlyList<Keyword> Prefix, Keyword? Items)[] _statements =
+        [.. schema.Conjuncts.Select(conjunct => (conjunct.Find("prefixItems")?.Elements() ?? [], conjunct.Find("items")))];
+
     public GrammarNode Make()
     {
-        int prefix = schema.All("prefixItems").Select(items => items.Elements().Count).DefaultIfEmpty(0).Max();
-        int most = Math.Min(schema.Most("maxItems"), schema.Conjuncts.Min(Closed));
+        int prefix = _statements.Select(statement => statement.Prefix.Count).DefaultIfEmpty(0).Max();
+        int most = _statements.Select(Room).Append(schema.Most("maxItems")).Min();
+        compiler.Work.Spend((1L + prefix) * _statements.Length);
         if (_least > most)
             return Add(new Choice());
         prefix = Math.Min(prefix, most);
@@ -46,20 +51,19 @@ sealed class ArrayValues(SchemaCompiler compiler, Conjunction schema)
     }
 
     /// <summary>How many items a schema has room for: where it lists some and does not speak of more, there are no more than it asks for.</summary>
-    int Closed(Conjunct conjunct)
+    int Room((IReadOnlyList<Keyword> Prefix, Keyword? Items) statement) => statement switch
     {
-        int listed = conjunct.Find("prefixItems")?.Elements().Count ?? 0;
-        if (conjunct.Find("items") is { } items)
-            return items.Value.ValueKind == JsonValueKind.False ? listed : int.MaxValue;
-        return listed > 0 ? Math.Max(listed, _least) : int.MaxValue;
-    }
+        (var prefix, { Value.ValueKind: JsonValueKind.False }) => prefix.Count,
+        ({ Count: > 0 } prefix, null) => Math.Max(prefix.Count, _least),
+        _ => int.MaxValue,
+    };
 
-    IEnumerable<Conjunct> Schemas(int position)
+    IEnumerable<Keyword> Schemas(int position)
     {
-        foreach (Conjunct conjunct in schema.Conjuncts)
-            if (conjunct.Find("prefixItems")?.Elements() is { } prefix && position < prefix.Count)
-                yield return new(prefix[position]);
-            else if (conjunct.Find("items") is { } items)
-                yield return new(items);
+        foreach ((IReadOnlyList<Keyword> prefix, Keyword? items) in _statements)
+            if (position < prefix.Count)
+                yield return prefix[position];
+            else if (items is not null)
+                yield return items.Value;
     }
 }

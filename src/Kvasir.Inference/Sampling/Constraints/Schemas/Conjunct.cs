@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
 /// <summary>A schema that a value has to satisfy along with others.</summary>
@@ -8,6 +6,13 @@ namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 /// <param name="WithoutOneOf">The same for <c>oneOf</c>.</param>
 readonly record struct Conjunct(Keyword Schema, bool WithoutAnyOf = false, bool WithoutOneOf = false)
 {
+    /// <summary>What schemas say about values, other than by way of other schemas for the same value.</summary>
+    static readonly string[] s_statements =
+    [
+        "type", "enum", "const", "properties", "required", "additionalProperties", "minProperties", "maxProperties", "items", "prefixItems", "minItems", "maxItems",
+        "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+    ];
+
     /// <summary>Keywords that forbid values in ways that no automaton here can follow; leaving them out would give values that do not fit.</summary>
     static readonly string[] s_unsupported =
     [
@@ -16,10 +21,28 @@ readonly record struct Conjunct(Keyword Schema, bool WithoutAnyOf = false, bool 
     ];
 
     /// <summary>The same place and the same rest: the same texts.</summary>
-    public string Key => $"{Schema.Pointer}{(WithoutAnyOf ? "\0a" : "")}{(WithoutOneOf ? "\0o" : "")}";
+    public string Key => $"{Schema.Path}{(WithoutAnyOf ? "\0a" : "")}{(WithoutOneOf ? "\0o" : "")}";
 
-    public Keyword? Find(string name) =>
-        Schema.Value.TryGetProperty(name, out JsonElement value) ? new(value, Keyword.Child(Schema.Pointer, name)) : null;
+    /// <summary>The options of which one is still to be chosen.</summary>
+    public Keyword? Options => AnyOf ?? OneOf;
+
+    Keyword? AnyOf => WithoutAnyOf ? null : Find("anyOf");
+
+    Keyword? OneOf => WithoutOneOf ? null : Find("oneOf");
+
+    /// <summary>Whether it says nothing of its own.</summary>
+    public bool IsSpent
+    {
+        get
+        {
+            Keyword schema = Schema;
+            return Options is null && !s_statements.Any(name => schema.Member(name) is not null);
+        }
+    }
+
+    public Conjunct WithoutOptions => AnyOf is null ? this with { WithoutOneOf = true } : this with { WithoutAnyOf = true };
+
+    public Keyword? Find(string name) => Schema.Member(name);
 
     /// <summary>Throws for keywords that must not be ignored.</summary>
     public void Check()

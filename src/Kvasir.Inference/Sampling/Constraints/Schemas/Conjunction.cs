@@ -2,17 +2,25 @@ using System.Text.Json;
 
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
-/// <summary>Schemas that a value has to satisfy all at once, with references and <c>allOf</c> resolved.</summary>
+/// <summary>Schemas that a value has to satisfy all at once, with references and <c>allOf</c> resolved. What says nothing of its own is left out.</summary>
 sealed class Conjunction
 {
+    const int Each = 256, KeywordsAsked = 64; // steps
+
     readonly SchemaDocument _document;
-    readonly List<Conjunct> _conjuncts = [];
+    readonly List<Conjunct> _conjuncts;
     readonly HashSet<string> _included = [];
 
-    public Conjunction(SchemaDocument document, IEnumerable<Conjunct> schemas)
+    /// <param name="document">What references refer to.</param>
+    /// <param name="resolved">Of another conjunction.</param>
+    /// <param name="schemas">Those to be added.</param>
+    public Conjunction(SchemaDocument document, IEnumerable<Conjunct> resolved, IEnumerable<Keyword> schemas)
     {
         _document = document;
-        foreach (Conjunct schema in schemas)
+        _conjuncts = [.. resolved.Where(conjunct => !conjunct.IsSpent)];
+        foreach (Conjunct conjunct in _conjuncts)
+            Spend(conjunct.Schema, _included.Add(conjunct.Schema.Path.ToString()));
+        foreach (Keyword schema in schemas)
             Include(schema);
     }
 
@@ -24,7 +32,7 @@ sealed class Conjunction
     /// <summary>Equal keys have equal texts.</summary>
     public string Key => string.Join('\n', _conjuncts.Select(conjunct => conjunct.Key));
 
-    public string Pointer => _conjuncts.Count > 0 ? _conjuncts[0].Schema.Pointer : "#";
+    public string Pointer => _conjuncts.Count > 0 ? _conjuncts[0].Schema.Path.ToString() : "#";
 
     public IEnumerable<Keyword> All(string name) => _conjuncts.Select(conjunct => conjunct.Find(name)).OfType<Keyword>();
 
@@ -43,25 +51,32 @@ sealed class Conjunction
     public int Most(string name) => All(name).Select(keyword => keyword.Count()).DefaultIfEmpty(int.MaxValue).Min();
 
     /// <summary>A schema that a reference leads back to counts once.</summary>
-    void Include(Conjunct conjunct)
+    void Include(Keyword schema)
     {
-        Keyword schema = conjunct.Schema;
         if (schema.Value.ValueKind is JsonValueKind.True or JsonValueKind.False)
             IsNever |= !schema.Flag();
         else if (schema.Value.ValueKind != JsonValueKind.Object)
             throw schema.Refused("a schema: an object, true or false");
-        else if (_included.Add(schema.Pointer))
-            IncludeObject(conjunct);
+        else if (Spend(schema, _included.Add(schema.Path.ToString())))
+            IncludeObject(new(schema));
     }
 
     void IncludeObject(Conjunct conjunct)
     {
         conjunct.Check();
-        _conjuncts.Add(conjunct);
+        if (!conjunct.IsSpent)
+            _conjuncts.Add(conjunct);
         if (conjunct.Find("$ref") is { } reference)
-            Include(new(_document.Resolve(reference)));
+            Include(_document.Resolve(reference));
         if (conjunct.Find("allOf") is { } all)
             foreach (Keyword part in all.Elements())
-                Include(new(part));
+                Include(part);
+    }
+
+    /// <summary>Pays for the path's text and for finding keywords among the others.</summary>
+    bool Spend(Keyword schema, bool isNew)
+    {
+        _document.Work.Spend(Each + schema.Path.ToString().Length + KeywordsAsked * schema.Value.GetPropertyCount());
+        return isNew;
     }
 }

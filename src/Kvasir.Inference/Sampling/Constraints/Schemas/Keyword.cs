@@ -1,11 +1,15 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Kvasir.Inference.Formats;
 
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
 /// <summary>The value of a keyword and where it stands.</summary>
-readonly record struct Keyword(JsonElement Value, string Pointer)
+readonly record struct Keyword(JsonElement Value, SchemaPath Path)
 {
+    /// <summary>The length of its text in bytes, a measure of what it costs to look at all of it.</summary>
+    public int Bytes => JsonMarshal.GetRawUtf8Value(Value).Length;
+
     /// <summary>A count that no text reaches stands for all above it.</summary>
     public int Count()
     {
@@ -23,24 +27,23 @@ readonly record struct Keyword(JsonElement Value, string Pointer)
     {
         if (Value.ValueKind != JsonValueKind.Array)
             throw Refused("an array");
-        string pointer = Pointer;
-        return [.. Value.EnumerateArray().Select((element, i) => new Keyword(element, $"{pointer}/{i}"))];
+        SchemaPath path = Path;
+        return [.. Value.EnumerateArray().Select((element, i) => new Keyword(element, path.Child($"{i}")))];
     }
 
-    /// <summary>The members of an object by name; of two with one name, the last.</summary>
+    /// <summary>The members of an object by name, in their order; of two with one name, the last.</summary>
     public IReadOnlyDictionary<string, Keyword> Members()
     {
         if (Value.ValueKind != JsonValueKind.Object)
             throw Refused("an object");
         OrderedDictionary<string, Keyword> members = [];
         foreach (JsonProperty member in Value.EnumerateObject())
-            members[member.Name] = new(member.Value, Child(Pointer, member.Name));
+            members[member.Name] = new(member.Value, Path.Child(member.Name));
         return members;
     }
 
-    public JsonSchemaException Refused(string expected) => JsonSchemaException.At(Pointer, Printable.Line(Value.GetRawText()), expected);
+    public Keyword? Member(string name) => Value.TryGetProperty(name, out JsonElement member) ? new(member, Path.Child(name)) : null;
 
-    /// <summary>A pointer to a member (RFC 6901).</summary>
-    public static string Child(string pointer, string name) =>
-        $"{pointer}/{name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
+    public JsonSchemaException Refused(string expected) =>
+        JsonSchemaException.At(Path.ToString(), Bytes > 400 ? $"{Value.ValueKind}".ToLowerInvariant() : Printable.Line(Value.GetRawText()), expected);
 }

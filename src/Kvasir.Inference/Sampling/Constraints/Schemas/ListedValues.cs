@@ -16,13 +16,23 @@ sealed class ListedValues(SchemaCompiler compiler, Conjunction schema)
     static readonly string[] s_insideKeywords =
         ["properties", "required", "additionalProperties", "minProperties", "maxProperties", "items", "prefixItems", "minItems", "maxItems"];
 
+    readonly StringValues _strings = new(compiler.Work, schema);
+    readonly NumberValues _numbers = new(compiler.Work, schema);
+
     public GrammarNode Make()
     {
         List<Keyword[]> lists = [.. schema.All("enum").Select(list => list.Elements().ToArray()), .. schema.All("const").Select(value => new[] { value })];
-        List<byte[]> texts = [.. lists[0].Where(value => lists[1..].All(list => list.Any(other => JsonElement.DeepEquals(other.Value, value.Value)))).Where(Fits).Select(Text)];
+        long others = lists[1..].Sum(list => (long)list.Length);
+        List<byte[]> texts = [.. lists[0].Where(value => IsInAll(value, lists[1..], others)).Where(Fits).Select(Text)];
         if (texts.Sum(text => (long)text.Length) > MaxBytes)
             throw JsonSchemaException.At(schema.Pointer, $"values of {texts.Sum(text => (long)text.Length)} bytes", $"at most {MaxBytes}");
         return compiler.Add(new Terminal(ByteAutomaton.From(new Alternation([.. texts.Select(text => ByteExpression.Text(text))]), compiler.Work)));
+    }
+
+    bool IsInAll(Keyword value, List<Keyword[]> lists, long values)
+    {
+        compiler.Work.Spend(value.Bytes * (1 + values)); // each comparison may look at all of it
+        return lists.All(list => list.Any(other => JsonElement.DeepEquals(other.Value, value.Value)));
     }
 
     bool Fits(Keyword value)
@@ -34,8 +44,8 @@ sealed class ListedValues(SchemaCompiler compiler, Conjunction schema)
             throw value.Refused("no object or array in a list of values beside keywords that speak of its inside");
         return value.Value.ValueKind switch
         {
-            JsonValueKind.String => new StringValues(compiler.Work, schema).Fits(value.Value.GetString()!),
-            JsonValueKind.Number => new NumberValues(compiler.Work, schema).Fits(value.Value),
+            JsonValueKind.String => _strings.Fits(value.Value.GetString()!),
+            JsonValueKind.Number => _numbers.Fits(value.Value),
             _ => true,
         };
     }

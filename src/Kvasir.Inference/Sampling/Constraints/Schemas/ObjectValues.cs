@@ -14,10 +14,15 @@ sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
     readonly JsonSyntax _syntax = SchemaCompiler.Syntax;
     readonly HashSet<string> _required = [.. schema.All("required").SelectMany(names => names.Elements()).Select(name => name.Text())];
 
+    /// <summary>What each schema says of listed properties, and of others.</summary>
+    readonly (IReadOnlyDictionary<string, Keyword>? Listed, Keyword? Additional)[] _statements =
+        [.. schema.Conjuncts.Select(conjunct => (conjunct.Find("properties")?.Members(), conjunct.Find("additionalProperties")))];
+
     public GrammarNode Make()
     {
-        string[] names = [.. schema.All("properties").SelectMany(properties => properties.Members().Keys).Concat(_required).Distinct()];
-        GrammarNode? additional = Additional(names);
+        string[] names = [.. _statements.SelectMany(statement => statement.Listed?.Keys ?? []).Concat(_required).Distinct()];
+        compiler.Work.Spend((1L + _statements.Length) * (1 + names.Length));
+        Sequence? additional = Additional(names);
         CheckCounts(names.Length, additional);
         GrammarNode first = additional is null ? Sequence.Nothing : Add(new Repetition(additional, _syntax.Comma, 0, int.MaxValue));
         GrammarNode after = additional is null ? Sequence.Nothing : Add(new Choice(Sequence.Nothing, Following(Add(new Repetition(additional, _syntax.Comma, 1, int.MaxValue)))));
@@ -37,23 +42,22 @@ sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
     Sequence Following(GrammarNode first) => Add(new Sequence(_syntax.Comma, first));
 
     /// <summary>All that is said of a property: where one schema does not list it, what it says of additional ones.</summary>
-    IEnumerable<Conjunct> Schemas(string name)
+    IEnumerable<Keyword> Schemas(string name)
     {
-        foreach (Conjunct conjunct in schema.Conjuncts)
-            if (conjunct.Find("properties") is { } properties && properties.Members().TryGetValue(name, out Keyword property))
-                yield return new(property);
-            else if (conjunct.Find("additionalProperties") is { } additional)
-                yield return new(additional);
+        foreach ((IReadOnlyDictionary<string, Keyword>? listed, Keyword? additional) in _statements)
+            if (listed is not null && listed.TryGetValue(name, out Keyword property))
+                yield return property;
+            else if (additional is not null)
+                yield return additional.Value;
     }
 
     /// <summary>A key and value of an additional property, if there may be any.</summary>
     Sequence? Additional(string[] names)
     {
-        Keyword[] stated = [.. schema.All("additionalProperties")];
+        Keyword[] stated = [.. _statements.Select(statement => statement.Additional).OfType<Keyword>()];
         if (stated.Any(additional => additional.Value.ValueKind == JsonValueKind.False) || (stated.Length == 0 && names.Length > 0))
             return null;
-        GrammarNode value = compiler.Values(stated.Select(additional => new Conjunct(additional)));
-        return Add(new Sequence(_syntax.StringKey(names.Length == 0 ? JsonText.StringRest : OtherNames(names)), value));
+        return Add(new Sequence(_syntax.StringKey(names.Length == 0 ? JsonText.StringRest : OtherNames(names)), compiler.Values(stated)));
     }
 
     Terminal OtherNames(string[] names)

@@ -20,8 +20,8 @@ sealed class SchemaCompiler
 
     public static JsonSyntax Syntax => JsonSyntax.Compact;
 
-    /// <summary>What the automata of this schema may still cost.</summary>
-    public WorkLimit Work { get; } = new(WorkLimit.PerGrammar);
+    /// <summary>What it may still cost to prepare the schema.</summary>
+    public WorkLimit Work => _document.Work;
 
     public static GrammarNode Compile(JsonElement schema)
     {
@@ -37,7 +37,7 @@ sealed class SchemaCompiler
     {
         try
         {
-            return Values([new(_document.Root)]);
+            return Values([_document.Root]);
         }
         catch (GrammarTooLargeException)
         {
@@ -53,40 +53,38 @@ sealed class SchemaCompiler
     }
 
     /// <summary>The values that satisfy all of the schemas.</summary>
-    public GrammarNode Values(IEnumerable<Conjunct> schemas)
+    public GrammarNode Values(IEnumerable<Keyword> schemas) => Values(new Conjunction(_document, [], schemas));
+
+    GrammarNode Values(Conjunction schema)
     {
-        Conjunction schema = new(_document, schemas);
         if (schema.IsNever)
             return Add(new Choice());
-        if (_known.TryGetValue(schema.Key, out GrammarNode? known))
+        string key = schema.Key;
+        if (_known.TryGetValue(key, out GrammarNode? known))
             return known;
         if (++_nesting > MaxNesting)
             throw JsonSchemaException.At(schema.Pointer, "references nested deeper", $"at most {MaxNesting} levels");
         var self = Add(new Reference());
-        _known[schema.Key] = self;
-        _known[schema.Key] = self.To(Make(schema));
+        _known[key] = self;
+        _known[key] = self.To(Make(schema));
         _nesting--;
-        return _known[schema.Key];
+        return _known[key];
     }
 
     GrammarNode Make(Conjunction schema)
     {
         for (int i = 0; i < schema.Conjuncts.Count; i++)
-        {
-            Conjunct conjunct = schema.Conjuncts[i];
-            if (!conjunct.WithoutAnyOf && conjunct.Find("anyOf") is { } any)
-                return Options(schema, i, conjunct with { WithoutAnyOf = true }, any);
-            if (!conjunct.WithoutOneOf && conjunct.Find("oneOf") is { } one)
-                return Options(schema, i, conjunct with { WithoutOneOf = true }, one);
-        }
+            if (schema.Conjuncts[i].Options is { } options)
+                return Options(schema, i, options);
         return schema.Any("enum", "const") ? new ListedValues(this, schema).Make() : OfTypes(schema, SchemaTypes.Meant(schema));
     }
 
     /// <summary>One alternative for each option, with all that stands beside the options.</summary>
-    Choice Options(Conjunction schema, int at, Conjunct without, Keyword options) => Add(new Choice(
-    [
-        .. options.Elements().Select(option => Values([.. schema.Conjuncts.Take(at), without, .. schema.Conjuncts.Skip(at + 1), new(option)])),
-    ]));
+    Choice Options(Conjunction schema, int choosing, Keyword options)
+    {
+        IEnumerable<Conjunct> beside = schema.Conjuncts.Select((conjunct, i) => i == choosing ? conjunct.WithoutOptions : conjunct);
+        return Add(new Choice([.. options.Elements().Select(option => Values(new Conjunction(_document, beside, [option])))]));
+    }
 
     GrammarNode OfTypes(Conjunction schema, JsonTypes types)
     {

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Kvasir.Inference.Formats;
+using Kvasir.Inference.Sampling.Constraints.Automata;
 
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
@@ -8,16 +8,18 @@ sealed class SchemaDocument
 {
     const int MaxDepth = 64, MaxElements = 100_000;
 
-    readonly JsonElement _root;
     int _elements;
 
     public SchemaDocument(JsonElement root)
     {
-        _root = root;
-        Check(root, "#", 0);
+        Root = new(root, SchemaPath.Root);
+        Check(Root, 0);
     }
 
-    public Keyword Root => new(_root, "#");
+    public Keyword Root { get; }
+
+    /// <summary>What it may still cost to prepare the schema.</summary>
+    public WorkLimit Work { get; } = new(WorkLimit.PerGrammar);
 
     /// <summary>What a reference within the document names.</summary>
     public Keyword Resolve(Keyword reference)
@@ -32,32 +34,37 @@ sealed class SchemaDocument
         return at;
     }
 
-    static Keyword? Step(Keyword at, string name)
+    Keyword? Step(Keyword at, string name)
     {
-        if (at.Value.ValueKind == JsonValueKind.Object && at.Value.TryGetProperty(name, out JsonElement member))
-            return new(member, Keyword.Child(at.Pointer, name));
-        bool isElement = at.Value.ValueKind == JsonValueKind.Array && int.TryParse(name, out int i) && i >= 0 && i < at.Value.GetArrayLength();
-        return isElement ? at.Elements()[int.Parse(name, null)] : null;
+        if (at.Value.ValueKind == JsonValueKind.Object)
+        {
+            Work.Spend(at.Value.GetPropertyCount());
+            return at.Member(name);
+        }
+        if (at.Value.ValueKind != JsonValueKind.Array || !int.TryParse(name, out int i) || i < 0 || i >= at.Value.GetArrayLength())
+            return null;
+        Work.Spend(at.Value.GetArrayLength());
+        return new(at.Value[i], at.Path.Child(name));
     }
 
-    void Check(JsonElement element, string pointer, int depth)
+    void Check(Keyword at, int depth)
     {
         if (depth > MaxDepth)
-            throw JsonSchemaException.At(pointer, "a schema nested deeper", $"at most {MaxDepth} levels");
+            throw JsonSchemaException.At(at.Path.ToString(), "a schema nested deeper", $"at most {MaxDepth} levels");
         if (++_elements > MaxElements)
-            throw JsonSchemaException.At(pointer, "a schema of more values", $"at most {MaxElements}");
-        if (element.ValueKind == JsonValueKind.String)
-            CheckText(() => element.GetString(), pointer);
-        else if (element.ValueKind == JsonValueKind.Array)
-            foreach ((int i, JsonElement item) in element.EnumerateArray().Index())
-                Check(item, $"{pointer}/{i}", depth + 1);
-        else if (element.ValueKind == JsonValueKind.Object)
-            foreach (JsonProperty member in element.EnumerateObject())
-                Check(member.Value, Keyword.Child(pointer, CheckText(() => member.Name, pointer)), depth + 1);
+            throw JsonSchemaException.At(at.Path.ToString(), "a schema of more values", $"at most {MaxElements}");
+        if (at.Value.ValueKind == JsonValueKind.String)
+            CheckText(() => at.Value.GetString(), at.Path);
+        else if (at.Value.ValueKind == JsonValueKind.Array)
+            foreach ((int i, JsonElement item) in at.Value.EnumerateArray().Index())
+                Check(new(item, at.Path.Child($"{i}")), depth + 1);
+        else if (at.Value.ValueKind == JsonValueKind.Object)
+            foreach (JsonProperty member in at.Value.EnumerateObject())
+                Check(new(member.Value, at.Path.Child(CheckText(() => member.Name, at.Path))), depth + 1);
     }
 
     /// <summary>JSON's escapes can spell halves of surrogate pairs, which are found only when the text is asked for.</summary>
-    static string CheckText(Func<string?> text, string pointer)
+    static string CheckText(Func<string?> text, SchemaPath path)
     {
         try
         {
@@ -65,7 +72,7 @@ sealed class SchemaDocument
         }
         catch (InvalidOperationException)
         {
-            throw JsonSchemaException.At(pointer, "a text with half a surrogate pair", "Unicode");
+            throw JsonSchemaException.At(path.ToString(), "a text with half a surrogate pair", "Unicode");
         }
     }
 }

@@ -8,19 +8,31 @@ namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 sealed class StringValues(WorkLimit work, Conjunction schema)
 {
     readonly int _least = schema.Least("minLength"), _most = schema.Most("maxLength");
+    ByteAutomaton? _automaton; // all that follows the opening quote, if there are patterns or formats
+    bool _isMade;
 
     /// <summary>Length alone is counted; what has a pattern, too, is read by one automaton for all.</summary>
-    public GrammarNode Make() => Automaton() is { } automaton ? new Sequence(JsonText.Quote, new Terminal(automaton)) : JsonText.String(_least, _most);
+    public GrammarNode Make() => Automaton is { } automaton ? new Sequence(JsonText.Quote, new Terminal(automaton)) : JsonText.String(_least, _most);
 
     /// <summary>Whether a value satisfies length, pattern and format.</summary>
     public bool Fits(string value)
     {
         int length = value.EnumerateRunes().Count();
-        return length >= _least && length <= _most && Automaton()?.Matches(CharacterBytes.Quote(value).AsSpan(1)) != false;
+        return length >= _least && length <= _most && Automaton?.Matches(CharacterBytes.Quote(value).AsSpan(1)) != false;
     }
 
-    /// <summary>All that follows the opening quote, if there are patterns or formats.</summary>
-    ByteAutomaton? Automaton()
+    ByteAutomaton? Automaton
+    {
+        get
+        {
+            if (!_isMade)
+                _automaton = MakeAutomaton();
+            _isMade = true;
+            return _automaton;
+        }
+    }
+
+    ByteAutomaton? MakeAutomaton()
     {
         ByteAutomaton? all = null;
         foreach (Keyword pattern in schema.All("pattern"))
