@@ -44,7 +44,10 @@ readonly record struct ChatChunk(string Text, TokenUsage? Usage, string? Error)
 
     static TokenUsage? UsageOf(JsonElement root) =>
         Member(root, "usage") is { ValueKind: JsonValueKind.Object } usage
-            ? new TokenUsage(Number(usage, "prompt_tokens") ?? 0, Number(usage, "completion_tokens") ?? 0, Number(Member(usage, "prompt_tokens_details"), "cached_tokens"))
+            ? new TokenUsage(
+                Number(usage, "prompt_tokens") ?? 0,
+                Number(usage, "completion_tokens") ?? 0,
+                Number(Member(usage, "prompt_tokens_details"), "cached_tokens"))
             : null;
 
     static string? String(JsonElement? parent, string name) => Member(parent, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;

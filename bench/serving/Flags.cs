@@ -35,7 +35,8 @@ static class Flags
     {
         RootCommand root = new("Measures OpenAI-compatible servers under load, side by side.")
         {
-            s_servers, s_scenario, s_clients, s_systemTokens, s_userTokens, s_maxTokens, s_turns, s_ramp, s_rounds, s_seed, s_model, s_timeout, s_minutes, s_connections, s_json,
+            s_servers, s_scenario, s_clients, s_systemTokens, s_userTokens, s_maxTokens, s_turns, s_ramp, s_rounds, s_seed, s_model,
+            s_timeout, s_minutes, s_connections, s_json,
         };
         root.SetAction(RunAsync);
         return root;
@@ -79,7 +80,8 @@ static class Flags
         Description = description,
         HelpName = "N",
         DefaultValueFactory = usual is null ? null : _ => usual.Value,
-        CustomParser = result => int.TryParse(result.Tokens[^1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is > 0 and <= 1_000_000
+        CustomParser = result =>
+            int.TryParse(result.Tokens[^1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is > 0 and <= 1_000_000
             ? value
             : Wrong<int>(result, name, "a whole number from 1 to 1000000"),
     };
@@ -89,7 +91,8 @@ static class Flags
         Description = description,
         HelpName = "T",
         DefaultValueFactory = _ => usual,
-        CustomParser = result => double.TryParse(result.Tokens[^1].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value <= 100_000
+        CustomParser = result =>
+            double.TryParse(result.Tokens[^1].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value <= 100_000
             ? value
             : Wrong<double>(result, name, "a number from 0 to 100000"),
     };

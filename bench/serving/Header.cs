@@ -22,11 +22,14 @@ sealed record Header(DateTime Date, string Processor, int LogicalProcessors, str
         Scenario.Idle => $"idle: {options.Connections} connections; {options.Rounds} rounds; medians",
         Scenario.Soak => $"soak: {options.SoakTime.TotalMinutes:0.#} min, {options.Clients} clients; {Texts(options)}",
         Scenario.Single => $"single: {options.Clients} chats, one after another; {Texts(options)}; {options.Rounds} rounds; medians",
-        _ => $"chats: {options.Clients} at once{(options.Ramp > TimeSpan.Zero ? $" over {options.Ramp.TotalSeconds:0.#} s" : "")}; {Texts(options)}; {options.Rounds} rounds; medians",
+        _ => $"chats: {options.Clients} at once{Ramp(options)}; {Texts(options)}; {options.Rounds} rounds; medians",
     };
 
+    static string Ramp(LoadOptions options) => options.Ramp > TimeSpan.Zero ? $" over {options.Ramp.TotalSeconds:0.#} s" : "";
+
     static string Texts(LoadOptions options) =>
-        $"{options.Turns} turns, a shared system prompt of {options.SystemTokens} tokens, questions of about {options.UserTokens}, answers of {options.MaxTokens}, seed {options.Seed}";
+        $"{options.Turns} turns, a shared system prompt of {options.SystemTokens} tokens, questions of about {options.UserTokens}, " +
+        $"answers of {options.MaxTokens}, seed {options.Seed}";
 
     /// <summary>Others on the same cores hurt servers unequally: one that spins while it waits loses more.</summary>
     static double? LoadOfOthers() =>

@@ -33,7 +33,13 @@ static class Report
             spec.Address,
             Medians = results[0].Figures.ToDictionary(figure => figure.Key, figure => Percentile.Median(Values(figure.Key, spec.Name, results))),
         }),
-        Rounds = results.Select(result => new { result.Server, result.Round, Figures = result.Figures.ToDictionary(figure => figure.Key, figure => figure.Value), result.Problems }),
+        Rounds = results.Select(result => new
+        {
+            result.Server,
+            result.Round,
+            Figures = result.Figures.ToDictionary(figure => figure.Key, figure => figure.Value),
+            result.Problems,
+        }),
     }, s_json) + "\n";
 
     static string[] Row(Figure figure, string[] servers, IReadOnlyList<RoundResult> results) =>
@@ -45,7 +51,8 @@ static class Report
 
     /// <summary>The values of one server's rounds, in their order; unknown ones left out.</summary>
     static double[] Values(string key, string server, IReadOnlyList<RoundResult> results) =>
-        [.. results.Where(result => result.Server == server).SelectMany(result => result.Figures).Where(figure => figure.Key == key).Select(figure => figure.Value).OfType<double>()];
+        [.. results.Where(result => result.Server == server).SelectMany(result => result.Figures)
+           .Where(figure => figure.Key == key).Select(figure => figure.Value).OfType<double>()];
 
     static string Cell(double? value, int decimals) => value?.ToString($"N{decimals}", CultureInfo.InvariantCulture) ?? "-";
 

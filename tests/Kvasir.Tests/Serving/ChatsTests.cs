@@ -10,7 +10,16 @@ public sealed class ChatsTests : IDisposable
 
     static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    LoadOptions Options => new() { Servers = [new ServerSpec("fake", [], _fake.Address)], Clients = 5, Turns = 2, SystemTokens = 40, UserTokens = 6, MaxTokens = 2, Rounds = 1 };
+    LoadOptions Options => new()
+    {
+        Servers = [new ServerSpec("fake", [], _fake.Address)],
+        Clients = 5,
+        Turns = 2,
+        SystemTokens = 40,
+        UserTokens = 6,
+        MaxTokens = 2,
+        Rounds = 1,
+    };
 
     public void Dispose() => _fake.Dispose();
 

@@ -20,7 +20,10 @@ public class EventStreamTests
         Gen.Select(s_field.Array[0, 4].Array[0, 5], s_lineEnd, Gen.Int[1, 9], Gen.Bool).Sample((events, end, piece, mark) =>
         {
             string text = (mark ? "\uFEFF" : "") + string.Concat(events.Select(fields => string.Concat(fields.Select(field => field.Line + end)) + end));
-            string[] expected = [.. events.Select(fields => fields.Select(field => field.Data).OfType<string>()).Where(data => data.Any()).Select(data => string.Join('\n', data))];
+            string[] expected =
+            [
+                .. events.Select(fields => fields.Select(field => field.Data).OfType<string>()).Where(data => data.Any()).Select(data => string.Join('\n', data)),
+            ];
             Assert.Equal(expected, Read(text, piece));
         });
 

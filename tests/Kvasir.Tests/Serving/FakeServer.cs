@@ -66,7 +66,7 @@ sealed class FakeServer : IDisposable
         {
             "/health" => "{}",
             "/v1/models" => """{"data":[{"id":"fake"}]}""",
-            "/tokenize" when CanTokenize => JsonSerializer.Serialize(new { tokens = JsonDocument.Parse(body).RootElement.GetProperty("content").GetString()!.Split(' ') }),
+            "/tokenize" when CanTokenize => Tokenize(body),
             "/v1/kv/stats" => Stats(),
             "/v1/chat/completions" => Chat(body),
             _ => null,
@@ -76,6 +76,9 @@ sealed class FakeServer : IDisposable
         await context.Response.OutputStream.WriteAsync(Encoding.UTF8.GetBytes(answer ?? "out of\nblocks"));
         context.Response.Close();
     }
+
+    static string Tokenize(string body) =>
+        JsonSerializer.Serialize(new { tokens = JsonDocument.Parse(body).RootElement.GetProperty("content").GetString()!.Split(' ') });
 
     string? Chat(string body)
     {

@@ -32,7 +32,8 @@ public class FiguresTests
     {
         Answer whole = new() { Text = "ab", FirstTokenMs = 5, GapsMs = [1], Usage = new TokenUsage(100, 2, 25) };
         Answer failed = new() { Text = "a", FirstTokenMs = 900, Usage = new TokenUsage(100, 1, 0), Error = "gone" };
-        Dictionary<string, double?> figures = ChatFigures.Of([whole, failed, whole with { Turn = 1, FirstTokenMs = 7 }], seconds: 2, maxTokens: 3).ToDictionary(figure => figure.Key, figure => figure.Value);
+        Dictionary<string, double?> figures = ChatFigures.Of([whole, failed, whole with { Turn = 1, FirstTokenMs = 7 }], seconds: 2, maxTokens: 3)
+            .ToDictionary(figure => figure.Key, figure => figure.Value);
         Assert.Equal(2, figures["output_tokens_per_s"]);
         Assert.Equal(7, figures["ttft_ms_p99"]);
         Assert.Equal(5, figures["first_turn_ttft_ms_p50"]);
