@@ -53,7 +53,7 @@ public sealed class KvasirServer : IAsyncDisposable
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTime + TimeSpan.FromSeconds(5));
         Telemetry.Add(builder.Services, options);
         _app = builder.Build();
-        Map(new ServedModel(engine, options.ModelId ?? NameOf(engine)));
+        Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate));
     }
 
     /// <summary>Where it listens, such as <c>http://127.0.0.1:8080</c>; known once it has started.</summary>

@@ -24,6 +24,9 @@ public sealed record ServerOptions
     /// <summary>The name under which the model is served; null takes the model's own.</summary>
     public string? ModelId { get; init; }
 
+    /// <summary>A chat template (Jinja) instead of the model's own; a model without either is asked in ChatML.</summary>
+    public string? ChatTemplate { get; init; }
+
     /// <summary>Most bytes of a request's body.</summary>
     public long MaxBodyBytes { get; init; } = 16 << 20;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using Kvasir.Inference.Scheduling;
 using Microsoft.AspNetCore.Http;
 
@@ -11,7 +12,8 @@ sealed record ErrorBody(ErrorDetail Error)
 }
 
 /// <summary>What went wrong. The last two stand there when a prompt is too long.</summary>
-sealed record ErrorDetail(string Message, string Type, string? Param, string? Code, int? NPromptTokens, int? NCtx);
+sealed record ErrorDetail(string Message, string Type, string? Param, string? Code,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? NPromptTokens, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? NCtx);
 
 /// <summary>Anthropic's error: <c>{"type": "error", "error": {"type", "message"}}</c>.</summary>
 sealed record AnthropicError(string Type, AnthropicErrorDetail Error)

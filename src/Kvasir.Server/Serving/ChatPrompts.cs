@@ -8,18 +8,19 @@ namespace Kvasir.Server.Serving;
 /// <summary>Writes conversations with the model's own chat template.</summary>
 sealed class ChatPrompts
 {
-    const string NoTemplate = "this model has no chat template: /v1/completions takes a prompt as it is";
+    /// <summary>What a model without a template is asked in: ChatML.</summary>
+    const string Fallback = "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
     readonly LanguageModel _model;
-    readonly ChatTemplate? _template;
+    readonly ChatTemplate _template;
 
-    /// <exception cref="TemplateException">The model's template cannot be understood.</exception>
-    public ChatPrompts(LanguageModel model)
+    /// <param name="model">The model.</param>
+    /// <param name="template">A template instead of the model's own, or null.</param>
+    /// <exception cref="TemplateException">The template cannot be understood.</exception>
+    public ChatPrompts(LanguageModel model, string? template = null)
     {
-        _model = model;
-        string? source = model.Tokenizer.Vocabulary.ChatTemplate;
-        _template = source is null ? null : ChatTemplate.Parse(source);
-        Tools = source is null ? null : ToolFormat.Of(source);
+        string source = template ?? model.Tokenizer.Vocabulary.ChatTemplate ?? Fallback;
+        (_model, _template, Tools) = (model, ChatTemplate.Parse(source), ToolFormat.Of(source));
     }
 
     /// <summary>How the model calls tools; null when its template has none.</summary>
@@ -30,11 +31,9 @@ sealed class ChatPrompts
     /// <param name="tools">Tool definitions, or null.</param>
     /// <param name="more">Further variables of the template, or null.</param>
     /// <param name="opensAnswer">Whether the answer is to begin; if not, the conversation so far.</param>
-    /// <exception cref="RequestException">The model has no template, or its template refuses the conversation.</exception>
+    /// <exception cref="RequestException">The template refuses the conversation.</exception>
     public int[] Encode(JsonArray messages, JsonArray? tools, JsonObject? more, bool opensAnswer = true)
     {
-        if (_template is null)
-            throw new RequestException(400, NoTemplate, "messages", "no_chat_template");
         JsonObject variables = more is null ? [] : (JsonObject)more.DeepClone();
         variables["messages"] = messages.DeepClone();
         variables["tools"] = tools?.DeepClone();

@@ -3,7 +3,7 @@ using Kvasir.Inference;
 namespace Kvasir.Server.Serving;
 
 /// <summary>The model that a server serves, under its name.</summary>
-sealed class ServedModel(InferenceEngine engine, string id)
+sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate)
 {
     public InferenceEngine Engine => engine;
 
@@ -13,5 +13,5 @@ sealed class ServedModel(InferenceEngine engine, string id)
     public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
 
     /// <summary>Writes conversations as the model wants them.</summary>
-    public ChatPrompts Prompts { get; } = new(engine.Model);
+    public ChatPrompts Prompts { get; } = new(engine.Model, chatTemplate);
 }
