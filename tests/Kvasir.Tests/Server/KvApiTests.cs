@@ -1,0 +1,196 @@
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Kvasir.Tests.Server;
+
+/// <summary><c>/v1/kv</c>: what it says is so, and what it is asked to do, it does.</summary>
+public sealed class KvApiTests
+{
+    static JsonObject Prompt(int kind = 0) => new() { ["prompt"] = ServerFixture.LongText(30, kind) };
+
+    static int Tokens(JsonElement reused) => reused.EnumerateObject().Sum(tier => tier.Value.GetInt32());
+
+    [Fact]
+    public async Task A_prompt_that_was_warmed_is_found_by_lookup_and_by_a_completion()
+    {
+        await using ServerFixture server = await ServerFixture.Start(hasDisk: true);
+        JsonElement before = (await server.Ask("/v1/kv/lookup", Prompt())).GetProperty("kvasir");
+        Assert.Equal(0, Tokens(before.GetProperty("reused")));
+        JsonElement warm = await server.Ask("/v1/kv/warm", Prompt());
+        int tokens = warm.GetProperty("prompt_tokens").GetInt32();
+        Assert.Equal(tokens, warm.GetProperty("kvasir").GetProperty("computed").GetInt32());
+        JsonElement after = (await server.Ask("/v1/kv/lookup", Prompt())).GetProperty("kvasir");
+        Assert.Equal(tokens - 1, after.GetProperty("reused").GetProperty("device").GetInt32());
+        JsonElement spans = after.GetProperty("spans");
+        Assert.Equal((0, tokens), (spans[0].GetProperty("from").GetInt32(), spans[spans.GetArrayLength() - 1].GetProperty("to").GetInt32()));
+        JsonObject completion = Prompt();
+        completion["max_tokens"] = 1;
+        JsonElement answer = await server.Ask("/v1/completions", completion);
+        Assert.Equal(tokens - 1, answer.GetProperty("usage").GetProperty("prompt_tokens_details").GetProperty("cached_tokens").GetInt32());
+    }
+
+    [Fact]
+    public async Task Stats_add_up_with_what_the_answers_said()
+    {
+        await using ServerFixture server = await ServerFixture.Start(hasDisk: true);
+        List<JsonElement> usages = [];
+        for (int i = 0; i < 4; i++)
+            usages.Add((await server.Ask("/v1/chat/completions", ServerFixture.Chat(ServerFixture.LongText(10, i / 2)))).GetProperty("usage"));
+        await server.AssertIdle();
+        JsonElement stats = await server.Get("/v1/kv/stats");
+        long Sum(Func<JsonElement, int> of) => usages.Sum(usage => (long)of(usage));
+        JsonElement tokens = stats.GetProperty("tokens");
+        Assert.Equal(Sum(usage => usage.GetProperty("prompt_tokens").GetInt32()), tokens.GetProperty("prompt").GetInt64());
+        Assert.Equal(Sum(usage => usage.GetProperty("completion_tokens").GetInt32()), tokens.GetProperty("completion").GetInt64());
+        long reused = Sum(usage => usage.GetProperty("prompt_tokens_details").GetProperty("cached_tokens").GetInt32());
+        Assert.True(reused > 0);
+        Assert.Equal(reused, tokens.GetProperty("reused").GetInt64());
+        Assert.Equal(reused, stats.GetProperty("tiers").EnumerateArray().Sum(tier => tier.GetProperty("hit_tokens").GetInt64()));
+        Assert.Equal(4, stats.GetProperty("requests").GetProperty("finished").GetInt64());
+        Assert.Equal(0, stats.GetProperty("tiers")[0].GetProperty("leased_blocks").GetInt64());
+        JsonElement requests = (await server.Get("/v1/kv/requests")).GetProperty("requests");
+        Assert.Equal(4, requests.GetArrayLength());
+        Assert.Equal(usages[3].GetProperty("prompt_tokens").GetInt32(), requests[0].GetProperty("prompt_tokens").GetInt32());
+    }
+
+    [Fact]
+    public async Task The_tree_has_every_block_once_and_text_only_where_it_is_allowed()
+    {
+        await using ServerFixture server = await ServerFixture.Start(hasDisk: true);
+        await server.Ask("/v1/kv/warm", new JsonObject { ["prompt"] = ServerFixture.LongText(30) + " One." });
+        await server.Ask("/v1/kv/warm", new JsonObject { ["prompt"] = ServerFixture.LongText(30) + " Two, and more of it than before, so that it takes another block." });
+        await server.AssertIdle();
+        JsonElement[] nodes = [.. (await server.Get("/v1/kv/tree?text=1")).GetProperty("nodes").EnumerateArray()];
+        Assert.Equal(3, nodes.Length); // what they share, and an end each
+        Assert.Equal(JsonValueKind.Null, nodes[0].GetProperty("parent").ValueKind);
+        Assert.All(nodes[1..], node => Assert.Equal(nodes[0].GetProperty("id").GetString(), node.GetProperty("parent").GetString()));
+        Assert.All(nodes, node => Assert.Equal(JsonValueKind.Null, node.GetProperty("text").ValueKind));
+        Assert.Equal(server.Engine.Cache.Device.Counts.Cached, nodes.Sum(node => node.GetProperty("tiers").GetProperty("device").GetInt32()));
+        Assert.Equal(server.Engine.Cache.Disk!.Blocks, nodes.Sum(node => node.GetProperty("tiers").GetProperty("disk").GetInt32()));
+    }
+
+    [Fact]
+    public async Task Pinned_prefixes_stay_when_all_is_evicted_and_go_when_they_are_let_go()
+    {
+        await using ServerFixture server = await ServerFixture.Start(hasDisk: true);
+        await server.Ask("/v1/kv/warm", Prompt());
+        await server.Ask("/v1/kv/warm", Prompt(kind: 1));
+        JsonObject pin = Prompt();
+        (pin["ttl"], pin["owner"]) = ("10m", "test");
+        int pinned = (await server.Ask("/v1/kv/pin", pin)).GetProperty("pinned_blocks").GetInt32();
+        Assert.True(pinned > 10);
+        await server.AssertIdle();
+        JsonElement evicted = await server.Ask("/v1/kv/evict", new JsonObject { ["all"] = true });
+        Assert.True(evicted.GetProperty("evicted_blocks").GetInt32() > pinned);
+        Assert.Equal(pinned, evicted.GetProperty("kept_blocks").GetInt32());
+        Assert.True((await server.Ask("/v1/kv/lookup", Prompt())).GetProperty("kvasir").GetProperty("reused").GetProperty("disk").GetInt32() > 100);
+        Assert.Equal(0, Tokens((await server.Ask("/v1/kv/lookup", Prompt(kind: 1))).GetProperty("kvasir").GetProperty("reused")));
+        Assert.Equal(pinned, (await server.Ask("/v1/kv/unpin", new JsonObject { ["owner"] = "test" })).GetProperty("unpinned_blocks").GetInt32());
+        Assert.Equal(0, (await server.Ask("/v1/kv/evict", new JsonObject { ["all"] = true })).GetProperty("kept_blocks").GetInt32());
+        Assert.Equal(0, Tokens((await server.Ask("/v1/kv/lookup", Prompt())).GetProperty("kvasir").GetProperty("reused")));
+    }
+
+    [Fact]
+    public async Task A_retention_hint_keeps_the_prompt()
+    {
+        await using ServerFixture server = await ServerFixture.Start(hasDisk: true);
+        JsonObject chat = ServerFixture.Chat(ServerFixture.LongText(20));
+        chat["prompt_cache_options"] = new JsonObject { ["ttl"] = "30m" };
+        await server.Ask("/v1/chat/completions", chat);
+        JsonElement Disk(JsonElement stats) => stats.GetProperty("tiers").EnumerateArray().Single(tier => tier.GetProperty("tier").GetString() == "disk");
+        while (Disk(await server.Get("/v1/kv/stats")).GetProperty("pinned_blocks").GetInt64() < 10) // in the background
+            await Task.Yield();
+        chat["prompt_cache_options"] = new JsonObject { ["ttl"] = "soon" };
+        Assert.Equal(HttpStatusCode.BadRequest, (await server.Post("/v1/chat/completions", chat)).StatusCode);
+    }
+
+    [Fact]
+    public async Task An_archive_carries_keys_and_values_to_another_server()
+    {
+        await using ServerFixture from = await ServerFixture.Start(hasDisk: true), to = await ServerFixture.Start();
+        await from.Ask("/v1/kv/warm", Prompt());
+        JsonElement expected = await from.Ask("/v1/completions", Completion());
+        byte[] archive = await (await from.Post("/v1/kv/export", Prompt())).Content.ReadAsByteArrayAsync(ServerFixture.Patience);
+        JsonElement imported = await Import(to, archive);
+        Assert.Equal(0, imported.GetProperty("known").GetInt32());
+        Assert.True(imported.GetProperty("imported").GetInt32() > 10);
+        JsonElement answer = await to.Ask("/v1/completions", Completion());
+        Assert.Equal(expected.GetProperty("choices")[0].GetProperty("text").GetString(), answer.GetProperty("choices")[0].GetProperty("text").GetString());
+        Assert.True(answer.GetProperty("kvasir").GetProperty("reused").GetProperty("host").GetInt32() > 100);
+        Assert.Equal(0, (await Import(to, archive)).GetProperty("imported").GetInt32());
+
+        static JsonObject Completion()
+        {
+            JsonObject body = Prompt();
+            (body["temperature"], body["max_tokens"]) = (0, 12);
+            return body;
+        }
+
+        static async Task<JsonElement> Import(ServerFixture server, byte[] archive)
+        {
+            using HttpResponseMessage response = await server.Client.PostAsync("/v1/kv/import", new ByteArrayContent(archive), ServerFixture.Patience);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            return JsonDocument.Parse(await response.Content.ReadAsStringAsync(ServerFixture.Patience)).RootElement;
+        }
+    }
+
+    [Fact]
+    public async Task No_damaged_archive_brings_a_block_in()
+    {
+        await using ServerFixture from = await ServerFixture.Start(), to = await ServerFixture.Start();
+        await from.Ask("/v1/kv/warm", Prompt());
+        byte[] archive = await (await from.Post("/v1/kv/export", Prompt())).Content.ReadAsByteArrayAsync(ServerFixture.Patience);
+        int slot = (archive.Length - 64) / from.Engine.Cache.Keys(from.Engine.Model.Prompt.Raw(ServerFixture.LongText(30))).Count;
+        var random = new Random(5);
+        for (int round = 0; round < 60; round++)
+        {
+            byte[] bad = [.. archive];
+            int at = round < 20 ? random.Next(60) : 64 + random.Next(slot); // the head, or the first block
+            bad[at] ^= (byte)(1 << random.Next(8));
+            if (round % 3 == 2)
+                bad = bad[..random.Next(64 + slot)];
+            using HttpResponseMessage response = await to.Client.PostAsync("/v1/kv/import", new ByteArrayContent(bad), ServerFixture.Patience);
+            bool harmless = at is >= 56 and < 64 && round % 3 != 2 || response.StatusCode == HttpStatusCode.BadRequest || bad.Length == 64;
+            Assert.True(harmless || await IsPadding(response), $"round {round}, byte {at}: {response.StatusCode}");
+        }
+        JsonElement answer = await to.Ask("/v1/kv/lookup", Prompt());
+        Assert.True(Tokens(answer.GetProperty("kvasir").GetProperty("reused")) % 16 == 0);
+
+        static async Task<bool> IsPadding(HttpResponseMessage response) => // bytes behind a short block's tokens mean nothing
+            response.StatusCode == HttpStatusCode.OK && (await response.Content.ReadAsStringAsync(ServerFixture.Patience)).Contains("\"imported\"", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Events_tell_of_requests_and_numbers()
+    {
+        await using ServerFixture server = await ServerFixture.Start();
+        using HttpResponseMessage response = await server.Client.GetAsync("/v1/kv/events", HttpCompletionOption.ResponseHeadersRead, ServerFixture.Patience);
+        using StreamReader events = new(await response.Content.ReadAsStreamAsync(ServerFixture.Patience));
+        Assert.Equal("event: stats", await events.ReadLineAsync(ServerFixture.Patience));
+        JsonElement answer = await server.Ask("/v1/chat/completions", ServerFixture.Chat("Who are you?"));
+        string? line;
+        while ((line = await events.ReadLineAsync(ServerFixture.Patience)) != "event: request")
+            Assert.NotNull(line);
+        JsonElement request = JsonDocument.Parse((await events.ReadLineAsync(ServerFixture.Patience))![6..]).RootElement;
+        Assert.Equal(answer.GetProperty("id").GetString(), request.GetProperty("id").GetString());
+        Assert.Equal(answer.GetProperty("usage").GetProperty("prompt_tokens").GetInt32(), request.GetProperty("kvasir").GetProperty("spans").EnumerateArray().Last().GetProperty("to").GetInt32());
+    }
+
+    [Theory]
+    [InlineData("/v1/kv/pin", """{"id": "nothing"}""", 404)]
+    [InlineData("/v1/kv/evict", """{}""", 400)]
+    [InlineData("/v1/kv/lookup", """{"prompt": 3}""", 400)]
+    [InlineData("/v1/kv/lookup", """{"prompt": [99999]}""", 400)]
+    [InlineData("/v1/kv/warm", """{"prompt": ""}""", 400)]
+    [InlineData("/v1/kv/pin", """{"prompt": "Once", "ttl": "-3m"}""", 400)]
+    [InlineData("/v1/kv/evict", """{"all": true, "tier": "moon"}""", 400)]
+    public async Task Nonsense_is_refused(string path, string body, int status)
+    {
+        await using ServerFixture server = await ServerFixture.Start(hasDisk: true);
+        using HttpResponseMessage response = await server.Post(path, JsonNode.Parse(body)!);
+        string text = await response.Content.ReadAsStringAsync(ServerFixture.Patience);
+        Assert.True(status == (int)response.StatusCode, $"{response.StatusCode}: {text}");
+        Assert.False(string.IsNullOrEmpty(JsonDocument.Parse(text).RootElement.GetProperty("error").GetProperty("message").GetString()));
+    }
+}
