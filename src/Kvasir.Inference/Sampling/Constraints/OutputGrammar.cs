@@ -28,7 +28,8 @@ public sealed class OutputGrammar
     public static OutputGrammar Literal(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return new(text.Length == 0 ? Nodes.Sequence.Nothing : new Terminal(ByteAutomaton.From(ByteExpression.Text(Encoding.UTF8.GetBytes(text)), new WorkLimit(long.MaxValue))));
+        ByteExpression bytes = ByteExpression.Text(Encoding.UTF8.GetBytes(text));
+        return new(text.Length == 0 ? Nodes.Sequence.Nothing : new Terminal(ByteAutomaton.From(bytes, new WorkLimit(long.MaxValue))));
     }
 
     /// <summary>One part after the other.</summary>

@@ -46,8 +46,8 @@ sealed class Completion(OutputGrammar grammar, TokenTrie trie, Random random, bo
     {
         "\"" => 8,
         "}" or "]" => 7 - _closings[token] / 16f,
-        "null" or "0" => 6 - _closings[token] / 16f,
-        "{" or "[" => -5,
+        "null" or "n" or "u" or "l" or "0" => 6 - _closings[token] / 16f,
+        "{" or "[" => -50,
         { Length: 1 } => 3 - _closings[token],
         _ => 0 - _closings[token],
     };

@@ -2,6 +2,8 @@ using System.Text;
 using System.Text.Json;
 using CsCheck;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Masks;
+using Kvasir.Inference.Sampling.Constraints.Nodes;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Tests.Tokenization;
 
@@ -165,6 +167,25 @@ public class ConstrainedTextTests
             completion.Run();
             using var json = JsonDocument.Parse(tokenizer.Decode([.. completion.Tokens]));
         }, iter: 50);
+    }
+
+    /// <summary>A walk over all tokens is done once for a place in a string, whatever the grammar, what is around the string, and how much room is left in it.</summary>
+    [Fact]
+    public void What_fits_inside_a_string_is_found_once_for_all_grammars()
+    {
+        TokenTrie trie = new(Vocabularies.Saga);
+        OutputGrammar json = OutputGrammar.JsonObject(), schema = Schema("""{"type":"object","properties":{"a":{"type":"string","minLength":2,"maxLength":100000}}}""");
+        TerminalTokens Inside(OutputGrammar grammar, string read)
+        {
+            StateBuilder builder = new();
+            GrammarState state = builder.Read(builder.Start(grammar.Root)!, Encoding.UTF8.GetBytes(read))!;
+            return trie.TokensOf(TerminalPlace.Of(Assert.Single(state.Readings), trie.LongestToken));
+        }
+        TerminalTokens first = Inside(json, "{\"b\": [{\"c\": \"text");
+        Assert.Same(first, Inside(json, "{\"b"));
+        Assert.Same(first, Inside(schema, "{\"a\":\"text"));
+        Assert.NotSame(first, Inside(schema, "{\"a\":\"t"));
+        Assert.Same(Inside(schema, "{\"a\":\"t"), Inside(schema, "{\"a\":\"u"));
     }
 
     [Fact]

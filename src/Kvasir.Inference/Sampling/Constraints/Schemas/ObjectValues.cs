@@ -24,8 +24,12 @@ sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
         compiler.Work.Spend((1L + _statements.Length) * (1 + names.Length));
         Sequence? additional = Additional(names);
         CheckCounts(names.Length, additional);
-        GrammarNode first = additional is null ? Sequence.Nothing : Add(new Repetition(additional, _syntax.Comma, 0, int.MaxValue));
-        GrammarNode after = additional is null ? Sequence.Nothing : Add(new Choice(Sequence.Nothing, Following(Add(new Repetition(additional, _syntax.Comma, 1, int.MaxValue)))));
+        GrammarNode first = Sequence.Nothing, after = Sequence.Nothing; // from a property on: nothing written yet, or something
+        if (additional is not null)
+        {
+            first = Add(new Repetition(additional, _syntax.Comma, 0, int.MaxValue));
+            after = Add(new Choice(Sequence.Nothing, Following(Add(new Repetition(additional, _syntax.Comma, 1, int.MaxValue)))));
+        }
         foreach (string name in names.Reverse())
         {
             GrammarNode property = Add(new Sequence(JsonSyntax.Key(name, compiler.Work), compiler.Values(Schemas(name))));
