@@ -34,6 +34,7 @@ public sealed class OriginTests
     [InlineData("{{ s * 2 }}{{ '-' * 2 }}{{ s | default('x') }}{{ nix | default(s) }}{{ empty or 'x' }}{{ s if yes }}", "‹Ab cAb c›--‹Ab cAb c›x‹Ab c›")]
     [InlineData("{{ '{}<{}'.format(s, 1) }}{{ s | e }}{{ s | reverse }}{{ s | first }}{{ s | list | last }}", "‹Ab c›<1‹Ab cc bAAc›")]
     [InlineData("{{ s | map('upper') | join }}{{ list | sort | join }}{{ list | max }}{{ [s, s] | unique | join }}", "‹AB CabbAb c›")]
+    [InlineData("{{ strftime_now(s) }}{{ strftime_now('%%') }}", "‹Ab c›%")]
     [InlineData("{{ n }}{{ yes }}{{ s | length }}{{ n | string }}", "5True45")]
     [InlineData("{{ s.partition(' ') | join('|') }}{{ 'a\nb'.splitlines() | join }}{{ s.removeprefix('A') }}", "‹Ab›|‹ ›|‹c›ab‹b c›")]
     public void Origin_survives(string template, string expected) =>

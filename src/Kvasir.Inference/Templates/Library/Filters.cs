@@ -14,7 +14,7 @@ static class Filters
         ("escape|e value", call => TextFilters.Escape(PythonText.Of(call[0]), call.Rendering)),
         ("int value [default]", call => NumberFilters.Integer(call)),
         ("float value [default]", call => NumberFilters.Float(call)),
-        ("abs value", call => Comparison.Order(call[0], 0L, call.Rendering) < 0 ? Arithmetic.Negate(call[0]) : call[0]),
+        ("abs value", call => NumberFilters.Absolute(call)),
         ("round value [precision] [method]", call => NumberFilters.Round(call)),
         ("tojson value [ensure_ascii] [indent] [separators] [sort_keys]", call => TextFilters.ToJson(call)),
         ("upper value", call => TextFilters.Apply("upper", call)),

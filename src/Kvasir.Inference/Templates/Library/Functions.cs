@@ -8,7 +8,7 @@ static class Functions
 {
     static readonly FrozenDictionary<string, Function> s_functions = Function.Table(
         ("raise_exception message", call => throw new TemplateException(PythonText.Of(call[0]).Text, raisedByTemplate: true)),
-        ("strftime_now format", call => MarkedText.Template(TimeFormat.Format(call.Rendering.Time.GetLocalNow(), call.Text(0).Text))),
+        ("strftime_now format", call => Now(call.Text(0), call.Rendering.Time)),
         ("namespace *", call => MakeNamespace(call)),
         ("dict *", call => MakeDictionary(call)),
         ("range start [stop] [step]", call => Range(call)),
@@ -23,6 +23,9 @@ static class Functions
             scope.Set(function.Name, function);
         return scope;
     }
+
+    static MarkedText Now(MarkedText format, TimeProvider time) =>
+        MarkedText.Of(TimeFormat.Format(time.GetLocalNow(), format.Text), format.HasInput);
 
     static Namespace MakeNamespace(Call call)
     {

@@ -20,6 +20,9 @@ static class NumberFilters
         _ => null,
     } ?? (call.Has(1) ? call[1] : 0.0);
 
+    public static object? Absolute(Call call) =>
+        Comparison.Order(call[0], 0L, call.Rendering) < 0 ? Arithmetic.Negate(call[0]) : Arithmetic.Identity(call[0]);
+
     /// <summary>Halves go to the even neighbour, and integers stay integers unless a direction is named, as in Python.</summary>
     public static object? Round(Call call)
     {

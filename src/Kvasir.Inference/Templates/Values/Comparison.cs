@@ -27,7 +27,7 @@ static class Comparison
                 rendering.ChargeSearch(rendering.Charge(text), part.Text);
                 return text.Text.Contains(part.Text, StringComparison.Ordinal);
             case OrderedDictionary<object, object?> dictionary:
-                return dictionary.ContainsKey(KeyComparer.Key(rendering.Charge(item)));
+                return item is MarkedText or long or double or bool && dictionary.ContainsKey(rendering.Charge(item));
             case MarkedText:
                 throw Kind.Wrong("in", item, "text, because it is looked for in text");
             default:

@@ -34,8 +34,7 @@ static class Sequences
         MarkedText text => Slice(text, start, stop, step ?? 1, rendering),
         List<object?> list => Indices(list.Count, start, stop, step ?? 1).Select(i => list[i]).ToList(),
         object?[] tuple => Indices(tuple.Length, start, stop, step ?? 1).Select(i => tuple[i]).ToArray(),
-        Undefined undefined => throw new TemplateException(undefined.Why),
-        _ => Undefined.Member(value, MarkedText.Template("[:]")),
+        _ => throw Kind.Wrong("a slice", value, "a list or text"),
     };
 
     static MarkedText Slice(MarkedText text, long? start, long? stop, long step, Rendering rendering)
