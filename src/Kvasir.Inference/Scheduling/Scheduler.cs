@@ -70,6 +70,7 @@ sealed class Scheduler : IDisposable
         TakeIn();
         End(_running, _ => true, FinishReason.Cancelled);
         End(_waiting, _ => true, FinishReason.Cancelled);
+        Volatile.Write(ref _runningCount, 0);
     }
 
     bool WaitForWork()

@@ -19,8 +19,9 @@ sealed class RetentionKeeper(TieredKvCache cache) : IDisposable
     /// <summary>Notes a wish. Returns at once.</summary>
     public void Keep(CompletionTask task)
     {
-        if (task.Retention is not { } retention || cache.Disk is not { CanWrite: true } disk || Interlocked.Increment(ref _waiting) > MostWaiting)
+        if (task.Retention is not { } retention || cache.Disk is not { CanWrite: true } disk || Volatile.Read(ref _waiting) >= MostWaiting)
             return;
+        Interlocked.Increment(ref _waiting);
         _ = Task.Run(async () =>
         {
             await _one.WaitAsync();

@@ -85,7 +85,7 @@ public sealed class KvApiTests
         Assert.True(evicted.GetProperty("evicted_blocks").GetInt32() > pinned);
         Assert.Equal(pinned, evicted.GetProperty("kept_blocks").GetInt32());
         Assert.True((await server.Ask("/v1/kv/lookup", Prompt())).GetProperty("kvasir").GetProperty("reused").GetProperty("disk").GetInt32() > 100);
-        Assert.Equal(0, Tokens((await server.Ask("/v1/kv/lookup", Prompt(kind: 1))).GetProperty("kvasir").GetProperty("reused")));
+        Assert.InRange(Tokens((await server.Ask("/v1/kv/lookup", Prompt(kind: 1))).GetProperty("kvasir").GetProperty("reused")), 0, 15); // the first words are the same
         Assert.Equal(pinned, (await server.Ask("/v1/kv/unpin", new JsonObject { ["owner"] = "test" })).GetProperty("unpinned_blocks").GetInt32());
         Assert.Equal(0, (await server.Ask("/v1/kv/evict", new JsonObject { ["all"] = true })).GetProperty("kept_blocks").GetInt32());
         Assert.Equal(0, Tokens((await server.Ask("/v1/kv/lookup", Prompt())).GetProperty("kvasir").GetProperty("reused")));
@@ -99,8 +99,7 @@ public sealed class KvApiTests
         chat["prompt_cache_options"] = new JsonObject { ["ttl"] = "30m" };
         await server.Ask("/v1/chat/completions", chat);
         JsonElement Disk(JsonElement stats) => stats.GetProperty("tiers").EnumerateArray().Single(tier => tier.GetProperty("tier").GetString() == "disk");
-        while (Disk(await server.Get("/v1/kv/stats")).GetProperty("pinned_blocks").GetInt64() < 10) // in the background
-            await Task.Yield();
+        await ServerFixture.Until(async () => Disk(await server.Get("/v1/kv/stats")).GetProperty("pinned_blocks").GetInt64() >= 5, "the prompt is kept");
         chat["prompt_cache_options"] = new JsonObject { ["ttl"] = "soon" };
         Assert.Equal(HttpStatusCode.BadRequest, (await server.Post("/v1/chat/completions", chat)).StatusCode);
     }
@@ -115,7 +114,7 @@ public sealed class KvApiTests
         JsonElement imported = await Import(to, archive);
         Assert.Equal(0, imported.GetProperty("known").GetInt32());
         Assert.True(imported.GetProperty("imported").GetInt32() > 10);
-        JsonElement answer = await to.Ask("/v1/completions", Completion());
+        JsonElement answer = await to.Ask("/v1/completions", Completion(), null, ("X-Kvasir-Explain", "1"));
         Assert.Equal(expected.GetProperty("choices")[0].GetProperty("text").GetString(), answer.GetProperty("choices")[0].GetProperty("text").GetString());
         Assert.True(answer.GetProperty("kvasir").GetProperty("reused").GetProperty("host").GetInt32() > 100);
         Assert.Equal(0, (await Import(to, archive)).GetProperty("imported").GetInt32());
@@ -146,19 +145,14 @@ public sealed class KvApiTests
         for (int round = 0; round < 60; round++)
         {
             byte[] bad = [.. archive];
-            int at = round < 20 ? random.Next(60) : 64 + random.Next(slot); // the head, or the first block
+            int at = round < 20 ? random.Next(56) : 64 + random.Next(slot); // the head, or the first block
             bad[at] ^= (byte)(1 << random.Next(8));
             if (round % 3 == 2)
-                bad = bad[..random.Next(64 + slot)];
+                bad = bad[..(random.Next(2) == 0 ? random.Next(64) : 65 + random.Next(slot - 1))];
             using HttpResponseMessage response = await to.Client.PostAsync("/v1/kv/import", new ByteArrayContent(bad), ServerFixture.Patience);
-            bool harmless = at is >= 56 and < 64 && round % 3 != 2 || response.StatusCode == HttpStatusCode.BadRequest || bad.Length == 64;
-            Assert.True(harmless || await IsPadding(response), $"round {round}, byte {at}: {response.StatusCode}");
+            Assert.True(response.StatusCode == HttpStatusCode.BadRequest, $"round {round}, byte {at} of {bad.Length}: {response.StatusCode}");
         }
-        JsonElement answer = await to.Ask("/v1/kv/lookup", Prompt());
-        Assert.True(Tokens(answer.GetProperty("kvasir").GetProperty("reused")) % 16 == 0);
-
-        static async Task<bool> IsPadding(HttpResponseMessage response) => // bytes behind a short block's tokens mean nothing
-            response.StatusCode == HttpStatusCode.OK && (await response.Content.ReadAsStringAsync(ServerFixture.Patience)).Contains("\"imported\"", StringComparison.Ordinal);
+        Assert.Equal(0, Tokens((await to.Ask("/v1/kv/lookup", Prompt())).GetProperty("kvasir").GetProperty("reused")));
     }
 
     [Fact]

@@ -78,12 +78,20 @@ sealed class ServerFixture : IAsyncDisposable
     /// <summary>Waits until nothing runs; then no block may be leased.</summary>
     public async Task AssertIdle()
     {
-        while (Engine.Serving is not { Running: 0, Waiting: 0 })
-            await Task.Yield();
+        await Until(() => Engine.Serving is { Running: 0, Waiting: 0 }, "nothing runs");
         Engine.Cache.Flush(TimeSpan.FromSeconds(20)); // what is being written is leased
         var counts = Engine.Cache.Device.CheckConservation();
         Assert.Equal((0, 0), (counts.Leased, counts.InFlight));
     }
+
+    /// <summary>Waits until something is so, or the test has failed.</summary>
+    public static async Task Until(Func<Task<bool>> condition, string what)
+    {
+        for (long start = Environment.TickCount64; !await condition(); await Task.Delay(5, Patience))
+            Assert.True(Environment.TickCount64 - start < 30_000, $"not within 30 s: {what}");
+    }
+
+    public static Task Until(Func<bool> condition, string what) => Until(() => Task.FromResult(condition()), what);
 
     public async ValueTask DisposeAsync()
     {

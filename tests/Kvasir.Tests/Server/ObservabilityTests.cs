@@ -1,0 +1,58 @@
+using System.Security.Cryptography;
+using System.Text;
+using Kvasir.Server;
+using Kvasir.Tests.Fixtures;
+
+namespace Kvasir.Tests.Server;
+
+/// <summary>What the server shows: metrics under the names that others know, and a page that loads nothing from elsewhere.</summary>
+public sealed class ObservabilityTests
+{
+    [Fact]
+    public async Task Metrics_count_what_was_served()
+    {
+        await using ServerFixture server = await ServerFixture.Start(options: new ServerOptions { VllmMetrics = true }, hasDisk: true);
+        for (int i = 0; i < 2; i++)
+            await server.Ask("/v1/chat/completions", ServerFixture.Chat(ServerFixture.LongText(10)));
+        string metrics = await server.Client.GetStringAsync("/metrics", ServerFixture.Patience);
+        foreach (string name in (string[])["gen_ai_server_request_duration_seconds_bucket", "gen_ai_server_time_to_first_token_seconds_count", "gen_ai_server_time_per_output_token_seconds_sum",
+            "kvasir_kv_lookup_tokens", "kvasir_kv_hit_tokens", "kvasir_kv_used_bytes{tier=\"device\"}", "kvasir_kv_leased_blocks{tier=\"disk\"}", "kvasir_requests_running 0"])
+            Assert.Contains(name, metrics, StringComparison.Ordinal);
+        Assert.Contains("vllm:request_success_total{model_name=\"kvasir-saga\"} 2\n", metrics, StringComparison.Ordinal);
+        string[] names = [.. metrics.Split('\n').Where(line => line.StartsWith("# TYPE", StringComparison.Ordinal)).Select(line => line.Split(' ')[2])];
+        Assert.Equal(names.Distinct(), names);
+        Assert.All(metrics.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.True(line[0] == '#' || double.TryParse(line[(line.LastIndexOf(' ') + 1)..], out _), line));
+    }
+
+    [Fact]
+    public async Task The_page_may_load_only_what_this_server_has()
+    {
+        await using ServerFixture server = await ServerFixture.Start();
+        using HttpResponseMessage page = await server.Client.GetAsync("/", ServerFixture.Patience);
+        string html = await page.Content.ReadAsStringAsync(ServerFixture.Patience), policy = page.Headers.GetValues("Content-Security-Policy").Single();
+        Assert.Contains("default-src 'none'", policy, StringComparison.Ordinal);
+        Assert.DoesNotContain("unsafe", policy, StringComparison.Ordinal);
+        Assert.DoesNotMatch("(src|href)=.(https?:)?//", html);
+        using HttpRequestMessage request = new(HttpMethod.Get, "/assets/kvasir.js");
+        request.Headers.AcceptEncoding.ParseAdd("gzip");
+        using HttpResponseMessage script = await server.Client.SendAsync(request, ServerFixture.Patience);
+        Assert.Equal("gzip", script.Content.Headers.ContentEncoding.Single());
+        Assert.InRange(script.Content.Headers.ContentLength!.Value, 1000, 100_000);
+    }
+
+    [Fact]
+    public void The_page_that_is_served_is_that_of_its_sources()
+    {
+        string folder = Path.Combine(Checkout.Root, "src/Kvasir.Server/Dashboard");
+        string[] sources = [.. Directory.GetFiles(Path.Combine(folder, "src"), "*", SearchOption.AllDirectories).Concat(((string[])["index.html", "package.json", "tsconfig.json", "vite.config.ts"]).Select(name => Path.Combine(folder, name)))
+            .Select(path => Path.GetRelativePath(folder, path).Replace('\\', '/')).Order(StringComparer.Ordinal)];
+        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (string source in sources)
+        {
+            digest.AppendData(Encoding.UTF8.GetBytes($"{source}\n"));
+            digest.AppendData(File.ReadAllBytes(Path.Combine(folder, source)));
+        }
+        string expected = File.ReadAllText(Path.Combine(folder, "dist/source.sha256")).Trim();
+        Assert.True(expected.StartsWith(Convert.ToHexStringLower(digest.GetHashAndReset()), StringComparison.Ordinal), "dist/ is older than its sources: npm ci && npm run build in src/Kvasir.Server/Dashboard");
+    }
+}
