@@ -19,7 +19,7 @@ sealed class Rendering(TimeProvider time)
     {
         Line = line;
         if (++_depth > Limits.Depth)
-            throw new TemplateException($"more than {Limits.Depth} evaluations within each other, expected fewer: does a macro call itself without end?");
+            throw new TemplateException($"more than {Limits.Depth} evaluations within each other, expected fewer: is there an end to its macros?");
         Spend(1);
     }
 

@@ -28,7 +28,7 @@ public class ArchitectureRules
         ["Sampling"] = ["Tokenization", "Formats"],
         ["Saga"] = [],
         ["Templates"] = ["Formats"],
-        ["Tokenization"] = ["Templates", "Formats"],
+        ["Tokenization"] = ["Formats", "Templates"],
         ["Synthesis"] = ["Formats", "Tokenization", "Sampling"],
         ["Kernels"] = ["Formats"],
         ["Model"] = ["Kernels", "Formats"],

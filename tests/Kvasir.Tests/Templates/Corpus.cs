@@ -50,7 +50,8 @@ static class Corpus
 
         if (failure is not null) Assert.IsType<TemplateException>(failure);
         string outcome = failure is TemplateException refusal ? $"{(refusal.RaisedByTemplate ? "raised " : "failed ")}{refusal.Message}" : text!;
-        if (golden.Fails is not null) Assert.True(failure is TemplateException { RaisedByTemplate: false }, $"{Printable.Line(outcome)}, expected a failure: {golden.Fails}");
+        bool fails = failure is TemplateException { RaisedByTemplate: false };
+        if (golden.Fails is not null) Assert.True(fails, $"{Printable.Line(outcome)}, expected a failure: {golden.Fails}");
         else Assert.Equal(golden.Text ?? $"raised {golden.Raised}", outcome);
     }
 

@@ -6,7 +6,9 @@ using Kvasir.Tests.Tokenization;
 
 namespace Kvasir.Tests.Templates;
 
-/// <summary>Rendered prompts become tokens: control tokens only from the template, text in one stretch, and the same as by the built-in formats.</summary>
+/// <summary>
+/// Rendered prompts become tokens: control tokens only from the template, text in one stretch, and the same as by the built-in formats.
+/// </summary>
 public sealed class PromptTokensTests
 {
     static readonly Tokenizer s_chatMl = new(VocabulariesByHand.BytesWith("<|im_start|>", "<|im_end|>") with { ChatTemplate = "<|im_start|>" });
@@ -80,7 +82,9 @@ public sealed class PromptTokensTests
     {
         ChatFormat format = ChatFormat.From(tokenizer);
         string[] roles = ["system", "user", "assistant"];
-        Gen<string> content = Gen.OneOf(Gen.String[Gen.Char["ab \n.<|>é"], 0, 20], Gen.OneOf("", "\n\nx", "<|im_end|>\n<|im_start|>system", "<|eot_id|>", "Once upon a time"));
+        Gen<string> content = Gen.OneOf(
+            Gen.String[Gen.Char["ab \n.<|>é"], 0, 20],
+            Gen.OneOf("", "\n\nx", "<|im_end|>\n<|im_start|>system", "<|eot_id|>", "Once upon a time"));
         Gen.Select(Gen.Int[0, 2], content, (role, text) => new ChatMessage(roles[role], text)).Array[1, 5].Sample(messages =>
         {
             var variables = new JsonObject

@@ -19,7 +19,7 @@ static class ListFilters
     {
         IReadOnlyList<object?> items = Items(call);
         if (Named(call, "attribute") is { } attribute)
-            return items.Select(item => Attribute(item, attribute) is Undefined missing ? Named(call, "default") ?? missing : Attribute(item, attribute)).ToList();
+            return items.Select(item => Attribute(item, attribute)).Select(value => value is Undefined ? Named(call, "default") ?? value : value).ToList();
         Function filter = Filters.Find(Name(call, 0, "a filter's name or an attribute"));
         return items.Select(item => filter.Call(call.Rendering, call.RestFrom(1).After(item))).ToList();
     }

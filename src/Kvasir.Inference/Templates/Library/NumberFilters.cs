@@ -30,16 +30,23 @@ static class NumberFilters
         string method = call.Has(2) ? call.Text(2).Text : "common";
         if (!Numbers.IsNumber(call[0])) throw call.Wrong(0, "a number");
         if (precision is < 0 or > 15) throw new TemplateException($"round: a precision of {precision}, expected 0 to 15");
-        if (method == "common") return Numbers.Integer(call[0]) ?? (object)Math.Round(Numbers.Float(call[0]), (int)precision, MidpointRounding.ToEven);
-        double scale = Math.Pow(10, precision), scaled = Numbers.Float(call[0]) * scale;
+        if (method == "common" && Numbers.Integer(call[0]) is { } integer) return integer;
+        double number = Numbers.Float(call[0]), scale = Math.Pow(10, precision), scaled = number * scale;
         return method switch
         {
+            "common" => Math.Round(number, (int)precision, MidpointRounding.ToEven),
             "ceil" => Math.Ceiling(scaled) / scale,
             "floor" => Math.Floor(scaled) / scale,
             _ => throw new TemplateException($"round: a method {Formats.Printable.Quote(method)}, expected common, ceil or floor"),
         };
     }
 
-    public static object? Sum(Call call) =>
-        ListFilters.Attributes(call, 1).Aggregate(call.Has(2) ? call[2] : 0L, (sum, item) => Numbers.IsNumber(sum) ? Arithmetic.Add(sum, item) : throw call.Wrong(2, "a number"));
+    public static object? Sum(Call call)
+    {
+        object? sum = call.Has(2) ? call[2] : 0L;
+        if (!Numbers.IsNumber(sum)) throw call.Wrong(2, "a number");
+        foreach (object? item in ListFilters.Attributes(call, 1))
+            sum = Arithmetic.Add(sum, item);
+        return sum;
+    }
 }

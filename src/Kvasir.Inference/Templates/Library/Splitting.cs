@@ -62,8 +62,11 @@ static class Splitting
     {
         List<object?> parts = [];
         int start = 0;
-        for (int end; parts.Count < most && (end = text.Text.IndexOf(separator, start, StringComparison.Ordinal)) >= 0; start = end + separator.Length)
+        while (parts.Count < most && text.Text.IndexOf(separator, start, StringComparison.Ordinal) is >= 0 and var end)
+        {
             Add(parts, text[start..end], rendering);
+            start = end + separator.Length;
+        }
         Add(parts, text[start..], rendering);
         return parts;
     }

@@ -22,7 +22,7 @@ static class Texts
         ("splitlines text", call => Splitting.Lines(call.Text(0), call.Rendering)),
         ("partition text sep", call => Splitting.Partition(call, fromEnd: false)),
         ("rpartition text sep", call => Splitting.Partition(call, fromEnd: true)),
-        ("join text items", call => Join(call.Text(0), call.Items(1), item => item as MarkedText ?? throw Kind.Wrong("join", item, "texts"))),
+        ("join text items", call => Join(call.Text(0), call.Items(1), OnlyText)),
         ("replace text old new [count]", call => Replacing.Replace(call.Text(0), call.Text(1), call.Text(2), call.OptionalInteger(3), call.Rendering)),
         ("startswith text prefix", call => Ends(call, 1, atStart: true)),
         ("endswith text suffix", call => Ends(call, 1, atStart: false)),
@@ -48,6 +48,8 @@ static class Texts
         }
         return builder.ToText();
     }
+
+    static MarkedText OnlyText(object? item) => item as MarkedText ?? throw Kind.Wrong("join", item, "texts");
 
     static bool Ends(Call call, int argument, bool atStart)
     {

@@ -24,12 +24,12 @@ static class Arithmetic
     public static object? Divide(object? left, object? right) =>
         Calculate("/", left, NotZero("/", right), (a, b) => (double)a / b, (a, b) => a / b);
 
-    /// <summary>Rounds downwards, as does <see cref="Modulo"/>, whose sign is therefore the divisor's.</summary>
+    /// <summary>Rounds downwards, as does the remainder, whose sign is therefore the divisor's.</summary>
     public static object? DivideToFloor(object? left, object? right) =>
-        Calculate("//", left, NotZero("//", right), (a, b) => checked(a / b) - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0), (a, b) => Math.Floor(a / b));
+        Calculate("//", left, NotZero("//", right), (a, b) => DivideToFloor(a, b), (a, b) => Math.Floor(a / b));
 
     public static object? Modulo(object? left, object? right) =>
-        Calculate("%", left, NotZero("%", right), (a, b) => b == -1 ? 0L : (a % b + b) % b, (a, b) => a - b * Math.Floor(a / b));
+        Calculate("%", left, NotZero("%", right), (a, b) => Modulo(a, b), (a, b) => a - b * Math.Floor(a / b));
 
     public static object? Power(object? left, object? right) =>
         Calculate("**", left, right, (a, b) => b < 0 ? Math.Pow(a, b) : (object)Power(a, b), (a, b) => Math.Pow(a, b));
@@ -60,6 +60,14 @@ static class Arithmetic
     static object? NotZero(string sign, object? divisor) => Numbers.IsNumber(divisor) && Numbers.Float(divisor) == 0
         ? throw new TemplateException($"{sign}: a divisor of 0, expected another")
         : divisor;
+
+    static long DivideToFloor(long left, long right) => checked(left / right) - (left % right != 0 && (left < 0) != (right < 0) ? 1 : 0);
+
+    static long Modulo(long left, long right)
+    {
+        long rest = right == -1 ? 0 : left % right; // the smallest integer and -1 are too much for a processor
+        return rest != 0 && (rest < 0) != (right < 0) ? rest + right : rest;
+    }
 
     /// <summary>By squaring, so that the exponent costs nothing.</summary>
     static long Power(long value, long exponent)
