@@ -1,21 +1,20 @@
 using System.Text.Json.Nodes;
-using Kvasir.Inference;
 using Kvasir.Inference.Templates;
-using Kvasir.Server.Http;
+using Kvasir.Inference.Tokenization;
 
-namespace Kvasir.Server.Serving;
+namespace Kvasir.Inference.Chat;
 
-/// <summary>Writes conversations with the model's own chat template.</summary>
-sealed class ChatPrompts
+/// <summary>Writes conversations with the model's own chat template. Safe for use from many threads.</summary>
+public sealed class ChatPrompts
 {
-    const string NoTemplate = "this model has no chat template: /v1/completions takes a prompt as it is";
-
     readonly LanguageModel _model;
     readonly ChatTemplate? _template;
 
+    /// <summary>Reads the template of a model.</summary>
     /// <exception cref="TemplateException">The model's template cannot be understood.</exception>
     public ChatPrompts(LanguageModel model)
     {
+        ArgumentNullException.ThrowIfNull(model);
         _model = model;
         string? source = model.Tokenizer.Vocabulary.ChatTemplate;
         _template = source is null ? null : ChatTemplate.Parse(source);
@@ -30,11 +29,13 @@ sealed class ChatPrompts
     /// <param name="tools">Tool definitions, or null.</param>
     /// <param name="more">Further variables of the template, or null.</param>
     /// <param name="opensAnswer">Whether the answer is to begin; if not, the conversation so far.</param>
-    /// <exception cref="RequestException">The model has no template, or its template refuses the conversation.</exception>
+    /// <exception cref="ChatFormatException">The model has no template.</exception>
+    /// <exception cref="TemplateException">Its template refuses the conversation.</exception>
     public int[] Encode(JsonArray messages, JsonArray? tools, JsonObject? more, bool opensAnswer = true)
     {
+        ArgumentNullException.ThrowIfNull(messages);
         if (_template is null)
-            throw new RequestException(400, NoTemplate, "messages", "no_chat_template");
+            throw new ChatFormatException($"{_model.Config.Name}: this model has no chat template, it completes texts only");
         JsonObject variables = more is null ? [] : (JsonObject)more.DeepClone();
         variables["messages"] = messages.DeepClone();
         variables["tools"] = tools?.DeepClone();
@@ -49,7 +50,7 @@ sealed class ChatPrompts
         }
         catch (TemplateException e)
         {
-            throw new RequestException(400, $"the model's chat template refuses this conversation: {e.Message}", "messages", "chat_template");
+            throw new TemplateException($"the model's chat template refuses this conversation: {e.Message}", e.RaisedByTemplate);
         }
     }
 
