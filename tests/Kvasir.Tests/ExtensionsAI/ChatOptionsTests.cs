@@ -10,6 +10,8 @@ namespace Kvasir.Tests.ExtensionsAI;
 /// <summary>Options mean the same as the engine's, and what cannot be done is refused with its name.</summary>
 public sealed class ChatOptionsTests : IDisposable
 {
+    const int Most = 40;
+
     readonly SagaChat _saga = new();
 
     static CancellationToken Patience => TestContext.Current.CancellationToken;
@@ -18,12 +20,12 @@ public sealed class ChatOptionsTests : IDisposable
 
     Task<ChatResponse> Ask(ChatOptions options) => _saga.Client.GetResponseAsync(_saga.Question(4).Text, options, Patience);
 
-    async Task<string> Expected(SamplingOptions sampling) => (await _saga.Complete(new GenerationOptions { MaxTokens = 12, Sampling = sampling }, ("user", _saga.Question(4).Text))).Text;
+    async Task<string> Expected(SamplingOptions sampling) => (await _saga.Complete(new GenerationOptions { MaxTokens = Most, Sampling = sampling }, ("user", _saga.Question(4).Text))).Text;
 
     [Fact]
     public async Task Sampling_is_the_engines()
     {
-        ChatOptions hot = new() { MaxOutputTokens = 12, Temperature = 1.5f, Seed = -7 };
+        ChatOptions hot = new() { MaxOutputTokens = Most, Temperature = 1.5f, Seed = -7 };
         SamplingOptions same = new() { Temperature = 1.5f, Seed = unchecked((ulong)-7) };
         Assert.Equal(await Expected(same), (await Ask(hot)).Text);
         Assert.NotEqual(await Expected(SamplingOptions.Greedy), (await Ask(hot)).Text);
@@ -35,14 +37,12 @@ public sealed class ChatOptionsTests : IDisposable
     [Fact]
     public async Task Penalties_are_the_engines()
     {
-        SamplingOptions[] all = [new() { FrequencyPenalty = 2 }, new() { PresencePenalty = 2 }, new() { FrequencyPenalty = -2 }];
-        string[] texts = new string[all.Length];
-        foreach ((int i, SamplingOptions sampling) in all.Index())
-        {
-            texts[i] = (await Ask(new() { MaxOutputTokens = 12, FrequencyPenalty = sampling.FrequencyPenalty, PresencePenalty = sampling.PresencePenalty })).Text;
-            Assert.Equal(await Expected(sampling), texts[i]);
-        }
-        Assert.NotEqual(texts[0], texts[2]);
+        SamplingOptions plain = new() { Temperature = 2, Seed = 7 };
+        SamplingOptions[] all = [plain, plain with { FrequencyPenalty = -2 }, plain with { PresencePenalty = -2 }];
+        ChatResponse[] responses = await Task.WhenAll(all.Select(sampling =>
+            Ask(new() { MaxOutputTokens = Most, Temperature = 2, Seed = 7, FrequencyPenalty = sampling.FrequencyPenalty, PresencePenalty = sampling.PresencePenalty })));
+        Assert.Equal(await Task.WhenAll(all.Select(Expected)), responses.Select(response => response.Text));
+        Assert.Equal(3, responses.DistinctBy(response => response.Text).Count());
     }
 
     [Fact]
@@ -59,8 +59,9 @@ public sealed class ChatOptionsTests : IDisposable
     public async Task Instructions_are_the_first_message_of_the_system()
     {
         ChatResponse response = await Ask(new() { Instructions = _saga.Instructions });
-        Assert.Equal(_saga.Question(4).Answer, response.Text);
-        Assert.Equal(response.Usage!.InputTokenCount, (await _saga.Client.GetResponseAsync(_saga.Ask(4), cancellationToken: Patience)).Usage!.InputTokenCount);
+        ChatResponse same = await _saga.Client.GetResponseAsync(_saga.Ask(4), cancellationToken: Patience);
+        Assert.Equal((same.Text, same.Usage!.InputTokenCount), (response.Text, response.Usage!.InputTokenCount));
+        Assert.NotEqual(response.Text, (await Ask(new())).Text);
     }
 
     [Fact]
@@ -114,7 +115,13 @@ public sealed class ChatOptionsTests : IDisposable
             (await Assert.ThrowsAsync<NotSupportedException>(() => _saga.Client.GetResponseAsync([new(ChatRole.System, "Look."), new(ChatRole.User, [new TextContent("What is this?"), content])], cancellationToken: Patience))).Message;
         Assert.Equal("messages[1].Contents[1]: data of type image/png: this model reads text only, expected text, calls or their results", await Refusal(new DataContent(new byte[] { 1, 2 }, "image/png")));
         Assert.Contains("a link to audio/wav", await Refusal(new UriContent("https://example.org/a.wav", "audio/wav")), StringComparison.Ordinal);
-        Assert.Equal("ok", (await _saga.Client.GetResponseAsync([new(ChatRole.User, [new TextContent("Hi."), new TextReasoningContent("a greeting")])], new() { StopSequences = ["the"] }, Patience)) is null ? "" : "ok");
+    }
+
+    [Fact]
+    public async Task What_a_model_thought_is_left_out()
+    {
+        async Task<long?> Read(params AIContent[] contents) => (await _saga.Client.GetResponseAsync([new(ChatRole.User, contents)], new() { MaxOutputTokens = 1 }, Patience)).Usage!.InputTokenCount;
+        Assert.Equal(await Read(new TextContent("Who is there?")), await Read(new TextReasoningContent("a greeting"), new TextContent("Who is there?")));
     }
 
     static ChatOptions With(ChatOptions options, Action<ChatOptions> change)

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
 using Microsoft.Extensions.AI;
@@ -21,7 +22,7 @@ public sealed class ToolTests : IDisposable
 
     public void Dispose() => _saga.Dispose();
 
-    ChatOptions Options(ChatToolMode mode) => new() { Tools = [_count, _weather], ToolMode = mode, MaxOutputTokens = 60 };
+    ChatOptions Options(ChatToolMode mode) => new() { Tools = [_count, _weather], ToolMode = mode, MaxOutputTokens = 160 };
 
     Task<ChatResponse> Ask(ChatOptions options) => _saga.Client.GetResponseAsync("How many geese are there?", options, Patience);
 
@@ -33,13 +34,12 @@ public sealed class ToolTests : IDisposable
         Assert.Equal(("count", null, ChatFinishReason.ToolCalls), (call.Name, call.Exception, response.FinishReason));
         Assert.Equal(["animal", "young"], call.Arguments!.Keys);
         Assert.Contains(call.Arguments["animal"]!.ToString(), Enum.GetNames<Animal>());
-        Assert.Contains(call.Name, (string[])["count", "weather"]);
     }
 
     [Fact]
     public async Task Of_any_required_one_of_those_offered_is_called_and_of_none_no_one_hears()
     {
-        ChatResponse any = await Ask(Options(ChatToolMode.RequireAny)), none = await Ask(Options(ChatToolMode.None)), without = await Ask(new() { MaxOutputTokens = 60 });
+        ChatResponse any = await Ask(Options(ChatToolMode.RequireAny)), none = await Ask(Options(ChatToolMode.None)), without = await Ask(new() { MaxOutputTokens = 160 });
         Assert.Contains(Assert.IsType<FunctionCallContent>(Assert.Single(any.Messages[0].Contents)).Name, (string[])["count", "weather"]);
         Assert.Equal(without.Usage!.InputTokenCount, none.Usage!.InputTokenCount);
         Assert.True(any.Usage!.InputTokenCount > none.Usage.InputTokenCount);
@@ -52,7 +52,7 @@ public sealed class ToolTests : IDisposable
         ChatOptions options = Options(ChatToolMode.Auto);
         options.ResponseFormat = ChatResponseFormat.ForJsonSchema<bool>();
         ChatResponse response = await Ask(options);
-        Assert.True(response.Messages[0].Contents is [FunctionCallContent] || bool.TryParse(response.Text, out _) || response.Text.StartsWith('{'), response.Text);
+        Assert.True(response.Messages[0].Contents is [FunctionCallContent] || bool.TryParse(response.Text, out _), response.Text);
     }
 
     [Fact]
@@ -77,11 +77,11 @@ public sealed class ToolTests : IDisposable
         ChatTranscript transcript = new();
         transcript.Add("user", "How many geese are there?");
         string arguments = $$"""{"animal":"{{call.Arguments!["animal"]}}","young":{{call.Arguments["young"]!.ToString()!.ToLowerInvariant()}}}""";
-        transcript.Add("assistant", "", json => json["tool_calls"] = new System.Text.Json.Nodes.JsonArray(ChatTranscript.Call(call.CallId, "count", arguments)));
+        transcript.Add("assistant", "", json => json["tool_calls"] = new JsonArray(ChatTranscript.Call(call.CallId, "count", arguments)));
         transcript.Add("tool", $$"""{"animal":"{{call.Arguments["animal"]}}","number":7}""", json => json["tool_call_id"] = call.CallId);
         foreach (AIFunction tool in (AIFunction[])[_count, _weather])
             transcript.AddTool(tool.Name, tool.Description, tool.JsonSchema);
-        return (await _saga.Engine.Start(_saga.Prompts.Encode(transcript.Messages, transcript.ToolDefinitions, null), new GenerationOptions { MaxTokens = 60 }).Result).Text;
+        return (await _saga.Engine.Start(_saga.Prompts.Encode(transcript.Messages, transcript.ToolDefinitions, null), new GenerationOptions { MaxTokens = 160 }).Result).Text;
     }
 
     enum Animal
