@@ -1,24 +1,26 @@
 using System.Text.Json.Nodes;
 using Kvasir.Inference.Templates;
-using Kvasir.Inference.Tokenization;
 
 namespace Kvasir.Inference.Chat;
 
 /// <summary>Writes conversations with the model's own chat template. Safe for use from many threads.</summary>
 public sealed class ChatPrompts
 {
+    /// <summary>What a model without a template is asked in: ChatML.</summary>
+    const string Fallback = "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
     readonly LanguageModel _model;
-    readonly ChatTemplate? _template;
+    readonly ChatTemplate _template;
 
     /// <summary>Reads the template of a model.</summary>
-    /// <exception cref="TemplateException">The model's template cannot be understood.</exception>
-    public ChatPrompts(LanguageModel model)
+    /// <param name="model">The model.</param>
+    /// <param name="template">A template instead of the model's own, or null.</param>
+    /// <exception cref="TemplateException">The template cannot be understood.</exception>
+    public ChatPrompts(LanguageModel model, string? template = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        _model = model;
-        string? source = model.Tokenizer.Vocabulary.ChatTemplate;
-        _template = source is null ? null : ChatTemplate.Parse(source);
-        Tools = source is null ? null : ToolFormat.Of(source);
+        string source = template ?? model.Tokenizer.Vocabulary.ChatTemplate ?? Fallback;
+        (_model, _template, Tools) = (model, ChatTemplate.Parse(source), ToolFormat.Of(source));
     }
 
     /// <summary>How the model calls tools; null when its template has none.</summary>
@@ -29,13 +31,10 @@ public sealed class ChatPrompts
     /// <param name="tools">Tool definitions, or null.</param>
     /// <param name="more">Further variables of the template, or null.</param>
     /// <param name="opensAnswer">Whether the answer is to begin; if not, the conversation so far.</param>
-    /// <exception cref="ChatFormatException">The model has no template.</exception>
-    /// <exception cref="TemplateException">Its template refuses the conversation.</exception>
+    /// <exception cref="TemplateException">The template refuses the conversation.</exception>
     public int[] Encode(JsonArray messages, JsonArray? tools, JsonObject? more, bool opensAnswer = true)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        if (_template is null)
-            throw new ChatFormatException($"{_model.Config.Name}: this model has no chat template, it completes texts only");
         JsonObject variables = more is null ? [] : (JsonObject)more.DeepClone();
         variables["messages"] = messages.DeepClone();
         variables["tools"] = tools?.DeepClone();

@@ -2,7 +2,6 @@ using System.Globalization;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Templates;
-using Kvasir.Inference.Tokenization;
 using Microsoft.AspNetCore.Http;
 
 namespace Kvasir.Server.Http;
@@ -35,7 +34,6 @@ static class Errors
         ContextExceededException overflow => new RequestException(400,
             $"the prompt needs {overflow.Tokens:N0} tokens, with room for one to come, and the context holds {overflow.Context:N0}", "messages", "context_length_exceeded")
         { Overflow = (overflow.Tokens, overflow.Context) },
-        ChatFormatException => new RequestException(400, "this model has no chat template: /v1/completions takes a prompt as it is", "messages", "no_chat_template"),
         TemplateException refusal => new RequestException(400, refusal.Message, "messages", "chat_template"),
         ToolSchemaException tool when $"tools[{tool.Index}].function.parameters" is var field => new RequestException(400, $"{field}: {tool.InnerException!.Message}", field, "invalid_schema"),
         QueueFullException full => new RequestException(429, full.Message, code: "queue_full") { RetryAfter = full.RetryAfter },
