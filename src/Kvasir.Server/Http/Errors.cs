@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Templates;
 using Microsoft.AspNetCore.Http;
 
 namespace Kvasir.Server.Http;
@@ -34,6 +36,8 @@ static class Errors
         ContextExceededException overflow => new RequestException(400,
             $"the prompt needs {overflow.Tokens:N0} tokens, with room for one to come, and the context holds {overflow.Context:N0}", "messages", "context_length_exceeded")
         { Overflow = (overflow.Tokens, overflow.Context) },
+        TemplateException refusal => new RequestException(400, refusal.Message, "messages", "chat_template"),
+        ToolSchemaException tool when $"tools[{tool.Index}].function.parameters" is var field => new RequestException(400, $"{field}: {tool.InnerException!.Message}", field, "invalid_schema"),
         QueueFullException full => new RequestException(429, full.Message, code: "queue_full") { RetryAfter = full.RetryAfter },
         ObjectDisposedException => new RequestException(503, "the server is shutting down", code: "shutting_down"),
         BadHttpRequestException bad => new RequestException(bad.StatusCode, "the request is malformed"),

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Kvasir.Inference.Chat;
 using Kvasir.Server.Serving;
 
 namespace Kvasir.Server.OpenAi;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;

@@ -1,3 +1,4 @@
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;
 using Kvasir.Server.Serving;

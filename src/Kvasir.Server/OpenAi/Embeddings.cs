@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
@@ -36,7 +37,7 @@ static class Embeddings
             Endpoint = "/v1/embeddings",
             Id = $"embd-{Guid.NewGuid():N}",
             Prompts = TextCompletions.Prompts(body["input"], service.Model.Engine.Model.Tokenizer),
-            Options = new GenerationOptions { MaxTokens = 0, WantsHidden = true },
+            Options = TextEmbedding.Options,
             Principal = Gate.PrincipalOf(context),
             Salt = RequestReader.Salt(body, Gate.PrincipalOf(context)),
         };
@@ -44,20 +45,11 @@ static class Embeddings
         {
             GenerationResult[] results = await run.Results;
             int tokens = results.Sum(result => result.PromptTokens);
-            EmbeddingList answer = new("list", [.. results.Select((result, i) => new Embedding("embedding", i, Json(Unit(result.Hidden!.Value.Span[..dimensions]), base64)))], service.Model.Id,
+            EmbeddingList answer = new("list", [.. results.Select((result, i) => new Embedding("embedding", i, Json(TextEmbedding.Of(result, dimensions), base64)))], service.Model.Id,
                 new EmbeddingUsage(tokens, tokens, new PromptTokensDetails(results.Sum(result => result.ReusedTokens), results.Sum(result => result.ComputedTokens))));
             await context.Response.WriteAsJsonAsync(answer, ServerJson.Default.EmbeddingList, cancellationToken: context.RequestAborted);
             return "stop";
         });
-    }
-
-    static float[] Unit(ReadOnlySpan<float> vector)
-    {
-        double squares = 0;
-        foreach (float value in vector)
-            squares += (double)value * value;
-        double length = squares > 0 ? Math.Sqrt(squares) : 1;
-        return [.. vector.ToArray().Select(value => (float)(value / length))];
     }
 
     static JsonElement Json(float[] vector, bool base64) => base64

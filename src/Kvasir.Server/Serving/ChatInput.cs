@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Kvasir.Inference.Chat;
 using Kvasir.Server.Http;
 
 namespace Kvasir.Server.Serving;
@@ -9,29 +10,13 @@ namespace Kvasir.Server.Serving;
 /// <param name="Time">For how long.</param>
 sealed record Breakpoint(int Message, int Characters, TimeSpan Time);
 
-/// <summary>A conversation as chat templates know it, whatever protocol it came by.</summary>
-sealed class ChatInput
+/// <summary>A conversation that a request brings, whatever protocol it came by.</summary>
+sealed class ChatInput : ChatTranscript
 {
     const int MostTools = 256;
 
-    /// <summary>Objects with <c>role</c>, <c>content</c> and what belongs to calls of tools.</summary>
-    public JsonArray Messages { get; } = [];
-
-    /// <summary>Tool definitions in OpenAI's form; null without any.</summary>
-    public JsonArray? ToolDefinitions { get; private set; }
-
-    /// <summary>The tools.</summary>
-    public List<Tool> Tools { get; } = [];
-
     /// <summary>Up to where the cache is to be kept; the last one counts.</summary>
     public List<Breakpoint> Breakpoints { get; } = [];
-
-    public void Add(string role, string? content, Action<JsonObject>? more = null)
-    {
-        JsonObject message = new() { ["role"] = role, ["content"] = content ?? "" };
-        more?.Invoke(message);
-        Messages.Add(message);
-    }
 
     /// <summary>A tool, with the schema of its arguments.</summary>
     public void AddTool(Field name, string? description, Field parameters)
@@ -43,26 +28,7 @@ sealed class ChatInput
             throw parameters.Wrong("a JSON schema");
         if (Tools.Count == MostTools)
             throw name.Wrong($"at most {MostTools} tools");
-        JsonObject function = new() { ["name"] = tool, ["description"] = description ?? "" };
-        if (parameters.IsObject)
-            function["parameters"] = JsonNode.Parse(parameters.Json.GetRawText());
-        (ToolDefinitions ??= []).Add(new JsonObject { ["type"] = "function", ["function"] = function });
-        Tools.Add(new Tool(tool, parameters.Json));
-    }
-
-    /// <summary>A call that the model made in an earlier turn.</summary>
-    public static JsonObject Call(string id, string name, string arguments)
-    {
-        JsonNode? parsed = null;
-        try
-        {
-            parsed = JsonNode.Parse(arguments); // templates write arguments as JSON themselves
-        }
-        catch (System.Text.Json.JsonException)
-        {
-            // what the model wrote was none; the template gets it as it is
-        }
-        return new JsonObject { ["id"] = id, ["type"] = "function", ["function"] = new JsonObject { ["name"] = name, ["arguments"] = parsed ?? arguments } };
+        AddTool(tool, description, parameters.Json);
     }
 
     /// <summary>How many tokens of a prompt come before a place in the conversation.</summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Server.OpenAi;

@@ -1,7 +1,6 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json.Nodes;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Scheduling;
@@ -60,7 +59,7 @@ static class RequestReader
             return principal.Salt;
         if (salt.Length == 0 || !salt.All(character => char.IsAsciiLetterOrDigit(character) || character is '_' or '-' or '.'))
             throw field.Wrong("letters, digits, '_', '-' and '.'");
-        return SHA256.HashData([.. principal.Salt, .. Encoding.UTF8.GetBytes($"cache_salt:{salt}")]);
+        return CacheSalt.Of(salt, principal.Salt);
     }
 
     /// <summary>For how long a client wants its prompt kept: <c>prompt_cache_options.ttl</c>, or the older <c>prompt_cache_retention</c>; null when it says nothing.</summary>

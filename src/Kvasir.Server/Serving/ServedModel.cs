@@ -1,4 +1,5 @@
 using Kvasir.Inference;
+using Kvasir.Inference.Chat;
 
 namespace Kvasir.Server.Serving;
 

@@ -34,6 +34,8 @@ public class ArchitectureRules
         ["Model"] = ["Kernels", "Formats"],
         ["Measurement"] = ["Scheduling", "Model", "Kernels", "Formats"],
         ["Scheduling"] = ["Model", "Kernels", "Sampling", "Tokenization", "Formats"],
+        ["Chat"] = ["Templates", "Tokenization", "Sampling", "Formats"],
+        ["ExtensionsAI"] = ["Chat", "Scheduling", "Templates", "Sampling", "Saga", "Formats"],
     };
 
     static string[] Sources() => Git("ls-files", "--cached", "--others", "--exclude-standard");

@@ -1,13 +1,13 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 
-namespace Kvasir.Server.Serving;
+namespace Kvasir.Inference.Chat;
 
 /// <summary>A call that the model wants made.</summary>
 /// <param name="Id">Its name in the conversation.</param>
 /// <param name="Name">The tool.</param>
 /// <param name="Arguments">Its arguments, as JSON.</param>
-sealed record ToolCall(string Id, string Name, string Arguments)
+public sealed record ToolCall(string Id, string Name, string Arguments)
 {
     /// <summary>Reads <c>{"name": …, "arguments": {…}}</c>, as models write it; null when it is something else.</summary>
     public static ToolCall? Parse(string json)

@@ -1,12 +1,10 @@
 using System.Text.Json.Nodes;
-using Kvasir.Inference;
 using Kvasir.Inference.Templates;
-using Kvasir.Server.Http;
 
-namespace Kvasir.Server.Serving;
+namespace Kvasir.Inference.Chat;
 
-/// <summary>Writes conversations with the model's own chat template.</summary>
-sealed class ChatPrompts
+/// <summary>Writes conversations with the model's own chat template. Safe for use from many threads.</summary>
+public sealed class ChatPrompts
 {
     /// <summary>What a model without a template is asked in: ChatML.</summary>
     const string Fallback = "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
@@ -14,11 +12,13 @@ sealed class ChatPrompts
     readonly LanguageModel _model;
     readonly ChatTemplate _template;
 
+    /// <summary>Reads the template of a model.</summary>
     /// <param name="model">The model.</param>
     /// <param name="template">A template instead of the model's own, or null.</param>
     /// <exception cref="TemplateException">The template cannot be understood.</exception>
     public ChatPrompts(LanguageModel model, string? template = null)
     {
+        ArgumentNullException.ThrowIfNull(model);
         string source = template ?? model.Tokenizer.Vocabulary.ChatTemplate ?? Fallback;
         (_model, _template, Tools) = (model, ChatTemplate.Parse(source), ToolFormat.Of(source));
     }
@@ -31,9 +31,10 @@ sealed class ChatPrompts
     /// <param name="tools">Tool definitions, or null.</param>
     /// <param name="more">Further variables of the template, or null.</param>
     /// <param name="opensAnswer">Whether the answer is to begin; if not, the conversation so far.</param>
-    /// <exception cref="RequestException">The template refuses the conversation.</exception>
+    /// <exception cref="TemplateException">The template refuses the conversation.</exception>
     public int[] Encode(JsonArray messages, JsonArray? tools, JsonObject? more, bool opensAnswer = true)
     {
+        ArgumentNullException.ThrowIfNull(messages);
         JsonObject variables = more is null ? [] : (JsonObject)more.DeepClone();
         variables["messages"] = messages.DeepClone();
         variables["tools"] = tools?.DeepClone();
@@ -48,7 +49,7 @@ sealed class ChatPrompts
         }
         catch (TemplateException e)
         {
-            throw new RequestException(400, $"the model's chat template refuses this conversation: {e.Message}", "messages", "chat_template");
+            throw new TemplateException($"the model's chat template refuses this conversation: {e.Message}", e.RaisedByTemplate);
         }
     }
 

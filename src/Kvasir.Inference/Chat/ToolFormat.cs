@@ -1,20 +1,14 @@
 using System.Text.Json;
 using Kvasir.Inference.Sampling.Constraints;
-using Kvasir.Server.Http;
 
-namespace Kvasir.Server.Serving;
-
-/// <summary>A tool that the model may call.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Parameters">JSON schema of its arguments; undefined for any object.</param>
-sealed record Tool(string Name, JsonElement Parameters);
+namespace Kvasir.Inference.Chat;
 
 /// <summary>How a family of models writes calls of tools.</summary>
 /// <param name="Begin">What stands before a call; empty when the call is the whole answer.</param>
 /// <param name="End">What stands behind it.</param>
 /// <param name="Arguments">The name of the member that holds the arguments.</param>
 /// <param name="InList">Whether calls stand in a JSON list.</param>
-sealed record ToolFormat(string Begin, string End, string Arguments, bool InList)
+public sealed record ToolFormat(string Begin, string End, string Arguments, bool InList)
 {
     static readonly ToolFormat s_tagged = new("<tool_call>\n", "\n</tool_call>", "arguments", false); // Hermes, Qwen
     static readonly ToolFormat s_list = new("", "", "arguments", true); // Mistral: its marker is a control token, which no text shows
@@ -23,6 +17,7 @@ sealed record ToolFormat(string Begin, string End, string Arguments, bool InList
     /// <summary>The format that a chat template speaks of; null when it knows no tools.</summary>
     public static ToolFormat? Of(string template)
     {
+        ArgumentNullException.ThrowIfNull(template);
         if (!template.Contains("tools", StringComparison.Ordinal))
             return null;
         if (template.Contains("<tool_call>", StringComparison.Ordinal))
@@ -31,9 +26,12 @@ sealed record ToolFormat(string Begin, string End, string Arguments, bool InList
     }
 
     /// <summary>What an answer that calls at least one of these tools may be.</summary>
-    /// <exception cref="RequestException">A tool's schema cannot be held to.</exception>
+    /// <param name="tools">At least one.</param>
+    /// <param name="several">Whether more than one call may come.</param>
+    /// <exception cref="ToolSchemaException">A tool's schema cannot be held to.</exception>
     public OutputGrammar Calls(IReadOnlyList<Tool> tools, bool several)
     {
+        ArgumentNullException.ThrowIfNull(tools);
         OutputGrammar call = OutputGrammar.AnyOf([.. tools.Select(Call)]);
         OutputGrammar calls = several ? OutputGrammar.Repeat(call, OutputGrammar.Literal(InList ? ", " : "\n")) : call;
         return InList ? OutputGrammar.Sequence(OutputGrammar.Literal("["), calls, OutputGrammar.Literal("]")) : calls;
@@ -50,7 +48,7 @@ sealed record ToolFormat(string Begin, string End, string Arguments, bool InList
         }
         catch (JsonSchemaException e)
         {
-            throw new RequestException(400, $"tools[{index}].function.parameters: {e.Message}", $"tools[{index}].function.parameters", "invalid_schema");
+            throw new ToolSchemaException(index, tool.Name, e);
         }
     }
 }

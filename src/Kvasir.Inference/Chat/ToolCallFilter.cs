@@ -1,13 +1,13 @@
 using System.Text;
 using System.Text.Json;
 
-namespace Kvasir.Server.Serving;
+namespace Kvasir.Inference.Chat;
 
 /// <summary>
 /// Finds calls of tools in an answer that arrives in pieces. Text that may be the beginning of a call is held back until it is one or cannot become one; what looks like a
 /// call and is none is text.
 /// </summary>
-sealed class ToolCallFilter(ToolFormat format)
+public sealed class ToolCallFilter(ToolFormat format)
 {
     readonly string _begin = format.Begin.TrimEnd(), _end = format.End.TrimStart();
     readonly StringBuilder _held = new();
