@@ -46,9 +46,12 @@ static class Flags
     {
         LoadOptions options = Options(parsed);
         Header header = Header.Of(options);
-        List<RoundResult> results = await new Rounds(options, interrupt).RunAsync();
+        Rounds rounds = new(options, interrupt);
+        List<RoundResult> results = await rounds.RunAsync();
         await Console.Out.WriteAsync(parsed.GetValue(s_json) ? Report.Json(header, options, results) : Report.Table(header, options, results));
-        return results.Any(result => result.Failed) ? 1 : 0;
+        if (rounds.StoppedBy is { } reason)
+            await Console.Error.WriteLineAsync($"serving: stopped early, not all rounds are in the table: {reason.ReplaceLineEndings(" ")}");
+        return rounds.StoppedBy is not null || results.Any(result => result.Failed) ? 1 : 0;
     }
 
     static LoadOptions Options(ParseResult parsed)

@@ -15,17 +15,35 @@ sealed class Rounds(LoadOptions options, CancellationToken interrupt)
 
     readonly Dictionary<int, Prompts> _prompts = [];
 
-    /// <summary>The rounds of all servers. Who is first changes from round to round, since the second may find the machine warmer.</summary>
+    /// <summary>What stopped the rounds early; null if nothing did.</summary>
+    public string? StoppedBy { get; private set; }
+
+    /// <summary>The rounds of all servers; if something stops them early, those before it.</summary>
+    /// <exception cref="ServingException">There are none: a server cannot be measured.</exception>
+    /// <exception cref="OperationCanceledException">There are none: the user has enough.</exception>
     public async Task<List<RoundResult>> RunAsync()
     {
         List<RoundResult> results = [];
+        try
+        {
+            await RunAsync(results);
+        }
+        catch (Exception e) when (results.Count > 0 && (e is ServingException or OperationCanceledException))
+        {
+            StoppedBy = e is ServingException ? e.Message : "interrupted";
+        }
+        return results;
+    }
+
+    /// <summary>Who is first changes from round to round, since the second may find the machine warmer.</summary>
+    async Task RunAsync(List<RoundResult> results)
+    {
         for (int round = 0; round < options.Rounds; round++)
             foreach (ServerSpec spec in round % 2 == 0 ? options.Servers : options.Servers.Reverse())
             {
                 await Console.Error.WriteLineAsync($"{spec.Name}: round {round + 1} of {options.Rounds}");
                 results.Add(await MeasureAsync(spec, round));
             }
-        return results;
     }
 
     async Task<RoundResult> MeasureAsync(ServerSpec spec, int round)

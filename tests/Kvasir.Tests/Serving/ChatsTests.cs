@@ -81,6 +81,15 @@ public sealed class ChatsTests : IDisposable
     }
 
     [Fact]
+    public async Task What_was_measured_before_a_failure_is_kept()
+    {
+        _fake.Patience = 11; // the first one and ten of the first round
+        Rounds rounds = new(Options with { Rounds = 2 }, Cancelled);
+        Assert.False(Assert.Single(await rounds.RunAsync()).Failed);
+        Assert.Contains("HTTP 500", rounds.StoppedBy, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Without_a_tokenizer_the_length_is_guessed()
     {
         using FakeServer silent = new() { CanTokenize = false };

@@ -37,6 +37,9 @@ sealed class FakeServer : IDisposable
         "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":40,\"completion_tokens\":2,\"prompt_tokens_details\":{\"cached_tokens\":30}}}\n\n" +
         "data: [DONE]\n\n";
 
+    /// <summary>How many questions it answers before it fails.</summary>
+    public int Patience { get; set; } = int.MaxValue;
+
     /// <summary>Whether it has a <c>/tokenize</c>.</summary>
     public bool CanTokenize { get; init; } = true;
 
@@ -83,7 +86,7 @@ sealed class FakeServer : IDisposable
     string? Chat(string body)
     {
         Questions.Enqueue(JsonDocument.Parse(body).RootElement);
-        return Stream;
+        return Questions.Count <= Patience ? Stream : null;
     }
 
     string? Stats()
