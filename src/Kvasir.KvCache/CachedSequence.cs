@@ -93,6 +93,31 @@ public sealed class CachedSequence : IDisposable
         }
     }
 
+    /// <summary>
+    /// Takes over, as a copy, the first tokens of a block that begins like the next one and then goes on differently. Worth it only when nobody else is about to compute the next one as a
+    /// whole: half a block of its own is no other's any more.
+    /// </summary>
+    public void AdoptTail(ReadOnlySpan<int> tokens)
+    {
+        int block = Table.Count, start = block * BlockTokens;
+        if (!_sharing || Length != start || IsWaiting || tokens.Length - 1 <= start)
+            return;
+        _keys.Extend(tokens, block);
+        TailMatch tail = _cache.Device.LongestTail(_keys[block - 1], tokens[start..^1]);
+        if (tail.Common == 0 || _cache.Device.TryFind(tail.Key) is not { } source)
+            return;
+        using (source)
+            if (source.Load is null && !source.HasFailed && Table.TryAddOwn())
+                CopyTail(block, source, tail.Common);
+    }
+
+    unsafe void CopyTail(int block, BlockLease source, int tokens)
+    {
+        BlockCopy.Copy(source.Address, Table.Address(block), _cache.Layout.BlockBytes);
+        Table.Fill(block * BlockTokens, block * BlockTokens + tokens);
+        Use.Reuse(Tier.Device, block * BlockTokens, block * BlockTokens + tokens);
+    }
+
     /// <summary>Waits until a layer's keys and values have come from wherever they come. Call it before a layer is written or read.</summary>
     /// <returns>False when some did not come, or too late: there are new holes, and the pass has to begin again.</returns>
     public bool WaitForLayer(int layer) => _arrivals.Wait(layer, Use);

@@ -38,7 +38,7 @@ sealed class StepPlanner(InferenceEngine engine)
         foreach (Generation generation in running)
             if (NeedsOnlyItsLast(generation) && IsReady(generation) && !TryAdd(generation, 1))
                 return generation;
-        int budget = PrefillBudget();
+        int budget = PrefillBudget(running.Count - Pass.Rows);
         foreach (Generation generation in running)
             if (!NeedsOnlyItsLast(generation) && IsReady(generation) && !IsClaimed(generation) && !TryAddPrompt(generation, budget))
                 return generation;
@@ -54,6 +54,8 @@ sealed class StepPlanner(InferenceEngine engine)
     bool TryAddPrompt(Generation generation, int budget)
     {
         int before = Pass.Rows;
+        if (budget > _prefillRows)
+            generation.Sequence.Blocks.AdoptTail(generation.Sequence.Tokens);
         bool hasRoom = budget <= _prefillRows || TryAdd(generation, ToEndOfBlock(generation, budget - _prefillRows));
         _prefillRows += Pass.Rows - before;
         return hasRoom;
@@ -93,12 +95,16 @@ sealed class StepPlanner(InferenceEngine engine)
         return whole > generation.Sequence.Cached ? whole - generation.Sequence.Cached : most;
     }
 
-    /// <summary>While others generate, as many tokens of prompts as take about <see cref="EngineOptions.StepTime"/>.</summary>
-    int PrefillBudget()
+    /// <summary>
+    /// While others generate, as many tokens of prompts as take about <see cref="EngineOptions.StepTime"/>; more when those who wait for their first token are more than those who
+    /// wait for their next.
+    /// </summary>
+    int PrefillBudget(int prompts)
     {
+        double share = Math.Max(0.0, prompts - Pass.Rows) / Math.Max(1, prompts + Pass.Rows);
         double rate = engine.Cache.Costs.TokensPerSecond;
         return Pass.Rows == 0 || rate == 0
             ? Pass.Room
-            : (int)Math.Clamp(rate * engine.Options.StepTime.TotalSeconds, Math.Min(LeastPrefill, Pass.Room), Pass.Room);
+            : (int)Math.Clamp(Math.Max(rate * engine.Options.StepTime.TotalSeconds, share * Pass.Room), Math.Min(LeastPrefill, Pass.Room), Pass.Room);
     }
 }
