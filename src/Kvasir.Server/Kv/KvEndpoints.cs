@@ -17,7 +17,7 @@ namespace Kvasir.Server.Kv;
 /// <summary><c>/v1/kv</c>: what the cache holds, and what may be done with it.</summary>
 sealed class KvEndpoints(CompletionService service, RequestLog log, CancellationToken stopping)
 {
-    const int Version = 1, MostNodes = 100_000;
+    const int Version = 1, MostNodes = 50_000, BlocksPerNode = 16;
 
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30), s_pace = TimeSpan.FromSeconds(1), s_day = TimeSpan.FromDays(1);
 
@@ -79,8 +79,10 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         if (shows && !service.Options.ShowsText)
             shows = false;
         int most = int.TryParse(context.Request.Query["limit"], out int limit) ? Math.Clamp(limit, 1, MostNodes) : 2000;
-        BlockRun<CachedBlock>[] runs = [.. BlockRuns.Of(Cache.Blocks(KvTarget.MostBlocks)).SelectMany(root => root.All()).Take(most + 1)];
-        return context.Response.WriteAsJsonAsync(new KvTreeAnswer(Version, shows, runs.Length > most, [.. runs.Take(most).Select(run => Node(run, shows))]), ServerJson.Default.KvTreeAnswer);
+        int mostBlocks = most * BlocksPerNode; // of a large cache those used last: a page asks for it again and again
+        IReadOnlyList<CachedBlock> blocks = Cache.Blocks(mostBlocks);
+        BlockRun<CachedBlock>[] runs = [.. BlockRuns.Of(blocks).SelectMany(root => root.All()).Take(most + 1)];
+        return context.Response.WriteAsJsonAsync(new KvTreeAnswer(Version, shows, runs.Length > most || blocks.Count >= mostBlocks, [.. runs.Take(most).Select(run => Node(run, shows))]), ServerJson.Default.KvTreeAnswer);
     }
 
     KvTreeNode Node(BlockRun<CachedBlock> run, bool shows)
