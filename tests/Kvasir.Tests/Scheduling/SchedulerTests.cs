@@ -104,6 +104,26 @@ public sealed class SchedulerTests : IDisposable
     }
 
     [Fact]
+    public async Task What_prompts_share_is_computed_once_to_the_token_even_while_the_first_is_at_it()
+    {
+        const int shared = 16 * 9 + 7, own = 20;
+        int[] Asks(int kind) => [.. Prompt(shared, 5), .. Prompt(own, kind)];
+        using InferenceEngine engine = new(_model, new EngineOptions { Context = 256, Sequences = 8, PrefillChunk = 48 });
+        using InferenceEngine alone = new(_model, new EngineOptions { Context = 256, KvReuse = KvReuse.WithinSequence });
+        GenerationOptions options = new() { MaxTokens = 0, WantsHidden = true };
+        Completion[] completions = [.. Enumerable.Range(0, 6).Select(i => engine.Start(Asks(i), options, cancellation: Patience))];
+        GenerationResult[] results = await Task.WhenAll(completions.Select(completion => completion.Result));
+        Assert.Equal(shared + 6 * own, results.Sum(result => result.ComputedTokens));
+        Assert.All(results[1..], result => Assert.Equal(shared, result.ReusedTokens));
+        foreach ((int i, GenerationResult result) in results.Index())
+        {
+            GenerationResult expected = await alone.Start(Asks(i), options, cancellation: Patience).Result;
+            Assert.True(MemoryMarshal.AsBytes(expected.Hidden!.Value.Span).SequenceEqual(MemoryMarshal.AsBytes(result.Hidden!.Value.Span)), $"prompt {i}");
+        }
+        End(engine);
+    }
+
+    [Fact]
     public async Task The_more_urgent_comes_first_and_one_too_many_is_refused()
     {
         using InferenceEngine engine = new(_model, new EngineOptions { Context = 512, MaxRunning = 1, MaxWaiting = 2, Sequences = 4 });
