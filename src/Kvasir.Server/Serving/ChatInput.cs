@@ -12,7 +12,7 @@ sealed record Breakpoint(int Message, int Characters, TimeSpan Time);
 /// <summary>A conversation as chat templates know it, whatever protocol it came by.</summary>
 sealed class ChatInput
 {
-    const int MostTools = 256;
+    const int MostTools = 256, MostNameCharacters = 128; // Anthropic's limit; OpenAI's is half of it
 
     /// <summary>Objects with <c>role</c>, <c>content</c> and what belongs to calls of tools.</summary>
     public JsonArray Messages { get; } = [];
@@ -36,7 +36,7 @@ sealed class ChatInput
     /// <summary>A tool, with the schema of its arguments.</summary>
     public void AddTool(Field name, string? description, Field parameters)
     {
-        string tool = name.Text(64) ?? throw name.Missing("the tool's name");
+        string tool = name.Text(MostNameCharacters) ?? throw name.Missing("the tool's name");
         if (tool.Length == 0 || !tool.All(character => char.IsAsciiLetterOrDigit(character) || character is '_' or '-' or '.'))
             throw name.Wrong("letters, digits, '_', '-' and '.'");
         if (!parameters.IsAbsent && !parameters.IsObject)
