@@ -34,6 +34,12 @@ public sealed class LanguageModel : IDisposable
     /// <summary>The file's keys and values.</summary>
     public GgufMetadata Metadata => _file.Metadata;
 
+    /// <summary>Numbers in all its tensors.</summary>
+    public long Parameters => _file.Tensors.Sum(tensor => tensor.Elements);
+
+    /// <summary>Bytes of the file.</summary>
+    public long FileBytes => _file.Length;
+
     /// <summary>How this model wants to be asked.</summary>
     public Prompt Prompt => new(Tokenizer, Metadata);
 

@@ -112,9 +112,9 @@ public sealed class KvasirServer : IAsyncDisposable
         Telemetry.Map(_app, _options, kv);
         Pages.Map(_app);
         foreach (string path in (string[])["/health", "/v1/health"])
-            _app.MapGet(path, context => context.Response.WriteAsJsonAsync(new HealthStatus("ok"), ServerJson.Default.HealthStatus));
-        _app.MapGet("/v1/models", context => Models.List(context, model));
-        _app.MapGet("/v1/models/{id}", context => Models.One(context, model));
+            _app.MapReading(path, context => context.Response.WriteAsJsonAsync(new HealthStatus("ok"), ServerJson.Default.HealthStatus));
+        _app.MapReading("/v1/models", context => Models.List(context, model));
+        _app.MapReading("/v1/models/{**id}", context => Models.One(context, model));
         _app.MapPost("/v1/chat/completions", context => ChatCompletions.Handle(context, service));
         _app.MapPost("/v1/completions", context => TextCompletions.Handle(context, service));
         _app.MapPost("/v1/responses", context => Responses.Handle(context, service, responses));
@@ -147,7 +147,7 @@ public sealed class KvasirServer : IAsyncDisposable
         }
         catch (Exception e)
         {
-            RequestException? known = Errors.Of(e);
+            RequestException? known = Errors.Of(e, context.Request.Path);
             if (known is null)
                 _options.Log?.Invoke($"error {context.Request.Method} {Inference.Formats.Printable.Line(context.Request.Path, 100)}: {e}");
             await Errors.Write(context, known ?? new RequestException(500, "something is wrong inside the server; its log says more", code: "internal_error"));

@@ -35,6 +35,9 @@ sealed partial class ServerJson : JsonSerializerContext
 {
     /// <summary>What must not stand in JSON is escaped; the rest is readable. No page takes it as markup: it is sent as JSON.</summary>
     public static JavaScriptEncoder Encoder => JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+
+    /// <summary>The same for answers that are written whole.</summary>
+    public static ServerJson Wire { get; } = new(new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Encoder = Encoder });
 }
 
 /// <summary>The answer of <c>/health</c>.</summary>

@@ -24,8 +24,8 @@ static class Messages
         using var json = await RequestBody.Read(context);
         Field body = new("", json.RootElement);
         ChatInput input = MessagesRequest.ReadConversation(body);
-        int tokens = MessagesRequest.Encode(input, MessagesRequest.Choice(body["tool_choice"], input), model).Length;
-        await context.Response.WriteAsJsonAsync(new JsonObject { ["input_tokens"] = tokens }, ServerJson.Default.JsonObject);
+        int tokens = MessagesRequest.Encode(input, MessagesRequest.Choice(body["tool_choice"], input).For(model), model).Length;
+        await context.Response.WriteAsJsonAsync(new JsonObject { ["input_tokens"] = tokens }, ServerJson.Wire.JsonObject);
     }
 
     /// <summary>Why an answer ended, in Anthropic's words.</summary>
@@ -79,7 +79,7 @@ static class Messages
         JsonObject message = Message(run, model, content, result, text.Calls.Count > 0);
         if (ChatCompletions.ExplanationOf(run, model, result) is { } explanation)
             message["kvasir"] = System.Text.Json.JsonSerializer.SerializeToNode(explanation, ServerJson.Default.Explanation);
-        await context.Response.WriteAsJsonAsync(message, ServerJson.Default.JsonObject, cancellationToken: context.RequestAborted);
+        await context.Response.WriteAsJsonAsync(message, ServerJson.Wire.JsonObject, cancellationToken: context.RequestAborted);
         return StopReason(result, text.Calls.Count > 0);
     }
 }

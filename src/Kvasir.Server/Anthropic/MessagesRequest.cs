@@ -16,9 +16,7 @@ sealed record MessagesRequest(CompletionTask Task, bool Streams, bool UsesTools)
         RequestReader.CheckModel(body, model);
         int maxTokens = body["max_tokens"].Whole(1, int.MaxValue) ?? throw body["max_tokens"].Missing("a whole number");
         ChatInput input = ReadConversation(body);
-        ToolChoice choice = Choice(body["tool_choice"], input);
-        if (choice.Kind != ToolChoiceKind.None && model.Prompts.Tools is null)
-            throw new RequestException(400, "tools: this model's chat template has none", "tools");
+        ToolChoice choice = Choice(body["tool_choice"], input).For(model);
         int[] prompt = Encode(input, choice, model);
         GenerationOptions options = RequestReader.Options(body, maxTokens, RequestReader.Stops(body["stop_sequences"]), model);
         if (prompt.Length >= model.Engine.Context)
@@ -29,7 +27,10 @@ sealed record MessagesRequest(CompletionTask Task, bool Streams, bool UsesTools)
                 Endpoint = "/v1/messages",
                 Id = $"msg_{Guid.NewGuid():N}",
                 Prompts = [prompt],
-                Options = choice.Kind == ToolChoiceKind.Required ? options with { Grammar = model.Prompts.Tools!.Calls(choice.Tools, several: false) } : options,
+                Options = options with
+                {
+                    Grammar = choice.Kind == ToolChoiceKind.Required ? model.Prompts.Tools!.Calls(choice.Tools, several: false) : RequestReader.Grammar(body["output_config"]["format"], field => field["schema"]),
+                },
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),
                 Retention = RequestReader.Retention(body, input, model.Prompts, null, prompt),
@@ -46,7 +47,10 @@ sealed record MessagesRequest(CompletionTask Task, bool Streams, bool UsesTools)
     {
         ChatInput input = new();
         foreach (Field tool in body["tools"].Items())
+        {
+            tool["type"].OneOf("custom"); // others are tools that Anthropic runs itself
             input.AddTool(tool["name"], tool["description"].Text(), tool["input_schema"]);
+        }
         if (!body["system"].IsAbsent)
             input.Add("system", Text(body["system"], input));
         IReadOnlyList<Field> messages = body["messages"].Items();

@@ -1,6 +1,6 @@
 using System.IO.Compression;
 using System.Reflection;
-using Microsoft.AspNetCore.Builder;
+using Kvasir.Server.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
@@ -23,7 +23,7 @@ static class Pages
     {
         byte[] plain = Read(name);
         Lazy<byte[]> compressed = new(() => Compress(plain));
-        routes.MapGet(path, async context =>
+        routes.MapReading(path, async context =>
         {
             IHeaderDictionary headers = context.Response.Headers;
             (headers.ContentType, headers.ContentSecurityPolicy, headers["Referrer-Policy"], headers.CacheControl) = (type, Policy, "no-referrer", "no-cache");

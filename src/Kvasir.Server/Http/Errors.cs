@@ -30,11 +30,13 @@ sealed record AnthropicErrorDetail(string Type, string Message);
 static class Errors
 {
     /// <summary>What a failure is to a client; null for one that nobody foresaw.</summary>
-    public static RequestException? Of(Exception e) => e switch
+    /// <param name="e">The failure.</param>
+    /// <param name="path">Where the client asked.</param>
+    public static RequestException? Of(Exception e, string path) => e switch
     {
         RequestException known => known,
         ContextExceededException overflow => new RequestException(400,
-            $"the prompt needs {overflow.Tokens:N0} tokens, with room for one to come, and the context holds {overflow.Context:N0}", "messages", "context_length_exceeded")
+            $"the prompt needs {overflow.Tokens:N0} tokens, with room for one to come, and the context holds {overflow.Context:N0}", PromptOf(path), "context_length_exceeded")
         { Overflow = (overflow.Tokens, overflow.Context) },
         TemplateException refusal => new RequestException(400, refusal.Message, "messages", "chat_template"),
         ToolSchemaException tool when $"tools[{tool.Index}].function.parameters" is var field => new RequestException(400, $"{field}: {tool.InnerException!.Message}", field, "invalid_schema"),
@@ -44,6 +46,9 @@ static class Errors
         _ => null,
     };
 
+    /// <summary>The field that holds the prompt.</summary>
+    static string PromptOf(string path) => path switch { "/v1/completions" => "prompt", "/v1/embeddings" or "/v1/responses" => "input", _ => "messages" };
+
     public static async Task Write(HttpContext context, RequestException e)
     {
         if (context.Response.HasStarted)
@@ -51,15 +56,15 @@ static class Errors
             context.Abort();
             return;
         }
-        context.Response.Clear();
-        context.Response.StatusCode = e.Status;
+        context.Response.StatusCode = e.Status; // headers that are there already stay: a page of another origin may read the error, and a wrong method learns the right ones
+        context.Response.ContentLength = null;
         if (e.RetryAfter is { } wait)
             context.Response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         if (e.Status == 401)
             context.Response.Headers.WWWAuthenticate = "Bearer";
-        if (context.Request.Path.StartsWithSegments("/v1/messages"))
-            await context.Response.WriteAsJsonAsync(AnthropicError.Of(e), ServerJson.Default.AnthropicError);
+        if (context.Request.Path.StartsWithSegments("/v1/messages") || context.Request.Headers.ContainsKey("anthropic-version"))
+            await context.Response.WriteAsJsonAsync(AnthropicError.Of(e), ServerJson.Wire.AnthropicError);
         else
-            await context.Response.WriteAsJsonAsync(ErrorBody.Of(e), ServerJson.Default.ErrorBody);
+            await context.Response.WriteAsJsonAsync(ErrorBody.Of(e), ServerJson.Wire.ErrorBody);
     }
 }

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
 
 namespace Kvasir.Server.Http;
@@ -16,6 +18,8 @@ static class RequestBody
         {
             JsonDocument document = await JsonDocument.ParseAsync(context.Request.Body, s_options, context.RequestAborted);
             context.Response.RegisterForDispose(document);
+            if (!IsText(document.RootElement))
+                throw new RequestException(400, "the body is no JSON: it has bytes that are not UTF-8, or half a surrogate pair", code: "invalid_json");
             return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw new Field("", document.RootElement).Wrong("a JSON object");
         }
         catch (JsonException e)
@@ -26,5 +30,39 @@ static class RequestBody
         {
             throw new RequestException(e.StatusCode, e.StatusCode == 413 ? "the body is larger than this server takes" : "the body did not come as it should", code: "invalid_body");
         }
+    }
+
+    /// <summary>Whether all strings are Unicode: the parser takes any bytes and escapes, and whoever read such a string would fail.</summary>
+    static bool IsText(JsonElement root)
+    {
+        ReadOnlySpan<byte> bytes = JsonMarshal.GetRawUtf8Value(root);
+        if (!Utf8.IsValid(bytes))
+            return false;
+        bool hasSurrogates = bytes.IndexOf(@"\ud"u8) >= 0 || bytes.IndexOf(@"\uD"u8) >= 0;
+        try
+        {
+            if (hasSurrogates)
+                ReadStrings(root);
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    static void ReadStrings(JsonElement value)
+    {
+        if (value.ValueKind == JsonValueKind.String)
+            _ = value.GetString();
+        else if (value.ValueKind == JsonValueKind.Array)
+            foreach (JsonElement item in value.EnumerateArray())
+                ReadStrings(item);
+        else if (value.ValueKind == JsonValueKind.Object)
+            foreach (JsonProperty member in value.EnumerateObject())
+            {
+                _ = member.Name;
+                ReadStrings(member.Value);
+            }
     }
 }

@@ -15,6 +15,10 @@ sealed record KvModel(string Id, string Fingerprint, int BlockTokens, long Bytes
 sealed record KvTier(
     string Tier, long CapacityBytes, long UsedBytes, long CapacityBlocks, long Blocks, long LeasedBlocks, long PinnedBlocks, long Evictions, long HitTokens, long InBytes, double InS, long OutBytes, double OutS)
 {
+    /// <summary>Where it lies; absent for memory.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Directory { get; init; }
+
     /// <summary>What is wrong with it; absent when nothing is.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Problem { get; init; }

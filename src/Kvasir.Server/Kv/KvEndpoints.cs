@@ -62,7 +62,11 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         if (Cache.Disk is not { } disk)
             yield break;
         ((long into, TimeSpan intoTime), (long outOf, TimeSpan outTime), (long pinned, long bytes)) = (Cache.Traffic.Into(Tier.Disk), Cache.Traffic.OutOf(Tier.Disk), disk.Room());
-        yield return new KvTier("disk", disk.Options.MaxBytes, bytes, disk.Options.MaxBytes / Cache.Layout.StrideBytes, disk.Blocks, 0, pinned, disk.Evictions, totals.DiskTokens, into, intoTime.TotalSeconds, outOf, outTime.TotalSeconds) { Problem = disk.Problem };
+        yield return new KvTier("disk", disk.Options.MaxBytes, bytes, disk.Options.MaxBytes / Cache.Layout.StrideBytes, disk.Blocks, 0, pinned, disk.Evictions, totals.DiskTokens, into, intoTime.TotalSeconds, outOf, outTime.TotalSeconds) 
+        {
+            Directory = disk.Options.Folder,
+            Problem = disk.Problem,
+        };
     }
 
     KvTier Memory(Tier tier, BlockPool pool, long hits)

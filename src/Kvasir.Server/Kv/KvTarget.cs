@@ -21,8 +21,7 @@ static class KvTarget
         Field prompt = body["prompt"].IsAbsent ? body["tokens"] : body["prompt"];
         if (prompt.IsAbsent)
             return null;
-        int[] tokens = TextCompletions.Prompts(prompt, model.Engine.Model.Tokenizer) is [var only] ? only : throw prompt.Wrong("one prompt");
-        return tokens.Length > 0 ? tokens : throw prompt.Wrong("at least one token");
+        return TextCompletions.Prompts(prompt, 1, model.Engine.Model.Tokenizer)[0];
     }
 
     /// <summary>The tokens of the prompt that a body has to name.</summary>

@@ -37,7 +37,7 @@ static class ChatCompletions
             run.Task.Id, "chat.completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), service.Model.Id, SystemFingerprint(service.Model),
             [.. choices.Select((choice, i) => new ChatChoice(i, Message(choice), choice.Logprobs(run.Task.Options), FinishReasonOf(results[i], choice.Calls.Count > 0)))],
             Usage.Of(results, run.Task.PerPrompt), ExplanationOf(run, service.Model, results[0]));
-        await context.Response.WriteAsJsonAsync(answer, ServerJson.Default.ChatCompletion, cancellationToken: context.RequestAborted);
+        await context.Response.WriteAsJsonAsync(answer, ServerJson.Wire.ChatCompletion, cancellationToken: context.RequestAborted);
         return answer.Choices[0].FinishReason;
     }
 

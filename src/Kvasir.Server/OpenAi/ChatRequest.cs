@@ -15,9 +15,7 @@ sealed record ChatRequest(CompletionTask Task, bool Streams, bool IncludesUsage,
     {
         RequestReader.CheckModel(body, model);
         ChatInput input = ReadConversation(body);
-        ToolChoice choice = ToolChoice.Read(body["tool_choice"], input);
-        if (choice.Kind != ToolChoiceKind.None && model.Prompts.Tools is null)
-            throw new RequestException(400, "tools: this model's chat template has none", "tools", "tools_not_supported");
+        ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
         JsonObject? more = body["chat_template_kwargs"].IsObject ? (JsonObject?)JsonNode.Parse(body["chat_template_kwargs"].Json.GetRawText()) : null;
         int[] prompt = model.Prompts.Encode(input.Messages, choice.Kind == ToolChoiceKind.None ? null : input.ToolDefinitions, more);
         int context = model.Engine.Context;
@@ -136,6 +134,10 @@ sealed record ToolChoice(ToolChoiceKind Kind, IReadOnlyList<Tool> Tools)
         return new ToolChoice(word == "none" || input.Tools.Count == 0 ? ToolChoiceKind.None : word == "auto" ? ToolChoiceKind.Auto : ToolChoiceKind.Required, input.Tools);
     }
 
+    /// <summary>The same, if the model can do it.</summary>
+    public ToolChoice For(ServedModel model) =>
+        Kind == ToolChoiceKind.None || model.Prompts.Tools is not null ? this : throw new RequestException(400, "tools: this model's chat template has none", "tools", "tools_not_supported");
+
     public static ToolChoice Named(Field name, ChatInput input) =>
-        input.Tools.Find(tool => tool.Name == name.Text(64)) is { } tool ? new ToolChoice(ToolChoiceKind.Required, [tool]) : throw name.Wrong("the name of one of the tools");
+        input.Tools.Find(tool => tool.Name == name.Text(256)) is { } tool ? new ToolChoice(ToolChoiceKind.Required, [tool]) : throw name.Wrong("the name of one of the tools");
 }

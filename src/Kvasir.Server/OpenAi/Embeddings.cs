@@ -25,6 +25,8 @@ sealed record EmbeddingUsage(int PromptTokens, int TotalTokens, PromptTokensDeta
 /// <summary><c>POST /v1/embeddings</c>: the final hidden state after a text, of length 1. Texts with a common beginning share its keys and values.</summary>
 static class Embeddings
 {
+    const int MostTexts = 2048; // what clients send at once, because OpenAI takes as many
+
     public static async Task Handle(HttpContext context, CompletionService service)
     {
         using var json = await RequestBody.Read(context);
@@ -36,18 +38,18 @@ static class Embeddings
         {
             Endpoint = "/v1/embeddings",
             Id = $"embd-{Guid.NewGuid():N}",
-            Prompts = TextCompletions.Prompts(body["input"], service.Model.Engine.Model.Tokenizer),
+            Prompts = TextCompletions.Prompts(body["input"], MostTexts, service.Model.Engine.Model.Tokenizer),
             Options = TextEmbedding.Options,
             Principal = Gate.PrincipalOf(context),
             Salt = RequestReader.Salt(body, Gate.PrincipalOf(context)),
         };
         await service.Serve(context, task, async run =>
         {
-            GenerationResult[] results = await run.Results;
+            GenerationResult[] results = await run.ReadAll(_ => { });
             int tokens = results.Sum(result => result.PromptTokens);
             EmbeddingList answer = new("list", [.. results.Select((result, i) => new Embedding("embedding", i, Json(TextEmbedding.Of(result, dimensions), base64)))], service.Model.Id,
                 new EmbeddingUsage(tokens, tokens, new PromptTokensDetails(results.Sum(result => result.ReusedTokens), results.Sum(result => result.ComputedTokens))));
-            await context.Response.WriteAsJsonAsync(answer, ServerJson.Default.EmbeddingList, cancellationToken: context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(answer, ServerJson.Wire.EmbeddingList, cancellationToken: context.RequestAborted);
             return "stop";
         });
     }

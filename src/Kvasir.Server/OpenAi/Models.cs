@@ -1,3 +1,4 @@
+using Kvasir.Inference;
 using Kvasir.Inference.Formats;
 using Kvasir.Server.Http;
 using Kvasir.Server.Serving;
@@ -5,30 +6,34 @@ using Microsoft.AspNetCore.Http;
 
 namespace Kvasir.Server.OpenAi;
 
-/// <summary>What <c>/v1/models</c> lists.</summary>
-sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data);
+/// <summary>What <c>/v1/models</c> lists: OpenAI's fields and, behind them, Anthropic's, which has the same path.</summary>
+sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data, bool HasMore, string FirstId, string LastId);
 
-/// <summary>A model.</summary>
-sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy, ModelFacts Meta)
+/// <summary>A model, for clients of either protocol.</summary>
+sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy, ModelFacts Meta, string Type, string DisplayName, DateTimeOffset CreatedAt)
 {
-    public static ModelEntry Of(ServedModel model) => new(model.Id, "model", model.Created, "kvasir", new ModelFacts(
-        model.Engine.Context, model.Engine.Model.Config.Context, model.Engine.Model.Config.Vocabulary, model.Engine.Model.Config.Layers, model.Engine.Layout.BytesPerToken));
+    public static ModelEntry Of(ServedModel model) =>
+        new(model.Id, "model", model.Created, "kvasir", ModelFacts.Of(model.Engine), "model", model.Engine.Model.Config.Name, DateTimeOffset.FromUnixTimeSeconds(model.Created));
 }
 
-/// <summary>Tokens of context, served and trained; sizes of vocabulary and model; bytes of keys and values for a token.</summary>
-sealed record ModelFacts(int NCtx, int NCtxTrain, int NVocab, int NLayer, long KvBytesPerToken);
+/// <summary>Tokens of context, served and trained; sizes of vocabulary and model, its file in bytes; bytes of keys and values for a token.</summary>
+sealed record ModelFacts(int NCtx, int NCtxTrain, long NParams, long Size, int NVocab, int NLayer, long KvBytesPerToken)
+{
+    public static ModelFacts Of(InferenceEngine engine) => new(
+        engine.Context, engine.Model.Config.Context, engine.Model.Parameters, engine.Model.FileBytes, engine.Model.Config.Vocabulary, engine.Model.Config.Layers, engine.Layout.BytesPerToken);
+}
 
 /// <summary><c>GET /v1/models</c> and <c>/v1/models/{id}</c>.</summary>
 static class Models
 {
     public static Task List(HttpContext context, ServedModel model) =>
-        context.Response.WriteAsJsonAsync(new ModelList("list", [ModelEntry.Of(model)]), ServerJson.Default.ModelList);
+        context.Response.WriteAsJsonAsync(new ModelList("list", [ModelEntry.Of(model)], false, model.Id, model.Id), ServerJson.Wire.ModelList);
 
     public static Task One(HttpContext context, ServedModel model)
     {
-        string id = (string)context.Request.RouteValues["id"]!;
-        return id == model.Id
-            ? context.Response.WriteAsJsonAsync(ModelEntry.Of(model), ServerJson.Default.ModelEntry)
+        string id = Uri.UnescapeDataString((string?)context.Request.RouteValues["id"] ?? ""); // the names of many have a slash, and clients escape it
+        return model.GoesBy(id)
+            ? context.Response.WriteAsJsonAsync(ModelEntry.Of(model), ServerJson.Wire.ModelEntry)
             : throw new RequestException(404, $"model: {Printable.Quote(id)} is not served here, expected '{model.Id}'", "model", "model_not_found");
     }
 }

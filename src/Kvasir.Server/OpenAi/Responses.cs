@@ -23,7 +23,7 @@ static class Responses
     {
         using var json = await RequestBody.Read(context);
         ResponsesRequest request = ResponsesRequest.Read(new Field("", json.RootElement), model, Gate.PrincipalOf(context), store, explains: false);
-        await context.Response.WriteAsJsonAsync(new JsonObject { ["object"] = "response.input_tokens", ["input_tokens"] = request.Task.PromptTokens }, ServerJson.Default.JsonObject);
+        await context.Response.WriteAsJsonAsync(new JsonObject { ["object"] = "response.input_tokens", ["input_tokens"] = request.Task.PromptTokens }, ServerJson.Wire.JsonObject);
     }
 }
 
@@ -51,13 +51,7 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
             await StreamPump.Run(run, events, Take, failure => Send("error", new JsonObject { ["code"] = failure.Code, ["message"] = failure.Message, ["param"] = failure.Field }), context.RequestAborted);
         }
         else
-            while (!run.IsOver)
-            {
-                while (run.TryRead(out ChoicePiece piece))
-                    Take(piece);
-                if (!run.IsOver)
-                    await run.Wait();
-            }
+            await run.ReadAll(Take);
         JsonObject response = Response();
         if (ChatCompletions.ExplanationOf(run, model, _result!) is { } explanation)
             response["kvasir"] = JsonSerializer.SerializeToNode(explanation, ServerJson.Default.Explanation);
@@ -70,7 +64,7 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
     {
         if (_events is null)
         {
-            await context.Response.WriteAsJsonAsync(response, ServerJson.Default.JsonObject, cancellationToken: context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(response, ServerJson.Wire.JsonObject, cancellationToken: context.RequestAborted);
             return;
         }
         Send(_result!.FinishReason == FinishReason.Length ? "response.incomplete" : "response.completed", new JsonObject { ["response"] = response });

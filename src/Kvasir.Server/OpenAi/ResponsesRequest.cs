@@ -17,9 +17,7 @@ sealed record ResponsesRequest(CompletionTask Task, JsonObject Echo, JsonArray C
         JsonArray conversation = [.. input.Messages.Select(message => message!.DeepClone())];
         if (body["instructions"].Text() is { } instructions)
             input.Messages.Insert(0, new JsonObject { ["role"] = "system", ["content"] = instructions });
-        ToolChoice choice = ToolChoice.Read(body["tool_choice"], input);
-        if (choice.Kind != ToolChoiceKind.None && model.Prompts.Tools is null)
-            throw new RequestException(400, "tools: this model's chat template has none", "tools", "tools_not_supported");
+        ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
         int[] prompt = model.Prompts.Encode(input.Messages, choice.Kind == ToolChoiceKind.None ? null : input.ToolDefinitions, null);
         if (prompt.Length >= model.Engine.Context)
             throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);

@@ -28,7 +28,7 @@ sealed record TextLogprobs(IReadOnlyList<string> Tokens, IReadOnlyList<float> To
 /// <summary><c>POST /v1/completions</c>: a text to go on with, as a string or as tokens, one or several.</summary>
 static class TextCompletions
 {
-    const int MostPrompts = 64, DefaultTokens = 16;
+    const int MostPrompts = 64, MostTokens = 1 << 20, DefaultTokens = 16;
 
     public static async Task Handle(HttpContext context, CompletionService service)
     {
@@ -48,15 +48,14 @@ static class TextCompletions
         int perPrompt = body["n"].Whole(1, service.Options.MaxChoices) ?? 1;
         if (body["best_of"].Whole(1, service.Options.MaxChoices) is { } best && best != perPrompt)
             throw body["best_of"].Wrong($"n, which is {perPrompt}");
-        IReadOnlyList<int[]> prompts = Prompts(body["prompt"], service.Model.Engine.Model.Tokenizer);
-        int? maxTokens = body["max_tokens"].IsAbsent && body.Json.TryGetProperty("max_tokens", out _) ? null : body["max_tokens"].Whole(0, int.MaxValue) ?? DefaultTokens;
+        IReadOnlyList<int[]> prompts = Prompts(body["prompt"], MostPrompts, service.Model.Engine.Model.Tokenizer);
         return new CompletionTask
         {
             Endpoint = "/v1/completions",
             Id = $"cmpl-{Guid.NewGuid():N}",
             Prompts = prompts,
             PerPrompt = perPrompt,
-            Options = RequestReader.Options(body, maxTokens, RequestReader.Stops(body["stop"]), service.Model) with
+            Options = RequestReader.Options(body, body["max_tokens"].Whole(0, int.MaxValue) ?? DefaultTokens, RequestReader.Stops(body["stop"]), service.Model) with
             {
                 TopLogprobs = body["logprobs"].Whole(0, GenerationOptions.MostLogprobs),
                 Grammar = RequestReader.Grammar(body["response_format"], field => field["json_schema"]["schema"]),
@@ -68,22 +67,28 @@ static class TextCompletions
         };
     }
 
-    /// <summary>A string, tokens, or a list of either.</summary>
-    public static IReadOnlyList<int[]> Prompts(Field prompt, Tokenizer tokenizer)
+    /// <summary>A string, tokens, or a list of at most so many of either. None is empty.</summary>
+    public static IReadOnlyList<int[]> Prompts(Field prompt, int most, Tokenizer tokenizer)
     {
         if (prompt.IsString)
             return [Text(prompt, tokenizer)];
         if (prompt.IsAbsent)
             throw prompt.Missing("a string, tokens, or a list of them");
-        IReadOnlyList<Field> items = prompt.Items(1 << 20);
+        IReadOnlyList<Field> items = prompt.Items(MostTokens);
         if (items.Count == 0)
             throw prompt.Wrong("at least one prompt");
         if (items[0].IsNumber)
             return [Tokens(items, tokenizer)];
-        return items.Count <= MostPrompts ? [.. items.Select(item => item.IsString ? Text(item, tokenizer) : Tokens(item.Items(1 << 20), tokenizer))] : throw prompt.Wrong($"at most {MostPrompts} prompts");
+        return items.Count <= most ? [.. items.Select(item => item.IsString ? Text(item, tokenizer) : Tokens(item, tokenizer))] : throw prompt.Wrong($"at most {most:N0} prompts");
     }
 
-    static int[] Text(Field text, Tokenizer tokenizer) => [.. tokenizer.Opening, .. tokenizer.EncodeTemplate(text.Text()!)];
+    static int[] Text(Field text, Tokenizer tokenizer)
+    {
+        int[] tokens = [.. tokenizer.Opening, .. tokenizer.EncodeTemplate(text.Text()!)];
+        return tokens.Length > 0 ? tokens : throw text.Wrong("at least one token");
+    }
+
+    static int[] Tokens(Field list, Tokenizer tokenizer) => list.Items(MostTokens) is { Count: > 0 } tokens ? Tokens(tokens, tokenizer) : throw list.Wrong("at least one token");
 
     static int[] Tokens(IReadOnlyList<Field> tokens, Tokenizer tokenizer) =>
         [.. tokens.Select(token => token.Whole(0, tokenizer.VocabularySize - 1) ?? throw token.Missing("a token"))];
@@ -95,7 +100,7 @@ static class TextCompletions
         TextChoice[] texts = [.. choices.Select((choice, i) => new TextChoice(
             i, echoes[i / run.Task.PerPrompt] + choice.Text, choice.Logprobs(run.Task.Options) is { } logprobs ? TextLogprobs.Of(logprobs.Content) : null, ChatCompletions.FinishReasonOf(results[i], false)))];
         await context.Response.WriteAsJsonAsync(
-            Body(service.Model, run, texts, Usage.Of(results, run.Task.PerPrompt), ChatCompletions.ExplanationOf(run, service.Model, results[0])), ServerJson.Default.TextCompletion, cancellationToken: context.RequestAborted);
+            Body(service.Model, run, texts, Usage.Of(results, run.Task.PerPrompt), ChatCompletions.ExplanationOf(run, service.Model, results[0])), ServerJson.Wire.TextCompletion, cancellationToken: context.RequestAborted);
         return texts[0].FinishReason!;
     }
 

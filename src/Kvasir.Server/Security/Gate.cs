@@ -72,7 +72,7 @@ sealed class Gate(ServerOptions options)
         (headers.AccessControlAllowOrigin, headers.Vary) = (origin, "Origin");
         if (!HttpMethods.IsOptions(context.Request.Method))
             return false;
-        (headers.AccessControlAllowMethods, headers.AccessControlAllowHeaders, headers.AccessControlMaxAge) = ("GET, POST", "Authorization, Content-Type, X-Api-Key, X-Kvasir-Explain, Anthropic-Version, Anthropic-Beta", "600");
+        (headers.AccessControlAllowMethods, headers.AccessControlAllowHeaders, headers.AccessControlMaxAge) = ("GET, POST", context.Request.Headers.AccessControlRequestHeaders, "600");
         context.Response.StatusCode = StatusCodes.Status204NoContent;
         return true;
     }

@@ -13,7 +13,7 @@ sealed record Breakpoint(int Message, int Characters, TimeSpan Time);
 /// <summary>A conversation that a request brings, whatever protocol it came by.</summary>
 sealed class ChatInput : ChatTranscript
 {
-    const int MostTools = 256;
+    const int MostTools = 256, MostNameCharacters = 128; // Anthropic's limit; OpenAI's is half of it
 
     /// <summary>Up to where the cache is to be kept; the last one counts.</summary>
     public List<Breakpoint> Breakpoints { get; } = [];
@@ -21,7 +21,7 @@ sealed class ChatInput : ChatTranscript
     /// <summary>A tool, with the schema of its arguments.</summary>
     public void AddTool(Field name, string? description, Field parameters)
     {
-        string tool = name.Text(64) ?? throw name.Missing("the tool's name");
+        string tool = name.Text(MostNameCharacters) ?? throw name.Missing("the tool's name");
         if (tool.Length == 0 || !tool.All(character => char.IsAsciiLetterOrDigit(character) || character is '_' or '-' or '.'))
             throw name.Wrong("letters, digits, '_', '-' and '.'");
         if (!parameters.IsAbsent && !parameters.IsObject)

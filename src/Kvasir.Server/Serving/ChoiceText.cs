@@ -21,21 +21,7 @@ sealed class ChoiceText(ToolFormat? tools, Tokenizer tokenizer)
         options.TopLogprobs is null ? null : new ChoiceLogprobs([.. _logprobs.Select(token => TokenLogprob.Of(token, tokenizer))]);
 
     /// <summary>Reads all answers of a run to their ends.</summary>
-    public static async Task<GenerationResult[]> ReadAll(CompletionRun run, ChoiceText[] choices)
-    {
-        var results = new GenerationResult[choices.Length];
-        while (!run.IsOver)
-        {
-            while (run.TryRead(out ChoicePiece piece))
-            {
-                choices[piece.Choice].Add(piece);
-                results[piece.Choice] = piece.Result ?? results[piece.Choice];
-            }
-            if (!run.IsOver)
-                await run.Wait();
-        }
-        return results;
-    }
+    public static Task<GenerationResult[]> ReadAll(CompletionRun run, ChoiceText[] choices) => run.ReadAll(piece => choices[piece.Choice].Add(piece));
 
     void Add(ChoicePiece piece)
     {

@@ -10,34 +10,42 @@ readonly record struct ChoicePiece(int Choice, CompletionPiece Piece, Generation
 /// </summary>
 sealed class CompletionRun : IDisposable
 {
+    const int MostAtOnce = 64; // a long list must not fill the queue in which others wait
+
     static readonly TimeSpan s_silence = TimeSpan.FromSeconds(15); // less than proxies wait for
 
-    readonly Completion[] _choices;
+    readonly ServedModel _model;
+    readonly Completion[] _choices; // the first _begun of them
     readonly CancellationTokenSource _cancellation;
     readonly bool[] _isOver;
     readonly Task<bool>?[] _waits;
     Task? _ping;
-    int _next;
+    int _begun, _next;
 
-    /// <summary>Begins them.</summary>
+    /// <summary>Begins them, or the first of many; the others follow as these end.</summary>
     /// <exception cref="ContextExceededException">The prompt does not fit.</exception>
     /// <exception cref="QueueFullException">Too many wait.</exception>
     public CompletionRun(ServedModel model, CompletionTask task, CancellationToken cancellation)
     {
-        Task = task;
-        _choices = new Completion[task.Choices];
+        (Task, _model) = (task, model);
+        (_choices, _isOver, _waits) = (new Completion[task.Choices], new bool[task.Choices], new Task<bool>?[task.Choices]);
         _cancellation = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         try
         {
-            for (int choice = 0; choice < _choices.Length; choice++)
-                _choices[choice] = model.Engine.Start(task.Prompts[choice / task.PerPrompt], task.OptionsOf(choice), task.Salt, _cancellation.Token);
+            while (_begun < Math.Min(MostAtOnce, _choices.Length))
+                BeginNext();
         }
         catch
         {
             Dispose();
             throw;
         }
-        (_isOver, _waits) = (new bool[task.Choices], new Task<bool>?[task.Choices]);
+    }
+
+    void BeginNext()
+    {
+        _choices[_begun] = _model.Engine.Start(Task.Prompts[_begun / Task.PerPrompt], Task.OptionsOf(_begun), Task.Salt, _cancellation.Token);
+        _begun++;
     }
 
     public CompletionTask Task { get; }
@@ -45,16 +53,33 @@ sealed class CompletionRun : IDisposable
     /// <summary>Whether there is nothing more to read.</summary>
     public bool IsOver => Array.TrueForAll(_isOver, over => over);
 
-    /// <summary>All results.</summary>
-    public Task<GenerationResult[]> Results => System.Threading.Tasks.Task.WhenAll(_choices.Select(choice => choice.Result));
+    /// <summary>The results of those that have begun.</summary>
+    public Task<GenerationResult[]> Results => System.Threading.Tasks.Task.WhenAll(_choices.Take(_begun).Select(choice => choice.Result));
+
+    /// <summary>Reads all of them to their ends.</summary>
+    public async Task<GenerationResult[]> ReadAll(Action<ChoicePiece> take)
+    {
+        var results = new GenerationResult[_choices.Length];
+        while (!IsOver)
+        {
+            while (TryRead(out ChoicePiece piece))
+            {
+                take(piece);
+                results[piece.Choice] = piece.Result ?? results[piece.Choice];
+            }
+            if (!IsOver)
+                await Wait();
+        }
+        return results;
+    }
 
     /// <summary>Takes a piece that is there already.</summary>
     /// <exception cref="Exception">The engine failed.</exception>
     public bool TryRead(out ChoicePiece piece)
     {
-        for (int i = 0; i < _choices.Length; i++)
+        for (int i = 0; i < _begun; i++)
         {
-            int choice = (_next + i) % _choices.Length;
+            int choice = (_next + i) % _begun;
             if (_isOver[choice])
                 continue;
             if (_choices[choice].Pieces.TryRead(out CompletionPiece next))
@@ -65,6 +90,8 @@ sealed class CompletionRun : IDisposable
             if (_choices[choice].Pieces.Completion.IsCompleted)
             {
                 _isOver[choice] = true;
+                if (_begun < _choices.Length)
+                    BeginNext();
                 piece = new ChoicePiece(choice, new CompletionPiece("", -1, null), _choices[choice].Result.GetAwaiter().GetResult());
                 return true;
             }
@@ -84,11 +111,11 @@ sealed class CompletionRun : IDisposable
                 return true;
             _waits[0] ??= wait.AsTask();
         }
-        for (int choice = 0; choice < _choices.Length; choice++)
+        for (int choice = 0; choice < _begun; choice++)
             if (!_isOver[choice])
                 _waits[choice] ??= _choices[choice].Pieces.WaitToReadAsync(CancellationToken.None).AsTask();
         Task first = await System.Threading.Tasks.Task.WhenAny([_ping, .. _waits.OfType<Task>()]);
-        for (int choice = 0; choice < _choices.Length; choice++)
+        for (int choice = 0; choice < _begun; choice++)
             if (_waits[choice] is { IsCompleted: true })
                 _waits[choice] = null;
         if (first != _ping)

@@ -19,7 +19,7 @@ static class RequestReader
     /// <summary>The model that is asked for: any name of the served one, or none.</summary>
     public static void CheckModel(Field body, ServedModel model)
     {
-        if (body["model"].Text(200) is { Length: > 0 } name && !name.Equals(model.Id, StringComparison.OrdinalIgnoreCase) && !name.Equals(model.Engine.Model.Config.Name, StringComparison.OrdinalIgnoreCase) && name != "default")
+        if (body["model"].Text(200) is { Length: > 0 } name && !model.GoesBy(name))
             throw new RequestException(404, $"model: '{Inference.Formats.Printable.Line(name)}' is not served here, expected '{model.Id}'", "model", "model_not_found");
     }
 

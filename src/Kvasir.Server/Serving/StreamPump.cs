@@ -19,7 +19,7 @@ static class StreamPump
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
-            RequestException failure = Errors.Of(e) ?? new RequestException(500, "the engine failed", code: "engine_failed");
+            RequestException failure = Errors.Of(e, run.Task.Endpoint) ?? new RequestException(500, "the engine failed", code: "engine_failed");
             if (fail is null)
                 events.Send(ErrorBody.Of(failure), ServerJson.Default.ErrorBody);
             else

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Kvasir.Tests.Cli;
 
@@ -12,7 +13,8 @@ sealed class KvasirProcess : IDisposable
 
     readonly Process _process;
     readonly Task<string> _errors;
-    readonly TaskCompletionSource _spoke = new(TaskCreationOptions.RunContinuationsAsynchronously); // the test must not go on inside ReadErrors
+    readonly StringBuilder _said = new();
+    TaskCompletionSource _spoke = new(TaskCreationOptions.RunContinuationsAsynchronously); // the test must not go on inside ReadErrors
 
     KvasirProcess(IEnumerable<string> args, string? cache = null)
     {
@@ -37,7 +39,24 @@ sealed class KvasirProcess : IDisposable
     public StreamReader Output => _process.StandardOutput;
 
     /// <summary>Completes when something stands on its standard error, for tests that act while it runs.</summary>
-    public Task FirstNote => _spoke.Task;
+    public Task FirstNote => Note(new Regex("."));
+
+    /// <summary>Waits until its standard error has what a pattern looks for.</summary>
+    public async Task<Match> Note(Regex pattern)
+    {
+        while (true)
+        {
+            bool isOver = _errors.IsCompleted;
+            Task more;
+            Match match;
+            lock (_said)
+                (more, match) = (_spoke.Task, pattern.Match(_said.ToString()));
+            if (match.Success)
+                return match;
+            Assert.False(isOver, $"ended without {pattern}: {_said}");
+            await Task.WhenAny(more, _errors);
+        }
+    }
 
     /// <summary>Starts the program and leaves its input open.</summary>
     public static KvasirProcess Start(params IEnumerable<string> args) => new(args);
@@ -127,10 +146,15 @@ sealed class KvasirProcess : IDisposable
 
     async Task<string> ReadErrors(StreamReader errors)
     {
-        char[] first = new char[1];
-        int read = await errors.ReadAsync(first);
-        _spoke.TrySetResult();
-        return new string(first, 0, read) + await errors.ReadToEndAsync();
+        char[] buffer = new char[4096];
+        while (await errors.ReadAsync(buffer) is > 0 and int read)
+        {
+            TaskCompletionSource spoke = _spoke;
+            lock (_said)
+                (_, _spoke) = (_said.Append(buffer, 0, read), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            spoke.SetResult();
+        }
+        return _said.ToString();
     }
 
     public void Dispose()

@@ -37,10 +37,10 @@ function find({ engine }, id) {
 }
 
 function pin(context, { id, ttl, owner = 'anonymous' }) {
-  const seconds = { '30m': 1800, '2h': 7200, '24h': 86_400 }[ttl];
+  const seconds = { '30m': 1800, '2h': 7200, '24h': 86_400, '30d': 2_592_000 }[ttl];
   const blocks = pathTo(context.engine.cache, find(context, id));
-  const until = seconds ? Date.now() / 1000 + seconds : null;
-  for (const block of blocks) block.pinnedUntil = until ?? Infinity;
+  const until = Date.now() / 1000 + (seconds || 86400);
+  for (const block of blocks) block.pinnedUntil = until;
   return { pinned_blocks: blocks.length, until, owner };
 }
 

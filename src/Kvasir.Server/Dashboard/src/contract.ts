@@ -81,8 +81,9 @@ export interface TreeNode {
   to: number;
   blocks: number;
   tiers: Partial<Record<TierName, number>>;
-  last_use: number;
-  hits: number;
+  /** Known of what lies on the disk. */
+  last_use: number | null;
+  hits?: number;
   pinned: boolean;
   leased: boolean;
   text: string | null;
@@ -90,7 +91,7 @@ export interface TreeNode {
 
 export interface Tree { text: boolean; truncated: boolean; nodes: TreeNode[] }
 
-export interface Pinned { pinned_blocks: number; until: number | null; owner: string }
+export interface Pinned { pinned_blocks: number; until: number; owner: string }
 export interface Unpinned { unpinned_blocks: number }
 export interface Evicted { evicted_blocks: number; kept_blocks: number }
 export interface Explained { prompt_tokens: number; kvasir: Explain }

@@ -7,8 +7,8 @@ const owner = 'dashboard';
 // Each does one thing to the cache and says in a sentence what came of it.
 
 export async function pin(id: string, ttl: string): Promise<string> {
-  const result = await postJson<Pinned>('v1/kv/pin', { id, owner, ...(ttl && { ttl }) });
-  return `Pinned ${counted(result.pinned_blocks, 'block')}${result.until == null ? ' until unpinned' : ` until ${when(result.until)}`}.`;
+  const { pinned_blocks, until } = await postJson<Pinned>('v1/kv/pin', { id, owner, ttl });
+  return `Pinned ${counted(pinned_blocks, 'block')} until ${when(until)}.`;
 }
 
 export async function unpin(id: string): Promise<string> {

@@ -37,9 +37,10 @@ export class NodePanel {
   #fill({ node, children }: Branch): void {
     setText(byId('node-range'), `Tokens ${range(node.from, node.to)}`);
     setText(byId('node-blocks'), counted(node.blocks, 'block'));
-    setText(byId('node-hits'), count(node.hits));
-    setText(byId('node-used'), ago(this.now() - node.last_use));
-    byId('node-used').title = day(node.last_use);
+    byId('node-hits').parentElement!.hidden = node.hits == null;
+    setText(byId('node-hits'), count(node.hits ?? 0));
+    setText(byId('node-used'), node.last_use == null ? 'not known' : ago(this.now() - node.last_use));
+    byId('node-used').title = node.last_use == null ? '' : day(node.last_use);
     setText(byId('node-below'), children.length === 0 ? 'nothing' : counted(children.length, 'continuation'));
     setText(byId('node-state'), [node.pinned ? 'pinned' : 'not pinned', node.leased ? 'in use now' : 'not in use'].join(', '));
     byId('node-tiers').replaceChildren(...tierNames.filter((tier) => node.tiers[tier] != null).map((tier) => tierLine(tier, node)));

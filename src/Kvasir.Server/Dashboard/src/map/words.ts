@@ -18,8 +18,8 @@ export function nodeSentence(node: TreeNode, now: number): string {
   const facts = [
     `Tokens ${range(node.from, node.to)}`,
     `${counted(node.blocks, 'block')}: ${tiersText(node)}`,
-    counted(node.hits, 'hit'),
-    `last used ${ago(now - node.last_use)}`,
+    ...(node.hits == null ? [] : [counted(node.hits, 'hit')]),
+    ...(node.last_use == null ? [] : [`last used ${ago(now - node.last_use)}`]),
   ];
   if (node.pinned) facts.push('pinned');
   if (node.leased) facts.push('in use');

@@ -1,0 +1,8 @@
+import OpenAI from 'openai';
+import { key, toolsUrl, url } from '../connection.mjs';
+
+const at = (address, apiKey = key) => new OpenAI({ apiKey, baseURL: `${address}/v1`, maxRetries: 0 });
+
+export const client = at(url);
+export const withTools = at(toolsUrl);
+export const stranger = at(url, 'not-the-key-at-all');
