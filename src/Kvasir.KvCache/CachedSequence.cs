@@ -131,8 +131,17 @@ public sealed class CachedSequence : IDisposable
     /// <summary>Whether a wait for them would be over at once: all have come, or will not be waited for any longer.</summary>
     public bool HasArrived => _arrivals.AreOver;
 
+    /// <summary>The key of the block before that of a position; null when nothing is shared.</summary>
+    public BlockKey? KeyBefore(ReadOnlySpan<int> tokens, int position)
+    {
+        if (!_sharing)
+            return null;
+        _keys.Extend(tokens, position / BlockTokens);
+        return _keys[position / BlockTokens - 1];
+    }
+
     /// <summary>The key of the block with a position, when it is one of those that others may find: full, and not the prompt's last.</summary>
-    public BlockKey? SharedKey(ReadOnlySpan<int> tokens, int position)
+    BlockKey? SharedKey(ReadOnlySpan<int> tokens, int position)
     {
         int block = position / BlockTokens;
         if (!_sharing || (block + 1) * BlockTokens >= tokens.Length)

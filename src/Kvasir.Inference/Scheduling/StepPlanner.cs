@@ -9,8 +9,11 @@ namespace Kvasir.Inference.Scheduling;
 sealed class StepPlanner(InferenceEngine engine)
 {
     const int LeastPrefill = 32; // fewer rows hardly share the weights
+    const int WorthAStep = 4; // tokens of a block that are worth waiting for
 
-    readonly HashSet<BlockKey> _claims = [];
+    readonly record struct Claim(Sequence Sequence, int Start, bool IsFilled);
+
+    readonly Dictionary<BlockKey, Claim> _claims = []; // by the key of the block before
     int _prefillRows;
 
     /// <summary>The pass.</summary>
@@ -68,9 +71,16 @@ sealed class StepPlanner(InferenceEngine engine)
         if (!Pass.TryAdd(sequence, most))
             return false;
         (Pass.LogitRows > logits ? Completed : Advanced).Add(generation);
-        for (int position = from; position < from + most && sequence.Blocks.SharedKey(sequence.Tokens, position) is { } key; position += engine.Layout.BlockTokens)
-            _claims.Add(key);
+        ClaimBlocks(sequence, from, (int)Math.Min(sequence.Tokens.Length, (long)from + most));
         return true;
+    }
+
+    void ClaimBlocks(Sequence sequence, int from, int to)
+    {
+        int blockTokens = engine.Layout.BlockTokens;
+        for (int start = from - from % blockTokens; start < to; start += blockTokens)
+            if (sequence.Blocks.KeyBefore(sequence.Tokens, start) is { } before)
+                _claims.TryAdd(before, new Claim(sequence, start, start + blockTokens <= to));
     }
 
     static bool NeedsOnlyItsLast(Generation generation) => generation.Sequence.Cached == generation.Sequence.Tokens.Length - 1;
@@ -85,8 +95,17 @@ sealed class StepPlanner(InferenceEngine engine)
         return true;
     }
 
-    bool IsClaimed(Generation generation) =>
-        generation.Sequence.Blocks.SharedKey(generation.Sequence.Tokens, generation.Sequence.Cached) is { } key && _claims.Contains(key);
+    /// <summary>Whether another prompt computes in this pass what this one needs next: the whole block, or the beginning of one that will be there at the next step.</summary>
+    bool IsClaimed(Generation generation)
+    {
+        Sequence sequence = generation.Sequence;
+        (int start, int blockTokens) = (sequence.Cached, engine.Layout.BlockTokens);
+        if (start % blockTokens != 0 || sequence.Blocks.KeyBefore(sequence.Tokens, start) is not { } before || !_claims.TryGetValue(before, out Claim claim))
+            return false;
+        ReadOnlySpan<int> own = sequence.Tokens[start..^1], others = claim.Sequence.Tokens[claim.Start..];
+        int common = own[..Math.Min(own.Length, blockTokens)].CommonPrefixLength(others);
+        return common == blockTokens || claim.IsFilled && common >= WorthAStep;
+    }
 
     /// <summary>A prompt that is cut is cut where a block ends, so that others can use all of it.</summary>
     int ToEndOfBlock(Generation generation, int most)
