@@ -43,7 +43,7 @@ sealed class StepPlanner(InferenceEngine engine)
                 return generation;
         int budget = PrefillBudget(running.Count - Pass.Rows);
         foreach (Generation generation in running)
-            if (!NeedsOnlyItsLast(generation) && IsReady(generation) && !IsClaimed(generation) && !TryAddPrompt(generation, budget))
+            if (!NeedsOnlyItsLast(generation) && IsReady(generation) && !TryAddPrompt(generation, budget))
                 return generation;
         return Pass.Rows > 0 || running.Count == 0 ? null : PlanWaiting(running);
     }
@@ -57,9 +57,9 @@ sealed class StepPlanner(InferenceEngine engine)
     bool TryAddPrompt(Generation generation, int budget)
     {
         int before = Pass.Rows;
-        if (budget > _prefillRows)
-            generation.Sequence.Blocks.AdoptTail(generation.Sequence.Tokens);
-        bool hasRoom = budget <= _prefillRows || TryAdd(generation, ToEndOfBlock(generation, budget - _prefillRows));
+        if (budget <= _prefillRows || !IsUpToIt(generation))
+            return true;
+        bool hasRoom = TryAdd(generation, ToEndOfBlock(generation, budget - _prefillRows));
         _prefillRows += Pass.Rows - before;
         return hasRoom;
     }
@@ -95,16 +95,28 @@ sealed class StepPlanner(InferenceEngine engine)
         return true;
     }
 
-    /// <summary>Whether another prompt computes in this pass what this one needs next: the whole block, or the beginning of one that will be there at the next step.</summary>
-    bool IsClaimed(Generation generation)
+    /// <summary>
+    /// Whether a prompt's next tokens are its own work: not if another computes in this pass the whole block, or, when none that is there begins like it, one that
+    /// does and will be there at the next step.
+    /// </summary>
+    bool IsUpToIt(Generation generation)
+    {
+        if (Claimed(generation) == engine.Layout.BlockTokens)
+            return false;
+        generation.Sequence.Blocks.AdoptTail(generation.Sequence.Tokens);
+        return Claimed(generation) < WorthAStep;
+    }
+
+    /// <summary>How many of a prompt's next tokens will be there at the next step, because another prompt computes them in this pass: a block, or its beginning.</summary>
+    int Claimed(Generation generation)
     {
         Sequence sequence = generation.Sequence;
         (int start, int blockTokens) = (sequence.Cached, engine.Layout.BlockTokens);
         if (start % blockTokens != 0 || sequence.Blocks.KeyBefore(sequence.Tokens, start) is not { } before || !_claims.TryGetValue(before, out Claim claim))
-            return false;
+            return 0;
         ReadOnlySpan<int> own = sequence.Tokens[start..^1], others = claim.Sequence.Tokens[claim.Start..];
         int common = own[..Math.Min(own.Length, blockTokens)].CommonPrefixLength(others);
-        return common == blockTokens || claim.IsFilled && common >= WorthAStep;
+        return common == blockTokens || claim.IsFilled ? common : 0;
     }
 
     /// <summary>A prompt that is cut is cut where a block ends, so that others can use all of it.</summary>
