@@ -12,6 +12,10 @@ namespace Kvasir.Inference;
 /// </summary>
 public sealed class InferenceEngine : IDisposable
 {
+    const int WarmUpTokens = 128;
+
+    static readonly TimeSpan s_warmUp = TimeSpan.FromSeconds(1);
+
     readonly ComputePool _compute;
     readonly CpuKernels _kernels;
     readonly Transformer _transformer;
@@ -152,6 +156,24 @@ public sealed class InferenceEngine : IDisposable
             throw;
         }
         return completion.Result.GetAwaiter().GetResult();
+    }
+
+    /// <summary>
+    /// Computes something that nobody wants, for about as long as it takes the runtime to compile what computes: a server's first requests are then as fast as later ones. Leaves nothing in the
+    /// cache, but knows afterwards how fast it computes. Not while completions are under way.
+    /// </summary>
+    public void WarmUp()
+    {
+        using Sequence sequence = new(this, Cache.NewSequence(sharing: false, tokens: Context));
+        long start = Stopwatch.GetTimestamp();
+        for (int round = 0; round < 32 && Stopwatch.GetElapsedTime(start) < s_warmUp; round++)
+        {
+            sequence.Clear();
+            sequence.Append(new int[Math.Min(WarmUpTokens, Context - 1)]);
+            Forward(sequence, progress: null, CancellationToken.None);
+            sequence.Append(0);
+            Forward(sequence, progress: null, CancellationToken.None);
+        }
     }
 
     /// <summary>Logits after every token of the sequence that is not in the cache yet: [tokens, vocabulary]. For tests and evaluation.</summary>

@@ -79,8 +79,8 @@ public sealed class CachedSequence : IDisposable
     {
         for (int block = Length / BlockTokens; _sharing && (block + 1) * BlockTokens < tokens.Length; block++)
         {
-            if (block < Table.Count && Table.Filled(block) > 0)
-                return; // its own, half computed
+            if (block < Table.Count && Table.Filled(block) > 0 && IsWaiting)
+                return; // a beginning is on its way into it
             _keys.Extend(tokens, block + 1);
             if (_cache.Device.TryFind(_keys[block], _keys.TokensOf(tokens, block)) is not { } lease)
                 return;
@@ -249,6 +249,7 @@ public sealed class CachedSequence : IDisposable
 
     void Take(int block, BlockLease lease, Tier tier)
     {
+        int own = block < Table.Count ? Table.Filled(block) : 0; // computed already, or copied: the whole takes their place, and they count as what they were
         if (block < Table.Count)
         {
             Table[block].Dispose();
@@ -256,7 +257,7 @@ public sealed class CachedSequence : IDisposable
         }
         else
             Table.Add(lease);
-        Use.Reuse(tier, block * BlockTokens, (block + 1) * BlockTokens);
+        Use.Reuse(tier, block * BlockTokens + own, (block + 1) * BlockTokens);
         if (tier != Tier.Disk && _cache.Options.Admission == DiskAdmission.SecondUse)
             _cache.Keep(lease.Key);
     }

@@ -48,6 +48,7 @@ static class ServeVerb
         RunVerb.WarnOfDisk(engine);
         if (options.ChatTemplate is null && model.Tokenizer.Vocabulary.ChatTemplate is null)
             Terminal.Line("warning: this model has no chat template and is asked in ChatML; --chat-template-file names another");
+        engine.WarmUp();
         try
         {
             return Serve(engine, options).GetAwaiter().GetResult();

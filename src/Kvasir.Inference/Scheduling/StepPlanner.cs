@@ -111,12 +111,13 @@ sealed class StepPlanner(InferenceEngine engine)
     int Claimed(Generation generation)
     {
         Sequence sequence = generation.Sequence;
-        (int start, int blockTokens) = (sequence.Cached, engine.Layout.BlockTokens);
-        if (start % blockTokens != 0 || sequence.Blocks.KeyBefore(sequence.Tokens, start) is not { } before || !_claims.TryGetValue(before, out Claim claim))
+        (int blockTokens, int done) = (engine.Layout.BlockTokens, sequence.Cached % engine.Layout.BlockTokens);
+        int start = sequence.Cached - done;
+        if (sequence.Blocks.KeyBefore(sequence.Tokens, start) is not { } before || !_claims.TryGetValue(before, out Claim claim))
             return 0;
         ReadOnlySpan<int> own = sequence.Tokens[start..^1], others = claim.Sequence.Tokens[claim.Start..];
         int common = own[..Math.Min(own.Length, blockTokens)].CommonPrefixLength(others);
-        return common == blockTokens || claim.IsFilled ? common : 0;
+        return common == blockTokens || claim.IsFilled && done == 0 ? common : 0; // half a block of its own is exchanged for a whole one, not for another half
     }
 
     /// <summary>A prompt that is cut is cut where a block ends, so that others can use all of it.</summary>
