@@ -56,7 +56,7 @@ sealed class CompletionRun : IDisposable
     /// <summary>The results of those that have begun.</summary>
     public Task<GenerationResult[]> Results => System.Threading.Tasks.Task.WhenAll(_choices.Take(_begun).Select(choice => choice.Result));
 
-    /// <summary>Reads all of them to their ends.</summary>
+    /// <summary>Reads all of them to their ends, when they have ended: nobody waits for their pieces.</summary>
     public async Task<GenerationResult[]> ReadAll(Action<ChoicePiece> take)
     {
         var results = new GenerationResult[_choices.Length];
@@ -67,7 +67,9 @@ sealed class CompletionRun : IDisposable
                 take(piece);
                 results[piece.Choice] = piece.Result ?? results[piece.Choice];
             }
-            if (!IsOver)
+            if (!IsOver && _begun == _choices.Length)
+                await Results;
+            else if (!IsOver)
                 await Wait();
         }
         return results;
