@@ -17,6 +17,16 @@ static class Number
         return default;
     }
 
+    /// <summary>Reads whole numbers of a range. A validator of the verb would be the wrong place: it is asked before a flag's own mistake is told.</summary>
+    public static Func<ArgumentResult, int> ParseWithin(int least, int most) => result =>
+    {
+        if (!int.TryParse(result.Tokens[^1].Value, CultureInfo.InvariantCulture, out int value))
+            return Parse<int>(result); // says so
+        if (value < least || value > most)
+            result.AddError($"{((OptionResult)result.Parent!).Option.Name} {value}: expected {least} to {most}");
+        return value;
+    };
+
     public static T? ParseOptional<T>(ArgumentResult result) where T : struct, INumber<T> => Parse<T>(result);
 
     static string Kind<T>() =>

@@ -14,25 +14,19 @@ sealed class BenchVerb
     static readonly Option<int> s_prompt = Count("--prompt", "-p", "Tokens to prefill; 0 skips it", 512);
     static readonly Option<int> s_generate = Count("--generate", "-n", "Tokens to decode; 0 skips it", 128);
     static readonly Option<int> s_depth = Count("--depth", "-d", "Measure with N tokens in the KV cache, too", 0);
-    static readonly Option<int> s_threads = Count("--threads", "-t", "Compute threads", Environment.ProcessorCount);
-    static readonly Option<int> s_repeat = Count("--repeat", "-r", "Measured runs of each, after one that is not", 5);
+    static readonly Option<int> s_threads = Count("--threads", "-t", "Compute threads", Environment.ProcessorCount, least: 1);
+    static readonly Option<int> s_repeat = Count("--repeat", "-r", "Measured runs of each, after one that is not", 5, least: 1);
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
     {
         Command verb = new("bench", "Measure prefill and decode beside the machine's limits") { s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_json, BenchKvVerb.Create() };
-        verb.Validators.Add(result =>
-        {
-            foreach ((Option<int> option, int least) in ((Option<int>, int)[])[(s_prompt, 0), (s_generate, 0), (s_depth, 0), (s_threads, 1), (s_repeat, 1)])
-                if (result.GetResult(option) is { } given && !given.Errors.Any() && given.GetValue(option) is var value && (value < least || value > 1 << 20))
-                    result.AddError($"{option.Name} {value}: expected {least} to {1 << 20}");
-        });
         verb.SetAction(Run);
         return verb;
     }
 
-    static Option<int> Count(string name, string alias, string description, int value) =>
-        new(name, alias) { Description = description, DefaultValueFactory = _ => value, CustomParser = Number.Parse<int>, HelpName = "N" };
+    static Option<int> Count(string name, string alias, string description, int value, int least = 0) =>
+        new(name, alias) { Description = description, DefaultValueFactory = _ => value, CustomParser = Number.ParseWithin(least, 1 << 20), HelpName = "N" };
 
     static int Run(ParseResult parsed)
     {

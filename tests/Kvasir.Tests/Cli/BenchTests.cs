@@ -43,5 +43,7 @@ public sealed class BenchTests : IDisposable
     [InlineData("shape 'x': expected one of", "bench", "-m", "synth:x")]
     [InlineData("--threads 0: expected 1 to", "bench", "-t", "0")]
     [InlineData("--prompt -1: expected 0 to", "bench", "-p", "-1")]
+    [InlineData("--prompt 256,512: expected a whole number", "bench", "-p", "256,512")]
+    [InlineData("--prompt ten: expected a whole number", "bench", "kv", "-p", "ten")]
     public void What_cannot_be_measured_is_a_mistake_of_usage(string message, params string[] args) => Run(args).Fails(2, message);
 }

@@ -25,6 +25,19 @@ public sealed class ObservabilityTests
     }
 
     [Fact]
+    public async Task The_dashboard_for_Grafana_asks_for_metrics_that_there_are()
+    {
+        await using ServerFixture server = await ServerFixture.Start(hasDisk: true);
+        await server.Ask("/v1/chat/completions", ServerFixture.Chat(ServerFixture.LongText(10)));
+        await server.Ask("/v1/chat/completions", ServerFixture.Chat(ServerFixture.LongText(10)));
+        string metrics = await server.Client.GetStringAsync("/metrics", ServerFixture.Patience);
+        string[] asked = [.. System.Text.RegularExpressions.Regex.Matches(await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "docs/grafana.json"), ServerFixture.Patience), "(kvasir|gen_ai)_[a-z_]+[a-z]").Select(match => match.Value).Distinct().Except(["kvasir_served_by"])];
+        Assert.True(asked.Length > 10);
+        foreach (string name in asked.Except(["kvasir_kv_evictions_total", "kvasir_kv_corrupt_total", "kvasir_kv_write_dropped_total"])) // until something goes wrong
+            Assert.Contains($"\n{name}{{", metrics.Replace(" ", "{", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_page_may_load_only_what_this_server_has()
     {
         await using ServerFixture server = await ServerFixture.Start();
