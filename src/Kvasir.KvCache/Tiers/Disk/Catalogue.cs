@@ -14,7 +14,7 @@ sealed class Catalogue : IDisposable
     public const long PlacesPerSegment = 1 << 20;
 
     /// <summary>Evictions that are remembered.</summary>
-    const int EvictionsKept = 1 << 16;
+    const int EvictionsKept = 1 << 16, RootsKept = 1024;
 
     const int MostFirstSegment = 900_000;
     const string FileName = "catalogue.db";
@@ -233,6 +233,9 @@ sealed class Catalogue : IDisposable
             if (!known.Contains(Path.GetFileName(file)))
                 Segment.Delete(file);
     }
+
+    /// <summary>Forgets all but the newest roots: whoever makes up salts must not make this table grow.</summary>
+    public void TrimRoots() => Execute($"DELETE FROM roots WHERE root NOT IN (SELECT root FROM roots ORDER BY at DESC LIMIT {RootsKept})");
 
     /// <summary>Forgets the oldest evictions.</summary>
     public void TrimEvicted()

@@ -11,7 +11,7 @@ namespace Kvasir.KvCache.Tiers.Disk;
 /// </summary>
 public sealed unsafe partial class DiskTier : IDisposable
 {
-    const int MostRoots = 64;
+    const int MostRoots = 64, MostNewRoots = 1024;
 
     [ThreadStatic]
     static NativeBuffer? t_header;
@@ -224,7 +224,8 @@ public sealed unsafe partial class DiskTier : IDisposable
     public void AddRoot(BlockKey root)
     {
         lock (_newRoots)
-            _newRoots.Add(root);
+            if (_newRoots.Count < MostNewRoots)
+                _newRoots.Add(root);
     }
 
     /// <summary>The roots of all models and salts, the newest first.</summary>
@@ -278,6 +279,8 @@ public sealed unsafe partial class DiskTier : IDisposable
             foreach (BlockKey root in _newRoots)
                 catalogue.Execute("INSERT INTO roots SELECT $0, id, $1 FROM models WHERE fingerprint = $2 ON CONFLICT DO UPDATE SET at = excluded.at",
                     root.Digest.ToArray(), now, Fingerprint.Digest.ToArray());
+            if (_newRoots.Count > 0)
+                catalogue.TrimRoots();
             _newRoots.Clear();
         }
     }

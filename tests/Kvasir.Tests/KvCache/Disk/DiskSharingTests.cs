@@ -176,6 +176,21 @@ public sealed class DiskSharingTests : IDisposable
         return command.ExecuteScalar() is long number ? number : 0;
     }
 
+    [Fact]
+    public void Made_up_salts_do_not_make_the_catalogue_grow()
+    {
+        using (DiskTier tier = _disk.Open())
+            for (int batch = 0; batch < 3; batch++)
+            {
+                for (int i = 0; i < 2000; i++)
+                    tier.AddRoot(KeyChain.Root(DiskFixture.Model, BitConverter.GetBytes(batch * 2000 + i)));
+                Assert.Equal(1, DiskFixture.Write(tier, DiskFixture.Small, batch));
+            }
+        using SqliteConnection connection = Connect();
+        using SqliteCommand count = new("SELECT count(*) FROM roots", connection);
+        Assert.Equal(1024L, count.ExecuteScalar());
+    }
+
     SqliteConnection Connect()
     {
         var connection = new SqliteConnection($"Data Source={Path.Combine(_disk.Path, "catalogue.db")};Pooling=False");
