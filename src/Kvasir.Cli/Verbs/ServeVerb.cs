@@ -69,7 +69,7 @@ static class ServeVerb
         await stop.Task;
         Terminal.Line($"stopping: requests that run have {options.ShutdownTime.TotalSeconds:N0} s to end; again to stop at once");
         await server.Stop();
-        Terminal.Line("stopped; what was computed is kept");
+        Terminal.Line(engine.Cache.Disk is null ? "stopped" : "stopped; what was computed is kept");
         return CommandLineRunner.Ok;
     }
 

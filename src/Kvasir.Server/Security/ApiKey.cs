@@ -41,7 +41,7 @@ public sealed class ApiKey
     {
         ArgumentNullException.ThrowIfNull(key);
         if (key.Length < LeastLength || key.Any(character => character is <= ' ' or > '~'))
-            throw new ArgumentException($"API key: {(key.Length < LeastLength ? $"{key.Length} characters" : "white space or a character beyond ASCII")}, expected at least {LeastLength} visible ASCII characters");
+            throw new ArgumentException($"API key: {(key.Length < LeastLength ? $"its length is {key.Length}" : "white space or a character beyond ASCII")}, expected at least {LeastLength} visible ASCII characters");
         _digest = SHA256.HashData(Encoding.UTF8.GetBytes(key));
         Scopes = scopes;
         byte[] salt = SHA256.HashData(Encoding.UTF8.GetBytes(owner is null ? $"kvasir key:{key}" : $"kvasir owner:{owner}"));

@@ -108,7 +108,7 @@ public sealed class SecurityTests
         File.WriteAllText(folder["keys"], "# keys\n\nalice-0123456789\nbob-0123456789 infer,metrics bob\n");
         IReadOnlyList<ApiKey> keys = ApiKey.ReadFile(folder["keys"]);
         Assert.Equal([(Scopes.All, true), (Scopes.Infer | Scopes.Metrics, false)], keys.Select(key => (key.Scopes, key.Owner.StartsWith("key-", StringComparison.Ordinal))));
-        foreach ((string text, string said) in ((string, string)[])[("short\n", "line 1: API key: 5 characters"), ("alice-0123456789 root\n", "scope 'root'"), ("# none\n", "no keys"), ("a-0123456789 infer bob x\n", "4 words")])
+        foreach ((string text, string said) in ((string, string)[])[("short\n", "line 1: API key: its length is 5"), ("alice-0123456789 root\n", "scope 'root'"), ("# none\n", "no keys"), ("a-0123456789 infer bob x\n", "4 words")])
         {
             File.WriteAllText(folder["keys"], text);
             Assert.Contains(said, Assert.Throws<ArgumentException>(() => ApiKey.ReadFile(folder["keys"])).Message, StringComparison.Ordinal);
