@@ -100,8 +100,9 @@ sealed class Scheduler : IDisposable
         {
             Generation generation = _waiting[0];
             _waiting.RemoveAt(0);
-            Interlocked.Decrement(ref _waitingCount);
             Insert(_running, generation);
+            Volatile.Write(ref _runningCount, _running.Count); // before it says anything, and before it waits no more: at no time does it seem to be nowhere
+            Interlocked.Decrement(ref _waitingCount);
             Begin(generation);
         }
     }
