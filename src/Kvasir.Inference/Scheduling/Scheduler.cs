@@ -35,9 +35,9 @@ sealed class Scheduler : IDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_stopping, _engine);
-            if (_waitingCount >= _engine.Options.MaxWaiting)
-                throw new QueueFullException(_waitingCount, RetryAfter());
-            _waitingCount++;
+            if (Volatile.Read(ref _waitingCount) is var waiting && waiting >= _engine.Options.MaxWaiting)
+                throw new QueueFullException(waiting, RetryAfter());
+            Interlocked.Increment(ref _waitingCount); // the scheduler counts down without the gate
             generation.Number = _arrivals++;
             _arrived.Add(generation);
             Monitor.Pulse(_gate);

@@ -143,6 +143,19 @@ public sealed class SchedulerTests : IDisposable
     }
 
     [Fact]
+    public async Task However_many_come_at_once_nobody_is_counted_twice()
+    {
+        using InferenceEngine engine = new(_model, new EngineOptions { Context = 64, MaxRunning = 2 });
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(thread => Task.Run(async () =>
+        {
+            for (int i = 0; i < 2000; i++)
+                await engine.Start(Prompt(4, thread), new GenerationOptions { MaxTokens = 0 }, cancellation: Patience).Result;
+        }, Patience)));
+        Assert.True(SpinWait.SpinUntil(() => engine.Serving is { Running: 0, Waiting: 0 }, TimeSpan.FromSeconds(10)), $"{engine.Serving}");
+        End(engine);
+    }
+
+    [Fact]
     public async Task Disposing_the_engine_ends_what_runs_and_what_waits()
     {
         InferenceEngine engine = new(_model, new EngineOptions { Context = 512, MaxRunning = 1 });
