@@ -104,6 +104,8 @@ sealed class Scheduler : IDisposable
             Volatile.Write(ref _runningCount, _running.Count); // before it says anything, and before it waits no more: at no time does it seem to be nowhere
             Interlocked.Decrement(ref _waitingCount);
             Begin(generation);
+            if (generation.IsOver) // it wanted no token, or could not begin: nothing of it is to be planned
+                _running.Remove(generation);
         }
     }
 
