@@ -156,6 +156,20 @@ public sealed class SchedulerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_completion_of_no_tokens_is_over_at_once_and_harms_none_that_begin_as_it_does()
+    {
+        using InferenceEngine engine = new(_model, new EngineOptions { Context = 256, Sequences = 8 });
+        int[] prompt = Prompt(100, 1);
+        Completion busy = engine.Start(Prompt(200, 2), new GenerationOptions { MaxTokens = 1 }, cancellation: Patience); // so that the others arrive together
+        Completion[] completions = [.. Enumerable.Range(0, 8).Select(i => engine.Start(prompt, new GenerationOptions { MaxTokens = i % 2 * 3, IgnoresEnds = true }, cancellation: Patience))];
+        GenerationResult[] results = await Task.WhenAll(completions.Select(completion => completion.Result));
+        await busy.Result;
+        Assert.Equal([0, 3, 0, 3, 0, 3, 0, 3], results.Select(result => result.TokenIds.Count));
+        Assert.All(results, result => Assert.Equal(FinishReason.Length, result.FinishReason));
+        End(engine);
+    }
+
+    [Fact]
     public async Task Disposing_the_engine_ends_what_runs_and_what_waits()
     {
         InferenceEngine engine = new(_model, new EngineOptions { Context = 512, MaxRunning = 1 });
