@@ -17,6 +17,7 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(SynthReport))]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(KvBenchReport))]
+[JsonSerializable(typeof(ServeBenchReport))]
 [JsonSerializable(typeof(KvStat))]
 [JsonSerializable(typeof(KvList))]
 [JsonSerializable(typeof(KvTree))]

@@ -20,7 +20,7 @@ sealed class BenchVerb
 
     public static Command Create()
     {
-        Command verb = new("bench", "Measure prefill and decode beside the machine's limits") { s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_json, BenchKvVerb.Create() };
+        Command verb = new("bench", "Measure prefill and decode beside the machine's limits") { s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_json, BenchKvVerb.Create(), BenchServeVerb.Create() };
         verb.SetAction(Run);
         return verb;
     }

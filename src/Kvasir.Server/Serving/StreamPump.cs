@@ -3,12 +3,12 @@ using Kvasir.Server.Http;
 namespace Kvasir.Server.Serving;
 
 /// <summary>
-/// Carries a run's pieces to its client: the first ones at once, then what has come in the meantime, sixty times a second at most, which no eye tells from at once. On few cores every
+/// Carries a run's pieces to its client: the first ones at once, then what has come in the meantime, thirty times a second at most, which no eye tells from at once. On few cores every
 /// wake-up costs the engine part of a token. In long silences there is a sign of life.
 /// </summary>
 static class StreamPump
 {
-    static readonly TimeSpan s_pace = TimeSpan.FromSeconds(1.0 / 60);
+    static readonly TimeSpan s_pace = TimeSpan.FromSeconds(1.0 / 30);
 
     /// <summary>Runs until there is nothing more. A failure of the engine is told in the stream, as far as the protocol has words for it.</summary>
     /// <param name="run">What is read.</param>
@@ -49,7 +49,7 @@ static class StreamPump
             {
                 await events.Flush(cancellation);
                 if (!isFirst && !run.IsOver)
-                    await Task.Delay(s_pace, cancellation);
+                    await ((Task)run.Results).WaitAsync(s_pace, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // but not beyond its end
                 isFirst = false;
             }
             if (!run.IsOver && !await run.Wait())
