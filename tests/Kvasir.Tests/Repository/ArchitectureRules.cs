@@ -35,6 +35,9 @@ public class ArchitectureRules
         ["Measurement"] = ["Scheduling", "Model", "Kernels", "Formats"],
         ["Scheduling"] = ["Model", "Kernels", "Sampling", "Tokenization", "Formats"],
         ["Chat"] = ["Templates", "Tokenization", "Sampling", "Formats"],
+        ["Sizing"] = ["Synthesis", "Formats"],
+        ["Traces"] = ["Formats"],
+        ["Simulation"] = ["Traces", "Sizing", "Formats"],
         ["ExtensionsAI"] = ["Chat", "Scheduling", "Templates", "Sampling", "Saga", "Formats"],
     };
 

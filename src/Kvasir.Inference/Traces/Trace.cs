@@ -1,0 +1,17 @@
+namespace Kvasir.Inference.Traces;
+
+/// <summary>Requests in the order of their arrival, without their texts.</summary>
+/// <param name="Name">Name for reports: of the file, or of the generator and its settings.</param>
+/// <param name="BlockTokens">Tokens of a block.</param>
+/// <param name="Requests">The requests.</param>
+public sealed record Trace(string Name, int BlockTokens, IReadOnlyList<TraceRequest> Requests);
+
+/// <summary>One request.</summary>
+/// <param name="Arrival">When it came, from the start of the trace.</param>
+/// <param name="InputTokens">Tokens of the prompt; at least 1.</param>
+/// <param name="OutputTokens">Tokens of the answer.</param>
+/// <param name="Blocks">
+/// The prompt's blocks in their order, <c>⌈InputTokens / BlockTokens⌉</c> of them, so that the last may not be full. An id stands for a block and everything before it: equal ids, equal prefixes.
+/// </param>
+/// <param name="Left">The full blocks of prompt and answer together that the request leaves behind; null when the trace does not say, and then those of the prompt.</param>
+public sealed record TraceRequest(TimeSpan Arrival, int InputTokens, int OutputTokens, long[] Blocks, long[]? Left = null);
