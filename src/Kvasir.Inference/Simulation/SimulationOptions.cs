@@ -21,14 +21,39 @@ public sealed record SimulationOptions
     /// <summary>What prefill takes.</summary>
     public required PrefillCost Prefill { get; init; }
 
+    /// <summary>Seconds between two tokens of an answer; while it lasts, the request's blocks cannot be evicted.</summary>
+    public double SecondsPerOutputToken { get; init; } = 0.03;
+
+    /// <summary>Speed at which blocks come from another machine, where <see cref="Placement.Block"/> keeps them.</summary>
+    public double NetworkBytesPerS { get; init; } = 12.5e9;
+
     /// <summary>Price of a machine's hour, in whatever currency; 0 when money does not matter.</summary>
     public double PricePerHour { get; init; }
 
     /// <summary>What goes wrong, and when.</summary>
     public ImmutableArray<Fault> Faults { get; init; } = [];
 
+    /// <summary>Seed of what is random: which blocks are lost.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Whether to compute <see cref="References.Belady"/>, which takes about as long as the simulation.</summary>
+    public bool WantsBelady { get; init; } = true;
+
     /// <summary>Whether blocks can be used from the moment that a request arrives, as simpler simulations have it, and not only when they are computed.</summary>
     public bool IsInstant { get; init; }
+
+    /// <summary>Throws when the options make no sense.</summary>
+    internal void Check()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(Nodes, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(BytesPerToken, 1);
+        if (Tiers.IsDefaultOrEmpty || Tiers[0].Tier != Tier.Device)
+            throw new ArgumentException("tiers: the first has to be the device");
+        if (!Tiers.Select(tier => tier.Tier).SequenceEqual(Tiers.Select(tier => tier.Tier).Distinct().Order()))
+            throw new ArgumentException("tiers: expected each once, the warmest first");
+        if (Faults.FirstOrDefault(fault => fault.Node is { } node && (node < 0 || node >= Nodes)) is { } wrong)
+            throw new ArgumentException($"fault on machine {wrong.Node}: there are {Nodes}, counted from 0");
+    }
 }
 
 /// <summary>Which machine serves a request.</summary>

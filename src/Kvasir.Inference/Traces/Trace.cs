@@ -13,5 +13,5 @@ public sealed record Trace(string Name, int BlockTokens, IReadOnlyList<TraceRequ
 /// <param name="Blocks">
 /// The prompt's blocks in their order, <c>⌈InputTokens / BlockTokens⌉</c> of them, so that the last may not be full. An id stands for a block and everything before it: equal ids, equal prefixes.
 /// </param>
-/// <param name="Left">The full blocks of prompt and answer together that the request leaves behind; null when the trace does not say, and then those of the prompt.</param>
+/// <param name="Left">The blocks of prompt and answer together that the request leaves behind, the last perhaps not full; null when the trace does not say, and then those of the prompt.</param>
 public sealed record TraceRequest(TimeSpan Arrival, int InputTokens, int OutputTokens, long[] Blocks, long[]? Left = null);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Lifecycle;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
@@ -17,7 +18,7 @@ public sealed unsafe class BlockPool : IDisposable
     const int MostSiblings = 64;
 
     readonly Lock _gate = new();
-    readonly BlockArena _arena;
+    readonly BlockArena? _arena; // none, if only the books are kept
     readonly Slot[] _slots;
     readonly int[] _tokens; // of registered blocks, BlockTokens for each slot
     readonly Stack<BlockId> _free;
@@ -35,17 +36,27 @@ public sealed unsafe class BlockPool : IDisposable
     /// <param name="tier">Which tier it is, for the metrics.</param>
     /// <exception cref="InsufficientMemoryException">The memory is not to be had.</exception>
     public BlockPool(KvLayout layout, int blocks, IEvictionPolicy? policy = null, TimeProvider? time = null, Tier tier = Tier.Device)
+        : this(layout ?? throw new ArgumentNullException(nameof(layout)), new BlockArena(layout.BlockBytes, blocks), blocks, policy, time, tier) { }
+
+    BlockPool(KvLayout layout, BlockArena? arena, int blocks, IEvictionPolicy? policy, TimeProvider? time, Tier tier)
     {
-        ArgumentNullException.ThrowIfNull(layout);
-        _tier = tier;
-        (Layout, _policy, _time) = (layout, policy ?? new LeafFirstLru(), time ?? TimeProvider.System);
-        _arena = new BlockArena(layout.BlockBytes, blocks);
+        (Layout, _arena, _policy, _time, _tier) = (layout, arena, policy ?? new LeafFirstLru(), time ?? TimeProvider.System, tier);
         _slots = new Slot[blocks];
         _tokens = new int[checked(blocks * layout.BlockTokens)];
         _index.EnsureCapacity(blocks);
         _free = new Stack<BlockId>(blocks);
         for (int i = blocks - 1; i >= 0; i--)
             _free.Push(new BlockId(i));
+    }
+
+    /// <summary>
+    /// The books of a pool without its memory: what is where, and what goes next, for those who want to know and not to compute. Its blocks are registered without tokens, and have
+    /// no address.
+    /// </summary>
+    public static BlockPool WithoutMemory(int blocks, IEvictionPolicy? policy = null, TimeProvider? time = null, Tier tier = Tier.Device)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(blocks, 1);
+        return new BlockPool(new KvLayout(1, F16Codec.Instance, [new KvLayer(new LayerState.Full(), 1, 1, 0)]), null, blocks, policy, time, tier);
     }
 
     /// <summary>Shape of a block.</summary>
@@ -184,10 +195,10 @@ public sealed unsafe class BlockPool : IDisposable
     public void Dispose()
     {
         Debug.Assert(CheckConservation() == Counts); // so that every test which uses a pool ends with its books checked
-        _arena.Dispose();
+        _arena?.Dispose();
     }
 
-    internal byte* Address(BlockId id) => _arena.Address(id);
+    internal byte* Address(BlockId id) => _arena is null ? null : _arena.Address(id);
 
     internal BlockKey Parent(BlockId id)
     {
