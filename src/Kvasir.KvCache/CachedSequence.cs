@@ -116,6 +116,7 @@ public sealed class CachedSequence : IDisposable
         BlockCopy.Copy(source.Address, Table.Address(block), _cache.Layout.BlockBytes);
         Table.Fill(block * BlockTokens, block * BlockTokens + tokens);
         Use.Reuse(Tier.Device, block * BlockTokens, block * BlockTokens + tokens);
+        Use.Tail = (source.Key, tokens);
     }
 
     /// <summary>Waits until a layer's keys and values have come from wherever they come. Call it before a layer is written or read.</summary>
@@ -276,6 +277,7 @@ public sealed class CachedSequence : IDisposable
         }
         Table.Fill(block * BlockTokens, block * BlockTokens + tail.Common);
         Use.Reuse(_lookup.TailTier, block * BlockTokens, block * BlockTokens + tail.Common);
+        Use.Tail = (tail.Key, tail.Common);
         _arrivals.TakeOver(block, source);
     }
 

@@ -51,7 +51,7 @@ sealed class Fleet
         visit.Found = [.. visit.Keys.Select(key => Home(visit, key).Find(key))];
         ForgoWhatIsDear(visit);
         TakeBlocks(visit);
-        double restore = RestoreSeconds(visit), compute = ComputeSeconds(visit.Request, visit.Found);
+        double restore = RestoreSeconds(visit), compute = ComputeSeconds(visit.Request, visit.Found) - _options.Prefill.Seconds((long)visit.Tail.Block * _blockTokens, (long)visit.Tail.Block * _blockTokens + visit.Tail.Tokens);
         visit.Machine.Costs.Computed(visit.Found.Count(level => level < 0) * _blockTokens, TimeSpan.FromSeconds(compute));
         return (restore, compute);
     }
@@ -73,19 +73,27 @@ sealed class Fleet
         if (visit.Machine.Generation == visit.Generation)
         {
             BlockKey[] left = visit.Request.Left is { } ids ? Visit.KeysOf(ids) : visit.Keys;
+            int whole = visit.Request.Left is null ? left.Length : Math.Min(left.Length, (visit.Request.InputTokens + visit.Request.OutputTokens - 1) / _blockTokens);
             if (visit.Request.Left is not null)
-                Leave(visit, left);
-            for (int block = left.Length - 1; block >= 0; block--)
-                Home(visit, left[block]).EndRequest(left[block], Visit.Parent(left, block));
+                Leave(visit, left, 0, whole);
+            EndRequest(visit, left, 0, whole, isUsed: true);
+            Leave(visit, left, whole, left.Length); // a tail, as the sequence goes
+            EndRequest(visit, left, whole, left.Length, isUsed: false);
         }
         visit.Release();
     }
 
-    void Leave(Visit visit, BlockKey[] left)
+    void Leave(Visit visit, BlockKey[] left, int from, int to)
     {
-        for (int block = 0; block < left.Length; block++)
+        for (int block = from; block < to; block++)
             if (Home(visit, left[block]) is var home && !home.Levels[0].Pool.Contains(left[block]) && home.Levels[0].Pool.TryAllocate() is { } own)
                 visit.Leases.Add((block, home.Keep(own, left[block], Visit.Parent(left, block))));
+    }
+
+    void EndRequest(Visit visit, BlockKey[] left, int from, int to, bool isUsed)
+    {
+        for (int block = to - 1; block >= from; block--)
+            Home(visit, left[block]).EndRequest(left[block], Visit.Parent(left, block), isUsed);
     }
 
     /// <summary>Something goes wrong.</summary>
@@ -131,11 +139,21 @@ sealed class Fleet
                 visit.Found[block] = -1;
             if (!room || visit.Found[block] >= 0 && !visit.IsLast(block))
                 continue;
+            using BlockLease? tail = block == visit.Found.AsSpan().LastIndexOfAnyExcept(-1) + 1 ? TakeTail(visit, home, block) : null;
             if (home.Levels[0].Pool.TryAllocate() is { } own)
                 visit.Own.Add((block, home, own));
             else
                 room = false;
         }
+    }
+
+    /// <summary>A block that begins as the next one is read, and so is used, if it is somewhere.</summary>
+    BlockLease? TakeTail(Visit visit, Machine home, int block)
+    {
+        if (visit.Request.Tail is not { } tail || Visit.KeysOf([tail.Id])[0] is var key && home.Find(key) is var level && (level < 0 || home.Take(level, key, visit.Parent(block)) is not { } lease))
+            return null;
+        visit.Tail = (level, block, Math.Min(Math.Min(tail.Tokens, _blockTokens), visit.Request.InputTokens - 1 - block * _blockTokens));
+        return lease;
     }
 
     double RestoreSeconds(Visit visit)

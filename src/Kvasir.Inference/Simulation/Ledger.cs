@@ -54,6 +54,11 @@ sealed class Ledger
             home.Levels[level].Hit(tokens, home.BlockBytes);
             slice.HitTokens[level] += tokens;
         }
+        if (visit.Tail is (var tier, var tail, > 0 and var copied))
+        {
+            fleet.Home(visit, visit.Keys[tail]).Levels[tier].HitTail(copied);
+            slice.HitTokens[tier] += copied;
+        }
     }
 
     public SimulationResult Result(Fleet fleet, References references) => new()

@@ -54,6 +54,9 @@ sealed class Level
         BytesRead += bytes;
     }
 
+    /// <summary>The first tokens of a block were copied from one here.</summary>
+    public void HitTail(int tokens) => HitTokens += tokens;
+
     /// <summary>Goes on with the counts of the one whose place it takes.</summary>
     public void TakeCounts(Level old)
     {

@@ -93,12 +93,12 @@ sealed class Machine
     }
 
     /// <summary>A request has ended that used a block: it counts as used, and the disk and the shared store get it if they lack it. Report chains deepest first.</summary>
-    public void EndRequest(BlockKey key, BlockKey parent)
+    public void EndRequest(BlockKey key, BlockKey parent, bool isUsed)
     {
         foreach (Level level in Levels.AsSpan(1))
-            if (level.Pool.Contains(key))
+            if (isUsed && level.Pool.Contains(key))
                 level.Pool.Use(key);
-            else if (level.Tier != Tier.Host)
+            else if (level.Tier != Tier.Host && !level.Pool.Contains(key))
                 level.Add(key, parent, BlockBytes);
     }
 

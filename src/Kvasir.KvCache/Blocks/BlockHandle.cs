@@ -154,5 +154,8 @@ public sealed class BlockLease : BlockHandle
     /// <summary>The block's content will not come.</summary>
     internal void MakeVoid() => Pool.MakeVoid(Id);
 
-    private protected override void Release() => Pool.Return(Id);
+    /// <summary>Whether having it counts as a use of the block.</summary>
+    internal bool IsUse { get; set; } = true;
+
+    private protected override void Release() => Pool.Return(Id, IsUse);
 }

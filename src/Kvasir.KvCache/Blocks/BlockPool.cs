@@ -19,7 +19,7 @@ public sealed unsafe class BlockPool : IDisposable
 
     readonly Lock _gate = new();
     readonly BlockArena? _arena; // none, if only the books are kept
-    readonly Slot[] _slots;
+    readonly BlockSlot[] _slots;
     readonly int[] _tokens; // of registered blocks, BlockTokens for each slot
     readonly Stack<BlockId> _free;
     readonly SlotIndex _index = new(); // registered blocks
@@ -41,7 +41,7 @@ public sealed unsafe class BlockPool : IDisposable
     BlockPool(KvLayout layout, BlockArena? arena, int blocks, IEvictionPolicy? policy, TimeProvider? time, Tier tier)
     {
         (Layout, _arena, _policy, _time, _tier) = (layout, arena, policy ?? new LeafFirstLru(), time ?? TimeProvider.System, tier);
-        _slots = new Slot[blocks];
+        _slots = new BlockSlot[blocks];
         _tokens = new int[checked(blocks * layout.BlockTokens)];
         _index.EnsureCapacity(blocks);
         _free = new Stack<BlockId>(blocks);
@@ -107,6 +107,20 @@ public sealed unsafe class BlockPool : IDisposable
     {
         lock (_gate)
             return _index.TryFind(key, out int slot) ? LeaseNow(slot) : null;
+    }
+
+    /// <summary>A lease to read a block on its way to another tier, which does not count as a use.</summary>
+    internal BlockLease? TryRead(BlockKey key)
+    {
+        lock (_gate)
+        {
+            if (!_index.TryFind(key, out int slot))
+                return null;
+            BlockLease lease = LeaseNow(slot);
+            _slots[slot].Readers++;
+            lease.IsUse = false;
+            return lease;
+        }
     }
 
     /// <summary>A lease of the block of a key and tokens. Tokens are compared: were two prefixes to have the same key, the second would be a miss.</summary>
@@ -227,11 +241,11 @@ public sealed unsafe class BlockPool : IDisposable
     {
         lock (_gate)
         {
-            ref Slot slot = ref Expect(id, expected);
+            ref BlockSlot slot = ref Expect(id, expected);
             if (_index.TryFind(key, out int existing))
                 return RegisterAgain(id, expected, existing, load);
             tokens.CopyTo(_tokens.AsSpan(id.Index * Layout.BlockTokens, Layout.BlockTokens));
-            slot = new Slot { State = BlockState.Registered, Leases = 1, TokenCount = tokens.Length, Load = load };
+            slot = new BlockSlot { State = BlockState.Registered, Leases = 1, TokenCount = tokens.Length, Load = load };
             _index.Add(id.Index, key, parent);
             _policy.Add(id.Index, key);
             _policy.Hold(id.Index);
@@ -251,22 +265,30 @@ public sealed unsafe class BlockPool : IDisposable
         }
     }
 
-    internal void Return(BlockId id)
+    internal void Return(BlockId id, bool wasUsed)
     {
         lock (_gate)
         {
-            ref Slot slot = ref _slots[id.Index];
+            ref BlockSlot slot = ref _slots[id.Index];
             KvCacheMetrics.Leased(-1);
-            if (--slot.Leases > 0)
-                return;
-            if (slot.State == BlockState.Void)
+            slot.Leases--;
+            slot.Readers -= wasUsed ? 0 : 1;
+            if (slot.State == BlockState.Registered)
+                ReleaseNow(id.Index, slot, wasUsed);
+            else if (slot.Leases == 0)
                 FreeNow(id, BlockState.Void);
-            else
-            {
-                _policy.Release(id.Index);
-                _leased--;
-            }
         }
+    }
+
+    /// <summary>A lease has gone. The block was in use until the last of those went that are a use, though others may still read it.</summary>
+    void ReleaseNow(int index, in BlockSlot slot, bool wasUsed)
+    {
+        if (slot.Leases == 0)
+            _leased--;
+        if (slot.Leases == 0 || wasUsed && slot.Leases == slot.Readers)
+            _policy.Release(index, wasUsed);
+        if (slot.Leases > 0 && wasUsed && slot.Leases == slot.Readers)
+            _policy.Hold(index);
     }
 
     /// <summary>A leased block's content has arrived.</summary>
@@ -277,7 +299,7 @@ public sealed unsafe class BlockPool : IDisposable
     {
         lock (_gate)
         {
-            ref Slot slot = ref Expect(id, BlockState.Registered);
+            ref BlockSlot slot = ref Expect(id, BlockState.Registered);
             (slot.State, slot.HasFailed) = (BlockState.Void, true);
             _policy.Remove(id.Index);
             _index.Remove(id.Index);
@@ -299,7 +321,7 @@ public sealed unsafe class BlockPool : IDisposable
     {
         if (load is null && _slots[existing].Load is not null)
         {
-            _slots[id.Index] = new Slot { State = BlockState.Void, Leases = 1 };
+            _slots[id.Index] = new BlockSlot { State = BlockState.Void, Leases = 1 };
             return NewLease(id, _index.Key(existing));
         }
         FreeNow(id, expected);
@@ -308,7 +330,7 @@ public sealed unsafe class BlockPool : IDisposable
 
     BlockLease LeaseNow(int slot)
     {
-        ref Slot entry = ref Expect(new BlockId(slot), BlockState.Registered);
+        ref BlockSlot entry = ref Expect(new BlockId(slot), BlockState.Registered);
         if (entry.Leases++ == 0)
         {
             _policy.Hold(slot);
@@ -352,9 +374,9 @@ public sealed unsafe class BlockPool : IDisposable
 
     PoolCounts CountsNow() => new(_free.Count, _index.Count - _leased, _leased, _slots.Length - _free.Count - _index.Count);
 
-    ref Slot Expect(BlockId id, BlockState expected)
+    ref BlockSlot Expect(BlockId id, BlockState expected)
     {
-        ref Slot slot = ref _slots[id.Index];
+        ref BlockSlot slot = ref _slots[id.Index];
         if (slot.State != expected)
             throw new InvalidOperationException($"block {id.Index} is {slot.State}, expected {expected}");
         return ref slot;
@@ -363,7 +385,7 @@ public sealed unsafe class BlockPool : IDisposable
     PoolCounts CountSlots()
     {
         int inFlight = 0, cached = 0, leased = 0, free = 0;
-        foreach (ref readonly Slot slot in _slots.AsSpan())
+        foreach (ref readonly BlockSlot slot in _slots.AsSpan())
             _ = slot.State switch
             {
                 BlockState.Free => free++,
@@ -372,14 +394,5 @@ public sealed unsafe class BlockPool : IDisposable
                 _ => inFlight++,
             };
         return new PoolCounts(free, cached, leased, inFlight);
-    }
-
-    struct Slot
-    {
-        public BlockState State;
-        public int Leases; // of a registered or void block
-        public int TokenCount; // of a registered block: fewer than a block holds for a tail
-        public bool HasFailed; // of a void block: its content will not come
-        public Onboarding? Load; // while a registered block's content is on its way
     }
 }

@@ -20,8 +20,10 @@ public interface IEvictionPolicy
     /// <summary>A block may not be evicted from now on. Held once at a time.</summary>
     void Hold(int slot);
 
-    /// <summary>A held block may be evicted again, and was in use until now.</summary>
-    void Release(int slot);
+    /// <summary>A held block may be evicted again.</summary>
+    /// <param name="slot">Its slot.</param>
+    /// <param name="wasUsed">Whether it was in use until now, or only read on its way to another tier.</param>
+    void Release(int slot, bool wasUsed);
 
     /// <summary>A block, held or not, left its slot without being evicted.</summary>
     void Remove(int slot);

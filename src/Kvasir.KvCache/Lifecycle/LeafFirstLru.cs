@@ -8,7 +8,8 @@ namespace Kvasir.KvCache.Lifecycle;
 /// </summary>
 public sealed class LeafFirstLru : IEvictionPolicy
 {
-    readonly SlotQueue _queue = new(); // of blocks that are not held
+    readonly SlotQueue _queue = new(); // held blocks keep their place until their turn comes; then they are in the books only
+    readonly HashSet<int> _held = [];
 
     /// <inheritdoc/>
     public string Name => "lru";
@@ -19,19 +20,32 @@ public sealed class LeafFirstLru : IEvictionPolicy
     /// <inheritdoc/>
     public void Use(int slot)
     {
-        if (_queue.Contains(slot)) // a held block gets its place when it is released
+        if (_queue.Contains(slot))
             _queue.Renew(slot);
     }
 
     /// <inheritdoc/>
-    public void Hold(int slot) => _queue.Remove(slot);
+    public void Hold(int slot)
+    {
+        if (!_queue.Contains(slot))
+            throw new ArgumentException($"slot {slot} is not there");
+        _held.Add(slot);
+    }
 
     /// <inheritdoc/>
-    public void Release(int slot) => _queue.Add(slot);
+    public void Release(int slot, bool wasUsed)
+    {
+        _held.Remove(slot);
+        if (!_queue.Contains(slot))
+            _queue.Add(slot);
+        else if (wasUsed)
+            _queue.Renew(slot);
+    }
 
     /// <inheritdoc/>
     public void Remove(int slot)
     {
+        _held.Remove(slot);
         if (_queue.Contains(slot))
             _queue.Remove(slot);
     }
@@ -39,9 +53,12 @@ public sealed class LeafFirstLru : IEvictionPolicy
     /// <inheritdoc/>
     public int Evict()
     {
-        int oldest = _queue.Oldest;
-        if (oldest != SlotQueue.None)
+        while (_queue.Oldest is var oldest && oldest != SlotQueue.None)
+        {
             _queue.Remove(oldest);
-        return oldest;
+            if (!_held.Contains(oldest))
+                return oldest;
+        }
+        return SlotQueue.None;
     }
 }

@@ -50,7 +50,7 @@ public sealed class S3Fifo : IEvictionPolicy
     public void Hold(int slot) => _entries[slot].Held = true; // keeps its place until its turn comes
 
     /// <inheritdoc/>
-    public void Release(int slot)
+    public void Release(int slot, bool wasUsed)
     {
         _entries[slot].Held = false;
         if (!Queue(slot).Contains(slot))

@@ -129,13 +129,13 @@ sealed unsafe class WriteBack : IDisposable
     /// <summary>The block in the pool, or a host copy as it was computed; null, and counted, when memory has it no more.</summary>
     BlockLease? Lease(BlockKey key)
     {
-        if (_device.TryFind(key) is { } lease)
+        if (_device.TryRead(key) is { } lease)
         {
             if (lease.Load is null && !lease.HasFailed) // in this order: it fails before its load ends
                 return lease;
             lease.Dispose(); // still on its way from the host
         }
-        if (_host?.TryFind(key) is { } copy)
+        if (_host?.TryRead(key) is { } copy)
         {
             if (copy.Layout.Codec == _device.Layout.Codec)
                 return copy;

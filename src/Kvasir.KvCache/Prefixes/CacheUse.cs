@@ -32,6 +32,9 @@ public sealed record CacheUse
     /// <summary>All of them.</summary>
     public int Reused => _reused.Sum(span => span.To - span.From);
 
+    /// <summary>The block, which goes on differently or ends, of which the first so many tokens were copied after the last whole one; null when there was none.</summary>
+    public (BlockKey Key, int Tokens)? Tail { get; internal set; }
+
     /// <summary>Bytes that were brought into the pool.</summary>
     public long RestoredBytes { get; internal set; }
 

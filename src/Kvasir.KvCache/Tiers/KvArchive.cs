@@ -89,7 +89,7 @@ public static class KvArchive
 
     static unsafe bool TryRead(TieredKvCache cache, SlotHeader header, BlockKey key, byte[] slot)
     {
-        if ((Ready(cache.Device.TryFind(key)) ?? (cache.Host is { } host && host.Layout.Codec == cache.Layout.Codec ? Ready(host.TryFind(key)) : null)) is { } lease)
+        if ((Ready(cache.Device.TryRead(key)) ?? (cache.Host is { } host && host.Layout.Codec == cache.Layout.Codec ? Ready(host.TryRead(key)) : null)) is { } lease)
             using (lease)
             {
                 new ReadOnlySpan<byte>(lease.Address, (int)cache.Layout.BlockBytes).CopyTo(slot.AsSpan(header.Bytes));

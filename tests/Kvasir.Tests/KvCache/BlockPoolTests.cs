@@ -180,4 +180,29 @@ public class BlockPoolTests
         using BlockLease? found = pool.TryFind(Key(1));
         Assert.Equal(lease.Id, found?.Id);
     }
+
+    /// <summary>Were it otherwise, writing a chain to the disk would make its leaves younger than what they stand on.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_block_that_is_read_on_its_way_to_another_tier_keeps_its_place(bool usedMeanwhile)
+    {
+        using var pool = new BlockPool(s_layout, 3);
+        BlockLease[] users = [.. Enumerable.Range(0, 3).Select(name => pool.TryAllocate()!.Complete().Register(Key(name), default, []))];
+        BlockLease[] readers = [.. Enumerable.Range(0, 3).Select(name => pool.TryRead(Key(name))!)];
+        Assert.Null(pool.TryAllocate());
+        if (!usedMeanwhile)
+            Array.ForEach(readers, reader => reader.Dispose());
+        foreach (int name in (int[])[2, 1, 0])
+            users[name].Dispose();
+        if (usedMeanwhile)
+            Array.ForEach(readers, reader => reader.Dispose());
+        pool.TryRead(Key(2))!.Dispose();
+        foreach (int name in (int[])[2, 1, 0])
+        {
+            pool.TryAllocate()!.Complete().Register(Key(10 + name), default, []);
+            Assert.False(pool.Contains(Key(name)));
+            Assert.Equal(name, Enumerable.Range(0, 3).Count(other => pool.Contains(Key(other))));
+        }
+    }
 }

@@ -346,7 +346,7 @@ sealed class DiskBooks : IDisposable
             if (key is { } digest && _index.TryFind(new BlockKey(digest), out int slot))
                 pinned.Add(slot);
         foreach (int slot in _held.Except(pinned).ToArray())
-            _policy.Release(slot);
+            _policy.Release(slot, wasUsed: true);
         foreach (int slot in pinned.Except(_held).ToArray())
             _policy.Hold(slot);
         _held.Clear();

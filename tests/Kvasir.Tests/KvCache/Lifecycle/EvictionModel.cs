@@ -22,7 +22,7 @@ sealed class EvictionModel(IEvictionPolicy policy)
             case 0 or 1 when !held && !evictable: policy.Add(slot, NumberedKey.Of(key)); Evictable.Add(slot); break;
             case 2 when held || evictable: policy.Use(slot); Renew(slot); break;
             case 3 when evictable: policy.Hold(slot); Evictable.Remove(slot); _held.Add(slot); break;
-            case 4 when held: policy.Release(slot); _held.Remove(slot); Evictable.Add(slot); break;
+            case 4 when held: policy.Release(slot, wasUsed: true); _held.Remove(slot); Evictable.Add(slot); break;
             case 5 when held || evictable: policy.Remove(slot); _held.Remove(slot); Evictable.Remove(slot); break;
             case 6: Evict(); break;
         }
@@ -41,7 +41,7 @@ sealed class EvictionModel(IEvictionPolicy policy)
     public void Drain()
     {
         foreach (int slot in _held.Order())
-            policy.Release(slot);
+            policy.Release(slot, wasUsed: true);
         Evictable.AddRange(_held.Order());
         _held.Clear();
         while (Evictable.Count > 0)

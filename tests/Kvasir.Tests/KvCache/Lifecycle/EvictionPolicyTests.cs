@@ -90,7 +90,7 @@ public class EvictionPolicyTests
                 policy.Add(slot, NumberedKey.Of(slot));
                 policy.Use(i * 7 % slots);
                 policy.Hold(slot);
-                policy.Release(slot);
+                policy.Release(slot, wasUsed: true);
             }
         }
     }

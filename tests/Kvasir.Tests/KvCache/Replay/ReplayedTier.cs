@@ -23,7 +23,7 @@ sealed class ReplayedTier(IEvictionPolicy policy, int capacity, int blocks)
 
     public void Hold(int block) => policy.Hold(_slotOf[block]);
 
-    public void Release(int block) => policy.Release(_slotOf[block]);
+    public void Release(int block) => policy.Release(_slotOf[block], wasUsed: true);
 
     public void Add(int block)
     {

@@ -1,0 +1,100 @@
+using Kvasir.Inference;
+using Kvasir.Inference.Saga;
+using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Simulation;
+using Kvasir.Inference.Traces;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
+using Kvasir.Tests.Fixtures;
+using Kvasir.Tests.Reuse;
+
+namespace Kvasir.Tests.Simulation;
+
+/// <summary>The same requests through the engine and through the simulator: the same hits in the same tiers, block by block.</summary>
+public sealed class EngineAgreementTests : IDisposable
+{
+    const int BlockTokens = 16;
+
+    readonly LanguageModel _model = LanguageModel.Load(SagaModel.Path);
+    readonly TemporaryFolder _folder = new();
+
+    public void Dispose()
+    {
+        _model.Dispose();
+        _folder.Dispose();
+    }
+
+    [Theory]
+    [InlineData(80, 0, false)]
+    [InlineData(80, 100, false)]
+    [InlineData(80, 0, true)]
+    [InlineData(80, 100, true)]
+    public async Task The_simulator_finds_what_the_engine_finds(int deviceBlocks, int hostBlocks, bool hasDisk)
+    {
+        EngineOptions options = new() { Context = 512 };
+        using CachedEngine probe = new(_model, options);
+        long stride = probe.Cache.Layout.StrideBytes;
+        using CachedEngine cached = new(_model, options with
+        {
+            KvDeviceBytes = deviceBlocks * stride, KvHostBytes = hostBlocks * stride, KvDisk = hasDisk ? CachedEngine.Disk(_folder["kv"]) : null,
+        });
+        Assert.Equal(deviceBlocks, cached.Cache.Device.Counts.Total);
+        var (requests, expected) = await Ask(cached);
+        List<int[]> found = [];
+        SimulationOptions fleet = Fleet(deviceBlocks, hostBlocks, hasDisk);
+        SimulationResult result = Simulator.Run(new Trace("engine", BlockTokens, requests), fleet, (_, tiers) => found.Add([.. tiers]), null, TestContext.Current.CancellationToken);
+        Assert.Equal(expected.Count, found.Count);
+        for (int i = 0; i < found.Count; i++)
+            Assert.Equal(string.Join(' ', expected[i]), string.Join(' ', found[i][..expected[i].Length].Select(level => level < 0 ? -1 : (int)fleet.Tiers[level].Tier)));
+        Assert.True(result.Tiers.All(tier => tier.HitBlocks > 0), string.Join(", ", result.Tiers));
+    }
+
+    static SimulationOptions Fleet(int device, int host, bool hasDisk)
+    {
+        List<SimulatedTier> tiers = [Of(Tier.Device, device, "lru")];
+        if (host > 0)
+            tiers.Add(Of(Tier.Host, host, "s3-fifo"));
+        if (hasDisk)
+            tiers.Add(Of(Tier.Disk, 100_000, "lru"));
+        return new SimulationOptions { Tiers = [.. tiers], BytesPerToken = 1, Prefill = new PrefillCost(1), SecondsPerOutputToken = 0 };
+
+        static SimulatedTier Of(Tier tier, int blocks, string policy) => new(tier, blocks * BlockTokens, 1e9, TimeSpan.Zero, policy);
+    }
+
+    /// <summary>Conversations that share a system prompt, and prompts that come once; one after another. Of each prompt, the tiers of its full blocks.</summary>
+    static async Task<(List<TraceRequest> Requests, List<int[]> Found)> Ask(CachedEngine cached)
+    {
+        Random random = new(7);
+        int[] system = Tokens(random, 100);
+        int[][] chats = [.. Enumerable.Range(0, 9).Select(_ => system)];
+        List<TraceRequest> requests = [];
+        List<int[]> found = [];
+        for (int turn = 0; turn < 80; turn++)
+        {
+            int chat = random.Next(chats.Length);
+            int[] prompt = turn % 5 == 4 ? Tokens(random, 150) : chats[chat] = [.. chats[chat].Length > 350 ? system : chats[chat], .. Tokens(random, random.Next(5, 60))];
+            GenerationResult result = await cached.Engine.Start(prompt, new GenerationOptions { MaxTokens = random.Next(1, 40), IgnoresEnds = true }, cancellation: TestContext.Current.CancellationToken).Result;
+            cached.Cache.Flush(TimeSpan.FromSeconds(10));
+            int[] all = [.. prompt, .. result.TokenIds];
+            requests.Add(new TraceRequest(TimeSpan.FromSeconds(1_000_000 * turn), prompt.Length, result.TokenIds.Count, Ids(cached, prompt), Ids(cached, all[..^1]),
+                result.Kv.Tail is { } tail ? new TraceTail(Id(tail.Key), tail.Tokens) : null));
+            found.Add(Tiers(result.Kv, prompt.Length));
+            if (turn % 5 != 4)
+                chats[chat] = all;
+        }
+        return (requests, found);
+    }
+
+    static long[] Ids(CachedEngine cached, int[] tokens) => [.. cached.Cache.Keys(tokens).Select(Id)];
+
+    static long Id(BlockKey key) => BitConverter.ToInt64(key.Digest.ToArray());
+
+    static int[] Tokens(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(260, 900))];
+
+    /// <summary>The tiers of a prompt's blocks before the one with its last token, as the simulator numbers them.</summary>
+    static int[] Tiers(CacheUse use, int tokens) => [.. Enumerable.Range(0, (tokens - 1) / BlockTokens).Select(block =>
+    {
+        CacheSpan[] spans = [.. use.Spans.Where(span => span.From < (block + 1) * BlockTokens && block * BlockTokens < span.To)];
+        return spans.Length == 1 && spans[0].Tier is { } tier ? (int)tier : -1; // a block that began as another one was computed in part
+    })];
+}
