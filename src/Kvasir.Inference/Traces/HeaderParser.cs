@@ -1,6 +1,6 @@
 namespace Kvasir.Inference.Traces;
 
-/// <summary>Reads the first line of a recording: <c>{"kvasir_trace": 1, "block_tokens": 16, "model": "…", "bytes_per_token": N}</c>.</summary>
+/// <summary>Reads the first line of a recording: <c>{"kvasir_trace": 1, "block_tokens": 16, "model": "…", "bytes_per_token": N}</c>, the first field first.</summary>
 static class HeaderParser
 {
     const int LongestName = 4096;
@@ -16,6 +16,8 @@ static class HeaderParser
         while (fields.TryNext())
             if (fields.Is("kvasir_trace"u8, "kvasir_trace"))
                 isHeader = fields.Once(fields.Whole(TraceHeader.Version, TraceHeader.Version), !isHeader) > 0;
+            else if (!isHeader)
+                fields.Skip(); // a request's line, whose other fields are nobody's business
             else if (fields.Is("block_tokens"u8, "block_tokens"))
                 blockTokens = fields.Once(fields.Whole(1, TraceHeader.MostBlockTokens), blockTokens is null);
             else if (fields.Is("model"u8, "model"))
