@@ -1,0 +1,44 @@
+namespace Kvasir.Inference.Traces;
+
+/// <summary>Reads lines of requests. Keeps its lists from line to line.</summary>
+sealed class RequestParser(string path, int blockTokens)
+{
+    /// <summary>Milliseconds of ten years.</summary>
+    const double LatestArrival = 10 * 366 * 86_400_000.0;
+
+    readonly List<long> _blocks = [], _left = [];
+
+    public TraceRequest Parse(ReadOnlySpan<byte> line, long number)
+    {
+        var fields = new FieldReader(path, number, line);
+        double? arrival = null;
+        long? input = null, output = null;
+        bool hasBlocks = false, hasLeft = false;
+        fields.Begin();
+        while (fields.TryNext())
+            if (fields.Is("timestamp"u8, "timestamp"))
+                arrival = fields.Once(fields.Decimal(0, LatestArrival), arrival is null);
+            else if (fields.Is("input_length"u8, "input_length"))
+                input = fields.Once(fields.Whole(1, int.MaxValue), input is null);
+            else if (fields.Is("output_length"u8, "output_length"))
+                output = fields.Once(fields.Whole(0, int.MaxValue), output is null);
+            else if (fields.Is("hash_ids"u8, "hash_ids"))
+                hasBlocks = fields.Once(fields.Ids(_blocks), !hasBlocks);
+            else if (fields.Is("left_ids"u8, "left_ids"))
+                hasLeft = fields.Once(fields.Ids(_left), !hasLeft);
+            else
+                fields.Skip();
+        return Checked(fields, arrival ?? throw fields.Missing("timestamp"), input ?? throw fields.Missing("input_length"),
+            output ?? throw fields.Missing("output_length"), hasBlocks ? _blocks : throw fields.Missing("hash_ids"), hasLeft ? _left : null);
+    }
+
+    TraceRequest Checked(FieldReader fields, double arrival, long input, long output, List<long> blocks, List<long>? left)
+    {
+        long full = (input + output) / blockTokens, expected = (input + blockTokens - 1) / blockTokens;
+        if (blocks.Count != expected)
+            throw fields.Error("hash_ids", $"{blocks.Count} ids", $"{expected}, for {input} tokens in blocks of {blockTokens}");
+        if (left?.Count > full)
+            throw fields.Error("left_ids", $"{left.Count} ids", $"at most {full}, for {input} + {output} tokens in blocks of {blockTokens}");
+        return new TraceRequest(new TimeSpan((long)Math.Round(arrival * TimeSpan.TicksPerMillisecond)), (int)input, (int)output, [.. blocks], left?.ToArray());
+    }
+}
