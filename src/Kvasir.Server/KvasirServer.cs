@@ -35,11 +35,13 @@ public sealed class KvasirServer : IAsyncDisposable
     readonly RetentionKeeper _keeper;
     readonly CancellationTokenSource _stopping = new();
     readonly Gate _gate;
+    readonly TraceRecorder? _recorder;
 
     /// <summary>Prepares a server; <see cref="Start"/> starts it.</summary>
     /// <param name="engine">The engine; must outlive the server, which ends what runs on it when it stops.</param>
     /// <param name="options">Where it listens and whom it answers.</param>
     /// <exception cref="ArgumentException">An option is out of its range, or an address would be open to others without a key.</exception>
+    /// <exception cref="IOException">The file to record to exists, or cannot be written.</exception>
     /// <exception cref="Inference.Templates.TemplateException">The model's chat template cannot be understood.</exception>
     public KvasirServer(InferenceEngine engine, ServerOptions options)
     {
@@ -53,6 +55,7 @@ public sealed class KvasirServer : IAsyncDisposable
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTime + TimeSpan.FromSeconds(5));
         Telemetry.Add(builder.Services, options);
         _app = builder.Build();
+        _recorder = options.RecordTo is { } path ? new TraceRecorder(engine, path, options.Log) : null;
         Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate));
     }
 
@@ -86,6 +89,7 @@ public sealed class KvasirServer : IAsyncDisposable
         await Stop();
         await _app.DisposeAsync();
         _keeper.Dispose();
+        _recorder?.Dispose();
         _stopping.Dispose();
     }
 
@@ -106,7 +110,7 @@ public sealed class KvasirServer : IAsyncDisposable
     {
         RequestLog log = new();
         ResponseStore responses = new();
-        CompletionService service = new(model, _options, log, _keeper);
+        CompletionService service = new(model, _options, log, _keeper, _recorder);
         KvEndpoints kv = new(service, log, _stopping.Token);
         _app.Use(next => context => Answer(context, next));
         Telemetry.Map(_app, _options, kv);

@@ -42,6 +42,9 @@ public sealed record ServerOptions
     /// <summary>Where to send traces and metrics by OTLP; null sends none.</summary>
     public Uri? OtlpEndpoint { get; init; }
 
+    /// <summary>A new file to record requests to, for simulations: counts and salted hashes, never text. Null records nothing.</summary>
+    public string? RecordTo { get; init; }
+
     /// <summary>How long requests that run may take to end when the server stops; then they are cancelled, and what they computed stays.</summary>
     public TimeSpan ShutdownTime { get; init; } = TimeSpan.FromSeconds(10);
 

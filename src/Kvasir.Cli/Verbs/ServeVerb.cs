@@ -28,12 +28,13 @@ static class ServeVerb
     static readonly Option<bool> s_text = new("--kv-text") { Description = "Show those who may see the cache the texts in it" };
     static readonly Option<string?> s_compat = new("--metrics-compat") { Description = "Give metrics another server's names too: vllm", HelpName = "NAME" };
     static readonly Option<string?> s_otlp = new("--otlp-endpoint") { Description = "Send metrics and traces there by OTLP; without it, OTEL_EXPORTER_OTLP_ENDPOINT, if set", HelpName = "URL" };
+    static readonly Option<string?> s_record = new("--record") { Description = "Record requests to a new file, for `kvasir simulate`: counts and salted hashes, no text", HelpName = "FILE" };
     static readonly Option<bool> s_quiet = new("--quiet", "-q") { Description = "Say nothing of single requests" };
     static readonly EngineFlags s_flags = new();
 
     public static Command Create()
     {
-        Command verb = new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols") { s_host, s_port, s_keys, s_keyFile, s_names, s_origins, s_alias, s_template, s_parallel, s_queue, s_text, s_compat, s_otlp, s_quiet };
+        Command verb = new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols") { s_host, s_port, s_keys, s_keyFile, s_names, s_origins, s_alias, s_template, s_parallel, s_queue, s_text, s_compat, s_otlp, s_record, s_quiet };
         s_flags.AddServingTo(verb);
         verb.SetAction(Run);
         return verb;
@@ -82,6 +83,8 @@ static class ServeVerb
         string disk = engine.Cache.Disk is { } tier ? $"{tier.Options.Folder}, up to {ShowVerb.Size(tier.Options.MaxBytes)}, {tier.Blocks:N0} blocks there" : "nowhere on the disk";
         Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool {ShowVerb.Size(engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes)})");
         Terminal.Line($"keys and values: {disk}");
+        if (options.RecordTo is { } file)
+            Terminal.Line($"recording to {Inference.Formats.Printable.Line(file, 4096)}");
         Terminal.Line($"dashboard: {address}/");
         string key = options.ApiKeys.Count > 0 ? " -H \"Authorization: Bearer $KVASIR_API_KEY\"" : "";
         Terminal.Line($"try: curl {address}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{{\"messages\": [{{\"role\": \"user\", \"content\": \"Who are you?\"}}]}}'");
@@ -102,6 +105,7 @@ static class ServeVerb
             ShowsText = parsed.GetValue(s_text),
             VllmMetrics = parsed.GetValue(s_compat) switch { null => false, "vllm" => true, var other => throw new UsageException($"--metrics-compat '{other}': expected vllm") },
             OtlpEndpoint = string.IsNullOrEmpty(otlp) ? null : Uri.TryCreate(otlp, UriKind.Absolute, out Uri? uri) ? uri : throw new UsageException($"--otlp-endpoint '{otlp}': expected an address such as http://localhost:4317"),
+            RecordTo = parsed.GetValue(s_record),
             Log = parsed.GetValue(s_quiet) ? null : Terminal.Line,
         };
     }

@@ -48,6 +48,9 @@ public sealed class TraceReader
 
     int BlockTokens => _header?.BlockTokens ?? _options.BlockTokens ?? TraceReadOptions.MooncakeBlockTokens;
 
+    /// <summary>Our own recordings have their requests in the order in which they ended.</summary>
+    bool Sorts => _options.Sort || _header is not null;
+
     void Add(ReadOnlySpan<byte> line, long number)
     {
         try
@@ -80,11 +83,11 @@ public sealed class TraceReader
 
     void CheckOrder(TraceRequest request, long number)
     {
-        if (!_options.Sort && _requests.Count > 0 && request.Arrival < _requests[^1].Arrival)
+        if (!Sorts && _requests.Count > 0 && request.Arrival < _requests[^1].Arrival)
             throw TraceFormatException.At(_path, number, "timestamp", FormattableString.Invariant($"{request.Arrival.TotalMilliseconds}"),
                 FormattableString.Invariant($"at least {_requests[^1].Arrival.TotalMilliseconds}, that of the request before"));
     }
 
     /// <summary>By arrival; requests of one moment stay in the order of their lines.</summary>
-    List<TraceRequest> InOrder() => _options.Sort ? [.. _requests.OrderBy(request => request.Arrival)] : _requests;
+    List<TraceRequest> InOrder() => Sorts ? [.. _requests.OrderBy(request => request.Arrival)] : _requests;
 }

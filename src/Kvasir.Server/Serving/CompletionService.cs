@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 namespace Kvasir.Server.Serving;
 
 /// <summary>Runs what requests ask for, and tells what came of it: to the log, the metrics and whoever listens.</summary>
-sealed class CompletionService(ServedModel model, ServerOptions options, RequestLog log, RetentionKeeper keeper)
+sealed class CompletionService(ServedModel model, ServerOptions options, RequestLog log, RetentionKeeper keeper, TraceRecorder? recorder)
 {
     public ServedModel Model => model;
 
@@ -63,6 +63,7 @@ sealed class CompletionService(ServedModel model, ServerOptions options, Request
         }
         RequestRecord record = Record(run.Task, status, results, Stopwatch.GetElapsedTime(start));
         log.Add(record, results);
+        recorder?.Record(run.Task, results, start);
         ServerMetrics.Served(record, model.Id, results);
         if (results.Length > 0 && status != "error")
             keeper.Keep(run.Task);

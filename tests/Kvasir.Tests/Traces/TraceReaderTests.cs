@@ -94,7 +94,9 @@ public sealed class TraceReaderTests : IDisposable
         Assert.Equal("1: field 'hash_ids': saw 1.5, expected whole numbers of 64 bits in the array", Refused(Line(ids: "[0, 1.5]")));
         Assert.Equal("1: field 'hash_ids': saw 9223372036854775808, expected whole numbers of 64 bits in the array", Refused(Line(ids: "[9223372036854775808]")));
         Assert.Equal("1: field 'hash_ids': saw 0 ids, expected 2, for 600 tokens in blocks of 512", Refused(Line(ids: "[]")));
-        Assert.Equal("1: field 'left_ids': saw 2 ids, expected at most 1, for 600 + 5 tokens in blocks of 512", Refused(Line(more: ", \"left_ids\": [0, 1]")));
+        Assert.Equal("1: field 'left_ids': saw 3 ids, expected at most 2, for 600 + 5 tokens in blocks of 512", Refused(Line(more: ", \"left_ids\": [0, 1, 2]")));
+        Assert.Equal("1: field 'tail_tokens': saw nothing, expected both or neither of tail_id and tail_tokens", Refused(Line(more: ", \"tail_id\": 7")));
+        Assert.Equal("1: field 'tail_tokens': saw 513, expected a whole number from 1 to 512", Refused(Line(more: ", \"tail_id\": 7, \"tail_tokens\": 513")));
         Assert.StartsWith("1: saw '\\u{1b}[2J\", ", Refused(Line(output: "\"\u001b[2J\"")), StringComparison.Ordinal);
     }
 
