@@ -6,9 +6,10 @@ namespace Kvasir.Inference.Simulation;
 /// <summary>What caches would find that cannot be built: one without bounds, and one that knows the future. Blocks are there for both from the moment that their request comes.</summary>
 sealed class ReferenceCaches
 {
-    readonly int[] _blocks; // of all requests, in the order of arrival, numbered by first use
+    readonly int[] _uses; // blocks in the order in which requests use or leave them, numbered by first use; those that are left and not asked for as their complements
+    readonly long _asked;
 
-    ReferenceCaches(int[] blocks, int distinct) => (_blocks, DistinctBlocks) = (blocks, distinct);
+    ReferenceCaches(int[] uses, long asked) => (_uses, _asked) = (uses, asked);
 
     /// <summary>Different blocks of the trace, those that answers leave included.</summary>
     public int DistinctBlocks { get; private init; }
@@ -19,23 +20,25 @@ sealed class ReferenceCaches
     public static ReferenceCaches Of(Trace trace, CancellationToken cancellation)
     {
         Dictionary<long, int> numbers = [];
-        List<int> blocks = [];
-        long found = 0, left = 0;
-        HashSet<long> known = [];
+        List<int> uses = [];
+        long found = 0, asked = 0;
         foreach (TraceRequest request in trace.Requests)
         {
             cancellation.ThrowIfCancellationRequested();
+            int before = numbers.Count;
             foreach (long id in request.Blocks)
             {
-                found += known.Contains(id) ? 1 : 0;
-                blocks.Add(Number(numbers, id));
+                uses.Add(Number(numbers, id));
+                found += uses[^1] < before ? 1 : 0;
             }
-            known.UnionWith(request.Left ?? request.Blocks);
-            known.UnionWith(request.Blocks);
-            left += request.Left?.Length ?? 0;
+            foreach (long id in request.Left.AsSpan(CommonPrefix(request)))
+                uses.Add(~Number(numbers, id));
+            asked += request.Blocks.Length;
         }
-        return new ReferenceCaches([.. blocks], numbers.Count) { DistinctBlocks = Math.Max(numbers.Count, known.Count), Infinite = (double)found / blocks.Count };
+        return new ReferenceCaches([.. uses], asked) { DistinctBlocks = numbers.Count, Infinite = (double)found / asked };
     }
+
+    static int CommonPrefix(TraceRequest request) => request.Left.AsSpan().CommonPrefixLength(request.Blocks);
 
     /// <summary>
     /// Share of blocks that are found when the block that is used again last, or never, goes first (Belady, "A study of replacement algorithms for a virtual-storage computer", 1966), with the
@@ -44,7 +47,7 @@ sealed class ReferenceCaches
     public double Belady(SimulationOptions options, int blockTokens, CancellationToken cancellation)
     {
         double room = options.Tiers.Sum(tier => (tier.Tier == KvCache.Tiers.Tier.Remote ? 1 : options.Nodes) * (double)(tier.Bytes / (options.BytesPerToken * blockTokens)));
-        return room >= DistinctBlocks ? Infinite : (double)BeladyHits((int)room, cancellation) / _blocks.Length;
+        return room >= DistinctBlocks ? Infinite : (double)BeladyHits((int)room, cancellation) / _asked;
     }
 
     long BeladyHits(int room, CancellationToken cancellation)
@@ -55,15 +58,15 @@ sealed class ReferenceCaches
         PriorityQueue<int, int> latest = new(); // resident blocks, and outdated entries of them, the one that is used last first
         long hits = 0;
         int resident = 0;
-        for (int i = 0; i < _blocks.Length; i++)
+        for (int i = 0; i < _uses.Length; i++)
         {
             if (i % (1 << 16) == 0)
                 cancellation.ThrowIfCancellationRequested();
-            int block = _blocks[i];
-            if (due[block] >= 0)
-                hits++;
-            else
+            int block = Math.Max(_uses[i], ~_uses[i]);
+            if (due[block] < 0)
                 resident++;
+            else if (_uses[i] >= 0)
+                hits++;
             due[block] = next[i];
             latest.Enqueue(block, -next[i]);
             if (resident > room)
@@ -83,12 +86,18 @@ sealed class ReferenceCaches
         return 0;
     }
 
+    /// <summary>For each use, when the block is asked for next.</summary>
     int[] NextUses()
     {
-        int[] next = new int[_blocks.Length], seen = new int[DistinctBlocks];
+        int[] next = new int[_uses.Length], seen = new int[DistinctBlocks];
         seen.AsSpan().Fill(int.MaxValue);
-        for (int i = _blocks.Length - 1; i >= 0; i--)
-            (next[i], seen[_blocks[i]]) = (seen[_blocks[i]], i);
+        for (int i = _uses.Length - 1; i >= 0; i--)
+        {
+            int block = Math.Max(_uses[i], ~_uses[i]);
+            next[i] = seen[block];
+            if (_uses[i] >= 0)
+                seen[block] = i;
+        }
         return next;
     }
 

@@ -154,6 +154,7 @@ public sealed class SimulatorTests
     public void Belady_is_no_worse_than_any_policy_and_infinite_no_worse_than_belady() => Gen.Int[0, 30].Array[1, 8].Array[1, 80].Sample(chains =>
     {
         TraceRequest[] requests = [.. chains.Select((chain, i) => Request(1000 * i, [.. chain.Select((kind, depth) => (long)(depth * 100 + kind)).Distinct()]))];
+        requests = [.. requests.Select((request, i) => i % 2 == 0 ? request : request with { OutputTokens = 100, Left = [.. request.Blocks, 5000 + i % 3, 6000 + i % 3] })];
         foreach (string policy in (string[])["lru", "s3-fifo"])
         {
             SimulationOptions options = Fleet(12);
