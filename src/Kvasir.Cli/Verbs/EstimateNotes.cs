@@ -19,10 +19,12 @@ static class EstimateNotes
             yield return $"{readers} of {spec.Layers.Length} layers read another's cache: that saves room, but a step reads it again for each of them";
         if (request.Retention != Retention.Everything)
             yield return "a policy drops tokens when the prompt is computed: until then everything is there, and what is left is no prefix for another prompt; tiers are sized for everything";
-        if (request.Devices > 1 && spec.Layers.Any(layer => layer.KvHeads < request.Devices))
+        if (request.Devices > 1 && spec.Layers.Any(layer => layer.ValueDim > 0 && layer.KvHeads < request.Devices))
             yield return $"{request.Devices} devices share fewer KV heads: some hold the same ones";
         if (request.Memory is not null && request.Weights is null)
             yield return "the weights' size is not known: nothing is subtracted from the memory; --weights SIZE says it";
+        if (request.Memory < request.Weights?.Bytes / request.Devices)
+            yield return "the weights alone are larger than the memory";
         if (request.Flops is not null)
             yield return "computing counts 2 operations per active parameter and token, without attention's own: long prompts are worth loading from slower places still";
     }

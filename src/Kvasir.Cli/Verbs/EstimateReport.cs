@@ -21,7 +21,7 @@ sealed record EstimateRequest
 
 /// <summary>What <c>estimate --json</c> prints. Sizes are in bytes and of one device; tiers and break-even are of the whole model.</summary>
 sealed record EstimateReport(
-    string Model, string Source, string Architecture, int Context, long? Parameters, long? ActiveParameters, long? WeightBytes, long? WeightBytesRead, string? WeightsHow,
+    string Model, string Source, string Architecture, string Attention, int Context, long? Parameters, long? ActiveParameters, long? WeightBytes, long? WeightBytesRead, string? WeightsHow,
     string KvType, string Retention, int Devices, int Layers, long KvBytesPerToken, long KvBytesPerTokenBeyondWindows, long KvBytesPerTokenRead,
     IReadOnlyList<EstimateGroup> Groups, IReadOnlyList<EstimateSize> Sizes, EstimateMemory? Memory, IReadOnlyList<EstimateTier> Tiers, IReadOnlyList<EstimateBreakEven> BreakEven,
     IReadOnlyList<string> Notes)
@@ -32,7 +32,7 @@ sealed record EstimateReport(
         KvSize size = new(spec, request.Precision, request.Devices), whole = new(spec, request.Precision);
         CapacityPlan device = new(size, request.Retention), tiers = new(whole, request.Retention);
         return new EstimateReport(
-            spec.Name, spec.Source, spec.Architecture, spec.Context, spec.Parameters, spec.ActiveParameters, request.Weights?.Bytes, request.Weights?.ReadBytes, request.Weights?.How,
+            spec.Name, spec.Source, spec.Architecture, string.Join(", ", spec.Layers.Select(Kind).Distinct()), spec.Context, spec.Parameters, spec.ActiveParameters, request.Weights?.Bytes, request.Weights?.ReadBytes, request.Weights?.How,
             request.Precision.Name, request.Retention.ToString(), request.Devices, spec.Layers.Length,
             size.PerToken, size.PerTokenBeyondWindows, Enumerable.Range(0, spec.Layers.Length).Sum(size.TokenBytes),
             EstimateGroup.Of(size, request.Precision), [.. EstimateSize.Of(request, size)],
@@ -41,6 +41,9 @@ sealed record EstimateReport(
             request.Flops is { } flops ? EstimateBreakEven.Of(request, tiers, flops) : [],
             [.. spec.Notes, .. EstimateNotes.Of(request)]);
     }
+
+    /// <summary>How query heads share keys and values, as everybody abbreviates it.</summary>
+    static string Kind(AttentionSpec layer) => layer.ValueDim == 0 ? "MLA" : layer.KvHeads == layer.Heads ? "MHA" : layer.KvHeads == 1 ? "MQA" : "GQA";
 }
 
 /// <summary>Layers that keep the same.</summary>

@@ -52,12 +52,12 @@ static class EstimateText
         Console.Out.WriteLine("model,retention,devices,context,batch,kv_type,bytes");
         foreach (EstimateSize size in report.Sizes)
             foreach ((string type, long bytes) in size.Bytes)
-                Console.Out.WriteLine(FormattableString.Invariant($"{Quote(report.Model)},{report.Retention},{report.Devices},{size.Context},{size.Batch},{type},{bytes}"));
+                Console.Out.WriteLine(FormattableString.Invariant($"{Quote(Printable.Line(report.Model))},{report.Retention},{report.Devices},{size.Context},{size.Batch},{type},{bytes}"));
     }
 
     static IEnumerable<string> Facts(EstimateReport report)
     {
-        yield return $"{Printable.Line(report.Model)}: {Printable.Line(report.Architecture)}, {report.Layers} layers, trained for {report.Context:N0} tokens ({Printable.Line(report.Source, 4096)})";
+        yield return $"{Printable.Line(report.Model)}: {Printable.Line(report.Architecture)}, {report.Attention}, {report.Layers} layers, trained for {report.Context:N0} tokens ({Printable.Line(report.Source, 4096)})";
         if (report.Parameters is { } parameters)
             yield return $"parameters: {parameters:N0}" + (report.ActiveParameters is { } active ? $", of which a token is multiplied with {active:N0}" : "");
         if (report.WeightBytes is { } weights)

@@ -13,11 +13,11 @@ public static class TensorParallel
         ArgumentNullException.ThrowIfNull(layer);
         ArgumentOutOfRangeException.ThrowIfLessThan(devices, 1);
         if (layer.Heads % devices != 0)
-            throw new ArgumentException($"{devices} devices: expected a divisor of the {layer.Heads} query heads");
+            throw new ArgumentException($"tensor parallelism over {devices} devices: expected a divisor of the {layer.Heads} query heads");
         if (layer.ValueDim == 0 || devices % layer.KvHeads == 0)
             return 1;
         return layer.KvHeads % devices == 0
             ? layer.KvHeads / devices
-            : throw new ArgumentException($"{devices} devices: expected a divisor or a multiple of the {layer.KvHeads} KV heads");
+            : throw new ArgumentException($"tensor parallelism over {devices} devices: expected a divisor or a multiple of the {layer.KvHeads} KV heads");
     }
 }
