@@ -14,12 +14,18 @@ static partial class ByteSize
     public static long? Parse(ArgumentResult result)
     {
         string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-        Match match = Pattern().Match(text);
-        int unit = match.Success ? Array.FindIndex(s_units, known => known.Equals(match.Groups[2].Value, StringComparison.OrdinalIgnoreCase)) : -1;
-        if (unit >= 0 && double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * Math.Pow(1024, unit) is < long.MaxValue and var bytes)
-            return (long)bytes;
+        if (Parse(text) is { } bytes)
+            return bytes;
         result.AddError($"{Printable.Quote(text)} is no size: expected a number with KiB, MiB, GiB or TiB behind it, such as 8GiB");
         return null;
+    }
+
+    /// <summary>The bytes that a text says; null when it is no size.</summary>
+    public static long? Parse(string text)
+    {
+        Match match = Pattern().Match(text);
+        int unit = match.Success ? Array.FindIndex(s_units, known => known.Equals(match.Groups[2].Value, StringComparison.OrdinalIgnoreCase)) : -1;
+        return unit >= 0 && double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * Math.Pow(1024, unit) is < long.MaxValue and var bytes ? (long)bytes : null;
     }
 
     [GeneratedRegex(@"^(\d{1,18}(?:\.\d{1,9})?)([KMGT]iB)?\z", RegexOptions.IgnoreCase)]

@@ -19,6 +19,7 @@ RootCommand root = new("Kvasir runs language models and never computes the keys 
     SynthVerb.Create(),
     BenchVerb.Create(),
     LimitsVerb.Create(),
+    EstimateVerb.Create(),
     KvVerb.Create(),
     PerplexityVerb.Create(),
 };

@@ -1,0 +1,31 @@
+using Kvasir.Inference.Sizing;
+
+namespace Kvasir.Cli.Verbs;
+
+/// <summary>What a reader of an estimate should know beside the numbers.</summary>
+static class EstimateNotes
+{
+    public static IEnumerable<string> Of(EstimateRequest request)
+    {
+        ModelSpec spec = request.Spec;
+        string[] left = [.. KvPrecision.All.Where(type => !type.Holds(spec)).Select(type => type.Name)];
+        if (left.Length > 0)
+            yield return $"left out: {string.Join(", ", left)}, whose groups do not divide this model's heads";
+        if (spec.Layers.Any(layer => layer.ValueDim == 0))
+            yield return "one latent is both key and value (MLA): it counts once, and every device of a tensor-parallel group holds all of it";
+        if (spec.Layers.Any(layer => layer.Window is not null))
+            yield return "Kvasir's blocks hold all layers: there, windows save reading and not room. llama.cpp: cells in multiples of 256, of sliding layers window + 512";
+        if (spec.Layers.Where((layer, i) => layer.Producer != i).Count() is > 0 and int readers)
+            yield return $"{readers} of {spec.Layers.Length} layers read another's cache: that saves room, but a step reads it again for each of them";
+        if (request.Retention != Retention.Everything)
+            yield return "a policy drops tokens when the prompt is computed: until then everything is there, and what is left is no prefix for another prompt; tiers are sized for everything";
+        if (request.Devices > 1 && spec.Layers.Any(layer => layer.ValueDim > 0 && layer.KvHeads < request.Devices))
+            yield return $"{request.Devices} devices share fewer KV heads: some hold the same ones";
+        if (request.Memory is not null && request.Weights is null)
+            yield return "the weights' size is not known: nothing is subtracted from the memory; --weights SIZE says it";
+        if (request.Memory < request.Weights?.Bytes / request.Devices)
+            yield return "the weights alone are larger than the memory";
+        if (request.Flops is not null)
+            yield return "computing counts 2 operations per active parameter and token, without attention's own: long prompts are worth loading from slower places still";
+    }
+}

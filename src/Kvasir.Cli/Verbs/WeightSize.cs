@@ -1,0 +1,41 @@
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Sizing;
+
+namespace Kvasir.Cli.Verbs;
+
+/// <summary>Bytes of a model's weights.</summary>
+/// <param name="Bytes">All of them.</param>
+/// <param name="ReadBytes">Those that a step of one sequence reads; null when it is not known which.</param>
+/// <param name="How">How that is known: a type, <c>as in the file</c>, <c>as given</c>.</param>
+sealed record WeightSize(long Bytes, long? ReadBytes, string How)
+{
+    /// <summary>The size from a flag, from the file, or from the parameters; null when none of them tells.</summary>
+    /// <exception cref="UsageException">The flag makes no sense, or names a type for a model whose parameters are not known.</exception>
+    public static WeightSize? Of(ModelSpec spec, string? given)
+    {
+        if (given is null && spec.WeightBytes is { } stored)
+            return new WeightSize(stored, Share(spec, stored), "as in the file");
+        if (given is not null && ByteSize.Parse(given) is { } bytes)
+            return new WeightSize(bytes, Share(spec, bytes), "as given");
+        if (!TryParse(given ?? "bf16", out int elements, out int size))
+            throw new UsageException($"--weights {Printable.Quote(given!)}: expected a size such as 20GiB, fp8, or one of {TensorTypes.AllNames}");
+        if (spec.Parameters is { } parameters)
+            return new WeightSize(Stored(parameters), spec.ActiveParameters is { } active ? Stored(active) : null, given ?? "bf16");
+        return given is null ? null : throw new UsageException($"--weights {given}: the parameters of {Printable.Line(spec.Name)} are not known; a size such as 20GiB says it too");
+
+        long Stored(long count) => (long)Math.Ceiling((decimal)count * size / elements);
+    }
+
+    static long? Share(ModelSpec spec, long bytes) => spec is { Parameters: { } all, ActiveParameters: { } active } ? (long)((decimal)bytes * active / all) : null;
+
+    static bool TryParse(string name, out int elements, out int bytes)
+    {
+        (elements, bytes) = (1, 1);
+        if (name.Equals("fp8", StringComparison.OrdinalIgnoreCase))
+            return true;
+        bool isKnown = TensorTypes.TryParse(name, out TensorType type);
+        if (isKnown)
+            (elements, bytes) = (type.BlockElements(), type.BlockBytes());
+        return isKnown;
+    }
+}

@@ -1,0 +1,117 @@
+using System.Collections.Immutable;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Model;
+using Kvasir.Inference.Saga;
+using Kvasir.Inference.Sizing;
+using Kvasir.Tests.Fixtures;
+
+namespace Kvasir.Tests.Sizing;
+
+/// <summary>Dimensions from GGUF files.</summary>
+public sealed class GgufSpecReaderTests : IDisposable
+{
+    readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    ModelSpec Read(string architecture, params (string Key, object Value)[] keys)
+    {
+        var writer = new GgufWriter();
+        writer.Set("general.architecture", architecture);
+        foreach ((string key, object value) in (ReadOnlySpan<(string, object)>)[("block_count", 4u), ("context_length", 512u), ("embedding_length", 64u), ("vocab_size", 100u), ("attention.head_count", 4u), .. keys])
+            writer.Set(key.StartsWith("split", StringComparison.Ordinal) ? key : $"{architecture}.{key}", value);
+        writer.Write(_folder["model.gguf"]);
+        return ModelSpecs.Find(_folder["model.gguf"]);
+    }
+
+    /// <summary>Saga, and models of each architecture that runs: the same as the engine's own reader says, and parameters that are the file's tensors.</summary>
+    [Theory, InlineData("llama"), InlineData("qwen2"), InlineData("qwen3"), InlineData("saga")]
+    public void Files_that_run_are_read_as_the_engine_reads_them(string name)
+    {
+        TinyModel tiny = name switch { "qwen2" => TinyModel.Qwen2, "qwen3" => TinyModel.Qwen3, _ => TinyModel.Llama };
+        string path = name == "saga" ? SagaModel.Path : tiny.WriteTo(_folder["tiny.gguf"]);
+        using GgufFile file = GgufFile.Open(path);
+        ModelConfig config = ModelConfig.From(file);
+        ModelSpec spec = ModelSpecs.Find(path);
+        Assert.Equal((config.Name, config.Architecture, config.Context, config.Width, config.Vocabulary), (spec.Name, spec.Architecture, spec.Context, spec.Width, spec.Vocabulary));
+        Assert.Equal(Enumerable.Range(0, config.Layers).Select(layer => new AttentionSpec(config.Heads, config.KvHeads, config.HeadDim, config.HeadDim, config.Window, layer)), spec.Layers);
+        Assert.Equal(file.Tensors.Sum(tensor => tensor.Elements), spec.Parameters);
+        Assert.Equal(file.Tensors.Sum(tensor => tensor.ByteLength), spec.WeightBytes);
+        long matrices = file.Tensors.Where(tensor => tensor.Shape.Length == 2).Sum(tensor => tensor.Elements);
+        Assert.Equal(matrices - (file.TryGetTensor("output.weight", out _) ? file.GetTensor("token_embd.weight").Elements : 0), spec.ActiveParameters);
+    }
+
+    [Fact]
+    public void Heads_may_differ_from_layer_to_layer()
+    {
+        ModelSpec spec = Read("llama", ("attention.head_count_kv", ImmutableArray.Create(4, 2, 1, 2)), ("attention.key_length", 32u), ("attention.value_length", 16u));
+        Assert.Equal([4, 2, 1, 2], spec.Layers.Select(layer => layer.KvHeads));
+        Assert.All(spec.Layers, layer => Assert.Equal((32, 16), (layer.KeyDim, layer.ValueDim)));
+    }
+
+    [Fact]
+    public void Windows_follow_the_file_or_the_architecture()
+    {
+        Assert.Equal([8, null, 8, null], Windows("gemma2", ("attention.sliding_window", 8u)));
+        Assert.Equal([8, 8, 8, 8], Windows("llama", ("attention.sliding_window", 8u)));
+        Assert.Equal([8, 8, null, 8], Windows("gemma3", ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", 3u)));
+        Assert.Equal([null, 8, 8, null], Windows("gemma3", ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", ImmutableArray.Create(false, true, true, false))));
+        Assert.Equal([null, null, null, null], Windows("gemma3"));
+
+        IEnumerable<int?> Windows(string architecture, params (string, object)[] keys) => Read(architecture, keys).Layers.Select(layer => layer.Window);
+    }
+
+    [Fact]
+    public void Latents_and_sharing_are_read()
+    {
+        ModelSpec latent = Read("deepseek2", ("attention.kv_lora_rank", 512u), ("rope.dimension_count", 64u), ("attention.head_count_kv", 1u));
+        Assert.All(latent.Layers, layer => Assert.Equal((1, 576, 0), (layer.KvHeads, layer.KeyDim, layer.ValueDim)));
+        ModelSpec shared = Read("gemma3n", ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", 2u), ("attention.shared_kv_layers", 2u));
+        Assert.Equal([0, 1, 0, 1], shared.Layers.Select(layer => layer.Producer));
+    }
+
+    [Fact]
+    public void Of_experts_the_chosen_ones_are_active()
+    {
+        var writer = new GgufWriter();
+        writer.Set("general.architecture", "qwen3moe");
+        foreach ((string key, uint value) in (ReadOnlySpan<(string, uint)>)[("block_count", 1), ("context_length", 512), ("embedding_length", 64), ("attention.head_count", 4), ("expert_count", 8), ("expert_used_count", 2)])
+            writer.Set($"qwen3moe.{key}", value);
+        writer.Add("token_embd.weight", TensorType.F32, [64, 10], (_, _) => { });
+        writer.Add("blk.0.ffn_up_exps.weight", TensorType.F32, [64, 96, 8], (_, _) => { });
+        writer.Add("blk.0.attn_norm.weight", TensorType.F32, [64], (_, _) => { });
+        writer.Write(_folder["moe.gguf"], cancellation: TestContext.Current.CancellationToken);
+        ModelSpec spec = ModelSpecs.Find(_folder["moe.gguf"]);
+        Assert.Equal((640 + 64 * 96 * 8 + 64, 640 + 64 * 96 * 2, 10), (spec.Parameters, spec.ActiveParameters, spec.Vocabulary));
+    }
+
+    [Fact]
+    public void A_part_of_a_model_has_dimensions_and_no_count() => Assert.Null(Read("llama", ("split.count", (ushort)2)).Parameters);
+
+    [Theory]
+    [InlineData("block_count", 0, "block_count: 0, expected 1 to 4096")]
+    [InlineData("block_count", -1, "block_count: -1")]
+    [InlineData("block_count", 5000, "block_count: 5000")]
+    [InlineData("attention.head_count", 5, "attention.head_count: 5, expected a divisor of embedding_length 64")]
+    [InlineData("attention.head_count_kv", 3, "attention.head_count_kv: 3, expected a divisor of the 4 query heads")]
+    [InlineData("attention.sliding_window", -5, "attention.sliding_window: -5")]
+    [InlineData("attention.shared_kv_layers", 4, "attention.shared_kv_layers: 4, expected fewer than the 4 layers")]
+    public void Absurd_numbers_are_refused(string key, int value, string message) => Refuses(message, "llama", (key, value));
+
+    [Fact]
+    public void What_does_not_fit_together_is_refused()
+    {
+        Refuses("attention.head_count_kv: 3 values, expected one for each of the 4 layers", "llama", ("attention.head_count_kv", ImmutableArray.Create(1, 1, 1)));
+        Refuses("attention.head_count_kv: 0 at layer 1", "llama", ("attention.head_count_kv", ImmutableArray.Create(1, 0, 1, 1)));
+        Refuses("attention.sliding_window_pattern: 1 layers", "gemma3", ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", ImmutableArray.Create(true)));
+        Refuses("attention.shared_kv_layers: the key is missing", "gemma3n");
+        Refuses("general.architecture: 'mamba2', expected one of cohere2, command-r", "mamba2");
+    }
+
+    void Refuses(string message, string architecture, params (string, object)[] keys)
+    {
+        string line = Assert.Throws<ModelFormatException>(() => Read(architecture, keys)).Message;
+        Assert.StartsWith(_folder["model.gguf"], line, StringComparison.Ordinal);
+        Assert.Contains(message, line, StringComparison.Ordinal);
+    }
+}
