@@ -34,6 +34,12 @@ public sealed record ModelSpec
     /// second use as the output matrix counts). Null when the source does not say enough.
     /// </summary>
     public required long? ActiveParameters { get; init; }
+
+    /// <summary>Bytes of the weights as they are stored; null when the source does not hold them.</summary>
+    public long? WeightBytes { get; init; }
+
+    /// <summary>What a reader should know of how the dimensions were found: defaults that were taken, an architecture that was assumed.</summary>
+    public ImmutableArray<string> Notes { get; init; } = [];
 }
 
 /// <summary>The attention of one layer.</summary>
