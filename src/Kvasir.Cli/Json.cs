@@ -29,6 +29,7 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(KvCollect))]
 [JsonSerializable(typeof(KvClear))]
 [JsonSerializable(typeof(LimitsReport))]
+[JsonSerializable(typeof(ModelLimitsReport))]
 [JsonSerializable(typeof(PerplexityReport))]
 [JsonSerializable(typeof(SampleQuestion))]
 sealed partial class Json : JsonSerializerContext

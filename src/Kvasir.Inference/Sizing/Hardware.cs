@@ -10,7 +10,7 @@ public enum Arithmetic
     Bf16,
 
     /// <summary>fp8 or int8 with sums of 32 bits, whichever is faster.</summary>
-    EightBit,
+    Int8,
 }
 
 /// <summary>What a device can do at best. Rates are per second; a multiply-add is two operations; what zeros that are skipped would add does not count.</summary>
@@ -29,7 +29,7 @@ public sealed record Hardware
     public double? Bf16PerS { get; init; }
 
     /// <summary>Operations on fp8 or int8; null when there is no figure.</summary>
-    public double? EightBitPerS { get; init; }
+    public double? Int8PerS { get; init; }
 
     /// <summary>Operations on single-precision numbers; null when there is no figure.</summary>
     public double? Fp32PerS { get; init; }
@@ -41,7 +41,7 @@ public sealed record Hardware
     public double? Peak(Arithmetic arithmetic) => arithmetic switch
     {
         Arithmetic.Bf16 => Bf16PerS,
-        Arithmetic.EightBit => EightBitPerS,
+        Arithmetic.Int8 => Int8PerS,
         _ => Fp32PerS,
     };
 
@@ -51,7 +51,7 @@ public sealed record Hardware
     /// </summary>
     public Arithmetic UsualFor(double bytesPerWeight) =>
         Bf16PerS is not null ? Arithmetic.Bf16
-        : EightBitPerS is not null && (bytesPerWeight < 2 || Fp32PerS is null) ? Arithmetic.EightBit
+        : Int8PerS is not null && (bytesPerWeight < 2 || Fp32PerS is null) ? Arithmetic.Int8
         : Arithmetic.Fp32;
 
     /// <summary>So many of them with weights and KV split evenly and nothing lost between them (tensor parallel): everything adds up.</summary>
@@ -59,7 +59,7 @@ public sealed record Hardware
     {
         MemoryBytesPerS = devices * MemoryBytesPerS,
         Bf16PerS = devices * Bf16PerS,
-        EightBitPerS = devices * EightBitPerS,
+        Int8PerS = devices * Int8PerS,
         Fp32PerS = devices * Fp32PerS,
         MemoryBytes = devices * MemoryBytes,
     };

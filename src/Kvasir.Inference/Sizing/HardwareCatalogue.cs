@@ -44,7 +44,7 @@ public static class HardwareCatalogue
         Source = source,
         MemoryBytesPerS = gigabytesPerS * 1e9,
         Bf16PerS = bf16 * Tera,
-        EightBitPerS = eightBit * Tera,
+        Int8PerS = eightBit * Tera,
         Fp32PerS = fp32 * Tera,
         MemoryBytes = gib * Gib,
     };

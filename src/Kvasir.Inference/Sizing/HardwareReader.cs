@@ -11,7 +11,7 @@ namespace Kvasir.Inference.Sizing;
 public sealed class HardwareReader
 {
     const int MostBytes = 1 << 16;
-    const double Most = 1e21; // a million devices in one file, and no infinities further on
+    const double Most = 1e21; // beyond any data centre, and far from infinity further on
 
     static readonly string[] s_fields = ["name", "source", "memory_bytes_per_s", "bf16_per_s", "int8_per_s", "fp32_per_s", "memory_bytes"];
 
@@ -54,20 +54,20 @@ public sealed class HardwareReader
         {
             Name = Text("name") ?? Path.GetFileNameWithoutExtension(_path),
             Source = Text("source") ?? _path,
-            MemoryBytesPerS = Rate("memory_bytes_per_s") ?? throw ModelFormatException.At(_path, "memory_bytes_per_s", "missing", "a number above 0"),
+            MemoryBytesPerS = Rate("memory_bytes_per_s") ?? throw ModelFormatException.At(_path, "memory_bytes_per_s", "missing", "a number of bytes"),
             Bf16PerS = Rate("bf16_per_s"),
-            EightBitPerS = Rate("int8_per_s"),
+            Int8PerS = Rate("int8_per_s"),
             Fp32PerS = Rate("fp32_per_s"),
             MemoryBytes = Rate("memory_bytes"),
         };
-        return hardware is { Bf16PerS: null, EightBitPerS: null, Fp32PerS: null }
+        return hardware is { Bf16PerS: null, Int8PerS: null, Fp32PerS: null }
             ? throw ModelFormatException.At(_path, "bf16_per_s", "missing", "this, int8_per_s or fp32_per_s")
             : hardware;
     }
 
     double? Rate(string field) => Present(field) is not { } value ? null
-        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number is > 0 and <= Most ? number
-        : throw ModelFormatException.At(_path, field, Kind(value), string.Create(CultureInfo.InvariantCulture, $"a number above 0, at most {Most}"));
+        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number is >= 1 and <= Most ? number
+        : throw ModelFormatException.At(_path, field, Kind(value), string.Create(CultureInfo.InvariantCulture, $"a number from 1 to {Most}"));
 
     string? Text(string field) => Present(field) is not { } value ? null
         : value.ValueKind == JsonValueKind.String ? value.GetString()

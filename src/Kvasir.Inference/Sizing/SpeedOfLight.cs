@@ -1,3 +1,5 @@
+using Kvasir.Inference.Formats;
+
 namespace Kvasir.Inference.Sizing;
 
 /// <summary>The least times that physics allows a model on a device: bytes over bandwidth and operations over peak, with nothing lost.</summary>
@@ -14,7 +16,8 @@ public sealed class SpeedOfLight
         ArgumentNullException.ThrowIfNull(traffic);
         ArgumentNullException.ThrowIfNull(hardware);
         (Traffic, Hardware, _bytesPerS) = (traffic, hardware, hardware.MemoryBytesPerS);
-        _operationsPerS = hardware.Peak(arithmetic) ?? throw new ArgumentException($"{hardware.Name}: {arithmetic}: no figure, expected one for this arithmetic");
+        _operationsPerS = hardware.Peak(arithmetic) ?? throw new ArgumentException(
+            $"{Printable.Line(hardware.Name)}: no figure for {arithmetic.ToString().ToLowerInvariant()}, expected arithmetic that it has one for");
     }
 
     /// <summary>What the model's passes cost.</summary>
@@ -26,8 +29,8 @@ public sealed class SpeedOfLight
     /// <summary>A step in which each sequence of a batch gets one token, with <paramref name="position"/> tokens before it.</summary>
     public PassTime Step(int batch, int position) => Traffic.Step(batch, position).At(_bytesPerS, _operationsPerS);
 
-    /// <summary>A prompt of so many tokens.</summary>
-    public PassTime Prefill(int tokens) => Traffic.Prefill(tokens).At(_bytesPerS, _operationsPerS);
+    /// <summary>A prompt of so many tokens after <paramref name="depth"/> others.</summary>
+    public PassTime Prefill(int tokens, int depth = 0) => Traffic.Prefill(tokens, depth).At(_bytesPerS, _operationsPerS);
 
     /// <summary>The batch from which products wait for arithmetic and no longer for weights: <c>peak · weight bytes(B) / (2 · active parameters · bandwidth)</c>.</summary>
     public double CriticalBatch

@@ -26,7 +26,7 @@ public sealed class HardwareTests : IDisposable
             Assert.InRange(hardware.MemoryBytes!.Value, 1.6e10, 6e11);
             double peak = hardware.Peak(hardware.UsualFor(2))!.Value;
             Assert.InRange(peak / hardware.MemoryBytesPerS, 30, 700); // operations for each byte
-            Assert.True(hardware.EightBitPerS is not { } eight || eight >= 1.9 * peak);
+            Assert.True(hardware.Int8PerS is not { } eight || eight >= 1.9 * peak);
             Assert.True(hardware is not { Bf16PerS: { } bf16, Fp32PerS: { } fp32 } || bf16 >= fp32);
         });
         Assert.Null(HardwareCatalogue.Find("h1000"));
@@ -43,16 +43,16 @@ public sealed class HardwareTests : IDisposable
     public void Devices_add_up()
     {
         Hardware eight = HardwareCatalogue.Find("tpu-v5e")!.Times(8);
-        Assert.Equal((8 * 819e9, 8 * 197e12, 8 * 394e12, null, 128.0 * (1 << 30)), (eight.MemoryBytesPerS, eight.Bf16PerS, eight.EightBitPerS, eight.Fp32PerS, eight.MemoryBytes));
+        Assert.Equal((8 * 819e9, 8 * 197e12, 8 * 394e12, null, 128.0 * (1 << 30)), (eight.MemoryBytesPerS, eight.Bf16PerS, eight.Int8PerS, eight.Fp32PerS, eight.MemoryBytes));
     }
 
     [Fact]
     public void The_usual_arithmetic_is_one_that_there_is()
     {
-        Hardware cpu = new() { Name = "cpu", Source = "", MemoryBytesPerS = 1, Fp32PerS = 1, EightBitPerS = 1 };
-        Assert.Equal((Arithmetic.EightBit, Arithmetic.Fp32), (cpu.UsualFor(34 / 32.0), cpu.UsualFor(2)));
-        Assert.Equal(Arithmetic.Fp32, (cpu with { EightBitPerS = null }).UsualFor(1));
-        Assert.Equal(Arithmetic.EightBit, (cpu with { Fp32PerS = null }).UsualFor(2));
+        Hardware cpu = new() { Name = "cpu", Source = "", MemoryBytesPerS = 1, Fp32PerS = 1, Int8PerS = 1 };
+        Assert.Equal((Arithmetic.Int8, Arithmetic.Fp32), (cpu.UsualFor(34 / 32.0), cpu.UsualFor(2)));
+        Assert.Equal(Arithmetic.Fp32, (cpu with { Int8PerS = null }).UsualFor(1));
+        Assert.Equal(Arithmetic.Int8, (cpu with { Fp32PerS = null }).UsualFor(2));
         Assert.Equal(Arithmetic.Bf16, (cpu with { Bf16PerS = 1 }).UsualFor(1));
     }
 
@@ -62,7 +62,7 @@ public sealed class HardwareTests : IDisposable
         Hardware read = HardwareReader.Read(File("""{"name": "card", "source": "its box", "memory_bytes_per_s": 1e12, "bf16_per_s": 2e14, "int8_per_s": null, "fp32_per_s": 3e13, "memory_bytes": 68719476736}"""));
         Assert.Equal(new Hardware { Name = "card", Source = "its box", MemoryBytesPerS = 1e12, Bf16PerS = 2e14, Fp32PerS = 3e13, MemoryBytes = 1L << 36 }, read);
         string path = File("""{"memory_bytes_per_s": 1, "int8_per_s": 2}""");
-        Assert.Equal(new Hardware { Name = "card", Source = path, MemoryBytesPerS = 1, EightBitPerS = 2 }, HardwareReader.Read(path));
+        Assert.Equal(new Hardware { Name = "card", Source = path, MemoryBytesPerS = 1, Int8PerS = 2 }, HardwareReader.Read(path));
     }
 
     [Theory]
@@ -70,12 +70,12 @@ public sealed class HardwareTests : IDisposable
     [InlineData("[1]", "the whole: an array, expected one JSON object")]
     [InlineData("{\n\"memory_bytes_per_s\": 1,,", "line 2: no JSON")]
     [InlineData("""{"memory_bytes_per_s": 1, "memory_bytes_per_s": 2, "fp32_per_s": 1}""", "a field twice")]
-    [InlineData("""{"fp32_per_s": 1}""", "memory_bytes_per_s: missing, expected a number above 0")]
+    [InlineData("""{"fp32_per_s": 1}""", "memory_bytes_per_s: missing, expected a number of bytes")]
     [InlineData("""{"memory_bytes_per_s": 1}""", "bf16_per_s: missing, expected this, int8_per_s or fp32_per_s")]
-    [InlineData("""{"memory_bytes_per_s": 0, "fp32_per_s": 1}""", "memory_bytes_per_s: 0, expected a number above 0")]
-    [InlineData("""{"memory_bytes_per_s": "fast", "fp32_per_s": 1}""", "memory_bytes_per_s: \"fast\", expected a number above 0")]
-    [InlineData("""{"memory_bytes_per_s": 1, "fp32_per_s": 1e999}""", "fp32_per_s: 1e999, expected a number above 0")]
-    [InlineData("""{"memory_bytes_per_s": 1, "fp32_per_s": 1, "memory_bytes": -1}""", "memory_bytes: -1, expected a number above 0")]
+    [InlineData("""{"memory_bytes_per_s": 5e-324, "fp32_per_s": 1}""", "memory_bytes_per_s: 5e-324, expected a number from 1 to 1E+21")]
+    [InlineData("""{"memory_bytes_per_s": "fast", "fp32_per_s": 1}""", "memory_bytes_per_s: \"fast\", expected a number from 1 to 1E+21")]
+    [InlineData("""{"memory_bytes_per_s": 1, "fp32_per_s": 1e999}""", "fp32_per_s: 1e999, expected a number from 1 to 1E+21")]
+    [InlineData("""{"memory_bytes_per_s": 1, "fp32_per_s": 1, "memory_bytes": -1}""", "memory_bytes: -1, expected a number from 1 to 1E+21")]
     [InlineData("""{"memory_bytes_per_s": 1, "fp32_per_s": 1, "name": {"a": 1}}""", "name: an object, expected a text")]
     [InlineData("""{"memory_bytes_per_s": 1, "fp32_per_s": 1, "bandwidth\u001b": 1}""", "bandwidth\\u{1b}: unknown, expected name, source, memory_bytes_per_s")]
     public void A_file_that_is_wrong_gets_one_line(string json, string expected)

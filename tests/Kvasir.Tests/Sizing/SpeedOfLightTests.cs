@@ -8,7 +8,7 @@ public class SpeedOfLightTests
 {
     const double Within = 0.005, Tpu = 8.2e11, TpuOfPart8 = 8.1e11, TpuBf16 = 1.97e14;
 
-    static readonly Hardware s_tpu = new() { Name = "tpu-v5e", Source = "scaling book, part 2", MemoryBytesPerS = Tpu, Bf16PerS = TpuBf16, EightBitPerS = 3.94e14, MemoryBytes = 16e9 };
+    static readonly Hardware s_tpu = new() { Name = "tpu-v5e", Source = "scaling book, part 2", MemoryBytesPerS = Tpu, Bf16PerS = TpuBf16, Int8PerS = 3.94e14, MemoryBytes = 16e9 };
 
     static SpeedOfLight Limits(ModelSpec model, Hardware hardware, double weight = 2, double element = 2, Arithmetic arithmetic = Arithmetic.Bf16, ExpertRouting? experts = null) =>
         new(new ModelTraffic(model, weight, element, experts), hardware, arithmetic);
@@ -31,6 +31,15 @@ public class SpeedOfLightTests
         Assert.Equal(268_435_456, new ModelTraffic(Mistral7B, 1, 1).KvBytesKept(4096));
         Assert.Equal(1_073_741_824, new ModelTraffic(Llama2_7B, 1, 1).KvBytesKept(4096));
         Assert.Equal([6.7, 13.0], new[] { Llama2_7B, Llama2_13B }.Select(model => Math.Round(model.Parameters!.Value / 1e9, 1)));
+    }
+
+    /// <summary>What these tests lay out by hand is what is read from published configurations.</summary>
+    [Fact]
+    public void The_models_here_are_those_of_the_catalogue()
+    {
+        (string Name, ModelSpec Model)[] pairs = [("mistral-7b-v0.1", Mistral7B), ("llama-2-7b", Llama2_7B), ("llama-2-13b", Llama2_13B), ("llama-3-70b", Llama3_70B)];
+        Assert.All(pairs, pair => Assert.Equal(pair.Model.ActiveParameters, ModelSpecs.Find(pair.Name).ActiveParameters));
+        Assert.All(pairs[1..], pair => Assert.Equal(pair.Model.Layers.AsEnumerable(), ModelSpecs.Find(pair.Name).Layers));
     }
 
     /// <summary>Austin et al., "How to Scale Your Model", part 7, LLaMA 2-13B on 8 TPU v5e, with the sizes as rounded there: https://jax-ml.github.io/scaling-book/inference/.</summary>
@@ -100,7 +109,7 @@ public class SpeedOfLightTests
     [Theory]
     [InlineData(2, Arithmetic.Bf16, 240)]
     [InlineData(1, Arithmetic.Bf16, 120)]
-    [InlineData(1, Arithmetic.EightBit, 240)]
+    [InlineData(1, Arithmetic.Int8, 240)]
     public void The_critical_batch_of_a_TPU(double bytesPerWeight, Arithmetic arithmetic, double batch)
     {
         Close(batch, Limits(Llama2_13B, s_tpu, bytesPerWeight, arithmetic: arithmetic).CriticalBatch);

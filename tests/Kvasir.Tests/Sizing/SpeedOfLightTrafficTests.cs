@@ -36,8 +36,9 @@ public class SpeedOfLightTrafficTests
     [InlineData(100)]
     public void A_prompt_attends_to_what_its_tokens_see(int tokens)
     {
-        long seen = Enumerable.Range(1, tokens).Sum(i => Math.Min(i, 16) + (long)i);
-        Assert.Equal(2.0 * 8 * 128 * seen, new ModelTraffic(Exercise.With(Layer(0, window: 16), Layer(1)), 2, 2).Prefill(tokens).AttentionOperations);
+        ModelTraffic traffic = new(Exercise.With(Layer(0, window: 16), Layer(1)), 2, 2);
+        foreach (int depth in (int[])[0, 5, 50])
+            Assert.Equal(2.0 * 8 * 128 * Enumerable.Range(depth + 1, tokens).Sum(i => Math.Min(i, 16) + (long)i), traffic.Prefill(tokens, depth).AttentionOperations);
     }
 
     [Fact]
@@ -47,6 +48,10 @@ public class SpeedOfLightTrafficTests
         Assert.Equal(2 * active, new ModelTraffic(Exercise, 2, 2).Prefill(1).MatrixOperations);
         Assert.Equal(2 * (100 * active - 99 * output), new ModelTraffic(Exercise, 2, 2).Prefill(100).MatrixOperations);
     }
+
+    [Fact]
+    public void Absurd_dimensions_do_not_overflow() =>
+        Assert.Equal(Math.Pow(2, 16 + 21 + 30), new ModelTraffic(Exercise.With(new AttentionSpec(1 << 16, 1 << 16, 1 << 20, 1 << 20, null, 0)), 1, 1).KvBytesRead(1 << 30));
 
     /// <summary>The expectation itself: experts by experts, over all choices of a small mixture.</summary>
     [Fact]
@@ -74,8 +79,10 @@ public class SpeedOfLightTrafficTests
     [Fact]
     public void Routings_that_do_not_go_with_the_parameters_are_refused()
     {
-        Assert.Contains("9 of 8 experts", Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture, 1, 1, new ExpertRouting(9, 8))).Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => new ModelTraffic(Mistral7B, 1, 1, new ExpertRouting(2, 8)));
+        Assert.Contains("9 from 8 experts", Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture, 1, 1, new ExpertRouting(9, 8))).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => new ModelTraffic(Mistral7B with { Parameters = Mistral7B.Parameters + 266_240 }, 1, 1, new ExpertRouting(2, 8))); // its norms are no experts
+        Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture with { Parameters = null }, 1, 1, new ExpertRouting(8, 128)));
+        Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture with { ActiveParameters = 0 }, 1, 1));
         Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture with { ActiveParameters = null }, 1, 1));
     }
 
