@@ -29,8 +29,8 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(KvCollect))]
 [JsonSerializable(typeof(KvClear))]
 [JsonSerializable(typeof(LimitsReport))]
-[JsonSerializable(typeof(ModelLimitsReport))]
 [JsonSerializable(typeof(PerplexityReport))]
+[JsonSerializable(typeof(ModelLimitsReport))]
 [JsonSerializable(typeof(SampleQuestion))]
 sealed partial class Json : JsonSerializerContext
 {
