@@ -31,6 +31,7 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(LimitsReport))]
 [JsonSerializable(typeof(EstimateReport))]
 [JsonSerializable(typeof(PerplexityReport))]
+[JsonSerializable(typeof(ModelLimitsReport))]
 [JsonSerializable(typeof(SampleQuestion))]
 sealed partial class Json : JsonSerializerContext
 {

@@ -5,9 +5,14 @@ using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Cli.Verbs;
 
-/// <summary><c>kvasir limits</c>: what this machine can do at best. Measured once and kept, for everything that prints a percentage.</summary>
+/// <summary><c>kvasir limits</c>: what this machine can do at best. Measured once and kept, for everything that prints a percentage. With a model, what it could do there.</summary>
 sealed class LimitsVerb
 {
+    static readonly Argument<string?> s_model = new("MODEL")
+    {
+        Description = "Print the least times that a model takes: a GGUF file, a config.json, a well-known model's name, or 'saga'. Without it, measure this machine",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
     static readonly Option<bool> s_again = new("--again") { Description = "Measure anew what is known already" };
     static readonly Option<string> s_directory = new("--dir") { Description = "A directory of the disk to measure; without it, Kvasir's cache", HelpName = "DIR" };
     static readonly Option<bool> s_noDisk = new("--no-disk") { Description = "Leave the disk out" };
@@ -15,18 +20,24 @@ sealed class LimitsVerb
 
     public static Command Create()
     {
-        Command verb = new("limits", "Measure what this machine can do at best, once, and print it") { s_again, s_directory, s_noDisk, s_json };
+        Command verb = new("limits", "Measure what this machine can do at best, once, and print it; with a model, what it could do at best on some hardware") { s_model, s_again, s_directory, s_noDisk, s_json };
+        foreach (Option option in ModelLimitsFlags.All)
+            verb.Add(option);
         verb.SetAction(Run);
         return verb;
     }
 
     static int Run(ParseResult parsed)
     {
+        string? model = parsed.GetValue(s_model);
+        RefuseForeignFlags(parsed, model is null);
         if (parsed.GetValue(s_directory) is { } given && !Directory.Exists(given))
             throw new UsageException($"--dir {Printable.Line(given, 4096)}: no such directory");
         using Interrupt interrupt = new();
         try
         {
+            if (model is not null)
+                return ModelLimitsVerb.Run(parsed, model, parsed.GetValue(s_json), interrupt.Token);
             LimitsReport report = Measure(parsed, interrupt.Token);
             if (parsed.GetValue(s_json))
                 Json.Write(report);
@@ -38,6 +49,14 @@ sealed class LimitsVerb
         {
             return Terminal.Error("interrupted", CommandLineRunner.Failed);
         }
+    }
+
+    /// <summary>A flag that would do nothing was meant for the other use of the verb.</summary>
+    static void RefuseForeignFlags(ParseResult parsed, bool measures)
+    {
+        foreach (Option option in measures ? ModelLimitsFlags.All : [s_again, s_directory, s_noDisk])
+            if (parsed.GetResult(option) is { Implicit: false })
+                throw new UsageException(measures ? $"{option.Name}: needs a MODEL" : $"{option.Name}: measures this machine, which goes without a MODEL");
     }
 
     static LimitsReport Measure(ParseResult parsed, CancellationToken cancellation)
