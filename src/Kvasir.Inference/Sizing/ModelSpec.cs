@@ -52,5 +52,5 @@ public sealed record ModelSpec
 public sealed record AttentionSpec(int Heads, int KvHeads, int KeyDim, int ValueDim, int? Window, int Producer)
 {
     /// <summary>Elements kept for one token by a layer that owns its keys and values.</summary>
-    public int Elements => KvHeads * (KeyDim + ValueDim);
+    public long Elements => KvHeads * ((long)KeyDim + ValueDim);
 }
