@@ -12,7 +12,7 @@ sealed class RequestParser(string path, int blockTokens)
     {
         var fields = new FieldReader(path, number, line);
         double? arrival = null;
-        long? input = null, output = null;
+        long? input = null, output = null, tailId = null, tailTokens = null;
         bool hasBlocks = false, hasLeft = false;
         fields.Begin();
         while (fields.TryNext())
@@ -26,19 +26,26 @@ sealed class RequestParser(string path, int blockTokens)
                 hasBlocks = fields.Once(fields.Ids(_blocks), !hasBlocks);
             else if (fields.Is("left_ids"u8, "left_ids"))
                 hasLeft = fields.Once(fields.Ids(_left), !hasLeft);
+            else if (fields.Is("tail_id"u8, "tail_id"))
+                tailId = fields.Once(fields.Whole(long.MinValue, long.MaxValue), tailId is null);
+            else if (fields.Is("tail_tokens"u8, "tail_tokens"))
+                tailTokens = fields.Once(fields.Whole(1, blockTokens), tailTokens is null);
             else
                 fields.Skip();
+        if (tailId.HasValue != tailTokens.HasValue)
+            throw fields.Missing(tailId is null ? "tail_id" : "tail_tokens", "it where the other of tail_id and tail_tokens is");
         return Checked(fields, arrival ?? throw fields.Missing("timestamp"), input ?? throw fields.Missing("input_length"),
-            output ?? throw fields.Missing("output_length"), hasBlocks ? _blocks : throw fields.Missing("hash_ids"), hasLeft ? _left : null);
+            output ?? throw fields.Missing("output_length"), hasBlocks ? _blocks : throw fields.Missing("hash_ids"), hasLeft ? _left : null,
+            tailId is { } id ? new TraceTail(id, (int)tailTokens!.Value) : null);
     }
 
-    TraceRequest Checked(FieldReader fields, double arrival, long input, long output, List<long> blocks, List<long>? left)
+    TraceRequest Checked(FieldReader fields, double arrival, long input, long output, List<long> blocks, List<long>? left, TraceTail? tail)
     {
-        long full = (input + output) / blockTokens, expected = (input + blockTokens - 1) / blockTokens;
+        long most = (input + output + blockTokens - 1) / blockTokens, expected = (input + blockTokens - 1) / blockTokens;
         if (blocks.Count != expected)
             throw fields.Error("hash_ids", $"{blocks.Count} ids", $"{expected}, for {input} tokens in blocks of {blockTokens}");
-        if (left?.Count > full)
-            throw fields.Error("left_ids", $"{left.Count} ids", $"at most {full}, for {input} + {output} tokens in blocks of {blockTokens}");
-        return new TraceRequest(new TimeSpan((long)Math.Round(arrival * TimeSpan.TicksPerMillisecond)), (int)input, (int)output, [.. blocks], left?.ToArray());
+        if (left?.Count > most)
+            throw fields.Error("left_ids", $"{left.Count} ids", $"at most {most}, for {input} + {output} tokens in blocks of {blockTokens}");
+        return new TraceRequest(new TimeSpan((long)Math.Round(arrival * TimeSpan.TicksPerMillisecond)), (int)input, (int)output, [.. blocks], left?.ToArray(), tail);
     }
 }

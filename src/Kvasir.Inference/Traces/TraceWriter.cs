@@ -43,6 +43,11 @@ public sealed class TraceWriter : IDisposable
         Write("hash_ids"u8, request.Blocks);
         if (request.Left is { } left)
             Write("left_ids"u8, left);
+        if (request.Tail is { } tail)
+        {
+            _json.WriteNumber("tail_id"u8, tail.Id);
+            _json.WriteNumber("tail_tokens"u8, tail.Tokens);
+        }
         EndLine();
     }
 
