@@ -14,12 +14,20 @@ static partial class ByteSize
     public static long? Parse(ArgumentResult result)
     {
         string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-        Match match = Pattern().Match(text);
-        int unit = match.Success ? Array.FindIndex(s_units, known => known.Equals(match.Groups[2].Value, StringComparison.OrdinalIgnoreCase)) : -1;
-        if (unit >= 0 && double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * Math.Pow(1024, unit) is < long.MaxValue and var bytes)
-            return (long)bytes;
+        if (TryParse(text, out long bytes))
+            return bytes;
         result.AddError($"{Printable.Quote(text)} is no size: expected a number with KiB, MiB, GiB or TiB behind it, such as 8GiB");
         return null;
+    }
+
+    public static bool TryParse(string text, out long bytes)
+    {
+        Match match = Pattern().Match(text);
+        int unit = match.Success ? Array.FindIndex(s_units, known => known.Equals(match.Groups[2].Value, StringComparison.OrdinalIgnoreCase)) : -1;
+        double value = unit < 0 ? double.NaN : double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * Math.Pow(1024, unit);
+        bool isSize = value < long.MaxValue;
+        bytes = isSize ? (long)value : 0;
+        return isSize;
     }
 
     [GeneratedRegex(@"^(\d{1,18}(?:\.\d{1,9})?)([KMGT]iB)?\z", RegexOptions.IgnoreCase)]

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kvasir.Cli.Verbs;
 using Kvasir.Cli.Verbs.Kv;
+using Kvasir.Cli.Verbs.Simulate;
 
 namespace Kvasir.Cli;
 
@@ -29,6 +30,7 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(KvCollect))]
 [JsonSerializable(typeof(KvClear))]
 [JsonSerializable(typeof(LimitsReport))]
+[JsonSerializable(typeof(SimulateReport))]
 [JsonSerializable(typeof(PerplexityReport))]
 [JsonSerializable(typeof(SampleQuestion))]
 sealed partial class Json : JsonSerializerContext

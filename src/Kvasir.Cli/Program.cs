@@ -4,6 +4,7 @@ using System.Text;
 using Kvasir.Cli;
 using Kvasir.Cli.Verbs;
 using Kvasir.Cli.Verbs.Kv;
+using Kvasir.Cli.Verbs.Simulate;
 
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 
@@ -19,6 +20,7 @@ RootCommand root = new("Kvasir runs language models and never computes the keys 
     SynthVerb.Create(),
     BenchVerb.Create(),
     LimitsVerb.Create(),
+    SimulateVerb.Create(),
     KvVerb.Create(),
     PerplexityVerb.Create(),
 };
