@@ -66,15 +66,12 @@ sealed class Sweep
     static IEnumerable<long> Range(string name, string text, Func<string, long> parse)
     {
         string[] ends = text.Split("..", 2);
-        long first = parse(ends[0]), last = ends.Length > 1 ? parse(ends[1]) : first;
-        if (ends.Length > 1 && (first < 1 || last < first || last == long.MaxValue))
+        if (ends.Length == 1)
+            return [parse(text)];
+        long first = parse(ends[0]), last = parse(ends[1]);
+        if (first < 1 || last < first || last == long.MaxValue)
             throw new UsageException($"--sweep {name}={Printable.Line(text)}: expected FIRST..LAST from less to more, above 0");
-        for (long value = first; ; value *= 2)
-        {
-            yield return value;
-            if (value > last / 2)
-                yield break;
-        }
+        return Enumerable.Range(0, 64 - (int)long.LeadingZeroCount(last / first)).Select(doublings => first << doublings);
     }
 
     /// <summary>The fleet with another room in a tier; 0 takes the tier away.</summary>
