@@ -2,6 +2,7 @@ using System.CommandLine;
 using Kvasir.Inference.Formats;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
+using Kvasir.Inference.Traces;
 
 namespace Kvasir.Cli;
 
@@ -57,7 +58,7 @@ static class CommandLineRunner
         {
             return Terminal.Error(e.Message, Usage);
         }
-        catch (Exception e) when (e is ModelFormatException or ChatFormatException or IOException or UnauthorizedAccessException or InsufficientMemoryException)
+        catch (Exception e) when (e is ModelFormatException or ChatFormatException or TraceFormatException or IOException or UnauthorizedAccessException or InsufficientMemoryException)
         {
             return Terminal.Error(e.Message, Failed);
         }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kvasir.Cli.Verbs;
 using Kvasir.Cli.Verbs.Kv;
+using Kvasir.Cli.Verbs.Simulate;
 
 namespace Kvasir.Cli;
 
@@ -30,6 +31,7 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(KvClear))]
 [JsonSerializable(typeof(LimitsReport))]
 [JsonSerializable(typeof(EstimateReport))]
+[JsonSerializable(typeof(SimulateReport))]
 [JsonSerializable(typeof(PerplexityReport))]
 [JsonSerializable(typeof(ModelLimitsReport))]
 [JsonSerializable(typeof(SampleQuestion))]

@@ -4,6 +4,7 @@ using System.Text;
 using Kvasir.Cli;
 using Kvasir.Cli.Verbs;
 using Kvasir.Cli.Verbs.Kv;
+using Kvasir.Cli.Verbs.Simulate;
 
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 
@@ -20,6 +21,7 @@ RootCommand root = new("Kvasir runs language models and never computes the keys 
     BenchVerb.Create(),
     LimitsVerb.Create(),
     EstimateVerb.Create(),
+    SimulateVerb.Create(),
     KvVerb.Create(),
     PerplexityVerb.Create(),
 };

@@ -120,6 +120,7 @@ sealed class ShowVerb
 
     internal static string Size(long bytes) => bytes switch
     {
+        >= 1L << 40 => $"{bytes / (double)(1L << 40):N2} TiB",
         >= 1L << 30 => $"{bytes / (double)(1L << 30):N2} GiB",
         >= 1L << 20 => $"{bytes / (double)(1L << 20):N1} MiB",
         >= 1L << 10 => $"{bytes / (double)(1L << 10):N1} KiB",

@@ -81,7 +81,7 @@ ref struct FieldReader(string path, long number, ReadOnlySpan<byte> line)
     /// <summary>A field that stands there again is refused: readers would disagree on which one counts.</summary>
     public T Once<T>(T value, bool isFirst) => isFirst ? value : throw Error(_field, "it twice", "it once");
 
-    public TraceFormatException Missing(string field) => Error(field, "nothing", "it in every line");
+    public TraceFormatException Missing(string field, string expected = "it in every line") => Error(field, "nothing", expected);
 
     public TraceFormatException Error(string? field, string seen, string expected) => TraceFormatException.At(path, number, field, seen, expected);
 

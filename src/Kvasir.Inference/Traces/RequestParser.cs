@@ -12,7 +12,7 @@ sealed class RequestParser(string path, int blockTokens)
     {
         var fields = new FieldReader(path, number, line);
         double? arrival = null;
-        long? input = null, output = null, tail = null, tailTokens = null;
+        long? input = null, output = null, tailId = null, tailTokens = null;
         bool hasBlocks = false, hasLeft = false;
         fields.Begin();
         while (fields.TryNext())
@@ -27,16 +27,16 @@ sealed class RequestParser(string path, int blockTokens)
             else if (fields.Is("left_ids"u8, "left_ids"))
                 hasLeft = fields.Once(fields.Ids(_left), !hasLeft);
             else if (fields.Is("tail_id"u8, "tail_id"))
-                tail = fields.Once(fields.Whole(long.MinValue, long.MaxValue), tail is null);
+                tailId = fields.Once(fields.Whole(long.MinValue, long.MaxValue), tailId is null);
             else if (fields.Is("tail_tokens"u8, "tail_tokens"))
                 tailTokens = fields.Once(fields.Whole(1, blockTokens), tailTokens is null);
             else
                 fields.Skip();
-        if (tail is null != tailTokens is null)
-            throw fields.Error(tail is null ? "tail_id" : "tail_tokens", "nothing", "both or neither of tail_id and tail_tokens");
+        if (tailId.HasValue != tailTokens.HasValue)
+            throw fields.Missing(tailId is null ? "tail_id" : "tail_tokens", "it where the other of tail_id and tail_tokens is");
         return Checked(fields, arrival ?? throw fields.Missing("timestamp"), input ?? throw fields.Missing("input_length"),
             output ?? throw fields.Missing("output_length"), hasBlocks ? _blocks : throw fields.Missing("hash_ids"), hasLeft ? _left : null,
-            tail is { } id ? new TraceTail(id, (int)tailTokens!) : null);
+            tailId is { } id ? new TraceTail(id, (int)tailTokens!.Value) : null);
     }
 
     TraceRequest Checked(FieldReader fields, double arrival, long input, long output, List<long> blocks, List<long>? left, TraceTail? tail)

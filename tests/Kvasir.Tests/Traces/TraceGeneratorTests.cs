@@ -47,7 +47,7 @@ public class TraceGeneratorTests
         foreach (TraceRequest request in trace.Requests)
         {
             Assert.Equal((request.InputTokens + blockTokens - 1) / blockTokens, request.Blocks.Length);
-            Assert.Equal((request.InputTokens + request.OutputTokens) / blockTokens, request.Left!.Length);
+            Assert.Equal((request.InputTokens + Math.Max(0, request.OutputTokens - 1)) / blockTokens, request.Left!.Length);
             Assert.Equal(request.Blocks[..(request.InputTokens / blockTokens)], request.Left[..(request.InputTokens / blockTokens)]);
             foreach (long[] ids in (long[][])[request.Blocks, request.Left])
                 for (int i = 0; i < ids.Length; i++)
@@ -68,11 +68,11 @@ public class TraceGeneratorTests
 
     /// <summary>Pinned: another number here means that traces of an equal line are no longer equal on another machine or in another version.</summary>
     [Theory]
-    [InlineData(Chat, "d2e4b96e4bb31476")]
-    [InlineData(System, "3397ba718e10e5c1")]
-    [InlineData(Rag, "2099da921403c5e9")]
-    [InlineData(Scan, "a86374dd74ae6edf")]
-    [InlineData(Agent, "5be2b153264d151f")]
+    [InlineData(Chat, "824c6703370ec73d")]
+    [InlineData(System, "a239de10fe457a30")]
+    [InlineData(Rag, "1401e4ec7dc04edb")]
+    [InlineData(Scan, "37c1709ba696a7e3")]
+    [InlineData(Agent, "ee6628a581d4a994")]
     public void They_are_the_same_everywhere(string spec, string digest)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -45,13 +45,14 @@ public sealed class TraceReaderTests : IDisposable
     [Fact]
     public void A_recording_says_what_its_blocks_are()
     {
-        TraceFile file = Read($"{Header}\n{Line("1.5", "17", "16", "[-9223372036854775808, 9223372036854775807]", ", \"left_ids\": [-9223372036854775808, 3], \"other\": {\"a\": [1]}")}\r\n\n");
+        TraceFile file = Read($"{Header}\n{Line("1.5", "17", "16", "[-9223372036854775808, 9223372036854775807]", ", \"left_ids\": [-9223372036854775808, 3], \"tail_id\": -7, \"tail_tokens\": 3, \"other\": {\"a\": [1]}")}\r\n\n");
         Assert.Equal(new TraceHeader(16, "saga", 6144), file.Header);
         Assert.Equal(16, file.Trace.BlockTokens);
         TraceRequest request = Assert.Single(file.Trace.Requests);
         Assert.Equal(TimeSpan.FromMicroseconds(1500), request.Arrival);
         Assert.Equal([long.MinValue, long.MaxValue], request.Blocks);
         Assert.Equal([long.MinValue, 3], request.Left!);
+        Assert.Equal(new TraceTail(-7, 3), request.Tail);
     }
 
     [Fact]
@@ -95,8 +96,8 @@ public sealed class TraceReaderTests : IDisposable
         Assert.Equal("1: field 'hash_ids': saw 9223372036854775808, expected whole numbers of 64 bits in the array", Refused(Line(ids: "[9223372036854775808]")));
         Assert.Equal("1: field 'hash_ids': saw 0 ids, expected 2, for 600 tokens in blocks of 512", Refused(Line(ids: "[]")));
         Assert.Equal("1: field 'left_ids': saw 3 ids, expected at most 2, for 600 + 5 tokens in blocks of 512", Refused(Line(more: ", \"left_ids\": [0, 1, 2]")));
-        Assert.Equal("1: field 'tail_tokens': saw nothing, expected both or neither of tail_id and tail_tokens", Refused(Line(more: ", \"tail_id\": 7")));
-        Assert.Equal("1: field 'tail_tokens': saw 513, expected a whole number from 1 to 512", Refused(Line(more: ", \"tail_id\": 7, \"tail_tokens\": 513")));
+        Assert.Equal("1: field 'tail_tokens': saw 513, expected a whole number from 1 to 512", Refused(Line(more: ", \"tail_id\": 5, \"tail_tokens\": 513")));
+        Assert.Equal("1: field 'tail_tokens': saw nothing, expected it where the other of tail_id and tail_tokens is", Refused(Line(more: ", \"tail_id\": 5")));
         Assert.StartsWith("1: saw '\\u{1b}[2J\", ", Refused(Line(output: "\"\u001b[2J\"")), StringComparison.Ordinal);
     }
 

@@ -12,9 +12,10 @@ public sealed class TraceWriterTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     static Gen<TraceRequest[]> Requests(int blockTokens) =>
-        Gen.Select(Gen.Long[0, 10_000_000_000], Gen.Int[1, 1000], Gen.Int[0, 1000], Gen.Bool, Gen.Long, Gen.Int[0, blockTokens])
-            .Select((ticks, input, output, hasLeft, id, tail) => new TraceRequest(new TimeSpan(ticks), input, output, Ids(id, (input + blockTokens - 1) / blockTokens),
-                hasLeft ? Ids(id, (input + output + blockTokens - 1) / blockTokens) : null, tail > 0 ? new TraceTail(id + 1, tail) : null))
+        Gen.Select(Gen.Long[0, 10_000_000_000], Gen.Int[1, 1000], Gen.Int[0, 1000], Gen.Bool, Gen.Long)
+            .Select((ticks, input, output, hasLeft, id) => new TraceRequest(new TimeSpan(ticks), input, output, Ids(id, (input + blockTokens - 1) / blockTokens),
+                hasLeft ? Ids(id, (input + output) / blockTokens) : null,
+                input % 3 == 0 ? new TraceTail(id, 1 + output % blockTokens) : null))
             .Array[1, 20].Select(requests => requests.OrderBy(request => request.Arrival).ToArray());
 
     static long[] Ids(long first, int count) => [.. Enumerable.Range(0, count).Select(i => unchecked(first * (i + 1)))];

@@ -37,7 +37,8 @@ sealed class GrowingText
     }
 
     /// <summary>All blocks, so that the last may not be full.</summary>
-    public long[] Blocks() => Tokens % _ids.BlockTokens == 0 ? FullBlocks() : [.. _full, _tail];
+    public long[] Blocks() => Tokens % _ids.BlockTokens == 0 ? [.. _full] : [.. _full, _tail];
 
-    public long[] FullBlocks() => [.. _full];
+    /// <summary>The full ones of its first tokens.</summary>
+    public long[] FullBlocks(int tokens) => [.. _full[..(tokens / _ids.BlockTokens)]];
 }

@@ -37,7 +37,7 @@ sealed class RequestList(int blockTokens, CancellationToken cancellation)
         long[] prompt = text.Blocks();
         int tokens = text.Tokens;
         text.Append(answer);
-        long[] left = text.FullBlocks();
+        long[] left = text.FullBlocks(text.Tokens - Math.Min(answer, 1)); // an answer's last token is never computed
         Keep(prompt.Length + left.Length);
         if (_requests.Count == MostRequests)
             throw new ArgumentException($"the trace would have more than {MostRequests:N0} requests: expected fewer");

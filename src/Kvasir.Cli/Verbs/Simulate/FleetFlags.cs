@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.Globalization;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Simulation;
+using Kvasir.KvCache.Tiers;
+
+namespace Kvasir.Cli.Verbs.Simulate;
+
+/// <summary>The flags that say which fleet a trace is replayed on.</summary>
+sealed class FleetFlags
+{
+    /// <summary>Llama 3 8B in 16 bits: 2 · 32 layers · 8 heads · 128 elements · 2 bytes.</summary>
+    const long UsualBytesPerToken = 131_072;
+
+    const double UsualPrefill = 10_000;
+
+    readonly Option<int> _nodes = new("--nodes") { Description = "Machines, each with tiers of its own", DefaultValueFactory = _ => 1, CustomParser = Number.ParseWithin(1, 10_000), HelpName = "N" };
+    readonly Option<string> _placement = new("--placement") { Description = $"Which machine serves a request: {string.Join(", ", PlacementText.Names)}", DefaultValueFactory = _ => "cache-aware", HelpName = "HOW" };
+    readonly Option<string?> _device = TierOption("--device", "Room of the device tier on each machine; without it, 16GiB");
+    readonly Option<string?> _host = TierOption("--host", "Room of the host tier, and its speed if it is not the usual, as in 64GiB@20GiB/s,20us; 0 for none. Without it, 64GiB");
+    readonly Option<string?> _disk = TierOption("--disk", "Room of the disk tier, likewise: SIZE@SPEED,LATENCY. Without it, none");
+    readonly Option<string?> _remote = TierOption("--remote", "Room of the remote store that all machines share, likewise. Without it, none");
+    readonly Option<string?> _policy = new("--policy") { Description = "Eviction: lru or s3-fifo for all tiers, or for some, as in host=lru,disk=s3-fifo; without it, what serving uses", HelpName = "P" };
+    readonly Option<long?> _bytes = new("--bytes-per-token") { Description = "Keys and values of a token; without it, what the trace says, or 128KiB (Llama 3 8B in 16 bits)", CustomParser = ByteSize.Parse, HelpName = "SIZE" };
+    readonly Option<double> _prefill = new("--prefill") { Description = "Tokens of a prompt that a machine computes in a second", DefaultValueFactory = _ => UsualPrefill, CustomParser = Positive, HelpName = "TOK/S" };
+    readonly Option<double> _price = new("--price") { Description = "Price of a machine's hour, in any currency", CustomParser = Positive, HelpName = "MONEY" };
+    readonly Option<string[]> _faults = new("--fault") { Description = "What goes wrong: node-loss@600s:node=1, slow-disk@10min:factor=8, block-loss@1h:share=0.1; may be given several times", HelpName = "F" };
+    readonly Option<bool> _instant = new("--instant") { Description = "Blocks can be used from the moment that a request arrives, as in simpler simulations, and nobody waits" };
+
+    static Option<string?> TierOption(string name, string description) => new(name) { Description = description, HelpName = "SIZE" };
+
+    public void AddTo(Command verb)
+    {
+        foreach (Option option in (Option[])[_nodes, _placement, _device, _host, _disk, _remote, _policy, _bytes, _prefill, _price, _faults, _instant])
+            verb.Options.Add(option);
+    }
+
+    /// <summary>The fleet, of which the trace may know the size of keys and values.</summary>
+    public SimulationOptions Parse(ParseResult parsed, long? traceBytesPerToken)
+    {
+        Fault[] faults = [.. (parsed.GetValue(_faults) ?? []).Select(FaultText.Parse)];
+        int nodes = parsed.GetValue(_nodes);
+        if (faults.FirstOrDefault(fault => fault.Node >= nodes) is { } wrong)
+            throw new UsageException($"--fault: node={wrong.Node}, expected 0 to {nodes - 1}");
+        return new SimulationOptions
+        {
+            Nodes = nodes,
+            Placement = PlacementText.Parse("--placement", parsed.GetRequiredValue(_placement)),
+            Tiers = [.. Tiers(parsed)],
+            BytesPerToken = parsed.GetValue(_bytes) switch { 0 => throw new UsageException("--bytes-per-token 0: expected more"), var given => given ?? traceBytesPerToken ?? UsualBytesPerToken },
+            Prefill = new PrefillCost(1 / parsed.GetValue(_prefill)),
+            PricePerHour = parsed.GetValue(_price),
+            Faults = [.. faults],
+            IsInstant = parsed.GetValue(_instant),
+        };
+    }
+
+    IEnumerable<SimulatedTier> Tiers(ParseResult parsed)
+    {
+        SimulatedTier[] tiers = [TierText.Parse(Tier.Device, parsed.GetValue(_device)), TierText.Parse(Tier.Host, parsed.GetValue(_host)),
+            TierText.Parse(Tier.Disk, parsed.GetValue(_disk)), TierText.Parse(Tier.Remote, parsed.GetValue(_remote))];
+        if (tiers[0].Bytes == 0)
+            throw new UsageException("--device 0: expected more, since attention reads from there");
+        Func<Tier, string?> policy = Policies(parsed.GetValue(_policy));
+        return tiers.Where(tier => tier.Bytes > 0).Select(tier => tier with { Policy = policy(tier.Tier) ?? tier.Policy });
+    }
+
+    static Func<Tier, string?> Policies(string? text)
+    {
+        if (text is null)
+            return _ => null;
+        if (TierText.Policies.Contains(text))
+            return _ => text;
+        Dictionary<string, string> byTier = [];
+        foreach (string[] pair in text.Split(',').Select(pair => pair.Split('=', 2)))
+            if (pair.Length < 2 || !TierText.Policies.Contains(pair[1]) || !Enum.GetValues<Tier>().Any(tier => TierText.Name(tier) == pair[0]) || !byTier.TryAdd(pair[0], pair[1]))
+                throw new UsageException($"--policy {Printable.Quote(text)}: expected {string.Join(" or ", TierText.Policies)}, or TIER=POLICY for some of device, host, disk, remote");
+        return tier => byTier.GetValueOrDefault(TierText.Name(tier));
+    }
+
+    static double Positive(System.CommandLine.Parsing.ArgumentResult result)
+    {
+        string text = result.Tokens[^1].Value;
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value is > 0 and <= 1e12)
+            return value;
+        result.AddError($"{((System.CommandLine.Parsing.OptionResult)result.Parent!).Option.Name} {Printable.Quote(text)}: expected a number above 0");
+        return 0;
+    }
+}

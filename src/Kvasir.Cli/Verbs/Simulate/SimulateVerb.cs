@@ -1,0 +1,91 @@
+using System.CommandLine;
+using System.Text;
+using Kvasir.Cli.Verbs.Simulate.Html;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Simulation;
+using Kvasir.Inference.Traces;
+using Kvasir.Inference.Traces.Generators;
+
+namespace Kvasir.Cli.Verbs.Simulate;
+
+/// <summary><c>kvasir simulate</c>: what a fleet's cache would have done for requests that came, or might come.</summary>
+sealed class SimulateVerb
+{
+    /// <summary>Blocks of made traces: those of the engine.</summary>
+    const int UsualBlockTokens = 16;
+
+    static readonly Argument<string> s_trace = new("TRACE") { Description = $"A file of JSON lines, a recording of ours or one of Mooncake's format, or a line that makes one, as in chat:users=100,turns=8: {string.Join(", ", TraceGenerator.Workloads.Select(workload => workload.Name))}, joined by +; 'chat:help' lists what can be set" };
+    static readonly Option<int?> s_blockTokens = new("--block-tokens") { Description = "Tokens of a block; without it, what the file says, 512 for Mooncake's, and 16 for made traces", CustomParser = ParseBlockTokens, HelpName = "N" };
+    static readonly Option<bool> s_sort = new("--sort") { Description = "Put requests that are not in the order of their arrival into it" };
+    static readonly FleetFlags s_fleet = new();
+    static readonly Option<string?> s_sweep = new("--sweep") { Description = "Replay on many fleets, too: 'host=1GiB..1TiB policy=lru,s3-fifo' doubles from the first to the last, and combines all; device, host, disk, remote, nodes, placement, policy", HelpName = "WHAT" };
+    static readonly Option<string?> s_html = new("--html") { Description = "Write a page that shows all, too", HelpName = "FILE" };
+    static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
+
+    public static Command Create()
+    {
+        Command verb = new("simulate", "Replay requests on a fleet of machines, and say what its cache would have saved") { s_trace, s_blockTokens, s_sort };
+        s_fleet.AddTo(verb);
+        foreach (Option option in (Option[])[s_sweep, s_html, s_json])
+            verb.Options.Add(option);
+        verb.SetAction(Run);
+        return verb;
+    }
+
+    static int? ParseBlockTokens(System.CommandLine.Parsing.ArgumentResult result) => Number.ParseWithin(1, TraceHeader.MostBlockTokens)(result);
+
+    static int Run(ParseResult parsed)
+    {
+        string source = parsed.GetRequiredValue(s_trace);
+        if (TraceGenerator.Workloads.FirstOrDefault(workload => source == $"{workload.Name}:help") is { } asked)
+            return SimulateText.Print(asked);
+        using Interrupt interrupt = new();
+        try
+        {
+            return Run(parsed, source, interrupt.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+        }
+    }
+
+    static int Run(ParseResult parsed, string source, CancellationToken cancellation)
+    {
+        Sweep? sweep = parsed.GetValue(s_sweep) is { } text ? Sweep.Parse(text) : null;
+        s_fleet.Parse(parsed, null); // wrong flags are told before a long file is read
+        (Trace trace, long? bytesPerToken) = Load(parsed, source, cancellation);
+        SimulationOptions options = s_fleet.Parse(parsed, bytesPerToken);
+        SimulationResult result = WorkProgress.Show("replaying", progress => Simulator.Run(trace, options, progress, cancellation));
+        IReadOnlyList<SweepPoint>? points = sweep is null ? null : WorkProgress.Show("replaying the sweep", progress => SweepRun.Run(trace, options, sweep, progress, cancellation));
+        SimulateReport report = SimulateReport.From(trace, options, result, points);
+        if (parsed.GetValue(s_html) is { } page)
+            File.WriteAllText(page, HtmlReport.Render(report), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
+        if (parsed.GetValue(s_json))
+            Json.Write(report);
+        else
+            SimulateText.Print(report);
+        return CommandLineRunner.Ok;
+    }
+
+    /// <summary>The trace, and the bytes of a token if it knows them.</summary>
+    static (Trace Trace, long? BytesPerToken) Load(ParseResult parsed, string source, CancellationToken cancellation)
+    {
+        int? blockTokens = parsed.GetValue(s_blockTokens);
+        if (TraceGenerator.IsSpec(source))
+            return (TraceGenerator.Generate(source, blockTokens ?? UsualBlockTokens, cancellation), null);
+        if (!File.Exists(source))
+            throw new UsageException($"{Printable.Quote(source)} is no file, and no line that makes a trace: expected one that begins with {string.Join(", ", TraceGenerator.Workloads.Select(workload => workload.Name))}");
+        long length = Math.Max(1, new FileInfo(source).Length);
+        TraceFile file = WorkProgress.Show($"reading {Printable.Line(Path.GetFileName(source))}", progress =>
+            TraceReader.Read(source, new TraceReadOptions { BlockTokens = blockTokens, Sort = parsed.GetValue(s_sort) }, new ShareOf(length, progress), cancellation));
+        if (file.TornLine is { } torn)
+            Terminal.Line($"{Printable.Line(source, 4096)}:{torn}: the last line is torn and was left out");
+        return (file.Trace, file.Header?.BytesPerToken);
+    }
+
+    sealed class ShareOf(long whole, IProgress<double> share) : IProgress<long>
+    {
+        public void Report(long value) => share.Report((double)value / whole);
+    }
+}
