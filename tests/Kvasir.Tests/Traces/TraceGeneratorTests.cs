@@ -142,6 +142,15 @@ public class TraceGeneratorTests
         Assert.Equal(expected, Assert.Throws<ArgumentException>(() => Generate(spec, spec.StartsWith("chat:users=1,turns=10000", StringComparison.Ordinal) ? 1 << 20 : 16)).Message);
 
     [Fact]
+    public void The_page_about_traces_lists_what_can_be_set()
+    {
+        string[] lines = File.ReadAllLines(Path.Combine(Checkout.Root, "docs/traces.md"));
+        foreach (Workload workload in TraceGenerator.Workloads)
+            Assert.Equal(workload.Parameters.Select(parameter => $"| `{parameter.Name}` | {parameter.Default:#,0.####} | {parameter.Description} |"),
+                lines.SkipWhile(line => line != $"### `{workload.Name}`").SkipWhile(line => !line.StartsWith("|---", StringComparison.Ordinal)).Skip(1).TakeWhile(line => line.StartsWith("| `", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Names_of_files_are_no_lines()
     {
         Assert.All(["chat", "chat:users=1", "scan+chat", "rag:"], spec => Assert.True(TraceGenerator.IsSpec(spec)));
