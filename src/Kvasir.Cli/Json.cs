@@ -32,6 +32,7 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(LimitsReport))]
 [JsonSerializable(typeof(EstimateReport))]
 [JsonSerializable(typeof(SimulateReport))]
+[JsonSerializable(typeof(PlanReport))]
 [JsonSerializable(typeof(PerplexityReport))]
 [JsonSerializable(typeof(ModelLimitsReport))]
 [JsonSerializable(typeof(SampleQuestion))]

@@ -22,6 +22,7 @@ RootCommand root = new("Kvasir runs language models and never computes the keys 
     LimitsVerb.Create(),
     EstimateVerb.Create(),
     SimulateVerb.Create(),
+    PlanVerb.Create(),
     KvVerb.Create(),
     PerplexityVerb.Create(),
 };

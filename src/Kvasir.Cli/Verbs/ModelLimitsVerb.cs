@@ -50,7 +50,8 @@ static class ModelLimitsVerb
             ? (string.Create(CultureInfo.InvariantCulture, $"as stored ({8.0 * stored / parameters:0.##} bits)"), (double)stored / parameters)
             : (asked ?? "bf16", ElementBytes.Of(asked ?? "bf16")!.Value);
 
-    static Hardware Find(string? name, BenchReport? bench, CancellationToken cancellation)
+    /// <summary>Hardware by its name, by a file, or this machine.</summary>
+    internal static Hardware Find(string? name, BenchReport? bench, CancellationToken cancellation)
     {
         if (name is null && bench is not null)
             return Machine($"{bench.Threads} threads of {Printable.Line(bench.Machine.Cpu)}", bench.Machine, bench.Limits);

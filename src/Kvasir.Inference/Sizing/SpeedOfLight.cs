@@ -5,7 +5,7 @@ namespace Kvasir.Inference.Sizing;
 /// <summary>The least times that physics allows a model on a device: bytes over bandwidth and operations over peak, with nothing lost.</summary>
 public sealed class SpeedOfLight
 {
-    readonly double _bytesPerS, _operationsPerS;
+    readonly double _bytesPerS;
 
     /// <param name="traffic">What the model's passes cost.</param>
     /// <param name="hardware">What computes them, all devices together.</param>
@@ -16,7 +16,7 @@ public sealed class SpeedOfLight
         ArgumentNullException.ThrowIfNull(traffic);
         ArgumentNullException.ThrowIfNull(hardware);
         (Traffic, Hardware, _bytesPerS) = (traffic, hardware, hardware.MemoryBytesPerS);
-        _operationsPerS = hardware.Peak(arithmetic) ?? throw new ArgumentException(
+        OperationsPerS = hardware.Peak(arithmetic) ?? throw new ArgumentException(
             $"{Printable.Line(hardware.Name)}: no figure for {arithmetic.ToString().ToLowerInvariant()}, expected arithmetic that it has one for");
     }
 
@@ -26,11 +26,14 @@ public sealed class SpeedOfLight
     /// <summary>What computes them.</summary>
     public Hardware Hardware { get; }
 
+    /// <summary>Its peak of the arithmetic.</summary>
+    public double OperationsPerS { get; }
+
     /// <summary>A step in which each sequence of a batch gets one token, with <paramref name="position"/> tokens before it.</summary>
-    public PassTime Step(int batch, int position) => Traffic.Step(batch, position).At(_bytesPerS, _operationsPerS);
+    public PassTime Step(int batch, int position) => Traffic.Step(batch, position).At(_bytesPerS, OperationsPerS);
 
     /// <summary>A prompt of so many tokens after <paramref name="depth"/> others.</summary>
-    public PassTime Prefill(int tokens, int depth = 0) => Traffic.Prefill(tokens, depth).At(_bytesPerS, _operationsPerS);
+    public PassTime Prefill(int tokens, int depth = 0) => Traffic.Prefill(tokens, depth).At(_bytesPerS, OperationsPerS);
 
     /// <summary>The batch from which products wait for arithmetic and no longer for weights: <c>peak · weight bytes(B) / (2 · active parameters · bandwidth)</c>.</summary>
     public double CriticalBatch
@@ -40,7 +43,7 @@ public sealed class SpeedOfLight
             // A mixture reads more weights for more tokens. From above, this comes down to where both times are equal; otherwise it is there at once.
             double batch = double.PositiveInfinity, perToken = Traffic.Step(1, 0).MatrixOperations;
             for (int i = 0; i < 64; i++)
-                batch = _operationsPerS * Traffic.WeightBytes(batch) / (perToken * _bytesPerS);
+                batch = OperationsPerS * Traffic.WeightBytes(batch) / (perToken * _bytesPerS);
             return batch;
         }
     }

@@ -11,9 +11,6 @@ namespace Kvasir.Cli.Verbs.Simulate;
 /// <summary><c>kvasir simulate</c>: what a fleet's cache would have done for requests that came, or might come.</summary>
 sealed class SimulateVerb
 {
-    /// <summary>Blocks of made traces: those of the engine.</summary>
-    const int UsualBlockTokens = 16;
-
     static readonly Argument<string> s_trace = new("TRACE") { Description = $"A file of JSON lines, a recording of ours or one of Mooncake's format, or a line that makes one, as in chat:users=100,turns=8: {string.Join(", ", TraceGenerator.Workloads.Select(workload => workload.Name))}, joined by +; 'chat:help' lists what can be set" };
     static readonly Option<int?> s_blockTokens = new("--block-tokens") { Description = "Tokens of a block; without it, what the file says, 512 for Mooncake's, and 16 for made traces", CustomParser = ParseBlockTokens, HelpName = "N" };
     static readonly Option<bool> s_sort = new("--sort") { Description = "Put requests that are not in the order of their arrival into it" };
@@ -53,9 +50,11 @@ sealed class SimulateVerb
     static int Run(ParseResult parsed, string source, CancellationToken cancellation)
     {
         Sweep? sweep = parsed.GetValue(s_sweep) is { } text ? Sweep.Parse(text) : null;
-        s_fleet.Parse(parsed, null); // wrong flags are told before a long file is read
-        (Trace trace, long? bytesPerToken) = Load(parsed, source, cancellation);
-        SimulationOptions options = s_fleet.Parse(parsed, bytesPerToken);
+        s_fleet.Parse(parsed, null, cancellation); // wrong flags are told before a long file is read
+        (Trace trace, long? bytesPerToken) = TraceSource.Load(source, parsed.GetValue(s_blockTokens), parsed.GetValue(s_sort), cancellation);
+        (SimulationOptions options, string? model) = s_fleet.Parse(parsed, bytesPerToken, cancellation);
+        if (model is not null)
+            Terminal.Line(model);
         SimulationResult result = WorkProgress.Show("replaying", progress => Simulator.Run(trace, options, progress, cancellation));
         IReadOnlyList<SweepPoint>? points = sweep is null ? null : WorkProgress.Show("replaying the sweep", progress => SweepRun.Run(trace, options, sweep, progress, cancellation));
         SimulateReport report = SimulateReport.From(trace, options, result, points);
@@ -66,26 +65,5 @@ sealed class SimulateVerb
         else
             SimulateText.Print(report);
         return CommandLineRunner.Ok;
-    }
-
-    /// <summary>The trace, and the bytes of a token if it knows them.</summary>
-    static (Trace Trace, long? BytesPerToken) Load(ParseResult parsed, string source, CancellationToken cancellation)
-    {
-        int? blockTokens = parsed.GetValue(s_blockTokens);
-        if (TraceGenerator.IsSpec(source))
-            return (TraceGenerator.Generate(source, blockTokens ?? UsualBlockTokens, cancellation), null);
-        if (!File.Exists(source))
-            throw new UsageException($"{Printable.Quote(source)} is no file, and no line that makes a trace: expected one that begins with {string.Join(", ", TraceGenerator.Workloads.Select(workload => workload.Name))}");
-        long length = Math.Max(1, new FileInfo(source).Length);
-        TraceFile file = WorkProgress.Show($"reading {Printable.Line(Path.GetFileName(source))}", progress =>
-            TraceReader.Read(source, new TraceReadOptions { BlockTokens = blockTokens, Sort = parsed.GetValue(s_sort) }, new ShareOf(length, progress), cancellation));
-        if (file.TornLine is { } torn)
-            Terminal.Line($"{Printable.Line(source, 4096)}:{torn}: the last line is torn and was left out");
-        return (file.Trace, file.Header?.BytesPerToken);
-    }
-
-    sealed class ShareOf(long whole, IProgress<double> share) : IProgress<long>
-    {
-        public void Report(long value) => share.Report((double)value / whole);
     }
 }

@@ -1,0 +1,58 @@
+using System.CommandLine;
+using System.Globalization;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Saga;
+using Kvasir.Inference.Simulation;
+using Kvasir.Inference.Sizing;
+
+namespace Kvasir.Cli.Verbs.Simulate;
+
+/// <summary>The flags that say which model is served on what: from them follow the size of keys and values and the speed of prefill.</summary>
+sealed class ModelFlags
+{
+    /// <summary>Shares of the limits that good engines reach.</summary>
+    const double UsualShare = 0.5;
+
+    readonly Option<string?> _model = new("--model", "-m") { Description = "The model that is served: a GGUF file, a config.json, or a well-known model such as llama-3-8b", HelpName = "MODEL" };
+    readonly Option<string?> _hardware = new("--hardware") { Description = $"What it is served on: 'this' machine, a JSON file, or {HardwareCatalogue.Names}", HelpName = "NAME|FILE" };
+    readonly Option<int> _devices = new("--devices") { Description = "Devices in a machine, tensor parallel: bandwidth, arithmetic and memory add up", DefaultValueFactory = _ => 1, CustomParser = Number.ParseWithin(1, 1024), HelpName = "N" };
+    readonly Option<string?> _weights = new("--weights") { Description = "How the weights are stored, such as q4_0, or their size, such as 20GiB; without it, as the file has them, or bf16", HelpName = "TYPE|SIZE" };
+    readonly Option<string> _kv = new("--kv-type") { Description = "How keys and values are stored", DefaultValueFactory = _ => "f16", HelpName = "TYPE" };
+    readonly Option<double> _share = new("--efficiency") { Description = "Share of the hardware's limits that the engine reaches", DefaultValueFactory = _ => UsualShare, CustomParser = ParseShare, HelpName = "0…1" };
+
+    public void AddTo(Command verb)
+    {
+        foreach (Option option in (Option[])[_model, _hardware, _devices, _weights, _kv, _share])
+            verb.Options.Add(option);
+    }
+
+    /// <summary>What a machine is; null without a model. In words, too, since it is assumed.</summary>
+    public (MachineShape Shape, string Words)? Parse(ParseResult parsed, CancellationToken cancellation)
+    {
+        if (parsed.GetValue(_model) is not { } name)
+            return parsed.GetValue(_hardware) is null ? null : throw new UsageException("--hardware: expected a --model that it serves");
+        if (parsed.GetValue(_hardware) is not { } hardware)
+            throw new UsageException("--model: expected --hardware that it is served on, such as h100-sxm or this");
+        ModelSpec spec = ModelSpecs.Find(name == "saga" ? SagaModel.Path : name);
+        WeightSize weights = WeightSize.Of(spec, parsed.GetValue(_weights)) ?? throw new UsageException($"--model {Printable.Line(name)}: its parameters are not known; --weights says their size");
+        int devices = parsed.GetValue(_devices);
+        Hardware machine = ModelLimitsVerb.Find(hardware, null, cancellation).Times(devices);
+        KvSize size = new(spec, KvPrecision.Parse(parsed.GetRequiredValue(_kv)));
+        double bytesPerWeight = (double)weights.Bytes / (spec.Parameters ?? spec.ActiveParameters ?? 1), share = parsed.GetValue(_share);
+        SpeedOfLight limits = new(new ModelTraffic(spec, bytesPerWeight, (double)size.PerToken / Math.Max(1, spec.Layers.Where((layer, i) => layer.Producer == i).Sum(layer => layer.Elements))), machine, machine.UsualFor(bytesPerWeight));
+        var shape = MachineShape.Of(limits, size, weights.Bytes, share);
+        if (shape.RoomBytes == 0)
+            throw new UsageException($"--hardware {Printable.Line(hardware)}: {ShowVerb.Size(weights.Bytes)} of weights leave no room in {ShowVerb.Size((long)machine.MemoryBytes!)}; expected more --devices, or smaller --weights");
+        return (shape, string.Create(CultureInfo.InvariantCulture,
+            $"{Printable.Line(spec.Name)}, {ShowVerb.Size(weights.Bytes)} of weights ({weights.How}), on {devices} × {Printable.Line(machine.Name)} at {share:0.##} of its limits: {1 / shape.Prefill.Seconds(0, 1):N0} tok/s of prefill at the start of a prompt, {shape.SecondsPerOutputToken * 1e3:0.#} ms between tokens"));
+    }
+
+    static double ParseShare(System.CommandLine.Parsing.ArgumentResult result)
+    {
+        string text = result.Tokens[^1].Value;
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value is > 0 and <= 1)
+            return value;
+        result.AddError($"--efficiency {Printable.Quote(text)}: expected a number above 0 and at most 1");
+        return 1;
+    }
+}
