@@ -27,6 +27,7 @@ public sealed class CachedSequence : IDisposable
     readonly PrefixLookup _lookup = new();
     readonly Arrivals _arrivals;
     readonly List<BlockLease> _full = [];
+    readonly HashSet<int> _computed = []; // blocks that became full since the request began
 
     internal CachedSequence(TieredKvCache cache, BlockKey root, bool sharing, int tokens)
     {
@@ -52,6 +53,7 @@ public sealed class CachedSequence : IDisposable
     public void BeginRequest(int tokens)
     {
         Use = new CacheUse { Tokens = tokens };
+        _computed.Clear();
         Use.Reuse(Tier.Device, 0, Length);
     }
 
@@ -169,7 +171,10 @@ public sealed class CachedSequence : IDisposable
         Table.Fill(from, to);
         for (int block = from / BlockTokens; _sharing && block * BlockTokens < to; block++)
             if (Table.Filled(block) == BlockTokens && Table[block] is MutableBlock own)
+            {
                 _full.Add(Register(block, own, tokens, BlockTokens));
+                _computed.Add(block);
+            }
         _cache.Offload(_full);
         _full.Clear();
     }
@@ -183,7 +188,7 @@ public sealed class CachedSequence : IDisposable
             _cache.Account(Use);
         for (int block = Math.Min(Length / BlockTokens, _keys.Count) - 1; _sharing && block >= 0; block--)
         {
-            _cache.Touch(_keys[block]);
+            _cache.Touch(_keys[block], isNew: _computed.Contains(block));
             if (_cache.Options.Admission == DiskAdmission.EndOfRequest)
                 _cache.Keep(_keys[block]);
         }

@@ -227,14 +227,15 @@ public sealed unsafe class TieredKvCache : IDisposable
         Traffic.Moved(Tier.Device, Tier.Host, Host.Layout.BlockBytes, Stopwatch.GetElapsedTime(start));
     }
 
-    /// <summary>A block was used: colder tiers should know, or they would evict what is so much in use that nobody asks them for it.</summary>
-    internal void Touch(BlockKey key)
+    /// <summary>A block was used: colder tiers should know, or they would evict what is so much in use that nobody asks them for it. To have been computed is no use yet.</summary>
+    internal void Touch(BlockKey key, bool isNew)
     {
-        Host?.Use(key);
+        if (!isNew)
+            Host?.Use(key);
         Disk?.Use(key);
     }
 
-        /// <summary>Asks for a block that memory has to be written to the disk, unless it is there; returns at once.</summary>
+    /// <summary>Asks for a block that memory has to be written to the disk, unless it is there; returns at once.</summary>
     public void Keep(BlockKey key)
     {
         if (Disk is { CanWrite: true } && !Disk.Contains(key))

@@ -76,9 +76,9 @@ sealed class Fleet
             int whole = visit.Request.Left is null ? left.Length : Math.Min(left.Length, (visit.Request.InputTokens + visit.Request.OutputTokens - 1) / _blockTokens);
             if (visit.Request.Left is not null)
                 Leave(visit, left, 0, whole);
-            EndRequest(visit, left, 0, whole, isUsed: true);
+            EndRequest(visit, left, 0, whole);
             Leave(visit, left, whole, left.Length); // a tail, as the sequence goes
-            EndRequest(visit, left, whole, left.Length, isUsed: false);
+            EndRequest(visit, left, whole, left.Length);
         }
         visit.Release();
     }
@@ -90,10 +90,10 @@ sealed class Fleet
                 visit.Leases.Add((block, home.Keep(own, left[block], Visit.Parent(left, block))));
     }
 
-    void EndRequest(Visit visit, BlockKey[] left, int from, int to, bool isUsed)
+    void EndRequest(Visit visit, BlockKey[] left, int from, int to)
     {
         for (int block = to - 1; block >= from; block--)
-            Home(visit, left[block]).EndRequest(left[block], Visit.Parent(left, block), isUsed);
+            Home(visit, left[block]).EndRequest(left[block], Visit.Parent(left, block), block < visit.Found.Length && visit.Found[block] >= 0);
     }
 
     /// <summary>Something goes wrong.</summary>

@@ -92,13 +92,21 @@ sealed class Machine
         return lease;
     }
 
-    /// <summary>A request has ended that used a block: it counts as used, and the disk and the shared store get it if they lack it. Report chains deepest first.</summary>
-    public void EndRequest(BlockKey key, BlockKey parent, bool isUsed)
+    /// <summary>
+    /// A request has ended that found or computed a block: it counts as used, in memory only if it was found, and the disk and the shared store get it if they lack it. Report
+    /// chains deepest first.
+    /// </summary>
+    public void EndRequest(BlockKey key, BlockKey parent, bool wasFound)
     {
-        foreach (Level level in Levels.AsSpan(1))
-            if (isUsed && level.Pool.Contains(key))
+        foreach (Level level in Levels)
+            if (level.Tier is Tier.Device or Tier.Host)
+            {
+                if (wasFound)
+                    level.Pool.Use(key);
+            }
+            else if (level.Pool.Contains(key))
                 level.Pool.Use(key);
-            else if (level.Tier != Tier.Host && !level.Pool.Contains(key))
+            else
                 level.Add(key, parent, BlockBytes);
     }
 

@@ -1,0 +1,71 @@
+using Kvasir.Inference.Simulation;
+using Kvasir.Inference.Traces;
+using Kvasir.Inference.Traces.Generators;
+using Kvasir.KvCache.Tiers;
+using Plan = Kvasir.Inference.Simulation.Plan;
+
+namespace Kvasir.Tests.Simulation;
+
+public sealed class FleetPlannerTests
+{
+    const long MiB = 1 << 20, GiB = 1 << 30;
+
+    /// <summary>Three hundred conversations with pauses, of 16 tokens a block and 1 MiB a token: the device holds one or two of them.</summary>
+    static PlanOptions Options(double target, double hostPrice = 0.001) => new()
+    {
+        Trace = TraceGenerator.Generate("chat:users=300,turns=6,think=60,over=300,system=200,question=100,answer=50", 16, TestContext.Current.CancellationToken),
+        Machine = new SimulationOptions
+        {
+            Tiers = [new SimulatedTier(Tier.Device, 2 * GiB, double.PositiveInfinity, TimeSpan.Zero, "lru")],
+            BytesPerToken = MiB, Prefill = new PrefillCost(1 / 700.0), PricePerHour = 2, SecondsPerOutputToken = 0.01,
+        },
+        Host = new TierOffer(new SimulatedTier(Tier.Host, 1024 * GiB, 20e9, TimeSpan.Zero, "s3-fifo"), hostPrice),
+        TargetTtft = target,
+        MostMachines = 16,
+    };
+
+    static Plan Run(PlanOptions options) => FleetPlanner.Run(options, progress: null, TestContext.Current.CancellationToken);
+
+    [Fact]
+    public void Memory_that_costs_less_than_the_machines_that_it_saves_is_recommended()
+    {
+        Plan plan = Run(Options(target: 2));
+        Assert.True(plan.Best.IsEnough && plan.Best.Ttft <= 2);
+        Assert.True(plan.Best.HostBytes > 0);
+        Assert.True(plan.Best.PricePerHour < plan.WithoutTiers.PricePerHour);
+        Assert.Equal((0, 0), (plan.WithoutTiers.HostBytes, plan.WithoutTiers.DiskBytes));
+        Assert.Equal(plan.WithoutTiers.Machines, Assert.Single(plan.Removals).Fleet.Machines);
+        Assert.All(plan.Tried.Where(fleet => fleet.IsEnough), fleet => Assert.True(fleet.PricePerHour >= plan.Best.PricePerHour));
+        Assert.Equal(plan.Best.Machines * (2 + plan.Best.HostBytes / GiB * 0.001), plan.Best.PricePerHour, 9);
+    }
+
+    [Fact]
+    public void Memory_that_costs_more_is_not() => Assert.Equal(0, Run(Options(target: 2, hostPrice: 100)).Best.HostBytes);
+
+    [Fact]
+    public void One_machine_less_is_too_few()
+    {
+        PlanOptions options = Options(target: 2);
+        PlannedFleet best = Run(options).Best;
+        Assert.True(best.Machines > 1);
+        Assert.False(Run(options with { MostMachines = best.Machines - 1, Host = options.Host! with { Tier = options.Host.Tier with { Bytes = best.HostBytes } } }).Best is { IsEnough: true } cheaper && cheaper.HostBytes == best.HostBytes);
+    }
+
+    [Fact]
+    public void What_no_fleet_can_do_is_said_with_the_fastest_that_was_tried()
+    {
+        Plan plan = Run(Options(target: 0.001));
+        Assert.False(plan.Best.IsEnough);
+        Assert.Equal(plan.Tried.Min(fleet => fleet.Ttft), plan.Best.Ttft);
+        Assert.Equal(16, plan.Best.Machines);
+    }
+
+    [Fact]
+    public void Sensitivity_shows_more_traffic_as_no_better()
+    {
+        Plan plan = Run(Options(target: 2));
+        PlanVariant traffic = Assert.Single(plan.Sensitivity, variant => variant.Change.Contains("traffic", StringComparison.Ordinal));
+        Assert.Equal(plan.Best.Machines, traffic.Fleet.Machines);
+        Assert.True(traffic.Fleet.Ttft >= plan.Best.Ttft * 0.95);
+    }
+}
