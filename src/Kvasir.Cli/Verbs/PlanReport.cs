@@ -7,10 +7,10 @@ using Spectre.Console;
 namespace Kvasir.Cli.Verbs;
 
 /// <summary>A fleet of a plan, as <c>plan --json</c> prints it. Tiers are those of one machine; prices are of all.</summary>
-sealed record PlanLine(string? Change, int Machines, long HostBytes, long DiskBytes, double TtftP90S, double TokenHitRate, double PrefillSavedS, double PricePerHour, bool IsEnough)
+sealed record PlanLine(string? Change, int Machines, long HostBytes, long DiskBytes, double TtftP90S, double Load, double TokenHitRate, double PrefillSavedS, double PricePerHour, bool IsEnough)
 {
     public static PlanLine Of(PlannedFleet fleet, string? change = null) => new(
-        change, fleet.Machines, fleet.HostBytes, fleet.DiskBytes, fleet.Ttft, fleet.Result.TokenHitRate, fleet.Result.PrefillSecondsWithout - fleet.Result.PrefillSeconds, fleet.PricePerHour, fleet.IsEnough);
+        change, fleet.Machines, fleet.HostBytes, fleet.DiskBytes, fleet.Ttft, fleet.Load, fleet.Result.TokenHitRate, fleet.Result.PrefillSecondsWithout - fleet.Result.PrefillSeconds, fleet.PricePerHour, fleet.IsEnough);
 }
 
 /// <summary>What <c>plan --json</c> prints.</summary>
@@ -30,7 +30,7 @@ sealed record PlanReport(string Traffic, long Requests, double TrafficS, string 
         Say($"{Model}; {TierText.Room(DeviceBytes)} for keys and values beside the weights, {TierText.Room(BytesPerToken)} a token");
         Say("");
         Say(Best.IsEnough
-            ? $"recommended: {Fleet(Best)}, {Price(Best)} an hour; nine tenths of the requests begin to answer within {Duration.Text(Best.TtftP90S)} (asked: {Duration.Text(TargetTtftS)})"
+            ? $"recommended: {Fleet(Best)}, {Price(Best)} an hour; nine tenths of the requests begin to answer within {Duration.Text(Best.TtftP90S)} (asked: {Duration.Text(TargetTtftS)}), and machines are busy for {Best.Load:P0} of the time"
             : $"nothing that was tried is enough: at best {Fleet(Best)} begins nine tenths of its answers within {Duration.Text(Best.TtftP90S)} (asked: {Duration.Text(TargetTtftS)}); more machines, faster ones, or shorter prompts are needed");
         Say($"{Best.TokenHitRate:P1} of prompt tokens are found and not computed: {Duration.Text(Best.PrefillSavedS)} of prefill saved; a cache without limit would find {InfiniteTokenShare:P1} of blocks");
         if (Best != WithoutTiers)
@@ -47,11 +47,11 @@ sealed record PlanReport(string Traffic, long Requests, double TrafficS, string 
         if (lines.Count == 0)
             return;
         Table table = new Table().SimpleBorder().Title(title);
-        string[] columns = [.. lines[0].Change is null ? [] : (string[])["change"], "machines", "host of each", "disk of each", "tokens found", "TTFT 90 %", "prefill saved", "price/h", "enough"];
+        string[] columns = [.. lines[0].Change is null ? [] : (string[])["change"], "machines", "host of each", "disk of each", "tokens found", "TTFT 90 %", "load", "prefill saved", "price/h", "enough"];
         foreach (string column in columns)
             table.AddColumn(column is "change" or "enough" ? new TableColumn(column) : new TableColumn(column).RightAligned());
         foreach (PlanLine line in lines)
-            table.AddRow([.. line.Change is { } change ? (string[])[Markup.Escape(change)] : [], $"{line.Machines:N0}", Room(line.HostBytes), Room(line.DiskBytes), $"{line.TokenHitRate:P1}", Duration.Text(line.TtftP90S),
+            table.AddRow([.. line.Change is { } change ? (string[])[Markup.Escape(change)] : [], $"{line.Machines:N0}", Room(line.HostBytes), Room(line.DiskBytes), $"{line.TokenHitRate:P1}", Duration.Text(line.TtftP90S), $"{line.Load:P0}",
                 Duration.Text(line.PrefillSavedS), Price(line), line.IsEnough ? "yes" : "no"]);
         Terminal.Answers.Write(table);
     }

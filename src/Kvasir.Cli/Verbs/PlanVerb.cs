@@ -81,6 +81,7 @@ static class PlanVerb
         Host = Offer(Tier.Host, parsed.GetRequiredValue(s_host), parsed.GetValue(s_hostPrice) ?? UsualHostPrice),
         Disk = Offer(Tier.Disk, parsed.GetRequiredValue(s_disk), parsed.GetValue(s_diskPrice) ?? UsualDiskPrice),
         TargetTtft = target,
+        OutputTokensPerS = shape.OutputTokensPerS,
         MostMachines = parsed.GetValue(s_most),
     };
 

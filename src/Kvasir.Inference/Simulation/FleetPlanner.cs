@@ -10,6 +10,7 @@ namespace Kvasir.Inference.Simulation;
 public sealed class FleetPlanner
 {
     const int Step = 4;
+    const double MostLoad = 0.8; // beyond it, queues grow with every fluctuation
     const long SmallestHost = 16L << 30, SmallestDisk = 256L << 30;
 
     readonly PlanOptions _options;
@@ -66,7 +67,7 @@ public sealed class FleetPlanner
         if (best.HostBytes > 0)
             Add("half the host memory", _options, best.HostBytes / 2, best.DiskBytes);
         if (_options.Host is { } host && best.HostBytes < host.Tier.Bytes)
-            Add("twice the host memory", _options, Math.Min(host.Tier.Bytes, Math.Max(SmallestHost, 2 * best.HostBytes)), best.DiskBytes);
+            Add(best.HostBytes > 0 ? "twice the host memory" : "with host memory", _options, Math.Min(host.Tier.Bytes, Math.Max(SmallestHost, 2 * best.HostBytes)), best.DiskBytes);
         if (best.DiskBytes > 0)
             Add("half the disk", _options, best.HostBytes, best.DiskBytes / 2);
         if (best.DiskBytes > 0)
@@ -121,7 +122,9 @@ public sealed class FleetPlanner
         SimulationResult result = Simulator.Run(options.Trace, simulation, progress: null, _cancellation);
         double ttft = options.Share switch { 0.5 => result.Ttft.P50, 0.99 => result.Ttft.P99, _ => result.Ttft.P90 };
         double price = machines * (options.Machine.PricePerHour + (options.Host?.PricePerHour(hostBytes) ?? 0) + (options.Disk?.PricePerHour(diskBytes) ?? 0));
-        return new PlannedFleet(machines, hostBytes, diskBytes, ttft, price, ttft <= options.TargetTtft, result);
+        double busy = result.PrefillSeconds + result.RestoreSeconds + options.Trace.Requests.Sum(request => (double)request.OutputTokens) / options.OutputTokensPerS;
+        double load = busy / (machines * Math.Max(1, options.Trace.Requests[^1].Arrival.TotalSeconds));
+        return new PlannedFleet(machines, hostBytes, diskBytes, ttft, load, price, ttft <= options.TargetTtft && load <= MostLoad, result);
     }
 
     static IEnumerable<SimulatedTier> Tiers(TierOffer? offer, long bytes) => offer is null || bytes == 0 ? [] : [offer.Tier with { Bytes = bytes }];

@@ -6,13 +6,14 @@ namespace Kvasir.Inference.Simulation;
 /// <param name="BytesPerToken">Keys and values of a token, in Kvasir's blocks.</param>
 /// <param name="Prefill">What prefill takes.</param>
 /// <param name="SecondsPerOutputToken">Between two tokens of an answer, beside <see cref="UsualBatch"/> others.</param>
+/// <param name="OutputTokensPerS">Tokens of all answers together that a machine generates at most, when as many as fit are generated at the same time and nothing else is done.</param>
 /// <param name="RoomBytes">Memory beside the weights for keys and values; null when the hardware's memory or the model's size is not known.</param>
-public sealed record MachineShape(long BytesPerToken, PrefillCost Prefill, double SecondsPerOutputToken, long? RoomBytes)
+public sealed record MachineShape(long BytesPerToken, PrefillCost Prefill, double SecondsPerOutputToken, double OutputTokensPerS, long? RoomBytes)
 {
     /// <summary>Answers that are taken to be generated at the same time, each after <see cref="UsualPosition"/> tokens.</summary>
     public const int UsualBatch = 16, UsualPosition = 4096;
 
-    const int LongPrompt = 32_768;
+    const int LongPrompt = 32_768, MostTogether = 256;
 
     /// <summary>Memory that is left for anything else.</summary>
     const double Reserve = 0.1;
@@ -32,9 +33,10 @@ public sealed record MachineShape(long BytesPerToken, PrefillCost Prefill, doubl
         PrefillCost prefill = new(
             (two.MatrixOperations - one.MatrixOperations) / perSecond,
             many.AttentionOperations / (context * (context + 1.0) / 2) / perSecond); // of sliding windows the mean over a long prompt
+        int position = Math.Min(UsualPosition, limits.Traffic.Model.Context), batch = Math.Clamp(limits.LargestBatch(position) ?? MostTogether, 1, MostTogether);
         double room = (1 - Reserve) * (limits.Hardware.MemoryBytes ?? 0) - (weightBytes ?? 0);
         return new MachineShape(
-            size.BlockBytes / KvSize.BlockTokens, prefill, limits.Step(UsualBatch, Math.Min(UsualPosition, limits.Traffic.Model.Context)).Seconds / share,
+            size.BlockBytes / KvSize.BlockTokens, prefill, limits.Step(UsualBatch, position).Seconds / share, share * batch / limits.Step(batch, position).Seconds,
             limits.Hardware.MemoryBytes is null || weightBytes is null ? null : (long)Math.Max(0, room));
     }
 }

@@ -20,6 +20,9 @@ public sealed record PlanOptions
     /// <summary>Seconds in which <see cref="Share"/> of the requests have to have their first token.</summary>
     public required double TargetTtft { get; init; }
 
+    /// <summary>Tokens of all answers together that a machine generates in a second when it does nothing else; what it needs for them it has not for prompts.</summary>
+    public double OutputTokensPerS { get; init; } = double.PositiveInfinity;
+
     /// <summary>That share: 0.5, 0.9 or 0.99.</summary>
     public double Share { get; init; } = 0.9;
 
@@ -41,10 +44,11 @@ public sealed record TierOffer(SimulatedTier Tier, double PricePerGiBHour)
 /// <param name="HostBytes">Host tier of each.</param>
 /// <param name="DiskBytes">Disk tier of each.</param>
 /// <param name="Ttft">Seconds in which the wanted share of requests had its first token.</param>
+/// <param name="Load">Share of the machines' time that prompts, restoring and answers take.</param>
 /// <param name="PricePerHour">Of all machines and tiers.</param>
-/// <param name="IsEnough">Whether it meets the target.</param>
+/// <param name="IsEnough">Whether it meets the target, with time to spare.</param>
 /// <param name="Result">What the simulation gave.</param>
-public sealed record PlannedFleet(int Machines, long HostBytes, long DiskBytes, double Ttft, double PricePerHour, bool IsEnough, SimulationResult Result);
+public sealed record PlannedFleet(int Machines, long HostBytes, long DiskBytes, double Ttft, double Load, double PricePerHour, bool IsEnough, SimulationResult Result);
 
 /// <summary>What a fleet would be if something were different.</summary>
 /// <param name="Change">What is different.</param>
