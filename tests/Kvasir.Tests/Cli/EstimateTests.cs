@@ -43,12 +43,12 @@ public class EstimateTests
     [InlineData("--context 'x': expected", "llama-3-8b", "-c", "x")]
     [InlineData("--flops '0': expected", "llama-3-8b", "--flops", "0")]
     [InlineData("is no size", "llama-3-8b", "--memory", "80GB")]
-    [InlineData("--weights 'q9': expected", "llama-3-8b", "--weights", "q9")]
+    [InlineData("--weights 'q9': expected a size such as 20GiB, or a type of weights, one of f32", "llama-3-8b", "--weights", "q9")]
     [InlineData("the parameters of gemma-3n-e4b are not known", "gemma-3n-e4b", "--weights", "q4_0")]
     [InlineData("the active parameters of gemma-3n-e4b are not known", "gemma-3n-e4b", "--flops", "1T")]
     [InlineData("tensor parallelism over 3 devices", "llama-3-8b", "--tp", "3")]
     [InlineData("retention 'h2o'", "llama-3-8b", "--retention", "h2o")]
-    [InlineData("KV type 'int3'", "llama-3-8b", "--kv-type", "int3")]
+    [InlineData("--kv-type 'int3': expected a type of keys and values", "llama-3-8b", "--kv-type", "int3")]
     [InlineData("choose one", "llama-3-8b", "--json", "--csv")]
     public void What_makes_no_sense_is_refused_in_one_line(string message, params string[] args) => Run(["estimate", .. args]).Fails(2, message);
 

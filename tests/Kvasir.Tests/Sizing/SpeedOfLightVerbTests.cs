@@ -109,7 +109,7 @@ public sealed class SpeedOfLightVerbTests : IDisposable
 
     [Theory]
     [InlineData("tests", "$: not as `kvasir bench --json` prints it, expected all fields of a report")]
-    [InlineData("kv", "kv: not as `kvasir bench --json` prints it, expected a codec")]
+    [InlineData("kv", "kv: not as `kvasir bench --json` prints it, expected a type of keys and values")]
     [InlineData("weight_bytes", "$.weight_bytes: not as `kvasir bench --json` prints it, expected the JSON of a report")]
     public void A_file_that_is_no_benchmark_gets_one_line(string field, string expected)
     {
@@ -127,7 +127,8 @@ public sealed class SpeedOfLightVerbTests : IDisposable
     [InlineData("--no-disk: measures this machine, which goes without a MODEL", "saga", "--no-disk")]
     [InlineData("--hardware h1000: no such file or device, expected 'this', a JSON file, or one of h100-sxm", "llama-3-8b", "--hardware", "h1000")]
     [InlineData("m2-air: no figure for int8", "llama-3-8b", "--hardware", "m2-air", "--math", "int8")]
-    [InlineData("--weights q99: expected bf16", "llama-3-8b", "--weights", "q99")]
+    [InlineData("--weights 'q99': expected a type of weights, one of f32", "llama-3-8b", "--weights", "q99")]
+    [InlineData("--kv 'q4_k': expected a type of keys and values, one of f32, f16, bf16, fp8, int8, q8_0, q4_0, int4", "llama-3-8b", "--kv", "q4_k")]
     [InlineData("--batch 0: expected numbers from 1", "llama-3-8b", "--batch", "1,0")]
     [InlineData("--position : expected numbers from 0", "llama-3-8b", "--position", "1,")]
     [InlineData("--experts 8: expected how many", "llama-3-8b", "--experts", "8")]
