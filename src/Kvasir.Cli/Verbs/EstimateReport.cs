@@ -71,29 +71,37 @@ sealed record EstimateGroup(int Layers, int SharedBy, int KvHeads, int KeyDim, i
 /// <summary>Sizes at one context and batch.</summary>
 /// <param name="Context">Tokens of each sequence.</param>
 /// <param name="Batch">Sequences.</param>
-/// <param name="Bytes">Of what is kept, by KV type.</param>
-/// <param name="AllocatedBytes">In whole blocks of Kvasir's pool, at the report's KV type; null under a retention policy, which the engine does not have.</param>
-/// <param name="LlamaCppBytes">As llama.cpp allocates it, for models with windows; null for others.</param>
-/// <param name="ReadBytes">That a decoding step reads.</param>
+/// <param name="Types">The bytes, by KV type.</param>
 /// <param name="KeptShare">What a retention policy and windows keep of all tokens, 0 to 1.</param>
-sealed record EstimateSize(int Context, int Batch, IReadOnlyDictionary<string, long> Bytes, long? AllocatedBytes, long? LlamaCppBytes, long ReadBytes, double KeptShare)
+sealed record EstimateSize(int Context, int Batch, IReadOnlyDictionary<string, EstimateBytes> Types, double KeptShare)
 {
     public static IEnumerable<EstimateSize> Of(EstimateRequest request, KvSize size)
     {
         KvSize[] types = [.. request.Types.Where(type => type.Holds(request.Spec)).Select(type => new KvSize(request.Spec, type, request.Devices))];
-        bool hasBlocks = request.Retention == Inference.Sizing.Retention.Everything, hasWindows = request.Spec.Layers.Any(layer => layer.Window is not null);
         foreach (int context in request.Contexts)
-        {
-            var kept = request.Retention.Kept(request.Spec, context);
             foreach (int batch in request.Batches)
                 yield return new EstimateSize(
-                    context, batch, types.ToDictionary(type => type.Type.Name, type => Times(type.Bytes(kept), batch)),
-                    hasBlocks ? Times(size.AllocatedBytes(context), batch) : null, hasBlocks && hasWindows ? Times(size.LlamaCppBytes(context), batch) : null,
-                    Times(size.ReadBytes(kept), batch), size.Bytes(kept) / ((double)size.PerToken * context));
-        }
+                    context, batch, types.ToDictionary(type => type.Type.Name, type => EstimateBytes.Of(request, type, context, batch)),
+                    size.Bytes(request.Retention.Kept(request.Spec, context)) / ((double)size.PerToken * context));
     }
+}
 
-    static long Times(long bytes, int batch) => bytes <= long.MaxValue / batch ? bytes * batch : throw new UsageException($"--batch {batch}: keys and values of 8 EiB or more");
+/// <summary>Bytes of a batch with one KV type.</summary>
+/// <param name="Bytes">Of what is kept.</param>
+/// <param name="AllocatedBytes">In whole blocks of Kvasir's pool; null under a retention policy, which the engine does not have.</param>
+/// <param name="LlamaCppBytes">As llama.cpp allocates it, for models with windows; null for others.</param>
+/// <param name="ReadBytes">That a decoding step reads.</param>
+sealed record EstimateBytes(long Bytes, long? AllocatedBytes, long? LlamaCppBytes, long ReadBytes)
+{
+    public static EstimateBytes Of(EstimateRequest request, KvSize size, int context, int batch)
+    {
+        var kept = request.Retention.Kept(request.Spec, context);
+        bool hasBlocks = request.Retention == Retention.Everything, hasWindows = request.Spec.Layers.Any(layer => layer.Window is not null);
+        return new EstimateBytes(
+            Times(size.Bytes(kept)), hasBlocks ? Times(size.AllocatedBytes(context)) : null, hasBlocks && hasWindows ? Times(size.LlamaCppBytes(context)) : null, Times(size.ReadBytes(kept)));
+
+        long Times(long bytes) => bytes <= long.MaxValue / batch ? bytes * batch : throw new UsageException($"--batch {batch}: keys and values of 8 EiB or more");
+    }
 }
 
 /// <summary>What fits in a device's memory beside the weights.</summary>
