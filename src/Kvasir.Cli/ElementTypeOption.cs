@@ -17,7 +17,7 @@ static class ElementTypeOption
 
     static Option<ElementType?> Create(string name, string description, ImmutableArray<ElementType> allowed, string what) => new(name)
     {
-        Description = $"{description}: {ElementType.Names(allowed)}",
+        Description = $"{description}; one of {ElementType.Names(allowed)}",
         HelpName = "TYPE",
         CustomParser = result =>
         {
