@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kvasir.Inference.Formats;
+using Kvasir.Inference.Sizing;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -29,7 +30,7 @@ static class BenchFile
     static BenchReport Check(string path, BenchReport report)
     {
         Check(report.WeightBytes > 0, "weight_bytes", "above 0");
-        Check(ElementBytes.Of(report.Kv) is not null, "kv", "a codec");
+        Check(ElementType.Find(report.Kv, ElementType.OfKv) is not null, "kv", "a type of keys and values");
         Check(report.Limits.ReadBytesPerS is > 0 and < 1e18, "limits.read_bytes_per_s", "above 0");
         Check(report.Limits.Fp32PerS is > 0 and < 1e18, "limits.fp32_per_s", "above 0");
         Check(report.Limits.Int8PerS is > 0 and < 1e18, "limits.int8_per_s", "above 0");

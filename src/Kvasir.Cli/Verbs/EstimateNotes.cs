@@ -8,7 +8,7 @@ static class EstimateNotes
     public static IEnumerable<string> Of(EstimateRequest request)
     {
         ModelSpec spec = request.Spec;
-        string[] left = [.. KvPrecision.All.Where(type => !type.Holds(spec)).Select(type => type.Name)];
+        string[] left = [.. request.Types.Where(type => !type.Holds(spec)).Select(type => type.Name)];
         if (left.Length > 0)
             yield return $"left out: {string.Join(", ", left)}, whose groups do not divide this model's heads";
         if (spec.Layers.Any(layer => layer.ValueDim == 0))

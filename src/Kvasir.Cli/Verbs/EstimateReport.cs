@@ -9,7 +9,7 @@ sealed record EstimateRequest
     public required int[] Contexts { get; init; }
     public required bool IsBeyondContext { get; init; }
     public required int[] Batches { get; init; }
-    public required KvPrecision Precision { get; init; }
+    public required ElementType Type { get; init; }
     public required Retention Retention { get; init; }
     public required int Devices { get; init; }
     public required long? Memory { get; init; }
@@ -17,6 +17,9 @@ sealed record EstimateRequest
     public required long? Host { get; init; }
     public required long? Disk { get; init; }
     public required double? Flops { get; init; }
+
+    /// <summary>Types that are compared: those of everyday use, and the one that is asked for.</summary>
+    public IEnumerable<ElementType> Types => ElementType.OfKv.Where(type => type == Type || type.Name is "f16" or "bf16" or "fp8" or "q8_0" or "q4_0");
 }
 
 /// <summary>What <c>estimate --json</c> prints. Sizes are in bytes and of one device; tiers and break-even are of the whole model.</summary>
@@ -29,13 +32,13 @@ sealed record EstimateReport(
     public static EstimateReport Of(EstimateRequest request)
     {
         ModelSpec spec = request.Spec;
-        KvSize size = new(spec, request.Precision, request.Devices), whole = new(spec, request.Precision);
+        KvSize size = new(spec, request.Type, request.Devices), whole = new(spec, request.Type);
         CapacityPlan device = new(size, request.Retention), tiers = new(whole, request.Retention);
         return new EstimateReport(
             spec.Name, spec.Source, spec.Architecture, string.Join(", ", spec.Layers.Select(Kind).Distinct()), spec.Context, spec.Parameters, spec.ActiveParameters, request.Weights?.Bytes, request.Weights?.ReadBytes, request.Weights?.How,
-            request.Precision.Name, request.Retention.ToString(), request.Devices, spec.Layers.Length,
+            request.Type.Name, request.Retention.ToString(), request.Devices, spec.Layers.Length,
             size.PerToken, size.PerTokenBeyondWindows, Enumerable.Range(0, spec.Layers.Length).Sum(size.TokenBytes),
-            EstimateGroup.Of(size, request.Precision), [.. EstimateSize.Of(request, size)],
+            EstimateGroup.Of(size, request.Type), [.. EstimateSize.Of(request, size)],
             request.Memory is { } memory ? EstimateMemory.Of(request, device, memory) : null,
             [.. EstimateTier.Of("host", request.Host, request.Contexts, tiers), .. EstimateTier.Of("disk", request.Disk, request.Contexts, tiers)],
             request.Flops is { } flops ? EstimateBreakEven.Of(request, tiers, flops) : [],
@@ -57,40 +60,48 @@ sealed record EstimateReport(
 /// <param name="BytesPerToken">Of all these layers.</param>
 sealed record EstimateGroup(int Layers, int SharedBy, int KvHeads, int KeyDim, int ValueDim, string BytesPerElement, int? Window, long BytesPerToken)
 {
-    public static IReadOnlyList<EstimateGroup> Of(KvSize size, KvPrecision precision) =>
+    public static IReadOnlyList<EstimateGroup> Of(KvSize size, ElementType type) =>
         [.. size.Layers.Select((layer, i) => (Layer: layer, Index: i)).GroupBy(item => (item.Layer.KvHeads, item.Layer.KeyDim, item.Layer.ValueDim, item.Layer.Window)).Select(group =>
         {
             int[] owners = [.. group.Where(item => item.Layer.Producer == item.Index).Select(item => item.Index)];
-            return new EstimateGroup(owners.Length, group.Count() - owners.Length, group.Key.KvHeads, group.Key.KeyDim, group.Key.ValueDim, precision.Factor, group.Key.Window, owners.Sum(size.TokenBytes));
+            return new EstimateGroup(owners.Length, group.Count() - owners.Length, group.Key.KvHeads, group.Key.KeyDim, group.Key.ValueDim, type.Factor, group.Key.Window, owners.Sum(size.TokenBytes));
         })];
 }
 
 /// <summary>Sizes at one context and batch.</summary>
 /// <param name="Context">Tokens of each sequence.</param>
 /// <param name="Batch">Sequences.</param>
-/// <param name="Bytes">Of what is kept, by KV type.</param>
-/// <param name="AllocatedBytes">In whole blocks of Kvasir's pool, at the report's KV type; null under a retention policy, which the engine does not have.</param>
-/// <param name="LlamaCppBytes">As llama.cpp allocates it, for models with windows; null for others.</param>
-/// <param name="ReadBytes">That a decoding step reads.</param>
+/// <param name="Types">The bytes, by KV type.</param>
 /// <param name="KeptShare">What a retention policy and windows keep of all tokens, 0 to 1.</param>
-sealed record EstimateSize(int Context, int Batch, IReadOnlyDictionary<string, long> Bytes, long? AllocatedBytes, long? LlamaCppBytes, long ReadBytes, double KeptShare)
+sealed record EstimateSize(int Context, int Batch, IReadOnlyDictionary<string, EstimateBytes> Types, double KeptShare)
 {
     public static IEnumerable<EstimateSize> Of(EstimateRequest request, KvSize size)
     {
-        KvSize[] types = [.. KvPrecision.All.Where(type => (type.Name != "f32" || type == request.Precision) && type.Holds(request.Spec)).Select(type => new KvSize(request.Spec, type, request.Devices))];
-        bool hasBlocks = request.Retention == Inference.Sizing.Retention.Everything, hasWindows = request.Spec.Layers.Any(layer => layer.Window is not null);
+        KvSize[] types = [.. request.Types.Where(type => type.Holds(request.Spec)).Select(type => new KvSize(request.Spec, type, request.Devices))];
         foreach (int context in request.Contexts)
-        {
-            var kept = request.Retention.Kept(request.Spec, context);
             foreach (int batch in request.Batches)
                 yield return new EstimateSize(
-                    context, batch, types.ToDictionary(type => type.Precision.Name, type => Times(type.Bytes(kept), batch)),
-                    hasBlocks ? Times(size.AllocatedBytes(context), batch) : null, hasBlocks && hasWindows ? Times(size.LlamaCppBytes(context), batch) : null,
-                    Times(size.ReadBytes(kept), batch), size.Bytes(kept) / ((double)size.PerToken * context));
-        }
+                    context, batch, types.ToDictionary(type => type.Type.Name, type => EstimateBytes.Of(request, type, context, batch)),
+                    size.Bytes(request.Retention.Kept(request.Spec, context)) / ((double)size.PerToken * context));
     }
+}
 
-    static long Times(long bytes, int batch) => bytes <= long.MaxValue / batch ? bytes * batch : throw new UsageException($"--batch {batch}: keys and values of 8 EiB or more");
+/// <summary>Bytes of a batch with one KV type.</summary>
+/// <param name="Bytes">Of what is kept.</param>
+/// <param name="AllocatedBytes">In whole blocks of Kvasir's pool; null under a retention policy, which the engine does not have.</param>
+/// <param name="LlamaCppBytes">As llama.cpp allocates it, for models with windows; null for others.</param>
+/// <param name="ReadBytes">That a decoding step reads.</param>
+sealed record EstimateBytes(long Bytes, long? AllocatedBytes, long? LlamaCppBytes, long ReadBytes)
+{
+    public static EstimateBytes Of(EstimateRequest request, KvSize size, int context, int batch)
+    {
+        var kept = request.Retention.Kept(request.Spec, context);
+        bool hasBlocks = request.Retention == Retention.Everything, hasWindows = request.Spec.Layers.Any(layer => layer.Window is not null);
+        return new EstimateBytes(
+            Times(size.Bytes(kept)), hasBlocks ? Times(size.AllocatedBytes(context)) : null, hasBlocks && hasWindows ? Times(size.LlamaCppBytes(context)) : null, Times(size.ReadBytes(kept)));
+
+        long Times(long bytes) => bytes <= long.MaxValue / batch ? bytes * batch : throw new UsageException($"--batch {batch}: keys and values of 8 EiB or more");
+    }
 }
 
 /// <summary>What fits in a device's memory beside the weights.</summary>

@@ -46,13 +46,14 @@ static class EstimateText
             output.WriteLine($"- {Escape(note)}");
     }
 
-    /// <summary>One line per context, batch and KV type.</summary>
+    /// <summary>One line per context, batch and KV type. Under a retention policy, there are no blocks and their field is empty.</summary>
     public static void WriteCsv(EstimateReport report)
     {
-        Console.Out.WriteLine("model,retention,devices,context,batch,kv_type,bytes");
+        Console.Out.WriteLine("model,retention,devices,context,batch,kv_type,bytes,allocated_bytes,read_bytes");
         foreach (EstimateSize size in report.Sizes)
-            foreach ((string type, long bytes) in size.Bytes)
-                Console.Out.WriteLine(FormattableString.Invariant($"{Quote(Printable.Line(report.Model))},{report.Retention},{report.Devices},{size.Context},{size.Batch},{type},{bytes}"));
+            foreach ((string type, EstimateBytes of) in size.Types)
+                Console.Out.WriteLine(FormattableString.Invariant(
+                    $"{Quote(Printable.Line(report.Model))},{report.Retention},{report.Devices},{size.Context},{size.Batch},{type},{of.Bytes},{of.AllocatedBytes},{of.ReadBytes}"));
     }
 
     static IEnumerable<string> Facts(EstimateReport report)
@@ -93,8 +94,9 @@ static class EstimateText
 
     static Grid Sizes(EstimateReport report)
     {
-        string[] types = [.. report.Sizes[0].Bytes.Keys.Where(type => type != "bf16")]; // as large as f16
-        bool isPruned = report.Sizes[0].AllocatedBytes is null, hasWindows = report.Sizes[0].LlamaCppBytes is not null;
+        string[] types = [.. report.Sizes[0].Types.Keys.Where(type => type != "bf16")]; // as large as f16
+        EstimateBytes first = report.Sizes[0].Types[report.KvType];
+        bool isPruned = first.AllocatedBytes is null, hasWindows = first.LlamaCppBytes is not null;
         List<string> columns = ["context", "batch", .. types.Select(type => type == "f16" ? "f16, bf16" : type)];
         columns.Add(isPruned ? "kept" : $"in blocks, {report.KvType}");
         if (hasWindows)
@@ -102,12 +104,16 @@ static class EstimateText
         columns.Add($"read per step, {report.KvType}");
         return new Grid(isPruned ? $"KV cache with {report.Retention}" : "KV cache", columns, [.. report.Sizes.Select(Row)]);
 
-        string[] Row(EstimateSize size) =>
-        [
-            $"{size.Context:N0}", $"{size.Batch:N0}", .. types.Select(type => ShowVerb.Size(size.Bytes[type])),
-            size.AllocatedBytes is { } allocated ? ShowVerb.Size(allocated) : $"{100 * size.KeptShare:N2} %",
-            .. (string[])(size.LlamaCppBytes is { } cells ? [ShowVerb.Size(cells)] : []), ShowVerb.Size(size.ReadBytes),
-        ];
+        string[] Row(EstimateSize size)
+        {
+            (_, long? allocated, long? cells, long read) = size.Types[report.KvType];
+            return
+            [
+                $"{size.Context:N0}", $"{size.Batch:N0}", .. types.Select(type => ShowVerb.Size(size.Types[type].Bytes)),
+                allocated is { } blocks ? ShowVerb.Size(blocks) : $"{100 * size.KeptShare:N2} %",
+                .. (string[])(cells is { } padded ? [ShowVerb.Size(padded)] : []), ShowVerb.Size(read),
+            ];
+        }
     }
 
     static Grid Memory(EstimateReport report, EstimateMemory memory) => new(

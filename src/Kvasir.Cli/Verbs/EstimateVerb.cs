@@ -13,7 +13,7 @@ sealed class EstimateVerb
     static readonly Argument<string> s_model = new("MODEL") { Description = "A GGUF file, a config.json or a folder with one, 'saga', or a well-known model such as llama-3-8b" };
     static readonly Option<int[]?> s_context = Counts("--context", "-c", "Tokens of a sequence, such as 8k,32k; without it, up to the model's context");
     static readonly Option<int[]?> s_batch = Counts("--batch", "-b", "Sequences side by side, such as 1,16; without it, 1");
-    static readonly Option<string> s_type = new("--kv-type") { Description = "How keys and values are stored, for what is counted once: f32, f16, bf16, fp8, q8_0 or q4_0", DefaultValueFactory = _ => "f16", HelpName = "TYPE" };
+    static readonly Option<ElementType?> s_type = ElementTypeOption.OfKv("--kv-type", "How keys and values are stored, for what is counted once; without it, f16");
     static readonly Option<string?> s_retention = new("--retention") { Description = $"What is kept: {Retention.Forms}", HelpName = "POLICY" };
     static readonly Option<int> s_devices = new("--tp") { Description = "Devices over which tensor parallelism spreads the heads; sizes are of one", DefaultValueFactory = _ => 1, CustomParser = Number.ParseWithin(1, 1 << 16), HelpName = "N" };
     static readonly Option<long?> s_memory = Size("--memory", "Memory of a device: which context and how many sequences fit beside the weights");
@@ -69,7 +69,7 @@ sealed class EstimateVerb
             Contexts = Contexts(spec, parsed.GetValue(s_context), isBeyond),
             IsBeyondContext = isBeyond,
             Batches = parsed.GetValue(s_batch) is { Length: > 0 } batches ? batches : [1],
-            Precision = KvPrecision.Parse(parsed.GetRequiredValue(s_type)),
+            Type = parsed.GetValue(s_type) ?? ElementTypeOption.KvDefault,
             Retention = parsed.GetValue(s_retention) is { } policy ? Retention.Parse(policy) : Retention.Everything,
             Devices = parsed.GetValue(s_devices),
             Memory = parsed.GetValue(s_memory),

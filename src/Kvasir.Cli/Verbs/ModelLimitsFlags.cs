@@ -14,10 +14,10 @@ static class ModelLimitsFlags
 
     public static Option<string?> Hardware { get; } = new("--hardware") { Description = $"What computes: 'this' (the default: this machine, measured once), a JSON file, or {HardwareCatalogue.Names}", HelpName = "NAME|FILE" };
     public static Option<int> Devices { get; } = new("--devices") { Description = "So many of them, tensor parallel: bandwidth, arithmetic and memory add up", DefaultValueFactory = _ => 1, CustomParser = Number.ParseWithin(1, 1 << 20), HelpName = "N" };
-    public static Option<string?> Weights { get; } = new("--weights") { Description = "Type of the weights; without it, as they are stored, or bf16", CustomParser = ElementBytes.Parse, HelpName = "TYPE" };
-    public static Option<string?> Kv { get; } = new("--kv") { Description = "Type of keys and values; without it, f16", CustomParser = ElementBytes.Parse, HelpName = "TYPE" };
+    public static Option<ElementType?> Weights { get; } = ElementTypeOption.OfWeights("--weights", "Type of the weights; without it, as they are stored, or bf16");
+    public static Option<ElementType?> Kv { get; } = ElementTypeOption.OfKv("--kv", "Type of keys and values; without it, f16");
     public static Option<Arithmetic?> Math { get; } = new("--math") { Description = "fp32, bf16 or int8 (also fp8) products; without it, what is usual there", CustomParser = ParseArithmetic, HelpName = "KIND" };
-    public static Option<ExpertRouting?> Experts { get; } = new("--experts") { Description = "Experts of a mixture that a token chooses, and all, such as 8/128: a batch reads more of them than a token", CustomParser = ParseExperts, HelpName = "K/E" };
+    public static Option<ExpertRouting?> Experts { get; } = new("--experts") { Description = "Experts of a mixture that a token chooses, and all, such as 8/128, for how many a batch reads; without it, as the model says", CustomParser = ParseExperts, HelpName = "K/E" };
     public static Option<int[]> Batch { get; } = List("--batch", "Sequences that get a token in one step; without it, from 1 to where throughput gains no more or memory ends", 1, 1 << 20);
     public static Option<int[]> Position { get; } = List("--position", "Tokens before the one that is computed; without it, 0, 4096 and the model's context", 0, 1 << 30, "--context");
     public static Option<string?> Bench { get; } = new("--bench") { Description = "What `kvasir bench --json` printed: says what share of the limit was reached, on its machine unless --hardware names another", HelpName = "FILE" };

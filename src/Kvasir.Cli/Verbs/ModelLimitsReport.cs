@@ -34,10 +34,8 @@ sealed record ModelLimitsReport(
         ModelSpec model = limits.Traffic.Model;
         foreach (string note in model.Notes)
             yield return note;
-        if (limits.Traffic.HasUnknownRouting)
-            yield return $"only {model.ActiveParameters:N0} of {model.Parameters:N0} parameters are read for a token: if the others are experts, a batch reads more than is counted here; --experts K/E says how many";
-        else if (limits.Traffic.WeightBytes(2) > limits.Traffic.WeightBytes(1))
-            yield return "experts: a batch reads as many as it would touch if each token chose any with equal probability";
+        if (limits.Traffic.Routing is (int chosen, int all))
+            yield return $"a token chooses {chosen} of {all} experts: a batch reads as many as it would touch if each token chose any with equal probability";
         if (model.Layers.Any(layer => layer.ValueDim == 0))
             yield return "attention to latents: of its arithmetic, only products with keys are counted, and none in prompts";
         if (points.Max(point => point.Position) is var longest && longest > model.Context)

@@ -25,30 +25,33 @@ static class ModelLimitsVerb
     static ModelLimitsReport Report(ParseResult parsed, ModelSpec model, Hardware device, BenchReport? bench)
     {
         (string weights, double bytesPerWeight) = Weights(parsed.GetValue(ModelLimitsFlags.Weights), model);
-        string kv = parsed.GetValue(ModelLimitsFlags.Kv) ?? "f16";
+        ElementType kv = parsed.GetValue(ModelLimitsFlags.Kv) ?? ElementTypeOption.KvDefault;
         int devices = parsed.GetValue(ModelLimitsFlags.Devices);
         Arithmetic? math = parsed.GetValue(ModelLimitsFlags.Math);
-        SpeedOfLight limits = Limits(bytesPerWeight, ElementBytes.Of(kv)!.Value);
+        SpeedOfLight limits = Limits(bytesPerWeight, kv.Bytes);
         int[] positions = parsed.GetValue(ModelLimitsFlags.Position) is { Length: > 0 } given ? given : [.. ((int[])[0, Math.Min(4096, model.Context), model.Context]).Distinct()];
         FrontierPoint[] points = [.. positions.SelectMany(position => Points(limits, position, parsed.GetValue(ModelLimitsFlags.Batch)))];
-        return ModelLimitsReport.Of(limits, device, devices, math ?? device.UsualFor(bytesPerWeight), weights, kv, points, Reached());
+        return ModelLimitsReport.Of(limits, device, devices, math ?? device.UsualFor(bytesPerWeight), weights, kv.Name, points, Reached());
 
         SpeedOfLight Limits(double weight, double element) =>
             new(new ModelTraffic(model, weight, element, parsed.GetValue(ModelLimitsFlags.Experts)), device.Times(devices), math ?? device.UsualFor(weight));
 
         // What was measured read the weights and KV that it says, whatever else was asked for.
         IReadOnlyList<ReachedLimit> Reached() => bench is null ? [] :
-            ReachedLimit.Of(Limits((double)bench.WeightBytes / (model.ActiveParameters ?? 1), ElementBytes.Of(bench.Kv)!.Value), bench);
+            ReachedLimit.Of(Limits((double)bench.WeightBytes / (model.ActiveParameters ?? 1), ElementType.Find(bench.Kv, ElementType.OfKv)!.Bytes), bench);
     }
 
     static IEnumerable<FrontierPoint> Points(SpeedOfLight limits, int position, int[]? batches) =>
         batches is { Length: > 0 } ? batches.Select(batch => Frontier.At(limits, batch, position)) : Frontier.Of(limits, position);
 
     /// <summary>What the weights are called and their size: of a file that mixes types the mean, since only their sum is known.</summary>
-    static (string Name, double Bytes) Weights(string? asked, ModelSpec model) =>
-        asked is null && model is { WeightBytes: { } stored, Parameters: > 0 and var parameters }
-            ? (string.Create(CultureInfo.InvariantCulture, $"as stored ({8.0 * stored / parameters:0.##} bits)"), (double)stored / parameters)
-            : (asked ?? "bf16", ElementBytes.Of(asked ?? "bf16")!.Value);
+    static (string Name, double Bytes) Weights(ElementType? asked, ModelSpec model) => (asked, model) switch
+    {
+        ({ } type, _) => (type.Name, type.Bytes),
+        (_, { WeightBytes: { } stored, Parameters: > 0 and var parameters }) =>
+            (string.Create(CultureInfo.InvariantCulture, $"as stored ({8.0 * stored / parameters:0.##} bits)"), (double)stored / parameters),
+        _ => ("bf16", 2),
+    };
 
     /// <summary>Hardware by its name, by a file, or this machine.</summary>
     internal static Hardware Find(string? name, BenchReport? bench, CancellationToken cancellation)

@@ -17,25 +17,14 @@ sealed record WeightSize(long Bytes, long? ReadBytes, string How)
             return new WeightSize(stored, Share(spec, stored), "as in the file");
         if (given is not null && ByteSize.Parse(given) is { } bytes)
             return new WeightSize(bytes, Share(spec, bytes), "as given");
-        if (!TryParse(given ?? "bf16", out int elements, out int size))
-            throw new UsageException($"--weights {Printable.Quote(given!)}: expected a size such as 20GiB, fp8, or one of {TensorTypes.AllNames}");
+        ElementType type = ElementType.Find(given ?? "bf16", ElementType.OfWeights)
+            ?? throw new UsageException($"--weights {Printable.Quote(given!)}: expected a size such as 20GiB, or a type of weights, one of {ElementType.Names(ElementType.OfWeights)}");
         if (spec.Parameters is { } parameters)
-            return new WeightSize(Stored(parameters), spec.ActiveParameters is { } active ? Stored(active) : null, given ?? "bf16");
+            return new WeightSize(Stored(parameters), spec.ActiveParameters is { } active ? Stored(active) : null, type.Name);
         return given is null ? null : throw new UsageException($"--weights {given}: the parameters of {Printable.Line(spec.Name)} are not known; a size such as 20GiB says it too");
 
-        long Stored(long count) => (long)Math.Ceiling((decimal)count * size / elements);
+        long Stored(long count) => (long)Math.Ceiling((decimal)count * type.GroupBytes / type.GroupElements);
     }
 
     static long? Share(ModelSpec spec, long bytes) => spec is { Parameters: { } all, ActiveParameters: { } active } ? (long)((decimal)bytes * active / all) : null;
-
-    static bool TryParse(string name, out int elements, out int bytes)
-    {
-        (elements, bytes) = (1, 1);
-        if (name.Equals("fp8", StringComparison.OrdinalIgnoreCase))
-            return true;
-        bool isKnown = TensorTypes.TryParse(name, out TensorType type);
-        if (isKnown)
-            (elements, bytes) = (type.BlockElements(), type.BlockBytes());
-        return isKnown;
-    }
 }

@@ -51,9 +51,18 @@ sealed class GgufSpecReader
             Layers = Layers(),
             Parameters = isWhole ? _file.Tensors.Sum(tensor => tensor.Elements) : null,
             ActiveParameters = isWhole && !_isAssumed ? _file.Tensors.Sum(Active) : null,
+            Experts = isWhole && !_isAssumed ? Experts() : null,
             WeightBytes = isWhole ? _file.Tensors.Sum(tensor => tensor.ByteLength) : null,
-            Notes = _isAssumed ? [$"the architecture {Printable.Quote(_architecture)} is unknown: read as if it kept what Llama keeps"] : [],
+            Notes = [.. Notes(isWhole)],
         };
+    }
+
+    IEnumerable<string> Notes(bool isWhole)
+    {
+        if (_isAssumed)
+            yield return $"the architecture {Printable.Quote(_architecture)} is unknown: read as if it kept what Llama keeps";
+        else if (isWhole && _metadata.GetInt32(Key("expert_count"), 0) is > 0 and int experts && !_file.Tensors.Any(IsOfExperts))
+            yield return $"{experts} experts, but no tensor ..._exps of them: a token is taken to read all weights";
     }
 
     /// <summary>Elements of a tensor that one token is multiplied with.</summary>
@@ -61,10 +70,18 @@ sealed class GgufSpecReader
     {
         if (tensor.Shape.Length < 2 || tensor.Name == "per_layer_token_embd.weight" || (tensor.Name == "token_embd.weight" && _file.TryGetTensor("output.weight", out _)))
             return 0;
-        if (!tensor.Name.Contains("_exps.", StringComparison.Ordinal))
-            return tensor.Elements;
+        return tensor.Elements - (IsOfExperts(tensor) ? new ExpertSpec(Routing(), tensor.Elements).Idle : 0);
+    }
+
+    /// <summary>A tensor of all experts of a layer from which tokens choose. Those of shared experts are named otherwise (<c>_shexp</c>).</summary>
+    static bool IsOfExperts(GgufTensor tensor) => tensor.Shape.Length >= 2 && tensor.Name.Contains("_exps.", StringComparison.Ordinal);
+
+    ExpertSpec? Experts() => _file.Tensors.Where(IsOfExperts).Sum(tensor => tensor.Elements) is > 0 and long elements ? new ExpertSpec(Routing(), elements) : null;
+
+    ExpertRouting Routing()
+    {
         int experts = Count("expert_count", MostHeads), used = Count("expert_used_count", MostHeads);
-        return used <= experts ? tensor.Elements / experts * used : throw Invalid("expert_used_count", $"{used}", $"at most the {experts} experts");
+        return used <= experts ? new ExpertRouting(used, experts) : throw Invalid("expert_used_count", $"{used}", $"at most the {experts} experts");
     }
 
     ImmutableArray<AttentionSpec> Layers()

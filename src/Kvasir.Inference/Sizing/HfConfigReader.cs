@@ -58,7 +58,7 @@ sealed class HfConfigReader
     {
         int width = _fields.Count("hidden_size"), vocabulary = _fields.Count("vocab_size", MostVocabulary);
         ImmutableArray<AttentionSpec> layers = Layers(width);
-        (long All, long Active)? parameters = _family.IsCounted ? new HfParameters(_fields, _family, width, vocabulary, layers).Count() : null;
+        (long All, long Active, ExpertSpec? Experts)? parameters = _family.IsCounted ? new HfParameters(_fields, _family, width, vocabulary, layers).Count() : null;
         return new ModelSpec
         {
             Name = name,
@@ -70,6 +70,7 @@ sealed class HfConfigReader
             Layers = layers,
             Parameters = parameters?.All,
             ActiveParameters = parameters?.Active,
+            Experts = parameters?.Experts,
             Notes = [.. Notes()],
         };
     }

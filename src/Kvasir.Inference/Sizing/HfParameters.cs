@@ -9,25 +9,26 @@ sealed class HfParameters(ConfigFields fields, HfFamily family, int width, int v
 
     readonly int? _experts = fields.Optional("num_local_experts", MostExperts) ?? fields.Optional("num_experts", MostExperts) ?? fields.Optional("n_routed_experts", MostExperts);
 
-    /// <summary>All parameters, and those of the matrices that one token is multiplied with.</summary>
+    /// <summary>All parameters, those of the matrices that one token is multiplied with, and the experts that some of them belong to.</summary>
     /// <exception cref="Formats.ModelFormatException">A field that counts is missing or absurd, or the fields contradict each other.</exception>
-    public (long All, long Active) Count()
+    public (long All, long Active, ExpertSpec? Experts) Count()
     {
         try
         {
             checked
             {
-                long embedding = (long)vocabulary * width, all = embedding + FinalNorm, active = embedding;
+                long embedding = (long)vocabulary * width, all = embedding + FinalNorm, active = embedding, experts = 0;
                 if (!fields.Flag("tie_word_embeddings", family.IsTied))
                     all += embedding;
                 for (int layer = 0; layer < layers.Length; layer++)
                 {
                     (long Matrices, long Vectors) attention = family.IsLatent ? Latent(layers[layer].Heads) : Attention(layers[layer]);
-                    (long All, long Active) network = IsMixture(layer) ? Mixture() : Dense();
+                    (long All, long Active, long Experts) network = IsMixture(layer) ? Mixture() : Dense();
                     all += attention.Matrices + attention.Vectors + Norms + network.All;
                     active += attention.Matrices + network.Active;
+                    experts += network.Experts;
                 }
-                return (all, active);
+                return (all, active, experts > 0 ? new ExpertSpec(Routing(), experts) : null);
             }
         }
         catch (OverflowException)
@@ -66,29 +67,33 @@ sealed class HfParameters(ConfigFields fields, HfFamily family, int width, int v
         return checked((query + width * (rank + rope) + rank * heads * (nope + value) + heads * value * width, queryRank + rank));
     }
 
-    (long, long) Dense()
+    (long, long, long) Dense()
     {
         if (family.IsFalcon)
         {
             long hidden = fields.Optional("ffn_hidden_size") ?? 4L * width;
-            return (2 * width * hidden + (fields.Flag("bias") ? width + hidden : 0), 2 * width * hidden);
+            return (2 * width * hidden + (fields.Flag("bias") ? width + hidden : 0), 2 * width * hidden, 0);
         }
         long wide = fields.Count("intermediate_size"), matrices = 3 * width * wide;
-        return (matrices + (fields.Flag("mlp_bias") ? 2 * wide + width : 0), matrices);
+        return (matrices + (fields.Flag("mlp_bias") ? 2 * wide + width : 0), matrices, 0);
     }
 
-    (long, long) Mixture()
+    (long, long, long) Mixture()
     {
         checked
         {
-            long experts = _experts!.Value, used = fields.Count("num_experts_per_tok", MostExperts);
-            if (used > experts)
-                throw fields.Invalid("num_experts_per_tok", $"{used}", $"at most the {experts} experts");
+            long experts = Routing().All, used = Routing().Chosen;
             long wide = fields.Optional("moe_intermediate_size") ?? fields.Count("intermediate_size"), expert = 3 * width * wide;
             long always = experts * width + expert * (fields.Optional("n_shared_experts", MostExperts, least: 0) ?? 0);
             long vectors = family.HasSinksAndBiases ? experts * (1 + 2 * wide + width) : family.HasRouterBias ? experts : 0;
-            return (always + experts * expert + vectors, always + used * expert);
+            return (always + experts * expert + vectors, always + used * expert, experts * expert);
         }
+    }
+
+    ExpertRouting Routing()
+    {
+        int experts = _experts!.Value, used = fields.Count("num_experts_per_tok", MostExperts);
+        return used <= experts ? new ExpertRouting(used, experts) : throw fields.Invalid("num_experts_per_tok", $"{used}", $"at most the {experts} experts");
     }
 
     bool IsMixture(int layer) => _experts is not null

@@ -17,16 +17,16 @@ public sealed class KvSize
     readonly long[] _tokenBytes; // of each layer, shared or not
 
     /// <param name="spec">The model.</param>
-    /// <param name="precision">How elements are stored.</param>
+    /// <param name="type">How elements are stored.</param>
     /// <param name="devices">Devices over which tensor parallelism spreads the heads.</param>
     /// <exception cref="ArgumentException">Rows are not made of whole groups, heads do not divide among the devices, or there are more bytes than 2^63.</exception>
-    public KvSize(ModelSpec spec, KvPrecision precision, int devices = 1)
+    public KvSize(ModelSpec spec, ElementType type, int devices = 1)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        ArgumentNullException.ThrowIfNull(precision);
-        (Spec, Precision) = (spec, precision);
+        ArgumentNullException.ThrowIfNull(type);
+        (Spec, Type) = (spec, type);
         Layers = [.. spec.Layers.Select(layer => layer with { KvHeads = TensorParallel.HeadsPerDevice(layer, devices) })];
-        _tokenBytes = [.. Layers.Select(layer => layer.KvHeads * (precision.RowBytes(layer.KeyDim) + precision.RowBytes(layer.ValueDim)))];
+        _tokenBytes = [.. Layers.Select(layer => layer.KvHeads * (type.RowBytes(layer.KeyDim) + type.RowBytes(layer.ValueDim)))];
         PerToken = Owners.Sum(layer => _tokenBytes[layer]);
         BlockBytes = WholePages(Owners.Sum(layer => Aligned(Layers[layer].KeyDim, layer) + Aligned(Layers[layer].ValueDim, layer)));
     }
@@ -35,7 +35,7 @@ public sealed class KvSize
     public ModelSpec Spec { get; }
 
     /// <summary>How elements are stored.</summary>
-    public KvPrecision Precision { get; }
+    public ElementType Type { get; }
 
     /// <summary>The layers with the KV heads that one device has.</summary>
     public ImmutableArray<AttentionSpec> Layers { get; }
@@ -77,7 +77,7 @@ public sealed class KvSize
 
     static long WholePages(long bytes) => (bytes + Page - 1) / Page * Page;
 
-    long Aligned(int dim, int layer) => (BlockTokens * Layers[layer].KvHeads * Precision.RowBytes(dim) + CacheLine - 1) / CacheLine * CacheLine;
+    long Aligned(int dim, int layer) => (BlockTokens * Layers[layer].KvHeads * Type.RowBytes(dim) + CacheLine - 1) / CacheLine * CacheLine;
 
     long Guarded(Func<long> bytes)
     {

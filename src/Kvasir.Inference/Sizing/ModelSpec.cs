@@ -35,6 +35,9 @@ public sealed record ModelSpec
     /// </summary>
     public required long? ActiveParameters { get; init; }
 
+    /// <summary>The experts of a mixture; null for a model without any.</summary>
+    public ExpertSpec? Experts { get; init; }
+
     /// <summary>Bytes of the weights as they are stored; null when the source does not hold them.</summary>
     public long? WeightBytes { get; init; }
 

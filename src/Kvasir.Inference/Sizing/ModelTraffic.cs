@@ -1,4 +1,3 @@
-using System.Globalization;
 using Kvasir.Inference.Formats;
 
 namespace Kvasir.Inference.Sizing;
@@ -6,14 +5,13 @@ namespace Kvasir.Inference.Sizing;
 /// <summary>What the passes of a model cost with weights and KV of given sizes.</summary>
 public sealed class ModelTraffic
 {
-    readonly double _bytesPerWeight, _bytesPerElement, _active, _experts, _output;
-    readonly ExpertRouting _routing;
+    readonly double _bytesPerWeight, _bytesPerElement, _active, _idle, _output;
 
     /// <param name="model">The model.</param>
     /// <param name="bytesPerWeight">Bytes of one weight, scales included.</param>
     /// <param name="bytesPerElement">Bytes of one element of K or V, scales included.</param>
-    /// <param name="routing">How a mixture chooses experts. Without it, a batch is taken to read what one token reads.</param>
-    /// <exception cref="ArgumentException">The model's active parameters are unknown, or the routing does not go with its parameters.</exception>
+    /// <param name="routing">How a mixture chooses experts, where not as the model says. What one token reads stays.</param>
+    /// <exception cref="ArgumentException">The model's active parameters are unknown, or a routing is given to one without experts, or leaves none to choose.</exception>
     public ModelTraffic(ModelSpec model, double bytesPerWeight, double bytesPerElement, ExpertRouting? routing = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -21,25 +19,22 @@ public sealed class ModelTraffic
         _active = model.ActiveParameters is { } active and > 0 ? active : throw new ArgumentException(
             $"{Printable.Line(model.Name)}: active parameters: {(model.ActiveParameters is null ? "unknown" : "none")} in {Printable.Line(model.Source, 4096)}, expected some: limits follow from them");
         _output = Math.Min(_active, (double)model.Width * model.Vocabulary);
-        if (routing is { } given)
-            (_routing, _experts) = (given, ExpertParameters(given));
+        if (routing is { } given && (model.Experts is null || given.Chosen < 1 || given.Chosen >= given.All))
+            throw new ArgumentException($"{Printable.Line(model.Name)}: a choice of {given.Chosen} from {given.All} experts, expected {(model.Experts is null ? "none: the model has no experts" : "fewer than all")}");
+        (Routing, _idle) = (routing ?? model.Experts?.Routing, model.Experts?.Idle ?? 0);
     }
 
     /// <summary>The model.</summary>
     public ModelSpec Model { get; }
 
-    /// <summary>
-    /// Whether so many more parameters exist than a token reads that experts must be among them: more than an embedding accounts for twice. Then a batch without
-    /// a routing has a limit that is too low.
-    /// </summary>
-    public bool HasUnknownRouting => _experts == 0 && Model.Parameters - _active > 2.0 * Model.Width * Model.Vocabulary;
+    /// <summary>How tokens choose experts; null for a model without any.</summary>
+    public ExpertRouting? Routing { get; }
 
     /// <summary>Bytes of all weights; null when the model does not say.</summary>
     public double? ResidentWeightBytes => Model.Parameters * _bytesPerWeight;
 
     /// <summary>Bytes of the weights that a step reads: the dense ones, and the experts that are touched.</summary>
-    public double WeightBytes(double batch) =>
-        _experts == 0 ? _bytesPerWeight * _active : _bytesPerWeight * (_active + _experts * (_routing.Touched(batch) - _routing.Touched(1)));
+    public double WeightBytes(double batch) => _bytesPerWeight * (_active + _idle * (Routing?.Woken(batch) ?? 0));
 
     /// <summary>Bytes of keys and values that a step reads for one sequence: of every layer, also of those that read another's, and never from behind a window.</summary>
     public double KvBytesRead(int position) => _bytesPerElement * Model.Layers.Sum(layer => Seen(layer, position) * Elements(Model.Layers[layer.Producer]));
@@ -75,20 +70,4 @@ public sealed class ModelTraffic
 
     /// <summary>Operations of a query head with a key and a value, over all heads. Of an MLA only those with the key, since how much of it is the value is unknown.</summary>
     static double OperationsPerToken(AttentionSpec layer) => 2.0 * layer.Heads * (layer.KeyDim + layer.ValueDim);
-
-    /// <summary>
-    /// Parameters of all experts, from <c>all = embedding + dense + experts</c> and <c>active = dense + experts · k/E</c>. The embedding is taken to be a matrix of its own,
-    /// as it is in mixtures.
-    /// </summary>
-    double ExpertParameters(ExpertRouting routing)
-    {
-        double idle = (Model.Parameters ?? throw Refused(routing, "an unknown number of parameters")) - _active - _output;
-        double experts = idle / (1 - (double)routing.Chosen / routing.All);
-        return routing.Chosen < routing.All && idle > _output && experts * routing.Chosen / routing.All <= _active
-            ? experts
-            : throw Refused(routing, string.Create(CultureInfo.InvariantCulture, $"{Model.Parameters:N0} parameters, {_active:N0} of them active"));
-    }
-
-    ArgumentException Refused(ExpertRouting routing, string parameters) =>
-        new($"{Printable.Line(Model.Name)}: a choice of {routing.Chosen} from {routing.All} experts does not go with {parameters}");
 }

@@ -7,13 +7,13 @@ namespace Kvasir.Tests.Sizing;
 public class CapacityPlanTests
 {
     static CapacityPlan Plan(string model, string type = "bf16", Retention? retention = null) =>
-        new(new KvSize(ModelSpecs.Find(model), KvPrecision.Parse(type)), retention ?? Retention.Everything);
+        new(new KvSize(ModelSpecs.Find(model), Specs.Kv(type)), retention ?? Retention.Everything);
 
     [Fact]
     public void The_longest_context_fits_and_one_token_more_does_not() =>
         Gen.Select(Specs.Any, Gen.Long[0, 1 << 22], Gen.Bool).Sample((spec, room, inBlocks) =>
         {
-            var plan = new CapacityPlan(new KvSize(spec, KvPrecision.Parse("q8_0")), Retention.Everything);
+            var plan = new CapacityPlan(new KvSize(spec, Specs.Kv("q8_0")), Retention.Everything);
             const int Most = 5000;
             long longest = plan.LongestContext(room, Most, inBlocks);
             Assert.True(plan.SequenceBytes(longest, inBlocks) <= room);

@@ -73,16 +73,33 @@ public sealed class GgufSpecReaderTests : IDisposable
     [Fact]
     public void Of_experts_the_chosen_ones_are_active()
     {
+        ModelSpec spec = Mixture(used: 2);
+        Assert.Equal((640 + 64 * 96 * 8 + 64 * 96 + 64, 640 + 64 * 96 * 2 + 64 * 96, 10), (spec.Parameters, spec.ActiveParameters, spec.Vocabulary));
+        Assert.Equal(new ExpertSpec(new ExpertRouting(2, 8), 64 * 96 * 8), spec.Experts); // the shared one is none
+        Assert.Contains("expert_used_count: 9, expected at most the 8 experts", Assert.Throws<ModelFormatException>(() => Mixture(used: 9)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Experts_that_no_tensor_is_of_are_noted()
+    {
+        ModelSpec spec = Read("llama", ("expert_count", 8u), ("expert_used_count", 2u));
+        Assert.Null(spec.Experts);
+        Assert.Contains("8 experts, but no tensor", Assert.Single(spec.Notes), StringComparison.Ordinal);
+        Assert.Empty(Read("llama", ("expert_count", 0u)).Notes);
+    }
+
+    ModelSpec Mixture(uint used)
+    {
         var writer = new GgufWriter();
         writer.Set("general.architecture", "qwen3moe");
-        foreach ((string key, uint value) in (ReadOnlySpan<(string, uint)>)[("block_count", 1), ("context_length", 512), ("embedding_length", 64), ("attention.head_count", 4), ("expert_count", 8), ("expert_used_count", 2)])
+        foreach ((string key, uint value) in (ReadOnlySpan<(string, uint)>)[("block_count", 1), ("context_length", 512), ("embedding_length", 64), ("attention.head_count", 4), ("expert_count", 8), ("expert_used_count", used)])
             writer.Set($"qwen3moe.{key}", value);
         writer.Add("token_embd.weight", TensorType.F32, [64, 10], (_, _) => { });
         writer.Add("blk.0.ffn_up_exps.weight", TensorType.F32, [64, 96, 8], (_, _) => { });
+        writer.Add("blk.0.ffn_up_shexp.weight", TensorType.F32, [64, 96], (_, _) => { });
         writer.Add("blk.0.attn_norm.weight", TensorType.F32, [64], (_, _) => { });
         writer.Write(_folder["moe.gguf"], cancellation: TestContext.Current.CancellationToken);
-        ModelSpec spec = ModelSpecs.Find(_folder["moe.gguf"]);
-        Assert.Equal((640 + 64 * 96 * 8 + 64, 640 + 64 * 96 * 2, 10), (spec.Parameters, spec.ActiveParameters, spec.Vocabulary));
+        return ModelSpecs.Find(_folder["moe.gguf"]);
     }
 
     [Fact]

@@ -8,11 +8,11 @@ namespace Kvasir.Tests.Sizing;
 /// <summary>Sizes against published figures, against a second way to count, and against the engine's own layout.</summary>
 public class KvSizeTests
 {
-    static long PerToken(string model, string type = "bf16") => new KvSize(ModelSpecs.Find(model), KvPrecision.Parse(type)).PerToken;
+    static long PerToken(string model, string type = "bf16") => new KvSize(ModelSpecs.Find(model), Specs.Kv(type)).PerToken;
 
     static long Bytes(string model, long tokens, string type = "bf16") => Bytes(ModelSpecs.Find(model), tokens, type);
 
-    static long Bytes(ModelSpec spec, long tokens, string type = "bf16") => new KvSize(spec, KvPrecision.Parse(type)).Bytes(Retention.Everything.Kept(spec, tokens));
+    static long Bytes(ModelSpec spec, long tokens, string type = "bf16") => new KvSize(spec, Specs.Kv(type)).Bytes(Retention.Everything.Kept(spec, tokens));
 
     /// <summary>Layers × KV heads × 2 · head dim × 2 bytes of the published configurations; named sources where somebody else has the figure, too.</summary>
     [Theory]
@@ -53,7 +53,7 @@ public class KvSizeTests
     public void Scales_of_groups_count(string type, long bytes) => Assert.Equal(bytes, PerToken("llama-3-8b", type));
 
     /// <summary>
-    /// What "layers × heads × head dim × precision, of a key or value vector" gives when taken literally for Llama 3 8B: with query heads twice too much, with KV heads
+    /// What "layers × heads × head dim × type, of a key or value vector" gives when taken literally for Llama 3 8B: with query heads twice too much, with KV heads
     /// half of it. The error goes in either direction.
     /// </summary>
     [Fact]
@@ -96,19 +96,19 @@ public class KvSizeTests
 
     /// <summary>"How to Scale Your Model", DeepMind, 2025, chapter on inference: an exercise with 64 layers and 8 heads of 256 in int8.</summary>
     [Fact]
-    public void An_exercise_of_the_scaling_book() => Assert.Equal(262_144, new KvSize(Specs.Dense(64, 32, 8, 256), KvPrecision.Parse("fp8")).PerToken);
+    public void An_exercise_of_the_scaling_book() => Assert.Equal(262_144, new KvSize(Specs.Dense(64, 32, 8, 256), Specs.Kv("fp8")).PerToken);
 
     [Fact]
     public void Counting_token_by_token_gives_the_same() =>
-        Gen.Select(Specs.Any, Gen.Int[0, 60], Specs.OneOf([.. KvPrecision.All])).Sample((spec, tokens, precision) =>
+        Gen.Select(Specs.Any, Gen.Int[0, 60], Specs.OneOf([.. ElementType.OfKv])).Sample((spec, tokens, type) =>
         {
             var cache = new TokenByTokenCache(spec);
             for (int token = 0; token < tokens; token++)
                 cache.Append(token);
-            var size = new KvSize(spec, precision);
+            var size = new KvSize(spec, type);
             var kept = Retention.Everything.Kept(spec, tokens);
-            Assert.Equal(cache.Bits(precision.Name), 8 * size.Bytes(kept));
-            Assert.Equal(cache.ReadBits(precision.Name), 8 * size.ReadBytes(kept));
+            Assert.Equal(cache.Bits(type.Name), 8 * size.Bytes(kept));
+            Assert.Equal(cache.ReadBits(type.Name), 8 * size.ReadBytes(kept));
         }, iter: 300);
 
     /// <summary>The pool's layout is the engine's: what is said of its blocks must be what it does.</summary>
@@ -120,7 +120,7 @@ public class KvSizeTests
             Assert.True(KvCodecs.TryParse(name, out IKvCodec? codec));
             var layout = new KvLayout(KvSize.BlockTokens, codec, spec.Layers.Select(layer =>
                 new KvLayer(layer.Window is { } tokens ? new LayerState.Window(tokens) : new LayerState.Full(), layer.KvHeads, layer.KeyDim, layer.Producer)));
-            var size = new KvSize(spec, KvPrecision.Parse(name));
+            var size = new KvSize(spec, Specs.Kv(name));
             Assert.Equal((layout.StrideBytes, layout.BytesPerToken), (size.BlockBytes, size.PerToken));
             Assert.Equal(layout.BlocksFor(1000) * layout.StrideBytes, size.AllocatedBytes(1000));
         }, iter: 200);
@@ -129,7 +129,7 @@ public class KvSizeTests
     [Fact]
     public void Cells_of_llama_cpp_are_padded()
     {
-        var size = new KvSize(ModelSpecs.Find("gemma-3-27b"), KvPrecision.Parse("f16"));
+        var size = new KvSize(ModelSpecs.Find("gemma-3-27b"), Specs.Kv("f16"));
         Assert.Equal((10 * 32_768L + 52 * 1_536) * 8192, size.LlamaCppBytes(32_768));
         Assert.Equal(62 * 256L * 8192, size.LlamaCppBytes(1));
     }
@@ -141,19 +141,18 @@ public class KvSizeTests
     [InlineData("deepseek-v3", 8, 70_272)] // a latent is on all
     [InlineData("falcon-7b", 71, 8_192)]
     public void Tensor_parallelism_splits_heads_and_repeats_what_cannot_be_split(string model, int devices, long bytes) =>
-        Assert.Equal(bytes, new KvSize(ModelSpecs.Find(model), KvPrecision.Parse("bf16"), devices).PerToken);
+        Assert.Equal(bytes, new KvSize(ModelSpecs.Find(model), Specs.Kv("bf16"), devices).PerToken);
 
     [Theory, InlineData("llama-3-8b", 3, "the 32 query heads"), InlineData("phi-4", 4, "the 10 KV heads")]
     public void Heads_that_do_not_divide_are_refused(string model, int devices, string message) =>
-        Assert.Contains(message, Assert.Throws<ArgumentException>(() => new KvSize(ModelSpecs.Find(model), KvPrecision.Parse("bf16"), devices)).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<ArgumentException>(() => new KvSize(ModelSpecs.Find(model), Specs.Kv("bf16"), devices)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Rows_of_broken_groups_and_sizes_beyond_all_measure_are_refused()
     {
         ModelSpec odd = Specs.Dense(1, 1, 1, 80), vast = Specs.Dense(4096, 1 << 16, 1 << 16, 1 << 20);
-        Assert.False(KvPrecision.Parse("q8_0").Holds(odd));
-        Assert.Contains("a row of 80", Assert.Throws<ArgumentException>(() => new KvSize(odd, KvPrecision.Parse("q8_0"))).Message, StringComparison.Ordinal);
+        Assert.False(Specs.Kv("q8_0").Holds(odd));
+        Assert.Contains("a row of 80", Assert.Throws<ArgumentException>(() => new KvSize(odd, Specs.Kv("q8_0"))).Message, StringComparison.Ordinal);
         Assert.Contains("8 EiB", Assert.Throws<ArgumentException>(() => Bytes(vast, 1 << 20)).Message, StringComparison.Ordinal);
-        Assert.Contains("expected one of f32", Assert.Throws<ArgumentException>(() => KvPrecision.Parse("int3")).Message, StringComparison.Ordinal);
     }
 }

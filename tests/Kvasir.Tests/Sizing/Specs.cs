@@ -17,6 +17,9 @@ static class Specs
     /// <summary>One of some values.</summary>
     public static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
 
+    /// <summary>A type of keys and values.</summary>
+    public static ElementType Kv(string name) => ElementType.Find(name, ElementType.OfKv) ?? throw new ArgumentException(name);
+
     /// <summary>Layers as they are.</summary>
     public static ModelSpec Of(params ImmutableArray<AttentionSpec> layers) => new()
     {

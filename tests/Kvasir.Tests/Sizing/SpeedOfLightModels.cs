@@ -26,6 +26,7 @@ static class SpeedOfLightModels
         Vocabulary = 10,
         Parameters = 100 + 1000 + 128 * 64,
         ActiveParameters = 1000 + 8 * 64,
+        Experts = new ExpertSpec(new ExpertRouting(8, 128), 128 * 64),
     };
 
     public static ModelSpec Dense(string name, int layers, int width, int feedForward, int heads, int kvHeads, int headDim, int vocabulary, bool tied = false)

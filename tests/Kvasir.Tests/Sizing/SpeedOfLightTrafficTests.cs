@@ -10,7 +10,7 @@ public class SpeedOfLightTrafficTests
 
     static readonly Hardware s_device = new() { Name = "test", Source = "a test", MemoryBytesPerS = 1e12, Bf16PerS = 1e14, MemoryBytes = 64e9 };
 
-    static SpeedOfLight Limits(ModelSpec model, ExpertRouting? experts = null) => new(new ModelTraffic(model, 2, 2, experts), s_device, Arithmetic.Bf16);
+    static SpeedOfLight Limits(ModelSpec model) => new(new ModelTraffic(model, 2, 2), s_device, Arithmetic.Bf16);
 
     [Fact]
     public void Sharing_layers_read_what_others_keep()
@@ -65,23 +65,36 @@ public class SpeedOfLightTrafficTests
     [Fact]
     public void A_batch_reads_more_experts_of_a_mixture()
     {
-        ModelTraffic known = new(Mixture, 1, 1, new ExpertRouting(8, 128));
-        Assert.Equal(1000 + 8 * 64, known.WeightBytes(1), 6);
-        Assert.Equal(1000 + 128 * 64 * (1 - Math.Pow(120 / 128.0, 10)), known.WeightBytes(10), 6);
-        Assert.Equal(1000 + 128 * 64, known.WeightBytes(1e9), 6);
-        Assert.False(known.HasUnknownRouting);
-        ModelTraffic unknown = new(Mixture, 1, 1);
-        Assert.Equal(1000 + 8 * 64, unknown.WeightBytes(10));
-        Assert.True(unknown.HasUnknownRouting);
-        Assert.All([Mistral7B, Exercise], dense => Assert.False(new ModelTraffic(dense, 1, 1).HasUnknownRouting));
+        ModelTraffic traffic = new(Mixture, 1, 1);
+        Assert.Equal(1000 + 8 * 64, traffic.WeightBytes(1), 6);
+        Assert.Equal(1000 + 128 * 64 * (1 - Math.Pow(120 / 128.0, 10)), traffic.WeightBytes(10), 6);
+        Assert.Equal(1000 + 128 * 64, traffic.WeightBytes(1e9), 6);
+        Assert.Equal(new ExpertRouting(8, 128), traffic.Routing);
+        Assert.Null(new ModelTraffic(Mistral7B, 1, 1).Routing);
+    }
+
+    /// <summary>One token reads what it reads, and everybody reads everything; how fast the one becomes the other is what a routing says.</summary>
+    [Fact]
+    public void A_routing_may_be_another_than_the_models()
+    {
+        ModelTraffic traffic = new(Mixture, 1, 1, new ExpertRouting(8, 16));
+        Assert.Equal(1000 + 8 * 64, traffic.WeightBytes(1), 6);
+        Assert.Equal(1000 + 8 * 64 + 120 * 64 * 0.75, traffic.WeightBytes(3), 6); // half of those that are left, and again
+        Assert.Equal(1000 + 128 * 64, traffic.WeightBytes(1e9), 6);
     }
 
     [Fact]
-    public void Routings_that_do_not_go_with_the_parameters_are_refused()
+    public void Where_every_expert_is_chosen_a_batch_reads_no_more()
     {
-        Assert.Contains("9 from 8 experts", Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture, 1, 1, new ExpertRouting(9, 8))).Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => new ModelTraffic(Mistral7B with { Parameters = Mistral7B.Parameters + 266_240 }, 1, 1, new ExpertRouting(2, 8))); // its norms are no experts
-        Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture with { Parameters = null }, 1, 1, new ExpertRouting(8, 128)));
+        ModelTraffic traffic = new(Mixture with { ActiveParameters = 1000 + 128 * 64, Experts = new ExpertSpec(new ExpertRouting(128, 128), 128 * 64) }, 1, 1);
+        Assert.All((double[])[1, 2, 1e9], batch => Assert.Equal(1000 + 128 * 64, traffic.WeightBytes(batch)));
+    }
+
+    [Fact]
+    public void Routings_without_a_choice_and_models_without_parameters_are_refused()
+    {
+        Assert.Contains("9 from 8 experts, expected fewer", Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture, 1, 1, new ExpertRouting(9, 8))).Message, StringComparison.Ordinal);
+        Assert.Contains("the model has no experts", Assert.Throws<ArgumentException>(() => new ModelTraffic(Mistral7B, 1, 1, new ExpertRouting(2, 8))).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture with { ActiveParameters = 0 }, 1, 1));
         Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture with { ActiveParameters = null }, 1, 1));
     }
@@ -91,7 +104,7 @@ public class SpeedOfLightTrafficTests
     public void At_the_critical_batch_both_times_are_equal()
     {
         Hardware slow = s_device with { Bf16PerS = 4e12 }; // so that a batch of some experts is critical, not of all
-        foreach (SpeedOfLight limits in (SpeedOfLight[])[Limits(Mistral7B), new(new ModelTraffic(Mixture, 2, 2, new ExpertRouting(8, 128)), slow, Arithmetic.Bf16)])
+        foreach (SpeedOfLight limits in (SpeedOfLight[])[Limits(Mistral7B), new(new ModelTraffic(Mixture, 2, 2), slow, Arithmetic.Bf16)])
         {
             double batch = limits.CriticalBatch, perToken = limits.Traffic.Step(1, 0).MatrixOperations;
             Assert.Equal(1, batch * perToken / limits.Hardware.Bf16PerS!.Value / (limits.Traffic.WeightBytes(batch) / limits.Hardware.MemoryBytesPerS), 1e-9);
