@@ -17,7 +17,7 @@ sealed class ModelFlags
     readonly Option<string?> _hardware = new("--hardware") { Description = $"What it is served on: 'this' machine, a JSON file, or {HardwareCatalogue.Names}", HelpName = "NAME|FILE" };
     readonly Option<int> _devices = new("--devices") { Description = "Devices in a machine, tensor parallel: bandwidth, arithmetic and memory add up", DefaultValueFactory = _ => 1, CustomParser = Number.ParseWithin(1, 1024), HelpName = "N" };
     readonly Option<string?> _weights = new("--weights") { Description = "How the weights are stored, such as q4_0, or their size, such as 20GiB; without it, as the file has them, or bf16", HelpName = "TYPE|SIZE" };
-    readonly Option<string> _kv = new("--kv-type") { Description = "How keys and values are stored", DefaultValueFactory = _ => "f16", HelpName = "TYPE" };
+    readonly Option<ElementType?> _kv = ElementTypeOption.OfKv("--kv-type", "How keys and values are stored; without it, f16");
     readonly Option<double> _share = new("--efficiency") { Description = "Share of the hardware's limits that the engine reaches", DefaultValueFactory = _ => UsualShare, CustomParser = ParseShare, HelpName = "0…1" };
 
     public void AddTo(Command verb)
@@ -37,9 +37,10 @@ sealed class ModelFlags
         WeightSize weights = WeightSize.Of(spec, parsed.GetValue(_weights)) ?? throw new UsageException($"--model {Printable.Line(name)}: its parameters are not known; --weights says their size");
         int devices = parsed.GetValue(_devices);
         Hardware machine = ModelLimitsVerb.Find(hardware, null, cancellation).Times(devices);
-        KvSize size = new(spec, KvPrecision.Parse(parsed.GetRequiredValue(_kv)));
+        ElementType type = parsed.GetValue(_kv) ?? ElementTypeOption.KvDefault;
+        KvSize size = new(spec, type);
         double bytesPerWeight = (double)weights.Bytes / (spec.Parameters ?? spec.ActiveParameters ?? 1), share = parsed.GetValue(_share);
-        SpeedOfLight limits = new(new ModelTraffic(spec, bytesPerWeight, (double)size.PerToken / Math.Max(1, spec.Layers.Where((layer, i) => layer.Producer == i).Sum(layer => layer.Elements))), machine, machine.UsualFor(bytesPerWeight));
+        SpeedOfLight limits = new(new ModelTraffic(spec, bytesPerWeight, type.Bytes), machine, machine.UsualFor(bytesPerWeight));
         var shape = MachineShape.Of(limits, size, weights.Bytes, share);
         if (shape.RoomBytes == 0)
             throw new UsageException($"--hardware {Printable.Line(hardware)}: {ShowVerb.Size(weights.Bytes)} of weights leave no room in {ShowVerb.Size((long)machine.MemoryBytes!)}; expected more --devices, or smaller --weights");
