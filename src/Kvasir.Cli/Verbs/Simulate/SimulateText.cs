@@ -54,9 +54,9 @@ static class SimulateText
 
     static Table TierTable(SimulateReport report)
     {
-        Table table = Columns("tokens from", "!tokens", "!of prompts", "!written", "!read", "!written/read", "!evicted", "!resident", "!unreachable");
+        Table table = Columns("tokens from", "!tokens", "!of prompts", "!blocks", "!written", "!read", "!written/read", "!evicted", "!resident", "!unreachable");
         foreach (TierOutcome tier in report.Outcome.Tiers)
-            table.AddRow(tier.Tier, $"{tier.HitTokens:N0}", $"{tier.TokenShare:P1}", ShowVerb.Size(tier.BytesWritten), ShowVerb.Size(tier.BytesRead),
+            table.AddRow(tier.Tier, $"{tier.HitTokens:N0}", $"{tier.TokenShare:P1}", $"{tier.HitBlocks:N0}", ShowVerb.Size(tier.BytesWritten), ShowVerb.Size(tier.BytesRead),
                 tier.WrittenPerHit is { } written ? $"{written:0.00}" : "", $"{tier.Evictions:N0}", $"{tier.Resident:N0}", $"{tier.Unreachable:N0}");
         long computed = report.Trace.PromptTokens - report.Outcome.Tiers.Sum(tier => tier.HitTokens);
         table.AddRow("computed", $"{computed:N0}", $"{1 - report.Outcome.TokenHitRate:P1}", "", "", "", "", "", "");
