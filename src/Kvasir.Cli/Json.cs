@@ -33,6 +33,7 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(EstimateReport))]
 [JsonSerializable(typeof(SimulateReport))]
 [JsonSerializable(typeof(PlanReport))]
+[JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(PerplexityReport))]
 [JsonSerializable(typeof(ModelLimitsReport))]
 [JsonSerializable(typeof(SampleQuestion))]

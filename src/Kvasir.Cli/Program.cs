@@ -25,6 +25,7 @@ RootCommand root = new("Kvasir runs language models and never computes the keys 
     PlanVerb.Create(),
     KvVerb.Create(),
     PerplexityVerb.Create(),
+    EvalVerb.Create(),
 };
 // On Windows these ask for help too; here they may be prompts.
 foreach (HelpOption help in root.Options.OfType<HelpOption>())

@@ -35,6 +35,7 @@ public class ArchitectureRules
         ["Measurement"] = ["Scheduling", "Model", "Kernels", "Formats"],
         ["Scheduling"] = ["Model", "Kernels", "Sampling", "Tokenization", "Formats"],
         ["Chat"] = ["Templates", "Tokenization", "Sampling", "Formats"],
+        ["Evaluation"] = ["Chat", "Saga", "Sampling", "Scheduling", "Measurement"],
         ["Sizing"] = ["Synthesis", "Formats"],
         ["Traces"] = ["Formats"],
         ["Simulation"] = ["Traces", "Sizing", "Formats"],

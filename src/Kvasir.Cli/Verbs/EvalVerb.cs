@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Diagnostics;
+using System.Globalization;
+using Kvasir.Cli.Verbs.Simulate;
+using Kvasir.Inference;
+using Kvasir.Inference.Evaluation;
+using Kvasir.Inference.Formats;
+using Kvasir.Inference.Saga;
+
+namespace Kvasir.Cli.Verbs;
+
+/// <summary><c>kvasir eval</c>: what a model knows of saga's language: facts that it finds in documents, stories that it expects.</summary>
+static class EvalVerb
+{
+    /// <summary>Far from the seeds that anybody trains or plays with.</summary>
+    const int HeldOut = 1_000_000_007;
+
+    static readonly Option<string> s_model = ModelOption.Create();
+    static readonly Option<string> s_task = new("--task") { Description = "retrieval: exact answers to questions about documents; stories: perplexity of little stories", DefaultValueFactory = _ => "retrieval", HelpName = "TASK" };
+    static readonly Option<int[]> s_facts = new("--facts") { Description = "Facts of a document, several with commas between", DefaultValueFactory = _ => [5, 20, 60], CustomParser = ParseFacts, HelpName = "N,…" };
+    static readonly Option<int> s_documents = new("--documents") { Description = "Documents of each size, or stories", DefaultValueFactory = _ => 20, CustomParser = Number.ParseWithin(1, 100_000), HelpName = "N" };
+    static readonly Option<int> s_seed = new("--seed") { Description = "Start of the random numbers; the usual one is held out from training", DefaultValueFactory = _ => HeldOut, CustomParser = Number.Parse<int>, HelpName = "S" };
+    static readonly Option<int?> s_threads = new("--threads", "-t") { Description = "Compute threads; without it, one per processor", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
+    static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
+
+    public static Command Create()
+    {
+        Command verb = new("eval", "Measure what a model finds in documents of saga's language, or how well it predicts its stories") { s_model, s_task, s_facts, s_documents, s_seed, s_threads, s_json };
+        verb.SetAction(Run);
+        return verb;
+    }
+
+    static int[] ParseFacts(ArgumentResult result)
+    {
+        string[] parts = result.Tokens[^1].Value.Split(',');
+        int[] facts = [.. parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= SagaGenerator.MostFacts ? value : 0)];
+        if (Array.IndexOf(facts, 0) is >= 0 and var wrong)
+            result.AddError($"--facts {Printable.Quote(parts[wrong])}: expected numbers from 1 to {SagaGenerator.MostFacts} with commas between");
+        return facts;
+    }
+
+    static int Run(ParseResult parsed)
+    {
+        string task = parsed.GetRequiredValue(s_task);
+        if (task is not ("retrieval" or "stories"))
+            throw new UsageException($"--task {Printable.Quote(task)}: expected retrieval or stories");
+        using LanguageModel model = ModelOption.Load(parsed.GetRequiredValue(s_model));
+        using Interrupt interrupt = new();
+        try
+        {
+            long start = Stopwatch.GetTimestamp();
+            EvalReport report = task == "stories" ? Stories(parsed, model, interrupt.Token) : Retrieval(parsed, model, interrupt.Token).GetAwaiter().GetResult();
+            report = report with { Model = model.Config.Name, Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds };
+            if (parsed.GetValue(s_json))
+                Json.Write(report);
+            else
+                report.Print();
+            return CommandLineRunner.Ok;
+        }
+        catch (OperationCanceledException)
+        {
+            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+        }
+    }
+
+    static InferenceEngine Engine(ParseResult parsed, LanguageModel model, bool reuses)
+    {
+        EngineOptions options = new() { Context = model.Config.Context, Sequences = reuses ? 3 : 1, KvReuse = reuses ? KvReuse.On : KvReuse.WithinSequence };
+        return new InferenceEngine(model, parsed.GetValue(s_threads) is { } threads ? options with { Threads = threads } : options);
+    }
+
+    static EvalReport Stories(ParseResult parsed, LanguageModel model, CancellationToken cancellation)
+    {
+        using InferenceEngine engine = Engine(parsed, model, reuses: false);
+        int stories = parsed.GetValue(s_documents);
+        return new EvalReport { Task = "stories", Stories = WorkProgress.Show("stories", progress =>
+            Inference.Evaluation.Stories.Measure(engine, stories, parsed.GetValue(s_seed), new Steps<int>(progress, done => (double)done / stories), cancellation)) };
+    }
+
+    static async Task<EvalReport> Retrieval(ParseResult parsed, LanguageModel model, CancellationToken cancellation)
+    {
+        using InferenceEngine engine = Engine(parsed, model, reuses: true);
+        int documents = parsed.GetValue(s_documents);
+        List<RetrievalResult> results = [];
+        foreach (int facts in parsed.GetRequiredValue(s_facts).Distinct())
+        {
+            double asked = documents * Math.Min(RetrievalResult.Deciles, facts);
+            results.Add(await WorkProgress.Show($"{facts} facts", progress =>
+                new Retrieval(engine, parsed.GetValue(s_seed)).Ask(facts, documents, new Steps<Score>(progress, score => score.Asked / asked), cancellation)));
+        }
+        return new EvalReport { Task = "retrieval", Retrieval = results, PrefillTokensPerS = engine.Cache.Costs.TokensPerSecond };
+    }
+
+    sealed class Steps<T>(IProgress<double> share, Func<T, double> of) : IProgress<T>
+    {
+        public void Report(T value) => share.Report(of(value));
+    }
+}

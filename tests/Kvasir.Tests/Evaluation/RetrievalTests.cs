@@ -1,0 +1,78 @@
+using System.Text.Json;
+using Kvasir.Inference;
+using Kvasir.Inference.Evaluation;
+using Kvasir.Inference.Measurement;
+using Kvasir.Inference.Saga;
+using static Kvasir.Tests.Cli.KvasirProcess;
+
+namespace Kvasir.Tests.Evaluation;
+
+/// <summary>Scores that say what a model found, and say the same with and without a cache.</summary>
+public sealed class RetrievalTests : IDisposable
+{
+    readonly LanguageModel _model = LanguageModel.Load(SagaModel.Path);
+
+    public void Dispose() => _model.Dispose();
+
+    static CancellationToken Patience => TestContext.Current.CancellationToken;
+
+    /// <summary>Brown, Cai, DasGupta, "Interval estimation for a binomial proportion", 2001, and the limits of the formula.</summary>
+    [Theory]
+    [InlineData(8, 10, 0.490, 0.943)]
+    [InlineData(0, 10, 0, 0.278)]
+    [InlineData(10, 10, 0.722, 1)]
+    [InlineData(0, 0, 0, 1)]
+    public void Bounds_are_wilsons(int right, int asked, double low, double high)
+    {
+        Score score = new(right, asked);
+        Assert.Equal((low, high), (Math.Round(score.Interval.Low, 3), Math.Round(score.Interval.High, 3)));
+    }
+
+    [Fact]
+    public async Task Every_tenth_of_a_document_is_asked_about_and_its_questions_share_it()
+    {
+        using InferenceEngine engine = new(_model, new EngineOptions { Context = 1024, Sequences = 3 });
+        RetrievalResult result = await new Retrieval(engine, 5).Ask(20, 4, progress: null, Patience);
+        Assert.Equal(40, result.All.Asked);
+        Assert.All(result.ByDecile, score => Assert.Equal(4, score.Asked));
+        Assert.Equal(40, result.ByKind.Values.Sum(score => score.Asked));
+        Assert.Equal(result.All.Right, result.ByDecile.Sum(score => score.Right));
+        Assert.Equal(result.All.Right, result.ByKind.Values.Sum(score => score.Right));
+        Assert.InRange((double)result.ReusedTokens / result.PromptTokens, 0.75, 0.9);
+        Assert.InRange(result.All.Right, 1, 39); // saga finds something, and far from everything
+    }
+
+    [Fact]
+    public async Task The_score_is_the_same_without_a_cache_and_another_for_other_documents()
+    {
+        using InferenceEngine cached = new(_model, new EngineOptions { Context = 1024, Sequences = 3 }), plain = new(_model, new EngineOptions { Context = 1024, Sequences = 12, KvReuse = KvReuse.WithinSequence });
+        RetrievalResult with = await new Retrieval(cached, 5).Ask(10, 4, progress: null, Patience), without = await new Retrieval(plain, 5).Ask(10, 4, progress: null, Patience);
+        Assert.Equal(without.All, with.All);
+        Assert.Equal(without.ByDecile, with.ByDecile);
+        Assert.Equal(without.ByKind, with.ByKind);
+        Assert.Equal(0, without.ReusedTokens);
+        Assert.NotEqual(with.ByDecile, (await new Retrieval(cached, 6).Ask(10, 4, progress: null, Patience)).ByDecile);
+    }
+
+    [Fact]
+    public void Stories_are_measured_as_by_perplexity()
+    {
+        using InferenceEngine engine = new(_model, new EngineOptions { Context = 1024, KvReuse = KvReuse.WithinSequence });
+        StoriesResult one = Stories.Measure(engine, 1, 3, progress: null, Patience), many = Stories.Measure(engine, 10, 3, progress: null, Patience);
+        Assert.Equal(Perplexity.Of(engine, _model.Tokenizer.Encode(new SagaGenerator(3).Story()), progress: null, Patience).Value, one.Perplexity, 9);
+        Assert.True(many.Low < many.Perplexity && many.Perplexity < many.High);
+        Assert.InRange(many.Perplexity, 1.1, 2);
+    }
+
+    [Fact]
+    public void The_verb_tells_what_it_measured_and_refuses_nonsense()
+    {
+        JsonElement report = Run("eval", "--facts", "5,3", "--documents", "2", "--json").Json;
+        Assert.Equal([10, 6], report.GetProperty("retrieval").EnumerateArray().Select(row => row.GetProperty("all").GetProperty("asked").GetInt32()));
+        Assert.Contains("came from the cache", Run("eval", "--facts", "4", "--documents", "2").Answer, StringComparison.Ordinal);
+        Assert.Contains("perplexity 1.", Run("eval", "--task", "stories", "--documents", "3").Answer, StringComparison.Ordinal);
+        Run("eval", "--task", "poems").Fails(2, "--task 'poems': expected retrieval or stories");
+        Run("eval", "--facts", "5,many").Fails(2, "--facts 'many': expected numbers from 1 to 6000");
+        Run("eval", "--facts", "400", "--documents", "1").Fails(1, "2,048");
+    }
+}
