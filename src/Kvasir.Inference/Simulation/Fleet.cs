@@ -73,7 +73,7 @@ sealed class Fleet
         if (visit.Machine.Generation == visit.Generation)
         {
             BlockKey[] left = visit.Request.Left is { } ids ? Visit.KeysOf(ids) : visit.Keys;
-            int whole = visit.Request.Left is null ? left.Length : Math.Min(left.Length, (visit.Request.InputTokens + visit.Request.OutputTokens - 1) / _blockTokens);
+            int whole = visit.Request.Left is null ? left.Length : Math.Min(left.Length, (int)(((long)visit.Request.InputTokens + visit.Request.OutputTokens - 1) / _blockTokens));
             if (visit.Request.Left is not null)
                 Leave(visit, left, 0, whole);
             EndRequest(visit, left, 0, whole);
@@ -99,19 +99,15 @@ sealed class Fleet
     /// <summary>Something goes wrong.</summary>
     public void Suffer(Fault fault)
     {
-        foreach (Machine machine in fault.Node is { } node ? [Machines[node]] : Machines)
-            Suffer(machine, fault);
-    }
-
-    void Suffer(Machine machine, Fault fault)
-    {
+        Machine[] machines = fault.Node is { } node ? [Machines[node]] : Machines;
+        IEnumerable<Level> levels = machines.SelectMany(machine => machine.Levels).Distinct(); // machines share a store
         if (fault.Kind == FaultKind.NodeLoss)
-            machine.Replace();
+            Array.ForEach(machines, machine => machine.Replace());
         else if (fault.Kind == FaultKind.SlowDisk)
-            foreach (Level level in machine.Levels.Where(level => level.Tier == Tier.Disk))
+            foreach (Level level in levels.Where(level => level.Tier == Tier.Disk))
                 level.Slowness = fault.Amount;
         else
-            foreach (Level level in machine.Levels)
+            foreach (Level level in levels)
                 foreach ((BlockKey key, _, _, _) in level.Pool.List(int.MaxValue))
                     if (_random.NextDouble() < fault.Amount)
                         level.Pool.TryDrop(key);
@@ -139,7 +135,7 @@ sealed class Fleet
                 visit.Found[block] = -1;
             if (!room || visit.Found[block] >= 0 && !visit.IsLast(block))
                 continue;
-            using BlockLease? tail = block == visit.Found.AsSpan().LastIndexOfAnyExcept(-1) + 1 ? TakeTail(visit, home, block) : null;
+            using BlockLease? tail = visit.Request.Tail is not null && block == visit.Found.AsSpan().LastIndexOfAnyExcept(-1) + 1 ? TakeTail(visit, home, block) : null;
             if (home.Levels[0].Pool.TryAllocate() is { } own)
                 visit.Own.Add((block, home, own));
             else

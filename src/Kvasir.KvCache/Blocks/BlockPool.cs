@@ -43,7 +43,8 @@ public sealed unsafe class BlockPool : IDisposable
         (Layout, _arena, _policy, _time, _tier) = (layout, arena, policy ?? new LeafFirstLru(), time ?? TimeProvider.System, tier);
         _slots = new BlockSlot[blocks];
         _tokens = new int[checked(blocks * layout.BlockTokens)];
-        _index.EnsureCapacity(blocks);
+        if (arena is not null)
+            _index.EnsureCapacity(blocks); // books alone grow with what is in them: there may be many
         _free = new Stack<BlockId>(blocks);
         for (int i = blocks - 1; i >= 0; i--)
             _free.Push(new BlockId(i));
