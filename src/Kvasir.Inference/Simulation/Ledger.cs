@@ -134,7 +134,7 @@ sealed class Ledger
     }
 
     /// <summary>The least value that at least so large a share is not above.</summary>
-    static double Sorted(List<double> values, double share) => values.Count == 0 ? 0 : values[Math.Max(0, (int)Math.Ceiling(share * values.Count) - 1)];
+    static double Sorted(List<double> values, double share) => values.Count == 0 ? 0 : values[Math.Max(0, (int)Math.Ceiling(share * values.Count - 1e-9) - 1)];
 
     sealed class Slice(long[] hitTokens)
     {

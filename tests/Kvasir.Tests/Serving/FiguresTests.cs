@@ -16,6 +16,14 @@ public class FiguresTests
         });
 
     [Fact]
+    public void Every_percent_of_every_number_of_values_is_exact()
+    {
+        for (int count = 1; count <= 400; count++)
+            for (int percent = 1; percent <= 100; percent++)
+                Assert.Equal((percent * count + 99) / 100, Percentile.Of(Enumerable.Range(1, count).Select(i => (double)i), percent / 100.0));
+    }
+
+    [Fact]
     public void Of_nothing_there_is_no_percentile()
     {
         Assert.Null(Percentile.Of([], 0.5));
