@@ -22,6 +22,18 @@ public sealed class ReportVerbTests : IDisposable
     }
 
     [Fact]
+    public void A_model_on_hardware_says_how_large_tokens_and_how_fast_machines_are()
+    {
+        JsonElement json = Run("simulate", "chat:users=5,turns=2", "-m", "llama-3-8b", "--hardware", "h200", "--weights", "q8_0", "--json").Json;
+        Assert.Contains("h200", json.GetProperty("model").GetString(), StringComparison.Ordinal);
+        JsonElement fleet = json.GetProperty("fleet");
+        Assert.Equal(131_072, fleet.GetProperty("bytes_per_token").GetInt64());
+        Assert.InRange(fleet.GetProperty("prefill_tokens_per_s").GetDouble(), 30_000, 40_000); // half of 989e12 / (2 · 6.98e9)
+        Assert.InRange(fleet.GetProperty("tiers")[0].GetProperty("bytes").GetInt64(), 115L << 30, 122L << 30); // 0.9 · 141e9 bytes less 8 GB of weights
+        Assert.Equal(6144, Run("simulate", "chat:users=5,turns=2", "-m", "saga", "--hardware", "h200", "--kv-type", "f32", "--json").Json.GetProperty("fleet").GetProperty("bytes_per_token").GetInt64());
+    }
+
+    [Fact]
     public void A_recording_brings_its_own_sizes_and_its_torn_end_is_told()
     {
         string path = _folder.Write("t.jsonl", Encoding.UTF8.GetBytes("""

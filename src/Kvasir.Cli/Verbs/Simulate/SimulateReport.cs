@@ -5,10 +5,10 @@ using Kvasir.Inference.Traces;
 namespace Kvasir.Cli.Verbs.Simulate;
 
 /// <summary>What <c>simulate --json</c> prints and the page shows. Sizes are bytes, times seconds, shares 0 to 1.</summary>
-sealed record SimulateReport(TraceSummary Trace, FleetSummary Fleet, Outcome Outcome, IReadOnlyList<SweepPoint>? Sweep)
+sealed record SimulateReport(TraceSummary Trace, FleetSummary Fleet, Outcome Outcome, IReadOnlyList<SweepPoint>? Sweep, string? Model = null)
 {
-    public static SimulateReport From(Trace trace, SimulationOptions options, SimulationResult result, IReadOnlyList<SweepPoint>? sweep = null) =>
-        new(TraceSummary.From(trace), FleetSummary.From(options), Outcome.From(result, options, trace.Requests[^1].Arrival.TotalSeconds), sweep);
+    public static SimulateReport From(Trace trace, SimulationOptions options, SimulationResult result, IReadOnlyList<SweepPoint>? sweep = null, string? model = null) =>
+        new(TraceSummary.From(trace), FleetSummary.From(options), Outcome.From(result, options, trace.Requests[^1].Arrival.TotalSeconds), sweep, model);
 }
 
 /// <summary>The trace.</summary>

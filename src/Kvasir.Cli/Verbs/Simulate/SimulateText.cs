@@ -12,6 +12,8 @@ static class SimulateText
     {
         (TraceSummary trace, Outcome outcome) = (report.Trace, report.Outcome);
         Terminal.Answers.WriteLine($"{Printable.Line(trace.Name)}: {trace.Requests:N0} requests, {trace.PromptTokens:N0} prompt tokens in {Duration.Text(trace.Seconds)}, blocks of {trace.BlockTokens:N0} tokens");
+        if (report.Model is { } model)
+            Terminal.Answers.WriteLine(model);
         Terminal.Answers.WriteLine(Describe(report.Fleet));
         foreach (FaultSummary fault in report.Fleet.Faults)
             Terminal.Answers.WriteLine($"after {Duration.Text(fault.AtS)}: {fault.What}");

@@ -53,11 +53,9 @@ sealed class SimulateVerb
         s_fleet.Parse(parsed, null, cancellation); // wrong flags are told before a long file is read
         (Trace trace, long? bytesPerToken) = TraceSource.Load(source, parsed.GetValue(s_blockTokens), parsed.GetValue(s_sort), cancellation);
         (SimulationOptions options, string? model) = s_fleet.Parse(parsed, bytesPerToken, cancellation);
-        if (model is not null)
-            Terminal.Line(model);
         SimulationResult result = WorkProgress.Show("replaying", progress => Simulator.Run(trace, options, progress, cancellation));
         IReadOnlyList<SweepPoint>? points = sweep is null ? null : WorkProgress.Show("replaying the sweep", progress => SweepRun.Run(trace, options, sweep, progress, cancellation));
-        SimulateReport report = SimulateReport.From(trace, options, result, points);
+        SimulateReport report = SimulateReport.From(trace, options, result, points, model);
         if (parsed.GetValue(s_html) is { } page)
             File.WriteAllText(page, HtmlReport.Render(report), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
         if (parsed.GetValue(s_json))

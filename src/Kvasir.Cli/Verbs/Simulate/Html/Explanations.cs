@@ -17,6 +17,8 @@ static class Explanations
         yield return ("Fleet", fleet.Nodes == 1 ? "1 machine" : $"{fleet.Nodes:N0} machines; requests are placed {Placement(fleet.Placement)}");
         foreach (TierSummary tier in fleet.Tiers)
             yield return ($"Tier {tier.Tier}", $"{tier.Room}, evicts by {tier.Policy}" + (tier.BytesPerS is { } speed ? $", {ShowVerb.Size((long)speed)} a second after {Duration.Text(tier.LatencyS)}" : ", read in place"));
+        if (report.Model is { } model)
+            yield return ("Model", model);
         yield return ("Keys and values", $"{TierText.Room(fleet.BytesPerToken)} a token, {TierText.Room(fleet.BytesPerToken * trace.BlockTokens)} a block");
         yield return ("Prefill", $"{fleet.PrefillTokensPerS:N0} tokens a second on a machine, one prompt after another; writing the answers costs prompts no time");
         yield return ("Blocks", fleet.Instant ? "can be used from the moment that a request arrives (--instant), and nobody waits for a machine" : "can be used when they are computed");
