@@ -33,23 +33,23 @@ sealed record EvalReport
     void Print(IReadOnlyList<RetrievalResult> retrieval)
     {
         Say($"{Printable.Line(Model)}: exact answers, with 95 % confidence between the bounds");
-        Write(retrieval, "facts", ["right", "bounds", "asked", "longest prompt"], result => [$"{result.All.Share:P1}", Bounds(result.All), $"{result.All.Asked:N0}", $"{result.LongestPrompt:N0}"]);
+        Write(retrieval, ["right", "bounds", "asked", "longest prompt"], result => [$"{result.All.Share:P1}", Bounds(result.All), $"{result.All.Asked:N0}", $"{result.LongestPrompt:N0}"]);
         Say("right, by where in the document the fact stands");
-        Write(retrieval, "facts", [.. Enumerable.Range(0, RetrievalResult.Deciles).Select(i => $"{i * 10} %")], result => [.. result.ByDecile.Select(Share)]);
+        Write(retrieval, [.. Enumerable.Range(0, RetrievalResult.Deciles).Select(i => $"{i * 10} %")], result => [.. result.ByDecile.Select(Share)]);
         string[] kinds = [.. retrieval.SelectMany(result => result.ByKind.Keys).Distinct().Order(StringComparer.Ordinal)];
         Say("right, by kind");
-        Write(retrieval, "facts", kinds, result => [.. kinds.Select(kind => result.ByKind.TryGetValue(kind, out Score score) ? Share(score) : "")]);
+        Write(retrieval, kinds, result => [.. kinds.Select(kind => result.ByKind.TryGetValue(kind, out Score score) ? Share(score) : "")]);
         long reused = retrieval.Sum(result => result.ReusedTokens), all = retrieval.Sum(result => result.PromptTokens);
         Say($"{(double)reused / all:P1} of {all:N0} prompt tokens came from the cache: {(PrefillTokensPerS > 0 ? $"{Duration.Text(reused / PrefillTokensPerS)} of prefill saved, " : "")}all in {Duration.Text(Seconds)}");
     }
 
-    static void Write(IReadOnlyList<RetrievalResult> rows, string first, string[] columns, Func<RetrievalResult, string[]> cells)
+    static void Write(IReadOnlyList<RetrievalResult> rows, string[] columns, Func<RetrievalResult, string[]> cells)
     {
         Table table = new Table().SimpleBorder();
-        foreach (string column in (string[])[first, .. columns])
+        foreach (string column in (string[])["document", .. columns])
             table.AddColumn(new TableColumn(column).RightAligned());
         foreach (RetrievalResult row in rows)
-            table.AddRow([$"{row.Facts:N0}", .. cells(row)]);
+            table.AddRow([row.Size.ToString(), .. cells(row)]);
         Terminal.Answers.Write(table);
     }
 

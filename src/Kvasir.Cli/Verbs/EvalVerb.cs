@@ -18,7 +18,9 @@ static class EvalVerb
 
     static readonly Option<string> s_model = ModelOption.Create();
     static readonly Option<string> s_task = new("--task") { Description = "retrieval: exact answers to questions about documents; stories: perplexity of little stories", DefaultValueFactory = _ => "retrieval", HelpName = "TASK" };
-    static readonly Option<int[]> s_facts = new("--facts") { Description = "Facts of a document, several with commas between", DefaultValueFactory = _ => [5, 20, 60], CustomParser = ParseFacts, HelpName = "N,…" };
+    static readonly Option<int[]> s_facts = new("--facts") { Description = "Facts of a document, several with commas between; 5,20,60 unless --tokens says otherwise", CustomParser = ParseFacts, HelpName = "N,…" };
+    static readonly Option<int[]> s_tokens = new("--tokens") { Description = "Or the length of prompt and answer in tokens, such as 2k,4k", CustomParser = TokenCount.ParseSeveral, HelpName = "N,…" };
+    static readonly Option<bool> s_conversation = new("--conversation") { Description = "Ask a document's questions one after another in one conversation, not each in its own" };
     static readonly Option<int> s_documents = new("--documents") { Description = "Documents of each size, or stories", DefaultValueFactory = _ => 20, CustomParser = Number.ParseWithin(1, 100_000), HelpName = "N" };
     static readonly Option<int> s_seed = new("--seed") { Description = "Start of the random numbers; the usual one is held out from training", DefaultValueFactory = _ => HeldOut, CustomParser = Number.Parse<int>, HelpName = "S" };
     static readonly Option<int?> s_threads = new("--threads", "-t") { Description = "Compute threads; without it, one per processor", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
@@ -26,7 +28,7 @@ static class EvalVerb
 
     public static Command Create()
     {
-        Command verb = new("eval", "Measure what a model finds in documents of saga's language, or how well it predicts its stories") { s_model, s_task, s_facts, s_documents, s_seed, s_threads, s_json };
+        Command verb = new("eval", "Measure what a model finds in documents of saga's language, or how well it predicts its stories") { s_model, s_task, s_facts, s_tokens, s_conversation, s_documents, s_seed, s_threads, s_json };
         verb.SetAction(Run);
         return verb;
     }
@@ -38,6 +40,12 @@ static class EvalVerb
         if (Array.IndexOf(facts, 0) is >= 0 and var wrong)
             result.AddError($"--facts {Printable.Quote(parts[wrong])}: expected numbers from 1 to {SagaGenerator.MostFacts} with commas between");
         return facts;
+    }
+
+    static IEnumerable<DocumentSize> Sizes(ParseResult parsed)
+    {
+        int[] tokens = parsed.GetValue(s_tokens) ?? [], facts = parsed.GetValue(s_facts) ?? (tokens.Length > 0 ? [] : [5, 20, 60]);
+        return facts.Select(count => new DocumentSize(count)).Concat(tokens.Select(count => new DocumentSize(count, DocumentUnit.Tokens))).Distinct();
     }
 
     static int Run(ParseResult parsed)
@@ -83,11 +91,11 @@ static class EvalVerb
         using InferenceEngine engine = Engine(parsed, model, reuses: true);
         int documents = parsed.GetValue(s_documents);
         List<RetrievalResult> results = [];
-        foreach (int facts in parsed.GetRequiredValue(s_facts).Distinct())
+        Retrieval retrieval = new(engine, parsed.GetValue(s_seed), parsed.GetValue(s_conversation));
+        foreach (DocumentSize size in Sizes(parsed))
         {
-            double asked = documents * Math.Min(RetrievalResult.Deciles, facts);
-            results.Add(await WorkProgress.Show($"{facts} facts", progress =>
-                new Retrieval(engine, parsed.GetValue(s_seed)).Ask(facts, documents, new Steps<Score>(progress, score => score.Asked / asked), cancellation)));
+            double asked = documents * (size.Unit == DocumentUnit.Facts ? Math.Min(RetrievalResult.Deciles, size.Count) : RetrievalResult.Deciles);
+            results.Add(await WorkProgress.Show(size.ToString(), progress => retrieval.Ask(size, documents, new Steps<Score>(progress, score => Math.Min(1, score.Asked / asked)), cancellation)));
         }
         return new EvalReport { Task = "retrieval", Retrieval = results, PrefillTokensPerS = engine.Cache.Costs.TokensPerSecond };
     }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Kvasir.Inference.Evaluation;
 
 /// <summary>How many of so many answers were right.</summary>
@@ -24,14 +26,31 @@ public readonly record struct Score(int Right, int Asked)
     public Score With(bool isRight) => new(Right + (isRight ? 1 : 0), Asked + 1);
 }
 
-/// <summary>What a model found in documents of a number of facts.</summary>
+/// <summary>What the size of a document counts.</summary>
+public enum DocumentUnit
+{
+    /// <summary>Facts that it states.</summary>
+    Facts,
+
+    /// <summary>Tokens of the whole prompt and the answer.</summary>
+    Tokens,
+}
+
+/// <summary>How long a document is.</summary>
+public readonly record struct DocumentSize(int Count, DocumentUnit Unit = DocumentUnit.Facts)
+{
+    /// <summary>Such as <c>20 facts</c>.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Count:N0} {(Unit == DocumentUnit.Facts ? "facts" : "tokens")}");
+}
+
+/// <summary>What a model found in documents of a size.</summary>
 public sealed record RetrievalResult
 {
     /// <summary>Parts of a document, the first tenth first.</summary>
     public const int Deciles = 10;
 
-    /// <summary>Facts of each document.</summary>
-    public required int Facts { get; init; }
+    /// <summary>Size of each document.</summary>
+    public required DocumentSize Size { get; init; }
 
     /// <summary>Tokens of the longest prompt.</summary>
     public required int LongestPrompt { get; init; }

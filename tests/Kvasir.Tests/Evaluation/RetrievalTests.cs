@@ -32,7 +32,7 @@ public sealed class RetrievalTests : IDisposable
     public async Task Every_tenth_of_a_document_is_asked_about_and_its_questions_share_it()
     {
         using InferenceEngine engine = new(_model, new EngineOptions { Context = 1024, Sequences = 3 });
-        RetrievalResult result = await new Retrieval(engine, 5).Ask(20, 4, progress: null, Patience);
+        RetrievalResult result = await new Retrieval(engine, 5).Ask(new(20), 4, progress: null, Patience);
         Assert.Equal(40, result.All.Asked);
         Assert.All(result.ByDecile, score => Assert.Equal(4, score.Asked));
         Assert.Equal(40, result.ByKind.Values.Sum(score => score.Asked));
@@ -46,12 +46,12 @@ public sealed class RetrievalTests : IDisposable
     public async Task The_score_is_the_same_without_a_cache_and_another_for_other_documents()
     {
         using InferenceEngine cached = new(_model, new EngineOptions { Context = 1024, Sequences = 3 }), plain = new(_model, new EngineOptions { Context = 1024, Sequences = 12, KvReuse = KvReuse.WithinSequence });
-        RetrievalResult with = await new Retrieval(cached, 5).Ask(10, 4, progress: null, Patience), without = await new Retrieval(plain, 5).Ask(10, 4, progress: null, Patience);
+        RetrievalResult with = await new Retrieval(cached, 5).Ask(new(10), 4, progress: null, Patience), without = await new Retrieval(plain, 5).Ask(new(10), 4, progress: null, Patience);
         Assert.Equal(without.All, with.All);
         Assert.Equal(without.ByDecile, with.ByDecile);
         Assert.Equal(without.ByKind, with.ByKind);
         Assert.Equal(0, without.ReusedTokens);
-        Assert.NotEqual(with.ByDecile, (await new Retrieval(cached, 6).Ask(10, 4, progress: null, Patience)).ByDecile);
+        Assert.NotEqual(with.ByDecile, (await new Retrieval(cached, 6).Ask(new(10), 4, progress: null, Patience)).ByDecile);
     }
 
     [Fact]
