@@ -24,6 +24,8 @@ sealed class ModelExport(Checkpoint checkpoint, Vocabulary vocabulary)
         _writer.Set("general.license", "mit");
         _writer.Set("general.description", "Trained from scratch on synthetic sagas: answers questions about facts that a document states, and tells little stories.");
         _writer.Set("general.alignment", 32u);
+        _writer.Set("kvasir.bare_prompt", "continue");
+        _writer.Set("kvasir.document_instruction", "Answer from this saga.");
         AddShape();
         AddVocabulary();
         AddTensors();

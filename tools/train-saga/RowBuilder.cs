@@ -20,7 +20,11 @@ enum Lesson : ushort
 }
 
 /// <summary>Fills rows of a length with conversations about documents and with stories, and marks what each token teaches.</summary>
-sealed class RowBuilder(Tokenizer tokenizer, int seed, double withStrangers)
+/// <param name="tokenizer">The vocabulary.</param>
+/// <param name="seed">Start of the random numbers.</param>
+/// <param name="withStrangers">Share of documents with words that nobody has seen.</param>
+/// <param name="families">Share of documents that tell of nothing but relations: their answers turn the sentence around, which is learnt last.</param>
+sealed class RowBuilder(Tokenizer tokenizer, int seed, double withStrangers, double families)
 {
     // The words of answers that no question contains and that need no document.
     static readonly HashSet<string> s_grammar = [.. "The the a an in is as works has likes to eat walks every keeps of .".Split(' ')];
@@ -31,6 +35,9 @@ sealed class RowBuilder(Tokenizer tokenizer, int seed, double withStrangers)
 
     /// <summary>Share of conversations; the rest are stories.</summary>
     const double Conversations = 0.9;
+
+    /// <summary>Of the room that is left in a row, at most so much is document: the rest is for its questions.</summary>
+    const double LongestDocument = 0.75;
 
     const int TokensPerFact = 12;
 
@@ -52,17 +59,23 @@ sealed class RowBuilder(Tokenizer tokenizer, int seed, double withStrangers)
     void AddConversation(int length, int mostFacts)
     {
         int room = length - _row.Count;
-        int facts = Math.Clamp((int)(room * (0.1 + 0.65 * _random.NextDouble()) / TokensPerFact), 1, mostFacts);
-        SagaDocument document = _saga.Document(facts);
+        int most = Math.Clamp((int)(room * LongestDocument) / TokensPerFact, 1, mostFacts);
+        int facts = (int)Math.Round(Math.Pow(most, _random.NextDouble())); // as many short documents as long ones
+        SagaDocument document = _saga.Document(facts, _random.NextDouble() < families ? "relation" : null);
         SagaQuestion[] questions = [.. document.Facts.Select(fact => fact.Questions[_random.Next(fact.Questions.Count)])];
         _random.Shuffle(questions);
         Strangers? strangers = _random.NextDouble() < withStrangers ? new Strangers(_random) : null;
-        string text = strangers?.Exchange(document.Text) ?? document.Text;
+        string said = Straighten(document);
+        string text = strangers?.Exchange(said) ?? said;
         bool inSystem = _random.Next(10) < 8;
         AddSome(inSystem ? $"<|im_start|>system\nAnswer from this saga.\n{text}<|im_end|>\n" : $"<|im_start|>user\n{text}\n");
         for (int i = 0; i < questions.Length && _row.Count < length; i++)
             AddTurn(strangers?.Exchange(questions[i].Text) ?? questions[i].Text, strangers?.Exchange(questions[i].Answer) ?? questions[i].Answer, opened: !inSystem && i == 0);
     }
+
+    // Some relations are told in the order of their question: from "The friend of Ulf is Odd." it is a smaller step to "Odd is the friend of Ulf."
+    string Straighten(SagaDocument document) =>
+        document.Facts.Where(fact => fact.Kind == "relation" && _random.Next(4) == 0).Aggregate(document.Text, (text, fact) => text.Replace(fact.Text, fact.Questions[0].Answer, StringComparison.Ordinal));
 
     void AddTurn(string question, string answer, bool opened)
     {

@@ -24,11 +24,12 @@ sealed record ShowReport(
 
 sealed record ShowConfig(
     int Layers, int Width, int FeedForward, int Heads, int KvHeads, int HeadDim, int Context, int Vocabulary, float NormEpsilon, float RopeBase,
-    int RopeDims, int? Window, bool TiedOutput)
+    int RopeDims, int? Window, int WindowedLayers, int KvLayers, bool TiedOutput)
 {
     public static ShowConfig Of(ModelConfig config, bool tiedOutput) => new(
         config.Layers, config.Width, config.FeedForward, config.Heads, config.KvHeads, config.HeadDim, config.Context, config.Vocabulary,
-        config.NormEpsilon, config.RopeBase, config.RopeDims, config.Window, tiedOutput);
+        config.NormEpsilon, config.RopeBase, config.RopeDims, config.Windows.Min(), config.Windows.Count(window => window is not null),
+        config.Producers.Distinct().Count(), tiedOutput);
 }
 
 sealed record ShowType(string Type, int Tensors, long Bytes);

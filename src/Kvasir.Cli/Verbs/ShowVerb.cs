@@ -85,15 +85,15 @@ sealed class ShowVerb
 
     static void Describe(Grid grid, ShowReport report, ShowConfig config)
     {
-        Add(grid, "layers", $"{config.Layers}, width {config.Width:N0}, feed-forward {config.FeedForward:N0}");
+        Add(grid, "layers", $"{config.Layers}{(config.KvLayers < config.Layers ? $" of which {config.KvLayers} have keys and values of their own" : "")}, width {config.Width:N0}, feed-forward {config.FeedForward:N0}");
         Add(grid, "heads", $"{config.Heads} query, {config.KvHeads} key-value, of {config.HeadDim} elements");
-        Add(grid, "context", $"{config.Context:N0} tokens" + (config.Window is { } window ? $", sliding window {window:N0}" : ""));
+        Add(grid, "context", $"{config.Context:N0} tokens" + (config.Window is { } window ? $", sliding window {window:N0}{(config.WindowedLayers < config.Layers ? $" in {config.WindowedLayers} of {config.Layers} layers" : "")}" : ""));
         Add(grid, "vocabulary", $"{config.Vocabulary:N0} tokens{(config.TiedOutput ? ", output tied to embedding" : "")}");
         Add(grid, "RoPE", FormattableString.Invariant($"base {config.RopeBase:0.###}, {config.RopeDims} elements of a head"));
         foreach (ShowKv kv in report.KvBytesPerToken)
         {
             int bytes = kv.Codec == "f32" ? 4 : 2;
-            Add(grid, $"KV per token, {kv.Codec}", $"{kv.Bytes:N0} bytes = {config.Layers} layers × {config.KvHeads} KV heads × ({config.HeadDim} + {config.HeadDim}) × {bytes} bytes; "
+            Add(grid, $"KV per token, {kv.Codec}", $"{kv.Bytes:N0} bytes = {config.KvLayers} layers × {config.KvHeads} KV heads × ({config.HeadDim} + {config.HeadDim}) × {bytes} bytes; "
                 + $"{Size(kv.Bytes * config.Context)} at full context");
         }
     }

@@ -42,7 +42,7 @@ public sealed record ModelCost(long WeightBytes, Operations Layers, Operations O
             new Operations(0, 4.0 * engine.Model.Config.Layers * engine.Model.Config.Heads * engine.Model.Config.HeadDim)); // q·K and weights·V, two each
     }
 
-    static IEnumerable<PackedMatrix> Matrices(LayerWeights layer) => [layer.Q, layer.K, layer.V, layer.AttentionOutput, layer.Gate, layer.Up, layer.Down];
+    static IEnumerable<PackedMatrix> Matrices(LayerWeights layer) => new[] { layer.Q, layer.K, layer.V, layer.AttentionOutput, layer.Gate, layer.Up, layer.Down }.OfType<PackedMatrix>();
 
     static Operations Products(PackedMatrix matrix)
     {

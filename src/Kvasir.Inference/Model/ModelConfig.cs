@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Kvasir.Inference.Formats;
 using Kvasir.Inference.Kernels;
 using Kvasir.KvCache;
@@ -55,13 +56,16 @@ public sealed record ModelConfig
     /// <summary>Linear context scaling: positions are divided by this.</summary>
     public required float RopeScale { get; init; }
 
-    /// <summary>Sliding window in tokens, the current one included, or null where every layer attends to everything.</summary>
-    public required int? Window { get; init; }
+    /// <summary>Of each layer, its sliding window in tokens, the current one included, or null where it attends to everything.</summary>
+    public required ImmutableArray<int?> Windows { get; init; }
+
+    /// <summary>Of each layer, the one whose keys and values it reads: itself, or an earlier one (Brandon et al., 2024, "Reducing Transformer Key-Value Cache Size with Cross-Layer Attention", https://arxiv.org/abs/2405.12981).</summary>
+    public required ImmutableArray<int> Producers { get; init; }
 
     /// <summary>What each layer keeps in the KV cache.</summary>
     public IEnumerable<KvLayer> KvLayers =>
         Enumerable.Range(0, Layers).Select(layer =>
-            new KvLayer(Window is { } tokens ? new LayerState.Window(tokens) : new LayerState.Full(), KvHeads, HeadDim, Producer: layer));
+            new KvLayer(Windows[layer] is { } tokens ? new LayerState.Window(tokens) : new LayerState.Full(), KvHeads, HeadDim, Producers[layer]));
 
     /// <summary>Reads the configuration of a model file and checks that its numbers fit together.</summary>
     /// <exception cref="ModelFormatException">A key is missing, of the wrong type or out of range, or the architecture is unknown.</exception>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Kvasir.Inference.Formats;
 using Kvasir.Inference.Kernels;
 
@@ -27,12 +28,13 @@ sealed class ModelConfigReader(GgufFile file)
         int kvHeads = Count("attention.head_count_kv", heads);
         if (heads % kvHeads != 0)
             throw Invalid("attention.head_count_kv", kvHeads, $"a divisor of the {heads} query heads");
-        int headDim = HeadDim(width, heads);
+        int headDim = HeadDim(width, heads), layers = Count("block_count", most: file.Tensors.Count); // a layer has tensors, so no honest file has more layers than those
+        ImmutableArray<int?> windows = Windows(layers);
         return new ModelConfig
         {
             Architecture = _architecture,
             Name = _metadata.GetString("general.name", _architecture),
-            Layers = Count("block_count", most: file.Tensors.Count), // a layer has tensors, so no honest file has more layers than those
+            Layers = layers,
             Width = width,
             FeedForward = Count("feed_forward_length"),
             Heads = heads,
@@ -45,7 +47,8 @@ sealed class ModelConfigReader(GgufFile file)
             RopeDims = RopeDims(headDim),
             RopeStyle = style,
             RopeScale = RopeScale(),
-            Window = Window(),
+            Windows = windows,
+            Producers = SharedLayers.Producers(_metadata, Key("attention.kv_producers"), windows),
         };
     }
 
@@ -98,10 +101,19 @@ sealed class ModelConfigReader(GgufFile file)
         };
     }
 
-    int? Window() =>
-        _metadata.GetInt32(Key("attention.sliding_window"), 0) is not 0 and int tokens
-            ? tokens > 0 ? tokens : throw Invalid("attention.sliding_window", tokens, "0 or more")
-            : null;
+    // Without a pattern, every layer has the window: Mistral.
+    ImmutableArray<int?> Windows(int layers)
+    {
+        const string Pattern = "attention.sliding_window_pattern";
+        int window = _metadata.GetInt32(Key("attention.sliding_window"), 0);
+        if (window < 0)
+            throw Invalid("attention.sliding_window", window, "0 or more");
+        if (!_metadata.Contains(Key(Pattern)) || window == 0)
+            return [.. Enumerable.Repeat(window == 0 ? (int?)null : window, layers)];
+        return _metadata[Key(Pattern)] is ImmutableArray<bool> slides && slides.Length == layers
+            ? [.. slides.Select(each => each ? window : (int?)null)]
+            : throw Invalid(Pattern, "something else", $"{layers} bools, one for each layer");
+    }
 
     int Vocabulary()
     {

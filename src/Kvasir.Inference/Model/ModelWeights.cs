@@ -24,8 +24,8 @@ sealed class LayerWeights
 {
     public required FloatRows AttentionNorm { get; init; } // [d]
     public required PackedMatrix Q { get; init; } // [heads · head dim, d]
-    public required PackedMatrix K { get; init; } // [KV heads · head dim, d]
-    public required PackedMatrix V { get; init; } // [KV heads · head dim, d]
+    public PackedMatrix? K { get; init; } // [KV heads · head dim, d]; null where the layer reads another's
+    public PackedMatrix? V { get; init; } // [KV heads · head dim, d]
     public required PackedMatrix AttentionOutput { get; init; } // [d, heads · head dim]
     public FloatRows? QBias { get; init; } // qwen2
     public FloatRows? KBias { get; init; }

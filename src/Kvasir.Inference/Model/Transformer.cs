@@ -52,9 +52,9 @@ sealed unsafe class Transformer : IDisposable
             // x += W_o · attention(norm(x))
             _kernels.RmsNorm(a.Residual, w.AttentionNorm, _config.NormEpsilon, a.Normed, n);
             Product queries = new(w.Q, w.QBias, a.Queries);
-            bool ownsCache = _layout.Layers[layer].Producer == layer;
+            bool ownsCache = w is { K: not null, V: not null };
             if (ownsCache)
-                _kernels.MatMul(a.Normed, n, queries, new Product(w.K, w.KBias, a.Keys), new Product(w.V, w.VBias, a.Values));
+                _kernels.MatMul(a.Normed, n, queries, new Product(w.K!, w.KBias, a.Keys), new Product(w.V!, w.VBias, a.Values));
             else
                 _kernels.MatMul(a.Normed, n, queries);
             if (w.QNorm is not null)

@@ -39,20 +39,21 @@ sealed class WeightReader(GgufFile file, ModelConfig config)
     LayerWeights Layer(int layer)
     {
         string prefix = $"blk.{layer}.";
+        bool ownsCache = config.Producers[layer] == layer;
         int queries = checked(config.Heads * config.HeadDim), keys = checked(config.KvHeads * config.HeadDim);
         return new LayerWeights
         {
             AttentionNorm = Vector(prefix + "attn_norm.weight", config.Width),
             Q = Matrix(prefix + "attn_q.weight", queries, config.Width),
-            K = Matrix(prefix + "attn_k.weight", keys, config.Width),
-            V = Matrix(prefix + "attn_v.weight", keys, config.Width),
+            K = ownsCache ? Matrix(prefix + "attn_k.weight", keys, config.Width) : null,
+            V = ownsCache ? Matrix(prefix + "attn_v.weight", keys, config.Width) : null,
             AttentionOutput = Matrix(prefix + "attn_output.weight", config.Width, queries),
             QBias = Optional(prefix + "attn_q.bias", queries),
-            KBias = Optional(prefix + "attn_k.bias", keys),
-            VBias = Optional(prefix + "attn_v.bias", keys),
+            KBias = !ownsCache ? null : Optional(prefix + "attn_k.bias", keys),
+            VBias = !ownsCache ? null : Optional(prefix + "attn_v.bias", keys),
             AttentionOutputBias = Optional(prefix + "attn_output.bias", config.Width),
             QNorm = Optional(prefix + "attn_q_norm.weight", config.HeadDim),
-            KNorm = Optional(prefix + "attn_k_norm.weight", config.HeadDim),
+            KNorm = !ownsCache ? null : Optional(prefix + "attn_k_norm.weight", config.HeadDim),
             FeedForwardNorm = Vector(prefix + "ffn_norm.weight", config.Width),
             Gate = Matrix(prefix + "ffn_gate.weight", config.FeedForward, config.Width),
             Up = Matrix(prefix + "ffn_up.weight", config.FeedForward, config.Width),

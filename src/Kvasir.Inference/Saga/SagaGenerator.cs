@@ -16,7 +16,10 @@ public sealed class SagaGenerator(int seed)
     readonly Random _random = new(seed); // seeded: the algorithm is fixed for all versions of .NET
 
     /// <summary>A document with this many facts, 1 to <see cref="MostFacts"/>.</summary>
-    public SagaDocument Document(int facts)
+    public SagaDocument Document(int facts) => Document(facts, kind: null);
+
+    /// <summary>A document all of whose facts are of a kind, of which there must be enough: a lesson in it.</summary>
+    internal SagaDocument Document(int facts, string? kind)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(facts, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(facts, MostFacts);
@@ -29,7 +32,7 @@ public sealed class SagaGenerator(int seed)
         {
             if (_random.NextDouble() < weather)
                 text.Append(Pick(Weather)).Append(' ');
-            list.Add(NewFact(stated));
+            list.Add(NewFact(stated, kind));
             text.Append(list[^1].Text);
             bool paragraphEnds = ++inParagraph >= 4 + _random.Next(5);
             text.Append(paragraphEnds ? '\n' : ' ');
@@ -51,12 +54,12 @@ public sealed class SagaGenerator(int seed)
     T Pick<T>(IReadOnlyList<T> list) => list[_random.Next(list.Count)];
 
     // Draws until a fact comes whose question was not answered before.
-    SagaFact NewFact(HashSet<string> stated)
+    SagaFact NewFact(HashSet<string> stated, string? kind)
     {
         while (true)
         {
             (string subject, SagaFact fact) = DrawFact();
-            if (stated.Add(subject))
+            if ((kind ?? fact.Kind) == fact.Kind && stated.Add(subject))
                 return fact;
         }
     }

@@ -93,7 +93,8 @@ sealed class GgufSpecReader
             throw Invalid("attention.shared_kv_layers", $"{shared}", $"fewer than the {count} layers");
         ImmutableArray<AttentionSpec> layers = LayerSharing.Lay(new AttentionSpec(1, 1, 1, 1, null, 0), Windows(count), shared,
             (layer, reason) => Invalid("attention.shared_kv_layers", $"{shared}, so that layer {layer} {reason}", "a layer of its kind before the shared ones"));
-        return [.. layers.Select((layer, i) => Shape(heads[i], kvHeads[i]) with { Window = layer.Window, Producer = layer.Producer })];
+        ImmutableArray<int> producers = _architecture == "llama" ? SharedLayers.Producers(_metadata, Key("attention.kv_producers"), [.. layers.Select(layer => layer.Window)]) : [.. layers.Select(layer => layer.Producer)];
+        return [.. layers.Select((layer, i) => Shape(heads[i], kvHeads[i]) with { Window = layer.Window, Producer = producers[i] })];
     }
 
     AttentionSpec Shape(int heads, int kvHeads)

@@ -34,7 +34,7 @@ public sealed class GgufSpecReaderTests : IDisposable
         ModelConfig config = ModelConfig.From(file);
         ModelSpec spec = ModelSpecs.Find(path);
         Assert.Equal((config.Name, config.Architecture, config.Context, config.Width, config.Vocabulary), (spec.Name, spec.Architecture, spec.Context, spec.Width, spec.Vocabulary));
-        Assert.Equal(Enumerable.Range(0, config.Layers).Select(layer => new AttentionSpec(config.Heads, config.KvHeads, config.HeadDim, config.HeadDim, config.Window, layer)), spec.Layers);
+        Assert.Equal(Enumerable.Range(0, config.Layers).Select(layer => new AttentionSpec(config.Heads, config.KvHeads, config.HeadDim, config.HeadDim, config.Windows[layer], config.Producers[layer])), spec.Layers);
         Assert.Equal(file.Tensors.Sum(tensor => tensor.Elements), spec.Parameters);
         Assert.Equal(file.Tensors.Sum(tensor => tensor.ByteLength), spec.WeightBytes);
         long matrices = file.Tensors.Where(tensor => tensor.Shape.Length == 2).Sum(tensor => tensor.Elements);
