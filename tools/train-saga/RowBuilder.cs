@@ -37,7 +37,7 @@ sealed class RowBuilder(Tokenizer tokenizer, int seed, double withStrangers, dou
     const double Conversations = 0.9;
 
     /// <summary>Of the room that is left in a row, at most so much is document: the rest is for its questions.</summary>
-    const double LongestDocument = 0.75;
+    const double LongestDocument = 0.9;
 
     const int TokensPerFact = 12;
 
@@ -60,7 +60,7 @@ sealed class RowBuilder(Tokenizer tokenizer, int seed, double withStrangers, dou
     {
         int room = length - _row.Count;
         int most = Math.Clamp((int)(room * LongestDocument) / TokensPerFact, 1, mostFacts);
-        int facts = (int)Math.Round(Math.Pow(most, _random.NextDouble())); // as many short documents as long ones
+        int facts = _random.Next(2) == 0 ? _random.Next(1, most + 1) : (int)Math.Round(Math.Pow(most, _random.NextDouble())); // many short ones among the long
         SagaDocument document = _saga.Document(facts, _random.NextDouble() < families ? "relation" : null);
         SagaQuestion[] questions = [.. document.Facts.Select(fact => fact.Questions[_random.Next(fact.Questions.Count)])];
         _random.Shuffle(questions);

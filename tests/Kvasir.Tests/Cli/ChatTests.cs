@@ -33,12 +33,12 @@ public sealed class ChatTests : IDisposable
         KvasirResult result = RunOn("/stats\nhello\n/stats\n/reset\n/stats\n/help\n/sing\n/exit\nhello\n", "chat", "-n", "3");
         Assert.Single(KvasirResult.Lines(result.Answer));
         string[] notes = KvasirResult.Lines(result.Errors);
-        Assert.StartsWith("0 of 2,048 tokens · KV 0.0 MiB · pool 0 of 129 blocks", notes[0], StringComparison.Ordinal);
+        Assert.StartsWith("0 of 4,096 tokens · KV 0.0 MiB · pool 0 of 257 blocks", notes[0], StringComparison.Ordinal);
         Assert.EndsWith("cut at the limit of tokens", notes[1], StringComparison.Ordinal);
-        Assert.Matches(@"^1\d of 2,048 tokens · KV 0\.\d MiB · pool [12] of 129 blocks", notes[2]);
+        Assert.Matches(@"^1\d of 4,096 tokens · KV 0\.\d MiB · pool [12] of 257 blocks", notes[2]);
         Assert.Equal("last answer: " + notes[1], notes[3]);
         Assert.Equal("The conversation is forgotten.", notes[4]);
-        Assert.StartsWith("0 of 2,048 tokens", notes[5], StringComparison.Ordinal);
+        Assert.StartsWith("0 of 4,096 tokens", notes[5], StringComparison.Ordinal);
         Assert.Contains("/reset", notes[7], StringComparison.Ordinal);
         Assert.Equal("no command /sing: /help lists them", notes[8]);
         Assert.Equal(9, notes.Length);

@@ -97,7 +97,7 @@ public sealed class FailureTests : IDisposable
     {
         string text = string.Concat(Enumerable.Repeat("The code of the old mill is 7351. ", 10));
         KvasirResult result = Run("run", text, "-c", "64");
-        result.Fails(1, "tokens and the context holds 64 (this model was trained for up to 2,048); -c ");
+        result.Fails(1, "tokens and the context holds 64 (this model was trained for up to 4,096); -c ");
         string room = System.Text.RegularExpressions.Regex.Match(result.Errors, @"-c (\d+)").Groups[1].Value;
         Assert.NotEmpty(Run("run", text, "-n", "2", "-c", room).Answer);
     }
@@ -105,7 +105,7 @@ public sealed class FailureTests : IDisposable
     [Fact]
     public void A_prompt_longer_than_any_context_gets_no_promise()
     {
-        string text = string.Concat(Enumerable.Repeat("The code of the old mill is 7351. ", 300));
+        string text = string.Concat(Enumerable.Repeat("The code of the old mill is 7351. ", 600));
         KvasirResult result = RunOn(text, "run", "-c", "64");
         result.Fails(1, "the context holds 64");
         Assert.DoesNotContain("-c ", result.Errors, StringComparison.Ordinal);

@@ -59,13 +59,13 @@ public sealed class PerplexityVerbTests : IDisposable
     public async Task An_interrupt_ends_it_with_one_line()
     {
         string path = _folder.Write("long.txt", RawGguf.Bytes(string.Join("\n\n", Enumerable.Range(0, 300).Select(seed => new SagaGenerator(seed).Document(100).Text))));
-        using KvasirProcess process = Start("perplexity", "-f", path, "-c", "4096", "-t", "1");
+        using KvasirProcess process = Start("perplexity", "-f", path, "-c", "8192", "-t", "1");
         await process.FirstNote; // the warning comes when all is ready
         process.Interrupt();
         KvasirResult result = process.Finish();
         Assert.Equal(1, result.ExitCode);
         Assert.Empty(result.Output);
-        Assert.StartsWith("warning: a context of 4,096", result.Errors, StringComparison.Ordinal);
+        Assert.StartsWith("warning: a context of 8,192", result.Errors, StringComparison.Ordinal);
         Assert.EndsWith("\nkvasir: interrupted\n", result.Errors, StringComparison.Ordinal);
     }
 }

@@ -122,7 +122,7 @@ public sealed class RunTests : IDisposable
 
     [Fact]
     public void A_context_beyond_training_is_warned_about() =>
-        Assert.StartsWith("warning: a context of 4,096 is beyond the 2,048 tokens", Run("run", Once, "-n", "1", "-c", "4096").Errors, StringComparison.Ordinal);
+        Assert.StartsWith("warning: a context of 8,192 is beyond the 4,096 tokens", Run("run", Once, "-n", "1", "-c", "8192").Errors, StringComparison.Ordinal);
 
     [Fact]
     public void An_unknown_chat_template_names_raw_which_works()

@@ -16,11 +16,11 @@ public sealed class VerbTests : IDisposable
     public void Show_tells_what_the_shipped_model_is()
     {
         KvasirResult result = Run("show", "saga", "--tensors");
-        Assert.All(["Kvasir Saga", "llama", "ChatML", "2,048 tokens", "3,072 bytes", "q8_0", "token_embd.weight"], fact => Assert.Contains(fact, result.Answer, StringComparison.Ordinal));
+        Assert.All(["Kvasir Saga", "llama", "ChatML", "4,096 tokens", "1,536 bytes", "q8_0", "token_embd.weight"], fact => Assert.Contains(fact, result.Answer, StringComparison.Ordinal));
         Assert.Empty(result.Errors);
         JsonElement json = Run("show", "saga", "--json").Json;
         Assert.Equal("Kvasir Saga", json.GetProperty("name").GetString());
-        Assert.Equal(2048, json.GetProperty("config").GetProperty("context").GetInt32());
+        Assert.Equal(4096, json.GetProperty("config").GetProperty("context").GetInt32());
         Assert.Equal(new FileInfo(SagaModel.Path).Length, json.GetProperty("file_bytes").GetInt64());
     }
 
@@ -61,7 +61,7 @@ public sealed class VerbTests : IDisposable
         string path = _folder["q4.gguf"];
         KvasirResult result = Run("quantize", "saga", path, "--type", "q4_0", "--set", "general.name=smaller");
         Assert.Empty(result.Answer);
-        Assert.Matches(@"^.*q4\.gguf: q4_0, .* MiB \(.* of .* MiB\)\n$", result.Errors);
+        Assert.Matches(@"^.*q4\.gguf: q4_0, .* KiB \(.* of .* MiB\)\n$", result.Errors);
         JsonElement json = Run("run", "-m", path, "Once upon a time", "-n", "5", "--json").Json;
         Assert.Equal("smaller", json.GetProperty("model").GetString());
         Assert.Equal(5, json.GetProperty("completion_tokens").GetInt32());

@@ -55,6 +55,26 @@ public sealed class RetrievalTests : IDisposable
     }
 
     [Fact]
+    public async Task A_document_of_so_many_tokens_fills_them_and_no_more()
+    {
+        using InferenceEngine engine = new(_model, new EngineOptions { Context = 1024, Sequences = 3 });
+        RetrievalResult result = await new Retrieval(engine, 5).Ask(new(512, DocumentUnit.Tokens), 2, progress: null, Patience);
+        Assert.Equal(20, result.All.Asked);
+        Assert.InRange(result.LongestPrompt, 440, 512);
+        Assert.Equal("512 tokens", result.Size.ToString());
+    }
+
+    [Fact]
+    public async Task Questions_of_one_conversation_follow_on_each_other()
+    {
+        using InferenceEngine engine = new(_model, new EngineOptions { Context = 1024, Sequences = 3 });
+        RetrievalResult apart = await new Retrieval(engine, 5).Ask(new(20), 3, progress: null, Patience), together = await new Retrieval(engine, 5, inOneConversation: true).Ask(new(20), 3, progress: null, Patience);
+        Assert.Equal(apart.All.Asked, together.All.Asked);
+        Assert.InRange(together.LongestPrompt - apart.LongestPrompt, 9 * 15, 9 * 45); // nine questions and answers before the last
+        Assert.InRange((double)together.ReusedTokens / together.PromptTokens, 0.8, 1);
+    }
+
+    [Fact]
     public void Stories_are_measured_as_by_perplexity()
     {
         using InferenceEngine engine = new(_model, new EngineOptions { Context = 1024, KvReuse = KvReuse.WithinSequence });
@@ -70,9 +90,11 @@ public sealed class RetrievalTests : IDisposable
         JsonElement report = Run("eval", "--facts", "5,3", "--documents", "2", "--json").Json;
         Assert.Equal([10, 6], report.GetProperty("retrieval").EnumerateArray().Select(row => row.GetProperty("all").GetProperty("asked").GetInt32()));
         Assert.Contains("came from the cache", Run("eval", "--facts", "4", "--documents", "2").Answer, StringComparison.Ordinal);
+        Assert.Matches(@"(?s)3 facts.*256 tokens", Run("eval", "--facts", "3", "--tokens", "256", "--conversation", "--documents", "1").Answer);
         Assert.Contains("perplexity 1.", Run("eval", "--task", "stories", "--documents", "3").Answer, StringComparison.Ordinal);
         Run("eval", "--task", "poems").Fails(2, "--task 'poems': expected retrieval or stories");
         Run("eval", "--facts", "5,many").Fails(2, "--facts 'many': expected numbers from 1 to 6000");
-        Run("eval", "--facts", "400", "--documents", "1").Fails(1, "2,048");
+        Run("eval", "--tokens", "1x").Fails(2, "--tokens '1x': expected 1 to");
+        Run("eval", "--facts", "600", "--documents", "1").Fails(1, "4,096");
     }
 }

@@ -29,7 +29,7 @@ public sealed class EmbeddingTests : IDisposable
         double length = Math.Sqrt(hidden.Sum(value => (double)value * value));
         Embedding<float> vector = Assert.Single(await _generator.GenerateAsync(["Einar keeps a red lamp"], cancellationToken: Patience));
         Assert.Equal(hidden.Select(value => (float)(value / length)), vector.Vector.ToArray());
-        Assert.Equal(("Kvasir Saga", 256), (vector.ModelId, vector.Vector.Length));
+        Assert.Equal(("Kvasir Saga", 128), (vector.ModelId, vector.Vector.Length));
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed class EmbeddingTests : IDisposable
         float[] vector = (await _generator.GenerateVectorAsync("Einar", new EmbeddingGenerationOptions { Dimensions = 8 }, Patience)).ToArray();
         Assert.Equal(8, vector.Length);
         Assert.Equal(1, vector.Sum(value => value * value), 1e-5f);
-        Assert.Contains("Dimensions: 257, expected 1 to 256", (await Assert.ThrowsAsync<ArgumentException>(() => _generator.GenerateVectorAsync("Einar", new() { Dimensions = 257 }, Patience))).Message, StringComparison.Ordinal);
+        Assert.Contains("Dimensions: 257, expected 1 to 128", (await Assert.ThrowsAsync<ArgumentException>(() => _generator.GenerateVectorAsync("Einar", new() { Dimensions = 257 }, Patience))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -63,6 +63,6 @@ public sealed class EmbeddingTests : IDisposable
     {
         IEmbeddingGenerator generator = _generator;
         Assert.Same(_saga.Engine, generator.GetService<InferenceEngine>());
-        Assert.Equal((256, "Kvasir Saga"), (generator.GetService<EmbeddingGeneratorMetadata>()!.DefaultModelDimensions, generator.GetService<EmbeddingGeneratorMetadata>()!.DefaultModelId));
+        Assert.Equal((128, "Kvasir Saga"), (generator.GetService<EmbeddingGeneratorMetadata>()!.DefaultModelDimensions, generator.GetService<EmbeddingGeneratorMetadata>()!.DefaultModelId));
     }
 }

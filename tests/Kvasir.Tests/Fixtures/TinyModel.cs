@@ -33,6 +33,14 @@ sealed record TinyModel
     /// <summary>Divisors of the rotary frequencies, as Llama 3.1 has them.</summary>
     public bool RopeFrequencies { get; init; }
 
+    /// <summary>Keys that a layer sees, but each <see cref="FullEvery"/>th sees all; 0: all see all.</summary>
+    public int Window { get; init; }
+
+    public int FullEvery { get; init; } = int.MaxValue;
+
+    /// <summary>So many neighbouring layers read the keys and values of the first of them.</summary>
+    public int Shared { get; init; } = 1;
+
     /// <summary>The matrices' type; norms, biases and frequencies are f32. Rows must be whole blocks.</summary>
     public TensorType Type { get; init; } = TensorType.F32;
 
@@ -84,6 +92,13 @@ sealed record TinyModel
         writer.Set($"{Architecture}.attention.layer_norm_rms_epsilon", 1e-5f);
         writer.Set($"{Architecture}.rope.dimension_count", (uint)HeadDim);
         writer.Set($"{Architecture}.rope.freq_base", RopeBase);
+        if (Window > 0)
+        {
+            writer.Set($"{Architecture}.attention.sliding_window", (uint)Window);
+            writer.Set($"{Architecture}.attention.sliding_window_pattern", ImmutableArray.CreateRange(Enumerable.Range(0, Layers).Select(layer => (layer + 1) % FullEvery != 0)));
+        }
+        if (Shared > 1)
+            writer.Set($"{Architecture}.attention.kv_producers", ImmutableArray.CreateRange(Enumerable.Range(0, Layers).Select(layer => layer / Shared * Shared)));
     }
 
     void AddTensors(GgufWriter writer, Random random)
@@ -96,8 +111,11 @@ sealed record TinyModel
             string block = $"blk.{layer}.";
             Vector(block + "attn_norm.weight", Embedding, around: 1);
             Projection(block + "attn_q", Embedding, queries);
-            Projection(block + "attn_k", Embedding, keys);
-            Projection(block + "attn_v", Embedding, keys);
+            if (layer % Shared == 0)
+            {
+                Projection(block + "attn_k", Embedding, keys);
+                Projection(block + "attn_v", Embedding, keys);
+            }
             if (QkNorm) Vector(block + "attn_q_norm.weight", HeadDim, around: 1);
             if (QkNorm) Vector(block + "attn_k_norm.weight", HeadDim, around: 1);
             Matrix(block + "attn_output.weight", queries, Embedding);

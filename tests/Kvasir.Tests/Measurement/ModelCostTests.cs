@@ -10,8 +10,8 @@ public class ModelCostTests
 {
     static readonly ThreadLimits s_limits = new(1, ReadBytesPerS: 1, CopyBytesPerS: 1, Fp32PerS: 10, Int8PerS: 100, "", default);
 
-    // Counted by hand for saga: d 256, 6 layers, 8 heads and 4 KV heads of 32, feed-forward 512, vocabulary 1024, q8_0, f16 KV.
-    const long LayerWeights = 6 * (256 * 256 + 2 * 256 * 128 + 256 * 256 + 3 * 256 * 512), OutputWeights = 256 * 1024;
+    // Counted by hand for saga: d 128, 6 layers, 4 heads and 2 KV heads of 32, feed-forward 384, vocabulary 1462, q8_0, f16 KV.
+    const long LayerWeights = 6 * (128 * 128 + 2 * 128 * 64 + 128 * 128 + 3 * 128 * 384), OutputWeights = 128 * 1462;
 
     [Fact]
     public void Costs_are_those_counted_by_hand()
@@ -19,8 +19,8 @@ public class ModelCostTests
         ModelCost cost = CostOf(SagaModel.Path);
         Assert.Equal((LayerWeights + OutputWeights) * 34 / 32, cost.WeightBytes);
         Assert.Equal((new Operations(2 * LayerWeights, 0), new Operations(2 * OutputWeights, 0)), (cost.Layers, cost.Output));
-        Assert.Equal(6 * 4 * 2 * 32 * 2, cost.KvBytesPerToken);
-        Assert.Equal(new Operations(0, 6 * 8 * 32 * 4), cost.AttentionPerToken);
+        Assert.Equal(6 * 2 * 2 * 32 * 2, cost.KvBytesPerToken);
+        Assert.Equal(new Operations(0, 6 * 4 * 32 * 4), cost.AttentionPerToken);
         Assert.Equal(cost.WeightBytes + 10 * cost.KvBytesPerToken, cost.DecodeBytes(10));
         // Two tokens after three others see four and five tokens.
         Assert.Equal(new Operations(2 * cost.Layers.Int8 + cost.Output.Int8, 9 * cost.AttentionPerToken.Fp32), cost.Prefill(2, 3));

@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using Kvasir.Inference;
 using Kvasir.Inference.Formats;
+using Kvasir.Inference.Sizing;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Model;
@@ -24,6 +26,11 @@ public class ModelConfigTests
         { "llama.expert_count", 8u, "llama.expert_count: 8, expected a dense model" },
         { "llama.context_length", -5, "llama.context_length: -5, expected 1 to " },
         { "llama.attention.sliding_window", -1, "llama.attention.sliding_window: -1, expected 0 or more" },
+        { "llama.attention.kv_producers", ImmutableArray.Create(0), "llama.attention.kv_producers: 1 numbers, expected 2, one for each layer" },
+        { "llama.attention.kv_producers", ImmutableArray.Create(0, 2), "llama.attention.kv_producers[1]: 2, expected the layer itself, or an earlier one" },
+        { "llama.attention.kv_producers", ImmutableArray.Create(-1, 1), "llama.attention.kv_producers[0]: -1, expected the layer itself, or an earlier one" },
+        { "llama.attention.kv_producers", ImmutableArray.Create(0, 0), "tensor 'blk.1.attn_k.weight': a tensor of no known use" },
+        { "llama.attention.kv_producers", "all", "expected an array of integers" },
         { "split.count", (ushort)3, "split.count: 3, expected one file that holds the whole model" },
     };
 
@@ -38,6 +45,30 @@ public class ModelConfigTests
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
         Assert.StartsWith(folder["odd.gguf"] + ": ", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', e.Message);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_pattern_of_windows_must_say_of_each_layer_whether_it_slides(bool isList)
+    {
+        using var folder = new TemporaryFolder();
+        GgufWriter file = TinyModel.Llama.Build();
+        file.Set("llama.attention.sliding_window", 32u);
+        file.Set("llama.attention.sliding_window_pattern", isList ? ImmutableArray.Create(true, false, true) : 2u);
+        file.Write(folder["odd.gguf"], cancellation: TestContext.Current.CancellationToken);
+        var e = Assert.Throws<ModelFormatException>(() => LanguageModel.Load(folder["odd.gguf"]));
+        Assert.Contains("llama.attention.sliding_window_pattern: something else, expected 2 bools, one for each layer", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Layers_of_different_windows_cannot_share()
+    {
+        using var folder = new TemporaryFolder();
+        string path = (TinyModel.Llama with { Window = 32, FullEvery = 2, Shared = 2 }).WriteTo(folder["odd.gguf"]);
+        var e = Assert.Throws<ModelFormatException>(() => LanguageModel.Load(path));
+        Assert.Contains("llama.attention.kv_producers[1]: 0, expected the layer itself, or an earlier one of the same window", e.Message, StringComparison.Ordinal);
+        Assert.Contains("kv_producers[1]: 0", Assert.Throws<ModelFormatException>(() => ModelSpecs.Find(path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -17,6 +17,7 @@ public class ArchitectureRules
         ["Kvasir.Tests"] = ["Kvasir.KvCache", "Kvasir.Inference", "Kvasir.Server", "Kvasir.Cli", "Kvasir.Serving"],
         ["Kvasir.Benchmarks"] = ["Kvasir.KvCache", "Kvasir.Inference"],
         ["Kvasir.Serving"] = [],
+        ["TrainSaga"] = ["Kvasir.Inference"],
     };
 
     static readonly string[] s_cachePackages = ["System.IO.Hashing", "Microsoft.Data.Sqlite"];

@@ -71,7 +71,7 @@ public sealed class GenerationTests : IDisposable
     {
         using Sequence sequence = _engine.NewSequence();
         var e = Assert.Throws<ContextExceededException>(() => sequence.Append(new int[201]));
-        Assert.Equal((201, 200, 2048), (e.Tokens, e.Context, e.Trained));
+        Assert.Equal((201, 200, 4096), (e.Tokens, e.Context, e.Trained));
         Assert.Contains("201 tokens and the context holds 200", e.Message, StringComparison.Ordinal);
         Assert.True(sequence.Tokens.IsEmpty);
         sequence.Append(new int[200]); // fits, but nothing can follow
@@ -82,7 +82,7 @@ public sealed class GenerationTests : IDisposable
     public void Tokens_that_do_not_exist_and_empty_prompts_are_refused()
     {
         using Sequence sequence = _engine.NewSequence();
-        Assert.Throws<ArgumentOutOfRangeException>(() => sequence.Append([1024]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => sequence.Append([_engine.Model.Config.Vocabulary]));
         Assert.Throws<ArgumentOutOfRangeException>(() => sequence.Append([-1]));
         Assert.Contains("the prompt is empty", Assert.Throws<ArgumentException>(() => Continue(sequence, new())).Message, StringComparison.Ordinal);
     }

@@ -30,7 +30,7 @@ public sealed class ReportVerbTests : IDisposable
         Assert.Equal(131_072, fleet.GetProperty("bytes_per_token").GetInt64());
         Assert.InRange(fleet.GetProperty("prefill_tokens_per_s").GetDouble(), 30_000, 40_000); // half of 989e12 / (2 · 6.98e9)
         Assert.InRange(fleet.GetProperty("tiers")[0].GetProperty("bytes").GetInt64(), 115L << 30, 122L << 30); // 0.9 · 141e9 bytes less 8 GB of weights
-        Assert.Equal(6144, Run("simulate", "chat:users=5,turns=2", "-m", "saga", "--hardware", "h200", "--kv-type", "f32", "--json").Json.GetProperty("fleet").GetProperty("bytes_per_token").GetInt64());
+        Assert.Equal(3072, Run("simulate", "chat:users=5,turns=2", "-m", "saga", "--hardware", "h200", "--kv-type", "f32", "--json").Json.GetProperty("fleet").GetProperty("bytes_per_token").GetInt64());
     }
 
     [Fact]

@@ -61,5 +61,5 @@ public sealed class DetokenizerTests
 
     [Fact]
     public void A_token_outside_the_vocabulary_is_the_callers_mistake() =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Detokenizer(Vocabularies.Saga).Append(1024));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Detokenizer(Vocabularies.Saga).Append(Vocabularies.Saga.VocabularySize));
 }

@@ -5,7 +5,7 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Tokenization;
 
-/// <summary>Saga's vocabulary against ids that llama.cpp's <c>llama-tokenize --no-bos</c> gave, with and without special tokens.</summary>
+/// <summary>Saga's vocabulary against ids that llama.cpp gave, with and without special tokens.</summary>
 public sealed partial class SagaTokenizerTests
 {
     static readonly JsonSerializerOptions s_snakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
@@ -15,8 +15,8 @@ public sealed partial class SagaTokenizerTests
     [Fact]
     public void Every_golden_text_agrees_as_user_text_and_as_template()
     {
-        string path = Path.Combine(Checkout.Root, "tests/Kvasir.Tests/Golden/tokenizer-saga.json");
-        Vector[] vectors = JsonSerializer.Deserialize<Vector[]>(File.ReadAllText(path), s_snakeCase)!;
+        string path = Path.Combine(Checkout.Root, "tests/Kvasir.Tests/Golden/tokenizer-saga.jsonl");
+        Vector[] vectors = [.. File.ReadLines(path).Select(line => JsonSerializer.Deserialize<Vector>(line, s_snakeCase)!)];
         Tokenizer tokenizer = Vocabularies.Saga;
 
         Assert.True(vectors.Length >= 40);
@@ -57,9 +57,9 @@ public sealed partial class SagaTokenizerTests
     {
         Tokenizer tokenizer = Vocabularies.Saga;
 
-        Assert.Equal(1024, tokenizer.VocabularySize);
-        Assert.Equal((1021, 1023, 1023, 1021), (tokenizer.Bos, tokenizer.Eos, tokenizer.Eot, tokenizer.Pad));
-        Assert.Equal([1021, 1023], tokenizer.Ends.Order());
+        Assert.Equal(1462, tokenizer.VocabularySize);
+        Assert.Equal((1459, 1461, 1461, 1459), (tokenizer.Bos, tokenizer.Eos, tokenizer.Eot, tokenizer.Pad));
+        Assert.Equal([1459, 1461], tokenizer.Ends.Order());
         Assert.Empty(tokenizer.Opening);
         Assert.Empty(tokenizer.Closing);
     }
@@ -67,7 +67,7 @@ public sealed partial class SagaTokenizerTests
     [Fact]
     public void Generated_tokens_read_as_llama_cpp_wrote_them()
     {
-        foreach (string line in File.ReadLines(Checkout.Shared("golden/saga.jsonl")))
+        foreach (string line in File.ReadLines(Path.Combine(Checkout.Root, "tests/Kvasir.Tests/Golden/saga.jsonl")))
         {
             using var json = JsonDocument.Parse(line);
             var detokenizer = Detokenizer.After(Vocabularies.Saga, Ints(json, "prompt_tokens"));
@@ -78,7 +78,7 @@ public sealed partial class SagaTokenizerTests
 
     static IEnumerable<(string Prompt, int[] Tokens)> GoldenPrompts()
     {
-        foreach (string line in File.ReadLines(Checkout.Shared("golden/saga.jsonl")))
+        foreach (string line in File.ReadLines(Path.Combine(Checkout.Root, "tests/Kvasir.Tests/Golden/saga.jsonl")))
         {
             using var json = JsonDocument.Parse(line);
             yield return (json.RootElement.GetProperty("prompt").GetString()!, Ints(json, "prompt_tokens"));

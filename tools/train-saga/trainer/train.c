@@ -11,9 +11,9 @@
 enum { THREADS = 2 };
 
 typedef struct {
-    long steps, decay_from, warmup, skip, seed;
+    long steps, decay_from, warmup, seed;
     float muon_rate, adam_rate, weight_decay;
-    const char *load, *save;
+    const char *load, *init, *save;
 } Options;
 
 static double now(void)
@@ -162,6 +162,38 @@ static int64_t load(Model *model, const char *path)
     return step;
 }
 
+// ---- A variant begins with what another model knows.
+
+static void copy(Tensor *to, const Tensor *from)
+{
+    if (to->rows != from->rows || to->columns != from->columns) { fprintf(stderr, "a matrix of %d x %d cannot begin as one of %d x %d\n", to->rows, to->columns, from->rows, from->columns); exit(1); }
+    memcpy(to->value, from->value, 4l * to->rows * to->columns);
+}
+
+// Fewer heads begin as the means of those that they replace (Ainslie et al. 2023, GQA).
+static void pool(Tensor *to, const Tensor *from, int head_dim)
+{
+    int group = from->rows / to->rows;
+    long head = (long)head_dim * to->columns;
+    memset(to->value, 0, 4l * to->rows * to->columns);
+    for (int i = 0; i < from->rows / head_dim; i++)
+        for (long j = 0; j < head; j++) to->value[i / group * head + j] += from->value[i * head + j] / group;
+}
+
+static void init(Model *model, const char *path)
+{
+    Model from;
+    load(&from, path);
+    copy(&model->embedding, &from.embedding);
+    copy(&model->norm, &from.norm);
+    for (int l = 0; l < model->shape.layers; l++) {
+        Layer *to = &model->layer[l], *source = &from.layer[l];
+        copy(&to->attn_norm, &source->attn_norm), copy(&to->q, &source->q), copy(&to->output, &source->output), copy(&to->ffn_norm, &source->ffn_norm);
+        copy(&to->gate, &source->gate), copy(&to->up, &source->up), copy(&to->down, &source->down);
+        if (producer(&model->shape, l) == l) pool(&to->k, &source->k, model->shape.head_dim), pool(&to->v, &source->v, model->shape.head_dim);
+    }
+}
+
 // ---- The loop.
 
 static int read_batch(int *batch, int *length, uint16_t **tokens)
@@ -194,7 +226,7 @@ static void train(Model *model, const Options *options, long step)
     int batch, length;
     double loss = 0, answers = 0, retrieved = 0, language = 0, start = now(), saved = start;
     long seen = 0;
-    for (long i = 0; i < options->skip; i++) read_batch(&batch, &length, &tokens);
+    for (long i = 0; i < step; i++) read_batch(&batch, &length, &tokens); // the same stream as before the interruption
     for (long first = step; step < options->steps && read_batch(&batch, &length, &tokens);) {
         step++;
         double weight = 0, total = 0, right[LESSONS] = { 0 }, count[LESSONS] = { 0 };
@@ -227,12 +259,12 @@ static void train(Model *model, const Options *options, long step)
 
 int main(int argc, char **argv)
 {
-    Shape shape = { 0, 192, 6, 6, 2, 32, 512, 0, 6, 1, 1e6f };
-    Options options = { .steps = 1000, .decay_from = 1000, .warmup = 50, .muon_rate = 0.02f, .adam_rate = 3e-3f, .weight_decay = 0.01f, .save = "saga.checkpoint", .seed = 1 };
+    Shape shape = { 0, 128, 6, 4, 2, 32, 384, 0, 6, 1, 1e6f };
+    Options options = { .steps = 1000, .decay_from = 1000, .warmup = 50, .muon_rate = 0.005f, .adam_rate = 3e-3f, .weight_decay = 0.01f, .save = "saga.checkpoint", .seed = 1 };
     static const struct option names[] = {
         { "vocabulary", 1, 0, 'V' }, { "width", 1, 0, 'd' }, { "layers", 1, 0, 'l' }, { "heads", 1, 0, 'h' }, { "kv-heads", 1, 0, 'k' }, { "ffn", 1, 0, 'f' },
         { "window", 1, 0, 'w' }, { "full-every", 1, 0, 'e' }, { "shared", 1, 0, 's' }, { "rope-base", 1, 0, 'r' }, { "steps", 1, 0, 'n' }, { "decay-from", 1, 0, 'D' },
-        { "warmup", 1, 0, 'u' }, { "skip", 1, 0, 'K' }, { "muon-rate", 1, 0, 'm' }, { "adam-rate", 1, 0, 'a' }, { "weight-decay", 1, 0, 'W' }, { "seed", 1, 0, 'x' }, { "load", 1, 0, 'L' }, { "save", 1, 0, 'S' }, { 0 } };
+        { "warmup", 1, 0, 'u' }, { "muon-rate", 1, 0, 'm' }, { "adam-rate", 1, 0, 'a' }, { "weight-decay", 1, 0, 'W' }, { "seed", 1, 0, 'x' }, { "load", 1, 0, 'L' }, { "init", 1, 0, 'I' }, { "save", 1, 0, 'S' }, { 0 } };
     for (int c; (c = getopt_long(argc, argv, "", names, 0)) != -1;)
         switch (c) {
         case 'V': shape.vocabulary = atoi(optarg); break;
@@ -248,12 +280,12 @@ int main(int argc, char **argv)
         case 'n': options.steps = atol(optarg); break;
         case 'D': options.decay_from = atol(optarg); break;
         case 'u': options.warmup = atol(optarg); break;
-        case 'K': options.skip = atol(optarg); break;
         case 'm': options.muon_rate = atof(optarg); break;
         case 'a': options.adam_rate = atof(optarg); break;
         case 'W': options.weight_decay = atof(optarg); break;
         case 'x': options.seed = atol(optarg); break;
         case 'L': options.load = optarg; break;
+        case 'I': options.init = optarg; break;
         case 'S': options.save = optarg; break;
         default: return 2;
         }
@@ -261,6 +293,7 @@ int main(int argc, char **argv)
     long step = 0;
     if (options.load) step = load(&model, options.load);
     else model_create(&model, shape, options.seed);
+    if (options.init && !options.load) init(&model, options.init);
     train(&model, &options, step);
     return 0;
 }
