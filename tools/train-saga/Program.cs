@@ -16,7 +16,7 @@ switch (args)
             new ModelExport(read, ReadVocabulary(folder)).Write(path, name);
         return 0;
     default:
-        Console.Error.WriteLine("vocabulary FOLDER | batches FOLDER SEED:LENGTH:ROWS:FACTS:STRANGERS:FAMILIES:BATCHES... | export FOLDER CHECKPOINT GGUF NAME");
+        Console.Error.WriteLine("vocabulary FOLDER | batches FOLDER SEED:LENGTH:ROWS:FACTS:STRANGERS:FAMILIES:HOUSEHOLDS:BATCHES... | export FOLDER CHECKPOINT GGUF NAME");
         return 2;
 }
 

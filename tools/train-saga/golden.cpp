@@ -45,6 +45,7 @@ static json greedy(llama_model *model, const json &request)
     const llama_vocab *vocab = llama_model_get_vocab(model);
     llama_context_params params = llama_context_default_params();
     params.n_ctx = params.n_batch = params.n_ubatch = 4096;
+    params.n_threads = params.n_threads_batch = 1;
     params.type_k = params.type_v = GGML_TYPE_F32;
     params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
     llama_context *context = llama_init_from_model(model, params);

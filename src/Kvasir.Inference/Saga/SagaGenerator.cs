@@ -16,10 +16,10 @@ public sealed class SagaGenerator(int seed)
     readonly Random _random = new(seed); // seeded: the algorithm is fixed for all versions of .NET
 
     /// <summary>A document with this many facts, 1 to <see cref="MostFacts"/>.</summary>
-    public SagaDocument Document(int facts) => Document(facts, kind: null);
+    public SagaDocument Document(int facts) => Document(facts, kind: null, cast: null);
 
-    /// <summary>A document all of whose facts are of a kind, of which there must be enough: a lesson in it.</summary>
-    internal SagaDocument Document(int facts, string? kind)
+    /// <summary>A document all of whose facts are of a kind or about a cast of names, of which there must be enough: a lesson in what is hard to tell apart.</summary>
+    internal SagaDocument Document(int facts, string? kind, IReadOnlyList<string>? cast)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(facts, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(facts, MostFacts);
@@ -32,7 +32,7 @@ public sealed class SagaGenerator(int seed)
         {
             if (_random.NextDouble() < weather)
                 text.Append(Pick(Weather)).Append(' ');
-            list.Add(NewFact(stated, kind));
+            list.Add(NewFact(stated, kind, cast));
             text.Append(list[^1].Text);
             bool paragraphEnds = ++inParagraph >= 4 + _random.Next(5);
             text.Append(paragraphEnds ? '\n' : ' ');
@@ -54,19 +54,19 @@ public sealed class SagaGenerator(int seed)
     T Pick<T>(IReadOnlyList<T> list) => list[_random.Next(list.Count)];
 
     // Draws until a fact comes whose question was not answered before.
-    SagaFact NewFact(HashSet<string> stated, string? kind)
+    SagaFact NewFact(HashSet<string> stated, string? kind, IReadOnlyList<string>? cast)
     {
         while (true)
         {
-            (string subject, SagaFact fact) = DrawFact();
+            (string subject, SagaFact fact) = DrawFact(cast ?? Names);
             if ((kind ?? fact.Kind) == fact.Kind && stated.Add(subject))
                 return fact;
         }
     }
 
-    (string Subject, SagaFact Fact) DrawFact()
+    (string Subject, SagaFact Fact) DrawFact(IReadOnlyList<string> names)
     {
-        string name = Pick(Names), place = Pick(Places);
+        string name = Pick(names), place = Pick(Places);
         return _random.Next(8) switch
         {
             0 or 1 => Keeps(name, Pick(Objects), Pick(Colors), place),

@@ -227,6 +227,7 @@ static void train(Model *model, const Options *options, long step)
     double loss = 0, answers = 0, retrieved = 0, language = 0, start = now(), saved = start;
     long seen = 0;
     for (long i = 0; i < step; i++) read_batch(&batch, &length, &tokens); // the same stream as before the interruption
+    start = now();
     for (long first = step; step < options->steps && read_batch(&batch, &length, &tokens);) {
         step++;
         double weight = 0, total = 0, right[LESSONS] = { 0 }, count[LESSONS] = { 0 };
