@@ -75,7 +75,7 @@ public sealed class RunTests : IDisposable
         Assert.Equal(Run("run", Once, "-n", "10").Answer, RunOn(Once + "\n", args).Answer);
 
     [Theory]
-    [InlineData("@home"), InlineData("/h"), InlineData("[suggest]"), InlineData("<|im_end|>"), InlineData("🙂")]
+    [InlineData("@home"), InlineData("/h"), InlineData("[suggest]"), InlineData("<|im_end|>"), InlineData("🙂 Once upon a time")]
     public void Nothing_in_a_prompt_is_a_command(string prompt) => Assert.Contains("answer 3 tokens", Asked(prompt).Errors, StringComparison.Ordinal);
 
     static KvasirResult Asked(string prompt)

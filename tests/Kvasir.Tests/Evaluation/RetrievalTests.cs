@@ -51,7 +51,7 @@ public sealed class RetrievalTests : IDisposable
         Assert.Equal(without.ByDecile, with.ByDecile);
         Assert.Equal(without.ByKind, with.ByKind);
         Assert.Equal(0, without.ReusedTokens);
-        Assert.NotEqual(with.ByDecile, (await new Retrieval(cached, 6).Ask(new(10), 4, progress: null, Patience)).ByDecile);
+        Assert.NotEqual(with.PromptTokens, (await new Retrieval(cached, 6).Ask(new(10), 4, progress: null, Patience)).PromptTokens);
     }
 
     /// <summary>Held-out documents: what the model's card says, less what a sample of this size may miss.</summary>

@@ -37,10 +37,10 @@ public sealed class ChatOptionsTests : IDisposable
     [Fact]
     public async Task Penalties_are_the_engines()
     {
-        SamplingOptions plain = new() { Temperature = 2, Seed = 7 };
+        SamplingOptions plain = new() { Temperature = 2, Seed = 12 };
         SamplingOptions[] all = [plain, plain with { FrequencyPenalty = -2 }, plain with { PresencePenalty = -2 }];
         ChatResponse[] responses = await Task.WhenAll(all.Select(sampling =>
-            Ask(new() { MaxOutputTokens = Most, Temperature = 2, Seed = 7, FrequencyPenalty = sampling.FrequencyPenalty, PresencePenalty = sampling.PresencePenalty })));
+            Ask(new() { MaxOutputTokens = Most, Temperature = 2, Seed = 12, FrequencyPenalty = sampling.FrequencyPenalty, PresencePenalty = sampling.PresencePenalty })));
         Assert.Equal(await Task.WhenAll(all.Select(Expected)), responses.Select(response => response.Text));
         Assert.Equal(3, responses.DistinctBy(response => response.Text).Count());
     }
@@ -48,7 +48,9 @@ public sealed class ChatOptionsTests : IDisposable
     [Fact]
     public async Task Answers_end_where_they_are_told_to()
     {
-        ChatResponse whole = await Ask(new()), cut = await Ask(new() { MaxOutputTokens = 3 }), stopped = await Ask(new() { StopSequences = [whole.Text[4..8]] });
+        string instructions = _saga.Instructions; // with something to answer from, the answer is long enough to be cut
+        ChatResponse whole = await Ask(new() { Instructions = instructions }), cut = await Ask(new() { Instructions = instructions, MaxOutputTokens = 3 });
+        ChatResponse stopped = await Ask(new() { Instructions = instructions, StopSequences = [whole.Text[4..8]] });
         Assert.Equal((ChatFinishReason.Stop, ChatFinishReason.Length, ChatFinishReason.Stop), (whole.FinishReason, cut.FinishReason, stopped.FinishReason));
         Assert.Equal(3, cut.Usage!.OutputTokenCount);
         Assert.StartsWith(cut.Text, whole.Text, StringComparison.Ordinal);

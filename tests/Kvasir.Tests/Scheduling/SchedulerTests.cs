@@ -42,7 +42,7 @@ public sealed class SchedulerTests : IDisposable
     public async Task A_completion_is_the_same_alone_and_among_others_to_the_last_bit()
     {
         using InferenceEngine engine = new(_model, new EngineOptions { Context = 256, Sequences = 34, KvReuse = KvReuse.WithinSequence, PrefillChunk = 96 });
-        GenerationOptions options = new() { MaxTokens = 40, WantsHidden = true };
+        GenerationOptions options = new() { MaxTokens = 40, WantsHidden = true, IgnoresEnds = true };
         int[][] prompts = [.. Enumerable.Range(0, 33).Select(i => Prompt(20 + i * 6, i))];
         GenerationResult alone = await engine.Start(Begin(engine, prompts[7]), options, Patience).Result;
         GenerationResult[] all = await Task.WhenAll(prompts.Select(prompt => engine.Start(Begin(engine, prompt), options, Patience).Result));
@@ -209,7 +209,7 @@ public sealed class SchedulerTests : IDisposable
     {
         using InferenceEngine engine = new(_model, new EngineOptions { Context = 128 });
         Sequence sequence = Begin(engine, Prompt(20, 1));
-        Completion completion = engine.Start(sequence, new GenerationOptions { MaxTokens = 5, TopLogprobs = 20 }, Patience);
+        Completion completion = engine.Start(sequence, new GenerationOptions { MaxTokens = 5, TopLogprobs = 20, IgnoresEnds = true }, Patience);
         List<CompletionPiece> pieces = [];
         await foreach (CompletionPiece piece in completion.Pieces.ReadAllAsync(Patience))
             pieces.Add(piece);
