@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace Kvasir.Inference.Evaluation;
 
@@ -11,14 +12,14 @@ public readonly record struct Score(int Right, int Asked)
     public double Share => Asked == 0 ? 0 : (double)Right / Asked;
 
     /// <summary>Bounds within which the share lies with 95 % confidence (Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927).</summary>
-    public (double Low, double High) Interval
+    public Bounds Interval
     {
         get
         {
             if (Asked == 0)
-                return (0, 1);
+                return new(0, 1);
             double n = Asked, z2 = Z95 * Z95, middle = (Share + z2 / (2 * n)) / (1 + z2 / n), half = Z95 / (1 + z2 / n) * Math.Sqrt(Share * (1 - Share) / n + z2 / (4 * n * n));
-            return (Math.Max(0, middle - half), Math.Min(1, middle + half));
+            return new(Math.Max(0, middle - half), Math.Min(1, middle + half));
         }
     }
 
@@ -26,13 +27,19 @@ public readonly record struct Score(int Right, int Asked)
     public Score With(bool isRight) => new(Right + (isRight ? 1 : 0), Asked + 1);
 }
 
+/// <summary>What a share lies between.</summary>
+public readonly record struct Bounds(double Low, double High);
+
 /// <summary>What the size of a document counts.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<DocumentUnit>))]
 public enum DocumentUnit
 {
     /// <summary>Facts that it states.</summary>
+    [JsonStringEnumMemberName("facts")]
     Facts,
 
     /// <summary>Tokens of the whole prompt and the answer.</summary>
+    [JsonStringEnumMemberName("tokens")]
     Tokens,
 }
 

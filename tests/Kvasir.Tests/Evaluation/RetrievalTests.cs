@@ -103,6 +103,9 @@ public sealed class RetrievalTests : IDisposable
     {
         JsonElement report = Run("eval", "--facts", "5,3", "--documents", "2", "--json").Json;
         Assert.Equal([10, 6], report.GetProperty("retrieval").EnumerateArray().Select(row => row.GetProperty("all").GetProperty("asked").GetInt32()));
+        JsonElement first = report.GetProperty("retrieval")[0];
+        Assert.Equal((5, "facts"), (first.GetProperty("size").GetProperty("count").GetInt32(), first.GetProperty("size").GetProperty("unit").GetString()));
+        Assert.InRange(first.GetProperty("all").GetProperty("interval").GetProperty("low").GetDouble(), 0.5, 1);
         Assert.Contains("came from the cache", Run("eval", "--facts", "4", "--documents", "2").Answer, StringComparison.Ordinal);
         Assert.Matches(@"(?s)3 facts.*256 tokens", Run("eval", "--facts", "3", "--tokens", "256", "--conversation", "--documents", "1").Answer);
         Assert.Contains("perplexity 1.", Run("eval", "--task", "stories", "--documents", "3").Answer, StringComparison.Ordinal);
