@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Kernels.Panels;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
-using Kvasir.Inference.Traces;
+using Kvasir.Planning.Traces;
 
 namespace Kvasir.Cli;
 

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Sizing;
+using Kvasir.Formats;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli;
 

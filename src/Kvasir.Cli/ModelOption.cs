@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Kvasir.Inference;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Saga;
 
 namespace Kvasir.Cli;

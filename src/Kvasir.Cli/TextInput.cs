@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.RegularExpressions;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 
 namespace Kvasir.Cli;
 

@@ -1,7 +1,7 @@
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 
 namespace Kvasir.Cli;
 

@@ -1,6 +1,6 @@
 using Kvasir.Inference.Kernels;
 using Kvasir.KvCache.Codecs;
-using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Inference;

@@ -1,5 +1,4 @@
 using Kvasir.KvCache.Blocks;
-using Kvasir.KvCache.Lifecycle;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 

@@ -1,5 +1,5 @@
 using Kvasir.KvCache.Codecs;
-using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.KvCache;

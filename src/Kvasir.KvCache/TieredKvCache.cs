@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
-using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Eviction;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;

@@ -142,8 +142,8 @@ public sealed class KvasirServer : IAsyncDisposable
             await next(context);
             if (context.Response is { HasStarted: false, StatusCode: 404 or 405 })
                 throw context.Response.StatusCode == 404
-                    ? new RequestException(404, $"{Inference.Formats.Printable.Line(context.Request.Path, 100)}: nothing is there", code: "unknown_path")
-                    : new RequestException(405, $"{context.Request.Method} is not for {Inference.Formats.Printable.Line(context.Request.Path, 100)}", code: "wrong_method");
+                    ? new RequestException(404, $"{Formats.Printable.Line(context.Request.Path, 100)}: nothing is there", code: "unknown_path")
+                    : new RequestException(405, $"{context.Request.Method} is not for {Formats.Printable.Line(context.Request.Path, 100)}", code: "wrong_method");
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -153,7 +153,7 @@ public sealed class KvasirServer : IAsyncDisposable
         {
             RequestException? known = Errors.Of(e, context.Request.Path);
             if (known is null)
-                _options.Log?.Invoke($"error {context.Request.Method} {Inference.Formats.Printable.Line(context.Request.Path, 100)}: {e}");
+                _options.Log?.Invoke($"error {context.Request.Method} {Formats.Printable.Line(context.Request.Path, 100)}: {e}");
             await Errors.Write(context, known ?? new RequestException(500, "something is wrong inside the server; its log says more", code: "internal_error"));
         }
     }

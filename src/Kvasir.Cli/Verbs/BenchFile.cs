@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Sizing;
+using Kvasir.Formats;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Kvasir.Inference;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Measurement;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;

@@ -1,4 +1,4 @@
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;
 

@@ -1,4 +1,4 @@
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -140,7 +140,7 @@ sealed record EstimateBreakEven(int Context, long Bytes, double ComputeSeconds, 
     public static IReadOnlyList<EstimateBreakEven> Of(EstimateRequest request, CapacityPlan plan, double flops)
     {
         if (request.Spec.ActiveParameters is not { } active)
-            throw new UsageException($"--flops: the active parameters of {Inference.Formats.Printable.Line(request.Spec.Name)} are not known");
+            throw new UsageException($"--flops: the active parameters of {Formats.Printable.Line(request.Spec.Name)} are not known");
         return [.. request.Contexts.Select(context => new EstimateBreakEven(
             context, plan.SequenceBytes(context, inBlocks: false), 2.0 * active * context / flops, plan.BreakEven(context, active, flops)))];
     }

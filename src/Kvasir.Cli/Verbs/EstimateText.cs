@@ -1,4 +1,4 @@
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs;

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Saga;
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;
 

@@ -1,7 +1,8 @@
 using System.Globalization;
 using Kvasir.Cli.Verbs.Simulate;
+using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Evaluation;
-using Kvasir.Inference.Formats;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs;

@@ -5,7 +5,7 @@ using System.Globalization;
 using Kvasir.Cli.Verbs.Simulate;
 using Kvasir.Inference;
 using Kvasir.Inference.Evaluation;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Saga;
 
 namespace Kvasir.Cli.Verbs;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Measurement;
 using Spectre.Console;
 

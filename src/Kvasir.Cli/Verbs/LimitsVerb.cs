@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Measurement;
 using Kvasir.KvCache.Tiers.Disk;
 

@@ -2,8 +2,8 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Sizing;
+using Kvasir.Formats;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;
 

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Measurement;
 using Kvasir.Inference.Saga;
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;
 

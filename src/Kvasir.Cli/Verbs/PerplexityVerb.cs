@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Kvasir.Inference;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Measurement;
 
 namespace Kvasir.Cli.Verbs;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Kvasir.Cli.Verbs.Simulate;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Simulation;
+using Kvasir.Formats;
+using Kvasir.Planning.Simulation;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Kvasir.Cli.Verbs.Simulate;
-using Kvasir.Inference.Simulation;
-using Kvasir.Inference.Traces;
+using Kvasir.Planning.Simulation;
+using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Cli.Verbs;
@@ -52,7 +52,7 @@ static class PlanVerb
     {
         string traffic = parsed.GetRequiredValue(s_traffic);
         if (!Duration.TryParse(parsed.GetRequiredValue(s_ttft), out TimeSpan target) || target <= TimeSpan.Zero)
-            throw new UsageException($"--ttft {Inference.Formats.Printable.Quote(parsed.GetRequiredValue(s_ttft))}: expected a time such as 500ms or 2s");
+            throw new UsageException($"--ttft {Formats.Printable.Quote(parsed.GetRequiredValue(s_ttft))}: expected a time such as 500ms or 2s");
         (MachineShape shape, string model) = s_model.Parse(parsed, cancellation) ?? throw new UsageException("--model: expected the model that is served, and --hardware that it is served on");
         if (parsed.GetValue(s_blockTokens) is < 1 or > TraceHeader.MostBlockTokens)
             throw new UsageException($"--block-tokens: expected 1 to {TraceHeader.MostBlockTokens}");

@@ -1,6 +1,7 @@
 using System.CommandLine;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Formats.Quantization;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Quantization;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs;

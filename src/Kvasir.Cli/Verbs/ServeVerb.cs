@@ -84,7 +84,7 @@ static class ServeVerb
         Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool {ShowVerb.Size(engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes)})");
         Terminal.Line($"keys and values: {disk}");
         if (options.RecordTo is { } file)
-            Terminal.Line($"recording to {Inference.Formats.Printable.Line(file, 4096)}");
+            Terminal.Line($"recording to {Formats.Printable.Line(file, 4096)}");
         Terminal.Line($"dashboard: {address}/");
         string key = options.ApiKeys.Count > 0 ? " -H \"Authorization: Bearer $KVASIR_API_KEY\"" : "";
         Terminal.Line($"try: curl {address}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{{\"messages\": [{{\"role\": \"user\", \"content\": \"Who are you?\"}}]}}'");
@@ -112,7 +112,7 @@ static class ServeVerb
 
     static IPAddress Address(string host) => host == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out IPAddress? address)
         ? address
-        : throw new UsageException($"--host '{Inference.Formats.Printable.Line(host, 100)}': expected an IP address such as 127.0.0.1 or 0.0.0.0");
+        : throw new UsageException($"--host '{Formats.Printable.Line(host, 100)}': expected an IP address such as 127.0.0.1 or 0.0.0.0");
 
     static List<ApiKey> Keys(ParseResult parsed)
     {

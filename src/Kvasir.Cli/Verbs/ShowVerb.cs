@@ -1,5 +1,6 @@
 using System.CommandLine;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Tokenization;
 using Spectre.Console;

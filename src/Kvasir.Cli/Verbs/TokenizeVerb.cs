@@ -1,8 +1,9 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.Unicode;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
 using Kvasir.Inference;
-using Kvasir.Inference.Formats;
 using Kvasir.Inference.Tokenization;
 
 namespace Kvasir.Cli.Verbs;

@@ -1,5 +1,5 @@
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Sizing;
+using Kvasir.Formats;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Kvasir.Inference.Chat;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Scheduling;

@@ -1,5 +1,5 @@
 using Kvasir.Inference.Chat;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Microsoft.Extensions.AI;
 
 namespace Kvasir.Inference.ExtensionsAI;

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Microsoft.Extensions.AI;
 
 namespace Kvasir.Inference.ExtensionsAI;

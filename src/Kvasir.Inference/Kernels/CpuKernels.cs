@@ -1,4 +1,3 @@
-using Kvasir.Inference.Formats;
 using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache;
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Kernels;

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using Kvasir.Inference.Formats.Quantization;
+using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Inference.Kernels;
 

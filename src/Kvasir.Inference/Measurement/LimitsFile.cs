@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Inference.Measurement;

@@ -1,5 +1,5 @@
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Formats.Quantization;
+using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Inference.Model;
 

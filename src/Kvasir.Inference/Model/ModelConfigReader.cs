@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
 using Kvasir.Inference.Kernels;
 
 namespace Kvasir.Inference.Model;

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats.Gguf;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Prefixes;

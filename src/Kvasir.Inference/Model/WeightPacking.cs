@@ -1,5 +1,7 @@
 using System.Runtime.ExceptionServices;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Kernels.Panels;
 

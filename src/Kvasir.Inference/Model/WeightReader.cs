@@ -1,5 +1,6 @@
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Formats.Quantization;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Kernels.Panels;
 

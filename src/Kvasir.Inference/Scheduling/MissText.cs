@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Prefixes;
 

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Formats.Quantization;
+using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Sampling;
 
 namespace Kvasir.Inference.Synthesis;

@@ -1,4 +1,5 @@
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
 
 namespace Kvasir.Inference.Tokenization;
 

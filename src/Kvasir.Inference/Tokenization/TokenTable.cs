@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using Kvasir.Inference.Formats;
 
 namespace Kvasir.Inference.Tokenization;
 

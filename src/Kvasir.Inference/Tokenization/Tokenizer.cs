@@ -1,7 +1,8 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Text;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
 using Kvasir.Inference.Templates;
 
 namespace Kvasir.Inference.Tokenization;

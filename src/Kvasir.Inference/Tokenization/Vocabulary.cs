@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
 
 namespace Kvasir.Inference.Tokenization;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Kvasir.KvCache.Codecs;
-using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Eviction;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 

@@ -1,6 +1,5 @@
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
-using Kvasir.KvCache.Lifecycle;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.KvCache.Tiers;

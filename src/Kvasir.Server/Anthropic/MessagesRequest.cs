@@ -107,7 +107,7 @@ sealed record MessagesRequest(CompletionTask Task, bool Streams, bool UsesTools)
         foreach (Field block in blocks)
         {
             if (block["type"].Text(64) is var type && type != "text")
-                throw new RequestException(400, $"{block.Path}: {Inference.Formats.Printable.Quote(type ?? "")}: this model reads text only, expected 'text'", block.Path);
+                throw new RequestException(400, $"{block.Path}: {Formats.Printable.Quote(type ?? "")}: this model reads text only, expected 'text'", block.Path);
             text.Append(block["text"].Text() ?? throw block["text"].Missing("a string"));
             if (block["cache_control"] is { IsAbsent: false } control)
                 input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, control["ttl"].IsAbsent ? s_ephemeral : RequestReader.Time(control["ttl"])));

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 
 namespace Kvasir.Server.Http;
 

@@ -1,4 +1,4 @@
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.Server.Http;

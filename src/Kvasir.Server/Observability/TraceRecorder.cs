@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
-using Kvasir.Inference.Traces;
+using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.Server.Serving;
 
@@ -78,7 +78,7 @@ sealed class TraceRecorder : IDisposable
         catch (IOException e)
         {
             _isOver = true;
-            _log?.Invoke($"recording ends: {Inference.Formats.Printable.Line(e.Message, 1000)}");
+            _log?.Invoke($"recording ends: {Formats.Printable.Line(e.Message, 1000)}");
         }
     }
 }

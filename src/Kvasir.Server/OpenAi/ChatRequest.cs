@@ -84,7 +84,7 @@ sealed record ChatRequest(CompletionTask Task, bool Streams, bool IncludesUsage,
         {
             string type = part["type"].Text(64) ?? throw part["type"].Missing("'text'");
             if (type is not ("text" or "input_text" or "output_text" or "refusal"))
-                throw new RequestException(400, $"{part.Path}: {Inference.Formats.Printable.Quote(type)}: this model reads text only, expected 'text'", part.Path, "unsupported_content");
+                throw new RequestException(400, $"{part.Path}: {Formats.Printable.Quote(type)}: this model reads text only, expected 'text'", part.Path, "unsupported_content");
             text.Append(part[type == "refusal" ? "refusal" : "text"].Text() ?? throw part["text"].Missing("a string"));
             if (!part["prompt_cache_breakpoint"].IsAbsent)
                 input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, RequestReader.TimeToKeep(body) ?? TimeSpan.FromMinutes(30)));

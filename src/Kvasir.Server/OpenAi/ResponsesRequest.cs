@@ -43,7 +43,7 @@ sealed record ResponsesRequest(CompletionTask Task, JsonObject Echo, JsonArray C
     {
         ChatInput input = new();
         if (body["previous_response_id"].Text(256) is { } previous)
-            foreach (JsonNode? message in store.Find(previous, principal) ?? throw new RequestException(404, $"previous_response_id: {Inference.Formats.Printable.Quote(previous)} is not known, or no longer", "previous_response_id", "previous_response_not_found"))
+            foreach (JsonNode? message in store.Find(previous, principal) ?? throw new RequestException(404, $"previous_response_id: {Formats.Printable.Quote(previous)} is not known, or no longer", "previous_response_id", "previous_response_not_found"))
                 input.Messages.Add(message!.DeepClone());
         if (body["input"].IsString)
             input.Add("user", body["input"].Text());

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Server.Http;
 using Microsoft.AspNetCore.Http;
 

@@ -20,7 +20,7 @@ static class RequestReader
     public static void CheckModel(Field body, ServedModel model)
     {
         if (body["model"].Text(200) is { Length: > 0 } name && !model.GoesBy(name))
-            throw new RequestException(404, $"model: '{Inference.Formats.Printable.Line(name)}' is not served here, expected '{model.Id}'", "model", "model_not_found");
+            throw new RequestException(404, $"model: '{Formats.Printable.Line(name)}' is not served here, expected '{model.Id}'", "model", "model_not_found");
     }
 
     /// <summary>How tokens are chosen. What OpenAI's protocol leaves to the server has OpenAI's values.</summary>
@@ -138,7 +138,7 @@ static class RequestReader
             return null;
         Dictionary<int, float> biases = [];
         foreach ((string name, Field bias) in field.Members(MostBiases))
-            biases[int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int token) && token < vocabulary ? token : throw new RequestException(400, $"logit_bias: '{Inference.Formats.Printable.Line(name, 40)}' is no token, expected 0 to {vocabulary - 1}", "logit_bias")]
+            biases[int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int token) && token < vocabulary ? token : throw new RequestException(400, $"logit_bias: '{Formats.Printable.Line(name, 40)}' is no token, expected 0 to {vocabulary - 1}", "logit_bias")]
                 = bias.Real(-100, 100) ?? throw bias.Missing("a number from -100 to 100");
         return biases;
     }

@@ -1,7 +1,9 @@
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.ExtensionsAI;
-using Kvasir.Inference.Formats;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Tests.Fixtures;

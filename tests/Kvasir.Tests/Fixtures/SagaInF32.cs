@@ -1,4 +1,6 @@
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Saga;
 
 namespace Kvasir.Tests.Fixtures;

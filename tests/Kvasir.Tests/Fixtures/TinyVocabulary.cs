@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats.Gguf;
 
 namespace Kvasir.Tests.Fixtures;
 

@@ -1,5 +1,5 @@
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Formats.Quantization;
+using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Synthesis;
 

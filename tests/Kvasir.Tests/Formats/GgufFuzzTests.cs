@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Tests.Fixtures;

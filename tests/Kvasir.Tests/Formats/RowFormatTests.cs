@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Text.Json;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Formats.Quantization;
+using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Formats;

@@ -1,4 +1,5 @@
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Formats;

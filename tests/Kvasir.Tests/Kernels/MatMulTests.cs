@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using CsCheck;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Kernels;
 using Kvasir.Tests.Fixtures;
 

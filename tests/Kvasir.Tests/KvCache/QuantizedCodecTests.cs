@@ -1,6 +1,6 @@
 using CsCheck;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Formats.Quantization;
+using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 

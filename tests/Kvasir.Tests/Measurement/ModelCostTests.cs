@@ -1,5 +1,7 @@
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference;
-using Kvasir.Inference.Formats;
 using Kvasir.Inference.Measurement;
 using Kvasir.Inference.Saga;
 using Kvasir.Tests.Fixtures;

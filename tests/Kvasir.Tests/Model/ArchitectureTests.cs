@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Kvasir.Inference;
-using Kvasir.Inference.Formats;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Codecs;
 using Kvasir.Tests.Fixtures;

@@ -1,8 +1,8 @@
+using Kvasir.Formats.Gguf;
 using Kvasir.Inference;
-using Kvasir.Inference.Formats;
 using Kvasir.Inference.Scheduling;
-using Kvasir.Inference.Sizing;
 using Kvasir.KvCache.Codecs;
+using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Model;

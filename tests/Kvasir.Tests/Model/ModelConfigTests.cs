@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
 using Kvasir.Inference;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Model;

@@ -1,5 +1,5 @@
+using Kvasir.Formats.Gguf;
 using Kvasir.Inference;
-using Kvasir.Inference.Formats;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Codecs;
 using Kvasir.Tests.Fixtures;

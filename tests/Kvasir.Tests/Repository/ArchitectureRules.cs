@@ -10,10 +10,12 @@ public class ArchitectureRules
     /// <summary>What each project may refer to. Nothing points up, and the cache knows no model.</summary>
     static readonly Dictionary<string, string[]> s_arrows = new()
     {
+        ["Kvasir.Formats"] = [],
         ["Kvasir.KvCache"] = [],
-        ["Kvasir.Inference"] = ["Kvasir.KvCache"],
-        ["Kvasir.Server"] = ["Kvasir.Inference"],
-        ["Kvasir.Cli"] = ["Kvasir.Inference", "Kvasir.Server"],
+        ["Kvasir.Planning"] = ["Kvasir.Formats", "Kvasir.KvCache"],
+        ["Kvasir.Inference"] = ["Kvasir.Formats", "Kvasir.KvCache"],
+        ["Kvasir.Server"] = ["Kvasir.Inference", "Kvasir.Planning"],
+        ["Kvasir.Cli"] = ["Kvasir.Inference", "Kvasir.Planning", "Kvasir.Server"],
         ["Kvasir.Tests"] = ["Kvasir.KvCache", "Kvasir.Inference", "Kvasir.Server", "Kvasir.Cli", "Kvasir.Serving"],
         ["Kvasir.Benchmarks"] = ["Kvasir.KvCache", "Kvasir.Inference"],
         ["Kvasir.Serving"] = [],
@@ -25,7 +27,6 @@ public class ArchitectureRules
     /// <summary>Inside Inference: what each folder may use of the others.</summary>
     static readonly Dictionary<string, string[]> s_folders = new()
     {
-        ["Formats"] = [],
         ["Sampling"] = ["Tokenization", "Formats"],
         ["Saga"] = [],
         ["Templates"] = ["Formats"],
@@ -37,9 +38,6 @@ public class ArchitectureRules
         ["Scheduling"] = ["Model", "Kernels", "Sampling", "Tokenization", "Formats"],
         ["Chat"] = ["Templates", "Tokenization", "Sampling", "Formats"],
         ["Evaluation"] = ["Chat", "Saga", "Sampling", "Scheduling", "Measurement"],
-        ["Sizing"] = ["Synthesis", "Formats"],
-        ["Traces"] = ["Formats"],
-        ["Simulation"] = ["Traces", "Sizing", "Formats"],
         ["ExtensionsAI"] = ["Chat", "Scheduling", "Templates", "Sampling", "Saga", "Formats"],
     };
 

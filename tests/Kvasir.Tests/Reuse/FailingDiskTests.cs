@@ -1,6 +1,5 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
-using Kvasir.KvCache.Lifecycle;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.Tests.Fixtures;

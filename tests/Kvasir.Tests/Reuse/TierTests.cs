@@ -81,7 +81,7 @@ public sealed class TierTests : IDisposable
     [Fact]
     public void Blocks_admitted_at_their_second_use_are_not_written_at_the_first()
     {
-        using CachedEngine engine = new(_model, CachedEngine.WithDisk(_folder["kv"]) with { Sequences = 2, KvDiskAdmission = Kvasir.KvCache.Lifecycle.DiskAdmission.SecondUse });
+        using CachedEngine engine = new(_model, CachedEngine.WithDisk(_folder["kv"]) with { Sequences = 2, KvDiskAdmission = Kvasir.KvCache.Tiers.DiskAdmission.SecondUse });
         engine.Ask(Prompt(1));
         engine.Flush();
         Assert.Equal(0, engine.Cache.Disk!.Blocks);

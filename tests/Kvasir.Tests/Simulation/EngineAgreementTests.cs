@@ -1,8 +1,8 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
-using Kvasir.Inference.Simulation;
-using Kvasir.Inference.Traces;
+using Kvasir.Planning.Simulation;
+using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.Tests.Fixtures;

@@ -1,8 +1,8 @@
-using Kvasir.Inference.Simulation;
-using Kvasir.Inference.Traces;
-using Kvasir.Inference.Traces.Generators;
+using Kvasir.Planning.Simulation;
+using Kvasir.Planning.Traces;
+using Kvasir.Planning.Traces.Generators;
 using Kvasir.KvCache.Tiers;
-using Plan = Kvasir.Inference.Simulation.Plan;
+using Plan = Kvasir.Planning.Simulation.Plan;
 
 namespace Kvasir.Tests.Simulation;
 

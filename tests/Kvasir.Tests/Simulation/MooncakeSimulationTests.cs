@@ -1,10 +1,10 @@
-using Kvasir.Inference.Simulation;
-using Kvasir.Inference.Traces;
-using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Eviction;
 using Kvasir.KvCache.Tiers;
+using Kvasir.Planning.Simulation;
+using Kvasir.Planning.Traces;
 using Kvasir.Tests.Fixtures;
 using Kvasir.Tests.KvCache.Replay;
-using Trace = Kvasir.Inference.Traces.Trace;
+using Trace = Kvasir.Planning.Traces.Trace;
 
 namespace Kvasir.Tests.Simulation;
 

@@ -1,8 +1,8 @@
 using Kvasir.Cli;
 using Kvasir.Cli.Verbs.Simulate;
-using Kvasir.Inference.Simulation;
-using Kvasir.Inference.Traces;
-using Kvasir.Inference.Traces.Generators;
+using Kvasir.Planning.Simulation;
+using Kvasir.Planning.Traces;
+using Kvasir.Planning.Traces.Generators;
 using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Tests.Simulation;

@@ -4,8 +4,7 @@ using System.Xml.Linq;
 using CsCheck;
 using Kvasir.Cli.Verbs.Simulate;
 using Kvasir.Cli.Verbs.Simulate.Html;
-using Kvasir.Inference.Simulation;
-using Kvasir.KvCache.Tiers;
+using Kvasir.Planning.Simulation;
 using static Kvasir.Tests.Simulation.ReportFixture;
 
 namespace Kvasir.Tests.Simulation;

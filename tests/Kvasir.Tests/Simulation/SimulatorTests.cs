@@ -1,6 +1,6 @@
 using CsCheck;
-using Kvasir.Inference.Simulation;
-using Kvasir.Inference.Traces;
+using Kvasir.Planning.Simulation;
+using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Tests.Simulation;

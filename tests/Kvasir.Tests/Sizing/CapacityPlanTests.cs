@@ -1,5 +1,5 @@
 using CsCheck;
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Tests.Sizing;
 

@@ -1,5 +1,6 @@
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Sizing;
+using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Tests.Sizing;
 

@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Saga;
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Sizing;

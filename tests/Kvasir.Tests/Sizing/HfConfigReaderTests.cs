@@ -1,6 +1,6 @@
 using System.Text;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Sizing;
+using Kvasir.Formats;
+using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Sizing;

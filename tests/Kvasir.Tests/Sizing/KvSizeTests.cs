@@ -1,5 +1,5 @@
 using CsCheck;
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Sizing;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 

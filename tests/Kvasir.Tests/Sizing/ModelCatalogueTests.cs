@@ -1,4 +1,4 @@
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Sizing;
 using Kvasir.Inference.Synthesis;
 
 namespace Kvasir.Tests.Sizing;

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using CsCheck;
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Tests.Sizing;
 

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Tests.Sizing;
 

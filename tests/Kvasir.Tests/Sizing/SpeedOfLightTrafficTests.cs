@@ -1,4 +1,4 @@
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Sizing;
 using static Kvasir.Tests.Sizing.SpeedOfLightModels;
 
 namespace Kvasir.Tests.Sizing;

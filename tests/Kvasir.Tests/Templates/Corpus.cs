@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Templates;
 using Kvasir.Tests.Fixtures;
 

@@ -1,5 +1,5 @@
 using CsCheck;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Tokenization;
 
 namespace Kvasir.Tests.Tokenization;

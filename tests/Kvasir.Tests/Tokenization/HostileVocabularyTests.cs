@@ -1,4 +1,4 @@
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Tokenization;
 
 namespace Kvasir.Tests.Tokenization;

@@ -1,4 +1,4 @@
-using Kvasir.Inference.Formats;
+using Kvasir.Formats.Gguf;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Tests.Fixtures;

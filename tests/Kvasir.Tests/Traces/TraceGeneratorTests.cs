@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using CsCheck;
-using Kvasir.Inference.Traces;
-using Kvasir.Inference.Traces.Generators;
+using Kvasir.Planning.Traces;
+using Kvasir.Planning.Traces.Generators;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Traces;

@@ -1,5 +1,5 @@
 using System.Text;
-using Kvasir.Inference.Traces;
+using Kvasir.Planning.Traces;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Traces;

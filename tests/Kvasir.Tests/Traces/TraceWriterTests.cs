@@ -1,5 +1,5 @@
 using CsCheck;
-using Kvasir.Inference.Traces;
+using Kvasir.Planning.Traces;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Traces;

@@ -1,5 +1,6 @@
 using System.CommandLine;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;

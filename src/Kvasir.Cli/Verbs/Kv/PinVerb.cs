@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Kvasir.Inference;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Simulation;
+using Kvasir.Formats;
+using Kvasir.Planning.Simulation;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Simulation;
+using Kvasir.Formats;
+using Kvasir.Planning.Simulation;
 using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Cli.Verbs.Simulate;

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 using Kvasir.Inference.Saga;
-using Kvasir.Inference.Simulation;
-using Kvasir.Inference.Sizing;
+using Kvasir.Planning.Simulation;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 

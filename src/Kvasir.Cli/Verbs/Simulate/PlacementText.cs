@@ -1,5 +1,5 @@
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Simulation;
+using Kvasir.Formats;
+using Kvasir.Planning.Simulation;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 

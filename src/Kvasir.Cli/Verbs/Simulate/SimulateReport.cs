@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
-using Kvasir.Inference.Simulation;
-using Kvasir.Inference.Traces;
+using Kvasir.Planning.Simulation;
+using Kvasir.Planning.Traces;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 

@@ -1,6 +1,7 @@
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Simulation;
-using Kvasir.Inference.Traces.Generators;
+using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
+using Kvasir.Planning.Simulation;
+using Kvasir.Planning.Traces.Generators;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Simulate;

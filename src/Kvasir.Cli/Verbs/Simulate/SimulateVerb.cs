@@ -1,10 +1,9 @@
 using System.CommandLine;
 using System.Text;
 using Kvasir.Cli.Verbs.Simulate.Html;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Simulation;
-using Kvasir.Inference.Traces;
-using Kvasir.Inference.Traces.Generators;
+using Kvasir.Planning.Simulation;
+using Kvasir.Planning.Traces;
+using Kvasir.Planning.Traces.Generators;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 

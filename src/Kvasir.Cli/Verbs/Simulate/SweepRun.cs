@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
-using Kvasir.Inference.Simulation;
-using Kvasir.Inference.Traces;
+using Kvasir.Planning.Simulation;
+using Kvasir.Planning.Traces;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 

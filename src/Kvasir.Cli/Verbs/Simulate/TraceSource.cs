@@ -1,6 +1,6 @@
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Traces;
-using Kvasir.Inference.Traces.Generators;
+using Kvasir.Formats;
+using Kvasir.Planning.Traces;
+using Kvasir.Planning.Traces.Generators;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 

@@ -1,4 +1,4 @@
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 
 namespace Kvasir.Inference.Kernels.Panels;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.Intrinsics;
-using Kvasir.Inference.Formats.Quantization;
+using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Inference.Kernels.Panels;
 

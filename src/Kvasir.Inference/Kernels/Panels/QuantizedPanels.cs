@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics.X86;
-using Kvasir.Inference.Formats;
-using Kvasir.Inference.Formats.Quantization;
+using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Inference.Kernels.Panels;
 

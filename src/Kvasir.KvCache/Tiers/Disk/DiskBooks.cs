@@ -1,5 +1,5 @@
 using Kvasir.KvCache.Blocks;
-using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Eviction;
 using Kvasir.KvCache.Prefixes;
 using Microsoft.Data.Sqlite;
 

@@ -1,4 +1,4 @@
-using Kvasir.KvCache.Lifecycle;
+using Kvasir.KvCache.Eviction;
 
 namespace Kvasir.Tests.KvCache.Replay;
 

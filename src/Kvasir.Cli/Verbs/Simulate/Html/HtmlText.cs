@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 
 namespace Kvasir.Cli.Verbs.Simulate.Html;
 

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using Kvasir.Inference.Formats;
+using Kvasir.Formats;
 
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 

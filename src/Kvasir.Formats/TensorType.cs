@@ -1,0 +1,32 @@
+using System.Diagnostics.CodeAnalysis;
+using Kvasir.Formats.Quantization;
+
+namespace Kvasir.Formats;
+
+/// <summary>How a tensor's values are stored. The numbers are ggml's, as found in GGUF files.</summary>
+[SuppressMessage("Naming", "CA1707", Justification = "These are the names that everybody knows.")]
+public enum TensorType
+{
+    /// <summary>IEEE binary32.</summary>
+    F32 = 0,
+    /// <summary>IEEE binary16.</summary>
+    F16 = 1,
+    /// <summary>32 values of 4 bits, one scale.</summary>
+    Q4_0 = 2,
+    /// <summary>32 values of 4 bits, one scale and one minimum.</summary>
+    Q4_1 = 3,
+    /// <summary>32 values of 5 bits, one scale.</summary>
+    Q5_0 = 6,
+    /// <summary>32 values of 5 bits, one scale and one minimum.</summary>
+    Q5_1 = 7,
+    /// <summary>32 values of 8 bits, one scale.</summary>
+    Q8_0 = 8,
+    /// <summary>256 values of 4 bits in eight groups with 6-bit scales and minimums.</summary>
+    Q4_K = 12,
+    /// <summary>256 values of 5 bits in eight groups with 6-bit scales and minimums.</summary>
+    Q5_K = 13,
+    /// <summary>256 values of 6 bits in sixteen groups with 8-bit scales.</summary>
+    Q6_K = 14,
+    /// <summary>The upper half of binary32.</summary>
+    BF16 = 30,
+}

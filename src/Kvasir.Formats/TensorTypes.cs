@@ -1,0 +1,75 @@
+using System.Collections.Frozen;
+using Kvasir.Formats.Quantization;
+
+namespace Kvasir.Formats;
+
+/// <summary>Sizes and names of the tensor types.</summary>
+public static class TensorTypes
+{
+    // Types that ggml has and we do not read: naming them tells the user which file to get instead.
+    static readonly FrozenDictionary<uint, string> Foreign = new Dictionary<uint, string>
+    {
+        [4] = "q4_2", [5] = "q4_3", [9] = "q8_1", [10] = "q2_k", [11] = "q3_k", [15] = "q8_k",
+        [16] = "iq2_xxs", [17] = "iq2_xs", [18] = "iq3_xxs", [19] = "iq1_s", [20] = "iq4_nl", [21] = "iq3_s", [22] = "iq2_s",
+        [23] = "iq4_xs", [24] = "i8", [25] = "i16", [26] = "i32", [27] = "i64", [28] = "f64", [29] = "iq1_m",
+        [31] = "q4_0_4_4", [32] = "q4_0_4_8", [33] = "q4_0_8_8", [34] = "tq1_0", [35] = "tq2_0", [39] = "mxfp4", [40] = "nvfp4",
+        [41] = "q1_0", [42] = "q2_0",
+    }.ToFrozenDictionary();
+
+    /// <summary>Every readable type's name, for messages and help.</summary>
+    public static string AllNames { get; } = string.Join(", ", Enum.GetValues<TensorType>().Select(DisplayName));
+
+    /// <summary>Values in one block. A row is a whole number of blocks.</summary>
+    public static int BlockElements(this TensorType type) => Block(type).Elements;
+
+    /// <summary>Bytes of one block.</summary>
+    public static int BlockBytes(this TensorType type) => Block(type).Bytes;
+
+    /// <summary>The name that users write and see, such as <c>q4_k</c>.</summary>
+    public static string DisplayName(this TensorType type) => Block(type).Name;
+
+    /// <summary>Bytes of <paramref name="columns"/> values, which must be a whole number of blocks.</summary>
+    public static long RowBytes(this TensorType type, long columns)
+    {
+        (int elements, int bytes, string name) = Block(type);
+        return columns % elements == 0
+            ? checked(columns / elements * bytes)
+            : throw new ArgumentException($"{columns} columns are not a multiple of {name}'s block of {elements}", nameof(columns));
+    }
+
+    /// <summary>Finds a type by its display name, in either case.</summary>
+    public static bool TryParse(string name, out TensorType type)
+    {
+        foreach (TensorType candidate in Enum.GetValues<TensorType>())
+            if (candidate.DisplayName().Equals(name, StringComparison.OrdinalIgnoreCase))
+            {
+                type = candidate;
+                return true;
+            }
+        type = default;
+        return false;
+    }
+
+    /// <summary>Whether the number found in a file is a type that we read.</summary>
+    internal static bool IsKnown(uint number) => number <= int.MaxValue && Enum.IsDefined((TensorType)number);
+
+    /// <summary>What to call a number that <see cref="IsKnown"/> refuses.</summary>
+    internal static string DescribeForeign(uint number) =>
+        Foreign.TryGetValue(number, out string? name) ? $"{number} ({name})" : $"{number}";
+
+    static (int Elements, int Bytes, string Name) Block(TensorType type) => type switch
+    {
+        TensorType.F32 => (1, 4, "f32"),
+        TensorType.F16 => (1, 2, "f16"),
+        TensorType.BF16 => (1, 2, "bf16"),
+        TensorType.Q8_0 => (32, 34, "q8_0"),
+        TensorType.Q4_0 => (32, 18, "q4_0"),
+        TensorType.Q4_1 => (32, 20, "q4_1"),
+        TensorType.Q5_0 => (32, 22, "q5_0"),
+        TensorType.Q5_1 => (32, 24, "q5_1"),
+        TensorType.Q4_K => (256, 144, "q4_k"),
+        TensorType.Q5_K => (256, 176, "q5_k"),
+        TensorType.Q6_K => (256, 210, "q6_k"),
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not a tensor type"),
+    };
+}

@@ -1,0 +1,74 @@
+
+namespace Kvasir.KvCache.Tiers;
+
+/// <summary>
+/// What loading and computing take, as measured so far: the basis of load or compute. A tier that was never measured is given the chance to be; a tier
+/// that was passed over is trusted a little more each time, since it would never be measured again otherwise. Thread-safe.
+/// </summary>
+public sealed class TransferCosts
+{
+    const double WeightOfBytes = 8 << 20; // a transfer of as much counts as much as all before it
+    const double WeightOfTokens = 512;
+
+    /// <summary>A transfer of fewer bytes says how long a thread takes to wake up, and little about a tier.</summary>
+    public const long LeastBytes = 4 << 20;
+
+    const double Forgiveness = 1.1;
+
+    readonly Lock _gate = new();
+    readonly double[] _bytesPerSecond = new double[Enum.GetValues<Tier>().Length];
+    double _tokensPerSecond;
+
+    /// <summary>Computed tokens per second of prefill; 0 until something was computed.</summary>
+    public double TokensPerSecond
+    {
+        get
+        {
+            lock (_gate)
+                return _tokensPerSecond;
+        }
+    }
+
+    /// <summary>Bytes came from a tier; fewer than <see cref="LeastBytes"/> teach nothing.</summary>
+    public void Loaded(Tier tier, long bytes, TimeSpan time)
+    {
+        if (bytes < LeastBytes)
+            return;
+        lock (_gate)
+            Update(ref _bytesPerSecond[(int)tier], bytes, time, WeightOfBytes);
+    }
+
+    /// <summary>Tokens of a prompt were computed.</summary>
+    public void Computed(int tokens, TimeSpan time)
+    {
+        lock (_gate)
+            Update(ref _tokensPerSecond, tokens, time, WeightOfTokens);
+    }
+
+    /// <summary>How long so many tokens would take to compute; unlimited while that is not known.</summary>
+    public TimeSpan ComputeTime(int tokens) => TokensPerSecond is > 0 and var rate ? TimeSpan.FromSeconds(tokens / rate) : TimeSpan.MaxValue;
+
+    /// <summary>Whether to load tokens that a tier has, rather than to compute them.</summary>
+    public bool LoadIsCheaper(Tier tier, long bytes, int tokens)
+    {
+        lock (_gate)
+        {
+            ref double rate = ref _bytesPerSecond[(int)tier];
+            if (rate == 0 || _tokensPerSecond == 0 || bytes / rate <= tokens / _tokensPerSecond)
+                return true;
+            rate *= Forgiveness;
+            return false;
+        }
+    }
+
+    /// <summary>Whether nothing is learnt any more: for tests, whose outcome must not depend on how busy a machine is.</summary>
+    internal bool IsFrozen { get; set; }
+
+    void Update(ref double rate, double amount, TimeSpan time, double weight)
+    {
+        if (amount <= 0 || time <= TimeSpan.Zero || IsFrozen)
+            return;
+        double seen = amount / time.TotalSeconds, share = rate == 0 ? 1 : amount / (amount + weight);
+        rate = 1 / ((1 - share) / (rate == 0 ? seen : rate) + share / seen); // times are what adds up, not rates
+    }
+}

@@ -1,0 +1,194 @@
+using Kvasir.Planning.Traces;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
+
+namespace Kvasir.Planning.Simulation;
+
+/// <summary>The machines, which of them serves a request, and where a block has its place.</summary>
+sealed class Fleet
+{
+    readonly SimulationOptions _options;
+    readonly Random _random;
+    readonly int _blockTokens;
+    int _turn;
+
+    public Fleet(SimulationOptions options, int blockTokens, int mostBlocks)
+    {
+        (_options, _blockTokens, _random) = (options, blockTokens, new Random(options.Seed));
+        Level? remote = options.Tiers.FirstOrDefault(tier => tier.Tier == Tier.Remote) is { } shared ? new Level(shared, options.BytesPerToken * blockTokens, mostBlocks) : null;
+        Machines = [.. Enumerable.Range(0, options.Nodes).Select(_ => new Machine(options, blockTokens, mostBlocks, remote))];
+    }
+
+    public Machine[] Machines { get; }
+
+    /// <summary>Whether a prompt's blocks lie on several machines.</summary>
+    public bool IsSpread => _options.Placement == Placement.Block;
+
+    /// <summary>Who serves a request.</summary>
+    public Visit Place(TraceRequest request, double now)
+    {
+        BlockKey[] keys = Visit.KeysOf(request.Blocks);
+        Machine machine = _options.Placement switch
+        {
+            _ when Machines.Length == 1 => Machines[0],
+            Placement.Chain => Machines[Visit.Mix((ulong)request.Blocks[0]) % (ulong)Machines.Length],
+            Placement.CacheAware => Machines.MinBy(machine => Math.Max(0, machine.BusyUntil - now) + machine.Backlog + Estimate(machine, request, keys))!,
+            _ => Machines[_turn++ % Machines.Length],
+        };
+        return new Visit(request, machine, keys) { Estimate = _options.Placement == Placement.CacheAware ? Estimate(machine, request, keys) : 0 };
+    }
+
+    /// <summary>The machine in whose tiers a request's block has its place.</summary>
+    public Machine Home(Visit visit, BlockKey key) =>
+        IsSpread ? Machines[(uint)key.GetHashCode() % (uint)Machines.Length] : visit.Machine;
+
+    /// <summary>Looks up where a request's blocks are, and takes them, or room for them.</summary>
+    /// <returns>Seconds until they are there, and to compute the others.</returns>
+    public (double Restore, double Compute) Begin(Visit visit)
+    {
+        visit.Generation = visit.Machine.Generation;
+        visit.Found = [.. visit.Keys.Select(key => Home(visit, key).Find(key))];
+        ForgoWhatIsDear(visit);
+        TakeBlocks(visit);
+        double restore = RestoreSeconds(visit), compute = ComputeSeconds(visit.Request, visit.Found) - _options.Prefill.Seconds((long)visit.Tail.Block * _blockTokens, (long)visit.Tail.Block * _blockTokens + visit.Tail.Tokens);
+        visit.Machine.Costs.Computed(visit.Found.Count(level => level < 0) * _blockTokens, TimeSpan.FromSeconds(compute));
+        return (restore, compute);
+    }
+
+    /// <summary>The prompt is computed: its blocks are there for all, but for one that the answer continues.</summary>
+    public static void Complete(Visit visit, int blockTokens)
+    {
+        foreach ((int block, Machine home, MutableBlock own) in visit.Own)
+            if (visit.Found[block] >= 0 || visit.Machine.Generation != visit.Generation || visit.Request.Left is not null && (block + 1L) * blockTokens > visit.Request.InputTokens)
+                own.Dispose();
+            else
+                visit.Leases.Add((block, home.Keep(own, visit.Keys[block], visit.Parent(block))));
+        visit.Own.Clear();
+    }
+
+    /// <summary>The answer is complete: what it left is there, too, and all of it may go to the colder tiers.</summary>
+    public void End(Visit visit)
+    {
+        if (visit.Machine.Generation == visit.Generation)
+        {
+            BlockKey[] left = visit.Request.Left is { } ids ? Visit.KeysOf(ids) : visit.Keys;
+            int whole = visit.Request.Left is null ? left.Length : Math.Min(left.Length, (int)(((long)visit.Request.InputTokens + visit.Request.OutputTokens - 1) / _blockTokens));
+            if (visit.Request.Left is not null)
+                Leave(visit, left, 0, whole);
+            EndRequest(visit, left, 0, whole);
+            Leave(visit, left, whole, left.Length); // a tail, as the sequence goes
+            EndRequest(visit, left, whole, left.Length);
+        }
+        visit.Release();
+    }
+
+    void Leave(Visit visit, BlockKey[] left, int from, int to)
+    {
+        for (int block = from; block < to; block++)
+            if (Home(visit, left[block]) is var home && !home.Levels[0].Pool.Contains(left[block]) && home.Levels[0].Pool.TryAllocate() is { } own)
+                visit.Leases.Add((block, home.Keep(own, left[block], Visit.Parent(left, block))));
+    }
+
+    void EndRequest(Visit visit, BlockKey[] left, int from, int to)
+    {
+        for (int block = to - 1; block >= from; block--)
+            Home(visit, left[block]).EndRequest(left[block], Visit.Parent(left, block), block < visit.Found.Length && visit.Found[block] >= 0);
+    }
+
+    /// <summary>Something goes wrong.</summary>
+    public void Suffer(Fault fault)
+    {
+        Machine[] machines = fault.Node is { } node ? [Machines[node]] : Machines;
+        IEnumerable<Level> levels = machines.SelectMany(machine => machine.Levels).Distinct(); // machines share a store
+        if (fault.Kind == FaultKind.NodeLoss)
+            Array.ForEach(machines, machine => machine.Replace());
+        else if (fault.Kind == FaultKind.SlowDisk)
+            foreach (Level level in levels.Where(level => level.Tier == Tier.Disk))
+                level.Slowness = fault.Amount;
+        else
+            foreach (Level level in levels)
+                foreach ((BlockKey key, _, _, _) in level.Pool.List(int.MaxValue))
+                    if (_random.NextDouble() < fault.Amount)
+                        level.Pool.TryDrop(key);
+    }
+
+    /// <summary>Blocks that would take longer to load than to compute count as missing, run by run, as in the engine.</summary>
+    static void ForgoWhatIsDear(Visit visit)
+    {
+        Machine machine = visit.Machine;
+        foreach ((int first, int end) in Runs(visit.Found))
+            if (visit.Found[first] is > 0 and var level && !machine.Costs.LoadIsCheaper(machine.Levels[level].Tier, (end - first) * machine.BlockBytes, machine.TokensOf(end - first)))
+                visit.Found.AsSpan(first..end).Fill(-1);
+    }
+
+    /// <summary>Takes what is found, and room for what is missing, while there is some: the rest is computed and not kept.</summary>
+    void TakeBlocks(Visit visit)
+    {
+        bool room = true;
+        for (int block = 0; block < visit.Keys.Length; block++)
+        {
+            Machine home = Home(visit, visit.Keys[block]);
+            if (visit.Found[block] >= 0 && room && home.Take(visit.Found[block], visit.Keys[block], visit.Parent(block)) is { } lease)
+                visit.Leases.Add((block, lease));
+            else
+                visit.Found[block] = -1;
+            if (!room || visit.Found[block] >= 0 && !visit.IsLast(block))
+                continue;
+            using BlockLease? tail = visit.Request.Tail is not null && block == visit.Found.AsSpan().LastIndexOfAnyExcept(-1) + 1 ? TakeTail(visit, home, block) : null;
+            if (home.Levels[0].Pool.TryAllocate() is { } own)
+                visit.Own.Add((block, home, own));
+            else
+                room = false;
+        }
+    }
+
+    /// <summary>A block that begins as the next one is read, and so is used, if it is somewhere.</summary>
+    BlockLease? TakeTail(Visit visit, Machine home, int block)
+    {
+        if (visit.Request.Tail is not { } tail || Visit.KeysOf([tail.Id])[0] is var key && home.Find(key) is var level && (level < 0 || home.Take(level, key, visit.Parent(block)) is not { } lease))
+            return null;
+        visit.Tail = (level, block, Math.Min(Math.Min(tail.Tokens, _blockTokens), visit.Request.InputTokens - 1 - block * _blockTokens));
+        return lease;
+    }
+
+    double RestoreSeconds(Visit visit)
+    {
+        double seconds = 0;
+        foreach ((int first, int end) in Runs(visit.Found))
+        {
+            if (visit.Found[first] is not (>= 0 and var level))
+                continue;
+            long bytes = (end - first) * visit.Machine.BlockBytes;
+            double load = visit.Machine.LoadSeconds(level, end - first);
+            visit.Machine.Costs.Loaded(visit.Machine.Levels[level].Tier, level > 0 ? bytes : 0, TimeSpan.FromSeconds(load));
+            seconds += load + (IsSpread ? bytes / _options.NetworkBytesPerS : 0);
+        }
+        return seconds;
+    }
+
+    double Estimate(Machine machine, TraceRequest request, BlockKey[] keys)
+    {
+        int[] found = [.. keys.Select(machine.Find)];
+        return ComputeSeconds(request, found) + Runs(found).Sum(run => found[run.First] > 0 ? machine.LoadSeconds(found[run.First], run.End - run.First) : 0);
+    }
+
+    /// <summary>Missing blocks, and the last token in any case: its logits are wanted.</summary>
+    double ComputeSeconds(TraceRequest request, int[] found)
+    {
+        double seconds = 0;
+        foreach ((int first, int end) in Runs(found))
+            if (found[first] < 0)
+                seconds += _options.Prefill.Seconds((long)first * _blockTokens, Math.Min((long)end * _blockTokens, request.InputTokens));
+        return found[^1] < 0 ? seconds : seconds + _options.Prefill.Seconds(request.InputTokens - 1, request.InputTokens);
+    }
+
+    static IEnumerable<(int First, int End)> Runs(int[] found)
+    {
+        for (int first = 0, end; first < found.Length; first = end)
+        {
+            for (end = first + 1; end < found.Length && found[end] == found[first]; end++) { }
+            yield return (first, end);
+        }
+    }
+}

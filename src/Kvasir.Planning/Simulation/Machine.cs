@@ -1,0 +1,115 @@
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
+
+namespace Kvasir.Planning.Simulation;
+
+/// <summary>
+/// One machine: its tiers, which are the books of the pools and the policies that serve requests, without memory; what it is doing; and what waits for it. What a block's life is like in
+/// <see cref="KvCache.CachedSequence"/> it is here, too: found blocks come to the device, computed ones are copied to the host, and at a request's end all count as used and go to the colder tiers.
+/// </summary>
+sealed class Machine
+{
+    readonly SimulationOptions _options;
+    readonly int _blockTokens, _mostBlocks;
+
+    /// <param name="options">The fleet.</param>
+    /// <param name="blockTokens">Tokens of a block.</param>
+    /// <param name="mostBlocks">Blocks that there can be: a tier with room for more is no larger.</param>
+    /// <param name="remote">The store that all machines share, if there is one.</param>
+    public Machine(SimulationOptions options, int blockTokens, int mostBlocks, Level? remote)
+    {
+        (_options, _blockTokens, _mostBlocks) = (options, blockTokens, mostBlocks);
+        Levels = NewLevels(remote);
+    }
+
+    /// <summary>The tiers, the warmest first.</summary>
+    public Level[] Levels { get; private set; }
+
+    /// <summary>What loading and computing takes, as the engine learns it.</summary>
+    public TransferCosts Costs { get; private set; } = new();
+
+    /// <summary>How often it was replaced.</summary>
+    public int Generation { get; private set; }
+
+    /// <summary>What waits for it, in the order of arrival.</summary>
+    public Queue<Visit> Waiting { get; } = [];
+
+    /// <summary>Whether it computes a prompt.</summary>
+    public bool IsBusy { get; set; }
+
+    /// <summary>When it will have computed what it computes.</summary>
+    public double BusyUntil { get; set; }
+
+    /// <summary>Seconds that what waits will take, as estimated on arrival.</summary>
+    public double Backlog { get; set; }
+
+    /// <summary>Bytes of a block.</summary>
+    public long BlockBytes => _options.BytesPerToken * _blockTokens;
+
+    /// <summary>Tokens of so many blocks.</summary>
+    public int TokensOf(int blocks) => blocks * _blockTokens;
+
+    /// <summary>An empty machine takes its place; the shared store stays.</summary>
+    public void Replace()
+    {
+        Level[] old = Levels;
+        Levels = NewLevels(Levels.FirstOrDefault(level => level.Tier == Tier.Remote));
+        for (int i = 0; i < old.Length; i++)
+            Levels[i].TakeCounts(old[i]);
+        Costs = new();
+        Generation++;
+    }
+
+    /// <summary>The warmest tier that has a block, as an index of <see cref="Levels"/>; -1 for none.</summary>
+    public int Find(BlockKey key)
+    {
+        for (int level = 0; level < Levels.Length; level++)
+            if (Levels[level].Pool.Contains(key))
+                return level;
+        return -1;
+    }
+
+    /// <summary>Seconds to bring blocks from a tier to the device.</summary>
+    public double LoadSeconds(int level, int blocks) => level == 0 || blocks == 0 ? 0 : Levels[level].Seconds(blocks * BlockBytes);
+
+    /// <summary>A block that is found on the device, brought there, or null when there is no room for it or it has gone.</summary>
+    public BlockLease? Take(int level, BlockKey key, BlockKey parent)
+    {
+        BlockPool device = Levels[0].Pool;
+        if (device.TryFind(key) is { } there)
+            return there;
+        return level > 0 && device.TryAllocate() is { } own ? Registered(own, key, parent) : null;
+    }
+
+    /// <summary>A computed block becomes known on the device, and is copied to the host.</summary>
+    public BlockLease Keep(MutableBlock own, BlockKey key, BlockKey parent)
+    {
+        BlockLease lease = Registered(own, key, parent);
+        if (Array.Find(Levels, level => level.Tier == Tier.Host) is { } host && !host.Pool.Contains(key))
+            host.Add(key, parent, BlockBytes);
+        return lease;
+    }
+
+    /// <summary>
+    /// A request has ended that found or computed a block: it counts as used, in memory only if it was found, and the disk and the shared store get it if they lack it. Report
+    /// chains deepest first.
+    /// </summary>
+    public void EndRequest(BlockKey key, BlockKey parent, bool wasFound)
+    {
+        foreach (Level level in Levels)
+            if (level.Tier is Tier.Device or Tier.Host)
+            {
+                if (wasFound)
+                    level.Pool.Use(key);
+            }
+            else if (level.Pool.Contains(key))
+                level.Pool.Use(key);
+            else
+                level.Add(key, parent, BlockBytes);
+    }
+
+    static BlockLease Registered(MutableBlock own, BlockKey key, BlockKey parent) => own.Complete().Register(key, parent, []);
+
+    Level[] NewLevels(Level? remote) => [.. _options.Tiers.Select(tier => tier.Tier == Tier.Remote && remote is not null ? remote : new Level(tier, BlockBytes, _mostBlocks))];
+}

@@ -1,0 +1,110 @@
+using System.Collections.Immutable;
+using Kvasir.KvCache.Tiers;
+
+namespace Kvasir.Planning.Simulation;
+
+/// <summary>The fleet that a trace is replayed on.</summary>
+public sealed record SimulationOptions
+{
+    /// <summary>Machines, each with tiers of its own.</summary>
+    public int Nodes { get; init; } = 1;
+
+    /// <summary>Which machine serves a request.</summary>
+    public Placement Placement { get; init; } = Placement.CacheAware;
+
+    /// <summary>The tiers of each machine, the warmest first.</summary>
+    public required ImmutableArray<SimulatedTier> Tiers { get; init; }
+
+    /// <summary>Bytes of a token's keys and values.</summary>
+    public required long BytesPerToken { get; init; }
+
+    /// <summary>What prefill takes.</summary>
+    public required PrefillCost Prefill { get; init; }
+
+    /// <summary>Seconds between two tokens of an answer; while it lasts, the request's blocks cannot be evicted.</summary>
+    public double SecondsPerOutputToken { get; init; } = 0.03;
+
+    /// <summary>Speed at which blocks come from another machine, where <see cref="Placement.Block"/> keeps them.</summary>
+    public double NetworkBytesPerS { get; init; } = 12.5e9;
+
+    /// <summary>Price of a machine's hour, in whatever currency; 0 when money does not matter.</summary>
+    public double PricePerHour { get; init; }
+
+    /// <summary>What goes wrong, and when.</summary>
+    public ImmutableArray<Fault> Faults { get; init; } = [];
+
+    /// <summary>Seed of what is random: which blocks are lost.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Whether to compute <see cref="References.Belady"/>, which takes about as long as the simulation.</summary>
+    public bool WantsBelady { get; init; } = true;
+
+    /// <summary>Whether blocks can be used from the moment that a request arrives, as simpler simulations have it, and not only when they are computed.</summary>
+    public bool IsInstant { get; init; }
+
+    /// <summary>Throws when the options make no sense.</summary>
+    internal void Check()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(Nodes, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(BytesPerToken, 1);
+        if (Tiers.IsDefaultOrEmpty || Tiers[0].Tier != Tier.Device)
+            throw new ArgumentException("tiers: the first has to be the device");
+        if (!Tiers.Select(tier => tier.Tier).SequenceEqual(Tiers.Select(tier => tier.Tier).Distinct().Order()))
+            throw new ArgumentException("tiers: expected each once, the warmest first");
+        if (Faults.FirstOrDefault(fault => fault.Node is { } node && (node < 0 || node >= Nodes)) is { } wrong)
+            throw new ArgumentException($"fault on machine {wrong.Node}: there are {Nodes}, counted from 0");
+    }
+}
+
+/// <summary>Which machine serves a request.</summary>
+public enum Placement
+{
+    /// <summary>By turns.</summary>
+    RoundRobin,
+
+    /// <summary>By the first block of the prompt: what begins alike goes to the same machine.</summary>
+    Chain,
+
+    /// <summary>By turns, and each block lives on the machine that its key names: prefixes are gathered over the network.</summary>
+    Block,
+
+    /// <summary>Where the most of the prompt is, weighed against how long the machine is busy.</summary>
+    CacheAware,
+}
+
+/// <summary>One tier of a machine.</summary>
+/// <param name="Tier">Which.</param>
+/// <param name="Bytes">Room; <see cref="long.MaxValue"/> for unlimited.</param>
+/// <param name="BytesPerS">Speed at which blocks come from it to the device; infinite for the device itself.</param>
+/// <param name="Latency">Time before the first byte.</param>
+/// <param name="Policy">Eviction: <c>lru</c> or <c>s3-fifo</c>.</param>
+public sealed record SimulatedTier(Tier Tier, long Bytes, double BytesPerS, TimeSpan Latency, string Policy);
+
+/// <summary>Seconds to compute <c>n</c> tokens after <c>p</c> others: <c>n·PerToken + (n·p + n(n+1)/2)·PerPair</c>.</summary>
+/// <param name="SecondsPerToken">Products with the weights, of one token.</param>
+/// <param name="SecondsPerPair">Attention of one token to one.</param>
+public sealed record PrefillCost(double SecondsPerToken, double SecondsPerPair = 0)
+{
+    /// <summary>Seconds for tokens <c>[from, to)</c>.</summary>
+    public double Seconds(long from, long to) => (to - from) * SecondsPerToken + ((to - from) * (double)from + (to - from) * (to - from + 1.0) / 2) * SecondsPerPair;
+}
+
+/// <summary>Something that goes wrong at a time.</summary>
+/// <param name="At">When, from the start of the trace.</param>
+/// <param name="Kind">What.</param>
+/// <param name="Node">On which machine; null for all.</param>
+/// <param name="Amount">Of a slowdown the factor of the disk's time; of lost blocks the share, 0 to 1; of a lost machine nothing.</param>
+public sealed record Fault(TimeSpan At, FaultKind Kind, int? Node, double Amount);
+
+/// <summary>What can go wrong.</summary>
+public enum FaultKind
+{
+    /// <summary>A machine is replaced by an empty one.</summary>
+    NodeLoss,
+
+    /// <summary>Disks become slower.</summary>
+    SlowDisk,
+
+    /// <summary>Blocks are lost from all tiers, at random.</summary>
+    BlockLoss,
+}

@@ -1,0 +1,77 @@
+using System.Buffers.Binary;
+using Kvasir.Planning.Traces;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Prefixes;
+
+namespace Kvasir.Planning.Simulation;
+
+/// <summary>A request at the machine that serves it.</summary>
+sealed class Visit(TraceRequest request, Machine machine, BlockKey[] keys)
+{
+    public TraceRequest Request => request;
+
+    public Machine Machine => machine;
+
+    /// <summary>The keys of the prompt's blocks.</summary>
+    public BlockKey[] Keys => keys;
+
+    /// <summary>Where each block was found, as an index of its machine's tiers; -1 for nowhere.</summary>
+    public int[] Found { get; set; } = [];
+
+    /// <summary>The block that begins with a copy, of so many tokens, and the tier that they come from; no tokens for none.</summary>
+    public (int Level, int Block, int Tokens) Tail { get; set; }
+
+    /// <summary>Which replacement of the machine it began on.</summary>
+    public int Generation { get; set; }
+
+    /// <summary>Seconds that it was estimated to take when it came.</summary>
+    public double Estimate { get; set; }
+
+    /// <summary>Rights to the blocks that it reads.</summary>
+    public List<(int Block, BlockLease Lease)> Leases { get; } = [];
+
+    /// <summary>Blocks that it computes.</summary>
+    public List<(int Block, Machine Home, MutableBlock Own)> Own { get; } = [];
+
+    /// <summary>Whether a block is the one with the last token, which is computed in any case, into a block of the request's own.</summary>
+    public bool IsLast(int block) => block == keys.Length - 1;
+
+    public BlockKey Parent(int block) => Parent(keys, block);
+
+    /// <summary>The key before a block's; the first one's is the root, which is zero.</summary>
+    public static BlockKey Parent(BlockKey[] keys, int block) => block == 0 ? default : keys[block - 1];
+
+    /// <summary>Gives the blocks back, the deepest first, as sequences do.</summary>
+    public void Release()
+    {
+        Leases.Sort((one, other) => other.Block.CompareTo(one.Block));
+        foreach ((_, BlockLease lease) in Leases)
+            lease.Dispose();
+        Leases.Clear();
+    }
+
+    /// <summary>Keys for a trace's ids.</summary>
+    public static BlockKey[] KeysOf(ReadOnlySpan<long> ids)
+    {
+        var keys = new BlockKey[ids.Length];
+        Span<byte> digest = stackalloc byte[Digest.Size];
+        digest.Clear();
+        for (int i = 0; i < ids.Length; i++)
+        {
+            BinaryPrimitives.WriteUInt64BigEndian(digest, Mix((ulong)ids[i]));
+            BinaryPrimitives.WriteInt64BigEndian(digest[8..], ids[i]);
+            BinaryPrimitives.WriteInt64BigEndian(digest[16..], 1); // no id is the root, which is zero
+            keys[i] = new BlockKey(new Digest(digest));
+        }
+        return keys;
+    }
+
+    /// <summary>Spreads ids that follow each other over all hash codes (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014).</summary>
+    public static ulong Mix(ulong id)
+    {
+        id += 0x9E3779B97F4A7C15;
+        id = (id ^ id >> 30) * 0xBF58476D1CE4E5B9;
+        id = (id ^ id >> 27) * 0x94D049BB133111EB;
+        return id ^ id >> 31;
+    }
+}

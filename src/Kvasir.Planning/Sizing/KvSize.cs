@@ -1,0 +1,93 @@
+using System.Collections.Immutable;
+
+namespace Kvasir.Planning.Sizing;
+
+/// <summary>
+/// Bytes of a model's KV cache on one device: <c>Σ n_l · KvHeads_l · (K dim + V dim) · bytes</c> over the layers that own a cache, where <c>n_l</c> is what the
+/// layer keeps (<see cref="Retention"/>). A latent (MLA) has one head and no V.
+/// </summary>
+public sealed class KvSize
+{
+    /// <summary>Tokens of a block of Kvasir's engine.</summary>
+    public const int BlockTokens = 16;
+
+    const int CacheLine = 64, Page = 4096;
+    const int LlamaCppBatch = 512, LlamaCppCells = 256;
+
+    readonly long[] _tokenBytes; // of each layer, shared or not
+
+    /// <param name="spec">The model.</param>
+    /// <param name="type">How elements are stored.</param>
+    /// <param name="devices">Devices over which tensor parallelism spreads the heads.</param>
+    /// <exception cref="ArgumentException">Rows are not made of whole groups, heads do not divide among the devices, or there are more bytes than 2^63.</exception>
+    public KvSize(ModelSpec spec, ElementType type, int devices = 1)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(type);
+        (Spec, Type) = (spec, type);
+        Layers = [.. spec.Layers.Select(layer => layer with { KvHeads = TensorParallel.HeadsPerDevice(layer, devices) })];
+        _tokenBytes = [.. Layers.Select(layer => layer.KvHeads * (type.RowBytes(layer.KeyDim) + type.RowBytes(layer.ValueDim)))];
+        PerToken = Owners.Sum(layer => _tokenBytes[layer]);
+        BlockBytes = WholePages(Owners.Sum(layer => Aligned(Layers[layer].KeyDim, layer) + Aligned(Layers[layer].ValueDim, layer)));
+    }
+
+    /// <summary>The model.</summary>
+    public ModelSpec Spec { get; }
+
+    /// <summary>How elements are stored.</summary>
+    public ElementType Type { get; }
+
+    /// <summary>The layers with the KV heads that one device has.</summary>
+    public ImmutableArray<AttentionSpec> Layers { get; }
+
+    /// <summary>Bytes of a token that every layer keeps: of each of the first tokens of a sequence.</summary>
+    public long PerToken { get; }
+
+    /// <summary>Bytes that one more token takes once all windows are full.</summary>
+    public long PerTokenBeyondWindows => Owners.Sum(layer => Layers[layer].Window is null ? _tokenBytes[layer] : 0);
+
+    /// <summary>
+    /// Bytes of a block of Kvasir's pool: 16 tokens of all layers that own a cache, K and V of each from a cache line on, the whole in pages. Sliding layers have
+    /// their place in every block, so windows save reading and not room there.
+    /// </summary>
+    public long BlockBytes { get; }
+
+    IEnumerable<int> Owners => Enumerable.Range(0, Layers.Length).Where(layer => Layers[layer].Producer == layer);
+
+    /// <summary>Bytes of a token in one layer.</summary>
+    public long TokenBytes(int layer) => _tokenBytes[layer];
+
+    /// <summary>Bytes of what is kept.</summary>
+    public long Bytes(ImmutableArray<long> kept) => Guarded(() => Owners.Aggregate(0L, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
+
+    /// <summary>Bytes that one decoding step reads: a layer that reads another's cache reads it again.</summary>
+    public long ReadBytes(ImmutableArray<long> kept) => Guarded(() => Enumerable.Range(0, Layers.Length).Aggregate(0L, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
+
+    /// <summary>Bytes of a sequence in whole blocks of Kvasir's pool.</summary>
+    public long AllocatedBytes(long tokens) => Guarded(() => checked((tokens + BlockTokens - 1) / BlockTokens * BlockBytes));
+
+    /// <summary>
+    /// Bytes that llama.cpp allocates for one sequence: cells in multiples of 256, and of sliding layers the window and one batch of 512 tokens
+    /// (<c>llama_kv_cache_iswa</c> of <see href="https://github.com/ggml-org/llama.cpp"/>, without <c>--swa-full</c>).
+    /// </summary>
+    public long LlamaCppBytes(long tokens) => Guarded(() => Owners.Aggregate(0L, (sum, layer) =>
+        checked(sum + Cells(Math.Min(tokens, Layers[layer].Window is { } window ? (long)window + LlamaCppBatch : tokens)) * _tokenBytes[layer])));
+
+    static long Cells(long tokens) => (tokens + LlamaCppCells - 1) / LlamaCppCells * LlamaCppCells;
+
+    static long WholePages(long bytes) => (bytes + Page - 1) / Page * Page;
+
+    long Aligned(int dim, int layer) => (BlockTokens * Layers[layer].KvHeads * Type.RowBytes(dim) + CacheLine - 1) / CacheLine * CacheLine;
+
+    long Guarded(Func<long> bytes)
+    {
+        try
+        {
+            return bytes();
+        }
+        catch (OverflowException e)
+        {
+            throw new ArgumentException($"{Formats.Printable.Line(Spec.Name)}: keys and values of 8 EiB or more", e);
+        }
+    }
+}
