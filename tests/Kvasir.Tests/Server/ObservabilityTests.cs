@@ -31,7 +31,7 @@ public sealed class ObservabilityTests
         await using ServerFixture server = await ServerFixture.Start();
         await server.Ask("/v1/chat/completions", ServerFixture.Chat(ServerFixture.LongText(10)));
         string metrics = await server.Client.GetStringAsync("/metrics", ServerFixture.Patience);
-        Match[] counts = [.. Regex.Matches(metrics, @"(?m)^(\w+)_count\{(.+)\} (\d+)$")];
+        Match[] counts = Regex.Matches(metrics, @"(?m)^(\w+)_count\{(.+)\} (\d+)$").ToArray();
         Assert.Contains(counts, count => count.Groups[1].Value == "gen_ai_server_request_duration_seconds");
         foreach (Match count in counts)
         {
