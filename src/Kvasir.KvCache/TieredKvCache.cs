@@ -223,9 +223,9 @@ public sealed class TieredKvCache : IDisposable
     /// </summary>
     internal void Touch(BlockKey key, bool isNew)
     {
-        foreach (ITier tier in Tiers)
-            if (!isNew || tier.Admission != Admission.WhenFull)
-                tier.Touch(key);
+        foreach (WriteBack writeBack in _writeBacks)
+            if (!isNew || writeBack.Target.Admission != Admission.WhenFull)
+                writeBack.Touch(key);
     }
 
     void Account(BlockLoad load)

@@ -5,8 +5,8 @@ namespace Kvasir.KvCache.Tiers;
 
 /// <summary>
 /// A place behind the pool where blocks live: the host's memory, a disk, a store. Nothing that goes wrong with one is an exception, unless a method says so: what cannot be found or read
-/// is a miss, what cannot be written is dropped, and both are counted. Thread-safe. The thread that serves everybody calls <see cref="Find"/>, <see cref="Load"/> and <see cref="Touch"/>,
-/// which return at once; the others may take as long as the tier takes.
+/// is a miss, what cannot be written is dropped, and both are counted. Thread-safe. The thread that serves everybody calls <see cref="Find"/> and <see cref="Load"/>, which return at once;
+/// the others may take as long as the tier takes.
 /// </summary>
 public interface ITier : IDisposable
 {

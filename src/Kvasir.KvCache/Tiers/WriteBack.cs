@@ -6,8 +6,8 @@ using Kvasir.KvCache.Prefixes;
 namespace Kvasir.KvCache.Tiers;
 
 /// <summary>
-/// Writes blocks to a colder tier on a thread of its own. The queue holds keys, not blocks: a block that has left memory when its turn comes is dropped and
-/// counted, so writing never holds memory back and nobody ever waits for it.
+/// Writes blocks to a colder tier, and tells it which were used, on a thread of its own. The queue holds keys, not blocks: a block that has left memory when its turn comes is dropped
+/// and counted, so writing never holds memory back and nobody ever waits for it.
 /// </summary>
 /// <param name="tier">Where blocks are written to.</param>
 /// <param name="device">The pool, where they are.</param>
@@ -22,8 +22,8 @@ sealed unsafe class WriteBack(
     const long BatchBytes = 32 << 20;
 
     readonly object _gate = new();
-    readonly Queue<BlockKey> _queue = new();
-    readonly HashSet<BlockKey> _queued = [];
+    readonly Queue<(BlockKey Key, bool IsUse)> _queue = new();
+    readonly HashSet<BlockKey> _queued = []; // to be written
     Thread? _thread;
     bool _writing, _stopping;
 
@@ -34,15 +34,26 @@ sealed unsafe class WriteBack(
     public void Add(BlockKey key)
     {
         lock (_gate)
-        {
             if (_queue.Count == MostQueued)
                 Drop(1);
             else if (_queued.Add(key))
-                _queue.Enqueue(key);
-            if (_thread is null)
-                (_thread = new Thread(Work) { IsBackground = true, Name = $"kvasir to {tier.Tier.Name()}" }).Start();
-            Monitor.PulseAll(_gate);
-        }
+                Enqueue(key, isUse: false);
+    }
+
+    /// <summary>A block was used: the tier hears of it after what was added before. Returns at once.</summary>
+    public void Touch(BlockKey key)
+    {
+        lock (_gate)
+            if (_queue.Count < MostQueued)
+                Enqueue(key, isUse: true);
+    }
+
+    void Enqueue(BlockKey key, bool isUse)
+    {
+        _queue.Enqueue((key, isUse));
+        if (_thread is null)
+            (_thread = new Thread(Work) { IsBackground = true, Name = $"kvasir to {tier.Tier.Name()}" }).Start();
+        Monitor.PulseAll(_gate);
     }
 
     /// <summary>Waits until everything in the queue is written or dropped; false when the time is over before.</summary>
@@ -75,10 +86,10 @@ sealed unsafe class WriteBack(
 
     void Work()
     {
-        List<BlockKey> batch = [];
-        int most = (int)Math.Max(1, BatchBytes / device.Layout.StrideBytes);
-        while (Next(batch, most))
+        List<BlockKey> uses = [], batch = [];
+        while (Next(uses, batch))
         {
+            uses.ForEach(tier.Touch);
             Write(batch);
             lock (_gate)
             {
@@ -88,19 +99,26 @@ sealed unsafe class WriteBack(
         }
     }
 
-    bool Next(List<BlockKey> batch, int most)
+    /// <summary>
+    /// Takes what is next: blocks to write, and uses that come before them. A tier that takes all that is computed hears all in its order, block by block, and holds no more of the pool
+    /// than that one; for others many are written at once.
+    /// </summary>
+    bool Next(List<BlockKey> uses, List<BlockKey> batch)
     {
+        uses.Clear();
         batch.Clear();
+        long most = tier.Admission == Admission.WhenFull ? 1 : Math.Max(1, BatchBytes / device.Layout.StrideBytes);
         lock (_gate)
         {
             while (_queue.Count == 0 && !_stopping)
                 Monitor.Wait(_gate);
             if (_stopping)
                 return false;
-            while (batch.Count < most && _queue.TryDequeue(out BlockKey key))
+            while (batch.Count < most && _queue.TryDequeue(out (BlockKey Key, bool IsUse) next))
             {
-                _queued.Remove(key);
-                batch.Add(key);
+                (next.IsUse ? uses : batch).Add(next.Key);
+                if (!next.IsUse)
+                    _queued.Remove(next.Key);
             }
             _writing = true;
             return true;
@@ -109,10 +127,11 @@ sealed unsafe class WriteBack(
 
     void Write(List<BlockKey> keys)
     {
+        if (keys.Count == 0)
+            return;
         List<TierLease> leases = [];
         List<BlockWrite> writes = [];
-        if (tier.Admission != Admission.WhenFull)
-            keys.Reverse(); // they come deepest first; a tier takes those of a chain in their order, and the last as the deepest
+        keys.Reverse(); // they come deepest first; a tier takes those of a chain in their order, and the last as the deepest
         foreach (BlockKey key in keys)
             if (!tier.Contains(key) && Lease(key) is { } lease)
             {

@@ -121,7 +121,7 @@ public sealed class FailingDiskTests : IDisposable
                 throw new IOException("Input/output error");
         };
         CachedEngine.Answer answer = engine.Ask(Prompt());
-        int failed = answer.Use.Misses.Count(miss => miss is { Reason: MissReason.LoadFailed, Tier: Tier.Disk, Detail: "IoError" });
+        int failed = answer.Use.Misses.Count(miss => miss is { Reason: MissReason.LoadFailed, Tier: Tier.Disk, Detail: "io_error" });
         Assert.InRange(failed, 3, 6);
         Assert.Equal(Length, answer.Computed + answer.Use.Reused);
         Assert.InRange(answer.Computed, 2, Length - 1);

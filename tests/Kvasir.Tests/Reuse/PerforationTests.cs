@@ -100,7 +100,7 @@ public sealed class PerforationTests : IDisposable
             Assert.Equal(5 * 16 + 1, answer.Computed);
             Assert.Equal(25 * 16, answer.Use.Disk);
             Assert.Equal(5, answer.Use.Misses.Count(miss => miss is { Reason: MissReason.LoadFailed, Tier: Tier.Disk }));
-            Assert.Equal(4, answer.Use.Misses.Count(miss => miss.Detail == "WrongPayloadChecksum"));
+            Assert.Equal(4, answer.Use.Misses.Count(miss => miss.Detail == "wrong_payload_checksum"));
             answer.AssertSameBits(expected, "five blocks damaged");
         }
         using CachedEngine third = new(_model, CachedEngine.WithDisk(_folder["kv"])); // what was computed again was written again

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Eviction;
 using Kvasir.KvCache.Prefixes;
@@ -29,7 +28,6 @@ sealed class DiskBooks : IDisposable
     readonly HashSet<int> _held = [];
     readonly Dictionary<int, long> _touched = []; // slots and their last use, as far as the catalogue does not know
     readonly Dictionary<BlockKey, (long Place, long Change)> _bad = []; // blocks that were forgotten, with where the catalogue may still have them, and the change then
-    readonly ConcurrentQueue<BlockKey> _uses = new();
     IEvictionPolicy _policy;
     bool[] _occupied = [];
     long[] _used = []; // last use of what is in a slot, by whichever process
@@ -178,12 +176,10 @@ sealed class DiskBooks : IDisposable
             return query(_catalogue);
     }
 
-    /// <summary>A block was used. It becomes known to others with the next write. Returns at once: noted first, and taken in before anything depends on it.</summary>
-    public void Use(BlockKey key) => _uses.Enqueue(key);
-
-    void TakeUses()
+    /// <summary>A block was used. It becomes known to others with the next write.</summary>
+    public void Use(BlockKey key)
     {
-        while (_uses.TryDequeue(out BlockKey key))
+        lock (_gate)
             if (_index.TryFind(key, out int slot))
                 Use(slot);
     }
@@ -192,11 +188,8 @@ sealed class DiskBooks : IDisposable
     public void UseChain(BlockKey key)
     {
         lock (_gate)
-        {
-            TakeUses();
             for (int left = _index.Count; left > 0 && _index.TryFind(key, out int slot); left--, key = _index.Parent(slot)) // as many at most: rows may follow each other in a circle
                 Use(slot);
-        }
     }
 
     void Use(int slot)
@@ -211,7 +204,6 @@ sealed class DiskBooks : IDisposable
     {
         lock (_gate)
         {
-            TakeUses();
             (long, long)[] touched = [.. _touched.Select(pair => (Place(pair.Key), pair.Value))];
             _touched.Clear();
             return touched;
@@ -260,14 +252,11 @@ sealed class DiskBooks : IDisposable
     {
         List<(BlockKey, long)> victims = [];
         lock (_gate)
-        {
-            TakeUses();
             while (victims.Count < count && _policy.Evict() is >= 0 and int slot)
             {
                 victims.Add((_index.Key(slot), Place(slot)));
                 Vacate(slot);
             }
-        }
         return victims;
     }
 
@@ -280,7 +269,6 @@ sealed class DiskBooks : IDisposable
 
     void Take(CatalogueNews news)
     {
-        TakeUses();
         _clock = Math.Max(_clock, news.Clock);
         TakeSegments(news.Segments);
         if (_change == 0 || news.Trimmed > _change) // evictions in between are forgotten
