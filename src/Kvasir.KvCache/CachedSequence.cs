@@ -65,7 +65,7 @@ public sealed class CachedSequence : IDisposable
             return null;
         ComputeKeys(tokens);
         PrefixQuery query = new(_keys.First((tokens.Length - 1) / BlockTokens), _root, tokens.ToArray(), BlockTokens);
-        return _cache.Find(query, (tokens.Length - Length) / BlockTokens);
+        return _cache.Find(query);
     }
 
     /// <summary>Computes the keys of a prompt's blocks ahead of <see cref="Lookup"/>, on whichever thread has the time.</summary>

@@ -24,6 +24,9 @@ public sealed record KvCacheOptions
     /// <summary>Makes further tiers of a pool's blocks, which stand behind the others: those of a shared store, or a program's own.</summary>
     public IReadOnlyList<Func<KvLayout, Fingerprint, ITier>> FurtherTiers { get; init; } = [];
 
+    /// <summary>How long a request waits at most for tiers to say what they have of its prompt. Others compute meanwhile, and a tier that is late time and again is left alone for a while.</summary>
+    public TimeSpan LookupDeadline { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>The model's name, for those who look at the disk.</summary>
     public string ModelName { get; init; } = "";
 

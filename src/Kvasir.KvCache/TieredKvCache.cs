@@ -15,7 +15,6 @@ namespace Kvasir.KvCache;
 public sealed class TieredKvCache : IDisposable
 {
     static readonly TimeSpan s_patienceAtEnd = TimeSpan.FromSeconds(30), s_patienceOfViewers = TimeSpan.FromSeconds(30);
-    static readonly TimeSpan s_leastDeadline = TimeSpan.FromMilliseconds(100), s_longestDeadline = TimeSpan.FromSeconds(2);
 
     readonly WriteBack[] _writeBacks;
     readonly RequestAccounts _accounts;
@@ -193,8 +192,8 @@ public sealed class TieredKvCache : IDisposable
         Device.Dispose();
     }
 
-    /// <summary>Looks a prompt up. What has so many blocks missing may wait for as long as computing them would take, within bounds.</summary>
-    internal Task<PrefixLookup> Find(PrefixQuery query, int blocks) => _index.Find(query, Patience(blocks, s_leastDeadline, s_longestDeadline));
+    /// <summary>Looks a prompt up.</summary>
+    internal Task<PrefixLookup> Find(PrefixQuery query) => _index.Find(query, Options.LookupDeadline);
 
     /// <summary>As long as computing so many blocks would take, within bounds.</summary>
     internal TimeSpan Patience(int blocks, TimeSpan least, TimeSpan most)
