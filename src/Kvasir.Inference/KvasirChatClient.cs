@@ -1,10 +1,11 @@
 using System.Runtime.CompilerServices;
 using Kvasir.Inference.Chat;
+using Kvasir.Inference.ExtensionsAI;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Templates;
 using Microsoft.Extensions.AI;
 
-namespace Kvasir.Inference.ExtensionsAI;
+namespace Kvasir.Inference;
 
 /// <summary>
 /// An engine as Microsoft.Extensions.AI's chat client. Any number of calls may be under way: they are computed together, and what one has computed of a conversation the others,

@@ -1,7 +1,8 @@
+using Kvasir.Inference.ExtensionsAI;
 using Kvasir.Inference.Scheduling;
 using Microsoft.Extensions.AI;
 
-namespace Kvasir.Inference.ExtensionsAI;
+namespace Kvasir.Inference;
 
 /// <summary>
 /// An engine as Microsoft.Extensions.AI's embedding generator: the final hidden state after a text, of length 1. Texts with a common beginning share its keys and values.
