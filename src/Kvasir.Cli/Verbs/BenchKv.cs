@@ -1,5 +1,5 @@
+using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference;
-using Kvasir.Inference.Measurement;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 

@@ -1,4 +1,4 @@
-using Kvasir.Inference.Measurement;
+using Kvasir.Inference.Measurement.Limits;
 
 namespace Kvasir.Tests.Measurement;
 

@@ -1,3 +1,4 @@
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Cli.Verbs.Simulate;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;

@@ -1,4 +1,6 @@
-using Kvasir.Cli;
+using Kvasir.Cli.Verbs.Simulate.Reports;
+using Kvasir.Cli.Flags;
+using Kvasir.Cli.Output;
 using Kvasir.Cli.Verbs.Simulate;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
