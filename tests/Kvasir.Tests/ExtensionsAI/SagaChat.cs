@@ -36,7 +36,7 @@ sealed class SagaChat : IDisposable
         _model = LanguageModel.Load(knowsTools ? WithTools() : SagaModel.Path);
         Engine = new InferenceEngine(_model, new EngineOptions { Context = context });
         Client = new KvasirChatClient(Engine);
-        Prompts = new ChatPrompts(_model);
+        Prompts = new ChatPrompts(_model.Tokenizer);
     }
 
     public InferenceEngine Engine { get; }

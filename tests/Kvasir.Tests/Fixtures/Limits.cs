@@ -1,6 +1,6 @@
 using Kvasir.Inference.Measurement.Limits;
 
-namespace Kvasir.Tests.Measurement;
+namespace Kvasir.Tests.Fixtures;
 
 /// <summary>Limits of no machine, to test with.</summary>
 static class Limits
