@@ -17,7 +17,7 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
     const string Instruction = "Answer from this saga.\n";
     const int MostAnswerTokens = 48, TurnTokens = 48;
 
-    readonly ChatPrompts _prompts = new(engine.Model);
+    readonly ChatPrompts _prompts = new(engine.Model.Tokenizer);
 
     /// <summary>Asks about documents of a size.</summary>
     /// <param name="size">Size of each.</param>
