@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Attributes;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;

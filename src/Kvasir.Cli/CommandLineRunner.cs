@@ -9,15 +9,6 @@ namespace Kvasir.Cli;
 /// <summary>Parses and runs a command line and turns what goes wrong into one line and an exit code.</summary>
 static class CommandLineRunner
 {
-    /// <summary>The command did what it was asked.</summary>
-    public const int Ok = 0;
-
-    /// <summary>It could not: a file, memory, a prompt that does not fit.</summary>
-    public const int Failed = 1;
-
-    /// <summary>It was asked for something that makes no sense.</summary>
-    public const int Usage = 2;
-
     /// <summary>A prompt may begin with @: it names no file of arguments.</summary>
     static readonly ParserConfiguration s_parser = new() { ResponseFileTokenReplacer = null };
 
@@ -27,14 +18,14 @@ static class CommandLineRunner
         if (args.Count == 0)
         {
             root.Parse("--help").Invoke(new InvocationConfiguration { Output = Console.Error });
-            return Usage;
+            return ExitCode.Usage;
         }
         if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
         {
             foreach (string error in Errors(parsed))
                 Terminal.Error(error);
             Terminal.Line($"`kvasir {string.Join(' ', Path(parsed).Append("--help"))}` lists what is possible.");
-            return Usage;
+            return ExitCode.Usage;
         }
         return Guarded(() => parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }));
     }
@@ -48,25 +39,21 @@ static class CommandLineRunner
         }
         catch (ContextExceededException e)
         {
-            return Terminal.Error(e.Message + MoreRoom(e), Failed);
+            return Terminal.Error(e.Message + EngineFlags.MoreRoom(e), ExitCode.Failed);
         }
         catch (UsageException e)
         {
-            return Terminal.Error(e.Message, Usage);
+            return Terminal.Error(e.Message, ExitCode.Usage);
         }
         catch (ArgumentException e)
         {
-            return Terminal.Error(e.Message, Usage);
+            return Terminal.Error(e.Message, ExitCode.Usage);
         }
         catch (Exception e) when (e is ModelFormatException or ChatFormatException or TraceFormatException or IOException or UnauthorizedAccessException or InsufficientMemoryException)
         {
-            return Terminal.Error(e.Message, Failed);
+            return Terminal.Error(e.Message, ExitCode.Failed);
         }
     }
-
-    /// <summary>The flag that would help, unless the text is too long for the model itself.</summary>
-    internal static string MoreRoom(ContextExceededException e) =>
-        e.Tokens < e.Trained ? $"; -c {Math.Min(e.Trained, e.Tokens + 512)} makes more room" : "";
 
     /// <summary>One line per thing that is wrong. An unknown verb is also a missing one to the parser: say what was typed.</summary>
     static IEnumerable<string> Errors(ParseResult parsed) =>

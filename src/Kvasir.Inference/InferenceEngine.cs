@@ -21,6 +21,7 @@ public sealed class InferenceEngine : IDisposable
     readonly ComputePool _compute;
     readonly CpuKernels _kernels;
     readonly Transformer _transformer;
+    readonly EngineParts _parts;
     readonly ForwardPass _pass; // of those who compute without the scheduler
     readonly Lazy<Scheduler> _scheduler;
 
@@ -39,8 +40,9 @@ public sealed class InferenceEngine : IDisposable
         _compute = new ComputePool(options.Threads);
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
         _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Math.Min(options.PrefillChunk, Context));
-        _pass = NewPass();
-        _scheduler = new Lazy<Scheduler>(() => new Scheduler(this));
+        _parts = Parts();
+        _pass = _parts.NewPass();
+        _scheduler = new Lazy<Scheduler>(() => new Scheduler(_parts));
     }
 
     /// <summary>The model.</summary>
@@ -60,16 +62,11 @@ public sealed class InferenceEngine : IDisposable
 
     internal EngineOptions Options { get; }
 
-    /// <summary>Most tokens of one pass.</summary>
-    internal int MaxRows => _transformer.MaxTokens;
-
-    internal ForwardPass NewPass() => new(_transformer, Cache);
-
     bool SharesBlocks => Options.KvReuse == KvReuse.On;
 
     /// <summary>An empty sequence.</summary>
     /// <param name="salt">Whose it is: only what was computed under the same salt is used again. Empty for nobody's in particular.</param>
-    public Sequence NewSequence(ReadOnlySpan<byte> salt = default) => new(this, Cache.NewSequence(salt, SharesBlocks, Context));
+    public Sequence NewSequence(ReadOnlySpan<byte> salt = default) => new(_parts, Cache.NewSequence(salt, SharesBlocks, Context));
 
     /// <summary>
     /// Begins to complete a sequence. Tokens that are not in the cache are computed first, so the sequence may be new, longer by another turn, or
@@ -86,10 +83,10 @@ public sealed class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(options);
-        if (sequence.Engine != this)
+        if (sequence.Engine != _parts)
             throw new ArgumentException("the sequence belongs to another engine");
         CheckPrompt(sequence, options);
-        return Submit(new Generation(this, sequence, options, ownsSequence: false, cancellation));
+        return Submit(new Generation(_parts, sequence, options, ownsSequence: false, cancellation));
     }
 
     /// <summary>
@@ -108,7 +105,7 @@ public sealed class InferenceEngine : IDisposable
         Sequence sequence = NewSequence(salt);
         sequence.Append(prompt);
         CheckPrompt(sequence, options);
-        return Submit(new Generation(this, sequence, options, ownsSequence: true, cancellation));
+        return Submit(new Generation(_parts, sequence, options, ownsSequence: true, cancellation));
     }
 
     void CheckPrompt(Sequence sequence, GenerationOptions options)
@@ -167,7 +164,7 @@ public sealed class InferenceEngine : IDisposable
     /// </summary>
     public void WarmUp()
     {
-        using Sequence sequence = new(this, Cache.NewSequence(sharing: false, tokens: Context));
+        using Sequence sequence = new(_parts, Cache.NewSequence(sharing: false, tokens: Context));
         long start = Stopwatch.GetTimestamp();
         for (int round = 0; round < 32 && Stopwatch.GetElapsedTime(start) < s_warmUp; round++)
         {
@@ -245,6 +242,20 @@ public sealed class InferenceEngine : IDisposable
         _kernels.Dispose();
         Cache.Dispose();
     }
+
+    EngineParts Parts() => new()
+    {
+        Config = Model.Config,
+        Tokenizer = Model.Tokenizer,
+        TokenTrie = Model.TokenTrie,
+        Transformer = _transformer,
+        Cache = Cache,
+        Context = Context,
+        MaxRunning = Options.MaxRunning,
+        MaxWaiting = Options.MaxWaiting,
+        StepTime = Options.StepTime,
+        Recomputes = Options.KvReuse == KvReuse.Off,
+    };
 
     KvCacheOptions CacheOptions() => new()
     {

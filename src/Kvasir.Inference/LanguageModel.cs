@@ -2,6 +2,7 @@ using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Model;
+using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Prefixes;
@@ -13,13 +14,12 @@ public sealed class LanguageModel : IDisposable
 {
     readonly GgufFile _file;
     readonly Lazy<Digest> _digest;
-    readonly Lazy<TokenTrie> _tokenTrie;
 
     LanguageModel(GgufFile file, IProgress<LoadProgress>? progress)
     {
         _file = file;
         _digest = new Lazy<Digest>(() => ModelFingerprint.DigestOf(file));
-        _tokenTrie = new Lazy<TokenTrie>(() => new TokenTrie(Tokenizer!));
+        TokenTrie = new Lazy<TokenTrie>(() => new TokenTrie(Tokenizer!));
         Config = ModelConfig.From(file);
         Tokenizer = Tokenizer.From(file);
         if (Tokenizer.VocabularySize != Config.Vocabulary)
@@ -46,7 +46,7 @@ public sealed class LanguageModel : IDisposable
     public Prompt Prompt => new(Tokenizer, Metadata);
 
     /// <summary>The vocabulary as constrained decoding walks it, built when it is first asked for.</summary>
-    internal TokenTrie TokenTrie => _tokenTrie.Value;
+    internal Lazy<TokenTrie> TokenTrie { get; }
 
     internal ModelWeights Weights { get; }
 

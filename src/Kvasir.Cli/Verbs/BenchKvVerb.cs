@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference;
 using Kvasir.Formats;
-using Kvasir.Inference.Measurement;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 
@@ -34,7 +34,7 @@ sealed class BenchKvVerb
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 
@@ -50,10 +50,10 @@ sealed class BenchKvVerb
             var report = new KvBenchReport(model.Config.Name, tokens, threads, MachineIdentity.Current(),
                 new BenchKv(model, tokens, threads, parsed.GetValue(s_repeat), folder, cancellation).Run());
             if (parsed.GetValue(s_json))
-                Json.Write(report);
+                VerbJson.Write(report);
             else
                 report.Print();
-            return CommandLineRunner.Ok;
+            return ExitCode.Ok;
         }
         finally
         {

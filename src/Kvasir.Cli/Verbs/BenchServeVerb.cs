@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference;
-using Kvasir.Inference.Measurement;
 using Kvasir.Server;
 using Spectre.Console;
 
@@ -37,7 +37,7 @@ static class BenchServeVerb
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 
@@ -62,10 +62,10 @@ static class BenchServeVerb
         }
         ServeBenchReport report = new(model.Config.Name, threads, tokens, rounds, tokens / Median(seconds[0]), [Row("whole answer", seconds[0], seconds[1]), Row("streamed answer", seconds[0], seconds[2])]);
         if (parsed.GetValue(s_json))
-            Json.Write(report);
+            VerbJson.Write(report);
         else
             report.Print();
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
 
         ServeBenchRow Row(string name, double[] alone, double[] asked)
         {

@@ -1,5 +1,6 @@
+using Kvasir.Inference.Measurement.Limits;
+using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference;
-using Kvasir.Inference.Measurement;
 
 namespace Kvasir.Cli.Verbs;
 

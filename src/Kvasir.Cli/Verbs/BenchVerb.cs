@@ -1,6 +1,7 @@
 using System.CommandLine;
+using Kvasir.Inference.Measurement.Limits;
+using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference;
-using Kvasir.Inference.Measurement;
 using Kvasir.Inference.Synthesis;
 
 namespace Kvasir.Cli.Verbs;
@@ -37,7 +38,7 @@ sealed class BenchVerb
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 
@@ -80,10 +81,10 @@ sealed class BenchVerb
             model.Config.Name, threads, engine.Layout.Codec.Name, new FileInfo(path).Length, ModelCost.Of(engine).WeightBytes,
             engine.Layout.BlockBytes * engine.Layout.BlocksFor(engine.Context), peakMemory, cache.Limits.Machine, limits, Rows(limits));
         if (parsed.GetValue(s_json))
-            Json.Write(report);
+            VerbJson.Write(report);
         else
             report.Print();
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
 
         BenchRow[] Rows(ThreadLimits beside) => [.. runs.Select(run => run.Test.Row(run.Seconds, beside))];
     }

@@ -2,9 +2,8 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
-using Kvasir.Cli.Verbs.Simulate;
+using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference;
-using Kvasir.Inference.Evaluation;
 using Kvasir.Formats;
 using Kvasir.Inference.Saga;
 
@@ -61,14 +60,14 @@ static class EvalVerb
             EvalReport report = task == "stories" ? Stories(parsed, model, interrupt.Token) : Retrieval(parsed, model, interrupt.Token).GetAwaiter().GetResult();
             report = report with { Model = model.Config.Name, Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds };
             if (parsed.GetValue(s_json))
-                Json.Write(report);
+                VerbJson.Write(report);
             else
                 report.Print();
-            return CommandLineRunner.Ok;
+            return ExitCode.Ok;
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 
@@ -83,7 +82,7 @@ static class EvalVerb
         using InferenceEngine engine = Engine(parsed, model, reuses: false);
         int stories = parsed.GetValue(s_documents);
         return new EvalReport { Task = "stories", Stories = WorkProgress.Show("stories", progress =>
-            Inference.Evaluation.Stories.Measure(engine, stories, parsed.GetValue(s_seed), new Steps<int>(progress, done => (double)done / stories), cancellation)) };
+            Inference.Measurement.Quality.Stories.Measure(engine, stories, parsed.GetValue(s_seed), new Steps<int>(progress, done => (double)done / stories), cancellation)) };
     }
 
     static async Task<EvalReport> Retrieval(ParseResult parsed, LanguageModel model, CancellationToken cancellation)

@@ -100,7 +100,7 @@ sealed record ModelLimitsReport(
 
     static void Line(string text, bool markdown) => Console.Out.WriteLine(Printable.Line(text, 4096) + (markdown ? "\n" : "")); // never folded
 
-    static string Size(double bytes) => ShowVerb.Size((long)double.Min(bytes, long.MaxValue));
+    static string Size(double bytes) => ByteSize.Text((long)double.Min(bytes, long.MaxValue));
 
     static string Time(double seconds) => seconds >= 1 ? $"{seconds:N2} s" : $"{seconds * 1e3:N3} ms";
 }

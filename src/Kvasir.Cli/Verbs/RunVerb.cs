@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Kvasir.Cli.Sessions;
 using Kvasir.Inference;
 using Kvasir.Formats;
 using Kvasir.Inference.Scheduling;
@@ -48,14 +49,14 @@ sealed class RunVerb
             : Continue(engine, session, prompt, document, options, emit, interrupt.Token);
         meter.Clear();
         if (json)
-            Json.Write(RunReport.Of(engine, result, load));
+            VerbJson.Write(RunReport.Of(engine, result, load));
         else
             Console.Out.WriteLine();
         if (!json)
             Terminal.Line(GenerationLine.Of(result));
         if (s_flags.Verbose(parsed))
             Terminal.Line(KvText.Line(result.Kv, result.ComputedTokens, model.Tokenizer));
-        return result.FinishReason == FinishReason.Cancelled ? CommandLineRunner.Failed : CommandLineRunner.Ok;
+        return result.FinishReason == FinishReason.Cancelled ? ExitCode.Failed : ExitCode.Ok;
     }
 
     static GenerationResult Continue(

@@ -55,7 +55,7 @@ static class ServeVerb
         }
         catch (TemplateException e)
         {
-            return Terminal.Error($"{(options.ChatTemplate is null ? $"{model.Tokenizer.Vocabulary.Source}: tokenizer.chat_template" : parsed.GetValue(s_template))}: {e.Message}", CommandLineRunner.Failed);
+            return Terminal.Error($"{(options.ChatTemplate is null ? $"{model.Tokenizer.Vocabulary.Source}: tokenizer.chat_template" : parsed.GetValue(s_template))}: {e.Message}", ExitCode.Failed);
         }
     }
 
@@ -70,7 +70,7 @@ static class ServeVerb
         Terminal.Line($"stopping: requests that run have {options.ShutdownTime.TotalSeconds:N0} s to end; again to stop at once");
         await server.Stop();
         Terminal.Line(engine.Cache.Durable is null ? "stopped" : "stopped; what was computed is kept");
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 
     /// <summary>The first signal asks for the end, the second has it.</summary>
@@ -79,8 +79,8 @@ static class ServeVerb
     static void Say(InferenceEngine engine, ServerOptions options, string address)
     {
         string id = options.ModelId ?? KvasirServer.NameOf(engine);
-        string disk = engine.Cache.Durable?.Content() is { } kept ? $"{kept.Directory}, up to {ShowVerb.Size(kept.CapacityBytes)}, {kept.Blocks:N0} blocks there" : "nowhere on the disk";
-        Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool {ShowVerb.Size(engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes)})");
+        string disk = engine.Cache.Durable?.Content() is { } kept ? $"{kept.Directory}, up to {ByteSize.Text(kept.CapacityBytes)}, {kept.Blocks:N0} blocks there" : "nowhere on the disk";
+        Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool {ByteSize.Text(engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes)})");
         Terminal.Line($"keys and values: {disk}");
         if (options.RecordTo is { } file)
             Terminal.Line($"recording to {Formats.Printable.Line(file, 4096)}");

@@ -28,10 +28,10 @@ sealed class ShowVerb
         (string? chat, string? noTokenizer) = Try(() => ChatName(file));
         ShowReport report = ShowReport.Of(file, config, chat, notRunnable ?? noTokenizer);
         if (parsed.GetValue(s_json))
-            Json.Write(report);
+            VerbJson.Write(report);
         else
             Print(report, parsed.GetValue(s_tensors));
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 
     /// <summary>A file that cannot run can still be shown, with the reason.</summary>
@@ -74,7 +74,7 @@ sealed class ShowVerb
     {
         Grid grid = new Grid().AddColumn().AddColumn();
         Add(grid, "model", report.Name ?? "–");
-        Add(grid, "file", $"{report.File} ({Size(report.FileBytes)}, GGUF v{report.GgufVersion})");
+        Add(grid, "file", $"{report.File} ({ByteSize.Text(report.FileBytes)}, GGUF v{report.GgufVersion})");
         Add(grid, "architecture", report.Architecture ?? "–");
         Add(grid, "parameters", $"{report.Parameters:N0}");
         if (report.Config is { } config)
@@ -95,7 +95,7 @@ sealed class ShowVerb
         {
             int bytes = kv.Codec == "f32" ? 4 : 2;
             Add(grid, $"KV per token, {kv.Codec}", $"{kv.Bytes:N0} bytes = {config.KvLayers} layers × {config.KvHeads} KV heads × ({config.HeadDim} + {config.HeadDim}) × {bytes} bytes; "
-                + $"{Size(kv.Bytes * config.Context)} at full context");
+                + $"{ByteSize.Text(kv.Bytes * config.Context)} at full context");
         }
     }
 
@@ -103,7 +103,7 @@ sealed class ShowVerb
     {
         Table table = new Table().SimpleBorder().AddColumn("type").AddColumn(Right("tensors")).AddColumn(Right("size"));
         foreach (ShowType type in report.Types)
-            table.AddRow(type.Type, $"{type.Tensors:N0}", Size(type.Bytes));
+            table.AddRow(type.Type, $"{type.Tensors:N0}", ByteSize.Text(type.Bytes));
         return table;
     }
 
@@ -111,20 +111,11 @@ sealed class ShowVerb
     {
         Table table = new Table().SimpleBorder().AddColumn("tensor").AddColumn("type").AddColumn("shape").AddColumn(Right("size"));
         foreach (ShowTensor tensor in report.Tensors)
-            table.AddRow(Markup.Escape(Printable.Line(tensor.Name)), tensor.Type, Markup.Escape($"[{string.Join(", ", tensor.Shape)}]"), Size(tensor.Bytes));
+            table.AddRow(Markup.Escape(Printable.Line(tensor.Name)), tensor.Type, Markup.Escape($"[{string.Join(", ", tensor.Shape)}]"), ByteSize.Text(tensor.Bytes));
         return table;
     }
 
     static void Add(Grid grid, string name, string value) => grid.AddRow(new Text(name), new Text(Printable.Line(value, 4096)));
 
     static TableColumn Right(string name) => new TableColumn(name).RightAligned();
-
-    internal static string Size(long bytes) => bytes switch
-    {
-        >= 1L << 40 => $"{bytes / (double)(1L << 40):N2} TiB",
-        >= 1L << 30 => $"{bytes / (double)(1L << 30):N2} GiB",
-        >= 1L << 20 => $"{bytes / (double)(1L << 20):N1} MiB",
-        >= 1L << 10 => $"{bytes / (double)(1L << 10):N1} KiB",
-        _ => $"{bytes:N0} bytes",
-    };
 }

@@ -32,14 +32,14 @@ sealed class SynthVerb
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error($"interrupted; {Printable.Line(output, 4096)} is as it was", CommandLineRunner.Failed);
+            return Terminal.Error($"interrupted; {Printable.Line(output, 4096)} is as it was", ExitCode.Failed);
         }
         long bytes = new FileInfo(output).Length;
         if (parsed.GetValue(s_json))
-            Json.Write(new SynthReport(shape.Name, mix.Name, output, bytes));
+            VerbJson.Write(new SynthReport(shape.Name, mix.Name, output, bytes));
         else
-            Terminal.Line($"{Printable.Line(output, 4096)}: {shape.Name}, {mix.Name}, {ShowVerb.Size(bytes)}");
-        return CommandLineRunner.Ok;
+            Terminal.Line($"{Printable.Line(output, 4096)}: {shape.Name}, {mix.Name}, {ByteSize.Text(bytes)}");
+        return ExitCode.Ok;
     }
 
     /// <summary>Reads <c>shape</c> or <c>shape@type</c>.</summary>

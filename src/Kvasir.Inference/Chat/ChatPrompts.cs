@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Kvasir.Inference.Templates;
+using Kvasir.Inference.Tokenization;
 
 namespace Kvasir.Inference.Chat;
 
@@ -9,18 +10,18 @@ public sealed class ChatPrompts
     /// <summary>What a model without a template is asked in: ChatML.</summary>
     const string Fallback = "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
-    readonly LanguageModel _model;
+    readonly Tokenizer _tokenizer;
     readonly ChatTemplate _template;
 
     /// <summary>Reads the template of a model.</summary>
-    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">The model's tokenizer, which knows its template.</param>
     /// <param name="template">A template instead of the model's own, or null.</param>
     /// <exception cref="TemplateException">The template cannot be understood.</exception>
-    public ChatPrompts(LanguageModel model, string? template = null)
+    public ChatPrompts(Tokenizer tokenizer, string? template = null)
     {
-        ArgumentNullException.ThrowIfNull(model);
-        string source = template ?? model.Tokenizer.Vocabulary.ChatTemplate ?? Fallback;
-        (_model, _template, Tools) = (model, ChatTemplate.Parse(source), ToolFormat.Of(source));
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        string source = template ?? tokenizer.Vocabulary.ChatTemplate ?? Fallback;
+        (_tokenizer, _template, Tools) = (tokenizer, ChatTemplate.Parse(source), ToolFormat.Of(source));
     }
 
     /// <summary>How the model calls tools; null when its template has none.</summary>
@@ -39,13 +40,13 @@ public sealed class ChatPrompts
         variables["messages"] = messages.DeepClone();
         variables["tools"] = tools?.DeepClone();
         variables["add_generation_prompt"] = opensAnswer;
-        variables["bos_token"] = Spelling(_model.Tokenizer.Bos);
-        variables["eos_token"] = Spelling(_model.Tokenizer.Eos);
+        variables["bos_token"] = Spelling(_tokenizer.Bos);
+        variables["eos_token"] = Spelling(_tokenizer.Eos);
         try
         {
-            int[] tokens = _model.Tokenizer.Encode(_template.Render(variables));
-            bool opens = tokens.AsSpan().StartsWith(_model.Tokenizer.Opening.AsSpan());
-            return opens ? tokens : [.. _model.Tokenizer.Opening, .. tokens];
+            int[] tokens = _tokenizer.Encode(_template.Render(variables));
+            bool opens = tokens.AsSpan().StartsWith(_tokenizer.Opening.AsSpan());
+            return opens ? tokens : [.. _tokenizer.Opening, .. tokens];
         }
         catch (TemplateException e)
         {
@@ -53,5 +54,5 @@ public sealed class ChatPrompts
         }
     }
 
-    string Spelling(int? token) => token is { } id ? _model.Tokenizer.Text(id) : "";
+    string Spelling(int? token) => token is { } id ? _tokenizer.Text(id) : "";
 }

@@ -1,3 +1,4 @@
+using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Kernels;
 

@@ -1,3 +1,4 @@
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Kernels;

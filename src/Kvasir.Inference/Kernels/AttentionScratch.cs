@@ -1,3 +1,5 @@
+using Kvasir.Inference.Kernels.Panels;
+
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>What one thread needs to attend: a tile of widened keys and values, and the rows of one run for the query heads of one KV head.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;

@@ -1,3 +1,5 @@
+using Kvasir.Inference.Kernels.Panels;
+
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>How pairs of a head's elements are rotated together.</summary>

@@ -1,3 +1,5 @@
+using Kvasir.Inference.Kernels.Panels;
+
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>What was gathered of each stretch, before it is merged: [KV head, stretch, row, query head of the group, running softmax].</summary>

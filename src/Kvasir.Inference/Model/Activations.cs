@@ -1,3 +1,4 @@
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
 
 namespace Kvasir.Inference.Model;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Tokenization;
@@ -10,7 +11,7 @@ namespace Kvasir.Inference.Scheduling;
 /// <summary>One completion being served: its tokens are computed by the scheduler; here they are chosen, decoded, filtered and handed out until something ends it.</summary>
 sealed class Generation
 {
-    readonly InferenceEngine _engine;
+    readonly EngineParts _engine;
     readonly Sampler _sampler;
     readonly StopFilter _stops;
     readonly Detokenizer _detokenizer;
@@ -29,15 +30,15 @@ sealed class Generation
     float[]? _hidden;
 
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
-    public Generation(InferenceEngine engine, Sequence sequence, GenerationOptions options, bool ownsSequence, CancellationToken cancellation)
+    public Generation(EngineParts engine, Sequence sequence, GenerationOptions options, bool ownsSequence, CancellationToken cancellation)
     {
         options.Validate();
         (_engine, Sequence, Options, _ownsSequence, _cancellation) = (engine, sequence, options, ownsSequence, cancellation);
         _promptTokens = sequence.Tokens.Length;
         _sampler = new Sampler(options.Sampling);
         _stops = new StopFilter(options.Stops);
-        _detokenizer = Detokenizer.After(engine.Model.Tokenizer, sequence.Tokens);
-        _form = options.Grammar is { } grammar ? new ConstrainedText(grammar, engine.Model.TokenTrie, _detokenizer.DropsSpace) : null;
+        _detokenizer = Detokenizer.After(engine.Tokenizer, sequence.Tokens);
+        _form = options.Grammar is { } grammar ? new ConstrainedText(grammar, engine.TokenTrie.Value, _detokenizer.DropsSpace) : null;
         _logprobs = options.TopLogprobs is { } top ? new LogprobMeter(top) : null;
     }
 
@@ -70,7 +71,7 @@ sealed class Generation
         Sequence.Blocks.BeginRequest(Sequence.Tokens.Length);
         if (Options.MaxTokens == 0 && !Options.WantsHidden)
             Finish(FinishReason.Length);
-        else if (_engine.Options.KvReuse == KvReuse.Off)
+        else if (_engine.Recomputes)
             Sequence.Blocks.Table.Clear();
         else if ((_lookup = Sequence.Blocks.Lookup(Sequence.Tokens)) is { IsCompleted: false } lookup)
             lookup.ContinueWith(_ => over(), TaskScheduler.Default);
@@ -115,7 +116,7 @@ sealed class Generation
             _hidden = pass.Hidden(row).ToArray();
         if ((Options.MaxTokens == 0 ? FinishReason.Length : Choose(pass.Logits(row))) is { } reason)
             Finish(reason);
-        else if (_engine.Options.KvReuse == KvReuse.Off)
+        else if (_engine.Recomputes)
             Sequence.Blocks.Table.Clear();
     }
 
@@ -156,7 +157,7 @@ sealed class Generation
         int token = _sampler.Next(logits, Sequence.Tokens, _promptTokens);
         _form?.Accept(token);
         Sequence.Append(token);
-        if (!Options.IgnoresEnds && _engine.Model.Tokenizer.Ends.Contains(token))
+        if (!Options.IgnoresEnds && _engine.Tokenizer.Ends.Contains(token))
             return FinishReason.Stop;
         _tokens.Add(token);
         Emit(_stops.Append(_detokenizer.Append(token)), token, _logprobs?.Of(token));

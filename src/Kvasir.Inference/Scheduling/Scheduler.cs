@@ -9,14 +9,14 @@ sealed class Scheduler : IDisposable
     readonly object _gate = new();
     readonly List<Generation> _arrived = []; // under the gate
     readonly List<Generation> _waiting = [], _arriving = [], _running = []; // in the order in which they are served
-    readonly InferenceEngine _engine;
+    readonly EngineParts _engine;
     readonly StepPlanner _planner;
     readonly Thread _thread;
     int _waitingCount, _runningCount;
     long _arrivals, _preemptions, _steps, _computedTokens;
     bool _stopping, _woken; // under the gate
 
-    public Scheduler(InferenceEngine engine)
+    public Scheduler(EngineParts engine)
     {
         _engine = engine;
         _planner = new StepPlanner(engine);
@@ -34,8 +34,8 @@ sealed class Scheduler : IDisposable
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_stopping, _engine);
-            if (Volatile.Read(ref _waitingCount) is var waiting && waiting >= _engine.Options.MaxWaiting)
+            ObjectDisposedException.ThrowIf(_stopping, this);
+            if (Volatile.Read(ref _waitingCount) is var waiting && waiting >= _engine.MaxWaiting)
                 throw new QueueFullException(waiting, RetryAfter());
             Interlocked.Increment(ref _waitingCount); // the scheduler counts down without the gate
             generation.Number = _arrivals++;
@@ -106,7 +106,7 @@ sealed class Scheduler : IDisposable
     /// <summary>Whose turn it is arrives, in its order, while the pool has room for it beside what runs: what the tiers have of it is looked up, while others compute.</summary>
     void Start()
     {
-        while (_waiting.Count > 0 && _running.Count + _arriving.Count < _engine.Options.MaxRunning && HasRoomFor(_waiting[0]))
+        while (_waiting.Count > 0 && _running.Count + _arriving.Count < _engine.MaxRunning && HasRoomFor(_waiting[0]))
         {
             Generation generation = _waiting[0];
             _waiting.RemoveAt(0);

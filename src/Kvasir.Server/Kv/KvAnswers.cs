@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Serving;
 
 namespace Kvasir.Server.Kv;

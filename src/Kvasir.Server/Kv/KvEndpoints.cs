@@ -7,6 +7,7 @@ using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
@@ -32,9 +33,9 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/kv/stats", context => context.Response.WriteAsJsonAsync(Stats(), ServerJson.Default.KvStats));
+        routes.MapGet("/v1/kv/stats", context => context.Response.WriteAsJsonAsync(Stats(), KvJson.Default.KvStats));
         routes.MapGet("/v1/kv/tree", Tree);
-        routes.MapGet("/v1/kv/requests", context => context.Response.WriteAsJsonAsync(new KvRequests(log.Last), ServerJson.Default.KvRequests));
+        routes.MapGet("/v1/kv/requests", context => context.Response.WriteAsJsonAsync(new KvRequests(log.Last), KvJson.Default.KvRequests));
         routes.MapGet("/v1/kv/events", Events);
         routes.MapPost("/v1/kv/lookup", context => WithBody(context, Lookup));
         routes.MapPost("/v1/kv/warm", context => WithBody(context, Warm));
@@ -85,7 +86,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         int mostBlocks = most * BlocksPerNode; // of a large cache those used last: a page asks for it again and again
         IReadOnlyList<CachedBlock> blocks = Cache.Blocks(mostBlocks);
         BlockRun<CachedBlock>[] runs = [.. BlockRuns.Of(blocks).SelectMany(root => root.All()).Take(most + 1)];
-        return context.Response.WriteAsJsonAsync(new KvTreeAnswer(Version, shows, runs.Length > most || blocks.Count >= mostBlocks, [.. runs.Take(most).Select(run => Node(run, shows))]), ServerJson.Default.KvTreeAnswer);
+        return context.Response.WriteAsJsonAsync(new KvTreeAnswer(Version, shows, runs.Length > most || blocks.Count >= mostBlocks, [.. runs.Take(most).Select(run => Node(run, shows))]), KvJson.Default.KvTreeAnswer);
     }
 
     KvTreeNode Node(BlockRun<CachedBlock> run, bool shows)
@@ -109,8 +110,8 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
             do
             {
                 while (requests.Reader.TryRead(out RequestRecord? record))
-                    events.Send(record, ServerJson.Default.RequestRecord, "request");
-                events.Send(Stats(), ServerJson.Default.KvStats, "stats");
+                    events.Send(record, KvJson.Default.RequestRecord, "request");
+                events.Send(Stats(), KvJson.Default.KvStats, "stats");
                 await events.Flush(over.Token);
             }
             while (await pace.WaitForNextTickAsync(over.Token));
@@ -129,12 +130,12 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
     {
         int[] tokens = KvTarget.RequiredPrompt(body, Model);
         PrefixLookup lookup = await Cache.Lookup(tokens, RequestReader.Salt(body, Gate.PrincipalOf(context)));
-        await context.Response.WriteAsJsonAsync(new KvLookupAnswer(tokens.Length, Explanation.Of(lookup, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null)), ServerJson.Default.KvLookupAnswer);
+        await context.Response.WriteAsJsonAsync(new KvLookupAnswer(tokens.Length, Explanation.Of(lookup, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null)), KvJson.Default.KvLookupAnswer);
     }
 
     async Task Warm(HttpContext context, Field body)
     {
-        CompletionTask task = new()
+        CompletionRequest request = new()
         {
             Endpoint = "/v1/kv/warm",
             Id = $"warm-{Guid.NewGuid():N}",
@@ -143,11 +144,11 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
             Principal = Gate.PrincipalOf(context),
             Salt = RequestReader.Salt(body, Gate.PrincipalOf(context)),
         };
-        await service.Serve(context, task, async run =>
+        await service.Serve(context, request, async run =>
         {
             GenerationResult result = (await run.Results)[0];
             Explanation explanation = Explanation.Of(result, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null, seesOthers: true);
-            await context.Response.WriteAsJsonAsync(new KvLookupAnswer(result.PromptTokens, explanation), ServerJson.Default.KvLookupAnswer);
+            await context.Response.WriteAsJsonAsync(new KvLookupAnswer(result.PromptTokens, explanation), KvJson.Default.KvLookupAnswer);
             return "stop";
         });
     }
@@ -161,7 +162,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
             throw new RequestException(409, $"nothing can be kept: there is no disk tier{(Cache.Problem is { } problem ? $" ({problem})" : "")}", code: "no_disk_tier");
         DateTimeOffset until = DateTimeOffset.UtcNow + time;
         int pinned = await Guarded(() => Cache.Pin(keys, owner, until, s_patience));
-        await context.Response.WriteAsJsonAsync(new KvPinned(pinned, until.ToUnixTimeMilliseconds() / 1000.0, owner), ServerJson.Default.KvPinned);
+        await context.Response.WriteAsJsonAsync(new KvPinned(pinned, until.ToUnixTimeMilliseconds() / 1000.0, owner), KvJson.Default.KvPinned);
     }
 
     async Task Unpin(HttpContext context, Field body)
@@ -171,7 +172,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         int unpinned = body["owner"].Text(64) is { Length: > 0 } owner
             ? await Guarded(() => durable.Unpin(owner))
             : await Guarded(() => durable.Unpin(KvTarget.Path(body, Model, Gate.PrincipalOf(context))));
-        await context.Response.WriteAsJsonAsync(new KvUnpinned(unpinned), ServerJson.Default.KvUnpinned);
+        await context.Response.WriteAsJsonAsync(new KvUnpinned(unpinned), KvJson.Default.KvUnpinned);
     }
 
     async Task Evict(HttpContext context, Field body)
@@ -181,7 +182,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
             ? [.. Cache.Blocks(KvTarget.MostBlocks).Select(block => block.Key)]
             : KvTarget.Subtree(body["id"], Cache);
         (int evicted, int kept) = await Guarded(() => Cache.Evict(keys, tier));
-        await context.Response.WriteAsJsonAsync(new KvEvicted(evicted, kept), ServerJson.Default.KvEvicted);
+        await context.Response.WriteAsJsonAsync(new KvEvicted(evicted, kept), KvJson.Default.KvEvicted);
     }
 
     async Task Export(HttpContext context, Field body)
@@ -198,7 +199,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         try
         {
             KvArchiveCounts counts = await KvArchive.Read(Cache, context.Request.Body, context.RequestAborted);
-            await context.Response.WriteAsJsonAsync(new KvImported(counts.Blocks, counts.Imported, counts.Known, counts.NoRoom), ServerJson.Default.KvImported);
+            await context.Response.WriteAsJsonAsync(new KvImported(counts.Blocks, counts.Imported, counts.Known, counts.NoRoom), KvJson.Default.KvImported);
         }
         catch (InvalidDataException e)
         {

@@ -27,13 +27,13 @@ sealed record ModelFacts(int NCtx, int NCtxTrain, long NParams, long Size, int N
 static class Models
 {
     public static Task List(HttpContext context, ServedModel model) =>
-        context.Response.WriteAsJsonAsync(new ModelList("list", [ModelEntry.Of(model)], false, model.Id, model.Id), ServerJson.Wire.ModelList);
+        context.Response.WriteAsJsonAsync(new ModelList("list", [ModelEntry.Of(model)], false, model.Id, model.Id), OpenAiJson.Wire.ModelList);
 
     public static Task One(HttpContext context, ServedModel model)
     {
         string id = Uri.UnescapeDataString((string?)context.Request.RouteValues["id"] ?? ""); // the names of many have a slash, and clients escape it
         return model.GoesBy(id)
-            ? context.Response.WriteAsJsonAsync(ModelEntry.Of(model), ServerJson.Wire.ModelEntry)
+            ? context.Response.WriteAsJsonAsync(ModelEntry.Of(model), OpenAiJson.Wire.ModelEntry)
             : throw new RequestException(404, $"model: {Printable.Quote(id)} is not served here, expected '{model.Id}'", "model", "model_not_found");
     }
 }

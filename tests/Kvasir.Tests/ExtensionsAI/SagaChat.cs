@@ -3,7 +3,6 @@ using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
-using Kvasir.Inference.ExtensionsAI;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Tests.Fixtures;
@@ -37,7 +36,7 @@ sealed class SagaChat : IDisposable
         _model = LanguageModel.Load(knowsTools ? WithTools() : SagaModel.Path);
         Engine = new InferenceEngine(_model, new EngineOptions { Context = context });
         Client = new KvasirChatClient(Engine);
-        Prompts = new ChatPrompts(_model);
+        Prompts = new ChatPrompts(_model.Tokenizer);
     }
 
     public InferenceEngine Engine { get; }

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using CsCheck;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
 using Kvasir.Tests.Fixtures;
 

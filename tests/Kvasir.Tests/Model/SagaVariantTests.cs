@@ -1,5 +1,5 @@
+using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference;
-using Kvasir.Inference.Evaluation;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Tests.Fixtures;

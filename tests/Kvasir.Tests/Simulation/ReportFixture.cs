@@ -1,3 +1,4 @@
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Cli.Verbs.Simulate;
 using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;

@@ -1,4 +1,6 @@
-using Kvasir.Cli;
+using Kvasir.Cli.Verbs.Simulate.Reports;
+using Kvasir.Cli.Flags;
+using Kvasir.Cli.Output;
 using Kvasir.Cli.Verbs.Simulate;
 using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;

@@ -34,11 +34,11 @@ static class PinVerb
     {
         string owner = Owner(parsed);
         if (WarmVerb.Warm(engine, tokens).Interrupted)
-            return Terminal.Error("interrupted: nothing is pinned", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted: nothing is pinned", ExitCode.Failed);
         DateTimeOffset until = DateTimeOffset.UtcNow + parsed.GetValue(s_time);
         int blocks = engine.Cache.Pin(engine.Cache.Keys(tokens), owner, until, s_patience);
         return blocks == 0
-            ? Terminal.Error("nothing could be kept on the disk", CommandLineRunner.Failed)
+            ? Terminal.Error("nothing could be kept on the disk", ExitCode.Failed)
             : KvVerb.Print(parsed, new KvPin(owner, blocks, until), () => Terminal.Answers.WriteLine($"{blocks:N0} blocks kept for {Printable.Line(owner)} until {KvText.Date(until)}"));
     }
 

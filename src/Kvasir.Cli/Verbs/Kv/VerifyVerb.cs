@@ -31,11 +31,11 @@ static class VerifyVerb
                 foreach ((string outcome, int blocks) in damage)
                     Terminal.Answers.WriteLine($"  {outcome.Replace('_', ' ')}: {blocks:N0}");
             });
-            return bad == 0 ? CommandLineRunner.Ok : CommandLineRunner.Failed;
+            return bad == 0 ? ExitCode.Ok : ExitCode.Failed;
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 

@@ -17,8 +17,8 @@ static class WarmVerb
         KvWarm report = Warm(engine, tokens);
         KvVerb.Print(parsed, report, () => Terminal.Answers.WriteLine($"{report.Tokens:N0} tokens: {report.Reused:N0} were there, {report.Computed:N0} computed; {report.OnDisk:N0} are on the disk"));
         if (report.Interrupted)
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
-        return report.OnDisk > 0 ? CommandLineRunner.Ok : Terminal.Error("nothing could be kept on the disk", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
+        return report.OnDisk > 0 ? ExitCode.Ok : Terminal.Error("nothing could be kept on the disk", ExitCode.Failed);
     }
 
     /// <summary>Computes what is missing of a prompt and waits until it is on the disk.</summary>

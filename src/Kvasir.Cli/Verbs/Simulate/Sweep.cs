@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Formats;
 using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;

@@ -1,3 +1,5 @@
+using Kvasir.Cli.Verbs.Simulate.Reports;
+
 namespace Kvasir.Cli.Verbs.Simulate.Html;
 
 /// <summary>Where the tokens of all prompts came from, as one bar.</summary>
