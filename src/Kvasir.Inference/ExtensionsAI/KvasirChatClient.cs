@@ -30,7 +30,7 @@ public sealed class KvasirChatClient : IChatClient
     KvasirChatClient(OwnedEngine engine)
     {
         _engine = engine;
-        _prompts = new ChatPrompts(engine.Engine.Model);
+        _prompts = new ChatPrompts(engine.Engine.Model.Tokenizer);
         _metadata = new ChatClientMetadata("kvasir", providerUri: null, engine.ModelId);
     }
 

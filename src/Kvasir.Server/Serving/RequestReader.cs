@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
@@ -86,11 +85,11 @@ static class RequestReader
     }
 
     /// <summary>What is to be kept of a conversation's prompt.</summary>
-    public static Retention? Retention(Field body, ChatInput input, ChatPrompts prompts, JsonObject? more, int[] prompt)
+    public static Retention? Retention(Field body, ChatInput input, ToolChoice choice, ServedModel model, int[] prompt)
     {
         TimeSpan? time = TimeToKeep(body);
         if (input.Breakpoints is [.., var last])
-            return new Retention(input.TokensBefore(last, prompts, more, prompt), last.Time);
+            return new Retention(input.TokensBefore(last, model, choice, prompt), last.Time);
         return time is { } whole && body["prompt_cache_options"]["mode"].Text() != "explicit" ? new Retention(prompt.Length, whole) : null;
     }
 
