@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Kvasir.Formats;
 using Kvasir.Inference.Scheduling;
-using Kvasir.Inference.Tokenization;
+using Kvasir.Inference.Templates;
 using Kvasir.Planning.Traces;
 
 namespace Kvasir.Cli;
@@ -49,7 +49,8 @@ static class CommandLineRunner
         {
             return Terminal.Error(e.Message, ExitCode.Usage);
         }
-        catch (Exception e) when (e is ModelFormatException or ChatFormatException or TraceFormatException or IOException or UnauthorizedAccessException or InsufficientMemoryException)
+        catch (Exception e) when (e is ModelFormatException or TemplateException or TraceFormatException or IOException
+            or UnauthorizedAccessException or InsufficientMemoryException)
         {
             return Terminal.Error(e.Message, ExitCode.Failed);
         }

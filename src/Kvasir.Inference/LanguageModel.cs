@@ -42,9 +42,6 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Bytes of the file.</summary>
     public long FileBytes => _file.Length;
 
-    /// <summary>How this model wants to be asked.</summary>
-    public Prompt Prompt => new(Tokenizer, Metadata);
-
     /// <summary>The vocabulary as constrained decoding walks it, built when it is first asked for.</summary>
     internal Lazy<TokenTrie> TokenTrie { get; }
 

@@ -25,10 +25,14 @@ sealed class EngineFlags
     readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Say where the prompt's keys and values came from, and why others were computed" };
     readonly KvFlags _kv = new();
 
+    /// <summary>The chat template.</summary>
+    public TemplateFlag Template { get; } = new();
+
     public void AddTo(Command verb)
     {
         foreach (Option option in (Option[])[_model, _maxTokens, _context, _threads, _temperature, _topK, _topP, _minP, _repeatPenalty, _seed, _stop, _noKvCache, _verbose])
             verb.Options.Add(option);
+        Template.AddTo(verb);
         _kv.AddTo(verb);
     }
 
@@ -37,6 +41,7 @@ sealed class EngineFlags
     {
         foreach (Option option in (Option[])[_model, _context, _threads])
             verb.Options.Add(option);
+        Template.AddTo(verb);
         _kv.AddPlaceTo(verb);
     }
 
@@ -45,6 +50,7 @@ sealed class EngineFlags
     {
         foreach (Option option in (Option[])[_model, _context, _threads, _noKvCache])
             verb.Options.Add(option);
+        Template.AddTo(verb);
         _kv.AddTiersTo(verb);
     }
 

@@ -2,8 +2,9 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Kvasir.Formats;
-using Kvasir.Inference;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Tokenization;
+using Kvasir.Inference;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 
@@ -12,14 +13,12 @@ namespace Kvasir.Cli.Sessions;
 /// <summary>A turn of a transcript.</summary>
 /// <param name="Role"><c>system</c>, <c>user</c> or <c>assistant</c>.</param>
 /// <param name="Text">What was said.</param>
-/// <param name="Tokens">What it added to the sequence, frames included: encoding an answer's text again need not give the tokens that were generated.</param>
-/// <param name="Model">The fingerprint of the model whose tokens these are.</param>
 /// <param name="At">When.</param>
-sealed record SessionTurn(string Role, string Text, int[] Tokens, string Model, DateTimeOffset At);
+sealed record SessionTurn(string Role, string Text, DateTimeOffset At);
 
 /// <summary>
-/// A conversation that goes on after hours and restarts: its transcript as JSON lines beside the cache, one turn a line, flushed when an answer ends. Its keys and
-/// values are found in the cache, or computed again where they are gone. Held by one process at a time.
+/// A conversation that goes on after hours and restarts, with whatever model: its transcript as JSON lines beside the cache, one turn a line, flushed when an answer
+/// ends. Its keys and values are found in the cache, or computed again where they are gone. Held by one process at a time.
 /// </summary>
 sealed partial class Session : IDisposable
 {
@@ -69,34 +68,25 @@ sealed partial class Session : IDisposable
         }
     }
 
-    /// <summary>Lets a conversation continue from here.</summary>
-    /// <returns>Whether the tokens are those of the transcript; if not, another model wrote it and the texts were encoded anew.</returns>
-    public bool Resume(Conversation conversation, ChatFormat format)
+    /// <summary>What was said so far.</summary>
+    public ChatTranscript Transcript()
     {
-        string model = Fingerprint(conversation.Engine);
-        bool same = _turns.TrueForAll(turn => turn.Model == model);
-        if (_turns.Count > 0)
-            conversation.Resume(same ? [.. _turns.SelectMany(turn => turn.Tokens)] : format.Encode(_turns.Select(turn => new ChatMessage(turn.Role, turn.Text))));
-        return same;
+        ChatTranscript transcript = new();
+        foreach (SessionTurn turn in _turns)
+            transcript.Add(turn.Role, turn.Text);
+        return transcript;
     }
 
     /// <summary>Writes down a question and its answer.</summary>
-    /// <param name="conversation">The conversation, after the answer.</param>
-    /// <param name="from">Tokens that it had before the question.</param>
-    /// <param name="prompt">Tokens that it had before the answer.</param>
-    /// <param name="system">What the system said at the beginning, if it did.</param>
+    /// <param name="system">What the system says at the beginning; null for nothing.</param>
     /// <param name="question">The question.</param>
     /// <param name="answer">The answer.</param>
-    public void Add(Conversation conversation, int from, int prompt, string? system, string question, string answer)
+    public void Add(string? system, string question, string answer)
     {
-        string model = Fingerprint(conversation.Engine);
-        ReadOnlySpan<int> history = conversation.History;
-        if (_turns.Count > 0 && _turns[0].Model != model)
-            return; // the transcript belongs to the model that it began with
-        if (from == 0 && system is not null)
-            Write(new SessionTurn("system", system, [], model, DateTimeOffset.UtcNow)); // its tokens are in front of the question's
-        Write(new SessionTurn("user", question, history[from..prompt].ToArray(), model, DateTimeOffset.UtcNow));
-        Write(new SessionTurn("assistant", answer, history[prompt..].ToArray(), model, DateTimeOffset.UtcNow));
+        if (_turns.Count == 0 && system is not null)
+            Write("system", system);
+        Write("user", question);
+        Write("assistant", answer);
         _file.Flush(flushToDisk: true);
     }
 
@@ -109,8 +99,6 @@ sealed partial class Session : IDisposable
 
     /// <summary>Lets others have the session.</summary>
     public void Dispose() => _file.Dispose();
-
-    static string Fingerprint(InferenceEngine engine) => engine.Cache.Fingerprint.ToString();
 
     /// <summary>A line without an end is what a process was writing when it died: it goes. An answer that is missing takes its question along.</summary>
     void Read()
@@ -135,9 +123,9 @@ sealed partial class Session : IDisposable
     {
         try
         {
-            if (JsonSerializer.Deserialize(line, SessionJson.Default.SessionTurn) is { Role: "system" or "user" or "assistant", Text: not null, Tokens: not null, Model: not null } turn)
+            if (JsonSerializer.Deserialize(line, SessionJson.Default.SessionTurn) is { Role: "system" or "user" or "assistant", Text: not null } turn)
                 return turn;
-            throw new IOException($"session {_name}: line {number}: expected role, text, tokens and model");
+            throw new IOException($"session {_name}: line {number}: expected role and text");
         }
         catch (JsonException e)
         {
@@ -145,8 +133,9 @@ sealed partial class Session : IDisposable
         }
     }
 
-    void Write(SessionTurn turn)
+    void Write(string role, string text)
     {
+        SessionTurn turn = new(role, text, DateTimeOffset.UtcNow);
         _turns.Add(turn);
         _file.Write(Encoding.UTF8.GetBytes(SessionJson.ToText(turn) + "\n"));
     }

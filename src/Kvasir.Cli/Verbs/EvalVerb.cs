@@ -23,11 +23,13 @@ static class EvalVerb
     static readonly Option<int> s_documents = new("--documents") { Description = "Documents of each size, or stories", DefaultValueFactory = _ => 20, CustomParser = Number.ParseWithin(1, 100_000), HelpName = "N" };
     static readonly Option<int> s_seed = new("--seed") { Description = "Start of the random numbers; the usual one is held out from training", DefaultValueFactory = _ => HeldOut, CustomParser = Number.Parse<int>, HelpName = "S" };
     static readonly Option<int?> s_threads = new("--threads", "-t") { Description = "Compute threads; without it, one per processor", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
+    static readonly TemplateFlag s_template = new();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
     {
         Command verb = new("eval", "Measure what a model finds in documents of saga's language, or how well it predicts its stories") { s_model, s_task, s_facts, s_tokens, s_conversation, s_documents, s_seed, s_threads, s_json };
+        s_template.AddTo(verb);
         verb.SetAction(Run);
         return verb;
     }
@@ -90,7 +92,7 @@ static class EvalVerb
         using InferenceEngine engine = Engine(parsed, model, reuses: true);
         int documents = parsed.GetValue(s_documents);
         List<RetrievalResult> results = [];
-        Retrieval retrieval = new(engine, parsed.GetValue(s_seed), parsed.GetValue(s_conversation));
+        Retrieval retrieval = new(engine, parsed.GetValue(s_seed), parsed.GetValue(s_conversation), s_template.Prompts(parsed, model));
         foreach (DocumentSize size in Sizes(parsed))
         {
             double asked = documents * (size.Unit == DocumentUnit.Facts ? Math.Min(RetrievalResult.Deciles, size.Count) : RetrievalResult.Deciles);

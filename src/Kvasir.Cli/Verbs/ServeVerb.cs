@@ -3,6 +3,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using Kvasir.Inference;
 using Kvasir.Inference.Templates;
+using Kvasir.KvCache.Tiers.Disk;
 using Kvasir.Server;
 using Kvasir.Server.Security;
 
@@ -21,7 +22,6 @@ static class ServeVerb
     static readonly Option<string[]> s_names = new("--allowed-host") { Description = "Another name that this server goes by", HelpName = "NAME" };
     static readonly Option<string[]> s_origins = new("--cors-origin") { Description = "Origin of a page that may ask, such as https://chat.example.org", HelpName = "ORIGIN" };
     static readonly Option<string?> s_alias = new("--alias", "--served-model-name") { Description = "Name under which the model is served; without it, its own", HelpName = "NAME" };
-    static readonly Option<string?> s_template = new("--chat-template-file") { Description = "A chat template (Jinja) instead of the model's own", HelpName = "FILE" };
     static readonly Option<int?> s_parallel = new("--parallel", "-np") { Description = "Most completions that compute at the same time; without it, 64", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
     static readonly Option<int?> s_queue = new("--queue") { Description = "Most completions that wait; one more is told to come later. Without it, 1024", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
     static readonly Option<bool> s_text = new("--kv-text") { Description = "Show those who may see the cache the texts in it" };
@@ -33,7 +33,7 @@ static class ServeVerb
 
     public static Command Create()
     {
-        Command verb = new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols") { s_host, s_port, s_keys, s_keyFile, s_names, s_origins, s_alias, s_template, s_parallel, s_queue, s_text, s_compat, s_otlp, s_record, s_quiet };
+        Command verb = new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols") { s_host, s_port, s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_text, s_compat, s_otlp, s_record, s_quiet };
         s_flags.AddServingTo(verb);
         verb.SetAction(Run);
         return verb;
@@ -46,17 +46,9 @@ static class ServeVerb
         using InferenceEngine engine = new(model, EngineOptions(parsed, model));
         RunVerb.WarnBeyondTraining(engine);
         RunVerb.WarnOfDisk(engine);
-        if (options.ChatTemplate is null && model.Tokenizer.Vocabulary.ChatTemplate is null)
-            Terminal.Line("warning: this model has no chat template and is asked in ChatML; --chat-template-file names another");
+        s_flags.Template.WarnWithout(parsed, model);
         engine.WarmUp();
-        try
-        {
-            return Serve(engine, options).GetAwaiter().GetResult();
-        }
-        catch (TemplateException e)
-        {
-            return Terminal.Error($"{(options.ChatTemplate is null ? $"{model.Tokenizer.Vocabulary.Source}: tokenizer.chat_template" : parsed.GetValue(s_template))}: {e.Message}", ExitCode.Failed);
-        }
+        return Serve(engine, options).GetAwaiter().GetResult();
     }
 
     static async Task<int> Serve(InferenceEngine engine, ServerOptions options)
@@ -100,7 +92,7 @@ static class ServeVerb
             AllowedHosts = parsed.GetValue(s_names) ?? [],
             AllowedOrigins = parsed.GetValue(s_origins) ?? [],
             ModelId = parsed.GetValue(s_alias),
-            ChatTemplate = parsed.GetValue(s_template) is { } file ? TextInput.Read(file) : null,
+            ChatTemplate = s_flags.Template.Read(parsed),
             ShowsText = parsed.GetValue(s_text),
             VllmMetrics = parsed.GetValue(s_compat) switch { null => false, "vllm" => true, var other => throw new UsageException($"--metrics-compat '{other}': expected vllm") },
             OtlpEndpoint = string.IsNullOrEmpty(otlp) ? null : Uri.TryCreate(otlp, UriKind.Absolute, out Uri? uri) ? uri : throw new UsageException($"--otlp-endpoint '{otlp}': expected an address such as http://localhost:4317"),

@@ -9,13 +9,13 @@ namespace Kvasir.Cli.Verbs;
 
 /// <summary>What <c>show</c> knows of a model file. Sizes are in bytes.</summary>
 sealed record ShowReport(
-    string File, long FileBytes, uint GgufVersion, string? Name, string? Architecture, string? License, string? ChatFormat, string? NotRunnable,
+    string File, long FileBytes, uint GgufVersion, string? Name, string? Architecture, string? License, string? ChatTemplate, string? NotRunnable,
     ShowConfig? Config, long Parameters, IReadOnlyList<ShowType> Types, IReadOnlyList<ShowKv> KvBytesPerToken, IReadOnlyList<ShowTensor> Tensors)
 {
-    public static ShowReport Of(GgufFile file, ModelConfig? config, string? chatFormat, string? notRunnable) => new(
+    public static ShowReport Of(GgufFile file, ModelConfig? config, string? chatTemplate, string? notRunnable) => new(
         file.Path, file.Length, file.Version,
         file.Metadata.GetString("general.name", null), file.Metadata.GetString("general.architecture", null), file.Metadata.GetString("general.license", null),
-        chatFormat, notRunnable,
+        chatTemplate, notRunnable,
         config is null ? null : ShowConfig.Of(config, tiedOutput: !file.TryGetTensor("output.weight", out _)),
         file.Tensors.Sum(tensor => tensor.Elements),
         [.. file.Tensors.GroupBy(tensor => tensor.Type).OrderByDescending(type => type.Sum(tensor => tensor.ByteLength))

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Model;
+using Kvasir.Inference.Templates;
 using Kvasir.Inference.Tokenization;
 using Spectre.Console;
 
@@ -25,7 +27,7 @@ sealed class ShowVerb
     {
         using GgufFile file = GgufFile.Open(ModelOption.Resolve(parsed.GetRequiredValue(s_model)));
         (ModelConfig? config, string? notRunnable) = Try(() => ModelConfig.From(file));
-        (string? chat, string? noTokenizer) = Try(() => ChatName(file));
+        (string? chat, string? noTokenizer) = Try(() => TemplateOf(file));
         ShowReport report = ShowReport.Of(file, config, chat, notRunnable ?? noTokenizer);
         if (parsed.GetValue(s_json))
             VerbJson.Write(report);
@@ -47,15 +49,18 @@ sealed class ShowVerb
         }
     }
 
-    static string ChatName(GgufFile file)
+    /// <summary>What a conversation is written by, and whether tools have a place in it.</summary>
+    static string TemplateOf(GgufFile file)
     {
+        Tokenizer tokenizer = Tokenizer.From(file);
         try
         {
-            return ChatFormat.From(Tokenizer.From(file)).Name;
+            string tools = new ChatPrompts(tokenizer).Tools is null ? "without tools" : "with tools";
+            return tokenizer.Vocabulary.ChatTemplate is null ? "none: asked in ChatML" : $"its own, {tools}";
         }
-        catch (ChatFormatException)
+        catch (TemplateException e)
         {
-            return file.Metadata.Contains("tokenizer.chat_template") ? "unknown template" : "none";
+            return $"cannot be understood: {e.Message}";
         }
     }
 
@@ -79,7 +84,7 @@ sealed class ShowVerb
         Add(grid, "parameters", $"{report.Parameters:N0}");
         if (report.Config is { } config)
             Describe(grid, report, config);
-        Add(grid, "chat format", report.ChatFormat ?? "–");
+        Add(grid, "chat template", report.ChatTemplate ?? "–");
         Add(grid, "licence", report.License ?? "–");
         return grid;
     }

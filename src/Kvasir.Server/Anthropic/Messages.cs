@@ -24,7 +24,7 @@ static class Messages
         using var json = await RequestBody.Read(context);
         Field body = new("", json.RootElement);
         ChatInput input = MessagesRequest.ReadConversation(body);
-        int tokens = MessagesRequest.Encode(input, MessagesRequest.Choice(body["tool_choice"], input).For(model), model).Length;
+        int tokens = input.Encode(model, MessagesRequest.Choice(body["tool_choice"], input).For(model)).Length;
         await context.Response.WriteAsJsonAsync(new JsonObject { ["input_tokens"] = tokens }, AnthropicJson.Wire.JsonObject);
     }
 

@@ -16,7 +16,7 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
         int maxTokens = body["max_tokens"].Whole(1, int.MaxValue) ?? throw body["max_tokens"].Missing("a whole number");
         ChatInput input = ReadConversation(body);
         ToolChoice choice = Choice(body["tool_choice"], input).For(model);
-        int[] prompt = Encode(input, choice, model);
+        int[] prompt = input.Encode(model, choice);
         GenerationOptions options = RequestReader.Options(body, maxTokens, RequestReader.Stops(body["stop_sequences"]), model);
         if (prompt.Length >= model.Engine.Context)
             throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
@@ -32,15 +32,11 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
                 },
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),
-                Keep = RequestReader.Keep(body, input, model.Prompts, null, prompt),
+                Keep = RequestReader.Keep(body, input, choice, model, prompt),
                 Explains = explains,
             },
             body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None);
     }
-
-    /// <summary>Tokens of the conversation with its tools.</summary>
-    public static int[] Encode(ChatInput input, ToolChoice choice, ServedModel model) =>
-        model.Prompts.Encode(input.Messages, choice.Kind == ToolChoiceKind.None ? null : input.ToolDefinitions, null);
 
     public static ChatInput ReadConversation(Field body)
     {

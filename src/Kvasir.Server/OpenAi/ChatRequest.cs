@@ -16,8 +16,7 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         RequestReader.CheckModel(body, model);
         ChatInput input = ReadConversation(body);
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
-        JsonObject? more = body["chat_template_kwargs"].IsObject ? (JsonObject?)JsonNode.Parse(body["chat_template_kwargs"].Json.GetRawText()) : null;
-        int[] prompt = model.Prompts.Encode(input.Messages, choice.Kind == ToolChoiceKind.None ? null : input.ToolDefinitions, more);
+        int[] prompt = input.Encode(model, choice);
         int context = model.Engine.Context;
         GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue) ?? body["max_tokens"].Whole(0, int.MaxValue), RequestReader.Stops(body["stop"]), model);
         var request = new ChatRequest(
@@ -30,17 +29,25 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
                 Options = generation with { TopLogprobs = TopLogprobs(body), Grammar = Grammar(body, input, choice, model) },
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),
-                Keep = RequestReader.Keep(body, input, model.Prompts, more, prompt),
+                Keep = RequestReader.Keep(body, input, choice, model, prompt),
                 Explains = explains,
             },
             body["stream"].Truth() ?? false, body["stream_options"]["include_usage"].Truth() ?? false, choice.Kind != ToolChoiceKind.None);
         return prompt.Length < context ? request : throw new ContextExceededException(prompt.Length + 1, context, model.Engine.Model.Config.Context);
     }
 
-    /// <summary>The messages and tools of a body.</summary>
-    public static ChatInput ReadConversation(Field body)
+    /// <summary>The tokens of a body's conversation, as a completion of it has them; without the start of the answer where <c>add_generation_prompt</c> says so.</summary>
+    public static int[] Encode(Field body, ServedModel model)
     {
-        ChatInput input = new();
+        ChatInput input = ReadConversation(body);
+        return input.Encode(model, ToolChoice.Read(body["tool_choice"], input).For(model), body["add_generation_prompt"].Truth() ?? true);
+    }
+
+    /// <summary>The messages and tools of a body, and what it tells the template.</summary>
+    static ChatInput ReadConversation(Field body)
+    {
+        Field more = body["chat_template_kwargs"];
+        ChatInput input = new() { More = more.IsObject ? JsonObject.Create(more.Json) : null };
         IReadOnlyList<Field> messages = body["messages"].Items();
         if (messages.Count == 0)
             throw body["messages"].Wrong("at least one message");

@@ -166,12 +166,15 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
     {
         if (!request.Stores)
             return;
-        JsonArray conversation = (JsonArray)request.Conversation.DeepClone();
+        ChatTranscript conversation = new();
+        foreach (JsonNode? message in request.Conversation)
+            conversation.Messages.Add(message!.DeepClone());
         foreach (JsonNode? item in _output)
-            conversation.Add((string?)item!["type"] == "message"
-                ? new JsonObject { ["role"] = "assistant", ["content"] = (string?)item["content"]![0]!["text"] }
-                : new JsonObject { ["role"] = "assistant", ["content"] = "", ["tool_calls"] = new JsonArray(ChatInput.Call((string)item["call_id"]!, (string)item["name"]!, (string)item["arguments"]!)) });
-        store.Keep(run.Request.Id, run.Request.Principal, conversation);
+            if ((string?)item!["type"] == "message")
+                conversation.Add("assistant", (string?)item["content"]![0]!["text"]);
+            else
+                conversation.AddCall((string)item["call_id"]!, (string)item["name"]!, (string)item["arguments"]!);
+        store.Keep(run.Request.Id, run.Request.Principal, conversation.Messages);
     }
 
     void Send(string type, JsonObject data)

@@ -18,7 +18,7 @@ sealed record ResponsesRequest(CompletionRequest Completion, JsonObject Echo, Js
         if (body["instructions"].Text() is { } instructions)
             input.Messages.Insert(0, new JsonObject { ["role"] = "system", ["content"] = instructions });
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
-        int[] prompt = model.Prompts.Encode(input.Messages, choice.Kind == ToolChoiceKind.None ? null : input.ToolDefinitions, null);
+        int[] prompt = input.Encode(model, choice);
         if (prompt.Length >= model.Engine.Context)
             throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
         OutputGrammar? format = RequestReader.Grammar(body["text"]["format"], field => field["schema"]);
@@ -33,7 +33,7 @@ sealed record ResponsesRequest(CompletionRequest Completion, JsonObject Echo, Js
             },
             Principal = principal,
             Salt = RequestReader.Salt(body, principal),
-            Keep = RequestReader.Keep(body, input, model.Prompts, null, prompt),
+            Keep = RequestReader.Keep(body, input, choice, model, prompt),
             Explains = explains,
         };
         return new ResponsesRequest(completion, EchoOf(body), conversation, body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
@@ -70,8 +70,7 @@ sealed record ResponsesRequest(CompletionRequest Completion, JsonObject Echo, Js
                 input.Add(role == "developer" ? "system" : role, Text(item["content"], input));
                 break;
             case "function_call":
-                input.Add("assistant", "", json => json["tool_calls"] = new JsonArray(ChatInput.Call(
-                    item["call_id"].Text(256) ?? "", item["name"].Text(256) ?? throw item["name"].Missing("a name"), item["arguments"].Text() ?? "{}")));
+                input.AddCall(item["call_id"].Text(256) ?? "", item["name"].Text(256) ?? throw item["name"].Missing("a name"), item["arguments"].Text() ?? "{}");
                 break;
             case "function_call_output":
                 input.Add("tool", Text(item["output"], input), json => json["tool_call_id"] = item["call_id"].Text(256));

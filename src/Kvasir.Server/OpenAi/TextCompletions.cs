@@ -85,7 +85,7 @@ static class TextCompletions
 
     static int[] Text(Field text, Tokenizer tokenizer)
     {
-        int[] tokens = [.. tokenizer.Opening, .. tokenizer.EncodeTemplate(text.Text()!)];
+        int[] tokens = tokenizer.EncodePrompt(text.Text()!);
         return tokens.Length > 0 ? tokens : throw text.Wrong("at least one token");
     }
 

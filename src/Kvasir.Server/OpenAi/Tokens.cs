@@ -37,7 +37,7 @@ static class Tokens
     static int[] Encode(Field body, ServedModel model)
     {
         if (!body["messages"].IsAbsent)
-            return ChatRequest.ReadConversation(body) is var input ? model.Prompts.Encode(input.Messages, input.ToolDefinitions, null, body["add_generation_prompt"].Truth() ?? true) : [];
+            return ChatRequest.Encode(body, model);
         Tokenizer tokenizer = model.Engine.Model.Tokenizer;
         Field content = body["content"].IsAbsent ? body["prompt"] : body["content"];
         string text = content.Text() ?? throw content.Missing("a text, as 'content' or 'prompt', or 'messages'");

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Sampling;
@@ -91,11 +90,11 @@ static class RequestReader
     }
 
     /// <summary>What is to be kept of a conversation's prompt.</summary>
-    public static KeepWish? Keep(Field body, ChatInput input, ChatPrompts prompts, JsonObject? more, int[] prompt)
+    public static KeepWish? Keep(Field body, ChatInput input, ToolChoice choice, ServedModel model, int[] prompt)
     {
         TimeSpan? ttl = Ttl(body);
         if (input.Breakpoints is [.., var last])
-            return new KeepWish(input.TokensBefore(last, prompts, more, prompt), last.Ttl);
+            return new KeepWish(input.TokensBefore(last, model, choice, prompt), last.Ttl);
         return ttl is { } whole && body["prompt_cache_options"]["mode"].Text() != "explicit" ? new KeepWish(prompt.Length, whole) : null;
     }
 

@@ -16,7 +16,7 @@ public sealed class VerbTests : IDisposable
     public void Show_tells_what_the_shipped_model_is()
     {
         KvasirResult result = Run("show", "saga", "--tensors");
-        Assert.All(["Kvasir Saga", "llama", "ChatML", "4,096 tokens", "1,536 bytes", "q8_0", "token_embd.weight"], fact => Assert.Contains(fact, result.Answer, StringComparison.Ordinal));
+        Assert.All(["Kvasir Saga", "llama", "its own, without tools", "4,096 tokens", "1,536 bytes", "q8_0", "token_embd.weight"], fact => Assert.Contains(fact, result.Answer, StringComparison.Ordinal));
         Assert.Empty(result.Errors);
         JsonElement json = Run("show", "saga", "--json").Json;
         Assert.Equal("Kvasir Saga", json.GetProperty("name").GetString());

@@ -61,7 +61,7 @@ sealed class SagaChat : IDisposable
         ChatTranscript transcript = new();
         foreach ((string role, string content) in messages)
             transcript.Add(role, content);
-        return Engine.Start(Prompts.Encode(transcript.Messages, null, null), options).Result;
+        return Engine.Start(Prompts.Encode(transcript.Messages), options).Result;
     }
 
     public void Dispose()

@@ -47,6 +47,11 @@ sealed record TinyModel
 
     public int Seed { get; init; } = 1;
 
+    /// <summary>Control tokens of a chat template, besides those of ChatML.</summary>
+    public ImmutableArray<string> Frames { get; init; } = [];
+
+    int Vocabulary => TinyVocabulary.Size + Frames.Length;
+
     public static TinyModel Llama { get; } = new() { TiedOutput = false };
     public static TinyModel Llama3 { get; } = new() { RopeFrequencies = true, RopeBase = 500000 };
     public static TinyModel Qwen2 { get; } = new() { Architecture = "qwen2", Biases = true, RopeBase = 1e6f };
@@ -71,7 +76,7 @@ sealed record TinyModel
     {
         var writer = new GgufWriter();
         AddMetadata(writer);
-        TinyVocabulary.AddTo(writer);
+        TinyVocabulary.AddTo(writer, Frames);
         AddTensors(writer, new Random(Seed));
         return writer;
     }
@@ -81,7 +86,7 @@ sealed record TinyModel
         writer.Set("general.architecture", Architecture);
         writer.Set("general.name", "tiny");
         writer.Set("general.alignment", 32u);
-        writer.Set($"{Architecture}.vocab_size", (uint)TinyVocabulary.Size);
+        writer.Set($"{Architecture}.vocab_size", (uint)Vocabulary);
         writer.Set($"{Architecture}.context_length", (uint)ContextLength);
         writer.Set($"{Architecture}.embedding_length", (uint)Embedding);
         writer.Set($"{Architecture}.block_count", (uint)Layers);
@@ -105,7 +110,7 @@ sealed record TinyModel
     void AddTensors(GgufWriter writer, Random random)
     {
         int queries = Heads * HeadDim, keys = KvHeads * HeadDim;
-        Matrix("token_embd.weight", Embedding, TinyVocabulary.Size);
+        Matrix("token_embd.weight", Embedding, Vocabulary);
         if (RopeFrequencies) Vector("rope_freqs.weight", HeadDim / 2, around: 4);
         for (int layer = 0; layer < Layers; layer++)
         {
@@ -126,7 +131,7 @@ sealed record TinyModel
             Matrix(block + "ffn_down.weight", FeedForward, Embedding);
         }
         Vector("output_norm.weight", Embedding, around: 1);
-        if (!TiedOutput) Matrix("output.weight", Embedding, TinyVocabulary.Size);
+        if (!TiedOutput) Matrix("output.weight", Embedding, Vocabulary);
 
         void Projection(string name, int columns, int rows)
         {

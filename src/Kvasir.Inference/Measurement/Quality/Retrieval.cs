@@ -12,12 +12,13 @@ namespace Kvasir.Inference.Measurement.Quality;
 /// <param name="engine">The engine; its cache serves a document's questions.</param>
 /// <param name="seed">Start of the random numbers: equal seeds give equal documents and questions.</param>
 /// <param name="inOneConversation">Whether a question follows on the answers to those before it, as the model gave them.</param>
-public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConversation = false)
+/// <param name="prompts">Writes conversations; as the model's own chat template says if null.</param>
+public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConversation = false, ChatPrompts? prompts = null)
 {
     const string Instruction = "Answer from this saga.\n";
     const int MostAnswerTokens = 48, TurnTokens = 48;
 
-    readonly ChatPrompts _prompts = new(engine.Model.Tokenizer);
+    readonly ChatPrompts _prompts = prompts ?? new ChatPrompts(engine.Model.Tokenizer);
 
     /// <summary>Asks about documents of a size.</summary>
     /// <param name="size">Size of each.</param>
@@ -72,7 +73,7 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
         while (tooMany - fits > 1)
         {
             int middle = (fits + tooMany) / 2;
-            bool isIn = _prompts.Encode([System(Of(middle))], tools: null, more: null).Length <= room;
+            bool isIn = _prompts.EncodeBeginning([System(Of(middle))]).Length <= room;
             (fits, tooMany) = isIn ? (middle, tooMany) : (fits, middle);
         }
         return Of(fits);
@@ -95,7 +96,7 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
     }
 
     Completion Start(JsonArray messages, CancellationToken cancellation) =>
-        engine.Start(_prompts.Encode(messages, tools: null, more: null), new GenerationOptions { MaxTokens = MostAnswerTokens }, cancellation: cancellation);
+        engine.Start(_prompts.Encode(messages), new GenerationOptions { MaxTokens = MostAnswerTokens }, cancellation: cancellation);
 
     static JsonObject System(SagaDocument document) => Message("system", Instruction + document.Text);
 
