@@ -2,10 +2,9 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Kvasir.Formats;
+using Kvasir.Inference;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Tokenization;
-using Kvasir.Inference;
-using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Cli.Sessions;

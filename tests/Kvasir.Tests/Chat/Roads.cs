@@ -134,11 +134,11 @@ sealed class Roads : IDisposable
         return conversation.Tokens.ToArray();
     }
 
-    int[] Completions(JsonObject body) => ChatRequest.Read(Field(body), _served, Principal.Anyone, new ServerOptions(), explains: false).Task.Prompts[0];
+    int[] Completions(JsonObject body) => ChatRequest.Read(Field(body), _served, Principal.Anyone, new ServingOptions(MaxChoices: 1, ShowsText: true, Log: null), explains: false).Completion.Prompts[0];
 
-    int[] Responses(JsonObject body) => ResponsesRequest.Read(Field(body), _served, Principal.Anyone, new ResponseStore(), explains: false).Task.Prompts[0];
+    int[] Responses(JsonObject body) => ResponsesRequest.Read(Field(body), _served, Principal.Anyone, new ResponseStore(), explains: false).Completion.Prompts[0];
 
-    int[] Messages(JsonObject body) => MessagesRequest.Read(Field(body), _served, Principal.Anyone, explains: false).Task.Prompts[0];
+    int[] Messages(JsonObject body) => MessagesRequest.Read(Field(body), _served, Principal.Anyone, explains: false).Completion.Prompts[0];
 
     int[] Client(ChatMessage[] messages, ChatOptions? options = null) => CallReader.Read(messages, options, Prompts).Prompt;
 

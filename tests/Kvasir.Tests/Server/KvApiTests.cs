@@ -163,7 +163,7 @@ public sealed class KvApiTests
         await using ServerFixture from = await ServerFixture.Start(), to = await ServerFixture.Start(options: new ServerOptions { MaxBodyBytes = 10_000 }); // no bound for archives
         await from.Ask("/v1/kv/warm", Prompt());
         byte[] archive = await (await from.Post("/v1/kv/export", Prompt())).Content.ReadAsByteArrayAsync(ServerFixture.Patience);
-        int slot = (archive.Length - 64 - 24) / from.Engine.Cache.Keys(from.Engine.Model.Prompt.Raw(ServerFixture.LongText(30))).Count;
+        int slot = (archive.Length - 64 - 24) / from.Engine.Cache.Keys(from.Engine.Model.Tokenizer.EncodePrompt(ServerFixture.LongText(30))).Count;
         using HttpResponseMessage response = await to.Client.PostAsync("/v1/kv/import", new ByteArrayContent(archive[..(64 + 5 * slot)]), ServerFixture.Patience);
         Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
         JsonElement error = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ServerFixture.Patience)).RootElement.GetProperty("error");
