@@ -118,7 +118,7 @@ public sealed class GgufFuzzTests : IDisposable
 
     static unsafe void TouchAllTensors(GgufFile file)
     {
-        foreach (GgufTensor tensor in file.Tensors)
+        foreach (StoredTensor tensor in file.Tensors)
         {
             byte* first = file.Pointer(tensor);
             Assert.InRange(first[0] + first[tensor.ByteLength - 1], 0, 510);

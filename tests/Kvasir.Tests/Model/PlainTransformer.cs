@@ -1,3 +1,4 @@
+using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Model;
@@ -75,7 +76,7 @@ sealed class PlainTransformer(GgufFile file)
 
     double[] Row(string name, int row)
     {
-        GgufTensor tensor = file.GetTensor(name);
+        StoredTensor tensor = file.GetTensor(name);
         float[] values = new float[tensor.Columns];
         RowFormat.Dequantize(tensor.Type, file.Row(tensor, row), values);
         return [.. values.Select(value => (double)value)];
