@@ -69,6 +69,9 @@ public sealed record ModelSpec
     /// <summary>What a reader should know of how this was found: defaults that were taken, an architecture that was assumed.</summary>
     public ImmutableArray<string> Notes { get; init; } = [];
 
+    /// <summary>The attention of the layers that have any, in order.</summary>
+    public IEnumerable<AttentionSpec> Attention => Layers.Select(layer => layer.Attention).OfType<AttentionSpec>();
+
     /// <summary>Reads the description of a GGUF file.</summary>
     /// <param name="file">The file.</param>
     /// <param name="assumeLlama">Read an unknown architecture as if every layer kept a key and a value per KV head.</param>

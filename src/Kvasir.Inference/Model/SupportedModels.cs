@@ -25,6 +25,9 @@ public static class SupportedModels
             throw file.Metadata.Invalid("general.architecture", Printable.Quote(architecture), $"one of {Names}");
         if (file.Metadata.GetInt32("split.count", 1) is not (0 or 1) and int parts)
             throw file.Metadata.Invalid("split.count", $"{parts}", "one file that holds the whole model");
+        int layers = file.Metadata.GetInt32($"{architecture}.block_count"), tensors = file.Tensors.Count;
+        if (layers > tensors) // a layer has tensors, so no honest file has more layers than those
+            throw file.Metadata.Invalid($"{architecture}.block_count", $"{layers}", $"1 to {tensors}, as many as there are tensors");
         ModelSpec spec = ModelSpec.From(file);
         Check(spec);
         return spec;

@@ -19,7 +19,7 @@ public sealed class GgufFuzzTests : IDisposable
     static readonly Action<GgufFile>[] s_stages =
     [
         ReadAllMetadata, TouchAllTensors,
-        file => new WeightReader(file, ModelConfig.From(file)).Read(),
+        file => new WeightReader(file, SupportedModels.Read(file)).Read(),
         file => Tokenizer.From(file).Encode("Once upon a time"),
     ];
 

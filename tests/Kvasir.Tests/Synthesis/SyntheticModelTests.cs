@@ -1,13 +1,22 @@
+using Kvasir.Formats.Models;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Synthesis;
+using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Synthesis;
 
 public class SyntheticModelTests
 {
-    static readonly ModelShape s_small = ModelShape.All["qwen3-0.6b"] with { Layers = 2, Width = 256, FeedForward = 512, Vocabulary = 400 };
+    static readonly ModelSpec s_small = Small(ModelSpecs.WellKnown("qwen3-0.6b")!);
+
+    static ModelSpec Small(ModelSpec spec) => spec with
+    {
+        Width = 256,
+        Vocabulary = 400,
+        Layers = [.. spec.Layers.Take(2).Select(layer => layer with { FeedForward = layer.FeedForward! with { Width = 512 } })],
+    };
 
     public static TheoryData<string, int> Mixes => new(WeightMix.All.Keys.SelectMany(mix => new[] { (mix, 256), (mix, 96) }));
 
