@@ -67,7 +67,7 @@ sealed record ShowLayers(
 
     public string WindowText() => Heads is null ? "" : Window is { } window ? $"sliding window {window:N0}" : "attending to everything";
 
-    public string SharingText() => SharesKv ? "keys and values of an earlier layer" : "";
+    public string SharingText() => Heads is null ? "" : SharesKv ? "keys and values of an earlier layer" : "own keys and values";
 
     public string RopeText() => RopeBase is null ? Heads is null ? "" : "none"
         : FormattableString.Invariant($"base {RopeBase:0.###}, {RopeDims} elements of a head") + (RopeScaling is null ? "" : $", stretched ({RopeScaling})");

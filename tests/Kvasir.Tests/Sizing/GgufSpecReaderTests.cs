@@ -69,6 +69,55 @@ public sealed class GgufSpecReaderTests : IDisposable
         Assert.Equal([0, 1, 0, 1], shared.Attention.Select(layer => layer.Producer));
     }
 
+    /// <summary>Gemma 3's layers: those that slide have a base of their own and are not stretched.</summary>
+    [Fact]
+    public void Rotations_may_differ_from_layer_to_layer()
+    {
+        (string, object)[] keys = [("attention.sliding_window", 8u), ("attention.sliding_window_pattern", 2u), ("rope.freq_base", 1e6f), ("rope.scaling.type", "linear"), ("rope.scaling.factor", 8f)];
+        RopeSpec full = new(1e6f, 16, RopeStyle.Halves) { Scaling = new("linear", 8) }, local = new(10_000, 16, RopeStyle.Halves);
+        Assert.Equal([local, full, local, full], Ropes("gemma3", keys));
+        Assert.Equal([local with { Base = 500 }, full, local with { Base = 500 }, full], Ropes("gemma3", [.. keys, ("rope.freq_base_swa", 500f)]));
+        Assert.Equal([full, full, full, full], Ropes("gemma2", keys));
+        Assert.Equal([full with { Style = RopeStyle.Adjacent }, null], Ropes("cohere2", keys)[..2]);
+
+        RopeSpec?[] Ropes(string architecture, params (string, object)[] keys) => [.. Read(architecture, keys).Attention.Select(layer => layer.Rope)];
+    }
+
+    [Fact]
+    public void Networks_may_differ_from_layer_to_layer()
+    {
+        ModelSpec spec = Read("llama", ("feed_forward_length", ImmutableArray.Create(96, 128, 64, 96)));
+        Assert.Equal([96, 128, 64, 96], spec.Layers.Select(layer => layer.FeedForward!.Width));
+        Assert.Null(Read("llama").Layers[0].FeedForward);
+    }
+
+    /// <summary>Gemma 2 27B: scores by the root of width over heads, whatever the heads; its layers tell it.</summary>
+    [Fact]
+    public void The_largest_models_of_Gemma_scale_scores_in_their_own_way()
+    {
+        Assert.Equal(1 / MathF.Sqrt(144), Read("gemma2", ("block_count", 46u), ("embedding_length", 576u), ("attention.key_length", 128u)).Attention.First().Scale);
+        Assert.Null(Read("gemma2", ("block_count", 42u), ("embedding_length", 576u), ("attention.key_length", 128u)).Attention.First().Scale);
+        Assert.Null(ModelSpecs.Find("gemma-2-9b").Attention.First().Scale);
+        Assert.Equal(1 / MathF.Sqrt(144), ModelSpecs.Find("gemma-2-27b").Attention.First().Scale);
+        Assert.Equal(1 / MathF.Sqrt(168), ModelSpecs.Find("gemma-3-27b").Attention.First().Scale);
+    }
+
+    /// <summary>LFM2 1.2B: 10 of 16 layers keep the last two inputs of a convolution and nothing for a token; 12,288 bytes of f16 a token, and 164 KB.</summary>
+    [Fact]
+    public void Layers_without_KV_heads_carry_a_state()
+    {
+        int[] kvHeads = [0, 0, 8, 0, 0, 8, 0, 0, 8, 0, 8, 0, 8, 0, 8, 0];
+        ModelSpec spec = Read("lfm2", ("block_count", 16u), ("embedding_length", 2048u), ("attention.head_count", 32u),
+            ("attention.head_count_kv", ImmutableArray.Create(kvHeads)), ("shortconv.l_cache", 3u));
+        Assert.Equal(kvHeads.Select(heads => heads == 0 ? 4096 : 0), spec.Layers.Select(layer => (int)layer.StateElements));
+        var size = new KvSize(spec, Specs.Kv("f16"));
+        Assert.Equal((12_288, 163_840), (size.PerToken, size.StateBytes));
+        Assert.Equal(163_840 + 100 * 12_288, size.Bytes(Retention.Everything.Kept(spec, 100)));
+        Assert.Equal(163_840 + 10 * 12_288, size.Bytes(Retention.Parse("window:10").Kept(spec, 100)));
+        Assert.False(new CapacityPlan(size, Retention.Everything).HasBlocks);
+        Assert.Equal(163_840 + 100 * 12_288, new ModelTraffic(spec with { ActiveParameters = 1 }, 2, 2).KvBytesRead(100));
+    }
+
     [Fact]
     public void Of_experts_the_chosen_ones_are_active()
     {
