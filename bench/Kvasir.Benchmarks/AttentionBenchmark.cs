@@ -52,7 +52,7 @@ public class AttentionBenchmark
             _runs.Add(new RowRun(_table, row, Math.Min(CpuKernels.RowsPerRun, Tokens - row)));
         _pool = new ComputePool(Environment.ProcessorCount);
         _kernels = CpuKernels.Create(Enum.Parse<InstructionSet>(Isa), _pool);
-        _kernels.Reserve(tokens: 1, columns: HeadDim, HeadDim, KvHeads, Group);
+        _kernels.Reserve(tokens: 1, columns: HeadDim, new AttentionSize(KvHeads * Group, Group, HeadDim, HeadDim));
     }
 
     /// <summary>The attention.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Scheduling;
@@ -35,7 +36,7 @@ public sealed class InferenceEngine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         (Model, Options) = (model, options);
         Context = ValidContext(model.Config, options);
-        Layout = new KvLayout(options.BlockTokens, options.KvCodec, model.Config.KvLayers);
+        Layout = new KvLayout(options.BlockTokens, options.KvCodec, KvLayers.Of(model.Config));
         Cache = new TieredKvCache(Layout, SharesBlocks ? ModelFingerprint.Of(model.Digest, Layout, options.KvHostCodec) : default, CacheOptions());
         _compute = new ComputePool(options.Threads);
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
@@ -271,7 +272,7 @@ public sealed class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        var layout = new KvLayout(options.BlockTokens, options.KvCodec, model.Config.KvLayers);
+        var layout = new KvLayout(options.BlockTokens, options.KvCodec, KvLayers.Of(model.Config));
         return (layout.BlocksFor(ValidContext(model.Config, options)) + 1) * layout.StrideBytes;
     }
 
@@ -286,7 +287,7 @@ public sealed class InferenceEngine : IDisposable
             : throw new ArgumentException($"KV device bytes: {bytes:N0}, which hold {Math.Max(0, blocks) * Layout.BlockTokens:N0} tokens, expected at least {least * Layout.StrideBytes:N0} for a context of {Context:N0}");
     }
 
-    static int ValidContext(ModelConfig config, EngineOptions options)
+    static int ValidContext(ModelSpec config, EngineOptions options)
     {
         int context = options.Context ?? Math.Min(config.Context, EngineOptions.DefaultContext);
         Check(context is >= 1 and <= 1 << 24, "context", context, $"1 to {1 << 24}");

@@ -1,5 +1,6 @@
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Sampling.Constraints.Masks;
@@ -20,7 +21,7 @@ public sealed class LanguageModel : IDisposable
         _file = file;
         _digest = new Lazy<Digest>(() => ModelFingerprint.DigestOf(file));
         TokenTrie = new Lazy<TokenTrie>(() => new TokenTrie(Tokenizer!));
-        Config = ModelConfig.From(file);
+        Config = SupportedModels.Read(file);
         Tokenizer = Tokenizer.From(file);
         if (Tokenizer.VocabularySize != Config.Vocabulary)
             throw ModelFormatException.At(file.Path, "tokenizer.ggml.tokens", $"{Tokenizer.VocabularySize} tokens", $"the {Config.Vocabulary} rows of token_embd.weight");
@@ -28,7 +29,7 @@ public sealed class LanguageModel : IDisposable
     }
 
     /// <summary>What the model is.</summary>
-    public ModelConfig Config { get; }
+    public ModelSpec Config { get; }
 
     /// <summary>Text to tokens and back.</summary>
     public Tokenizer Tokenizer { get; }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference;
@@ -47,7 +48,7 @@ sealed class BenchVerb
     {
         if (!name.StartsWith(Synthetic, StringComparison.Ordinal))
             return measure(ModelOption.Resolve(name));
-        (ModelShape shape, WeightMix mix) = SynthVerb.Parse(name[Synthetic.Length..], "q8_0");
+        (ModelSpec shape, WeightMix mix) = SynthVerb.Parse(name[Synthetic.Length..], "q8_0");
         string temporary = Path.Combine(Path.GetTempPath(), $"kvasir-synth-{Guid.NewGuid():n}.gguf");
         try
         {

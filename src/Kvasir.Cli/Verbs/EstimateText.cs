@@ -1,4 +1,5 @@
 using Kvasir.Formats;
+using Kvasir.Planning.Sizing;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs;
@@ -96,9 +97,10 @@ static class EstimateText
     {
         string[] types = [.. report.Sizes[0].Types.Keys.Where(type => type != "bf16")]; // as large as f16
         EstimateBytes first = report.Sizes[0].Types[report.KvType];
-        bool isPruned = first.AllocatedBytes is null, hasWindows = first.LlamaCppBytes is not null;
+        bool isPruned = report.Retention != Retention.Everything.ToString(), hasBlocks = first.AllocatedBytes is not null, hasWindows = first.LlamaCppBytes is not null;
         List<string> columns = ["context", "batch", .. types.Select(type => type == "f16" ? "f16, bf16" : type)];
-        columns.Add(isPruned ? "kept" : $"in blocks, {report.KvType}");
+        if (isPruned || hasBlocks)
+            columns.Add(isPruned ? "kept" : $"in blocks, {report.KvType}");
         if (hasWindows)
             columns.Add($"llama.cpp, {report.KvType}");
         columns.Add($"read per step, {report.KvType}");
@@ -110,7 +112,7 @@ static class EstimateText
             return
             [
                 $"{size.Context:N0}", $"{size.Batch:N0}", .. types.Select(type => ByteSize.Text(size.Types[type].Bytes)),
-                allocated is { } blocks ? ByteSize.Text(blocks) : $"{100 * size.KeptShare:N2} %",
+                .. (string[])(allocated is { } blocks ? [ByteSize.Text(blocks)] : isPruned ? [$"{100 * size.KeptShare:N2} %"] : []),
                 .. (string[])(cells is { } padded ? [ByteSize.Text(padded)] : []), ByteSize.Text(read),
             ];
         }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Saga;
 using Kvasir.Planning.Sizing;
 

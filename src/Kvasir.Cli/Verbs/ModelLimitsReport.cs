@@ -1,4 +1,5 @@
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 using Spectre.Console;
 
@@ -36,7 +37,7 @@ sealed record ModelLimitsReport(
             yield return note;
         if (limits.Traffic.Routing is (int chosen, int all))
             yield return $"a token chooses {chosen} of {all} experts: a batch reads as many as it would touch if each token chose any with equal probability";
-        if (model.Layers.Any(layer => layer.ValueDim == 0))
+        if (model.Attention.Any(layer => layer.IsLatent))
             yield return "attention to latents: of its arithmetic, only products with keys are counted, and none in prompts";
         if (points.Max(point => point.Position) is var longest && longest > model.Context)
             yield return $"position {longest:N0} lies beyond the context of {model.Context:N0} that the model was trained for";

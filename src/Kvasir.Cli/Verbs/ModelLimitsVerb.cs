@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Measurement.Limits;
+using Kvasir.Inference.Measurement;
 using Kvasir.Inference.Saga;
 using Kvasir.Planning.Sizing;
 

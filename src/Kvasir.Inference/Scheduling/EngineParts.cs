@@ -1,3 +1,4 @@
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
@@ -9,7 +10,7 @@ namespace Kvasir.Inference.Scheduling;
 /// <summary>What an engine is made of, for those who work inside it: what computes, what remembers, and how much at a time.</summary>
 sealed class EngineParts
 {
-    public required ModelConfig Config { get; init; }
+    public required ModelSpec Config { get; init; }
 
     public required Tokenizer Tokenizer { get; init; }
 

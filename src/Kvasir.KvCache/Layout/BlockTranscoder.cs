@@ -25,26 +25,21 @@ public static unsafe class BlockTranscoder
             KvLayer shape = from.Layers[layer];
             if (shape.Producer != layer)
                 continue; // its rows are the producer's
-            Span<float> row = shape.HeadDim <= MostElementsOnStack ? onStack[..shape.HeadDim] : new float[shape.HeadDim];
-            var rows = new Rows(from, to, layer, shape.KvHeads * from.BlockTokens);
-            rows.Copy(source + from.KeyOffset(layer, 0), destination + to.KeyOffset(layer, 0), row);
-            rows.Copy(source + from.ValueOffset(layer, 0), destination + to.ValueOffset(layer, 0), row);
+            int widest = Math.Max(shape.KeyDim, shape.ValueDim), rows = shape.KvHeads * from.BlockTokens;
+            Span<float> row = widest <= MostElementsOnStack ? onStack[..widest] : new float[widest];
+            Copy(from.Codec, source + from.KeyOffset(layer, 0), to.Codec, destination + to.KeyOffset(layer, 0), rows, row[..shape.KeyDim]);
+            Copy(from.Codec, source + from.ValueOffset(layer, 0), to.Codec, destination + to.ValueOffset(layer, 0), rows, row[..shape.ValueDim]);
         }
     }
 
     /// <summary>The keys or the values of a layer: one row after another, of all heads.</summary>
-    readonly struct Rows(KvLayout from, KvLayout to, int layer, int count)
+    static void Copy(IKvCodec decoder, byte* source, IKvCodec encoder, byte* destination, int rows, Span<float> row)
     {
-        readonly IKvCodec _decoder = from.Codec, _encoder = to.Codec;
-        readonly int _sourceBytes = from.RowBytes(layer), _destinationBytes = to.RowBytes(layer), _count = count;
-
-        public void Copy(byte* source, byte* destination, Span<float> row)
+        int sourceBytes = decoder.RowBytes(row.Length), destinationBytes = encoder.RowBytes(row.Length);
+        for (int i = 0; i < rows; i++, source += sourceBytes, destination += destinationBytes)
         {
-            for (int i = 0; i < _count; i++, source += _sourceBytes, destination += _destinationBytes)
-            {
-                _decoder.Decode(new ReadOnlySpan<byte>(source, _sourceBytes), row);
-                _encoder.Encode(row, new Span<byte>(destination, _destinationBytes));
-            }
+            decoder.Decode(new ReadOnlySpan<byte>(source, sourceBytes), row);
+            encoder.Encode(row, new Span<byte>(destination, destinationBytes));
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Kvasir.Formats.Models;
 
 namespace Kvasir.Planning.Sizing;
 
@@ -16,7 +17,7 @@ static class ModelCatalogue
     {
         foreach ((string known, JsonElement config) in s_entries.Value)
             if (known.Equals(name, StringComparison.OrdinalIgnoreCase) || Repository(config).Equals(name, StringComparison.OrdinalIgnoreCase))
-                return HfConfigReader.Read(known, $"catalogue, {known}", $"config.json of {Repository(config)} on Hugging Face", config);
+                return HfModelReader.Read(known, $"catalogue, {known}", $"config.json of {Repository(config)} on Hugging Face", config);
         return null;
     }
 

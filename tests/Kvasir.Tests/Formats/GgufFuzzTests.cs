@@ -19,7 +19,7 @@ public sealed class GgufFuzzTests : IDisposable
     static readonly Action<GgufFile>[] s_stages =
     [
         ReadAllMetadata, TouchAllTensors,
-        file => new WeightReader(file, ModelConfig.From(file)).Read(),
+        file => new WeightReader(file, SupportedModels.Read(file)).Read(),
         file => Tokenizer.From(file).Encode("Once upon a time"),
     ];
 
@@ -118,7 +118,7 @@ public sealed class GgufFuzzTests : IDisposable
 
     static unsafe void TouchAllTensors(GgufFile file)
     {
-        foreach (GgufTensor tensor in file.Tensors)
+        foreach (StoredTensor tensor in file.Tensors)
         {
             byte* first = file.Pointer(tensor);
             Assert.InRange(first[0] + first[tensor.ByteLength - 1], 0, 510);

@@ -22,6 +22,8 @@ public unsafe class AttentionTests
         ["a window shorter than a tile"] = new(F16Codec.Instance, KvHeads: 1, Group: 2, HeadDim: 96, Tokens: 1100, Window: 21),
         ["an odd head dim"] = new(F16Codec.Instance, KvHeads: 2, Group: 2, HeadDim: 20, Tokens: 530, Window: 513),
         ["a tiny head dim, exact"] = new(F32Codec.Instance, KvHeads: 1, Group: 3, HeadDim: 8, Tokens: 530),
+        ["values wider than keys"] = new(F16Codec.Instance, KvHeads: 2, Group: 2, HeadDim: 64, Tokens: 600) { ValueDim = 128 },
+        ["keys wider than values, of an odd width"] = new(F16Codec.Instance, KvHeads: 2, Group: 3, HeadDim: 96, Tokens: 530, Window: 100) { ValueDim = 20 },
         ["exact"] = new(F32Codec.Instance, KvHeads: 2, Group: 4, HeadDim: 64, Tokens: 520, BlockTokens: 256),
     };
 
@@ -35,6 +37,17 @@ public unsafe class AttentionTests
                 foreach (InstructionSet set in InstructionSets.Available)
                     AssertClose(shape, set);
             }, iter: 60);
+
+    /// <summary>The same where values have another width than keys.</summary>
+    [Fact]
+    public void Values_may_have_another_width_than_keys() =>
+        Gen.Select(Gen.Int[1, 3], Gen.Int[1, 3], OneOf(8, 20, 32, 64, 96), OneOf(8, 20, 32, 64, 128), Gen.Int[1, 150], OneOf(0, 33)).Sample(
+            (kvHeads, group, keyDim, valueDim, tokens, window) =>
+            {
+                var shape = new AttentionShape(F32Codec.Instance, kvHeads, group, keyDim, tokens, window) { ValueDim = valueDim };
+                foreach (InstructionSet set in InstructionSets.Available)
+                    AssertClose(shape, set);
+            }, iter: 40);
 
     [Theory]
     [InlineData(0)]
@@ -95,13 +108,13 @@ public unsafe class AttentionTests
     {
         using var problem = new AttentionProblem(shape);
         float[] actual = problem.Attend(set, threads: 2, chunk: 256);
-        int width = shape.KvHeads * shape.Group * shape.HeadDim;
+        int width = shape.KvHeads * shape.Group * shape.ValueDim;
         foreach (int token in shape.Tokens < 200 ? Enumerable.Range(0, shape.Tokens) : [0, 63, 64, 511, 512, 575, 1023, 1024, shape.Tokens - 1])
             for (int head = 0; head < shape.KvHeads * shape.Group; head++)
             {
                 double[] exact = problem.Exact(token, head);
-                for (int i = 0; i < shape.HeadDim; i++)
-                    Assert.Equal(exact[i], actual[token * width + head * shape.HeadDim + i], 2e-5);
+                for (int i = 0; i < shape.ValueDim; i++)
+                    Assert.Equal(exact[i], actual[token * width + head * shape.ValueDim + i], 2e-5);
             }
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Saga;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Sizing;

@@ -18,6 +18,9 @@ sealed unsafe class FloatRows : SafeHandle
         NativeMemory.Clear((void*)handle, bytes);
     }
 
+    FloatRows(FloatRows memory, int width) : base(memory.handle, ownsHandle: false) =>
+        (Rows, Width, Stride) = (memory.Rows, width, checked(width + WidestPanel - 1) & -WidestPanel);
+
     public int Rows { get; }
 
     /// <summary>Elements of a row that mean something.</summary>
@@ -29,6 +32,16 @@ sealed unsafe class FloatRows : SafeHandle
     public override bool IsInvalid => handle == 0;
 
     public float* this[int row] => (float*)handle + (long)row * Stride;
+
+    /// <summary>
+    /// The same memory as rows of at most this width, so that layers of different shapes can take turns with it. What another width has left is between the
+    /// rows, too: nobody may read beyond a row's width.
+    /// </summary>
+    public FloatRows OfWidth(int width)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(width, Width);
+        return new FloatRows(this, width);
+    }
 
     public Span<float> Span(int row) => new(this[row], Width);
 

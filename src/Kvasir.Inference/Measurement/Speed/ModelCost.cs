@@ -1,3 +1,4 @@
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Model;
@@ -40,8 +41,11 @@ public sealed record ModelCost(long WeightBytes, Operations Layers, Operations O
             layers.Append(weights.Output).Sum(matrix => matrix.FileBytes),
             layers.Aggregate(default(Operations), (sum, matrix) => sum + Products(matrix)), Products(weights.Output),
             engine.Layout.BytesPerToken,
-            new Operations(0, 4.0 * engine.Model.Config.Layers * engine.Model.Config.Heads * engine.Model.Config.HeadDim)); // q·K and weights·V, two each
+            new Operations(0, engine.Model.Config.Layers.Sum(layer => OperationsPerToken(layer.Attention!))));
     }
+
+    /// <summary>q·K and weights·V, two operations for each element.</summary>
+    static double OperationsPerToken(AttentionSpec layer) => 2.0 * layer.Heads * ((double)layer.KeyDim + layer.ValueDim);
 
     static IEnumerable<PackedMatrix> Matrices(LayerWeights layer) => new[] { layer.Q, layer.K, layer.V, layer.AttentionOutput, layer.Gate, layer.Up, layer.Down }.OfType<PackedMatrix>();
 

@@ -1,13 +1,12 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Kvasir.Formats;
 
-namespace Kvasir.Planning.Sizing;
+namespace Kvasir.Formats.Models;
 
 /// <summary>Reads a <see cref="ModelSpec"/> from a Hugging Face <c>config.json</c>, which is not trusted.</summary>
-sealed class HfConfigReader
+sealed class HfModelReader
 {
-    const int MostFileBytes = 16 << 20, MostLayers = 4096, MostHeads = 1 << 16, MostVocabulary = 1 << 24, MostTokens = 1 << 30;
+    const int MostFileBytes = 16 << 20, MostLayers = 4096, MostVocabulary = 1 << 24, MostTokens = 1 << 30;
 
     readonly string _type;
     readonly HfFamily _family;
@@ -17,7 +16,7 @@ sealed class HfConfigReader
     /// <param name="path">The file, for messages.</param>
     /// <param name="config">Its content.</param>
     /// <param name="assumeLlama">Read an unknown architecture as if it kept what Llama keeps.</param>
-    HfConfigReader(string path, JsonElement config, bool assumeLlama)
+    HfModelReader(string path, JsonElement config, bool assumeLlama)
     {
         if (config.ValueKind != JsonValueKind.Object)
             throw ModelFormatException.At(path, "file", $"a JSON {config.ValueKind}", "an object");
@@ -52,13 +51,16 @@ sealed class HfConfigReader
 
     /// <summary>Reads a configuration that is parsed already.</summary>
     public static ModelSpec Read(string name, string path, string source, JsonElement config, bool assumeLlama = false) =>
-        new HfConfigReader(path, config, assumeLlama).Read(name, source);
+        new HfModelReader(path, config, assumeLlama).Read(name, source);
 
     ModelSpec Read(string name, string source)
     {
         int width = _fields.Count("hidden_size"), vocabulary = _fields.Count("vocab_size", MostVocabulary);
-        ImmutableArray<AttentionSpec> layers = Layers(width);
-        (long All, long Active, ExpertSpec? Experts)? parameters = _family.IsCounted ? new HfParameters(_fields, _family, width, vocabulary, layers).Count() : null;
+        int count = _fields.Count("num_hidden_layers", MostLayers);
+        HfExperts experts = new(_fields, count);
+        ImmutableArray<LayerSpec> layers = new HfLayerReader(_fields, _family, experts, _type, _isAssumed, width, count).Read();
+        (long All, long Active, ExpertSpec? Experts)? parameters =
+            _family.IsCounted ? new HfParameters(_fields, _family, experts, width, vocabulary, layers).Count() : null;
         return new ModelSpec
         {
             Name = name,
@@ -68,6 +70,12 @@ sealed class HfConfigReader
             Width = width,
             Vocabulary = vocabulary,
             Layers = layers,
+            Norm = new NormSpec(_family.Family.Norm, _fields.Number(_family.EpsilonField)),
+            EmbeddingScale = _family.Family.ScalesEmbedding ? MathF.Sqrt(width) : null,
+            LogitScale = _fields.Number("logit_scale", _family.LogitScale),
+            LogitSoftcap = _fields.Number("final_logit_softcapping", _family.LogitSoftcap),
+            IsTied = _fields.Flag("tie_word_embeddings", _family.Family.IsTied),
+            Beyond = _family.Family.Beyond,
             Parameters = parameters?.All,
             ActiveParameters = parameters?.Active,
             Experts = parameters?.Experts,
@@ -87,78 +95,6 @@ sealed class HfConfigReader
     int Context() => _type == "cohere" && _fields.Has("model_max_length")
         ? _fields.Count("model_max_length", MostTokens)
         : _fields.Count("max_position_embeddings", MostTokens);
-
-    ImmutableArray<AttentionSpec> Layers(int width)
-    {
-        int count = _fields.Count("num_hidden_layers", MostLayers);
-        AttentionSpec shape = _family.IsLatent ? Latent() : Heads(width);
-        RefuseForeignFields();
-        ImmutableArray<int?> windows = Windows(count);
-        int shared = _fields.Optional("num_kv_shared_layers", count - 1, least: 0) ?? 0;
-        return LayerSharing.Lay(shape, windows, shared, (layer, reason) => _fields.Invalid("num_kv_shared_layers", $"{shared}, so that layer {layer} {reason}", "a layer of its kind before the shared ones"));
-    }
-
-    AttentionSpec Heads(int width)
-    {
-        int heads = _fields.Count("num_attention_heads", MostHeads), kvHeads = KvHeads(heads);
-        if (heads % kvHeads != 0)
-            throw _fields.Invalid("num_key_value_heads", $"{kvHeads}", $"a divisor of the {heads} query heads");
-        int dim = _fields.Optional("head_dim") ?? (width % heads == 0
-            ? width / heads
-            : throw _fields.Invalid("num_attention_heads", $"{heads}", $"a divisor of hidden_size {width}, since there is no head_dim"));
-        return new AttentionSpec(heads, kvHeads, dim, dim, null, 0);
-    }
-
-    int KvHeads(int heads)
-    {
-        if (_family.IsFalcon && !_fields.Flag("new_decoder_architecture"))
-            return _fields.Flag("multi_query", true) ? 1 : heads;
-        string name = _family.IsFalcon ? "num_kv_heads" : "num_key_value_heads";
-        return _family.KvHeadsMayBeMissing && !_fields.Has(name) ? heads : _fields.Count(name, MostHeads);
-    }
-
-    AttentionSpec Latent() =>
-        new(_fields.Count("num_attention_heads", MostHeads), 1, _fields.Count("kv_lora_rank") + _fields.Count("qk_rope_head_dim"), 0, null, 0);
-
-    /// <summary>A field that changes what is kept, in a configuration whose architecture is not known to have it.</summary>
-    void RefuseForeignFields()
-    {
-        if (!_family.IsLatent && _fields.Has("kv_lora_rank"))
-            throw _fields.Invalid("kv_lora_rank", "a latent cache", $"none in the architecture {Printable.Quote(_type)}");
-        if (_family.Defaults.ContainsKey("num_kv_shared_layers") || _fields.Optional("num_kv_shared_layers", least: 0) is null or 0)
-            return;
-        throw _fields.Invalid("num_kv_shared_layers", "layers that share a cache", $"none in the architecture {Printable.Quote(_type)}");
-    }
-
-    ImmutableArray<int?> Windows(int layers)
-    {
-        if (_fields.Texts("layer_types") is { } types)
-            return FromTypes(types, layers);
-        if (_isAssumed && _fields.Has("sliding_window"))
-            throw _fields.Invalid("sliding_window", "a sliding window", "none, or layer_types that say which layers it is for: the architecture is unknown");
-        int? window = _family.Windows == WindowRule.None || !UsesWindow() ? null : _fields.Optional("sliding_window", MostTokens);
-        if (window is null)
-            return [.. Enumerable.Repeat<int?>(null, layers)];
-        int from = _family.Windows == WindowRule.FromLayer ? _fields.Count("max_window_layers", MostLayers, least: 0) : 0;
-        int every = _family.Windows == WindowRule.AllButEvery ? _fields.Optional("sliding_window_pattern", MostLayers) ?? _family.Pattern : int.MaxValue;
-        return [.. Enumerable.Range(0, layers).Select(layer => layer >= from && (layer + 1) % every != 0 ? window : null)];
-    }
-
-    bool UsesWindow() => _family.Windows != WindowRule.FromLayer || _fields.Flag("use_sliding_window");
-
-    ImmutableArray<int?> FromTypes(ImmutableArray<string> types, int layers)
-    {
-        if (types.Length != layers)
-            throw _fields.Invalid("layer_types", $"{types.Length} layers", $"the {layers} of num_hidden_layers");
-        return [.. types.Select(Window)];
-    }
-
-    int? Window(string type) => type switch
-    {
-        "full_attention" => null,
-        "sliding_attention" => _fields.Optional("sliding_window", MostTokens) ?? throw _fields.Invalid("sliding_window", "no window", "one, since layer_types has sliding layers"),
-        _ => throw _fields.Invalid("layer_types", Printable.Quote(type), "full_attention or sliding_attention"),
-    };
 
     static string TypeOf(string path, JsonElement config) => config.TryGetProperty("model_type", out JsonElement type)
         ? type.ValueKind == JsonValueKind.String ? type.GetString()! : throw ModelFormatException.At(path, "model_type", $"a JSON {type.ValueKind}", "a string")

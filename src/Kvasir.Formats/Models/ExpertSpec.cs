@@ -1,4 +1,4 @@
-namespace Kvasir.Planning.Sizing;
+namespace Kvasir.Formats.Models;
 
 /// <summary>How many experts of a mixture a token chooses in each layer that has any.</summary>
 /// <param name="Chosen">Experts that a token is multiplied with.</param>

@@ -1,14 +1,14 @@
 using System.Collections.Immutable;
 
-namespace Kvasir.Formats.Gguf;
+namespace Kvasir.Formats;
 
-/// <summary>Where one tensor lies in a GGUF file, and how.</summary>
+/// <summary>Where one tensor lies in a file, and how.</summary>
 /// <param name="Name">ggml's name, such as <c>blk.0.attn_q.weight</c>.</param>
 /// <param name="Type">How the values are stored.</param>
 /// <param name="Shape">One to four dimensions, the fastest varying first: a matrix is [columns, rows].</param>
 /// <param name="Offset">First byte, counted from the start of the file.</param>
 /// <param name="ByteLength">Bytes of all values, without padding.</param>
-public sealed record GgufTensor(string Name, TensorType Type, ImmutableArray<long> Shape, long Offset, long ByteLength)
+public sealed record StoredTensor(string Name, TensorType Type, ImmutableArray<long> Shape, long Offset, long ByteLength)
 {
     /// <summary>Values in one row.</summary>
     public long Columns => Shape[0];

@@ -1,8 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Kvasir.Formats;
 
-namespace Kvasir.Planning.Sizing;
+namespace Kvasir.Formats.Models;
 
 /// <summary>The fields of a <c>config.json</c> that is not trusted. Numbers are whole and within bounds, or the reader hears which field is wrong.</summary>
 /// <param name="path">The file, for messages.</param>
@@ -37,6 +36,23 @@ sealed class ConfigFields(string path, string prefix, JsonElement fields, Immuta
             ? number
             : throw Invalid(name, Seen(value), $"a whole number from {least} to {most}");
     }
+
+    /// <summary>A positive number; a fallback where the field is missing, null where it is null.</summary>
+    public float? Number(string name, float? fallback = null)
+    {
+        if (!fields.TryGetProperty(name, out JsonElement value))
+            return fallback;
+        if (value.ValueKind == JsonValueKind.Null)
+            return null;
+        return value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) && float.IsFinite(number) && number > 0
+            ? number
+            : throw Invalid(name, Seen(value), "a positive number");
+    }
+
+    /// <summary>The fields of an object inside; null where it is missing or null.</summary>
+    public ConfigFields? Object(string name) => !Has(name) ? null : fields.GetProperty(name) is { ValueKind: JsonValueKind.Object } inner
+        ? new ConfigFields(path, $"{prefix}{name}.", inner, ImmutableDictionary<string, int>.Empty)
+        : throw Invalid(name, Seen(fields.GetProperty(name)), "an object");
 
     /// <summary>A bool, or a fallback where the field is missing or null.</summary>
     public bool Flag(string name, bool fallback = false) => !Has(name) ? fallback : fields.GetProperty(name) switch

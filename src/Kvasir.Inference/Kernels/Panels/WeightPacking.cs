@@ -1,40 +1,35 @@
 using System.Runtime.ExceptionServices;
 using Kvasir.Formats;
-using Kvasir.Formats.Gguf;
-using Kvasir.Formats.Quantization;
-using Kvasir.Inference.Kernels;
-using Kvasir.Inference.Kernels.Panels;
 
-namespace Kvasir.Inference.Model;
-
-/// <summary>How much of a model's weights is in memory, in bytes of the file.</summary>
-public readonly record struct LoadProgress(long Done, long Total);
+namespace Kvasir.Inference.Kernels.Panels;
 
 /// <summary>
-/// Brings matrices from the file into panels, on all processors. Rows are read, not mapped: what the file holds and what the panels hold is never in
-/// memory at once.
+/// Brings matrices from where they are stored into panels, on all processors. Rows are read, not mapped: what is stored and what the panels hold is never
+/// in memory at once.
 /// </summary>
-sealed unsafe class WeightPacking(GgufFile file)
+sealed unsafe class WeightPacking(ITensorSource source)
 {
-    readonly List<(GgufTensor Tensor, PackedMatrix Matrix)> _matrices = [];
+    readonly List<(StoredTensor Tensor, PackedMatrix Matrix)> _matrices = [];
 
     /// <summary>A matrix whose panels are there after <see cref="Run"/>.</summary>
-    public PackedMatrix Add(GgufTensor tensor)
+    public PackedMatrix Add(StoredTensor tensor)
     {
         var matrix = new PackedMatrix(tensor.Type, (int)tensor.Rows, (int)tensor.Columns);
         _matrices.Add((tensor, matrix));
         return matrix;
     }
 
+    /// <summary>Packs all of them.</summary>
+    /// <param name="packed">Told after every matrix how many stored bytes are packed by then, and how many there are in all.</param>
     /// <returns>The memory of all matrices.</returns>
-    /// <exception cref="ModelFormatException">The file became shorter while it was read.</exception>
+    /// <exception cref="ModelFormatException">The source became shorter while it was read.</exception>
     /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
-    public WeightMemory Run(IProgress<LoadProgress>? progress)
+    public WeightMemory Run(Action<long, long>? packed)
     {
         var memory = new WeightMemory(_matrices.Sum(pair => pair.Matrix.Bytes));
         try
         {
-            Fill(memory, progress);
+            Fill(memory, packed);
             return memory;
         }
         catch
@@ -44,26 +39,26 @@ sealed unsafe class WeightPacking(GgufFile file)
         }
     }
 
-    void Fill(WeightMemory memory, IProgress<LoadProgress>? progress)
+    void Fill(WeightMemory memory, Action<long, long>? packed)
     {
         using var pool = new ComputePool(Environment.ProcessorCount);
         byte[][] buffers = new byte[pool.Threads][];
         long total = _matrices.Sum(pair => pair.Tensor.ByteLength), done = 0;
         byte* next = memory.Start;
-        foreach ((GgufTensor tensor, PackedMatrix matrix) in _matrices)
+        foreach ((StoredTensor tensor, PackedMatrix matrix) in _matrices)
         {
             matrix.Place(next);
             next += matrix.Bytes;
             Pack(tensor, matrix, pool, buffers);
-            progress?.Report(new LoadProgress(done += tensor.ByteLength, total));
+            packed?.Invoke(done += tensor.ByteLength, total);
         }
     }
 
-    void Pack(GgufTensor tensor, PackedMatrix matrix, ComputePool pool, byte[][] buffers)
+    void Pack(StoredTensor tensor, PackedMatrix matrix, ComputePool pool, byte[][] buffers)
     {
         for (int thread = 0; thread < buffers.Length; thread++)
             buffers[thread] = Grown(buffers[thread], tensor.RowBytes * matrix.Format.Outputs);
-        var job = new PackPanels(file, tensor, matrix, buffers);
+        var job = new PackPanels(source, tensor, matrix, buffers);
         try
         {
             pool.Run(ref job, matrix.Panels);
@@ -76,12 +71,12 @@ sealed unsafe class WeightPacking(GgufFile file)
 
     static byte[] Grown(byte[]? buffer, int bytes) => buffer?.Length >= bytes ? buffer : new byte[bytes];
 
-    readonly struct PackPanels(GgufFile file, GgufTensor tensor, PackedMatrix matrix, byte[][] buffers) : IComputeJob
+    readonly struct PackPanels(ITensorSource source, StoredTensor tensor, PackedMatrix matrix, byte[][] buffers) : IComputeJob
     {
         public void Run(int panel, int thread)
         {
             Span<byte> rows = buffers[thread].AsSpan(0, matrix.RowsOf(panel) * tensor.RowBytes);
-            file.Read(tensor, (long)panel * matrix.Format.Outputs, rows);
+            source.Read(tensor, (long)panel * matrix.Format.Outputs, rows);
             matrix.Pack(panel, rows);
         }
     }

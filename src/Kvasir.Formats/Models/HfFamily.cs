@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace Kvasir.Planning.Sizing;
+namespace Kvasir.Formats.Models;
 
 /// <summary>Which layers of an architecture slide when its configuration has a window.</summary>
 enum WindowRule
@@ -22,7 +22,8 @@ enum WindowRule
 /// What one <c>model_type</c> of Hugging Face configurations means: what follows from the name rather than from a field. The facts are those of the classes in
 /// <see href="https://github.com/huggingface/transformers"/>. A name that is not here is refused, since an unknown kind of cache cannot be guessed.
 /// </summary>
-sealed record HfFamily
+/// <param name="Family">What both formats share.</param>
+sealed record HfFamily(ModelFamily Family)
 {
     static readonly ImmutableDictionary<string, int> s_gemma3 = ImmutableDictionary.CreateRange(new KeyValuePair<string, int>[]
     {
@@ -36,25 +37,47 @@ sealed record HfFamily
         new("head_dim", 256), new("max_position_embeddings", 32_768), new("sliding_window", 512), new("num_kv_shared_layers", 15),
     });
 
+    static readonly HfFamily s_cohere =
+        new(ModelFamily.CommandR) { KvHeadsMayBeMissing = true, Rope = RopeStyle.Adjacent, EpsilonField = "layer_norm_eps", LogitScale = 0.0625f };
+
     static readonly ImmutableDictionary<string, HfFamily> s_all = new Dictionary<string, HfFamily>
     {
-        ["llama"] = new() { KvHeadsMayBeMissing = true },
-        ["mistral"] = new() { Windows = WindowRule.Everywhere, Defaults = One("sliding_window", 4096) },
-        ["mixtral"] = new() { Windows = WindowRule.Everywhere },
-        ["phi3"] = new() { Windows = WindowRule.Everywhere, KvHeadsMayBeMissing = true },
-        ["qwen2"] = new() { Windows = WindowRule.FromLayer, HasQkvBias = true },
-        ["qwen3"] = new() { Windows = WindowRule.FromLayer, HasQkNorm = true, Defaults = One("head_dim", 128) },
-        ["qwen3_moe"] = new() { Windows = WindowRule.FromLayer, HasQkNorm = true },
-        ["gemma"] = new() { IsTied = true, Defaults = One("head_dim", 256) },
-        ["gemma2"] = new() { Windows = WindowRule.AllButEvery, Pattern = 2, Norms = 4, IsTied = true, Defaults = One("head_dim", 256).Add("sliding_window", 4096) },
-        ["gemma3_text"] = new() { Windows = WindowRule.AllButEvery, Pattern = 6, Norms = 4, HasQkNorm = true, IsTied = true, Defaults = s_gemma3 },
-        ["gemma3n_text"] = new() { Windows = WindowRule.AllButEvery, Pattern = 5, IsCounted = false, Defaults = s_gemma3n },
-        ["gpt_oss"] = new() { Windows = WindowRule.AllButEvery, Pattern = 2, HasSinksAndBiases = true, Defaults = One("head_dim", 64) },
-        ["deepseek_v2"] = new() { IsLatent = true },
-        ["deepseek_v3"] = new() { IsLatent = true, HasRouterBias = true },
-        ["cohere"] = new() { Norms = 1, IsTied = true, KvHeadsMayBeMissing = true },
-        ["cohere2"] = new() { Windows = WindowRule.AllButEvery, Pattern = 4, Norms = 1, IsTied = true, KvHeadsMayBeMissing = true, Defaults = One("sliding_window", 4096) },
-        ["falcon"] = new() { IsFalcon = true, IsTied = true, Defaults = One("max_position_embeddings", 2048) },
+        ["llama"] = new(ModelFamily.Llama) { KvHeadsMayBeMissing = true },
+        ["mistral"] = new(ModelFamily.Llama) { Windows = WindowRule.Everywhere, Defaults = One("sliding_window", 4096) },
+        ["mixtral"] = new(ModelFamily.Llama) { Windows = WindowRule.Everywhere, RopeBase = 1e6f },
+        ["phi3"] = new(ModelFamily.Phi3) { Windows = WindowRule.Everywhere, KvHeadsMayBeMissing = true },
+        ["qwen2"] = new(ModelFamily.Qwen2) { Windows = WindowRule.FromLayer, HasQkvBias = true },
+        ["qwen3"] = new(ModelFamily.Qwen3) { Windows = WindowRule.FromLayer, Defaults = One("head_dim", 128) },
+        ["qwen3_moe"] = new(ModelFamily.Qwen3) { Windows = WindowRule.FromLayer },
+        ["gemma"] = new(ModelFamily.Gemma) { ActivationField = "hidden_activation", Defaults = One("head_dim", 256) },
+        ["gemma2"] = new(ModelFamily.Gemma2)
+        {
+            Windows = WindowRule.AllButEvery,
+            ActivationField = "hidden_activation",
+            Softcap = 50,
+            LogitSoftcap = 30,
+            Defaults = One("head_dim", 256).Add("sliding_window", 4096),
+        },
+        ["gemma3_text"] = new(ModelFamily.Gemma3)
+        {
+            Windows = WindowRule.AllButEvery, ActivationField = "hidden_activation", RopeBase = 1e6f, Defaults = s_gemma3,
+        },
+        ["gemma3n_text"] = new(ModelFamily.Gemma3n)
+        {
+            Windows = WindowRule.AllButEvery, IsCounted = false, RopeBase = 1e6f, LogitSoftcap = 30, Defaults = s_gemma3n,
+        },
+        ["gpt_oss"] = new(ModelFamily.GptOss)
+        {
+            Windows = WindowRule.AllButEvery, HasSinksAndBiases = true, RopeBase = 150_000, Defaults = One("head_dim", 64),
+        },
+        ["deepseek_v2"] = new(ModelFamily.DeepSeek) { IsLatent = true, Rope = RopeStyle.Adjacent },
+        ["deepseek_v3"] = new(ModelFamily.DeepSeek) { IsLatent = true, Rope = RopeStyle.Adjacent, HasRouterBias = true },
+        ["cohere"] = s_cohere,
+        ["cohere2"] = s_cohere with { Family = ModelFamily.Cohere2, Windows = WindowRule.AllButEvery, Defaults = One("sliding_window", 4096) },
+        ["falcon"] = new(ModelFamily.Falcon)
+        {
+            IsFalcon = true, ActivationField = "activation", EpsilonField = "layer_norm_epsilon", Defaults = One("max_position_embeddings", 2048),
+        },
     }.ToImmutableDictionary();
 
     /// <summary>Every known <c>model_type</c>, in order.</summary>
@@ -63,14 +86,26 @@ sealed record HfFamily
     /// <summary>Which layers slide.</summary>
     public WindowRule Windows { get; private init; }
 
-    /// <summary>Every so many layers one attends to everything, unless <c>sliding_window_pattern</c> or <c>layer_types</c> says otherwise.</summary>
-    public int Pattern { get; private init; }
+    /// <summary>Which elements are rotated together, as these files hold the weights.</summary>
+    public RopeStyle Rope { get; private init; } = RopeStyle.Halves;
 
-    /// <summary>Norms of a layer as wide as the residual stream.</summary>
-    public int Norms { get; private init; } = 2;
+    /// <summary>Base of the rotary frequencies where the file leaves it out.</summary>
+    public float RopeBase { get; private init; } = 10_000;
 
-    /// <summary>A norm over each head of queries and keys.</summary>
-    public bool HasQkNorm { get; private init; }
+    /// <summary>Cap of the scores where the file leaves it out.</summary>
+    public float? Softcap { get; private init; }
+
+    /// <summary>Cap of the logits where the file leaves it out.</summary>
+    public float? LogitSoftcap { get; private init; }
+
+    /// <summary>Factor of the logits where the file leaves it out.</summary>
+    public float? LogitScale { get; private init; }
+
+    /// <summary>The field that names the activation.</summary>
+    public string ActivationField { get; private init; } = "hidden_act";
+
+    /// <summary>The field of the norms' epsilon.</summary>
+    public string EpsilonField { get; private init; } = "rms_norm_eps";
 
     /// <summary>Biases of queries, keys and values, without a field that says so.</summary>
     public bool HasQkvBias { get; private init; }
@@ -80,9 +115,6 @@ sealed record HfFamily
 
     /// <summary>A correction for each expert in the choice of experts.</summary>
     public bool HasRouterBias { get; private init; }
-
-    /// <summary>The output matrix is the embedding, unless <c>tie_word_embeddings</c> says otherwise.</summary>
-    public bool IsTied { get; private init; }
 
     /// <summary>Keeps one latent of keys and values (MLA).</summary>
     public bool IsLatent { get; private init; }
