@@ -35,6 +35,9 @@ namespace Kvasir.Cli;
 [JsonSerializable(typeof(PlanReport))]
 [JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(PerplexityReport))]
+[JsonSerializable(typeof(ConfigReport))]
+[JsonSerializable(typeof(ServeStart))]
+[JsonSerializable(typeof(ServeEvent))]
 [JsonSerializable(typeof(ModelLimitsReport))]
 [JsonSerializable(typeof(SampleQuestion))]
 sealed partial class Json : JsonSerializerContext

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kvasir.Server.Http;
 using Kvasir.Server.Kv;
+using Kvasir.Server.Observability;
 using Kvasir.Server.OpenAi;
 using Kvasir.Server.Serving;
 
@@ -31,6 +32,9 @@ namespace Kvasir.Server;
 [JsonSerializable(typeof(KvImported))]
 [JsonSerializable(typeof(RequestRecord))]
 [JsonSerializable(typeof(KvRequests))]
+[JsonSerializable(typeof(LoggedRequest))]
+[JsonSerializable(typeof(LoggedFailure))]
+[JsonSerializable(typeof(LoggedNote))]
 sealed partial class ServerJson : JsonSerializerContext
 {
     /// <summary>What must not stand in JSON is escaped; the rest is readable. No page takes it as markup: it is sent as JSON.</summary>
