@@ -36,6 +36,7 @@ public sealed class KvasirServer : IAsyncDisposable
     readonly PromptKeeper _keeper;
     readonly CancellationTokenSource _stopping = new();
     readonly Gate _gate;
+    readonly ServerLog _log;
     readonly TraceRecorder? _recorder;
 
     /// <summary>Prepares a server; <see cref="Start"/> starts it.</summary>
@@ -50,13 +51,14 @@ public sealed class KvasirServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         (_engine, _options, _gate, _keeper) = (engine, options, new Gate(options.ApiKeys, options.AllowedHosts, options.AllowedOrigins), new PromptKeeper(engine.Cache));
+        _log = new ServerLog(options.Log, options.LogsJson);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(Limit);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTime + TimeSpan.FromSeconds(5));
         Telemetry.Add(builder.Services, options.OtlpEndpoint);
         _app = builder.Build();
-        _recorder = options.RecordTo is { } path ? new TraceRecorder(engine, path, options.Log) : null;
+        _recorder = options.RecordTo is { } path ? new TraceRecorder(engine, path, _log.Note) : null;
         Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate));
     }
 
@@ -111,7 +113,7 @@ public sealed class KvasirServer : IAsyncDisposable
     {
         RequestLog log = new();
         ResponseStore responses = new();
-        CompletionService service = new(model, new ServingOptions(_options.MaxChoices, _options.ShowsText, _options.Log), log, _keeper, _recorder);
+        CompletionService service = new(model, new ServingOptions(_options.MaxChoices, _options.ShowsText), log, _log, _keeper, _recorder);
         KvEndpoints kv = new(service, log, _stopping.Token);
         _app.Use(next => context => Answer(context, next));
         Telemetry.Map(_app, _options.VllmMetrics, kv);
@@ -154,7 +156,7 @@ public sealed class KvasirServer : IAsyncDisposable
         {
             RequestException? known = Errors.Of(e, context.Request.Path);
             if (known is null)
-                _options.Log?.Invoke($"error {context.Request.Method} {Formats.Printable.Line(context.Request.Path, 100)}: {e}");
+                _log.Failure(context.Request, e);
             await Errors.Write(context, known ?? new RequestException(500, "something is wrong inside the server; its log says more", code: "internal_error"));
         }
     }

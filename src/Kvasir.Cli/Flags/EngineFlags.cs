@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Numerics;
+using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Sessions;
 using Kvasir.Inference;
 using Kvasir.Inference.Sampling;
@@ -10,20 +12,57 @@ namespace Kvasir.Cli.Flags;
 sealed class EngineFlags
 {
     readonly Option<string> _model = ModelOption.Create();
-    readonly Option<int?> _maxTokens = new("--max-tokens", "-n") { Description = "Most tokens to generate; without it, until the model ends its turn or the context is full", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
-    readonly Option<int?> _context = new("--ctx-size", "-c") { Description = $"Tokens of context; without it, the model's, but at most {EngineOptions.DefaultContext}", CustomParser = Number.ParseOptional<int>, HelpName = "CTX" };
-    readonly Option<int?> _threads = new("--threads", "-t") { Description = "Compute threads; without it, one per processor", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
-    readonly Option<float> _temperature = new("--temp") { Description = "Temperature; 0 always takes the most likely token", DefaultValueFactory = _ => 0f, CustomParser = Number.Parse<float>, HelpName = "T" };
-    readonly Option<int> _topK = new("--top-k") { Description = "Keep the K most likely tokens; 0 keeps all", DefaultValueFactory = _ => SamplingOptions.Greedy.TopK, CustomParser = Number.Parse<int>, HelpName = "K" };
-    readonly Option<float> _topP = new("--top-p") { Description = "Keep the most likely tokens that together reach P", DefaultValueFactory = _ => SamplingOptions.Greedy.TopP, CustomParser = Number.Parse<float>, HelpName = "P" };
-    readonly Option<float> _minP = new("--min-p") { Description = "Drop tokens less likely than P times the most likely", DefaultValueFactory = _ => SamplingOptions.Greedy.MinP, CustomParser = Number.Parse<float>, HelpName = "P" };
-    readonly Option<float> _repeatPenalty = new("--repeat-penalty") { Description = "Penalise the last 64 tokens; 1 does not", DefaultValueFactory = _ => SamplingOptions.Greedy.RepeatPenalty, CustomParser = Number.Parse<float>, HelpName = "R" };
+    /// <summary>As many as the engine takes.</summary>
+    public const int MostThreads = 1024;
+
+    readonly Setting<int?> _maxTokens = new("--max-tokens", "-n")
+    {
+        Description = "Most tokens to generate",
+        Usual = "until the model ends its turn or the context is full",
+        CustomParser = Number.ParseOptionalWithin(0, int.MaxValue),
+        HelpName = "N",
+    };
+    readonly Setting<int?> _context = new("--ctx-size", "-c")
+    {
+        Description = "Tokens of context",
+        Usual = $"the model's, but at most {EngineOptions.DefaultContext}",
+        CustomParser = Number.ParseOptionalWithin(1, 1 << 24),
+        HelpName = "CTX",
+    };
+    readonly Option<int?> _threads = CreateThreads();
+    readonly Setting<float> _temperature = Sampling("--temp", "T", "Temperature; 0 always takes the most likely token", SamplingOptions.Greedy.Temperature, (all, value) => all with { Temperature = value });
+    readonly Setting<int> _topK = Sampling("--top-k", "K", "Keep the K most likely tokens; 0 keeps all", SamplingOptions.Greedy.TopK, (all, value) => all with { TopK = value });
+    readonly Setting<float> _topP = Sampling("--top-p", "P", "Keep the most likely tokens that together reach P", SamplingOptions.Greedy.TopP, (all, value) => all with { TopP = value });
+    readonly Setting<float> _minP = Sampling("--min-p", "P", "Drop tokens less likely than P times the most likely", SamplingOptions.Greedy.MinP, (all, value) => all with { MinP = value });
+    readonly Setting<float> _repeatPenalty = Sampling("--repeat-penalty", "R", "Penalise the last 64 tokens; 1 does not", SamplingOptions.Greedy.RepeatPenalty, (all, value) => all with { RepeatPenalty = value });
     readonly Option<ulong?> _seed = new("--seed") { Description = "Seed of the random choices; without it, a new one", CustomParser = Number.ParseOptional<ulong>, HelpName = "S" };
     readonly Option<string[]> _stop = new("--stop") { Description = "Text that ends the answer; may be given several times", HelpName = "S" };
     readonly Option<bool> _noKvCache = new("--no-kv-cache") { Description = "Compute every token's keys and values again at every step: slow, the oracle for the cache" };
 
-    readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Say where the prompt's keys and values came from, and why others were computed" };
-    readonly KvFlags _kv = new();
+    readonly Setting<bool> _verbose = new("--verbose", "-v") { Description = "Say where the prompt's keys and values came from, and why others were computed" };
+    readonly KvFlags _kv;
+
+    /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
+    public EngineFlags(string usualDevice = "room for one context") => _kv = new KvFlags(usualDevice);
+
+    /// <summary>The threads, which verbs that measure take too.</summary>
+    public static Option<int?> CreateThreads() => new Setting<int?>("--threads", "-t")
+    {
+        Description = "Compute threads",
+        Usual = "one per processor",
+        CustomParser = Number.ParseOptionalWithin(1, MostThreads),
+        HelpName = "N",
+    };
+
+    /// <summary>A setting of sampling, whose range is what the engine says.</summary>
+    static Setting<T> Sampling<T>(string name, string help, string description, T usual, Func<SamplingOptions, T, SamplingOptions> with)
+        where T : struct, INumber<T> => new(name)
+        {
+            Description = description,
+            DefaultValueFactory = _ => usual,
+            CustomParser = Number.ParseChecked<T>(value => with(SamplingOptions.Greedy, value).Validate()),
+            HelpName = help,
+        };
 
     /// <summary>The chat template.</summary>
     public TemplateFlag Template { get; } = new();
@@ -81,7 +120,6 @@ sealed class EngineFlags
             RepeatPenalty = parsed.GetValue(_repeatPenalty),
             Seed = parsed.GetValue(_seed),
         };
-        sampling.Validate();
         return new GenerationOptions { MaxTokens = parsed.GetValue(_maxTokens), Stops = parsed.GetValue(_stop) ?? [], Sampling = sampling };
     }
 }

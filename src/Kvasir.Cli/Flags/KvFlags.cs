@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Sessions;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference;
@@ -14,15 +15,37 @@ sealed class KvFlags
     const long DefaultHost = 2L << 30;
 
     readonly Option<string?> _folder = CreateFolder();
-    readonly Option<long?> _disk = new("--kv-disk") { Description = "Most room on the disk for keys and values, of all models together; without it, 8GiB", CustomParser = ByteSize.Parse, HelpName = "SIZE" };
-    readonly Option<long?> _host = new("--kv-host") { Description = "Memory behind the pool for keys and values; without it, 2GiB", CustomParser = ByteSize.Parse, HelpName = "SIZE" };
-    readonly Option<string?> _hostCodec = new("--kv-host-type") { Description = "How that memory stores them: q8_0 or q4_0 hold more and lose a little; without it, as the pool does", HelpName = "TYPE" };
-    readonly Option<long?> _device = new("--kv-device") { Description = "Pool that attention reads; without it, room for one context", CustomParser = ByteSize.Parse, HelpName = "SIZE" };
+    readonly Setting<long?> _disk = new("--kv-disk")
+    {
+        Description = "Most room on the disk for keys and values, of all models together",
+        Usual = "8GiB",
+        CustomParser = ByteSize.Parse,
+        HelpName = "SIZE",
+    };
+    readonly Setting<long?> _host = new("--kv-host")
+    {
+        Description = "Memory behind the pool for keys and values",
+        Usual = "2GiB",
+        CustomParser = ByteSize.Parse,
+        HelpName = "SIZE",
+    };
+    readonly Setting<string?> _hostCodec = new("--kv-host-type")
+    {
+        Description = "How that memory stores them: q8_0 or q4_0 hold more and lose a little",
+        Usual = "as the pool does",
+        HelpName = "TYPE",
+    };
+    readonly Setting<long?> _device;
     readonly Option<string?> _session = new("--session") { Description = "Continue the conversation of this name, or begin it: its transcript is kept beside the keys and values", HelpName = "NAME" };
-    readonly Option<bool> _noPersist = new("--no-persist") { Description = "Keep nothing on the disk, and use nothing from there" };
+    readonly Setting<bool> _noPersist = new("--no-persist") { Description = "Keep nothing on the disk, and use nothing from there" };
+
+    /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
+    public KvFlags(string usualDevice) =>
+        _device = new("--kv-device") { Description = "Pool that attention reads", Usual = usualDevice, CustomParser = ByteSize.Parse, HelpName = "SIZE" };
 
     /// <summary>The directory, which verbs without an engine take too.</summary>
-    public static Option<string?> CreateFolder() => new("--kv-dir") { Description = "Directory of keys and values on the disk; without it, 'kv' in Kvasir's cache directory", HelpName = "DIR" };
+    public static Option<string?> CreateFolder(string description = "Directory of keys and values on the disk") =>
+        new Setting<string?>("--kv-dir") { Description = description, Usual = "'kv' in Kvasir's cache directory", HelpName = "DIR", IsPath = true };
 
     public void AddTo(Command verb)
     {
@@ -37,17 +60,18 @@ sealed class KvFlags
             verb.Options.Add(option);
     }
 
-    /// <summary>Adds the flags for the disk.</summary>
+    /// <summary>Adds the flags for the disk, and the one that makes other keys: blocks of a lossy host tier are not those of a lossless one.</summary>
     public void AddPlaceTo(Command verb)
     {
         verb.Options.Add(_folder);
         verb.Options.Add(_disk);
+        verb.Options.Add(_hostCodec);
     }
 
-    /// <summary>The directory that a flag, the environment or the user's cache directory names; null without a home.</summary>
+    /// <summary>The directory that is given, or one in the user's cache directory; null without a home.</summary>
     public static string? Folder(string? given)
     {
-        if ((given ?? Environment.GetEnvironmentVariable("KVASIR_KV_DIR")) is { } folder)
+        if (given is { } folder)
             return folder.Length > 0 ? Path.GetFullPath(folder) : throw new UsageException("--kv-dir: the directory's name is empty");
         return CacheFolder.Find() is { } cache ? Path.Combine(cache, "kv") : null;
     }

@@ -27,6 +27,25 @@ static class Number
         return value;
     };
 
+    /// <summary>The same for flags that may be left out.</summary>
+    public static Func<ArgumentResult, int?> ParseOptionalWithin(int least, int most) => result => ParseWithin(least, most)(result);
+
+    /// <summary>Reads numbers whose range somebody else knows, and says it in his words.</summary>
+    public static Func<ArgumentResult, T> ParseChecked<T>(Action<T> check) where T : struct, INumber<T> => result =>
+    {
+        if (!T.TryParse(result.Tokens[^1].Value, CultureInfo.InvariantCulture, out T value))
+            return Parse<T>(result); // says so
+        try
+        {
+            check(value);
+        }
+        catch (ArgumentException e)
+        {
+            result.AddError(e.Message);
+        }
+        return value;
+    };
+
     public static T? ParseOptional<T>(ArgumentResult result) where T : struct, INumber<T> => Parse<T>(result);
 
     static string Kind<T>() =>

@@ -15,9 +15,9 @@ static class BenchServeVerb
     const int PromptTokens = 16;
     const double Target = 0.03;
 
-    static readonly Option<string> s_model = new("--model", "-m") { Description = "A GGUF file, 'saga', or synth:SHAPE@TYPE", DefaultValueFactory = _ => "saga", HelpName = "MODEL" };
+    static readonly Option<string> s_model = ModelOption.Create(ModelOption.OrSynthetic);
     static readonly Option<int> s_generate = new("--generate", "-n") { Description = "Tokens of an answer", DefaultValueFactory = _ => 256, CustomParser = Number.ParseWithin(16, 1 << 16), HelpName = "N" };
-    static readonly Option<int> s_threads = new("--threads", "-t") { Description = "Compute threads", DefaultValueFactory = _ => Environment.ProcessorCount, CustomParser = Number.ParseWithin(1, 1024), HelpName = "N" };
+    static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly Option<int> s_repeat = new("--repeat", "-r") { Description = "Rounds, after one that is not measured", DefaultValueFactory = _ => 15, CustomParser = Number.ParseWithin(1, 1000), HelpName = "N" };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
@@ -43,7 +43,7 @@ static class BenchServeVerb
 
     static async Task<int> Measure(ParseResult parsed, string path, CancellationToken cancellation)
     {
-        int tokens = parsed.GetValue(s_generate), threads = parsed.GetValue(s_threads), rounds = parsed.GetValue(s_repeat);
+        int tokens = parsed.GetValue(s_generate), threads = parsed.GetValue(s_threads) ?? Environment.ProcessorCount, rounds = parsed.GetValue(s_repeat);
         using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
         using InferenceEngine engine = new(model, new EngineOptions { Context = PromptTokens + tokens + 1, Threads = threads, Sequences = 4 });
         engine.WarmUp();

@@ -12,11 +12,11 @@ sealed class BenchVerb
 {
     const string Synthetic = "synth:";
 
-    static readonly Option<string> s_model = new("--model", "-m") { Description = "A GGUF file, 'saga', or synth:SHAPE@TYPE (see `kvasir synth --help`)", DefaultValueFactory = _ => "saga", HelpName = "MODEL" };
+    static readonly Option<string> s_model = ModelOption.Create(ModelOption.OrSynthetic);
     static readonly Option<int> s_prompt = Count("--prompt", "-p", "Tokens to prefill; 0 skips it", 512);
     static readonly Option<int> s_generate = Count("--generate", "-n", "Tokens to decode; 0 skips it", 128);
     static readonly Option<int> s_depth = Count("--depth", "-d", "Measure with N tokens in the KV cache, too", 0);
-    static readonly Option<int> s_threads = Count("--threads", "-t", "Compute threads", Environment.ProcessorCount, least: 1);
+    static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly Option<int> s_repeat = Count("--repeat", "-r", "Measured runs of each, after one that is not", 5, least: 1);
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
@@ -63,7 +63,7 @@ sealed class BenchVerb
 
     static int Measure(ParseResult parsed, string path, CancellationToken cancellation)
     {
-        int threads = parsed.GetValue(s_threads), longest = Math.Max(parsed.GetValue(s_prompt), parsed.GetValue(s_generate));
+        int threads = parsed.GetValue(s_threads) ?? Environment.ProcessorCount, longest = Math.Max(parsed.GetValue(s_prompt), parsed.GetValue(s_generate));
         using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
         LimitsCache cache = Measuring.Limits(cancellation);
         ThreadLimits limits = cache.Get(threads);

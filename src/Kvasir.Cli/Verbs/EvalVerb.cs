@@ -22,7 +22,7 @@ static class EvalVerb
     static readonly Option<bool> s_conversation = new("--conversation") { Description = "Ask a document's questions one after another in one conversation, not each in its own" };
     static readonly Option<int> s_documents = new("--documents") { Description = "Documents of each size, or stories", DefaultValueFactory = _ => 20, CustomParser = Number.ParseWithin(1, 100_000), HelpName = "N" };
     static readonly Option<int> s_seed = new("--seed") { Description = "Start of the random numbers; the usual one is held out from training", DefaultValueFactory = _ => HeldOut, CustomParser = Number.Parse<int>, HelpName = "S" };
-    static readonly Option<int?> s_threads = new("--threads", "-t") { Description = "Compute threads; without it, one per processor", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
+    static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly TemplateFlag s_template = new();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 

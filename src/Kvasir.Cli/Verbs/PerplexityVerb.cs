@@ -20,7 +20,7 @@ sealed class PerplexityVerb
         CustomParser = Number.ParseOptional<int>,
         HelpName = "CTX",
     };
-    static readonly Option<int?> s_threads = new("--threads", "-t") { Description = "Compute threads; without it, one per processor", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
+    static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()

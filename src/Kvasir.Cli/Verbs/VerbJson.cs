@@ -18,6 +18,9 @@ namespace Kvasir.Cli.Verbs;
 [JsonSerializable(typeof(EstimateReport))]
 [JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(PerplexityReport))]
+[JsonSerializable(typeof(ConfigReport))]
+[JsonSerializable(typeof(ServeStart))]
+[JsonSerializable(typeof(ServeEvent))]
 [JsonSerializable(typeof(ModelLimitsReport))]
 [JsonSerializable(typeof(SampleQuestion))]
 sealed partial class VerbJson : JsonSerializerContext

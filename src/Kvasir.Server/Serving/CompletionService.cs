@@ -7,7 +7,8 @@ using Microsoft.AspNetCore.Http;
 namespace Kvasir.Server.Serving;
 
 /// <summary>Runs what requests ask for, and tells what came of it: to the log, the metrics and whoever listens.</summary>
-sealed class CompletionService(ServedModel model, ServingOptions options, RequestLog log, PromptKeeper keeper, TraceRecorder? recorder)
+sealed class CompletionService(
+    ServedModel model, ServingOptions options, RequestLog log, ServerLog lines, PromptKeeper keeper, TraceRecorder? recorder)
 {
     public ServedModel Model => model;
 
@@ -67,7 +68,7 @@ sealed class CompletionService(ServedModel model, ServingOptions options, Reques
         ServerMetrics.Served(record, model.Id, results);
         if (results.Length > 0 && status != "error")
             keeper.Keep(run.Request);
-        options.Log?.Invoke($"{run.Request.Endpoint} {record.Status} prompt {record.PromptTokens:N0} (reused {results.FirstOrDefault()?.ReusedTokens ?? 0:N0}) completion {record.CompletionTokens:N0} queue {record.QueueS:F3} s ttft {record.TtftS:F3} s total {record.DurationS:F3} s for {run.Request.Principal.Name}");
+        lines.Request(record, results.FirstOrDefault()?.ReusedTokens ?? 0, run.Request.Principal.Name);
     }
 
     RequestRecord Record(CompletionRequest request, string status, GenerationResult[] results, TimeSpan duration) => new(

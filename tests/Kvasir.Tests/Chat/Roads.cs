@@ -134,7 +134,7 @@ sealed class Roads : IDisposable
         return conversation.Tokens.ToArray();
     }
 
-    int[] Completions(JsonObject body) => ChatRequest.Read(Field(body), _served, Principal.Anyone, new ServingOptions(MaxChoices: 1, ShowsText: true, Log: null), explains: false).Completion.Prompts[0];
+    int[] Completions(JsonObject body) => ChatRequest.Read(Field(body), _served, Principal.Anyone, new ServingOptions(MaxChoices: 1, ShowsText: true), explains: false).Completion.Prompts[0];
 
     int[] Responses(JsonObject body) => ResponsesRequest.Read(Field(body), _served, Principal.Anyone, new ResponseStore(), explains: false).Completion.Prompts[0];
 

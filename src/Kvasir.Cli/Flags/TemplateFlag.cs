@@ -1,15 +1,22 @@
 using System.CommandLine;
+using Kvasir.Cli.Configuration;
+using Kvasir.Cli.Output;
 using Kvasir.Formats;
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Templates;
 
-namespace Kvasir.Cli;
+namespace Kvasir.Cli.Flags;
 
 /// <summary>The flag that names another chat template than the model's own. Whatever makes prompts has it: what one verb has computed, the others find.</summary>
 sealed class TemplateFlag
 {
-    readonly Option<string?> _file = new("--chat-template-file") { Description = "A chat template (Jinja) instead of the model's own", HelpName = "FILE" };
+    readonly Setting<string?> _file = new("--chat-template-file")
+    {
+        Description = "A chat template (Jinja) instead of the model's own",
+        HelpName = "FILE",
+        IsPath = true,
+    };
 
     public void AddTo(Command verb) => verb.Options.Add(_file);
 
