@@ -1,7 +1,7 @@
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Cli;
 

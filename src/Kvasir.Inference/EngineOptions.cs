@@ -1,6 +1,5 @@
 using Kvasir.Inference.Kernels;
 using Kvasir.KvCache.Codecs;
-using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Inference;

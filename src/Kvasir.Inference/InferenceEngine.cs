@@ -3,6 +3,9 @@ using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Inference;
 

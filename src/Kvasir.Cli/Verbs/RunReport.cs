@@ -1,7 +1,7 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Cli.Verbs;
 

@@ -3,7 +3,6 @@ using System.Net;
 using System.Runtime.InteropServices;
 using Kvasir.Inference;
 using Kvasir.Inference.Templates;
-using Kvasir.KvCache.Tiers.Disk;
 using Kvasir.Server;
 using Kvasir.Server.Security;
 

@@ -1,4 +1,3 @@
-using Kvasir.KvCache;
 
 namespace Kvasir.Inference.Kernels;
 

@@ -1,4 +1,4 @@
-using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Kernels;
 

@@ -1,4 +1,5 @@
 using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Kernels;
 

@@ -1,9 +1,8 @@
 using System.Diagnostics;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
-using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Inference.Measurement;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Kvasir.Inference.Kernels;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers.Disk;
 using Microsoft.Win32.SafeHandles;
 

@@ -3,7 +3,7 @@ using System.Text;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Inference.Scheduling;
 

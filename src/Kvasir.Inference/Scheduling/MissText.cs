@@ -2,7 +2,8 @@ using System.Globalization;
 using System.Text.Json;
 using Kvasir.Formats;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Inference.Scheduling;
 

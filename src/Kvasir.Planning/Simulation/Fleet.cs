@@ -1,7 +1,6 @@
-using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
+using Kvasir.Planning.Traces;
 
 namespace Kvasir.Planning.Simulation;
 

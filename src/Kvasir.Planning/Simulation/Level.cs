@@ -1,7 +1,6 @@
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Eviction;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Planning.Simulation;
 

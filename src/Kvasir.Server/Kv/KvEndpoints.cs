@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.Server.Http;

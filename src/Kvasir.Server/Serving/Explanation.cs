@@ -1,6 +1,7 @@
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Server.Serving;
 

@@ -1,5 +1,4 @@
 using Kvasir.KvCache;
-using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Server.Serving;
 

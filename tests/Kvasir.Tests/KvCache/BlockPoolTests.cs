@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
 using CsCheck;
-using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
-using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Tests.KvCache;
 

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 

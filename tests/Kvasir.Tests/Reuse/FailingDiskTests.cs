@@ -1,6 +1,7 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Tiers;
 using Kvasir.Tests.Fixtures;
 

@@ -1,6 +1,8 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Lookups;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Reuse;

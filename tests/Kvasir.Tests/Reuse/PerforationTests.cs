@@ -1,8 +1,9 @@
 using CsCheck;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Reuse;

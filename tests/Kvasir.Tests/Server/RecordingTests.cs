@@ -2,9 +2,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
-using Kvasir.KvCache.Tiers;
 using Kvasir.Server;
 using Kvasir.Tests.Fixtures;
 

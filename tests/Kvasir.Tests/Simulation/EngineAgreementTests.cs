@@ -1,10 +1,11 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
-using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
 using Kvasir.Tests.Fixtures;
 using Kvasir.Tests.Reuse;
 

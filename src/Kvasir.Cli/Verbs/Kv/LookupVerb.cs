@@ -1,7 +1,8 @@
 using System.CommandLine;
 using Kvasir.Inference;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Kv;

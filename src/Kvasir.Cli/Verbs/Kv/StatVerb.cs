@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 

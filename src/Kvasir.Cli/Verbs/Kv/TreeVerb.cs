@@ -1,6 +1,7 @@
 using System.CommandLine;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;

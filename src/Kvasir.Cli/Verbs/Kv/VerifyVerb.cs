@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Kvasir.Formats;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 

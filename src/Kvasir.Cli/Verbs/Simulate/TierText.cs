@@ -1,6 +1,6 @@
 using Kvasir.Formats;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 

@@ -1,6 +1,7 @@
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 using Kvasir.Tests.Fixtures;

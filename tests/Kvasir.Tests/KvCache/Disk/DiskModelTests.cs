@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using CsCheck;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers.Disk;
 using static Kvasir.Tests.KvCache.Disk.DiskFixture;
 

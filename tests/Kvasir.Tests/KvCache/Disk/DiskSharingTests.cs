@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 using Microsoft.Data.Sqlite;

@@ -1,5 +1,6 @@
 using CsCheck;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 using static Kvasir.Tests.KvCache.Disk.DiskFixture;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers.Disk;
 using Microsoft.Data.Sqlite;
 using static Kvasir.Tests.KvCache.Disk.DiskFixture;

@@ -1,56 +1,37 @@
 using System.Diagnostics;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
 
-namespace Kvasir.KvCache.Tiers;
+namespace Kvasir.KvCache;
 
-/// <summary>What a sequence waits for: blocks on their way into the pool, and a tail that is to be copied from one of them.</summary>
-sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
+/// <summary>What a sequence waits for: loads of blocks on their way into the pool, its own and those of others, and a tail that is to be copied from one of them.</summary>
+sealed class PendingLoads(TieredKvCache cache, BlockTable table)
 {
     static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(100), s_mostPatience = TimeSpan.FromSeconds(30);
 
-    readonly List<OnboardingBlock> _wanted = [];
-    readonly List<Onboarding> _loads = [], _late = [];
-    Onboarding? _own; // of the blocks that are wanted, until it starts and after
+    readonly Dictionary<ITier, OwnLoad> _own = []; // of the blocks that are wanted from each tier, until they start and after
+    readonly List<BlockLoad> _loads = [], _late = [];
     BlockLease? _tailSource;
     int _tailBlock, _groupsReady;
     long _deadline;
 
-    /// <summary>A lease of a block that is on its way as soon as <see cref="Start"/> is called; null when the pool has no room or the tier has lost it.</summary>
-    public BlockLease? Want(Tier tier, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, int slot)
-    {
-        BlockLease? host = tier == Tier.Host ? cache.Host!.TryFind(key, tokens) : null;
-        if (tier == Tier.Host && host is null)
-            return null;
-        return Want(tier, key, parent, tokens, slot, host);
-    }
-
-    /// <summary>The same for a block of which the first tokens are wanted.</summary>
-    public BlockLease? WantTail(Tier tier, BlockKey key, BlockKey parent)
-    {
-        if (tier == Tier.Host)
-            return cache.Host!.TryFind(key) is { } host ? Want(tier, key, parent, host.Tokens, -1, host) : null;
-        return cache.Disk!.TryFind(key, out int slot) && cache.Disk.Tokens(key) is { } tokens ? Want(tier, key, parent, tokens, slot, null) : null;
-    }
-
-    BlockLease? Want(Tier tier, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, int slot, BlockLease? host)
+    /// <summary>A lease of a block that is on its way as soon as <see cref="Start"/> is called; null when the pool has no room.</summary>
+    public BlockLease? Want(ITier tier, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, long place)
     {
         if (cache.Device.TryAllocate() is not { } room)
-        {
-            host?.Dispose();
             return null;
-        }
-        _own ??= new Onboarding(cache.Groups);
-        BlockLease lease = room.Await(key, parent, tokens, _own);
-        if (lease.Load == _own)
-            _wanted.Add(new OnboardingBlock(lease.Share(), tier, host, slot));
-        else
-            host?.Dispose(); // somebody else was faster
+        if (!_own.TryGetValue(tier, out OwnLoad? own))
+            _own[tier] = own = new OwnLoad(cache.NewLoad(tier), []);
+        BlockLease lease = room.Announce(key, parent, tokens, own.Load);
+        if (lease.Load == own.Load) // or somebody else was faster
+            own.Wanted.Add(new LoadedBlock(cache.Device, lease.Share(), place));
         return lease;
     }
 
-    /// <summary>Waits for a block that is on its way; one that is there needs no waiting. False when its content will not come.</summary>
-    public bool Await(BlockLease lease)
+    /// <summary>Takes note of a block that may be on its way; one that is there needs no waiting. False when its content will not come.</summary>
+    public bool Expect(BlockLease lease)
     {
         if (lease.Load is not { } load) // read once, and before the failure: a block that fails is void before its load ends
             return !lease.HasFailed;
@@ -60,32 +41,33 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
         return true;
     }
 
-    /// <summary>The first tokens of a block of the table are to be copied from another block, for which <see cref="Await"/> was called.</summary>
+    /// <summary>The first tokens of a block of the table are to be copied from another block, which is expected.</summary>
     public void TakeOver(int block, BlockLease source)
     {
         (_tailBlock, _tailSource) = (block, source);
         if (_loads.Count > 0)
             return; // perhaps not for this one, but then it is copied with the others
-        BlockCopy.Copy(source.Address, table.Address(block), cache.Layout.BlockBytes);
+        cache.Device.Arena.Copy(source.Id, table[block].Id, 0, cache.Layout.BlockBytes);
         EndTail();
     }
 
     /// <summary>Begins to load what is wanted. Waiting may take as long as computing it would: then at most twice as long as the better choice.</summary>
     public void Start()
     {
-        if (_own is { } own)
+        foreach ((ITier tier, OwnLoad own) in _own.ToArray())
         {
-            own.Begin([.. _wanted]);
-            cache.Start(own);
-            _wanted.Clear();
-            _own = _loads.Contains(own) ? own : null; // nobody waits for what found no room in the table, but it comes all the same
+            if (own.Wanted.Count == 0)
+                continue;
+            own.Load.Begin([.. own.Wanted]);
+            own.Wanted.Clear();
+            tier.Load(own.Load);
+            if (!_loads.Contains(own.Load))
+                _own.Remove(tier); // nobody waits for what found no room in the table, but it comes all the same
         }
         if (_loads.Count == 0)
             return;
         int blocks = _loads.Sum(load => load.Blocks.Count);
-        TimeSpan compute = cache.Costs.ComputeTime(blocks * cache.Layout.BlockTokens);
-        TimeSpan patience = compute < s_leastPatience ? s_leastPatience : compute > s_mostPatience ? s_mostPatience : compute;
-        _deadline = Stopwatch.GetTimestamp() + (long)(patience.TotalSeconds * Stopwatch.Frequency);
+        _deadline = Stopwatch.GetTimestamp() + (long)(cache.Patience(blocks, s_leastPatience, s_mostPatience).TotalSeconds * Stopwatch.Frequency);
     }
 
     /// <summary>Waits for a layer; false when blocks have become holes.</summary>
@@ -97,7 +79,7 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
         if (group < _groupsReady)
             return true;
         _late.Clear();
-        foreach (Onboarding load in _loads)
+        foreach (BlockLoad load in _loads)
             if (!load.Wait(group, Rest()))
                 _late.Add(load);
         int holes = _late.Count == 0 && !_loads.Exists(load => load.AnyFailed) ? 0 : MakeHoles(use);
@@ -123,9 +105,7 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
     {
         if (_tailSource is not null && _tailBlock < table.Count)
             table.Truncate(_tailBlock);
-        (_own, _groupsReady) = (null, 0);
-        _loads.Clear();
-        EndTail();
+        Forget();
     }
 
     TimeSpan Rest()
@@ -162,11 +142,11 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
 
     void Blame(BlockLease lease, int from, int tokens, CacheUse use)
     {
-        OnboardingBlock? block = _loads.SelectMany(load => load.Blocks).FirstOrDefault(block => block.Target.Id == lease.Id);
-        Tier tier = block?.From ?? Tier.Disk;
+        BlockLoad? load = _loads.Find(load => load.Blocks.Any(block => block.IsFor(lease)));
+        Tier tier = load?.From ?? Tier.Disk;
         use.Lose(from, from + tokens);
         use.Add(lease.HasFailed
-            ? new Miss(from, from + tokens, MissReason.LoadFailed, tier, Detail: block?.Outcome.ToString())
+            ? new Miss(from, from + tokens, MissReason.LoadFailed, tier, Detail: load?.Blocks.First(block => block.IsFor(lease)).Outcome.Name())
             : new Miss(from, from + tokens, MissReason.TooLate, tier));
     }
 
@@ -177,7 +157,7 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
             return;
         bool whole = source.Load is null;
         long from = cache.Groups[_groupsReady].Offset, to = whole ? cache.Layout.BlockBytes : cache.Groups[group].Offset + cache.Groups[group].Bytes;
-        BlockCopy.Copy(source.Address + from, table.Address(_tailBlock) + from, to - from);
+        cache.Device.Arena.Copy(source.Id, table[_tailBlock].Id, from, to - from);
         if (whole)
             EndTail();
     }
@@ -188,14 +168,20 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
         _tailSource = null;
     }
 
+    /// <summary>Accounts for its own loads, which came side by side.</summary>
     void End(CacheUse use)
     {
-        if (_own is not null)
-        {
-            use.RestoredBytes += _own.Blocks.Count(block => block.Failed == 0) * cache.Layout.BlockBytes;
-            use.RestoreTime += _own.Time;
-        }
-        (_own, _groupsReady) = (null, 0);
+        foreach (OwnLoad own in _own.Values)
+            use.RestoredBytes += own.Load.Blocks.Count(block => block.Outcome == ReadOutcome.Ok) * cache.Layout.BlockBytes;
+        if (_own.Count > 0)
+            use.RestoreTime += _own.Values.Max(own => own.Load.Time);
+        Forget();
+    }
+
+    void Forget()
+    {
+        _own.Clear();
+        _groupsReady = 0;
         _loads.Clear();
         EndTail();
     }
@@ -207,4 +193,6 @@ sealed unsafe class Arrivals(TieredKvCache cache, BlockTable table)
             group++;
         return group;
     }
+
+    sealed record OwnLoad(BlockLoad Load, List<LoadedBlock> Wanted);
 }

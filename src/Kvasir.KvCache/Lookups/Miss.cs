@@ -1,6 +1,6 @@
-using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache.Blocks;
 
-namespace Kvasir.KvCache.Prefixes;
+namespace Kvasir.KvCache.Lookups;
 
 /// <summary>Why keys and values were not found, or not used.</summary>
 public enum MissReason

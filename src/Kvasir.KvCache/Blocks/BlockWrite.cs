@@ -1,6 +1,7 @@
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 
-namespace Kvasir.KvCache.Tiers.Disk;
+namespace Kvasir.KvCache.Blocks;
 
 /// <summary>A block to be written.</summary>
 /// <param name="Key">Its key.</param>

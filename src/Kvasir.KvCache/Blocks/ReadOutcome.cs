@@ -1,4 +1,4 @@
-namespace Kvasir.KvCache.Tiers.Disk;
+namespace Kvasir.KvCache.Blocks;
 
 /// <summary>What became of reading a block back. Whatever is on the disk counts as somebody else's: everything but <see cref="Ok"/> is a miss, and no exception.</summary>
 public enum ReadOutcome
@@ -38,4 +38,13 @@ public enum ReadOutcome
 
     /// <summary>The disk did not give it.</summary>
     IoError,
+}
+
+/// <summary>What outcomes are called wherever a program or a person reads of one.</summary>
+public static class ReadOutcomes
+{
+    static readonly string[] s_names = [.. Enum.GetNames<ReadOutcome>().Select(System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName)];
+
+    /// <summary>The name, such as <c>wrong_key</c>.</summary>
+    public static string Name(this ReadOutcome outcome) => s_names[(int)outcome];
 }

@@ -1,4 +1,6 @@
-namespace Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Codecs;
+
+namespace Kvasir.KvCache.Layout;
 
 /// <summary>Copies blocks between layouts that differ in their codec: a tier may store in fewer bits what the pool holds as halves.</summary>
 public static unsafe class BlockTranscoder

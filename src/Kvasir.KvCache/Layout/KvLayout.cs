@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Kvasir.KvCache.Codecs;
 
-namespace Kvasir.KvCache;
+namespace Kvasir.KvCache.Layout;
 
 /// <summary>
 /// Where each key and value lies inside a block: <c>[layer][K|V][kvHead][token][headDim]</c>, contiguous, each layer's K and V aligned to
@@ -65,17 +65,16 @@ public sealed class KvLayout
     /// <summary>Blocks that hold <paramref name="tokens"/> tokens.</summary>
     public int BlocksFor(int tokens) => (int)(((long)tokens + BlockTokens - 1) / BlockTokens);
 
-    /// <summary>Clears the keys and values of a block from a token on, in all layers.</summary>
-    /// <param name="block">The block's first byte.</param>
-    /// <param name="from">The first token of the block to clear.</param>
-    public unsafe void ClearTokens(byte* block, int from)
+    /// <summary>Where the keys and values from a token of a block on lie, in all layers: offsets and lengths in bytes.</summary>
+    /// <param name="from">The first token of the block.</param>
+    public IEnumerable<(long Offset, long Bytes)> RowsFrom(int from)
     {
         for (int layer = 0; layer < Layers.Length; layer++)
             for (int head = 0; head < Layers[layer].KvHeads && Layers[layer].Producer == layer; head++)
             {
                 int start = from * RowBytes(layer), bytes = (BlockTokens - from) * RowBytes(layer);
-                new Span<byte>(block + KeyOffset(layer, head) + start, bytes).Clear();
-                new Span<byte>(block + ValueOffset(layer, head) + start, bytes).Clear();
+                yield return (KeyOffset(layer, head) + start, bytes);
+                yield return (ValueOffset(layer, head) + start, bytes);
             }
     }
 

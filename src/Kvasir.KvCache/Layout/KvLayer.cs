@@ -1,4 +1,4 @@
-namespace Kvasir.KvCache;
+namespace Kvasir.KvCache.Layout;
 
 /// <summary>Shape of one layer's keys and values.</summary>
 /// <param name="State">What the layer keeps.</param>

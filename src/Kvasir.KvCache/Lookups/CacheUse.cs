@@ -1,6 +1,7 @@
-using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Prefixes;
 
-namespace Kvasir.KvCache.Prefixes;
+namespace Kvasir.KvCache.Lookups;
 
 /// <summary>A stretch of a prompt and where its keys and values came from.</summary>
 /// <param name="From">Position of its first token.</param>
@@ -13,21 +14,23 @@ public sealed record CacheUse
 {
     readonly List<CacheSpan> _reused = []; // ascending, without overlap
     readonly List<Miss> _misses = [];
+    PrefixLookup? _lookup;
+    int _explainedFrom;
 
     /// <summary>Tokens of the prompt.</summary>
     public required int Tokens { get; init; }
 
     /// <summary>Tokens that were in the pool already, those of the sequence itself included.</summary>
-    public int Device => Of(Tier.Device);
+    public int Device => From(Tier.Device);
 
     /// <summary>Tokens that came from the host's memory.</summary>
-    public int Host => Of(Tier.Host);
+    public int Host => From(Tier.Host);
 
     /// <summary>Tokens that came from the disk.</summary>
-    public int Disk => Of(Tier.Disk);
+    public int Disk => From(Tier.Disk);
 
     /// <summary>Tokens that came from a shared store.</summary>
-    public int Remote => Of(Tier.Remote);
+    public int Remote => From(Tier.Remote);
 
     /// <summary>All of them.</summary>
     public int Reused => _reused.Sum(span => span.To - span.From);
@@ -44,8 +47,13 @@ public sealed record CacheUse
     /// <summary>About how long computing the reused tokens would have taken, less the time to restore them; zero while the speed is not known.</summary>
     public TimeSpan Saved { get; internal set; }
 
-    /// <summary>What was not reused, and why.</summary>
-    public IReadOnlyList<Miss> Misses => _misses;
+    /// <summary>
+    /// What was not reused, and why, in ascending positions. Found out when it is asked for, which may take as long as the tiers take to remember.
+    /// </summary>
+    public IReadOnlyList<Miss> Misses => [.. _misses.Concat(_lookup is null ? [] : Explained(_lookup)).OrderBy(miss => miss.From)];
+
+    /// <summary>Whether telling the misses takes no time.</summary>
+    internal bool IsExplained => _lookup is null or { IsExplained: true };
 
     /// <summary>The whole prompt, stretch by stretch: where each came from.</summary>
     public IReadOnlyList<CacheSpan> Spans
@@ -66,6 +74,12 @@ public sealed record CacheUse
     }
 
     internal void Add(Miss miss) => _misses.Add(miss);
+
+    /// <summary>What was missing from a position on is what a lookup did not find.</summary>
+    internal void Explain(PrefixLookup lookup, int from) => (_lookup, _explainedFrom) = (lookup, from);
+
+    IEnumerable<Miss> Explained(PrefixLookup lookup) =>
+        lookup.Misses.Where(miss => miss.To > _explainedFrom).Select(miss => miss with { From = Math.Max(miss.From, _explainedFrom) });
 
     /// <summary>Tokens are reused that were not before.</summary>
     internal void Reuse(Tier tier, int from, int to)
@@ -91,7 +105,8 @@ public sealed record CacheUse
         }
     }
 
-    int Of(Tier tier) => _reused.Sum(span => span.Tier == tier ? span.To - span.From : 0);
+    /// <summary>Tokens that came from a tier.</summary>
+    public int From(Tier tier) => _reused.Sum(span => span.Tier == tier ? span.To - span.From : 0);
 
     static void Append(List<CacheSpan> spans, CacheSpan span)
     {

@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
+using Kvasir.KvCache.Layout;
 
-namespace Kvasir.KvCache.Tiers.Disk;
+namespace Kvasir.KvCache.Blocks;
 
 /// <summary>Memory of whole pages, for requests that bypass the system's cache.</summary>
 public sealed unsafe class NativeBuffer : SafeHandle

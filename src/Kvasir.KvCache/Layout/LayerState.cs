@@ -1,4 +1,4 @@
-namespace Kvasir.KvCache;
+namespace Kvasir.KvCache.Layout;
 
 /// <summary>What a layer keeps of the tokens behind it. The type decides which positions may be read, never how long the layer's memory is.</summary>
 public abstract record LayerState

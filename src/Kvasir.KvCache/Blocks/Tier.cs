@@ -1,4 +1,4 @@
-namespace Kvasir.KvCache.Tiers;
+namespace Kvasir.KvCache.Blocks;
 
 /// <summary>A place where blocks can live, the fastest first.</summary>
 public enum Tier

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace Kvasir.KvCache;
+namespace Kvasir.KvCache.Layout;
 
 /// <summary>Consecutive layers whose keys and values move between tiers in one transfer: the unit in which a block becomes readable.</summary>
 /// <param name="FirstLayer">The first layer.</param>
