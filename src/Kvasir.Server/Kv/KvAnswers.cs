@@ -51,8 +51,8 @@ sealed record KvUnpinned(int UnpinnedBlocks);
 /// <summary>The answer of <c>/v1/kv/evict</c>: copies of blocks that went, and that stayed because somebody holds or keeps them.</summary>
 sealed record KvEvicted(int EvictedBlocks, int KeptBlocks);
 
-/// <summary>The answer of <c>/v1/kv/import</c>.</summary>
-sealed record KvImported(int Blocks, int Imported, int Known);
+/// <summary>The answer of <c>/v1/kv/import</c>: blocks in the archive, and how many of them are new, were there already, and found no room.</summary>
+sealed record KvImported(int Blocks, int Imported, int Known, int NoRoom);
 
 /// <summary>The answer of <c>/v1/kv/requests</c>, the newest first.</summary>
 sealed record KvRequests(IReadOnlyList<RequestRecord> Requests);

@@ -11,6 +11,7 @@ using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 
 namespace Kvasir.Server.Kv;
@@ -201,10 +202,12 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
 
     async Task Import(HttpContext context)
     {
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = null; // an archive is read block by block, and has a bound of its own
         try
         {
-            (int blocks, int imported) = await KvArchive.Read(Cache, context.Request.Body, context.RequestAborted);
-            await context.Response.WriteAsJsonAsync(new KvImported(blocks, imported, blocks - imported), ServerJson.Default.KvImported);
+            KvArchiveCounts counts = await KvArchive.Read(Cache, context.Request.Body, context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(new KvImported(counts.Blocks, counts.Imported, counts.Known, counts.NoRoom), ServerJson.Default.KvImported);
         }
         catch (InvalidDataException e)
         {
