@@ -58,9 +58,6 @@ public sealed record EngineOptions
     /// <summary>The disk tier, which survives the process; null for none.</summary>
     public DiskTierOptions? KvDisk { get; init; }
 
-    /// <summary>What is written to the disk tier.</summary>
-    public DiskAdmission KvDiskAdmission { get; init; } = DiskAdmission.EndOfRequest;
-
     internal InstructionSet InstructionSet { get; init; } = InstructionSets.Chosen();
 }
 

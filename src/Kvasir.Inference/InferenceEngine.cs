@@ -5,7 +5,6 @@ using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Inference;
 
@@ -127,6 +126,7 @@ public sealed class InferenceEngine : IDisposable
             throw new InvalidOperationException("a completion of this sequence is under way");
         try
         {
+            sequence.Blocks.ComputeKeys(sequence.Tokens); // here, not on the thread that computes for everybody
             _scheduler.Value.Submit(generation);
         }
         catch
@@ -252,7 +252,6 @@ public sealed class InferenceEngine : IDisposable
         HostBytes = SharesBlocks ? Options.KvHostBytes : 0,
         HostCodec = Options.KvHostCodec,
         Disk = SharesBlocks ? Options.KvDisk : null,
-        Admission = Options.KvDiskAdmission,
         ModelName = Model.Config.Name,
     };
 

@@ -91,11 +91,16 @@ public sealed class TieredKvCache : IDisposable
     {
         if (tokens.IsEmpty)
             throw new ArgumentException("a prompt has at least one token");
-        BlockKey root = KeyChain.Root(Fingerprint, salt);
-        var keys = new PrefixKeys(root, Layout.BlockTokens, tokens.Length / Layout.BlockTokens);
-        int blocks = (tokens.Length - 1) / Layout.BlockTokens;
-        keys.Extend(tokens, blocks);
-        return _index.Find(new PrefixQuery(keys.First(blocks), root, tokens.ToArray(), Layout.BlockTokens), s_patienceOfViewers);
+        return _index.Find(Query(tokens.ToArray(), salt), s_patienceOfViewers);
+    }
+
+    /// <summary>How many of a prompt's tokens, its last included, <see cref="Durable"/> has.</summary>
+    public async Task<int> CountKept(int[] tokens, byte[]? salt = null)
+    {
+        if (Durable is not { } tier)
+            return 0;
+        TierFind find = await tier.Find(Query([.. tokens, 0], salt), CancellationToken.None).ConfigureAwait(false); // one more: the last of a query is not asked for
+        return find.Places.Count(place => place != TierFind.Absent) * Layout.BlockTokens + (find.TailAfter(tokens.Length / Layout.BlockTokens)?.Match.Common ?? 0);
     }
 
     /// <summary>The keys of a prompt's full blocks, and of its tail if it has one: what a pin names.</summary>
@@ -143,7 +148,7 @@ public sealed class TieredKvCache : IDisposable
     public void Keep(BlockKey key)
     {
         foreach (WriteBack writeBack in _writeBacks)
-            if (writeBack.Tier is IDurableTier { CanWrite: true })
+            if (writeBack.Target is IDurableTier { CanWrite: true })
                 writeBack.Add(key);
     }
 
@@ -208,7 +213,7 @@ public sealed class TieredKvCache : IDisposable
     internal void Offload(BlockKey key, Admission moment, Tier? from = null)
     {
         foreach (WriteBack writeBack in _writeBacks)
-            if (writeBack.Tier.Admission == moment && writeBack.Tier.Tier != from && writeBack.Tier.CanWrite)
+            if (writeBack.Target.Admission == moment && writeBack.Target.Tier != from && writeBack.Target.CanWrite)
                 writeBack.Add(key);
     }
 
@@ -229,6 +234,15 @@ public sealed class TieredKvCache : IDisposable
         Costs.Loaded(load.From, bytes, load.Time);
         _counters.Loaded(load.From, bytes, load.Time);
         Traffic.Moved(load.From, Tier.Device, bytes, load.Time);
+    }
+
+    PrefixQuery Query(int[] tokens, ReadOnlySpan<byte> salt)
+    {
+        BlockKey root = KeyChain.Root(Fingerprint, salt);
+        int blocks = (tokens.Length - 1) / Layout.BlockTokens;
+        var keys = new PrefixKeys(root, Layout.BlockTokens, blocks);
+        keys.Extend(tokens, blocks);
+        return new PrefixQuery(keys.First(blocks), root, tokens, Layout.BlockTokens);
     }
 
     IEnumerable<ITier> NewTiers()

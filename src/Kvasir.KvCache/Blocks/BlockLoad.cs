@@ -10,6 +10,8 @@ namespace Kvasir.KvCache.Blocks;
 /// </summary>
 public sealed class BlockLoad
 {
+    const double LongestWait = int.MaxValue / 1000; // seconds
+
     readonly object _progress = new();
     long _start;
     LoadedBlock[] _blocks = [];
@@ -85,7 +87,8 @@ public sealed class BlockLoad
     /// <summary>Waits for the first groups up to one; false when the time is over before.</summary>
     public bool Wait(int group, TimeSpan patience)
     {
-        long deadline = Stopwatch.GetTimestamp() + (long)(Math.Min(patience.TotalSeconds, int.MaxValue / 1000) * Stopwatch.Frequency);
+        double seconds = patience == Timeout.InfiniteTimeSpan ? LongestWait : Math.Min(patience.TotalSeconds, LongestWait);
+        long deadline = Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency);
         lock (_progress)
         {
             while (!Arrived(group))

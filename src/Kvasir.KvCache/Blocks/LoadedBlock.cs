@@ -19,8 +19,11 @@ public sealed unsafe class LoadedBlock
     /// <param name="tokens">Its tokens.</param>
     /// <param name="place">Where the tier found it.</param>
     /// <param name="destination">Whole pages of the host's memory, at a page: <see cref="KvLayout.StrideBytes"/>.</param>
-    public LoadedBlock(BlockKey key, BlockKey parent, int[] tokens, long place, byte* destination) =>
-        (Key, Parent, _tokens, Place, _destination) = (key, parent, tokens, place, destination);
+    public LoadedBlock(BlockKey key, BlockKey parent, int[] tokens, long place, byte* destination)
+    {
+        (Key, Parent, _tokens, Place) = (key, parent, tokens, place);
+        _destination = destination;
+    }
 
     /// <summary>A block of a pool that is registered already and waits for its content.</summary>
     internal LoadedBlock(BlockPool pool, BlockLease target, long place) : this(target.Key, target.Parent, target.Tokens.ToArray(), place, null)

@@ -15,10 +15,13 @@ sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TimeProvi
         var lookup = new PrefixLookup(query, device, tiers, time.GetUtcNow());
         List<(int Tier, Task<TierFind?> Find)> waiting = [];
         for (int tier = 0; tier < tiers.Count; tier++)
-            if (Ask(tier, query.After(lookup.LastPresent), deadline) is { IsCompleted: false } find)
-                waiting.Add((tier, find));
-            else
+        {
+            Task<TierFind?> find = Ask(tier, query.After(lookup.LastPresent), deadline);
+            if (find.IsCompletedSuccessfully)
                 lookup.Add(tiers[tier], find.Result);
+            else
+                waiting.Add((tier, find));
+        }
         int known = lookup.LastPresent;
         foreach ((int tier, Task<TierFind?> find) in waiting)
             lookup.Add(tiers[tier], await find.ConfigureAwait(false));

@@ -49,12 +49,7 @@ public sealed unsafe class HostTier : ITier
     }
 
     /// <inheritdoc/>
-    public TierContent Content()
-    {
-        PoolCounts counts = Pool.Counts;
-        long stride = Pool.Layout.StrideBytes, used = counts.Total - counts.Free;
-        return new TierContent(counts.Total * stride, used * stride, counts.Total, used, counts.Leased + counts.InFlight, 0, Pool.Evictions);
-    }
+    public TierContent Content() => Pool.Content();
 
     /// <inheritdoc/>
     public ValueTask<TierFind> Find(PrefixQuery query, CancellationToken cancellation) => new(Pool.Find(query));

@@ -34,7 +34,7 @@ public interface ITier : IDisposable
     /// <summary>Begins to bring blocks that were found, in the order of the load's groups, and reports every piece of it.</summary>
     void Load(BlockLoad load);
 
-    /// <summary>Writes blocks that are not there; returns how many it has written. For one thread at a time.</summary>
+    /// <summary>Writes blocks that are not there; returns how many it has written.</summary>
     /// <param name="blocks">The blocks, those of a chain in their order: the last gives way first.</param>
     int Write(ReadOnlySpan<BlockWrite> blocks);
 

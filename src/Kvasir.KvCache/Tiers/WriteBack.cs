@@ -28,7 +28,7 @@ sealed unsafe class WriteBack(
     bool _writing, _stopping;
 
     /// <summary>The tier.</summary>
-    public ITier Tier => tier;
+    public ITier Target => tier;
 
     /// <summary>Asks for a block to be written, unless it waits already. Returns at once.</summary>
     public void Add(BlockKey key)
@@ -122,7 +122,7 @@ sealed unsafe class WriteBack(
         long start = time.GetTimestamp();
         int written = tier.Write(CollectionsMarshal.AsSpan(writes));
         if (written > 0)
-            traffic.Moved(Tiers.Tier.Device, tier.Tier, written * device.Layout.BlockBytes, time.GetElapsedTime(start));
+            traffic.Moved(Tier.Device, tier.Tier, written * device.Layout.BlockBytes, time.GetElapsedTime(start));
         foreach (TierLease lease in leases)
             lease.Dispose();
         counters.Written(tier, written);

@@ -4,7 +4,7 @@ using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Planning.Simulation;
 
-/// <summary>One tier of one machine, or the store that they share: the books of a pool, and what moving costs.</summary>
+/// <summary>One tier of one machine, or the store that they share: its books, and what moving costs.</summary>
 sealed class Level
 {
     readonly SimulatedTier _tier;
@@ -13,13 +13,13 @@ sealed class Level
     public Level(SimulatedTier tier, long blockBytes, int mostBlocks)
     {
         _tier = tier;
-        Pool = BlockPool.WithoutMemory((int)Math.Clamp(tier.Bytes / blockBytes, 1, mostBlocks), Policy(tier.Policy), tier: tier.Tier);
+        Pool = new BlockBooks((int)Math.Clamp(tier.Bytes / blockBytes, 1, mostBlocks), policy: Policy(tier.Policy));
     }
 
     public Tier Tier => _tier.Tier;
 
     /// <summary>What is in it.</summary>
-    public BlockPool Pool { get; }
+    public BlockBooks Pool { get; }
 
     /// <summary>By how much it is slower than it should be.</summary>
     public double Slowness { get; set; } = 1;

@@ -76,7 +76,7 @@ sealed class Machine
     /// <summary>A block that is found on the device, brought there, or null when there is no room for it or it has gone.</summary>
     public BlockLease? Take(int level, BlockKey key, BlockKey parent)
     {
-        BlockPool device = Levels[0].Pool;
+        BlockBooks device = Levels[0].Pool;
         if (device.TryFind(key) is { } there)
             return there;
         return level > 0 && device.TryAllocate() is { } own ? Registered(own, key, parent) : null;

@@ -18,7 +18,7 @@ sealed class RetentionKeeper(TieredKvCache cache) : IDisposable
     /// <summary>Notes a wish. Returns at once.</summary>
     public void Keep(CompletionTask task)
     {
-        if (task.Retention is not { } retention || cache.Disk is not { CanWrite: true } disk || Volatile.Read(ref _waiting) >= MostWaiting)
+        if (task.Retention is not { } retention || cache.Durable is null || Volatile.Read(ref _waiting) >= MostWaiting)
             return;
         Interlocked.Increment(ref _waiting);
         _ = Task.Run(async () =>
@@ -26,8 +26,7 @@ sealed class RetentionKeeper(TieredKvCache cache) : IDisposable
             await _one.WaitAsync();
             try
             {
-                cache.Flush(s_patience);
-                disk.Pin(cache.Keys(task.Prompts[0].AsSpan(0, retention.Tokens), task.Salt), $"request {task.Principal.Name}", DateTimeOffset.UtcNow + retention.Time);
+                cache.Pin(cache.Keys(task.Prompts[0].AsSpan(0, retention.Tokens), task.Salt), $"request {task.Principal.Name}", DateTimeOffset.UtcNow + retention.Time, s_patience);
             }
             catch (IOException)
             {

@@ -12,7 +12,7 @@ public class BlockTableTests
     [Fact]
     public void Room_is_taken_by_whole_blocks_or_not_at_all()
     {
-        using var pool = new BlockPool(s_layout, 4);
+        using var pool = new BlockPool(s_layout, new NativeArena(s_layout, 4));
         using var table = new BlockTable(pool);
         Assert.True(table.TryReserve(17));
         Assert.Equal(32, table.Capacity);
@@ -25,7 +25,7 @@ public class BlockTableTests
     [Fact]
     public void All_blocks_come_back()
     {
-        using var pool = new BlockPool(s_layout, 4);
+        using var pool = new BlockPool(s_layout, new NativeArena(s_layout, 4));
         using (var table = new BlockTable(pool))
         {
             Assert.True(table.TryReserve(40));
@@ -39,7 +39,7 @@ public class BlockTableTests
     [Fact]
     public void Tokens_beyond_the_room_or_backwards_are_refused()
     {
-        using var pool = new BlockPool(s_layout, 4);
+        using var pool = new BlockPool(s_layout, new NativeArena(s_layout, 4));
         using var table = new BlockTable(pool);
         Assert.True(table.TryReserve(16));
         table.Fill(0, 16);

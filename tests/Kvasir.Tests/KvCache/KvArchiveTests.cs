@@ -1,11 +1,11 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Archive;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
-using Kvasir.KvCache.Tiers.Disk;
 using Kvasir.Tests.KvCache.Disk;
+using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.KvCache;
 
@@ -25,14 +25,14 @@ public sealed class KvArchiveTests
     static IReadOnlyList<BlockKey> Keys(TieredKvCache cache) => cache.Keys(s_tokens);
 
     /// <summary>A cache whose pool has the four blocks of <see cref="s_tokens"/>, with bytes that follow from their numbers.</summary>
-    static unsafe TieredKvCache Filled()
+    static TieredKvCache Filled()
     {
         TieredKvCache cache = Cache();
         BlockKey parent = KeyChain.Root(cache.Fingerprint, []);
         foreach ((int number, BlockKey key) in Keys(cache).Index())
         {
             MutableBlock block = cache.Device.TryAllocate()!;
-            new Random(number).NextBytes(new Span<byte>(block.Address, (int)cache.Layout.BlockBytes));
+            new Random(number).NextBytes(cache.Device.Bytes(block));
             block.Complete().Register(key, parent, s_tokens.AsSpan(number * cache.Layout.BlockTokens, cache.Layout.BlockTokens)).Dispose();
             parent = key;
         }

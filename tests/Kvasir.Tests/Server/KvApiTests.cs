@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Server;
+using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Server;
 

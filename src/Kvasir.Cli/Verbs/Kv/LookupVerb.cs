@@ -15,7 +15,7 @@ static class LookupVerb
     static int Run(ParseResult parsed, InferenceEngine engine, int[] tokens)
     {
         Tokenizer tokenizer = engine.Model.Tokenizer;
-        PrefixLookup lookup = engine.Cache.Lookup(tokens);
+        PrefixLookup lookup = engine.Cache.Lookup(tokens).GetAwaiter().GetResult();
         KvLookup report = new(tokens.Length, [.. lookup.Spans().Select(span => new KvSpan(span.From, span.To, span.Tier is { } tier ? KvText.Name(tier) : "compute"))],
             [.. lookup.Misses.Select(miss => RunMiss.Of(miss, tokenizer))]);
         return KvVerb.Print(parsed, report, () =>

@@ -125,9 +125,6 @@ public sealed unsafe partial class DiskTier : IDurableTier
     /// <inheritdoc/>
     public bool Contains(BlockKey key) => _books.TryFind(key, out _);
 
-    /// <summary>A block's tokens; null when it is not there.</summary>
-    public int[]? Tokens(BlockKey key) => Guard(() => _books.Tokens(key));
-
     /// <inheritdoc/>
     public void Load(BlockLoad load) => _threads.Start(load);
 

@@ -1,8 +1,10 @@
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
-namespace Kvasir.KvCache.Tiers;
+namespace Kvasir.KvCache.Archive;
 
 /// <summary>
 /// Blocks as one stream, to be carried to another machine that runs the same model: a head, each block as a slot of the disk tier has it, header and payload, and an end that says
@@ -43,44 +45,49 @@ public static class KvArchive
 
     /// <summary>Reads an archive, which is all that the stream has, into the host's memory, or the pool where there is none, and onto the disk.</summary>
     /// <exception cref="InvalidDataException">It is no archive, one of another model, damaged, or cut. Blocks that were read before stay: each proves itself.</exception>
-    public static Task<KvArchiveCounts> Read(TieredKvCache cache, Stream stream, CancellationToken cancellation = default)
+    public static async Task<KvArchiveCounts> Read(TieredKvCache cache, Stream stream, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(cache);
         ArgumentNullException.ThrowIfNull(stream);
-        return new ArchiveReader(cache, HeaderOf(cache), stream, MostBlocks).Read(cancellation);
+        using ArchiveReader reader = new(cache, HeaderOf(cache), stream, MostBlocks);
+        return await reader.Read(cancellation);
     }
 
     internal static SlotHeader HeaderOf(TieredKvCache cache) => new(cache.Layout, cache.Fingerprint, cache.Groups);
 
+    /// <summary>Reads a block as it was computed, from the warmest tier that has it so.</summary>
     static unsafe bool TryRead(TieredKvCache cache, SlotHeader header, BlockKey key, byte[] slot)
     {
-        if ((Ready(cache.Device.TryRead(key)) ?? (cache.Host is { } host && host.Layout.Codec == cache.Layout.Codec ? Ready(host.TryRead(key)) : null)) is { } lease)
-            using (lease)
+        IEnumerable<ITier> exact = cache.Tiers.Where(tier => tier.IsLossless);
+        using TierLease? lease = TierLease.TryRead(cache.Device, key) ?? exact.Select(tier => tier.TryRead(key)).FirstOrDefault(copy => copy is not null);
+        if (lease is not null)
+        {
+            Fill(slot, header, new BlockWrite(key, lease.Parent, lease.Tokens.ToArray(), (nint)lease.Address), cache.Layout);
+            return true;
+        }
+        using NativeBuffer buffer = new((int)cache.Layout.StrideBytes);
+        foreach (ITier tier in exact)
+            if (tier.Describe(key) is { } found && TryLoad(cache, tier, found, buffer))
             {
-                new ReadOnlySpan<byte>(lease.Address, (int)cache.Layout.BlockBytes).CopyTo(slot.AsSpan(header.Bytes));
-                header.Write(slot.AsSpan(0, header.Bytes), new BlockWrite(key, lease.Parent, lease.Tokens.ToArray(), 0), slot.AsSpan(header.Bytes));
+                Fill(slot, header, new BlockWrite(key, found.Parent, found.Tokens, (nint)buffer.Address), cache.Layout);
                 return true;
             }
-        return cache.Disk is { } disk && disk.TryFind(key, out int place) && disk.Facts(key) is { } facts && TryReadDisk(cache, disk, place, facts, header, slot);
+        return false;
     }
 
-    /// <summary>A block whose content is there; one that is on its way is as good as none.</summary>
-    static BlockLease? Ready(BlockLease? lease)
+    static unsafe bool TryLoad(TieredKvCache cache, ITier tier, TierBlock found, NativeBuffer buffer)
     {
-        if (lease is null || (lease.Load is null && !lease.HasFailed))
-            return lease;
-        lease.Dispose();
-        return null;
+        BlockLoad load = new(tier.Tier, cache.Groups);
+        LoadedBlock block = new(found.Key, found.Parent, found.Tokens, found.Place, buffer.Address);
+        load.Begin([block]);
+        tier.Load(load);
+        load.Wait(cache.Groups.Length - 1, Timeout.InfiniteTimeSpan); // the buffer is written to until then
+        return block.Outcome == ReadOutcome.Ok;
     }
 
-    static unsafe bool TryReadDisk(TieredKvCache cache, DiskTier disk, int place, StoredBlockFacts facts, SlotHeader header, byte[] slot)
+    static unsafe void Fill(byte[] slot, SlotHeader header, BlockWrite block, KvLayout layout)
     {
-        using NativeBuffer buffer = new((int)cache.Layout.StrideBytes);
-        for (int group = 0; group < cache.Groups.Length; group++)
-            if (disk.Read(place, facts.Key, facts.Parent, facts.Tokens, group, buffer.Address) != ReadOutcome.Ok)
-                return false;
-        buffer.Span[..(int)cache.Layout.BlockBytes].CopyTo(slot.AsSpan(header.Bytes));
-        header.Write(slot.AsSpan(0, header.Bytes), new BlockWrite(facts.Key, facts.Parent, facts.Tokens, 0), slot.AsSpan(header.Bytes));
-        return true;
+        new ReadOnlySpan<byte>((void*)block.Payload, (int)layout.BlockBytes).CopyTo(slot.AsSpan(header.Bytes));
+        header.Write(slot.AsSpan(0, header.Bytes), block, slot.AsSpan(header.Bytes));
     }
 }

@@ -1,4 +1,4 @@
-namespace Kvasir.KvCache.Tiers;
+namespace Kvasir.KvCache.Archive;
 
 /// <summary>What reading an archive did.</summary>
 /// <param name="Blocks">Blocks in it.</param>

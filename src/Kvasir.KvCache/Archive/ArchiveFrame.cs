@@ -3,7 +3,7 @@ using System.IO.Hashing;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 
-namespace Kvasir.KvCache.Tiers;
+namespace Kvasir.KvCache.Archive;
 
 /// <summary>
 /// What stands before and after the blocks of an archive, and the checksum over all of it. Only the end says how many blocks there are: whoever writes knows it no sooner, since

@@ -1,13 +1,16 @@
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
-namespace Kvasir.KvCache.Tiers;
+namespace Kvasir.KvCache.Archive;
 
 /// <summary>Reads one archive, block by block, and takes in each that proves itself. Whether nothing is missing, only the archive's end can tell.</summary>
-sealed class ArchiveReader(TieredKvCache cache, SlotHeader header, Stream stream, int mostBlocks)
+sealed class ArchiveReader(TieredKvCache cache, SlotHeader header, Stream stream, int mostBlocks) : IDisposable
 {
     readonly ArchiveFrame _frame = new(cache, header);
+    readonly ITier? _memory = cache.Tiers.FirstOrDefault(tier => tier is { IsLossless: true, Admission: Admission.WhenFull });
     readonly byte[] _slot = new byte[header.Bytes + cache.Layout.BlockBytes];
+    readonly NativeBuffer _payload = new((int)cache.Layout.StrideBytes); // aligned as copies want it
     int _imported, _known;
 
     public async Task<KvArchiveCounts> Read(CancellationToken cancellation)
@@ -37,24 +40,35 @@ sealed class ArchiveReader(TieredKvCache cache, SlotHeader header, Stream stream
         return !isEnd;
     }
 
+    public void Dispose() => _payload.Dispose();
+
     /// <summary>Checks a block and takes it in, unless it is known already, or there is no room.</summary>
-    unsafe void Take()
+    void Take()
     {
         if (_frame.Blocks == mostBlocks)
             throw Bad($"the archive has more blocks than {mostBlocks:N0}");
         if (header.Read(_slot) is not { } block)
             throw Bad($"block {_frame.Blocks} of the archive is damaged, or its key is not that of its tokens");
-        BlockPool pool = cache.Host is { } host && host.Layout.Codec == cache.Layout.Codec ? host : cache.Device;
-        if (pool.Contains(block.Key))
+        if (_memory?.Contains(block.Key) ?? cache.Device.Contains(block.Key))
             _known++;
-        else if (pool.TryAllocate() is { } copy)
-        {
-            _slot.AsSpan(header.Bytes).CopyTo(new Span<byte>(copy.Address, (int)cache.Layout.BlockBytes));
-            copy.Complete().Register(block.Key, block.Parent, block.Tokens).Dispose();
+        else if (TryTake(block))
             _imported++;
-        }
         cache.Keep(block.Key);
         _frame.Add(_slot);
+    }
+
+    /// <summary>Into a tier of memory that keeps blocks as they were computed; where there is none, into the pool.</summary>
+    unsafe bool TryTake(BlockWrite block)
+    {
+        _slot.AsSpan(header.Bytes).CopyTo(_payload.Span);
+        BlockWrite write = block with { Payload = (nint)_payload.Address };
+        if (_memory is not null)
+            return _memory.Write([write]) == 1;
+        if (cache.Device.TryAllocate() is not { } room)
+            return false;
+        cache.Device.Arena.Write(room.Id, 0, _payload.Address, cache.Layout.BlockBytes);
+        room.Complete().Register(block.Key, block.Parent, block.Tokens).Dispose();
+        return true;
     }
 
     InvalidDataException Bad(string what) =>
