@@ -4,6 +4,7 @@ using Kvasir.Inference.Kernels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Benchmarks;
 
@@ -38,7 +39,7 @@ public class AttentionBenchmark
     [GlobalSetup]
     public void Setup()
     {
-        _blocks = new BlockPool(_layout, _layout.BlocksFor(Depth));
+        _blocks = new BlockPool(_layout, new NativeArena(_layout, _layout.BlocksFor(Depth)));
         _table = new BlockTable(_blocks);
         if (!_table.TryReserve(Depth))
             throw new InvalidOperationException("the pool is too small");

@@ -4,6 +4,7 @@ using Kvasir.Inference.Kernels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Benchmarks;
 
@@ -50,7 +51,7 @@ public class RowsBenchmark : IRated
     {
         _pool = new ComputePool(Environment.ProcessorCount);
         _kernels = CpuKernels.Create(InstructionSets.Chosen(), _pool);
-        _blocks = new BlockPool(_layout, _layout.BlocksFor(Tokens));
+        _blocks = new BlockPool(_layout, new NativeArena(_layout, _layout.BlocksFor(Tokens)));
         var table = new BlockTable(_blocks);
         table.TryReserve(Tokens);
         _runs = [.. _positions.Chunk(CpuKernels.RowsPerRun).Select(run => new RowRun(table, run[0], run.Length))];

@@ -1,6 +1,5 @@
 using Kvasir.Inference.Kernels;
 using Kvasir.KvCache.Codecs;
-using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Inference;
@@ -58,9 +57,6 @@ public sealed record EngineOptions
 
     /// <summary>The disk tier, which survives the process; null for none.</summary>
     public DiskTierOptions? KvDisk { get; init; }
-
-    /// <summary>What is written to the disk tier.</summary>
-    public DiskAdmission KvDiskAdmission { get; init; } = DiskAdmission.EndOfRequest;
 
     internal InstructionSet InstructionSet { get; init; } = InstructionSets.Chosen();
 }

@@ -3,6 +3,8 @@ using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Inference;
 
@@ -121,6 +123,7 @@ public sealed class InferenceEngine : IDisposable
             throw new InvalidOperationException("a completion of this sequence is under way");
         try
         {
+            sequence.Blocks.ComputeKeys(sequence.Tokens); // here, not on the thread that computes for everybody
             _scheduler.Value.Submit(generation);
         }
         catch
@@ -260,7 +263,6 @@ public sealed class InferenceEngine : IDisposable
         HostBytes = SharesBlocks ? Options.KvHostBytes : 0,
         HostCodec = Options.KvHostCodec,
         Disk = SharesBlocks ? Options.KvDisk : null,
-        Admission = Options.KvDiskAdmission,
         ModelName = Model.Config.Name,
     };
 

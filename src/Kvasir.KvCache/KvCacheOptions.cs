@@ -1,4 +1,6 @@
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
@@ -19,8 +21,8 @@ public sealed record KvCacheOptions
     /// <summary>The disk tier; null for none.</summary>
     public DiskTierOptions? Disk { get; init; }
 
-    /// <summary>Which blocks are written to the disk.</summary>
-    public DiskAdmission Admission { get; init; } = DiskAdmission.EndOfRequest;
+    /// <summary>Makes further tiers of a pool's blocks, which stand behind the others: those of a shared store, or a program's own.</summary>
+    public IReadOnlyList<Func<KvLayout, Fingerprint, ITier>> FurtherTiers { get; init; } = [];
 
     /// <summary>The model's name, for those who look at the disk.</summary>
     public string ModelName { get; init; } = "";

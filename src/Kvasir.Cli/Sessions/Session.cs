@@ -1,9 +1,10 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
 using Kvasir.Inference.Tokenization;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Cli.Sessions;

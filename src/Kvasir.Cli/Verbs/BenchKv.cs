@@ -1,6 +1,6 @@
 using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Cli.Verbs;

@@ -101,7 +101,7 @@ sealed class RunVerb
     /// <summary>A disk tier that cannot be used as it should is worth a word, and no failure: everything can be computed.</summary>
     internal static void WarnOfDisk(InferenceEngine engine)
     {
-        if (engine.Cache.DiskProblem is { } problem)
+        if (engine.Cache.Problem is { } problem)
             Terminal.Line($"warning: keys and values on the disk: {Printable.Line(problem, 4096)}");
     }
 

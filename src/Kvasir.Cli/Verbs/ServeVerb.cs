@@ -3,7 +3,6 @@ using System.Net;
 using System.Runtime.InteropServices;
 using Kvasir.Inference;
 using Kvasir.Inference.Templates;
-using Kvasir.KvCache.Tiers.Disk;
 using Kvasir.Server;
 using Kvasir.Server.Security;
 
@@ -70,7 +69,7 @@ static class ServeVerb
         await stop.Task;
         Terminal.Line($"stopping: requests that run have {options.ShutdownTime.TotalSeconds:N0} s to end; again to stop at once");
         await server.Stop();
-        Terminal.Line(engine.Cache.Disk is null ? "stopped" : "stopped; what was computed is kept");
+        Terminal.Line(engine.Cache.Durable is null ? "stopped" : "stopped; what was computed is kept");
         return ExitCode.Ok;
     }
 
@@ -80,7 +79,7 @@ static class ServeVerb
     static void Say(InferenceEngine engine, ServerOptions options, string address)
     {
         string id = options.ModelId ?? KvasirServer.NameOf(engine);
-        string disk = engine.Cache.Disk is { } tier ? $"{tier.Options.Folder}, up to {ByteSize.Text(tier.Options.MaxBytes)}, {tier.Blocks:N0} blocks there" : "nowhere on the disk";
+        string disk = engine.Cache.Durable?.Content() is { } kept ? $"{kept.Directory}, up to {ByteSize.Text(kept.CapacityBytes)}, {kept.Blocks:N0} blocks there" : "nowhere on the disk";
         Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool {ByteSize.Text(engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes)})");
         Terminal.Line($"keys and values: {disk}");
         if (options.RecordTo is { } file)

@@ -2,8 +2,8 @@ using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Model;
-using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Cli.Verbs;
 

@@ -1,5 +1,4 @@
 using Kvasir.Inference.Kernels.Panels;
-using Kvasir.KvCache;
 
 namespace Kvasir.Inference.Kernels;
 

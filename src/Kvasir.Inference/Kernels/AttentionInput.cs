@@ -1,5 +1,5 @@
 using Kvasir.Inference.Kernels.Panels;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Kernels;
 

@@ -3,6 +3,7 @@ using System.Runtime.Intrinsics.X86;
 using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Kernels;
 

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
 using Kvasir.Inference.Kernels;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Model;
 

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Kvasir.Formats.Gguf;
-using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Inference.Model;

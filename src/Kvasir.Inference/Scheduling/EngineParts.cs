@@ -1,6 +1,7 @@
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache;
 
 namespace Kvasir.Inference.Scheduling;

@@ -4,7 +4,7 @@ using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Inference.Scheduling;
 
@@ -24,7 +24,8 @@ sealed class Generation
     readonly int _promptTokens;
     readonly long _submitted = Stopwatch.GetTimestamp();
     long _started, _first, _last, _computed;
-    TimeSpan _lookup, _store;
+    Task<PrefixLookup>? _lookup;
+    TimeSpan _lookupTime, _store;
     CacheUse? _use; // of the prompt, when it was paused later
     float[]? _hidden;
 
@@ -62,8 +63,8 @@ sealed class Generation
     /// <summary>Blocks of the pool that it needs beyond those that it, or others for it, hold.</summary>
     public int BlocksWanted => Sequence.Blocks.BlocksWanted(Sequence.Tokens);
 
-    /// <summary>Its turn has come, for the first time or again: what the cache has of its tokens is brought in.</summary>
-    public void Begin()
+    /// <summary>Its turn has come, for the first time or again: what the tiers have of its tokens is looked up, and somebody is told when that is over.</summary>
+    public void Arrive(Action over)
     {
         if (_started == 0)
             (_started, _computed) = (Stopwatch.GetTimestamp(), Sequence.Computed);
@@ -72,15 +73,21 @@ sealed class Generation
             Finish(FinishReason.Length);
         else if (_engine.Recomputes)
             Sequence.Blocks.Table.Clear();
-        else
-            Match();
+        else if ((_lookup = Sequence.Blocks.Lookup(Sequence.Tokens)) is { IsCompleted: false } lookup)
+            lookup.ContinueWith(_ => over(), TaskScheduler.Default);
     }
 
-    void Match()
+    /// <summary>Whether the lookup is over, and what an earlier request, given up since, still brings to the sequence.</summary>
+    public bool HasArrived(bool mayWait) => _lookup is not { IsCompleted: false } && (mayWait || !Sequence.Blocks.IsWaiting || Sequence.Blocks.HasArrived);
+
+    /// <summary>Brings in what was found.</summary>
+    public void Begin()
     {
-        long start = Stopwatch.GetTimestamp();
-        Sequence.Blocks.Match(Sequence.Tokens);
-        _lookup += Stopwatch.GetElapsedTime(start);
+        if (_lookup is not { } lookup)
+            return;
+        PrefixLookup found = lookup.GetAwaiter().GetResult();
+        Sequence.Blocks.Place(Sequence.Tokens, found);
+        (_lookup, _lookupTime) = (null, _lookupTime + found.Time);
     }
 
     /// <summary>Gives its blocks back to the cache, to fetch them again when its turn comes.</summary>
@@ -185,7 +192,7 @@ sealed class Generation
             TimeToFirstToken = _first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_submitted, _first),
             DecodeTime = decodeTime,
             DecodeTokensPerSecond = GenerationResult.PerSecond(Math.Max(0, decoded), decodeTime),
-            LookupTime = _lookup,
+            LookupTime = _lookupTime,
             StoreTime = _store,
             Hidden = _hidden,
         };

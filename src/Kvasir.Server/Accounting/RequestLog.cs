@@ -1,5 +1,8 @@
+using System.Collections.Immutable;
 using System.Threading.Channels;
 using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Server.Accounting;
 
@@ -67,11 +70,12 @@ sealed class RequestLog
     /// <param name="results">What its completions did.</param>
     public void Add(RequestRecord record, IReadOnlyList<GenerationResult> results)
     {
+        Miss[] misses = [.. results.SelectMany(result => result.Kv.Misses)]; // before the gate: tiers may take their time to remember
         lock (_gate)
         {
             _totals = _totals.Add(record, results);
-            foreach (var miss in results.SelectMany(result => result.Kv.Misses))
-                _misses[MissText.Name(miss.Reason)] = _misses.GetValueOrDefault(MissText.Name(miss.Reason)) + miss.To - miss.From;
+            foreach (Miss miss in misses)
+                _misses[miss.Reason.Name()] = _misses.GetValueOrDefault(miss.Reason.Name()) + miss.To - miss.From;
             if (results.Count > 0 && record.TtftS > 0)
                 Keep(_ttft.TryGetValue(ServedBy(results[0]), out var times) ? times : _ttft[ServedBy(results[0])] = new Queue<double>(), record.TtftS, KeptTimes);
             Keep(_last, record, Kept);
@@ -107,7 +111,10 @@ sealed class RequestLog
     {
         if (result.Kv.Reused * 2 < result.PromptTokens)
             return ExplainedSpan.Computed;
-        return result.Kv.Disk * 2 >= result.Kv.Reused ? "disk" : (result.Kv.Disk + result.Kv.Host) * 2 >= result.Kv.Reused ? "host" : "device";
+        Tier tier = Tier.Remote;
+        for (int tokens = result.Kv.From(tier); tokens * 2 < result.Kv.Reused; tokens += result.Kv.From(tier))
+            tier--;
+        return tier.Name();
     }
 
     static void Keep<T>(Queue<T> queue, T item, int most)
@@ -133,12 +140,14 @@ sealed record RequestTotals
     public long Failed { get; init; }
     public long PromptTokens { get; init; }
     public long ReusedTokens { get; init; }
-    public long DeviceTokens { get; init; }
-    public long HostTokens { get; init; }
-    public long DiskTokens { get; init; }
     public long ComputedTokens { get; init; }
     public long CompletionTokens { get; init; }
     public double SavedS { get; init; }
+
+    /// <summary>Tokens reused from each tier.</summary>
+    ImmutableArray<long> FromTiers { get; init; } = [.. Enum.GetValues<Tier>().Select(_ => 0L)];
+
+    public long TokensFrom(Tier tier) => FromTiers[(int)tier];
 
     public RequestTotals Add(RequestRecord record, IReadOnlyList<GenerationResult> results) => this with
     {
@@ -147,9 +156,7 @@ sealed record RequestTotals
         Failed = Failed + (record.Status == "error" ? 1 : 0),
         PromptTokens = PromptTokens + results.Sum(result => (long)result.PromptTokens),
         ReusedTokens = ReusedTokens + results.Sum(result => (long)result.ReusedTokens),
-        DeviceTokens = DeviceTokens + results.Sum(result => (long)result.Kv.Device),
-        HostTokens = HostTokens + results.Sum(result => (long)result.Kv.Host),
-        DiskTokens = DiskTokens + results.Sum(result => (long)result.Kv.Disk),
+        FromTiers = [.. Enum.GetValues<Tier>().Select(tier => TokensFrom(tier) + results.Sum(result => (long)result.Kv.From(tier)))],
         ComputedTokens = ComputedTokens + results.Sum(result => (long)result.ComputedTokens),
         CompletionTokens = CompletionTokens + results.Sum(result => (long)result.TokenIds.Count),
         SavedS = SavedS + results.Sum(result => result.Kv.Saved.TotalSeconds),

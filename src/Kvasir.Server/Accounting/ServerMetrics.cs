@@ -1,3 +1,4 @@
+using Kvasir.KvCache.Blocks;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Kvasir.Inference.Scheduling;
@@ -61,9 +62,9 @@ static class ServerMetrics
         DateTimeOffset begun = start + result.QueueTime, first = start + result.TimeToFirstToken;
         Span("queue", start, begun);
         Span("kv.lookup", begun, begun + result.LookupTime, ("kvasir.tokens", result.ReusedTokens));
-        foreach ((string tier, int tokens) in ((string, int)[])[("host", result.Kv.Host), ("disk", result.Kv.Disk)])
-            if (tokens > 0)
-                Span($"kv.restore {tier}", begun + result.LookupTime, begun + result.LookupTime + result.Kv.RestoreTime, ("kvasir.tokens", tokens));
+        foreach (Tier tier in Enum.GetValues<Tier>())
+            if (tier != Tier.Device && result.Kv.From(tier) is > 0 and var tokens)
+                Span($"kv.restore {tier.Name()}", begun + result.LookupTime, begun + result.LookupTime + result.Kv.RestoreTime, ("kvasir.tokens", tokens));
         Span("prefill", begun + result.LookupTime, first, ("kvasir.tokens", result.ComputedTokens));
         Span("decode", first, first + result.DecodeTime, ("kvasir.tokens", result.TokenIds.Count));
         Span("kv.store", first + result.DecodeTime, first + result.DecodeTime + result.StoreTime);

@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Threading.Channels;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Archive;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.Server.Accounting;
@@ -11,6 +13,7 @@ using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 
 namespace Kvasir.Server.Kv;
@@ -57,25 +60,21 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
 
     IEnumerable<KvTier> Tiers(RequestTotals totals)
     {
-        yield return Memory(Tier.Device, Cache.Device, totals.DeviceTokens);
-        if (Cache.Host is { } host)
-            yield return Memory(Tier.Host, host, totals.HostTokens);
-        if (Cache.Disk is not { } disk)
-            yield break;
-        ((long into, TimeSpan intoTime), (long outOf, TimeSpan outTime), (long pinned, long bytes)) = (Cache.Traffic.Into(Tier.Disk), Cache.Traffic.OutOf(Tier.Disk), disk.Room());
-        yield return new KvTier("disk", disk.Options.MaxBytes, bytes, disk.Options.MaxBytes / Cache.Layout.StrideBytes, disk.Blocks, 0, pinned, disk.Evictions, totals.DiskTokens, into, intoTime.TotalSeconds, outOf, outTime.TotalSeconds) 
-        {
-            Directory = disk.Options.Folder,
-            Problem = disk.Problem,
-        };
-    }
+        yield return Of(Tier.Device, Cache.Device.Content(), null);
+        foreach (ITier tier in Cache.Tiers)
+            yield return Of(tier.Tier, tier.Content(), tier.Problem);
 
-    KvTier Memory(Tier tier, BlockPool pool, long hits)
-    {
-        PoolCounts counts = pool.Counts;
-        ((long into, TimeSpan intoTime), (long outOf, TimeSpan outTime)) = (Cache.Traffic.Into(tier), Cache.Traffic.OutOf(tier));
-        long used = counts.Cached + counts.Leased + counts.InFlight, stride = pool.Layout.StrideBytes;
-        return new KvTier(MissText.Name(tier), counts.Total * stride, used * stride, counts.Total, used, counts.Leased + counts.InFlight, 0, pool.Evictions, hits, into, intoTime.TotalSeconds, outOf, outTime.TotalSeconds);
+        KvTier Of(Tier tier, TierContent content, string? problem)
+        {
+            ((long into, TimeSpan intoTime), (long outOf, TimeSpan outTime)) = (Cache.Traffic.Into(tier), Cache.Traffic.OutOf(tier));
+            return new KvTier(
+                tier.Name(), content.CapacityBytes, content.UsedBytes, content.CapacityBlocks, content.Blocks, content.HeldBlocks, content.PinnedBlocks, content.Evictions,
+                totals.TokensFrom(tier), into, intoTime.TotalSeconds, outOf, outTime.TotalSeconds)
+            {
+                Directory = content.Directory,
+                Problem = problem,
+            };
+        }
     }
 
     Task Tree(HttpContext context)
@@ -96,7 +95,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         string? text = shows ? Model.Engine.Model.Tokenizer.Decode([.. run.Blocks.SelectMany(block => block.Tokens).Take(200).Where(token => token >= 0 && token < Model.Engine.Model.Config.Vocabulary)]) : null;
         return new KvTreeNode(
             run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Before, run.Before + run.Tokens, run.Blocks.Count,
-            new KvTreeTiers(run.Blocks.Count(block => block.InDevice), run.Blocks.Count(block => block.InHost), run.Blocks.Count(block => block.OnDisk)),
+            Enum.GetValues<Tier>().ToDictionary(tier => tier.Name(), tier => run.Blocks.Count(block => block.Tiers.Contains(tier))),
             used?.ToUnixTimeSeconds(), run.Blocks.Any(block => block.IsPinned), run.Blocks.Any(block => block.IsLeased), text);
     }
 
@@ -127,11 +126,11 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         }
     }
 
-    Task Lookup(HttpContext context, Field body)
+    async Task Lookup(HttpContext context, Field body)
     {
         int[] tokens = KvTarget.RequiredPrompt(body, Model);
-        PrefixLookup lookup = Cache.Lookup(tokens, RequestReader.Salt(body, Gate.PrincipalOf(context)));
-        return context.Response.WriteAsJsonAsync(new KvLookupAnswer(tokens.Length, Explanation.Of(lookup, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null)), KvJson.Default.KvLookupAnswer);
+        PrefixLookup lookup = await Cache.Lookup(tokens, RequestReader.Salt(body, Gate.PrincipalOf(context)));
+        await context.Response.WriteAsJsonAsync(new KvLookupAnswer(tokens.Length, Explanation.Of(lookup, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null)), KvJson.Default.KvLookupAnswer);
     }
 
     async Task Warm(HttpContext context, Field body)
@@ -159,32 +158,26 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         TimeSpan time = body["ttl"].IsAbsent ? s_day : RequestReader.Time(body["ttl"]);
         string owner = body["owner"].Text(64) is { Length: > 0 } name ? name : Gate.PrincipalOf(context).Name;
         IReadOnlyList<BlockKey> keys = KvTarget.Path(body, Model, Gate.PrincipalOf(context));
-        if (Cache.Disk is not { CanWrite: true } disk)
-            throw new RequestException(409, $"nothing can be kept: there is no disk tier{(Cache.DiskProblem is { } problem ? $" ({problem})" : "")}", code: "no_disk_tier");
+        if (Cache.Durable is null)
+            throw new RequestException(409, $"nothing can be kept: there is no disk tier{(Cache.Problem is { } problem ? $" ({problem})" : "")}", code: "no_disk_tier");
         DateTimeOffset until = DateTimeOffset.UtcNow + time;
-        int pinned = await Guarded(() =>
-        {
-            foreach (BlockKey key in keys.Reverse())
-                Cache.Keep(key);
-            Cache.Flush(s_patience);
-            return disk.Pin(keys, owner, until);
-        });
+        int pinned = await Guarded(() => Cache.Pin(keys, owner, until, s_patience));
         await context.Response.WriteAsJsonAsync(new KvPinned(pinned, until.ToUnixTimeMilliseconds() / 1000.0, owner), KvJson.Default.KvPinned);
     }
 
     async Task Unpin(HttpContext context, Field body)
     {
-        if (Cache.Disk is not { CanWrite: true } disk)
+        if (Cache.Durable is not { } durable)
             throw new RequestException(409, "nothing is kept: there is no disk tier", code: "no_disk_tier");
         int unpinned = body["owner"].Text(64) is { Length: > 0 } owner
-            ? await Guarded(() => disk.Unpin(owner))
-            : await Guarded(() => disk.Unpin(KvTarget.Path(body, Model, Gate.PrincipalOf(context))));
+            ? await Guarded(() => durable.Unpin(owner))
+            : await Guarded(() => durable.Unpin(KvTarget.Path(body, Model, Gate.PrincipalOf(context))));
         await context.Response.WriteAsJsonAsync(new KvUnpinned(unpinned), KvJson.Default.KvUnpinned);
     }
 
     async Task Evict(HttpContext context, Field body)
     {
-        Tier? tier = body["tier"].OneOf("device", "host", "disk") switch { "device" => Tier.Device, "host" => Tier.Host, "disk" => Tier.Disk, _ => null };
+        Tier? tier = body["tier"].OneOf([.. TierNames.All]) is { } name && TierNames.TryParse(name, out Tier named) ? named : null;
         IReadOnlyList<BlockKey> keys = body["all"].Truth() == true
             ? [.. Cache.Blocks(KvTarget.MostBlocks).Select(block => block.Key)]
             : KvTarget.Subtree(body["id"], Cache);
@@ -201,10 +194,12 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
 
     async Task Import(HttpContext context)
     {
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = null; // an archive is read block by block, and has a bound of its own
         try
         {
-            (int blocks, int imported) = await KvArchive.Read(Cache, context.Request.Body, context.RequestAborted);
-            await context.Response.WriteAsJsonAsync(new KvImported(blocks, imported, blocks - imported), KvJson.Default.KvImported);
+            KvArchiveCounts counts = await KvArchive.Read(Cache, context.Request.Body, context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(new KvImported(counts.Blocks, counts.Imported, counts.Known, counts.NoRoom), KvJson.Default.KvImported);
         }
         catch (InvalidDataException e)
         {

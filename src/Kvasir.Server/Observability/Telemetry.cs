@@ -1,5 +1,5 @@
 using System.Text;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Metrics;
 using Kvasir.Server.Accounting;
 using Kvasir.Server.Kv;
 using Microsoft.AspNetCore.Builder;

@@ -1,6 +1,5 @@
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache;
-using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Server.Serving;
 
@@ -20,7 +19,7 @@ sealed class PromptKeeper(TieredKvCache cache) : IDisposable
     /// <summary>Notes a wish. Returns at once.</summary>
     public void Keep(CompletionRequest request)
     {
-        if (request.Keep is not { } wish || cache.Disk is not { CanWrite: true } disk || Volatile.Read(ref _waiting) >= MostWaiting)
+        if (request.Keep is not { } wish || cache.Durable is null || Volatile.Read(ref _waiting) >= MostWaiting)
             return;
         Interlocked.Increment(ref _waiting);
         _ = Task.Run(async () =>
@@ -28,9 +27,8 @@ sealed class PromptKeeper(TieredKvCache cache) : IDisposable
             await _one.WaitAsync();
             try
             {
-                cache.Flush(s_patience);
                 IReadOnlyList<BlockKey> keys = cache.Keys(request.Prompts[0].AsSpan(0, wish.Tokens), request.Salt);
-                disk.Pin(keys, $"request {request.Principal.Name}", DateTimeOffset.UtcNow + wish.Ttl);
+                cache.Pin(keys, $"request {request.Principal.Name}", DateTimeOffset.UtcNow + wish.Ttl, s_patience);
             }
             catch (IOException)
             {

@@ -3,6 +3,7 @@ using Kvasir.Inference.Kernels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Tests.Kernels;
 
@@ -31,7 +32,7 @@ sealed unsafe class AttentionProblem : IDisposable
         (_shape, _beyond) = (shape, beyond);
         LayerState state = shape.Window == 0 ? new LayerState.Full() : new LayerState.Window(shape.Window);
         _layout = new KvLayout(shape.BlockTokens, shape.Codec, [new KvLayer(state, shape.KvHeads, shape.HeadDim, 0)]);
-        _blocks = new BlockPool(_layout, _layout.BlocksFor(shape.Tokens));
+        _blocks = new BlockPool(_layout, new NativeArena(_layout, _layout.BlocksFor(shape.Tokens)));
         _table = new BlockTable(_blocks);
         Assert.True(_table.TryReserve(shape.Tokens));
         var random = new Random(shape.Tokens * 31 + shape.HeadDim);

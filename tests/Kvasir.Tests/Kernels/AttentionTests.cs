@@ -1,8 +1,6 @@
 using System.Runtime.InteropServices;
 using CsCheck;
 using Kvasir.Inference.Kernels;
-using Kvasir.KvCache;
-using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 
 namespace Kvasir.Tests.Kernels;

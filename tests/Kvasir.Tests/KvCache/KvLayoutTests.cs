@@ -1,6 +1,6 @@
 using CsCheck;
-using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Tests.KvCache;
 

@@ -2,10 +2,10 @@ using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Cli.Flags;
 using Kvasir.Cli.Output;
 using Kvasir.Cli.Verbs.Simulate;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
 using Kvasir.Planning.Traces.Generators;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Tests.Simulation;
 

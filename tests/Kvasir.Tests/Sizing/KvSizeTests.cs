@@ -1,7 +1,7 @@
 using CsCheck;
-using Kvasir.Planning.Sizing;
-using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Tests.Sizing;
 

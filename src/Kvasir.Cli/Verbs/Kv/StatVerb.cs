@@ -1,6 +1,10 @@
 using System.CommandLine;
+using System.Text.Json;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 
@@ -9,7 +13,7 @@ namespace Kvasir.Cli.Verbs.Kv;
 /// <summary><c>kvasir kv stat</c>.</summary>
 static class StatVerb
 {
-    const string Misses = "miss.tokens.", Corrupt = "corrupt.";
+    static readonly string Misses = $"{CounterName.Missed("")}", Corrupt = $"{CounterName.Corrupt("")}";
 
     public static Command Create()
     {
@@ -30,16 +34,18 @@ static class StatVerb
         IReadOnlyDictionary<string, long> counters = inspection?.Counters() ?? new Dictionary<string, long>();
         InspectedSpace space = inspection?.Space() ?? new InspectedSpace(0, 0, 0, 0, 0);
         IReadOnlyList<InspectedModel> models = inspection?.Models() ?? [];
-        double seconds = Count("load.disk.us") / 1e6;
+        double seconds = Count(CounterName.LoadedTime(Tier.Disk)) / 1e6;
+        long loaded = Count(CounterName.LoadedBytes(Tier.Disk));
         return new KvStat(
             folder, models.Sum(model => model.Tokens), models.Sum(model => model.Pinned), [.. models.Select(model => new KvModelStat(model.Name, model.Fingerprint.ToString(), model.Blocks, model.Tokens, model.Bytes, model.Pinned))],
-            new KvDiskStat(space.Segments, space.Bytes, space.Slots - space.FreeSlots, space.FreeSlots, space.EvictionsRemembered, Count("write.blocks"), Count("write.dropped"),
-                Count("load.disk.bytes"), seconds, seconds > 0 ? Count("load.disk.bytes") / seconds : 0, Of(Corrupt)),
-            new KvHitStat(Count("lookup.tokens"), Count("hit.tokens.device"), Count("hit.tokens.host"), Count("hit.tokens.disk"), Of(Misses)));
+            new KvDiskStat(space.Segments, space.Bytes, space.Slots - space.FreeSlots, space.FreeSlots, space.EvictionsRemembered, Count(CounterName.Written), Count(CounterName.Dropped),
+                loaded, seconds, seconds > 0 ? loaded / seconds : 0, Of(Corrupt)),
+            new KvHitStat(Count(CounterName.LookedUp), Count(CounterName.Hit(Tier.Device)), Count(CounterName.Hit(Tier.Host)), Count(CounterName.Hit(Tier.Disk)), Of(Misses)));
 
-        long Count(string name) => counters.GetValueOrDefault(name);
+        long Count(CounterName name) => counters.GetValueOrDefault($"{name}");
         Dictionary<string, long> Of(string prefix) =>
-            counters.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(pair => KvText.Name(pair.Key[prefix.Length..]), pair => pair.Value);
+            counters.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).GroupBy(pair => JsonNamingPolicy.SnakeCaseLower.ConvertName(pair.Key[prefix.Length..])) // earlier versions wrote names otherwise
+                .ToDictionary(group => group.Key, group => group.Sum(pair => pair.Value));
     }
 
     static void Print(KvStat stat)

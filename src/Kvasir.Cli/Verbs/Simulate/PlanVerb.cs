@@ -1,8 +1,8 @@
 using System.CommandLine;
 using Kvasir.Cli.Verbs.Simulate.Reports;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 

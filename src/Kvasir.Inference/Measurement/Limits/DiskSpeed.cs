@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Tiers.Disk;
 using Microsoft.Win32.SafeHandles;
 

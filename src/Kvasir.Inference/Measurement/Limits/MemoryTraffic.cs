@@ -15,7 +15,7 @@ sealed unsafe class MemoryTraffic : IDisposable
     const int ItemBytes = 256 << 10, ItemsPerThread = 128;
     const long LeastBytes = 64L << 20, MostBytes = 1L << 30;
 
-    readonly BlockArena _memory;
+    readonly NativeArena _memory;
     readonly int _items, _itemsPerRun;
     readonly ulong[] _sums;
     int _next;
@@ -25,7 +25,7 @@ sealed unsafe class MemoryTraffic : IDisposable
         _items = (int)(Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 16, LeastBytes, MostBytes) / ItemBytes);
         _itemsPerRun = Math.Min(_items / 2, threads * ItemsPerThread);
         _sums = new ulong[threads];
-        _memory = new BlockArena(ItemBytes, _items);
+        _memory = new NativeArena(ItemBytes, _items);
         // Touched by all threads, so that it spreads over the memory of all sockets.
         using var pool = new ComputePool(threads);
         var touch = new Touch(_memory);
@@ -56,12 +56,12 @@ sealed unsafe class MemoryTraffic : IDisposable
 
     public void Dispose() => _memory.Dispose();
 
-    readonly struct Touch(BlockArena memory) : IComputeJob
+    readonly struct Touch(NativeArena memory) : IComputeJob
     {
         public void Run(int item, int thread) => new Span<byte>(memory.Address(new BlockId(item)), ItemBytes).Fill((byte)item);
     }
 
-    readonly struct ReadJob(BlockArena memory, int first, ulong[] sums) : IComputeJob
+    readonly struct ReadJob(NativeArena memory, int first, ulong[] sums) : IComputeJob
     {
         public void Run(int item, int thread) => sums[thread] ^= Fold((ulong*)memory.Address(new BlockId(first + item))); // kept, or the loop would go
 
@@ -80,7 +80,7 @@ sealed unsafe class MemoryTraffic : IDisposable
         }
     }
 
-    readonly struct CopyJob(BlockArena memory, int first, int distance) : IComputeJob
+    readonly struct CopyJob(NativeArena memory, int first, int distance) : IComputeJob
     {
         public void Run(int item, int thread) => Copy(memory.Address(new BlockId(first + item)), memory.Address(new BlockId(first + item + distance)));
 

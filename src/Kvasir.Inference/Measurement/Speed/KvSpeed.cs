@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
@@ -48,12 +49,12 @@ public sealed class KvSpeed(InferenceEngine engine)
     /// </summary>
     public void TouchMemory()
     {
-        foreach (BlockPool? pool in (BlockPool?[])[engine.Cache.Device, engine.Cache.Host])
+        foreach (BlockPool pool in (BlockPool[])[engine.Cache.Device, .. engine.Cache.Tiers.OfType<HostTier>().Select(host => host.Pool)])
         {
             List<MutableBlock> blocks = [];
-            while (pool?.TryAllocate() is { } block)
+            while (pool.TryAllocate() is { } block)
             {
-                block.Bytes.Clear();
+                pool.Bytes(block).Clear();
                 blocks.Add(block);
             }
             blocks.ForEach(block => block.Dispose());
@@ -64,28 +65,26 @@ public sealed class KvSpeed(InferenceEngine engine)
     public void Drop(int[] prompt, bool host, Func<int, bool>? choose = null)
     {
         Flush();
-        foreach ((int block, BlockKey key) in engine.Cache.Keys(prompt).Index())
-            if (choose?.Invoke(block) != false)
-            {
-                engine.Cache.Device.TryDrop(key);
-                if (host)
-                    engine.Cache.Host?.TryDrop(key);
-            }
+        BlockKey[] keys = [.. engine.Cache.Keys(prompt).Where((_, block) => choose?.Invoke(block) != false)];
+        engine.Cache.Evict(keys, Tier.Device);
+        if (host)
+            engine.Cache.Evict(keys, Tier.Host);
     }
 
     /// <summary>Takes blocks off the disk, too.</summary>
     public void DropFromDisk(int[] prompt, Func<int, bool> choose)
     {
-        foreach ((int block, BlockKey key) in engine.Cache.Keys(prompt).Index())
-            if (choose(block) && engine.Cache.Disk!.TryFind(key, out int slot))
-                engine.Cache.Disk.Discard(slot, key, ReadOutcome.Gone);
+        foreach (DiskTier disk in engine.Cache.Tiers.OfType<DiskTier>())
+            foreach ((int block, BlockKey key) in engine.Cache.Keys(prompt).Index())
+                if (choose(block) && disk.TryFind(key, out int slot))
+                    disk.Discard(slot, key, ReadOutcome.Gone);
     }
 
     /// <summary>Seconds to find out where a prompt's blocks are, keys computed anew.</summary>
     public double Lookup(int[] prompt)
     {
         long start = Stopwatch.GetTimestamp();
-        PrefixLookup lookup = engine.Cache.Lookup(prompt);
+        PrefixLookup lookup = engine.Cache.Lookup(prompt).GetAwaiter().GetResult();
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         return lookup.TokensIn(Tier.Device) + lookup.TokensIn(Tier.Host) + lookup.TokensIn(Tier.Disk) >= prompt.Length - 1
             ? seconds

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Measurement.Limits;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers.Disk;
 using Microsoft.Win32.SafeHandles;
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Eviction;
 using Kvasir.KvCache.Prefixes;
@@ -28,6 +29,7 @@ sealed class DiskBooks : IDisposable
     readonly HashSet<int> _held = [];
     readonly Dictionary<int, long> _touched = []; // slots and their last use, as far as the catalogue does not know
     readonly Dictionary<BlockKey, (long Place, long Change)> _bad = []; // blocks that were forgotten, with where the catalogue may still have them, and the change then
+    readonly ConcurrentQueue<BlockKey> _uses = new();
     IEvictionPolicy _policy;
     bool[] _occupied = [];
     long[] _used = []; // last use of what is in a slot, by whichever process
@@ -38,7 +40,7 @@ sealed class DiskBooks : IDisposable
     {
         (_options, _slotBytes, _policy) = (options, slotBytes, options.Policy());
         _stride = (int)Math.Clamp(SegmentBytes / slotBytes, 1, Catalogue.PlacesPerSegment);
-        _catalogue = Catalogue.Open(options.Folder, canWrite);
+        _catalogue = Catalogue.Open(options.Folder, canWrite, options.QueryFault);
     }
 
     public string Policy => _policy.Name;
@@ -75,8 +77,9 @@ sealed class DiskBooks : IDisposable
             _catalogue.Execute("BEGIN");
             try
             {
-                lock (_gate)
-                    Load();
+                CatalogueNews news = CatalogueNews.Read(_catalogue, _slotBytes, _change, _options.Time.GetUtcNow());
+                lock (_gate) // only now: who looks something up here must not wait for the disk
+                    Take(news);
             }
             finally
             {
@@ -127,23 +130,46 @@ sealed class DiskBooks : IDisposable
     /// <summary>The place of a slot in the catalogue.</summary>
     public long Place(int slot) => SegmentOf(slot)!.Id * Catalogue.PlacesPerSegment + slot % _stride;
 
-    public TailMatch LongestTail(BlockKey parent, ReadOnlySpan<int> following)
+    /// <summary>The places of blocks, or <see cref="TierFind.Absent"/>.</summary>
+    public long[] Find(ReadOnlySpan<BlockKey> keys)
     {
-        List<BlockKey> siblings = [];
+        long[] places = new long[keys.Length];
         lock (_gate)
-            foreach (int slot in _index.Children(parent))
-                if (siblings.Count < MostSiblings)
-                    siblings.Add(_index.Key(slot));
-        TailMatch best = default;
-        foreach (BlockKey key in siblings)
-            if (Tokens(key) is { Length: > 0 } stored)
-                best = best.Longer(key, stored, following);
-        return best;
+            for (int i = 0; i < places.Length; i++)
+                places[i] = _index.TryFind(keys[i], out int slot) ? slot : TierFind.Absent;
+        return places;
     }
 
-    /// <summary>A block's tokens; null when it is not there.</summary>
-    public int[]? Tokens(BlockKey key) => Query(catalogue =>
-        catalogue.Rows("SELECT tokens FROM blocks WHERE key = $0", reader => TokenBlob.Read(reader.GetValue(0) as byte[]), key.Digest.ToArray()).FirstOrDefault());
+    /// <summary>The blocks that share most first tokens with what follows certain numbers of blocks. Their tokens are asked for at once.</summary>
+    public List<TailFind> FindTails(PrefixQuery query, params ReadOnlySpan<int> after)
+    {
+        List<(int Block, BlockKey Key)> siblings = [];
+        lock (_gate)
+            foreach (int block in after)
+                if (!query.TokensOf(block).IsEmpty && !siblings.Exists(sibling => sibling.Block == block))
+                    siblings.AddRange(Following(query.Before(block)).Select(key => (block, key)));
+        Dictionary<BlockKey, int[]> tokens = siblings.Count == 0 ? [] : Query(catalogue => catalogue.Tokens(siblings.Select(sibling => sibling.Key)));
+        List<TailFind> tails = [];
+        foreach (IGrouping<int, BlockKey> group in siblings.GroupBy(sibling => sibling.Block, sibling => sibling.Key))
+        {
+            TailMatch best = default;
+            foreach (BlockKey key in group)
+                if (tokens.GetValueOrDefault(key) is { Length: > 0 } stored)
+                    best = best.Longer(key, stored, query.TokensOf(group.Key));
+            if (best.Found && TryFind(best.Key, out int slot))
+                tails.Add(new TailFind(group.Key, best, tokens[best.Key], slot));
+        }
+        return tails;
+    }
+
+    List<BlockKey> Following(BlockKey parent)
+    {
+        List<BlockKey> keys = [];
+        foreach (int slot in _index.Children(parent))
+            if (keys.Count < MostSiblings)
+                keys.Add(_index.Key(slot));
+        return keys;
+    }
 
     /// <summary>Asks the catalogue.</summary>
     public T Query<T>(Func<Catalogue, T> query)
@@ -152,10 +178,12 @@ sealed class DiskBooks : IDisposable
             return query(_catalogue);
     }
 
-    /// <summary>A block was used. It becomes known to others with the next write.</summary>
-    public void Use(BlockKey key)
+    /// <summary>A block was used. It becomes known to others with the next write. Returns at once: noted first, and taken in before anything depends on it.</summary>
+    public void Use(BlockKey key) => _uses.Enqueue(key);
+
+    void TakeUses()
     {
-        lock (_gate)
+        while (_uses.TryDequeue(out BlockKey key))
             if (_index.TryFind(key, out int slot))
                 Use(slot);
     }
@@ -164,8 +192,11 @@ sealed class DiskBooks : IDisposable
     public void UseChain(BlockKey key)
     {
         lock (_gate)
+        {
+            TakeUses();
             for (int left = _index.Count; left > 0 && _index.TryFind(key, out int slot); left--, key = _index.Parent(slot)) // as many at most: rows may follow each other in a circle
                 Use(slot);
+        }
     }
 
     void Use(int slot)
@@ -180,6 +211,7 @@ sealed class DiskBooks : IDisposable
     {
         lock (_gate)
         {
+            TakeUses();
             (long, long)[] touched = [.. _touched.Select(pair => (Place(pair.Key), pair.Value))];
             _touched.Clear();
             return touched;
@@ -228,11 +260,14 @@ sealed class DiskBooks : IDisposable
     {
         List<(BlockKey, long)> victims = [];
         lock (_gate)
+        {
+            TakeUses();
             while (victims.Count < count && _policy.Evict() is >= 0 and int slot)
             {
                 victims.Add((_index.Key(slot), Place(slot)));
                 Vacate(slot);
             }
+        }
         return victims;
     }
 
@@ -243,32 +278,25 @@ sealed class DiskBooks : IDisposable
             segment.Dispose();
     }
 
-    void Load()
+    void Take(CatalogueNews news)
     {
-        long change = _catalogue.Number("SELECT value FROM counters WHERE name = 'change'");
-        _clock = Math.Max(_clock, _catalogue.Number("SELECT value FROM counters WHERE name = 'clock'"));
-        long trimmed = _catalogue.Number("SELECT value FROM counters WHERE name = 'trimmed'");
-        LoadSegments();
-        if (_change == 0 || trimmed > _change) // evictions in between are forgotten
+        TakeUses();
+        _clock = Math.Max(_clock, news.Clock);
+        TakeSegments(news.Segments);
+        if (_change == 0 || news.Trimmed > _change) // evictions in between are forgotten
             Reset();
         else
-            foreach ((BlockKey key, long place) in _catalogue.Rows("SELECT key, place FROM evicted WHERE change > $0", Eviction, _change))
+            foreach ((BlockKey key, long place) in news.Evicted)
                 if (_index.TryFind(key, out int slot) && Place(slot) == place)
                     Forget(slot);
-        List<StoredBlock> blocks = [];
-        _catalogue.ForEachBlock(_change, blocks.Add);
-        blocks.Sort((one, other) => one.Used.CompareTo(other.Used)); // the policy sees them in the order of their use
-        foreach (StoredBlock block in blocks)
+        foreach (StoredBlock block in news.Blocks)
             Take(block);
-        LoadPins();
-        _change = change;
+        TakePins(news.Pinned);
+        _change = news.Change;
     }
 
-    static (BlockKey, long) Eviction(SqliteDataReader reader) => (new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), reader.GetInt64(1));
-
-    void LoadSegments()
+    void TakeSegments(Dictionary<long, long> stored)
     {
-        Dictionary<long, long> stored = _catalogue.Rows("SELECT id, slots FROM segments WHERE slot_bytes = $0", reader => (reader.GetInt64(0), reader.GetInt64(1)), _slotBytes).ToDictionary();
         foreach (Segment gone in _segments.Values.Where(segment => !stored.ContainsKey(segment.Id)).ToArray())
         {
             for (int slot = gone.First; slot < gone.First + gone.Slots; slot++)
@@ -278,8 +306,9 @@ sealed class DiskBooks : IDisposable
             _byOrdinal[gone.First / _stride] = null;
             gone.Dispose();
         }
-        foreach ((long id, long slots) in stored.Where(pair => pair.Key is >= 0 and < int.MaxValue && pair.Value >= 1 && pair.Value <= _stride && !_segments.ContainsKey(pair.Key)))
-            AddSegment(id, (int)slots);
+        foreach ((long id, long slots) in stored)
+            if (id is >= 0 and < int.MaxValue && slots >= 1 && slots <= _stride && !_segments.ContainsKey(id))
+                AddSegment(id, (int)slots);
     }
 
     void AddSegment(long id, int slots)
@@ -338,12 +367,11 @@ sealed class DiskBooks : IDisposable
             _policy.Use(slot);
     }
 
-    void LoadPins()
+    void TakePins(List<BlockKey> keys)
     {
-        long now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
         HashSet<int> pinned = [];
-        foreach (Digest? key in _catalogue.Rows("SELECT DISTINCT key FROM pins WHERE until > $0", reader => Catalogue.DigestAt(reader, 0), now))
-            if (key is { } digest && _index.TryFind(new BlockKey(digest), out int slot))
+        foreach (BlockKey key in keys)
+            if (_index.TryFind(key, out int slot))
                 pinned.Add(slot);
         foreach (int slot in _held.Except(pinned).ToArray())
             _policy.Release(slot, wasUsed: true);
@@ -357,9 +385,11 @@ sealed class DiskBooks : IDisposable
     public void ReleaseExpiredPins()
     {
         lock (_reading)
+        {
+            List<BlockKey> pinned = CatalogueNews.ReadPins(_catalogue, _options.Time.GetUtcNow());
             lock (_gate)
-                if (_held.Count > 0)
-                    LoadPins();
+                TakePins(pinned);
+        }
     }
 
     void Reset()
