@@ -14,7 +14,7 @@ static class KvText
         List<string> parts = [];
         foreach ((Tier tier, int tokens) in (ReadOnlySpan<(Tier, int)>)[(Tier.Device, use.Device), (Tier.Host, use.Host), (Tier.Disk, use.Disk), (Tier.Remote, use.Remote)])
             if (tokens > 0)
-                parts.Add($"{tokens:N0} from {Name(tier)}");
+                parts.Add($"{tokens:N0} from {tier.Name()}");
         if (use.RestoreTime > TimeSpan.Zero && parts.Count > 0)
             parts[^1] += $" in {GenerationLine.Duration(use.RestoreTime)}";
         if (use.Saved > TimeSpan.Zero && parts.Count > 0)
@@ -28,10 +28,7 @@ static class KvText
     /// <summary>Why tokens were not reused.</summary>
     public static string Of(Miss miss, Tokenizer tokenizer) => miss.Reason == MissReason.Diverged
         ? $"diverged {MissText.Detail(miss, tokenizer)}"
-        : $"{miss.From:N0}–{miss.To:N0} {Name(miss.Reason).Replace('_', ' ')}{(MissText.Detail(miss, tokenizer) is { } detail ? $": {detail}" : "")}";
-
-    /// <summary>A name as JSON and messages have it.</summary>
-    public static string Name<T>(T value) where T : notnull => MissText.Name(value);
+        : $"{miss.From:N0}–{miss.To:N0} {miss.Reason.Name().Replace('_', ' ')}{(MissText.Detail(miss, tokenizer) is { } detail ? $": {detail}" : "")}";
 
     /// <summary>When something was, in the time of this place.</summary>
     public static string Date(DateTimeOffset time) => MissText.Date(time);

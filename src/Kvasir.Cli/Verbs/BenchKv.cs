@@ -1,6 +1,6 @@
 using Kvasir.Inference;
-using Kvasir.Inference.Measurement;
 using Kvasir.Inference.Measurement.Speed;
+using Kvasir.Inference.Measurement;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Tiers.Disk;
 

@@ -1,4 +1,5 @@
 using Kvasir.Formats.Models;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;
@@ -41,7 +42,7 @@ sealed record EstimateReport(
             size.PerToken, size.PerTokenBeyondWindows, Enumerable.Range(0, spec.Layers.Length).Sum(size.TokenBytes),
             EstimateGroup.Of(size, request.Type), [.. EstimateSize.Of(request, size)],
             request.Memory is { } memory ? EstimateMemory.Of(request, device, memory) : null,
-            [.. EstimateTier.Of("host", request.Host, request.Contexts, tiers), .. EstimateTier.Of("disk", request.Disk, request.Contexts, tiers)],
+            [.. EstimateTier.Of(Tier.Host, request.Host, request.Contexts, tiers), .. EstimateTier.Of(Tier.Disk, request.Disk, request.Contexts, tiers)],
             request.Flops is { } flops ? EstimateBreakEven.Of(request, tiers, flops) : [],
             [.. spec.Notes, .. EstimateNotes.Of(request)]);
     }
@@ -138,8 +139,12 @@ sealed record EstimateSequences(int Context, long Sequences, long? SequencesInBl
 /// <summary>What a tier behind the device holds, in whole blocks of all layers.</summary>
 sealed record EstimateTier(string Tier, long Bytes, long Tokens, int Context, long Conversations)
 {
-    public static IEnumerable<EstimateTier> Of(string tier, long? room, int[] contexts, CapacityPlan plan) => room is not { } bytes ? [] :
-        contexts.Select(context => new EstimateTier(tier, bytes, plan.TierTokens(bytes, tier == "disk"), context, plan.TierConversations(bytes, context, tier == "disk")));
+    public static IEnumerable<EstimateTier> Of(KvCache.Blocks.Tier tier, long? room, int[] contexts, CapacityPlan plan)
+    {
+        bool onDisk = tier == KvCache.Blocks.Tier.Disk;
+        return room is not { } bytes ? [] : contexts.Select(context => new EstimateTier(
+            tier.Name(), bytes, plan.TierTokens(bytes, onDisk), context, plan.TierConversations(bytes, context, onDisk)));
+    }
 }
 
 /// <summary>Bytes per second above which loading a sequence beats computing it.</summary>

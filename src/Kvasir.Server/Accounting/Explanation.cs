@@ -21,10 +21,10 @@ sealed record Explanation(
     /// <summary>Explains what would be done for a prompt.</summary>
     public static Explanation Of(PrefixLookup lookup, Tokenizer? tokenizer)
     {
-        ExplainedSpan[] spans = [.. lookup.Spans().Select(span => new ExplainedSpan(span.From, span.To, span.Tier is { } tier ? MissText.Name(tier) : ExplainedSpan.Computed))];
+        ExplainedSpan[] spans = [.. lookup.Spans().Select(span => new ExplainedSpan(span.From, span.To, span.Tier is { } tier ? tier.Name() : ExplainedSpan.Computed))];
         int From(string source) => spans.Sum(span => span.Source == source ? span.To - span.From : 0);
         return new Explanation(
-            new ReusedTokens(From("device"), From("host"), From("disk"), From("remote")), From(ExplainedSpan.Computed), 0, 0, 0, spans,
+            new ReusedTokens(From(Tier.Device.Name()), From(Tier.Host.Name()), From(Tier.Disk.Name()), From(Tier.Remote.Name())), From(ExplainedSpan.Computed), 0, 0, 0, spans,
             [.. lookup.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers: true))]);
     }
 }
@@ -37,12 +37,12 @@ sealed record ExplainedSpan(int From, int To, string Source)
 {
     public const string Computed = "computed";
 
-    public static ExplainedSpan Of(CacheSpan span) => new(span.From, span.To, span.Tier is { } tier ? MissText.Name(tier) : Computed);
+    public static ExplainedSpan Of(CacheSpan span) => new(span.From, span.To, span.Tier is { } tier ? tier.Name() : Computed);
 }
 
 /// <summary>Tokens that were not reused, and why.</summary>
 sealed record ExplainedMiss(int From, int To, string Reason, string? Detail)
 {
     public static ExplainedMiss Of(Miss miss, Tokenizer? tokenizer, bool seesOthers) => new(
-        miss.From, miss.To, MissText.Name(miss.Reason == MissReason.OtherSalt && !seesOthers ? MissReason.NeverSeen : miss.Reason), MissText.Detail(miss, tokenizer));
+        miss.From, miss.To, (miss.Reason == MissReason.OtherSalt && !seesOthers ? MissReason.NeverSeen : miss.Reason).Name(), MissText.Detail(miss, tokenizer));
 }

@@ -94,7 +94,7 @@ public sealed class KvApiTests
     }
 
     [Fact]
-    public async Task A_retention_hint_keeps_the_prompt()
+    public async Task A_wish_to_keep_keeps_the_prompt()
     {
         await using ServerFixture server = await ServerFixture.Start(hasDisk: true);
         JsonObject chat = ServerFixture.Chat(ServerFixture.LongText(20));

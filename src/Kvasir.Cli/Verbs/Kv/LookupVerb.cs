@@ -16,7 +16,7 @@ static class LookupVerb
     {
         Tokenizer tokenizer = engine.Model.Tokenizer;
         PrefixLookup lookup = engine.Cache.Lookup(tokens).GetAwaiter().GetResult();
-        KvLookup report = new(tokens.Length, [.. lookup.Spans().Select(span => new KvSpan(span.From, span.To, span.Tier is { } tier ? KvText.Name(tier) : "compute"))],
+        KvLookup report = new(tokens.Length, [.. lookup.Spans().Select(span => new KvSpan(span.From, span.To, span.Tier is { } tier ? tier.Name() : "compute"))],
             [.. lookup.Misses.Select(miss => RunMiss.Of(miss, tokenizer))]);
         return KvVerb.Print(parsed, report, () =>
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
 using Kvasir.KvCache.Blocks;
@@ -43,7 +44,7 @@ static class StatVerb
 
         long Count(CounterName name) => counters.GetValueOrDefault($"{name}");
         Dictionary<string, long> Of(string prefix) =>
-            counters.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).GroupBy(pair => KvText.Name(pair.Key[prefix.Length..])) // earlier versions wrote names otherwise
+            counters.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).GroupBy(pair => JsonNamingPolicy.SnakeCaseLower.ConvertName(pair.Key[prefix.Length..])) // earlier versions wrote names otherwise
                 .ToDictionary(group => group.Key, group => group.Sum(pair => pair.Value));
     }
 

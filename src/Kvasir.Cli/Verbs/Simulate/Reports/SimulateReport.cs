@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
 
@@ -31,7 +32,7 @@ sealed record FaultSummary(double AtS, string What);
 /// <summary>A tier of each machine. <paramref name="Bytes"/> is null for unlimited room, and <paramref name="BytesPerS"/> for the device, where attention reads in place.</summary>
 sealed record TierSummary(string Tier, long? Bytes, double? BytesPerS, double LatencyS, string Policy)
 {
-    public static TierSummary From(SimulatedTier tier) => new(TierText.Name(tier.Tier), tier.Bytes == long.MaxValue ? null : tier.Bytes,
+    public static TierSummary From(SimulatedTier tier) => new(tier.Tier.Name(), tier.Bytes == long.MaxValue ? null : tier.Bytes,
         double.IsFinite(tier.BytesPerS) ? tier.BytesPerS : null, tier.Latency.TotalSeconds, tier.Policy);
 
     [JsonIgnore]
@@ -55,7 +56,7 @@ sealed record Outcome(double TokenHitRate, double BlockHitRate, double InfiniteB
 /// <summary>A tier's part in it.</summary>
 sealed record TierOutcome(string Tier, long HitTokens, double TokenShare, long HitBlocks, long BytesWritten, long BytesRead, double? WrittenPerHit, long Evictions, long Resident, long Unreachable)
 {
-    public static TierOutcome From(TierResult tier, long inputTokens) => new(TierText.Name(tier.Tier), tier.HitTokens, inputTokens == 0 ? 0 : (double)tier.HitTokens / inputTokens,
+    public static TierOutcome From(TierResult tier, long inputTokens) => new(tier.Tier.Name(), tier.HitTokens, inputTokens == 0 ? 0 : (double)tier.HitTokens / inputTokens,
         tier.HitBlocks, tier.BytesWritten, tier.BytesRead, tier.WrittenPerHit, tier.Evictions, tier.Resident, tier.Unreachable);
 }
 

@@ -18,8 +18,6 @@ static class TierText
 
     public static string[] Policies { get; } = ["lru", "s3-fifo"];
 
-    public static string Name(Tier tier) => tier.ToString().ToLowerInvariant();
-
     /// <summary>The tier as usual, with as much room as usual or as given.</summary>
     public static SimulatedTier Usual(Tier tier, long? bytes = null) => s_usual[tier] with { Bytes = bytes ?? s_usual[tier].Bytes };
 
@@ -28,17 +26,17 @@ static class TierText
         if (text is null)
             return Usual(tier);
         string[] halves = text.Split('@', 2);
-        SimulatedTier parsed = Usual(tier, Room($"--{Name(tier)}", halves[0]));
+        SimulatedTier parsed = Usual(tier, Room($"--{tier.Name()}", halves[0]));
         if (halves.Length == 1)
             return parsed;
         if (tier == Tier.Device)
             throw new UsageException($"--device {Printable.Quote(text)}: expected a size alone, since attention reads it in place");
         string[] speed = halves[1].Split(',', 2);
         if (!speed[0].EndsWith("/s", StringComparison.Ordinal) || ByteSize.Parse(speed[0][..^2]) is not (> 0 and var perSecond))
-            throw new UsageException($"--{Name(tier)} {Printable.Quote(text)}: expected a speed such as 3GiB/s behind the @");
+            throw new UsageException($"--{tier.Name()} {Printable.Quote(text)}: expected a speed such as 3GiB/s behind the @");
         TimeSpan latency = parsed.Latency;
         if (speed.Length > 1 && !Duration.TryParse(speed[1], out latency))
-            throw new UsageException($"--{Name(tier)} {Printable.Quote(text)}: expected a time such as 200us or 2ms behind the comma");
+            throw new UsageException($"--{tier.Name()} {Printable.Quote(text)}: expected a time such as 200us or 2ms behind the comma");
         return parsed with { BytesPerS = perSecond, Latency = latency };
     }
 

@@ -5,12 +5,12 @@ using Kvasir.KvCache.Prefixes;
 namespace Kvasir.Planning.Simulation;
 
 /// <summary>One tier of one machine, or the store that they share: its books, and what moving costs.</summary>
-sealed class Level
+sealed class TierBooks
 {
     readonly SimulatedTier _tier;
     long _evictionsBefore;
 
-    public Level(SimulatedTier tier, long blockBytes, int mostBlocks)
+    public TierBooks(SimulatedTier tier, long blockBytes, int mostBlocks)
     {
         _tier = tier;
         Pool = new BlockBooks((int)Math.Clamp(tier.Bytes / blockBytes, 1, mostBlocks), policy: Policy(tier.Policy));
@@ -57,7 +57,7 @@ sealed class Level
     public void HitTail(int tokens) => HitTokens += tokens;
 
     /// <summary>Goes on with the counts of the one whose place it takes.</summary>
-    public void TakeCounts(Level old)
+    public void TakeCounts(TierBooks old)
     {
         if (old == this)
             return;
