@@ -264,6 +264,8 @@ public sealed class InferenceEngine : IDisposable
         HostBytes = SharesBlocks ? Options.KvHostBytes : 0,
         HostCodec = Options.KvHostCodec,
         Disk = SharesBlocks ? Options.KvDisk : null,
+        FurtherTiers = SharesBlocks ? Options.KvFurtherTiers : [],
+        LookupDeadline = Options.KvLookupDeadline,
         ModelName = Model.Config.Name,
     };
 

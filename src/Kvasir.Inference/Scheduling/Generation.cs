@@ -25,6 +25,7 @@ sealed class Generation
     readonly long _submitted = Stopwatch.GetTimestamp();
     long _started, _first, _last, _computed;
     Task<PrefixLookup>? _lookup;
+    CancellationTokenRegistration _cancelled; // while it is looked up
     TimeSpan _lookupTime, _store;
     CacheUse? _use; // of the prompt, when it was paused later
     float[]? _hidden;
@@ -74,7 +75,10 @@ sealed class Generation
         else if (_engine.Recomputes)
             Sequence.Blocks.Table.Clear();
         else if ((_lookup = Sequence.Blocks.Lookup(Sequence.Tokens)) is { IsCompleted: false } lookup)
+        {
             lookup.ContinueWith(_ => over(), TaskScheduler.Default);
+            _cancelled = _cancellation.Register(over); // nobody may be there whose steps would notice it
+        }
     }
 
     /// <summary>Whether the lookup is over, and what an earlier request, given up since, still brings to the sequence.</summary>
@@ -85,6 +89,7 @@ sealed class Generation
     {
         if (_lookup is not { } lookup)
             return;
+        _cancelled.Dispose();
         PrefixLookup found = lookup.GetAwaiter().GetResult();
         Sequence.Blocks.Place(Sequence.Tokens, found);
         (_lookup, _lookupTime) = (null, _lookupTime + found.Time);
@@ -144,6 +149,7 @@ sealed class Generation
     /// <summary>Before anybody hears that it is over: whoever does may want the sequence, or the room.</summary>
     void Release()
     {
+        _cancelled.Dispose();
         if (_ownsSequence)
             Sequence.Dispose();
         Sequence.IsBusy = false;
