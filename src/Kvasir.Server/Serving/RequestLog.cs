@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Kvasir.Formats;
 using Kvasir.Inference.Scheduling;
 
 namespace Kvasir.Server.Serving;
@@ -58,7 +59,7 @@ sealed class RequestLog
         get
         {
             lock (_gate)
-                return [.. _ttft.Select(tier => new TierTtft(tier.Key, tier.Value.Count, Percentile(tier.Value, 0.5), Percentile(tier.Value, 0.95)))];
+                return [.. _ttft.Select(tier => new TierTtft(tier.Key, tier.Value.Count, Percentile.Of(tier.Value, 0.5), Percentile.Of(tier.Value, 0.95)))];
         }
     }
 
@@ -115,12 +116,6 @@ sealed class RequestLog
         queue.Enqueue(item);
         if (queue.Count > most)
             queue.Dequeue();
-    }
-
-    static double Percentile(Queue<double> values, double share)
-    {
-        double[] sorted = [.. values.Order()];
-        return sorted[(int)Math.Ceiling(share * sorted.Length) - 1];
     }
 }
 

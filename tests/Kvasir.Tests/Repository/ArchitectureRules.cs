@@ -18,7 +18,7 @@ public class ArchitectureRules
         ["Kvasir.Cli"] = ["Kvasir.Inference", "Kvasir.Planning", "Kvasir.Server"],
         ["Kvasir.Tests"] = ["Kvasir.KvCache", "Kvasir.Inference", "Kvasir.Server", "Kvasir.Cli", "Kvasir.Serving"],
         ["Kvasir.Benchmarks"] = ["Kvasir.KvCache", "Kvasir.Inference"],
-        ["Kvasir.Serving"] = [],
+        ["Kvasir.Serving"] = ["Kvasir.Formats"],
         ["TrainSaga"] = ["Kvasir.Inference"],
     };
 
