@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Kvasir.Formats;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
@@ -46,7 +47,7 @@ sealed class SlowDisk(int chats, TimeSpan delay, TimeSpan time, int rounds)
         Console.WriteLine($"medians, slow over healthy: p50 {Ratio(round => round.Median):0.00}, p99 {Ratio(round => round.P99):0.00}");
         return 0;
 
-        double Ratio(Func<Round, double> figure) => Percentile.Median([.. slow.Select(figure)]) / Percentile.Median([.. healthy.Select(figure)]) ?? double.NaN;
+        double Ratio(Func<Round, double> figure) => Percentile.Median(slow.Select(figure)) / Percentile.Median(healthy.Select(figure)) ?? double.NaN;
     }
 
     async Task<Round> MeasureAsync(LanguageModel model, TimeSpan wait, CancellationToken interrupt)

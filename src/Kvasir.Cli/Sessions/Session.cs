@@ -5,7 +5,6 @@ using Kvasir.Formats;
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Cli.Sessions;

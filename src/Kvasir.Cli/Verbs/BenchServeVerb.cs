@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Kvasir.Formats;
 using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference;
 using Kvasir.Server;
@@ -60,7 +61,7 @@ static class BenchServeVerb
             (seconds[0][round], seconds[1][round], seconds[2][round]) = (alone, asked.Whole, asked.Stream);
             Terminal.Line($"{round + 1} of {rounds}: {tokens / alone:0} tok/s alone, {tokens / asked.Whole:0} whole, {tokens / asked.Stream:0} streamed");
         }
-        ServeBenchReport report = new(model.Config.Name, threads, tokens, rounds, tokens / Median(seconds[0]), [Row("whole answer", seconds[0], seconds[1]), Row("streamed answer", seconds[0], seconds[2])]);
+        ServeBenchReport report = new(model.Config.Name, threads, tokens, rounds, tokens / Percentile.Median(seconds[0]), [Row("whole answer", seconds[0], seconds[1]), Row("streamed answer", seconds[0], seconds[2])]);
         if (parsed.GetValue(s_json))
             VerbJson.Write(report);
         else
@@ -70,8 +71,8 @@ static class BenchServeVerb
         ServeBenchRow Row(string name, double[] alone, double[] asked)
         {
             double[] overheads = [.. alone.Zip(asked, (engine, server) => server / engine - 1).Order()];
-            double median = Median(overheads);
-            return new ServeBenchRow(name, tokens / Median(asked), median, overheads[overheads.Length / 4], overheads[^(overheads.Length / 4 + 1)], Target, median < Target);
+            double median = Percentile.Median(overheads);
+            return new ServeBenchRow(name, tokens / Percentile.Median(asked), median, Percentile.OfSorted(overheads, 0.25), Percentile.OfSorted(overheads, 0.75), Target, median < Target);
         }
     }
 
@@ -97,12 +98,6 @@ static class BenchServeVerb
         while (await answer.ReadAsync(buffer, cancellation) > 0)
             ;
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
-
-    static double Median(double[] values)
-    {
-        double[] sorted = [.. values.Order()];
-        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
 }
 

@@ -3,8 +3,6 @@ using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Model;
-using Kvasir.KvCache.Codecs;
-using Kvasir.KvCache.Layout;
 using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;

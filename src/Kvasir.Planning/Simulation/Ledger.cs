@@ -1,6 +1,7 @@
+using Kvasir.Formats;
 using Kvasir.KvCache.Blocks;
-using Kvasir.KvCache.Prefixes;
 using Kvasir.Planning.Traces;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Planning.Simulation;
 
@@ -74,7 +75,7 @@ sealed class Ledger
         RestoreSeconds = _restore,
         MoneySaved = (_without - _prefill - _restore) / 3600 * _options.PricePerHour,
         References = references,
-        Timeline = [.. _slices.Select((slice, i) => new TimeSlice(TimeSpan.FromSeconds(i * _sliceSeconds), slice.Requests, slice.InputTokens, slice.HitTokens, Quantile(slice.Ttft, 0.5), EvictionsIn(i)))],
+        Timeline = [.. _slices.Select((slice, i) => new TimeSlice(TimeSpan.FromSeconds(i * _sliceSeconds), slice.Requests, slice.InputTokens, slice.HitTokens, slice.Ttft.Count == 0 ? 0 : Percentile.Of(slice.Ttft, 0.5), EvictionsIn(i)))],
     };
 
     long EvictionsIn(int slice) => _slices[slice].Requests == 0 ? 0 : _slices[slice].EvictionsAfter - _slices[..slice].Where(before => before.Requests > 0).Select(before => before.EvictionsAfter).LastOrDefault();
@@ -123,18 +124,11 @@ sealed class Ledger
 
     static Quantiles QuantilesOf(List<double> values)
     {
-        values.Sort();
-        return new Quantiles(Sorted(values, 0.5), Sorted(values, 0.9), Sorted(values, 0.99));
+        double[] sorted = [.. values.Order()];
+        return sorted.Length == 0
+            ? new Quantiles(0, 0, 0)
+            : new Quantiles(Percentile.OfSorted(sorted, 0.5), Percentile.OfSorted(sorted, 0.9), Percentile.OfSorted(sorted, 0.99));
     }
-
-    static double Quantile(List<double> values, double share)
-    {
-        values.Sort();
-        return Sorted(values, share);
-    }
-
-    /// <summary>The least value that at least so large a share is not above.</summary>
-    static double Sorted(List<double> values, double share) => values.Count == 0 ? 0 : values[Math.Max(0, (int)Math.Ceiling(share * values.Count - 1e-9) - 1)];
 
     sealed class Slice(long[] hitTokens)
     {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Threading.Channels;
+using Kvasir.Formats;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
@@ -61,7 +62,7 @@ sealed class RequestLog
         get
         {
             lock (_gate)
-                return [.. _ttft.Select(tier => new TierTtft(tier.Key, tier.Value.Count, Percentile(tier.Value, 0.5), Percentile(tier.Value, 0.95)))];
+                return [.. _ttft.Select(tier => new TierTtft(tier.Key, tier.Value.Count, Percentile.Of(tier.Value, 0.5), Percentile.Of(tier.Value, 0.95)))];
         }
     }
 
@@ -122,12 +123,6 @@ sealed class RequestLog
         queue.Enqueue(item);
         if (queue.Count > most)
             queue.Dequeue();
-    }
-
-    static double Percentile(Queue<double> values, double share)
-    {
-        double[] sorted = [.. values.Order()];
-        return sorted[(int)Math.Ceiling(share * sorted.Length) - 1];
     }
 }
 

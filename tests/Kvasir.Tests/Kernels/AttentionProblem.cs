@@ -4,6 +4,7 @@ using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
+using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Kernels;
 
@@ -66,8 +67,8 @@ sealed unsafe class AttentionProblem : IDisposable
         return [.. result];
     }
 
-    /// <summary>Bytes of managed memory that the last token's attention allocates, on all threads, once everything has run before.</summary>
-    public long AllocatedByOneStep()
+    /// <summary>Bytes of managed memory that the last token's attention allocates, on all threads, once everything has run before; so often that each thread has a part.</summary>
+    public long AllocatedBySteps()
     {
         using var pool = new ComputePool(2);
         CpuKernels kernels = CpuKernels.Create(InstructionSets.Available.Last(), pool);
@@ -75,10 +76,11 @@ sealed unsafe class AttentionProblem : IDisposable
         Chunk(kernels, 0, _shape.Tokens);
         List<RowRun> runs = [new RowRun(_table, 0, 1)];
         List<int> positions = [_shape.Tokens - 1];
-        kernels.Attention(_layout, 0, runs, positions, _queries, _output);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        kernels.Attention(_layout, 0, runs, positions, _queries, _output);
-        return GC.GetAllocatedBytesForCurrentThread() - before;
+        return Allocations.Of(() =>
+        {
+            for (int i = 0; i < 50; i++)
+                kernels.Attention(_layout, 0, runs, positions, _queries, _output);
+        });
     }
 
     /// <summary>softmax(q · K / sqrt(key dim)) · V in double precision.</summary>

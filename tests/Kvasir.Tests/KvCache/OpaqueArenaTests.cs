@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
-using Kvasir.KvCache.Lookups;
-using Kvasir.KvCache.Tiers.Disk;
 using Kvasir.Tests.KvCache.Disk;
 
 namespace Kvasir.Tests.KvCache;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Kvasir.Formats;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Tiers.Disk;
 using Microsoft.Win32.SafeHandles;
@@ -73,7 +74,7 @@ public sealed class DiskSpeed
             RandomAccess.FlushToDisk(_file);
             seconds[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
         }
-        return seconds.Order().ElementAt(Flushes / 2);
+        return Percentile.Median(seconds);
     }
 
     /// <summary>Writes the file, and tells of how much of it there is to read.</summary>
