@@ -11,7 +11,7 @@ using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 
 const int Layers = 2, Width = 8;
-KvLayout layout = new(blockTokens: 16, F32Codec.Instance, Enumerable.Range(0, Layers).Select(layer => new KvLayer(new LayerState.Full(), KvHeads: 1, Width, layer)));
+KvLayout layout = new(blockTokens: 16, F32Codec.Instance, Enumerable.Range(0, Layers).Select(layer => new KvLayer(new LayerState.Full(), KvHeads: 1, Width, Width, layer)));
 
 // What makes keys and values besides tokens: for a real engine its weights, numerics and layout.
 using FieldHasher hasher = new();

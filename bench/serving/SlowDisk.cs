@@ -47,7 +47,7 @@ sealed class SlowDisk(int chats, TimeSpan delay, TimeSpan time, int rounds)
         Console.WriteLine($"medians, slow over healthy: p50 {Ratio(round => round.Median):0.00}, p99 {Ratio(round => round.P99):0.00}");
         return 0;
 
-        double Ratio(Func<Round, double> figure) => Percentile.Median(slow.Select(figure)) / Percentile.Median(healthy.Select(figure)) ?? double.NaN;
+        double Ratio(Func<Round, double> figure) => Percentile.Median(slow.Select(figure)) / Percentile.Median(healthy.Select(figure));
     }
 
     async Task<Round> MeasureAsync(LanguageModel model, TimeSpan wait, CancellationToken interrupt)
@@ -83,7 +83,7 @@ sealed class SlowDisk(int chats, TimeSpan delay, TimeSpan time, int rounds)
         await over.CancelAsync();
         double[] gaps = [.. (await Task.WhenAll(talks)).SelectMany(each => each)];
         double[] first = [.. (await Task.WhenAll(arrivals)).Where(result => result.TokenIds.Count > 0).Select(result => result.TimeToFirstToken.TotalMilliseconds)];
-        return new Round(Percentile.Of(gaps, 0.5) ?? 0, Percentile.Of(gaps, 0.99) ?? 0, gaps.Max(), first.Length, Percentile.Of(first, 0.5) ?? 0);
+        return new Round(Percentile.Of(gaps, 0.5), Percentile.Of(gaps, 0.99), gaps.Max(), first.Length, Percentile.Of(first, 0.5));
     }
 
     /// <summary>Milliseconds between tokens, those of the first second left out.</summary>

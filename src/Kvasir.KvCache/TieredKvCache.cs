@@ -38,7 +38,7 @@ public sealed class TieredKvCache : IDisposable
         _counters = new CacheCounters(Tiers);
         _accounts = new RequestAccounts(_counters);
         _index = new PrefixIndex(Device, Tiers, options.Time);
-        _writeBacks = [.. Tiers.Select(tier => new WriteBack(tier, Device, [.. Tiers.TakeWhile(other => other != tier)], Traffic, _counters, options.Time))];
+        _writeBacks = [.. Tiers.Select(tier => new WriteBack(tier, Device, [.. Tiers.TakeWhile(other => other != tier)], Traffic, options.Time))];
         RecallCosts();
     }
 

@@ -17,13 +17,13 @@ public unsafe interface IBlockArena : IDisposable
     byte* Address(BlockId block);
 
     /// <summary>Copies a part of a block to the same place in another one.</summary>
-    void Copy(BlockId from, BlockId to, long offset, long bytes);
+    void Copy(BlockId source, BlockId target, long offset, long bytes);
 
     /// <summary>Copies a part of a block out to the host's memory.</summary>
-    void Read(BlockId from, long offset, byte* to, long bytes);
+    void Read(BlockId source, long offset, byte* destination, long bytes);
 
     /// <summary>Copies from the host's memory into a part of a block.</summary>
-    void Write(BlockId to, long offset, byte* from, long bytes);
+    void Write(BlockId target, long offset, byte* source, long bytes);
 
     /// <summary>Sets bytes of a block to zero.</summary>
     void Clear(BlockId block, long offset, long bytes);

@@ -55,13 +55,13 @@ public sealed unsafe class NativeArena : SafeHandle, IBlockArena
     }
 
     /// <inheritdoc/>
-    public void Copy(BlockId from, BlockId to, long offset, long bytes) => BlockCopy.Copy(Address(from) + offset, Address(to) + offset, bytes);
+    public void Copy(BlockId source, BlockId target, long offset, long bytes) => BlockCopy.Copy(Address(source) + offset, Address(target) + offset, bytes);
 
     /// <inheritdoc/>
-    public void Read(BlockId from, long offset, byte* to, long bytes) => BlockCopy.Copy(Address(from) + offset, to, bytes);
+    public void Read(BlockId source, long offset, byte* destination, long bytes) => BlockCopy.Copy(Address(source) + offset, destination, bytes);
 
     /// <inheritdoc/>
-    public void Write(BlockId to, long offset, byte* from, long bytes) => BlockCopy.Copy(from, Address(to) + offset, bytes);
+    public void Write(BlockId target, long offset, byte* source, long bytes) => BlockCopy.Copy(source, Address(target) + offset, bytes);
 
     /// <inheritdoc/>
     public void Clear(BlockId block, long offset, long bytes) => NativeMemory.Clear(Address(block) + offset, (nuint)bytes);

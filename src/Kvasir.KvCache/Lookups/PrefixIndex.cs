@@ -55,7 +55,12 @@ sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TimeProvi
     void AskAgain(PrefixQuery query, PrefixLookup lookup, int[] except)
     {
         for (int tier = 0; tier < tiers.Count; tier++)
-            if (!except.Contains(tier) && tiers[tier].Find(query, CancellationToken.None) is { IsCompletedSuccessfully: true } find)
+        {
+            if (except.Contains(tier))
+                continue;
+            ValueTask<TierFind> find = tiers[tier].Find(query, CancellationToken.None);
+            if (find.IsCompletedSuccessfully)
                 lookup.Add(tiers[tier], find.Result);
+        }
     }
 }

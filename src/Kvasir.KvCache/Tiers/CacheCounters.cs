@@ -14,10 +14,10 @@ sealed class CacheCounters(IReadOnlyList<ITier> tiers)
     public long Counted(CounterName name) => _book?.Counted(name) ?? 0;
 
     /// <summary>Blocks were written to a tier.</summary>
-    public void Written(ITier tier, int blocks) => (tier as IDurableTier)?.Count(CounterName.Written, blocks);
+    public static void Written(ITier tier, int blocks) => (tier as IDurableTier)?.Count(CounterName.Written, blocks);
 
     /// <summary>Blocks were to be written to a tier and were not.</summary>
-    public void Dropped(ITier tier, int blocks) => (tier as IDurableTier)?.Count(CounterName.Dropped, blocks);
+    public static void Dropped(ITier tier, int blocks) => (tier as IDurableTier)?.Count(CounterName.Dropped, blocks);
 
     /// <summary>A load is over.</summary>
     public void Loaded(Tier tier, long bytes, TimeSpan time)

@@ -13,10 +13,9 @@ namespace Kvasir.KvCache.Tiers;
 /// <param name="device">The pool, where they are.</param>
 /// <param name="warmer">Tiers that have them as they were computed when the pool has them no more.</param>
 /// <param name="traffic">What was moved.</param>
-/// <param name="counters">What is counted beyond the process.</param>
 /// <param name="time">The clock.</param>
 sealed unsafe class WriteBack(
-    ITier tier, BlockPool device, IReadOnlyList<ITier> warmer, TierTraffic traffic, CacheCounters counters, TimeProvider time) : IDisposable
+    ITier tier, BlockPool device, IReadOnlyList<ITier> warmer, TierTraffic traffic, TimeProvider time) : IDisposable
 {
     const int MostQueued = 1 << 16;
     const long BatchBytes = 32 << 20;
@@ -144,7 +143,7 @@ sealed unsafe class WriteBack(
             traffic.Moved(Tier.Device, tier.Tier, written * device.Layout.BlockBytes, time.GetElapsedTime(start));
         foreach (TierLease lease in leases)
             lease.Dispose();
-        counters.Written(tier, written);
+        CacheCounters.Written(tier, written);
         Drop(writes.Count(write => !tier.Contains(write.Key))); // others may have been faster with some
     }
 
@@ -165,6 +164,6 @@ sealed unsafe class WriteBack(
     {
         KvCacheMetrics.Dropped(tier.Tier.Name(), blocks);
         if (blocks > 0)
-            counters.Dropped(tier, blocks);
+            CacheCounters.Dropped(tier, blocks);
     }
 }

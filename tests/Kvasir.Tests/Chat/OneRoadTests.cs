@@ -42,7 +42,7 @@ public sealed class OneRoadTests
         using var chat = new Conversation(roads.Engine, roads.Prompts);
         GenerationResult first = Say(chat, "Who is Rolf?");
         GenerationResult? second = null;
-        string outcome = roads.Outcome(() => (second = Say(chat, "And Helga?")) is { } said ? chat.Tokens[..said.PromptTokens].ToArray() : []);
+        string outcome = Roads.Outcome(() => (second = Say(chat, "And Helga?")) is { } said ? chat.Tokens[..said.PromptTokens].ToArray() : []);
         Assert.All(roads.Of(new("user", "Who is Rolf?"), new("assistant", first.Text), new("user", "And Helga?")), other => Assert.Equal(outcome, other.Outcome));
         int[] prompt = chat.Tokens[..(second ?? first).PromptTokens].ToArray();
         chat.Reset();

@@ -105,7 +105,7 @@ sealed class Roads : IDisposable
         yield return ("IChatClient", Outcome(() => Client(messages, new ChatOptions { Tools = [AIFunctionFactory.CreateDeclaration("weather", "Tells it.", schema)] })));
     }
 
-    public string Outcome(Func<int[]> tokens)
+    public static string Outcome(Func<int[]> tokens)
     {
         try
         {

@@ -45,7 +45,7 @@ public sealed class VerbTests : IDisposable
             ("block_count", 14u), ("context_length", 8192u), ("embedding_length", 640u), ("feed_forward_length", 2048u), ("vocab_size", 100u), ("attention.head_count", 4u),
             ("attention.head_count_kv", 1u), ("attention.key_length", 256u), ("attention.value_length", 256u), ("attention.sliding_window", 512u), ("rope.freq_base", 1e6f)])
             writer.Set($"gemma3.{key}", value);
-        writer.Write(_folder["gemma.gguf"]);
+        writer.Write(_folder["gemma.gguf"], cancellation: TestContext.Current.CancellationToken);
         KvasirResult result = Run("show", _folder["gemma.gguf"]);
         Assert.Matches(@"heads +4 query, 1 key-value, of 256 elements", result.Answer);
         Assert.Matches(@"layers 0–4, 6–10, 12–13 +sliding window 512; RoPE base 10000, 256 elements of a head", result.Answer);

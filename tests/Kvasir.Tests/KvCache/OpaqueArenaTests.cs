@@ -81,11 +81,11 @@ public sealed unsafe class OpaqueArenaTests : IDisposable
 
         public byte* Address(BlockId block) => (byte*)(block.Index + 1);
 
-        public void Copy(BlockId from, BlockId to, long offset, long bytes) => Part(from, offset, bytes).CopyTo(Part(to, offset, bytes));
+        public void Copy(BlockId source, BlockId target, long offset, long bytes) => Part(source, offset, bytes).CopyTo(Part(target, offset, bytes));
 
-        public void Read(BlockId from, long offset, byte* to, long bytes) => Part(from, offset, bytes).CopyTo(new Span<byte>(to, (int)bytes));
+        public void Read(BlockId source, long offset, byte* destination, long bytes) => Part(source, offset, bytes).CopyTo(new Span<byte>(destination, (int)bytes));
 
-        public void Write(BlockId to, long offset, byte* from, long bytes) => new Span<byte>(from, (int)bytes).CopyTo(Part(to, offset, bytes));
+        public void Write(BlockId target, long offset, byte* source, long bytes) => new Span<byte>(source, (int)bytes).CopyTo(Part(target, offset, bytes));
 
         public void Clear(BlockId block, long offset, long bytes) => Part(block, offset, bytes).Clear();
 

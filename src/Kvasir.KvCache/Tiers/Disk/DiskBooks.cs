@@ -9,12 +9,10 @@ namespace Kvasir.KvCache.Tiers.Disk;
 /// What a process knows of the slots of one size: a copy of the catalogue in memory, brought up to date whenever any process has changed the catalogue.
 /// Thread-safe.
 /// </summary>
-sealed class DiskBooks : IDisposable
+sealed partial class DiskBooks : IDisposable
 {
     /// <summary>Bytes of a segment's file at most.</summary>
     public const long SegmentBytes = 64 << 20;
-
-    const int MostSiblings = 8; // of which tokens are fetched to be compared
 
     readonly DiskTierOptions _options;
     readonly long _slotBytes;
@@ -94,12 +92,6 @@ sealed class DiskBooks : IDisposable
             (_dataVersion, _change) = (-1, 0);
     }
 
-    public bool TryFind(BlockKey key, out int slot)
-    {
-        lock (_gate)
-            return _index.TryFind(key, out slot);
-    }
-
     public Segment? SegmentOf(int slot)
     {
         lock (_gate)
@@ -127,54 +119,6 @@ sealed class DiskBooks : IDisposable
 
     /// <summary>The place of a slot in the catalogue.</summary>
     public long Place(int slot) => SegmentOf(slot)!.Id * Catalogue.PlacesPerSegment + slot % _stride;
-
-    /// <summary>The places of blocks, or <see cref="TierFind.Absent"/>.</summary>
-    public long[] Find(ReadOnlySpan<BlockKey> keys)
-    {
-        long[] places = new long[keys.Length];
-        lock (_gate)
-            for (int i = 0; i < places.Length; i++)
-                places[i] = _index.TryFind(keys[i], out int slot) ? slot : TierFind.Absent;
-        return places;
-    }
-
-    /// <summary>The blocks that share most first tokens with what follows certain numbers of blocks. Their tokens are asked for at once.</summary>
-    public List<TailFind> FindTails(PrefixQuery query, params ReadOnlySpan<int> after)
-    {
-        List<(int Block, BlockKey Key)> siblings = [];
-        lock (_gate)
-            foreach (int block in after)
-                if (!query.TokensOf(block).IsEmpty && !siblings.Exists(sibling => sibling.Block == block))
-                    siblings.AddRange(Following(query.Before(block)).Select(key => (block, key)));
-        Dictionary<BlockKey, int[]> tokens = siblings.Count == 0 ? [] : Query(catalogue => catalogue.Tokens(siblings.Select(sibling => sibling.Key)));
-        List<TailFind> tails = [];
-        foreach (IGrouping<int, BlockKey> group in siblings.GroupBy(sibling => sibling.Block, sibling => sibling.Key))
-        {
-            TailMatch best = default;
-            foreach (BlockKey key in group)
-                if (tokens.GetValueOrDefault(key) is { Length: > 0 } stored)
-                    best = best.Longer(key, stored, query.TokensOf(group.Key));
-            if (best.Found && TryFind(best.Key, out int slot))
-                tails.Add(new TailFind(group.Key, best, tokens[best.Key], slot));
-        }
-        return tails;
-    }
-
-    List<BlockKey> Following(BlockKey parent)
-    {
-        List<BlockKey> keys = [];
-        foreach (int slot in _index.Children(parent))
-            if (keys.Count < MostSiblings)
-                keys.Add(_index.Key(slot));
-        return keys;
-    }
-
-    /// <summary>Asks the catalogue.</summary>
-    public T Query<T>(Func<Catalogue, T> query)
-    {
-        lock (_reading)
-            return query(_catalogue);
-    }
 
     /// <summary>A block was used. It becomes known to others with the next write.</summary>
     public void Use(BlockKey key)

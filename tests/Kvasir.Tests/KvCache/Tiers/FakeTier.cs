@@ -7,7 +7,7 @@ using Kvasir.KvCache.Tiers;
 namespace Kvasir.Tests.KvCache.Tiers;
 
 /// <summary>A shared store as a test wants it: blocks in a dictionary, whose lookups may hang and whose loads may fail.</summary>
-sealed unsafe class FakeTier(KvLayout layout) : ITier
+sealed class FakeTier(KvLayout layout) : ITier
 {
     readonly ConcurrentDictionary<BlockKey, (BlockKey Parent, int[] Tokens, byte[] Payload)> _blocks = new();
 
@@ -44,7 +44,9 @@ sealed unsafe class FakeTier(KvLayout layout) : ITier
         return new TierFind([.. query.Keys.ToArray().Select(key => _blocks.ContainsKey(key) ? 7L : TierFind.Absent)], []);
     }
 
-    public void Load(BlockLoad load) => Task.Run(() =>
+    public void Load(BlockLoad load) => Task.Run(() => Bring(load));
+
+    unsafe void Bring(BlockLoad load)
     {
         while (load.TryClaim(out LoadedBlock block, out int group))
         {
@@ -55,9 +57,9 @@ sealed unsafe class FakeTier(KvLayout layout) : ITier
                 stored.Payload.AsSpan((int)part.Offset, (int)part.Bytes).CopyTo(new Span<byte>(block.Destination + part.Offset, (int)part.Bytes));
             load.Done(block, group);
         }
-    });
+    }
 
-    public int Write(ReadOnlySpan<BlockWrite> blocks)
+    public unsafe int Write(ReadOnlySpan<BlockWrite> blocks)
     {
         foreach (BlockWrite block in blocks)
             _blocks[block.Key] = (block.Parent, block.Tokens, new ReadOnlySpan<byte>((void*)block.Payload, (int)layout.BlockBytes).ToArray());
