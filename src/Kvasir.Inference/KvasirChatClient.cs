@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.ExtensionsAI;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Templates;
 using Microsoft.Extensions.AI;
@@ -31,7 +32,7 @@ public sealed class KvasirChatClient : IChatClient
     KvasirChatClient(OwnedEngine engine)
     {
         _engine = engine;
-        _prompts = new ChatPrompts(engine.Engine.Model);
+        _prompts = new ChatPrompts(engine.Engine.Model.Tokenizer);
         _metadata = new ChatClientMetadata("kvasir", providerUri: null, engine.ModelId);
     }
 
@@ -58,7 +59,7 @@ public sealed class KvasirChatClient : IChatClient
     /// <summary>Answers a conversation. The raw representation is the <see cref="GenerationResult"/>, which says what the cache did.</summary>
     /// <exception cref="ArgumentException">An option is out of its range, or another model's name.</exception>
     /// <exception cref="NotSupportedException">A message or option asks for what the model cannot do, such as reading images.</exception>
-    /// <exception cref="Sampling.Constraints.JsonSchemaException">The schema of the answer cannot be held to.</exception>
+    /// <exception cref="Sampling.Constraints.Schemas.JsonSchemaException">The schema of the answer cannot be held to.</exception>
     /// <exception cref="ToolSchemaException">A tool has to be called, and the schema of its arguments cannot be held to.</exception>
     /// <exception cref="ContextExceededException">The conversation does not fit.</exception>
     /// <exception cref="QueueFullException">As many calls wait as may.</exception>

@@ -58,7 +58,7 @@ public sealed class KvasirEmbeddingGenerator : IEmbeddingGenerator<string, Embed
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         try
         {
-            Task<GenerationResult>[] started = [.. texts.Select(text => _engine.Engine.Start(_engine.Engine.Model.Prompt.Raw(text), TextEmbedding.Options, salt, abandoned.Token).Result)];
+            Task<GenerationResult>[] started = [.. texts.Select(text => Start(text, salt, abandoned.Token).Result)];
             GenerationResult[] results = await Task.WhenAll(started).WaitAsync(cancellation).ConfigureAwait(false);
             return Array.Exists(results, result => result.FinishReason == FinishReason.Cancelled) ? throw new OperationCanceledException(cancellation) : results;
         }
@@ -67,6 +67,9 @@ public sealed class KvasirEmbeddingGenerator : IEmbeddingGenerator<string, Embed
             await abandoned.CancelAsync().ConfigureAwait(false);
         }
     }
+
+    Completion Start(string text, byte[] salt, CancellationToken cancellation) =>
+        _engine.Engine.Start(_engine.Engine.Model.Tokenizer.EncodePrompt(text), TextEmbedding.Options, salt, cancellation);
 
     /// <summary>The generator's metadata, the generator, its <see cref="InferenceEngine"/>, the engine's <see cref="KvCache.TieredKvCache"/>, or its model.</summary>
     public object? GetService(Type serviceType, object? serviceKey = null) => _engine.Service(serviceType, serviceKey, _metadata, this);

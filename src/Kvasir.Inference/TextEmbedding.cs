@@ -5,7 +5,7 @@ namespace Kvasir.Inference;
 /// <summary>The vector of a text: the final hidden state after its last token, of length 1.</summary>
 public static class TextEmbedding
 {
-    /// <summary>How to start a completion that computes one, of <see cref="Tokenization.Prompt.Raw"/>'s tokens.</summary>
+    /// <summary>How to start a completion that computes one, of <see cref="Tokenization.Tokenizer.EncodePrompt"/>'s tokens.</summary>
     public static GenerationOptions Options { get; } = new() { MaxTokens = 0, WantsHidden = true };
 
     /// <summary>The vector that a completion has computed.</summary>

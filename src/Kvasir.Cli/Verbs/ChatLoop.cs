@@ -1,3 +1,4 @@
+using Kvasir.Cli.Sessions;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 
@@ -91,7 +92,7 @@ sealed class ChatLoop(RecordedConversation session, GenerationOptions options, b
             _last = session.Say(message, options with { Progress = meter }, json ? _ => { } : Console.Out.Write, interrupt.Token);
             meter.Clear();
             if (json)
-                Json.Write(RunReport.Of(Conversation.Engine, _last, TimeSpan.Zero));
+                VerbJson.Write(RunReport.Of(Conversation.Engine, _last, TimeSpan.Zero));
             else
                 Finish(_last);
             if (verbose)
@@ -99,7 +100,7 @@ sealed class ChatLoop(RecordedConversation session, GenerationOptions options, b
         }
         catch (ContextExceededException e)
         {
-            Terminal.Error(e.Message + (Conversation.Tokens > 0 ? "; /reset begins anew" : CommandLineRunner.MoreRoom(e)));
+            Terminal.Error(e.Message + (Conversation.HasBegun ? "; /reset begins anew" : EngineFlags.MoreRoom(e)));
         }
     }
 
@@ -112,8 +113,8 @@ sealed class ChatLoop(RecordedConversation session, GenerationOptions options, b
 
     string Stats()
     {
-        var (engine, layout) = (Conversation.Engine, Conversation.Engine.Layout);
-        string line = $"{Conversation.Tokens:N0} of {engine.Context:N0} tokens · KV {Conversation.Tokens * layout.BytesPerToken / 1048576.0:N1} MiB"
+        var (engine, layout, tokens) = (Conversation.Engine, Conversation.Engine.Layout, Conversation.Tokens.Length);
+        string line = $"{tokens:N0} of {engine.Context:N0} tokens · KV {tokens * layout.BytesPerToken / 1048576.0:N1} MiB"
             + $" · pool {engine.Cache.Device.Counts.InFlight + engine.Cache.Device.Counts.Leased:N0} of {engine.Cache.Device.Counts.Total:N0} blocks of {layout.BlockTokens} tokens";
         return _last is null ? line : line + Environment.NewLine + "last answer: " + GenerationLine.Of(_last);
     }

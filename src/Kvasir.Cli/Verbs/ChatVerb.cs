@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Kvasir.Cli.Sessions;
 using Kvasir.Inference;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
 
 namespace Kvasir.Cli.Verbs;
@@ -31,12 +33,12 @@ sealed class ChatVerb
         string? document = parsed.GetValue(s_file) is { } file ? TextInput.Read(file) : null;
         using Session? session = s_flags.Session(parsed);
         using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
-        string? system = document is null ? parsed.GetValue(s_system) : model.Prompt.DocumentTurn(document);
+        string? system = document is null ? parsed.GetValue(s_system) : PromptStyle.From(model.Metadata).SystemPrompt(document);
         using InferenceEngine engine = new(model, s_flags.Engine(parsed));
         RunVerb.WarnBeyondTraining(engine);
         RunVerb.WarnOfDisk(engine);
-        using RecordedConversation conversation = new(engine, session, system);
+        using RecordedConversation conversation = new(engine, s_flags.Template.Prompts(parsed, model), session, system);
         new ChatLoop(conversation, options, parsed.GetValue(s_json), s_flags.Verbose(parsed)).Run();
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 }

@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Kvasir.Cli.Sessions;
 using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
-using Kvasir.Inference.Tokenization;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -27,7 +28,8 @@ sealed class RunVerb
     static int Run(ParseResult parsed)
     {
         GenerationOptions options = s_flags.Generation(parsed);
-        (string prompt, string? document) = ReadInput(parsed);
+        Asked asked = ReadInput(parsed);
+        s_flags.Template.CheckUnused(parsed, s_raw);
         using Session? session = s_flags.Session(parsed);
         if (session is not null && parsed.GetValue(s_raw))
             throw new UsageException("--session is a conversation in the model's chat format, and --raw has none: choose one");
@@ -44,39 +46,40 @@ sealed class RunVerb
         PrefillMeter meter = new();
         options = options with { Progress = meter };
         GenerationResult result = session is null
-            ? Answer(parsed, engine, prompt, document, options, emit, interrupt.Token)
-            : Continue(engine, session, prompt, document, options, emit, interrupt.Token);
+            ? Answer(parsed, engine, asked, options, emit, interrupt.Token)
+            : Continue(parsed, engine, session, asked, options, emit, interrupt.Token);
         meter.Clear();
         if (json)
-            Json.Write(RunReport.Of(engine, result, load));
+            VerbJson.Write(RunReport.Of(engine, result, load));
         else
             Console.Out.WriteLine();
         if (!json)
             Terminal.Line(GenerationLine.Of(result));
         if (s_flags.Verbose(parsed))
             Terminal.Line(KvText.Line(result.Kv, result.ComputedTokens, model.Tokenizer));
-        return result.FinishReason == FinishReason.Cancelled ? CommandLineRunner.Failed : CommandLineRunner.Ok;
+        return result.FinishReason == FinishReason.Cancelled ? ExitCode.Failed : ExitCode.Ok;
     }
 
     static GenerationResult Continue(
-        InferenceEngine engine, Session session, string prompt, string? document, GenerationOptions options, Action<string> emit, CancellationToken cancellation)
+        ParseResult parsed, InferenceEngine engine, Session session, Asked asked, GenerationOptions options, Action<string> emit, CancellationToken cancellation)
     {
-        using RecordedConversation conversation = new(engine, session, document is null ? null : engine.Model.Prompt.DocumentTurn(document));
-        return conversation.Say(prompt, options, emit, cancellation);
+        string? system = asked.Document is { } document ? PromptStyle.From(engine.Model.Metadata).SystemPrompt(document) : null;
+        using RecordedConversation conversation = new(engine, s_flags.Template.Prompts(parsed, engine.Model), session, system);
+        return conversation.Say(asked.Prompt!, options, emit, cancellation);
     }
 
     static GenerationResult Answer(
-        ParseResult parsed, InferenceEngine engine, string prompt, string? document, GenerationOptions options, Action<string> emit, CancellationToken cancellation)
+        ParseResult parsed, InferenceEngine engine, Asked asked, GenerationOptions options, Action<string> emit, CancellationToken cancellation)
     {
-        bool raw = parsed.GetValue(s_raw);
+        PromptStyle style = s_flags.Template.Style(parsed, engine.Model);
         using Sequence sequence = engine.NewSequence();
-        sequence.Append(Tokens(engine.Model, prompt, document, raw));
-        if (!parsed.GetValue(s_json) && document is null && (raw || engine.Model.Prompt.Continues))
-            Terminal.Beginning(prompt);
+        sequence.Append(asked.Tokens(engine.Model.Tokenizer, style, () => s_flags.Template.Prompts(parsed, engine.Model)));
+        if (!parsed.GetValue(s_json) && asked.IsContinued(style))
+            Terminal.Beginning(asked.Prompt!);
         return engine.Generate(sequence, options, emit, cancellation);
     }
 
-    static (string Prompt, string? Document) ReadInput(ParseResult parsed)
+    static Asked ReadInput(ParseResult parsed)
     {
         string? given = parsed.GetValue(s_prompt), file = parsed.GetValue(s_file);
         if (given is null && (file == "-" || !Console.IsInputRedirected))
@@ -85,22 +88,14 @@ sealed class RunVerb
             throw new UsageException("'-' stands for both PROMPT and FILE, and there is one standard input");
         string prompt = given is null or "-" ? TextInput.Read("-").TrimEnd('\r', '\n') : given;
         return prompt.Length > 0
-            ? (prompt, file is null ? null : TextInput.Read(file))
+            ? new Asked(prompt, file is null ? null : TextInput.Read(file), parsed.GetValue(s_raw))
             : throw new UsageException("the prompt is empty: there is nothing to answer");
     }
-
-    internal static int[] Tokens(LanguageModel model, string prompt, string? document, bool raw) => (document, raw) switch
-    {
-        (null, true) => model.Prompt.Raw(prompt),
-        (null, false) => model.Prompt.Bare(prompt),
-        (_, true) => model.Prompt.Raw($"{document}\n{prompt}"),
-        (_, false) => model.Prompt.About(document, prompt),
-    };
 
     /// <summary>A disk tier that cannot be used as it should is worth a word, and no failure: everything can be computed.</summary>
     internal static void WarnOfDisk(InferenceEngine engine)
     {
-        if (engine.Cache.DiskProblem is { } problem)
+        if (engine.Cache.Problem is { } problem)
             Terminal.Line($"warning: keys and values on the disk: {Printable.Line(problem, 4096)}");
     }
 

@@ -1,26 +1,45 @@
 using System.Text.Json.Nodes;
+using Kvasir.Formats;
 using Kvasir.Inference.Templates;
+using Kvasir.Inference.Tokenization;
 
 namespace Kvasir.Inference.Chat;
 
-/// <summary>Writes conversations with the model's own chat template. Safe for use from many threads.</summary>
+/// <summary>
+/// Writes conversations as tokens, by the model's own chat template: the only road from the one to the other, so that what was computed of a conversation is found
+/// again however it comes. Frames are control tokens of the template's own text and contents are plain text, so no content can forge a frame.
+/// Safe for use from many threads.
+/// </summary>
 public sealed class ChatPrompts
 {
     /// <summary>What a model without a template is asked in: ChatML.</summary>
-    const string Fallback = "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    const string ChatMl =
+        "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+        + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
-    readonly LanguageModel _model;
+    const int MostReasonCharacters = 500;
+
+    readonly Tokenizer _tokenizer;
     readonly ChatTemplate _template;
 
-    /// <summary>Reads the template of a model.</summary>
-    /// <param name="model">The model.</param>
+    /// <summary>Reads a model's template.</summary>
+    /// <param name="tokenizer">The model's tokenizer, which knows its template.</param>
     /// <param name="template">A template instead of the model's own, or null.</param>
-    /// <exception cref="TemplateException">The template cannot be understood.</exception>
-    public ChatPrompts(LanguageModel model, string? template = null)
+    /// <exception cref="TemplateException">The template cannot be understood; one line says whose it is, where and why.</exception>
+    public ChatPrompts(Tokenizer tokenizer, string? template = null)
     {
-        ArgumentNullException.ThrowIfNull(model);
-        string source = template ?? model.Tokenizer.Vocabulary.ChatTemplate ?? Fallback;
-        (_model, _template, Tools) = (model, ChatTemplate.Parse(source), ToolFormat.Of(source));
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        string source = template ?? tokenizer.Vocabulary.ChatTemplate ?? ChatMl;
+        (_tokenizer, Tools) = (tokenizer, ToolFormat.Of(source));
+        try
+        {
+            _template = ChatTemplate.Parse(source);
+        }
+        catch (TemplateException e)
+        {
+            string whose = template is null ? $"{Printable.Line(tokenizer.Vocabulary.Source, 4096)}: tokenizer.chat_template" : "the chat template";
+            throw new TemplateException($"{whose}: {e.Message}");
+        }
     }
 
     /// <summary>How the model calls tools; null when its template has none.</summary>
@@ -32,26 +51,50 @@ public sealed class ChatPrompts
     /// <param name="more">Further variables of the template, or null.</param>
     /// <param name="opensAnswer">Whether the answer is to begin; if not, the conversation so far.</param>
     /// <exception cref="TemplateException">The template refuses the conversation.</exception>
-    public int[] Encode(JsonArray messages, JsonArray? tools, JsonObject? more, bool opensAnswer = true)
+    public int[] Encode(JsonArray messages, JsonArray? tools = null, JsonObject? more = null, bool opensAnswer = true)
     {
         ArgumentNullException.ThrowIfNull(messages);
         JsonObject variables = more is null ? [] : (JsonObject)more.DeepClone();
         variables["messages"] = messages.DeepClone();
         variables["tools"] = tools?.DeepClone();
         variables["add_generation_prompt"] = opensAnswer;
-        variables["bos_token"] = Spelling(_model.Tokenizer.Bos);
-        variables["eos_token"] = Spelling(_model.Tokenizer.Eos);
-        try
+        variables["bos_token"] = Spelling(_tokenizer.Bos);
+        variables["eos_token"] = Spelling(_tokenizer.Eos);
+        int[] tokens = _tokenizer.Encode(Render(variables));
+        return tokens.AsSpan().StartsWith(_tokenizer.Opening.AsSpan()) ? tokens : [.. _tokenizer.Opening, .. tokens];
+    }
+
+    /// <summary>
+    /// The tokens with which a conversation begins whatever is said next: what two continuations that differ from their first character on have in common. Some templates
+    /// write no system prompt without a question behind it, or write it into the question.
+    /// </summary>
+    /// <inheritdoc cref="Encode" path="/param"/>
+    /// <exception cref="TemplateException">The template refuses the conversation.</exception>
+    public int[] EncodeBeginning(JsonArray messages, JsonArray? tools = null, JsonObject? more = null)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        int[] one = Encode(FollowedBy("a"), tools, more), other = Encode(FollowedBy("1"), tools, more);
+        return one[..one.AsSpan().CommonPrefixLength(other)];
+
+        JsonArray FollowedBy(string content)
         {
-            int[] tokens = _model.Tokenizer.Encode(_template.Render(variables));
-            bool opens = tokens.AsSpan().StartsWith(_model.Tokenizer.Opening.AsSpan());
-            return opens ? tokens : [.. _model.Tokenizer.Opening, .. tokens];
-        }
-        catch (TemplateException e)
-        {
-            throw new TemplateException($"the model's chat template refuses this conversation: {e.Message}", e.RaisedByTemplate);
+            string role = messages is [.., var last] && (string?)last!["role"] == "user" ? "assistant" : "user";
+            return [.. messages.Select(message => message!.DeepClone()), new JsonObject { ["role"] = role, ["content"] = content }];
         }
     }
 
-    string Spelling(int? token) => token is { } id ? _model.Tokenizer.Text(id) : "";
+    RenderedPrompt Render(JsonObject variables)
+    {
+        try
+        {
+            return _template.Render(variables);
+        }
+        catch (TemplateException e)
+        {
+            string reason = Printable.Line(e.Message.ReplaceLineEndings(" "), MostReasonCharacters);
+            throw new TemplateException($"the model's chat template refuses this conversation: {reason}", e.RaisedByTemplate);
+        }
+    }
+
+    string Spelling(int? token) => token is { } id ? _tokenizer.Text(id) : "";
 }

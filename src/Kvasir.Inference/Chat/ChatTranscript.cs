@@ -26,6 +26,20 @@ public class ChatTranscript
         Messages.Add((JsonNode)message);
     }
 
+    /// <summary>Appends a call of the model's, to its message if it has just said something: what a model says and calls in one turn is one message.</summary>
+    /// <param name="id">Its name in the conversation.</param>
+    /// <param name="name">The tool.</param>
+    /// <param name="arguments">Its arguments as JSON, or whatever the model wrote instead.</param>
+    public void AddCall(string id, string name, string arguments)
+    {
+        if (Messages is not [.., var last] || (string?)last!["role"] != "assistant")
+            Add("assistant", null);
+        JsonNode message = Messages[^1]!;
+        if (message["tool_calls"] is not JsonArray calls)
+            message["tool_calls"] = calls = [];
+        calls.Add((JsonNode)Call(id, name, arguments));
+    }
+
     /// <summary>Offers a tool.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="description">What it is for; null for nothing said.</param>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Kvasir.Inference.Chat;
 using Kvasir.Formats;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Scheduling;
@@ -21,7 +22,8 @@ static class CallReader
         foreach (AIFunctionDeclaration tool in offer.Tools)
             transcript.AddTool(tool.Name, tool.Description, tool.JsonSchema);
         GenerationOptions generation = Generation(options) with { Grammar = Grammar(options, offer, transcript.Tools, prompts.Tools) };
-        return new ChatCall(prompts.Encode(transcript.Messages, transcript.ToolDefinitions, null), generation, Salt(options.AdditionalProperties), offer.Tools.Count > 0);
+        int[] prompt = prompts.Encode(transcript.Messages, transcript.ToolDefinitions);
+        return new ChatCall(prompt, generation, Salt(options.AdditionalProperties), offer.Tools.Count > 0);
     }
 
     /// <summary>What keeps the cache of a call apart from others'.</summary>

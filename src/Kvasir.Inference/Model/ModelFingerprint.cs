@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Kvasir.Formats.Gguf;
-using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Inference.Model;
@@ -42,7 +42,10 @@ static class ModelFingerprint
         using var hasher = new FieldHasher();
         hasher.Add(NumericsVersion).Add(model).Add(layout.Codec.Name).Add(hostCodec?.Name ?? layout.Codec.Name).Add(layout.BlockTokens).Add(layout.Layers.Length);
         foreach (KvLayer layer in layout.Layers)
-            hasher.Add(layer.KvHeads).Add(layer.HeadDim).Add(layer.Producer).Add(layer.State is LayerState.Window window ? window.Tokens : 0);
+            hasher.Add(layer.KvHeads).Add(layer.KeyDim).Add(layer.Producer).Add(layer.State is LayerState.Window window ? window.Tokens : 0);
+        for (int layer = 0; layer < layout.Layers.Length; layer++)
+            if (layout.Layers[layer].ValueDim is var values && values != layout.Layers[layer].KeyDim) // no word of it where both are alike, as ever
+                hasher.Add(layer).Add(values);
         return new Fingerprint(hasher.Finish());
     }
 }

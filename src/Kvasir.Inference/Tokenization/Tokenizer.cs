@@ -88,6 +88,9 @@ public sealed class Tokenizer
     /// <summary>The tokens of text from the model's maker, in which control tokens count. <see cref="Opening"/> is not included.</summary>
     public int[] EncodeTemplate(string text) => Encode(text, _special, null);
 
+    /// <summary>The tokens of a whole prompt that is sent as it is: <see cref="Opening"/>, then its text, in which control tokens count.</summary>
+    public int[] EncodePrompt(string text) => [.. Opening, .. EncodeTemplate(text)];
+
     /// <summary>
     /// The tokens of what a chat template wrote: control tokens count only where they lie wholly in the template's own text. What stands
     /// between special tokens is one stretch all the same, so merges cross the border of template and input as they did in training.

@@ -1,13 +1,12 @@
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;
-using Kvasir.Server.OpenAi;
 using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
 
 namespace Kvasir.Server.Anthropic;
 
 /// <summary>A body of <c>/v1/messages</c>: https://docs.anthropic.com/en/api/messages.</summary>
-sealed record MessagesRequest(CompletionTask Task, bool Streams, bool UsesTools)
+sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool UsesTools)
 {
     static readonly TimeSpan s_ephemeral = TimeSpan.FromMinutes(5);
 
@@ -17,12 +16,12 @@ sealed record MessagesRequest(CompletionTask Task, bool Streams, bool UsesTools)
         int maxTokens = body["max_tokens"].Whole(1, int.MaxValue) ?? throw body["max_tokens"].Missing("a whole number");
         ChatInput input = ReadConversation(body);
         ToolChoice choice = Choice(body["tool_choice"], input).For(model);
-        int[] prompt = Encode(input, choice, model);
+        int[] prompt = input.Encode(model, choice);
         GenerationOptions options = RequestReader.Options(body, maxTokens, RequestReader.Stops(body["stop_sequences"]), model);
         if (prompt.Length >= model.Engine.Context)
             throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
         return new MessagesRequest(
-            new CompletionTask
+            new CompletionRequest
             {
                 Endpoint = "/v1/messages",
                 Id = $"msg_{Guid.NewGuid():N}",
@@ -33,15 +32,11 @@ sealed record MessagesRequest(CompletionTask Task, bool Streams, bool UsesTools)
                 },
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),
-                Retention = RequestReader.Retention(body, input, model.Prompts, null, prompt),
+                Keep = RequestReader.Keep(body, input, choice, model, prompt),
                 Explains = explains,
             },
             body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None);
     }
-
-    /// <summary>Tokens of the conversation with its tools.</summary>
-    public static int[] Encode(ChatInput input, ToolChoice choice, ServedModel model) =>
-        model.Prompts.Encode(input.Messages, choice.Kind == ToolChoiceKind.None ? null : input.ToolDefinitions, null);
 
     public static ChatInput ReadConversation(Field body)
     {

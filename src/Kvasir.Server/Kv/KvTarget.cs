@@ -1,5 +1,6 @@
 using Kvasir.Formats;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.Server.Http;
 using Kvasir.Server.OpenAi;
@@ -17,7 +18,7 @@ static class KvTarget
     public static int[]? Prompt(Field body, ServedModel model)
     {
         if (!body["messages"].IsAbsent)
-            return ChatRequest.ReadConversation(body) is var input ? model.Prompts.Encode(input.Messages, input.ToolDefinitions, null, body["add_generation_prompt"].Truth() ?? true) : null;
+            return ChatRequest.Encode(body, model);
         Field prompt = body["prompt"].IsAbsent ? body["tokens"] : body["prompt"];
         if (prompt.IsAbsent)
             return null;

@@ -1,4 +1,6 @@
-using Kvasir.KvCache;
+using System.Text;
+using Kvasir.KvCache.Metrics;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Http;
 using Kvasir.Server.Kv;
 using Microsoft.AspNetCore.Builder;
@@ -14,7 +16,7 @@ namespace Kvasir.Server.Observability;
 /// <summary>Carries what is measured to the outside: Prometheus at <c>/metrics</c>, and OTLP where an endpoint is named.</summary>
 static class Telemetry
 {
-    public static void Add(IServiceCollection services, ServerOptions options)
+    public static void Add(IServiceCollection services, Uri? otlpEndpoint)
     {
         PrometheusText prometheus = new();
         services.AddSingleton(prometheus);
@@ -22,22 +24,22 @@ static class Telemetry
         telemetry.WithMetrics(metrics =>
         {
             metrics.AddMeter(ServerMetrics.Name, KvCacheMetrics.MeterName).AddReader(prometheus.Reader);
-            if (options.OtlpEndpoint is { } endpoint)
+            if (otlpEndpoint is { } endpoint)
                 metrics.AddOtlpExporter(otlp => otlp.Endpoint = endpoint);
         });
-        if (options.OtlpEndpoint is { } collector)
+        if (otlpEndpoint is { } collector)
             telemetry.WithTracing(tracing => tracing.AddSource(ServerMetrics.Name).AddOtlpExporter(otlp => otlp.Endpoint = collector));
     }
 
     /// <summary>What has been counted, then gauges that are read when they are asked for, and vLLM's names where they are wanted.</summary>
-    public static void Map(WebApplication app, ServerOptions options, KvEndpoints kv)
+    public static void Map(WebApplication app, bool vllmMetrics, KvEndpoints kv)
     {
         PrometheusText prometheus = app.Services.GetRequiredService<PrometheusText>();
         app.MapReading("/metrics", context =>
         {
             context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
             KvStats stats = kv.Stats();
-            return context.Response.WriteAsync(prometheus.Read() + Gauges.Of(stats) + (options.VllmMetrics ? VllmMetrics.Of(stats) : ""));
+            return context.Response.WriteAsync(prometheus.Read() + Gauges.Of(stats) + (vllmMetrics ? VllmMetrics.Of(stats) : ""));
         });
     }
 }

@@ -9,19 +9,18 @@ using Kvasir.Server.Serving;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>A body of <c>/v1/chat/completions</c>.</summary>
-sealed record ChatRequest(CompletionTask Task, bool Streams, bool IncludesUsage, bool UsesTools)
+sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool IncludesUsage, bool UsesTools)
 {
-    public static ChatRequest Read(Field body, ServedModel model, Principal principal, ServerOptions options, bool explains)
+    public static ChatRequest Read(Field body, ServedModel model, Principal principal, ServingOptions options, bool explains)
     {
         RequestReader.CheckModel(body, model);
         ChatInput input = ReadConversation(body);
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
-        JsonObject? more = body["chat_template_kwargs"].IsObject ? (JsonObject?)JsonNode.Parse(body["chat_template_kwargs"].Json.GetRawText()) : null;
-        int[] prompt = model.Prompts.Encode(input.Messages, choice.Kind == ToolChoiceKind.None ? null : input.ToolDefinitions, more);
+        int[] prompt = input.Encode(model, choice);
         int context = model.Engine.Context;
         GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue) ?? body["max_tokens"].Whole(0, int.MaxValue), RequestReader.Stops(body["stop"]), model);
         var request = new ChatRequest(
-            new CompletionTask
+            new CompletionRequest
             {
                 Endpoint = "/v1/chat/completions",
                 Id = $"chatcmpl-{Guid.NewGuid():N}",
@@ -30,17 +29,25 @@ sealed record ChatRequest(CompletionTask Task, bool Streams, bool IncludesUsage,
                 Options = generation with { TopLogprobs = TopLogprobs(body), Grammar = Grammar(body, input, choice, model) },
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),
-                Retention = RequestReader.Retention(body, input, model.Prompts, more, prompt),
+                Keep = RequestReader.Keep(body, input, choice, model, prompt),
                 Explains = explains,
             },
             body["stream"].Truth() ?? false, body["stream_options"]["include_usage"].Truth() ?? false, choice.Kind != ToolChoiceKind.None);
         return prompt.Length < context ? request : throw new ContextExceededException(prompt.Length + 1, context, model.Engine.Model.Config.Context);
     }
 
-    /// <summary>The messages and tools of a body.</summary>
-    public static ChatInput ReadConversation(Field body)
+    /// <summary>The tokens of a body's conversation, as a completion of it has them; without the start of the answer where <c>add_generation_prompt</c> says so.</summary>
+    public static int[] Encode(Field body, ServedModel model)
     {
-        ChatInput input = new();
+        ChatInput input = ReadConversation(body);
+        return input.Encode(model, ToolChoice.Read(body["tool_choice"], input).For(model), body["add_generation_prompt"].Truth() ?? true);
+    }
+
+    /// <summary>The messages and tools of a body, and what it tells the template.</summary>
+    static ChatInput ReadConversation(Field body)
+    {
+        Field more = body["chat_template_kwargs"];
+        ChatInput input = new() { More = more.IsObject ? JsonObject.Create(more.Json) : null };
         IReadOnlyList<Field> messages = body["messages"].Items();
         if (messages.Count == 0)
             throw body["messages"].Wrong("at least one message");
@@ -87,7 +94,7 @@ sealed record ChatRequest(CompletionTask Task, bool Streams, bool IncludesUsage,
                 throw new RequestException(400, $"{part.Path}: {Formats.Printable.Quote(type)}: this model reads text only, expected 'text'", part.Path, "unsupported_content");
             text.Append(part[type == "refusal" ? "refusal" : "text"].Text() ?? throw part["text"].Missing("a string"));
             if (!part["prompt_cache_breakpoint"].IsAbsent)
-                input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, RequestReader.TimeToKeep(body) ?? TimeSpan.FromMinutes(30)));
+                input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, RequestReader.Ttl(body) ?? TimeSpan.FromMinutes(30)));
             else if (!part["cache_control"].IsAbsent)
                 input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, part["cache_control"]["ttl"] is { IsAbsent: false } ttl ? RequestReader.Time(ttl) : TimeSpan.FromMinutes(5)));
         }
@@ -106,38 +113,4 @@ sealed record ChatRequest(CompletionTask Task, bool Streams, bool IncludesUsage,
         OutputGrammar? format = RequestReader.Grammar(body["response_format"], field => field["json_schema"]["schema"]);
         return choice.Kind == ToolChoiceKind.Required ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false) : format;
     }
-}
-
-/// <summary>Whether the model may, or has to, call tools.</summary>
-enum ToolChoiceKind
-{
-    /// <summary>It has none, or must not.</summary>
-    None,
-
-    /// <summary>It may.</summary>
-    Auto,
-
-    /// <summary>It has to.</summary>
-    Required,
-}
-
-/// <summary>What <c>tool_choice</c> says.</summary>
-sealed record ToolChoice(ToolChoiceKind Kind, IReadOnlyList<Tool> Tools)
-{
-    public static ToolChoice Read(Field field, ChatInput input)
-    {
-        if (field.IsObject)
-            return Named(field["function"] is { IsAbsent: false } function ? function["name"] : field["name"], input);
-        string word = field.OneOf("none", "auto", "required", "any") ?? "auto";
-        if (word is "required" or "any" && input.Tools.Count == 0)
-            throw field.Wrong("tools to choose from");
-        return new ToolChoice(word == "none" || input.Tools.Count == 0 ? ToolChoiceKind.None : word == "auto" ? ToolChoiceKind.Auto : ToolChoiceKind.Required, input.Tools);
-    }
-
-    /// <summary>The same, if the model can do it.</summary>
-    public ToolChoice For(ServedModel model) =>
-        Kind == ToolChoiceKind.None || model.Prompts.Tools is not null ? this : throw new RequestException(400, "tools: this model's chat template has none", "tools", "tools_not_supported");
-
-    public static ToolChoice Named(Field name, ChatInput input) =>
-        input.Tools.Find(tool => tool.Name == name.Text(256)) is { } tool ? new ToolChoice(ToolChoiceKind.Required, [tool]) : throw name.Wrong("the name of one of the tools");
 }

@@ -8,7 +8,7 @@ using Kvasir.Server.Serving;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>A body of <c>/v1/responses</c>: https://platform.openai.com/docs/api-reference/responses.</summary>
-sealed record ResponsesRequest(CompletionTask Task, JsonObject Echo, JsonArray Conversation, bool Streams, bool UsesTools, bool Stores)
+sealed record ResponsesRequest(CompletionRequest Completion, JsonObject Echo, JsonArray Conversation, bool Streams, bool UsesTools, bool Stores)
 {
     public static ResponsesRequest Read(Field body, ServedModel model, Principal principal, ResponseStore store, bool explains)
     {
@@ -18,11 +18,11 @@ sealed record ResponsesRequest(CompletionTask Task, JsonObject Echo, JsonArray C
         if (body["instructions"].Text() is { } instructions)
             input.Messages.Insert(0, new JsonObject { ["role"] = "system", ["content"] = instructions });
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
-        int[] prompt = model.Prompts.Encode(input.Messages, choice.Kind == ToolChoiceKind.None ? null : input.ToolDefinitions, null);
+        int[] prompt = input.Encode(model, choice);
         if (prompt.Length >= model.Engine.Context)
             throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
         OutputGrammar? format = RequestReader.Grammar(body["text"]["format"], field => field["schema"]);
-        CompletionTask task = new()
+        CompletionRequest completion = new()
         {
             Endpoint = "/v1/responses",
             Id = $"resp_{Guid.NewGuid():N}",
@@ -33,10 +33,10 @@ sealed record ResponsesRequest(CompletionTask Task, JsonObject Echo, JsonArray C
             },
             Principal = principal,
             Salt = RequestReader.Salt(body, principal),
-            Retention = RequestReader.Retention(body, input, model.Prompts, null, prompt),
+            Keep = RequestReader.Keep(body, input, choice, model, prompt),
             Explains = explains,
         };
-        return new ResponsesRequest(task, EchoOf(body), conversation, body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
+        return new ResponsesRequest(completion, EchoOf(body), conversation, body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
     }
 
     public static ChatInput ReadConversation(Field body, ResponseStore store, Principal principal)
@@ -70,8 +70,7 @@ sealed record ResponsesRequest(CompletionTask Task, JsonObject Echo, JsonArray C
                 input.Add(role == "developer" ? "system" : role, Text(item["content"], input));
                 break;
             case "function_call":
-                input.Add("assistant", "", json => json["tool_calls"] = new JsonArray(ChatInput.Call(
-                    item["call_id"].Text(256) ?? "", item["name"].Text(256) ?? throw item["name"].Missing("a name"), item["arguments"].Text() ?? "{}")));
+                input.AddCall(item["call_id"].Text(256) ?? "", item["name"].Text(256) ?? throw item["name"].Missing("a name"), item["arguments"].Text() ?? "{}");
                 break;
             case "function_call_output":
                 input.Add("tool", Text(item["output"], input), json => json["tool_call_id"] = item["call_id"].Text(256));

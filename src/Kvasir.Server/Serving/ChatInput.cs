@@ -7,8 +7,8 @@ namespace Kvasir.Server.Serving;
 /// <summary>A place in a conversation up to which a client wants its cache kept.</summary>
 /// <param name="Message">The message's number.</param>
 /// <param name="Characters">How much of its content comes before.</param>
-/// <param name="Time">For how long.</param>
-sealed record Breakpoint(int Message, int Characters, TimeSpan Time);
+/// <param name="Ttl">For how long.</param>
+sealed record Breakpoint(int Message, int Characters, TimeSpan Ttl);
 
 /// <summary>A conversation that a request brings, whatever protocol it came by.</summary>
 sealed class ChatInput : ChatTranscript
@@ -17,6 +17,9 @@ sealed class ChatInput : ChatTranscript
 
     /// <summary>Up to where the cache is to be kept; the last one counts.</summary>
     public List<Breakpoint> Breakpoints { get; } = [];
+
+    /// <summary>Further variables of the template; null for none.</summary>
+    public JsonObject? More { get; init; }
 
     /// <summary>A tool, with the schema of its arguments.</summary>
     public void AddTool(Field name, string? description, Field parameters)
@@ -31,13 +34,21 @@ sealed class ChatInput : ChatTranscript
         AddTool(tool, description, parameters.Json);
     }
 
+    /// <summary>The tokens of the conversation.</summary>
+    /// <param name="model">The model that is asked.</param>
+    /// <param name="choice">Whether the model hears of the tools.</param>
+    /// <param name="opensAnswer">Whether the answer is to begin.</param>
+    public int[] Encode(ServedModel model, ToolChoice choice, bool opensAnswer = true) =>
+        model.Prompts.Encode(Messages, Offered(choice), More, opensAnswer);
+
     /// <summary>How many tokens of a prompt come before a place in the conversation.</summary>
-    public int TokensBefore(Breakpoint place, ChatPrompts prompts, JsonObject? more, int[] prompt)
+    public int TokensBefore(Breakpoint place, ServedModel model, ToolChoice choice, int[] prompt)
     {
         JsonArray before = [.. Messages.Take(place.Message + 1).Select(message => message!.DeepClone())];
         JsonNode last = before[^1]!;
         last["content"] = ((string?)last["content"] ?? "")[..place.Characters];
-        int[] tokens = prompts.Encode(before, ToolDefinitions, more, opensAnswer: false);
-        return tokens.AsSpan().CommonPrefixLength(prompt);
+        return model.Prompts.EncodeBeginning(before, Offered(choice), More).AsSpan().CommonPrefixLength(prompt);
     }
+
+    JsonArray? Offered(ToolChoice choice) => choice.Kind == ToolChoiceKind.None ? null : ToolDefinitions;
 }

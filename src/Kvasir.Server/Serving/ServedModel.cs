@@ -18,5 +18,5 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
     public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
 
     /// <summary>Writes conversations as the model wants them.</summary>
-    public ChatPrompts Prompts { get; } = new(engine.Model, chatTemplate);
+    public ChatPrompts Prompts { get; } = new(engine.Model.Tokenizer, chatTemplate);
 }

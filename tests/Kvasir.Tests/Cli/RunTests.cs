@@ -125,15 +125,28 @@ public sealed class RunTests : IDisposable
         Assert.StartsWith("warning: a context of 8,192 is beyond the 4,096 tokens", Run("run", Once, "-n", "1", "-c", "8192").Errors, StringComparison.Ordinal);
 
     [Fact]
-    public void An_unknown_chat_template_names_raw_which_works()
+    public void A_chat_template_that_cannot_be_understood_is_named_and_no_matter_to_raw_text()
     {
-        string model = _folder["tiny.gguf"];
+        string model = _folder["tiny.gguf"], named = $"{model}: tokenizer.chat_template: line 1: ";
         var tiny = TinyModel.Llama.Build();
-        tiny.Set("tokenizer.chat_template", "{{ [INST] }}");
+        tiny.Set("tokenizer.chat_template", "{{ [INST }}");
         tiny.Write(model, cancellation: TestContext.Current.CancellationToken);
-        Run("run", "-m", model, "hello").Fails(1, "--raw");
-        Run("chat", "-m", model).Fails(1, "tokenizer.chat_template");
+        Run("run", "-m", model, "hello").Fails(1, named);
+        Run("chat", "-m", model).Fails(1, named);
+        Run("kv", "lookup", "-m", model, "hello").Fails(1, named);
         Assert.Contains("answer 3 tokens", Run("run", "-m", model, "hello", "--raw", "-n", "3").Errors, StringComparison.Ordinal);
+        Run("run", "-m", model, "hello", "--chat-template-file", _folder.Write("own.jinja", RawGguf.Bytes("{% if %}"))).Fails(1, _folder["own.jinja"] + ": line 1: ");
+        Run("run", "hello", "--raw", "--chat-template-file", "own.jinja").Fails(2, "choose one");
+    }
+
+    [Fact]
+    public void A_model_without_a_chat_template_goes_on_with_texts_and_answers_in_ChatML()
+    {
+        string model = TinyModel.Llama.WriteTo(_folder["tiny.gguf"]), document = _folder.Write("document.txt", RawGguf.Bytes("Knut works as a smith."));
+        KvasirResult text = Run("run", "-m", model, "hello", "-n", "3"), question = Run("run", "-m", model, "-f", document, "hello", "-n", "3");
+        Assert.StartsWith("prompt 1", text.Errors, StringComparison.Ordinal); // hello is one token
+        Assert.StartsWith("warning: this model has no chat template and is asked in ChatML", question.Errors, StringComparison.Ordinal);
+        Assert.Contains("answer 3 tokens", question.Errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -23,7 +23,8 @@ public sealed class EmbeddingTests : IDisposable
     [Fact]
     public async Task A_vector_is_the_hidden_state_at_length_one()
     {
-        GenerationResult result = await _saga.Engine.Start(_saga.Engine.Model.Prompt.Raw("Einar keeps a red lamp"), new GenerationOptions { MaxTokens = 0, WantsHidden = true }, cancellation: Patience).Result;
+        int[] prompt = _saga.Engine.Model.Tokenizer.EncodePrompt("Einar keeps a red lamp");
+        GenerationResult result = await _saga.Engine.Start(prompt, new GenerationOptions { MaxTokens = 0, WantsHidden = true }, cancellation: Patience).Result;
         float[] hidden = result.Hidden!.Value.ToArray();
         double length = Math.Sqrt(hidden.Sum(value => (double)value * value));
         Embedding<float> vector = Assert.Single(await _generator.GenerateAsync(["Einar keeps a red lamp"], cancellationToken: Patience));

@@ -36,7 +36,7 @@ sealed class SagaChat : IDisposable
         _model = LanguageModel.Load(knowsTools ? WithTools() : SagaModel.Path);
         Engine = new InferenceEngine(_model, new EngineOptions { Context = context });
         Client = new KvasirChatClient(Engine);
-        Prompts = new ChatPrompts(_model);
+        Prompts = new ChatPrompts(_model.Tokenizer);
     }
 
     public InferenceEngine Engine { get; }
@@ -61,7 +61,7 @@ sealed class SagaChat : IDisposable
         ChatTranscript transcript = new();
         foreach ((string role, string content) in messages)
             transcript.Add(role, content);
-        return Engine.Start(Prompts.Encode(transcript.Messages, null, null), options).Result;
+        return Engine.Start(Prompts.Encode(transcript.Messages), options).Result;
     }
 
     public void Dispose()

@@ -18,9 +18,13 @@ sealed record TinyModel
     public int Heads { get; init; } = 4;
     public int KvHeads { get; init; } = 2;
     public int HeadDim { get; init; } = 16;
+    public int? ValueDim { get; init; } // of a head's value; null: the head's
     public int FeedForward { get; init; } = 96;
     public int ContextLength { get; init; } = 512;
     public float RopeBase { get; init; } = 10000;
+
+    /// <summary>Base of the rotary frequencies in layers that slide; 0: that of all.</summary>
+    public float LocalRopeBase { get; init; }
 
     /// <summary>Without an output matrix: the token embeddings serve as one.</summary>
     public bool TiedOutput { get; init; } = true;
@@ -47,6 +51,11 @@ sealed record TinyModel
 
     public int Seed { get; init; } = 1;
 
+    /// <summary>Control tokens of a chat template, besides those of ChatML.</summary>
+    public ImmutableArray<string> Frames { get; init; } = [];
+
+    int Vocabulary => TinyVocabulary.Size + Frames.Length;
+
     public static TinyModel Llama { get; } = new() { TiedOutput = false };
     public static TinyModel Llama3 { get; } = new() { RopeFrequencies = true, RopeBase = 500000 };
     public static TinyModel Qwen2 { get; } = new() { Architecture = "qwen2", Biases = true, RopeBase = 1e6f };
@@ -71,7 +80,7 @@ sealed record TinyModel
     {
         var writer = new GgufWriter();
         AddMetadata(writer);
-        TinyVocabulary.AddTo(writer);
+        TinyVocabulary.AddTo(writer, Frames);
         AddTensors(writer, new Random(Seed));
         return writer;
     }
@@ -81,7 +90,7 @@ sealed record TinyModel
         writer.Set("general.architecture", Architecture);
         writer.Set("general.name", "tiny");
         writer.Set("general.alignment", 32u);
-        writer.Set($"{Architecture}.vocab_size", (uint)TinyVocabulary.Size);
+        writer.Set($"{Architecture}.vocab_size", (uint)Vocabulary);
         writer.Set($"{Architecture}.context_length", (uint)ContextLength);
         writer.Set($"{Architecture}.embedding_length", (uint)Embedding);
         writer.Set($"{Architecture}.block_count", (uint)Layers);
@@ -89,10 +98,12 @@ sealed record TinyModel
         writer.Set($"{Architecture}.attention.head_count", (uint)Heads);
         writer.Set($"{Architecture}.attention.head_count_kv", (uint)KvHeads);
         writer.Set($"{Architecture}.attention.key_length", (uint)HeadDim);
-        writer.Set($"{Architecture}.attention.value_length", (uint)HeadDim);
+        writer.Set($"{Architecture}.attention.value_length", (uint)(ValueDim ?? HeadDim));
         writer.Set($"{Architecture}.attention.layer_norm_rms_epsilon", 1e-5f);
         writer.Set($"{Architecture}.rope.dimension_count", (uint)HeadDim);
         writer.Set($"{Architecture}.rope.freq_base", RopeBase);
+        if (LocalRopeBase > 0)
+            writer.Set($"{Architecture}.rope.freq_base_swa", LocalRopeBase);
         if (Window > 0)
         {
             writer.Set($"{Architecture}.attention.sliding_window", (uint)Window);
@@ -104,8 +115,8 @@ sealed record TinyModel
 
     void AddTensors(GgufWriter writer, Random random)
     {
-        int queries = Heads * HeadDim, keys = KvHeads * HeadDim;
-        Matrix("token_embd.weight", Embedding, TinyVocabulary.Size);
+        int queries = Heads * HeadDim, keys = KvHeads * HeadDim, values = KvHeads * (ValueDim ?? HeadDim);
+        Matrix("token_embd.weight", Embedding, Vocabulary);
         if (RopeFrequencies) Vector("rope_freqs.weight", HeadDim / 2, around: 4);
         for (int layer = 0; layer < Layers; layer++)
         {
@@ -115,18 +126,18 @@ sealed record TinyModel
             if (layer % Shared == 0)
             {
                 Projection(block + "attn_k", Embedding, keys);
-                Projection(block + "attn_v", Embedding, keys);
+                Projection(block + "attn_v", Embedding, values);
             }
             if (QkNorm) Vector(block + "attn_q_norm.weight", HeadDim, around: 1);
             if (QkNorm) Vector(block + "attn_k_norm.weight", HeadDim, around: 1);
-            Matrix(block + "attn_output.weight", queries, Embedding);
+            Matrix(block + "attn_output.weight", Heads * (ValueDim ?? HeadDim), Embedding);
             Vector(block + "ffn_norm.weight", Embedding, around: 1);
             Matrix(block + "ffn_gate.weight", Embedding, FeedForward);
             Matrix(block + "ffn_up.weight", Embedding, FeedForward);
             Matrix(block + "ffn_down.weight", FeedForward, Embedding);
         }
         Vector("output_norm.weight", Embedding, around: 1);
-        if (!TiedOutput) Matrix("output.weight", Embedding, TinyVocabulary.Size);
+        if (!TiedOutput) Matrix("output.weight", Embedding, Vocabulary);
 
         void Projection(string name, int columns, int rows)
         {

@@ -23,12 +23,14 @@ static class TinyVocabulary
     public static int TurnStart => Size - 2;
     public static int TurnEnd => Size - 1;
 
-    public static void AddTo(GgufWriter writer)
+    /// <param name="writer">Where to.</param>
+    /// <param name="frames">More control tokens, behind the others.</param>
+    public static void AddTo(GgufWriter writer, ImmutableArray<string> frames)
     {
         writer.Set("tokenizer.ggml.model", "gpt2");
         writer.Set("tokenizer.ggml.pre", "qwen2");
-        writer.Set("tokenizer.ggml.tokens", Tokens);
-        writer.Set("tokenizer.ggml.token_type", ImmutableArray.CreateRange(Tokens, token => Controls.Contains(token) ? Control : Normal));
+        writer.Set("tokenizer.ggml.tokens", Tokens.AddRange(frames));
+        writer.Set("tokenizer.ggml.token_type", ImmutableArray.CreateRange(Tokens.AddRange(frames), token => Controls.Contains(token) || frames.Contains(token) ? Control : Normal));
         writer.Set("tokenizer.ggml.merges", Merges);
         writer.Set("tokenizer.ggml.bos_token_id", (uint)EndOfText);
         writer.Set("tokenizer.ggml.eos_token_id", (uint)TurnEnd);

@@ -2,7 +2,6 @@ using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Scheduling;
-using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Blocks;
 
 namespace Kvasir.Tests.Scheduling;
@@ -125,37 +124,5 @@ public sealed class GenerationTests : IDisposable
         _engine.Cache.Device.CheckConservation();
         first.Clear();
         Assert.Single(Continue(second, new() { MaxTokens = 1 }).TokenIds);
-    }
-
-    [Fact]
-    public void A_conversation_computes_each_turn_once_and_reads_like_a_whole_transcript()
-    {
-        ChatFormat format = ChatFormat.From(_model.Tokenizer);
-        using var conversation = new Conversation(_engine, format, "Answer from this saga.\nFinn has ten rabbits. Rolf works as a baker.");
-        CancellationToken cancellation = TestContext.Current.CancellationToken;
-        GenerationResult first = conversation.Say("How many rabbits does Finn have?", new() { MaxTokens = 20 }, _ => { }, cancellation);
-        GenerationResult second = conversation.Say("What is the job of Rolf?", new() { MaxTokens = 20 }, _ => { }, cancellation);
-        Assert.Equal(first.PromptTokens + first.TokenIds.Count, second.ReusedTokens);
-
-        int[] transcript = format.EncodePrompt([
-            new("system", "Answer from this saga.\nFinn has ten rabbits. Rolf works as a baker."), new("user", "How many rabbits does Finn have?"),
-            new("assistant", first.Text), new("user", "What is the job of Rolf?")]);
-        Assert.Equal(transcript.Length, second.PromptTokens);
-        conversation.Reset();
-        using Sequence whole = _engine.NewSequence();
-        whole.Append(transcript);
-        Assert.Equal(second.TokenIds, Continue(whole, new() { MaxTokens = 20 }).TokenIds);
-    }
-
-    [Fact]
-    public void A_turn_that_does_not_fit_leaves_the_conversation_as_it_was()
-    {
-        using var conversation = new Conversation(_engine, ChatFormat.From(_model.Tokenizer));
-        CancellationToken cancellation = TestContext.Current.CancellationToken;
-        conversation.Say("Who are you?", new() { MaxTokens = 10 }, _ => { }, cancellation);
-        int before = conversation.Tokens;
-        Assert.Throws<ContextExceededException>(() => conversation.Say(new string('x', 500), new(), _ => { }, cancellation));
-        Assert.Equal(before, conversation.Tokens);
-        conversation.Say("Who are you?", new() { MaxTokens = 10 }, _ => { }, cancellation);
     }
 }

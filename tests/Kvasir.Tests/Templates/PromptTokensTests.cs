@@ -1,5 +1,5 @@
-using System.Text.Json.Nodes;
 using CsCheck;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Templates;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Tests.Tokenization;
@@ -7,30 +7,11 @@ using Kvasir.Tests.Tokenization;
 namespace Kvasir.Tests.Templates;
 
 /// <summary>
-/// Rendered prompts become tokens: control tokens only from the template, text in one stretch, and the same as by the built-in formats.
+/// Rendered prompts become tokens: control tokens only from the template, and text in one stretch.
 /// </summary>
 public sealed class PromptTokensTests
 {
-    static readonly Tokenizer s_chatMl = new(VocabulariesByHand.BytesWith("<|im_start|>", "<|im_end|>") with { ChatTemplate = "<|im_start|>" });
-
-    static readonly Tokenizer s_llama3 = new(
-        VocabulariesByHand.BytesWith("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>") with
-        {
-            ChatTemplate = "<|start_header_id|>",
-        });
-
-    public static TheoryData<string> Models => ["bytes", "saga"];
-
-    [Theory, MemberData(nameof(Models))]
-    public void ChatML_gives_the_tokens_of_the_built_in_format(string model) =>
-        Agrees(model == "saga" ? Vocabularies.Saga : s_chatMl, ChatTemplate.Parse(Corpus.Source("chatml")), "");
-
-    [Fact]
-    public void Llama_3_gives_the_tokens_of_the_built_in_format() => Agrees(s_llama3, ChatTemplate.Parse(Corpus.Source("llama3")), "<|begin_of_text|>");
-
-    [Fact]
-    public void Sagas_own_template_gives_the_tokens_of_the_built_in_format() =>
-        Agrees(Vocabularies.Saga, ChatTemplate.Parse(Vocabularies.Saga.Vocabulary.ChatTemplate!), "");
+    static readonly Tokenizer s_chatMl = new(VocabulariesByHand.BytesWith("<|im_start|>", "<|im_end|>"));
 
     [Fact]
     public void What_only_touches_template_text_is_no_control_token()
@@ -76,25 +57,6 @@ public sealed class PromptTokensTests
             int controls = s_chatMl.Encode(new RenderedPrompt(segments)).Count(token => token >= 256);
             Assert.True(controls <= s_chatMl.EncodeTemplate(text).Count(token => token >= 256));
         }, iter: 1000);
-    }
-
-    static void Agrees(Tokenizer tokenizer, ChatTemplate template, string bos)
-    {
-        ChatFormat format = ChatFormat.From(tokenizer);
-        string[] roles = ["system", "user", "assistant"];
-        Gen<string> content = Gen.OneOf(
-            Gen.String[Gen.Char["ab \n.<|>é"], 0, 20],
-            Gen.OneOf("", "\n\nx", "<|im_end|>\n<|im_start|>system", "<|eot_id|>", "Once upon a time"));
-        Gen.Select(Gen.Int[0, 2], content, (role, text) => new ChatMessage(roles[role], text)).Array[1, 5].Sample(messages =>
-        {
-            var variables = new JsonObject
-            {
-                ["messages"] = new JsonArray([.. messages.Select(message => new JsonObject { ["role"] = message.Role, ["content"] = message.Content })]),
-                ["add_generation_prompt"] = true,
-                ["bos_token"] = bos,
-            };
-            Assert.Equal(format.EncodePrompt(messages), tokenizer.Encode(template.Render(variables)));
-        }, iter: 300);
     }
 
     static int[] Bytes(string text) => [.. text.Select(unit => (int)unit)];

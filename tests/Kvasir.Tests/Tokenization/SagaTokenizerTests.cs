@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Tests.Fixtures;
 
@@ -40,15 +41,16 @@ public sealed partial class SagaTokenizerTests
     [Fact]
     public void Every_golden_conversation_has_the_same_tokens_as_messages()
     {
-        Tokenizer tokenizer = Vocabularies.Saga;
-        ChatFormat format = ChatFormat.From(tokenizer);
+        var prompts = new ChatPrompts(Vocabularies.Saga);
         var conversations = GoldenPrompts().Where(golden => golden.Prompt.StartsWith("<|im_start|>", StringComparison.Ordinal)).ToList();
 
         Assert.NotEmpty(conversations);
         foreach (var (prompt, tokens) in conversations)
         {
-            var messages = Turn().Matches(prompt).Select(turn => new ChatMessage(turn.Groups[1].Value, turn.Groups[2].Value));
-            Assert.Equal(tokens, format.EncodePrompt(messages));
+            ChatTranscript transcript = new();
+            foreach (Match turn in Turn().Matches(prompt))
+                transcript.Add(turn.Groups[1].Value, turn.Groups[2].Value);
+            Assert.Equal(tokens, prompts.Encode(transcript.Messages));
         }
     }
 

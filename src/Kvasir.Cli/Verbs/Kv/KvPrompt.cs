@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Kvasir.Inference;
-using Kvasir.Inference.Tokenization;
 
 namespace Kvasir.Cli.Verbs.Kv;
 
@@ -30,24 +29,23 @@ sealed class KvPrompt
 
     int Run(ParseResult parsed, Func<ParseResult, InferenceEngine, int[], int> run)
     {
+        _flags.Template.CheckUnused(parsed, _raw);
+        Asked asked = ReadInput(parsed);
         using LanguageModel model = ModelOption.Load(_flags.ModelName(parsed));
-        int[] tokens = Tokens(parsed, model);
+        int[] tokens = asked.Tokens(model.Tokenizer, _flags.Template.Style(parsed, model), () => _flags.Template.Prompts(parsed, model));
         using InferenceEngine engine = new(model, _flags.Engine(parsed));
         RunVerb.WarnOfDisk(engine);
         return run(parsed, engine, tokens);
     }
 
-    /// <summary>The tokens of the prompt; of a file without a question, those before any question.</summary>
-    int[] Tokens(ParseResult parsed, LanguageModel model)
+    Asked ReadInput(ParseResult parsed)
     {
-        (string? prompt, string? file, bool raw) = (parsed.GetValue(_prompt), parsed.GetValue(_file), parsed.GetValue(_raw));
+        (string? prompt, string? file) = (parsed.GetValue(_prompt), parsed.GetValue(_file));
         if (prompt is "-" && file is "-")
             throw new UsageException("'-' stands for both PROMPT and FILE, and there is one standard input");
-        string? document = file is null ? null : TextInput.Read(file);
-        if (prompt is null && document is null)
+        if (prompt is null && file is null)
             throw new UsageException("no prompt: give it as an argument, or a file with -f");
-        if (prompt is not null)
-            return RunVerb.Tokens(model, prompt is "-" ? TextInput.Read("-").TrimEnd('\r', '\n') : prompt, document, raw);
-        return raw ? model.Prompt.Raw($"{document}\n") : ChatFormat.From(model.Tokenizer).Encode([new ChatMessage("system", model.Prompt.DocumentTurn(document!))]);
+        string? document = file is null ? null : TextInput.Read(file);
+        return new Asked(prompt is "-" ? TextInput.Read("-").TrimEnd('\r', '\n') : prompt, document, parsed.GetValue(_raw));
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -7,6 +8,9 @@ namespace Kvasir.Inference.Templates.Values;
 /// <summary>JSON as a template's values.</summary>
 static class Variables
 {
+    /// <summary>Who may speak: words of the protocol and not of a user. Templates make frames of them, such as <c>&lt;|user|></c>.</summary>
+    static readonly FrozenSet<string> s_roles = FrozenSet.Create(StringComparer.Ordinal, "system", "developer", "user", "assistant", "tool");
+
     /// <summary>The variables by name. Those that are trusted are not input.</summary>
     /// <exception cref="TemplateException">They are nested too deeply, name a member twice or hold half a surrogate pair.</exception>
     public static List<(string Name, object? Value)> From(JsonObject variables, IReadOnlySet<string> trusted)
@@ -37,9 +41,11 @@ static class Variables
     {
         var dictionary = KeyComparer.NewDictionary();
         foreach (var (name, value) in members)
-            dictionary[MarkedText.Of(name, isInput)] = Value(value, isInput, depth + 1);
+            dictionary[MarkedText.Of(name, isInput)] = Value(value, isInput && !IsRole(name, value), depth + 1);
         return dictionary;
     }
+
+    static bool IsRole(string name, JsonNode? value) => name == "role" && value is JsonValue role && role.TryGetValue(out string? who) && s_roles.Contains(who);
 
     static object? Scalar(JsonValue json, bool isInput) => json.GetValueKind() switch
     {

@@ -1,0 +1,133 @@
+using System.Text.Json.Nodes;
+using Kvasir.Inference;
+using Kvasir.Inference.Chat;
+using Kvasir.Inference.Saga;
+using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Templates;
+using Kvasir.KvCache.Blocks;
+
+namespace Kvasir.Tests.Chat;
+
+/// <summary>A chat's tokens are those of its texts, and what was computed of them is not computed again.</summary>
+public sealed class ConversationTests : IDisposable
+{
+    const string System = "Answer from this saga.\nFinn has ten rabbits. Rolf works as a baker.";
+
+    static readonly GenerationOptions s_short = new() { MaxTokens = 20 };
+
+    readonly LanguageModel _model = LanguageModel.Load(SagaModel.Path);
+    readonly InferenceEngine _engine;
+    readonly ChatPrompts _prompts;
+
+    public ConversationTests() => (_engine, _prompts) = (new InferenceEngine(_model, new EngineOptions { Context = 200 }), new ChatPrompts(_model.Tokenizer));
+
+    public void Dispose()
+    {
+        PoolCounts counts = _engine.Cache.Device.CheckConservation();
+        Assert.Equal((0, 0), (counts.Leased, counts.InFlight));
+        _engine.Dispose();
+        _model.Dispose();
+    }
+
+    static GenerationResult Say(Conversation conversation, string message, GenerationOptions? options = null) =>
+        conversation.Say(message, options ?? s_short, _ => { }, TestContext.Current.CancellationToken);
+
+    static ChatTranscript Transcript(params (string Role, string Content)[] turns)
+    {
+        ChatTranscript transcript = new();
+        foreach ((string role, string content) in turns)
+            transcript.Add(role, content);
+        return transcript;
+    }
+
+    [Fact]
+    public void Each_turn_is_computed_once_and_reads_like_a_whole_transcript()
+    {
+        using var conversation = new Conversation(_engine, _prompts, System);
+        GenerationResult first = Say(conversation, "How many rabbits does Finn have?"), second = Say(conversation, "What is the job of Rolf?");
+        Assert.Equal(first.PromptTokens + first.TokenIds.Count, second.ReusedTokens); // generated ones included
+
+        int[] transcript = _prompts.Encode(Transcript(
+            ("system", System), ("user", "How many rabbits does Finn have?"), ("assistant", first.Text), ("user", "What is the job of Rolf?")).Messages);
+        Assert.Equal(transcript, conversation.Tokens[..second.PromptTokens]);
+        conversation.Reset();
+        Assert.False(conversation.HasBegun);
+        using Sequence whole = _engine.NewSequence();
+        whole.Append(transcript);
+        Assert.Equal(second.TokenIds, _engine.Generate(whole, s_short, _ => { }, TestContext.Current.CancellationToken).TokenIds);
+    }
+
+    [Fact]
+    public void A_conversation_that_goes_on_in_another_one_has_the_same_tokens()
+    {
+        using var held = new Conversation(_engine, _prompts, System);
+        GenerationResult first = Say(held, "How many rabbits does Finn have?");
+        Say(held, "What is the job of Rolf?");
+        using var resumed = new Conversation(_engine, _prompts, "Not this.");
+        resumed.Resume(Transcript(("system", System), ("user", "How many rabbits does Finn have?"), ("assistant", first.Text)));
+        GenerationResult again = Say(resumed, "What is the job of Rolf?");
+        Assert.Equal(held.Tokens, resumed.Tokens);
+        Assert.Equal(again.PromptTokens - 1, again.ReusedTokens);
+        Assert.Throws<InvalidOperationException>(() => resumed.Resume(new ChatTranscript()));
+    }
+
+    [Fact]
+    public void An_answer_whose_text_has_other_tokens_than_were_generated_is_read_as_its_text()
+    {
+        int others = 0;
+        for (ulong seed = 0; seed < 20; seed++)
+        {
+            GenerationOptions wild = new() { MaxTokens = 40, IgnoresEnds = true, Sampling = new() { Temperature = 50, TopK = 0, TopP = 1, MinP = 0, Seed = seed } };
+            using var conversation = new Conversation(_engine, _prompts);
+            GenerationResult first = Say(conversation, "Who are you?", wild), second = Say(conversation, "Again?", new() { MaxTokens = 1 });
+            int[] transcript = _prompts.Encode(Transcript(("user", "Who are you?"), ("assistant", first.Text), ("user", "Again?")).Messages);
+            Assert.Equal(transcript, conversation.Tokens[..second.PromptTokens]);
+            int[] generated = [.. first.TokenIds];
+            int common = transcript.AsSpan(first.PromptTokens).CommonPrefixLength(generated);
+            others += common < generated.Length ? 1 : 0;
+            Assert.InRange(second.ReusedTokens, first.PromptTokens + common - 1, first.PromptTokens + common);
+        }
+        Assert.InRange(others, 1, 20);
+    }
+
+    [Fact]
+    public void Turns_that_the_template_writes_differently_later_are_computed_from_there_on()
+    {
+        var forgetful = new ChatPrompts(
+            _model.Tokenizer, "{% for m in messages %}{{ '\n' ~ m.role ~ ' ' ~ (m.content if m.role == 'user' else '…') }}{% endfor %}");
+        using var conversation = new Conversation(_engine, forgetful);
+        GenerationResult first = Say(conversation, "How many rabbits does Finn have?"), second = Say(conversation, "What is the job of Rolf?");
+        int[] expected = forgetful.Encode(Transcript(
+            ("user", "How many rabbits does Finn have?"), ("assistant", first.Text), ("user", "What is the job of Rolf?")).Messages);
+        Assert.Equal(expected, conversation.Tokens[..second.PromptTokens]);
+        Assert.InRange(second.ReusedTokens, first.PromptTokens - 1, first.PromptTokens);
+    }
+
+    [Fact]
+    public void A_turn_that_does_not_fit_or_is_refused_leaves_the_conversation_as_it_was()
+    {
+        var strict = new ChatPrompts(
+            _model.Tokenizer, "{% for m in messages %}{{ raise_exception('No.') if 'forbidden' in m.content else m.content ~ '\n' }}{% endfor %}");
+        using var conversation = new Conversation(_engine, strict);
+        Say(conversation, "Who are you?", new() { MaxTokens = 10 });
+        int[] before = conversation.Tokens.ToArray();
+        var tooLong = Assert.Throws<ContextExceededException>(() => Say(conversation, new string('x', 500)));
+        Assert.True(tooLong.Tokens > 200);
+        Assert.Throws<TemplateException>(() => Say(conversation, "forbidden"));
+        Assert.Equal(before, conversation.Tokens);
+        GenerationResult next = Say(conversation, "Who are you?", new() { MaxTokens = 10 });
+        Assert.DoesNotContain("x", _model.Tokenizer.Decode(conversation.Tokens[..next.PromptTokens]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_answer_that_was_interrupted_stays_as_far_as_it_came()
+    {
+        using var conversation = new Conversation(_engine, _prompts);
+        using var source = new CancellationTokenSource();
+        GenerationResult first = conversation.Say("Who are you?", new() { MaxTokens = 100, IgnoresEnds = true }, _ => source.Cancel(), source.Token);
+        Assert.Equal(FinishReason.Cancelled, first.FinishReason);
+        GenerationResult second = Say(conversation, "Go on");
+        JsonArray transcript = Transcript(("user", "Who are you?"), ("assistant", first.Text), ("user", "Go on")).Messages;
+        Assert.Equal(_prompts.Encode(transcript), conversation.Tokens[..second.PromptTokens]);
+    }
+}
