@@ -83,8 +83,9 @@ static class EvalVerb
     {
         using InferenceEngine engine = Engine(parsed, model, reuses: false);
         int stories = parsed.GetValue(s_documents);
-        return new EvalReport { Task = "stories", Stories = WorkProgress.Show("stories", progress =>
-            Inference.Measurement.Quality.Stories.Measure(engine, stories, parsed.GetValue(s_seed), new Steps<int>(progress, done => (double)done / stories), cancellation)) };
+        StoriesResult result = WorkProgress.Show("stories", progress => Inference.Measurement.Quality.Stories.Measure(
+            engine, stories, parsed.GetValue(s_seed), new Steps<int>(progress, done => (double)done / stories), cancellation));
+        return new EvalReport { Task = "stories", Stories = result };
     }
 
     static async Task<EvalReport> Retrieval(ParseResult parsed, LanguageModel model, CancellationToken cancellation)

@@ -94,6 +94,7 @@ static class Arithmetic
             return builder.ToText();
         }
         var repeated = Enumerable.Repeat((IReadOnlyList<object?>)value!, (int)times).SelectMany(items => items);
-        return value is object?[] ? repeated.ToArray() : repeated.ToList();
+        bool isTuple = value is object?[];
+        return isTuple ? repeated.ToArray() : repeated.ToList();
     }
 }

@@ -48,13 +48,13 @@ static class TierText
     public static string Room(long bytes) => bytes == long.MaxValue ? "unlimited" : Exact(bytes) ?? ByteSize.Text(bytes);
 
     /// <summary>Whole units without decimals, since these are sizes that somebody has chosen.</summary>
-    static string? Exact(long bytes) => (bytes, long.TrailingZeroCount(bytes)) switch
+    static string? Exact(long bytes) => long.TrailingZeroCount(bytes) switch
     {
-        (0, _) => "0",
-        (_, >= 40) => $"{bytes >> 40} TiB",
-        (< 10_000L << 30, >= 30) => $"{bytes >> 30} GiB",
-        (< 10_000L << 20, >= 20) => $"{bytes >> 20} MiB",
-        (< 10_000L << 10, >= 10) => $"{bytes >> 10} KiB",
+        _ when bytes == 0 => "0",
+        >= 40 => $"{bytes >> 40} TiB",
+        >= 30 when bytes < 10_000L << 30 => $"{bytes >> 30} GiB",
+        >= 20 when bytes < 10_000L << 20 => $"{bytes >> 20} MiB",
+        >= 10 when bytes < 10_000L << 10 => $"{bytes >> 10} KiB",
         _ => null,
     };
 }
