@@ -1,4 +1,5 @@
-// Where the servers are: KVASIR_URL with the model that ships with Kvasir, KVASIR_TOOLS_URL with the same weights under a chat template that has tools.
+// Where the servers are: KVASIR_URL with the model that ships with Kvasir, KVASIR_TOOLS_URL with the same weights under a chat template
+// that has tools.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -29,7 +30,8 @@ export async function untilIdle(cancellations = 0) {
 }
 
 /** A text of whole blocks that nobody has sent before. */
-export const longText = () => `Chapter ${Math.random()}. ${'Solveig went out to the great hall and found a green bell under the old bridge. '.repeat(8)}`;
+export const longText = () =>
+  `Chapter ${Math.random()}. ${'Solveig went out to the great hall and found a green bell under the old bridge. '.repeat(8)}`;
 
 /** A question that the model answers at length, if it is let. */
 export const user = (content = 'Who are you?') => [{ role: 'user', content }];

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
 
-export const person = z.object({ name: z.string().max(30), age: z.int().min(0).max(150), skills: z.array(z.enum(['sailing', 'forging', 'riddles'])).max(3) });
+export const person = z.object({
+  name: z.string().max(30), age: z.int().min(0).max(150), skills: z.array(z.enum(['sailing', 'forging', 'riddles'])).max(3),
+});
 
 export const personSchema = {
   type: 'object',

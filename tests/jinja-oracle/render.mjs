@@ -30,7 +30,8 @@ const write = (name, value) => writeFileSync(join(golden, `${name}.json`), JSON.
 mkdirSync(golden, { recursive: true });
 for (const file of readdirSync(corpus).filter(name => name.endsWith(".jinja")).sort()) {
   const source = readFileSync(join(corpus, file), "utf8");
-  write(basename(file, ".jinja"), Object.entries(variables.conversations).map(([conversation, values]) => ({ conversation, ...render(source, values) })));
+  write(basename(file, ".jinja"), Object.entries(variables.conversations)
+    .map(([conversation, values]) => ({ conversation, ...render(source, values) })));
 }
 if (process.argv.length < 3)
   write("language", snippets.map(source => ({ source, ...render(source, variables.language) })));

@@ -1,6 +1,7 @@
 // What llama.cpp says of a model, for the tests that compare us with it. Build against llama.cpp; see README.md.
 //   golden tokens MODEL < texts.json    ids of each text, with control tokens as text and as tokens
-//   golden greedy MODEL < prompts.json  greedy decoding in f32 (weights as the file has them, K and V in f32, no flash attention), and the first logits
+//   golden greedy MODEL < prompts.json  greedy decoding in f32 (weights as the file has them, K and V in f32, no flash attention),
+//                                       and the first logits
 #include "llama.h"
 #include "nlohmann/json.hpp"
 #include <algorithm>
@@ -82,7 +83,8 @@ int main(int argc, char **argv)
     for (const json &request : requests)
         if (tokens_only) {
             const llama_vocab *vocab = llama_model_get_vocab(model);
-            std::cout << json{ { "text", request["text"] }, { "tokens", tokenize(vocab, request["text"], false) }, { "template_tokens", tokenize(vocab, request["text"], true) } }.dump() << "\n";
+            std::cout << json{ { "text", request["text"] }, { "tokens", tokenize(vocab, request["text"], false) },
+                { "template_tokens", tokenize(vocab, request["text"], true) } }.dump() << "\n";
         } else
             std::cout << greedy(model, request).dump() << "\n";
     return 0;

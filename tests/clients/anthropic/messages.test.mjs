@@ -7,7 +7,8 @@ import { fits, mood } from '../schemas.mjs';
 import { client, stranger } from './client.mjs';
 
 const ask = (more) => client.messages.create({ model, messages: user(), temperature: 0, max_tokens: 40, ...more });
-const total = ({ input_tokens, cache_creation_input_tokens, cache_read_input_tokens }) => input_tokens + cache_creation_input_tokens + cache_read_input_tokens;
+const total = ({ input_tokens, cache_creation_input_tokens, cache_read_input_tokens }) =>
+  input_tokens + cache_creation_input_tokens + cache_read_input_tokens;
 
 test('an answer has a text, a reason and a usage', async () => {
   const { type, role, content: [block], stop_reason, usage } = await ask();
@@ -19,7 +20,8 @@ test('an answer has a text, a reason and a usage', async () => {
 test('a stream tells what happens in order and says the same', async () => {
   const whole = await ask();
   const events = await collect(await ask({ stream: true }));
-  assert.deepEqual(events.map(({ type }) => type).filter((type, i, all) => type !== all[i - 1]), ['message_start', 'content_block_start', 'content_block_delta', 'content_block_stop', 'message_delta', 'message_stop']);
+  assert.deepEqual(events.map(({ type }) => type).filter((type, i, all) => type !== all[i - 1]),
+    ['message_start', 'content_block_start', 'content_block_delta', 'content_block_stop', 'message_delta', 'message_stop']);
   const message = await client.messages.stream({ model, messages: user(), temperature: 0, max_tokens: 40 }).finalMessage();
   assert.deepEqual(message.content, whole.content);
   assert.equal(message.stop_reason, whole.stop_reason);
@@ -45,7 +47,10 @@ test('a stop text is named, and a limit cuts', async () => {
 });
 
 test('turns and blocks are a conversation', async () => {
-  const turns = [...user('Hello.'), { role: 'assistant', content: [{ type: 'text', text: 'Hail.' }] }, { role: 'user', content: [{ type: 'text', text: 'Who are ' }, { type: 'text', text: 'you?' }] }];
+  const turns = [
+    ...user('Hello.'), { role: 'assistant', content: [{ type: 'text', text: 'Hail.' }] },
+    { role: 'user', content: [{ type: 'text', text: 'Who are ' }, { type: 'text', text: 'you?' }] },
+  ];
   const plain = [...user('Hello.'), { role: 'assistant', content: 'Hail.' }, ...user()];
   assert.deepEqual((await ask({ messages: turns })).content, (await ask({ messages: plain })).content);
 });
@@ -62,7 +67,8 @@ test('errors are typed', async () => {
   await assert.rejects(ask({ messages: user('mill '.repeat(5000)) }), isA(Anthropic.BadRequestError, 'invalid_request_error'));
   await assert.rejects(ask({ model: 'claude-9' }), isA(Anthropic.NotFoundError, 'not_found_error'));
   await assert.rejects(ask({ stream: true, temperature: 9 }), isA(Anthropic.BadRequestError, 'invalid_request_error'));
-  await assert.rejects(stranger.messages.create({ model, messages: user(), max_tokens: 1 }), isA(Anthropic.AuthenticationError, 'authentication_error'));
+  await assert.rejects(stranger.messages.create({ model, messages: user(), max_tokens: 1 }),
+    isA(Anthropic.AuthenticationError, 'authentication_error'));
 });
 
 test('the models are listed to this client too', async () => {
@@ -83,6 +89,7 @@ test('a stream that is left ends at once', async () => {
 
 test('an answer keeps to a schema', async () => {
   const format = zodOutputFormat(mood);
-  const { parsed_output } = await client.messages.parse({ model, messages: user('Describe Einar.'), max_tokens: 100, output_config: { format } });
+  const { parsed_output } = await client.messages.parse(
+    { model, messages: user('Describe Einar.'), max_tokens: 100, output_config: { format } });
   fits(mood, parsed_output);
 });

@@ -15,10 +15,12 @@ const isUse = ({ id, type, name, input }, among = ['weather', 'forecast']) => {
 };
 
 test('a model whose template has no tools says so', () =>
-  assert.rejects(ask({}, client), (error) => error.status === 400 && /^400 .*tools: this model's chat template has none/.test(error.message)));
+  assert.rejects(ask({}, client), (error) =>
+    error.status === 400 && /^400 .*tools: this model's chat template has none/.test(error.message)));
 
 test('tools that the server would have to run are refused', () =>
-  assert.rejects(ask({ tools: [{ type: 'web_search_20250305', name: 'web_search' }] }), (error) => error.status === 400 && /tools\[0\]\.type/.test(error.message)));
+  assert.rejects(ask({ tools: [{ type: 'web_search_20250305', name: 'web_search' }] }), (error) =>
+    error.status === 400 && /tools\[0\]\.type/.test(error.message)));
 
 test('a call is required of any tool, or of the one that is named', async () => {
   const { content, stop_reason } = await ask();
@@ -38,7 +40,8 @@ test('results go back in, and what came before them is read from the cache', asy
   const messages = user(longText());
   const first = await ask({ messages });
   const results = first.content.map(({ id }) => ({ type: 'tool_result', tool_use_id: id, content: [{ type: 'text', text: 'Cold.' }] }));
-  const second = await ask({ messages: [...messages, { role: 'assistant', content: first.content }, { role: 'user', content: results }], tool_choice: { type: 'auto' }, max_tokens: 20 });
+  const next = [...messages, { role: 'assistant', content: first.content }, { role: 'user', content: results }];
+  const second = await ask({ messages: next, tool_choice: { type: 'auto' }, max_tokens: 20 });
   assert.ok(second.content.length > 0);
   assert.ok(second.usage.cache_read_input_tokens > 100, JSON.stringify(second.usage));
 });

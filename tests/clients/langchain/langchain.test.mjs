@@ -6,7 +6,8 @@ import { ChatOpenAI, OpenAI, OpenAIEmbeddings } from '@langchain/openai';
 import { collect, key, longText, model, toolsUrl, url } from '../connection.mjs';
 import { fits, person, weather } from '../schemas.mjs';
 
-const at = (address, more) => ({ model, apiKey: key, temperature: 0, maxTokens: 60, maxRetries: 0, configuration: { baseURL: `${address}/v1` }, ...more });
+const at = (address, more) =>
+  ({ model, apiKey: key, temperature: 0, maxTokens: 60, maxRetries: 0, configuration: { baseURL: `${address}/v1` }, ...more });
 const chat = new ChatOpenAI(at(url));
 
 test('messages, whole and streamed', async () => {
@@ -35,7 +36,10 @@ for (const method of ['jsonSchema', 'jsonMode'])
   test(`structured output by ${method}`, async () => {
     const model_ = new ChatOpenAI(at(url, { temperature: 1, maxTokens: 600 }));
     if (method === 'jsonSchema') fits(person, await model_.withStructuredOutput(person, { method }).invoke('Describe Einar.'));
-    else assert.match((await model_.withConfig({ response_format: { type: 'json_object' } }).invoke('Describe Einar in JSON.')).content, /^\s*\{/);
+    else {
+      const { content } = await model_.withConfig({ response_format: { type: 'json_object' } }).invoke('Describe Einar in JSON.');
+      assert.match(content, /^\s*\{/);
+    }
   });
 
 test('tools are called, and their results go back in', async () => {
@@ -62,4 +66,5 @@ test('a completion without a conversation', async () => {
   assert.ok((await new OpenAI(at(url)).invoke('Once upon a time')).length > 0);
 });
 
-test('errors are those of the client below', () => assert.rejects(new ChatOpenAI(at(url, { model: 'gpt-5' })).invoke('x'), { status: 404 }));
+test('errors are those of the client below', () =>
+  assert.rejects(new ChatOpenAI(at(url, { model: 'gpt-5' })).invoke('x'), { status: 404 }));

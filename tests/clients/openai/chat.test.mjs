@@ -4,7 +4,8 @@ import { collect, longText, model, user } from '../connection.mjs';
 import { client } from './client.mjs';
 
 const ask = (more) => client.chat.completions.create({ model, messages: user(), temperature: 0, max_tokens: 40, ...more });
-const textOf = (chunks, index = 0) => chunks.flatMap(({ choices }) => choices).filter((choice) => choice.index === index).map(({ delta }) => delta.content ?? '').join('');
+const textOf = (chunks, index = 0) => chunks.flatMap(({ choices }) => choices)
+  .filter((choice) => choice.index === index).map(({ delta }) => delta.content ?? '').join('');
 
 test('an answer has a text, a reason and a usage', async () => {
   const { choices: [choice], usage, object, system_fingerprint } = await ask();
@@ -81,7 +82,10 @@ test('max_completion_tokens and max_tokens cut', async () => {
 });
 
 test('content may come in parts, from any role', async () => {
-  const parts = [{ role: 'developer', content: [{ type: 'text', text: 'Be ' }, { type: 'text', text: 'brief.' }] }, { role: 'user', name: 'Una', content: [{ type: 'text', text: 'Who are you?' }] }];
+  const parts = [
+    { role: 'developer', content: [{ type: 'text', text: 'Be ' }, { type: 'text', text: 'brief.' }] },
+    { role: 'user', name: 'Una', content: [{ type: 'text', text: 'Who are you?' }] },
+  ];
   const whole = [{ role: 'system', content: 'Be brief.' }, ...user()];
   assert.equal((await ask({ messages: parts })).choices[0].message.content, (await ask({ messages: whole })).choices[0].message.content);
 });

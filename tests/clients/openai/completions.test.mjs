@@ -8,7 +8,8 @@ const ask = (more) => client.completions.create({ model, prompt, temperature: 0,
 
 async function tokensOf(content) {
   const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' };
-  return (await (await fetch(`${url}/tokenize`, { method: 'POST', headers, body: JSON.stringify({ content, add_special: true }) })).json()).tokens;
+  const response = await fetch(`${url}/tokenize`, { method: 'POST', headers, body: JSON.stringify({ content, add_special: true }) });
+  return (await response.json()).tokens;
 }
 
 test('text and tokens are continued alike', async () => {
@@ -56,6 +57,9 @@ test('sixteen tokens are the limit when none is said', async () => {
 });
 
 test('what cannot be done is refused', async () => {
-  for (const [more, param] of [[{ prompt: [] }, 'prompt'], [{ prompt: undefined }, 'prompt'], [{ prompt: [[1, 99_999_999]] }, 'prompt[0][1]'], [{ suffix: 'end' }, 'suffix'], [{ best_of: 3 }, 'best_of'], [{ prompt: '' }, 'prompt']])
+  for (const [more, param] of [
+    [{ prompt: [] }, 'prompt'], [{ prompt: undefined }, 'prompt'], [{ prompt: [[1, 99_999_999]] }, 'prompt[0][1]'],
+    [{ suffix: 'end' }, 'suffix'], [{ best_of: 3 }, 'best_of'], [{ prompt: '' }, 'prompt'],
+  ])
     await assert.rejects(ask(more), (error) => error.status === 400 && error.param === param, JSON.stringify(more));
 });

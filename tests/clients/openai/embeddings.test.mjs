@@ -37,6 +37,9 @@ test('fewer dimensions are the first ones, of length 1 again', async () => {
 });
 
 test('what cannot be done is refused', async () => {
-  for (const [more, param] of [[{ input: [] }, 'input'], [{ dimensions: 100_000 }, 'dimensions'], [{ encoding_format: 'hex' }, 'encoding_format'], [{ input: { a: 1 } }, 'input'], [{ input: '' }, 'input']])
+  for (const [more, param] of [
+    [{ input: [] }, 'input'], [{ dimensions: 100_000 }, 'dimensions'], [{ encoding_format: 'hex' }, 'encoding_format'],
+    [{ input: { a: 1 } }, 'input'], [{ input: '' }, 'input'],
+  ])
     await assert.rejects(embed(more), (error) => error.status === 400 && error.param === param, JSON.stringify(more));
 });

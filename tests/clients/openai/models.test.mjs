@@ -14,5 +14,6 @@ test('the one model is listed', async () => {
 
 test('it can be retrieved, and no other', async () => {
   assert.equal((await client.models.retrieve(model)).id, model);
-  await assert.rejects(client.models.retrieve('gpt-4o'), (error) => error instanceof OpenAI.NotFoundError && error.code === 'model_not_found');
+  await assert.rejects(client.models.retrieve('gpt-4o'), (error) =>
+    error instanceof OpenAI.NotFoundError && error.code === 'model_not_found');
 });

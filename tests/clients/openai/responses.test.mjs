@@ -19,7 +19,8 @@ test('a stream tells what happens in order and says the same', async () => {
   const events = await collect(await ask({ stream: true }));
   assert.deepEqual(events.map(({ sequence_number }) => sequence_number), events.map((_, i) => i));
   const types = events.map(({ type }) => type).filter((type, i, all) => type !== all[i - 1]);
-  assert.deepEqual(types, ['response.created', 'response.in_progress', 'response.output_item.added', 'response.content_part.added', 'response.output_text.delta',
+  assert.deepEqual(types,
+    ['response.created', 'response.in_progress', 'response.output_item.added', 'response.content_part.added', 'response.output_text.delta',
     'response.output_text.done', 'response.content_part.done', 'response.output_item.done', 'response.completed']);
   assert.equal(events.filter(({ type }) => type === 'response.output_text.delta').map(({ delta }) => delta).join(''), whole.output_text);
   assert.equal(events.at(-1).response.output[0].content[0].text, whole.output_text);
@@ -38,7 +39,8 @@ test('a conversation goes on from an answer, and reads it from the cache', async
   const second = await ask({ input: 'And then?', previous_response_id: first.id, instructions });
   assert.equal(second.previous_response_id, first.id);
   assert.ok(second.usage.input_tokens_details.cached_tokens >= first.usage.input_tokens - 16, JSON.stringify(second.usage));
-  const told = await ask({ instructions, input: [{ role: 'user', content: [{ type: 'input_text', text: input }] }, ...first.output, { role: 'user', content: 'And then?' }] });
+  const again = [{ role: 'user', content: [{ type: 'input_text', text: input }] }, ...first.output, { role: 'user', content: 'And then?' }];
+  const told = await ask({ instructions, input: again });
   assert.equal(told.usage.input_tokens, second.usage.input_tokens);
   assert.equal(told.output_text, second.output_text);
 });
@@ -63,7 +65,11 @@ test('tokens are counted', async () => {
 });
 
 test('bad requests name the field', async () => {
-  for (const [more, param] of [[{ input: [] }, 'input'], [{ input: [{ role: 'user', content: 3 }] }, 'input[0].content'], [{ input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'x' }] }] }, 'input[0].content[0].type'],
-    [{ max_output_tokens: 0 }, 'max_output_tokens'], [{ text: { format: { type: 'xml' } } }, 'text.format.type'], [{ tools: [{ type: 'web_search' }] }, 'tools[0].type']])
+  for (const [more, param] of [
+    [{ input: [] }, 'input'], [{ input: [{ role: 'user', content: 3 }] }, 'input[0].content'],
+    [{ input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'x' }] }] }, 'input[0].content[0].type'],
+    [{ max_output_tokens: 0 }, 'max_output_tokens'], [{ text: { format: { type: 'xml' } } }, 'text.format.type'],
+    [{ tools: [{ type: 'web_search' }] }, 'tools[0].type'],
+  ])
     await assert.rejects(ask(more), (error) => error.status === 400 && error.param === param, JSON.stringify(more));
 });

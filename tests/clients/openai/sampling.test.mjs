@@ -31,7 +31,8 @@ test('a stream has the same log probabilities', async () => {
 
 test('penalties change what is said', async () => {
   const plain = (await ask({ max_tokens: 60 })).choices[0].message.content;
-  const penal = (await ask({ max_tokens: 60, frequency_penalty: 2, presence_penalty: 2, logit_bias: { 5: -100 } })).choices[0].message.content;
+  const penal = (await ask({ max_tokens: 60, frequency_penalty: 2, presence_penalty: 2, logit_bias: { 5: -100 } }))
+    .choices[0].message.content;
   const repeats = (text) => text.split(/\s+/).length - new Set(text.split(/\s+/)).size;
   assert.ok(repeats(penal) <= repeats(plain), `${plain} / ${penal}`);
 });
@@ -40,7 +41,8 @@ test('a bias of 100 decides', async () => {
   const { choices: [{ logprobs }] } = await ask({ logprobs: true, max_tokens: 1, top_logprobs: 5 });
   const second = logprobs.content[0].top_logprobs[1].token;
   const { tokens: [id] } = await (await fetch(new URL('/tokenize', client.baseURL), {
-    method: 'POST', headers: { Authorization: `Bearer ${client.apiKey}`, 'Content-Type': 'application/json' }, body: JSON.stringify({ content: second }),
+    method: 'POST', headers: { Authorization: `Bearer ${client.apiKey}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ content: second }),
   })).json();
   const biased = await ask({ logprobs: true, max_tokens: 1, logit_bias: { [id]: 100 } });
   assert.equal(biased.choices[0].logprobs.content[0].token, second);

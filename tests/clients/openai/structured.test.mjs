@@ -14,7 +14,8 @@ test('JSON mode gives an object', async () => {
 });
 
 test('a schema is kept to, whatever is drawn', async () => {
-  const { choices } = await ask({ n: 8, response_format: { type: 'json_schema', json_schema: { name: 'person', strict: true, schema: personSchema } } });
+  const schema = { name: 'person', strict: true, schema: personSchema };
+  const { choices } = await ask({ n: 8, response_format: { type: 'json_schema', json_schema: schema } });
   for (const { message, finish_reason } of choices) {
     assert.equal(finish_reason, 'stop');
     fits(person, message.content);
@@ -22,7 +23,8 @@ test('a schema is kept to, whatever is drawn', async () => {
 });
 
 test('the helper parses it', async () => {
-  const { choices: [{ message }] } = await client.chat.completions.parse({ model, messages: user(), seed: 2, response_format: zodResponseFormat(person, 'person') });
+  const { choices: [{ message }] } = await client.chat.completions.parse(
+    { model, messages: user(), seed: 2, response_format: zodResponseFormat(person, 'person') });
   fits(person, message.parsed);
 });
 
@@ -39,7 +41,10 @@ test('responses keep to a schema too', async () => {
 
 test('a schema that cannot be kept to is refused', async () => {
   const format = (schema) => ({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } });
-  await assert.rejects(ask(format({ type: 'object', properties: { a: { $ref: '#/nowhere' } } })), (error) => error.status === 400 && error.param === 'response_format.json_schema.schema' && error.code === 'invalid_schema');
-  await assert.rejects(ask({ response_format: { type: 'xml' } }), (error) => error.status === 400 && error.param === 'response_format.type');
-  await assert.rejects(ask({ response_format: { type: 'json_schema' } }), (error) => error.status === 400 && error.param.startsWith('response_format.json_schema'));
+  await assert.rejects(ask(format({ type: 'object', properties: { a: { $ref: '#/nowhere' } } })), (error) =>
+    error.status === 400 && error.param === 'response_format.json_schema.schema' && error.code === 'invalid_schema');
+  await assert.rejects(ask({ response_format: { type: 'xml' } }), (error) =>
+    error.status === 400 && error.param === 'response_format.type');
+  await assert.rejects(ask({ response_format: { type: 'json_schema' } }), (error) =>
+    error.status === 400 && error.param.startsWith('response_format.json_schema'));
 });

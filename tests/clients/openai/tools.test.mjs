@@ -7,8 +7,11 @@ import { client, withTools } from './client.mjs';
 const functions = ['weather', 'forecast'].map((name) => ({ name, description: `The ${name} of a city.`, parameters: weatherSchema }));
 const tools = functions.map((one) => ({ type: 'function', function: one }));
 const named = { type: 'function', function: { name: 'forecast' } };
-const ask = (more, at = withTools) => at.chat.completions.create({ model, messages: user('How is the weather?'), tools, tool_choice: 'required', seed: 1, ...more });
-const respond = (more, at = withTools) => at.responses.create({ model, input: 'How is the weather?', tools: functions.map((one) => ({ type: 'function', strict: true, ...one })), tool_choice: 'required', ...more });
+const ask = (more, at = withTools) =>
+  at.chat.completions.create({ model, messages: user('How is the weather?'), tools, tool_choice: 'required', seed: 1, ...more });
+const strictly = functions.map((one) => ({ type: 'function', strict: true, ...one }));
+const respond = (more, at = withTools) =>
+  at.responses.create({ model, input: 'How is the weather?', tools: strictly, tool_choice: 'required', ...more });
 
 function isCall({ id, type, function: { name, arguments: text } }, among = ['weather', 'forecast']) {
   assert.match(id, /^call_\w{8}/);
@@ -19,7 +22,8 @@ function isCall({ id, type, function: { name, arguments: text } }, among = ['wea
 
 test('a model whose template has no tools says so', async () => {
   for (const ask_ of [ask, respond])
-    await assert.rejects(ask_({}, client), (error) => error.status === 400 && error.param === 'tools' && error.code === 'tools_not_supported');
+    await assert.rejects(ask_({}, client), (error) =>
+      error.status === 400 && error.param === 'tools' && error.code === 'tools_not_supported');
   assert.ok((await ask({ tool_choice: 'none', temperature: 0, max_tokens: 8 }, client)).choices[0].message.content);
 });
 
@@ -64,14 +68,19 @@ test('results go back in, and what came before them is read from the cache', asy
   const messages = user(longText());
   const first = await ask({ messages });
   const results = first.choices[0].message.tool_calls.map(({ id }) => ({ role: 'tool', tool_call_id: id, content: 'Cold.' }));
-  const { choices: [choice], usage } = await ask({ messages: [...messages, first.choices[0].message, ...results], tool_choice: 'auto', max_tokens: 20 });
+  const next = [...messages, first.choices[0].message, ...results];
+  const { choices: [choice], usage } = await ask({ messages: next, tool_choice: 'auto', max_tokens: 20 });
   assert.ok(choice.message.content || choice.message.tool_calls);
   assert.ok(usage.prompt_tokens_details.cached_tokens >= first.usage.prompt_tokens - 16, JSON.stringify(usage));
 });
 
 test('a call beside a text, or of an unknown tool, is refused where it is wrong', async () => {
-  for (const [more, param] of [[{ tool_choice: { type: 'function', function: { name: 'moon' } } }, 'tool_choice.function.name'], [{ tools: [], tool_choice: 'required' }, 'tool_choice'],
-    [{ tools: [{ type: 'function', function: { name: 'two words' } }] }, 'tools[0].function.name'], [{ tools: [{ type: 'function', function: { name: 'x', parameters: 5 } }] }, 'tools[0].function.parameters']])
+  for (const [more, param] of [
+    [{ tool_choice: { type: 'function', function: { name: 'moon' } } }, 'tool_choice.function.name'],
+    [{ tools: [], tool_choice: 'required' }, 'tool_choice'],
+    [{ tools: [{ type: 'function', function: { name: 'two words' } }] }, 'tools[0].function.name'],
+    [{ tools: [{ type: 'function', function: { name: 'x', parameters: 5 } }] }, 'tools[0].function.parameters'],
+  ])
     await assert.rejects(ask(more), (error) => error.status === 400 && error.param === param, JSON.stringify(more));
 });
 
@@ -87,12 +96,15 @@ test('responses call tools, and take what they give', async () => {
 });
 
 test('responses stream calls', async () => {
-  const events = await collect(await respond({ stream: true, tool_choice: { type: 'function', name: 'forecast' }, parallel_tool_calls: false }));
-  assert.deepEqual(events.map(({ type }) => type), ['response.created', 'response.in_progress', 'response.output_item.added', 'response.function_call_arguments.delta',
+  const events = await collect(await respond(
+    { stream: true, tool_choice: { type: 'function', name: 'forecast' }, parallel_tool_calls: false }));
+  assert.deepEqual(events.map(({ type }) => type),
+    ['response.created', 'response.in_progress', 'response.output_item.added', 'response.function_call_arguments.delta',
     'response.function_call_arguments.done', 'response.output_item.done', 'response.completed']);
   const { item } = events[5];
   assert.equal(item.name, 'forecast');
   assert.equal(item.arguments, events[3].delta);
-  const gathered = await withTools.responses.stream({ model, input: 'How?', tools: functions.map((one) => ({ type: 'function', ...one })), tool_choice: 'required' }).finalResponse();
+  const plainly = functions.map((one) => ({ type: 'function', ...one }));
+  const gathered = await withTools.responses.stream({ model, input: 'How?', tools: plainly, tool_choice: 'required' }).finalResponse();
   assert.equal(gathered.output[0].type, 'function_call');
 });

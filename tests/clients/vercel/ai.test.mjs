@@ -5,7 +5,8 @@ import { APICallError, embed, embedMany, generateText, Output, stepCountIs, stre
 import { collect, key, longText, model, toolsUrl, untilIdle, url } from '../connection.mjs';
 import { fits, person, weather } from '../schemas.mjs';
 
-const at = (address, apiKey = key) => createOpenAICompatible({ name: 'kvasir', baseURL: `${address}/v1`, apiKey, includeUsage: true, supportsStructuredOutputs: true });
+const at = (address, apiKey = key) =>
+  createOpenAICompatible({ name: 'kvasir', baseURL: `${address}/v1`, apiKey, includeUsage: true, supportsStructuredOutputs: true });
 const kvasir = at(url);
 const request = { model: kvasir(model), prompt: 'Who are you?', temperature: 0, maxOutputTokens: 40, maxRetries: 0 };
 
@@ -21,7 +22,8 @@ test('a text, whole and streamed, with its usage', async () => {
 test('what the cache had is in the usage', async () => {
   const prompt = longText();
   const [first, second] = [await generateText({ ...request, prompt }), await generateText({ ...request, prompt })];
-  assert.ok(second.usage.inputTokenDetails.cacheReadTokens > (first.usage.inputTokenDetails.cacheReadTokens ?? 0) + 64, JSON.stringify(second.usage));
+  const before = first.usage.inputTokenDetails.cacheReadTokens ?? 0;
+  assert.ok(second.usage.inputTokenDetails.cacheReadTokens > before + 64, JSON.stringify(second.usage));
 });
 
 test('an object, whole and streamed', async () => {
@@ -34,7 +36,8 @@ test('an object, whole and streamed', async () => {
 
 test('tools are called, and their results go back in', async () => {
   const asked = [];
-  const tools = { weather: tool({ description: 'The weather of a city.', inputSchema: weather, execute: (input) => (asked.push(input), 'Cold.') }) };
+  const execute = (input) => (asked.push(input), 'Cold.');
+  const tools = { weather: tool({ description: 'The weather of a city.', inputSchema: weather, execute }) };
   const wanted = { ...request, model: at(toolsUrl)(model), maxOutputTokens: 120, tools, toolChoice: 'required', stopWhen: stepCountIs(2) };
   const { steps } = await generateText(wanted);
   assert.equal(steps.length, 2);
@@ -68,7 +71,9 @@ test('errors say what is wrong', async () => {
 test('a stream that is left ends at once', async () => {
   const cancelled = await untilIdle();
   const leave = new AbortController();
-  const stream = streamText({ ...request, maxOutputTokens: 1900, abortSignal: leave.signal, providerOptions: { kvasir: { ignore_eos: true } }, onError() {} });
+  const stream = streamText({
+    ...request, maxOutputTokens: 1900, abortSignal: leave.signal, providerOptions: { kvasir: { ignore_eos: true } }, onError() {},
+  });
   for await (const _ of stream.textStream) leave.abort();
   assert.equal(await untilIdle(cancelled + 1), cancelled + 1);
 });

@@ -1,7 +1,7 @@
 // Matrix products of bfloat16 pairs with float sums: AVX-512 BF16 (vdpbf16ps), one thread.
 //
-// Both operands are arrays of pairs, a pair being the values at k and k + 1 in one 32-bit word. A may have any strides, so one kernel serves
-// a matrix whose rows run along k (rows()) and one whose columns do (pairs()).
+// Both operands are arrays of pairs, a pair being the values at k and k + 1 in one 32-bit word. A may have any strides, so one kernel
+// serves a matrix whose rows run along k (rows()) and one whose columns do (pairs()).
 #pragma once
 #include <immintrin.h>
 #include <stdint.h>
@@ -11,7 +11,8 @@ enum { MR = 8, NR = 48, KC = 128, MC = 512 };
 
 typedef uint32_t pair;
 
-static inline __attribute__((always_inline)) void kernel(float *c, long ldc, const pair *a, long row, long step, const pair *panel, int count, const int vectors, int add)
+static inline __attribute__((always_inline)) void kernel(float *c, long ldc, const pair *a, long row, long step, const pair *panel,
+    int count, const int vectors, int add)
 {
     __m512 sum[MR][3];
 #pragma GCC unroll 8

@@ -120,7 +120,8 @@ static void rms_norm(float *y, float *scale, const float *x, const float *gamma,
     }
 }
 
-static void rms_norm_back(float *dx, float *dgamma, const float *dy, const float *x, const float *scale, const float *gamma, int n, int width)
+static void rms_norm_back(float *dx, float *dgamma, const float *dy, const float *x, const float *scale, const float *gamma, int n,
+    int width)
 {
     for (int t = 0; t < n; t++, x += width, dx += width, dy += width) {
         float r = scale[t], dot = 0;
@@ -162,7 +163,8 @@ static void split_heads(Worker *w, pair *to, const float *from)
     const Shape *s = &w->model->shape;
     for (int b = 0; b < w->batch; b++)
         for (int h = 0; h < s->kv_heads; h++)
-            transposed(to + ((long)b * s->kv_heads + h) * s->head_dim / 2 * w->length, from + (long)b * w->length * kv_width(s) + h * s->head_dim,
+            transposed(to + ((long)b * s->kv_heads + h) * s->head_dim / 2 * w->length,
+                from + (long)b * w->length * kv_width(s) + h * s->head_dim,
                 w->length, s->head_dim, kv_width(s));
 }
 
@@ -195,7 +197,8 @@ static void attend(Worker *w, Saved *c, const Saved *kv, int window)
             pair *p = c->probabilities + ((long)b * s->heads + h) * length * length / 2;
             for (int q0 = 0; q0 < length; q0 += QUERIES) {
                 int from = first_key(window, q0), count = q0 + QUERIES - from;
-                gemm(scores, count, c->q_rows + ((at + q0) * width + h * dim) / 2, width / 2, 1, keys + from, length, QUERIES, count, dim / 2, 0);
+                gemm(scores, count, c->q_rows + ((at + q0) * width + h * dim) / 2, width / 2, 1, keys + from, length, QUERIES, count,
+                    dim / 2, 0);
                 for (int i = 0; i < QUERIES; i++)
                     softmax(scores + (long)i * count, p + ((long)(q0 + i) * length + from) / 2, q0 + i, from, count, window);
                 gemm(c->attention + (at + q0) * width + h * dim, width, p + ((long)q0 * length + from) / 2, length / 2, 1,
@@ -233,7 +236,8 @@ static void attend_back(Worker *w, Saved *c, Saved *kv, const float *dy, float *
     rows(dy_rows, dy, n * width);
     pairs(dy_pairs, dy, n, width);
     float *ds = floats(w, (size_t)QUERIES * length);
-    pair *ds_rows = halves(w, (size_t)QUERIES * length), *ds_pairs = halves(w, (size_t)QUERIES * length), *p_pairs = halves(w, (size_t)QUERIES * length);
+    pair *ds_rows = halves(w, (size_t)QUERIES * length), *ds_pairs = halves(w, (size_t)QUERIES * length),
+        *p_pairs = halves(w, (size_t)QUERIES * length);
     for (int b = 0; b < w->batch; b++)
         for (int h = 0; h < s->heads; h++) {
             long at = (long)b * length;
@@ -241,7 +245,8 @@ static void attend_back(Worker *w, Saved *c, Saved *kv, const float *dy, float *
             const pair *p = c->probabilities + ((long)b * s->heads + h) * length * length / 2;
             for (int q0 = 0; q0 < length; q0 += QUERIES) {
                 int from = first_key(window, q0), count = q0 + QUERIES - from;
-                gemm(ds, count, dy_rows + ((at + q0) * width + h * dim) / 2, width / 2, 1, values + from, length, QUERIES, count, dim / 2, 0);
+                gemm(ds, count, dy_rows + ((at + q0) * width + h * dim) / 2, width / 2, 1, values + from, length, QUERIES, count,
+                    dim / 2, 0);
                 for (int i = 0; i < QUERIES; i++) {
                     const float *g = dy + (at + q0 + i) * width + h * dim, *y = c->attention + (at + q0 + i) * width + h * dim;
                     const uint16_t *pi = (const uint16_t *)(p + ((long)(q0 + i) * length + from) / 2);
@@ -253,7 +258,8 @@ static void attend_back(Worker *w, Saved *c, Saved *kv, const float *dy, float *
                 query_pairs(ds_pairs, ds_rows, count / 2, count);
                 query_pairs(p_pairs, p + ((long)q0 * length + from) / 2, length / 2, count);
                 long kv_at = (at + from) * kvw + h / group * dim, q_at = (at + q0) / 2 * width + h * dim;
-                gemm(dq + (at + q0) * width + h * dim, width, ds_rows, count / 2, 1, kv->k_pairs + (at + from) / 2 * kvw + h / group * dim, kvw, QUERIES, dim, count / 2, 0);
+                gemm(dq + (at + q0) * width + h * dim, width, ds_rows, count / 2, 1, kv->k_pairs + (at + from) / 2 * kvw + h / group * dim,
+                    kvw, QUERIES, dim, count / 2, 0);
                 gemm(kv->dk + kv_at, kvw, ds_pairs, 1, count, c->q_pairs + q_at, width, count, dim, QUERIES / 2, 1);
                 gemm(kv->dv + kv_at, kvw, p_pairs, 1, count, dy_pairs + q_at, width, count, dim, QUERIES / 2, 1);
             }

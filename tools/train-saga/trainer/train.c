@@ -97,7 +97,9 @@ static void adam(Tensor *t, float rate, long step)
     }
 }
 
-typedef struct { Model *model; Worker *workers; const Options *options; float *scratch; int index; long step; float rate; double weight; } Update;
+typedef struct {
+    Model *model; Worker *workers; const Options *options; float *scratch; int index; long step; float rate; double weight;
+} Update;
 
 static void *update(void *argument)
 {
@@ -133,7 +135,8 @@ static void save(const Model *model, int64_t step, const char *path)
     snprintf(temporary, sizeof temporary, "%s.new", path);
     FILE *file = fopen(temporary, "wb");
     if (!file) { perror(temporary); exit(1); }
-    int wrong = fwrite(mark, sizeof mark, 1, file) != 1 || fwrite(&model->shape, sizeof model->shape, 1, file) != 1 || fwrite(&step, sizeof step, 1, file) != 1;
+    int wrong = fwrite(mark, sizeof mark, 1, file) != 1 || fwrite(&model->shape, sizeof model->shape, 1, file) != 1
+        || fwrite(&step, sizeof step, 1, file) != 1;
     for (int i = 0; i < model->tensors; i++) {
         const Tensor *t = model->all[i];
         size_t n = (size_t)t->rows * t->columns;
@@ -150,7 +153,8 @@ static int64_t load(Model *model, const char *path)
     Shape shape;
     int64_t step;
     if (!file) { perror(path); exit(1); }
-    int wrong = fread(seen, sizeof seen, 1, file) != 1 || memcmp(seen, mark, sizeof mark) || fread(&shape, sizeof shape, 1, file) != 1 || fread(&step, sizeof step, 1, file) != 1;
+    int wrong = fread(seen, sizeof seen, 1, file) != 1 || memcmp(seen, mark, sizeof mark) || fread(&shape, sizeof shape, 1, file) != 1
+        || fread(&step, sizeof step, 1, file) != 1;
     if (!wrong) model_create(model, shape, 1);
     for (int i = 0; i < (wrong ? 0 : model->tensors); i++) {
         Tensor *t = model->all[i];
@@ -166,7 +170,10 @@ static int64_t load(Model *model, const char *path)
 
 static void copy(Tensor *to, const Tensor *from)
 {
-    if (to->rows != from->rows || to->columns != from->columns) { fprintf(stderr, "a matrix of %d x %d cannot begin as one of %d x %d\n", to->rows, to->columns, from->rows, from->columns); exit(1); }
+    if (to->rows != from->rows || to->columns != from->columns) {
+        fprintf(stderr, "a matrix of %d x %d cannot begin as one of %d x %d\n", to->rows, to->columns, from->rows, from->columns);
+        exit(1);
+    }
     memcpy(to->value, from->value, 4l * to->rows * to->columns);
 }
 
@@ -188,9 +195,11 @@ static void init(Model *model, const char *path)
     copy(&model->norm, &from.norm);
     for (int l = 0; l < model->shape.layers; l++) {
         Layer *to = &model->layer[l], *source = &from.layer[l];
-        copy(&to->attn_norm, &source->attn_norm), copy(&to->q, &source->q), copy(&to->output, &source->output), copy(&to->ffn_norm, &source->ffn_norm);
+        copy(&to->attn_norm, &source->attn_norm), copy(&to->q, &source->q), copy(&to->output, &source->output),
+            copy(&to->ffn_norm, &source->ffn_norm);
         copy(&to->gate, &source->gate), copy(&to->up, &source->up), copy(&to->down, &source->down);
-        if (producer(&model->shape, l) == l) pool(&to->k, &source->k, model->shape.head_dim), pool(&to->v, &source->v, model->shape.head_dim);
+        if (producer(&model->shape, l) == l)
+            pool(&to->k, &source->k, model->shape.head_dim), pool(&to->v, &source->v, model->shape.head_dim);
     }
 }
 
@@ -249,7 +258,8 @@ static void train(Model *model, const Options *options, long step)
         retrieved = keep * retrieved + (1 - keep) * right[RETRIEVED] / (count[RETRIEVED] + 1e-9);
         language = keep * language + (1 - keep) * right[LANGUAGE] / (count[LANGUAGE] + 1e-9);
         if (step % 100 == 0 || step - first < 3) {
-            printf("step %ld length %d tokens %.2fM loss %.4f language %.4f answer %.4f retrieved %.4f rate %.3f %.0f tok/s\n", step, length, seen / 1e6, loss, language,
+            printf("step %ld length %d tokens %.2fM loss %.4f language %.4f answer %.4f retrieved %.4f rate %.3f %.0f tok/s\n",
+                step, length, seen / 1e6, loss, language,
                 answers, retrieved, rate_at(options, step), seen / (now() - start));
             fflush(stdout);
         }
@@ -261,11 +271,15 @@ static void train(Model *model, const Options *options, long step)
 int main(int argc, char **argv)
 {
     Shape shape = { 0, 128, 6, 4, 2, 32, 384, 0, 6, 1, 1e6f };
-    Options options = { .steps = 1000, .decay_from = 1000, .warmup = 50, .muon_rate = 0.005f, .adam_rate = 3e-3f, .weight_decay = 0.01f, .save = "saga.checkpoint", .seed = 1 };
+    Options options = { .steps = 1000, .decay_from = 1000, .warmup = 50, .muon_rate = 0.005f, .adam_rate = 3e-3f, .weight_decay = 0.01f,
+        .save = "saga.checkpoint", .seed = 1 };
     static const struct option names[] = {
-        { "vocabulary", 1, 0, 'V' }, { "width", 1, 0, 'd' }, { "layers", 1, 0, 'l' }, { "heads", 1, 0, 'h' }, { "kv-heads", 1, 0, 'k' }, { "ffn", 1, 0, 'f' },
-        { "window", 1, 0, 'w' }, { "full-every", 1, 0, 'e' }, { "shared", 1, 0, 's' }, { "rope-base", 1, 0, 'r' }, { "steps", 1, 0, 'n' }, { "decay-from", 1, 0, 'D' },
-        { "warmup", 1, 0, 'u' }, { "muon-rate", 1, 0, 'm' }, { "adam-rate", 1, 0, 'a' }, { "weight-decay", 1, 0, 'W' }, { "seed", 1, 0, 'x' }, { "load", 1, 0, 'L' }, { "init", 1, 0, 'I' }, { "save", 1, 0, 'S' }, { 0 } };
+        { "vocabulary", 1, 0, 'V' }, { "width", 1, 0, 'd' }, { "layers", 1, 0, 'l' }, { "heads", 1, 0, 'h' }, { "kv-heads", 1, 0, 'k' },
+        { "ffn", 1, 0, 'f' },
+        { "window", 1, 0, 'w' }, { "full-every", 1, 0, 'e' }, { "shared", 1, 0, 's' }, { "rope-base", 1, 0, 'r' }, { "steps", 1, 0, 'n' },
+        { "decay-from", 1, 0, 'D' },
+        { "warmup", 1, 0, 'u' }, { "muon-rate", 1, 0, 'm' }, { "adam-rate", 1, 0, 'a' }, { "weight-decay", 1, 0, 'W' },
+        { "seed", 1, 0, 'x' }, { "load", 1, 0, 'L' }, { "init", 1, 0, 'I' }, { "save", 1, 0, 'S' }, { 0 } };
     for (int c; (c = getopt_long(argc, argv, "", names, 0)) != -1;)
         switch (c) {
         case 'V': shape.vocabulary = atoi(optarg); break;

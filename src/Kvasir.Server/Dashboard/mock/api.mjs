@@ -7,12 +7,16 @@ import { blocksBelow, evict, nodesOf, pathTo, treeOf } from './tree.mjs';
 export const routes = {
   'GET /v1/models': ({ engine }, _, response) => {
     const { model } = engine.stats();
-    json(response, { object: 'list', data: [{ id: model.id, object: 'model', created: 1764000000, owned_by: 'kvasir', meta: { n_ctx: model.context, n_ctx_train: model.context, n_params: 9e6, size: 9e6 } }] });
+    json(response, { object: 'list', data: [{
+      id: model.id, object: 'model', created: 1764000000, owned_by: 'kvasir',
+      meta: { n_ctx: model.context, n_ctx_train: model.context, n_params: 9e6, size: 9e6 },
+    }] });
   },
   'GET /v1/kv/stats': ({ engine }, _, response) => json(response, engine.stats()),
   'GET /v1/kv/requests': ({ engine }, _, response) => json(response, { requests: engine.requests }),
   'GET /v1/kv/tree': ({ engine, url, text }, _, response) =>
-    json(response, treeOf(engine.cache, { text: text && url.searchParams.get('text') === '1', limit: Number(url.searchParams.get('limit') ?? 2000) })),
+    json(response, treeOf(
+      engine.cache, { text: text && url.searchParams.get('text') === '1', limit: Number(url.searchParams.get('limit') ?? 2000) })),
   'GET /v1/kv/events': ({ engine }, request, response) => events(engine, request, response),
   'POST /v1/kv/pin': withBody(pin),
   'POST /v1/kv/unpin': withBody(unpin),
@@ -88,5 +92,6 @@ function json(response, value) {
 
 export function problem(response, status, message) {
   const type = status === 401 ? 'authentication_error' : 'invalid_request_error';
-  response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ error: { message, type, param: null, code: null } }));
+  response.writeHead(status, { 'Content-Type': 'application/json' })
+    .end(JSON.stringify({ error: { message, type, param: null, code: null } }));
 }

@@ -6,7 +6,8 @@ export const prefillRate = 850; // tokens a second
 
 export const tokenize = (text) => text.match(/\s?[\p{L}\p{N}]{1,6}|\s?[^\s\p{L}\p{N}]|\s+/gu) ?? [];
 
-const keyOf = (parent, tokens) => createHash('sha256').update(parent ?? 'root').update('\0').update(tokens.join('\0')).digest('hex').slice(0, 16);
+const keyOf = (parent, tokens) =>
+  createHash('sha256').update(parent ?? 'root').update('\0').update(tokens.join('\0')).digest('hex').slice(0, 16);
 
 export class Cache {
   tiers = new Tiers();
@@ -51,7 +52,8 @@ export class Cache {
     const other = [...this.blocks.values()].find((block) => block.parent === path[at].parent && block.from === from);
     const differs = other ? other.tokens.findIndex((token, index) => token !== tokens[from + index]) : -1;
     if (differs <= 0) return { from, to, reason: 'never_seen', detail: null };
-    return { from: from + differs, to, reason: 'diverged', detail: `${JSON.stringify(tokens[from + differs])} was ${JSON.stringify(other.tokens[differs])}` };
+    const detail = `${JSON.stringify(tokens[from + differs])} was ${JSON.stringify(other.tokens[differs])}`;
+    return { from: from + differs, to, reason: 'diverged', detail };
   }
 
   #use(block, source) {

@@ -20,14 +20,16 @@ export async function chat({ engine, random }, { model, messages }, request, res
     sent++;
     await pause(12);
   }
-  close({ engine, begun, response, send, sent, text: `${prompt}assistant: ${pieces.slice(0, sent).join('')}\n`, status: cancelled ? 'cancelled' : said === 'fail' ? 'error' : said === 'long' ? 'length' : 'stop' });
+  const status = cancelled ? 'cancelled' : said === 'fail' ? 'error' : said === 'long' ? 'length' : 'stop';
+  close({ engine, begun, response, send, sent, text: `${prompt}assistant: ${pieces.slice(0, sent).join('')}\n`, status });
 }
 
 function close({ engine, begun, response, send, sent, text, status }) {
   if (status === 'error') send({ error: { message: 'the pretended engine failed, as it was asked to', type: 'server_error' } });
   else {
     send({ choices: [{ index: 0, delta: {}, finish_reason: status }] });
-    send({ choices: [], usage: { prompt_tokens: begun.tokens, completion_tokens: sent, total_tokens: begun.tokens + sent }, kvasir: begun.kvasir });
+    const usage = { prompt_tokens: begun.tokens, completion_tokens: sent, total_tokens: begun.tokens + sent };
+    send({ choices: [], usage, kvasir: begun.kvasir });
     response.write('data: [DONE]\n\n');
   }
   engine.end(begun, { completion: sent, status, text });

@@ -21,7 +21,8 @@ export class Engine {
     const tokens = tokenize(prompt);
     const kvasir = this.cache.explain(tokens, true);
     this.#counts.running++;
-    return { id: `chatcmpl-${String(this.#next++).padStart(6, '0')}`, tokens: tokens.length, kvasir, ttft: 0.012 + kvasir.restore_s + kvasir.computed / prefillRate };
+    const ttft = 0.012 + kvasir.restore_s + kvasir.computed / prefillRate;
+    return { id: `chatcmpl-${String(this.#next++).padStart(6, '0')}`, tokens: tokens.length, kvasir, ttft };
   }
 
   end({ id, tokens, kvasir, ttft }, { completion, status, endpoint = '/v1/chat/completions', queue = 0, time = Date.now() / 1000, text }) {
@@ -54,7 +55,8 @@ export class Engine {
       version: 1, time, uptime_s: time - this.#started,
       model: { id: 'saga', fingerprint: '9f27c1d4a8e05b36', block_tokens: blockTokens, bytes_per_token: bytesPerToken, context: 8192 },
       tiers: this.cache.tiers.stats(), tokens: this.#tokens, misses: this.#misses, requests: this.#counts, saved_s: this.#saved,
-      ttft: sources.map((tier) => ({ tier, count: this.#ttft[tier].length, p50_s: quantile(this.#ttft[tier], 0.5), p95_s: quantile(this.#ttft[tier], 0.95) })),
+      ttft: sources.map((tier) =>
+        ({ tier, count: this.#ttft[tier].length, p50_s: quantile(this.#ttft[tier], 0.5), p95_s: quantile(this.#ttft[tier], 0.95) })),
     };
   }
 }

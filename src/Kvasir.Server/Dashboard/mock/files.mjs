@@ -16,6 +16,8 @@ export async function serveFile(path, response) {
   const file = files[path];
   if (!file) return response.writeHead(404, { 'Content-Type': 'text/plain' }).end('not found\n');
   const content = await readFile(dist + file[0]);
-  response.writeHead(200, { 'Content-Type': file[1], 'Content-Security-Policy': policy, 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-cache' });
+  response.writeHead(200, {
+    'Content-Type': file[1], 'Content-Security-Policy': policy, 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-cache',
+  });
   response.end(content);
 }

@@ -9,7 +9,8 @@ const capacity = { device: 160, host: 280, disk: 4096 };
 export const bandwidth = { device: Infinity, host: 6 * 2 ** 30, disk: 0.9 * 2 ** 30 };
 
 export class Tiers {
-  #tiers = Object.fromEntries(tierNames.map((name) => [name, { blocks: new Map(), hitTokens: 0, evictions: 0, inBytes: 0, inS: 0, outBytes: 0, outS: 0 }]));
+  #tiers = Object.fromEntries(tierNames.map((name) =>
+    [name, { blocks: new Map(), hitTokens: 0, evictions: 0, inBytes: 0, inS: 0, outBytes: 0, outS: 0 }]));
 
   has = (name, key) => this.#tiers[name].blocks.has(key);
 

@@ -27,4 +27,5 @@ export function ribbonWords(explain: Explain): HTMLElement {
 }
 
 const spanWords = (span: Explain['spans'][number]): HTMLElement =>
-  h('span', { class: 'num' }, `${range(span.from, span.to)} ${span.source === 'computed' ? '' : 'from '}${isSource(span.source) ? sourceNames[span.source] : span.source}`);
+  h('span', { class: 'num' }, `${range(span.from, span.to)} ${span.source === 'computed' ? '' : 'from '}`
+    + (isSource(span.source) ? sourceNames[span.source] : span.source));

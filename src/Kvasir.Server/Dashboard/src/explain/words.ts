@@ -31,7 +31,8 @@ export const reasonName = (reason: string): string => reasonNames[reason] ?? rea
 /** Why tokens were computed, as a sentence. */
 export function missSentence(miss: Miss): string {
   if (miss.reason === 'diverged')
-    return `Diverged at token ${count(miss.from)}${miss.detail ? `: ${miss.detail}` : ' from what is cached'}. ${count(miss.to - miss.from)} computed.`;
+    return `Diverged at token ${count(miss.from)}${miss.detail ? `: ${miss.detail}` : ' from what is cached'}. `
+      + `${count(miss.to - miss.from)} computed.`;
   const sentence = reasonSentences[miss.reason] ?? `were computed (${reasonName(miss.reason)})`;
   return `Tokens ${range(miss.from, miss.to)} ${sentence}${miss.detail ? `: ${miss.detail}` : ''}.`;
 }
@@ -54,4 +55,5 @@ function tiersUsed(explain: Explain): string {
 export const spansSentence = (explain: Explain): string =>
   explain.spans.length === 0
     ? `${counted(explain.computed, 'token')} computed`
-    : explain.spans.map((span) => `tokens ${range(span.from, span.to)} ${span.source === 'computed' ? 'computed' : `from ${span.source}`}`).join(', ');
+    : explain.spans.map((span) => `tokens ${range(span.from, span.to)} ${span.source === 'computed' ? 'computed' : `from ${span.source}`}`)
+      .join(', ');

@@ -9,7 +9,8 @@ export function wireKeyDialog(): void {
     setText(byId('key-reason'), reason);
     if (!dialog.open) dialog.showModal();
   };
-  keyEvents.addEventListener('wanted', () => open(currentKey() ? 'The server does not accept this key.' : 'The server asks for an API key.'));
+  keyEvents.addEventListener('wanted', () =>
+    open(currentKey() ? 'The server does not accept this key.' : 'The server asks for an API key.'));
   byId('key-open').addEventListener('click', () => open('The key is kept until this tab is closed, and sent only to this server.'));
   byId('key-cancel').addEventListener('click', () => dialog.close());
   byId('key-form').addEventListener('submit', (event) => {

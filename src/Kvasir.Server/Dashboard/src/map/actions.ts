@@ -28,7 +28,9 @@ export const lookUp = (prompt: string): Promise<Explained> => postJson('v1/kv/lo
 export const warm = (prompt: string): Promise<Explained> => postJson('v1/kv/warm', { prompt });
 
 function evicted({ evicted_blocks, kept_blocks }: Evicted, from: string): string {
-  const kept = kept_blocks > 0 ? ` ${counted(kept_blocks, 'block')} stayed, because somebody leases or has pinned ${kept_blocks === 1 ? 'it' : 'them'}.` : '';
+  const kept = kept_blocks > 0
+    ? ` ${counted(kept_blocks, 'block')} stayed, because somebody leases or has pinned ${kept_blocks === 1 ? 'it' : 'them'}.`
+    : '';
   return `Evicted ${counted(evicted_blocks, 'block')}${from}.${kept}`;
 }
 

@@ -12,7 +12,8 @@ export function confirmEvict(title: string, what: string, tierChoice: boolean): 
   dialog.returnValue = '';
   dialog.showModal();
   return new Promise((resolve) =>
-    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'evict' ? { tier: tier.value as TierName | '' } : null), { once: true }));
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'evict' ? { tier: tier.value as TierName | '' } : null),
+      { once: true }));
 }
 
 /** The buttons close the dialog by script: a form's submission would need an exception in the content security policy. */

@@ -22,7 +22,8 @@ function line(request: ServedRequest): HTMLElement[] {
     h('time', { class: 'num', datetime: new Date(request.time * 1000).toISOString(), title: day(request.time) }, clock(request.time)),
     h('span', { class: `status status-${request.status}` }, statusNames[request.status] ?? request.status),
     kvasir ? ribbon(kvasir) : h('span', { class: 'ribbon none' }),
-    cell('reused', 'reused tokens', kvasir && reusedTokens(kvasir), count, h('span', { class: 'of' }, ` of ${count(request.prompt_tokens)}`)),
+    cell('reused', 'reused tokens', kvasir && reusedTokens(kvasir), count,
+      h('span', { class: 'of' }, ` of ${count(request.prompt_tokens)}`)),
     cell('ttft', 'TTFT', request.ttft_s, seconds),
     cell('queue', 'queued', request.queue_s, seconds),
     cell('saved', 'saved', kvasir?.saved_s, seconds),
@@ -30,7 +31,8 @@ function line(request: ServedRequest): HTMLElement[] {
 }
 
 /** The name is visible where there is no heading above (phones), and heard everywhere. */
-function cell(name: string, label: string, value: number | null | undefined, format: (value: number) => string, ...rest: HTMLElement[]): HTMLElement {
+function cell(
+  name: string, label: string, value: number | null | undefined, format: (value: number) => string, ...rest: HTMLElement[]): HTMLElement {
   const slot = h('span', { 'data-testid': `request-${name}` });
   setNumber(slot, value, format);
   return h('span', { class: `num cell-${name}` }, h('span', { class: 'cell-label' }, `${label} `), slot, ...rest);
@@ -38,7 +40,8 @@ function cell(name: string, label: string, value: number | null | undefined, for
 
 function words(request: ServedRequest): HTMLElement[] {
   const facts = h('p', { class: 'note' },
-    `${request.endpoint} · ${counted(request.prompt_tokens, 'prompt token')}, ${counted(request.completion_tokens, 'completion token')} · ${seconds(request.duration_s)} in all · `,
+    `${request.endpoint} · ${counted(request.prompt_tokens, 'prompt token')}, ${counted(request.completion_tokens, 'completion token')} · `
+      + `${seconds(request.duration_s)} in all · `,
     hidden('id '), h('code', {}, request.id));
   return [explained(request.kvasir), facts];
 }

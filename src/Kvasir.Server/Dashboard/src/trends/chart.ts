@@ -52,7 +52,8 @@ export class Chart {
   }
 
   #legendItem(line: Line, at: number): HTMLElement {
-    const key = h('span', { class: `key${line.mark ? ` mark mark-${line.mark}` : ''}${line.style ? ` key-${line.style}` : ''}`, 'aria-hidden': 'true' });
+    const style = `key${line.mark ? ` mark mark-${line.mark}` : ''}${line.style ? ` key-${line.style}` : ''}`;
+    const key = h('span', { class: style, 'aria-hidden': 'true' });
     key.style.color = `var(${line.colour})`;
     return h('li', {}, key, line.name, this.#values[at]);
   }

@@ -17,7 +17,10 @@ const whole = (value: number): string => (Number.isInteger(value) ? count(value)
 /** How things went since the page was opened. */
 export class Trends {
   #history = new History();
-  #hitRate = new Chart({ root: byId('trend-hit-rate'), top: 100, format: (value) => `${Math.round(value)} %`, lines: [{ name: 'reused, last minute', colour: '--accent', fill: true }] });
+  #hitRate = new Chart({
+    root: byId('trend-hit-rate'), top: 100, format: (value) => `${Math.round(value)} %`,
+    lines: [{ name: 'reused, last minute', colour: '--accent', fill: true }],
+  });
   #ttft = new Chart({ root: byId('trend-ttft'), format: seconds, least: 0.01, lines: sourcePoints });
   #evictions = new Chart({ root: byId('trend-evictions'), format: whole, least: 4, lines: tierLines });
   #saved = new Chart({ root: byId('trend-saved'), format: seconds, lines: [{ name: 'saved', colour: '--accent', fill: true }] });

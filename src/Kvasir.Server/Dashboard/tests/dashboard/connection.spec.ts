@@ -41,7 +41,8 @@ test.describe('a lost connection', () => {
   test('a stream that ends is opened again by itself', async ({ page }) => {
     test.skip(realServer, 'needs a page without a key');
     let times = 0;
-    await page.route('**/v1/kv/events', (route) => (times++ === 0 ? route.fulfill({ contentType: 'text/event-stream', body: ': ping\n\n' }) : route.continue()));
+    await page.route('**/v1/kv/events', (route) =>
+      (times++ === 0 ? route.fulfill({ contentType: 'text/event-stream', body: ': ping\n\n' }) : route.continue()));
     await open(page);
     expect(times).toBe(2);
   });

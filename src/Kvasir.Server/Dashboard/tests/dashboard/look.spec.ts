@@ -18,7 +18,8 @@ async function busyPage(page: Page): Promise<void> {
 
 async function look(page: Page, name: string): Promise<void> {
   if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
+  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze();
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join('\n')}`)).toEqual([]);
 }
 
@@ -70,7 +71,8 @@ test('colours follow the system until somebody chooses', async ({ page }) => {
 
 test('numbers that come in do not move the page', async ({ page }) => {
   await open(page);
-  const places = () => page.evaluate(() => ['tiers', 'map', 'requests', 'trends'].map((id) => document.getElementById(id)!.getBoundingClientRect().top));
+  const places = () =>
+    page.evaluate(() => ['tiers', 'map', 'requests', 'trends'].map((id) => document.getElementById(id)!.getBoundingClientRect().top));
   await expect(page.getByTestId('tier-device-in')).toHaveAttribute('data-value', /^\d/);
   const before = await places();
   await page.waitForTimeout(2500);

@@ -7,7 +7,8 @@ test('every number on the page is the one in /v1/kv/stats', async ({ page }) => 
   await expect(async () => {
     const stats = await fetchJson<Stats>(page, '/v1/kv/stats');
     const shown = await page.evaluate(() =>
-      Object.fromEntries([...document.querySelectorAll('[data-testid][data-value]')].map((element) => [element.getAttribute('data-testid'), Number(element.getAttribute('data-value'))])));
+      Object.fromEntries([...document.querySelectorAll('[data-testid][data-value]')].map((element) =>
+        [element.getAttribute('data-testid'), Number(element.getAttribute('data-value'))])));
     const wanted = expected(stats);
     expect(Object.fromEntries(Object.keys(wanted).map((name) => [name, shown[name]]))).toEqual(wanted);
   }).toPass({ timeout: 15_000 });
@@ -42,7 +43,8 @@ const prefixed = (prefix: string, values: Record<string, number>) =>
 
 test('sizes are written in binary units', async ({ page }) => {
   await open(page);
-  const sizes = await page.locator('[data-testid^="tier-"][data-testid$="-used"], [data-testid^="tier-"][data-testid$="-capacity"]').allTextContents();
+  const sizes = await page.locator('[data-testid^="tier-"][data-testid$="-used"], [data-testid^="tier-"][data-testid$="-capacity"]')
+    .allTextContents();
   expect(sizes.length).toBeGreaterThan(1);
   for (const size of sizes) expect(size).toMatch(/^[\d.]+\s([KMGT]i)?B$/);
 });
