@@ -8,25 +8,30 @@ using Kvasir.Cli.Verbs.Simulate;
 
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 
-RootCommand root = new("Kvasir runs language models and never computes the keys and values of the same tokens twice.")
+Dictionary<string, Func<Command>> verbs = new()
 {
-    RunVerb.Create(),
-    ChatVerb.Create(),
-    ServeVerb.Create(),
-    ShowVerb.Create(),
-    TokenizeVerb.Create(),
-    QuantizeVerb.Create(),
-    SampleDocumentVerb.Create(),
-    SynthVerb.Create(),
-    BenchVerb.Create(),
-    LimitsVerb.Create(),
-    EstimateVerb.Create(),
-    SimulateVerb.Create(),
-    PlanVerb.Create(),
-    KvVerb.Create(),
-    PerplexityVerb.Create(),
-    EvalVerb.Create(),
+    ["run"] = RunVerb.Create,
+    ["chat"] = ChatVerb.Create,
+    ["serve"] = ServeVerb.Create,
+    ["show"] = ShowVerb.Create,
+    ["tokenize"] = TokenizeVerb.Create,
+    ["quantize"] = QuantizeVerb.Create,
+    ["sample-document"] = SampleDocumentVerb.Create,
+    ["synth"] = SynthVerb.Create,
+    ["bench"] = BenchVerb.Create,
+    ["limits"] = LimitsVerb.Create,
+    ["estimate"] = EstimateVerb.Create,
+    ["simulate"] = SimulateVerb.Create,
+    ["plan"] = PlanVerb.Create,
+    ["kv"] = KvVerb.Create,
+    ["perplexity"] = PerplexityVerb.Create,
+    ["eval"] = EvalVerb.Create,
 };
+RootCommand root = new("Kvasir runs language models and never computes the keys and values of the same tokens twice.");
+// Whoever names a verb does not wait until the flags of the others are made.
+IEnumerable<Func<Command>> needed = args is [var name, ..] && verbs.TryGetValue(name, out Func<Command>? asked) ? [asked] : verbs.Values;
+foreach (Func<Command> create in needed)
+    root.Add(create());
 // On Windows these ask for help too; here they may be prompts.
 foreach (HelpOption help in root.Options.OfType<HelpOption>())
 {

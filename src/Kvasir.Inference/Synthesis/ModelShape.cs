@@ -1,18 +1,16 @@
-using System.Collections.Immutable;
-
 namespace Kvasir.Inference.Synthesis;
 
 /// <summary>The dimensions of a well-known model, from its published configuration: enough to measure its speed and memory without its weights.</summary>
 public sealed record ModelShape
 {
     /// <summary>Every shape, by name.</summary>
-    public static ImmutableDictionary<string, ModelShape> All { get; } = new ModelShape[]
+    public static IReadOnlyDictionary<string, ModelShape> All { get; } = new ModelShape[]
     {
         new() { Name = "smollm2-135m", Architecture = "llama", Layers = 30, Width = 576, FeedForward = 1536, Heads = 9, KvHeads = 3, HeadDim = 64, Vocabulary = 49152, Context = 8192, RopeBase = 100_000 },
         new() { Name = "qwen3-0.6b", Architecture = "qwen3", Layers = 28, Width = 1024, FeedForward = 3072, Heads = 16, KvHeads = 8, HeadDim = 128, Vocabulary = 151936, Context = 40960, RopeBase = 1_000_000, QkNorm = true },
         new() { Name = "llama-3.2-1b", Architecture = "llama", Layers = 16, Width = 2048, FeedForward = 8192, Heads = 32, KvHeads = 8, HeadDim = 64, Vocabulary = 128256, Context = 131072, RopeBase = 500_000, RopeFactor = 32 },
         new() { Name = "llama-3-8b", Architecture = "llama", Layers = 32, Width = 4096, FeedForward = 14336, Heads = 32, KvHeads = 8, HeadDim = 128, Vocabulary = 128256, Context = 8192, RopeBase = 500_000, TiedOutput = false },
-    }.ToImmutableDictionary(shape => shape.Name);
+    }.ToDictionary(shape => shape.Name);
 
     /// <summary>Name as users type it.</summary>
     public required string Name { get; init; }
