@@ -19,6 +19,9 @@ sealed class ConfigFile
 
     ConfigFile(string? path, JsonElement root) => (Path, _root) = (path, root);
 
+    /// <summary>Whether there is anything where the user's file would be.</summary>
+    public static bool IsThere => Find() is { } path && (File.Exists(path) || Directory.Exists(path));
+
     /// <summary>Where it is, or would be; null for a user without a home.</summary>
     public string? Path { get; }
 
