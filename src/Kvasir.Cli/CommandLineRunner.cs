@@ -20,12 +20,9 @@ static class CommandLineRunner
     /// <summary>It was asked for something that makes no sense.</summary>
     public const int Usage = 2;
 
-    /// <summary>A prompt may begin with @: it names no file of arguments.</summary>
-    public static ParserConfiguration Parser { get; } = new() { ResponseFileTokenReplacer = null };
-
     public static int Run(RootCommand root, IReadOnlyList<string> args)
     {
-        ParseResult parsed = root.Parse(args, Parser);
+        ParseResult parsed = root.Parse(args, Settings.Parser);
         if (args.Count == 0)
         {
             root.Parse("--help").Invoke(new InvocationConfiguration { Output = Console.Error });
@@ -48,7 +45,7 @@ static class CommandLineRunner
             EnvironmentSettings.Warn(root);
         ConfigFile file = ConfigFile.Read(root);
         file.WarnOfReaders(root);
-        return Settings.Settle(parsed, file) ? root.Parse(args, Parser) : parsed;
+        return Settings.Settle(parsed, file) ? root.Parse(args, Settings.Parser) : parsed;
     }
 
     /// <summary>Runs a verb; the expected kinds of failure become one line, and anything else is a bug that shows itself whole.</summary>

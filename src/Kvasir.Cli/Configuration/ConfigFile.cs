@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json;
 using Kvasir.Formats;
 
@@ -11,6 +12,8 @@ namespace Kvasir.Cli.Configuration;
 sealed class ConfigFile
 {
     static readonly JsonDocumentOptions s_json = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip, AllowDuplicateProperties = false };
+
+    static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     readonly JsonElement _root;
 
@@ -77,7 +80,7 @@ sealed class ConfigFile
         string name = Printable.Line(path, 4096);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(TextInput.Read(path), s_json);
+            using JsonDocument document = JsonDocument.Parse(Text(path), s_json);
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? document.RootElement.Clone()
                 : throw new UsageException($"{name}: saw {JsonSetting.Kind(document.RootElement)}, expected an object of settings");
@@ -87,10 +90,23 @@ sealed class ConfigFile
             string message = e.Message.Split(" LineNumber:")[0].TrimEnd('.');
             throw new UsageException($"{name}{(e.LineNumber is { } line ? $":{line + 1}" : "")}: no valid JSON: {Printable.Line(message, 400)}");
         }
+        catch (DecoderFallbackException e)
+        {
+            throw new UsageException($"{name}: byte 0x{e.BytesUnknown?[0]:x2} at offset {e.Index:N0} is no UTF-8, expected text in UTF-8");
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UsageException(e.Message.Contains(name, StringComparison.Ordinal) ? e.Message : $"{name}: {e.Message}");
+            throw new UsageException($"{name}: {Printable.Line(e.Message, 4096)}");
         }
+    }
+
+    static string Text(string path)
+    {
+        if (Directory.Exists(path))
+            throw new IOException("a directory, expected a text file");
+        byte[] bytes = File.ReadAllBytes(path);
+        int mark = bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0;
+        return s_strict.GetString(bytes.AsSpan(mark));
     }
 
     void Check(JsonElement section, Command verb, string before)
@@ -110,7 +126,7 @@ sealed class ConfigFile
     {
         ISetting[] settings = [.. Settings.Below(verb).Where(setting => setting.Key == entry.Name)];
         if (settings.Length == 0)
-            throw new UsageException($"{Place(before + entry.Name)}: no setting{(before.Length > 0 ? " of this verb" : "")}, {Meant(entry.Name, verb)}");
+            throw new UsageException($"{Place(before + entry.Name)}: no such setting{(before.Length > 0 ? " of this verb" : "")}, {Meant(entry.Name, verb)}");
         foreach (ISetting setting in settings)
             setting.Check(JsonSetting.Read(Place(before + entry.Name), setting, entry.Value));
     }

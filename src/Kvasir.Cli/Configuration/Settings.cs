@@ -7,6 +7,9 @@ namespace Kvasir.Cli.Configuration;
 /// <summary>Lets the environment and the user's file say what the command line does not.</summary>
 static class Settings
 {
+    /// <summary>How command lines are read. A prompt may begin with @: it names no file of arguments.</summary>
+    public static ParserConfiguration Parser { get; } = new() { ResponseFileTokenReplacer = null };
+
     /// <summary>The settings of a verb.</summary>
     public static IEnumerable<ISetting> Of(Command verb) => verb.Options.OfType<ISetting>();
 

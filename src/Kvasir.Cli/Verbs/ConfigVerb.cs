@@ -26,7 +26,9 @@ static class ConfigVerb
     static int Run(RootCommand root, ParseResult parsed)
     {
         ConfigFile file = ConfigFile.Read(root);
-        ConfigEntry[] settings = [.. Settings.Of(parsed.CommandResult.Command).Select(setting => Entry(parsed, setting)), .. Own(root, [], file)];
+        Dictionary<string, ISetting> all = Settings.Of(parsed.CommandResult.Command).ToDictionary(setting => setting.Key);
+        bool IsOpen(ISetting setting) => all[setting.Key].Read(parsed).Source == SettingSource.Default && setting.Default != all[setting.Key].Default;
+        ConfigEntry[] settings = [.. all.Values.Select(setting => Entry(parsed, setting)), .. Own(root, [], file, IsOpen)];
         ConfigVariable[] unread = [.. EnvironmentSettings.Unread(root).Select(variable => new ConfigVariable(variable.Name, variable.Meant))];
         ConfigReport report = new(file.Path, file.Exists, [.. settings.OrderBy(setting => setting.Key, StringComparer.Ordinal)], unread);
         if (parsed.GetValue(s_json))
@@ -42,25 +44,29 @@ static class ConfigVerb
         return ConfigEntry.Of(setting, setting.Key, text, source, source is SettingSource.Environment or SettingSource.File ? setting.Given!.Place : null);
     }
 
-    /// <summary>What the file says for single verbs, where the environment does not say otherwise.</summary>
-    static IEnumerable<ConfigEntry> Own(Command verb, IReadOnlyList<string> path, ConfigFile file)
+    /// <summary>What holds for single verbs: what the file says of them, where the environment does not say otherwise, and defaults of their own.</summary>
+    static IEnumerable<ConfigEntry> Own(Command verb, IReadOnlyList<string> path, ConfigFile file, Func<ISetting, bool> isOpen)
     {
         foreach (Command below in verb.Subcommands)
         {
             IReadOnlyList<string> names = [.. path, below.Name];
             foreach (ISetting setting in Settings.Of(below))
                 if (file.Find(names, setting) is { } own && own.Place != file.Find(path, setting)?.Place && EnvironmentSettings.Find(setting) is null)
-                    yield return ConfigEntry.Of(setting, string.Join('.', [.. names, setting.Key]), string.Join(", ", own.Texts), own.Source, own.Place);
-            foreach (ConfigEntry entry in Own(below, names, file))
+                    yield return ConfigEntry.Of(setting, Key(names, setting), string.Join(", ", own.Texts), own.Source, own.Place);
+                else if (isOpen(setting))
+                    yield return ConfigEntry.Of(setting, Key(names, setting), setting.Default, SettingSource.Default, null);
+            foreach (ConfigEntry entry in Own(below, names, file, isOpen))
                 yield return entry;
         }
+
+        static string Key(IReadOnlyList<string> names, ISetting setting) => string.Join('.', [.. names, setting.Key]);
     }
 }
 
 /// <summary>What <c>config --json</c> prints.</summary>
 /// <param name="File">The user's file; null for a user without a home.</param>
 /// <param name="Exists">Whether it is there.</param>
-/// <param name="Settings">Every setting, and what the file says for single verbs (<c>serve.port</c>).</param>
+/// <param name="Settings">Every setting, and what holds for single verbs only (<c>serve.port</c>).</param>
 /// <param name="Unread">Variables that begin with KVASIR_ and that nobody reads.</param>
 sealed record ConfigReport(string? File, bool Exists, IReadOnlyList<ConfigEntry> Settings, IReadOnlyList<ConfigVariable> Unread)
 {

@@ -1,6 +1,5 @@
 using Kvasir.Cli;
 using Kvasir.Cli.Configuration;
-using Kvasir.Cli.Verbs;
 using Kvasir.Tests.Fixtures;
 using static Kvasir.Tests.Cli.KvasirProcess;
 
@@ -25,11 +24,11 @@ public sealed class ConfigFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"theads": 1}""", "'theads': no setting, expected perhaps 'threads'")]
-    [InlineData("""{"rather": 1}""", "'rather': no setting, expected one of those that `kvasir config --help` lists")]
-    [InlineData("""{"json": true}""", "'json': no setting, expected one of those that `kvasir config --help` lists")]
-    [InlineData("""{"serve": {"temp": 1}}""", "'serve.temp': no setting of this verb, expected one of those")]
-    [InlineData("""{"kv": {"stat": {"threads": 1}}}""", "'kv.stat.threads': no setting of this verb")]
+    [InlineData("""{"theads": 1}""", "'theads': no such setting, expected perhaps 'threads'")]
+    [InlineData("""{"rather": 1}""", "'rather': no such setting, expected one of those that `kvasir config --help` lists")]
+    [InlineData("""{"json": true}""", "'json': no such setting, expected one of those that `kvasir config --help` lists")]
+    [InlineData("""{"serve": {"temp": 1}}""", "'serve.temp': no such setting of this verb, expected one of those")]
+    [InlineData("""{"kv": {"stat": {"threads": 1}}}""", "'kv.stat.threads': no such setting of this verb")]
     [InlineData("""{"serve": 1}""", "'serve': saw 1, expected an object of settings for this verb")]
     public void A_key_that_nobody_reads_is_told(string text, string error) => Assert.StartsWith(error, Error(text), StringComparison.Ordinal);
 

@@ -16,7 +16,7 @@ sealed class KvasirProcess : IDisposable
     readonly StringBuilder _said = new();
     TaskCompletionSource _spoke = new(TaskCreationOptions.RunContinuationsAsynchronously); // the test must not go on inside ReadErrors
 
-    KvasirProcess(IEnumerable<string> args, string? cache = null, IReadOnlyDictionary<string, string>? environment = null)
+    KvasirProcess(IEnumerable<string> args, string? cache = null, IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
     {
         ProcessStartInfo start = new("dotnet")
         {
@@ -26,7 +26,7 @@ sealed class KvasirProcess : IDisposable
             StandardInputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
             StandardOutputEncoding = Encoding.UTF8,
             StandardErrorEncoding = Encoding.UTF8,
-            WorkingDirectory = Path.GetTempPath(),
+            WorkingDirectory = folder ?? Path.GetTempPath(),
         };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Kvasir.Cli.dll"));
         start.Environment["XDG_CACHE_HOME"] = cache ?? s_cache.Value;
@@ -73,6 +73,16 @@ sealed class KvasirProcess : IDisposable
     public static KvasirResult RunWith(string cache, params IEnumerable<string> args)
     {
         using KvasirProcess process = new(args, cache);
+        return process.Finish();
+    }
+
+    /// <summary>Starts the program in a folder, with another for what it keeps between runs.</summary>
+    public static KvasirProcess StartAt(string folder, string cache, params IEnumerable<string> args) => new(args, cache, folder: folder);
+
+    /// <summary>The same to its end.</summary>
+    public static KvasirResult RunAt(string folder, string cache, params IEnumerable<string> args)
+    {
+        using KvasirProcess process = StartAt(folder, cache, args);
         return process.Finish();
     }
 

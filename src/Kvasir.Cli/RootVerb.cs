@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Kvasir.Cli.Verbs;
 using Kvasir.Cli.Verbs.Kv;
 using Kvasir.Cli.Verbs.Simulate;
 
-namespace Kvasir.Cli.Verbs;
+namespace Kvasir.Cli;
 
 /// <summary><c>kvasir</c> with all its verbs.</summary>
 static class RootVerb
