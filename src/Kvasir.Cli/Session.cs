@@ -14,8 +14,9 @@ namespace Kvasir.Cli;
 sealed record SessionTurn(string Role, string Text, DateTimeOffset At);
 
 /// <summary>
-/// A conversation that goes on after hours and restarts, with whatever model: its transcript as JSON lines beside the cache, one turn a line, flushed when an answer
-/// ends. Its keys and values are found in the cache, or computed again where they are gone. Held by one process at a time.
+/// A conversation that goes on after hours and restarts, with whatever model: its transcript as JSON lines beside the cache, one turn a
+/// line, flushed when an answer ends. Its keys and values are found in the cache, or computed again where they are gone. Held by one
+/// process at a time.
 /// </summary>
 sealed partial class Session : IDisposable
 {
@@ -120,7 +121,8 @@ sealed partial class Session : IDisposable
     {
         try
         {
-            if (JsonSerializer.Deserialize(line, Json.Default.SessionTurn) is { Role: "system" or "user" or "assistant", Text: not null } turn)
+            SessionTurn? read = JsonSerializer.Deserialize(line, Json.Default.SessionTurn);
+            if (read is { Role: "system" or "user" or "assistant", Text: not null } turn)
                 return turn;
             throw new IOException($"session {_name}: line {number}: expected role and text");
         }

@@ -6,10 +6,17 @@ using Kvasir.Inference.Templates;
 
 namespace Kvasir.Cli;
 
-/// <summary>The flag that names another chat template than the model's own. Whatever makes prompts has it: what one verb has computed, the others find.</summary>
+/// <summary>
+/// The flag that names another chat template than the model's own. Whatever makes prompts has it: what one verb has computed, the others
+/// find.
+/// </summary>
 sealed class TemplateFlag
 {
-    readonly Option<string?> _file = new("--chat-template-file") { Description = "A chat template (Jinja) instead of the model's own", HelpName = "FILE" };
+    readonly Option<string?> _file = new("--chat-template-file")
+    {
+        Description = "A chat template (Jinja) instead of the model's own",
+        HelpName = "FILE",
+    };
 
     public void AddTo(Command verb) => verb.Options.Add(_file);
 

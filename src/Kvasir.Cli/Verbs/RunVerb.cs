@@ -60,7 +60,8 @@ sealed class RunVerb
     }
 
     static GenerationResult Continue(
-        ParseResult parsed, InferenceEngine engine, Session session, Asked asked, GenerationOptions options, Action<string> emit, CancellationToken cancellation)
+        ParseResult parsed, InferenceEngine engine, Session session, Asked asked, GenerationOptions options, Action<string> emit,
+        CancellationToken cancellation)
     {
         string? system = asked.Document is { } document ? PromptStyle.From(engine.Model.Metadata).SystemPrompt(document) : null;
         using RecordedConversation conversation = new(engine, s_flags.Template.Prompts(parsed, engine.Model), session, system);
@@ -68,7 +69,8 @@ sealed class RunVerb
     }
 
     static GenerationResult Answer(
-        ParseResult parsed, InferenceEngine engine, Asked asked, GenerationOptions options, Action<string> emit, CancellationToken cancellation)
+        ParseResult parsed, InferenceEngine engine, Asked asked, GenerationOptions options, Action<string> emit,
+        CancellationToken cancellation)
     {
         PromptStyle style = s_flags.Template.Style(parsed, engine.Model);
         using Sequence sequence = engine.NewSequence();

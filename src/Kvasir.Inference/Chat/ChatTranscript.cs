@@ -26,7 +26,9 @@ public class ChatTranscript
         Messages.Add((JsonNode)message);
     }
 
-    /// <summary>Appends a call of the model's, to its message if it has just said something: what a model says and calls in one turn is one message.</summary>
+    /// <summary>
+    /// Appends a call of the model's, to its message if it has just said something: what a model says and calls in one turn is one message.
+    /// </summary>
     /// <param name="id">Its name in the conversation.</param>
     /// <param name="name">The tool.</param>
     /// <param name="arguments">Its arguments as JSON, or whatever the model wrote instead.</param>

@@ -36,7 +36,10 @@ sealed record ChatRequest(CompletionTask Task, bool Streams, bool IncludesUsage,
         return prompt.Length < context ? request : throw new ContextExceededException(prompt.Length + 1, context, model.Engine.Model.Config.Context);
     }
 
-    /// <summary>The tokens of a body's conversation, as a completion of it has them; without the start of the answer where <c>add_generation_prompt</c> says so.</summary>
+    /// <summary>
+    /// The tokens of a body's conversation, as a completion of it has them; without the start of the answer where
+    /// <c>add_generation_prompt</c> says so.
+    /// </summary>
     public static int[] Encode(Field body, ServedModel model)
     {
         ChatInput input = ReadConversation(body);

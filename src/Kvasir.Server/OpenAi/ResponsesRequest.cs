@@ -70,7 +70,8 @@ sealed record ResponsesRequest(CompletionTask Task, JsonObject Echo, JsonArray C
                 input.Add(role == "developer" ? "system" : role, Text(item["content"], input));
                 break;
             case "function_call":
-                input.AddCall(item["call_id"].Text(256) ?? "", item["name"].Text(256) ?? throw item["name"].Missing("a name"), item["arguments"].Text() ?? "{}");
+                string tool = item["name"].Text(256) ?? throw item["name"].Missing("a name");
+                input.AddCall(item["call_id"].Text(256) ?? "", tool, item["arguments"].Text() ?? "{}");
                 break;
             case "function_call_output":
                 input.Add("tool", Text(item["output"], input), json => json["tool_call_id"] = item["call_id"].Text(256));

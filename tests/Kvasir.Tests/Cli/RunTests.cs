@@ -135,17 +135,28 @@ public sealed class RunTests : IDisposable
         Run("chat", "-m", model).Fails(1, named);
         Run("kv", "lookup", "-m", model, "hello").Fails(1, named);
         Assert.Contains("answer 3 tokens", Run("run", "-m", model, "hello", "--raw", "-n", "3").Errors, StringComparison.Ordinal);
-        Run("run", "-m", model, "hello", "--chat-template-file", _folder.Write("own.jinja", RawGguf.Bytes("{% if %}"))).Fails(1, _folder["own.jinja"] + ": line 1: ");
+        string own = _folder.Write("own.jinja", RawGguf.Bytes("{% if %}"));
+        Run("run", "-m", model, "hello", "--chat-template-file", own).Fails(1, $"{own}: line 1: ");
         Run("run", "hello", "--raw", "--chat-template-file", "own.jinja").Fails(2, "choose one");
+    }
+
+    [Fact]
+    public void Who_names_a_chat_template_wants_a_conversation_of_a_model_that_goes_on_with_texts()
+    {
+        string template = _folder.Write("own.jinja", RawGguf.Bytes("<|im_start|>{{ messages[0].content }}<|im_end|>"));
+        KvasirResult result = Run("run", Once, "-n", "1", "--chat-template-file", template);
+        Assert.Matches("prompt 6( |,)", result.Errors); // two frames more
     }
 
     [Fact]
     public void A_model_without_a_chat_template_goes_on_with_texts_and_answers_in_ChatML()
     {
-        string model = TinyModel.Llama.WriteTo(_folder["tiny.gguf"]), document = _folder.Write("document.txt", RawGguf.Bytes("Knut works as a smith."));
-        KvasirResult text = Run("run", "-m", model, "hello", "-n", "3"), question = Run("run", "-m", model, "-f", document, "hello", "-n", "3");
-        Assert.StartsWith("prompt 1", text.Errors, StringComparison.Ordinal); // hello is one token
-        Assert.StartsWith("warning: this model has no chat template and is asked in ChatML", question.Errors, StringComparison.Ordinal);
+        string model = TinyModel.Llama.WriteTo(_folder["tiny.gguf"]);
+        string document = _folder.Write("document.txt", RawGguf.Bytes("Knut works as a smith."));
+        KvasirResult text = Run("run", "-m", model, "hello", "-n", "3");
+        KvasirResult question = Run("run", "-m", model, "-f", document, "hello", "-n", "3");
+        Assert.Contains("prompt 1, answer 3 tokens", text.Errors, StringComparison.Ordinal); // hello is one token
+        Assert.Contains("warning: this model has no chat template and is asked in ChatML", question.Errors, StringComparison.Ordinal);
         Assert.Contains("answer 3 tokens", question.Errors, StringComparison.Ordinal);
     }
 

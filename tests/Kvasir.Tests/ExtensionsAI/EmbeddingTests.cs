@@ -25,7 +25,8 @@ public sealed class EmbeddingTests : IDisposable
     public async Task A_vector_is_the_hidden_state_at_length_one()
     {
         int[] prompt = _saga.Engine.Model.Tokenizer.EncodePrompt("Einar keeps a red lamp");
-        GenerationResult result = await _saga.Engine.Start(prompt, new GenerationOptions { MaxTokens = 0, WantsHidden = true }, cancellation: Patience).Result;
+        GenerationOptions options = new() { MaxTokens = 0, WantsHidden = true };
+        GenerationResult result = await _saga.Engine.Start(prompt, options, cancellation: Patience).Result;
         float[] hidden = result.Hidden!.Value.ToArray();
         double length = Math.Sqrt(hidden.Sum(value => (double)value * value));
         Embedding<float> vector = Assert.Single(await _generator.GenerateAsync(["Einar keeps a red lamp"], cancellationToken: Patience));

@@ -140,7 +140,8 @@ public sealed class KvApiTests
         await using ServerFixture from = await ServerFixture.Start(), to = await ServerFixture.Start();
         await from.Ask("/v1/kv/warm", Prompt());
         byte[] archive = await (await from.Post("/v1/kv/export", Prompt())).Content.ReadAsByteArrayAsync(ServerFixture.Patience);
-        int slot = (archive.Length - 64) / from.Engine.Cache.Keys(from.Engine.Model.Tokenizer.EncodePrompt(ServerFixture.LongText(30))).Count;
+        int[] prompt = from.Engine.Model.Tokenizer.EncodePrompt(ServerFixture.LongText(30));
+        int slot = (archive.Length - 64) / from.Engine.Cache.Keys(prompt).Count;
         var random = new Random(5);
         for (int round = 0; round < 60; round++)
         {
