@@ -2,7 +2,7 @@
 #:property PublishAot=false
 
 // Asks the embedded model, which knows the words of sagas and what it is told here; Load("model.gguf") loads another.
-using Kvasir.Inference.ExtensionsAI;
+using Kvasir.Inference;
 using Microsoft.Extensions.AI;
 
 const string Instructions = "Answer from this saga.\nEinar keeps a red lamp in the boat house. Runa has seven geese.";

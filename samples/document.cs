@@ -2,7 +2,7 @@
 #:property PublishAot=false
 
 // Two questions about one document: what was computed of it for the first is in the cache for the second.
-using Kvasir.Inference.ExtensionsAI;
+using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Microsoft.Extensions.AI;
 

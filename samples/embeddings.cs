@@ -2,7 +2,7 @@
 #:property PublishAot=false
 
 // How near is each sentence to the first? The vectors' length is 1, so that their product is the cosine of the angle between them.
-using Kvasir.Inference.ExtensionsAI;
+using Kvasir.Inference;
 using Microsoft.Extensions.AI;
 
 string[] sentences = ["Einar keeps a red lamp in the boat house", "Sigrid keeps a blue lamp in the boat house", "Runa likes to eat onions"];

@@ -1,8 +1,10 @@
 using BenchmarkDotNet.Attributes;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Benchmarks;
 
@@ -37,7 +39,7 @@ public class AttentionBenchmark
     [GlobalSetup]
     public void Setup()
     {
-        _blocks = new BlockPool(_layout, _layout.BlocksFor(Depth));
+        _blocks = new BlockPool(_layout, new NativeArena(_layout, _layout.BlocksFor(Depth)));
         _table = new BlockTable(_blocks);
         if (!_table.TryReserve(Depth))
             throw new InvalidOperationException("the pool is too small");
@@ -50,7 +52,7 @@ public class AttentionBenchmark
             _runs.Add(new RowRun(_table, row, Math.Min(CpuKernels.RowsPerRun, Tokens - row)));
         _pool = new ComputePool(Environment.ProcessorCount);
         _kernels = CpuKernels.Create(Enum.Parse<InstructionSet>(Isa), _pool);
-        _kernels.Reserve(tokens: 1, columns: HeadDim, HeadDim, KvHeads, Group);
+        _kernels.Reserve(tokens: 1, columns: HeadDim, new AttentionSize(KvHeads * Group, Group, HeadDim, HeadDim));
     }
 
     /// <summary>The attention.</summary>

@@ -56,7 +56,7 @@ public unsafe class MatMulBenchmark : IRated
         (_x, _y) = (new FloatRows(Tokens, Inputs), new FloatRows(Tokens, Outputs));
         _pool = new ComputePool(Environment.ProcessorCount);
         _kernels = CpuKernels.Create(Enum.Parse<InstructionSet>(Isa), _pool);
-        _kernels.Reserve(Tokens, Inputs, 64, 1, 1);
+        _kernels.Reserve(Tokens, Inputs, new AttentionSize(1, 1, 64, 64));
     }
 
     /// <summary>The product.</summary>

@@ -1,8 +1,11 @@
 using BenchmarkDotNet.Attributes;
+using Kvasir.Formats.Models;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Benchmarks;
 
@@ -16,9 +19,9 @@ public class RowsBenchmark : IRated
     const int Tokens = 512, Width = 2048, FeedForward = 8192, Heads = 32, KvHeads = 8, HeadDim = 64;
 
     readonly FloatRows _x = Filled(Width), _y = Filled(Width), _weight = new(1, Width), _gate = Filled(FeedForward), _up = Filled(FeedForward);
-    readonly FloatRows _keys = Filled(KvHeads * HeadDim), _values = Filled(KvHeads * HeadDim), _rotations = new(Tokens, 2 * HeadDim);
+    readonly FloatRows _keys = Filled(KvHeads * HeadDim), _values = Filled(KvHeads * HeadDim);
     readonly QuantizedRows _quantized = new(Tokens, Width);
-    readonly RopeTable _rope = new(HeadDim, 500_000, [.. Enumerable.Repeat(1f, HeadDim / 2)], RopeStyle.Adjacent);
+    readonly RopeTable _rope = new(new RopeSpec(500_000, HeadDim, RopeStyle.Adjacent), [.. Enumerable.Repeat(1f, HeadDim / 2)], Tokens);
     readonly KvLayout _layout = new(16, F16Codec.Instance, [new KvLayer(new LayerState.Full(), KvHeads, HeadDim, 0)]);
     readonly List<int> _positions = [.. Enumerable.Range(0, Tokens)];
     ComputePool _pool = null!;
@@ -49,7 +52,7 @@ public class RowsBenchmark : IRated
     {
         _pool = new ComputePool(Environment.ProcessorCount);
         _kernels = CpuKernels.Create(InstructionSets.Chosen(), _pool);
-        _blocks = new BlockPool(_layout, _layout.BlocksFor(Tokens));
+        _blocks = new BlockPool(_layout, new NativeArena(_layout, _layout.BlocksFor(Tokens)));
         var table = new BlockTable(_blocks);
         table.TryReserve(Tokens);
         _runs = [.. _positions.Chunk(CpuKernels.RowsPerRun).Select(run => new RowRun(table, run[0], run.Length))];
@@ -62,7 +65,7 @@ public class RowsBenchmark : IRated
         switch (Operation)
         {
             case nameof(CpuKernels.RmsNorm): _kernels.RmsNorm(_x, _weight, 1e-5f, _y, Tokens); break;
-            case nameof(CpuKernels.Rope): _kernels.Rope(_rope, _rotations, _x, HeadDim, Tokens); break;
+            case nameof(CpuKernels.Rope): _kernels.Rope(_rope, _x, HeadDim, Tokens); break;
             case nameof(CpuKernels.SwiGlu): _kernels.SwiGlu(_gate, _up, Tokens); break;
             case nameof(CpuKernels.Add): _kernels.Add(_x, _y, Tokens); break;
             case nameof(CpuKernels.StoreKv): _kernels.StoreKv(_layout, 0, _runs, _positions, _keys, _values); break;

@@ -1,3 +1,5 @@
+using Kvasir.Formats;
+
 namespace Kvasir.Serving;
 
 /// <summary>The numbers of chats.</summary>
@@ -14,13 +16,13 @@ static class ChatFigures
         [
             new("output_tokens_per_s", "throughput, output tok/s", whole.Sum(answer => (double)answer.Usage!.Value.Completion) / seconds, 1),
             new("seconds", "all answers, s", seconds, 1),
-            new("ttft_ms_p50", "TTFT p50, ms", Percentile.Of(FirstTokens(whole), 0.50)),
-            new("ttft_ms_p95", "TTFT p95, ms", Percentile.Of(FirstTokens(whole), 0.95)),
-            new("ttft_ms_p99", "TTFT p99, ms", Percentile.Of(FirstTokens(whole), 0.99)),
-            new("first_turn_ttft_ms_p50", "TTFT p50 of first turns, ms", Percentile.Of(FirstTokens(whole.Where(answer => answer.Turn == 0)), 0.50)),
-            new("later_turns_ttft_ms_p50", "TTFT p50 of later turns, ms", Percentile.Of(FirstTokens(whole.Where(answer => answer.Turn > 0)), 0.50)),
-            new("inter_token_ms_p50", "inter-token p50, ms", Percentile.Of(gaps, 0.50), 1),
-            new("inter_token_ms_p95", "inter-token p95, ms", Percentile.Of(gaps, 0.95), 1),
+            new("ttft_ms_p50", "TTFT p50, ms", At(FirstTokens(whole), 0.50)),
+            new("ttft_ms_p95", "TTFT p95, ms", At(FirstTokens(whole), 0.95)),
+            new("ttft_ms_p99", "TTFT p99, ms", At(FirstTokens(whole), 0.99)),
+            new("first_turn_ttft_ms_p50", "TTFT p50 of first turns, ms", At(FirstTokens(whole.Where(answer => answer.Turn == 0)), 0.50)),
+            new("later_turns_ttft_ms_p50", "TTFT p50 of later turns, ms", At(FirstTokens(whole.Where(answer => answer.Turn > 0)), 0.50)),
+            new("inter_token_ms_p50", "inter-token p50, ms", At(gaps, 0.50), 1),
+            new("inter_token_ms_p95", "inter-token p95, ms", At(gaps, 0.95), 1),
             new("tokens_per_event", "output tokens in an event, mean", Share(whole.Sum(answer => (double)answer.Usage!.Value.Completion), gaps.Length + whole.Length), 2),
             new("prompt_tokens_mean", "prompt tokens, mean", Share(whole.Sum(answer => (double)answer.Usage!.Value.Prompt), whole.Length)),
             new("prompt_tokens_cached_percent", "prompt tokens cached, %", CachedPercent(whole), 1),
@@ -34,7 +36,9 @@ static class ChatFigures
     public static IReadOnlyDictionary<string, int> Problems(IEnumerable<Answer> all) =>
         all.Where(answer => answer.Error is not null).CountBy(answer => answer.Error!).ToDictionary();
 
-    static IEnumerable<double> FirstTokens(IEnumerable<Answer> whole) => whole.Select(answer => answer.FirstTokenMs!.Value);
+    static double[] FirstTokens(IEnumerable<Answer> whole) => [.. whole.Select(answer => answer.FirstTokenMs!.Value)];
+
+    static double? At(double[] values, double share) => values.Length == 0 ? null : Percentile.Of(values, share);
 
     /// <summary>Null unless the server tells it for every answer.</summary>
     static double? CachedPercent(Answer[] whole) =>

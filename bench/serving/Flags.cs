@@ -39,6 +39,7 @@ static class Flags
             s_timeout, s_minutes, s_connections, s_json,
         };
         root.SetAction(RunAsync);
+        root.Subcommands.Add(SlowDisk.Create());
         return root;
     }
 

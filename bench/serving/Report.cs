@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Kvasir.Formats;
 
 namespace Kvasir.Serving;
 
@@ -31,7 +32,7 @@ static class Report
             spec.Name,
             Command = string.Join(' ', spec.Command),
             spec.Address,
-            Medians = results[0].Figures.ToDictionary(figure => figure.Key, figure => Percentile.Median(Values(figure.Key, spec.Name, results))),
+            Medians = results[0].Figures.ToDictionary(figure => figure.Key, figure => Median(Values(figure.Key, spec.Name, results))),
         }),
         Rounds = results.Select(result => new
         {
@@ -45,7 +46,7 @@ static class Report
     static string[] Row(Figure figure, string[] servers, IReadOnlyList<RoundResult> results) =>
     [
         figure.Label,
-        .. servers.Select(name => Cell(Percentile.Median(Values(figure.Key, name, results)), figure.Decimals)),
+        .. servers.Select(name => Cell(Median(Values(figure.Key, name, results)), figure.Decimals)),
         .. servers.Skip(1).Select(name => Ratio(Values(figure.Key, name, results), Values(figure.Key, servers[0], results))),
     ];
 
@@ -54,12 +55,14 @@ static class Report
         [.. results.Where(result => result.Server == server).SelectMany(result => result.Figures)
            .Where(figure => figure.Key == key).Select(figure => figure.Value).OfType<double>()];
 
+    static double? Median(double[] values) => values.Length == 0 ? null : Percentile.Median(values);
+
     static string Cell(double? value, int decimals) => value?.ToString($"N{decimals}", CultureInfo.InvariantCulture) ?? "-";
 
     /// <summary>The ratio of the medians and, in parentheses, the range of the rounds' ratios.</summary>
     static string Ratio(double[] values, double[] first)
     {
-        if (Percentile.Median(values) is not { } median || Percentile.Median(first) is not { } one || one == 0)
+        if (Median(values) is not { } median || Median(first) is not { } one || one == 0)
             return "-";
         double[] ratios = [.. values.Zip(first).Where(pair => pair.Second != 0).Select(pair => pair.First / pair.Second)];
         return $"{median / one:F2} × ({ratios.Min():F2} – {ratios.Max():F2})";

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Kvasir.Cli.Configuration;
+using Kvasir.Cli.Verbs;
 using Kvasir.Formats;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Templates;
@@ -9,77 +11,61 @@ namespace Kvasir.Cli;
 /// <summary>Parses and runs a command line and turns what goes wrong into one line and an exit code.</summary>
 static class CommandLineRunner
 {
-    /// <summary>The command did what it was asked.</summary>
-    public const int Ok = 0;
-
-    /// <summary>It could not: a file, memory, a prompt that does not fit.</summary>
-    public const int Failed = 1;
-
-    /// <summary>It was asked for something that makes no sense.</summary>
-    public const int Usage = 2;
-
-    /// <summary>A prompt may begin with @: it names no file of arguments.</summary>
-    static readonly ParserConfiguration s_parser = new() { ResponseFileTokenReplacer = null };
 
     public static int Run(RootCommand root, IReadOnlyList<string> args)
     {
-        ParseResult parsed = root.Parse(args, s_parser);
+        ParseResult parsed = root.Parse(args, Settings.Parser);
         if (args.Count == 0)
         {
             root.Parse("--help").Invoke(new InvocationConfiguration { Output = Console.Error });
-            return Usage;
+            return ExitCode.Usage;
         }
         if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
         {
             foreach (string error in Errors(parsed))
                 Terminal.Error(error);
-            Terminal.Line($"`kvasir {string.Join(' ', Path(parsed).Append("--help"))}` lists what is possible.");
-            return Usage;
+            Terminal.Line($"`kvasir {string.Join(' ', Settings.Names(parsed.CommandResult).Append("--help"))}` lists what is possible.");
+            return ExitCode.Usage;
         }
-        return Guarded(() => parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }));
+        return Guarded(parsed, () => parsed.Action == parsed.CommandResult.Command.Action ? Settle(root, args, parsed) : parsed);
+    }
+
+    /// <summary>The command line with what the environment and the user's file add. Help and the version need neither.</summary>
+    static ParseResult Settle(RootCommand root, IReadOnlyList<string> args, ParseResult parsed)
+    {
+        if (parsed.CommandResult.Command.Name != ConfigVerb.Name) // which tells them itself
+            EnvironmentSettings.Warn(root);
+        ConfigFile file = ConfigFile.Read(root);
+        file.WarnOfReaders(root);
+        return Settings.Settle(parsed, file) ? root.Parse(args, Settings.Parser) : parsed;
     }
 
     /// <summary>Runs a verb; the expected kinds of failure become one line, and anything else is a bug that shows itself whole.</summary>
-    static int Guarded(Func<int> verb)
+    static int Guarded(ParseResult parsed, Func<ParseResult> settle)
     {
         try
         {
-            return verb();
+            parsed = settle();
+            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
         catch (ContextExceededException e)
         {
-            return Terminal.Error(e.Message + MoreRoom(e), Failed);
+            return Terminal.Error(e.Message + EngineFlags.MoreRoom(e), ExitCode.Failed);
         }
-        catch (UsageException e)
+        catch (Exception e) when (e is UsageException or ArgumentException)
         {
-            return Terminal.Error(e.Message, Usage);
-        }
-        catch (ArgumentException e)
-        {
-            return Terminal.Error(e.Message, Usage);
+            return Terminal.Error(e.Message + Settings.Explain(parsed, e.Message), ExitCode.Usage);
         }
         catch (Exception e) when (e is ModelFormatException or TemplateException or TraceFormatException or IOException
             or UnauthorizedAccessException or InsufficientMemoryException)
         {
-            return Terminal.Error(e.Message, Failed);
+            return Terminal.Error(e.Message + Settings.Explain(parsed, e.Message), ExitCode.Failed);
         }
     }
-
-    /// <summary>The flag that would help, unless the text is too long for the model itself.</summary>
-    internal static string MoreRoom(ContextExceededException e) =>
-        e.Tokens < e.Trained ? $"; -c {Math.Min(e.Trained, e.Tokens + 512)} makes more room" : "";
 
     /// <summary>One line per thing that is wrong. An unknown verb is also a missing one to the parser: say what was typed.</summary>
     static IEnumerable<string> Errors(ParseResult parsed) =>
         parsed.CommandResult.Command is RootCommand && parsed.UnmatchedTokens is [var unknown, ..]
             ? [$"unknown command or flag '{Printable.Line(unknown)}'"]
             : parsed.Errors.Select(error => Printable.Line(string.Join(' ', error.Message.Split(['\t', '\r', '\n', ' '], StringSplitOptions.RemoveEmptyEntries)), 4096)).Distinct();
-
-    static List<string> Path(ParseResult parsed)
-    {
-        List<string> names = [];
-        for (var result = parsed.CommandResult; result.Parent is System.CommandLine.Parsing.CommandResult parent; result = parent)
-            names.Insert(0, result.Command.Name);
-        return names;
-    }
 }

@@ -1,7 +1,10 @@
 using Kvasir.Inference.Kernels;
 using Kvasir.KvCache.Codecs;
-using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache;
 
 namespace Kvasir.Inference;
 
@@ -59,8 +62,11 @@ public sealed record EngineOptions
     /// <summary>The disk tier, which survives the process; null for none.</summary>
     public DiskTierOptions? KvDisk { get; init; }
 
-    /// <summary>What is written to the disk tier.</summary>
-    public DiskAdmission KvDiskAdmission { get; init; } = DiskAdmission.EndOfRequest;
+    /// <summary>Makes further tiers for a pool's blocks, which stand behind the others: those of a shared store, or a program's own.</summary>
+    public IReadOnlyList<Func<KvLayout, Fingerprint, ITier>> KvFurtherTiers { get; init; } = [];
+
+    /// <summary>How long a completion waits at most to hear what the tiers have of its prompt; others compute meanwhile.</summary>
+    public TimeSpan KvLookupDeadline { get; init; } = KvCacheOptions.DefaultLookupDeadline;
 
     internal InstructionSet InstructionSet { get; init; } = InstructionSets.Chosen();
 }

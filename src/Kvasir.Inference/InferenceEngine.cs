@@ -1,8 +1,11 @@
 using System.Diagnostics;
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Inference;
 
@@ -19,6 +22,7 @@ public sealed class InferenceEngine : IDisposable
     readonly ComputePool _compute;
     readonly CpuKernels _kernels;
     readonly Transformer _transformer;
+    readonly EngineParts _parts;
     readonly ForwardPass _pass; // of those who compute without the scheduler
     readonly Lazy<Scheduler> _scheduler;
 
@@ -32,13 +36,14 @@ public sealed class InferenceEngine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         (Model, Options) = (model, options);
         Context = ValidContext(model.Config, options);
-        Layout = new KvLayout(options.BlockTokens, options.KvCodec, model.Config.KvLayers);
+        Layout = new KvLayout(options.BlockTokens, options.KvCodec, KvLayers.Of(model.Config));
         Cache = new TieredKvCache(Layout, SharesBlocks ? ModelFingerprint.Of(model.Digest, Layout, options.KvHostCodec) : default, CacheOptions());
         _compute = new ComputePool(options.Threads);
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
         _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Math.Min(options.PrefillChunk, Context));
-        _pass = NewPass();
-        _scheduler = new Lazy<Scheduler>(() => new Scheduler(this));
+        _parts = Parts();
+        _pass = _parts.NewPass();
+        _scheduler = new Lazy<Scheduler>(() => new Scheduler(_parts));
     }
 
     /// <summary>The model.</summary>
@@ -58,16 +63,11 @@ public sealed class InferenceEngine : IDisposable
 
     internal EngineOptions Options { get; }
 
-    /// <summary>Most tokens of one pass.</summary>
-    internal int MaxRows => _transformer.MaxTokens;
-
-    internal ForwardPass NewPass() => new(_transformer, Cache);
-
     bool SharesBlocks => Options.KvReuse == KvReuse.On;
 
     /// <summary>An empty sequence.</summary>
     /// <param name="salt">Whose it is: only what was computed under the same salt is used again. Empty for nobody's in particular.</param>
-    public Sequence NewSequence(ReadOnlySpan<byte> salt = default) => new(this, Cache.NewSequence(salt, SharesBlocks, Context));
+    public Sequence NewSequence(ReadOnlySpan<byte> salt = default) => new(_parts, Cache.NewSequence(salt, SharesBlocks, Context));
 
     /// <summary>
     /// Begins to complete a sequence. Tokens that are not in the cache are computed first, so the sequence may be new, longer by another turn, or
@@ -84,10 +84,10 @@ public sealed class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(options);
-        if (sequence.Engine != this)
+        if (sequence.Engine != _parts)
             throw new ArgumentException("the sequence belongs to another engine");
         CheckPrompt(sequence, options);
-        return Submit(new Generation(this, sequence, options, ownsSequence: false, cancellation));
+        return Submit(new Generation(_parts, sequence, options, ownsSequence: false, cancellation));
     }
 
     /// <summary>
@@ -106,7 +106,7 @@ public sealed class InferenceEngine : IDisposable
         Sequence sequence = NewSequence(salt);
         sequence.Append(prompt);
         CheckPrompt(sequence, options);
-        return Submit(new Generation(this, sequence, options, ownsSequence: true, cancellation));
+        return Submit(new Generation(_parts, sequence, options, ownsSequence: true, cancellation));
     }
 
     void CheckPrompt(Sequence sequence, GenerationOptions options)
@@ -124,6 +124,7 @@ public sealed class InferenceEngine : IDisposable
             throw new InvalidOperationException("a completion of this sequence is under way");
         try
         {
+            sequence.Blocks.ComputeKeys(sequence.Tokens); // here, not on the thread that computes for everybody
             _scheduler.Value.Submit(generation);
         }
         catch
@@ -164,7 +165,7 @@ public sealed class InferenceEngine : IDisposable
     /// </summary>
     public void WarmUp()
     {
-        using Sequence sequence = new(this, Cache.NewSequence(sharing: false, tokens: Context));
+        using Sequence sequence = new(_parts, Cache.NewSequence(sharing: false, tokens: Context));
         long start = Stopwatch.GetTimestamp();
         for (int round = 0; round < 32 && Stopwatch.GetElapsedTime(start) < s_warmUp; round++)
         {
@@ -243,13 +244,28 @@ public sealed class InferenceEngine : IDisposable
         Cache.Dispose();
     }
 
+    EngineParts Parts() => new()
+    {
+        Config = Model.Config,
+        Tokenizer = Model.Tokenizer,
+        TokenTrie = Model.TokenTrie,
+        Transformer = _transformer,
+        Cache = Cache,
+        Context = Context,
+        MaxRunning = Options.MaxRunning,
+        MaxWaiting = Options.MaxWaiting,
+        StepTime = Options.StepTime,
+        Recomputes = Options.KvReuse == KvReuse.Off,
+    };
+
     KvCacheOptions CacheOptions() => new()
     {
         DeviceBlocks = DeviceBlocks(),
         HostBytes = SharesBlocks ? Options.KvHostBytes : 0,
         HostCodec = Options.KvHostCodec,
         Disk = SharesBlocks ? Options.KvDisk : null,
-        Admission = Options.KvDiskAdmission,
+        FurtherTiers = SharesBlocks ? Options.KvFurtherTiers : [],
+        LookupDeadline = Options.KvLookupDeadline,
         ModelName = Model.Config.Name,
     };
 
@@ -258,7 +274,7 @@ public sealed class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        var layout = new KvLayout(options.BlockTokens, options.KvCodec, model.Config.KvLayers);
+        var layout = new KvLayout(options.BlockTokens, options.KvCodec, KvLayers.Of(model.Config));
         return (layout.BlocksFor(ValidContext(model.Config, options)) + 1) * layout.StrideBytes;
     }
 
@@ -273,7 +289,7 @@ public sealed class InferenceEngine : IDisposable
             : throw new ArgumentException($"KV device bytes: {bytes:N0}, which hold {Math.Max(0, blocks) * Layout.BlockTokens:N0} tokens, expected at least {least * Layout.StrideBytes:N0} for a context of {Context:N0}");
     }
 
-    static int ValidContext(ModelConfig config, EngineOptions options)
+    static int ValidContext(ModelSpec config, EngineOptions options)
     {
         int context = options.Context ?? Math.Min(config.Context, EngineOptions.DefaultContext);
         Check(context is >= 1 and <= 1 << 24, "context", context, $"1 to {1 << 24}");

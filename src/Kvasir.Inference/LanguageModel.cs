@@ -1,7 +1,9 @@
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Model;
+using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Prefixes;
@@ -13,14 +15,13 @@ public sealed class LanguageModel : IDisposable
 {
     readonly GgufFile _file;
     readonly Lazy<Digest> _digest;
-    readonly Lazy<TokenTrie> _tokenTrie;
 
     LanguageModel(GgufFile file, IProgress<LoadProgress>? progress)
     {
         _file = file;
         _digest = new Lazy<Digest>(() => ModelFingerprint.DigestOf(file));
-        _tokenTrie = new Lazy<TokenTrie>(() => new TokenTrie(Tokenizer!));
-        Config = ModelConfig.From(file);
+        TokenTrie = new Lazy<TokenTrie>(() => new TokenTrie(Tokenizer!));
+        Config = SupportedModels.Read(file);
         Tokenizer = Tokenizer.From(file);
         if (Tokenizer.VocabularySize != Config.Vocabulary)
             throw ModelFormatException.At(file.Path, "tokenizer.ggml.tokens", $"{Tokenizer.VocabularySize} tokens", $"the {Config.Vocabulary} rows of token_embd.weight");
@@ -28,7 +29,7 @@ public sealed class LanguageModel : IDisposable
     }
 
     /// <summary>What the model is.</summary>
-    public ModelConfig Config { get; }
+    public ModelSpec Config { get; }
 
     /// <summary>Text to tokens and back.</summary>
     public Tokenizer Tokenizer { get; }
@@ -43,7 +44,7 @@ public sealed class LanguageModel : IDisposable
     public long FileBytes => _file.Length;
 
     /// <summary>The vocabulary as constrained decoding walks it, built when it is first asked for.</summary>
-    internal TokenTrie TokenTrie => _tokenTrie.Value;
+    internal Lazy<TokenTrie> TokenTrie { get; }
 
     internal ModelWeights Weights { get; }
 

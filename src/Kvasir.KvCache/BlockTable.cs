@@ -1,4 +1,5 @@
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.KvCache;
 
@@ -136,12 +137,12 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
     {
         _blocks.Add(handle);
         _filled.Add(filled);
-        _addresses.Add((nint)handle.Address);
+        _addresses.Add((nint)pool.Address(handle));
     }
 
     void Put(int block, BlockHandle handle, int filled)
     {
-        (_blocks[block], _filled[block], _addresses[block]) = (handle, filled, (nint)handle.Address);
+        (_blocks[block], _filled[block], _addresses[block]) = (handle, filled, (nint)pool.Address(handle));
         FindLength(block);
     }
 

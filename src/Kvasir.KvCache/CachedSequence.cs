@@ -1,4 +1,5 @@
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 
@@ -7,7 +8,8 @@ namespace Kvasir.KvCache;
 /// <summary>
 /// The blocks of one sequence, as its engine sees them: found in the cache where they exist, computed where they do not, and left in the cache for others.
 /// <code>
-/// BeginRequest(n), Match(tokens)    brings in what exists; holes and the end stay missing
+/// BeginRequest(n), Lookup(tokens)   begins to find what exists; nobody waits for it
+/// Place(tokens)                     brings in what was found; holes and the end stay missing
 /// until nothing is missing:
 ///   Adopt(tokens)                   what others have computed meanwhile
 ///   Table.NextMissing, TryReserve   which tokens to compute
@@ -23,9 +25,7 @@ public sealed class CachedSequence : IDisposable
     readonly bool _sharing;
     readonly BlockKey _root;
     readonly PrefixKeys _keys;
-    readonly PrefixLookup _lookup = new();
-    readonly Arrivals _arrivals;
-    readonly List<BlockLease> _full = [];
+    readonly PendingLoads _loads;
     readonly HashSet<int> _computed = []; // blocks that became full since the request began
 
     internal CachedSequence(TieredKvCache cache, BlockKey root, bool sharing, int tokens)
@@ -33,7 +33,7 @@ public sealed class CachedSequence : IDisposable
         (_cache, _root, _sharing) = (cache, root, sharing);
         _keys = new PrefixKeys(root, cache.Layout.BlockTokens, cache.Layout.BlocksFor(tokens));
         Table = new BlockTable(cache.Device, cache.Layout.BlocksFor(tokens));
-        _arrivals = new Arrivals(cache, Table);
+        _loads = new PendingLoads(cache, Table);
     }
 
     /// <summary>The blocks, for kernels to read.</summary>
@@ -57,22 +57,42 @@ public sealed class CachedSequence : IDisposable
     }
 
     /// <summary>
-    /// Brings in what the tiers have of a prompt: blocks in the pool at once, others on their way; see <see cref="WaitForLayer"/>. The last token always
-    /// stays missing: it is computed for its logits.
+    /// Begins to find what the tiers have of a prompt. Returns at once; the lookup is over at its deadline at the latest, and never fails. Null when there is nothing to find.
     /// </summary>
-    public void Match(ReadOnlySpan<int> tokens)
+    public Task<PrefixLookup>? Lookup(ReadOnlySpan<int> tokens)
     {
         if (!_sharing || tokens.Length - 1 <= Length)
-            return;
-        _arrivals.WaitForAll(Use); // of a request that was given up
-        int before = Length;
-        _cache.Index.Find(_lookup, _keys, tokens);
-        ForgoWhatIsDear();
-        _cache.Index.Explain(_lookup, _keys, tokens, _root);
-        foreach (Miss miss in _lookup.Misses)
-            if (miss.To > before)
-                Use.Add(miss with { From = Math.Max(miss.From, before) });
-        Place(tokens);
+            return null;
+        ComputeKeys(tokens);
+        PrefixQuery query = new(_keys.First((tokens.Length - 1) / BlockTokens), _root, tokens.ToArray(), BlockTokens);
+        return _cache.Find(query);
+    }
+
+    /// <summary>Computes the keys of a prompt's blocks ahead of <see cref="Lookup"/>, on whichever thread has the time.</summary>
+    public void ComputeKeys(ReadOnlySpan<int> tokens)
+    {
+        if (_sharing && tokens.Length > 0)
+            _keys.Extend(tokens, (tokens.Length - 1) / BlockTokens);
+    }
+
+    /// <summary>
+    /// Brings in what a lookup found of a prompt: blocks in the pool at once, others on their way; see <see cref="WaitForLayer"/>. The last token always stays missing: it is computed
+    /// for its logits.
+    /// </summary>
+    public void Place(ReadOnlySpan<int> tokens, PrefixLookup lookup)
+    {
+        ArgumentNullException.ThrowIfNull(lookup);
+        _loads.WaitForAll(Use); // of a request that was given up
+        Use.Explain(lookup, Length);
+        ForgoWhatIsDear(lookup);
+        PlaceBlocks(tokens, lookup);
+    }
+
+    /// <summary>Looks up and places, and waits for the lookup: for a thread that has nothing else to do.</summary>
+    public void Match(ReadOnlySpan<int> tokens)
+    {
+        if (Lookup(tokens) is { } lookup)
+            Place(tokens, lookup.GetAwaiter().GetResult());
     }
 
     /// <summary>Takes over blocks that others have computed in the meantime, from the first missing position on.</summary>
@@ -112,9 +132,9 @@ public sealed class CachedSequence : IDisposable
                 CopyTail(block, source, tail.Common);
     }
 
-    unsafe void CopyTail(int block, BlockLease source, int tokens)
+    void CopyTail(int block, BlockLease source, int tokens)
     {
-        BlockCopy.Copy(source.Address, Table.Address(block), _cache.Layout.BlockBytes);
+        _cache.Device.Arena.Copy(source.Id, Table[block].Id, 0, _cache.Layout.BlockBytes);
         Table.Fill(block * BlockTokens, block * BlockTokens + tokens);
         Use.Reuse(Tier.Device, block * BlockTokens, block * BlockTokens + tokens);
         Use.Tail = (source.Key, tokens);
@@ -122,16 +142,16 @@ public sealed class CachedSequence : IDisposable
 
     /// <summary>Waits until a layer's keys and values have come from wherever they come. Call it before a layer is written or read.</summary>
     /// <returns>False when some did not come, or too late: there are new holes, and the pass has to begin again.</returns>
-    public bool WaitForLayer(int layer) => _arrivals.Wait(layer, Use);
+    public bool WaitForLayer(int layer) => _loads.Wait(layer, Use);
 
     /// <summary>Waits for all layers: for a thread that has nothing else to do.</summary>
-    public void WaitForAll() => _arrivals.WaitForAll(Use);
+    public void WaitForAll() => _loads.WaitForAll(Use);
 
     /// <summary>Whether blocks are on their way.</summary>
-    public bool IsWaiting => _arrivals.Any;
+    public bool IsWaiting => _loads.Any;
 
     /// <summary>Whether a wait for them would be over at once: all have come, or will not be waited for any longer.</summary>
-    public bool HasArrived => _arrivals.AreOver;
+    public bool HasArrived => _loads.AreOver;
 
     /// <summary>The key of the block before that of a position; null when nothing is shared.</summary>
     public BlockKey? KeyBefore(ReadOnlySpan<int> tokens, int position)
@@ -171,14 +191,12 @@ public sealed class CachedSequence : IDisposable
         for (int block = from / BlockTokens; _sharing && block * BlockTokens < to; block++)
             if (Table.Filled(block) == BlockTokens && Table[block] is MutableBlock own)
             {
-                _full.Add(Register(block, own, tokens, BlockTokens));
+                _cache.Offload(Register(block, own, tokens, BlockTokens).Key, Admission.WhenFull);
                 _computed.Add(block);
             }
-        _cache.Offload(_full);
-        _full.Clear();
     }
 
-    /// <summary>A request ends: its blocks count as used now, the deepest first, and are admitted to the disk.</summary>
+    /// <summary>A request ends: its blocks count as used now, the deepest first, and are admitted to the tiers that take them then.</summary>
     public void EndRequest()
     {
         TimeSpan saved = _cache.Costs.TokensPerSecond is > 0 and var rate ? TimeSpan.FromSeconds(Use.Reused / rate) - Use.RestoreTime : TimeSpan.Zero;
@@ -188,15 +206,14 @@ public sealed class CachedSequence : IDisposable
         for (int block = Math.Min(Length / BlockTokens, _keys.Count) - 1; _sharing && block >= 0; block--)
         {
             _cache.Touch(_keys[block], isNew: _computed.Contains(block));
-            if (_cache.Options.Admission == DiskAdmission.EndOfRequest)
-                _cache.Keep(_keys[block]);
+            _cache.Offload(_keys[block], Admission.EndOfRequest);
         }
     }
 
     /// <summary>Forgets all tokens. What was computed stays in the cache, the tail included.</summary>
     public void Clear(ReadOnlySpan<int> tokens)
     {
-        _arrivals.Abandon();
+        _loads.Abandon();
         if (_sharing)
             LeaveTail(tokens);
         Table.Clear();
@@ -207,45 +224,44 @@ public sealed class CachedSequence : IDisposable
     public void Dispose() => Clear([]);
 
     /// <summary>Treats blocks as missing that would take longer to load than to compute, run by run.</summary>
-    void ForgoWhatIsDear()
+    void ForgoWhatIsDear(PrefixLookup lookup)
     {
-        for (int first = 0, end; first < _lookup.Blocks; first = end)
+        for (int first = 0, end; first < lookup.Blocks; first = end)
         {
-            Tier? tier = _lookup.TierOf(first);
-            for (end = first + 1; end < _lookup.Blocks && _lookup.TierOf(end) == tier; end++) { }
+            Tier? tier = lookup.TierOf(first);
+            for (end = first + 1; end < lookup.Blocks && lookup.TierOf(end) == tier; end++) { }
             if (tier is null or Tier.Device || _cache.Costs.LoadIsCheaper(tier.Value, (end - first) * _cache.Layout.BlockBytes, (end - first) * BlockTokens))
                 continue;
             for (int block = first; block < end; block++)
-                _lookup.Forgo(block);
+                lookup.Forgo(block);
             Use.Add(new Miss(first * BlockTokens, end * BlockTokens, MissReason.ComputeCheaper, tier));
         }
     }
 
-    void Place(ReadOnlySpan<int> tokens)
+    void PlaceBlocks(ReadOnlySpan<int> tokens, PrefixLookup lookup)
     {
-        int blocks = _lookup.Tail.Common > 0 ? _lookup.TailBlock : _lookup.LastPresent + 1;
+        int blocks = lookup.Tail.Common > 0 ? lookup.TailBlock : lookup.LastPresent + 1;
         bool room = true;
         for (int block = 0; block < blocks && room; block++)
             if (block >= Table.Count || Table.Filled(block) == 0)
-                room = PlaceBlock(block, tokens);
-        if (room && Table.Count == blocks && _lookup.Tail.Common > 0)
-            PlaceTail(blocks);
-        _arrivals.Start();
+                room = PlaceBlock(block, tokens, lookup);
+        if (room && Table.Count == blocks && lookup.TailFound is { Match.Common: > 0 } tail)
+            PlaceTail(tail, lookup.TailSource);
+        _loads.Start();
     }
 
     /// <summary>Puts a block where it is found, or a hole; false when the pool has no room: what follows is computed as if it were missing.</summary>
-    bool PlaceBlock(int block, ReadOnlySpan<int> tokens)
+    bool PlaceBlock(int block, ReadOnlySpan<int> tokens, PrefixLookup lookup)
     {
         ReadOnlySpan<int> own = _keys.TokensOf(tokens, block);
-        Tier? tier = _lookup.TierOf(block);
+        (ITier? source, long place) = lookup.SourceOf(block);
+        Tier from = Tier.Device;
         BlockLease? lease = _cache.Device.TryFind(_keys[block], own);
-        if (lease is not null)
-            tier = Tier.Device;
-        else if (tier is Tier.Host or Tier.Disk)
-            lease = _arrivals.Want(tier.Value, _keys[block], _keys[block - 1], own, _lookup.Slot(block));
-        if (lease is not null && _arrivals.Await(lease))
+        if (lease is null && source is not null)
+            (lease, from) = (_loads.Want(source, _keys[block], _keys[block - 1], own, place), source.Tier);
+        if (lease is not null && _loads.Expect(lease))
         {
-            Take(block, lease, tier!.Value);
+            Take(block, lease, from);
             return true;
         }
         lease?.Dispose();
@@ -263,26 +279,25 @@ public sealed class CachedSequence : IDisposable
         else
             Table.Add(lease);
         Use.Reuse(tier, block * BlockTokens + own, (block + 1) * BlockTokens);
-        if (tier != Tier.Disk && _cache.Options.Admission == DiskAdmission.SecondUse)
-            _cache.Keep(lease.Key);
+        _cache.Offload(lease.Key, Admission.SecondUse, from: tier);
     }
 
     /// <summary>Takes over the first tokens of a block that goes on differently, or ends: a copy, to be continued.</summary>
-    void PlaceTail(int block)
+    void PlaceTail(TailFind tail, ITier? from)
     {
-        TailMatch tail = _lookup.Tail;
-        BlockLease? source = _cache.Device.TryFind(tail.Key);
-        if (source is null && _lookup.TailTier is Tier.Host or Tier.Disk)
-            source = _arrivals.WantTail(_lookup.TailTier, tail.Key, _keys[block - 1]);
-        if (source is null || !_arrivals.Await(source) || !Table.TryAddOwn())
+        int block = tail.Block, start = block * BlockTokens;
+        BlockLease? source = _cache.Device.TryFind(tail.Match.Key);
+        if (source is null && from is not null)
+            source = _loads.Want(from, tail.Match.Key, _keys[block - 1], tail.Tokens, tail.Place);
+        if (source is null || !_loads.Expect(source) || !Table.TryAddOwn())
         {
             source?.Dispose();
             return;
         }
-        Table.Fill(block * BlockTokens, block * BlockTokens + tail.Common);
-        Use.Reuse(_lookup.TailTier, block * BlockTokens, block * BlockTokens + tail.Common);
-        Use.Tail = (tail.Key, tail.Common);
-        _arrivals.TakeOver(block, source);
+        Table.Fill(start, start + tail.Match.Common);
+        Use.Reuse(from?.Tier ?? Tier.Device, start, start + tail.Match.Common);
+        Use.Tail = (tail.Match.Key, tail.Match.Common);
+        _loads.TakeOver(block, source);
     }
 
     BlockLease Register(int block, MutableBlock own, ReadOnlySpan<int> tokens, int count)
@@ -303,7 +318,7 @@ public sealed class CachedSequence : IDisposable
     }
 
     /// <summary>The last block, not full, becomes findable: the next sequence copies it and goes on.</summary>
-    unsafe void LeaveTail(ReadOnlySpan<int> tokens)
+    void LeaveTail(ReadOnlySpan<int> tokens)
     {
         int block = Length / BlockTokens, count = Length % BlockTokens;
         if (count == 0 || tokens.Length < Length || Table[block] is not MutableBlock own)
@@ -311,10 +326,9 @@ public sealed class CachedSequence : IDisposable
         _keys.Extend(tokens, block);
         if (_cache.Device.LongestTail(_keys[block - 1], tokens.Slice(block * BlockTokens, count)).Common == count)
             return; // a longer one begins with it
-        _cache.Layout.ClearTokens(own.Address, count); // what another sequence left there is nobody's business
-        BlockLease tail = Register(block, own, tokens, count);
-        _cache.Offload([tail]);
-        if (_cache.Options.Admission == DiskAdmission.EndOfRequest)
-            _cache.Keep(tail.Key);
+        _cache.Device.ClearTokens(own, count); // what another sequence left there is nobody's business
+        BlockKey tail = Register(block, own, tokens, count).Key;
+        _cache.Offload(tail, Admission.WhenFull);
+        _cache.Offload(tail, Admission.EndOfRequest);
     }
 }

@@ -1,4 +1,6 @@
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
@@ -7,6 +9,9 @@ namespace Kvasir.KvCache;
 /// <summary>Sizes and settings of a cache.</summary>
 public sealed record KvCacheOptions
 {
+    /// <summary>Two seconds: less than anybody minds, and more than a disk takes that does anything at all.</summary>
+    public static readonly TimeSpan DefaultLookupDeadline = TimeSpan.FromSeconds(2);
+
     /// <summary>Blocks of the pool that attention reads; at least 1.</summary>
     public required int DeviceBlocks { get; init; }
 
@@ -19,8 +24,11 @@ public sealed record KvCacheOptions
     /// <summary>The disk tier; null for none.</summary>
     public DiskTierOptions? Disk { get; init; }
 
-    /// <summary>Which blocks are written to the disk.</summary>
-    public DiskAdmission Admission { get; init; } = DiskAdmission.EndOfRequest;
+    /// <summary>Makes further tiers of a pool's blocks, which stand behind the others: those of a shared store, or a program's own.</summary>
+    public IReadOnlyList<Func<KvLayout, Fingerprint, ITier>> FurtherTiers { get; init; } = [];
+
+    /// <summary>How long a request waits at most for tiers to say what they have of its prompt. Others compute meanwhile, and a tier that is late time and again is left alone for a while.</summary>
+    public TimeSpan LookupDeadline { get; init; } = DefaultLookupDeadline;
 
     /// <summary>The model's name, for those who look at the disk.</summary>
     public string ModelName { get; init; } = "";

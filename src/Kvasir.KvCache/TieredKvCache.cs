@@ -1,8 +1,7 @@
 using System.Collections.Immutable;
-using System.Diagnostics;
 using Kvasir.KvCache.Blocks;
-using Kvasir.KvCache.Codecs;
-using Kvasir.KvCache.Eviction;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
@@ -10,47 +9,37 @@ using Kvasir.KvCache.Tiers.Disk;
 namespace Kvasir.KvCache;
 
 /// <summary>
-/// The cache of one engine: a pool that attention reads, the host's memory behind it, and a disk that other engines and processes share. Blocks are found by
-/// what they hold and everything before it. Sequences of one cache may be used by several threads, each sequence by one at a time.
+/// The cache of one engine: a pool that attention reads, and tiers behind it: the host's memory, a disk that other engines and processes share, perhaps more. Blocks are found by what
+/// they hold and everything before it. Sequences of one cache may be used by several threads, each sequence by one at a time.
 /// </summary>
-public sealed unsafe class TieredKvCache : IDisposable
+public sealed class TieredKvCache : IDisposable
 {
-    /// <summary>Layers are brought in groups of at least so many bytes.</summary>
-    public const long LeastGroupBytes = 256 << 10;
+    static readonly TimeSpan s_patienceAtEnd = TimeSpan.FromSeconds(30), s_patienceOfViewers = TimeSpan.FromSeconds(30);
 
-    const int ManyBlocks = 4;
-
-    static readonly TimeSpan s_patienceAtEnd = TimeSpan.FromSeconds(30);
-
-    readonly Onboarder _onboarder;
-    readonly WriteBack? _writeBack;
-    readonly string _prefillTokens, _prefillTime; // names of counters
-    string? _diskProblem;
+    readonly WriteBack[] _writeBacks;
+    readonly RequestAccounts _accounts;
+    readonly PrefixIndex _index;
+    readonly CacheCounters _counters;
+    string? _problem;
 
     /// <param name="layout">Shape of a block.</param>
     /// <param name="fingerprint">What, besides tokens, determines keys and values.</param>
     /// <param name="options">Sizes and settings.</param>
+    /// <param name="arena">The memory of the pool, which is the cache's from now on; null takes the host's, for as many blocks as the options say.</param>
     /// <exception cref="InsufficientMemoryException">No memory for the pool.</exception>
-    public TieredKvCache(KvLayout layout, Fingerprint fingerprint, KvCacheOptions options)
+    public TieredKvCache(KvLayout layout, Fingerprint fingerprint, KvCacheOptions options, IBlockArena? arena = null)
     {
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(options);
         (Layout, Fingerprint, Options) = (layout, fingerprint, options);
-        (_prefillTokens, _prefillTime) = ($"prefill.tokens.{fingerprint}", $"prefill.us.{fingerprint}");
-        Groups = LayerGroup.Of(layout, LeastGroupBytes);
-        Device = new BlockPool(layout, options.DeviceBlocks, time: options.Time);
-        KvLayout hostLayout = options.HostCodec is null ? layout : new KvLayout(layout.BlockTokens, options.HostCodec, layout.Layers);
-        if (options.HostBytes >= hostLayout.StrideBytes)
-            Host = new BlockPool(hostLayout, (int)Math.Min(options.HostBytes / hostLayout.StrideBytes, int.MaxValue / layout.BlockTokens), new S3Fifo(), options.Time, Tier.Host); // decision 7
-        Disk = options.Disk is null ? null : OpenDisk(options.Disk);
-        _writeBack = Disk is null ? null : new WriteBack(Device, Host, Disk, Traffic);
-        Index = new PrefixIndex(Device, Host, Disk);
-        _onboarder = new Onboarder(layout, Disk, Costs, Traffic);
-        if (Disk is not null)
-        {
-            Costs.Computed((int)Math.Min(Disk.Counted(_prefillTokens), int.MaxValue), TimeSpan.FromMicroseconds(Disk.Counted(_prefillTime)));
-            Costs.Loaded(Tier.Disk, Disk.Counted("load.disk.large.bytes"), TimeSpan.FromMicroseconds(Disk.Counted("load.disk.large.us")));
-        }
+        Groups = LayerGroup.Of(layout, DiskTier.LeastGroupBytes);
+        Device = new BlockPool(layout, arena ?? new NativeArena(layout, options.DeviceBlocks), time: options.Time, tier: Tier.Device);
+        Tiers = [.. NewTiers().OrderBy(tier => tier.Tier)];
+        _counters = new CacheCounters(Tiers);
+        _accounts = new RequestAccounts(_counters);
+        _index = new PrefixIndex(Device, Tiers, options.Time);
+        _writeBacks = [.. Tiers.Select(tier => new WriteBack(tier, Device, [.. Tiers.TakeWhile(other => other != tier)], Traffic, options.Time))];
+        RecallCosts();
     }
 
     /// <summary>Shape of a block.</summary>
@@ -62,14 +51,14 @@ public sealed unsafe class TieredKvCache : IDisposable
     /// <summary>The pool that attention reads.</summary>
     public BlockPool Device { get; }
 
-    /// <summary>The host tier, if there is one.</summary>
-    public BlockPool? Host { get; }
+    /// <summary>The tiers behind it that there are and that can be used, the warmest first.</summary>
+    public ImmutableArray<ITier> Tiers { get; }
 
-    /// <summary>The disk tier, if there is one and its directory can be used.</summary>
-    public DiskTier? Disk { get; }
+    /// <summary>The warmest tier that outlives the process and can be written, where blocks are pinned; null when there is none.</summary>
+    public IDurableTier? Durable => Tiers.OfType<IDurableTier>().FirstOrDefault(tier => tier.CanWrite);
 
-    /// <summary>What is wrong with the disk tier, in one line; null when nothing is. Without it everything is computed, and nothing else is wrong.</summary>
-    public string? DiskProblem => Disk?.Problem ?? _diskProblem;
+    /// <summary>What is wrong with a tier, in one line; null when nothing is. Without it everything is computed, and nothing else is wrong.</summary>
+    public string? Problem => _problem ?? Tiers.Select(tier => tier.Problem).FirstOrDefault(problem => problem is not null);
 
     /// <summary>What loading and computing take.</summary>
     public TransferCosts Costs { get; } = new();
@@ -77,24 +66,10 @@ public sealed unsafe class TieredKvCache : IDisposable
     /// <summary>What was moved between the tiers.</summary>
     public TierTraffic Traffic { get; } = new();
 
-    internal ImmutableArray<LayerGroup> Groups { get; }
-
-    internal PrefixIndex Index { get; }
+    /// <summary>The groups of layers in which blocks move.</summary>
+    public ImmutableArray<LayerGroup> Groups { get; }
 
     internal KvCacheOptions Options { get; }
-
-    DiskTier? OpenDisk(DiskTierOptions options)
-    {
-        try
-        {
-            return DiskTier.Open(options, Layout, Fingerprint, Options.ModelName);
-        }
-        catch (IOException e)
-        {
-            _diskProblem = e.Message;
-            return null;
-        }
-    }
 
     /// <summary>A new, empty sequence.</summary>
     /// <param name="salt">Whose it is: sequences find what was computed under the same salt only. Empty for nobody's in particular.</param>
@@ -103,21 +78,28 @@ public sealed unsafe class TieredKvCache : IDisposable
     public CachedSequence NewSequence(ReadOnlySpan<byte> salt = default, bool sharing = true, int tokens = 0)
     {
         BlockKey root = KeyChain.Root(Fingerprint, salt);
-        Disk?.AddRoot(root);
+        foreach (IDurableTier tier in Tiers.OfType<IDurableTier>())
+            tier.AddRoot(root);
         return new CachedSequence(this, root, sharing, tokens);
     }
 
     /// <summary>Where the blocks of a prompt are, and why the others are missing, without touching anything.</summary>
-    public PrefixLookup Lookup(ReadOnlySpan<int> tokens, ReadOnlySpan<byte> salt = default)
+    /// <param name="tokens">The prompt; at least one token.</param>
+    /// <param name="salt">Whose it is.</param>
+    public Task<PrefixLookup> Lookup(ReadOnlySpan<int> tokens, ReadOnlySpan<byte> salt = default)
     {
         if (tokens.IsEmpty)
             throw new ArgumentException("a prompt has at least one token");
-        BlockKey root = KeyChain.Root(Fingerprint, salt);
-        var keys = new PrefixKeys(root, Layout.BlockTokens, tokens.Length / Layout.BlockTokens);
-        var lookup = new PrefixLookup();
-        Index.Find(lookup, keys, tokens);
-        Index.Explain(lookup, keys, tokens, root);
-        return lookup;
+        return _index.Find(Query(tokens.ToArray(), salt), s_patienceOfViewers);
+    }
+
+    /// <summary>How many of a prompt's tokens, its last included, <see cref="Durable"/> has.</summary>
+    public async Task<int> CountKept(int[] tokens, byte[]? salt = null)
+    {
+        if (Durable is not { } tier)
+            return 0;
+        TierFind find = await tier.Find(Query([.. tokens, 0], salt), CancellationToken.None).ConfigureAwait(false); // one more: the last of a query is not asked for
+        return find.Places.Count(place => place != TierFind.Absent) * Layout.BlockTokens + (find.TailAfter(tokens.Length / Layout.BlockTokens)?.Match.Common ?? 0);
     }
 
     /// <summary>The keys of a prompt's full blocks, and of its tail if it has one: what a pin names.</summary>
@@ -134,111 +116,166 @@ public sealed unsafe class TieredKvCache : IDisposable
     public IReadOnlyList<CachedBlock> Blocks(int most)
     {
         Dictionary<BlockKey, CachedBlock> blocks = [];
-        foreach ((BlockKey key, BlockKey parent, int[] tokens, bool leased) in Device.List(most))
-            blocks[key] = new CachedBlock(key, parent, tokens) { InDevice = true, IsLeased = leased };
-        foreach ((BlockKey key, BlockKey parent, int[] tokens, _) in Host?.List(most) ?? [])
-            blocks[key] = blocks.GetValueOrDefault(key, new CachedBlock(key, parent, tokens)) with { InHost = true };
-        foreach (StoredBlockFacts stored in Disk?.List(most) ?? [])
-            blocks[stored.Key] = blocks.GetValueOrDefault(stored.Key, new CachedBlock(stored.Key, stored.Parent, stored.Tokens)) with { OnDisk = true, IsPinned = stored.IsPinned, Used = stored.Used };
+        Add(Tier.Device, Device.ListBlocks(most));
+        foreach (ITier tier in Tiers)
+            Add(tier.Tier, tier.List(most));
         return [.. blocks.Values];
+
+        void Add(Tier tier, IReadOnlyList<TierBlock> those)
+        {
+            foreach (TierBlock block in those)
+                blocks[block.Key] = blocks.GetValueOrDefault(block.Key, new CachedBlock(block.Key, block.Parent, block.Tokens)).And(tier, block);
+        }
     }
 
     /// <summary>Evicts blocks from a tier, or from all. Those that somebody holds or keeps stay.</summary>
     /// <returns>How many copies went, and how many stayed.</returns>
+    /// <exception cref="IOException">A tier cannot be written.</exception>
     public (int Evicted, int Kept) Evict(IReadOnlyCollection<BlockKey> keys, Tier? from = null)
     {
         ArgumentNullException.ThrowIfNull(keys);
-        int evicted = 0, kept = 0;
-        foreach ((Tier tier, BlockPool? pool) in ((Tier, BlockPool?)[])[(Tier.Device, Device), (Tier.Host, Host)])
-            foreach (BlockKey key in from is null || from == tier ? keys : [])
-                if (pool?.TryDrop(key) == true)
-                    evicted++;
-                else if (pool?.Contains(key) == true)
-                    kept++;
-        if (from is not (null or Tier.Disk) || Disk is null)
-            return (evicted, kept);
-        int onDisk = keys.Count(Disk.Contains), gone = onDisk > 0 ? Disk.Evict(keys) : 0;
-        return (evicted + gone, kept + Math.Max(0, onDisk - gone));
+        (int evicted, int kept) = from is null or Tier.Device ? Device.Drop(keys) : (0, 0);
+        foreach (ITier tier in Tiers.Where(tier => from is null || from == tier.Tier))
+        {
+            (int gone, int stayed) = tier.Evict(keys);
+            (evicted, kept) = (evicted + gone, kept + stayed);
+        }
+        return (evicted, kept);
     }
 
-    /// <summary>Waits until what was admitted is on the disk, or dropped.</summary>
+    /// <summary>Asks for a block that memory has to be written to the tiers that outlive the process, unless it is there; returns at once.</summary>
+    public void Keep(BlockKey key)
+    {
+        foreach (WriteBack writeBack in _writeBacks)
+            if (writeBack.Target is IDurableTier { CanWrite: true })
+                writeBack.Add(key);
+    }
+
+    /// <summary>Writes blocks that memory has to <see cref="Durable"/>, and keeps them there from being evicted until a time; returns how many those are.</summary>
+    /// <exception cref="IOException">They cannot be pinned: too many bytes are already, or the tier cannot be written.</exception>
+    public int Pin(IReadOnlyList<BlockKey> keys, string owner, DateTimeOffset until, TimeSpan patience)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        foreach (BlockKey key in keys.Reverse())
+            Keep(key);
+        Flush(patience);
+        return Durable?.Pin(keys, owner, until) ?? 0;
+    }
+
+    /// <summary>Waits until what was admitted is in the tiers, or dropped, and what was counted is noted.</summary>
     /// <returns>False when the time was over before.</returns>
-    public bool Flush(TimeSpan patience) => _writeBack?.Flush(patience) ?? true;
-
-    /// <summary>Writes what waits, closes the tiers and frees the memory. Sequences must be disposed before.</summary>
-    public void Dispose()
+    public bool Flush(TimeSpan patience)
     {
-        _writeBack?.Flush(s_patienceAtEnd);
-        _writeBack?.Dispose();
-        _onboarder.Dispose();
-        Disk?.Dispose();
-        Host?.Dispose();
-        Device.Dispose();
-    }
-
-    internal void Start(Onboarding onboarding) => _onboarder.Start(onboarding);
-
-    /// <summary>Accounts for a request: to the process's metrics, and to counters beside the blocks on the disk.</summary>
-    internal void Account(CacheUse use)
-    {
-        KvCacheMetrics.LookedUp(use);
-        if (Disk is null)
-            return;
-        Disk.Count("lookup.tokens", use.Tokens);
-        Disk.Count("hit.tokens.device", use.Device);
-        Disk.Count("hit.tokens.host", use.Host);
-        Disk.Count("hit.tokens.disk", use.Disk);
-        foreach (Miss miss in use.Misses)
-            Disk.Count($"miss.tokens.{miss.Reason}", miss.To - miss.From);
+        bool done = true;
+        foreach (WriteBack writeBack in _writeBacks)
+            done &= writeBack.Flush(patience);
+        return _accounts.Flush(patience) && done;
     }
 
     /// <summary>Tokens of a prompt were computed. The speed is remembered beside the blocks, for the next process to know from the start what it saves.</summary>
     public void Computed(int tokens, TimeSpan time)
     {
         Costs.Computed(tokens, time);
-        Disk?.Count(_prefillTokens, tokens);
-        Disk?.Count(_prefillTime, (long)time.TotalMicroseconds);
+        _counters.Count(CounterName.PrefillTokens(Fingerprint), tokens);
+        _counters.Count(CounterName.PrefillTime(Fingerprint), (long)time.TotalMicroseconds);
+    }
+
+    /// <summary>Writes what waits, closes the tiers and frees the memory. Sequences must be disposed before.</summary>
+    public void Dispose()
+    {
+        Flush(s_patienceAtEnd);
+        _accounts.Dispose();
+        foreach (WriteBack writeBack in _writeBacks)
+            writeBack.Dispose();
+        foreach (ITier tier in Tiers)
+            tier.Dispose();
+        Device.Dispose();
+    }
+
+    /// <summary>Looks a prompt up.</summary>
+    internal Task<PrefixLookup> Find(PrefixQuery query) => _index.Find(query, Options.LookupDeadline);
+
+    /// <summary>As long as computing so many blocks would take, within bounds.</summary>
+    internal TimeSpan Patience(int blocks, TimeSpan least, TimeSpan most)
+    {
+        TimeSpan compute = Costs.ComputeTime(blocks * Layout.BlockTokens);
+        return compute < least ? least : compute > most ? most : compute;
+    }
+
+    /// <summary>A load of blocks from a tier, to be begun.</summary>
+    internal BlockLoad NewLoad(ITier tier) => new(tier.Tier, Groups) { Over = Account };
+
+    /// <summary>Accounts for a request: to the process's metrics, and to counters beside the blocks. Returns at once.</summary>
+    internal void Account(CacheUse use) => _accounts.Add(use);
+
+    /// <summary>Asks for a block to be written to the tiers that admit blocks at this moment; returns at once.</summary>
+    internal void Offload(BlockKey key, Admission moment, Tier? from = null)
+    {
+        foreach (WriteBack writeBack in _writeBacks)
+            if (writeBack.Target.Admission == moment && writeBack.Target.Tier != from && writeBack.Target.CanWrite)
+                writeBack.Add(key);
     }
 
     /// <summary>
-    /// Copies registered blocks to the host tier, unless they are there or no block of the host's can be had. On all processors when there are many: memory that is touched for
-    /// the first time takes much longer than the copy, above all in a virtual machine.
+    /// A block was used: colder tiers should know, or they would evict what is so much in use that nobody asks them for it. To have been computed is no use yet of a tier that
+    /// takes all that is computed.
     /// </summary>
-    internal void Offload(List<BlockLease> blocks)
-    {
-        if (Host is null)
-            return;
-        if (blocks.Count >= ManyBlocks)
-            Parallel.ForEach(blocks, Offload);
-        else
-            blocks.ForEach(Offload);
-    }
-
-    void Offload(BlockLease block)
-    {
-        if (Host is null || Host.Contains(block.Key) || Host.TryAllocate() is not { } copy)
-            return;
-        long start = Stopwatch.GetTimestamp();
-        if (Host.Layout.Codec == Layout.Codec)
-            BlockCopy.Copy(block.Address, copy.Address, Layout.BlockBytes);
-        else
-            BlockTranscoder.Transcode(Layout, block.Address, Host.Layout, copy.Address);
-        copy.Complete().Register(block.Key, block.Parent, block.Tokens).Dispose();
-        Traffic.Moved(Tier.Device, Tier.Host, Host.Layout.BlockBytes, Stopwatch.GetElapsedTime(start));
-    }
-
-    /// <summary>A block was used: colder tiers should know, or they would evict what is so much in use that nobody asks them for it. To have been computed is no use yet.</summary>
     internal void Touch(BlockKey key, bool isNew)
     {
-        if (!isNew)
-            Host?.Use(key);
-        Disk?.Use(key);
+        foreach (WriteBack writeBack in _writeBacks)
+            if (!isNew || writeBack.Target.Admission != Admission.WhenFull)
+                writeBack.Touch(key);
     }
 
-    /// <summary>Asks for a block that memory has to be written to the disk, unless it is there; returns at once.</summary>
-    public void Keep(BlockKey key)
+    void Account(BlockLoad load)
     {
-        if (Disk is { CanWrite: true } && !Disk.Contains(key))
-            _writeBack!.Add(key);
+        long bytes = load.Blocks.Count(block => block.Outcome == ReadOutcome.Ok) * Layout.BlockBytes;
+        Costs.Loaded(load.From, bytes, load.Time);
+        _counters.Loaded(load.From, bytes, load.Time);
+        Traffic.Moved(load.From, Tier.Device, bytes, load.Time);
+    }
+
+    PrefixQuery Query(int[] tokens, ReadOnlySpan<byte> salt)
+    {
+        BlockKey root = KeyChain.Root(Fingerprint, salt);
+        int blocks = (tokens.Length - 1) / Layout.BlockTokens;
+        var keys = new PrefixKeys(root, Layout.BlockTokens, blocks);
+        keys.Extend(tokens, blocks);
+        return new PrefixQuery(keys.First(blocks), root, tokens, Layout.BlockTokens);
+    }
+
+    IEnumerable<ITier> NewTiers()
+    {
+        KvLayout stored = HostTier.Stored(Layout, Options.HostCodec ?? Layout.Codec);
+        if (Options.HostBytes >= stored.StrideBytes)
+            yield return new HostTier(Layout, new NativeArena(stored, (int)Math.Min(Options.HostBytes / stored.StrideBytes, int.MaxValue / Layout.BlockTokens)), stored.Codec, Options.Time);
+        if (Options.Disk is { } disk && OpenDisk(disk) is { } opened)
+            yield return opened;
+        foreach (Func<KvLayout, Fingerprint, ITier> tier in Options.FurtherTiers)
+            yield return tier(Layout, Fingerprint);
+    }
+
+    DiskTier? OpenDisk(DiskTierOptions options)
+    {
+        try
+        {
+            return DiskTier.Open(options, Layout, Fingerprint, Options.ModelName);
+        }
+        catch (IOException e)
+        {
+            _problem = e.Message;
+            return null;
+        }
+    }
+
+    /// <summary>What computing and loading took in earlier processes.</summary>
+    void RecallCosts()
+    {
+        Costs.Computed(
+            (int)Math.Min(_counters.Counted(CounterName.PrefillTokens(Fingerprint)), int.MaxValue),
+            TimeSpan.FromMicroseconds(_counters.Counted(CounterName.PrefillTime(Fingerprint))));
+        foreach (ITier tier in Tiers)
+            if (tier is IDurableTier)
+                Costs.Loaded(tier.Tier, _counters.Counted(CounterName.LargeLoadedBytes(tier.Tier)), TimeSpan.FromMicroseconds(_counters.Counted(CounterName.LargeLoadedTime(tier.Tier))));
     }
 }

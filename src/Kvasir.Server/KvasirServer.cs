@@ -1,5 +1,6 @@
 using System.Net;
 using Kvasir.Inference;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Anthropic;
 using Kvasir.Server.Dashboard;
 using Kvasir.Server.Http;
@@ -32,9 +33,10 @@ public sealed class KvasirServer : IAsyncDisposable
     readonly WebApplication _app;
     readonly InferenceEngine _engine;
     readonly ServerOptions _options;
-    readonly RetentionKeeper _keeper;
+    readonly PromptKeeper _keeper;
     readonly CancellationTokenSource _stopping = new();
     readonly Gate _gate;
+    readonly ServerLog _log;
     readonly TraceRecorder? _recorder;
 
     /// <summary>Prepares a server; <see cref="Start"/> starts it.</summary>
@@ -48,14 +50,15 @@ public sealed class KvasirServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        (_engine, _options, _gate, _keeper) = (engine, options, new Gate(options), new RetentionKeeper(engine.Cache));
+        (_engine, _options, _gate, _keeper) = (engine, options, new Gate(options.ApiKeys, options.AllowedHosts, options.AllowedOrigins), new PromptKeeper(engine.Cache));
+        _log = new ServerLog(options.Log, options.LogsJson);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(Limit);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTime + TimeSpan.FromSeconds(5));
-        Telemetry.Add(builder.Services, options);
+        Telemetry.Add(builder.Services, options.OtlpEndpoint);
         _app = builder.Build();
-        _recorder = options.RecordTo is { } path ? new TraceRecorder(engine, path, options.Log) : null;
+        _recorder = options.RecordTo is { } path ? new TraceRecorder(engine, path, _log.Note) : null;
         Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate));
     }
 
@@ -110,13 +113,13 @@ public sealed class KvasirServer : IAsyncDisposable
     {
         RequestLog log = new();
         ResponseStore responses = new();
-        CompletionService service = new(model, _options, log, _keeper, _recorder);
+        CompletionService service = new(model, new ServingOptions(_options.MaxChoices, _options.ShowsText), log, _log, _keeper, _recorder);
         KvEndpoints kv = new(service, log, _stopping.Token);
         _app.Use(next => context => Answer(context, next));
-        Telemetry.Map(_app, _options, kv);
+        Telemetry.Map(_app, _options.VllmMetrics, kv);
         Pages.Map(_app);
         foreach (string path in (string[])["/health", "/v1/health"])
-            _app.MapReading(path, context => context.Response.WriteAsJsonAsync(new HealthStatus("ok"), ServerJson.Default.HealthStatus));
+            _app.MapReading(path, context => context.Response.WriteAsJsonAsync(new HealthStatus("ok"), HttpJson.Default.HealthStatus));
         _app.MapReading("/v1/models", context => Models.List(context, model));
         _app.MapReading("/v1/models/{**id}", context => Models.One(context, model));
         _app.MapPost("/v1/chat/completions", context => ChatCompletions.Handle(context, service));
@@ -153,7 +156,7 @@ public sealed class KvasirServer : IAsyncDisposable
         {
             RequestException? known = Errors.Of(e, context.Request.Path);
             if (known is null)
-                _options.Log?.Invoke($"error {context.Request.Method} {Formats.Printable.Line(context.Request.Path, 100)}: {e}");
+                _log.Failure(context.Request, e);
             await Errors.Write(context, known ?? new RequestException(500, "something is wrong inside the server; its log says more", code: "internal_error"));
         }
     }

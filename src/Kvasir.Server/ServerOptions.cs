@@ -48,8 +48,11 @@ public sealed record ServerOptions
     /// <summary>How long requests that run may take to end when the server stops; then they are cancelled, and what they computed stays.</summary>
     public TimeSpan ShutdownTime { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Told of every request when it is over: a line of counts, never text.</summary>
+    /// <summary>Told of every request when it is over, and of what goes wrong inside: a line of counts and names, never text.</summary>
     public Action<string>? Log { get; init; }
+
+    /// <summary>Whether those lines are JSON objects, each with the field <c>event</c>: <c>request</c>, <c>error</c> or <c>note</c>.</summary>
+    public bool LogsJson { get; init; }
 
     internal void Validate()
     {

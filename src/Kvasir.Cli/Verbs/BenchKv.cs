@@ -1,6 +1,8 @@
+using Kvasir.Formats;
 using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference.Measurement;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Cli.Verbs;
@@ -58,9 +60,9 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
             with[run] = cached.Ask(cached.Prompt(tokens, 100 + run), cancellation).Seconds;
             Terminal.Line($"cold prompt of {tokens:N0}, {run + 1} of {runs}: {with[run]:0.000} s with the cache, {alone[run]:0.000} s without");
         }
-        _coldSeconds = Median(with);
+        _coldSeconds = Percentile.Median(with);
         Add("TTFT cold", _coldSeconds, "s");
-        Add("overhead when nothing hits", Median(with) / Median(alone) - 1, "of TTFT", 0.02, "at most");
+        Add("overhead when nothing hits", Percentile.Median(with) / Percentile.Median(alone) - 1, "of TTFT", 0.02, "at most");
     }
 
     void Host(KvSpeed speed, int[] prompt)
@@ -75,8 +77,8 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
             Expect(request.Use.Host, "from host");
             seconds[run] = request.Seconds;
         }
-        Add("TTFT from host", Median(seconds), "s");
-        Add("TTFT cold / from host", _coldSeconds / Median(seconds), "×", 60, "at least");
+        Add("TTFT from host", Percentile.Median(seconds), "s");
+        Add("TTFT cold / from host", _coldSeconds / Percentile.Median(seconds), "×", 60, "at least");
     }
 
     void Disk(KvSpeed speed, int[] prompt)
@@ -96,12 +98,12 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
             Expect(request.Use.Disk, "from disk in a new engine");
             seconds[run] = request.Seconds;
         }
-        Add("TTFT from disk, new engine", Median(seconds), "s");
-        Add("TTFT cold / from disk, new engine", _coldSeconds / Median(seconds), "×", 30, "at least");
+        Add("TTFT from disk, new engine", Percentile.Median(seconds), "s");
+        Add("TTFT cold / from disk, new engine", _coldSeconds / Percentile.Median(seconds), "×", 30, "at least");
     }
 
     void Finding(KvSpeed speed, int[] prompt) =>
-        Add($"lookup of {tokens:N0} cached tokens", Median(Enumerable.Range(0, Lookups).Select(_ => speed.Lookup(prompt))) * 1e6, "µs", 300, "at most");
+        Add($"lookup of {tokens:N0} cached tokens", Percentile.Median(Enumerable.Range(0, Lookups).Select(_ => speed.Lookup(prompt))) * 1e6, "µs", 300, "at most");
 
     void Lost(KvSpeed speed, int[] prompt)
     {
@@ -123,7 +125,7 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
             busy[run] = speed.Decode(speed.Prompt(tokens, 300 + run), DecodeTokens, whileWriting: true, cancellation);
             Terminal.Line($"decode of {DecodeTokens}, {run + 1} of {runs}: {busy[run]:0.000} s while writing, {quiet[run]:0.000} s else");
         }
-        Add($"cost of write-back to {DecodeTokens} decoded tokens", Median(busy) / Median(quiet) - 1, "of the time", 0.05, "at most");
+        Add($"cost of write-back to {DecodeTokens} decoded tokens", Percentile.Median(busy) / Percentile.Median(quiet) - 1, "of the time", 0.05, "at most");
     }
 
     /// <summary>Restores, and before each what was possible at that moment.</summary>
@@ -139,8 +141,8 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
             Expect(tokensFrom(use), name);
             rates[Math.Max(run, 0)] = use.RestoredBytes / use.RestoreTime.TotalSeconds;
         }
-        double share = Median(rates.Zip(limits, (rate, possible) => rate / possible));
-        _rows.Add(new KvBenchRow(name, Median(rates) / 1e9, "GB/s", Median(limits) / 1e9, limitName, share, $"at least {target:P0}", share >= target));
+        double share = Percentile.Median(rates.Zip(limits, (rate, possible) => rate / possible));
+        _rows.Add(new KvBenchRow(name, Percentile.Median(rates) / 1e9, "GB/s", Percentile.Median(limits) / 1e9, limitName, share, $"at least {target:P0}", share >= target));
     }
 
     void Expect(int found, string what)
@@ -153,12 +155,6 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
     {
         bool? reached = target is null ? null : how == "at most" ? value <= target : value >= target;
         _rows.Add(new KvBenchRow(name, value, unit, null, null, null, target is null ? null : $"{how} {target}", reached));
-    }
-
-    static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
 }
 

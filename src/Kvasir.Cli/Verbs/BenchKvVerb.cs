@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference;
 using Kvasir.Formats;
-using Kvasir.Inference.Measurement;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 
@@ -11,11 +11,11 @@ namespace Kvasir.Cli.Verbs;
 /// <summary><c>kvasir bench kv</c>: what the tiers give, beside what memory and disk can give.</summary>
 sealed class BenchKvVerb
 {
-    static readonly Option<string> s_model = new("--model", "-m") { Description = "A GGUF file, 'saga', or synth:SHAPE@TYPE", DefaultValueFactory = _ => "synth:llama-3.2-1b@q8_0", HelpName = "MODEL" };
+    static readonly Option<string> s_model = ModelOption.Create(ModelOption.OrSynthetic, "synth:llama-3.2-1b@q8_0");
     static readonly Option<int> s_prompt = new("--prompt", "-p") { Description = "Tokens of the prompt", DefaultValueFactory = _ => 4096, CustomParser = Number.ParseWithin(256, 1 << 17), HelpName = "N" };
-    static readonly Option<int> s_threads = new("--threads", "-t") { Description = "Compute threads", DefaultValueFactory = _ => Environment.ProcessorCount, CustomParser = Number.ParseWithin(1, 1024), HelpName = "N" };
+    static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly Option<int> s_repeat = new("--repeat", "-r") { Description = "Measured runs of each", DefaultValueFactory = _ => 3, CustomParser = Number.ParseWithin(1, 100), HelpName = "N" };
-    static readonly Option<string?> s_folder = new("--kv-dir") { Description = "A directory of the disk to measure; a folder in it is made and removed. Without it, Kvasir's cache", HelpName = "DIR" };
+    static readonly Option<string?> s_folder = KvFlags.CreateFolder("A directory of the disk to measure; a folder in it is made and removed");
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
@@ -34,7 +34,7 @@ sealed class BenchKvVerb
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 
@@ -42,7 +42,7 @@ sealed class BenchKvVerb
     {
         string parent = KvFlags.Folder(parsed.GetValue(s_folder)) ?? throw new UsageException("there is no cache directory; --kv-dir names one");
         string folder = Path.Combine(parent, $"bench-{Guid.NewGuid():n}");
-        int threads = parsed.GetValue(s_threads), tokens = parsed.GetValue(s_prompt);
+        int threads = parsed.GetValue(s_threads) ?? Environment.ProcessorCount, tokens = parsed.GetValue(s_prompt);
         try
         {
             PrivateFolder.Create(folder);
@@ -50,10 +50,10 @@ sealed class BenchKvVerb
             var report = new KvBenchReport(model.Config.Name, tokens, threads, MachineIdentity.Current(),
                 new BenchKv(model, tokens, threads, parsed.GetValue(s_repeat), folder, cancellation).Run());
             if (parsed.GetValue(s_json))
-                Json.Write(report);
+                VerbJson.Write(report);
             else
                 report.Print();
-            return CommandLineRunner.Ok;
+            return ExitCode.Ok;
         }
         finally
         {

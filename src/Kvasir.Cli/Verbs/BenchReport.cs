@@ -1,5 +1,5 @@
 using Kvasir.Formats;
-using Kvasir.Inference.Measurement;
+using Kvasir.Inference.Measurement.Limits;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs;
@@ -21,7 +21,7 @@ sealed record BenchReport(
 {
     public void Print()
     {
-        Terminal.Answers.WriteLine($"{Printable.Line(Model)}, {Threads} threads, KV {Kv}, {ShowVerb.Size(WeightBytes)} of weights read per token");
+        Terminal.Answers.WriteLine($"{Printable.Line(Model)}, {Threads} threads, KV {Kv}, {ByteSize.Text(WeightBytes)} of weights read per token");
         Table table = new Table().SimpleBorder().AddColumn("test");
         foreach (string column in (string[])["tok/s (median)", "min – max", "achieved", "limit", "share"])
             table.AddColumn(new TableColumn(column).RightAligned());
@@ -31,7 +31,7 @@ sealed record BenchReport(
                 $"{row.Achieved:N1} {row.Unit}", $"{row.Limit:N1} {row.Unit}", $"{row.Share:P0}", row.LimitName);
         Terminal.Answers.Write(table);
         if (PeakMemoryBytes > 0)
-            Terminal.Answers.WriteLine($"peak memory {ShowVerb.Size(PeakMemoryBytes)}, with a model file of {ShowVerb.Size(FileBytes)} and a KV pool of {ShowVerb.Size(KvBytes)}");
+            Terminal.Answers.WriteLine($"peak memory {ByteSize.Text(PeakMemoryBytes)}, with a model file of {ByteSize.Text(FileBytes)} and a KV pool of {ByteSize.Text(KvBytes)}");
     }
 }
 

@@ -2,8 +2,9 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Kvasir.Formats;
+using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference;
-using Kvasir.Inference.Measurement;
 using Kvasir.Server;
 using Spectre.Console;
 
@@ -15,9 +16,9 @@ static class BenchServeVerb
     const int PromptTokens = 16;
     const double Target = 0.03;
 
-    static readonly Option<string> s_model = new("--model", "-m") { Description = "A GGUF file, 'saga', or synth:SHAPE@TYPE", DefaultValueFactory = _ => "saga", HelpName = "MODEL" };
+    static readonly Option<string> s_model = ModelOption.Create(ModelOption.OrSynthetic);
     static readonly Option<int> s_generate = new("--generate", "-n") { Description = "Tokens of an answer", DefaultValueFactory = _ => 256, CustomParser = Number.ParseWithin(16, 1 << 16), HelpName = "N" };
-    static readonly Option<int> s_threads = new("--threads", "-t") { Description = "Compute threads", DefaultValueFactory = _ => Environment.ProcessorCount, CustomParser = Number.ParseWithin(1, 1024), HelpName = "N" };
+    static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly Option<int> s_repeat = new("--repeat", "-r") { Description = "Rounds, after one that is not measured", DefaultValueFactory = _ => 15, CustomParser = Number.ParseWithin(1, 1000), HelpName = "N" };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
@@ -37,13 +38,13 @@ static class BenchServeVerb
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 
     static async Task<int> Measure(ParseResult parsed, string path, CancellationToken cancellation)
     {
-        int tokens = parsed.GetValue(s_generate), threads = parsed.GetValue(s_threads), rounds = parsed.GetValue(s_repeat);
+        int tokens = parsed.GetValue(s_generate), threads = parsed.GetValue(s_threads) ?? Environment.ProcessorCount, rounds = parsed.GetValue(s_repeat);
         using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
         using InferenceEngine engine = new(model, new EngineOptions { Context = PromptTokens + tokens + 1, Threads = threads, Sequences = 4 });
         engine.WarmUp();
@@ -60,18 +61,18 @@ static class BenchServeVerb
             (seconds[0][round], seconds[1][round], seconds[2][round]) = (alone, asked.Whole, asked.Stream);
             Terminal.Line($"{round + 1} of {rounds}: {tokens / alone:0} tok/s alone, {tokens / asked.Whole:0} whole, {tokens / asked.Stream:0} streamed");
         }
-        ServeBenchReport report = new(model.Config.Name, threads, tokens, rounds, tokens / Median(seconds[0]), [Row("whole answer", seconds[0], seconds[1]), Row("streamed answer", seconds[0], seconds[2])]);
+        ServeBenchReport report = new(model.Config.Name, threads, tokens, rounds, tokens / Percentile.Median(seconds[0]), [Row("whole answer", seconds[0], seconds[1]), Row("streamed answer", seconds[0], seconds[2])]);
         if (parsed.GetValue(s_json))
-            Json.Write(report);
+            VerbJson.Write(report);
         else
             report.Print();
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
 
         ServeBenchRow Row(string name, double[] alone, double[] asked)
         {
             double[] overheads = [.. alone.Zip(asked, (engine, server) => server / engine - 1).Order()];
-            double median = Median(overheads);
-            return new ServeBenchRow(name, tokens / Median(asked), median, overheads[overheads.Length / 4], overheads[^(overheads.Length / 4 + 1)], Target, median < Target);
+            double median = Percentile.Median(overheads);
+            return new ServeBenchRow(name, tokens / Percentile.Median(asked), median, Percentile.OfSorted(overheads, 0.25), Percentile.OfSorted(overheads, 0.75), Target, median < Target);
         }
     }
 
@@ -97,12 +98,6 @@ static class BenchServeVerb
         while (await answer.ReadAsync(buffer, cancellation) > 0)
             ;
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
-
-    static double Median(double[] values)
-    {
-        double[] sorted = [.. values.Order()];
-        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
 }
 

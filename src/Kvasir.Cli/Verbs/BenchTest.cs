@@ -1,5 +1,7 @@
+using Kvasir.Formats;
+using Kvasir.Inference.Measurement.Limits;
+using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference;
-using Kvasir.Inference.Measurement;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -33,9 +35,7 @@ sealed record BenchTest(string Name, int Tokens, double Work, string Unit, strin
     /// <summary>What measured times mean beside the machine's limits.</summary>
     public BenchRow Row(double[] seconds, ThreadLimits limits)
     {
-        double[] sorted = [.. seconds.Order()];
-        double median = sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
-        double limit = LimitSeconds(limits);
-        return new BenchRow(Name, Tokens / median, Tokens / sorted[^1], Tokens / sorted[0], Work / median / 1e9, Work / limit / 1e9, Unit, LimitName, limit / median);
+        double median = Percentile.Median(seconds), limit = LimitSeconds(limits);
+        return new BenchRow(Name, Tokens / median, Tokens / seconds.Max(), Tokens / seconds.Min(), Work / median / 1e9, Work / limit / 1e9, Unit, LimitName, limit / median);
     }
 }

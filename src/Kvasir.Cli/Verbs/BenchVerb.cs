@@ -1,6 +1,8 @@
 using System.CommandLine;
+using Kvasir.Formats.Models;
+using Kvasir.Inference.Measurement.Limits;
+using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference;
-using Kvasir.Inference.Measurement;
 using Kvasir.Inference.Synthesis;
 
 namespace Kvasir.Cli.Verbs;
@@ -10,11 +12,11 @@ sealed class BenchVerb
 {
     const string Synthetic = "synth:";
 
-    static readonly Option<string> s_model = new("--model", "-m") { Description = "A GGUF file, 'saga', or synth:SHAPE@TYPE (see `kvasir synth --help`)", DefaultValueFactory = _ => "saga", HelpName = "MODEL" };
+    static readonly Option<string> s_model = ModelOption.Create(ModelOption.OrSynthetic);
     static readonly Option<int> s_prompt = Count("--prompt", "-p", "Tokens to prefill; 0 skips it", 512);
     static readonly Option<int> s_generate = Count("--generate", "-n", "Tokens to decode; 0 skips it", 128);
     static readonly Option<int> s_depth = Count("--depth", "-d", "Measure with N tokens in the KV cache, too", 0);
-    static readonly Option<int> s_threads = Count("--threads", "-t", "Compute threads", Environment.ProcessorCount, least: 1);
+    static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly Option<int> s_repeat = Count("--repeat", "-r", "Measured runs of each, after one that is not", 5, least: 1);
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
@@ -37,7 +39,7 @@ sealed class BenchVerb
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 
@@ -46,7 +48,7 @@ sealed class BenchVerb
     {
         if (!name.StartsWith(Synthetic, StringComparison.Ordinal))
             return measure(ModelOption.Resolve(name));
-        (ModelShape shape, WeightMix mix) = SynthVerb.Parse(name[Synthetic.Length..], "q8_0");
+        (ModelSpec shape, WeightMix mix) = SynthVerb.Parse(name[Synthetic.Length..], "q8_0");
         string temporary = Path.Combine(Path.GetTempPath(), $"kvasir-synth-{Guid.NewGuid():n}.gguf");
         try
         {
@@ -61,7 +63,7 @@ sealed class BenchVerb
 
     static int Measure(ParseResult parsed, string path, CancellationToken cancellation)
     {
-        int threads = parsed.GetValue(s_threads), longest = Math.Max(parsed.GetValue(s_prompt), parsed.GetValue(s_generate));
+        int threads = parsed.GetValue(s_threads) ?? Environment.ProcessorCount, longest = Math.Max(parsed.GetValue(s_prompt), parsed.GetValue(s_generate));
         using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
         LimitsCache cache = Measuring.Limits(cancellation);
         ThreadLimits limits = cache.Get(threads);
@@ -80,10 +82,10 @@ sealed class BenchVerb
             model.Config.Name, threads, engine.Layout.Codec.Name, new FileInfo(path).Length, ModelCost.Of(engine).WeightBytes,
             engine.Layout.BlockBytes * engine.Layout.BlocksFor(engine.Context), peakMemory, cache.Limits.Machine, limits, Rows(limits));
         if (parsed.GetValue(s_json))
-            Json.Write(report);
+            VerbJson.Write(report);
         else
             report.Print();
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
 
         BenchRow[] Rows(ThreadLimits beside) => [.. runs.Select(run => run.Test.Row(run.Seconds, beside))];
     }

@@ -1,3 +1,4 @@
+using Kvasir.Cli.Sessions;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 
@@ -91,7 +92,7 @@ sealed class ChatLoop(RecordedConversation session, GenerationOptions options, b
             _last = session.Say(message, options with { Progress = meter }, json ? _ => { } : Console.Out.Write, interrupt.Token);
             meter.Clear();
             if (json)
-                Json.Write(RunReport.Of(Conversation.Engine, _last, TimeSpan.Zero));
+                VerbJson.Write(RunReport.Of(Conversation.Engine, _last, TimeSpan.Zero));
             else
                 Finish(_last);
             if (verbose)
@@ -99,7 +100,7 @@ sealed class ChatLoop(RecordedConversation session, GenerationOptions options, b
         }
         catch (ContextExceededException e)
         {
-            Terminal.Error(e.Message + (Conversation.HasBegun ? "; /reset begins anew" : CommandLineRunner.MoreRoom(e)));
+            Terminal.Error(e.Message + (Conversation.HasBegun ? "; /reset begins anew" : EngineFlags.MoreRoom(e)));
         }
     }
 

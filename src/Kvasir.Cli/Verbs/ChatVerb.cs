@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Kvasir.Cli.Sessions;
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
@@ -38,6 +39,6 @@ sealed class ChatVerb
         RunVerb.WarnOfDisk(engine);
         using RecordedConversation conversation = new(engine, s_flags.Template.Prompts(parsed, model), session, system);
         new ChatLoop(conversation, options, parsed.GetValue(s_json), s_flags.Verbose(parsed)).Run();
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 }

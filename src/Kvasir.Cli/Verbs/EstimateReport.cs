@@ -1,3 +1,5 @@
+using Kvasir.Formats.Models;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;
@@ -40,13 +42,18 @@ sealed record EstimateReport(
             size.PerToken, size.PerTokenBeyondWindows, Enumerable.Range(0, spec.Layers.Length).Sum(size.TokenBytes),
             EstimateGroup.Of(size, request.Type), [.. EstimateSize.Of(request, size)],
             request.Memory is { } memory ? EstimateMemory.Of(request, device, memory) : null,
-            [.. EstimateTier.Of("host", request.Host, request.Contexts, tiers), .. EstimateTier.Of("disk", request.Disk, request.Contexts, tiers)],
+            [.. EstimateTier.Of(Tier.Host, request.Host, request.Contexts, tiers), .. EstimateTier.Of(Tier.Disk, request.Disk, request.Contexts, tiers)],
             request.Flops is { } flops ? EstimateBreakEven.Of(request, tiers, flops) : [],
             [.. spec.Notes, .. EstimateNotes.Of(request)]);
     }
 
     /// <summary>How query heads share keys and values, as everybody abbreviates it.</summary>
-    static string Kind(AttentionSpec layer) => layer.ValueDim == 0 ? "MLA" : layer.KvHeads == layer.Heads ? "MHA" : layer.KvHeads == 1 ? "MQA" : "GQA";
+    static string Kind(LayerSpec layer) => layer.Attention switch
+    {
+        null => "states",
+        { IsLatent: true } => "MLA",
+        { Heads: var heads, KvHeads: var kvHeads } => kvHeads == heads ? "MHA" : kvHeads == 1 ? "MQA" : "GQA",
+    };
 }
 
 /// <summary>Layers that keep the same.</summary>
@@ -61,7 +68,7 @@ sealed record EstimateReport(
 sealed record EstimateGroup(int Layers, int SharedBy, int KvHeads, int KeyDim, int ValueDim, string BytesPerElement, int? Window, long BytesPerToken)
 {
     public static IReadOnlyList<EstimateGroup> Of(KvSize size, ElementType type) =>
-        [.. size.Layers.Select((layer, i) => (Layer: layer, Index: i)).GroupBy(item => (item.Layer.KvHeads, item.Layer.KeyDim, item.Layer.ValueDim, item.Layer.Window)).Select(group =>
+        [.. size.Layers.Select((layer, i) => (Layer: layer!, Index: i)).Where(item => item.Layer is not null).GroupBy(item => (item.Layer.KvHeads, item.Layer.KeyDim, item.Layer.ValueDim, item.Layer.Window)).Select(group =>
         {
             int[] owners = [.. group.Where(item => item.Layer.Producer == item.Index).Select(item => item.Index)];
             return new EstimateGroup(owners.Length, group.Count() - owners.Length, group.Key.KvHeads, group.Key.KeyDim, group.Key.ValueDim, type.Factor, group.Key.Window, owners.Sum(size.TokenBytes));
@@ -82,13 +89,13 @@ sealed record EstimateSize(int Context, int Batch, IReadOnlyDictionary<string, E
             foreach (int batch in request.Batches)
                 yield return new EstimateSize(
                     context, batch, types.ToDictionary(type => type.Type.Name, type => EstimateBytes.Of(request, type, context, batch)),
-                    size.Bytes(request.Retention.Kept(request.Spec, context)) / ((double)size.PerToken * context));
+                    (size.Bytes(request.Retention.Kept(request.Spec, context)) - size.StateBytes) / Math.Max(1, (double)size.PerToken * context));
     }
 }
 
 /// <summary>Bytes of a batch with one KV type.</summary>
 /// <param name="Bytes">Of what is kept.</param>
-/// <param name="AllocatedBytes">In whole blocks of Kvasir's pool; null under a retention policy, which the engine does not have.</param>
+/// <param name="AllocatedBytes">In whole blocks of Kvasir's pool; null under a retention policy or with states, which the engine does not have.</param>
 /// <param name="LlamaCppBytes">As llama.cpp allocates it, for models with windows; null for others.</param>
 /// <param name="ReadBytes">That a decoding step reads.</param>
 sealed record EstimateBytes(long Bytes, long? AllocatedBytes, long? LlamaCppBytes, long ReadBytes)
@@ -96,9 +103,11 @@ sealed record EstimateBytes(long Bytes, long? AllocatedBytes, long? LlamaCppByte
     public static EstimateBytes Of(EstimateRequest request, KvSize size, int context, int batch)
     {
         var kept = request.Retention.Kept(request.Spec, context);
-        bool hasBlocks = request.Retention == Retention.Everything, hasWindows = request.Spec.Layers.Any(layer => layer.Window is not null);
+        bool isWhole = request.Retention == Retention.Everything, hasBlocks = new CapacityPlan(size, request.Retention).HasBlocks;
+        bool hasWindows = request.Spec.Attention.Any(layer => layer.Window is not null);
         return new EstimateBytes(
-            Times(size.Bytes(kept)), hasBlocks ? Times(size.AllocatedBytes(context)) : null, hasBlocks && hasWindows ? Times(size.LlamaCppBytes(context)) : null, Times(size.ReadBytes(kept)));
+            Times(size.Bytes(kept)), hasBlocks ? Times(size.AllocatedBytes(context)) : null,
+            isWhole && hasWindows ? Times(size.LlamaCppBytes(context)) : null, Times(size.ReadBytes(kept)));
 
         long Times(long bytes) => bytes <= long.MaxValue / batch ? bytes * batch : throw new UsageException($"--batch {batch}: keys and values of 8 EiB or more");
     }
@@ -130,8 +139,12 @@ sealed record EstimateSequences(int Context, long Sequences, long? SequencesInBl
 /// <summary>What a tier behind the device holds, in whole blocks of all layers.</summary>
 sealed record EstimateTier(string Tier, long Bytes, long Tokens, int Context, long Conversations)
 {
-    public static IEnumerable<EstimateTier> Of(string tier, long? room, int[] contexts, CapacityPlan plan) => room is not { } bytes ? [] :
-        contexts.Select(context => new EstimateTier(tier, bytes, plan.TierTokens(bytes, tier == "disk"), context, plan.TierConversations(bytes, context, tier == "disk")));
+    public static IEnumerable<EstimateTier> Of(KvCache.Blocks.Tier tier, long? room, int[] contexts, CapacityPlan plan)
+    {
+        bool onDisk = tier == KvCache.Blocks.Tier.Disk;
+        return room is not { } bytes ? [] : contexts.Select(context => new EstimateTier(
+            tier.Name(), bytes, plan.TierTokens(bytes, onDisk), context, plan.TierConversations(bytes, context, onDisk)));
+    }
 }
 
 /// <summary>Bytes per second above which loading a sequence beats computing it.</summary>

@@ -1,4 +1,5 @@
 using Kvasir.Formats;
+using Kvasir.Planning.Sizing;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs;
@@ -62,7 +63,7 @@ static class EstimateText
         if (report.Parameters is { } parameters)
             yield return $"parameters: {parameters:N0}" + (report.ActiveParameters is { } active ? $", of which a token is multiplied with {active:N0}" : "");
         if (report.WeightBytes is { } weights)
-            yield return $"weights, {report.WeightsHow}: {ShowVerb.Size(weights)}" + (report.WeightBytesRead is { } read ? $", of which a step of one sequence reads {ShowVerb.Size(read)}" : "");
+            yield return $"weights, {report.WeightsHow}: {ByteSize.Text(weights)}" + (report.WeightBytesRead is { } read ? $", of which a step of one sequence reads {ByteSize.Text(read)}" : "");
         yield return $"KV per token, {report.KvType}{(report.Devices > 1 ? $", on each of {report.Devices} devices" : "")}: {report.KvBytesPerToken:N0} bytes"
             + (report.KvBytesPerTokenBeyondWindows != report.KvBytesPerToken ? $", {report.KvBytesPerTokenBeyondWindows:N0} once windows are full" : "")
             + (report.KvBytesPerTokenRead != report.KvBytesPerToken ? $"; a step reads {report.KvBytesPerTokenRead:N0}" : "");
@@ -84,21 +85,22 @@ static class EstimateText
             yield return Memory(report, memory);
         foreach (var tier in report.Tiers.GroupBy(tier => tier.Tier))
             yield return new Grid(
-                $"{tier.Key}, {ShowVerb.Size(tier.First().Bytes)}: {tier.First().Tokens:N0} tokens in whole blocks of 16", ["context", "conversations"],
+                $"{tier.Key}, {ByteSize.Text(tier.First().Bytes)}: {tier.First().Tokens:N0} tokens in whole blocks of 16", ["context", "conversations"],
                 [.. tier.Select(row => (string[])[$"{row.Context:N0}", $"{row.Conversations:N0}"])]);
         if (report.BreakEven.Count > 0)
             yield return new Grid(
                 "break-even: above this bandwidth, loading beats computing", ["context", "bytes", "to compute", "bandwidth"],
-                [.. report.BreakEven.Select(row => (string[])[$"{row.Context:N0}", ShowVerb.Size(row.Bytes), Seconds(row.ComputeSeconds), $"{ShowVerb.Size((long)row.BytesPerS)}/s"])]);
+                [.. report.BreakEven.Select(row => (string[])[$"{row.Context:N0}", ByteSize.Text(row.Bytes), Seconds(row.ComputeSeconds), $"{ByteSize.Text((long)row.BytesPerS)}/s"])]);
     }
 
     static Grid Sizes(EstimateReport report)
     {
         string[] types = [.. report.Sizes[0].Types.Keys.Where(type => type != "bf16")]; // as large as f16
         EstimateBytes first = report.Sizes[0].Types[report.KvType];
-        bool isPruned = first.AllocatedBytes is null, hasWindows = first.LlamaCppBytes is not null;
+        bool isPruned = report.Retention != Retention.Everything.ToString(), hasBlocks = first.AllocatedBytes is not null, hasWindows = first.LlamaCppBytes is not null;
         List<string> columns = ["context", "batch", .. types.Select(type => type == "f16" ? "f16, bf16" : type)];
-        columns.Add(isPruned ? "kept" : $"in blocks, {report.KvType}");
+        if (isPruned || hasBlocks)
+            columns.Add(isPruned ? "kept" : $"in blocks, {report.KvType}");
         if (hasWindows)
             columns.Add($"llama.cpp, {report.KvType}");
         columns.Add($"read per step, {report.KvType}");
@@ -109,21 +111,21 @@ static class EstimateText
             (_, long? allocated, long? cells, long read) = size.Types[report.KvType];
             return
             [
-                $"{size.Context:N0}", $"{size.Batch:N0}", .. types.Select(type => ShowVerb.Size(size.Types[type].Bytes)),
-                allocated is { } blocks ? ShowVerb.Size(blocks) : $"{100 * size.KeptShare:N2} %",
-                .. (string[])(cells is { } padded ? [ShowVerb.Size(padded)] : []), ShowVerb.Size(read),
+                $"{size.Context:N0}", $"{size.Batch:N0}", .. types.Select(type => ByteSize.Text(size.Types[type].Bytes)),
+                .. (string[])(allocated is { } blocks ? [ByteSize.Text(blocks)] : isPruned ? [$"{100 * size.KeptShare:N2} %"] : []),
+                .. (string[])(cells is { } padded ? [ByteSize.Text(padded)] : []), ByteSize.Text(read),
             ];
         }
     }
 
     static Grid Memory(EstimateReport report, EstimateMemory memory) => new(
-        $"memory, {ShowVerb.Size(memory.Bytes)}{(report.Devices > 1 ? " on each device" : "")}{Beside(memory)}: the longest sequence has {memory.LongestContext:N0} tokens"
+        $"memory, {ByteSize.Text(memory.Bytes)}{(report.Devices > 1 ? " on each device" : "")}{Beside(memory)}: the longest sequence has {memory.LongestContext:N0} tokens"
             + (memory.IsModelsContext ? ", all that the model was trained for" : "")
             + (memory.LongestContextInBlocks is { } inBlocks && inBlocks != memory.LongestContext ? $", {inBlocks:N0} in blocks" : ""),
         memory.LongestContextInBlocks is null ? ["context", "sequences"] : ["context", "sequences", "in Kvasir's blocks"],
         [.. memory.Sequences.Select(row => (string[])[$"{row.Context:N0}", $"{row.Sequences:N0}", .. (string[])(row.SequencesInBlocks is { } count ? [$"{count:N0}"] : [])])]);
 
-    static string Beside(EstimateMemory memory) => memory.WeightBytes is { } weights ? $" beside {ShowVerb.Size(weights)} of weights" : "";
+    static string Beside(EstimateMemory memory) => memory.WeightBytes is { } weights ? $" beside {ByteSize.Text(weights)} of weights" : "";
 
     static string Seconds(double seconds) => seconds >= 1 ? $"{seconds:N1} s" : $"{seconds * 1e3:N1} ms";
 

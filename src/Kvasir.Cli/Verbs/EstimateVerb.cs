@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Saga;
 using Kvasir.Planning.Sizing;
 
@@ -48,14 +49,14 @@ sealed class EstimateVerb
             throw new UsageException("--json, --csv and --markdown: choose one");
         EstimateReport report = EstimateReport.Of(Request(parsed));
         if (parsed.GetValue(s_json))
-            Json.Write(report);
+            VerbJson.Write(report);
         else if (parsed.GetValue(s_csv))
             EstimateText.WriteCsv(report);
         else if (parsed.GetValue(s_markdown))
             EstimateText.WriteMarkdown(report);
         else
             EstimateText.Print(report);
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 
     static EstimateRequest Request(ParseResult parsed)

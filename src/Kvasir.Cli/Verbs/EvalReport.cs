@@ -1,8 +1,7 @@
 using System.Globalization;
-using Kvasir.Cli.Verbs.Simulate;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
-using Kvasir.Inference.Evaluation;
+using Kvasir.Inference.Measurement.Quality;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs;

@@ -2,9 +2,8 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
-using Kvasir.Cli.Verbs.Simulate;
+using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference;
-using Kvasir.Inference.Evaluation;
 using Kvasir.Formats;
 using Kvasir.Inference.Saga;
 
@@ -23,7 +22,7 @@ static class EvalVerb
     static readonly Option<bool> s_conversation = new("--conversation") { Description = "Ask a document's questions one after another in one conversation, not each in its own" };
     static readonly Option<int> s_documents = new("--documents") { Description = "Documents of each size, or stories", DefaultValueFactory = _ => 20, CustomParser = Number.ParseWithin(1, 100_000), HelpName = "N" };
     static readonly Option<int> s_seed = new("--seed") { Description = "Start of the random numbers; the usual one is held out from training", DefaultValueFactory = _ => HeldOut, CustomParser = Number.Parse<int>, HelpName = "S" };
-    static readonly Option<int?> s_threads = new("--threads", "-t") { Description = "Compute threads; without it, one per processor", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
+    static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly TemplateFlag s_template = new();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
@@ -65,14 +64,14 @@ static class EvalVerb
             EvalReport report = task == "stories" ? Stories(parsed, model, interrupt.Token) : Retrieval(parsed, model, interrupt.Token).GetAwaiter().GetResult();
             report = report with { Model = model.Config.Name, Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds };
             if (parsed.GetValue(s_json))
-                Json.Write(report);
+                VerbJson.Write(report);
             else
                 report.Print();
-            return CommandLineRunner.Ok;
+            return ExitCode.Ok;
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 
@@ -87,7 +86,7 @@ static class EvalVerb
         using InferenceEngine engine = Engine(parsed, model, reuses: false);
         int stories = parsed.GetValue(s_documents);
         return new EvalReport { Task = "stories", Stories = WorkProgress.Show("stories", progress =>
-            Inference.Evaluation.Stories.Measure(engine, stories, parsed.GetValue(s_seed), new Steps<int>(progress, done => (double)done / stories), cancellation)) };
+            Inference.Measurement.Quality.Stories.Measure(engine, stories, parsed.GetValue(s_seed), new Steps<int>(progress, done => (double)done / stories), cancellation)) };
     }
 
     static async Task<EvalReport> Retrieval(ParseResult parsed, LanguageModel model, CancellationToken cancellation)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Kvasir.Formats;
-using Kvasir.Inference.Measurement;
+using Kvasir.Inference.Measurement.Limits;
+using Kvasir.Inference.Measurement.Speed;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs;
@@ -11,7 +12,7 @@ sealed record LimitsReport(MachineIdentity Machine, IReadOnlyList<ThreadLimits> 
     public void Print()
     {
         Terminal.Answers.WriteLine($"{Printable.Line(Machine.Cpu)}, {Machine.LogicalProcessors} logical processors, {Machine.InstructionSet}, "
-            + $"{ShowVerb.Size(Machine.MemoryBytes)} of memory, {Printable.Line(Machine.OperatingSystem)}");
+            + $"{ByteSize.Text(Machine.MemoryBytes)} of memory, {Printable.Line(Machine.OperatingSystem)}");
         Terminal.Answers.Write(ThreadTable());
         if (Disk is { } disk)
             Print(disk);

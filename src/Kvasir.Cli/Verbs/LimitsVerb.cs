@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Kvasir.Formats;
-using Kvasir.Inference.Measurement;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Cli.Verbs;
@@ -40,14 +40,14 @@ sealed class LimitsVerb
                 return ModelLimitsVerb.Run(parsed, model, parsed.GetValue(s_json), interrupt.Token);
             LimitsReport report = Measure(parsed, interrupt.Token);
             if (parsed.GetValue(s_json))
-                Json.Write(report);
+                VerbJson.Write(report);
             else
                 report.Print();
-            return CommandLineRunner.Ok;
+            return ExitCode.Ok;
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 

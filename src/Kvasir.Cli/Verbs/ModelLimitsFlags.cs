@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;

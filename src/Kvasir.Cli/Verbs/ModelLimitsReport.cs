@@ -1,4 +1,5 @@
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 using Spectre.Console;
 
@@ -36,7 +37,7 @@ sealed record ModelLimitsReport(
             yield return note;
         if (limits.Traffic.Routing is (int chosen, int all))
             yield return $"a token chooses {chosen} of {all} experts: a batch reads as many as it would touch if each token chose any with equal probability";
-        if (model.Layers.Any(layer => layer.ValueDim == 0))
+        if (model.Attention.Any(layer => layer.IsLatent))
             yield return "attention to latents: of its arithmetic, only products with keys are counted, and none in prompts";
         if (points.Max(point => point.Position) is var longest && longest > model.Context)
             yield return $"position {longest:N0} lies beyond the context of {model.Context:N0} that the model was trained for";
@@ -100,7 +101,7 @@ sealed record ModelLimitsReport(
 
     static void Line(string text, bool markdown) => Console.Out.WriteLine(Printable.Line(text, 4096) + (markdown ? "\n" : "")); // never folded
 
-    static string Size(double bytes) => ShowVerb.Size((long)double.Min(bytes, long.MaxValue));
+    static string Size(double bytes) => ByteSize.Text((long)double.Min(bytes, long.MaxValue));
 
     static string Time(double seconds) => seconds >= 1 ? $"{seconds:N2} s" : $"{seconds * 1e3:N3} ms";
 }

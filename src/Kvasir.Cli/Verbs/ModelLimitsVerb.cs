@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement;
 using Kvasir.Inference.Saga;
 using Kvasir.Planning.Sizing;
@@ -16,10 +18,10 @@ static class ModelLimitsVerb
         BenchReport? bench = parsed.GetValue(ModelLimitsFlags.Bench) is { } file ? BenchFile.Read(file) : null;
         ModelLimitsReport report = Report(parsed, model, Find(parsed.GetValue(ModelLimitsFlags.Hardware), bench, cancellation), bench);
         if (json)
-            Json.Write(report);
+            VerbJson.Write(report);
         else
             report.Print(parsed.GetValue(ModelLimitsFlags.Markdown));
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 
     static ModelLimitsReport Report(ParseResult parsed, ModelSpec model, Hardware device, BenchReport? bench)

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference;
 using Kvasir.Formats;
-using Kvasir.Inference.Measurement;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -20,7 +20,7 @@ sealed class PerplexityVerb
         CustomParser = Number.ParseOptional<int>,
         HelpName = "CTX",
     };
-    static readonly Option<int?> s_threads = new("--threads", "-t") { Description = "Compute threads; without it, one per processor", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
+    static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
@@ -52,7 +52,7 @@ sealed class PerplexityVerb
         catch (OperationCanceledException)
         {
             meter.Clear();
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 
@@ -73,15 +73,15 @@ sealed class PerplexityVerb
     static int Report(PerplexityReport report, bool json)
     {
         if (!double.IsFinite(report.Perplexity) || !double.IsFinite(report.StandardError))
-            return Terminal.Error($"{report.Model}: perplexity {report.Perplexity}, expected a number: the model's weights are damaged, or it gives a token of the text no chance at all", CommandLineRunner.Failed);
+            return Terminal.Error($"{report.Model}: perplexity {report.Perplexity}, expected a number: the model's weights are damaged, or it gives a token of the text no chance at all", ExitCode.Failed);
         if (json)
-            Json.Write(report);
+            VerbJson.Write(report);
         else
         {
             Console.Out.WriteLine($"{report.Perplexity:0.0000} ± {report.StandardError:0.0000}");
             Terminal.Line($"{report.Model} · {report.Tokens:N0} tokens in {report.Windows:N0} windows of {report.Context:N0} · {report.Seconds:0.0} s · {report.TokensPerS:N0} tok/s");
         }
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 }
 

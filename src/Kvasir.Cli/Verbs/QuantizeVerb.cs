@@ -36,10 +36,10 @@ sealed class QuantizeVerb
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error($"interrupted; {Printable.Line(output, 4096)} is as it was", CommandLineRunner.Failed);
+            return Terminal.Error($"interrupted; {Printable.Line(output, 4096)} is as it was", ExitCode.Failed);
         }
         Report(new QuantizeReport(input.Path, input.Length, output, new FileInfo(output).Length, type.DisplayName()), parsed.GetValue(s_json));
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 
     static Dictionary<string, string> Entries(string[] given)
@@ -65,9 +65,9 @@ sealed class QuantizeVerb
     static void Report(QuantizeReport report, bool json)
     {
         if (json)
-            Json.Write(report);
+            VerbJson.Write(report);
         else
-            Terminal.Line($"{Printable.Line(report.Output, 4096)}: {report.Type}, {ShowVerb.Size(report.OutputBytes)} ({report.OutputBytes / (double)report.InputBytes:P0} of {ShowVerb.Size(report.InputBytes)})");
+            Terminal.Line($"{Printable.Line(report.Output, 4096)}: {report.Type}, {ByteSize.Text(report.OutputBytes)} ({report.OutputBytes / (double)report.InputBytes:P0} of {ByteSize.Text(report.InputBytes)})");
     }
 
     /// <summary>Unlike <see cref="Progress{T}"/>, reports at once and in order.</summary>

@@ -1,7 +1,7 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -35,5 +35,5 @@ sealed record ReusedTokens(int Device, int Host, int Disk, int Remote);
 /// <summary>Tokens that were not reused, and why.</summary>
 sealed record RunMiss(int From, int To, string Reason, string? Detail)
 {
-    public static RunMiss Of(Miss miss, Tokenizer tokenizer) => new(miss.From, miss.To, KvText.Name(miss.Reason), MissText.Detail(miss, tokenizer));
+    public static RunMiss Of(Miss miss, Tokenizer tokenizer) => new(miss.From, miss.To, miss.Reason.Name(), MissText.Detail(miss, tokenizer));
 }

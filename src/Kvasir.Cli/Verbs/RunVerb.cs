@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Kvasir.Cli.Sessions;
 using Kvasir.Inference;
 using Kvasir.Formats;
 using Kvasir.Inference.Chat;
@@ -49,14 +50,14 @@ sealed class RunVerb
             : Continue(parsed, engine, session, asked, options, emit, interrupt.Token);
         meter.Clear();
         if (json)
-            Json.Write(RunReport.Of(engine, result, load));
+            VerbJson.Write(RunReport.Of(engine, result, load));
         else
             Console.Out.WriteLine();
         if (!json)
             Terminal.Line(GenerationLine.Of(result));
         if (s_flags.Verbose(parsed))
             Terminal.Line(KvText.Line(result.Kv, result.ComputedTokens, model.Tokenizer));
-        return result.FinishReason == FinishReason.Cancelled ? CommandLineRunner.Failed : CommandLineRunner.Ok;
+        return result.FinishReason == FinishReason.Cancelled ? ExitCode.Failed : ExitCode.Ok;
     }
 
     static GenerationResult Continue(
@@ -96,7 +97,7 @@ sealed class RunVerb
     /// <summary>A disk tier that cannot be used as it should is worth a word, and no failure: everything can be computed.</summary>
     internal static void WarnOfDisk(InferenceEngine engine)
     {
-        if (engine.Cache.DiskProblem is { } problem)
+        if (engine.Cache.Problem is { } problem)
             Terminal.Line($"warning: keys and values on the disk: {Printable.Line(problem, 4096)}");
     }
 

@@ -29,7 +29,7 @@ sealed class SampleDocumentVerb
                 Console.Out.WriteLine();
             PrintOne(unchecked(seed + i), facts, questions, parsed.GetValue(s_json));
         }
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 
     static int InRange(ParseResult parsed, Option<int> option, int least, int most) =>
@@ -41,7 +41,7 @@ sealed class SampleDocumentVerb
         SagaDocument document = generator.Document(facts);
         SampleQuestion[] questions = [.. generator.Questions(document, count).Select(asked => new SampleQuestion(asked.Text, asked.Answer))];
         if (json)
-            Json.Write(new SampleReport(seed, facts, document.Text, questions));
+            VerbJson.Write(new SampleReport(seed, facts, document.Text, questions));
         else
             Print(document, questions);
     }
@@ -52,7 +52,7 @@ sealed class SampleDocumentVerb
         if (questions.Length > 0)
             Console.Out.WriteLine();
         foreach (SampleQuestion question in questions)
-            Json.Write(question);
+            VerbJson.Write(question);
     }
 }
 

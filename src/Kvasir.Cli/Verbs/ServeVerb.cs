@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Net;
 using System.Runtime.InteropServices;
+using Kvasir.Cli.Configuration;
 using Kvasir.Inference;
-using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.Inference.Templates;
+using Kvasir.KvCache.Tiers;
 using Kvasir.Server;
 using Kvasir.Server.Security;
 
@@ -14,25 +16,71 @@ static class ServeVerb
     const int DefaultPort = 8080;
     const long RoomInContexts = 8; // the pool that many conversations share, unless that is much of the machine
 
-    static readonly Option<string> s_host = new("--host") { Description = "Address to listen on; any but a loopback address needs an API key", DefaultValueFactory = _ => "127.0.0.1", HelpName = "ADDRESS" };
-    static readonly Option<int> s_port = new("--port", "-p") { Description = "Port to listen on; 0 takes a free one", DefaultValueFactory = _ => DefaultPort, CustomParser = Number.Parse<int>, HelpName = "PORT" };
-    static readonly Option<string[]> s_keys = new("--api-key") { Description = "A key that clients must show; may be given several times. Better in KVASIR_API_KEY or a file: others see flags", HelpName = "KEY" };
-    static readonly Option<string?> s_keyFile = new("--api-key-file") { Description = "File of keys, a line each: KEY [infer,metrics,kv-admin] [OWNER]", HelpName = "FILE" };
-    static readonly Option<string[]> s_names = new("--allowed-host") { Description = "Another name that this server goes by", HelpName = "NAME" };
-    static readonly Option<string[]> s_origins = new("--cors-origin") { Description = "Origin of a page that may ask, such as https://chat.example.org", HelpName = "ORIGIN" };
-    static readonly Option<string?> s_alias = new("--alias", "--served-model-name") { Description = "Name under which the model is served; without it, its own", HelpName = "NAME" };
-    static readonly Option<int?> s_parallel = new("--parallel", "-np") { Description = "Most completions that compute at the same time; without it, 64", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
-    static readonly Option<int?> s_queue = new("--queue") { Description = "Most completions that wait; one more is told to come later. Without it, 1024", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
-    static readonly Option<bool> s_text = new("--kv-text") { Description = "Show those who may see the cache the texts in it" };
-    static readonly Option<string?> s_compat = new("--metrics-compat") { Description = "Give metrics another server's names too: vllm", HelpName = "NAME" };
-    static readonly Option<string?> s_otlp = new("--otlp-endpoint") { Description = "Send metrics and traces there by OTLP; without it, OTEL_EXPORTER_OTLP_ENDPOINT, if set", HelpName = "URL" };
+    static readonly Setting<string> s_host = new("--host") { Description = "Address to listen on; any but a loopback address needs an API key", DefaultValueFactory = _ => "127.0.0.1", HelpName = "ADDRESS" };
+    static readonly Setting<int> s_port = new("--port", "-p")
+    {
+        Description = "Port to listen on; 0 takes a free one",
+        DefaultValueFactory = _ => DefaultPort,
+        CustomParser = Number.ParseWithin(0, 65535),
+        HelpName = "PORT",
+    };
+    static readonly Setting<string[]> s_keys = new("--api-key")
+    {
+        Description = "A key that clients must show; may be given several times. Better in KVASIR_API_KEY or a file: others see flags",
+        HelpName = "KEY",
+        IsSecret = true,
+    };
+    static readonly Setting<string?> s_keyFile = new("--api-key-file")
+    {
+        Description = "File of keys, a line each: KEY [infer,metrics,kv-admin] [OWNER]",
+        HelpName = "FILE",
+        IsPath = true,
+    };
+    static readonly Setting<string[]> s_names = new("--allowed-host") { Description = "Another name that this server goes by", HelpName = "NAME" };
+    static readonly Setting<string[]> s_origins = new("--cors-origin")
+    {
+        Description = "Origin of a page that may ask, such as https://chat.example.org",
+        HelpName = "ORIGIN",
+    };
+    static readonly Setting<string?> s_alias = new("--alias", "--served-model-name")
+    {
+        Description = "Name under which the model is served",
+        Usual = "its own",
+        HelpName = "NAME",
+    };
+    static readonly Setting<int?> s_parallel = new("--parallel", "-np")
+    {
+        Description = "Most completions that compute at the same time",
+        Usual = "64",
+        CustomParser = Number.ParseOptionalWithin(1, int.MaxValue),
+        HelpName = "N",
+    };
+    static readonly Setting<int?> s_queue = new("--queue")
+    {
+        Description = "Most completions that wait, before one more is told to come later",
+        Usual = "1024",
+        CustomParser = Number.ParseOptionalWithin(1, int.MaxValue),
+        HelpName = "N",
+    };
+    static readonly Setting<bool> s_text = new("--kv-text") { Description = "Show those who may see the cache the texts in it" };
+    static readonly Setting<string?> s_compat = new("--metrics-compat") { Description = "Give metrics another server's names too: vllm", HelpName = "NAME" };
+    static readonly Setting<string?> s_otlp = new("--otlp-endpoint")
+    {
+        Description = "Send metrics and traces there by OTLP, as OTEL_EXPORTER_OTLP_ENDPOINT does",
+        HelpName = "URL",
+        OtherVariables = ["OTEL_EXPORTER_OTLP_ENDPOINT"],
+    };
     static readonly Option<string?> s_record = new("--record") { Description = "Record requests to a new file, for `kvasir simulate`: counts and salted hashes, no text", HelpName = "FILE" };
-    static readonly Option<bool> s_quiet = new("--quiet", "-q") { Description = "Say nothing of single requests" };
-    static readonly EngineFlags s_flags = new();
+    static readonly Setting<bool> s_quiet = new("--quiet", "-q") { Description = "Say nothing of single requests" };
+    static readonly Option<bool> s_json = new("--json")
+    {
+        Description = "Print one JSON object a line instead: where it listens, every request when it is over, and that it stops",
+    };
+    static readonly EngineFlags s_flags = new($"room for {RoomInContexts} contexts, or a quarter of the machine's memory if that is less");
 
     public static Command Create()
     {
-        Command verb = new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols") { s_host, s_port, s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_text, s_compat, s_otlp, s_record, s_quiet };
+        Command verb = new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols") { s_host, s_port, s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_text, s_compat, s_otlp, s_record, s_quiet, s_json };
         s_flags.AddServingTo(verb);
         verb.SetAction(Run);
         return verb;
@@ -47,21 +95,32 @@ static class ServeVerb
         RunVerb.WarnOfDisk(engine);
         s_flags.Template.WarnWithout(parsed, model);
         engine.WarmUp();
-        return Serve(engine, options).GetAwaiter().GetResult();
+        return Serve(engine, options, parsed.GetValue(s_json)).GetAwaiter().GetResult();
     }
 
-    static async Task<int> Serve(InferenceEngine engine, ServerOptions options)
+    static async Task<int> Serve(InferenceEngine engine, ServerOptions options, bool json)
     {
         await using KvasirServer server = new(engine, options);
         TaskCompletionSource stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
         using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop), terminate = OnSignal(PosixSignal.SIGTERM, stop);
         await server.Start();
-        Say(engine, options, server.Address);
+        if (json)
+            VerbJson.Write(ServeStart.Of(engine, options, server.Address));
+        else
+            Say(engine, options, server.Address);
         await stop.Task;
-        Terminal.Line($"stopping: requests that run have {options.ShutdownTime.TotalSeconds:N0} s to end; again to stop at once");
+        Tell("stopping", $"stopping: requests that run have {options.ShutdownTime.TotalSeconds:N0} s to end; again to stop at once");
         await server.Stop();
-        Terminal.Line(engine.Cache.Disk is null ? "stopped" : "stopped; what was computed is kept");
-        return CommandLineRunner.Ok;
+        Tell("stopped", engine.Cache.Durable is null ? "stopped" : "stopped; what was computed is kept");
+        return ExitCode.Ok;
+
+        void Tell(string name, string text)
+        {
+            if (json)
+                VerbJson.Write(new ServeEvent(name));
+            else
+                Terminal.Line(text);
+        }
     }
 
     /// <summary>The first signal asks for the end, the second has it.</summary>
@@ -70,8 +129,8 @@ static class ServeVerb
     static void Say(InferenceEngine engine, ServerOptions options, string address)
     {
         string id = options.ModelId ?? KvasirServer.NameOf(engine);
-        string disk = engine.Cache.Disk is { } tier ? $"{tier.Options.Folder}, up to {ShowVerb.Size(tier.Options.MaxBytes)}, {tier.Blocks:N0} blocks there" : "nowhere on the disk";
-        Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool {ShowVerb.Size(engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes)})");
+        string disk = engine.Cache.Durable?.Content() is { } kept ? $"{kept.Directory}, up to {ByteSize.Text(kept.CapacityBytes)}, {kept.Blocks:N0} blocks there" : "nowhere on the disk";
+        Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool {ByteSize.Text(engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes)})");
         Terminal.Line($"keys and values: {disk}");
         if (options.RecordTo is { } file)
             Terminal.Line($"recording to {Formats.Printable.Line(file, 4096)}");
@@ -82,7 +141,7 @@ static class ServeVerb
 
     static ServerOptions Options(ParseResult parsed)
     {
-        string? otlp = parsed.GetValue(s_otlp) ?? Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT");
+        string? otlp = parsed.GetValue(s_otlp);
         return new ServerOptions
         {
             Address = Address(parsed.GetRequiredValue(s_host)),
@@ -96,7 +155,8 @@ static class ServeVerb
             VllmMetrics = parsed.GetValue(s_compat) switch { null => false, "vllm" => true, var other => throw new UsageException($"--metrics-compat '{other}': expected vllm") },
             OtlpEndpoint = string.IsNullOrEmpty(otlp) ? null : Uri.TryCreate(otlp, UriKind.Absolute, out Uri? uri) ? uri : throw new UsageException($"--otlp-endpoint '{otlp}': expected an address such as http://localhost:4317"),
             RecordTo = parsed.GetValue(s_record),
-            Log = parsed.GetValue(s_quiet) ? null : Terminal.Line,
+            Log = parsed.GetValue(s_quiet) ? null : parsed.GetValue(s_json) ? Console.Out.WriteLine : Terminal.Line,
+            LogsJson = parsed.GetValue(s_json),
         };
     }
 
@@ -107,8 +167,6 @@ static class ServeVerb
     static List<ApiKey> Keys(ParseResult parsed)
     {
         List<ApiKey> keys = [.. (parsed.GetValue(s_keys) ?? []).Select(key => new ApiKey(key))];
-        if (Environment.GetEnvironmentVariable("KVASIR_API_KEY") is { Length: > 0 } variable)
-            keys.Add(new ApiKey(variable));
         if (parsed.GetValue(s_keyFile) is { } file)
             keys.AddRange(ApiKey.ReadFile(file));
         return keys;
@@ -124,3 +182,27 @@ static class ServeVerb
         return options with { KvDeviceBytes = Math.Max(perContext, Math.Min(RoomInContexts * perContext, quarter)) };
     }
 }
+
+/// <summary>The first line of <c>serve --json</c>, once the server listens.</summary>
+/// <param name="Event"><c>started</c>.</param>
+/// <param name="Address">Where it listens.</param>
+/// <param name="Model">The name under which the model is served.</param>
+/// <param name="ContextTokens">Tokens that a request may have.</param>
+/// <param name="PoolBytes">The pool that attention reads.</param>
+/// <param name="KvDir">The directory of keys and values; null where nothing is kept.</param>
+/// <param name="KvDiskBytes">Most bytes there.</param>
+/// <param name="KvBlocks">Blocks that are there already.</param>
+sealed record ServeStart(
+    string Event, string Address, string Model, int ContextTokens, long PoolBytes, string? KvDir, long? KvDiskBytes, long? KvBlocks)
+{
+    public static ServeStart Of(InferenceEngine engine, ServerOptions options, string address)
+    {
+        TierContent? kept = engine.Cache.Durable?.Content();
+        return new(
+            "started", address, options.ModelId ?? KvasirServer.NameOf(engine), engine.Context, engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes,
+            kept?.Directory, kept?.CapacityBytes, kept?.Blocks);
+    }
+}
+
+/// <summary>A later line: <c>stopping</c>, when the server takes no more requests, and <c>stopped</c>, the last.</summary>
+sealed record ServeEvent(string Event);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Templates;
@@ -26,14 +27,15 @@ sealed class ShowVerb
     static int Run(ParseResult parsed)
     {
         using GgufFile file = GgufFile.Open(ModelOption.Resolve(parsed.GetRequiredValue(s_model)));
-        (ModelConfig? config, string? notRunnable) = Try(() => ModelConfig.From(file));
+        (ModelSpec? spec, _) = Try(() => ModelSpec.From(file));
+        (_, string? notRunnable) = Try(() => SupportedModels.Read(file));
         (string? chat, string? noTokenizer) = Try(() => TemplateOf(file));
-        ShowReport report = ShowReport.Of(file, config, chat, notRunnable ?? noTokenizer);
+        ShowReport report = ShowReport.Of(file, spec, chat, notRunnable ?? noTokenizer);
         if (parsed.GetValue(s_json))
-            Json.Write(report);
+            VerbJson.Write(report);
         else
             Print(report, parsed.GetValue(s_tensors));
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 
     /// <summary>A file that cannot run can still be shown, with the reason.</summary>
@@ -79,7 +81,7 @@ sealed class ShowVerb
     {
         Grid grid = new Grid().AddColumn().AddColumn();
         Add(grid, "model", report.Name ?? "–");
-        Add(grid, "file", $"{report.File} ({Size(report.FileBytes)}, GGUF v{report.GgufVersion})");
+        Add(grid, "file", $"{report.File} ({ByteSize.Text(report.FileBytes)}, GGUF v{report.GgufVersion})");
         Add(grid, "architecture", report.Architecture ?? "–");
         Add(grid, "parameters", $"{report.Parameters:N0}");
         if (report.Config is { } config)
@@ -89,26 +91,52 @@ sealed class ShowVerb
         return grid;
     }
 
+    /// <summary>What all layers have in common, and then, for those that are alike, what they have not.</summary>
     static void Describe(Grid grid, ShowReport report, ShowConfig config)
     {
-        Add(grid, "layers", $"{config.Layers}{(config.KvLayers < config.Layers ? $" of which {config.KvLayers} have keys and values of their own" : "")}, width {config.Width:N0}, feed-forward {config.FeedForward:N0}");
-        Add(grid, "heads", $"{config.Heads} query, {config.KvHeads} key-value, of {config.HeadDim} elements");
+        string network = Common(config, layer => layer.NetworkText()) is { Length: > 0 } same ? $", {same}" : "";
+        Add(grid, "layers", $"{config.Layers}{(config.KvLayers < config.Layers ? $" of which {config.KvLayers} have keys and values of their own" : "")}, "
+            + $"width {config.Width:N0}{network}");
+        if (Common(config, layer => layer.HeadsText()) is { } heads)
+            Add(grid, "heads", heads);
         Add(grid, "context", $"{config.Context:N0} tokens" + (config.Window is { } window ? $", sliding window {window:N0}{(config.WindowedLayers < config.Layers ? $" in {config.WindowedLayers} of {config.Layers} layers" : "")}" : ""));
         Add(grid, "vocabulary", $"{config.Vocabulary:N0} tokens{(config.TiedOutput ? ", output tied to embedding" : "")}");
-        Add(grid, "RoPE", FormattableString.Invariant($"base {config.RopeBase:0.###}, {config.RopeDims} elements of a head"));
+        if (Common(config, layer => layer.RopeText()) is { } rope)
+            Add(grid, "RoPE", rope);
+        if (config.Scales.Count > 0)
+            Add(grid, "scales", string.Join(", ", config.Scales));
+        foreach (ShowLayers layers in config.Groups.Where(_ => config.Groups.Count > 1))
+            Add(grid, $"{(layers.Layers.Count > 1 ? "layers" : "layer")} {layers.Numbers()}", string.Join("; ", Differing(config, layers)));
         foreach (ShowKv kv in report.KvBytesPerToken)
-        {
-            int bytes = kv.Codec == "f32" ? 4 : 2;
-            Add(grid, $"KV per token, {kv.Codec}", $"{kv.Bytes:N0} bytes = {config.KvLayers} layers × {config.KvHeads} KV heads × ({config.HeadDim} + {config.HeadDim}) × {bytes} bytes; "
-                + $"{Size(kv.Bytes * config.Context)} at full context");
-        }
+            Add(grid, $"KV per token, {kv.Codec}", $"{kv.Bytes:N0} bytes{Factors(config, kv)}; {ByteSize.Text(kv.Bytes * config.Context)} at full context");
+    }
+
+    /// <summary>What all groups say; null where they differ.</summary>
+    static string? Common(ShowConfig config, Func<ShowLayers, string> fact) => config.Groups.All(layers => fact(layers) == fact(config.Groups[0])) ? fact(config.Groups[0]) : null;
+
+    static IEnumerable<string> Differing(ShowConfig config, ShowLayers layers)
+    {
+        (string Name, Func<ShowLayers, string> Fact)[] facts =
+        [
+            ("", layer => layer.HeadsText()), ("", layer => layer.WindowText()), ("", layer => layer.SharingText()), ("RoPE ", layer => layer.RopeText()), ("", layer => layer.NetworkText()),
+        ];
+        return facts.Where(each => Common(config, each.Fact) is null && each.Fact(layers).Length > 0).Select(each => each.Name + each.Fact(layers));
+    }
+
+    /// <summary>Where the bytes come from, if all layers that keep any keep the same.</summary>
+    static string Factors(ShowConfig config, ShowKv kv)
+    {
+        ShowLayers[] owners = [.. config.Groups.Where(layers => layers is { SharesKv: false, Heads: not null }).DistinctBy(layers => (layers.KvHeads, layers.KeyDim, layers.ValueDim))];
+        return owners is [{ ValueDim: > 0 } all]
+            ? $" = {config.KvLayers} layers × {all.KvHeads} KV heads × ({all.KeyDim} + {all.ValueDim}) × {(kv.Codec == "f32" ? 4 : 2)} bytes"
+            : "";
     }
 
     static Table Types(ShowReport report)
     {
         Table table = new Table().SimpleBorder().AddColumn("type").AddColumn(Right("tensors")).AddColumn(Right("size"));
         foreach (ShowType type in report.Types)
-            table.AddRow(type.Type, $"{type.Tensors:N0}", Size(type.Bytes));
+            table.AddRow(type.Type, $"{type.Tensors:N0}", ByteSize.Text(type.Bytes));
         return table;
     }
 
@@ -116,20 +144,11 @@ sealed class ShowVerb
     {
         Table table = new Table().SimpleBorder().AddColumn("tensor").AddColumn("type").AddColumn("shape").AddColumn(Right("size"));
         foreach (ShowTensor tensor in report.Tensors)
-            table.AddRow(Markup.Escape(Printable.Line(tensor.Name)), tensor.Type, Markup.Escape($"[{string.Join(", ", tensor.Shape)}]"), Size(tensor.Bytes));
+            table.AddRow(Markup.Escape(Printable.Line(tensor.Name)), tensor.Type, Markup.Escape($"[{string.Join(", ", tensor.Shape)}]"), ByteSize.Text(tensor.Bytes));
         return table;
     }
 
     static void Add(Grid grid, string name, string value) => grid.AddRow(new Text(name), new Text(Printable.Line(value, 4096)));
 
     static TableColumn Right(string name) => new TableColumn(name).RightAligned();
-
-    internal static string Size(long bytes) => bytes switch
-    {
-        >= 1L << 40 => $"{bytes / (double)(1L << 40):N2} TiB",
-        >= 1L << 30 => $"{bytes / (double)(1L << 30):N2} GiB",
-        >= 1L << 20 => $"{bytes / (double)(1L << 20):N1} MiB",
-        >= 1L << 10 => $"{bytes / (double)(1L << 10):N1} KiB",
-        _ => $"{bytes:N0} bytes",
-    };
 }

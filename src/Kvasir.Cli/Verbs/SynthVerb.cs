@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Synthesis;
+using Kvasir.Planning.Sizing;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs;
@@ -8,7 +10,10 @@ namespace Kvasir.Cli.Verbs;
 /// <summary><c>kvasir synth</c>: a model file of a real shape with random weights.</summary>
 sealed class SynthVerb
 {
-    static readonly Argument<string> s_shape = new("SHAPE") { Description = $"One of {string.Join(", ", ModelShape.All.Keys.Order())}; @TYPE may follow" };
+    /// <summary>Names of the catalogue.</summary>
+    static readonly string[] s_shapes = ["llama-3-8b", "llama-3.2-1b", "qwen3-0.6b", "smollm2-135m"];
+
+    static readonly Argument<string> s_shape = new("SHAPE") { Description = $"One of {string.Join(", ", s_shapes)}; @TYPE may follow" };
     static readonly Argument<string> s_output = new("OUT") { Description = "The GGUF file to write" };
     static readonly Option<string> s_type = new Option<string>("--type") { Description = "Type of the weights", DefaultValueFactory = _ => "q8_0", HelpName = string.Join('|', WeightMix.All.Keys) };
     static readonly Option<ulong> s_seed = new("--seed") { Description = "Equal seeds give equal files", DefaultValueFactory = _ => 1, CustomParser = Number.Parse<ulong>, HelpName = "S" };
@@ -23,7 +28,7 @@ sealed class SynthVerb
 
     static int Run(ParseResult parsed)
     {
-        (ModelShape shape, WeightMix mix) = Parse(parsed.GetRequiredValue(s_shape), parsed.GetRequiredValue(s_type));
+        (ModelSpec shape, WeightMix mix) = Parse(parsed.GetRequiredValue(s_shape), parsed.GetRequiredValue(s_type));
         string output = parsed.GetRequiredValue(s_output);
         using Interrupt interrupt = new();
         try
@@ -32,29 +37,29 @@ sealed class SynthVerb
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error($"interrupted; {Printable.Line(output, 4096)} is as it was", CommandLineRunner.Failed);
+            return Terminal.Error($"interrupted; {Printable.Line(output, 4096)} is as it was", ExitCode.Failed);
         }
         long bytes = new FileInfo(output).Length;
         if (parsed.GetValue(s_json))
-            Json.Write(new SynthReport(shape.Name, mix.Name, output, bytes));
+            VerbJson.Write(new SynthReport(shape.Name, mix.Name, output, bytes));
         else
-            Terminal.Line($"{Printable.Line(output, 4096)}: {shape.Name}, {mix.Name}, {ShowVerb.Size(bytes)}");
-        return CommandLineRunner.Ok;
+            Terminal.Line($"{Printable.Line(output, 4096)}: {shape.Name}, {mix.Name}, {ByteSize.Text(bytes)}");
+        return ExitCode.Ok;
     }
 
     /// <summary>Reads <c>shape</c> or <c>shape@type</c>.</summary>
-    public static (ModelShape, WeightMix) Parse(string text, string defaultType)
+    public static (ModelSpec, WeightMix) Parse(string text, string defaultType)
     {
         string[] parts = text.Split('@', 2);
-        if (!ModelShape.All.TryGetValue(parts[0], out ModelShape? shape))
-            throw new UsageException($"shape {Printable.Quote(parts[0])}: expected one of {string.Join(", ", ModelShape.All.Keys.Order())}");
+        if (!s_shapes.Contains(parts[0]))
+            throw new UsageException($"shape {Printable.Quote(parts[0])}: expected one of {string.Join(", ", s_shapes)}");
         string type = parts.Length > 1 ? parts[1] : defaultType;
         return WeightMix.All.TryGetValue(type, out WeightMix? mix)
-            ? (shape, mix)
+            ? (ModelSpecs.WellKnown(parts[0])!, mix)
             : throw new UsageException($"type {Printable.Quote(type)}: expected one of {string.Join(", ", WeightMix.All.Keys)}");
     }
 
-    public static void Write(ModelShape shape, WeightMix mix, ulong seed, string output, CancellationToken cancellation) =>
+    public static void Write(ModelSpec shape, WeightMix mix, ulong seed, string output, CancellationToken cancellation) =>
         Terminal.Notes.Status().Start($"writing {shape.Name}, {mix.Name}", _ => new SyntheticModel(shape, mix, seed).Write(output, cancellation: cancellation));
 }
 

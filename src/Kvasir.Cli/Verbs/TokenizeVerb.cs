@@ -35,10 +35,10 @@ sealed class TokenizeVerb
         Tokenizer tokenizer = Tokenizer.From(file);
         int[] tokens = parsed.GetValue(s_special) ? tokenizer.EncodeTemplate(text) : tokenizer.Encode(text);
         if (parsed.GetValue(s_json))
-            Json.Write(new TokenizeReport(tokens.Length, [.. tokens.Select(token => TokenizeToken.Of(tokenizer, token))]));
+            VerbJson.Write(new TokenizeReport(tokens.Length, [.. tokens.Select(token => TokenizeToken.Of(tokenizer, token))]));
         else
             Print(tokenizer, tokens);
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 
     static void Print(Tokenizer tokenizer, int[] tokens)

@@ -1,4 +1,5 @@
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;

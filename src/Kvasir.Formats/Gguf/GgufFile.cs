@@ -8,13 +8,13 @@ namespace Kvasir.Formats.Gguf;
 /// opening it checks every extent, so that afterwards any tensor may be read without further checks. The file must not be
 /// truncated by others while it is open (the operating system ends a process that reads a vanished part of a mapping).
 /// </summary>
-public sealed unsafe class GgufFile : IDisposable
+public sealed unsafe class GgufFile : ITensorSource, IDisposable
 {
     readonly FileStream _stream;
     readonly MemoryMappedFile _mapping;
     readonly MemoryMappedViewAccessor _view;
     readonly GgufHeader _header;
-    readonly Dictionary<string, GgufTensor> _byName;
+    readonly Dictionary<string, StoredTensor> _byName;
     byte* _start;
 
     GgufFile(string path, FileStream stream)
@@ -49,7 +49,7 @@ public sealed unsafe class GgufFile : IDisposable
     public GgufMetadata Metadata => _header.Metadata;
 
     /// <summary>All tensors in the order of the file.</summary>
-    public IReadOnlyList<GgufTensor> Tensors => _header.Tensors;
+    public IReadOnlyList<StoredTensor> Tensors => _header.Tensors;
 
     /// <summary>Maps a file.</summary>
     /// <exception cref="ModelFormatException">The file is missing, unreadable or not a well-formed GGUF file.</exception>
@@ -78,18 +78,18 @@ public sealed unsafe class GgufFile : IDisposable
     }
 
     /// <summary>Finds a tensor by name.</summary>
-    public bool TryGetTensor(string name, [NotNullWhen(true)] out GgufTensor? tensor) =>
+    public bool TryGetTensor(string name, [NotNullWhen(true)] out StoredTensor? tensor) =>
         _byName.TryGetValue(name, out tensor);
 
     /// <summary>The tensor of this name.</summary>
     /// <exception cref="ModelFormatException">The file has no such tensor.</exception>
-    public GgufTensor GetTensor(string name) => TryGetTensor(name, out GgufTensor? tensor)
+    public StoredTensor GetTensor(string name) => TryGetTensor(name, out StoredTensor? tensor)
         ? tensor
         : throw ModelFormatException.At(
             Path, $"tensor {Printable.Quote(name)}", $"missing among {Tensors.Count} tensors", "one of this name");
 
     /// <summary>The address of a tensor's first byte, valid until <see cref="Dispose"/>.</summary>
-    public byte* Pointer(GgufTensor tensor)
+    public byte* Pointer(StoredTensor tensor)
     {
         ArgumentNullException.ThrowIfNull(tensor);
         ObjectDisposedException.ThrowIf(_start is null, this);
@@ -99,7 +99,7 @@ public sealed unsafe class GgufFile : IDisposable
     }
 
     /// <summary>The bytes of one row, valid until <see cref="Dispose"/>.</summary>
-    public ReadOnlySpan<byte> Row(GgufTensor tensor, long row)
+    public ReadOnlySpan<byte> Row(StoredTensor tensor, long row)
     {
         byte* first = Pointer(tensor);
         ArgumentOutOfRangeException.ThrowIfNegative(row);
@@ -112,7 +112,7 @@ public sealed unsafe class GgufFile : IDisposable
     /// <param name="firstRow">The first row.</param>
     /// <param name="rows">Receives whole rows, as many as fit.</param>
     /// <exception cref="ModelFormatException">The file ends before the last row: somebody has truncated it.</exception>
-    public void Read(GgufTensor tensor, long firstRow, Span<byte> rows)
+    public void Read(StoredTensor tensor, long firstRow, Span<byte> rows)
     {
         ArgumentNullException.ThrowIfNull(tensor);
         ArgumentOutOfRangeException.ThrowIfNegative(firstRow);

@@ -24,7 +24,7 @@ sealed class GgufHeader
 
     public uint Version { get; }
     public GgufMetadata Metadata { get; }
-    public IReadOnlyList<GgufTensor> Tensors { get; }
+    public IReadOnlyList<StoredTensor> Tensors { get; }
 
     public unsafe GgufHeader(string path, byte* start, long length)
     {
@@ -81,13 +81,13 @@ sealed class GgufHeader
             : throw Metadata.Invalid(AlignmentKey, $"{alignment}", $"a power of two from {MinAlignment} to {MaxAlignment}");
     }
 
-    List<GgufTensor> ReadTensors(ref GgufReader reader, long count, int alignment)
+    List<StoredTensor> ReadTensors(ref GgufReader reader, long count, int alignment)
     {
-        var tensors = new List<GgufTensor>();
+        var tensors = new List<StoredTensor>();
         var names = new HashSet<string>(StringComparer.Ordinal);
         for (long i = 0; i < count; i++)
         {
-            GgufTensor tensor = ReadTensor(ref reader, i, alignment);
+            StoredTensor tensor = ReadTensor(ref reader, i, alignment);
             if (!names.Add(tensor.Name)) throw reader.Error("name", "two tensors have it", "each name once");
             tensors.Add(tensor);
         }
@@ -98,7 +98,7 @@ sealed class GgufHeader
         return PlaceInFile(ref reader, tensors, data);
     }
 
-    static GgufTensor ReadTensor(ref GgufReader reader, long index, int alignment)
+    static StoredTensor ReadTensor(ref GgufReader reader, long index, int alignment)
     {
         reader.Enter("tensor", index);
         string name = reader.ReadString("name", MaxNameBytes);
@@ -110,7 +110,7 @@ sealed class GgufHeader
         ulong offset = reader.Read<ulong>("offset");
         if (offset > long.MaxValue || (long)offset % alignment != 0)
             throw reader.Error("offset", $"{offset}", $"a multiple of the alignment {alignment}");
-        return new GgufTensor(name, type, shape, (long)offset, bytes);
+        return new StoredTensor(name, type, shape, (long)offset, bytes);
     }
 
     static ImmutableArray<long> ReadShape(ref GgufReader reader)
@@ -149,11 +149,11 @@ sealed class GgufHeader
     }
 
     /// <summary>Makes offsets absolute; no tensor may leave the file or share bytes with another.</summary>
-    List<GgufTensor> PlaceInFile(ref GgufReader reader, List<GgufTensor> tensors, long data)
+    List<StoredTensor> PlaceInFile(ref GgufReader reader, List<StoredTensor> tensors, long data)
     {
         for (int i = 0; i < tensors.Count; i++)
         {
-            GgufTensor tensor = tensors[i];
+            StoredTensor tensor = tensors[i];
             reader.Enter($"tensor {Printable.Quote(tensor.Name)}");
             if (tensor.Offset > _length - data || tensor.ByteLength > _length - data - tensor.Offset)
                 throw reader.Error(
@@ -164,12 +164,12 @@ sealed class GgufHeader
         return tensors;
     }
 
-    static void RefuseOverlap(ref GgufReader reader, List<GgufTensor> tensors)
+    static void RefuseOverlap(ref GgufReader reader, List<StoredTensor> tensors)
     {
-        GgufTensor[] byOffset = [.. tensors.OrderBy(tensor => tensor.Offset)];
+        StoredTensor[] byOffset = [.. tensors.OrderBy(tensor => tensor.Offset)];
         for (int i = 1; i < byOffset.Length; i++)
         {
-            (GgufTensor left, GgufTensor right) = (byOffset[i - 1], byOffset[i]);
+            (StoredTensor left, StoredTensor right) = (byOffset[i - 1], byOffset[i]);
             if (left.Offset + left.ByteLength <= right.Offset) continue;
             reader.Enter($"tensor {Printable.Quote(right.Name)}");
             throw reader.Error("data", $"shares bytes with tensor {Printable.Quote(left.Name)}", "tensors apart from each other");

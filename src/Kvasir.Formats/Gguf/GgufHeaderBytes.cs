@@ -9,7 +9,7 @@ static class GgufHeaderBytes
 {
     const uint Version = 3;
 
-    public static byte[] Build(IReadOnlyList<(string Key, object Value)> metadata, IReadOnlyList<GgufTensor> tensors)
+    public static byte[] Build(IReadOnlyList<(string Key, object Value)> metadata, IReadOnlyList<StoredTensor> tensors)
     {
         using var bytes = new MemoryStream();
         using var writer = new BinaryWriter(bytes); // little endian everywhere
@@ -22,12 +22,12 @@ static class GgufHeaderBytes
             WriteString(writer, key);
             WriteValue(writer, value);
         }
-        foreach (GgufTensor tensor in tensors) WriteTensor(writer, tensor);
+        foreach (StoredTensor tensor in tensors) WriteTensor(writer, tensor);
         writer.Flush();
         return bytes.ToArray();
     }
 
-    static void WriteTensor(BinaryWriter writer, GgufTensor tensor)
+    static void WriteTensor(BinaryWriter writer, StoredTensor tensor)
     {
         WriteString(writer, tensor.Name);
         writer.Write((uint)tensor.Shape.Length);

@@ -18,7 +18,7 @@ public sealed class GgufWriter
 
     readonly Dictionary<string, int> _index = new(StringComparer.Ordinal);
     readonly List<(string Key, object Value)> _metadata = [];
-    readonly List<(GgufTensor Tensor, RowSource Rows)> _tensors = [];
+    readonly List<(StoredTensor Tensor, RowSource Rows)> _tensors = [];
     long _dataBytes;
 
     int Alignment => _index.TryGetValue(AlignmentKey, out int i) ? (int)(uint)_metadata[i].Value : GgufHeader.DefaultAlignment;
@@ -54,7 +54,7 @@ public sealed class GgufWriter
             throw new ArgumentException("one to four dimensions from 1", nameof(shape));
         if (_tensors.Any(other => other.Tensor.Name == name)) throw new ArgumentException($"two tensors named {name}", nameof(name));
         long bytes = shape.Skip(1).Aggregate(type.RowBytes(shape[0]), (product, size) => checked(product * size));
-        _tensors.Add((new GgufTensor(name, type, shape, _dataBytes, bytes), rows));
+        _tensors.Add((new StoredTensor(name, type, shape, _dataBytes, bytes), rows));
         _dataBytes = checked(_dataBytes + bytes + Padding(_dataBytes + bytes));
     }
 
@@ -87,7 +87,7 @@ public sealed class GgufWriter
             throw new ArgumentException($"{value} is no uint and power of two from {GgufHeader.MinAlignment} to {GgufHeader.MaxAlignment}");
     }
 
-    void WriteTensor(Stream stream, GgufTensor tensor, RowSource rows, IProgress<long>? bytesWritten, CancellationToken cancellation)
+    void WriteTensor(Stream stream, StoredTensor tensor, RowSource rows, IProgress<long>? bytesWritten, CancellationToken cancellation)
     {
         long chunkRows = Math.Clamp(ChunkBytes / tensor.RowBytes, 1, tensor.Rows);
         byte[] chunk = new byte[chunkRows * tensor.RowBytes];

@@ -40,7 +40,7 @@ public static class Quantizer
         var writer = new GgufWriter();
         CopyMetadata(source.Metadata, writer, type, metadata ?? new Dictionary<string, string>());
         long total = 0;
-        foreach (GgufTensor tensor in source.Tensors)
+        foreach (StoredTensor tensor in source.Tensors)
         {
             TensorType target = IsMatrixFor(type, tensor) ? type : tensor.Type;
             writer.Add(tensor.Name, target, tensor.Shape, (row, bytes) => Convert(source, tensor, target, row, bytes));
@@ -49,7 +49,7 @@ public static class Quantizer
         writer.Write(outputPath, progress is null ? null : new Sum(progress, total), cancellation);
     }
 
-    static bool IsMatrixFor(TensorType type, GgufTensor tensor) =>
+    static bool IsMatrixFor(TensorType type, StoredTensor tensor) =>
         tensor.Shape.Length == 2 && tensor.Columns % type.BlockElements() == 0
         && tensor.Name.EndsWith(".weight", StringComparison.Ordinal) && !tensor.Name.EndsWith("_norm.weight", StringComparison.Ordinal);
 
@@ -81,7 +81,7 @@ public static class Quantizer
         _ => throw new ArgumentException($"{type.DisplayName()} can only be read", nameof(type)),
     };
 
-    static void Convert(GgufFile source, GgufTensor tensor, TensorType target, long firstRow, Memory<byte> bytes)
+    static void Convert(GgufFile source, StoredTensor tensor, TensorType target, long firstRow, Memory<byte> bytes)
     {
         int rowBytes = (int)target.RowBytes(tensor.Columns);
         try
@@ -100,7 +100,7 @@ public static class Quantizer
         }
     }
 
-    static void Requantize(GgufFile source, GgufTensor tensor, long row, float[] values, TensorType target, Span<byte> destination)
+    static void Requantize(GgufFile source, StoredTensor tensor, long row, float[] values, TensorType target, Span<byte> destination)
     {
         RowFormat.Dequantize(tensor.Type, source.Row(tensor, row), values);
         // f16, and with it the scales of all blocks, ends here. Written this way round, the comparison also refuses NaN.

@@ -1,4 +1,5 @@
 using Kvasir.Formats;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Sampling.Constraints;
 
 namespace Kvasir.Inference.Chat;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Kvasir.Inference.Chat;
 using Kvasir.Formats;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Scheduling;

@@ -1,3 +1,5 @@
+using Kvasir.Inference.Kernels.Panels;
+
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>Residual connection: <c>x += y</c>.</summary>

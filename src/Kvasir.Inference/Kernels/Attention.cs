@@ -1,9 +1,9 @@
-using Kvasir.KvCache;
+using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Causal attention over blocks, read in place: <c>out = softmax(q · K / sqrt(head dim)) · V</c>. Positions are gathered in stretches, which are
+/// Causal attention over blocks, read in place: <c>out = softmax(q · K / sqrt(key dim)) · V</c>. Positions are gathered in stretches, which are
 /// merged in ascending order. Many runs and KV heads keep all threads busy, each with the whole of one; when there are few, as in decode,
 /// the stretches are shared out as well. It is the same arithmetic in the same order, so it is the same result.
 /// </summary>
@@ -16,15 +16,14 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
     readonly FloatRows _gathered; // of stretches that are shared out
 
     /// <param name="pool">The threads.</param>
-    /// <param name="headDim">The largest head dim.</param>
-    /// <param name="kvHeads">The largest number of KV heads.</param>
-    /// <param name="group">The largest number of query heads to a KV head.</param>
-    public Attention(ComputePool pool, int headDim, int kvHeads, int group)
+    /// <param name="largest">The largest layer in every respect.</param>
+    public Attention(ComputePool pool, AttentionSize largest)
     {
         _pool = pool;
-        _scratch = [.. Enumerable.Range(0, pool.Threads).Select(_ => new AttentionScratch(headDim, group, RunningSoftmax<T>.Width(headDim)))];
+        int width = RunningSoftmax<T>.Width(largest.ValueDim);
+        _scratch = [.. Enumerable.Range(0, pool.Threads).Select(_ => new AttentionScratch(largest.KeyDim, largest.ValueDim, largest.Group, width))];
         // Room for one row and 262,144 positions, or a whole run and 4,096.
-        _gathered = new FloatRows(kvHeads * group * CpuKernels.RowsPerRun * 8, RunningSoftmax<T>.Width(headDim));
+        _gathered = new FloatRows(largest.Heads * CpuKernels.RowsPerRun * 8, width);
     }
 
     public void Run(AttentionInput input)
@@ -58,6 +57,13 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
     }
 }
 
+/// <summary>How large attention's memory has to be.</summary>
+/// <param name="Heads">The most query heads of a layer.</param>
+/// <param name="Group">The most query heads to a KV head.</param>
+/// <param name="KeyDim">The most elements of a key.</param>
+/// <param name="ValueDim">The most elements of a value.</param>
+readonly record struct AttentionSize(int Heads, int Group, int KeyDim, int ValueDim);
+
 /// <summary>One run and KV head, all stretches.</summary>
 unsafe struct AttendToAll<T>(AttentionInput input, AttentionScratch[] scratch) : IComputeJob where T : struct, ILanes<T>
 {
@@ -65,7 +71,7 @@ unsafe struct AttendToAll<T>(AttentionInput input, AttentionScratch[] scratch) :
     {
         (RowRun run, int kvHead) = (input.Runs[item / input.KvHeads], item % input.KvHeads);
         var attention = new StretchAttention<T>(input, run, kvHead, scratch[thread]);
-        int dim = input.HeadDim, width = RunningSoftmax<T>.Width(dim), group = input.Group;
+        int dim = input.ValueDim, width = RunningSoftmax<T>.Width(dim), group = input.Group;
         float* whole = scratch[thread].Whole[0], gathered = scratch[thread].Stretch[0];
         for (int row = 0; row < attention.Rows; row++)
             RunningSoftmax<T>.Start(whole + row * width, dim);

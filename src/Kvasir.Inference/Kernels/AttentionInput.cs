@@ -1,4 +1,5 @@
-using Kvasir.KvCache;
+using Kvasir.Inference.Kernels.Panels;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Kernels;
 
@@ -7,8 +8,8 @@ namespace Kvasir.Inference.Kernels;
 /// <param name="layer">The layer.</param>
 /// <param name="runs">The rows, in groups that attend together.</param>
 /// <param name="positions">Each row's position; ascending within a run.</param>
-/// <param name="queries">[rows, heads · head dim].</param>
-/// <param name="output">[rows, heads · head dim].</param>
+/// <param name="queries">[rows, heads · key dim].</param>
+/// <param name="output">[rows, heads · value dim].</param>
 readonly struct AttentionInput(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output)
 {
     /// <summary>Positions whose keys and values are widened together, aligned to absolute positions.</summary>
@@ -21,12 +22,12 @@ readonly struct AttentionInput(KvLayout layout, int layer, List<RowRun> runs, Li
     public readonly int Layer = layer;
     public readonly List<RowRun> Runs = runs;
     public readonly FloatRows Queries = queries, Output = output;
-    public readonly int HeadDim = layout.Layers[layer].HeadDim, KvHeads = layout.Layers[layer].KvHeads;
+    public readonly int KeyDim = layout.Layers[layer].KeyDim, ValueDim = layout.Layers[layer].ValueDim, KvHeads = layout.Layers[layer].KvHeads;
 
     readonly int _window = layout.Layers[layer].State is LayerState.Window window ? window.Tokens : int.MaxValue;
 
     /// <summary>Query heads that share a KV head.</summary>
-    public int Group => Queries.Width / HeadDim / KvHeads;
+    public int Group => Queries.Width / KeyDim / KvHeads;
 
     public int Rows => Runs[^1].FirstRow + Runs[^1].Rows;
 

@@ -1,5 +1,5 @@
 using Kvasir.Inference.Kernels.Panels;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Kernels;
 
@@ -17,15 +17,15 @@ abstract class CpuKernels : IDisposable
         _ => new CpuKernels<LanesScalar>(pool, new LanesDot<LanesScalar>()),
     };
 
-    /// <summary>Allocates scratch memory for the largest batch, the widest matrix and the largest heads, so that no step has to.</summary>
-    public abstract void Reserve(int tokens, int columns, int headDim, int kvHeads, int group);
+    /// <summary>Allocates scratch memory for the largest batch, the widest matrix and the largest attention, so that no step has to.</summary>
+    public abstract void Reserve(int tokens, int columns, AttentionSize attention);
 
     public abstract void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens);
 
     /// <summary>Products with the same activations, at most <see cref="Products.Most"/>.</summary>
     public abstract void MatMul(FloatRows x, int tokens, params ReadOnlySpan<Product> products);
 
-    public abstract void Rope(RopeTable table, FloatRows rotations, FloatRows heads, int headDim, int tokens);
+    public abstract void Rope(RopeTable table, FloatRows heads, int headDim, int tokens);
     public abstract void StoreKv(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows keys, FloatRows values);
     public abstract void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output);
     public abstract void SwiGlu(FloatRows gate, FloatRows up, int tokens);
@@ -41,12 +41,12 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
     QuantizedRows? _quantized;
     Attention<T>? _attention;
 
-    public override void Reserve(int tokens, int columns, int headDim, int kvHeads, int group)
+    public override void Reserve(int tokens, int columns, AttentionSize attention)
     {
         _quantized = new QuantizedRows(tokens, columns);
         for (int thread = 0; thread < pool.Threads; thread++)
             _matMul[thread] = new MatMulScratch();
-        _attention = new Attention<T>(pool, headDim, kvHeads, group);
+        _attention = new Attention<T>(pool, attention);
     }
 
     public override void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens)
@@ -80,9 +80,9 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
         pool.Run(ref job, QuantizedRows.Tiles(tokens));
     }
 
-    public override void Rope(RopeTable table, FloatRows rotations, FloatRows heads, int headDim, int tokens)
+    public override void Rope(RopeTable table, FloatRows heads, int headDim, int tokens)
     {
-        var job = new Rope<T>(table, rotations, heads, headDim);
+        var job = new Rope<T>(table, heads, headDim);
         pool.Run(ref job, tokens);
     }
 

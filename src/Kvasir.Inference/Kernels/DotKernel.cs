@@ -2,21 +2,6 @@ using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>How quants are packed, see <see cref="PanelQuants"/>.</summary>
-enum DotQuants { Bytes, FourBits, FiveBits, SixBits }
-
-/// <summary>How scales are packed, see <see cref="PanelScales"/>.</summary>
-enum DotScales { Halves, HalvesWithMinimums, ScaledWithMinimums, ScaledSixteens }
-
-/// <summary>What kind of weights a <see cref="DotKernel"/> multiplies.</summary>
-/// <param name="Quants">How they are packed.</param>
-/// <param name="Scales">How they are scaled.</param>
-/// <param name="Zero">What is subtracted from a quant.</param>
-readonly record struct DotKind(DotQuants Quants, DotScales Scales, int Zero)
-{
-    public bool HasMinimums => Scales is DotScales.HalvesWithMinimums or DotScales.ScaledWithMinimums;
-}
-
 /// <summary>
 /// The product of quantised weights with activations of eight bits: for each token and output, group by group in ascending order,
 /// <c>y = fma(Σ w·x, scale_w · scale_x, y)</c> (twice where a scale counts for sixteen inputs) and, where weights have a minimum,

@@ -20,5 +20,6 @@ sealed unsafe class ExecutableMemory
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start); // never released: the code lives as long as the process
     }
 
-    public nint Address(int offset) => (nint)(_start + offset);
+    /// <summary>The first byte.</summary>
+    public nint Address => (nint)_start;
 }

@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Kernels;
 
@@ -10,8 +12,8 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
 {
     const int Lane = ILanes<T>.Count, Tile = AttentionInput.Tile;
 
-    readonly int _dim = layout.Layers[layer].HeadDim, _padded = FloatRows.PadToLanes(layout.Layers[layer].HeadDim), _rowBytes = layout.RowBytes(layer);
-    readonly bool _halves = layout.Codec is F16Codec && layout.Layers[layer].HeadDim % (2 * Lane) == 0;
+    readonly KvRows _keys = new(layout.KeyOffset(layer, kvHead), layout.Layers[layer].KeyDim, layout.Codec);
+    readonly KvRows _values = new(layout.ValueOffset(layer, kvHead), layout.Layers[layer].ValueDim, layout.Codec);
 
     /// <summary>
     /// Positions <c>[from, to)</c> of the tile at position <paramref name="start"/>, rounded outwards to sixteen: what lies beyond is in the block, but
@@ -23,40 +25,43 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
     {
         for (int t = from & -Lane; t < to; t += Lane)
         {
-            byte* stored = Stored(table, start + t);
-            nint ahead = start + t + Tile < end ? (nint)(Stored(table, start + t + Tile) - stored) : 0;
-            byte* keys = stored + layout.KeyOffset(layer, kvHead), values = stored + layout.ValueOffset(layer, kvHead);
-            float* keyColumns = scratch.Keys[0] + t, valueRows = scratch.Values[0] + t * _padded;
-            if (_halves)
-            {
-                for (int i = 0; i < _dim; i += 2 * Lane)
-                    TransposeHalves((ushort*)keys + i, ahead, keyColumns + i * Tile);
-                WidenHalves((ushort*)values, ahead, valueRows);
-            }
-            else
-            {
-                Decode(keys, Math.Min(Lane, to - t), scratch.Stored[0]);
-                for (int i = 0; i < _dim; i += Lane)
-                    T.Transpose(scratch.Stored[0] + i, _padded, keyColumns + i * Tile, Tile);
-                Decode(values, Math.Min(Lane, to - t), valueRows);
-            }
+            int rows = Math.Min(Lane, to - t);
+            KvPlace place = Find(table, start + t), next = start + t + Tile < end ? Find(table, start + t + Tile) : place;
+            WidenKeys(_keys.At(place), (nint)(_keys.At(next) - _keys.At(place)), rows, scratch.Keys[0] + t);
+            WidenValues(_values.At(place), (nint)(_values.At(next) - _values.At(place)), rows, scratch.Values[0] + t * _values.Padded);
         }
     }
 
-    byte* Stored(BlockTable table, int position) => table.Address(position / layout.BlockTokens) + (long)(position % layout.BlockTokens) * _rowBytes;
+    KvPlace Find(BlockTable table, int position) => new(table.Address(position / layout.BlockTokens), position % layout.BlockTokens);
 
-    /// <summary>Thirty-two columns of sixteen rows.</summary>
-    void TransposeHalves(ushort* halves, nint ahead, float* columns)
+    /// <summary>Halves thirty-two columns at a time.</summary>
+    void WidenKeys(byte* stored, nint ahead, int count, float* columns)
     {
-        for (int i = 0; i < Lane; i++)
-            Prefetch((byte*)halves + i * _rowBytes + ahead);
-        T.TransposeHalves(halves, _rowBytes / sizeof(ushort), columns, Tile);
+        if (!_keys.AreHalves)
+        {
+            Decode(stored, count, _keys, scratch.Stored[0]);
+            for (int i = 0; i < _keys.Dim; i += Lane)
+                T.Transpose(scratch.Stored[0] + i, _keys.Padded, columns + i * Tile, Tile);
+            return;
+        }
+        for (int i = 0; i < _keys.Dim; i += 2 * Lane)
+        {
+            ushort* halves = (ushort*)stored + i;
+            for (int row = 0; row < Lane; row++)
+                Prefetch((byte*)halves + row * _keys.Bytes + ahead);
+            T.TransposeHalves(halves, _keys.Bytes / sizeof(ushort), columns + i * Tile, Tile);
+        }
     }
 
-    /// <summary>Sixteen rows.</summary>
-    void WidenHalves(ushort* halves, nint ahead, float* rows)
+    void WidenValues(byte* stored, nint ahead, int count, float* rows)
     {
-        for (float* end = rows + Lane * _dim; rows < end; rows += 2 * Lane, halves += 2 * Lane)
+        if (!_values.AreHalves)
+        {
+            Decode(stored, count, _values, rows);
+            return;
+        }
+        ushort* halves = (ushort*)stored;
+        for (float* end = rows + Lane * _values.Dim; rows < end; rows += 2 * Lane, halves += 2 * Lane)
         {
             Prefetch((byte*)halves + ahead);
             T.Store(T.LoadHalf(halves), rows);
@@ -71,13 +76,39 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
             Sse.Prefetch0(line);
     }
 
-    /// <summary>Any codec, any head dim: only rows that were written, since a codec may refuse others.</summary>
-    void Decode(byte* stored, int count, float* rows)
+    /// <summary>Any codec, any width: only rows that were written, since a codec may refuse others.</summary>
+    void Decode(byte* stored, int count, in KvRows from, float* rows)
     {
-        for (; count > 0; count--, stored += _rowBytes, rows += _padded)
+        for (; count > 0; count--, stored += from.Bytes, rows += from.Padded)
         {
-            layout.Codec.Decode(new(stored, _rowBytes), new(rows, _dim));
-            new Span<float>(rows + _dim, _padded - _dim).Clear();
+            layout.Codec.Decode(new(stored, from.Bytes), new(rows, from.Dim));
+            new Span<float>(rows + from.Dim, from.Padded - from.Dim).Clear();
         }
     }
+}
+
+/// <summary>A token's place.</summary>
+/// <param name="block">First byte of its block.</param>
+/// <param name="token">Which token of the block.</param>
+readonly unsafe struct KvPlace(byte* block, int token)
+{
+    public readonly byte* Block = block;
+    public readonly int Token = token;
+}
+
+/// <summary>How the keys, or the values, of one KV head lie in a block.</summary>
+/// <param name="offset">Offset of the first row.</param>
+/// <param name="dim">Elements of a row.</param>
+/// <param name="codec">How a row is stored.</param>
+readonly unsafe struct KvRows(long offset, int dim, IKvCodec codec)
+{
+    public readonly int Dim = dim, Padded = FloatRows.PadToLanes(dim), Bytes = codec.RowBytes(dim);
+
+    /// <summary>Whether rows are halves that fill whole vectors, two at a time.</summary>
+    public readonly bool AreHalves = codec is F16Codec && dim % 32 == 0;
+
+    readonly long _offset = offset;
+
+    /// <summary>A token's row.</summary>
+    public byte* At(KvPlace place) => place.Block + _offset + (long)place.Token * Bytes;
 }

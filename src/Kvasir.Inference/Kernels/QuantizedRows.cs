@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Kernels;
@@ -76,6 +77,7 @@ unsafe struct Quantize<T>(FloatRows x, int columns, int tokens, bool halves, Qua
     static void StoreHalves(int firstSum, int sum, int* offsets, int count) =>
         (offsets[0], offsets[count]) = (-QuantizedPanels.Zero * firstSum, -QuantizedPanels.Zero * (sum - firstSum));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // also because vectors as arguments keep code from being compiled ahead of time
     static void StoreQuads(T quants, uint* quads, int count)
     {
         uint* four = stackalloc uint[4];

@@ -1,36 +1,47 @@
+using Kvasir.Formats.Models;
+using Kvasir.Inference.Kernels.Panels;
+
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>How pairs of a head's elements are rotated together.</summary>
-public enum RopeStyle
-{
-    /// <summary>Elements <c>2i</c> and <c>2i + 1</c>, as GGUF files of the llama family expect.</summary>
-    Adjacent,
-
-    /// <summary>Elements <c>i</c> and <c>i + dims / 2</c>, as in GPT-NeoX and Qwen.</summary>
-    Halves,
-}
-
 /// <summary>
-/// Rotary position embedding: pair <c>i</c> at position <c>p</c> turns by <c>p · base^(-2i / dims) / factor[i]</c>. Su et al., 2021,
-/// https://arxiv.org/abs/2104.09864; the factors are Llama 3's long-context scaling, or one number for linear scaling.
+/// The rotations of a batch's rows: pair <c>i</c> at position <c>p</c> turns by <c>p · base^(-2i / dims) / divisor[i]</c> (<see cref="RopeSpec"/>).
 /// Angles are computed in double, so a position's rotation does not depend on the way to it.
 /// </summary>
-sealed unsafe class RopeTable(int dims, double frequencyBase, ReadOnlySpan<float> factors, RopeStyle style)
+sealed unsafe class RopeTable : IDisposable
 {
-    readonly double[] _frequencies = Frequencies(dims, frequencyBase, factors);
+    readonly RopeSpec _spec;
+    readonly double[] _frequencies;
+    readonly FloatRows _rotations;
+
+    /// <param name="spec">What is rotated.</param>
+    /// <param name="divisors">What each pair's frequency is divided by, [dims / 2].</param>
+    /// <param name="maxTokens">Most rows of a batch.</param>
+    public RopeTable(RopeSpec spec, ReadOnlySpan<float> divisors, int maxTokens)
+    {
+        _spec = spec;
+        _frequencies = new double[spec.Dims / 2];
+        for (int i = 0; i < _frequencies.Length; i++)
+            _frequencies[i] = Math.Pow(spec.Base, -2.0 * i / spec.Dims) / divisors[i];
+        _rotations = new FloatRows(maxTokens, 2 * spec.Dims);
+    }
 
     /// <summary>Elements that are rotated; those beyond stay as they are.</summary>
-    public int Dims => dims;
+    public int Dims => _spec.Dims;
 
     /// <summary>Which elements are rotated together.</summary>
-    public RopeStyle Style => style;
+    public RopeStyle Style => _spec.Style;
 
     /// <summary>
-    /// Writes a position's rotation, <c>[cos × dims][± sin × dims]</c>, each element's own: it becomes <c>x · cos + partner · (± sin)</c>.
+    /// A row's rotation, <c>[cos × dims][± sin × dims]</c>, each element's own: it becomes <c>x · cos + partner · (± sin)</c>.
     /// </summary>
-    public void Fill(int position, float* rotation)
+    public float* this[int row] => _rotations[row];
+
+    /// <summary>Says at which position a row is.</summary>
+    public void Place(int row, int position)
     {
-        (int step, int apart) = style == RopeStyle.Adjacent ? (2, 1) : (1, dims / 2);
+        float* rotation = _rotations[row];
+        int dims = Dims;
+        (int step, int apart) = Style == RopeStyle.Adjacent ? (2, 1) : (1, dims / 2);
         for (int i = 0; i < _frequencies.Length; i++)
         {
             (double sine, double cosine) = Math.SinCos(position * _frequencies[i]);
@@ -39,25 +50,19 @@ sealed unsafe class RopeTable(int dims, double frequencyBase, ReadOnlySpan<float
         }
     }
 
-    static double[] Frequencies(int dims, double frequencyBase, ReadOnlySpan<float> factors)
-    {
-        double[] frequencies = new double[dims / 2];
-        for (int i = 0; i < frequencies.Length; i++)
-            frequencies[i] = Math.Pow(frequencyBase, -2.0 * i / dims) / factors[i];
-        return frequencies;
-    }
+    public void Dispose() => _rotations.Dispose();
 }
 
 /// <summary>Rotates every head of every row by its position.</summary>
-unsafe struct Rope<T>(RopeTable table, FloatRows rotations, FloatRows heads, int headDim) : IComputeJob where T : struct, ILanes<T>
+unsafe struct Rope<T>(RopeTable table, FloatRows heads, int headDim) : IComputeJob where T : struct, ILanes<T>
 {
     public readonly void Run(int row, int thread)
     {
         for (int offset = 0; offset < heads.Width; offset += headDim)
             if (table.Style == RopeStyle.Adjacent)
-                RotateNeighbours(heads[row] + offset, rotations[row], table.Dims);
+                RotateNeighbours(heads[row] + offset, table[row], table.Dims);
             else
-                RotateHalves(heads[row] + offset, rotations[row], table.Dims);
+                RotateHalves(heads[row] + offset, table[row], table.Dims);
     }
 
     static void RotateNeighbours(float* x, float* rotation, int dims)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Kernels;
 

@@ -1,3 +1,5 @@
+using Kvasir.Inference.Kernels.Panels;
+
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>What was gathered of each stretch, before it is merged: [KV head, stretch, row, query head of the group, running softmax].</summary>
@@ -9,7 +11,7 @@ readonly unsafe struct SharedStretches<T>(AttentionInput input, int first, int c
     public bool Fit => (long)Input.KvHeads * Input.Group * Input.Rows * Count <= memory.Rows;
 
     public float* Row(int kvHead, int stretch, int row) =>
-        memory[0] + (((long)kvHead * Count + stretch) * Input.Rows + row) * Input.Group * RunningSoftmax<T>.Width(Input.HeadDim);
+        memory[0] + (((long)kvHead * Count + stretch) * Input.Rows + row) * Input.Group * RunningSoftmax<T>.Width(Input.ValueDim);
 }
 
 /// <summary>One run, KV head and stretch.</summary>
@@ -32,7 +34,7 @@ unsafe struct MergeStretches<T>(SharedStretches<T> stretches) : IComputeJob wher
     public readonly void Run(int row, int thread)
     {
         AttentionInput input = stretches.Input;
-        int dim = input.HeadDim, width = RunningSoftmax<T>.Width(dim), group = input.Group;
+        int dim = input.ValueDim, width = RunningSoftmax<T>.Width(dim), group = input.Group;
         float* whole = stackalloc float[width];
         for (int head = 0; head < input.KvHeads * group; head++)
         {

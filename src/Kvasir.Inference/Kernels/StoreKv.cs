@@ -1,4 +1,6 @@
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Kernels;
 
@@ -20,12 +22,14 @@ unsafe struct StoreKv(KvLayout layout, int layer, List<RowRun> runs, List<int> p
 
     readonly void StoreToken(BlockTable table, int row, int position)
     {
-        int rowBytes = layout.RowBytes(layer), dim = layout.Layers[layer].HeadDim;
-        byte* block = table.Address(position / layout.BlockTokens) + position % layout.BlockTokens * rowBytes;
-        for (int head = 0; head < layout.Layers[layer].KvHeads; head++)
+        KvLayer shape = layout.Layers[layer];
+        int keyBytes = layout.KeyRowBytes(layer), valueBytes = layout.ValueRowBytes(layer), token = position % layout.BlockTokens;
+        byte* block = table.Address(position / layout.BlockTokens);
+        for (int head = 0; head < shape.KvHeads; head++)
         {
-            layout.Codec.Encode(new(keys[row] + head * dim, dim), new(block + layout.KeyOffset(layer, head), rowBytes));
-            layout.Codec.Encode(new(values[row] + head * dim, dim), new(block + layout.ValueOffset(layer, head), rowBytes));
+            byte* key = block + layout.KeyOffset(layer, head) + token * keyBytes, value = block + layout.ValueOffset(layer, head) + token * valueBytes;
+            layout.Codec.Encode(new(keys[row] + head * shape.KeyDim, shape.KeyDim), new(key, keyBytes));
+            layout.Codec.Encode(new(values[row] + head * shape.ValueDim, shape.ValueDim), new(value, valueBytes));
         }
     }
 }

@@ -1,3 +1,5 @@
+using Kvasir.Inference.Kernels.Panels;
+
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
@@ -10,25 +12,26 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     const int Tile = AttentionInput.Tile, TilesPerStretch = AttentionInput.Stretch / Tile;
 
     readonly KvTile<T> _tile = new(input.Layout, input.Layer, kvHead, scratch);
-    readonly int _group = input.Group, _dim = input.HeadDim, _padded = FloatRows.PadToLanes(input.HeadDim), _width = RunningSoftmax<T>.Width(input.HeadDim);
+    readonly int _group = input.Group, _keyDim = input.KeyDim, _keyPadded = FloatRows.PadToLanes(input.KeyDim);
+    readonly int _valueDim = input.ValueDim, _valuePadded = FloatRows.PadToLanes(input.ValueDim), _width = RunningSoftmax<T>.Width(input.ValueDim);
 
     /// <summary>Rows that gather: one for each row of the run and query head.</summary>
     public int Rows => run.Rows * _group;
 
-    /// <summary>Copies the queries, scaled, to where <see cref="Attend"/> expects them: [row · group + query head, head dim].</summary>
+    /// <summary>Copies the queries, scaled, to where <see cref="Attend"/> expects them: [row · group + query head, key dim].</summary>
     public void LoadQueries()
     {
-        float scale = (float)(1 / (Math.Sqrt(_dim) * Math.Log(2))); // scores are powers of 2
+        float scale = (float)(1 / (Math.Sqrt(_keyDim) * Math.Log(2))); // scores are powers of 2
         float* scaled = scratch.Queries[0];
         for (int row = 0; row < run.Rows; row++)
         {
-            float* query = input.Queries[run.FirstRow + row] + kvHead * _group * _dim;
-            for (int g = 0; g < _group; g++, query += _dim, scaled += _padded)
+            float* query = input.Queries[run.FirstRow + row] + kvHead * _group * _keyDim;
+            for (int g = 0; g < _group; g++, query += _keyDim, scaled += _keyPadded)
             {
                 int i = 0;
-                for (; i + ILanes<T>.Count <= _dim; i += ILanes<T>.Count)
+                for (; i + ILanes<T>.Count <= _keyDim; i += ILanes<T>.Count)
                     T.Store(T.Load(query + i) * T.Broadcast(scale), scaled + i);
-                for (; i < _dim; i++) // the next head's query follows
+                for (; i < _keyDim; i++) // the next head's query follows
                     scaled[i] = query[i] * scale;
             }
         }
@@ -40,7 +43,7 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     public void Attend(int stretch, float* gathered)
     {
         for (int row = 0; row < Rows; row++)
-            RunningSoftmax<T>.Start(gathered + row * _width, _dim);
+            RunningSoftmax<T>.Start(gathered + row * _width, _valueDim);
         int first = Math.Max(stretch * TilesPerStretch, input.FirstVisible(run.FirstRow) / Tile);
         int last = Math.Min((stretch + 1) * TilesPerStretch - 1, input.Position(run.FirstRow + run.Rows - 1) / Tile);
         for (int tile = first; tile <= last; tile++)
@@ -74,7 +77,7 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     {
         float* scores = scratch.Weights[first * _group];
         int rows = (end - first) * _group;
-        RowsByPanel<T>.Multiply(scratch.Queries[0] + first * _group * _padded, _padded, rows, scratch.Keys[0] + from, Tile, _dim, scores + from, Tile, to - from);
+        RowsByPanel<T>.Multiply(scratch.Queries[0] + first * _group * _keyPadded, _keyPadded, rows, scratch.Keys[0] + from, Tile, _keyDim, scores + from, Tile, to - from);
     }
 
     /// <summary>Rows that see the same of the tile are weighed together: mostly all of it.</summary>
@@ -84,7 +87,7 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
         for (int row = first, next; row < end; row = next)
         {
             next = alike ? end : row + 1;
-            RunningSoftmax<T>.Weigh(gathered + row * _group * _width, _dim, (next - row) * _group, scratch.Weights[row * _group], From(row, start), To(row, start));
+            RunningSoftmax<T>.Weigh(gathered + row * _group * _width, _valueDim, (next - row) * _group, scratch.Weights[row * _group], From(row, start), To(row, start));
         }
     }
 
@@ -109,7 +112,7 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     void Add(int row, int rows, int from, int to, float* gathered)
     {
         if (from < to)
-            RowsByPanel<T>.MultiplyAdd(scratch.Weights[row * _group] + from, Tile, rows * _group, scratch.Values[0] + from * _padded, _padded, to - from,
-                gathered + row * _group * _width, _width, _padded);
+            RowsByPanel<T>.MultiplyAdd(scratch.Weights[row * _group] + from, Tile, rows * _group, scratch.Values[0] + from * _valuePadded, _valuePadded, to - from,
+                gathered + row * _group * _width, _width, _valuePadded);
     }
 }

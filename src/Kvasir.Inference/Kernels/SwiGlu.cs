@@ -1,3 +1,5 @@
+using Kvasir.Inference.Kernels.Panels;
+
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>Gated activation <c>gate · σ(gate) · up</c>, into <c>gate</c>. Shazeer, 2020, https://arxiv.org/abs/2002.05202.</summary>

@@ -1,35 +1,79 @@
+using Kvasir.Formats.Models;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
 
 namespace Kvasir.Inference.Model;
 
-/// <summary>The intermediate values of a forward pass, one row a token; allocated once for the largest batch.</summary>
-sealed class Activations(ModelConfig config, int maxTokens) : IDisposable
+/// <summary>The intermediate values of a forward pass, one row a token; allocated once for the largest batch and the largest layer.</summary>
+sealed class Activations : IDisposable
 {
-    public FloatRows Residual { get; } = new(maxTokens, config.Width); // [tokens, d]
-    public FloatRows Normed { get; } = new(maxTokens, config.Width); // [tokens, d]
-    public FloatRows Queries { get; } = new(maxTokens, config.Heads * config.HeadDim); // [tokens, heads · head dim]
-    public FloatRows Keys { get; } = new(maxTokens, config.KvHeads * config.HeadDim); // [tokens, KV heads · head dim]
-    public FloatRows Values { get; } = new(maxTokens, config.KvHeads * config.HeadDim); // [tokens, KV heads · head dim]
-    public FloatRows Attended { get; } = new(maxTokens, config.Heads * config.HeadDim); // [tokens, heads · head dim]
-    public FloatRows Projected { get; } = new(maxTokens, config.Width); // [tokens, d]
-    public FloatRows Gate { get; } = new(maxTokens, config.FeedForward); // [tokens, feed-forward]
-    public FloatRows Up { get; } = new(maxTokens, config.FeedForward); // [tokens, feed-forward]
-    public FloatRows Rotations { get; } = new(maxTokens, 2 * config.RopeDims); // [tokens, cos × dims | ± sin × dims]
+    readonly FloatRows[] _ofLayers; // memory that layers take turns with
+
+    public Activations(ModelSpec spec, int maxTokens)
+    {
+        (Residual, Normed, Projected) = (new FloatRows(maxTokens, spec.Width), new FloatRows(maxTokens, spec.Width), new FloatRows(maxTokens, spec.Width));
+        Logits = new FloatRows(1, spec.Vocabulary);
+        LayerWidths[] widths = [.. spec.Layers.Select(LayerWidths.Of)];
+        _ofLayers = [.. LayerWidths.Largest(widths).All.Select(width => new FloatRows(maxTokens, width))];
+        Dictionary<LayerWidths, LayerActivations> views = widths.Distinct().ToDictionary(each => each, each => LayerActivations.Of(_ofLayers, each));
+        Layers = [.. widths.Select(each => views[each])];
+    }
+
+    public FloatRows Residual { get; } // [tokens, d]
+    public FloatRows Normed { get; } // [tokens, d]
+    public FloatRows Projected { get; } // [tokens, d]
+    public LayerActivations[] Layers { get; }
 
     /// <summary>[rows that want logits, vocabulary]; grows when a batch wants more rows than any before it.</summary>
-    public FloatRows Logits { get; private set; } = new(1, config.Vocabulary);
+    public FloatRows Logits { get; private set; }
 
     public void ReserveLogits(int rows)
     {
         if (rows <= Logits.Rows)
             return;
+        FloatRows more = new(rows, Logits.Width);
         Logits.Dispose();
-        Logits = new FloatRows(rows, config.Vocabulary);
+        Logits = more;
     }
 
     public void Dispose()
     {
-        foreach (FloatRows rows in (FloatRows[])[Residual, Normed, Queries, Keys, Values, Attended, Projected, Gate, Up, Rotations, Logits])
+        foreach (FloatRows rows in (FloatRows[])[Residual, Normed, Projected, Logits, .. _ofLayers])
             rows.Dispose();
     }
+}
+
+/// <summary>One layer's intermediate values, in memory that it shares with the others.</summary>
+/// <param name="Queries">[tokens, heads · key dim].</param>
+/// <param name="Keys">[tokens, KV heads · key dim].</param>
+/// <param name="Values">[tokens, KV heads · value dim].</param>
+/// <param name="Attended">[tokens, heads · value dim].</param>
+/// <param name="Gate">[tokens, feed-forward].</param>
+/// <param name="Up">[tokens, feed-forward].</param>
+sealed record LayerActivations(FloatRows Queries, FloatRows Keys, FloatRows Values, FloatRows Attended, FloatRows Gate, FloatRows Up)
+{
+    /// <param name="memory">Rows for each of <see cref="LayerWidths.All"/>, at least so wide.</param>
+    /// <param name="widths">The layer's own widths.</param>
+    public static LayerActivations Of(FloatRows[] memory, LayerWidths widths)
+    {
+        FloatRows[] rows = [.. memory.Zip(widths.All, (shared, width) => shared.OfWidth(width))];
+        return new(rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]);
+    }
+}
+
+/// <summary>How wide a layer's intermediate values are.</summary>
+readonly record struct LayerWidths(int Queries, int Keys, int Values, int Attended, int Network)
+{
+    /// <summary>In the order of <see cref="LayerActivations"/>.</summary>
+    public int[] All => [Queries, Keys, Values, Attended, Network, Network];
+
+    public static LayerWidths Of(LayerSpec layer) => layer is { Attention: { } attention, FeedForward: { } network }
+        ? checked(new(
+            attention.Heads * attention.KeyDim, attention.KvHeads * attention.KeyDim, attention.KvHeads * attention.ValueDim,
+            attention.Heads * attention.ValueDim, network.Width))
+        : throw new ArgumentException("a layer without attention, or without a network");
+
+    public static LayerWidths Largest(LayerWidths[] layers) => new(
+        layers.Max(layer => layer.Queries), layers.Max(layer => layer.Keys), layers.Max(layer => layer.Values),
+        layers.Max(layer => layer.Attended), layers.Max(layer => layer.Network));
 }

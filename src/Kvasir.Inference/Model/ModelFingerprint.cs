@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using Kvasir.Formats.Gguf;
+using Kvasir.Inference.Kernels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Inference.Model;
@@ -21,14 +23,11 @@ static class ModelFingerprint
     public static Digest DigestOf(GgufFile file)
     {
         var pieces = new Digest[(file.Length + PieceBytes - 1) / PieceBytes];
-        Parallel.For(0, pieces.Length, () => new byte[PieceBytes], (piece, _, buffer) =>
+        using (var pool = new ComputePool(Math.Min(Environment.ProcessorCount, pieces.Length)))
         {
-            long offset = (long)piece * PieceBytes;
-            Span<byte> bytes = buffer.AsSpan(0, (int)Math.Min(PieceBytes, file.Length - offset));
-            file.Read(offset, bytes);
-            pieces[piece] = new Digest(SHA256.HashData(bytes));
-            return buffer;
-        }, _ => { });
+            var job = new HashPieces(file, pieces, new byte[pool.Threads][]);
+            pool.Run(ref job, pieces.Length);
+        }
         using var hasher = new FieldHasher();
         hasher.Add(file.Length);
         foreach (Digest piece in pieces)
@@ -42,7 +41,22 @@ static class ModelFingerprint
         using var hasher = new FieldHasher();
         hasher.Add(NumericsVersion).Add(model).Add(layout.Codec.Name).Add(hostCodec?.Name ?? layout.Codec.Name).Add(layout.BlockTokens).Add(layout.Layers.Length);
         foreach (KvLayer layer in layout.Layers)
-            hasher.Add(layer.KvHeads).Add(layer.HeadDim).Add(layer.Producer).Add(layer.State is LayerState.Window window ? window.Tokens : 0);
+            hasher.Add(layer.KvHeads).Add(layer.KeyDim).Add(layer.Producer).Add(layer.State is LayerState.Window window ? window.Tokens : 0);
+        for (int layer = 0; layer < layout.Layers.Length; layer++)
+            if (layout.Layers[layer].ValueDim is var values && values != layout.Layers[layer].KeyDim) // no word of it where both are alike, as ever
+                hasher.Add(layer).Add(values);
         return new Fingerprint(hasher.Finish());
+    }
+
+    readonly struct HashPieces(GgufFile file, Digest[] pieces, byte[][] buffers) : IComputeJob
+    {
+        public void Run(int piece, int thread)
+        {
+            long offset = (long)piece * PieceBytes;
+            buffers[thread] ??= new byte[Math.Min(PieceBytes, file.Length)];
+            Span<byte> bytes = buffers[thread].AsSpan(0, (int)Math.Min(PieceBytes, file.Length - offset));
+            file.Read(offset, bytes);
+            pieces[piece] = new Digest(SHA256.HashData(bytes));
+        }
     }
 }

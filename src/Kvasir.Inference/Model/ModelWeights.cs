@@ -4,7 +4,7 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Model;
 
 /// <summary>
-/// The tensors of a model. Matrices lie in panels in memory of their own, the embedding stays in the mapped file; norms, biases and rotary factors, which are small, are floats in memory.
+/// The tensors of a model. Matrices lie in panels in memory of their own, the embedding stays where it is stored; norms, biases and rotary factors, which are small, are floats in memory.
 /// Shapes are <c>[outputs, inputs]</c>; d is the model's width.
 /// </summary>
 sealed class ModelWeights : IDisposable
@@ -13,7 +13,7 @@ sealed class ModelWeights : IDisposable
     public required LayerWeights[] Layers { get; init; }
     public required FloatRows OutputNorm { get; init; } // [d]
     public required PackedMatrix Output { get; init; } // [vocabulary, d]; a copy of the embedding where the file ties them
-    public required float[] RopeFactors { get; init; } // [rope dims / 2]
+    public float[]? RopeDivisors { get; init; } // [rope dims / 2]; Llama 3
     public required WeightMemory Memory { get; init; } // of all matrices
 
     public void Dispose() => Memory.Dispose();
@@ -23,15 +23,15 @@ sealed class ModelWeights : IDisposable
 sealed class LayerWeights
 {
     public required FloatRows AttentionNorm { get; init; } // [d]
-    public required PackedMatrix Q { get; init; } // [heads · head dim, d]
-    public PackedMatrix? K { get; init; } // [KV heads · head dim, d]; null where the layer reads another's
-    public PackedMatrix? V { get; init; } // [KV heads · head dim, d]
-    public required PackedMatrix AttentionOutput { get; init; } // [d, heads · head dim]
+    public required PackedMatrix Q { get; init; } // [heads · key dim, d]
+    public PackedMatrix? K { get; init; } // [KV heads · key dim, d]; null where the layer reads another's
+    public PackedMatrix? V { get; init; } // [KV heads · value dim, d]
+    public required PackedMatrix AttentionOutput { get; init; } // [d, heads · value dim]
     public FloatRows? QBias { get; init; } // qwen2
     public FloatRows? KBias { get; init; }
     public FloatRows? VBias { get; init; }
     public FloatRows? AttentionOutputBias { get; init; }
-    public FloatRows? QNorm { get; init; } // [head dim]; qwen3
+    public FloatRows? QNorm { get; init; } // [key dim]; qwen3
     public FloatRows? KNorm { get; init; }
     public required FloatRows FeedForwardNorm { get; init; } // [d]
     public required PackedMatrix Gate { get; init; } // [feed-forward, d]

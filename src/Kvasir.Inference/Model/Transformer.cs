@@ -1,5 +1,7 @@
+using Kvasir.Inference.Kernels.Panels;
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Kernels;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Model;
 
@@ -7,26 +9,29 @@ namespace Kvasir.Inference.Model;
 /// The decoder-only transformer: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762, in the form of Llama, Touvron et al., 2023,
 /// https://arxiv.org/abs/2302.13971 (RMSNorm before each sublayer, rotary positions, gated feed-forward, grouped-query attention).
 /// </summary>
-sealed unsafe class Transformer : IDisposable
+sealed class Transformer : IDisposable
 {
-    readonly ModelConfig _config;
     readonly ModelWeights _weights;
     readonly KvLayout _layout;
     readonly CpuKernels _kernels;
-    readonly RopeTable _rope;
+    readonly RotaryTables _ropes;
     readonly Activations _activations;
+    readonly float _epsilon;
 
-    /// <param name="config">What the model is.</param>
+    /// <param name="spec">What the model is, as far as <see cref="SupportedModels"/> goes.</param>
     /// <param name="weights">Its tensors.</param>
     /// <param name="layout">Where keys and values lie in a block.</param>
     /// <param name="kernels">What computes.</param>
     /// <param name="maxTokens">Most rows of a batch.</param>
-    public Transformer(ModelConfig config, ModelWeights weights, KvLayout layout, CpuKernels kernels, int maxTokens)
+    public Transformer(ModelSpec spec, ModelWeights weights, KvLayout layout, CpuKernels kernels, int maxTokens)
     {
-        (_config, _weights, _layout, _kernels) = (config, weights, layout, kernels);
-        _rope = new RopeTable(config.RopeDims, config.RopeBase, weights.RopeFactors, config.RopeStyle);
-        _activations = new Activations(config, maxTokens);
-        kernels.Reserve(maxTokens, Math.Max(Math.Max(config.Width, config.FeedForward), config.Heads * config.HeadDim), config.HeadDim, config.KvHeads, config.Heads / config.KvHeads);
+        (_weights, _layout, _kernels, _epsilon) = (weights, layout, kernels, spec.Norm.Epsilon!.Value);
+        _ropes = new RotaryTables(spec, weights.RopeDivisors, maxTokens);
+        _activations = new Activations(spec, maxTokens);
+        AttentionSpec[] attention = [.. spec.Layers.Select(layer => layer.Attention!)];
+        kernels.Reserve(maxTokens, WidestInput(spec), new AttentionSize(
+            attention.Max(layer => layer.Heads), attention.Max(layer => layer.Heads / layer.KvHeads),
+            attention.Max(layer => layer.KeyDim), attention.Max(layer => layer.ValueDim)));
         MaxTokens = maxTokens;
     }
 
@@ -45,39 +50,40 @@ sealed unsafe class Transformer : IDisposable
         Activations a = _activations;
         int n = batch.Count;
         Embed(batch);
-        for (int layer = 0; layer < _config.Layers; layer++)
+        for (int layer = 0; layer < _weights.Layers.Length; layer++)
         {
             LayerWeights w = _weights.Layers[layer];
+            LayerActivations own = a.Layers[layer];
 
             // x += W_o · attention(norm(x))
-            _kernels.RmsNorm(a.Residual, w.AttentionNorm, _config.NormEpsilon, a.Normed, n);
-            Product queries = new(w.Q, w.QBias, a.Queries);
+            _kernels.RmsNorm(a.Residual, w.AttentionNorm, _epsilon, a.Normed, n);
+            Product queries = new(w.Q, w.QBias, own.Queries);
             bool ownsCache = w is { K: not null, V: not null };
             if (ownsCache)
-                _kernels.MatMul(a.Normed, n, queries, new Product(w.K!, w.KBias, a.Keys), new Product(w.V!, w.VBias, a.Values));
+                _kernels.MatMul(a.Normed, n, queries, new Product(w.K!, w.KBias, own.Keys), new Product(w.V!, w.VBias, own.Values));
             else
                 _kernels.MatMul(a.Normed, n, queries);
             if (w.QNorm is not null)
-                _kernels.RmsNorm(a.Queries, w.QNorm, _config.NormEpsilon, a.Queries, n);
-            _kernels.Rope(_rope, a.Rotations, a.Queries, _config.HeadDim, n);
+                _kernels.RmsNorm(own.Queries, w.QNorm, _epsilon, own.Queries, n);
+            Rotate(layer, own.Queries, n);
             if (!batch.WaitForLayer(layer))
                 return false;
             if (ownsCache)
             {
                 if (w.KNorm is not null)
-                    _kernels.RmsNorm(a.Keys, w.KNorm, _config.NormEpsilon, a.Keys, n);
-                _kernels.Rope(_rope, a.Rotations, a.Keys, _config.HeadDim, n);
-                _kernels.StoreKv(_layout, layer, batch.Runs, batch.Positions, a.Keys, a.Values);
+                    _kernels.RmsNorm(own.Keys, w.KNorm, _epsilon, own.Keys, n);
+                Rotate(layer, own.Keys, n);
+                _kernels.StoreKv(_layout, layer, batch.Runs, batch.Positions, own.Keys, own.Values);
             }
-            _kernels.Attention(_layout, layer, batch.Runs, batch.Positions, a.Queries, a.Attended);
-            _kernels.MatMul(a.Attended, n, new Product(w.AttentionOutput, w.AttentionOutputBias, a.Projected));
+            _kernels.Attention(_layout, layer, batch.Runs, batch.Positions, own.Queries, own.Attended);
+            _kernels.MatMul(own.Attended, n, new Product(w.AttentionOutput, w.AttentionOutputBias, a.Projected));
             _kernels.Add(a.Residual, a.Projected, n);
 
             // x += W_down · (silu(W_gate · norm(x)) ⊙ W_up · norm(x))
-            _kernels.RmsNorm(a.Residual, w.FeedForwardNorm, _config.NormEpsilon, a.Normed, n);
-            _kernels.MatMul(a.Normed, n, new Product(w.Gate, null, a.Gate), new Product(w.Up, null, a.Up));
-            _kernels.SwiGlu(a.Gate, a.Up, n);
-            _kernels.MatMul(a.Gate, n, new Product(w.Down, null, a.Projected));
+            _kernels.RmsNorm(a.Residual, w.FeedForwardNorm, _epsilon, a.Normed, n);
+            _kernels.MatMul(a.Normed, n, new Product(w.Gate, null, own.Gate), new Product(w.Up, null, own.Up));
+            _kernels.SwiGlu(own.Gate, own.Up, n);
+            _kernels.MatMul(own.Gate, n, new Product(w.Down, null, a.Projected));
             _kernels.Add(a.Residual, a.Projected, n);
         }
 
@@ -86,19 +92,33 @@ sealed unsafe class Transformer : IDisposable
         for (int i = 0; i < wanted; i++)
             a.Residual.Span(batch.LogitRows[i]).CopyTo(a.Residual.Span(i));
         a.ReserveLogits(wanted);
-        _kernels.RmsNorm(a.Residual, _weights.OutputNorm, _config.NormEpsilon, a.Normed, wanted);
+        _kernels.RmsNorm(a.Residual, _weights.OutputNorm, _epsilon, a.Normed, wanted);
         _kernels.MatMul(a.Normed, wanted, new Product(_weights.Output, null, a.Logits));
         return true;
     }
 
-    public void Dispose() => _activations.Dispose();
+    public void Dispose()
+    {
+        _activations.Dispose();
+        _ropes.Dispose();
+    }
+
+    void Rotate(int layer, FloatRows heads, int tokens)
+    {
+        if (_ropes[layer] is { } rope)
+            _kernels.Rope(rope, heads, _layout.Layers[layer].KeyDim, tokens);
+    }
 
     void Embed(Batch batch)
     {
         for (int row = 0; row < batch.Count; row++)
         {
             _weights.Embedding.Row(batch.Tokens[row], _activations.Residual.Span(row));
-            _rope.Fill(batch.Positions[row], _activations.Rotations[row]);
+            _ropes.Place(row, batch.Positions[row]);
         }
     }
+
+    /// <summary>The most columns of a matrix.</summary>
+    static int WidestInput(ModelSpec spec) =>
+        Math.Max(spec.Width, spec.Layers.Select(LayerWidths.Of).Max(widths => Math.Max(widths.Attended, widths.Network)));
 }

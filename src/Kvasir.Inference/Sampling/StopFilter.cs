@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Kvasir.Inference.Sampling;
 
 /// <summary>
@@ -8,7 +6,8 @@ namespace Kvasir.Inference.Sampling;
 /// </summary>
 sealed class StopFilter(IReadOnlyList<string> stops)
 {
-    readonly StringBuilder _held = new();
+    readonly string[] _stops = [.. stops];
+    string _held = "";
 
     /// <summary>Whether a stop string was found; nothing more comes out afterwards.</summary>
     public bool Stopped => Found is not null;
@@ -16,34 +15,40 @@ sealed class StopFilter(IReadOnlyList<string> stops)
     /// <summary>The stop string that was found first in the text.</summary>
     public string? Found { get; private set; }
 
-    /// <summary>Takes a piece of text and returns what may be emitted now.</summary>
+    /// <summary>Takes a piece of text and returns what may be emitted now: the same string, if nothing is held back.</summary>
     public string Append(string text)
     {
         if (Stopped)
             return "";
-        string pending = _held.Append(text).ToString();
-        _held.Clear();
-        (int At, string Stop)[] found = [.. stops.Select(stop => (At: pending.IndexOf(stop, StringComparison.Ordinal), Stop: stop)).Where(stop => stop.At >= 0)];
-        Found = found.Length > 0 ? found.MinBy(stop => stop.At).Stop : null;
-        int emitted = Stopped ? found.Min(stop => stop.At) : pending.Length - LongestBeginning(pending);
-        if (!Stopped)
-            _held.Append(pending, emitted, pending.Length - emitted);
+        string pending = _held.Length == 0 ? text : _held + text;
+        int stop = FindStop(pending), emitted = Stopped ? stop : pending.Length - LongestBeginning(pending);
+        _held = Stopped ? "" : pending[emitted..];
         return pending[..emitted];
     }
 
     /// <summary>What was held back, when no more text will come.</summary>
     public string Flush()
     {
-        string held = _held.ToString();
-        _held.Clear();
+        string held = _held;
+        _held = "";
         return held;
+    }
+
+    /// <summary>Where the stop string begins that begins first.</summary>
+    int FindStop(string text)
+    {
+        int first = text.Length;
+        foreach (string stop in _stops)
+            if (text.IndexOf(stop, StringComparison.Ordinal) is var at && at >= 0 && (at < first || Found is null))
+                (first, Found) = (at, stop);
+        return first;
     }
 
     /// <summary>Length of the longest end of the text that begins a stop string.</summary>
     int LongestBeginning(string text)
     {
         int longest = 0;
-        foreach (string stop in stops)
+        foreach (string stop in _stops)
             for (int length = Math.Min(stop.Length - 1, text.Length); length > longest; length--)
                 if (text.AsSpan(text.Length - length).SequenceEqual(stop.AsSpan(0, length)))
                     longest = length;

@@ -1,16 +1,17 @@
 using System.Diagnostics;
 using System.Text;
+using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Inference.Scheduling;
 
 /// <summary>One completion being served: its tokens are computed by the scheduler; here they are chosen, decoded, filtered and handed out until something ends it.</summary>
 sealed class Generation
 {
-    readonly InferenceEngine _engine;
+    readonly EngineParts _engine;
     readonly Sampler _sampler;
     readonly StopFilter _stops;
     readonly Detokenizer _detokenizer;
@@ -23,20 +24,22 @@ sealed class Generation
     readonly int _promptTokens;
     readonly long _submitted = Stopwatch.GetTimestamp();
     long _started, _first, _last, _computed;
-    TimeSpan _lookup, _store;
+    Task<PrefixLookup>? _lookup;
+    CancellationTokenRegistration _cancelled; // while it is looked up
+    TimeSpan _lookupTime, _store;
     CacheUse? _use; // of the prompt, when it was paused later
     float[]? _hidden;
 
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
-    public Generation(InferenceEngine engine, Sequence sequence, GenerationOptions options, bool ownsSequence, CancellationToken cancellation)
+    public Generation(EngineParts engine, Sequence sequence, GenerationOptions options, bool ownsSequence, CancellationToken cancellation)
     {
         options.Validate();
         (_engine, Sequence, Options, _ownsSequence, _cancellation) = (engine, sequence, options, ownsSequence, cancellation);
         _promptTokens = sequence.Tokens.Length;
         _sampler = new Sampler(options.Sampling);
         _stops = new StopFilter(options.Stops);
-        _detokenizer = Detokenizer.After(engine.Model.Tokenizer, sequence.Tokens);
-        _form = options.Grammar is { } grammar ? new ConstrainedText(grammar, engine.Model.TokenTrie, _detokenizer.DropsSpace) : null;
+        _detokenizer = Detokenizer.After(engine.Tokenizer, sequence.Tokens);
+        _form = options.Grammar is { } grammar ? new ConstrainedText(grammar, engine.TokenTrie.Value, _detokenizer.DropsSpace) : null;
         _logprobs = options.TopLogprobs is { } top ? new LogprobMeter(top) : null;
     }
 
@@ -61,25 +64,35 @@ sealed class Generation
     /// <summary>Blocks of the pool that it needs beyond those that it, or others for it, hold.</summary>
     public int BlocksWanted => Sequence.Blocks.BlocksWanted(Sequence.Tokens);
 
-    /// <summary>Its turn has come, for the first time or again: what the cache has of its tokens is brought in.</summary>
-    public void Begin()
+    /// <summary>Its turn has come, for the first time or again: what the tiers have of its tokens is looked up, and somebody is told when that is over.</summary>
+    public void Arrive(Action over)
     {
         if (_started == 0)
             (_started, _computed) = (Stopwatch.GetTimestamp(), Sequence.Computed);
         Sequence.Blocks.BeginRequest(Sequence.Tokens.Length);
         if (Options.MaxTokens == 0 && !Options.WantsHidden)
             Finish(FinishReason.Length);
-        else if (_engine.Options.KvReuse == KvReuse.Off)
+        else if (_engine.Recomputes)
             Sequence.Blocks.Table.Clear();
-        else
-            Match();
+        else if ((_lookup = Sequence.Blocks.Lookup(Sequence.Tokens)) is { IsCompleted: false } lookup)
+        {
+            lookup.ContinueWith(_ => over(), TaskScheduler.Default);
+            _cancelled = _cancellation.Register(over); // nobody may be there whose steps would notice it
+        }
     }
 
-    void Match()
+    /// <summary>Whether the lookup is over, and what an earlier request, given up since, still brings to the sequence.</summary>
+    public bool HasArrived(bool mayWait) => _lookup is not { IsCompleted: false } && (mayWait || !Sequence.Blocks.IsWaiting || Sequence.Blocks.HasArrived);
+
+    /// <summary>Brings in what was found.</summary>
+    public void Begin()
     {
-        long start = Stopwatch.GetTimestamp();
-        Sequence.Blocks.Match(Sequence.Tokens);
-        _lookup += Stopwatch.GetElapsedTime(start);
+        if (_lookup is not { } lookup)
+            return;
+        _cancelled.Dispose();
+        PrefixLookup found = lookup.GetAwaiter().GetResult();
+        Sequence.Blocks.Place(Sequence.Tokens, found);
+        (_lookup, _lookupTime) = (null, _lookupTime + found.Time);
     }
 
     /// <summary>Gives its blocks back to the cache, to fetch them again when its turn comes.</summary>
@@ -108,7 +121,7 @@ sealed class Generation
             _hidden = pass.Hidden(row).ToArray();
         if ((Options.MaxTokens == 0 ? FinishReason.Length : Choose(pass.Logits(row))) is { } reason)
             Finish(reason);
-        else if (_engine.Options.KvReuse == KvReuse.Off)
+        else if (_engine.Recomputes)
             Sequence.Blocks.Table.Clear();
     }
 
@@ -136,6 +149,7 @@ sealed class Generation
     /// <summary>Before anybody hears that it is over: whoever does may want the sequence, or the room.</summary>
     void Release()
     {
+        _cancelled.Dispose();
         if (_ownsSequence)
             Sequence.Dispose();
         Sequence.IsBusy = false;
@@ -149,7 +163,7 @@ sealed class Generation
         int token = _sampler.Next(logits, Sequence.Tokens, _promptTokens);
         _form?.Accept(token);
         Sequence.Append(token);
-        if (!Options.IgnoresEnds && _engine.Model.Tokenizer.Ends.Contains(token))
+        if (!Options.IgnoresEnds && _engine.Tokenizer.Ends.Contains(token))
             return FinishReason.Stop;
         _tokens.Add(token);
         Emit(_stops.Append(_detokenizer.Append(token)), token, _logprobs?.Of(token));
@@ -184,7 +198,7 @@ sealed class Generation
             TimeToFirstToken = _first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_submitted, _first),
             DecodeTime = decodeTime,
             DecodeTokensPerSecond = GenerationResult.PerSecond(Math.Max(0, decoded), decodeTime),
-            LookupTime = _lookup,
+            LookupTime = _lookupTime,
             StoreTime = _store,
             Hidden = _hidden,
         };

@@ -1,4 +1,4 @@
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Inference.Scheduling;
 

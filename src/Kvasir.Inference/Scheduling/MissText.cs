@@ -1,8 +1,8 @@
 using System.Globalization;
-using System.Text.Json;
 using Kvasir.Formats;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Inference.Scheduling;
 
@@ -16,15 +16,12 @@ public static class MissText
     {
         MissReason.Diverged when tokenizer is null => $"at token {miss.From:N0}",
         MissReason.Diverged => $"at token {miss.From:N0}: {Token(miss.Got, tokenizer)} was {Token(miss.Expected, tokenizer)}",
-        MissReason.Evicted when miss.When is { } when => $"from {Name(miss.Tier!.Value)} {Date(when)}",
+        MissReason.Evicted when miss.When is { } when => $"from {miss.Tier!.Value.Name()} {Date(when)}",
         MissReason.OtherModel => Printable.Line(miss.Detail ?? ""),
-        MissReason.LoadFailed => $"{Name(miss.Tier!.Value)}, {Name(miss.Detail ?? "lost")}",
-        MissReason.TooLate or MissReason.ComputeCheaper => Name(miss.Tier!.Value),
+        MissReason.LoadFailed => $"{miss.Tier!.Value.Name()}, {miss.Detail ?? "lost"}",
+        MissReason.TooLate or MissReason.ComputeCheaper => miss.Tier!.Value.Name(),
         _ => null,
     };
-
-    /// <summary>A name as JSON and messages have it: in snake case.</summary>
-    public static string Name<T>(T value) where T : notnull => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()!);
 
     /// <summary>When something was, in the time of this place.</summary>
     public static string Date(DateTimeOffset time) => time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);

@@ -8,15 +8,15 @@ sealed class Scheduler : IDisposable
 {
     readonly object _gate = new();
     readonly List<Generation> _arrived = []; // under the gate
-    readonly List<Generation> _waiting = [], _running = []; // in the order in which they are served
-    readonly InferenceEngine _engine;
+    readonly List<Generation> _waiting = [], _arriving = [], _running = []; // in the order in which they are served
+    readonly EngineParts _engine;
     readonly StepPlanner _planner;
     readonly Thread _thread;
     int _waitingCount, _runningCount;
     long _arrivals, _preemptions, _steps, _computedTokens;
-    bool _stopping;
+    bool _stopping, _woken; // under the gate
 
-    public Scheduler(InferenceEngine engine)
+    public Scheduler(EngineParts engine)
     {
         _engine = engine;
         _planner = new StepPlanner(engine);
@@ -34,8 +34,8 @@ sealed class Scheduler : IDisposable
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_stopping, _engine);
-            if (Volatile.Read(ref _waitingCount) is var waiting && waiting >= _engine.Options.MaxWaiting)
+            ObjectDisposedException.ThrowIf(_stopping, this);
+            if (Volatile.Read(ref _waitingCount) is var waiting && waiting >= _engine.MaxWaiting)
                 throw new QueueFullException(waiting, RetryAfter());
             Interlocked.Increment(ref _waitingCount); // the scheduler counts down without the gate
             generation.Number = _arrivals++;
@@ -60,26 +60,36 @@ sealed class Scheduler : IDisposable
         while (WaitForWork())
         {
             TakeIn();
-            End(_running, generation => generation.IsCancelled, FinishReason.Cancelled);
-            End(_waiting, generation => generation.IsCancelled, FinishReason.Cancelled);
+            EndAll(generation => generation.IsCancelled);
             Start();
+            Admit();
             if (_running.Count > 0)
                 Step();
-            Volatile.Write(ref _runningCount, _running.Count);
+            Volatile.Write(ref _runningCount, _running.Count + _arriving.Count);
         }
         TakeIn();
-        End(_running, _ => true, FinishReason.Cancelled);
-        End(_waiting, _ => true, FinishReason.Cancelled);
+        EndAll(_ => true);
         Volatile.Write(ref _runningCount, 0);
     }
 
+    /// <summary>Waits as long as nothing runs and nothing new can begin to: nobody has come, and whoever's turn has come is still looked up.</summary>
     bool WaitForWork()
     {
         lock (_gate)
         {
-            while (!_stopping && _arrived.Count + _waiting.Count + _running.Count == 0)
+            while (!_stopping && !_woken && _arrived.Count + _running.Count == 0 && (_arriving.Count > 0 || _waiting.Count == 0))
                 Monitor.Wait(_gate);
+            _woken = false;
             return !_stopping;
+        }
+    }
+
+    void Wake()
+    {
+        lock (_gate)
+        {
+            _woken = true;
+            Monitor.Pulse(_gate);
         }
     }
 
@@ -93,27 +103,45 @@ sealed class Scheduler : IDisposable
         }
     }
 
-    /// <summary>Starts what waits, in its order, while the pool has room for it beside what runs.</summary>
+    /// <summary>Whose turn it is arrives, in its order, while the pool has room for it beside what runs: what the tiers have of it is looked up, while others compute.</summary>
     void Start()
     {
-        while (_waiting.Count > 0 && _running.Count < _engine.Options.MaxRunning && HasRoomFor(_waiting[0]))
+        while (_waiting.Count > 0 && _running.Count + _arriving.Count < _engine.MaxRunning && HasRoomFor(_waiting[0]))
         {
             Generation generation = _waiting[0];
             _waiting.RemoveAt(0);
-            Insert(_running, generation);
-            Volatile.Write(ref _runningCount, _running.Count); // before it says anything, and before it waits no more: at no time does it seem to be nowhere
+            Insert(_arriving, generation);
+            Volatile.Write(ref _runningCount, _running.Count + _arriving.Count); // before it says anything, and before it waits no more: at no time does it seem to be nowhere
             Interlocked.Decrement(ref _waitingCount);
-            Begin(generation);
-            if (generation.IsOver) // it wanted no token, or could not begin: nothing of it is to be planned
-                _running.Remove(generation);
+            Try(generation, () => generation.Arrive(Wake));
+        }
+        _arriving.RemoveAll(generation => generation.IsOver); // it wanted no token, or could not begin
+    }
+
+    /// <summary>What has been looked up runs from now on.</summary>
+    void Admit()
+    {
+        for (int i = 0; i < _arriving.Count;)
+        {
+            Generation generation = _arriving[i];
+            if (!generation.HasArrived(mayWait: _running.Count == 0))
+            {
+                i++;
+                continue;
+            }
+            _arriving.RemoveAt(i);
+            Try(generation, generation.Begin);
+            if (!generation.IsOver)
+                Insert(_running, generation);
         }
     }
 
-    static void Begin(Generation generation)
+    /// <summary>What goes wrong with one completion is no other's business.</summary>
+    static void Try(Generation generation, Action what)
     {
         try
         {
-            generation.Begin();
+            what();
         }
         catch (Exception e)
         {
@@ -123,10 +151,10 @@ sealed class Scheduler : IDisposable
 
     bool HasRoomFor(Generation generation)
     {
-        if (_running.Count == 0)
+        if (_running.Count + _arriving.Count == 0)
             return true; // a context always fits, and if others hold the pool, its failure says so
         var counts = _engine.Cache.Device.Counts;
-        return generation.BlocksWanted + _running.Sum(running => Math.Max(1, running.BlocksWanted)) <= counts.Free + counts.Cached;
+        return generation.BlocksWanted + _running.Concat(_arriving).Sum(other => Math.Max(1, other.BlocksWanted)) <= counts.Free + counts.Cached;
     }
 
     void Step()
@@ -159,7 +187,7 @@ sealed class Scheduler : IDisposable
         {
             generation.Take(_planner.Pass, row);
         }
-        catch (Exception e) // what goes wrong with one completion is no other's business
+        catch (Exception e)
         {
             generation.Fail(e);
         }
@@ -186,28 +214,24 @@ sealed class Scheduler : IDisposable
         _running.RemoveAll(generation => generation == last);
     }
 
-    void End(List<Generation> generations, Predicate<Generation> which, FinishReason reason)
+    /// <summary>Ends, as cancelled, what is to end.</summary>
+    void EndAll(Predicate<Generation> which)
+    {
+        foreach (List<Generation> generations in (ReadOnlySpan<List<Generation>>)[_running, _arriving, _waiting])
+            End(generations, which);
+    }
+
+    void End(List<Generation> generations, Predicate<Generation> which)
     {
         foreach (Generation generation in generations)
             if (which(generation))
             {
-                Finish(generation, reason);
+                Generation ended = generation;
+                Try(ended, () => ended.Finish(FinishReason.Cancelled));
                 if (generations == _waiting)
                     Interlocked.Decrement(ref _waitingCount);
             }
         generations.RemoveAll(generation => generation.IsOver);
-    }
-
-    static void Finish(Generation generation, FinishReason reason)
-    {
-        try
-        {
-            generation.Finish(reason);
-        }
-        catch (Exception e)
-        {
-            generation.Fail(e);
-        }
     }
 
     /// <summary>By priority, then by arrival.</summary>

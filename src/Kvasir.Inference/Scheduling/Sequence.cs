@@ -11,7 +11,7 @@ public sealed class Sequence : IDisposable
 {
     readonly List<int> _tokens;
 
-    internal Sequence(InferenceEngine engine, CachedSequence blocks)
+    internal Sequence(EngineParts engine, CachedSequence blocks)
     {
         (Engine, Blocks) = (engine, blocks);
         _tokens = new List<int>(engine.Context); // grown once: a decode step allocates nothing
@@ -29,7 +29,7 @@ public sealed class Sequence : IDisposable
     /// <summary>Whether a completion of it is on its way: then it belongs to the engine.</summary>
     internal volatile bool IsBusy;
 
-    internal InferenceEngine Engine { get; }
+    internal EngineParts Engine { get; }
 
     internal CachedSequence Blocks { get; }
 
@@ -39,9 +39,9 @@ public sealed class Sequence : IDisposable
     public void Append(ReadOnlySpan<int> tokens)
     {
         foreach (int token in tokens)
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)Engine.Model.Config.Vocabulary, nameof(tokens));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)Engine.Config.Vocabulary, nameof(tokens));
         if (_tokens.Count + (long)tokens.Length > Engine.Context)
-            throw new ContextExceededException(_tokens.Count + tokens.Length, Engine.Context, Engine.Model.Config.Context);
+            throw new ContextExceededException(_tokens.Count + tokens.Length, Engine.Context, Engine.Config.Context);
         _tokens.AddRange(tokens);
     }
 

@@ -6,7 +6,7 @@ namespace Kvasir.Inference.Scheduling;
 /// Chooses what the next pass computes: of every sequence that only needs its last token, that one; then prompts, in their order, as many tokens as keep the
 /// others from waiting long. A block that one prompt computes in this pass is no other's work: they wait for it and adopt it.
 /// </summary>
-sealed class StepPlanner(InferenceEngine engine)
+sealed class StepPlanner(EngineParts engine)
 {
     const int LeastPrefill = 32; // fewer rows hardly share the weights
     const int WorthAStep = 4; // tokens of a block that are worth waiting for
@@ -49,7 +49,7 @@ sealed class StepPlanner(InferenceEngine engine)
     }
 
     /// <summary>Everybody waits for blocks: the first one's layers are computed as they come.</summary>
-    Generation? PlanWaiting(List<Generation> running) => TryAddPrompt(running[0], engine.MaxRows) ? null : running[0];
+    Generation? PlanWaiting(List<Generation> running) => TryAddPrompt(running[0], engine.Transformer.MaxTokens) ? null : running[0];
 
     /// <summary>A completion ended that took so long, beside so many others.</summary>
     public void Ended(TimeSpan time, int beside) => SecondsPerCompletion += 0.1 * (time.TotalSeconds / Math.Max(1, beside) - SecondsPerCompletion);
@@ -137,6 +137,6 @@ sealed class StepPlanner(InferenceEngine engine)
         double rate = engine.Cache.Costs.TokensPerSecond;
         return Pass.Rows == 0 || rate == 0
             ? Pass.Room
-            : (int)Math.Clamp(Math.Max(rate * engine.Options.StepTime.TotalSeconds, share * Pass.Room), Math.Min(LeastPrefill, Pass.Room), Pass.Room);
+            : (int)Math.Clamp(Math.Max(rate * engine.StepTime.TotalSeconds, share * Pass.Room), Math.Min(LeastPrefill, Pass.Room), Pass.Room);
     }
 }

@@ -2,20 +2,42 @@ using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Models;
+using Kvasir.Inference.Model;
 using Kvasir.Inference.Tokenization;
 
 namespace Kvasir.Inference.Synthesis;
 
 /// <summary>
 /// Writes a model of a real shape with random weights as a GGUF file that any engine loads: for measuring speed and memory. What it says is
-/// noise. The vocabulary has the bytes, one merge, ChatML's control tokens, and fillers up to the shape's size.
+/// noise. The vocabulary has the bytes, one merge, ChatML's control tokens, and fillers up to the model's size.
 /// </summary>
-public sealed class SyntheticModel(ModelShape shape, WeightMix mix, ulong seed = 1)
+public sealed class SyntheticModel
 {
     readonly GgufWriter _writer = new();
+    readonly ModelSpec _spec;
+    readonly AttentionSpec _attention; // of every layer
+    readonly int _network; // width of every layer's
+    readonly WeightMix _mix;
+    readonly ulong _seed;
     ulong _tensors;
 
-    /// <summary>Writes the file; equal shapes, mixes and seeds give equal bytes.</summary>
+    /// <param name="spec">What the model is; layers must be alike and keep everything. Its norms' epsilon is 1e-5, whatever this says.</param>
+    /// <param name="mix">Which type each matrix gets.</param>
+    /// <param name="seed">Equal seeds give equal weights.</param>
+    /// <exception cref="ModelFormatException">The engine does not compute such a model; one line names what it does not.</exception>
+    /// <exception cref="ArgumentException">The layers differ, have windows, share a cache or do not rotate.</exception>
+    public SyntheticModel(ModelSpec spec, WeightMix mix, ulong seed = 1)
+    {
+        SupportedModels.Check(spec);
+        (_spec, _mix, _seed) = (spec, mix, seed);
+        (_attention, _network) = (spec.Layers[0].Attention!, spec.Layers[0].FeedForward!.Width);
+        if (spec.Layers.Where((layer, i) => layer != spec.Layers[0] with { Attention = _attention with { Producer = i } }).Any()
+            || _attention is not { Window: null, Rope.HasDivisors: false })
+            throw new ArgumentException($"{Printable.Line(spec.Name)}: expected layers that are all alike, keep everything and rotate as a formula says");
+    }
+
+    /// <summary>Writes the file; equal descriptions, mixes and seeds give equal bytes.</summary>
     /// <exception cref="IOException">The file cannot be written; the message names it.</exception>
     public void Write(string path, IProgress<long>? bytesWritten = null, CancellationToken cancellation = default)
     {
@@ -27,22 +49,22 @@ public sealed class SyntheticModel(ModelShape shape, WeightMix mix, ulong seed =
 
     void AddMetadata()
     {
-        string prefix = shape.Architecture + ".";
-        _writer.Set("general.architecture", shape.Architecture);
-        _writer.Set("general.name", $"synth:{shape.Name}@{mix.Name}");
+        string prefix = _spec.Architecture + ".";
+        _writer.Set("general.architecture", _spec.Architecture);
+        _writer.Set("general.name", $"synth:{_spec.Name}@{_mix.Name}");
         _writer.Set("general.alignment", 32u);
-        _writer.Set(prefix + "context_length", (uint)shape.Context);
-        _writer.Set(prefix + "embedding_length", (uint)shape.Width);
-        _writer.Set(prefix + "block_count", (uint)shape.Layers);
-        _writer.Set(prefix + "feed_forward_length", (uint)shape.FeedForward);
-        _writer.Set(prefix + "attention.head_count", (uint)shape.Heads);
-        _writer.Set(prefix + "attention.head_count_kv", (uint)shape.KvHeads);
-        _writer.Set(prefix + "attention.key_length", (uint)shape.HeadDim);
-        _writer.Set(prefix + "attention.value_length", (uint)shape.HeadDim);
+        _writer.Set(prefix + "context_length", (uint)_spec.Context);
+        _writer.Set(prefix + "embedding_length", (uint)_spec.Width);
+        _writer.Set(prefix + "block_count", (uint)_spec.Layers.Length);
+        _writer.Set(prefix + "feed_forward_length", (uint)_network);
+        _writer.Set(prefix + "attention.head_count", (uint)_attention.Heads);
+        _writer.Set(prefix + "attention.head_count_kv", (uint)_attention.KvHeads);
+        _writer.Set(prefix + "attention.key_length", (uint)_attention.KeyDim);
+        _writer.Set(prefix + "attention.value_length", (uint)_attention.ValueDim);
         _writer.Set(prefix + "attention.layer_norm_rms_epsilon", 1e-5f);
-        _writer.Set(prefix + "rope.dimension_count", (uint)shape.HeadDim);
-        _writer.Set(prefix + "rope.freq_base", shape.RopeBase);
-        _writer.Set(prefix + "vocab_size", (uint)shape.Vocabulary);
+        _writer.Set(prefix + "rope.dimension_count", (uint)_attention.Rope!.Dims);
+        _writer.Set(prefix + "rope.freq_base", _attention.Rope.Base);
+        _writer.Set(prefix + "vocab_size", (uint)_spec.Vocabulary);
     }
 
     void AddVocabulary()
@@ -50,7 +72,7 @@ public sealed class SyntheticModel(ModelShape shape, WeightMix mix, ulong seed =
         string space = ByteAlphabet.Character((byte)' ').ToString();
         string[] controls = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
         string[] bytes = [.. Enumerable.Range(0, 256).Select(value => ByteAlphabet.Character((byte)value).ToString())];
-        int fillers = shape.Vocabulary - bytes.Length - controls.Length - 1;
+        int fillers = _spec.Vocabulary - bytes.Length - controls.Length - 1;
         ImmutableArray<string> tokens = [.. bytes, space + "t", .. Enumerable.Range(0, fillers).Select(i => $"<filler-{i}>"), .. controls];
         _writer.Set("tokenizer.ggml.model", "gpt2");
         _writer.Set("tokenizer.ggml.pre", "qwen2");
@@ -64,37 +86,37 @@ public sealed class SyntheticModel(ModelShape shape, WeightMix mix, ulong seed =
 
     void AddTensors()
     {
-        int queries = shape.Heads * shape.HeadDim, keys = shape.KvHeads * shape.HeadDim;
-        Matrix("token_embd.weight", shape.Width, shape.Vocabulary);
-        if (shape.RopeFactor > 0)
-            Vector("rope_freqs.weight", RopeFactors());
-        for (int layer = 0; layer < shape.Layers; layer++)
+        int width = _spec.Width, queries = _attention.Heads * _attention.KeyDim, attended = _attention.Heads * _attention.ValueDim;
+        Matrix("token_embd.weight", width, _spec.Vocabulary);
+        if (_attention.Rope is { Scaling: { } scaling } rope)
+            Vector("rope_freqs.weight", scaling.Divisors(rope.Base, rope.Dims));
+        for (int layer = 0; layer < _spec.Layers.Length; layer++)
         {
             string prefix = $"blk.{layer}.";
-            Vector(prefix + "attn_norm.weight", Ones(shape.Width));
-            Matrix(prefix + "attn_q.weight", shape.Width, queries, layer);
-            Matrix(prefix + "attn_k.weight", shape.Width, keys, layer);
-            Matrix(prefix + "attn_v.weight", shape.Width, keys, layer);
-            if (shape.QkNorm)
-                Vector(prefix + "attn_q_norm.weight", Ones(shape.HeadDim));
-            if (shape.QkNorm)
-                Vector(prefix + "attn_k_norm.weight", Ones(shape.HeadDim));
-            Matrix(prefix + "attn_output.weight", queries, shape.Width, layer);
-            Vector(prefix + "ffn_norm.weight", Ones(shape.Width));
-            Matrix(prefix + "ffn_gate.weight", shape.Width, shape.FeedForward, layer);
-            Matrix(prefix + "ffn_up.weight", shape.Width, shape.FeedForward, layer);
-            Matrix(prefix + "ffn_down.weight", shape.FeedForward, shape.Width, layer);
+            Vector(prefix + "attn_norm.weight", Ones(width));
+            Matrix(prefix + "attn_q.weight", width, queries, layer);
+            Matrix(prefix + "attn_k.weight", width, _attention.KvHeads * _attention.KeyDim, layer);
+            Matrix(prefix + "attn_v.weight", width, _attention.KvHeads * _attention.ValueDim, layer);
+            if (_attention.HasQkNorm)
+                Vector(prefix + "attn_q_norm.weight", Ones(_attention.KeyDim));
+            if (_attention.HasQkNorm)
+                Vector(prefix + "attn_k_norm.weight", Ones(_attention.KeyDim));
+            Matrix(prefix + "attn_output.weight", attended, width, layer);
+            Vector(prefix + "ffn_norm.weight", Ones(width));
+            Matrix(prefix + "ffn_gate.weight", width, _network, layer);
+            Matrix(prefix + "ffn_up.weight", width, _network, layer);
+            Matrix(prefix + "ffn_down.weight", _network, width, layer);
         }
-        Vector("output_norm.weight", Ones(shape.Width));
-        if (!shape.TiedOutput)
-            Matrix("output.weight", shape.Width, shape.Vocabulary);
+        Vector("output_norm.weight", Ones(width));
+        if (!_spec.IsTied)
+            Matrix("output.weight", width, _spec.Vocabulary);
     }
 
     void Matrix(string name, int columns, int rows, int layer = 0)
     {
-        TensorType type = mix.TypeOf(name, columns, layer, shape.Layers);
+        TensorType type = _mix.TypeOf(name, columns, layer, _spec.Layers.Length);
         int rowBytes = (int)type.RowBytes(columns);
-        ulong tensorSeed = (seed << 48) + (++_tensors << 32); // rows of a tensor follow in the lower half
+        ulong tensorSeed = (_seed << 48) + (++_tensors << 32); // rows of a tensor follow in the lower half
         _writer.Add(name, type, [columns, rows], (firstRow, memory) =>
         {
             for (int i = 0; i * rowBytes < memory.Length; i++)
@@ -110,20 +132,5 @@ public sealed class SyntheticModel(ModelShape shape, WeightMix mix, ulong seed =
         float[] ones = new float[count];
         Array.Fill(ones, 1f);
         return ones;
-    }
-
-    /// <summary>
-    /// Llama 3.1's factors: waves longer than the original context of 8,192 are slowed by the factor, those shorter than a quarter of it not at
-    /// all, and between the two lies a ramp. Grattafiori et al., 2024, https://arxiv.org/abs/2407.21783.
-    /// </summary>
-    float[] RopeFactors()
-    {
-        const double original = 8192, low = 1, high = 4;
-        return [.. Enumerable.Range(0, shape.HeadDim / 2).Select(i =>
-        {
-            double wavelength = 2 * Math.PI * Math.Pow(shape.RopeBase, 2.0 * i / shape.HeadDim);
-            double smooth = Math.Clamp((original / wavelength - low) / (high - low), 0, 1);
-            return (float)(1 / ((1 - smooth) / shape.RopeFactor + smooth));
-        })];
     }
 }

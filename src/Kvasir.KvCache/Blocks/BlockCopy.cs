@@ -1,4 +1,5 @@
 using System.Numerics;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.KvCache.Blocks;
 

@@ -1,10 +1,9 @@
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.KvCache.Blocks;
 
 /// <summary>
-/// A right to one block of a pool. The three kinds are the stages of a block's life, and each can be used once: completing or registering
+/// A right to one block of a tier in memory. The three kinds are the stages of a block's life, and each can be used once: completing or registering
 /// hands the right on and leaves the old handle spent.
 /// <code>
 /// TryAllocate ─▶ MutableBlock ─Complete─▶ CompleteBlock ─Register─▶ BlockLease ─Share─▶ BlockLease …
@@ -15,15 +14,9 @@ namespace Kvasir.KvCache.Blocks;
 /// </code>
 /// A handle belongs to one thread at a time.
 /// </summary>
-public abstract unsafe class BlockHandle : IDisposable
+public abstract class BlockHandle : IDisposable
 {
-    readonly byte* _address;
-
-    private protected BlockHandle(BlockPool pool, BlockId id)
-    {
-        (Pool, Id) = (pool, id);
-        _address = pool.Address(id);
-    }
+    private protected BlockHandle(BlockBooks books, BlockId id) => (Books, Id) = (books, id);
 
     /// <summary>Which block of the pool this is.</summary>
     public BlockId Id { get; }
@@ -31,24 +24,7 @@ public abstract unsafe class BlockHandle : IDisposable
     /// <summary>Whether the right was handed on or given back.</summary>
     public bool IsSpent { get; private set; }
 
-    /// <summary>First byte of the block, at the start of a page; valid while the handle is held.</summary>
-    /// <exception cref="ObjectDisposedException">The handle is spent.</exception>
-    public byte* Address
-    {
-        get
-        {
-            ThrowIfSpent();
-            return _address;
-        }
-    }
-
-    /// <summary>The block's memory, <see cref="KvLayout.BlockBytes"/> long; valid while the handle is held.</summary>
-    public Span<byte> Bytes => new(Address, (int)Pool.Layout.BlockBytes);
-
-    /// <summary>Where keys and values lie in the block.</summary>
-    public KvLayout Layout => Pool.Layout;
-
-    private protected BlockPool Pool { get; }
+    private protected BlockBooks Books { get; }
 
     /// <summary>Gives the right back. Further calls do nothing.</summary>
     public void Dispose()
@@ -69,38 +45,38 @@ public abstract unsafe class BlockHandle : IDisposable
         IsSpent = true;
     }
 
-    private protected void ThrowIfSpent() => ObjectDisposedException.ThrowIf(IsSpent, this);
+    internal void ThrowIfSpent() => ObjectDisposedException.ThrowIf(IsSpent, this);
 }
 
 /// <summary>A block that its one owner writes. Disposing it frees the block.</summary>
 public sealed class MutableBlock : BlockHandle
 {
-    internal MutableBlock(BlockPool pool, BlockId id) : base(pool, id) { }
+    internal MutableBlock(BlockBooks books, BlockId id) : base(books, id) { }
 
     /// <summary>Ends writing: every token of the block is there.</summary>
     public CompleteBlock Complete()
     {
         Spend();
-        return Pool.Complete(Id);
+        return Books.Complete(Id);
     }
 
     /// <summary>
     /// Makes the block known under its key before its content has come, so that whoever wants the same waits for the same load. If the pool holds a block of this key
     /// already, that one is leased and this one is freed.
     /// </summary>
-    internal BlockLease Await(BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, Onboarding load)
+    internal BlockLease Announce(BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, BlockLoad load)
     {
         Spend();
-        return Pool.Register(Id, BlockState.Mutable, key, parent, tokens, load);
+        return Books.Register(Id, BlockState.Mutable, key, parent, tokens, load);
     }
 
-    private protected override void Release() => Pool.Free(Id, BlockState.Mutable);
+    private protected override void Release() => Books.Free(Id, BlockState.Mutable);
 }
 
 /// <summary>A block that is written in full and not yet known under a key. Disposing it frees the block.</summary>
 public sealed class CompleteBlock : BlockHandle
 {
-    internal CompleteBlock(BlockPool pool, BlockId id) : base(pool, id) { }
+    internal CompleteBlock(BlockBooks books, BlockId id) : base(books, id) { }
 
     /// <summary>
     /// Makes the block immutable and known under its key. If the pool holds a block of this key already, that one is leased and this one
@@ -112,10 +88,10 @@ public sealed class CompleteBlock : BlockHandle
     public BlockLease Register(BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens)
     {
         Spend();
-        return Pool.Register(Id, BlockState.Complete, key, parent, tokens);
+        return Books.Register(Id, BlockState.Complete, key, parent, tokens);
     }
 
-    private protected override void Release() => Pool.Free(Id, BlockState.Complete);
+    private protected override void Release() => Books.Free(Id, BlockState.Complete);
 }
 
 /// <summary>
@@ -124,38 +100,38 @@ public sealed class CompleteBlock : BlockHandle
 /// </summary>
 public sealed class BlockLease : BlockHandle
 {
-    internal BlockLease(BlockPool pool, BlockId id, BlockKey key) : base(pool, id) => Key = key;
+    internal BlockLease(BlockBooks books, BlockId id, BlockKey key) : base(books, id) => Key = key;
 
     /// <summary>The block's identity.</summary>
     public BlockKey Key { get; }
 
     /// <summary>The key of the block before it, or the root.</summary>
-    public BlockKey Parent => Pool.Parent(Id);
+    public BlockKey Parent => Books.Parent(Id);
 
     /// <summary>The block's tokens.</summary>
-    public ReadOnlySpan<int> Tokens => Pool.TokensOf(Id);
+    public ReadOnlySpan<int> Tokens => Books.TokensOf(Id);
 
     /// <summary>What brings the block's content, while it is not there yet.</summary>
-    internal Onboarding? Load => Pool.LoadOf(Id);
+    internal BlockLoad? Load => Books.LoadOf(Id);
 
     /// <summary>Whether the block's content will not come.</summary>
-    internal bool HasFailed => Pool.HasFailed(Id);
+    internal bool HasFailed => Books.HasFailed(Id);
 
     /// <summary>Another lease of the same block.</summary>
     public BlockLease Share()
     {
         ThrowIfSpent();
-        return Pool.Share(Id, Key);
+        return Books.Share(Id, Key);
     }
 
     /// <summary>The block's content has come.</summary>
-    internal void EndLoad() => Pool.EndLoad(Id);
+    internal void EndLoad() => Books.EndLoad(Id);
 
     /// <summary>The block's content will not come.</summary>
-    internal void MakeVoid() => Pool.MakeVoid(Id);
+    internal void MakeVoid() => Books.MakeVoid(Id);
 
     /// <summary>Whether having it counts as a use of the block.</summary>
     internal bool IsUse { get; set; } = true;
 
-    private protected override void Release() => Pool.Return(Id, IsUse);
+    private protected override void Release() => Books.Return(Id, IsUse);
 }

@@ -1,8 +1,6 @@
-using Kvasir.KvCache.Tiers;
-
 namespace Kvasir.KvCache.Blocks;
 
-/// <summary>What a pool's books say of one block.</summary>
+/// <summary>What the books say of one block.</summary>
 struct BlockSlot
 {
     public BlockState State;
@@ -10,5 +8,5 @@ struct BlockSlot
     public int Readers; // of the leases: those that are no use
     public int TokenCount; // of a registered block: fewer than a block holds for a tail
     public bool HasFailed; // of a void block: its content will not come
-    public Onboarding? Load; // while a registered block's content is on its way
+    public BlockLoad? Load; // while a registered block's content is on its way
 }

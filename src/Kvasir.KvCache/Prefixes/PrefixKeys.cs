@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Kvasir.KvCache.Prefixes;
 
 /// <summary>The keys of one sequence's full blocks, each computed once.</summary>
@@ -26,6 +28,9 @@ sealed class PrefixKeys(BlockKey root, int blockTokens, int blocks)
     /// <summary>A block's tokens; the last block may have fewer than a full one.</summary>
     public ReadOnlySpan<int> TokensOf(ReadOnlySpan<int> tokens, int block) =>
         tokens.Slice(block * blockTokens, Math.Min(blockTokens, tokens.Length - block * blockTokens));
+
+    /// <summary>The keys of the first blocks; they must be known.</summary>
+    public BlockKey[] First(int blocks) => [.. CollectionsMarshal.AsSpan(_keys)[..blocks]];
 
     public void Clear() => _keys.Clear();
 }

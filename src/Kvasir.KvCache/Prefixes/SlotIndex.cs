@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Kvasir.KvCache.Eviction;
 
 namespace Kvasir.KvCache.Prefixes;
 

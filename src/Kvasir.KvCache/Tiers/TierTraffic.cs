@@ -1,3 +1,6 @@
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Metrics;
+
 namespace Kvasir.KvCache.Tiers;
 
 /// <summary>What was moved between the tiers of one cache since its start.</summary>
@@ -21,7 +24,7 @@ public sealed class TierTraffic
     {
         Interlocked.Add(ref _bytes[Index(from, to)], bytes);
         Interlocked.Add(ref _ticks[Index(from, to)], time.Ticks);
-        KvCacheMetrics.Transferred(from, to, bytes, time);
+        KvCacheMetrics.Transferred(from.Name(), to.Name(), bytes, time);
     }
 
     static (long, TimeSpan) Sum(Func<Tier, (long Bytes, TimeSpan Time)> of) =>

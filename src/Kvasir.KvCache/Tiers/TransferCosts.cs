@@ -1,4 +1,6 @@
 
+using Kvasir.KvCache.Blocks;
+
 namespace Kvasir.KvCache.Tiers;
 
 /// <summary>

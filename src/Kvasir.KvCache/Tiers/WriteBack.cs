@@ -1,56 +1,69 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Metrics;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.KvCache.Tiers;
 
 /// <summary>
-/// Writes blocks to the disk on a thread of its own. The queue holds keys, not blocks: a block that has left memory when its turn comes is dropped and
-/// counted, so writing never holds memory back and nobody ever waits for it.
+/// Writes blocks to a colder tier, and tells it which were used, on a thread of its own. The queue holds keys, not blocks: a block that has left memory when its turn comes is dropped
+/// and counted, so writing never holds memory back and nobody ever waits for it.
 /// </summary>
-sealed unsafe class WriteBack : IDisposable
+/// <param name="tier">Where blocks are written to.</param>
+/// <param name="device">The pool, where they are.</param>
+/// <param name="warmer">Tiers that have them as they were computed when the pool has them no more.</param>
+/// <param name="traffic">What was moved.</param>
+/// <param name="time">The clock.</param>
+sealed unsafe class WriteBack(
+    ITier tier, BlockPool device, IReadOnlyList<ITier> warmer, TierTraffic traffic, TimeProvider time) : IDisposable
 {
     const int MostQueued = 1 << 16;
     const long BatchBytes = 32 << 20;
 
     readonly object _gate = new();
-    readonly Queue<BlockKey> _queue = new();
-    readonly HashSet<BlockKey> _queued = [];
-    readonly BlockPool _device;
-    readonly BlockPool? _host;
-    readonly DiskTier _disk;
-    readonly TierTraffic _traffic;
+    readonly Queue<(BlockKey Key, bool IsUse)> _queue = new();
+    readonly HashSet<BlockKey> _queued = []; // to be written
     Thread? _thread;
     bool _writing, _stopping;
 
-    public WriteBack(BlockPool device, BlockPool? host, DiskTier disk, TierTraffic traffic) => (_device, _host, _disk, _traffic) = (device, host, disk, traffic);
+    /// <summary>The tier.</summary>
+    public ITier Target => tier;
 
-    /// <summary>Asks for a block to be written, unless it waits already.</summary>
+    /// <summary>Asks for a block to be written, unless it waits already. Returns at once.</summary>
     public void Add(BlockKey key)
     {
         lock (_gate)
-        {
             if (_queue.Count == MostQueued)
                 Drop(1);
             else if (_queued.Add(key))
-                _queue.Enqueue(key);
-            if (_thread is null)
-                (_thread = new Thread(Work) { IsBackground = true, Name = "kvasir write-back" }).Start();
-            Monitor.PulseAll(_gate);
-        }
+                Enqueue(key, isUse: false);
+    }
+
+    /// <summary>A block was used: the tier hears of it after what was added before. Returns at once.</summary>
+    public void Touch(BlockKey key)
+    {
+        lock (_gate)
+            if (_queue.Count < MostQueued)
+                Enqueue(key, isUse: true);
+    }
+
+    void Enqueue(BlockKey key, bool isUse)
+    {
+        _queue.Enqueue((key, isUse));
+        if (_thread is null)
+            (_thread = new Thread(Work) { IsBackground = true, Name = $"kvasir to {tier.Tier.Name()}" }).Start();
+        Monitor.PulseAll(_gate);
     }
 
     /// <summary>Waits until everything in the queue is written or dropped; false when the time is over before.</summary>
     public bool Flush(TimeSpan patience)
     {
-        DateTime deadline = DateTime.UtcNow + patience;
+        long start = time.GetTimestamp();
         lock (_gate)
         {
             while (_queue.Count > 0 || _writing)
             {
-                TimeSpan rest = deadline - DateTime.UtcNow;
+                TimeSpan rest = patience - time.GetElapsedTime(start);
                 if (rest <= TimeSpan.Zero)
                     return false;
                 Monitor.Wait(_gate, rest);
@@ -72,10 +85,10 @@ sealed unsafe class WriteBack : IDisposable
 
     void Work()
     {
-        List<BlockKey> batch = [];
-        int most = (int)Math.Max(1, BatchBytes / _device.Layout.StrideBytes);
-        while (Next(batch, most))
+        List<BlockKey> uses = [], batch = [];
+        while (Next(uses, batch))
         {
+            uses.ForEach(tier.Touch);
             Write(batch);
             lock (_gate)
             {
@@ -85,19 +98,26 @@ sealed unsafe class WriteBack : IDisposable
         }
     }
 
-    bool Next(List<BlockKey> batch, int most)
+    /// <summary>
+    /// Takes what is next: blocks to write, and uses that come before them. A tier that takes all that is computed hears all in its order, block by block, and holds no more of the pool
+    /// than that one; for others many are written at once.
+    /// </summary>
+    bool Next(List<BlockKey> uses, List<BlockKey> batch)
     {
+        uses.Clear();
         batch.Clear();
+        long most = tier.Admission == Admission.WhenFull ? 1 : Math.Max(1, BatchBytes / device.Layout.StrideBytes);
         lock (_gate)
         {
             while (_queue.Count == 0 && !_stopping)
                 Monitor.Wait(_gate);
             if (_stopping)
                 return false;
-            while (batch.Count < most && _queue.TryDequeue(out BlockKey key))
+            while (batch.Count < most && _queue.TryDequeue(out (BlockKey Key, bool IsUse) next))
             {
-                _queued.Remove(key);
-                batch.Add(key);
+                (next.IsUse ? uses : batch).Add(next.Key);
+                if (!next.IsUse)
+                    _queued.Remove(next.Key);
             }
             _writing = true;
             return true;
@@ -106,49 +126,44 @@ sealed unsafe class WriteBack : IDisposable
 
     void Write(List<BlockKey> keys)
     {
-        List<BlockLease> leases = [];
+        if (keys.Count == 0)
+            return;
+        List<TierLease> leases = [];
         List<BlockWrite> writes = [];
-        keys.Reverse(); // they come deepest first; on the disk they lie in their order, and the tier takes the last as the deepest
+        keys.Reverse(); // they come deepest first; a tier takes those of a chain in their order, and the last as the deepest
         foreach (BlockKey key in keys)
-            if (!_disk.Contains(key) && Lease(key) is { } lease)
+            if (!tier.Contains(key) && Lease(key) is { } lease)
             {
                 leases.Add(lease);
                 writes.Add(new BlockWrite(lease.Key, lease.Parent, lease.Tokens.ToArray(), (nint)lease.Address));
             }
-        long start = Stopwatch.GetTimestamp();
-        int written = _disk.Write(CollectionsMarshal.AsSpan(writes));
+        long start = time.GetTimestamp();
+        int written = tier.Write(CollectionsMarshal.AsSpan(writes));
         if (written > 0)
-            _traffic.Moved(Tier.Device, Tier.Disk, written * _device.Layout.BlockBytes, Stopwatch.GetElapsedTime(start));
-        foreach (BlockLease lease in leases)
+            traffic.Moved(Tier.Device, tier.Tier, written * device.Layout.BlockBytes, time.GetElapsedTime(start));
+        foreach (TierLease lease in leases)
             lease.Dispose();
-        _disk.Count("write.blocks", written);
-        Drop(writes.Count(write => !_disk.Contains(write.Key))); // others may have been faster with some
+        CacheCounters.Written(tier, written);
+        Drop(writes.Count(write => !tier.Contains(write.Key))); // others may have been faster with some
     }
 
-    /// <summary>The block in the pool, or a host copy as it was computed; null, and counted, when memory has it no more.</summary>
-    BlockLease? Lease(BlockKey key)
+    /// <summary>The block in the pool, or a copy as it was computed; null, and counted, when memory has it no more.</summary>
+    TierLease? Lease(BlockKey key)
     {
-        if (_device.TryRead(key) is { } lease)
-        {
-            if (lease.Load is null && !lease.HasFailed) // in this order: it fails before its load ends
-                return lease;
-            lease.Dispose(); // still on its way from the host
-        }
-        if (_host?.TryRead(key) is { } copy)
-        {
-            if (copy.Layout.Codec == _device.Layout.Codec)
+        if (TierLease.TryRead(device, key) is { } lease)
+            return lease;
+        foreach (ITier other in warmer)
+            if (other.IsLossless && other.TryRead(key) is { } copy) // what a lossy codec made of a block goes no further
                 return copy;
-            copy.Dispose(); // what a lossy codec made of a block does not go to the disk
-        }
         Drop(1);
         return null;
     }
 
-    /// <summary>Counts blocks that were not written: gone before their turn, refused by the disk, or one too many in the queue.</summary>
+    /// <summary>Counts blocks that were not written: gone before their turn, refused by the tier, or one too many in the queue.</summary>
     void Drop(int blocks)
     {
-        KvCacheMetrics.Dropped(blocks);
+        KvCacheMetrics.Dropped(tier.Tier.Name(), blocks);
         if (blocks > 0)
-            _disk.Count("write.dropped", blocks);
+            CacheCounters.Dropped(tier, blocks);
     }
 }

@@ -1,7 +1,6 @@
-using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
+using Kvasir.Planning.Traces;
 
 namespace Kvasir.Planning.Simulation;
 
@@ -16,7 +15,7 @@ sealed class Fleet
     public Fleet(SimulationOptions options, int blockTokens, int mostBlocks)
     {
         (_options, _blockTokens, _random) = (options, blockTokens, new Random(options.Seed));
-        Level? remote = options.Tiers.FirstOrDefault(tier => tier.Tier == Tier.Remote) is { } shared ? new Level(shared, options.BytesPerToken * blockTokens, mostBlocks) : null;
+        TierBooks? remote = options.Tiers.FirstOrDefault(tier => tier.Tier == Tier.Remote) is { } shared ? new TierBooks(shared, options.BytesPerToken * blockTokens, mostBlocks) : null;
         Machines = [.. Enumerable.Range(0, options.Nodes).Select(_ => new Machine(options, blockTokens, mostBlocks, remote))];
     }
 
@@ -52,7 +51,7 @@ sealed class Fleet
         ForgoWhatIsDear(visit);
         TakeBlocks(visit);
         double restore = RestoreSeconds(visit), compute = ComputeSeconds(visit.Request, visit.Found) - _options.Prefill.Seconds((long)visit.Tail.Block * _blockTokens, (long)visit.Tail.Block * _blockTokens + visit.Tail.Tokens);
-        visit.Machine.Costs.Computed(visit.Found.Count(level => level < 0) * _blockTokens, TimeSpan.FromSeconds(compute));
+        visit.Machine.Costs.Computed(visit.Found.Count(tier => tier < 0) * _blockTokens, TimeSpan.FromSeconds(compute));
         return (restore, compute);
     }
 
@@ -86,7 +85,7 @@ sealed class Fleet
     void Leave(Visit visit, BlockKey[] left, int from, int to)
     {
         for (int block = from; block < to; block++)
-            if (Home(visit, left[block]) is var home && !home.Levels[0].Pool.Contains(left[block]) && home.Levels[0].Pool.TryAllocate() is { } own)
+            if (Home(visit, left[block]) is var home && !home.Tiers[0].Pool.Contains(left[block]) && home.Tiers[0].Pool.TryAllocate() is { } own)
                 visit.Leases.Add((block, home.Keep(own, left[block], Visit.Parent(left, block))));
     }
 
@@ -100,17 +99,17 @@ sealed class Fleet
     public void Suffer(Fault fault)
     {
         Machine[] machines = fault.Node is { } node ? [Machines[node]] : Machines;
-        IEnumerable<Level> levels = machines.SelectMany(machine => machine.Levels).Distinct(); // machines share a store
+        IEnumerable<TierBooks> tiers = machines.SelectMany(machine => machine.Tiers).Distinct(); // machines share a store
         if (fault.Kind == FaultKind.NodeLoss)
             Array.ForEach(machines, machine => machine.Replace());
         else if (fault.Kind == FaultKind.SlowDisk)
-            foreach (Level level in levels.Where(level => level.Tier == Tier.Disk))
-                level.Slowness = fault.Amount;
+            foreach (TierBooks tier in tiers.Where(tier => tier.Tier == Tier.Disk))
+                tier.Slowness = fault.Amount;
         else
-            foreach (Level level in levels)
-                foreach ((BlockKey key, _, _, _) in level.Pool.List(int.MaxValue))
+            foreach (TierBooks tier in tiers)
+                foreach ((BlockKey key, _, _, _) in tier.Pool.List(int.MaxValue))
                     if (_random.NextDouble() < fault.Amount)
-                        level.Pool.TryDrop(key);
+                        tier.Pool.TryDrop(key);
     }
 
     /// <summary>Blocks that would take longer to load than to compute count as missing, run by run, as in the engine.</summary>
@@ -118,7 +117,7 @@ sealed class Fleet
     {
         Machine machine = visit.Machine;
         foreach ((int first, int end) in Runs(visit.Found))
-            if (visit.Found[first] is > 0 and var level && !machine.Costs.LoadIsCheaper(machine.Levels[level].Tier, (end - first) * machine.BlockBytes, machine.TokensOf(end - first)))
+            if (visit.Found[first] is > 0 and var tier && !machine.Costs.LoadIsCheaper(machine.Tiers[tier].Tier, (end - first) * machine.BlockBytes, machine.TokensOf(end - first)))
                 visit.Found.AsSpan(first..end).Fill(-1);
     }
 
@@ -136,7 +135,7 @@ sealed class Fleet
             if (!room || visit.Found[block] >= 0 && !visit.IsLast(block))
                 continue;
             using BlockLease? tail = visit.Request.Tail is not null && block == visit.Found.AsSpan().LastIndexOfAnyExcept(-1) + 1 ? TakeTail(visit, home, block) : null;
-            if (home.Levels[0].Pool.TryAllocate() is { } own)
+            if (home.Tiers[0].Pool.TryAllocate() is { } own)
                 visit.Own.Add((block, home, own));
             else
                 room = false;
@@ -146,9 +145,9 @@ sealed class Fleet
     /// <summary>A block that begins as the next one is read, and so is used, if it is somewhere.</summary>
     BlockLease? TakeTail(Visit visit, Machine home, int block)
     {
-        if (visit.Request.Tail is not { } tail || Visit.KeysOf([tail.Id])[0] is var key && home.Find(key) is var level && (level < 0 || home.Take(level, key, visit.Parent(block)) is not { } lease))
+        if (visit.Request.Tail is not { } tail || Visit.KeysOf([tail.Id])[0] is var key && home.Find(key) is var tier && (tier < 0 || home.Take(tier, key, visit.Parent(block)) is not { } lease))
             return null;
-        visit.Tail = (level, block, Math.Min(Math.Min(tail.Tokens, _blockTokens), visit.Request.InputTokens - 1 - block * _blockTokens));
+        visit.Tail = (tier, block, Math.Min(Math.Min(tail.Tokens, _blockTokens), visit.Request.InputTokens - 1 - block * _blockTokens));
         return lease;
     }
 
@@ -157,11 +156,11 @@ sealed class Fleet
         double seconds = 0;
         foreach ((int first, int end) in Runs(visit.Found))
         {
-            if (visit.Found[first] is not (>= 0 and var level))
+            if (visit.Found[first] is not (>= 0 and var tier))
                 continue;
             long bytes = (end - first) * visit.Machine.BlockBytes;
-            double load = visit.Machine.LoadSeconds(level, end - first);
-            visit.Machine.Costs.Loaded(visit.Machine.Levels[level].Tier, level > 0 ? bytes : 0, TimeSpan.FromSeconds(load));
+            double load = visit.Machine.LoadSeconds(tier, end - first);
+            visit.Machine.Costs.Loaded(visit.Machine.Tiers[tier].Tier, tier > 0 ? bytes : 0, TimeSpan.FromSeconds(load));
             seconds += load + (IsSpread ? bytes / _options.NetworkBytesPerS : 0);
         }
         return seconds;

@@ -1,5 +1,5 @@
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Traces;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Planning.Simulation;
 

@@ -1,6 +1,7 @@
+using Kvasir.Formats;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Planning.Simulation;
 
@@ -34,7 +35,7 @@ sealed class Ledger
         slice.Requests++;
         slice.InputTokens += request.InputTokens;
         slice.Ttft.Add(ttft);
-        slice.EvictionsAfter = fleet.Machines.Sum(machine => machine.Levels[0].Evictions);
+        slice.EvictionsAfter = fleet.Machines.Sum(machine => machine.Tiers[0].Evictions);
         Hits(visit, fleet, slice);
         _ttft.Add(ttft);
         _queue.Add(now - arrival);
@@ -47,16 +48,16 @@ sealed class Ledger
         int blockTokens = _trace.BlockTokens;
         for (int block = 0; block < visit.Found.Length; block++)
         {
-            if (visit.Found[block] is not (>= 0 and var level))
+            if (visit.Found[block] is not (>= 0 and var found))
                 continue;
             int tokens = Math.Min(blockTokens, visit.Request.InputTokens - 1 - block * blockTokens); // the last token is computed in any case
             Machine home = fleet.Home(visit, visit.Keys[block]);
-            home.Levels[level].Hit(tokens, home.BlockBytes);
-            slice.HitTokens[level] += tokens;
+            home.Tiers[found].Hit(tokens, home.BlockBytes);
+            slice.HitTokens[found] += tokens;
         }
         if (visit.Tail is (var tier, var tail, > 0 and var copied))
         {
-            fleet.Home(visit, visit.Keys[tail]).Levels[tier].HitTail(copied);
+            fleet.Home(visit, visit.Keys[tail]).Tiers[tier].HitTail(copied);
             slice.HitTokens[tier] += copied;
         }
     }
@@ -66,7 +67,7 @@ sealed class Ledger
         Requests = _ttft.Count,
         InputTokens = _tokens,
         Blocks = _blocks,
-        Tiers = [.. _options.Tiers.Select((tier, level) => Sum(fleet, tier.Tier, level))],
+        Tiers = [.. _options.Tiers.Select((tier, place) => Sum(fleet, tier.Tier, place))],
         Ttft = QuantilesOf(_ttft),
         Queue = QuantilesOf(_queue),
         PrefillSeconds = _prefill,
@@ -74,34 +75,34 @@ sealed class Ledger
         RestoreSeconds = _restore,
         MoneySaved = (_without - _prefill - _restore) / 3600 * _options.PricePerHour,
         References = references,
-        Timeline = [.. _slices.Select((slice, i) => new TimeSlice(TimeSpan.FromSeconds(i * _sliceSeconds), slice.Requests, slice.InputTokens, slice.HitTokens, Quantile(slice.Ttft, 0.5), EvictionsIn(i)))],
+        Timeline = [.. _slices.Select((slice, i) => new TimeSlice(TimeSpan.FromSeconds(i * _sliceSeconds), slice.Requests, slice.InputTokens, slice.HitTokens, slice.Ttft.Count == 0 ? 0 : Percentile.Of(slice.Ttft, 0.5), EvictionsIn(i)))],
     };
 
     long EvictionsIn(int slice) => _slices[slice].Requests == 0 ? 0 : _slices[slice].EvictionsAfter - _slices[..slice].Where(before => before.Requests > 0).Select(before => before.EvictionsAfter).LastOrDefault();
 
-    static TierResult Sum(Fleet fleet, Tier tier, int level)
+    static TierResult Sum(Fleet fleet, Tier tier, int place)
     {
-        Level[] levels = [.. fleet.Machines.Select(machine => machine.Levels[level]).Distinct()];
+        TierBooks[] books = [.. fleet.Machines.Select(machine => machine.Tiers[place]).Distinct()];
         long resident = 0, unreachable = 0;
-        foreach ((Level each, Machine machine) in levels.Zip(fleet.Machines))
+        foreach ((TierBooks each, Machine machine) in books.Zip(fleet.Machines))
         {
             (long here, long lost) = Unreachable(each, fleet, machine);
             (resident, unreachable) = (resident + here, unreachable + lost);
         }
-        return new TierResult(tier, levels.Sum(each => each.HitTokens), levels.Sum(each => each.HitBlocks), levels.Sum(each => each.BytesWritten),
-            levels.Sum(each => each.BytesRead), levels.Sum(each => each.Evictions), resident, unreachable);
+        return new TierResult(tier, books.Sum(each => each.HitTokens), books.Sum(each => each.HitBlocks), books.Sum(each => each.BytesWritten),
+            books.Sum(each => each.BytesRead), books.Sum(each => each.Evictions), resident, unreachable);
     }
 
     /// <summary>Blocks of a tier, and those of them before which one is nowhere.</summary>
-    static (long Resident, long Unreachable) Unreachable(Level level, Fleet fleet, Machine machine)
+    static (long Resident, long Unreachable) Unreachable(TierBooks tier, Fleet fleet, Machine machine)
     {
         bool isSpread = fleet.IsSpread;
         Dictionary<BlockKey, BlockKey> parents = [];
-        foreach (Level each in (isSpread ? fleet.Machines : [machine]).SelectMany(one => one.Levels))
+        foreach (TierBooks each in (isSpread ? fleet.Machines : [machine]).SelectMany(one => one.Tiers))
             foreach ((BlockKey key, BlockKey parent, _, _) in each.Pool.List(int.MaxValue))
                 parents[key] = parent;
         Dictionary<BlockKey, bool> reachable = new() { [default] = true };
-        List<(BlockKey Key, BlockKey Parent, int[] Tokens, bool IsLeased)> blocks = [.. level.Pool.List(int.MaxValue)];
+        List<(BlockKey Key, BlockKey Parent, int[] Tokens, bool IsLeased)> blocks = [.. tier.Pool.List(int.MaxValue)];
         return (blocks.Count, blocks.Count(block => !IsReachable(block.Key, parents, reachable)));
     }
 
@@ -123,18 +124,11 @@ sealed class Ledger
 
     static Quantiles QuantilesOf(List<double> values)
     {
-        values.Sort();
-        return new Quantiles(Sorted(values, 0.5), Sorted(values, 0.9), Sorted(values, 0.99));
+        double[] sorted = [.. values.Order()];
+        return sorted.Length == 0
+            ? new Quantiles(0, 0, 0)
+            : new Quantiles(Percentile.OfSorted(sorted, 0.5), Percentile.OfSorted(sorted, 0.9), Percentile.OfSorted(sorted, 0.99));
     }
-
-    static double Quantile(List<double> values, double share)
-    {
-        values.Sort();
-        return Sorted(values, share);
-    }
-
-    /// <summary>The least value that at least so large a share is not above.</summary>
-    static double Sorted(List<double> values, double share) => values.Count == 0 ? 0 : values[Math.Max(0, (int)Math.Ceiling(share * values.Count - 1e-9) - 1)];
 
     sealed class Slice(long[] hitTokens)
     {

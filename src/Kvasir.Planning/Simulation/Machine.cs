@@ -17,14 +17,14 @@ sealed class Machine
     /// <param name="blockTokens">Tokens of a block.</param>
     /// <param name="mostBlocks">Blocks that there can be: a tier with room for more is no larger.</param>
     /// <param name="remote">The store that all machines share, if there is one.</param>
-    public Machine(SimulationOptions options, int blockTokens, int mostBlocks, Level? remote)
+    public Machine(SimulationOptions options, int blockTokens, int mostBlocks, TierBooks? remote)
     {
         (_options, _blockTokens, _mostBlocks) = (options, blockTokens, mostBlocks);
-        Levels = NewLevels(remote);
+        Tiers = NewTiers(remote);
     }
 
     /// <summary>The tiers, the warmest first.</summary>
-    public Level[] Levels { get; private set; }
+    public TierBooks[] Tiers { get; private set; }
 
     /// <summary>What loading and computing takes, as the engine learns it.</summary>
     public TransferCosts Costs { get; private set; } = new();
@@ -53,40 +53,40 @@ sealed class Machine
     /// <summary>An empty machine takes its place; the shared store stays.</summary>
     public void Replace()
     {
-        Level[] old = Levels;
-        Levels = NewLevels(Levels.FirstOrDefault(level => level.Tier == Tier.Remote));
+        TierBooks[] old = Tiers;
+        Tiers = NewTiers(Tiers.FirstOrDefault(tier => tier.Tier == Tier.Remote));
         for (int i = 0; i < old.Length; i++)
-            Levels[i].TakeCounts(old[i]);
+            Tiers[i].TakeCounts(old[i]);
         Costs = new();
         Generation++;
     }
 
-    /// <summary>The warmest tier that has a block, as an index of <see cref="Levels"/>; -1 for none.</summary>
+    /// <summary>The warmest tier that has a block, as an index of <see cref="Tiers"/>; -1 for none.</summary>
     public int Find(BlockKey key)
     {
-        for (int level = 0; level < Levels.Length; level++)
-            if (Levels[level].Pool.Contains(key))
-                return level;
+        for (int tier = 0; tier < Tiers.Length; tier++)
+            if (Tiers[tier].Pool.Contains(key))
+                return tier;
         return -1;
     }
 
     /// <summary>Seconds to bring blocks from a tier to the device.</summary>
-    public double LoadSeconds(int level, int blocks) => level == 0 || blocks == 0 ? 0 : Levels[level].Seconds(blocks * BlockBytes);
+    public double LoadSeconds(int tier, int blocks) => tier == 0 || blocks == 0 ? 0 : Tiers[tier].Seconds(blocks * BlockBytes);
 
     /// <summary>A block that is found on the device, brought there, or null when there is no room for it or it has gone.</summary>
-    public BlockLease? Take(int level, BlockKey key, BlockKey parent)
+    public BlockLease? Take(int tier, BlockKey key, BlockKey parent)
     {
-        BlockPool device = Levels[0].Pool;
+        BlockBooks device = Tiers[0].Pool;
         if (device.TryFind(key) is { } there)
             return there;
-        return level > 0 && device.TryAllocate() is { } own ? Registered(own, key, parent) : null;
+        return tier > 0 && device.TryAllocate() is { } own ? Registered(own, key, parent) : null;
     }
 
     /// <summary>A computed block becomes known on the device, and is copied to the host.</summary>
     public BlockLease Keep(MutableBlock own, BlockKey key, BlockKey parent)
     {
         BlockLease lease = Registered(own, key, parent);
-        if (Array.Find(Levels, level => level.Tier == Tier.Host) is { } host && !host.Pool.Contains(key))
+        if (Array.Find(Tiers, tier => tier.Tier == Tier.Host) is { } host && !host.Pool.Contains(key))
             host.Add(key, parent, BlockBytes);
         return lease;
     }
@@ -97,19 +97,19 @@ sealed class Machine
     /// </summary>
     public void EndRequest(BlockKey key, BlockKey parent, bool wasFound)
     {
-        foreach (Level level in Levels)
-            if (level.Tier is Tier.Device or Tier.Host)
+        foreach (TierBooks tier in Tiers)
+            if (tier.Tier is Tier.Device or Tier.Host)
             {
                 if (wasFound)
-                    level.Pool.Use(key);
+                    tier.Pool.Use(key);
             }
-            else if (level.Pool.Contains(key))
-                level.Pool.Use(key);
+            else if (tier.Pool.Contains(key))
+                tier.Pool.Use(key);
             else
-                level.Add(key, parent, BlockBytes);
+                tier.Add(key, parent, BlockBytes);
     }
 
     static BlockLease Registered(MutableBlock own, BlockKey key, BlockKey parent) => own.Complete().Register(key, parent, []);
 
-    Level[] NewLevels(Level? remote) => [.. _options.Tiers.Select(tier => tier.Tier == Tier.Remote && remote is not null ? remote : new Level(tier, BlockBytes, _mostBlocks))];
+    TierBooks[] NewTiers(TierBooks? remote) => [.. _options.Tiers.Select(tier => tier.Tier == Tier.Remote && remote is not null ? remote : new TierBooks(tier, BlockBytes, _mostBlocks))];
 }

@@ -46,7 +46,7 @@ sealed class ReferenceCaches
     /// </summary>
     public double Belady(SimulationOptions options, int blockTokens, CancellationToken cancellation)
     {
-        double room = options.Tiers.Sum(tier => (tier.Tier == KvCache.Tiers.Tier.Remote ? 1 : options.Nodes) * (double)(tier.Bytes / (options.BytesPerToken * blockTokens)));
+        double room = options.Tiers.Sum(tier => (tier.Tier == KvCache.Blocks.Tier.Remote ? 1 : options.Nodes) * (double)(tier.Bytes / (options.BytesPerToken * blockTokens)));
         return room >= DistinctBlocks ? Infinite : (double)BeladyHits((int)room, cancellation) / _asked;
     }
 

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache.Blocks;
 
 namespace Kvasir.Planning.Simulation;
 

@@ -1,4 +1,4 @@
-using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache.Blocks;
 
 namespace Kvasir.Planning.Simulation;
 

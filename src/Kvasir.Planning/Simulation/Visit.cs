@@ -19,7 +19,7 @@ sealed class Visit(TraceRequest request, Machine machine, BlockKey[] keys)
     public int[] Found { get; set; } = [];
 
     /// <summary>The block that begins with a copy, of so many tokens, and the tier that they come from; no tokens for none.</summary>
-    public (int Level, int Block, int Tokens) Tail { get; set; }
+    public (int Tier, int Block, int Tokens) Tail { get; set; }
 
     /// <summary>Which replacement of the machine it began on.</summary>
     public int Generation { get; set; }

@@ -7,8 +7,8 @@ public sealed class CapacityPlan(KvSize size, Retention retention)
 {
     const int DiskHeader = 4096;
 
-    /// <summary>Whether sizes in Kvasir's blocks exist: its pool holds whole sequences.</summary>
-    public bool HasBlocks => retention == Retention.Everything;
+    /// <summary>Whether sizes in Kvasir's blocks exist: its pool holds whole sequences, and keys and values only.</summary>
+    public bool HasBlocks => retention == Retention.Everything && size.StateBytes == 0;
 
     /// <summary>Bytes of one sequence: logical, or in Kvasir's blocks.</summary>
     public long SequenceBytes(long tokens, bool inBlocks) => inBlocks ? size.AllocatedBytes(tokens) : size.Bytes(retention.Kept(size.Spec, tokens));
@@ -46,5 +46,5 @@ public sealed class CapacityPlan(KvSize size, Retention retention)
     /// <param name="flops">Floating-point operations per second that prefill reaches.</param>
     public double BreakEven(long tokens, long activeParameters, double flops) => SequenceBytes(tokens, inBlocks: false) * flops / (2.0 * activeParameters * tokens);
 
-    long TierBlock(bool onDisk) => size.BlockBytes + (onDisk ? DiskHeader : 0);
+    long TierBlock(bool onDisk) => Math.Max(1, size.BlockBytes + (onDisk ? DiskHeader : 0));
 }

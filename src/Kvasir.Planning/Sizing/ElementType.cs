@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 
 namespace Kvasir.Planning.Sizing;
 
@@ -36,7 +37,7 @@ public sealed record ElementType(string Name, int GroupElements, int GroupBytes)
     public bool Holds(ModelSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        return spec.Layers.All(layer => layer.KeyDim % GroupElements == 0 && layer.ValueDim % GroupElements == 0);
+        return spec.Attention.All(layer => layer.KeyDim % GroupElements == 0 && layer.ValueDim % GroupElements == 0);
     }
 
     /// <summary>Bytes of one head's key or value of one token.</summary>

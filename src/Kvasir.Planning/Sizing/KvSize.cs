@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Kvasir.Formats.Models;
 
 namespace Kvasir.Planning.Sizing;
 
@@ -25,10 +26,11 @@ public sealed class KvSize
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(type);
         (Spec, Type) = (spec, type);
-        Layers = [.. spec.Layers.Select(layer => layer with { KvHeads = TensorParallel.HeadsPerDevice(layer, devices) })];
-        _tokenBytes = [.. Layers.Select(layer => layer.KvHeads * (type.RowBytes(layer.KeyDim) + type.RowBytes(layer.ValueDim)))];
+        Layers = [.. spec.Layers.Select(layer => layer.Attention is { } whole ? whole with { KvHeads = TensorParallel.HeadsPerDevice(whole, devices) } : null)];
+        _tokenBytes = [.. Layers.Select(layer => layer is null ? 0 : layer.KvHeads * (type.RowBytes(layer.KeyDim) + type.RowBytes(layer.ValueDim)))];
+        StateBytes = spec.Layers.Sum(layer => checked(layer.StateElements * sizeof(float)));
         PerToken = Owners.Sum(layer => _tokenBytes[layer]);
-        BlockBytes = WholePages(Owners.Sum(layer => Aligned(Layers[layer].KeyDim, layer) + Aligned(Layers[layer].ValueDim, layer)));
+        BlockBytes = WholePages(Owners.Sum(layer => Aligned(Layers[layer]!.KeyDim, layer) + Aligned(Layers[layer]!.ValueDim, layer)));
     }
 
     /// <summary>The model.</summary>
@@ -37,14 +39,17 @@ public sealed class KvSize
     /// <summary>How elements are stored.</summary>
     public ElementType Type { get; }
 
-    /// <summary>The layers with the KV heads that one device has.</summary>
-    public ImmutableArray<AttentionSpec> Layers { get; }
+    /// <summary>Attention of each layer with the KV heads that one device has; null where a layer has none.</summary>
+    public ImmutableArray<AttentionSpec?> Layers { get; }
+
+    /// <summary>Bytes of the states that layers carry along, for each sequence and whatever its length: floats, on every device.</summary>
+    public long StateBytes { get; }
 
     /// <summary>Bytes of a token that every layer keeps: of each of the first tokens of a sequence.</summary>
     public long PerToken { get; }
 
     /// <summary>Bytes that one more token takes once all windows are full.</summary>
-    public long PerTokenBeyondWindows => Owners.Sum(layer => Layers[layer].Window is null ? _tokenBytes[layer] : 0);
+    public long PerTokenBeyondWindows => Owners.Sum(layer => Layers[layer]!.Window is null ? _tokenBytes[layer] : 0);
 
     /// <summary>
     /// Bytes of a block of Kvasir's pool: 16 tokens of all layers that own a cache, K and V of each from a cache line on, the whole in pages. Sliding layers have
@@ -52,16 +57,16 @@ public sealed class KvSize
     /// </summary>
     public long BlockBytes { get; }
 
-    IEnumerable<int> Owners => Enumerable.Range(0, Layers.Length).Where(layer => Layers[layer].Producer == layer);
+    IEnumerable<int> Owners => Enumerable.Range(0, Layers.Length).Where(layer => Layers[layer]?.Producer == layer);
 
     /// <summary>Bytes of a token in one layer.</summary>
     public long TokenBytes(int layer) => _tokenBytes[layer];
 
-    /// <summary>Bytes of what is kept.</summary>
-    public long Bytes(ImmutableArray<long> kept) => Guarded(() => Owners.Aggregate(0L, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
+    /// <summary>Bytes of what is kept, states included.</summary>
+    public long Bytes(ImmutableArray<long> kept) => Guarded(() => Owners.Aggregate(StateBytes, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
 
     /// <summary>Bytes that one decoding step reads: a layer that reads another's cache reads it again.</summary>
-    public long ReadBytes(ImmutableArray<long> kept) => Guarded(() => Enumerable.Range(0, Layers.Length).Aggregate(0L, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
+    public long ReadBytes(ImmutableArray<long> kept) => Guarded(() => Enumerable.Range(0, Layers.Length).Aggregate(StateBytes, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
 
     /// <summary>Bytes of a sequence in whole blocks of Kvasir's pool.</summary>
     public long AllocatedBytes(long tokens) => Guarded(() => checked((tokens + BlockTokens - 1) / BlockTokens * BlockBytes));
@@ -70,14 +75,14 @@ public sealed class KvSize
     /// Bytes that llama.cpp allocates for one sequence: cells in multiples of 256, and of sliding layers the window and one batch of 512 tokens
     /// (<c>llama_kv_cache_iswa</c> of <see href="https://github.com/ggml-org/llama.cpp"/>, without <c>--swa-full</c>).
     /// </summary>
-    public long LlamaCppBytes(long tokens) => Guarded(() => Owners.Aggregate(0L, (sum, layer) =>
-        checked(sum + Cells(Math.Min(tokens, Layers[layer].Window is { } window ? (long)window + LlamaCppBatch : tokens)) * _tokenBytes[layer])));
+    public long LlamaCppBytes(long tokens) => Guarded(() => Owners.Aggregate(StateBytes, (sum, layer) =>
+        checked(sum + Cells(Math.Min(tokens, Layers[layer]!.Window is { } window ? (long)window + LlamaCppBatch : tokens)) * _tokenBytes[layer])));
 
     static long Cells(long tokens) => (tokens + LlamaCppCells - 1) / LlamaCppCells * LlamaCppCells;
 
     static long WholePages(long bytes) => (bytes + Page - 1) / Page * Page;
 
-    long Aligned(int dim, int layer) => (BlockTokens * Layers[layer].KvHeads * Type.RowBytes(dim) + CacheLine - 1) / CacheLine * CacheLine;
+    long Aligned(int dim, int layer) => (BlockTokens * Layers[layer]!.KvHeads * Type.RowBytes(dim) + CacheLine - 1) / CacheLine * CacheLine;
 
     long Guarded(Func<long> bytes)
     {

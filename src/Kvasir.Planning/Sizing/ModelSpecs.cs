@@ -1,12 +1,17 @@
 using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Models;
 
 namespace Kvasir.Planning.Sizing;
 
-/// <summary>Finds the dimensions of a model.</summary>
+/// <summary>Finds the description of a model.</summary>
 public static class ModelSpecs
 {
     /// <summary>Names of the catalogue of well-known models, in order.</summary>
     public static IEnumerable<string> Names => ModelCatalogue.Names;
+
+    /// <summary>The well-known model of a name, or of the repository that it is published in; null when there is none.</summary>
+    public static ModelSpec? WellKnown(string name) => ModelCatalogue.Find(name);
 
     /// <summary>
     /// Reads a GGUF file, a Hugging Face <c>config.json</c> or a folder with one, or finds a well-known model: by the catalogue's name, such as <c>llama-3-8b</c>,
@@ -20,12 +25,13 @@ public static class ModelSpecs
     {
         ArgumentException.ThrowIfNullOrEmpty(nameOrPath);
         if (Directory.Exists(nameOrPath))
-            return HfConfigReader.ReadFile(Path.Combine(nameOrPath, "config.json"), assumeLlama);
+            return ModelSpec.FromConfig(Path.Combine(nameOrPath, "config.json"), assumeLlama);
         if (!File.Exists(nameOrPath))
             return ModelCatalogue.Find(nameOrPath)
                 ?? throw new ArgumentException($"{Printable.Quote(nameOrPath)}: no file and no known model of this name; the nearest are {string.Join(", ", ModelCatalogue.Near(nameOrPath))}");
-        return nameOrPath.EndsWith(".json", StringComparison.OrdinalIgnoreCase)
-            ? HfConfigReader.ReadFile(nameOrPath, assumeLlama)
-            : GgufSpecReader.ReadFile(nameOrPath, assumeLlama);
+        if (nameOrPath.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
+            return ModelSpec.FromConfig(nameOrPath, assumeLlama);
+        using GgufFile file = GgufFile.Open(nameOrPath);
+        return ModelSpec.From(file, assumeLlama);
     }
 }

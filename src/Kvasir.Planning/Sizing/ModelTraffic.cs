@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Planning.Sizing;
@@ -7,6 +9,8 @@ namespace Kvasir.Planning.Sizing;
 public sealed class ModelTraffic
 {
     readonly double _bytesPerWeight, _bytesPerElement, _active, _idle, _output;
+    readonly ImmutableArray<AttentionSpec> _attention, _owners; // of the layers that have any; of those that keep keys and values
+    readonly double _stateBytes; // of a sequence, whatever its length
 
     /// <param name="model">The model.</param>
     /// <param name="bytesPerWeight">Bytes of one weight, scales included.</param>
@@ -17,6 +21,9 @@ public sealed class ModelTraffic
     {
         ArgumentNullException.ThrowIfNull(model);
         (Model, _bytesPerWeight, _bytesPerElement) = (model, bytesPerWeight, bytesPerElement);
+        _attention = [.. model.Attention];
+        _owners = [.. model.Layers.Where((layer, i) => layer.Attention?.Producer == i).Select(layer => layer.Attention!)];
+        _stateBytes = model.Layers.Sum(layer => (double)layer.StateElements * sizeof(float));
         _active = model.ActiveParameters is { } active and > 0 ? active : throw new ArgumentException(
             $"{Printable.Line(model.Name)}: active parameters: {(model.ActiveParameters is null ? "unknown" : "none")} in {Printable.Line(model.Source, 4096)}, expected some: limits follow from them");
         _output = Math.Min(_active, (double)model.Width * model.Vocabulary);
@@ -37,16 +44,20 @@ public sealed class ModelTraffic
     /// <summary>Bytes of the weights that a step reads: the dense ones, and the experts that are touched.</summary>
     public double WeightBytes(double batch) => _bytesPerWeight * (_active + _idle * (Routing?.Woken(batch) ?? 0));
 
-    /// <summary>Bytes of keys and values that a step reads for one sequence: of every layer, also of those that read another's, and never from behind a window.</summary>
-    public double KvBytesRead(int position) => _bytesPerElement * Model.Layers.Sum(layer => Seen(layer, position) * Elements(Model.Layers[layer.Producer]));
+    /// <summary>
+    /// Bytes of keys and values that a step reads for one sequence: of every layer, also of those that read another's, and never from behind a window. States
+    /// of fixed size count with them.
+    /// </summary>
+    public double KvBytesRead(int position) =>
+        _bytesPerElement * _attention.Sum(layer => Seen(layer, position) * Elements(Model.Layers[layer.Producer].Attention!)) + _stateBytes;
 
-    /// <summary>Bytes of keys and values that are kept for one sequence: of the layers that own some.</summary>
-    public double KvBytesKept(int position) => _bytesPerElement * Model.Layers.Where((layer, i) => layer.Producer == i).Sum(layer => Seen(layer, position) * Elements(layer));
+    /// <summary>Bytes of keys and values that are kept for one sequence, of the layers that own some, and of states of fixed size.</summary>
+    public double KvBytesKept(int position) => _bytesPerElement * _owners.Sum(layer => Seen(layer, position) * Elements(layer)) + _stateBytes;
 
     /// <summary>A step in which each sequence of a batch gets one token, with <paramref name="position"/> tokens before it.</summary>
     public PassCost Step(int batch, int position) => new(
         WeightBytes(batch), batch * KvBytesRead(position), 2 * _active * batch,
-        batch * Model.Layers.Sum(layer => Seen(layer, position) * OperationsPerToken(layer)));
+        batch * _attention.Sum(layer => Seen(layer, position) * OperationsPerToken(layer)));
 
     /// <summary>
     /// A prompt of so many tokens after <paramref name="depth"/> others, of which the last gets logits. Attention of an MLA is not counted: its heads are wider than what is
@@ -54,7 +65,7 @@ public sealed class ModelTraffic
     /// </summary>
     public PassCost Prefill(int tokens, int depth = 0) => new(
         WeightBytes(tokens), KvBytesKept(depth + tokens), 2 * ((_active - _output) * tokens + _output),
-        Model.Layers.Where(layer => layer.ValueDim > 0).Sum(layer => (SeenByAll(layer, depth + tokens) - SeenByAll(layer, depth)) * OperationsPerToken(layer)));
+        _attention.Where(layer => !layer.IsLatent).Sum(layer => (SeenByAll(layer, depth + tokens) - SeenByAll(layer, depth)) * OperationsPerToken(layer)));
 
     /// <summary>Tokens that a token at a position attends to.</summary>
     static double Seen(AttentionSpec layer, int position) => Math.Min(layer.Window ?? position, position);

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Planning.Sizing;
@@ -29,19 +30,20 @@ public abstract partial record Retention
             : throw new ArgumentException($"retention {Printable.Quote(text)}: expected {Forms}; a budget is above {PyramidKv.Recent}, a share below 1");
     }
 
-    /// <summary>Tokens that each layer keeps of a sequence; of a layer that reads another's, those that it reads.</summary>
+    /// <summary>Tokens that each layer keeps of a sequence; of a layer that reads another's, those that it reads, and 0 without attention.</summary>
     /// <exception cref="ArgumentException">The policy would change nothing, since no layer attends to everything.</exception>
     public ImmutableArray<long> Kept(ModelSpec spec, long tokens)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
-        int[] unlimited = [.. Enumerable.Range(0, spec.Layers.Length).Where(layer => spec.Layers[layer] is { Window: null } attention && attention.Producer == layer)];
+        AttentionSpec?[] layers = [.. spec.Layers.Select(layer => layer.Attention)];
+        int[] unlimited = [.. Enumerable.Range(0, layers.Length).Where(layer => layers[layer] is { Window: null } attention && attention.Producer == layer)];
         if (unlimited.Length == 0 && this is not All)
             throw new ArgumentException($"retention {this}: {spec.Name} has no layer that attends to everything");
-        long[] kept = [.. spec.Layers.Select(layer => Math.Min(tokens, layer.Window ?? tokens))], budgets = Budgets(tokens, unlimited.Length);
+        long[] kept = [.. layers.Select(layer => layer is null ? 0 : Math.Min(tokens, layer.Window ?? tokens))], budgets = Budgets(tokens, unlimited.Length);
         for (int i = 0; i < unlimited.Length; i++)
             kept[unlimited[i]] = budgets[i];
-        return [.. spec.Layers.Select(layer => kept[layer.Producer])];
+        return [.. layers.Select((layer, i) => kept[layer?.Producer ?? i])];
     }
 
     /// <summary>Tokens that each of so many layers keeps.</summary>

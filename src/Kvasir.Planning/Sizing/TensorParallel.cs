@@ -1,3 +1,5 @@
+using Kvasir.Formats.Models;
+
 namespace Kvasir.Planning.Sizing;
 
 /// <summary>One layer's KV cache spread over devices: each has whole heads.</summary>
@@ -14,7 +16,7 @@ public static class TensorParallel
         ArgumentOutOfRangeException.ThrowIfLessThan(devices, 1);
         if (layer.Heads % devices != 0)
             throw new ArgumentException($"tensor parallelism over {devices} devices: expected a divisor of the {layer.Heads} query heads");
-        if (layer.ValueDim == 0 || devices % layer.KvHeads == 0)
+        if (layer.IsLatent || devices % layer.KvHeads == 0)
             return 1;
         return layer.KvHeads % devices == 0
             ? layer.KvHeads / devices

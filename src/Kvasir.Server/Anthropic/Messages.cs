@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Http;
-using Kvasir.Server.OpenAi;
 using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
 using Microsoft.AspNetCore.Http;
@@ -15,8 +15,8 @@ static class Messages
     public static async Task Handle(HttpContext context, CompletionService service)
     {
         using var body = await RequestBody.Read(context);
-        MessagesRequest request = MessagesRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context), ChatCompletions.Explains(context));
-        await service.Serve(context, request.Task, run => request.Streams ? new MessagesStream(context, service.Model, request, run).Write() : Answer(context, service.Model, request, run));
+        MessagesRequest request = MessagesRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context), RequestReader.Explains(context));
+        await service.Serve(context, request.Completion, run => request.Streams ? new MessagesStream(context, service.Model, request, run).Write() : Answer(context, service.Model, request, run));
     }
 
     public static async Task CountTokens(HttpContext context, ServedModel model)
@@ -25,7 +25,7 @@ static class Messages
         Field body = new("", json.RootElement);
         ChatInput input = MessagesRequest.ReadConversation(body);
         int tokens = input.Encode(model, MessagesRequest.Choice(body["tool_choice"], input).For(model)).Length;
-        await context.Response.WriteAsJsonAsync(new JsonObject { ["input_tokens"] = tokens }, ServerJson.Wire.JsonObject);
+        await context.Response.WriteAsJsonAsync(new JsonObject { ["input_tokens"] = tokens }, AnthropicJson.Wire.JsonObject);
     }
 
     /// <summary>Why an answer ended, in Anthropic's words.</summary>
@@ -55,21 +55,21 @@ static class Messages
     /// <summary>The message around its content.</summary>
     public static JsonObject Message(CompletionRun run, ServedModel model, JsonArray content, GenerationResult? result, bool hasCalls) => new()
     {
-        ["id"] = run.Task.Id,
+        ["id"] = run.Request.Id,
         ["type"] = "message",
         ["role"] = "assistant",
         ["model"] = model.Id,
         ["content"] = content,
         ["stop_reason"] = result is null ? null : StopReason(result, hasCalls),
         ["stop_sequence"] = result?.StopText,
-        ["usage"] = Usage(run.Task.PromptTokens, result, model.Engine.Layout.BlockTokens),
+        ["usage"] = Usage(run.Request.PromptTokens, result, model.Engine.Layout.BlockTokens),
     };
 
     public static JsonObject ToolUse(ToolCall call, JsonNode? input) => new() { ["type"] = "tool_use", ["id"] = call.Id.Replace("call_", "toolu_", StringComparison.Ordinal), ["name"] = call.Name, ["input"] = input };
 
     static async Task<string> Answer(HttpContext context, ServedModel model, MessagesRequest request, CompletionRun run)
     {
-        ChoiceText text = new(request.UsesTools ? model.Prompts.Tools : null, model.Engine.Model.Tokenizer);
+        ChoiceText text = new(request.UsesTools ? model.Prompts.Tools : null);
         GenerationResult result = (await ChoiceText.ReadAll(run, [text]))[0];
         JsonArray content = [];
         if (text.Text.Length > 0 || text.Calls.Count == 0)
@@ -77,9 +77,9 @@ static class Messages
         foreach (ToolCall call in text.Calls)
             content.Add(ToolUse(call, JsonNode.Parse(call.Arguments)));
         JsonObject message = Message(run, model, content, result, text.Calls.Count > 0);
-        if (ChatCompletions.ExplanationOf(run, model, result) is { } explanation)
-            message["kvasir"] = System.Text.Json.JsonSerializer.SerializeToNode(explanation, ServerJson.Default.Explanation);
-        await context.Response.WriteAsJsonAsync(message, ServerJson.Wire.JsonObject, cancellationToken: context.RequestAborted);
+        if (run.ExplanationOf(result) is { } explanation)
+            message["kvasir"] = System.Text.Json.JsonSerializer.SerializeToNode(explanation, AnthropicJson.Default.Explanation);
+        await context.Response.WriteAsJsonAsync(message, AnthropicJson.Wire.JsonObject, cancellationToken: context.RequestAborted);
         return StopReason(result, text.Calls.Count > 0);
     }
 }

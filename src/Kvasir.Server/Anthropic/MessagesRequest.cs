@@ -1,13 +1,12 @@
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;
-using Kvasir.Server.OpenAi;
 using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
 
 namespace Kvasir.Server.Anthropic;
 
 /// <summary>A body of <c>/v1/messages</c>: https://docs.anthropic.com/en/api/messages.</summary>
-sealed record MessagesRequest(CompletionTask Task, bool Streams, bool UsesTools)
+sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool UsesTools)
 {
     static readonly TimeSpan s_ephemeral = TimeSpan.FromMinutes(5);
 
@@ -22,7 +21,7 @@ sealed record MessagesRequest(CompletionTask Task, bool Streams, bool UsesTools)
         if (prompt.Length >= model.Engine.Context)
             throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
         return new MessagesRequest(
-            new CompletionTask
+            new CompletionRequest
             {
                 Endpoint = "/v1/messages",
                 Id = $"msg_{Guid.NewGuid():N}",
@@ -33,7 +32,7 @@ sealed record MessagesRequest(CompletionTask Task, bool Streams, bool UsesTools)
                 },
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),
-                Retention = RequestReader.Retention(body, input, choice, model, prompt),
+                Keep = RequestReader.Keep(body, input, choice, model, prompt),
                 Explains = explains,
             },
             body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None);

@@ -2,8 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Http;
-using Kvasir.Server.OpenAi;
 using Kvasir.Server.Serving;
 using Microsoft.AspNetCore.Http;
 
@@ -24,14 +24,14 @@ sealed class MessagesStream(HttpContext context, ServedModel model, MessagesRequ
         Send(events, "message_start", new JsonObject { ["message"] = Messages.Message(run, model, [], null, false) });
         Send(events, "ping", []);
         await events.Flush(context.RequestAborted);
-        await StreamPump.Run(run, events, piece => Take(events, piece), failure => events.Send(AnthropicError.Of(failure), ServerJson.Default.AnthropicError, "error"), context.RequestAborted);
+        await StreamPump.Run(run, events, piece => Take(events, piece), failure => events.Send(AnthropicError.Of(failure), HttpJson.Default.AnthropicError, "error"), context.RequestAborted);
         JsonObject end = new()
         {
             ["delta"] = new JsonObject { ["stop_reason"] = Messages.StopReason(_result!, _calls > 0), ["stop_sequence"] = _result!.StopText },
-            ["usage"] = Messages.Usage(run.Task.PromptTokens, _result, model.Engine.Layout.BlockTokens),
+            ["usage"] = Messages.Usage(run.Request.PromptTokens, _result, model.Engine.Layout.BlockTokens),
         };
-        if (ChatCompletions.ExplanationOf(run, model, _result) is { } explanation)
-            end["kvasir"] = JsonSerializer.SerializeToNode(explanation, ServerJson.Default.Explanation);
+        if (run.ExplanationOf(_result) is { } explanation)
+            end["kvasir"] = JsonSerializer.SerializeToNode(explanation, AnthropicJson.Default.Explanation);
         Send(events, "message_delta", end);
         Send(events, "message_stop", []);
         await events.Flush(context.RequestAborted);
@@ -80,6 +80,6 @@ sealed class MessagesStream(HttpContext context, ServedModel model, MessagesRequ
     static void Send(EventStream events, string type, JsonObject data)
     {
         data.Insert(0, "type", type);
-        events.Send(data, ServerJson.Default.JsonObject, type);
+        events.Send(data, AnthropicJson.Default.JsonObject, type);
     }
 }

@@ -63,8 +63,8 @@ static class Errors
         if (e.Status == 401)
             context.Response.Headers.WWWAuthenticate = "Bearer";
         if (context.Request.Path.StartsWithSegments("/v1/messages") || context.Request.Headers.ContainsKey("anthropic-version"))
-            await context.Response.WriteAsJsonAsync(AnthropicError.Of(e), ServerJson.Wire.AnthropicError);
+            await context.Response.WriteAsJsonAsync(AnthropicError.Of(e), HttpJson.Wire.AnthropicError);
         else
-            await context.Response.WriteAsJsonAsync(ErrorBody.Of(e), ServerJson.Wire.ErrorBody);
+            await context.Response.WriteAsJsonAsync(ErrorBody.Of(e), HttpJson.Wire.ErrorBody);
     }
 }

@@ -21,7 +21,7 @@ sealed class EventStream : IDisposable
         response.ContentType = "text/event-stream; charset=utf-8";
         response.Headers.CacheControl = "no-cache, no-transform";
         response.Headers["X-Accel-Buffering"] = "no"; // proxies that hold back what should be live
-        _json = new Utf8JsonWriter(response.BodyWriter, new JsonWriterOptions { SkipValidation = true, Encoder = ServerJson.Encoder });
+        _json = new Utf8JsonWriter(response.BodyWriter, new JsonWriterOptions { SkipValidation = true, Encoder = Wire.Encoder });
     }
 
     /// <summary>Writes one event.</summary>

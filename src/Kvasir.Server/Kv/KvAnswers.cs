@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Serving;
 
 namespace Kvasir.Server.Kv;
@@ -33,11 +34,8 @@ sealed record KvRequestCounts(int Running, int Waiting, long Finished, long Canc
 /// <summary>The answer of <c>/v1/kv/tree</c>: parents stand before their children.</summary>
 sealed record KvTreeAnswer(int Version, bool Text, bool Truncated, IReadOnlyList<KvTreeNode> Nodes);
 
-/// <summary>Blocks without a fork, named by the last one's key.</summary>
-sealed record KvTreeNode(string Id, string? Parent, int From, int To, int Blocks, KvTreeTiers Tiers, double? LastUse, bool Pinned, bool Leased, string? Text);
-
-/// <summary>How many of a node's blocks each tier has.</summary>
-sealed record KvTreeTiers(int Device, int Host, int Disk);
+/// <summary>Blocks without a fork, named by the last one's key; of each tier, how many of them it has.</summary>
+sealed record KvTreeNode(string Id, string? Parent, int From, int To, int Blocks, IReadOnlyDictionary<string, int> Tiers, double? LastUse, bool Pinned, bool Leased, string? Text);
 
 /// <summary>The answer of <c>/v1/kv/lookup</c> and <c>/v1/kv/warm</c>.</summary>
 sealed record KvLookupAnswer(int PromptTokens, Explanation Kvasir);
@@ -51,8 +49,8 @@ sealed record KvUnpinned(int UnpinnedBlocks);
 /// <summary>The answer of <c>/v1/kv/evict</c>: copies of blocks that went, and that stayed because somebody holds or keeps them.</summary>
 sealed record KvEvicted(int EvictedBlocks, int KeptBlocks);
 
-/// <summary>The answer of <c>/v1/kv/import</c>.</summary>
-sealed record KvImported(int Blocks, int Imported, int Known);
+/// <summary>The answer of <c>/v1/kv/import</c>: blocks in the archive, and how many of them are new, were there already, and found no room.</summary>
+sealed record KvImported(int Blocks, int Imported, int Known, int NoRoom);
 
 /// <summary>The answer of <c>/v1/kv/requests</c>, the newest first.</summary>
 sealed record KvRequests(IReadOnlyList<RequestRecord> Requests);

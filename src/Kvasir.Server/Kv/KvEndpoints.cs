@@ -2,14 +2,18 @@ using System.Diagnostics;
 using System.Threading.Channels;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Archive;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 
 namespace Kvasir.Server.Kv;
@@ -29,9 +33,9 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/kv/stats", context => context.Response.WriteAsJsonAsync(Stats(), ServerJson.Default.KvStats));
+        routes.MapGet("/v1/kv/stats", context => context.Response.WriteAsJsonAsync(Stats(), KvJson.Default.KvStats));
         routes.MapGet("/v1/kv/tree", Tree);
-        routes.MapGet("/v1/kv/requests", context => context.Response.WriteAsJsonAsync(new KvRequests(log.Last), ServerJson.Default.KvRequests));
+        routes.MapGet("/v1/kv/requests", context => context.Response.WriteAsJsonAsync(new KvRequests(log.Last), KvJson.Default.KvRequests));
         routes.MapGet("/v1/kv/events", Events);
         routes.MapPost("/v1/kv/lookup", context => WithBody(context, Lookup));
         routes.MapPost("/v1/kv/warm", context => WithBody(context, Warm));
@@ -56,25 +60,21 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
 
     IEnumerable<KvTier> Tiers(RequestTotals totals)
     {
-        yield return Memory(Tier.Device, Cache.Device, totals.DeviceTokens);
-        if (Cache.Host is { } host)
-            yield return Memory(Tier.Host, host, totals.HostTokens);
-        if (Cache.Disk is not { } disk)
-            yield break;
-        ((long into, TimeSpan intoTime), (long outOf, TimeSpan outTime), (long pinned, long bytes)) = (Cache.Traffic.Into(Tier.Disk), Cache.Traffic.OutOf(Tier.Disk), disk.Room());
-        yield return new KvTier("disk", disk.Options.MaxBytes, bytes, disk.Options.MaxBytes / Cache.Layout.StrideBytes, disk.Blocks, 0, pinned, disk.Evictions, totals.DiskTokens, into, intoTime.TotalSeconds, outOf, outTime.TotalSeconds) 
-        {
-            Directory = disk.Options.Folder,
-            Problem = disk.Problem,
-        };
-    }
+        yield return Of(Tier.Device, Cache.Device.Content(), null);
+        foreach (ITier tier in Cache.Tiers)
+            yield return Of(tier.Tier, tier.Content(), tier.Problem);
 
-    KvTier Memory(Tier tier, BlockPool pool, long hits)
-    {
-        PoolCounts counts = pool.Counts;
-        ((long into, TimeSpan intoTime), (long outOf, TimeSpan outTime)) = (Cache.Traffic.Into(tier), Cache.Traffic.OutOf(tier));
-        long used = counts.Cached + counts.Leased + counts.InFlight, stride = pool.Layout.StrideBytes;
-        return new KvTier(MissText.Name(tier), counts.Total * stride, used * stride, counts.Total, used, counts.Leased + counts.InFlight, 0, pool.Evictions, hits, into, intoTime.TotalSeconds, outOf, outTime.TotalSeconds);
+        KvTier Of(Tier tier, TierContent content, string? problem)
+        {
+            ((long into, TimeSpan intoTime), (long outOf, TimeSpan outTime)) = (Cache.Traffic.Into(tier), Cache.Traffic.OutOf(tier));
+            return new KvTier(
+                tier.Name(), content.CapacityBytes, content.UsedBytes, content.CapacityBlocks, content.Blocks, content.HeldBlocks, content.PinnedBlocks, content.Evictions,
+                totals.TokensFrom(tier), into, intoTime.TotalSeconds, outOf, outTime.TotalSeconds)
+            {
+                Directory = content.Directory,
+                Problem = problem,
+            };
+        }
     }
 
     Task Tree(HttpContext context)
@@ -86,7 +86,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         int mostBlocks = most * BlocksPerNode; // of a large cache those used last: a page asks for it again and again
         IReadOnlyList<CachedBlock> blocks = Cache.Blocks(mostBlocks);
         BlockRun<CachedBlock>[] runs = [.. BlockRuns.Of(blocks).SelectMany(root => root.All()).Take(most + 1)];
-        return context.Response.WriteAsJsonAsync(new KvTreeAnswer(Version, shows, runs.Length > most || blocks.Count >= mostBlocks, [.. runs.Take(most).Select(run => Node(run, shows))]), ServerJson.Default.KvTreeAnswer);
+        return context.Response.WriteAsJsonAsync(new KvTreeAnswer(Version, shows, runs.Length > most || blocks.Count >= mostBlocks, [.. runs.Take(most).Select(run => Node(run, shows))]), KvJson.Default.KvTreeAnswer);
     }
 
     KvTreeNode Node(BlockRun<CachedBlock> run, bool shows)
@@ -95,7 +95,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         string? text = shows ? Model.Engine.Model.Tokenizer.Decode([.. run.Blocks.SelectMany(block => block.Tokens).Take(200).Where(token => token >= 0 && token < Model.Engine.Model.Config.Vocabulary)]) : null;
         return new KvTreeNode(
             run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Before, run.Before + run.Tokens, run.Blocks.Count,
-            new KvTreeTiers(run.Blocks.Count(block => block.InDevice), run.Blocks.Count(block => block.InHost), run.Blocks.Count(block => block.OnDisk)),
+            Enum.GetValues<Tier>().ToDictionary(tier => tier.Name(), tier => run.Blocks.Count(block => block.Tiers.Contains(tier))),
             used?.ToUnixTimeSeconds(), run.Blocks.Any(block => block.IsPinned), run.Blocks.Any(block => block.IsLeased), text);
     }
 
@@ -110,8 +110,8 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
             do
             {
                 while (requests.Reader.TryRead(out RequestRecord? record))
-                    events.Send(record, ServerJson.Default.RequestRecord, "request");
-                events.Send(Stats(), ServerJson.Default.KvStats, "stats");
+                    events.Send(record, KvJson.Default.RequestRecord, "request");
+                events.Send(Stats(), KvJson.Default.KvStats, "stats");
                 await events.Flush(over.Token);
             }
             while (await pace.WaitForNextTickAsync(over.Token));
@@ -126,16 +126,16 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         }
     }
 
-    Task Lookup(HttpContext context, Field body)
+    async Task Lookup(HttpContext context, Field body)
     {
         int[] tokens = KvTarget.RequiredPrompt(body, Model);
-        PrefixLookup lookup = Cache.Lookup(tokens, RequestReader.Salt(body, Gate.PrincipalOf(context)));
-        return context.Response.WriteAsJsonAsync(new KvLookupAnswer(tokens.Length, Explanation.Of(lookup, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null)), ServerJson.Default.KvLookupAnswer);
+        PrefixLookup lookup = await Cache.Lookup(tokens, RequestReader.Salt(body, Gate.PrincipalOf(context)));
+        await context.Response.WriteAsJsonAsync(new KvLookupAnswer(tokens.Length, Explanation.Of(lookup, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null)), KvJson.Default.KvLookupAnswer);
     }
 
     async Task Warm(HttpContext context, Field body)
     {
-        CompletionTask task = new()
+        CompletionRequest request = new()
         {
             Endpoint = "/v1/kv/warm",
             Id = $"warm-{Guid.NewGuid():N}",
@@ -144,11 +144,11 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
             Principal = Gate.PrincipalOf(context),
             Salt = RequestReader.Salt(body, Gate.PrincipalOf(context)),
         };
-        await service.Serve(context, task, async run =>
+        await service.Serve(context, request, async run =>
         {
             GenerationResult result = (await run.Results)[0];
             Explanation explanation = Explanation.Of(result, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null, seesOthers: true);
-            await context.Response.WriteAsJsonAsync(new KvLookupAnswer(result.PromptTokens, explanation), ServerJson.Default.KvLookupAnswer);
+            await context.Response.WriteAsJsonAsync(new KvLookupAnswer(result.PromptTokens, explanation), KvJson.Default.KvLookupAnswer);
             return "stop";
         });
     }
@@ -158,37 +158,31 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         TimeSpan time = body["ttl"].IsAbsent ? s_day : RequestReader.Time(body["ttl"]);
         string owner = body["owner"].Text(64) is { Length: > 0 } name ? name : Gate.PrincipalOf(context).Name;
         IReadOnlyList<BlockKey> keys = KvTarget.Path(body, Model, Gate.PrincipalOf(context));
-        if (Cache.Disk is not { CanWrite: true } disk)
-            throw new RequestException(409, $"nothing can be kept: there is no disk tier{(Cache.DiskProblem is { } problem ? $" ({problem})" : "")}", code: "no_disk_tier");
+        if (Cache.Durable is null)
+            throw new RequestException(409, $"nothing can be kept: there is no disk tier{(Cache.Problem is { } problem ? $" ({problem})" : "")}", code: "no_disk_tier");
         DateTimeOffset until = DateTimeOffset.UtcNow + time;
-        int pinned = await Guarded(() =>
-        {
-            foreach (BlockKey key in keys.Reverse())
-                Cache.Keep(key);
-            Cache.Flush(s_patience);
-            return disk.Pin(keys, owner, until);
-        });
-        await context.Response.WriteAsJsonAsync(new KvPinned(pinned, until.ToUnixTimeMilliseconds() / 1000.0, owner), ServerJson.Default.KvPinned);
+        int pinned = await Guarded(() => Cache.Pin(keys, owner, until, s_patience));
+        await context.Response.WriteAsJsonAsync(new KvPinned(pinned, until.ToUnixTimeMilliseconds() / 1000.0, owner), KvJson.Default.KvPinned);
     }
 
     async Task Unpin(HttpContext context, Field body)
     {
-        if (Cache.Disk is not { CanWrite: true } disk)
+        if (Cache.Durable is not { } durable)
             throw new RequestException(409, "nothing is kept: there is no disk tier", code: "no_disk_tier");
         int unpinned = body["owner"].Text(64) is { Length: > 0 } owner
-            ? await Guarded(() => disk.Unpin(owner))
-            : await Guarded(() => disk.Unpin(KvTarget.Path(body, Model, Gate.PrincipalOf(context))));
-        await context.Response.WriteAsJsonAsync(new KvUnpinned(unpinned), ServerJson.Default.KvUnpinned);
+            ? await Guarded(() => durable.Unpin(owner))
+            : await Guarded(() => durable.Unpin(KvTarget.Path(body, Model, Gate.PrincipalOf(context))));
+        await context.Response.WriteAsJsonAsync(new KvUnpinned(unpinned), KvJson.Default.KvUnpinned);
     }
 
     async Task Evict(HttpContext context, Field body)
     {
-        Tier? tier = body["tier"].OneOf("device", "host", "disk") switch { "device" => Tier.Device, "host" => Tier.Host, "disk" => Tier.Disk, _ => null };
+        Tier? tier = body["tier"].OneOf([.. TierNames.All]) is { } name && TierNames.TryParse(name, out Tier named) ? named : null;
         IReadOnlyList<BlockKey> keys = body["all"].Truth() == true
             ? [.. Cache.Blocks(KvTarget.MostBlocks).Select(block => block.Key)]
             : KvTarget.Subtree(body["id"], Cache);
         (int evicted, int kept) = await Guarded(() => Cache.Evict(keys, tier));
-        await context.Response.WriteAsJsonAsync(new KvEvicted(evicted, kept), ServerJson.Default.KvEvicted);
+        await context.Response.WriteAsJsonAsync(new KvEvicted(evicted, kept), KvJson.Default.KvEvicted);
     }
 
     async Task Export(HttpContext context, Field body)
@@ -200,10 +194,12 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
 
     async Task Import(HttpContext context)
     {
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = null; // an archive is read block by block, and has a bound of its own
         try
         {
-            (int blocks, int imported) = await KvArchive.Read(Cache, context.Request.Body, context.RequestAborted);
-            await context.Response.WriteAsJsonAsync(new KvImported(blocks, imported, blocks - imported), ServerJson.Default.KvImported);
+            KvArchiveCounts counts = await KvArchive.Read(Cache, context.Request.Body, context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(new KvImported(counts.Blocks, counts.Imported, counts.Known, counts.NoRoom), KvJson.Default.KvImported);
         }
         catch (InvalidDataException e)
         {

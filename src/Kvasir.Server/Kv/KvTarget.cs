@@ -1,5 +1,6 @@
 using Kvasir.Formats;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.Server.Http;
 using Kvasir.Server.OpenAi;

@@ -1,5 +1,7 @@
 using System.Text;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Metrics;
+using Kvasir.Server.Accounting;
+using Kvasir.Server.Http;
 using Kvasir.Server.Kv;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -14,34 +16,30 @@ namespace Kvasir.Server.Observability;
 /// <summary>Carries what is measured to the outside: Prometheus at <c>/metrics</c>, and OTLP where an endpoint is named.</summary>
 static class Telemetry
 {
-    public static void Add(IServiceCollection services, ServerOptions options)
+    public static void Add(IServiceCollection services, Uri? otlpEndpoint)
     {
+        PrometheusText prometheus = new();
+        services.AddSingleton(prometheus);
         OpenTelemetryBuilder telemetry = services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("kvasir"));
         telemetry.WithMetrics(metrics =>
         {
-            metrics.AddMeter(ServerMetrics.Name, KvCacheMetrics.MeterName).AddPrometheusExporter();
-            if (options.OtlpEndpoint is { } endpoint)
+            metrics.AddMeter(ServerMetrics.Name, KvCacheMetrics.MeterName).AddReader(prometheus.Reader);
+            if (otlpEndpoint is { } endpoint)
                 metrics.AddOtlpExporter(otlp => otlp.Endpoint = endpoint);
         });
-        if (options.OtlpEndpoint is { } collector)
+        if (otlpEndpoint is { } collector)
             telemetry.WithTracing(tracing => tracing.AddSource(ServerMetrics.Name).AddOtlpExporter(otlp => otlp.Endpoint = collector));
     }
 
-    /// <summary>Gauges that are read when they are asked for stand behind what the exporter writes, and vLLM's names where they are wanted.</summary>
-    public static void Map(WebApplication app, ServerOptions options, KvEndpoints kv)
+    /// <summary>What has been counted, then gauges that are read when they are asked for, and vLLM's names where they are wanted.</summary>
+    public static void Map(WebApplication app, bool vllmMetrics, KvEndpoints kv)
     {
-        app.Use(next => async context =>
+        PrometheusText prometheus = app.Services.GetRequiredService<PrometheusText>();
+        app.MapReading("/metrics", context =>
         {
-            if (context.Request.Path != "/metrics")
-            {
-                await next(context);
-                return;
-            }
-            context.Request.Headers.Accept = "text/plain"; // the other format has an end that nothing may follow
-            await next(context);
+            context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
             KvStats stats = kv.Stats();
-            await context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(Gauges.Of(stats) + (options.VllmMetrics ? VllmMetrics.Of(stats) : "")), context.RequestAborted);
+            return context.Response.WriteAsync(prometheus.Read() + Gauges.Of(stats) + (vllmMetrics ? VllmMetrics.Of(stats) : ""));
         });
-        app.UseOpenTelemetryPrometheusScrapingEndpoint("/metrics");
     }
 }

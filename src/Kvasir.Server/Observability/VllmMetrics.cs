@@ -11,7 +11,7 @@ static class VllmMetrics
     {
         KvTier device = stats.Tiers[0];
         var text = new StringBuilder();
-        void Add(string name, string type, double value) => text.Append(CultureInfo.InvariantCulture, $"# TYPE vllm:{name} {type}\nvllm:{name}{{model_name=\"{Label(stats.Model.Id)}\"}} {value}\n");
+        void Add(string name, string type, double value) => text.Append(CultureInfo.InvariantCulture, $"# TYPE vllm:{name} {type}\nvllm:{name}{{model_name=\"{PrometheusText.Escaped(stats.Model.Id)}\"}} {value}\n");
         Add("num_requests_running", "gauge", stats.Requests.Running);
         Add("num_requests_waiting", "gauge", stats.Requests.Waiting);
         Add("kv_cache_usage_perc", "gauge", device.CapacityBlocks == 0 ? 0 : (double)device.LeasedBlocks / device.CapacityBlocks);
@@ -25,6 +25,4 @@ static class VllmMetrics
         Add("request_success_total", "counter", stats.Requests.Finished);
         return text.ToString();
     }
-
-    static string Label(string value) => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Kvasir.Inference.Chat;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Serving;
 
 namespace Kvasir.Server.OpenAi;

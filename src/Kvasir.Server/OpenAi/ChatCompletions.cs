@@ -12,12 +12,9 @@ static class ChatCompletions
     public static async Task Handle(HttpContext context, CompletionService service)
     {
         using var body = await RequestBody.Read(context);
-        ChatRequest request = ChatRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context), service.Options, Explains(context));
-        await service.Serve(context, request.Task, run => request.Streams ? new ChatStream(context, service, request, run).Write() : Answer(context, service, request, run));
+        ChatRequest request = ChatRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context), service.Options, RequestReader.Explains(context));
+        await service.Serve(context, request.Completion, run => request.Streams ? new ChatStream(context, service, request, run).Write() : Answer(context, service, request, run));
     }
-
-    /// <summary>Whether a client asks what the cache did.</summary>
-    public static bool Explains(HttpContext context) => context.Request.Headers["X-Kvasir-Explain"] is [{ } value] && value is "1" or "true";
 
     /// <summary>Why an answer ended, in OpenAI's words.</summary>
     public static string FinishReasonOf(GenerationResult result, bool hasCalls) => result.FinishReason == FinishReason.Length ? "length" : hasCalls ? "tool_calls" : "stop";
@@ -25,19 +22,15 @@ static class ChatCompletions
     /// <summary>What identifies model and numerics: equal seeds give equal answers while it is the same.</summary>
     public static string SystemFingerprint(ServedModel model) => $"fp_{model.Engine.Cache.Fingerprint.ToString()[..12]}";
 
-    /// <summary>The explanation that a client gets, if it asked: its own text is no secret to it.</summary>
-    public static Explanation? ExplanationOf(CompletionRun run, ServedModel model, GenerationResult result) =>
-        run.Task.Explains ? Explanation.Of(result, model.Engine.Model.Tokenizer, seesOthers: run.Task.Salt.Length == 0) : null;
-
     static async Task<string> Answer(HttpContext context, CompletionService service, ChatRequest request, CompletionRun run)
     {
-        ChoiceText[] choices = [.. Enumerable.Range(0, run.Task.Choices).Select(_ => new ChoiceText(request.UsesTools ? service.Model.Prompts.Tools : null, service.Model.Engine.Model.Tokenizer))];
+        ChoiceText[] choices = [.. Enumerable.Range(0, run.Request.Choices).Select(_ => new ChoiceText(request.UsesTools ? service.Model.Prompts.Tools : null))];
         GenerationResult[] results = await ChoiceText.ReadAll(run, choices);
         ChatCompletion answer = new(
-            run.Task.Id, "chat.completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), service.Model.Id, SystemFingerprint(service.Model),
-            [.. choices.Select((choice, i) => new ChatChoice(i, Message(choice), choice.Logprobs(run.Task.Options), FinishReasonOf(results[i], choice.Calls.Count > 0)))],
-            Usage.Of(results, run.Task.PerPrompt), ExplanationOf(run, service.Model, results[0]));
-        await context.Response.WriteAsJsonAsync(answer, ServerJson.Wire.ChatCompletion, cancellationToken: context.RequestAborted);
+            run.Request.Id, "chat.completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), service.Model.Id, SystemFingerprint(service.Model),
+            [.. choices.Select((choice, i) => new ChatChoice(i, Message(choice), ChoiceLogprobs.Of(choice, run.Request.Options, service.Model.Engine.Model.Tokenizer), FinishReasonOf(results[i], choice.Calls.Count > 0)))],
+            Usage.Of(results, run.Request.PerPrompt), run.ExplanationOf(results[0]));
+        await context.Response.WriteAsJsonAsync(answer, OpenAiJson.Wire.ChatCompletion, cancellationToken: context.RequestAborted);
         return answer.Choices[0].FinishReason;
     }
 

@@ -9,9 +9,9 @@ using Kvasir.Server.Serving;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>A body of <c>/v1/chat/completions</c>.</summary>
-sealed record ChatRequest(CompletionTask Task, bool Streams, bool IncludesUsage, bool UsesTools)
+sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool IncludesUsage, bool UsesTools)
 {
-    public static ChatRequest Read(Field body, ServedModel model, Principal principal, ServerOptions options, bool explains)
+    public static ChatRequest Read(Field body, ServedModel model, Principal principal, ServingOptions options, bool explains)
     {
         RequestReader.CheckModel(body, model);
         ChatInput input = ReadConversation(body);
@@ -20,7 +20,7 @@ sealed record ChatRequest(CompletionTask Task, bool Streams, bool IncludesUsage,
         int context = model.Engine.Context;
         GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue) ?? body["max_tokens"].Whole(0, int.MaxValue), RequestReader.Stops(body["stop"]), model);
         var request = new ChatRequest(
-            new CompletionTask
+            new CompletionRequest
             {
                 Endpoint = "/v1/chat/completions",
                 Id = $"chatcmpl-{Guid.NewGuid():N}",
@@ -29,7 +29,7 @@ sealed record ChatRequest(CompletionTask Task, bool Streams, bool IncludesUsage,
                 Options = generation with { TopLogprobs = TopLogprobs(body), Grammar = Grammar(body, input, choice, model) },
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),
-                Retention = RequestReader.Retention(body, input, choice, model, prompt),
+                Keep = RequestReader.Keep(body, input, choice, model, prompt),
                 Explains = explains,
             },
             body["stream"].Truth() ?? false, body["stream_options"]["include_usage"].Truth() ?? false, choice.Kind != ToolChoiceKind.None);
@@ -97,7 +97,7 @@ sealed record ChatRequest(CompletionTask Task, bool Streams, bool IncludesUsage,
                 throw new RequestException(400, $"{part.Path}: {Formats.Printable.Quote(type)}: this model reads text only, expected 'text'", part.Path, "unsupported_content");
             text.Append(part[type == "refusal" ? "refusal" : "text"].Text() ?? throw part["text"].Missing("a string"));
             if (!part["prompt_cache_breakpoint"].IsAbsent)
-                input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, RequestReader.TimeToKeep(body) ?? TimeSpan.FromMinutes(30)));
+                input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, RequestReader.Ttl(body) ?? TimeSpan.FromMinutes(30)));
             else if (!part["cache_control"].IsAbsent)
                 input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, part["cache_control"]["ttl"] is { IsAbsent: false } ttl ? RequestReader.Time(ttl) : TimeSpan.FromMinutes(5)));
         }

@@ -1,5 +1,6 @@
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Http;
 using Kvasir.Server.Serving;
 using Microsoft.AspNetCore.Http;
@@ -12,20 +13,20 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
     readonly ServedModel _model = service.Model;
     readonly long _created = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
     readonly string _fingerprint = ChatCompletions.SystemFingerprint(service.Model);
-    readonly ToolCallFilter?[] _filters = [.. Enumerable.Range(0, run.Task.Choices).Select(_ => request.UsesTools ? new ToolCallFilter(service.Model.Prompts.Tools!) : null)];
-    readonly int[] _calls = new int[run.Task.Choices];
-    readonly GenerationResult[] _results = new GenerationResult[run.Task.Choices];
+    readonly ToolCallFilter?[] _filters = [.. Enumerable.Range(0, run.Request.Choices).Select(_ => request.UsesTools ? new ToolCallFilter(service.Model.Prompts.Tools!) : null)];
+    readonly int[] _calls = new int[run.Request.Choices];
+    readonly GenerationResult[] _results = new GenerationResult[run.Request.Choices];
 
     /// <summary>Writes it; returns why the first choice ended.</summary>
     public async Task<string> Write()
     {
         using EventStream events = new(context.Response);
-        for (int choice = 0; choice < run.Task.Choices; choice++)
+        for (int choice = 0; choice < run.Request.Choices; choice++)
             Send(events, choice, new ChatDelta("assistant", "", null));
         await events.Flush(context.RequestAborted);
         await StreamPump.Run(run, events, piece => Send(events, piece), fail: null, context.RequestAborted);
-        if (request.IncludesUsage || run.Task.Explains)
-            events.Send(Chunk([], request.IncludesUsage ? Usage.Of(_results, run.Task.PerPrompt) : null, ChatCompletions.ExplanationOf(run, _model, _results[0])), ServerJson.Default.ChatChunk);
+        if (request.IncludesUsage || run.Request.Explains)
+            events.Send(Chunk([], request.IncludesUsage ? Usage.Of(_results, run.Request.PerPrompt) : null, run.ExplanationOf(_results[0])), OpenAiJson.Default.ChatChunk);
         events.SendDone();
         await events.Flush(context.RequestAborted);
         return ChatCompletions.FinishReasonOf(_results[0], _calls[0] > 0);
@@ -46,8 +47,8 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
     }
 
     void Send(EventStream events, int choice, ChatDelta delta, ChoiceLogprobs? logprobs = null, string? finishReason = null) =>
-        events.Send(Chunk([new ChatChunkChoice(choice, delta, logprobs, finishReason)]), ServerJson.Default.ChatChunk);
+        events.Send(Chunk([new ChatChunkChoice(choice, delta, logprobs, finishReason)]), OpenAiJson.Default.ChatChunk);
 
     ChatChunk Chunk(IReadOnlyList<ChatChunkChoice> choices, Usage? usage = null, Explanation? explanation = null) =>
-        new(run.Task.Id, "chat.completion.chunk", _created, _model.Id, _fingerprint, choices, usage, explanation);
+        new(run.Request.Id, "chat.completion.chunk", _created, _model.Id, _fingerprint, choices, usage, explanation);
 }

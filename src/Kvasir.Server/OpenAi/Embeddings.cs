@@ -34,7 +34,7 @@ static class Embeddings
         RequestReader.CheckModel(body, service.Model);
         int width = service.Model.Engine.Model.Config.Width, dimensions = body["dimensions"].Whole(1, width) ?? width;
         bool base64 = body["encoding_format"].OneOf("float", "base64") == "base64";
-        CompletionTask task = new()
+        CompletionRequest request = new()
         {
             Endpoint = "/v1/embeddings",
             Id = $"embd-{Guid.NewGuid():N}",
@@ -43,18 +43,18 @@ static class Embeddings
             Principal = Gate.PrincipalOf(context),
             Salt = RequestReader.Salt(body, Gate.PrincipalOf(context)),
         };
-        await service.Serve(context, task, async run =>
+        await service.Serve(context, request, async run =>
         {
             GenerationResult[] results = await run.ReadAll(_ => { });
             int tokens = results.Sum(result => result.PromptTokens);
             EmbeddingList answer = new("list", [.. results.Select((result, i) => new Embedding("embedding", i, Json(TextEmbedding.Of(result, dimensions), base64)))], service.Model.Id,
                 new EmbeddingUsage(tokens, tokens, new PromptTokensDetails(results.Sum(result => result.ReusedTokens), results.Sum(result => result.ComputedTokens))));
-            await context.Response.WriteAsJsonAsync(answer, ServerJson.Wire.EmbeddingList, cancellationToken: context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(answer, OpenAiJson.Wire.EmbeddingList, cancellationToken: context.RequestAborted);
             return "stop";
         });
     }
 
     static JsonElement Json(float[] vector, bool base64) => base64
-        ? JsonSerializer.SerializeToElement(Convert.ToBase64String(MemoryMarshal.AsBytes<float>(vector)), ServerJson.Default.String)
-        : JsonSerializer.SerializeToElement(vector, ServerJson.Default.SingleArray);
+        ? JsonSerializer.SerializeToElement(Convert.ToBase64String(MemoryMarshal.AsBytes<float>(vector)), OpenAiJson.Default.String)
+        : JsonSerializer.SerializeToElement(vector, OpenAiJson.Default.SingleArray);
 }

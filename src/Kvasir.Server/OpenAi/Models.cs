@@ -20,20 +20,20 @@ sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy,
 sealed record ModelFacts(int NCtx, int NCtxTrain, long NParams, long Size, int NVocab, int NLayer, long KvBytesPerToken)
 {
     public static ModelFacts Of(InferenceEngine engine) => new(
-        engine.Context, engine.Model.Config.Context, engine.Model.Parameters, engine.Model.FileBytes, engine.Model.Config.Vocabulary, engine.Model.Config.Layers, engine.Layout.BytesPerToken);
+        engine.Context, engine.Model.Config.Context, engine.Model.Parameters, engine.Model.FileBytes, engine.Model.Config.Vocabulary, engine.Model.Config.Layers.Length, engine.Layout.BytesPerToken);
 }
 
 /// <summary><c>GET /v1/models</c> and <c>/v1/models/{id}</c>.</summary>
 static class Models
 {
     public static Task List(HttpContext context, ServedModel model) =>
-        context.Response.WriteAsJsonAsync(new ModelList("list", [ModelEntry.Of(model)], false, model.Id, model.Id), ServerJson.Wire.ModelList);
+        context.Response.WriteAsJsonAsync(new ModelList("list", [ModelEntry.Of(model)], false, model.Id, model.Id), OpenAiJson.Wire.ModelList);
 
     public static Task One(HttpContext context, ServedModel model)
     {
         string id = Uri.UnescapeDataString((string?)context.Request.RouteValues["id"] ?? ""); // the names of many have a slash, and clients escape it
         return model.GoesBy(id)
-            ? context.Response.WriteAsJsonAsync(ModelEntry.Of(model), ServerJson.Wire.ModelEntry)
+            ? context.Response.WriteAsJsonAsync(ModelEntry.Of(model), OpenAiJson.Wire.ModelEntry)
             : throw new RequestException(404, $"model: {Printable.Quote(id)} is not served here, expected '{model.Id}'", "model", "model_not_found");
     }
 }

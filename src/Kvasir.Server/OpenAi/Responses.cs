@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
@@ -15,15 +16,15 @@ static class Responses
     public static async Task Handle(HttpContext context, CompletionService service, ResponseStore store)
     {
         using var body = await RequestBody.Read(context);
-        ResponsesRequest request = ResponsesRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context), store, ChatCompletions.Explains(context));
-        await service.Serve(context, request.Task, run => new ResponsesAnswer(context, service.Model, request, run, store).Write());
+        ResponsesRequest request = ResponsesRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context), store, RequestReader.Explains(context));
+        await service.Serve(context, request.Completion, run => new ResponsesAnswer(context, service.Model, request, run, store).Write());
     }
 
     public static async Task CountTokens(HttpContext context, ServedModel model, ResponseStore store)
     {
         using var json = await RequestBody.Read(context);
         ResponsesRequest request = ResponsesRequest.Read(new Field("", json.RootElement), model, Gate.PrincipalOf(context), store, explains: false);
-        await context.Response.WriteAsJsonAsync(new JsonObject { ["object"] = "response.input_tokens", ["input_tokens"] = request.Task.PromptTokens }, ServerJson.Wire.JsonObject);
+        await context.Response.WriteAsJsonAsync(new JsonObject { ["object"] = "response.input_tokens", ["input_tokens"] = request.Completion.PromptTokens }, OpenAiJson.Wire.JsonObject);
     }
 }
 
@@ -53,8 +54,8 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
         else
             await run.ReadAll(Take);
         JsonObject response = Response();
-        if (ChatCompletions.ExplanationOf(run, model, _result!) is { } explanation)
-            response["kvasir"] = JsonSerializer.SerializeToNode(explanation, ServerJson.Default.Explanation);
+        if (run.ExplanationOf(_result!) is { } explanation)
+            response["kvasir"] = JsonSerializer.SerializeToNode(explanation, OpenAiJson.Default.Explanation);
         Keep();
         await Finish(response);
         return ChatCompletions.FinishReasonOf(_result!, _output.Any(item => (string?)item!["type"] == "function_call"));
@@ -64,7 +65,7 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
     {
         if (_events is null)
         {
-            await context.Response.WriteAsJsonAsync(response, ServerJson.Wire.JsonObject, cancellationToken: context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(response, OpenAiJson.Wire.JsonObject, cancellationToken: context.RequestAborted);
             return;
         }
         Send(_result!.FinishReason == FinishReason.Length ? "response.incomplete" : "response.completed", new JsonObject { ["response"] = response });
@@ -136,7 +137,7 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
         bool incomplete = _result?.FinishReason == FinishReason.Length;
         JsonObject response = new()
         {
-            ["id"] = run.Task.Id,
+            ["id"] = run.Request.Id,
             ["object"] = "response",
             ["created_at"] = _created,
             ["status"] = _result is null ? "in_progress" : incomplete ? "incomplete" : "completed",
@@ -173,7 +174,7 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
                 conversation.Add("assistant", (string?)item["content"]![0]!["text"]);
             else
                 conversation.AddCall((string)item["call_id"]!, (string)item["name"]!, (string)item["arguments"]!);
-        store.Keep(run.Task.Id, run.Task.Principal, conversation.Messages);
+        store.Keep(run.Request.Id, run.Request.Principal, conversation.Messages);
     }
 
     void Send(string type, JsonObject data)
@@ -182,6 +183,6 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
             return;
         data.Insert(0, "type", type);
         data["sequence_number"] = _number++;
-        _events.Send(data, ServerJson.Default.JsonObject, type);
+        _events.Send(data, OpenAiJson.Default.JsonObject, type);
     }
 }

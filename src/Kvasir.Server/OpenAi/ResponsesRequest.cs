@@ -8,7 +8,7 @@ using Kvasir.Server.Serving;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>A body of <c>/v1/responses</c>: https://platform.openai.com/docs/api-reference/responses.</summary>
-sealed record ResponsesRequest(CompletionTask Task, JsonObject Echo, JsonArray Conversation, bool Streams, bool UsesTools, bool Stores)
+sealed record ResponsesRequest(CompletionRequest Completion, JsonObject Echo, JsonArray Conversation, bool Streams, bool UsesTools, bool Stores)
 {
     public static ResponsesRequest Read(Field body, ServedModel model, Principal principal, ResponseStore store, bool explains)
     {
@@ -22,7 +22,7 @@ sealed record ResponsesRequest(CompletionTask Task, JsonObject Echo, JsonArray C
         if (prompt.Length >= model.Engine.Context)
             throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
         OutputGrammar? format = RequestReader.Grammar(body["text"]["format"], field => field["schema"]);
-        CompletionTask task = new()
+        CompletionRequest completion = new()
         {
             Endpoint = "/v1/responses",
             Id = $"resp_{Guid.NewGuid():N}",
@@ -33,10 +33,10 @@ sealed record ResponsesRequest(CompletionTask Task, JsonObject Echo, JsonArray C
             },
             Principal = principal,
             Salt = RequestReader.Salt(body, principal),
-            Retention = RequestReader.Retention(body, input, choice, model, prompt),
+            Keep = RequestReader.Keep(body, input, choice, model, prompt),
             Explains = explains,
         };
-        return new ResponsesRequest(task, EchoOf(body), conversation, body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
+        return new ResponsesRequest(completion, EchoOf(body), conversation, body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
     }
 
     public static ChatInput ReadConversation(Field body, ResponseStore store, Principal principal)

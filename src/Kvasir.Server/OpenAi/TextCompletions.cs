@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
@@ -34,13 +35,13 @@ static class TextCompletions
     {
         using var json = await RequestBody.Read(context);
         Field body = new("", json.RootElement);
-        CompletionTask task = Read(body, service, Gate.PrincipalOf(context), ChatCompletions.Explains(context));
-        string[] echoes = [.. task.Prompts.Select(prompt => body["echo"].Truth() == true ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
+        CompletionRequest request = Read(body, service, Gate.PrincipalOf(context), RequestReader.Explains(context));
+        string[] echoes = [.. request.Prompts.Select(prompt => body["echo"].Truth() == true ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
         bool streams = body["stream"].Truth() ?? false, includesUsage = body["stream_options"]["include_usage"].Truth() ?? false;
-        await service.Serve(context, task, run => streams ? Stream(context, service, run, echoes, includesUsage) : Answer(context, service, run, echoes));
+        await service.Serve(context, request, run => streams ? Stream(context, service, run, echoes, includesUsage) : Answer(context, service, run, echoes));
     }
 
-    static CompletionTask Read(Field body, CompletionService service, Principal principal, bool explains)
+    static CompletionRequest Read(Field body, CompletionService service, Principal principal, bool explains)
     {
         RequestReader.CheckModel(body, service.Model);
         if (body["suffix"].Text() is { Length: > 0 })
@@ -49,7 +50,7 @@ static class TextCompletions
         if (body["best_of"].Whole(1, service.Options.MaxChoices) is { } best && best != perPrompt)
             throw body["best_of"].Wrong($"n, which is {perPrompt}");
         IReadOnlyList<int[]> prompts = Prompts(body["prompt"], MostPrompts, service.Model.Engine.Model.Tokenizer);
-        return new CompletionTask
+        return new CompletionRequest
         {
             Endpoint = "/v1/completions",
             Id = $"cmpl-{Guid.NewGuid():N}",
@@ -62,7 +63,7 @@ static class TextCompletions
             },
             Principal = principal,
             Salt = RequestReader.Salt(body, principal),
-            Retention = RequestReader.TimeToKeep(body) is { } time ? new Retention(prompts[0].Length, time) : null,
+            Keep = RequestReader.Ttl(body) is { } time ? new KeepWish(prompts[0].Length, time) : null,
             Explains = explains,
         };
     }
@@ -95,23 +96,23 @@ static class TextCompletions
 
     static async Task<string> Answer(HttpContext context, CompletionService service, CompletionRun run, string[] echoes)
     {
-        ChoiceText[] choices = [.. Enumerable.Range(0, run.Task.Choices).Select(_ => new ChoiceText(null, service.Model.Engine.Model.Tokenizer))];
+        ChoiceText[] choices = [.. Enumerable.Range(0, run.Request.Choices).Select(_ => new ChoiceText(null))];
         GenerationResult[] results = await ChoiceText.ReadAll(run, choices);
         TextChoice[] texts = [.. choices.Select((choice, i) => new TextChoice(
-            i, echoes[i / run.Task.PerPrompt] + choice.Text, choice.Logprobs(run.Task.Options) is { } logprobs ? TextLogprobs.Of(logprobs.Content) : null, ChatCompletions.FinishReasonOf(results[i], false)))];
+            i, echoes[i / run.Request.PerPrompt] + choice.Text, ChoiceLogprobs.Of(choice, run.Request.Options, service.Model.Engine.Model.Tokenizer) is { } logprobs ? TextLogprobs.Of(logprobs.Content) : null, ChatCompletions.FinishReasonOf(results[i], false)))];
         await context.Response.WriteAsJsonAsync(
-            Body(service.Model, run, texts, Usage.Of(results, run.Task.PerPrompt), ChatCompletions.ExplanationOf(run, service.Model, results[0])), ServerJson.Wire.TextCompletion, cancellationToken: context.RequestAborted);
+            Body(service.Model, run, texts, Usage.Of(results, run.Request.PerPrompt), run.ExplanationOf(results[0])), OpenAiJson.Wire.TextCompletion, cancellationToken: context.RequestAborted);
         return texts[0].FinishReason!;
     }
 
     static async Task<string> Stream(HttpContext context, CompletionService service, CompletionRun run, string[] echoes, bool includesUsage)
     {
         using EventStream events = new(context.Response);
-        var results = new GenerationResult[run.Task.Choices];
-        void Send(TextChoice choice) => events.Send(Body(service.Model, run, [choice], null, null), ServerJson.Default.TextCompletion);
+        var results = new GenerationResult[run.Request.Choices];
+        void Send(TextChoice choice) => events.Send(Body(service.Model, run, [choice], null, null), OpenAiJson.Default.TextCompletion);
         for (int i = 0; i < results.Length; i++)
-            if (echoes[i / run.Task.PerPrompt].Length > 0)
-                Send(new TextChoice(i, echoes[i / run.Task.PerPrompt], null, null));
+            if (echoes[i / run.Request.PerPrompt].Length > 0)
+                Send(new TextChoice(i, echoes[i / run.Request.PerPrompt], null, null));
         await StreamPump.Run(run, events, piece =>
         {
             TextLogprobs? logprobs = piece.Piece.Logprobs is { } likely ? TextLogprobs.Of([TokenLogprob.Of(likely, service.Model.Engine.Model.Tokenizer)]) : null;
@@ -119,13 +120,13 @@ static class TextCompletions
             if (piece.Piece.Text.Length > 0 || logprobs is not null || piece.Result is not null)
                 Send(new TextChoice(piece.Choice, piece.Piece.Text, logprobs, piece.Result is { } result ? ChatCompletions.FinishReasonOf(result, false) : null));
         }, fail: null, context.RequestAborted);
-        if (includesUsage || run.Task.Explains)
-            events.Send(Body(service.Model, run, [], includesUsage ? Usage.Of(results, run.Task.PerPrompt) : null, ChatCompletions.ExplanationOf(run, service.Model, results[0])), ServerJson.Default.TextCompletion);
+        if (includesUsage || run.Request.Explains)
+            events.Send(Body(service.Model, run, [], includesUsage ? Usage.Of(results, run.Request.PerPrompt) : null, run.ExplanationOf(results[0])), OpenAiJson.Default.TextCompletion);
         events.SendDone();
         await events.Flush(context.RequestAborted);
         return ChatCompletions.FinishReasonOf(results[0], false);
     }
 
     static TextCompletion Body(ServedModel model, CompletionRun run, IReadOnlyList<TextChoice> choices, Usage? usage, Explanation? explanation) =>
-        new(run.Task.Id, "text_completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), model.Id, ChatCompletions.SystemFingerprint(model), choices, usage, explanation);
+        new(run.Request.Id, "text_completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), model.Id, ChatCompletions.SystemFingerprint(model), choices, usage, explanation);
 }

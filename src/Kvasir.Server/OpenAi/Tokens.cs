@@ -22,7 +22,7 @@ static class Tokens
         Tokenizer tokenizer = model.Engine.Model.Tokenizer;
         int[] tokens = Encode(body, model);
         await context.Response.WriteAsJsonAsync(
-            new TokenList(tokens, tokens.Length, model.Engine.Context, body["with_pieces"].Truth() == true ? [.. tokens.Select(token => TokenLogprob.Text(token, tokenizer))] : null), ServerJson.Wire.TokenList);
+            new TokenList(tokens, tokens.Length, model.Engine.Context, body["with_pieces"].Truth() == true ? [.. tokens.Select(token => TokenLogprob.Text(token, tokenizer))] : null), OpenAiJson.Wire.TokenList);
     }
 
     public static async Task Detokenize(HttpContext context, ServedModel model)
@@ -31,7 +31,7 @@ static class Tokens
         Field tokens = new Field("", json.RootElement)["tokens"];
         Tokenizer tokenizer = model.Engine.Model.Tokenizer;
         string text = tokenizer.Decode([.. tokens.Items(1 << 20).Select(token => token.Whole(0, tokenizer.VocabularySize - 1) ?? throw token.Missing("a token"))], ControlTokens.Shown);
-        await context.Response.WriteAsJsonAsync(new TokenText(text, text), ServerJson.Wire.TokenText);
+        await context.Response.WriteAsJsonAsync(new TokenText(text, text), OpenAiJson.Wire.TokenText);
     }
 
     static int[] Encode(Field body, ServedModel model)

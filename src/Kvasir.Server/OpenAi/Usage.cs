@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Serving;
 
 namespace Kvasir.Server.OpenAi;
 
@@ -18,7 +19,12 @@ sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens, Pro
 sealed record PromptTokensDetails(int CachedTokens, int CacheWriteTokens);
 
 /// <summary>How likely tokens were.</summary>
-sealed record ChoiceLogprobs(IReadOnlyList<TokenLogprob> Content, IReadOnlyList<TokenLogprob>? Refusal = null);
+sealed record ChoiceLogprobs(IReadOnlyList<TokenLogprob> Content, IReadOnlyList<TokenLogprob>? Refusal = null)
+{
+    /// <summary>Those of an answer; null unless they were asked for.</summary>
+    public static ChoiceLogprobs? Of(ChoiceText choice, GenerationOptions options, Inference.Tokenization.Tokenizer tokenizer) =>
+        options.TopLogprobs is null ? null : new ChoiceLogprobs([.. choice.Logprobs.Select(token => TokenLogprob.Of(token, tokenizer))]);
+}
 
 /// <summary>One token with the likeliest beside it.</summary>
 sealed record TokenLogprob(string Token, float Logprob, IReadOnlyList<int> Bytes, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<TokenLogprob>? TopLogprobs)

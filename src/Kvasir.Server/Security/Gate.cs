@@ -11,13 +11,16 @@ namespace Kvasir.Server.Security;
 /// Lets in who may come. A page of somewhere else must not reach a server on this machine through the browser: its name must be one that the server goes by
 /// (DNS rebinding, CVE-2024-28224), and no other origin is answered unless it was named.
 /// </summary>
-sealed class Gate(ServerOptions options)
+/// <param name="keys">Who may ask; none lets anybody who reaches the server.</param>
+/// <param name="allowedHosts">Names that the server goes by, besides localhost and its addresses.</param>
+/// <param name="allowedOrigins">Other origins whose pages may ask.</param>
+sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts, IReadOnlyList<string> allowedOrigins)
 {
     static readonly object s_principal = new();
     static readonly string[] s_open = ["/", "/health", "/v1/health", "/favicon.ico"];
 
-    readonly HashSet<string> _hosts = new(["localhost", "127.0.0.1", "[::1]", .. options.AllowedHosts], StringComparer.OrdinalIgnoreCase);
-    readonly HashSet<string> _origins = new(options.AllowedOrigins, StringComparer.OrdinalIgnoreCase);
+    readonly HashSet<string> _hosts = new(["localhost", "127.0.0.1", "[::1]", .. allowedHosts], StringComparer.OrdinalIgnoreCase);
+    readonly HashSet<string> _origins = new(allowedOrigins, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Who asks, after <see cref="Check"/>.</summary>
     public static Principal PrincipalOf(HttpContext context) => (Principal)context.Items[s_principal]!;
@@ -54,7 +57,7 @@ sealed class Gate(ServerOptions options)
     /// <summary>With keys the check is needless, because no page has one; a server behind a proxy goes by any name then.</summary>
     void CheckHost(HttpRequest request)
     {
-        if (options.ApiKeys.Count > 0 && options.AllowedHosts.Count == 0)
+        if (keys.Count > 0 && allowedHosts.Count == 0)
             return;
         string host = request.Host.Host;
         if (!_hosts.Contains(host) && !(IPAddress.TryParse(host, out IPAddress? address) && address.Equals(request.HttpContext.Connection.LocalIpAddress)))
@@ -79,12 +82,12 @@ sealed class Gate(ServerOptions options)
 
     Principal Authenticate(HttpRequest request)
     {
-        if (options.ApiKeys.Count == 0)
+        if (keys.Count == 0)
             return Principal.Anyone;
         string? key = request.Headers.Authorization is [{ } header] && header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header[7..].Trim() : request.Headers["X-Api-Key"];
         byte[] digest = SHA256.HashData(Encoding.UTF8.GetBytes(key ?? ""));
         Principal? found = null;
-        foreach (ApiKey known in options.ApiKeys)
+        foreach (ApiKey known in keys)
             found = known.Matches(digest) ? known.Principal : found; // all of them, however early one fits
         if (found is not null)
             return found;

@@ -7,8 +7,8 @@ namespace Kvasir.Server.Serving;
 /// <summary>A place in a conversation up to which a client wants its cache kept.</summary>
 /// <param name="Message">The message's number.</param>
 /// <param name="Characters">How much of its content comes before.</param>
-/// <param name="Time">For how long.</param>
-sealed record Breakpoint(int Message, int Characters, TimeSpan Time);
+/// <param name="Ttl">For how long.</param>
+sealed record Breakpoint(int Message, int Characters, TimeSpan Ttl);
 
 /// <summary>A conversation that a request brings, whatever protocol it came by.</summary>
 sealed class ChatInput : ChatTranscript

@@ -1,13 +1,11 @@
 using System.Text;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
-using Kvasir.Inference.Tokenization;
-using Kvasir.Server.OpenAi;
 
 namespace Kvasir.Server.Serving;
 
 /// <summary>One answer, gathered: its text, the calls in it and, if asked for, how likely its tokens were.</summary>
-sealed class ChoiceText(ToolFormat? tools, Tokenizer tokenizer)
+sealed class ChoiceText(ToolFormat? tools)
 {
     readonly ToolCallFilter? _filter = tools is null ? null : new ToolCallFilter(tools);
     readonly StringBuilder _text = new();
@@ -17,8 +15,8 @@ sealed class ChoiceText(ToolFormat? tools, Tokenizer tokenizer)
 
     public List<ToolCall> Calls { get; } = [];
 
-    public ChoiceLogprobs? Logprobs(GenerationOptions options) =>
-        options.TopLogprobs is null ? null : new ChoiceLogprobs([.. _logprobs.Select(token => TokenLogprob.Of(token, tokenizer))]);
+    /// <summary>How likely its tokens were; empty unless that was asked for.</summary>
+    public IReadOnlyList<TokenLogprobs> Logprobs => _logprobs;
 
     /// <summary>Reads all answers of a run to their ends.</summary>
     public static Task<GenerationResult[]> ReadAll(CompletionRun run, ChoiceText[] choices) => run.ReadAll(piece => choices[piece.Choice].Add(piece));

@@ -1,4 +1,5 @@
 using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Accounting;
 
 namespace Kvasir.Server.Serving;
 
@@ -25,10 +26,10 @@ sealed class CompletionRun : IDisposable
     /// <summary>Begins them, or the first of many; the others follow as these end.</summary>
     /// <exception cref="ContextExceededException">The prompt does not fit.</exception>
     /// <exception cref="QueueFullException">Too many wait.</exception>
-    public CompletionRun(ServedModel model, CompletionTask task, CancellationToken cancellation)
+    public CompletionRun(ServedModel model, CompletionRequest request, CancellationToken cancellation)
     {
-        (Task, _model) = (task, model);
-        (_choices, _isOver, _waits) = (new Completion[task.Choices], new bool[task.Choices], new Task<bool>?[task.Choices]);
+        (Request, _model) = (request, model);
+        (_choices, _isOver, _waits) = (new Completion[request.Choices], new bool[request.Choices], new Task<bool>?[request.Choices]);
         _cancellation = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         try
         {
@@ -44,17 +45,21 @@ sealed class CompletionRun : IDisposable
 
     void BeginNext()
     {
-        _choices[_begun] = _model.Engine.Start(Task.Prompts[_begun / Task.PerPrompt], Task.OptionsOf(_begun), Task.Salt, _cancellation.Token);
+        _choices[_begun] = _model.Engine.Start(Request.Prompts[_begun / Request.PerPrompt], Request.OptionsOf(_begun), Request.Salt, _cancellation.Token);
         _begun++;
     }
 
-    public CompletionTask Task { get; }
+    public CompletionRequest Request { get; }
 
     /// <summary>Whether there is nothing more to read.</summary>
     public bool IsOver => Array.TrueForAll(_isOver, over => over);
 
     /// <summary>The results of those that have begun.</summary>
-    public Task<GenerationResult[]> Results => System.Threading.Tasks.Task.WhenAll(_choices.Take(_begun).Select(choice => choice.Result));
+    public Task<GenerationResult[]> Results => Task.WhenAll(_choices.Take(_begun).Select(choice => choice.Result));
+
+    /// <summary>The explanation that a client gets, if it asked: its own text is no secret to it.</summary>
+    public Explanation? ExplanationOf(GenerationResult result) =>
+        Request.Explains ? Explanation.Of(result, _model.Engine.Model.Tokenizer, seesOthers: Request.Salt.Length == 0) : null;
 
     /// <summary>Reads all of them to their ends, when they have ended: nobody waits for their pieces.</summary>
     public async Task<GenerationResult[]> ReadAll(Action<ChoicePiece> take)
@@ -105,7 +110,7 @@ sealed class CompletionRun : IDisposable
     /// <summary>Waits for the next piece; false when it is time for a sign of life.</summary>
     public async ValueTask<bool> Wait()
     {
-        _ping ??= System.Threading.Tasks.Task.Delay(s_silence);
+        _ping ??= Task.Delay(s_silence);
         if (_choices.Length == 1 && _waits[0] is null)
         {
             ValueTask<bool> wait = _choices[0].Pieces.WaitToReadAsync(CancellationToken.None);
@@ -116,7 +121,7 @@ sealed class CompletionRun : IDisposable
         for (int choice = 0; choice < _begun; choice++)
             if (!_isOver[choice])
                 _waits[choice] ??= _choices[choice].Pieces.WaitToReadAsync(CancellationToken.None).AsTask();
-        Task first = await System.Threading.Tasks.Task.WhenAny([_ping, .. _waits.OfType<Task>()]);
+        Task first = await Task.WhenAny([_ping, .. _waits.OfType<Task>()]);
         for (int choice = 0; choice < _begun; choice++)
             if (_waits[choice] is { IsCompleted: true })
                 _waits[choice] = null;

@@ -1,26 +1,27 @@
 using System.Diagnostics;
 using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Http;
-using Kvasir.Server.Observability;
 using Microsoft.AspNetCore.Http;
 
 namespace Kvasir.Server.Serving;
 
 /// <summary>Runs what requests ask for, and tells what came of it: to the log, the metrics and whoever listens.</summary>
-sealed class CompletionService(ServedModel model, ServerOptions options, RequestLog log, RetentionKeeper keeper, TraceRecorder? recorder)
+sealed class CompletionService(
+    ServedModel model, ServingOptions options, RequestLog log, ServerLog lines, PromptKeeper keeper, TraceRecorder? recorder)
 {
     public ServedModel Model => model;
 
-    public ServerOptions Options => options;
+    public ServingOptions Options => options;
 
     /// <summary>Serves a request: begins its completions, has them read, and accounts for them, however it ends.</summary>
     /// <param name="context">The request; if its client goes away, so do the completions.</param>
-    /// <param name="task">What is asked.</param>
+    /// <param name="request">What is asked.</param>
     /// <param name="answer">Reads the pieces and writes the answer; returns what ended it, in the words of the protocol.</param>
-    public async Task Serve(HttpContext context, CompletionTask task, Func<CompletionRun, Task<string>> answer)
+    public async Task Serve(HttpContext context, CompletionRequest request, Func<CompletionRun, Task<string>> answer)
     {
         long start = Stopwatch.GetTimestamp();
-        using CompletionRun run = Begin(task, context.RequestAborted);
+        using CompletionRun run = Begin(request, context.RequestAborted);
         string status = "error";
         try
         {
@@ -36,11 +37,11 @@ sealed class CompletionService(ServedModel model, ServerOptions options, Request
         }
     }
 
-    CompletionRun Begin(CompletionTask task, CancellationToken cancellation)
+    CompletionRun Begin(CompletionRequest request, CancellationToken cancellation)
     {
         try
         {
-            return new CompletionRun(model, task, cancellation);
+            return new CompletionRun(model, request, cancellation);
         }
         catch (QueueFullException)
         {
@@ -61,17 +62,17 @@ sealed class CompletionService(ServedModel model, ServerOptions options, Request
         {
             status = "error"; // the answer has told its client already
         }
-        RequestRecord record = Record(run.Task, status, results, Stopwatch.GetElapsedTime(start));
+        RequestRecord record = Record(run.Request, status, results, Stopwatch.GetElapsedTime(start));
         log.Add(record, results);
-        recorder?.Record(run.Task, results, start);
+        recorder?.Record(run.Request.Prompts, run.Request.PerPrompt, run.Request.Salt, results, start);
         ServerMetrics.Served(record, model.Id, results);
         if (results.Length > 0 && status != "error")
-            keeper.Keep(run.Task);
-        options.Log?.Invoke($"{run.Task.Endpoint} {record.Status} prompt {record.PromptTokens:N0} (reused {results.FirstOrDefault()?.ReusedTokens ?? 0:N0}) completion {record.CompletionTokens:N0} queue {record.QueueS:F3} s ttft {record.TtftS:F3} s total {record.DurationS:F3} s for {run.Task.Principal.Name}");
+            keeper.Keep(run.Request);
+        lines.Request(record, results.FirstOrDefault()?.ReusedTokens ?? 0, run.Request.Principal.Name);
     }
 
-    RequestRecord Record(CompletionTask task, string status, GenerationResult[] results, TimeSpan duration) => new(
-        task.Id, task.Endpoint, status, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0, task.PromptTokens, results.Sum(result => result.TokenIds.Count),
+    RequestRecord Record(CompletionRequest request, string status, GenerationResult[] results, TimeSpan duration) => new(
+        request.Id, request.Endpoint, status, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0, request.PromptTokens, results.Sum(result => result.TokenIds.Count),
         results.Length > 0 ? results[0].QueueTime.TotalSeconds : 0, results.Length > 0 ? results.Min(result => result.TimeToFirstToken.TotalSeconds) : 0, duration.TotalSeconds,
         results.Length > 0 ? Explanation.Of(results[0], options.ShowsText ? model.Engine.Model.Tokenizer : null, seesOthers: true) : null);
 }

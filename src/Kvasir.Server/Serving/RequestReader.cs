@@ -1,10 +1,12 @@
 using System.Globalization;
 using Kvasir.Inference.Chat;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
+using Microsoft.AspNetCore.Http;
 
 namespace Kvasir.Server.Serving;
 
@@ -21,6 +23,9 @@ static class RequestReader
         if (body["model"].Text(200) is { Length: > 0 } name && !model.GoesBy(name))
             throw new RequestException(404, $"model: '{Formats.Printable.Line(name)}' is not served here, expected '{model.Id}'", "model", "model_not_found");
     }
+
+    /// <summary>Whether a client asks what the cache did.</summary>
+    public static bool Explains(HttpContext context) => context.Request.Headers["X-Kvasir-Explain"] is [{ } value] && value is "1" or "true";
 
     /// <summary>How tokens are chosen. What OpenAI's protocol leaves to the server has OpenAI's values.</summary>
     public static GenerationOptions Options(Field body, int? maxTokens, IReadOnlyList<string> stops, ServedModel model) => new()
@@ -62,7 +67,7 @@ static class RequestReader
     }
 
     /// <summary>For how long a client wants its prompt kept: <c>prompt_cache_options.ttl</c>, or the older <c>prompt_cache_retention</c>; null when it says nothing.</summary>
-    public static TimeSpan? TimeToKeep(Field body)
+    public static TimeSpan? Ttl(Field body)
     {
         body["prompt_cache_key"].Text(1024); // there is one cache here to be near to
         body["prompt_cache_options"]["mode"].OneOf("implicit", "explicit");
@@ -85,12 +90,12 @@ static class RequestReader
     }
 
     /// <summary>What is to be kept of a conversation's prompt.</summary>
-    public static Retention? Retention(Field body, ChatInput input, ToolChoice choice, ServedModel model, int[] prompt)
+    public static KeepWish? Keep(Field body, ChatInput input, ToolChoice choice, ServedModel model, int[] prompt)
     {
-        TimeSpan? time = TimeToKeep(body);
+        TimeSpan? ttl = Ttl(body);
         if (input.Breakpoints is [.., var last])
-            return new Retention(input.TokensBefore(last, model, choice, prompt), last.Time);
-        return time is { } whole && body["prompt_cache_options"]["mode"].Text() != "explicit" ? new Retention(prompt.Length, whole) : null;
+            return new KeepWish(input.TokensBefore(last, model, choice, prompt), last.Ttl);
+        return ttl is { } whole && body["prompt_cache_options"]["mode"].Text() != "explicit" ? new KeepWish(prompt.Length, whole) : null;
     }
 
     /// <summary>What a client wants of the answer's form; null for anything.</summary>

@@ -24,9 +24,9 @@ static class StreamPump
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
-            RequestException failure = Errors.Of(e, run.Task.Endpoint) ?? new RequestException(500, "the engine failed", code: "engine_failed");
+            RequestException failure = Errors.Of(e, run.Request.Endpoint) ?? new RequestException(500, "the engine failed", code: "engine_failed");
             if (fail is null)
-                events.Send(ErrorBody.Of(failure), ServerJson.Default.ErrorBody);
+                events.Send(ErrorBody.Of(failure), HttpJson.Default.ErrorBody);
             else
                 fail(failure);
             await events.Flush(cancellation);

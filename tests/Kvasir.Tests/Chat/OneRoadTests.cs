@@ -1,6 +1,6 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
-using Kvasir.Inference.Evaluation;
+using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Templates;

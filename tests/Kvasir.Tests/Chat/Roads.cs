@@ -115,8 +115,8 @@ sealed class Roads : IDisposable
         JsonObject body = Anthropic([new("user", question)]);
         JsonObject keep = new() { ["type"] = "ephemeral" };
         body["system"] = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = system, ["cache_control"] = keep });
-        CompletionTask task = MessagesRequest.Read(Field(body), _served, Principal.Anyone, explains: false).Task;
-        return (task.Prompts[0], task.Retention!.Tokens);
+        CompletionRequest request = MessagesRequest.Read(Field(body), _served, Principal.Anyone, explains: false).Completion;
+        return (request.Prompts[0], request.Keep!.Tokens);
     }
 
     public static string Outcome(Func<int[]> tokens)
@@ -150,12 +150,12 @@ sealed class Roads : IDisposable
     }
 
     int[] Completions(JsonObject body) =>
-        ChatRequest.Read(Field(body), _served, Principal.Anyone, new ServerOptions(), explains: false).Task.Prompts[0];
+        ChatRequest.Read(Field(body), _served, Principal.Anyone, new ServingOptions(MaxChoices: 1, ShowsText: true), explains: false).Completion.Prompts[0];
 
     int[] Responses(JsonObject body) =>
-        ResponsesRequest.Read(Field(body), _served, Principal.Anyone, new ResponseStore(), explains: false).Task.Prompts[0];
+        ResponsesRequest.Read(Field(body), _served, Principal.Anyone, new ResponseStore(), explains: false).Completion.Prompts[0];
 
-    int[] Messages(JsonObject body) => MessagesRequest.Read(Field(body), _served, Principal.Anyone, explains: false).Task.Prompts[0];
+    int[] Messages(JsonObject body) => MessagesRequest.Read(Field(body), _served, Principal.Anyone, explains: false).Completion.Prompts[0];
 
     int[] Client(ChatMessage[] messages, ChatOptions? options = null) => CallReader.Read(messages, options, Prompts).Prompt;
 

@@ -16,7 +16,7 @@ sealed class KvasirProcess : IDisposable
     readonly StringBuilder _said = new();
     TaskCompletionSource _spoke = new(TaskCreationOptions.RunContinuationsAsynchronously); // the test must not go on inside ReadErrors
 
-    KvasirProcess(IEnumerable<string> args, string? cache = null)
+    KvasirProcess(IEnumerable<string> args, string? cache = null, IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
     {
         ProcessStartInfo start = new("dotnet")
         {
@@ -26,10 +26,15 @@ sealed class KvasirProcess : IDisposable
             StandardInputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
             StandardOutputEncoding = Encoding.UTF8,
             StandardErrorEncoding = Encoding.UTF8,
-            WorkingDirectory = Path.GetTempPath(),
+            WorkingDirectory = folder ?? Path.GetTempPath(),
         };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Kvasir.Cli.dll"));
         start.Environment["XDG_CACHE_HOME"] = cache ?? s_cache.Value;
+        start.Environment["XDG_CONFIG_HOME"] = Path.Combine(s_cache.Value, "no-settings"); // whoever runs the tests may have some
+        foreach (string setting in start.Environment.Keys.Where(name => name.StartsWith("KVASIR_", StringComparison.Ordinal)).ToArray())
+            start.Environment.Remove(setting);
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
+            start.Environment[name] = value;
         foreach (string arg in args) start.ArgumentList.Add(arg);
         _process = Process.Start(start)!;
         _errors = Task.Run(() => ReadErrors(_process.StandardError)); // off the test's context, which Finish blocks
@@ -68,6 +73,23 @@ sealed class KvasirProcess : IDisposable
     public static KvasirResult RunWith(string cache, params IEnumerable<string> args)
     {
         using KvasirProcess process = new(args, cache);
+        return process.Finish();
+    }
+
+    /// <summary>Starts the program in a folder, with another for what it keeps between runs.</summary>
+    public static KvasirProcess StartAt(string folder, string cache, params IEnumerable<string> args) => new(args, cache, folder: folder);
+
+    /// <summary>The same to its end.</summary>
+    public static KvasirResult RunAt(string folder, string cache, params IEnumerable<string> args)
+    {
+        using KvasirProcess process = StartAt(folder, cache, args);
+        return process.Finish();
+    }
+
+    /// <summary>Runs the program to its end with variables of the environment.</summary>
+    public static KvasirResult RunIn(IReadOnlyDictionary<string, string> environment, params IEnumerable<string> args)
+    {
+        using KvasirProcess process = new(args, environment: environment);
         return process.Finish();
     }
 

@@ -1,8 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Kvasir.Inference.Measurement;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Tests.Fixtures;
-using Kvasir.Tests.Measurement;
 using static Kvasir.Tests.Cli.KvasirProcess;
 
 namespace Kvasir.Tests.Cli;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Kvasir.Formats.Gguf;
 using Kvasir.Inference.Saga;
 using Kvasir.Tests.Fixtures;
 using static Kvasir.Tests.Cli.KvasirProcess;
@@ -32,6 +33,29 @@ public sealed class VerbTests : IDisposable
         Assert.Contains("mamba", result.Answer, StringComparison.Ordinal);
         Assert.StartsWith("not runnable: ", result.Errors, StringComparison.Ordinal);
         Assert.Contains("mamba", Run("show", path, "--json").Json.GetProperty("not_runnable").GetString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Gemma 3's layers: every sixth attends to everything, and they rotate in two ways.</summary>
+    [Fact]
+    public void Layers_that_differ_are_shown_in_groups()
+    {
+        var writer = new GgufWriter();
+        writer.Set("general.architecture", "gemma3");
+        foreach ((string key, object value) in (ReadOnlySpan<(string, object)>)[
+            ("block_count", 14u), ("context_length", 8192u), ("embedding_length", 640u), ("feed_forward_length", 2048u), ("vocab_size", 100u), ("attention.head_count", 4u),
+            ("attention.head_count_kv", 1u), ("attention.key_length", 256u), ("attention.value_length", 256u), ("attention.sliding_window", 512u), ("rope.freq_base", 1e6f)])
+            writer.Set($"gemma3.{key}", value);
+        writer.Write(_folder["gemma.gguf"], cancellation: TestContext.Current.CancellationToken);
+        KvasirResult result = Run("show", _folder["gemma.gguf"]);
+        Assert.Matches(@"heads +4 query, 1 key-value, of 256 elements", result.Answer);
+        Assert.Matches(@"layers 0–4, 6–10, 12–13 +sliding window 512; RoPE base 10000, 256 elements of a head", result.Answer);
+        Assert.Matches(@"layers 5, 11 +attending to everything; RoPE base 1000000, 256 elements of a head", result.Answer);
+        Assert.Contains("28,672 bytes = 14 layers × 1 KV heads × (256 + 256) × 4 bytes", result.Answer, StringComparison.Ordinal);
+        Assert.Contains("not runnable: ", result.Errors, StringComparison.Ordinal);
+        JsonElement config = Run("show", _folder["gemma.gguf"], "--json").Json.GetProperty("config");
+        Assert.Equal(JsonValueKind.Null, config.GetProperty("rope_base").ValueKind);
+        Assert.Equal((4, 12), (config.GetProperty("heads").GetInt32(), config.GetProperty("windowed_layers").GetInt32()));
+        Assert.Equal([12, 2], config.GetProperty("groups").EnumerateArray().Select(group => group.GetProperty("layers").GetArrayLength()));
     }
 
     [Fact]

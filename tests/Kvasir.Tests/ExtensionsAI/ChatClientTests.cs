@@ -1,5 +1,4 @@
 using Kvasir.Inference;
-using Kvasir.Inference.ExtensionsAI;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
 using Microsoft.Extensions.AI;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;

@@ -3,7 +3,6 @@ using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
-using Kvasir.Inference.ExtensionsAI;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Tests.Fixtures;

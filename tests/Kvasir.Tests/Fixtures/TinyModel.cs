@@ -18,9 +18,13 @@ sealed record TinyModel
     public int Heads { get; init; } = 4;
     public int KvHeads { get; init; } = 2;
     public int HeadDim { get; init; } = 16;
+    public int? ValueDim { get; init; } // of a head's value; null: the head's
     public int FeedForward { get; init; } = 96;
     public int ContextLength { get; init; } = 512;
     public float RopeBase { get; init; } = 10000;
+
+    /// <summary>Base of the rotary frequencies in layers that slide; 0: that of all.</summary>
+    public float LocalRopeBase { get; init; }
 
     /// <summary>Without an output matrix: the token embeddings serve as one.</summary>
     public bool TiedOutput { get; init; } = true;
@@ -94,10 +98,12 @@ sealed record TinyModel
         writer.Set($"{Architecture}.attention.head_count", (uint)Heads);
         writer.Set($"{Architecture}.attention.head_count_kv", (uint)KvHeads);
         writer.Set($"{Architecture}.attention.key_length", (uint)HeadDim);
-        writer.Set($"{Architecture}.attention.value_length", (uint)HeadDim);
+        writer.Set($"{Architecture}.attention.value_length", (uint)(ValueDim ?? HeadDim));
         writer.Set($"{Architecture}.attention.layer_norm_rms_epsilon", 1e-5f);
         writer.Set($"{Architecture}.rope.dimension_count", (uint)HeadDim);
         writer.Set($"{Architecture}.rope.freq_base", RopeBase);
+        if (LocalRopeBase > 0)
+            writer.Set($"{Architecture}.rope.freq_base_swa", LocalRopeBase);
         if (Window > 0)
         {
             writer.Set($"{Architecture}.attention.sliding_window", (uint)Window);
@@ -109,7 +115,7 @@ sealed record TinyModel
 
     void AddTensors(GgufWriter writer, Random random)
     {
-        int queries = Heads * HeadDim, keys = KvHeads * HeadDim;
+        int queries = Heads * HeadDim, keys = KvHeads * HeadDim, values = KvHeads * (ValueDim ?? HeadDim);
         Matrix("token_embd.weight", Embedding, Vocabulary);
         if (RopeFrequencies) Vector("rope_freqs.weight", HeadDim / 2, around: 4);
         for (int layer = 0; layer < Layers; layer++)
@@ -120,11 +126,11 @@ sealed record TinyModel
             if (layer % Shared == 0)
             {
                 Projection(block + "attn_k", Embedding, keys);
-                Projection(block + "attn_v", Embedding, keys);
+                Projection(block + "attn_v", Embedding, values);
             }
             if (QkNorm) Vector(block + "attn_q_norm.weight", HeadDim, around: 1);
             if (QkNorm) Vector(block + "attn_k_norm.weight", HeadDim, around: 1);
-            Matrix(block + "attn_output.weight", queries, Embedding);
+            Matrix(block + "attn_output.weight", Heads * (ValueDim ?? HeadDim), Embedding);
             Vector(block + "ffn_norm.weight", Embedding, around: 1);
             Matrix(block + "ffn_gate.weight", Embedding, FeedForward);
             Matrix(block + "ffn_up.weight", Embedding, FeedForward);

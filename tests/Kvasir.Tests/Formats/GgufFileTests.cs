@@ -25,7 +25,7 @@ public sealed class GgufFileTests : IDisposable
         Assert.Equal((version, bytes.LongLength), (file.Version, file.Length));
         Assert.Equal(["general.architecture", "llama.block_count"], file.Metadata.Keys);
         Assert.Equal(["a.weight", "b.weight"], file.Tensors.Select(tensor => tensor.Name));
-        GgufTensor a = file.GetTensor("a.weight");
+        StoredTensor a = file.GetTensor("a.weight");
         Assert.Equal((4, 2, 8, 16, 32), (a.Columns, a.Rows, a.Elements, a.RowBytes, a.ByteLength));
         Assert.Equal(1, file.Row(a, 0)[0]);
         Assert.Equal(34, file.Row(file.GetTensor("b.weight"), 0).Length);
@@ -45,7 +45,7 @@ public sealed class GgufFileTests : IDisposable
     public unsafe void Disposing_twice_is_harmless_and_reading_afterwards_is_refused()
     {
         GgufFile file = Open(new RawGguf().Tensor("a", [1]).Data(4).ToArray());
-        GgufTensor tensor = file.GetTensor("a");
+        StoredTensor tensor = file.GetTensor("a");
         file.Dispose();
         file.Dispose();
 
@@ -57,7 +57,7 @@ public sealed class GgufFileTests : IDisposable
     public void A_tensor_of_another_file_and_a_row_outside_are_refused()
     {
         using GgufFile file = Open(new RawGguf().Tensor("a", [1]).Data(4).ToArray());
-        GgufTensor tensor = file.GetTensor("a");
+        StoredTensor tensor = file.GetTensor("a");
 
         Assert.Throws<ArgumentException>(() => file.Row(tensor with { Offset = 1 << 20 }, 0).Length);
         Assert.Throws<ArgumentException>(() => file.Row(tensor with { ByteLength = long.MaxValue }, 0).Length);
@@ -282,7 +282,7 @@ public sealed class GgufFileTests : IDisposable
     public void A_file_that_is_truncated_while_it_is_read_says_so()
     {
         using GgufFile file = Open(new RawGguf().Tensor("t", [1024]).Data(4096).ToArray());
-        GgufTensor tensor = file.GetTensor("t");
+        StoredTensor tensor = file.GetTensor("t");
         byte[] row = new byte[4096];
         file.Read(tensor, 0, row);
         using (FileStream stream = new(_folder["model.gguf"], FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))

@@ -32,7 +32,7 @@ public sealed class QuantizerTests : IDisposable
         Assert.Equal(
             source.Tensors.Select(tensor => (tensor.Name, tensor.ShapeText)),
             output.Tensors.Select(tensor => (tensor.Name, tensor.ShapeText)));
-        foreach (GgufTensor tensor in output.Tensors)
+        foreach (StoredTensor tensor in output.Tensors)
         {
             Assert.Equal(tensor.Shape.Length == 2 ? type : TensorType.F32, tensor.Type);
             for (long row = 0; row < tensor.Rows; row++) Assert.Equal(Converted(source, tensor, row), output.Row(tensor, row).ToArray());
@@ -67,7 +67,7 @@ public sealed class QuantizerTests : IDisposable
         Quantize(source, _folder["out.gguf"], TensorType.Q4_0);
         using GgufFile output = GgufFile.Open(_folder["out.gguf"]);
 
-        foreach (GgufTensor tensor in source.Tensors)
+        foreach (StoredTensor tensor in source.Tensors)
             Assert.Equal(source.Row(tensor, 0).ToArray(), output.Row(output.GetTensor(tensor.Name), 0).ToArray());
     }
 
@@ -127,7 +127,7 @@ public sealed class QuantizerTests : IDisposable
         Quantize(source, _folder[output], TensorType.Q8_0);
 
         Assert.Equal(File.ReadAllBytes(_folder["expected.gguf"]), File.ReadAllBytes(_folder[output]));
-        GgufTensor last = source.Tensors[^1];
+        StoredTensor last = source.Tensors[^1];
         Assert.Equal(copy.Row(last, 0).ToArray(), source.Row(last, 0).ToArray());
     }
 
@@ -158,9 +158,9 @@ public sealed class QuantizerTests : IDisposable
         writer.Write(_folder["in.gguf"]);
     }
 
-    static byte[] Converted(GgufFile source, GgufTensor target, long row)
+    static byte[] Converted(GgufFile source, StoredTensor target, long row)
     {
-        GgufTensor tensor = source.GetTensor(target.Name);
+        StoredTensor tensor = source.GetTensor(target.Name);
         var values = new float[tensor.Columns];
         RowFormat.Dequantize(tensor.Type, source.Row(tensor, row), values);
         var bytes = new byte[target.RowBytes];

@@ -20,7 +20,7 @@ public sealed class SharedModelTests
         Assert.Equal(architecture, file.Metadata.GetString("general.architecture"));
         Assert.Equal(tensors, file.Tensors.Count);
         Assert.NotEmpty(file.Metadata.GetStrings("tokenizer.ggml.tokens"));
-        foreach (GgufTensor tensor in file.Tensors)
+        foreach (StoredTensor tensor in file.Tensors)
             Assert.Equal(tensor.RowBytes, file.Row(tensor, tensor.Rows - 1).Length);
     }
 
@@ -29,7 +29,7 @@ public sealed class SharedModelTests
     {
         using var file = GgufFile.Open(Checkout.Shared("models/saga/saga-f32.gguf"));
 
-        GgufTensor embeddings = file.GetTensor("token_embd.weight");
+        StoredTensor embeddings = file.GetTensor("token_embd.weight");
         Assert.Equal((256, 1024, TensorType.F32), (embeddings.Columns, embeddings.Rows, embeddings.Type));
         Assert.Equal(6, file.Metadata.GetInt32("llama.block_count"));
         Assert.Equal(1e-5f, file.Metadata.GetSingle("llama.attention.layer_norm_rms_epsilon"));

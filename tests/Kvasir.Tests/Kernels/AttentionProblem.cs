@@ -1,7 +1,10 @@
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
+using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Kernels;
 
@@ -9,11 +12,15 @@ namespace Kvasir.Tests.Kernels;
 /// <param name="Codec">How keys and values are stored.</param>
 /// <param name="KvHeads">KV heads.</param>
 /// <param name="Group">Query heads to each.</param>
-/// <param name="HeadDim">Elements of a head.</param>
+/// <param name="HeadDim">Elements of a head's query and key, and of its value if nothing else is said.</param>
 /// <param name="Tokens">Tokens of the sequence.</param>
 /// <param name="Window">Tokens that one sees; 0 for all.</param>
 /// <param name="BlockTokens">Tokens of a block.</param>
-sealed record AttentionShape(IKvCodec Codec, int KvHeads, int Group, int HeadDim, int Tokens, int Window = 0, int BlockTokens = 16);
+sealed record AttentionShape(IKvCodec Codec, int KvHeads, int Group, int HeadDim, int Tokens, int Window = 0, int BlockTokens = 16)
+{
+    /// <summary>Elements of a head's value.</summary>
+    public int ValueDim { get; init; } = HeadDim;
+}
 
 /// <summary>One layer with random queries, keys and values, to be attended to in chunks.</summary>
 sealed unsafe class AttentionProblem : IDisposable
@@ -29,18 +36,22 @@ sealed unsafe class AttentionProblem : IDisposable
     {
         (_shape, _beyond) = (shape, beyond);
         LayerState state = shape.Window == 0 ? new LayerState.Full() : new LayerState.Window(shape.Window);
-        _layout = new KvLayout(shape.BlockTokens, shape.Codec, [new KvLayer(state, shape.KvHeads, shape.HeadDim, 0)]);
-        _blocks = new BlockPool(_layout, _layout.BlocksFor(shape.Tokens));
+        _layout = new KvLayout(shape.BlockTokens, shape.Codec, [new KvLayer(state, shape.KvHeads, shape.HeadDim, shape.ValueDim, 0)]);
+        _blocks = new BlockPool(_layout, new NativeArena(_layout, _layout.BlocksFor(shape.Tokens)));
         _table = new BlockTable(_blocks);
         Assert.True(_table.TryReserve(shape.Tokens));
         var random = new Random(shape.Tokens * 31 + shape.HeadDim);
         _queries = Filled(shape.Tokens, shape.KvHeads * shape.Group * shape.HeadDim, random);
         _keys = Filled(shape.Tokens, shape.KvHeads * shape.HeadDim, random);
-        Values = Filled(shape.Tokens, shape.KvHeads * shape.HeadDim, random);
-        _output = new FloatRows(shape.Tokens, _queries.Width);
+        Values = Filled(shape.Tokens, shape.KvHeads * shape.ValueDim, random);
+        _output = new FloatRows(shape.Tokens, OutputWidth);
     }
 
     public FloatRows Values { get; }
+
+    int OutputWidth => _shape.KvHeads * _shape.Group * _shape.ValueDim;
+
+    AttentionSize Size => new(_shape.KvHeads * _shape.Group, _shape.Group, _shape.HeadDim, _shape.ValueDim);
 
     /// <summary>Stores and attends chunk by chunk, so that memory beyond a chunk is as it was; returns [tokens, heads · head dim].</summary>
     public float[] Attend(InstructionSet set, int threads, int chunk)
@@ -49,40 +60,41 @@ sealed unsafe class AttentionProblem : IDisposable
             new Span<byte>(_table.Address(block), (int)_layout.BlockBytes).Fill(_beyond);
         using var pool = new ComputePool(threads);
         CpuKernels kernels = CpuKernels.Create(set, pool);
-        kernels.Reserve(tokens: 1, columns: 16, _shape.HeadDim, _shape.KvHeads, _shape.Group);
+        kernels.Reserve(tokens: 1, columns: 16, Size);
         List<float> result = [];
         for (int first = 0; first < _shape.Tokens; first += chunk)
             result.AddRange(Chunk(kernels, first, Math.Min(chunk, _shape.Tokens - first)));
         return [.. result];
     }
 
-    /// <summary>Bytes of managed memory that the last token's attention allocates, on all threads, once everything has run before.</summary>
-    public long AllocatedByOneStep()
+    /// <summary>Bytes of managed memory that the last token's attention allocates, on all threads, once everything has run before; so often that each thread has a part.</summary>
+    public long AllocatedBySteps()
     {
         using var pool = new ComputePool(2);
         CpuKernels kernels = CpuKernels.Create(InstructionSets.Available.Last(), pool);
-        kernels.Reserve(tokens: 1, columns: 16, _shape.HeadDim, _shape.KvHeads, _shape.Group);
+        kernels.Reserve(tokens: 1, columns: 16, Size);
         Chunk(kernels, 0, _shape.Tokens);
         List<RowRun> runs = [new RowRun(_table, 0, 1)];
         List<int> positions = [_shape.Tokens - 1];
-        kernels.Attention(_layout, 0, runs, positions, _queries, _output);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        kernels.Attention(_layout, 0, runs, positions, _queries, _output);
-        return GC.GetAllocatedBytesForCurrentThread() - before;
+        return Allocations.Of(() =>
+        {
+            for (int i = 0; i < 50; i++)
+                kernels.Attention(_layout, 0, runs, positions, _queries, _output);
+        });
     }
 
-    /// <summary>softmax(q · K / sqrt(head dim)) · V in double precision.</summary>
+    /// <summary>softmax(q · K / sqrt(key dim)) · V in double precision.</summary>
     public double[] Exact(int token, int head)
     {
-        int dim = _shape.HeadDim, kvHead = head / _shape.Group, first = _shape.Window == 0 ? 0 : Math.Max(0, token - _shape.Window + 1);
-        double[] weights = new double[token - first + 1], result = new double[dim];
+        int dim = _shape.HeadDim, values = _shape.ValueDim, kvHead = head / _shape.Group, first = _shape.Window == 0 ? 0 : Math.Max(0, token - _shape.Window + 1);
+        double[] weights = new double[token - first + 1], result = new double[values];
         for (int t = first; t <= token; t++)
             for (int i = 0; i < dim; i++)
                 weights[t - first] += (double)_queries.Span(token)[head * dim + i] * _keys.Span(t)[kvHead * dim + i] / Math.Sqrt(dim);
         double largest = weights.Max(), total = weights.Sum(weight => Math.Exp(weight - largest));
         for (int t = first; t <= token; t++)
-            for (int i = 0; i < dim; i++)
-                result[i] += Math.Exp(weights[t - first] - largest) / total * Values.Span(t)[kvHead * dim + i];
+            for (int i = 0; i < values; i++)
+                result[i] += Math.Exp(weights[t - first] - largest) / total * Values.Span(t)[kvHead * values + i];
         return result;
     }
 
@@ -96,7 +108,7 @@ sealed unsafe class AttentionProblem : IDisposable
 
     float[] Chunk(CpuKernels kernels, int first, int count)
     {
-        using FloatRows queries = Slice(_queries, first, count), keys = Slice(_keys, first, count), values = Slice(Values, first, count), output = new(count, _queries.Width);
+        using FloatRows queries = Slice(_queries, first, count), keys = Slice(_keys, first, count), values = Slice(Values, first, count), output = new(count, OutputWidth);
         List<int> positions = [.. Enumerable.Range(first, count)];
         List<RowRun> runs = [.. Enumerable.Range(0, count).Chunk(CpuKernels.RowsPerRun).Select(run => new RowRun(_table, run[0], run.Length))];
         kernels.StoreKv(_layout, 0, runs, positions, keys, values);

@@ -1,8 +1,6 @@
 using System.Runtime.InteropServices;
 using CsCheck;
 using Kvasir.Inference.Kernels;
-using Kvasir.KvCache;
-using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 
 namespace Kvasir.Tests.Kernels;
@@ -12,18 +10,20 @@ public unsafe class AttentionTests
     /// <summary>Several stretches, the last of which ends within a tile and within sixteen.</summary>
     const int Long = 1117;
 
-    static readonly AttentionShape s_smol = new(F16Codec.Instance, KvHeads: 3, Group: 3, HeadDim: 64, Tokens: Long);
+    internal static readonly AttentionShape Smol = new(F16Codec.Instance, KvHeads: 3, Group: 3, HeadDim: 64, Tokens: Long);
 
     public static TheoryData<string> Shapes => [.. s_shapes.Keys];
 
     static readonly Dictionary<string, AttentionShape> s_shapes = new()
     {
-        ["grouped"] = s_smol,
+        ["grouped"] = Smol,
         ["one head to a group, wide, windowed"] = new(F16Codec.Instance, KvHeads: 2, Group: 1, HeadDim: 128, Tokens: 700, Window: 300),
         ["one KV head"] = new(F16Codec.Instance, KvHeads: 1, Group: 5, HeadDim: 32, Tokens: 600),
         ["a window shorter than a tile"] = new(F16Codec.Instance, KvHeads: 1, Group: 2, HeadDim: 96, Tokens: 1100, Window: 21),
         ["an odd head dim"] = new(F16Codec.Instance, KvHeads: 2, Group: 2, HeadDim: 20, Tokens: 530, Window: 513),
         ["a tiny head dim, exact"] = new(F32Codec.Instance, KvHeads: 1, Group: 3, HeadDim: 8, Tokens: 530),
+        ["values wider than keys"] = new(F16Codec.Instance, KvHeads: 2, Group: 2, HeadDim: 64, Tokens: 600) { ValueDim = 128 },
+        ["keys wider than values, of an odd width"] = new(F16Codec.Instance, KvHeads: 2, Group: 3, HeadDim: 96, Tokens: 530, Window: 100) { ValueDim = 20 },
         ["exact"] = new(F32Codec.Instance, KvHeads: 2, Group: 4, HeadDim: 64, Tokens: 520, BlockTokens: 256),
     };
 
@@ -37,6 +37,17 @@ public unsafe class AttentionTests
                 foreach (InstructionSet set in InstructionSets.Available)
                     AssertClose(shape, set);
             }, iter: 60);
+
+    /// <summary>The same where values have another width than keys.</summary>
+    [Fact]
+    public void Values_may_have_another_width_than_keys() =>
+        Gen.Select(Gen.Int[1, 3], Gen.Int[1, 3], OneOf(8, 20, 32, 64, 96), OneOf(8, 20, 32, 64, 128), Gen.Int[1, 150], OneOf(0, 33)).Sample(
+            (kvHeads, group, keyDim, valueDim, tokens, window) =>
+            {
+                var shape = new AttentionShape(F32Codec.Instance, kvHeads, group, keyDim, tokens, window) { ValueDim = valueDim };
+                foreach (InstructionSet set in InstructionSets.Available)
+                    AssertClose(shape, set);
+            }, iter: 40);
 
     [Theory]
     [InlineData(0)]
@@ -77,18 +88,11 @@ public unsafe class AttentionTests
     public void What_is_not_a_number_is_seen_by_those_who_may_see_it()
     {
         const int poisoned = 549, window = 100;
-        using var problem = new AttentionProblem(s_smol with { Window = window });
+        using var problem = new AttentionProblem(Smol with { Window = window });
         problem.Values[poisoned][0] = float.NaN;
         float[] output = problem.Attend(InstructionSets.Available.Last(), threads: 1, chunk: Long);
         for (int token = 0; token < Long; token++)
-            Assert.Equal(token is >= poisoned and < poisoned + window, float.IsNaN(output[token * problem.Values.Width * s_smol.Group]));
-    }
-
-    [Fact]
-    public void A_step_allocates_nothing()
-    {
-        using var problem = new AttentionProblem(s_smol);
-        Assert.Equal(0, problem.AllocatedByOneStep());
+            Assert.Equal(token is >= poisoned and < poisoned + window, float.IsNaN(output[token * problem.Values.Width * Smol.Group]));
     }
 
     static Gen<int> OneOf(params int[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
@@ -97,13 +101,13 @@ public unsafe class AttentionTests
     {
         using var problem = new AttentionProblem(shape);
         float[] actual = problem.Attend(set, threads: 2, chunk: 256);
-        int width = shape.KvHeads * shape.Group * shape.HeadDim;
+        int width = shape.KvHeads * shape.Group * shape.ValueDim;
         foreach (int token in shape.Tokens < 200 ? Enumerable.Range(0, shape.Tokens) : [0, 63, 64, 511, 512, 575, 1023, 1024, shape.Tokens - 1])
             for (int head = 0; head < shape.KvHeads * shape.Group; head++)
             {
                 double[] exact = problem.Exact(token, head);
-                for (int i = 0; i < shape.HeadDim; i++)
-                    Assert.Equal(exact[i], actual[token * width + head * shape.HeadDim + i], 2e-5);
+                for (int i = 0; i < shape.ValueDim; i++)
+                    Assert.Equal(exact[i], actual[token * width + head * shape.ValueDim + i], 2e-5);
             }
     }
 

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using CsCheck;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
 using Kvasir.Tests.Fixtures;
 
@@ -68,7 +69,7 @@ public class MatMulTests
         foreach (InstructionSet set in InstructionSets.Available)
         {
             using CpuKernels kernels = CpuKernels.Create(set, pool);
-            kernels.Reserve(5, 256, 16, 1, 1);
+            kernels.Reserve(5, 256, new AttentionSize(1, 1, 16, 16));
             kernels.MatMul(x, 5, new Product(a.Matrix, null, ya), new Product(b.Matrix, null, yb), new Product(c.Matrix, null, yc));
             Assert.Equal(Product(a, x, null, set, 1), Rows(ya), Bits);
             Assert.Equal(Product(b, x, null, set, 1), Rows(yb), Bits);
@@ -91,7 +92,7 @@ public class MatMulTests
         using var pool = new ComputePool(threads);
         using CpuKernels kernels = CpuKernels.Create(set, pool);
         using FloatRows y = new(x.Rows, weights.Outputs);
-        kernels.Reserve(x.Rows, weights.Inputs, 16, 1, 1);
+        kernels.Reserve(x.Rows, weights.Inputs, new AttentionSize(1, 1, 16, 16));
         kernels.MatMul(x, x.Rows, new Product(weights.Matrix, bias, y));
         return Rows(y);
     }

@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
 using CsCheck;
-using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
-using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Tests.KvCache;
 
@@ -23,7 +23,7 @@ public class BlockPoolTests
     public void The_pool_behaves_like_a_dictionary_with_lists() =>
         Gen.Select(Gen.Int[0, 7], Gen.Int[0, 9], Gen.Int[0, 1000]).Array[0, 120].Sample(steps =>
         {
-            using var pool = new BlockPool(s_layout, Blocks);
+            using var pool = new BlockPool(s_layout, new NativeArena(s_layout, Blocks));
             var model = new PoolModel(pool);
             foreach ((int action, int name, int choice) in steps)
                 model.Step(action, name, choice);
@@ -78,7 +78,7 @@ public class BlockPoolTests
                 _registered.Remove(_cachedOrder[0]);
                 _cachedOrder.RemoveAt(0);
             }
-            block.Bytes.Fill((byte)(name + 1));
+            pool.Bytes(block).Fill((byte)(name + 1));
             _mutable.Add((block, name));
         }
 
@@ -139,18 +139,18 @@ public class BlockPoolTests
             Assert.Equal(expected, pool.Counts);
             Assert.Equal(expected, pool.CheckConservation());
             foreach ((BlockLease lease, int name) in _leases)
-                Assert.False(lease.Bytes.ContainsAnyExcept((byte)(name + 1)));
+                Assert.False(pool.Bytes(lease).ContainsAnyExcept((byte)(name + 1)));
         }
     }
 
     [Fact]
     public void A_spent_handle_is_refused()
     {
-        using var pool = new BlockPool(s_layout, Blocks);
+        using var pool = new BlockPool(s_layout, new NativeArena(s_layout, Blocks));
         MutableBlock mutable = pool.TryAllocate()!;
         CompleteBlock complete = mutable.Complete();
         Assert.Throws<ObjectDisposedException>(() => mutable.Complete());
-        Assert.Throws<ObjectDisposedException>(() => mutable.Bytes.Length);
+        Assert.Throws<ObjectDisposedException>(() => pool.Bytes(mutable).Length);
         BlockLease lease = complete.Register(Key(1), default, [1]);
         Assert.Throws<ObjectDisposedException>(() => complete.Register(Key(2), default, [2]));
         lease.Dispose();
@@ -161,7 +161,7 @@ public class BlockPoolTests
     [Fact]
     public void Registering_the_same_key_twice_keeps_one_block()
     {
-        using var pool = new BlockPool(s_layout, Blocks);
+        using var pool = new BlockPool(s_layout, new NativeArena(s_layout, Blocks));
         using BlockLease first = pool.TryAllocate()!.Complete().Register(Key(1), default, [1]);
         using BlockLease second = pool.TryAllocate()!.Complete().Register(Key(1), default, [1]);
         Assert.Equal(first.Id, second.Id);
@@ -171,7 +171,7 @@ public class BlockPoolTests
     [Fact]
     public void A_leased_block_is_never_evicted()
     {
-        using var pool = new BlockPool(s_layout, 2);
+        using var pool = new BlockPool(s_layout, new NativeArena(s_layout, 2));
         using BlockLease lease = pool.TryAllocate()!.Complete().Register(Key(1), default, [1]);
         pool.TryAllocate()!.Complete().Register(Key(2), default, [2]).Dispose();
         using MutableBlock evictsTheOther = pool.TryAllocate()!;
@@ -187,7 +187,7 @@ public class BlockPoolTests
     [InlineData(false)]
     public void A_block_that_is_read_on_its_way_to_another_tier_keeps_its_place(bool usedMeanwhile)
     {
-        using var pool = new BlockPool(s_layout, 3);
+        using var pool = new BlockPool(s_layout, new NativeArena(s_layout, 3));
         BlockLease[] users = [.. Enumerable.Range(0, 3).Select(name => pool.TryAllocate()!.Complete().Register(Key(name), default, []))];
         BlockLease[] readers = [.. Enumerable.Range(0, 3).Select(name => pool.TryRead(Key(name))!)];
         Assert.Null(pool.TryAllocate());

@@ -1,6 +1,7 @@
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Tests.KvCache;
 
@@ -11,7 +12,7 @@ public class BlockTableTests
     [Fact]
     public void Room_is_taken_by_whole_blocks_or_not_at_all()
     {
-        using var pool = new BlockPool(s_layout, 4);
+        using var pool = new BlockPool(s_layout, new NativeArena(s_layout, 4));
         using var table = new BlockTable(pool);
         Assert.True(table.TryReserve(17));
         Assert.Equal(32, table.Capacity);
@@ -24,7 +25,7 @@ public class BlockTableTests
     [Fact]
     public void All_blocks_come_back()
     {
-        using var pool = new BlockPool(s_layout, 4);
+        using var pool = new BlockPool(s_layout, new NativeArena(s_layout, 4));
         using (var table = new BlockTable(pool))
         {
             Assert.True(table.TryReserve(40));
@@ -38,7 +39,7 @@ public class BlockTableTests
     [Fact]
     public void Tokens_beyond_the_room_or_backwards_are_refused()
     {
-        using var pool = new BlockPool(s_layout, 4);
+        using var pool = new BlockPool(s_layout, new NativeArena(s_layout, 4));
         using var table = new BlockTable(pool);
         Assert.True(table.TryReserve(16));
         table.Fill(0, 16);

@@ -1,6 +1,6 @@
 using CsCheck;
-using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Tests.KvCache;
 
@@ -11,14 +11,14 @@ public unsafe class BlockTranscoderTests
     static readonly Gen<string> s_names = Gen.Int[0, KvCodecs.Names.Count() - 1].Select(KvCodecs.Names.ElementAt);
 
     /// <summary>Layers of several shapes, some of which read the cache of an earlier one.</summary>
-    static readonly Gen<KvLayer[]> s_layers = Gen.Select(Gen.Int[1, 3], Gen.Int[1, 3], Gen.Int[0, 5]).Array[1, 6].Select(shapes =>
+    static readonly Gen<KvLayer[]> s_layers = Gen.Select(Gen.Int[1, 3], Gen.Int[1, 3], Gen.Int[0, 3], Gen.Int[0, 5]).Array[1, 6].Select(shapes =>
     {
         var layers = new List<KvLayer>();
-        foreach ((int heads, int groups, int producer) in shapes)
+        foreach ((int heads, int keyGroups, int valueGroups, int producer) in shapes)
             if (producer < layers.Count && layers[producer].Producer == producer)
                 layers.Add(layers[producer] with { State = new LayerState.Window(8) });
             else
-                layers.Add(new KvLayer(new LayerState.Full(), heads, 32 * groups, layers.Count));
+                layers.Add(new KvLayer(new LayerState.Full(), heads, 32 * keyGroups, 32 * valueGroups, layers.Count));
         return layers.ToArray();
     });
 
@@ -43,7 +43,7 @@ public unsafe class BlockTranscoderTests
         KvLayer layer = new(new LayerState.Full(), 2, 32, 0);
         KvLayout layout = Layout(16, "f16", layer);
         byte* none = null;
-        KvLayout[] others = [Layout(8, "q8_0", layer), Layout(16, "q8_0", layer with { HeadDim = 64 }), Layout(16, "q8_0", layer, layer with { Producer = 1 })];
+        KvLayout[] others = [Layout(8, "q8_0", layer), Layout(16, "q8_0", layer with { KeyDim = 64 }), Layout(16, "q8_0", layer, layer with { Producer = 1 })];
         foreach (KvLayout other in others)
             Assert.Throws<ArgumentException>(() => BlockTranscoder.Transcode(layout, none, other, none));
     }
@@ -58,9 +58,9 @@ public unsafe class BlockTranscoderTests
             for (int head = 0; head < from.Layers[layer].KvHeads; head++)
                 for (int token = 0; token < from.BlockTokens; token++)
                 {
-                    int source = token * from.RowBytes(layer), destination = token * to.RowBytes(layer), elements = from.Layers[layer].HeadDim;
-                    yield return (from.KeyOffset(layer, head) + source, to.KeyOffset(layer, head) + destination, elements);
-                    yield return (from.ValueOffset(layer, head) + source, to.ValueOffset(layer, head) + destination, elements);
+                    KvLayer shape = from.Layers[layer];
+                    yield return (from.KeyOffset(layer, head) + token * from.KeyRowBytes(layer), to.KeyOffset(layer, head) + token * to.KeyRowBytes(layer), shape.KeyDim);
+                    yield return (from.ValueOffset(layer, head) + token * from.ValueRowBytes(layer), to.ValueOffset(layer, head) + token * to.ValueRowBytes(layer), shape.ValueDim);
                 }
     }
 

@@ -1,5 +1,5 @@
-using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Tests.KvCache;
 

@@ -1,8 +1,8 @@
 using CsCheck;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
-using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Tests.KvCache;
 

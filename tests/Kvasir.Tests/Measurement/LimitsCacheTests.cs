@@ -1,5 +1,5 @@
 using System.Text;
-using Kvasir.Inference.Measurement;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Measurement;

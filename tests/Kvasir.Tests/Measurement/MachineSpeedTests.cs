@@ -1,5 +1,5 @@
 using Kvasir.Inference.Kernels;
-using Kvasir.Inference.Measurement;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Measurement;

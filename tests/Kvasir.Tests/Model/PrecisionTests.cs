@@ -1,5 +1,6 @@
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
@@ -17,6 +18,17 @@ namespace Kvasir.Tests.Model;
 public class PrecisionTests
 {
     const int Tokens = 96;
+
+    static readonly ModelSpec s_tiny = new()
+    {
+        Name = "tiny", Source = "a test", Architecture = "llama", Context = 512, Width = 256, Vocabulary = 2048, IsTied = true, Norm = new(NormKind.Rms, 1e-5f),
+        Parameters = null, ActiveParameters = null,
+        Layers = [.. Enumerable.Range(0, 8).Select(i => new LayerSpec
+        {
+            Attention = new(8, 2, 32, 32, null, i) { Rope = new(10_000, 32, RopeStyle.Adjacent) },
+            FeedForward = new(512, "silu"),
+        })],
+    };
 
     [Theory]
     [InlineData(TensorType.F16, 1e-5)]
@@ -42,8 +54,7 @@ public class PrecisionTests
     public void Logits_of_random_weights_too(string mix, double bound)
     {
         using var folder = new TemporaryFolder();
-        var shape = new ModelShape { Name = "tiny", Architecture = "llama", Layers = 8, Width = 256, FeedForward = 512, Heads = 8, KvHeads = 2, HeadDim = 32, Vocabulary = 2048, Context = 512, RopeBase = 10_000 };
-        new SyntheticModel(shape, WeightMix.All[mix], seed: 3).Write(folder["typed.gguf"], cancellation: TestContext.Current.CancellationToken);
+        new SyntheticModel(s_tiny, WeightMix.All[mix], seed: 3).Write(folder["typed.gguf"], cancellation: TestContext.Current.CancellationToken);
         AssertNear(folder, bound);
     }
 

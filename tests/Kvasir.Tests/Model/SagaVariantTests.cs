@@ -1,6 +1,7 @@
-using Kvasir.Inference;
-using Kvasir.Inference.Evaluation;
+using Kvasir.Formats.Models;
+using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference.Model;
+using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Tests.Fixtures;
 
@@ -20,12 +21,13 @@ public class SagaVariantTests
     public void Layers_are_what_the_name_says(string name, int? window, int full, int[] producers, int kvHeads)
     {
         using LanguageModel model = LanguageModel.Load(PathOf(name));
-        ModelConfig config = model.Config;
-        Assert.Equal((6, 128, 4, kvHeads, 4096), (config.Layers, config.Width, config.Heads, config.KvHeads, config.Context));
-        Assert.Equal(full, config.Windows.Count(each => each is null));
-        Assert.Equal(window, config.Windows.Min());
-        Assert.Null(config.Windows[^1]); // the last layer looks back
-        Assert.Equal(producers, config.Producers);
+        AttentionSpec[] layers = [.. model.Config.Attention];
+        Assert.Equal((6, 128, 4096), (layers.Length, model.Config.Width, model.Config.Context));
+        Assert.All(layers, layer => Assert.Equal((4, kvHeads), (layer.Heads, layer.KvHeads)));
+        Assert.Equal(full, layers.Count(layer => layer.Window is null));
+        Assert.Equal(window, layers.Min(layer => layer.Window));
+        Assert.Null(layers[^1].Window); // the last layer looks back
+        Assert.Equal(producers, layers.Select(layer => layer.Producer));
     }
 
     [Theory, MemberData(nameof(Names))]

@@ -2,8 +2,10 @@ using System.Runtime.InteropServices;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Reuse;
 
@@ -38,7 +40,7 @@ sealed class CachedEngine : IDisposable
         sequence.Blocks.Match(sequence.Tokens);
         float[] logits = Engine.Forward(sequence, progress: null, CancellationToken.None).ToArray();
         sequence.Blocks.EndRequest();
-        byte[][] blocks = [.. Enumerable.Range(0, prompt.Length / Engine.Layout.BlockTokens).Select(block => sequence.Blocks.Table[block].Bytes.ToArray())];
+        byte[][] blocks = [.. Enumerable.Range(0, prompt.Length / Engine.Layout.BlockTokens).Select(block => Cache.Device.Bytes(sequence.Blocks.Table[block]).ToArray())];
         if (!leave)
             sequence.Blocks.Table.Clear();
         return new Answer(logits, blocks, (int)sequence.Computed, sequence.Blocks.Use);
@@ -47,6 +49,7 @@ sealed class CachedEngine : IDisposable
     /// <summary>Evicts the blocks of a prompt that are chosen, tail included, from the pool and the host.</summary>
     public void Drop(int[] prompt, Func<int, bool> choose, bool deviceOnly = false)
     {
+        Flush(); // or what is still to be copied to the host would be lost
         foreach ((int block, BlockKey key) in Cache.Keys(prompt).Index())
             if (choose(block))
             {

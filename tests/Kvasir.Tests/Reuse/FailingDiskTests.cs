@@ -1,6 +1,7 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Tiers;
 using Kvasir.Tests.Fixtures;
 
@@ -82,7 +83,7 @@ public sealed class FailingDiskTests : IDisposable
         };
         Ask();
         Assert.InRange(reads, 8, 13); // each block once
-        Assert.Contains("left alone for a while", engine.Cache.DiskProblem, StringComparison.Ordinal);
+        Assert.Contains("left alone for a while", engine.Cache.Problem, StringComparison.Ordinal);
         engine.Flush();
         int before = reads;
         Ask(); // what was lost has been written again, but is not asked for
@@ -120,7 +121,7 @@ public sealed class FailingDiskTests : IDisposable
                 throw new IOException("Input/output error");
         };
         CachedEngine.Answer answer = engine.Ask(Prompt());
-        int failed = answer.Use.Misses.Count(miss => miss is { Reason: MissReason.LoadFailed, Tier: Tier.Disk, Detail: "IoError" });
+        int failed = answer.Use.Misses.Count(miss => miss is { Reason: MissReason.LoadFailed, Tier: Tier.Disk, Detail: "io_error" });
         Assert.InRange(failed, 3, 6);
         Assert.Equal(Length, answer.Computed + answer.Use.Reused);
         Assert.InRange(answer.Computed, 2, Length - 1);

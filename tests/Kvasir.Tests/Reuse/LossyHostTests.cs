@@ -1,6 +1,7 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Reuse;

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Metrics;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Reuse;

@@ -1,8 +1,9 @@
 using CsCheck;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Reuse;
@@ -68,7 +69,7 @@ public sealed class PerforationTests : IDisposable
                 if (places[block] >= 2)
                     engine.Cache.Host!.TryDrop(keys[block]);
                 if (places[block] == 3 && engine.Cache.Disk!.TryFind(keys[block], out int slot))
-                    engine.Cache.Disk.Discard(slot, keys[block], Kvasir.KvCache.Tiers.Disk.ReadOutcome.Gone);
+                    engine.Cache.Disk!.Discard(slot, keys[block], Kvasir.KvCache.Blocks.ReadOutcome.Gone);
             }
             int lost = keys.Take(blocks).Count(key => !engine.Cache.Device.Contains(key) && !engine.Cache.Host!.Contains(key) && !engine.Cache.Disk!.TryFind(key, out _));
             CachedEngine.Answer answer = engine.Ask(prompt);
@@ -99,7 +100,7 @@ public sealed class PerforationTests : IDisposable
             Assert.Equal(5 * 16 + 1, answer.Computed);
             Assert.Equal(25 * 16, answer.Use.Disk);
             Assert.Equal(5, answer.Use.Misses.Count(miss => miss is { Reason: MissReason.LoadFailed, Tier: Tier.Disk }));
-            Assert.Equal(4, answer.Use.Misses.Count(miss => miss.Detail == "WrongPayloadChecksum"));
+            Assert.Equal(4, answer.Use.Misses.Count(miss => miss.Detail == "wrong_payload_checksum"));
             answer.AssertSameBits(expected, "five blocks damaged");
         }
         using CachedEngine third = new(_model, CachedEngine.WithDisk(_folder["kv"])); // what was computed again was written again

@@ -1,6 +1,7 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Tiers;
 using Kvasir.Tests.Fixtures;
 
@@ -81,13 +82,13 @@ public sealed class TierTests : IDisposable
     [Fact]
     public void Blocks_admitted_at_their_second_use_are_not_written_at_the_first()
     {
-        using CachedEngine engine = new(_model, CachedEngine.WithDisk(_folder["kv"]) with { Sequences = 2, KvDiskAdmission = Kvasir.KvCache.Tiers.DiskAdmission.SecondUse });
+        using CachedEngine engine = new(_model, new() { Context = 512, Sequences = 2, KvDisk = CachedEngine.Disk(_folder["kv"]) with { Admission = Admission.SecondUse } });
         engine.Ask(Prompt(1));
         engine.Flush();
         Assert.Equal(0, engine.Cache.Disk!.Blocks);
         engine.Ask(Prompt(1));
         engine.Flush();
-        Assert.Equal(12, engine.Cache.Disk.Blocks);
+        Assert.Equal(12, engine.Cache.Disk!.Blocks);
     }
 
     [Fact]
@@ -159,13 +160,13 @@ public sealed class TierTests : IDisposable
     }
 
     [Fact]
-    public void A_lookup_touches_nothing_and_tells_the_same()
+    public async Task A_lookup_touches_nothing_and_tells_the_same()
     {
         using CachedEngine engine = new(_model, CachedEngine.WithDisk(_folder["kv"]));
         engine.Ask(Prompt(1));
         engine.Flush();
         engine.Drop(Prompt(1), block => block == 3);
-        PrefixLookup lookup = engine.Cache.Lookup(Prompt(1));
+        PrefixLookup lookup = await engine.Cache.Lookup(Prompt(1));
         Assert.Equal([new PrefixSpan(0, 48, Tier.Device), new PrefixSpan(48, 64, Tier.Disk), new PrefixSpan(64, 202, Tier.Device), new PrefixSpan(202, 203, null)], lookup.Spans());
         Assert.Empty(lookup.Misses);
         Assert.False(engine.Cache.Device.Contains(engine.Cache.Keys(Prompt(1))[3]));

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Kvasir.Server;
+using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Server;
 
@@ -92,7 +94,7 @@ public sealed class KvApiTests
     }
 
     [Fact]
-    public async Task A_retention_hint_keeps_the_prompt()
+    public async Task A_wish_to_keep_keeps_the_prompt()
     {
         await using ServerFixture server = await ServerFixture.Start(hasDisk: true);
         JsonObject chat = ServerFixture.Chat(ServerFixture.LongText(20));
@@ -141,7 +143,7 @@ public sealed class KvApiTests
         await from.Ask("/v1/kv/warm", Prompt());
         byte[] archive = await (await from.Post("/v1/kv/export", Prompt())).Content.ReadAsByteArrayAsync(ServerFixture.Patience);
         int[] prompt = from.Engine.Model.Tokenizer.EncodePrompt(ServerFixture.LongText(30));
-        int slot = (archive.Length - 64) / from.Engine.Cache.Keys(prompt).Count;
+        int slot = (archive.Length - 64 - 24) / from.Engine.Cache.Keys(prompt).Count;
         var random = new Random(5);
         for (int round = 0; round < 60; round++)
         {
@@ -154,6 +156,27 @@ public sealed class KvApiTests
             Assert.True(response.StatusCode == HttpStatusCode.BadRequest, $"round {round}, byte {at} of {bad.Length}: {response.StatusCode}");
         }
         Assert.Equal(0, Tokens((await to.Ask("/v1/kv/lookup", Prompt())).GetProperty("kvasir").GetProperty("reused")));
+    }
+
+    [Fact]
+    public async Task An_archive_cut_between_two_blocks_is_a_400_that_says_so_and_what_came_before_is_kept()
+    {
+        await using ServerFixture from = await ServerFixture.Start(), to = await ServerFixture.Start(options: new ServerOptions { MaxBodyBytes = 10_000 }); // no bound for archives
+        await from.Ask("/v1/kv/warm", Prompt());
+        byte[] archive = await (await from.Post("/v1/kv/export", Prompt())).Content.ReadAsByteArrayAsync(ServerFixture.Patience);
+        int slot = (archive.Length - 64 - 24) / from.Engine.Cache.Keys(from.Engine.Model.Tokenizer.EncodePrompt(ServerFixture.LongText(30))).Count;
+        using HttpResponseMessage response = await to.Client.PostAsync("/v1/kv/import", new ByteArrayContent(archive[..(64 + 5 * slot)]), ServerFixture.Patience);
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        JsonElement error = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ServerFixture.Patience)).RootElement.GetProperty("error");
+        Assert.Equal("invalid_archive", error.GetProperty("code").GetString());
+        Assert.Equal("the archive was cut: after 5 whole blocks it stops, without its end; what came before is kept (5 blocks, 5 of them new)", error.GetProperty("message").GetString());
+        Assert.Equal(5 * 16, Tokens((await to.Ask("/v1/kv/lookup", Prompt())).GetProperty("kvasir").GetProperty("reused")));
+        using HttpResponseMessage whole = await to.Client.PostAsync("/v1/kv/import", new ByteArrayContent(archive), ServerFixture.Patience);
+        JsonElement counts = JsonDocument.Parse(await whole.Content.ReadAsStringAsync(ServerFixture.Patience)).RootElement;
+        int blocks = (archive.Length - 64 - 24) / slot;
+        Assert.Equal(
+            (blocks, blocks - 5, 5, 0),
+            (counts.GetProperty("blocks").GetInt32(), counts.GetProperty("imported").GetInt32(), counts.GetProperty("known").GetInt32(), counts.GetProperty("no_room").GetInt32()));
     }
 
     [Fact]

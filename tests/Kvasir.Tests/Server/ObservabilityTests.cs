@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using Kvasir.Server;
 using Kvasir.Tests.Fixtures;
 
@@ -22,6 +23,23 @@ public sealed class ObservabilityTests
         string[] names = [.. metrics.Split('\n').Where(line => line.StartsWith("# TYPE", StringComparison.Ordinal)).Select(line => line.Split(' ')[2])];
         Assert.Equal(names.Distinct(), names);
         Assert.All(metrics.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.True(line[0] == '#' || double.TryParse(line[(line.LastIndexOf(' ') + 1)..], out _), line));
+    }
+
+    [Fact]
+    public async Task The_buckets_of_a_histogram_ascend_to_its_count()
+    {
+        await using ServerFixture server = await ServerFixture.Start();
+        await server.Ask("/v1/chat/completions", ServerFixture.Chat(ServerFixture.LongText(10)));
+        string metrics = await server.Client.GetStringAsync("/metrics", ServerFixture.Patience);
+        Match[] counts = Regex.Matches(metrics, @"(?m)^(\w+)_count\{(.+)\} (\d+)$").ToArray();
+        Assert.Contains(counts, count => count.Groups[1].Value == "gen_ai_server_request_duration_seconds");
+        foreach (Match count in counts)
+        {
+            string series = $"(?m)^{count.Groups[1]}_bucket{{{Regex.Escape(count.Groups[2].Value)},le=\"(.+)\"}} (\\d+)$";
+            (string Bound, long Below)[] buckets = [.. Regex.Matches(metrics, series).Select(match => (match.Groups[1].Value, long.Parse(match.Groups[2].Value)))];
+            Assert.Equal(buckets.Select(bucket => bucket.Below).Order(), buckets.Select(bucket => bucket.Below));
+            Assert.Equal(("+Inf", long.Parse(count.Groups[3].Value)), buckets[^1]);
+        }
     }
 
     [Fact]

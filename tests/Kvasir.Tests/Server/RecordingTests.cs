@@ -2,9 +2,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
-using Kvasir.KvCache.Tiers;
 using Kvasir.Server;
 using Kvasir.Tests.Fixtures;
 
@@ -31,7 +31,7 @@ public sealed class RecordingTests : IDisposable
         Assert.Equal(blockBytes / file.Trace.BlockTokens, file.Header!.BytesPerToken);
         SimulationResult result = Simulator.Run(file.Trace, new SimulationOptions
         {
-            Tiers = [Tier(Kvasir.KvCache.Tiers.Tier.Device, Device, "lru"), Tier(Kvasir.KvCache.Tiers.Tier.Host, Host, "s3-fifo")], BytesPerToken = blockBytes / file.Trace.BlockTokens, Prefill = new PrefillCost(1e-6), SecondsPerOutputToken = 0,
+            Tiers = [Tier(Kvasir.KvCache.Blocks.Tier.Device, Device, "lru"), Tier(Kvasir.KvCache.Blocks.Tier.Host, Host, "s3-fifo")], BytesPerToken = blockBytes / file.Trace.BlockTokens, Prefill = new PrefillCost(1e-6), SecondsPerOutputToken = 0,
         }, cancellation: ServerFixture.Patience);
         Assert.Equal((served.Sum(each => (long)each.Device), served.Sum(each => (long)each.Host)), (result.Tiers[0].HitTokens, result.Tiers[1].HitTokens));
         Assert.True(result.Tiers[1].HitTokens > 0);

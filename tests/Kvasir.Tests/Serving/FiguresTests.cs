@@ -1,40 +1,9 @@
-using CsCheck;
 using Kvasir.Serving;
 
 namespace Kvasir.Tests.Serving;
 
 public class FiguresTests
 {
-    [Fact]
-    public void A_percentile_was_seen_and_is_the_least_that_so_many_do_not_exceed() =>
-        Gen.Select(Gen.Double[0, 9].Array[1, 40], Gen.Int[1, 100]).Sample((values, percent) =>
-        {
-            double found = Percentile.Of(values, percent / 100.0)!.Value;
-            Assert.Contains(found, values);
-            Assert.True(values.Count(value => value <= found) * 100 >= percent * values.Length);
-            Assert.True(values.Count(value => value < found) * 100 < percent * values.Length);
-        });
-
-    [Fact]
-    public void Every_percent_of_every_number_of_values_is_exact()
-    {
-        for (int count = 1; count <= 400; count++)
-            for (int percent = 1; percent <= 100; percent++)
-                Assert.Equal((percent * count + 99) / 100, Percentile.Of(Enumerable.Range(1, count).Select(i => (double)i), percent / 100.0));
-    }
-
-    [Fact]
-    public void Of_nothing_there_is_no_percentile()
-    {
-        Assert.Null(Percentile.Of([], 0.5));
-        Assert.Null(Percentile.Median([]));
-    }
-
-    [Theory]
-    [InlineData(2.0, 3.0, 1.0, 2.0)]
-    [InlineData(2.5, 4.0, 1.0, 2.0, 3.0)]
-    public void The_median_is_the_middle(double expected, params double[] values) => Assert.Equal(expected, Percentile.Median(values));
-
     [Fact]
     public void Failed_answers_count_as_errors_and_nowhere_else()
     {

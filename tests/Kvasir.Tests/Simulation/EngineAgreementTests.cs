@@ -1,10 +1,11 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
-using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers;
 using Kvasir.Tests.Fixtures;
 using Kvasir.Tests.Reuse;
 
@@ -45,7 +46,7 @@ public sealed class EngineAgreementTests : IDisposable
         SimulationResult result = Simulator.Run(new Trace("engine", BlockTokens, requests), fleet, (_, tiers) => found.Add([.. tiers]), null, TestContext.Current.CancellationToken);
         Assert.Equal(expected.Count, found.Count);
         for (int i = 0; i < found.Count; i++)
-            Assert.Equal(string.Join(' ', expected[i]), string.Join(' ', found[i][..expected[i].Length].Select(level => level < 0 ? -1 : (int)fleet.Tiers[level].Tier)));
+            Assert.Equal(string.Join(' ', expected[i]), string.Join(' ', found[i][..expected[i].Length].Select(tier => tier < 0 ? -1 : (int)fleet.Tiers[tier].Tier)));
         Assert.True(result.Tiers.All(tier => tier.HitBlocks > 0), string.Join(", ", result.Tiers));
     }
 

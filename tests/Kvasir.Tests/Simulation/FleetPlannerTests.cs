@@ -1,7 +1,7 @@
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
 using Kvasir.Planning.Traces.Generators;
-using Kvasir.KvCache.Tiers;
 using Plan = Kvasir.Planning.Simulation.Plan;
 
 namespace Kvasir.Tests.Simulation;

@@ -1,5 +1,5 @@
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Eviction;
-using Kvasir.KvCache.Tiers;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
 using Kvasir.Tests.Fixtures;

@@ -1,7 +1,8 @@
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Cli.Verbs.Simulate;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Tests.Simulation;
 

@@ -1,9 +1,11 @@
-using Kvasir.Cli;
+using Kvasir.Cli.Verbs.Simulate.Reports;
+using Kvasir.Cli.Flags;
+using Kvasir.Cli.Output;
 using Kvasir.Cli.Verbs.Simulate;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
 using Kvasir.Planning.Traces.Generators;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Tests.Simulation;
 

@@ -1,7 +1,7 @@
 using CsCheck;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Tests.Simulation;
 

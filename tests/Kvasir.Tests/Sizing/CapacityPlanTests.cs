@@ -1,4 +1,5 @@
 using CsCheck;
+using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Tests.Sizing;

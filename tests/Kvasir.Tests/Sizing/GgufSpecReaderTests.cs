@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
-using Kvasir.Inference.Model;
 using Kvasir.Inference.Saga;
 using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
@@ -26,17 +26,14 @@ public sealed class GgufSpecReaderTests : IDisposable
         return ModelSpecs.Find(_folder["model.gguf"]);
     }
 
-    /// <summary>Saga, and models of each architecture that runs: the same as the engine's own reader says, and parameters that are the file's tensors.</summary>
+    /// <summary>Saga, and models of each architecture that runs: parameters are those of the file's tensors.</summary>
     [Theory, InlineData("llama"), InlineData("qwen2"), InlineData("qwen3"), InlineData("saga")]
-    public void Files_that_run_are_read_as_the_engine_reads_them(string name)
+    public void Parameters_are_the_numbers_in_the_files_tensors(string name)
     {
         TinyModel tiny = name switch { "qwen2" => TinyModel.Qwen2, "qwen3" => TinyModel.Qwen3, _ => TinyModel.Llama };
         string path = name == "saga" ? SagaModel.Path : tiny.WriteTo(_folder["tiny.gguf"]);
         using GgufFile file = GgufFile.Open(path);
-        ModelConfig config = ModelConfig.From(file);
         ModelSpec spec = ModelSpecs.Find(path);
-        Assert.Equal((config.Name, config.Architecture, config.Context, config.Width, config.Vocabulary), (spec.Name, spec.Architecture, spec.Context, spec.Width, spec.Vocabulary));
-        Assert.Equal(Enumerable.Range(0, config.Layers).Select(layer => new AttentionSpec(config.Heads, config.KvHeads, config.HeadDim, config.HeadDim, config.Windows[layer], config.Producers[layer])), spec.Layers);
         Assert.Equal(file.Tensors.Sum(tensor => tensor.Elements), spec.Parameters);
         Assert.Equal(file.Tensors.Sum(tensor => tensor.ByteLength), spec.WeightBytes);
         long matrices = file.Tensors.Where(tensor => tensor.Shape.Length == 2).Sum(tensor => tensor.Elements);
@@ -47,8 +44,8 @@ public sealed class GgufSpecReaderTests : IDisposable
     public void Heads_may_differ_from_layer_to_layer()
     {
         ModelSpec spec = Read("llama", ("attention.head_count_kv", ImmutableArray.Create(4, 2, 1, 2)), ("attention.key_length", 32u), ("attention.value_length", 16u));
-        Assert.Equal([4, 2, 1, 2], spec.Layers.Select(layer => layer.KvHeads));
-        Assert.All(spec.Layers, layer => Assert.Equal((32, 16), (layer.KeyDim, layer.ValueDim)));
+        Assert.Equal([4, 2, 1, 2], spec.Attention.Select(layer => layer.KvHeads));
+        Assert.All(spec.Attention, layer => Assert.Equal((32, 16), (layer.KeyDim, layer.ValueDim)));
     }
 
     [Fact]
@@ -60,16 +57,65 @@ public sealed class GgufSpecReaderTests : IDisposable
         Assert.Equal([null, 8, 8, null], Windows("gemma3", ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", ImmutableArray.Create(false, true, true, false))));
         Assert.Equal([null, null, null, null], Windows("gemma3"));
 
-        IEnumerable<int?> Windows(string architecture, params (string, object)[] keys) => Read(architecture, keys).Layers.Select(layer => layer.Window);
+        IEnumerable<int?> Windows(string architecture, params (string, object)[] keys) => Read(architecture, keys).Attention.Select(layer => layer.Window);
     }
 
     [Fact]
     public void Latents_and_sharing_are_read()
     {
         ModelSpec latent = Read("deepseek2", ("attention.kv_lora_rank", 512u), ("rope.dimension_count", 64u), ("attention.head_count_kv", 1u));
-        Assert.All(latent.Layers, layer => Assert.Equal((1, 576, 0), (layer.KvHeads, layer.KeyDim, layer.ValueDim)));
+        Assert.All(latent.Attention, layer => Assert.Equal((1, 576, 0), (layer.KvHeads, layer.KeyDim, layer.ValueDim)));
         ModelSpec shared = Read("gemma3n", ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", 2u), ("attention.shared_kv_layers", 2u));
-        Assert.Equal([0, 1, 0, 1], shared.Layers.Select(layer => layer.Producer));
+        Assert.Equal([0, 1, 0, 1], shared.Attention.Select(layer => layer.Producer));
+    }
+
+    /// <summary>Gemma 3's layers: those that slide have a base of their own and are not stretched.</summary>
+    [Fact]
+    public void Rotations_may_differ_from_layer_to_layer()
+    {
+        (string, object)[] keys = [("attention.sliding_window", 8u), ("attention.sliding_window_pattern", 2u), ("rope.freq_base", 1e6f), ("rope.scaling.type", "linear"), ("rope.scaling.factor", 8f)];
+        RopeSpec full = new(1e6f, 16, RopeStyle.Halves) { Scaling = new("linear", 8) }, local = new(10_000, 16, RopeStyle.Halves);
+        Assert.Equal([local, full, local, full], Ropes("gemma3", keys));
+        Assert.Equal([local with { Base = 500 }, full, local with { Base = 500 }, full], Ropes("gemma3", [.. keys, ("rope.freq_base_swa", 500f)]));
+        Assert.Equal([full, full, full, full], Ropes("gemma2", keys));
+        Assert.Equal([full with { Style = RopeStyle.Adjacent }, null], Ropes("cohere2", keys)[..2]);
+
+        RopeSpec?[] Ropes(string architecture, params (string, object)[] keys) => [.. Read(architecture, keys).Attention.Select(layer => layer.Rope)];
+    }
+
+    [Fact]
+    public void Networks_may_differ_from_layer_to_layer()
+    {
+        ModelSpec spec = Read("llama", ("feed_forward_length", ImmutableArray.Create(96, 128, 64, 96)));
+        Assert.Equal([96, 128, 64, 96], spec.Layers.Select(layer => layer.FeedForward!.Width));
+        Assert.Null(Read("llama").Layers[0].FeedForward);
+    }
+
+    /// <summary>Gemma 2 27B: scores by the root of width over heads, whatever the heads; its layers tell it.</summary>
+    [Fact]
+    public void The_largest_models_of_Gemma_scale_scores_in_their_own_way()
+    {
+        Assert.Equal(1 / MathF.Sqrt(144), Read("gemma2", ("block_count", 46u), ("embedding_length", 576u), ("attention.key_length", 128u)).Attention.First().Scale);
+        Assert.Null(Read("gemma2", ("block_count", 42u), ("embedding_length", 576u), ("attention.key_length", 128u)).Attention.First().Scale);
+        Assert.Null(ModelSpecs.Find("gemma-2-9b").Attention.First().Scale);
+        Assert.Equal(1 / MathF.Sqrt(144), ModelSpecs.Find("gemma-2-27b").Attention.First().Scale);
+        Assert.Equal(1 / MathF.Sqrt(168), ModelSpecs.Find("gemma-3-27b").Attention.First().Scale);
+    }
+
+    /// <summary>LFM2 1.2B: 10 of 16 layers keep the last two inputs of a convolution and nothing for a token; 12,288 bytes of f16 a token, and 164 KB.</summary>
+    [Fact]
+    public void Layers_without_KV_heads_carry_a_state()
+    {
+        int[] kvHeads = [0, 0, 8, 0, 0, 8, 0, 0, 8, 0, 8, 0, 8, 0, 8, 0];
+        ModelSpec spec = Read("lfm2", ("block_count", 16u), ("embedding_length", 2048u), ("attention.head_count", 32u),
+            ("attention.head_count_kv", ImmutableArray.Create(kvHeads)), ("shortconv.l_cache", 3u));
+        Assert.Equal(kvHeads.Select(heads => heads == 0 ? 4096 : 0), spec.Layers.Select(layer => (int)layer.StateElements));
+        var size = new KvSize(spec, Specs.Kv("f16"));
+        Assert.Equal((12_288, 163_840), (size.PerToken, size.StateBytes));
+        Assert.Equal(163_840 + 100 * 12_288, size.Bytes(Retention.Everything.Kept(spec, 100)));
+        Assert.Equal(163_840 + 10 * 12_288, size.Bytes(Retention.Parse("window:10").Kept(spec, 100)));
+        Assert.False(new CapacityPlan(size, Retention.Everything).HasBlocks);
+        Assert.Equal(163_840 + 100 * 12_288, new ModelTraffic(spec with { ActiveParameters = 1 }, 2, 2).KvBytesRead(100));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
 
@@ -25,7 +26,7 @@ public sealed class HfConfigReaderTests : IDisposable
     {
         Read(Llama);
         ModelSpec spec = ModelSpecs.Find(Path.GetDirectoryName(_folder["x"])!);
-        Assert.Equal((512, 2, 16), (spec.Context, spec.Layers.Length, spec.Layers[1].KeyDim));
+        Assert.Equal((512, 2, 16), (spec.Context, spec.Layers.Length, spec.Layers[1].Attention!.KeyDim));
         Assert.Equal(2 * 100 * 64 + 64 + 2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 96 + 2 * 64), spec.Parameters);
         Assert.Empty(spec.Notes);
     }
@@ -34,7 +35,7 @@ public sealed class HfConfigReaderTests : IDisposable
     [Fact]
     public void A_text_configuration_that_leaves_most_out_is_completed_from_its_class()
     {
-        ModelSpec spec = Read("""{ "model_type": "gemma3", "text_config": { "model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34, "sliding_window": 1024 } }""");
+        ModelSpec spec = Read("""{ "model_type": "gemma3", "text_config": { "model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34, "sliding_window": 1024, "rope_scaling": { "factor": 8.0, "rope_type": "linear" } } }""");
         ModelSpec known = ModelSpecs.Find("gemma-3-4b");
         Assert.Equal(known.Layers, spec.Layers);
         Assert.Equal((known.Parameters, known.Context), (spec.Parameters, spec.Context));
@@ -45,21 +46,21 @@ public sealed class HfConfigReaderTests : IDisposable
     public void Layer_types_say_which_layers_slide()
     {
         ModelSpec spec = Read(With(""" "layer_types": ["full_attention", "sliding_attention"], "sliding_window": 128 """));
-        Assert.Equal([null, 128], spec.Layers.Select(layer => layer.Window));
+        Assert.Equal([null, 128], spec.Attention.Select(layer => layer.Window));
     }
 
     [Theory]
     [InlineData("""  "use_sliding_window": false, "sliding_window": 32, "max_window_layers": 1 """, null, null)]
     [InlineData("""  "use_sliding_window": true, "sliding_window": 32, "max_window_layers": 1 """, null, 32)]
     public void Qwens_later_layers_slide_if_it_says_so(string fields, int? first, int? second) =>
-        Assert.Equal([first, second], Read(With(fields).Replace("llama", "qwen2", StringComparison.Ordinal)).Layers.Select(layer => layer.Window));
+        Assert.Equal([first, second], Read(With(fields).Replace("llama", "qwen2", StringComparison.Ordinal)).Attention.Select(layer => layer.Window));
 
     /// <summary>Gemma 3n E4B: the last 15 of 35 read layer 19 if they attend to everything, else 18 (the class's kv_sharing_roles).</summary>
     [Fact]
     public void Layers_that_share_read_the_last_of_their_kind()
     {
         ModelSpec spec = ModelSpecs.Find("gemma-3n-e4b");
-        Assert.All(Enumerable.Range(0, 35), layer => Assert.Equal(layer < 20 ? layer : (layer + 1) % 5 == 0 ? 19 : 18, spec.Layers[layer].Producer));
+        Assert.All(Enumerable.Range(0, 35), layer => Assert.Equal(layer < 20 ? layer : (layer + 1) % 5 == 0 ? 19 : 18, spec.Layers[layer].Attention!.Producer));
         Assert.Null(spec.Parameters);
     }
 
@@ -110,7 +111,7 @@ public sealed class HfConfigReaderTests : IDisposable
         string unknown = Llama.Replace("llama", "newcomer", StringComparison.Ordinal);
         Refuses(unknown, "--assume-llama");
         ModelSpec spec = Read(unknown, assumeLlama: true);
-        Assert.Equal(ModelSpecs.Find(_folder.Write("llama.json", Encoding.UTF8.GetBytes(Llama))).Layers, spec.Layers);
+        Assert.Equal(ModelSpecs.Find(_folder.Write("llama.json", Encoding.UTF8.GetBytes(Llama))).Attention, spec.Attention);
         Assert.Null(spec.Parameters);
         Assert.Contains("'newcomer' is unknown", Assert.Single(spec.Notes), StringComparison.Ordinal);
         Assert.Contains("sliding_window", Assert.Throws<ModelFormatException>(() => Read(unknown.Replace(" }", ", \"sliding_window\": 5 }", StringComparison.Ordinal), assumeLlama: true)).Message, StringComparison.Ordinal);

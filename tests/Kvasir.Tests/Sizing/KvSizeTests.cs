@@ -1,7 +1,9 @@
 using CsCheck;
-using Kvasir.Planning.Sizing;
-using Kvasir.KvCache;
+using Kvasir.Formats.Models;
+using Kvasir.Inference.Model;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Tests.Sizing;
 
@@ -59,7 +61,7 @@ public class KvSizeTests
     [Fact]
     public void The_naive_formula_is_wrong_in_either_direction()
     {
-        AttentionSpec layer = ModelSpecs.Find("llama-3-8b").Layers[0];
+        AttentionSpec layer = ModelSpecs.Find("llama-3-8b").Attention.First();
         Assert.Equal((262_144, 65_536), (32 * layer.Heads * layer.KeyDim * 2, 32 * layer.KvHeads * layer.KeyDim * 2));
         Assert.Equal(131_072, PerToken("llama-3-8b"));
     }
@@ -83,10 +85,10 @@ public class KvSizeTests
     public void Without_windows_and_sharing_they_would_be_larger()
     {
         Assert.Equal(16_642_998_272, Bytes(Global(ModelSpecs.Find("gemma-3-27b")), 32_768));
-        ModelSpec shared = ModelSpecs.Find("gemma-3n-e4b"), unshared = shared with { Layers = [.. shared.Layers.Select((layer, i) => layer with { Producer = i })] };
+        ModelSpec shared = ModelSpecs.Find("gemma-3n-e4b"), unshared = shared.With((layer, i) => layer with { Producer = i });
         Assert.Equal(499_122_176, Bytes(unshared, 32_768));
 
-        static ModelSpec Global(ModelSpec spec) => spec with { Layers = [.. spec.Layers.Select(layer => layer with { Window = null })] };
+        static ModelSpec Global(ModelSpec spec) => spec.With((layer, _) => layer with { Window = null });
     }
 
     /// <summary>FastGen, Ge et al., 2023, arXiv 2310.01801, table 1, column "full": 16 × 512 tokens in fp16 of Llama 1 (7, 13, 30 and 65B), in 10^9 bytes.</summary>
@@ -114,12 +116,10 @@ public class KvSizeTests
     /// <summary>The pool's layout is the engine's: what is said of its blocks must be what it does.</summary>
     [Fact]
     public void Blocks_are_those_of_the_pool() =>
-        Gen.Select(Specs.Any, Specs.OneOf([.. KvCodecs.Names])).Sample((any, name) =>
+        Gen.Select(Specs.Any, Specs.OneOf([.. KvCodecs.Names])).Sample((spec, name) =>
         {
-            ModelSpec spec = any with { Layers = [.. any.Layers.Select(layer => layer with { ValueDim = layer.KeyDim })] }; // the pool knows no others
             Assert.True(KvCodecs.TryParse(name, out IKvCodec? codec));
-            var layout = new KvLayout(KvSize.BlockTokens, codec, spec.Layers.Select(layer =>
-                new KvLayer(layer.Window is { } tokens ? new LayerState.Window(tokens) : new LayerState.Full(), layer.KvHeads, layer.KeyDim, layer.Producer)));
+            var layout = new KvLayout(KvSize.BlockTokens, codec, KvLayers.Of(spec));
             var size = new KvSize(spec, Specs.Kv(name));
             Assert.Equal((layout.StrideBytes, layout.BytesPerToken), (size.BlockBytes, size.PerToken));
             Assert.Equal(layout.BlocksFor(1000) * layout.StrideBytes, size.AllocatedBytes(1000));

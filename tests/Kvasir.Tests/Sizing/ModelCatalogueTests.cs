@@ -1,5 +1,5 @@
+using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
-using Kvasir.Inference.Synthesis;
 
 namespace Kvasir.Tests.Sizing;
 
@@ -67,19 +67,8 @@ public class ModelCatalogueTests
         Assert.All(ModelSpecs.Names.Select(name => ModelSpecs.Find(name)), spec =>
         {
             Assert.EndsWith("on Hugging Face", spec.Source, StringComparison.Ordinal);
-            Assert.All(spec.Layers, layer => Assert.Equal(0, layer.Heads % layer.KvHeads));
+            Assert.All(spec.Attention, layer => Assert.Equal(0, layer.Heads % layer.KvHeads));
         });
-    }
-
-    [Fact]
-    public void Shapes_of_synthetic_models_agree_with_it()
-    {
-        foreach (ModelShape shape in ModelShape.All.Values)
-        {
-            ModelSpec spec = ModelSpecs.Find(shape.Name);
-            Assert.Equal((shape.Layers, shape.Width, shape.Vocabulary, shape.Context), (spec.Layers.Length, spec.Width, spec.Vocabulary, spec.Context));
-            Assert.All(spec.Layers, layer => Assert.Equal((shape.Heads, shape.KvHeads, shape.HeadDim), (layer.Heads, layer.KvHeads, layer.KeyDim)));
-        }
     }
 
     [Theory, InlineData("LLAMA-3-8B"), InlineData("meta-llama/Meta-Llama-3-8B")]

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using CsCheck;
+using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Tests.Sizing;
@@ -57,12 +58,12 @@ public class RetentionTests
     {
         ModelSpec spec = ModelSpecs.Find("gemma-3n-e4b");
         ImmutableArray<long> kept = Retention.Parse("window:100").Kept(spec, 8192);
-        Assert.All(spec.Layers.Zip(kept), layer => Assert.Equal(layer.First.Window ?? 100, layer.Second));
+        Assert.All(spec.Attention.Zip(kept), layer => Assert.Equal(layer.First.Window ?? 100, layer.Second));
     }
 
     [Fact]
     public void No_policy_keeps_more_than_everything() =>
-        Gen.Select(Specs.Any, Gen.Int[0, 5000], Specs.OneOf("window:100+4", "pyramidkv:64", "fastgen:0.5")).Where((spec, _, _) => spec.Layers.Any(layer => layer.Window is null)).Sample((spec, tokens, policy) =>
+        Gen.Select(Specs.Any, Gen.Int[0, 5000], Specs.OneOf("window:100+4", "pyramidkv:64", "fastgen:0.5")).Where((spec, _, _) => spec.Attention.Any(layer => layer.Window is null)).Sample((spec, tokens, policy) =>
             Assert.All(Retention.Parse(policy).Kept(spec, tokens).Zip(Retention.Everything.Kept(spec, tokens)), layer => Assert.InRange(layer.First, 0, layer.Second)));
 
     [Theory]

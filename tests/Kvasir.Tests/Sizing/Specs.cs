@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using CsCheck;
+using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Tests.Sizing;
@@ -23,8 +24,17 @@ static class Specs
     /// <summary>Layers as they are.</summary>
     public static ModelSpec Of(params ImmutableArray<AttentionSpec> layers) => new()
     {
-        Name = "test", Source = "test", Architecture = "test", Context = 1 << 20, Width = 64, Vocabulary = 100, Layers = layers, Parameters = null, ActiveParameters = null,
+        Name = "test", Source = "test", Architecture = "test", Context = 1 << 20, Width = 64, Vocabulary = 100, Layers = [.. layers.Select(layer => new LayerSpec { Attention = layer })],
+        Parameters = null, ActiveParameters = null,
     };
+
+    /// <summary>Its attention as a function of itself.</summary>
+    public static ModelSpec With(this ModelSpec spec, Func<AttentionSpec, int, AttentionSpec> change) =>
+        spec with { Layers = [.. spec.Layers.Select((layer, i) => layer with { Attention = change(layer.Attention!, i) })] };
+
+    /// <summary>What is kept, and what reads it.</summary>
+    public static IEnumerable<(int Heads, int KvHeads, int KeyDim, int ValueDim, int? Window, int Producer)> Kept(this ModelSpec spec) =>
+        spec.Attention.Select(layer => (layer.Heads, layer.KvHeads, layer.KeyDim, layer.ValueDim, layer.Window, layer.Producer));
 
     /// <summary>Equal layers that attend to everything.</summary>
     public static ModelSpec Dense(int layers, int heads, int kvHeads, int dim) =>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Tests.Sizing;
@@ -40,11 +41,12 @@ static class SpeedOfLightModels
             Context = 8192,
             Width = width,
             Vocabulary = vocabulary,
-            Layers = [.. Enumerable.Range(0, layers).Select(i => new AttentionSpec(heads, kvHeads, headDim, headDim, null, i))],
+            Layers = [.. Enumerable.Range(0, layers).Select(i => new LayerSpec { Attention = new(heads, kvHeads, headDim, headDim, null, i) })],
             Parameters = layers * perLayer + (tied ? 1 : 2) * embedding,
             ActiveParameters = layers * perLayer + embedding,
         };
     }
 
-    public static ModelSpec With(this ModelSpec model, params ImmutableArray<AttentionSpec> layers) => model with { Layers = layers };
+    public static ModelSpec With(this ModelSpec model, params ImmutableArray<AttentionSpec> layers) =>
+        model with { Layers = [.. layers.Select(layer => new LayerSpec { Attention = layer })] };
 }

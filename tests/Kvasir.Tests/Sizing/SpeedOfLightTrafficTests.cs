@@ -1,3 +1,4 @@
+using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 using static Kvasir.Tests.Sizing.SpeedOfLightModels;
 

@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Tests.Cli;
 using Kvasir.Tests.Fixtures;
-using Kvasir.Tests.Measurement;
 using static Kvasir.Tests.Cli.KvasirProcess;
 
 namespace Kvasir.Tests.Sizing;

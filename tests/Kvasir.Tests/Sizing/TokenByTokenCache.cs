@@ -1,4 +1,5 @@
 using System.Numerics;
+using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Tests.Sizing;
@@ -9,16 +10,17 @@ namespace Kvasir.Tests.Sizing;
 /// </summary>
 sealed class TokenByTokenCache(ModelSpec spec)
 {
+    readonly AttentionSpec[] _layers = [.. spec.Attention];
     readonly Queue<int>[] _held = [.. spec.Layers.Select(_ => new Queue<int>())];
 
     public void Append(int token)
     {
-        for (int layer = 0; layer < spec.Layers.Length; layer++)
+        for (int layer = 0; layer < _layers.Length; layer++)
         {
-            if (spec.Layers[layer].Producer != layer)
+            if (_layers[layer].Producer != layer)
                 continue;
             _held[layer].Enqueue(token);
-            if (_held[layer].Peek() <= token - spec.Layers[layer].Window)
+            if (_held[layer].Peek() <= token - _layers[layer].Window)
                 _held[layer].Dequeue();
         }
     }
@@ -29,7 +31,7 @@ sealed class TokenByTokenCache(ModelSpec spec)
         BigInteger bits = 0;
         foreach (Queue<int> tokens in _held)
             foreach (int _ in tokens)
-                bits += BitsOfToken(spec.Layers[Array.IndexOf(_held, tokens)], type);
+                bits += BitsOfToken(_layers[Array.IndexOf(_held, tokens)], type);
         return bits;
     }
 
@@ -37,7 +39,7 @@ sealed class TokenByTokenCache(ModelSpec spec)
     public BigInteger ReadBits(string type)
     {
         BigInteger bits = 0;
-        foreach (AttentionSpec layer in spec.Layers)
+        foreach (AttentionSpec layer in _layers)
             for (int i = 0; i < _held[layer.Producer].Count; i++)
                 bits += BitsOfToken(layer, type);
         return bits;

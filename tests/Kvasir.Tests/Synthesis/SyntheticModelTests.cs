@@ -1,13 +1,23 @@
+using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Synthesis;
+using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Synthesis;
 
 public class SyntheticModelTests
 {
-    static readonly ModelShape s_small = ModelShape.All["qwen3-0.6b"] with { Layers = 2, Width = 256, FeedForward = 512, Vocabulary = 400 };
+    static readonly ModelSpec s_small = Small(ModelSpecs.WellKnown("qwen3-0.6b")!);
+
+    static ModelSpec Small(ModelSpec spec) => spec with
+    {
+        Width = 256,
+        Vocabulary = 400,
+        Layers = [.. spec.Layers.Take(2).Select(layer => layer with { FeedForward = layer.FeedForward! with { Width = 512 } })],
+    };
 
     public static TheoryData<string, int> Mixes => new(WeightMix.All.Keys.SelectMany(mix => new[] { (mix, 256), (mix, 96) }));
 
@@ -24,6 +34,30 @@ public class SyntheticModelTests
         float[] logits = engine.ComputeLogits(sequence)[^1];
         Assert.All(logits, logit => Assert.InRange(logit, -30, 30));
         Assert.InRange(logits.Max() - logits.Min(), 1, 60);
+    }
+
+    /// <summary>What the file says of the model is what it was made of; a formula's stretching has become divisors.</summary>
+    [Theory]
+    [InlineData("qwen3-0.6b"), InlineData("smollm2-135m"), InlineData("llama-3.2-1b"), InlineData("llama-3-8b")]
+    public void The_file_is_described_as_it_was_asked_for(string name)
+    {
+        using var folder = new TemporaryFolder();
+        ModelSpec spec = Small(ModelSpecs.WellKnown(name)!);
+        new SyntheticModel(spec, WeightMix.All["q8_0"]).Write(folder["synth.gguf"], cancellation: TestContext.Current.CancellationToken);
+        ModelSpec written = ModelSpecs.Find(folder["synth.gguf"]);
+        RopeSpec rope = spec.Layers[0].Attention!.Rope!, expected = rope with { Scaling = null, HasDivisors = rope.Scaling is not null, Style = written.Layers[0].Attention!.Rope!.Style };
+        Assert.Equal(spec.Layers.Select(layer => layer with { Attention = layer.Attention! with { Rope = expected } }), written.Layers);
+        Assert.Equal((spec.Context, spec.Width, spec.Vocabulary, spec.IsTied), (written.Context, written.Width, written.Vocabulary, written.IsTied));
+    }
+
+    [Fact]
+    public void What_cannot_be_computed_or_written_is_refused_by_name()
+    {
+        Assert.Contains("gemma2.attn_logit_softcapping: 50", Assert.Throws<ModelFormatException>(() => Synthetic(ModelSpecs.WellKnown("gemma-2-9b")!)).Message, StringComparison.Ordinal);
+        ModelSpec windowed = s_small with { Layers = [.. s_small.Layers.Select(layer => layer with { Attention = layer.Attention! with { Window = 8 } })] };
+        Assert.Contains("qwen3-0.6b: expected layers that are all alike", Assert.Throws<ArgumentException>(() => Synthetic(windowed)).Message, StringComparison.Ordinal);
+
+        static SyntheticModel Synthetic(ModelSpec spec) => new(spec, WeightMix.All["q8_0"]);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Formats;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Templates;
 using Kvasir.Tests.Fixtures;
 

@@ -1,3 +1,4 @@
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Templates;
 
 namespace Kvasir.Tests.Templates;

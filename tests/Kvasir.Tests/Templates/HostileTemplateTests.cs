@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CsCheck;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Templates;
 
 namespace Kvasir.Tests.Templates;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Templates;
 
 namespace Kvasir.Tests.Templates;

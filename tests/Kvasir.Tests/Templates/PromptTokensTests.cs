@@ -1,4 +1,5 @@
 using CsCheck;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Templates;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Tests.Tokenization;

@@ -16,7 +16,7 @@ static class CollectVerb
         {
             using DiskInspection? inspection = KvVerb.Inspect(parsed);
             long bytes = inspection?.Collect(parsed.GetValue(s_size)) ?? 0;
-            return KvVerb.Print(parsed, new KvCollect(bytes), () => Terminal.Answers.WriteLine($"{ShowVerb.Size(bytes)} given back"));
+            return KvVerb.Print(parsed, new KvCollect(bytes), () => Terminal.Answers.WriteLine($"{ByteSize.Text(bytes)} given back"));
         });
         return verb;
     }

@@ -38,9 +38,9 @@ static class KvVerb
     public static int Print<T>(ParseResult parsed, T report, Action text)
     {
         if (parsed.GetValue(AsJson))
-            Json.Write(report);
+            KvJson.Write(report);
         else
             text();
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 }

@@ -43,7 +43,7 @@ static class ListVerb
             table.AddColumn(new TableColumn(column).RightAligned());
         table.AddColumn("last use").AddColumn("pinned");
         foreach (KvPrefix row in rows)
-            table.AddRow(row.Key[..12], Markup.Escape(Printable.Line(row.Model, 40)), $"{row.Tokens:N0}", $"{row.Blocks:N0}", ShowVerb.Size(row.Bytes), KvText.Date(row.LastUse),
+            table.AddRow(row.Key[..12], Markup.Escape(Printable.Line(row.Model, 40)), $"{row.Tokens:N0}", $"{row.Blocks:N0}", ByteSize.Text(row.Bytes), KvText.Date(row.LastUse),
                 row.PinnedBy is null ? "" : Markup.Escape($"{Printable.Line(row.PinnedBy, 20)} until {KvText.Date(row.PinnedUntil!.Value)}"));
         Terminal.Answers.Write(table);
     }

@@ -1,7 +1,8 @@
 using System.CommandLine;
 using Kvasir.Inference;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Kv;
@@ -14,8 +15,8 @@ static class LookupVerb
     static int Run(ParseResult parsed, InferenceEngine engine, int[] tokens)
     {
         Tokenizer tokenizer = engine.Model.Tokenizer;
-        PrefixLookup lookup = engine.Cache.Lookup(tokens);
-        KvLookup report = new(tokens.Length, [.. lookup.Spans().Select(span => new KvSpan(span.From, span.To, span.Tier is { } tier ? KvText.Name(tier) : "compute"))],
+        PrefixLookup lookup = engine.Cache.Lookup(tokens).GetAwaiter().GetResult();
+        KvLookup report = new(tokens.Length, [.. lookup.Spans().Select(span => new KvSpan(span.From, span.To, span.Tier is { } tier ? tier.Name() : "compute"))],
             [.. lookup.Misses.Select(miss => RunMiss.Of(miss, tokenizer))]);
         return KvVerb.Print(parsed, report, () =>
         {

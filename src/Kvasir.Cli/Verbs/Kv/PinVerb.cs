@@ -11,6 +11,7 @@ namespace Kvasir.Cli.Verbs.Kv;
 /// <summary><c>kvasir kv pin</c> and <c>unpin</c>: keeps a prompt's blocks from giving way until a time.</summary>
 static class PinVerb
 {
+    static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
     static readonly Option<string> s_owner = new("--owner") { Description = "Who keeps them; 'unpin' lets go of all that an owner keeps", DefaultValueFactory = _ => "user", HelpName = "NAME" };
     static readonly Option<TimeSpan> s_time = new("--ttl") { Description = "For how long, such as 90m, 12h or 30d", DefaultValueFactory = _ => TimeSpan.FromDays(30), CustomParser = ParseTime, HelpName = "TIME" };
 
@@ -33,11 +34,11 @@ static class PinVerb
     {
         string owner = Owner(parsed);
         if (WarmVerb.Warm(engine, tokens).Interrupted)
-            return Terminal.Error("interrupted: nothing is pinned", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted: nothing is pinned", ExitCode.Failed);
         DateTimeOffset until = DateTimeOffset.UtcNow + parsed.GetValue(s_time);
-        int blocks = engine.Cache.Disk?.Pin(engine.Cache.Keys(tokens), owner, until) ?? 0;
+        int blocks = engine.Cache.Pin(engine.Cache.Keys(tokens), owner, until, s_patience);
         return blocks == 0
-            ? Terminal.Error("nothing could be kept on the disk", CommandLineRunner.Failed)
+            ? Terminal.Error("nothing could be kept on the disk", ExitCode.Failed)
             : KvVerb.Print(parsed, new KvPin(owner, blocks, until), () => Terminal.Answers.WriteLine($"{blocks:N0} blocks kept for {Printable.Line(owner)} until {KvText.Date(until)}"));
     }
 

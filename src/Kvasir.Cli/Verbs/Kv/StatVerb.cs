@@ -1,6 +1,10 @@
 using System.CommandLine;
+using System.Text.Json;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 
@@ -9,7 +13,7 @@ namespace Kvasir.Cli.Verbs.Kv;
 /// <summary><c>kvasir kv stat</c>.</summary>
 static class StatVerb
 {
-    const string Misses = "miss.tokens.", Corrupt = "corrupt.";
+    static readonly string Misses = $"{CounterName.Missed("")}", Corrupt = $"{CounterName.Corrupt("")}";
 
     public static Command Create()
     {
@@ -30,35 +34,37 @@ static class StatVerb
         IReadOnlyDictionary<string, long> counters = inspection?.Counters() ?? new Dictionary<string, long>();
         InspectedSpace space = inspection?.Space() ?? new InspectedSpace(0, 0, 0, 0, 0);
         IReadOnlyList<InspectedModel> models = inspection?.Models() ?? [];
-        double seconds = Count("load.disk.us") / 1e6;
+        double seconds = Count(CounterName.LoadedTime(Tier.Disk)) / 1e6;
+        long loaded = Count(CounterName.LoadedBytes(Tier.Disk));
         return new KvStat(
             folder, models.Sum(model => model.Tokens), models.Sum(model => model.Pinned), [.. models.Select(model => new KvModelStat(model.Name, model.Fingerprint.ToString(), model.Blocks, model.Tokens, model.Bytes, model.Pinned))],
-            new KvDiskStat(space.Segments, space.Bytes, space.Slots - space.FreeSlots, space.FreeSlots, space.EvictionsRemembered, Count("write.blocks"), Count("write.dropped"),
-                Count("load.disk.bytes"), seconds, seconds > 0 ? Count("load.disk.bytes") / seconds : 0, Of(Corrupt)),
-            new KvHitStat(Count("lookup.tokens"), Count("hit.tokens.device"), Count("hit.tokens.host"), Count("hit.tokens.disk"), Of(Misses)));
+            new KvDiskStat(space.Segments, space.Bytes, space.Slots - space.FreeSlots, space.FreeSlots, space.EvictionsRemembered, Count(CounterName.Written), Count(CounterName.Dropped),
+                loaded, seconds, seconds > 0 ? loaded / seconds : 0, Of(Corrupt)),
+            new KvHitStat(Count(CounterName.LookedUp), Count(CounterName.Hit(Tier.Device)), Count(CounterName.Hit(Tier.Host)), Count(CounterName.Hit(Tier.Disk)), Of(Misses)));
 
-        long Count(string name) => counters.GetValueOrDefault(name);
+        long Count(CounterName name) => counters.GetValueOrDefault($"{name}");
         Dictionary<string, long> Of(string prefix) =>
-            counters.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(pair => KvText.Name(pair.Key[prefix.Length..]), pair => pair.Value);
+            counters.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).GroupBy(pair => JsonNamingPolicy.SnakeCaseLower.ConvertName(pair.Key[prefix.Length..])) // earlier versions wrote names otherwise
+                .ToDictionary(group => group.Key, group => group.Sum(pair => pair.Value));
     }
 
     static void Print(KvStat stat)
     {
-        Terminal.Answers.WriteLine($"{Printable.Line(stat.Directory, 4096)}: {ShowVerb.Size(stat.Disk.Bytes)} in {stat.Disk.Segments:N0} files, {stat.Disk.Blocks:N0} blocks ({stat.PinnedBlocks:N0} of them pinned) of {stat.Tokens:N0} tokens, room for {stat.Disk.FreeSlots:N0} more blocks");
+        Terminal.Answers.WriteLine($"{Printable.Line(stat.Directory, 4096)}: {ByteSize.Text(stat.Disk.Bytes)} in {stat.Disk.Segments:N0} files, {stat.Disk.Blocks:N0} blocks ({stat.PinnedBlocks:N0} of them pinned) of {stat.Tokens:N0} tokens, room for {stat.Disk.FreeSlots:N0} more blocks");
         if (stat.Models.Count > 0)
         {
             Table table = new Table().SimpleBorder().AddColumn("model").AddColumn("fingerprint");
             foreach (string column in (string[])["blocks", "pinned", "tokens", "size"])
                 table.AddColumn(new TableColumn(column).RightAligned());
             foreach (KvModelStat model in stat.Models)
-                table.AddRow(Markup.Escape(Printable.Line(model.Model)), model.Fingerprint[..12], $"{model.Blocks:N0}", $"{model.PinnedBlocks:N0}", $"{model.Tokens:N0}", ShowVerb.Size(model.Bytes));
+                table.AddRow(Markup.Escape(Printable.Line(model.Model)), model.Fingerprint[..12], $"{model.Blocks:N0}", $"{model.PinnedBlocks:N0}", $"{model.Tokens:N0}", ByteSize.Text(model.Bytes));
             Terminal.Answers.Write(table);
         }
         KvHitStat hits = stat.Hits;
         Terminal.Answers.WriteLine($"prompts so far: {hits.LookupTokens:N0} tokens; found in device {Share(hits.Device, hits.LookupTokens)}, host {Share(hits.Host, hits.LookupTokens)}, disk {Share(hits.Disk, hits.LookupTokens)}");
         foreach ((string reason, long tokens) in hits.Misses.OrderByDescending(pair => pair.Value))
             Terminal.Answers.WriteLine($"  not found, {reason.Replace('_', ' ')}: {Share(tokens, hits.LookupTokens)}");
-        string speed = stat.Disk.LoadSeconds > 0 ? $"{ShowVerb.Size(stat.Disk.LoadBytes)} at {stat.Disk.LoadBytesPerS / 1e9:0.00} GB/s" : "nothing yet";
+        string speed = stat.Disk.LoadSeconds > 0 ? $"{ByteSize.Text(stat.Disk.LoadBytes)} at {stat.Disk.LoadBytesPerS / 1e9:0.00} GB/s" : "nothing yet";
         Terminal.Answers.WriteLine($"disk: read {speed}; written {stat.Disk.WrittenBlocks:N0} blocks, dropped {stat.Disk.DroppedBlocks:N0}; damaged {stat.Disk.Corrupt.Values.Sum():N0}");
     }
 

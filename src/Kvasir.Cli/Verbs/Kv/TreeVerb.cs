@@ -1,6 +1,7 @@
 using System.CommandLine;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
@@ -35,7 +36,7 @@ static class TreeVerb
     }
 
     static KvNode Node(BlockRun<InspectedBlock> run, string? text) => new(
-        run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Last.Model, run.Tokens, run.Before + run.Tokens, "disk", run.Blocks.Max(block => block.Used),
+        run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Last.Model, run.Tokens, run.Before + run.Tokens, Tier.Disk.Name(), run.Blocks.Max(block => block.Used),
         run.Blocks.Any(block => block.PinnedBy is not null), text);
 
     /// <summary>Those that a model has with any host tier. Tokens of another model mean something else, or nothing.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 
@@ -23,18 +24,18 @@ static class VerifyVerb
         {
             IReadOnlyDictionary<ReadOutcome, int> outcomes = inspection?.Verify(meter, interrupt.Token) ?? new Dictionary<ReadOutcome, int>();
             int good = outcomes.GetValueOrDefault(ReadOutcome.Ok), bad = outcomes.Values.Sum() - good;
-            Dictionary<string, int> damage = outcomes.Where(pair => pair.Key != ReadOutcome.Ok).ToDictionary(pair => KvText.Name(pair.Key), pair => pair.Value);
+            Dictionary<string, int> damage = outcomes.Where(pair => pair.Key != ReadOutcome.Ok).ToDictionary(pair => pair.Key.Name(), pair => pair.Value);
             KvVerb.Print(parsed, new KvVerify(good, bad, damage), () =>
             {
                 Terminal.Answers.WriteLine($"{good:N0} blocks are good, {bad:N0} were not and are forgotten");
                 foreach ((string outcome, int blocks) in damage)
                     Terminal.Answers.WriteLine($"  {outcome.Replace('_', ' ')}: {blocks:N0}");
             });
-            return bad == 0 ? CommandLineRunner.Ok : CommandLineRunner.Failed;
+            return bad == 0 ? ExitCode.Ok : ExitCode.Failed;
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 

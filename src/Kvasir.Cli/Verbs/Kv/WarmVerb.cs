@@ -1,8 +1,6 @@
 using System.CommandLine;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
-using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Kv;
@@ -19,8 +17,8 @@ static class WarmVerb
         KvWarm report = Warm(engine, tokens);
         KvVerb.Print(parsed, report, () => Terminal.Answers.WriteLine($"{report.Tokens:N0} tokens: {report.Reused:N0} were there, {report.Computed:N0} computed; {report.OnDisk:N0} are on the disk"));
         if (report.Interrupted)
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
-        return report.OnDisk > 0 ? CommandLineRunner.Ok : Terminal.Error("nothing could be kept on the disk", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
+        return report.OnDisk > 0 ? ExitCode.Ok : Terminal.Error("nothing could be kept on the disk", ExitCode.Failed);
     }
 
     /// <summary>Computes what is missing of a prompt and waits until it is on the disk.</summary>
@@ -36,20 +34,7 @@ static class WarmVerb
         }
         meter.Clear();
         engine.Cache.Flush(s_patience);
-        return new KvWarm(tokens.Length, result.ReusedTokens, result.ComputedTokens, engine.Cache.Disk is { } disk ? OnDisk(engine, disk, tokens) : 0, result.FinishReason == FinishReason.Cancelled);
-    }
-
-    /// <summary>Tokens on the disk: blocks, and a tail of its own or as the beginning of a block that goes on.</summary>
-    static int OnDisk(InferenceEngine engine, DiskTier disk, int[] tokens)
-    {
-        IReadOnlyList<BlockKey> keys = engine.Cache.Keys(tokens);
-        int blockTokens = engine.Layout.BlockTokens, full = tokens.Length / blockTokens;
-        disk.Refresh();
-        int found = keys.Take(full).Count(disk.Contains) * blockTokens;
-        ReadOnlySpan<int> tail = tokens.AsSpan(full * blockTokens);
-        if (tail.IsEmpty || disk.Contains(keys[^1]))
-            return found + tail.Length;
-        return full > 0 ? found + disk.LongestTail(keys[full - 1], tail).Common : found;
+        return new KvWarm(tokens.Length, result.ReusedTokens, result.ComputedTokens, engine.Cache.CountKept(tokens).GetAwaiter().GetResult(), result.FinishReason == FinishReason.Cancelled);
     }
 }
 

@@ -1,8 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Formats;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 
@@ -83,9 +84,9 @@ sealed class FleetFlags
             return _ => text;
         Dictionary<string, string> byTier = [];
         foreach (string[] pair in text.Split(',').Select(pair => pair.Split('=', 2)))
-            if (pair.Length < 2 || !TierText.Policies.Contains(pair[1]) || !Enum.GetValues<Tier>().Any(tier => TierText.Name(tier) == pair[0]) || !byTier.TryAdd(pair[0], pair[1]))
+            if (pair.Length < 2 || !TierText.Policies.Contains(pair[1]) || !TierNames.All.Contains(pair[0]) || !byTier.TryAdd(pair[0], pair[1]))
                 throw new UsageException($"--policy {Printable.Quote(text)}: expected {string.Join(" or ", TierText.Policies)}, or TIER=POLICY for some of device, host, disk, remote");
-        return tier => byTier.GetValueOrDefault(TierText.Name(tier));
+        return tier => byTier.GetValueOrDefault(tier.Name());
     }
 
     internal static double? Positive(System.CommandLine.Parsing.ArgumentResult result)

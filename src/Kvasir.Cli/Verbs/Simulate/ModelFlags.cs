@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Inference.Saga;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Sizing;
@@ -43,9 +44,9 @@ sealed class ModelFlags
         SpeedOfLight limits = new(new ModelTraffic(spec, bytesPerWeight, type.Bytes), machine, machine.UsualFor(bytesPerWeight));
         var shape = MachineShape.Of(limits, size, weights.Bytes, share);
         if (shape.RoomBytes == 0)
-            throw new UsageException($"--hardware {Printable.Line(hardware)}: {ShowVerb.Size(weights.Bytes)} of weights leave no room in {ShowVerb.Size((long)machine.MemoryBytes!)}; expected more --devices, or smaller --weights");
+            throw new UsageException($"--hardware {Printable.Line(hardware)}: {ByteSize.Text(weights.Bytes)} of weights leave no room in {ByteSize.Text((long)machine.MemoryBytes!)}; expected more --devices, or smaller --weights");
         return (shape, string.Create(CultureInfo.InvariantCulture,
-            $"{Printable.Line(spec.Name)}, {ShowVerb.Size(weights.Bytes)} of weights ({weights.How}), on {devices} × {Printable.Line(machine.Name)} at {share:0.##} of its limits: {1 / shape.Prefill.Seconds(0, 1):N0} tok/s of prefill at the start of a prompt, {shape.SecondsPerOutputToken * 1e3:0.#} ms between tokens"));
+            $"{Printable.Line(spec.Name)}, {ByteSize.Text(weights.Bytes)} of weights ({weights.How}), on {devices} × {Printable.Line(machine.Name)} at {share:0.##} of its limits: {1 / shape.Prefill.Seconds(0, 1):N0} tok/s of prefill at the start of a prompt, {shape.SecondsPerOutputToken * 1e3:0.#} ms between tokens"));
     }
 
     static double ParseShare(System.CommandLine.Parsing.ArgumentResult result)

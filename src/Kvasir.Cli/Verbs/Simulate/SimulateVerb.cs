@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Kvasir.Cli.Verbs.Simulate.Html;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
 using Kvasir.Planning.Traces.Generators;
@@ -42,7 +43,7 @@ sealed class SimulateVerb
         }
         catch (OperationCanceledException)
         {
-            return Terminal.Error("interrupted", CommandLineRunner.Failed);
+            return Terminal.Error("interrupted", ExitCode.Failed);
         }
     }
 
@@ -58,9 +59,9 @@ sealed class SimulateVerb
         if (parsed.GetValue(s_html) is { } page)
             File.WriteAllText(page, HtmlReport.Render(report), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
         if (parsed.GetValue(s_json))
-            Json.Write(report);
+            SimulateJson.Write(report);
         else
             SimulateText.Print(report);
-        return CommandLineRunner.Ok;
+        return ExitCode.Ok;
     }
 }

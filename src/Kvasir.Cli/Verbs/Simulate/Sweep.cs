@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Formats;
+using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
-using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 
@@ -13,7 +14,7 @@ sealed class Sweep
 {
     const int MostPoints = 1000;
 
-    static readonly string[] s_names = ["device", "host", "disk", "remote", "nodes", "placement", "policy"];
+    static readonly string[] s_names = [.. TierNames.All, "nodes", "placement", "policy"];
 
     Sweep(IReadOnlyList<SweepDimension> dimensions) => Dimensions = dimensions;
 
@@ -56,7 +57,7 @@ sealed class Sweep
         return new SweepValue(text, 0, options => options with { Placement = placement });
     }
 
-    static long Room(string name, string text) => TierText.Room($"--sweep {name}", text) is var bytes && (bytes > 0 || name != "device")
+    static long Room(string name, string text) => TierText.Room($"--sweep {name}", text) is var bytes && (bytes > 0 || name != Tier.Device.Name())
         ? bytes : throw new UsageException("--sweep device=0: expected more, since attention reads from there");
 
     static long Nodes(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int nodes) && nodes is >= 1 and <= 10_000

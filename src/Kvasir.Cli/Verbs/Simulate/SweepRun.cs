@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
 

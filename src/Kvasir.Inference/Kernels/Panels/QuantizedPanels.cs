@@ -34,9 +34,6 @@ sealed unsafe class QuantizedPanels : PanelFormat
         s_q5_k = new(Q5_K.Unpack, new FiveBitQuants(), 0, new ScaledScales()),
         s_q6_k = new(Q6_K.Unpack, new SixBits(), 32, new ScaledSixteens());
 
-    /// <summary>Every format.</summary>
-    public static IReadOnlyList<QuantizedPanels> All { get; } = [s_q8_0, s_q4_0, s_q4_1, s_q5_0, s_q5_1, s_q4_k, s_q5_k, s_q6_k];
-
     readonly Unpacking _unpack;
     readonly PanelQuants _quants;
     readonly PanelScales _scales;

@@ -16,7 +16,7 @@ sealed class Catalogue : IDisposable
     /// <summary>Evictions that are remembered.</summary>
     const int EvictionsKept = 1 << 16, RootsKept = 1024;
 
-    const int MostFirstSegment = 900_000;
+    const int KeysPerQuery = 256, MostFirstSegment = 900_000;
     const string FileName = "catalogue.db";
     const int ApplicationId = 0x4B56_5352, SchemaVersion = 1, Tables = 7;
     const int PatienceSeconds = 2; // another process writes a batch meanwhile
@@ -46,12 +46,15 @@ sealed class Catalogue : IDisposable
     /// <summary>Whether rows can be written.</summary>
     public bool CanWrite { get; }
 
+    /// <summary>Is called before each statement, and may wait or throw: for tests.</summary>
+    public Action? FaultPoint { get; init; }
+
     /// <summary>The catalogue's file.</summary>
     public static string In(string folder) => Path.Combine(folder, FileName);
 
     /// <summary>Opens the catalogue of a directory, or makes it.</summary>
     /// <exception cref="SqliteException">It is no catalogue, damaged, or of another version.</exception>
-    public static Catalogue Open(string folder, bool canWrite)
+    public static Catalogue Open(string folder, bool canWrite, Action? faultPoint = null)
     {
         string path = In(folder);
         // Only when it is missing: closing any handle of a file drops all POSIX locks that the process has on it, SQLite's on another connection included.
@@ -69,7 +72,7 @@ sealed class Catalogue : IDisposable
         try
         {
             connection.Open();
-            var catalogue = new Catalogue(connection, canWrite);
+            var catalogue = new Catalogue(connection, canWrite) { FaultPoint = faultPoint };
             catalogue.Prepare();
             return catalogue;
         }
@@ -145,6 +148,31 @@ sealed class Catalogue : IDisposable
             rows.Add(row(reader));
         return rows;
     }
+
+    /// <summary>The rows that a query gives for keys, which it names as <c>{keys}</c>.</summary>
+    public IEnumerable<T> RowsOf<T>(string sql, IEnumerable<BlockKey> keys, Func<SqliteDataReader, T> row)
+    {
+        foreach (BlockKey[] some in keys.Chunk(KeysPerQuery))
+        {
+            string names = string.Join(", ", some.Select((_, i) => $"${i}"));
+            foreach (T value in Rows(sql.Replace("{keys}", names, StringComparison.Ordinal), row, [.. some.Select(key => (object)key.Digest.ToArray())]))
+                yield return value;
+        }
+    }
+
+    /// <summary>Which of some keys any model has a block of.</summary>
+    public HashSet<BlockKey> Present(IEnumerable<BlockKey> keys) => [.. RowsOf("SELECT key FROM blocks WHERE key IN ({keys})", keys, KeyAt)];
+
+    /// <summary>When blocks were evicted, of those of which that is remembered.</summary>
+    public Dictionary<BlockKey, DateTimeOffset> Evicted(IEnumerable<BlockKey> keys) => RowsOf(
+        "SELECT key, max(at) FROM evicted WHERE key IN ({keys}) GROUP BY key", keys,
+        reader => (KeyAt(reader), DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(reader.GetInt64(1), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())))).ToDictionary();
+
+    /// <summary>The tokens of blocks.</summary>
+    public Dictionary<BlockKey, int[]> Tokens(IEnumerable<BlockKey> keys) => RowsOf(
+        "SELECT key, tokens FROM blocks WHERE key IN ({keys})", keys, reader => (KeyAt(reader), TokenBlob.Read(reader.GetValue(1) as byte[]))).ToDictionary();
+
+    static BlockKey KeyAt(SqliteDataReader reader) => new(DigestAt(reader, 0) ?? default);
 
     /// <summary>A digest in a column; null when it is none.</summary>
     public static Digest? DigestAt(SqliteDataReader reader, int column) => reader.GetValue(column) is byte[] { Length: Digest.Size } bytes ? new Digest(bytes) : null;
@@ -273,6 +301,7 @@ sealed class Catalogue : IDisposable
 
     SqliteCommand Command(string sql, ReadOnlySpan<object> values)
     {
+        FaultPoint?.Invoke();
         SqliteCommand command = _connection.CreateCommand();
         command.CommandText = sql;
         for (int i = 0; i < values.Length; i++)

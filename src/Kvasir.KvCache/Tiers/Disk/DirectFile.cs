@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Kvasir.KvCache.Layout;
 using Microsoft.Win32.SafeHandles;
 
 namespace Kvasir.KvCache.Tiers.Disk;

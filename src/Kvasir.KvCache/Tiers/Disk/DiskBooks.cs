@@ -9,12 +9,10 @@ namespace Kvasir.KvCache.Tiers.Disk;
 /// What a process knows of the slots of one size: a copy of the catalogue in memory, brought up to date whenever any process has changed the catalogue.
 /// Thread-safe.
 /// </summary>
-sealed class DiskBooks : IDisposable
+sealed partial class DiskBooks : IDisposable
 {
     /// <summary>Bytes of a segment's file at most.</summary>
     public const long SegmentBytes = 64 << 20;
-
-    const int MostSiblings = 8; // of which tokens are fetched to be compared
 
     readonly DiskTierOptions _options;
     readonly long _slotBytes;
@@ -38,7 +36,7 @@ sealed class DiskBooks : IDisposable
     {
         (_options, _slotBytes, _policy) = (options, slotBytes, options.Policy());
         _stride = (int)Math.Clamp(SegmentBytes / slotBytes, 1, Catalogue.PlacesPerSegment);
-        _catalogue = Catalogue.Open(options.Folder, canWrite);
+        _catalogue = Catalogue.Open(options.Folder, canWrite, options.QueryFault);
     }
 
     public string Policy => _policy.Name;
@@ -75,8 +73,9 @@ sealed class DiskBooks : IDisposable
             _catalogue.Execute("BEGIN");
             try
             {
-                lock (_gate)
-                    Load();
+                CatalogueNews news = CatalogueNews.Read(_catalogue, _slotBytes, _change, _options.Time.GetUtcNow());
+                lock (_gate) // only now: who looks something up here must not wait for the disk
+                    Take(news);
             }
             finally
             {
@@ -91,12 +90,6 @@ sealed class DiskBooks : IDisposable
     {
         lock (_reading)
             (_dataVersion, _change) = (-1, 0);
-    }
-
-    public bool TryFind(BlockKey key, out int slot)
-    {
-        lock (_gate)
-            return _index.TryFind(key, out slot);
     }
 
     public Segment? SegmentOf(int slot)
@@ -126,31 +119,6 @@ sealed class DiskBooks : IDisposable
 
     /// <summary>The place of a slot in the catalogue.</summary>
     public long Place(int slot) => SegmentOf(slot)!.Id * Catalogue.PlacesPerSegment + slot % _stride;
-
-    public TailMatch LongestTail(BlockKey parent, ReadOnlySpan<int> following)
-    {
-        List<BlockKey> siblings = [];
-        lock (_gate)
-            foreach (int slot in _index.Children(parent))
-                if (siblings.Count < MostSiblings)
-                    siblings.Add(_index.Key(slot));
-        TailMatch best = default;
-        foreach (BlockKey key in siblings)
-            if (Tokens(key) is { Length: > 0 } stored)
-                best = best.Longer(key, stored, following);
-        return best;
-    }
-
-    /// <summary>A block's tokens; null when it is not there.</summary>
-    public int[]? Tokens(BlockKey key) => Query(catalogue =>
-        catalogue.Rows("SELECT tokens FROM blocks WHERE key = $0", reader => TokenBlob.Read(reader.GetValue(0) as byte[]), key.Digest.ToArray()).FirstOrDefault());
-
-    /// <summary>Asks the catalogue.</summary>
-    public T Query<T>(Func<Catalogue, T> query)
-    {
-        lock (_reading)
-            return query(_catalogue);
-    }
 
     /// <summary>A block was used. It becomes known to others with the next write.</summary>
     public void Use(BlockKey key)
@@ -243,32 +211,24 @@ sealed class DiskBooks : IDisposable
             segment.Dispose();
     }
 
-    void Load()
+    void Take(CatalogueNews news)
     {
-        long change = _catalogue.Number("SELECT value FROM counters WHERE name = 'change'");
-        _clock = Math.Max(_clock, _catalogue.Number("SELECT value FROM counters WHERE name = 'clock'"));
-        long trimmed = _catalogue.Number("SELECT value FROM counters WHERE name = 'trimmed'");
-        LoadSegments();
-        if (_change == 0 || trimmed > _change) // evictions in between are forgotten
+        _clock = Math.Max(_clock, news.Clock);
+        TakeSegments(news.Segments);
+        if (_change == 0 || news.Trimmed > _change) // evictions in between are forgotten
             Reset();
         else
-            foreach ((BlockKey key, long place) in _catalogue.Rows("SELECT key, place FROM evicted WHERE change > $0", Eviction, _change))
+            foreach ((BlockKey key, long place) in news.Evicted)
                 if (_index.TryFind(key, out int slot) && Place(slot) == place)
                     Forget(slot);
-        List<StoredBlock> blocks = [];
-        _catalogue.ForEachBlock(_change, blocks.Add);
-        blocks.Sort((one, other) => one.Used.CompareTo(other.Used)); // the policy sees them in the order of their use
-        foreach (StoredBlock block in blocks)
+        foreach (StoredBlock block in news.Blocks)
             Take(block);
-        LoadPins();
-        _change = change;
+        TakePins(news.Pinned);
+        _change = news.Change;
     }
 
-    static (BlockKey, long) Eviction(SqliteDataReader reader) => (new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), reader.GetInt64(1));
-
-    void LoadSegments()
+    void TakeSegments(Dictionary<long, long> stored)
     {
-        Dictionary<long, long> stored = _catalogue.Rows("SELECT id, slots FROM segments WHERE slot_bytes = $0", reader => (reader.GetInt64(0), reader.GetInt64(1)), _slotBytes).ToDictionary();
         foreach (Segment gone in _segments.Values.Where(segment => !stored.ContainsKey(segment.Id)).ToArray())
         {
             for (int slot = gone.First; slot < gone.First + gone.Slots; slot++)
@@ -278,8 +238,9 @@ sealed class DiskBooks : IDisposable
             _byOrdinal[gone.First / _stride] = null;
             gone.Dispose();
         }
-        foreach ((long id, long slots) in stored.Where(pair => pair.Key is >= 0 and < int.MaxValue && pair.Value >= 1 && pair.Value <= _stride && !_segments.ContainsKey(pair.Key)))
-            AddSegment(id, (int)slots);
+        foreach ((long id, long slots) in stored)
+            if (id is >= 0 and < int.MaxValue && slots >= 1 && slots <= _stride && !_segments.ContainsKey(id))
+                AddSegment(id, (int)slots);
     }
 
     void AddSegment(long id, int slots)
@@ -338,12 +299,11 @@ sealed class DiskBooks : IDisposable
             _policy.Use(slot);
     }
 
-    void LoadPins()
+    void TakePins(List<BlockKey> keys)
     {
-        long now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
         HashSet<int> pinned = [];
-        foreach (Digest? key in _catalogue.Rows("SELECT DISTINCT key FROM pins WHERE until > $0", reader => Catalogue.DigestAt(reader, 0), now))
-            if (key is { } digest && _index.TryFind(new BlockKey(digest), out int slot))
+        foreach (BlockKey key in keys)
+            if (_index.TryFind(key, out int slot))
                 pinned.Add(slot);
         foreach (int slot in _held.Except(pinned).ToArray())
             _policy.Release(slot, wasUsed: true);
@@ -357,9 +317,11 @@ sealed class DiskBooks : IDisposable
     public void ReleaseExpiredPins()
     {
         lock (_reading)
+        {
+            List<BlockKey> pinned = CatalogueNews.ReadPins(_catalogue, _options.Time.GetUtcNow());
             lock (_gate)
-                if (_held.Count > 0)
-                    LoadPins();
+                TakePins(pinned);
+        }
     }
 
     void Reset()

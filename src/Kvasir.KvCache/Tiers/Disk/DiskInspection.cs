@@ -1,3 +1,5 @@
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 using Microsoft.Data.Sqlite;
 using Microsoft.Win32.SafeHandles;

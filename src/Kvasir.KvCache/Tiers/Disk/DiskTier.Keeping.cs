@@ -3,41 +3,27 @@ using Microsoft.Data.Sqlite;
 
 namespace Kvasir.KvCache.Tiers.Disk;
 
-/// <summary>What its owner may see and decide: which blocks there are, which stay and which go.</summary>
+/// <summary>What its owner may decide: which blocks stay and which go.</summary>
 public sealed partial class DiskTier
 {
-    /// <summary>Evicts blocks now, but none that somebody keeps; returns how many.</summary>
-    /// <exception cref="IOException">The directory cannot be written.</exception>
-    public int Evict(IEnumerable<BlockKey> keys)
+    /// <inheritdoc/>
+    public (int Evicted, int Kept) Evict(IReadOnlyCollection<BlockKey> keys)
     {
         ArgumentNullException.ThrowIfNull(keys);
+        int present = keys.Count(Contains);
+        if (present == 0)
+            return (0, 0);
         if (_writer is null)
             throw new IOException($"{_options.Folder}: cannot be written: {Problem}");
         lock (_writing)
-            return _writer.Evict(keys);
+        {
+            int evicted = _writer.Evict(keys);
+            return (evicted, Math.Max(0, present - evicted));
+        }
     }
 
-    /// <summary>What the catalogue says of a block; null when it is not there.</summary>
-    public StoredBlockFacts? Facts(BlockKey key) => Guard(() => _books.Query(catalogue => catalogue.Rows("SELECT key, parent, tokens, at, 0 FROM blocks WHERE key = $0 AND length(parent) = 32", FactsAt, key.Digest.ToArray()).FirstOrDefault()));
-
-    /// <summary>The blocks of this cache's model that were used last, at most so many.</summary>
-    public IReadOnlyList<StoredBlockFacts> List(int most) => Guard(() => _books.Query(catalogue => catalogue.Rows("""
-        SELECT key, parent, tokens, at, key IN (SELECT key FROM pins WHERE until > $1) FROM blocks JOIN models ON models.id = model
-        WHERE fingerprint = $0 AND length(key) = 32 AND length(parent) = 32 ORDER BY used DESC LIMIT $2
-        """, FactsAt, Fingerprint.Digest.ToArray(), _options.Time.GetUtcNow().ToUnixTimeSeconds(), most))) ?? [];
-
-    static StoredBlockFacts FactsAt(SqliteDataReader reader) => new(
-        new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new BlockKey(Catalogue.DigestAt(reader, 1) ?? default), TokenBlob.Read(reader.GetValue(2) as byte[]),
-        DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(reader.GetInt64(3), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())), reader.GetBoolean(4));
-
-    /// <summary>Blocks that somebody keeps, and bytes that the files take.</summary>
-    public (long PinnedBlocks, long Bytes) Room() => Guard(() => _books.Query(catalogue => (
-        catalogue.Number("SELECT count(DISTINCT key) FROM pins WHERE until > $0 AND key IN (SELECT key FROM blocks)", _options.Time.GetUtcNow().ToUnixTimeSeconds()), catalogue.SegmentBytes())));
-
-    /// <summary>Keeps blocks that are on the disk from being evicted until a time.</summary>
-    /// <returns>How many of them are there.</returns>
-    /// <exception cref="IOException">They cannot be pinned: too many bytes are already, or the directory cannot be written.</exception>
-    public int Pin(IEnumerable<BlockKey> keys, string owner, DateTimeOffset until)
+    /// <inheritdoc/>
+    public int Pin(IReadOnlyCollection<BlockKey> keys, string owner, DateTimeOffset until)
     {
         ArgumentException.ThrowIfNullOrEmpty(owner);
         if (_writer is null)
@@ -58,7 +44,7 @@ public sealed partial class DiskTier
         return present.Length;
     }
 
-    /// <summary>Lets go of all that an owner has pinned; returns how many blocks.</summary>
+    /// <inheritdoc/>
     public int Unpin(string owner)
     {
         if (_writer is null)
@@ -71,8 +57,8 @@ public sealed partial class DiskTier
         }
     }
 
-    /// <summary>Lets go of blocks, whoever has pinned them; returns how many were.</summary>
-    public int Unpin(IEnumerable<BlockKey> keys)
+    /// <inheritdoc/>
+    public int Unpin(IReadOnlyCollection<BlockKey> keys)
     {
         ArgumentNullException.ThrowIfNull(keys);
         if (_writer is null)

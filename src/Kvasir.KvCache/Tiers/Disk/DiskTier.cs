@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Metrics;
 using Kvasir.KvCache.Prefixes;
 using Microsoft.Data.Sqlite;
 
@@ -9,9 +11,12 @@ namespace Kvasir.KvCache.Tiers.Disk;
 /// Blocks on a local disk, which survive the process: one model's view of a directory that other models and processes share. All processes read and all write,
 /// in turn. Nothing that goes wrong with the disk is an exception here: reads are misses, writes are dropped, and both are counted. Thread-safe.
 /// </summary>
-public sealed unsafe partial class DiskTier : IDisposable
+public sealed unsafe partial class DiskTier : IDurableTier
 {
-    const int MostRoots = 64, MostNewRoots = 1024;
+    /// <summary>A group of layers is at least so large: smaller ones a disk reads more slowly than it could.</summary>
+    public const long LeastGroupBytes = 256 << 10;
+
+    const int MostNewRoots = 1024;
 
     [ThreadStatic]
     static NativeBuffer? t_header;
@@ -24,13 +29,16 @@ public sealed unsafe partial class DiskTier : IDisposable
     readonly CircuitBreaker _circuit;
     readonly Lock _writing = new();
     readonly HashSet<BlockKey> _newRoots = [];
-    readonly Dictionary<string, long> _newCounts = [];
+    readonly Dictionary<CounterName, long> _newCounts = [];
+    readonly LoadThreads _threads;
+    readonly long _stride;
     int _disposed;
 
     DiskTier(DiskTierOptions options, KvLayout layout, Fingerprint fingerprint, string modelName, bool canWrite)
     {
         (_options, Fingerprint, _circuit) = (options, fingerprint, new CircuitBreaker(options.Time));
-        _groups = LayerGroup.Of(layout, TieredKvCache.LeastGroupBytes);
+        (_stride, _threads) = (layout.StrideBytes, new LoadThreads(Tier, Bring));
+        _groups = LayerGroup.Of(layout, LeastGroupBytes);
         _header = new SlotHeader(layout, fingerprint, _groups);
         _books = new DiskBooks(options, _header.Bytes + layout.StrideBytes, canWrite);
         try
@@ -52,10 +60,19 @@ public sealed unsafe partial class DiskTier : IDisposable
     /// <summary>Where it is and how large it may become.</summary>
     public DiskTierOptions Options => _options;
 
-    /// <summary>Whether blocks can be written; if not, <see cref="Problem"/> says why.</summary>
+    /// <inheritdoc/>
+    public Tier Tier => Tier.Disk;
+
+    /// <inheritdoc/>
+    public bool IsLossless => true;
+
+    /// <inheritdoc/>
+    public Admission Admission => _options.Admission;
+
+    /// <inheritdoc/>
     public bool CanWrite => _writer is not null;
 
-    /// <summary>What went wrong last, in one line; null when nothing did.</summary>
+    /// <inheritdoc/>
     public string? Problem { get; private set; }
 
     /// <summary>Blocks of this slot size, of all models.</summary>
@@ -105,24 +122,24 @@ public sealed unsafe partial class DiskTier : IDisposable
         return !_circuit.IsOpen && _books.TryFind(key, out slot);
     }
 
-    /// <summary>Whether a block is there, readable or not.</summary>
+    /// <inheritdoc/>
     public bool Contains(BlockKey key) => _books.TryFind(key, out _);
 
-    /// <summary>A block's tokens; null when it is not there.</summary>
-    public int[]? Tokens(BlockKey key) => Guard(() => _books.Tokens(key));
+    /// <inheritdoc/>
+    public void Load(BlockLoad load) => _threads.Start(load);
 
-    /// <summary>Among the blocks that follow one, that which has the most tokens in common with what follows.</summary>
-    public TailMatch LongestTail(BlockKey parent, ReadOnlySpan<int> following)
+    void Bring(BlockLoad load, LoadedBlock block, int group)
     {
-        try
+        bool failed = block.Outcome == ReadOutcome.Ok
+            && Read((int)block.Place, block.Key, block.Parent, block.Tokens, group, block.Destination) is not ReadOutcome.Ok and var outcome && load.Fail(block, outcome);
+        if (failed)
         {
-            return _circuit.IsOpen ? default : _books.LongestTail(parent, following);
+            KvCacheMetrics.Corrupt(Tier.Name(), block.Outcome.Name());
+            Forget((int)block.Place, block.Key); // before anybody is told, or what is computed instead would not be written
         }
-        catch (SqliteException e)
-        {
-            Problem = e.Message;
-            return default;
-        }
+        load.Done(block, group);
+        if (failed)
+            Discard(block.Key, block.Outcome); // may wait for a writer: after the waiters were told
     }
 
     /// <summary>Reads a group of layers of a block, and with the first one its header. Any number of threads may read.</summary>
@@ -161,8 +178,7 @@ public sealed unsafe partial class DiskTier : IDisposable
         }
     }
 
-    /// <summary>Writes blocks that are not there; returns how many it has written. For one background thread.</summary>
-    /// <param name="blocks">The blocks, those of a chain in their order: the last gives way first. Those that they follow count as used.</param>
+    /// <inheritdoc/>
     public int Write(ReadOnlySpan<BlockWrite> blocks)
     {
         if (_writer is null || blocks.IsEmpty)
@@ -183,7 +199,7 @@ public sealed unsafe partial class DiskTier : IDisposable
     }
 
     /// <summary>A block was used. Report chains deepest first. Others learn of it with the next write.</summary>
-    public void Use(BlockKey key) => _books.Use(key);
+    public void Touch(BlockKey key) => _books.Use(key);
 
     /// <summary>
     /// Does not find a block that did not come as it should in this process any more: it is to be computed, and written again. <see cref="Discard(BlockKey, ReadOutcome)"/> then takes it out
@@ -206,21 +222,10 @@ public sealed unsafe partial class DiskTier : IDisposable
         if (_writer is not null)
             lock (_writing)
                 Guard(() => _writer.RemoveBad(key));
-        Count($"corrupt.{outcome}", 1);
+        Count(CounterName.Corrupt(outcome.Name()), 1);
     }
 
-    /// <summary>When a block was evicted, if that is remembered.</summary>
-    public bool TryGetEvicted(BlockKey key, out DateTimeOffset when)
-    {
-        long at = Guard(() => _books.Query(catalogue => catalogue.Number("SELECT max(at) FROM evicted WHERE key = $0", key.Digest.ToArray())));
-        when = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(at, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
-        return at > 0;
-    }
-
-    /// <summary>Whether any model has a block of a key.</summary>
-    public bool Knows(BlockKey key) => Guard(() => _books.Query(catalogue => catalogue.Number("SELECT count(*) FROM blocks WHERE key = $0", key.Digest.ToArray()))) > 0;
-
-    /// <summary>Remembers that sequences begin with a root; known to others with the next write.</summary>
+    /// <inheritdoc/>
     public void AddRoot(BlockKey root)
     {
         lock (_newRoots)
@@ -228,26 +233,22 @@ public sealed unsafe partial class DiskTier : IDisposable
                 _newRoots.Add(root);
     }
 
-    /// <summary>The roots of all models and salts, the newest first.</summary>
-    public IReadOnlyList<(BlockKey Root, Fingerprint Fingerprint, string Model)> Roots() => Guard(() => _books.Query(catalogue => catalogue.Rows(
-        $"SELECT root, fingerprint, name FROM roots JOIN models ON id = model ORDER BY at DESC LIMIT {MostRoots}",
-        reader => (new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new Fingerprint(Catalogue.DigestAt(reader, 1) ?? default), reader.GetString(2))))) ?? [];
-
-    /// <summary>Adds to a counter that outlives the process.</summary>
-    public void Count(string name, long by)
+    /// <inheritdoc/>
+    public void Count(CounterName name, long by)
     {
         lock (_newCounts)
             _newCounts[name] = _newCounts.GetValueOrDefault(name) + by;
     }
 
-    /// <summary>A counter, as far as it was saved.</summary>
-    public long Counted(string name) => Guard(() => _books.Query(catalogue => catalogue.Number("SELECT value FROM counters WHERE name = $0", name)));
+    /// <inheritdoc/>
+    public long Counted(CounterName name) => Guard(() => _books.Query(catalogue => catalogue.Number("SELECT value FROM counters WHERE name = $0", $"{name}")));
 
     /// <summary>Writes down what was used and counted, and closes the files.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
+        _threads.Dispose();
         lock (_writing)
             Guard(Save);
         _writer?.Dispose();
@@ -267,21 +268,35 @@ public sealed unsafe partial class DiskTier : IDisposable
     /// <summary>Saves counts and roots; should the transaction fail, they are lost, which costs an explanation.</summary>
     void SaveNews(Catalogue catalogue)
     {
+        foreach ((CounterName name, long by) in TakeCounts())
+            catalogue.AddTo($"{name}", by);
+        BlockKey[] roots = TakeRoots();
+        long now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
+        foreach (BlockKey root in roots)
+            catalogue.Execute("INSERT INTO roots SELECT $0, id, $1 FROM models WHERE fingerprint = $2 ON CONFLICT DO UPDATE SET at = excluded.at",
+                root.Digest.ToArray(), now, Fingerprint.Digest.ToArray());
+        if (roots.Length > 0)
+            catalogue.TrimRoots();
+    }
+
+    /// <summary>Nobody who counts may wait for the catalogue: what is new is taken first, and written then.</summary>
+    KeyValuePair<CounterName, long>[] TakeCounts()
+    {
         lock (_newCounts)
         {
-            foreach ((string name, long by) in _newCounts)
-                catalogue.AddTo(name, by);
+            KeyValuePair<CounterName, long>[] counts = [.. _newCounts];
             _newCounts.Clear();
+            return counts;
         }
-        long now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
+    }
+
+    BlockKey[] TakeRoots()
+    {
         lock (_newRoots)
         {
-            foreach (BlockKey root in _newRoots)
-                catalogue.Execute("INSERT INTO roots SELECT $0, id, $1 FROM models WHERE fingerprint = $2 ON CONFLICT DO UPDATE SET at = excluded.at",
-                    root.Digest.ToArray(), now, Fingerprint.Digest.ToArray());
-            if (_newRoots.Count > 0)
-                catalogue.TrimRoots();
+            BlockKey[] roots = [.. _newRoots];
             _newRoots.Clear();
+            return roots;
         }
     }
 

@@ -20,9 +20,14 @@ public sealed record DiskTierOptions
     /// <summary>Makes the policy that says which block goes first.</summary>
     public Func<IEvictionPolicy> Policy { get; init; } = () => new LeafFirstLru();
 
+    /// <summary>Which blocks are written.</summary>
+    public Admission Admission { get; init; } = Admission.EndOfRequest;
+
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
-    /// <summary>Hears the name of each step of a write, and of a read, and may wait, throw or end the process there: for tests.</summary>
+    /// <summary>Hears the name of each step of a write, of a read and of a query, and may wait, throw or end the process there: for tests.</summary>
     internal Action<string>? FaultPoint { get; init; }
+
+    internal Action? QueryFault => FaultPoint is { } hear ? () => hear("query") : null;
 }

@@ -1,3 +1,6 @@
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Metrics;
 using Kvasir.KvCache.Prefixes;
 using Microsoft.Data.Sqlite;
 using Microsoft.Win32.SafeHandles;
@@ -34,7 +37,7 @@ sealed unsafe class DiskWriter : IDisposable
     {
         (_options, _layout, _header, _books) = (options, layout, header, books);
         _slotBytes = checked((int)(header.Bytes + layout.StrideBytes));
-        _catalogue = Catalogue.Open(options.Folder, canWrite: true);
+        _catalogue = Catalogue.Open(options.Folder, canWrite: true, options.QueryFault);
         _catalogue.Execute("INSERT OR IGNORE INTO models (fingerprint, name, block_tokens, block_bytes) VALUES ($0, $1, $2, $3)",
             fingerprint.Digest.ToArray(), modelName, layout.BlockTokens, layout.BlockBytes);
         _model = _catalogue.Number("SELECT id FROM models WHERE fingerprint = $0", fingerprint.Digest.ToArray());
@@ -252,7 +255,7 @@ sealed unsafe class DiskWriter : IDisposable
             _catalogue.Evict(key, place, change, _options.Time.GetUtcNow());
         _catalogue.TrimEvicted();
         Evictions += victims.Count;
-        KvCacheMetrics.Evicted(Tier.Disk, _books.Policy, victims.Count);
+        KvCacheMetrics.Evicted(Tier.Disk.Name(), _books.Policy, victims.Count);
         return victims.Count;
     }
 

@@ -2,6 +2,8 @@ using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.KvCache.Tiers.Disk;

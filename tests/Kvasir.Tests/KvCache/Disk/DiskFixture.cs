@@ -1,6 +1,6 @@
-using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 using Kvasir.Tests.Fixtures;
@@ -62,7 +62,7 @@ sealed unsafe class DiskFixture : IDisposable
         if (!tier.TryFind(Key(block), out int slot))
             return ReadOutcome.Gone;
         using var memory = new NativeBuffer((int)layout.StrideBytes);
-        for (int group = 0; group < LayerGroup.Of(layout, TieredKvCache.LeastGroupBytes).Length; group++)
+        for (int group = 0; group < LayerGroup.Of(layout, DiskTier.LeastGroupBytes).Length; group++)
             if (tier.Read(slot, Key(block), Parent(block), Tokens(block), group, memory.Address) is var outcome and not ReadOutcome.Ok)
                 return outcome;
         byte[] expected = new byte[layout.BlockBytes];

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using CsCheck;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.Tests.Fixtures;
 using static Kvasir.Tests.KvCache.Disk.DiskFixture;
 
 namespace Kvasir.Tests.KvCache.Disk;
@@ -37,7 +39,7 @@ public sealed class DiskModelTests
             switch (action)
             {
                 case <= 2: Add(tier, block); break;
-                case 3: tier.Use(Key(block)); break;
+                case 3: tier.Touch(Key(block)); break;
                 case 4 when tier.TryFind(Key(block), out int slot): Drop(tier, slot, block); break;
                 case 5: Pin(tier, block); break;
                 case 6: tier.Unpin("test"); _pins.Clear(); _kept.Clear(); break;

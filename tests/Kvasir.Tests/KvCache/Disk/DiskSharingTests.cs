@@ -1,8 +1,10 @@
 using System.Diagnostics;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 using Microsoft.Data.Sqlite;
+using Kvasir.Tests.Fixtures;
 using static Kvasir.Tests.KvCache.Disk.DiskFixture;
 
 namespace Kvasir.Tests.KvCache.Disk;
@@ -25,7 +27,7 @@ public sealed class DiskSharingTests : IDisposable
         for (int block = 0; block < 16; block += 2) // none follows another
             Write(one, Small, block);
         using DiskTier other = _disk.Open(options);
-        one.Use(Key(0));
+        one.Touch(Key(0));
         Write(one, Small, 14); // is there already: only the use is written
         Write(other, Small, 16);
         Assert.Equal((true, false), (other.TryFind(Key(0), out _), other.TryFind(Key(2), out _)));
@@ -85,7 +87,7 @@ public sealed class DiskSharingTests : IDisposable
         using DiskTier tier = _disk.Open(options), other = _disk.Open(_disk.Options(SlotBytes(Small)));
         Write(tier, Small, 0);
         other.Refresh();
-        tier.Use(Key(0));
+        tier.Touch(Key(0));
         failing = true;
         Write(tier, Small, 1);
         failing = false;

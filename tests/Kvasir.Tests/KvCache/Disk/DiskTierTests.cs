@@ -1,7 +1,9 @@
 using CsCheck;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.Tests.Fixtures;
 using static Kvasir.Tests.KvCache.Disk.DiskFixture;
 
 namespace Kvasir.Tests.KvCache.Disk;
@@ -32,7 +34,7 @@ public sealed class DiskTierTests : IDisposable
                         Assert.True(tier.TryFind(Key(block), out _));
                     }
                     else if (action == 3)
-                        tier.Use(Key(block));
+                        tier.Touch(Key(block));
                     else if (action == 4 && tier.TryFind(Key(block), out int slot))
                     {
                         tier.Discard(slot, Key(block), ReadOutcome.Gone);
@@ -66,12 +68,12 @@ public sealed class DiskTierTests : IDisposable
         using DiskTier tier = _disk.Open(_disk.Options(8 * SlotBytes(Small)));
         for (int block = 0; block < 16; block += 2) // none follows another
             Write(tier, Small, block);
-        tier.Use(Key(0));
+        tier.Touch(Key(0));
         Write(tier, Small, 16, 18);
         Assert.Equal([0, 6, 8, 10, 12, 14, 16, 18], Found(tier));
-        Assert.True(tier.TryGetEvicted(Key(2), out DateTimeOffset when));
+        DateTimeOffset when = Assert.Contains(Key(2), tier.FindEvictions([Key(0), Key(2)]));
         Assert.InRange(DateTimeOffset.UtcNow - when, TimeSpan.Zero, TimeSpan.FromMinutes(1));
-        Assert.False(tier.TryGetEvicted(Key(0), out _));
+        Assert.Empty(tier.FindEvictions([Key(0)]));
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using Kvasir.KvCache.Eviction;
+using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Tests.KvCache.Replay;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Tokenization;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Sampling.Constraints;
 
 namespace Kvasir.Tests.Sampling.Constraints;

@@ -1,3 +1,5 @@
+using Kvasir.Cli.Verbs.Simulate.Reports;
+
 namespace Kvasir.Cli.Verbs.Simulate.Html;
 
 /// <summary>The tables and words behind the numbers.</summary>
@@ -5,8 +7,8 @@ static class Explanations
 {
     public static string Tiers(SimulateReport report) => HtmlText.Section("What each tier did", $"Over {(report.Fleet.Nodes == 1 ? "the machine" : $"all {report.Fleet.Nodes:N0} machines")} and the whole trace.",
         HtmlText.Table(["tier", "room each", "policy", "!tokens found", "!of prompts", "!written", "!read", "!written / read", "!evicted", "!blocks at the end", "!of them unreachable"],
-            report.Outcome.Tiers.Zip(report.Fleet.Tiers, (tier, room) => (string[])[tier.Tier, room.Room, room.Policy, $"{tier.HitTokens:N0}", $"{tier.TokenShare:P1}", ShowVerb.Size(tier.BytesWritten),
-                ShowVerb.Size(tier.BytesRead), tier.WrittenPerHit is { } written ? $"{written:0.00}" : "–", $"{tier.Evictions:N0}", $"{tier.Resident:N0}", $"{tier.Unreachable:N0}"])));
+            report.Outcome.Tiers.Zip(report.Fleet.Tiers, (tier, room) => (string[])[tier.Tier, room.Room, room.Policy, $"{tier.HitTokens:N0}", $"{tier.TokenShare:P1}", ByteSize.Text(tier.BytesWritten),
+                ByteSize.Text(tier.BytesRead), tier.WrittenPerHit is { } written ? $"{written:0.00}" : "–", $"{tier.Evictions:N0}", $"{tier.Resident:N0}", $"{tier.Unreachable:N0}"])));
 
     public static string Assumed(SimulateReport report) => HtmlText.Section("What was assumed", "Other assumptions give other numbers; these are the ones to question first.", HtmlText.Definitions(Assumptions(report)));
 
@@ -16,7 +18,7 @@ static class Explanations
         yield return ("Requests", $"{trace.Name}: {trace.Requests:N0} requests with {trace.PromptTokens:N0} prompt tokens in {Duration.Text(trace.Seconds)}, in blocks of {trace.BlockTokens:N0} tokens");
         yield return ("Fleet", fleet.Nodes == 1 ? "1 machine" : $"{fleet.Nodes:N0} machines; requests are placed {Placement(fleet.Placement)}");
         foreach (TierSummary tier in fleet.Tiers)
-            yield return ($"Tier {tier.Tier}", $"{tier.Room}, evicts by {tier.Policy}" + (tier.BytesPerS is { } speed ? $", {ShowVerb.Size((long)speed)} a second after {Duration.Text(tier.LatencyS)}" : ", read in place"));
+            yield return ($"Tier {tier.Tier}", $"{tier.Room}, evicts by {tier.Policy}" + (tier.BytesPerS is { } speed ? $", {ByteSize.Text((long)speed)} a second after {Duration.Text(tier.LatencyS)}" : ", read in place"));
         if (report.Model is { } model)
             yield return ("Model", model);
         yield return ("Keys and values", $"{TierText.Room(fleet.BytesPerToken)} a token, {TierText.Room(fleet.BytesPerToken * trace.BlockTokens)} a block");

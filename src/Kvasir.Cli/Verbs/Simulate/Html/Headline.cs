@@ -1,3 +1,5 @@
+using Kvasir.Cli.Verbs.Simulate.Reports;
+
 namespace Kvasir.Cli.Verbs.Simulate.Html;
 
 /// <summary>What came of a simulation in two plain sentences.</summary>

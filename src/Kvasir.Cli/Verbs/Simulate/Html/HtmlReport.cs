@@ -1,4 +1,5 @@
 using System.Text;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 
 namespace Kvasir.Cli.Verbs.Simulate.Html;
 

@@ -1,3 +1,6 @@
+using Kvasir.Cli.Verbs.Simulate.Reports;
+using Kvasir.KvCache.Blocks;
+
 namespace Kvasir.Cli.Verbs.Simulate.Html;
 
 /// <summary>Where the tokens of all prompts came from, as one bar.</summary>
@@ -5,13 +8,15 @@ static class Sources
 {
     public static string Colour(string tier) => $"var(--{tier})"; // names of tiers are ours
 
-    public static string Describe(string tier) => tier switch
+    /// <summary>A tier by its name, or what was computed.</summary>
+    public static string Describe(string source) => TierNames.TryParse(source, out Tier tier) ? $"{source}: {Describe(tier)}" : source;
+
+    static string Describe(Tier tier) => tier switch
     {
-        "device" => "device: already where attention reads",
-        "host" => "host: the machine's memory",
-        "disk" => "disk: the machine's own",
-        "remote" => "remote: a store that all share",
-        _ => "computed",
+        Tier.Device => "already where attention reads",
+        Tier.Host => "the machine's memory",
+        Tier.Disk => "the machine's own",
+        _ => "a store that all share",
     };
 
     public static string Section(SimulateReport report)

@@ -1,3 +1,5 @@
+using Kvasir.Cli.Verbs.Simulate.Reports;
+
 namespace Kvasir.Cli.Verbs.Simulate.Html;
 
 /// <summary>What other fleets would have found.</summary>

@@ -1,3 +1,5 @@
+using Kvasir.Cli.Verbs.Simulate.Reports;
+
 namespace Kvasir.Cli.Verbs.Simulate.Html;
 
 /// <summary>What happened when: shares found and times to the first token, in equal parts of the trace's time.</summary>

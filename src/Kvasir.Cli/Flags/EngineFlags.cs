@@ -1,0 +1,125 @@
+using System.CommandLine;
+using System.Numerics;
+using Kvasir.Cli.Configuration;
+using Kvasir.Cli.Sessions;
+using Kvasir.Inference;
+using Kvasir.Inference.Sampling;
+using Kvasir.Inference.Scheduling;
+
+namespace Kvasir.Cli.Flags;
+
+/// <summary>The flags that <c>run</c> and <c>chat</c> share: the model, the engine, and how tokens are chosen.</summary>
+sealed class EngineFlags
+{
+    readonly Option<string> _model = ModelOption.Create();
+    /// <summary>As many as the engine takes.</summary>
+    public const int MostThreads = 1024;
+
+    readonly Setting<int?> _maxTokens = new("--max-tokens", "-n")
+    {
+        Description = "Most tokens to generate",
+        Usual = "until the model ends its turn or the context is full",
+        CustomParser = Number.ParseOptionalWithin(0, int.MaxValue),
+        HelpName = "N",
+    };
+    readonly Setting<int?> _context = new("--ctx-size", "-c")
+    {
+        Description = "Tokens of context",
+        Usual = $"the model's, but at most {EngineOptions.DefaultContext}",
+        CustomParser = Number.ParseOptionalWithin(1, 1 << 24),
+        HelpName = "CTX",
+    };
+    readonly Option<int?> _threads = CreateThreads();
+    readonly Setting<float> _temperature = Sampling("--temp", "T", "Temperature; 0 always takes the most likely token", SamplingOptions.Greedy.Temperature, (all, value) => all with { Temperature = value });
+    readonly Setting<int> _topK = Sampling("--top-k", "K", "Keep the K most likely tokens; 0 keeps all", SamplingOptions.Greedy.TopK, (all, value) => all with { TopK = value });
+    readonly Setting<float> _topP = Sampling("--top-p", "P", "Keep the most likely tokens that together reach P", SamplingOptions.Greedy.TopP, (all, value) => all with { TopP = value });
+    readonly Setting<float> _minP = Sampling("--min-p", "P", "Drop tokens less likely than P times the most likely", SamplingOptions.Greedy.MinP, (all, value) => all with { MinP = value });
+    readonly Setting<float> _repeatPenalty = Sampling("--repeat-penalty", "R", "Penalise the last 64 tokens; 1 does not", SamplingOptions.Greedy.RepeatPenalty, (all, value) => all with { RepeatPenalty = value });
+    readonly Option<ulong?> _seed = new("--seed") { Description = "Seed of the random choices; without it, a new one", CustomParser = Number.ParseOptional<ulong>, HelpName = "S" };
+    readonly Option<string[]> _stop = new("--stop") { Description = "Text that ends the answer; may be given several times", HelpName = "S" };
+    readonly Option<bool> _noKvCache = new("--no-kv-cache") { Description = "Compute every token's keys and values again at every step: slow, the oracle for the cache" };
+
+    readonly Setting<bool> _verbose = new("--verbose", "-v") { Description = "Say where the prompt's keys and values came from, and why others were computed" };
+    readonly KvFlags _kv;
+
+    /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
+    public EngineFlags(string usualDevice = "room for one context") => _kv = new KvFlags(usualDevice);
+
+    /// <summary>The threads, which verbs that measure take too.</summary>
+    public static Option<int?> CreateThreads() => new Setting<int?>("--threads", "-t")
+    {
+        Description = "Compute threads",
+        Usual = "one per processor",
+        CustomParser = Number.ParseOptionalWithin(1, MostThreads),
+        HelpName = "N",
+    };
+
+    /// <summary>A setting of sampling, whose range is what the engine says.</summary>
+    static Setting<T> Sampling<T>(string name, string help, string description, T usual, Func<SamplingOptions, T, SamplingOptions> with)
+        where T : struct, INumber<T> => new(name)
+        {
+            Description = description,
+            DefaultValueFactory = _ => usual,
+            CustomParser = Number.ParseChecked<T>(value => with(SamplingOptions.Greedy, value).Validate()),
+            HelpName = help,
+        };
+
+    /// <summary>The chat template.</summary>
+    public TemplateFlag Template { get; } = new();
+
+    public void AddTo(Command verb)
+    {
+        foreach (Option option in (Option[])[_model, _maxTokens, _context, _threads, _temperature, _topK, _topP, _minP, _repeatPenalty, _seed, _stop, _noKvCache, _verbose])
+            verb.Options.Add(option);
+        Template.AddTo(verb);
+        _kv.AddTo(verb);
+    }
+
+    /// <summary>Adds the flags that say which model, and where its keys and values are kept.</summary>
+    public void AddPlaceTo(Command verb)
+    {
+        foreach (Option option in (Option[])[_model, _context, _threads])
+            verb.Options.Add(option);
+        Template.AddTo(verb);
+        _kv.AddPlaceTo(verb);
+    }
+
+    /// <summary>Adds the flags of an engine that serves others: how tokens are chosen is their business.</summary>
+    public void AddServingTo(Command verb)
+    {
+        foreach (Option option in (Option[])[_model, _context, _threads, _noKvCache])
+            verb.Options.Add(option);
+        Template.AddTo(verb);
+        _kv.AddTiersTo(verb);
+    }
+
+    /// <summary>The flag that would help, unless the text is too long for the model itself.</summary>
+    public static string MoreRoom(ContextExceededException e) =>
+        e.Tokens < e.Trained ? $"; -c {Math.Min(e.Trained, e.Tokens + 512)} makes more room" : "";
+
+    public string ModelName(ParseResult parsed) => parsed.GetRequiredValue(_model);
+
+    public EngineOptions Engine(ParseResult parsed)
+    {
+        EngineOptions options = _kv.Apply(parsed, new EngineOptions { Context = parsed.GetValue(_context), KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On });
+        return parsed.GetValue(_threads) is { } threads ? options with { Threads = threads } : options;
+    }
+
+    public Session? Session(ParseResult parsed) => _kv.Session(parsed);
+
+    public bool Verbose(ParseResult parsed) => parsed.GetValue(_verbose);
+
+    public GenerationOptions Generation(ParseResult parsed)
+    {
+        var sampling = new SamplingOptions
+        {
+            Temperature = parsed.GetValue(_temperature),
+            TopK = parsed.GetValue(_topK),
+            TopP = parsed.GetValue(_topP),
+            MinP = parsed.GetValue(_minP),
+            RepeatPenalty = parsed.GetValue(_repeatPenalty),
+            Seed = parsed.GetValue(_seed),
+        };
+        return new GenerationOptions { MaxTokens = parsed.GetValue(_maxTokens), Stops = parsed.GetValue(_stop) ?? [], Sampling = sampling };
+    }
+}

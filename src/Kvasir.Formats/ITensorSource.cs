@@ -1,0 +1,23 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Kvasir.Formats;
+
+/// <summary>Where a model's tensors come from. They have ggml's names, whatever the source calls them.</summary>
+interface ITensorSource
+{
+    /// <summary>The source in messages: the path of a file.</summary>
+    string Path { get; }
+
+    /// <summary>All of them.</summary>
+    IReadOnlyList<StoredTensor> Tensors { get; }
+
+    /// <summary>Finds a tensor by name.</summary>
+    bool TryGetTensor(string name, [NotNullWhen(true)] out StoredTensor? tensor);
+
+    /// <summary>The bytes of one row, valid until the next call or until the source is disposed.</summary>
+    ReadOnlySpan<byte> Row(StoredTensor tensor, long row);
+
+    /// <summary>Reads consecutive rows into memory, as many whole ones as fit. Safe to call from several threads.</summary>
+    /// <exception cref="ModelFormatException">The source ends before the last row.</exception>
+    void Read(StoredTensor tensor, long firstRow, Span<byte> rows);
+}

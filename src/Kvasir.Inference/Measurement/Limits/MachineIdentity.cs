@@ -1,0 +1,38 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+using System.Text;
+using Kvasir.Inference.Kernels;
+
+namespace Kvasir.Inference.Measurement.Limits;
+
+/// <summary>Which machine limits belong to. Limits of another one, or of this one after a change, are measured anew.</summary>
+/// <param name="Cpu">The processor's own name; its architecture where it has none.</param>
+/// <param name="LogicalProcessors">Threads that the machine runs at once.</param>
+/// <param name="InstructionSet">How kernels compute sixteen lanes here.</param>
+/// <param name="OperatingSystem">Name and version.</param>
+/// <param name="MemoryBytes">Memory that this process may use at most.</param>
+public sealed record MachineIdentity(string Cpu, int LogicalProcessors, string InstructionSet, string OperatingSystem, long MemoryBytes)
+{
+    /// <summary>The machine that this runs on.</summary>
+    /// <exception cref="ArgumentException">The environment asks for an instruction set that this machine lacks.</exception>
+    public static MachineIdentity Current() => new(
+        CpuName(), Environment.ProcessorCount, InstructionSets.Chosen().ToString().ToLowerInvariant(), RuntimeInformation.OSDescription,
+        GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+
+    static string CpuName()
+    {
+        if (!X86Base.IsSupported || (uint)X86Base.CpuId(unchecked((int)0x80000000), 0).Eax < 0x80000004)
+            return RuntimeInformation.ProcessArchitecture.ToString();
+        Span<byte> name = stackalloc byte[48]; // three leaves of four registers
+        for (int i = 0; i < 3; i++)
+        {
+            var registers = X86Base.CpuId(unchecked((int)0x80000002) + i, 0);
+            BinaryPrimitives.WriteInt32LittleEndian(name[(16 * i)..], registers.Eax);
+            BinaryPrimitives.WriteInt32LittleEndian(name[(16 * i + 4)..], registers.Ebx);
+            BinaryPrimitives.WriteInt32LittleEndian(name[(16 * i + 8)..], registers.Ecx);
+            BinaryPrimitives.WriteInt32LittleEndian(name[(16 * i + 12)..], registers.Edx);
+        }
+        return Encoding.ASCII.GetString(name).TrimEnd('\0').Trim();
+    }
+}

@@ -1,0 +1,98 @@
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Models;
+
+namespace Kvasir.Inference.Model;
+
+/// <summary>
+/// What the forward pass computes. A description says what a model is; here stands what of that is computed, and everything else is refused by the name
+/// of its key, because a pass that ignores it would answer wrongly without a word.
+/// </summary>
+public static class SupportedModels
+{
+    /// <summary>Architectures whose answers are checked against another engine's.</summary>
+    static readonly string[] s_architectures = ["llama", "qwen2", "qwen3"];
+
+    static string Names => string.Join(", ", s_architectures);
+
+    /// <summary>Reads what a GGUF file is, if it can be computed.</summary>
+    /// <exception cref="ModelFormatException">It cannot; one line names the key, its value and what is computed.</exception>
+    public static ModelSpec Read(GgufFile file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        string architecture = file.Metadata.GetString("general.architecture");
+        if (!ModelFamily.Gguf.ContainsKey(architecture))
+            throw file.Metadata.Invalid("general.architecture", Printable.Quote(architecture), $"one of {Names}");
+        if (file.Metadata.GetInt32("split.count", 1) is not (0 or 1) and int parts)
+            throw file.Metadata.Invalid("split.count", $"{parts}", "one file that holds the whole model");
+        int layers = file.Metadata.GetInt32($"{architecture}.block_count"), tensors = file.Tensors.Count;
+        if (layers > tensors) // a layer has tensors, so no honest file has more layers than those
+            throw file.Metadata.Invalid($"{architecture}.block_count", $"{layers}", $"1 to {tensors}, as many as there are tensors");
+        ModelSpec spec = ModelSpec.From(file);
+        Check(spec);
+        return spec;
+    }
+
+    /// <summary>Refuses a model that cannot be computed.</summary>
+    /// <exception cref="ModelFormatException">It cannot; one line names the key as GGUF files have it, its value and what is computed.</exception>
+    public static void Check(ModelSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        foreach ((string key, object seen, string expected) in OfModel(spec).Concat(spec.Layers.SelectMany(OfLayer)))
+            throw ModelFormatException.At(spec.Source, $"{Printable.Line(spec.Architecture)}.{key}", $"{seen}", expected);
+        if (Unknown(spec) is { } what)
+            throw ModelFormatException.At(spec.Source, "general.architecture", Printable.Quote(spec.Architecture), $"one of {Names}{what}");
+    }
+
+    static IEnumerable<(string Key, object Seen, string Expected)> OfModel(ModelSpec spec)
+    {
+        if (spec.LogitSoftcap is { } cap)
+            yield return ("final_logit_softcapping", cap, "none: logits have no cap here");
+        if (spec.EmbeddingScale is { } embedding)
+            yield return ("embedding_scale", embedding, "none: embeddings are taken as they are");
+        if (spec.ResidualScale is { } residual)
+            yield return ("residual_scale", residual, "none: sublayers are added as they are");
+        if (spec.LogitScale is { } logits)
+            yield return ("logit_scale", logits, "none: logits are taken as they are");
+        if (spec.Norm is { Kind: NormKind.Rms, Epsilon: null })
+            yield return ("attention.layer_norm_rms_epsilon", "the key is missing", "a positive number");
+    }
+
+    static IEnumerable<(string Key, object Seen, string Expected)> OfLayer(LayerSpec layer)
+    {
+        if (layer.FeedForward is not { } network)
+            yield return ("feed_forward_length", "the key is missing, or 0", "the width of the feed-forward network");
+        else if (network.Experts > 0)
+            yield return ("expert_count", network.Experts, "a dense model (mixtures of experts are not supported)");
+        if (layer.Attention is not { } attention)
+        {
+            yield return ("attention.head_count_kv", 0, "keys and values in every layer (states that are none are not supported)");
+            yield break;
+        }
+        if ((long)attention.Heads * Math.Max(attention.KeyDim, attention.ValueDim) > int.MaxValue / sizeof(float))
+            yield return ("attention.head_count", $"{attention.Heads} of {attention.KeyDim} elements", "heads whose sizes a machine can hold");
+        if (attention.IsLatent)
+            yield return ("attention.kv_lora_rank", attention.KeyDim - attention.Rope?.Dims ?? 0, "none: keys and values, not a latent of both");
+        if (attention.Softcap is { } cap)
+            yield return ("attn_logit_softcapping", cap, "none: scores have no cap here");
+        if (attention.Scale is { } scale)
+            yield return ("attention.scale", scale, $"none: scores are scaled by 1 / sqrt({attention.KeyDim})");
+        if (attention.Rope?.Scaling is { HasFormula: false } scaling)
+            yield return ("rope.scaling.type", Printable.Quote(scaling.Type), "none, linear, or Llama 3's factors as tensor rope_freqs.weight");
+    }
+
+    /// <summary>What follows from the name and is not computed, in words; null for an architecture that is.</summary>
+    static string? Unknown(ModelSpec spec)
+    {
+        string?[] beyond =
+        [
+            spec.Beyond,
+            spec.Norm.Kind == NormKind.Rms ? null : "norms of mean and variance",
+            spec.Layers.All(layer => layer.Norms == NormPlaces.BeforeSublayers) ? null : "norms elsewhere than before each sublayer",
+            spec.Layers.Any(layer => layer.IsParallel) ? "attention and network at once" : null,
+            spec.Layers.All(layer => layer.FeedForward is { Activation: "silu", IsGated: true }) ? null : $"{spec.Layers[0].FeedForward!.Activation} networks",
+        ];
+        string[] named = [.. beyond.OfType<string>()];
+        return named.Length > 0 ? $"; not computed: {string.Join(", ", named)}" : s_architectures.Contains(spec.Architecture) ? null : "";
+    }
+}

@@ -1,0 +1,41 @@
+using Kvasir.Formats.Models;
+using Kvasir.Inference.Model;
+using Kvasir.Inference.Sampling.Constraints.Masks;
+using Kvasir.Inference.Tokenization;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache;
+
+namespace Kvasir.Inference.Scheduling;
+
+/// <summary>What an engine is made of, for those who work inside it: what computes, what remembers, and how much at a time.</summary>
+sealed class EngineParts
+{
+    public required ModelSpec Config { get; init; }
+
+    public required Tokenizer Tokenizer { get; init; }
+
+    public required Lazy<TokenTrie> TokenTrie { get; init; }
+
+    public required Transformer Transformer { get; init; }
+
+    public required TieredKvCache Cache { get; init; }
+
+    /// <summary>Tokens that a sequence may hold.</summary>
+    public required int Context { get; init; }
+
+    /// <summary>Most completions that compute at the same time.</summary>
+    public required int MaxRunning { get; init; }
+
+    /// <summary>Most completions that wait.</summary>
+    public required int MaxWaiting { get; init; }
+
+    /// <summary>About how long a step may take while completions generate.</summary>
+    public required TimeSpan StepTime { get; init; }
+
+    /// <summary>Whether every step computes its whole sequence again: the oracle for the cache.</summary>
+    public required bool Recomputes { get; init; }
+
+    public KvLayout Layout => Cache.Layout;
+
+    public ForwardPass NewPass() => new(Transformer, Cache);
+}

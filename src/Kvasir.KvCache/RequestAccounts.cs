@@ -1,0 +1,63 @@
+using System.Threading.Channels;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Metrics;
+using Kvasir.KvCache.Tiers;
+
+namespace Kvasir.KvCache;
+
+/// <summary>
+/// Accounts for requests: to the process's metrics, and to counters beside the blocks. Why tokens were missing may take the tiers' time to find out, and nobody waits for that here.
+/// </summary>
+sealed class RequestAccounts : IDisposable
+{
+    readonly CacheCounters _counters;
+    readonly Channel<CacheUse> _waiting = Channel.CreateUnbounded<CacheUse>(new UnboundedChannelOptions { SingleReader = true });
+    readonly Task _work;
+    int _open;
+
+    public RequestAccounts(CacheCounters counters)
+    {
+        _counters = counters;
+        _work = Task.Run(Work);
+    }
+
+    /// <summary>Notes a request that has ended. Returns at once.</summary>
+    public void Add(CacheUse use)
+    {
+        KvCacheMetrics.LookedUp(use.Tokens);
+        _counters.Count(CounterName.LookedUp, use.Tokens);
+        foreach (Tier tier in Enum.GetValues<Tier>())
+            if (use.From(tier) is > 0 and var tokens)
+            {
+                KvCacheMetrics.Hit(tier.Name(), tokens);
+                _counters.Count(CounterName.Hit(tier), tokens);
+            }
+        Interlocked.Increment(ref _open);
+        if (!_waiting.Writer.TryWrite(use))
+            Interlocked.Decrement(ref _open);
+    }
+
+    /// <summary>Waits until all is noted; false when the time is over before.</summary>
+    public bool Flush(TimeSpan patience) => SpinWait.SpinUntil(() => Volatile.Read(ref _open) == 0, patience);
+
+    /// <summary>Notes what waits, and ends.</summary>
+    public void Dispose()
+    {
+        _waiting.Writer.TryComplete();
+        _work.GetAwaiter().GetResult();
+    }
+
+    async Task Work()
+    {
+        await foreach (CacheUse use in _waiting.Reader.ReadAllAsync().ConfigureAwait(false))
+        {
+            foreach (Miss miss in use.Misses)
+            {
+                KvCacheMetrics.Missed(miss.Reason.Name(), miss.To - miss.From);
+                _counters.Count(CounterName.Missed(miss.Reason.Name()), miss.To - miss.From);
+            }
+            Interlocked.Decrement(ref _open);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Security;
+
+namespace Kvasir.Server.Serving;
+
+/// <summary>What a request asks of the model, in whatever protocol it came.</summary>
+sealed record CompletionRequest
+{
+    /// <summary>The path that it came by.</summary>
+    public required string Endpoint { get; init; }
+
+    /// <summary>Its id, as the answer names it.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Tokens of the prompts, one or more.</summary>
+    public required IReadOnlyList<int[]> Prompts { get; init; }
+
+    /// <summary>How to go on from there.</summary>
+    public required GenerationOptions Options { get; init; }
+
+    /// <summary>How many answers to each.</summary>
+    public int PerPrompt { get; init; } = 1;
+
+    /// <summary>How many answers to all.</summary>
+    public int Choices => Prompts.Count * PerPrompt;
+
+    /// <summary>Tokens of all prompts.</summary>
+    public int PromptTokens => Prompts.Sum(prompt => prompt.Length);
+
+    /// <summary>Who asks.</summary>
+    public required Principal Principal { get; init; }
+
+    /// <summary>What keeps the cache of the request apart from others'.</summary>
+    public required byte[] Salt { get; init; }
+
+    /// <summary>What of the prompt is to be kept, and how long, if that was said.</summary>
+    public KeepWish? Keep { get; init; }
+
+    /// <summary>Whether the answer is to say what the cache did.</summary>
+    public bool Explains { get; init; }
+
+    /// <summary>Options of one of the answers: each draws its own random numbers.</summary>
+    public GenerationOptions OptionsOf(int choice) =>
+        Options.Sampling.Seed is { } seed && choice % PerPrompt > 0 ? Options with { Sampling = Options.Sampling with { Seed = seed + (ulong)(choice % PerPrompt) } } : Options;
+}
+
+/// <summary>A wish to keep a prompt's keys and values.</summary>
+/// <param name="Tokens">The first so many tokens.</param>
+/// <param name="Ttl">For how long.</param>
+sealed record KeepWish(int Tokens, TimeSpan Ttl);

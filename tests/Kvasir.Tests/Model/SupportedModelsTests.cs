@@ -1,0 +1,120 @@
+using System.Collections.Immutable;
+using Kvasir.Formats;
+using Kvasir.Formats.Gguf;
+using Kvasir.Inference;
+using Kvasir.Planning.Sizing;
+using Kvasir.Tests.Fixtures;
+
+namespace Kvasir.Tests.Model;
+
+/// <summary>What makes no sense, or is not computed, is refused in one line that names file, key, value and what was expected.</summary>
+public class SupportedModelsTests
+{
+    public static TheoryData<string, object, string> Refusals => new()
+    {
+        { "general.architecture", "mamba", "general.architecture: 'mamba', expected one of llama, qwen2, qwen3" },
+        { "llama.block_count", 0u, "llama.block_count: 0, expected 1 to " },
+        { "llama.block_count", 4_000_000_000u, "llama.block_count: 4000000000, expected an integer from -2147483648 to 2147483647" },
+        { "llama.block_count", 3u, "tensor 'blk.2.attn_norm.weight'" },
+        { "llama.attention.head_count", 3u, "llama.attention.head_count_kv: 2, expected a divisor of the 3 query heads" },
+        { "llama.attention.head_count_kv", 0u, "llama.attention.head_count_kv: 0, expected 1 to " },
+        { "llama.attention.value_length", 8u, "tensor 'blk.0.attn_v.weight': shape [64, 32], expected [64, 16]" },
+        { "llama.rope.dimension_count", 17u, "llama.rope.dimension_count: 17, expected an even number up to the head's 16" },
+        { "llama.rope.freq_base", float.NaN, "llama.rope.freq_base: NaN, expected a positive number" },
+        { "llama.rope.scaling.type", "yarn", "llama.rope.scaling.type: 'yarn', expected none, linear" },
+        { "llama.attention.layer_norm_rms_epsilon", -1f, "llama.attention.layer_norm_rms_epsilon: -1, expected a positive number" },
+        { "llama.embedding_length", 32u, "tensor 'token_embd.weight': shape [64, 265], expected [32, 265]" },
+        { "llama.expert_count", 8u, "llama.expert_count: 8, expected a dense model" },
+        { "llama.context_length", -5, "llama.context_length: -5, expected 1 to " },
+        { "llama.attention.sliding_window", -1, "llama.attention.sliding_window: -1, expected 0 or more" },
+        { "llama.attention.kv_producers", ImmutableArray.Create(0), "llama.attention.kv_producers: 1 numbers, expected 2, one for each layer" },
+        { "llama.attention.kv_producers", ImmutableArray.Create(0, 2), "llama.attention.kv_producers[1]: 2, expected the layer itself, or an earlier one" },
+        { "llama.attention.kv_producers", ImmutableArray.Create(-1, 1), "llama.attention.kv_producers[0]: -1, expected the layer itself, or an earlier one" },
+        { "llama.attention.kv_producers", ImmutableArray.Create(0, 0), "tensor 'blk.1.attn_k.weight': a tensor of no known use" },
+        { "llama.attention.kv_producers", "all", "expected an array of integers" },
+        { "llama.attn_logit_softcapping", 50f, "llama.attn_logit_softcapping: 50, expected none: scores have no cap here" },
+        { "llama.final_logit_softcapping", 30f, "llama.final_logit_softcapping: 30, expected none: logits have no cap here" },
+        { "llama.attention.scale", 0.5f, "llama.attention.scale: 0.5, expected none: scores are scaled by 1 / sqrt(16)" },
+        { "llama.embedding_scale", 12f, "llama.embedding_scale: 12, expected none" },
+        { "llama.residual_scale", 0.25f, "llama.residual_scale: 0.25, expected none" },
+        { "llama.logit_scale", 8f, "llama.logit_scale: 8, expected none" },
+        { "llama.attention.kv_lora_rank", 512u, "llama.attention.kv_lora_rank: 512, expected none: keys and values, not a latent of both" },
+        { "llama.rope.scaling.type", "longrope", "llama.rope.scaling.type: 'longrope', expected none, linear" },
+        { "llama.feed_forward_length", 0u, "llama.feed_forward_length: the key is missing, or 0, expected the width" },
+        { "llama.feed_forward_length", ImmutableArray.Create(96), "llama.feed_forward_length: 1 values, expected one for each of the 2 layers" },
+        { "llama.attention.key_length", 1u << 20, "llama.attention.head_count: 4 of 1048576 elements, expected heads whose sizes a machine can hold" },
+        { "split.count", (ushort)3, "split.count: 3, expected one file that holds the whole model" },
+    };
+
+    [Theory, MemberData(nameof(Refusals))]
+    public void A_field_out_of_range_is_named(string key, object value, string message)
+    {
+        using var folder = new TemporaryFolder();
+        GgufWriter file = TinyModel.Llama.Build();
+        file.Set(key, value);
+        file.Write(folder["odd.gguf"], cancellation: TestContext.Current.CancellationToken);
+        var e = Assert.Throws<ModelFormatException>(() => LanguageModel.Load(folder["odd.gguf"]));
+        Assert.Contains(message, e.Message, StringComparison.Ordinal);
+        Assert.StartsWith(folder["odd.gguf"] + ": ", e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', e.Message);
+    }
+
+    /// <summary>Architectures that can be described, by what of them is not computed: keys that they have, or what their names imply.</summary>
+    [Theory]
+    [InlineData("gemma", "gemma.embedding_scale: 8, expected none: embeddings are taken as they are")]
+    [InlineData("gpt-oss", "general.architecture: 'gpt-oss', expected one of llama, qwen2, qwen3; not computed: a sink for each query head")]
+    [InlineData("falcon", "'falcon', expected one of llama, qwen2, qwen3; not computed: norms of mean and variance, norms elsewhere than before each sublayer, attention and network at once, gelu networks")]
+    [InlineData("phi3", "general.architecture: 'phi3', expected one of llama, qwen2, qwen3")]
+    [InlineData("qwen3moe", "general.architecture: 'qwen3moe', expected one of llama, qwen2, qwen3")]
+    public void A_known_architecture_is_refused_for_what_is_not_computed(string architecture, string message) =>
+        Refuses((new TinyModel { Architecture = architecture }).Build(), message);
+
+    [Fact]
+    public void A_layer_that_carries_a_state_is_refused()
+    {
+        GgufWriter file = (new TinyModel { Architecture = "lfm2" }).Build();
+        file.Set("lfm2.attention.head_count_kv", ImmutableArray.Create(2, 0));
+        file.Set("lfm2.shortconv.l_cache", 3u);
+        Refuses(file, "lfm2.attention.head_count_kv: 0, expected keys and values in every layer (states that are none are not supported)");
+    }
+
+    static void Refuses(GgufWriter file, string message)
+    {
+        using var folder = new TemporaryFolder();
+        file.Write(folder["odd.gguf"], cancellation: TestContext.Current.CancellationToken);
+        Assert.Contains(message, Assert.Throws<ModelFormatException>(() => LanguageModel.Load(folder["odd.gguf"])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_pattern_of_windows_must_say_of_each_layer_whether_it_slides()
+    {
+        using var folder = new TemporaryFolder();
+        GgufWriter file = TinyModel.Llama.Build();
+        file.Set("llama.attention.sliding_window", 32u);
+        file.Set("llama.attention.sliding_window_pattern", ImmutableArray.Create(true, false, true));
+        file.Write(folder["odd.gguf"], cancellation: TestContext.Current.CancellationToken);
+        var e = Assert.Throws<ModelFormatException>(() => LanguageModel.Load(folder["odd.gguf"]));
+        Assert.Contains("llama.attention.sliding_window_pattern: 3 layers, expected the 2 of block_count", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Layers_of_different_windows_cannot_share()
+    {
+        using var folder = new TemporaryFolder();
+        string path = (TinyModel.Llama with { Window = 32, FullEvery = 2, Shared = 2 }).WriteTo(folder["odd.gguf"]);
+        var e = Assert.Throws<ModelFormatException>(() => LanguageModel.Load(path));
+        Assert.Contains("llama.attention.kv_producers[1]: 0, expected the layer itself, or an earlier one of the same window", e.Message, StringComparison.Ordinal);
+        Assert.Contains("kv_producers[1]: 0", Assert.Throws<ModelFormatException>(() => ModelSpecs.Find(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_tensor_of_no_known_use_is_refused_because_ignoring_it_would_answer_wrongly()
+    {
+        using var folder = new TemporaryFolder();
+        GgufWriter file = TinyModel.Llama.Build();
+        file.Add("blk.0.attn_sinks.weight", TensorType.F32, [4, 4], (_, _) => { });
+        file.Write(folder["odd.gguf"], cancellation: TestContext.Current.CancellationToken);
+        var e = Assert.Throws<ModelFormatException>(() => LanguageModel.Load(folder["odd.gguf"]));
+        Assert.Contains("tensor 'blk.0.attn_sinks.weight': a tensor of no known use", e.Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,31 @@
+using System.Text;
+
+namespace Kvasir.Tests.Repository;
+
+/// <summary>Draws what the rules allow, which is what is used: the projects as a graph, and the folders of those under <c>src</c> as lists.</summary>
+static class DependencyDrawing
+{
+    public const string Begin = "<!-- dependencies: drawn from the rules that tests/Kvasir.Tests/Repository checks; the test prints this block when it is not true -->", End = "<!-- /dependencies -->";
+
+    public static string Of(IReadOnlyList<ProjectRule> rules)
+    {
+        StringBuilder text = new($"{Begin}\n```mermaid\nflowchart TD\n");
+        foreach (ProjectRule rule in rules.Reverse())
+            foreach (string use in WithoutImplied(rule, rules))
+                text.Append($"    {rule.Project} --> {use}\n");
+        text.Append("```\n\nWhat a folder uses of its own project; each stands below all that it uses.\n\n```\n");
+        text.AppendJoin('\n', rules.Where(rule => ProjectFile.Named(rule.Project).Directory.StartsWith("src/", StringComparison.Ordinal)).Select(Folders));
+        return text.Append($"```\n{End}").ToString();
+    }
+
+    /// <summary>The arrows that no way over another project implies.</summary>
+    static IEnumerable<string> WithoutImplied(ProjectRule rule, IReadOnlyList<ProjectRule> rules) =>
+        rule.Uses.Where(use => !rule.Uses.Any(other => other != use && rules.First(known => known.Project == other).Uses.Contains(use)));
+
+    static string Folders(ProjectRule rule)
+    {
+        IReadOnlyList<(string Folder, string[] Uses)> lines = rule.Lines();
+        int width = lines.Max(line => line.Folder.Length);
+        return $"{rule.Project}\n{string.Concat(lines.Select(line => $"    {(line.Uses.Length == 0 ? line.Folder : $"{line.Folder.PadRight(width)} ─▶ {string.Join(", ", line.Uses)}")}\n"))}";
+    }
+}
