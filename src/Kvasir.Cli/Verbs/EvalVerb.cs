@@ -45,7 +45,9 @@ static class EvalVerb
 
     static IEnumerable<DocumentSize> Sizes(ParseResult parsed)
     {
-        int[] tokens = parsed.GetValue(s_tokens) ?? [], facts = parsed.GetValue(s_facts) ?? (tokens.Length > 0 ? [] : [5, 20, 60]);
+        int[] tokens = parsed.GetValue(s_tokens) ?? [], facts = parsed.GetValue(s_facts) ?? []; // empty, not null, when they are not given
+        if (facts.Length + tokens.Length == 0)
+            facts = [5, 20, 60];
         return facts.Select(count => new DocumentSize(count)).Concat(tokens.Select(count => new DocumentSize(count, DocumentUnit.Tokens))).Distinct();
     }
 

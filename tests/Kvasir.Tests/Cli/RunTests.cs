@@ -145,7 +145,7 @@ public sealed class RunTests : IDisposable
     {
         string template = _folder.Write("own.jinja", RawGguf.Bytes("<|im_start|>{{ messages[0].content }}<|im_end|>"));
         KvasirResult result = Run("run", Once, "-n", "1", "--chat-template-file", template);
-        Assert.StartsWith("prompt 6", result.Errors, StringComparison.Ordinal); // two frames more
+        Assert.Matches("prompt 6( |,)", result.Errors); // two frames more
     }
 
     [Fact]
@@ -155,8 +155,8 @@ public sealed class RunTests : IDisposable
         string document = _folder.Write("document.txt", RawGguf.Bytes("Knut works as a smith."));
         KvasirResult text = Run("run", "-m", model, "hello", "-n", "3");
         KvasirResult question = Run("run", "-m", model, "-f", document, "hello", "-n", "3");
-        Assert.StartsWith("prompt 1", text.Errors, StringComparison.Ordinal); // hello is one token
-        Assert.StartsWith("warning: this model has no chat template and is asked in ChatML", question.Errors, StringComparison.Ordinal);
+        Assert.Contains("prompt 1, answer 3 tokens", text.Errors, StringComparison.Ordinal); // hello is one token
+        Assert.Contains("warning: this model has no chat template and is asked in ChatML", question.Errors, StringComparison.Ordinal);
         Assert.Contains("answer 3 tokens", question.Errors, StringComparison.Ordinal);
     }
 

@@ -105,6 +105,8 @@ public sealed class RetrievalTests : IDisposable
         JsonElement first = report.GetProperty("retrieval")[0];
         Assert.Equal((5, "facts"), (first.GetProperty("size").GetProperty("count").GetInt32(), first.GetProperty("size").GetProperty("unit").GetString()));
         Assert.InRange(first.GetProperty("all").GetProperty("interval").GetProperty("low").GetDouble(), 0.5, 1);
+        JsonElement usual = Run("eval", "--documents", "1", "--json").Json.GetProperty("retrieval");
+        Assert.Equal([5, 20, 60], usual.EnumerateArray().Select(row => row.GetProperty("size").GetProperty("count").GetInt32()));
         Assert.Contains("came from the cache", Run("eval", "--facts", "4", "--documents", "2").Answer, StringComparison.Ordinal);
         Assert.Matches(@"(?s)3 facts.*256 tokens", Run("eval", "--facts", "3", "--tokens", "256", "--conversation", "--documents", "1").Answer);
         Assert.Contains("perplexity 1.", Run("eval", "--task", "stories", "--documents", "3").Answer, StringComparison.Ordinal);
