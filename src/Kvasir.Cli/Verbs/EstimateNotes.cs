@@ -20,8 +20,8 @@ static class EstimateNotes
         if (spec.Layers.Where((layer, i) => layer.Attention is { } attention && attention.Producer != i).Count() is > 0 and int readers)
             yield return $"{readers} of {spec.Layers.Length} layers read another's cache: that saves room, but a step reads it again for each of them";
         if (spec.Layers.Sum(layer => layer.StateElements * sizeof(float)) is > 0 and long bytes)
-            yield return $"{spec.Layers.Count(layer => layer.StateElements > 0)} of {spec.Layers.Length} layers carry a state: {ByteSize.Text(bytes)} for each sequence, whatever its length, "
-                + "counted above; blocks and tiers hold keys and values only";
+            yield return $"{spec.Layers.Count(layer => layer.StateElements > 0)} of {spec.Layers.Length} layers carry a state: "
+                + $"{ByteSize.Text(bytes)} for a sequence of any length, counted above; blocks and tiers hold keys and values only";
         if (request.Retention != Retention.Everything)
             yield return "a policy drops tokens when the prompt is computed: until then everything is there, and what is left is no prefix for another prompt; tiers are sized for everything";
         if (request.Devices > 1 && spec.Attention.Any(layer => !layer.IsLatent && layer.KvHeads < request.Devices))

@@ -68,7 +68,8 @@ sealed record EstimateReport(
 sealed record EstimateGroup(int Layers, int SharedBy, int KvHeads, int KeyDim, int ValueDim, string BytesPerElement, int? Window, long BytesPerToken)
 {
     public static IReadOnlyList<EstimateGroup> Of(KvSize size, ElementType type) =>
-        [.. size.Layers.Select((layer, i) => (Layer: layer!, Index: i)).Where(item => item.Layer is not null).GroupBy(item => (item.Layer.KvHeads, item.Layer.KeyDim, item.Layer.ValueDim, item.Layer.Window)).Select(group =>
+        [.. size.Layers.Select((layer, i) => (Layer: layer!, Index: i)).Where(item => item.Layer is not null)
+            .GroupBy(item => (item.Layer.KvHeads, item.Layer.KeyDim, item.Layer.ValueDim, item.Layer.Window)).Select(group =>
         {
             int[] owners = [.. group.Where(item => item.Layer.Producer == item.Index).Select(item => item.Index)];
             return new EstimateGroup(owners.Length, group.Count() - owners.Length, group.Key.KvHeads, group.Key.KeyDim, group.Key.ValueDim, type.Factor, group.Key.Window, owners.Sum(size.TokenBytes));
@@ -89,13 +90,16 @@ sealed record EstimateSize(int Context, int Batch, IReadOnlyDictionary<string, E
             foreach (int batch in request.Batches)
                 yield return new EstimateSize(
                     context, batch, types.ToDictionary(type => type.Type.Name, type => EstimateBytes.Of(request, type, context, batch)),
-                    (size.Bytes(request.Retention.Kept(request.Spec, context)) - size.StateBytes) / Math.Max(1, (double)size.PerToken * context));
+                    (size.Bytes(request.Retention.Kept(request.Spec, context)) - size.StateBytes)
+                        / Math.Max(1, (double)size.PerToken * context));
     }
 }
 
 /// <summary>Bytes of a batch with one KV type.</summary>
 /// <param name="Bytes">Of what is kept.</param>
-/// <param name="AllocatedBytes">In whole blocks of Kvasir's pool; null under a retention policy or with states, which the engine does not have.</param>
+/// <param name="AllocatedBytes">
+/// In whole blocks of Kvasir's pool; null under a retention policy or with states, which the engine does not have.
+/// </param>
 /// <param name="LlamaCppBytes">As llama.cpp allocates it, for models with windows; null for others.</param>
 /// <param name="ReadBytes">That a decoding step reads.</param>
 sealed record EstimateBytes(long Bytes, long? AllocatedBytes, long? LlamaCppBytes, long ReadBytes)

@@ -97,7 +97,8 @@ static class EstimateText
     {
         string[] types = [.. report.Sizes[0].Types.Keys.Where(type => type != "bf16")]; // as large as f16
         EstimateBytes first = report.Sizes[0].Types[report.KvType];
-        bool isPruned = report.Retention != Retention.Everything.ToString(), hasBlocks = first.AllocatedBytes is not null, hasWindows = first.LlamaCppBytes is not null;
+        bool isPruned = report.Retention != Retention.Everything.ToString();
+        bool hasBlocks = first.AllocatedBytes is not null, hasWindows = first.LlamaCppBytes is not null;
         List<string> columns = ["context", "batch", .. types.Select(type => type == "f16" ? "f16, bf16" : type)];
         if (isPruned || hasBlocks)
             columns.Add(isPruned ? "kept" : $"in blocks, {report.KvType}");

@@ -22,7 +22,8 @@ readonly struct AttentionInput(KvLayout layout, int layer, List<RowRun> runs, Li
     public readonly int Layer = layer;
     public readonly List<RowRun> Runs = runs;
     public readonly FloatRows Queries = queries, Output = output;
-    public readonly int KeyDim = layout.Layers[layer].KeyDim, ValueDim = layout.Layers[layer].ValueDim, KvHeads = layout.Layers[layer].KvHeads;
+    public readonly int KvHeads = layout.Layers[layer].KvHeads;
+    public readonly int KeyDim = layout.Layers[layer].KeyDim, ValueDim = layout.Layers[layer].ValueDim;
 
     readonly int _window = layout.Layers[layer].State is LayerState.Window window ? window.Tokens : int.MaxValue;
 

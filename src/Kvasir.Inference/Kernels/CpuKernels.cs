@@ -17,7 +17,9 @@ abstract class CpuKernels : IDisposable
         _ => new CpuKernels<LanesScalar>(pool, new LanesDot<LanesScalar>()),
     };
 
-    /// <summary>Allocates scratch memory for the largest batch, the widest matrix and the largest attention, so that no step has to.</summary>
+    /// <summary>
+    /// Allocates scratch memory for the largest batch, the widest matrix and the largest attention, so that no step has to.
+    /// </summary>
     public abstract void Reserve(int tokens, int columns, AttentionSize attention);
 
     public abstract void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens);

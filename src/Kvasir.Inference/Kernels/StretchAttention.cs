@@ -13,7 +13,8 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
 
     readonly KvTile<T> _tile = new(input.Layout, input.Layer, kvHead, scratch);
     readonly int _group = input.Group, _keyDim = input.KeyDim, _keyPadded = FloatRows.PadToLanes(input.KeyDim);
-    readonly int _valueDim = input.ValueDim, _valuePadded = FloatRows.PadToLanes(input.ValueDim), _width = RunningSoftmax<T>.Width(input.ValueDim);
+    readonly int _valueDim = input.ValueDim, _valuePadded = FloatRows.PadToLanes(input.ValueDim);
+    readonly int _width = RunningSoftmax<T>.Width(input.ValueDim);
 
     /// <summary>Rows that gather: one for each row of the run and query head.</summary>
     public int Rows => run.Rows * _group;
@@ -77,7 +78,8 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     {
         float* scores = scratch.Weights[first * _group];
         int rows = (end - first) * _group;
-        RowsByPanel<T>.Multiply(scratch.Queries[0] + first * _group * _keyPadded, _keyPadded, rows, scratch.Keys[0] + from, Tile, _keyDim, scores + from, Tile, to - from);
+        RowsByPanel<T>.Multiply(scratch.Queries[0] + first * _group * _keyPadded, _keyPadded, rows,
+            scratch.Keys[0] + from, Tile, _keyDim, scores + from, Tile, to - from);
     }
 
     /// <summary>Rows that see the same of the tile are weighed together: mostly all of it.</summary>
@@ -87,7 +89,8 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
         for (int row = first, next; row < end; row = next)
         {
             next = alike ? end : row + 1;
-            RunningSoftmax<T>.Weigh(gathered + row * _group * _width, _valueDim, (next - row) * _group, scratch.Weights[row * _group], From(row, start), To(row, start));
+            RunningSoftmax<T>.Weigh(gathered + row * _group * _width, _valueDim, (next - row) * _group,
+                scratch.Weights[row * _group], From(row, start), To(row, start));
         }
     }
 
@@ -112,7 +115,8 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     void Add(int row, int rows, int from, int to, float* gathered)
     {
         if (from < to)
-            RowsByPanel<T>.MultiplyAdd(scratch.Weights[row * _group] + from, Tile, rows * _group, scratch.Values[0] + from * _valuePadded, _valuePadded, to - from,
+            RowsByPanel<T>.MultiplyAdd(
+                scratch.Weights[row * _group] + from, Tile, rows * _group, scratch.Values[0] + from * _valuePadded, _valuePadded, to - from,
                 gathered + row * _group * _width, _width, _valuePadded);
     }
 }

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Kvasir.Formats.Gguf;
 using Kvasir.Inference.Kernels;
-using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
@@ -41,10 +40,10 @@ static class ModelFingerprint
         using var hasher = new FieldHasher();
         hasher.Add(NumericsVersion).Add(model).Add(layout.Codec.Name).Add(hostCodec?.Name ?? layout.Codec.Name).Add(layout.BlockTokens).Add(layout.Layers.Length);
         foreach (KvLayer layer in layout.Layers)
-            hasher.Add(layer.KvHeads).Add(layer.KeyDim).Add(layer.Producer).Add(layer.State is LayerState.Window window ? window.Tokens : 0);
-        for (int layer = 0; layer < layout.Layers.Length; layer++)
-            if (layout.Layers[layer].ValueDim is var values && values != layout.Layers[layer].KeyDim) // no word of it where both are alike, as ever
-                hasher.Add(layer).Add(values);
+            hasher.Add(layer.KvHeads).Add(layer.KeyDim).Add(layer.Producer).Add((layer.State as LayerState.Window)?.Tokens ?? 0);
+        foreach ((int index, KvLayer layer) in layout.Layers.Index())
+            if (layer.ValueDim != layer.KeyDim) // no word of it where both are alike: those fingerprints are older
+                hasher.Add(index).Add(layer.ValueDim);
         return new Fingerprint(hasher.Finish());
     }
 

@@ -7,8 +7,8 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Model;
 
 /// <summary>
-/// Takes a model's tensors from where they are stored and checks each one's shape against the description. A tensor of which that knows nothing is an error,
-/// because a forward pass that ignores it would answer wrongly without a word.
+/// Takes a model's tensors from where they are stored and checks each one's shape against the description. A tensor of which that knows
+/// nothing is an error, because a forward pass that ignores it would answer wrongly without a word.
 /// </summary>
 sealed class WeightReader(ITensorSource source, ModelSpec spec)
 {
@@ -98,15 +98,15 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec)
     StoredTensor Take(string name)
     {
         _taken.Add(name);
-        return source.TryGetTensor(name, out StoredTensor? tensor) ? tensor
-            : throw ModelFormatException.At(source.Path, $"tensor {Printable.Quote(name)}", $"missing among {source.Tensors.Count} tensors", "one of this name");
+        return source.TryGetTensor(name, out StoredTensor? tensor) ? tensor : throw ModelFormatException.At(
+            source.Path, $"tensor {Printable.Quote(name)}", $"missing among {source.Tensors.Count} tensors", "one of this name");
     }
 
     void RefuseUnknown()
     {
         if (source.Tensors.FirstOrDefault(tensor => !_taken.Contains(tensor.Name)) is { } unknown)
-            throw ModelFormatException.At(
-                source.Path, $"tensor {Printable.Quote(unknown.Name)}", "a tensor of no known use", $"the tensors of a dense {spec.Architecture} model");
+            throw ModelFormatException.At(source.Path, $"tensor {Printable.Quote(unknown.Name)}",
+                "a tensor of no known use", $"the tensors of a dense {spec.Architecture} model");
     }
 
     ModelFormatException WrongShape(StoredTensor tensor, string expected) =>

@@ -27,8 +27,9 @@ public static unsafe class BlockTranscoder
                 continue; // its rows are the producer's
             int widest = Math.Max(shape.KeyDim, shape.ValueDim), rows = shape.KvHeads * from.BlockTokens;
             Span<float> row = widest <= MostElementsOnStack ? onStack[..widest] : new float[widest];
-            Copy(from.Codec, source + from.KeyOffset(layer, 0), to.Codec, destination + to.KeyOffset(layer, 0), rows, row[..shape.KeyDim]);
-            Copy(from.Codec, source + from.ValueOffset(layer, 0), to.Codec, destination + to.ValueOffset(layer, 0), rows, row[..shape.ValueDim]);
+            byte* keys = destination + to.KeyOffset(layer, 0), values = destination + to.ValueOffset(layer, 0);
+            Copy(from.Codec, source + from.KeyOffset(layer, 0), to.Codec, keys, rows, row[..shape.KeyDim]);
+            Copy(from.Codec, source + from.ValueOffset(layer, 0), to.Codec, values, rows, row[..shape.ValueDim]);
         }
     }
 

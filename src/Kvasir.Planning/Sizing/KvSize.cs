@@ -26,8 +26,10 @@ public sealed class KvSize
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(type);
         (Spec, Type) = (spec, type);
-        Layers = [.. spec.Layers.Select(layer => layer.Attention is { } whole ? whole with { KvHeads = TensorParallel.HeadsPerDevice(whole, devices) } : null)];
-        _tokenBytes = [.. Layers.Select(layer => layer is null ? 0 : layer.KvHeads * (type.RowBytes(layer.KeyDim) + type.RowBytes(layer.ValueDim)))];
+        Layers = [.. spec.Layers.Select(layer =>
+            layer.Attention is { } whole ? whole with { KvHeads = TensorParallel.HeadsPerDevice(whole, devices) } : null)];
+        _tokenBytes = [.. Layers.Select(layer =>
+            layer is null ? 0 : layer.KvHeads * (type.RowBytes(layer.KeyDim) + type.RowBytes(layer.ValueDim)))];
         StateBytes = spec.Layers.Sum(layer => checked(layer.StateElements * sizeof(float)));
         PerToken = Owners.Sum(layer => _tokenBytes[layer]);
         BlockBytes = WholePages(Owners.Sum(layer => Aligned(Layers[layer]!.KeyDim, layer) + Aligned(Layers[layer]!.ValueDim, layer)));
@@ -63,10 +65,12 @@ public sealed class KvSize
     public long TokenBytes(int layer) => _tokenBytes[layer];
 
     /// <summary>Bytes of what is kept, states included.</summary>
-    public long Bytes(ImmutableArray<long> kept) => Guarded(() => Owners.Aggregate(StateBytes, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
+    public long Bytes(ImmutableArray<long> kept) =>
+        Guarded(() => Owners.Aggregate(StateBytes, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
 
     /// <summary>Bytes that one decoding step reads: a layer that reads another's cache reads it again.</summary>
-    public long ReadBytes(ImmutableArray<long> kept) => Guarded(() => Enumerable.Range(0, Layers.Length).Aggregate(StateBytes, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
+    public long ReadBytes(ImmutableArray<long> kept) => Guarded(() =>
+        Enumerable.Range(0, Layers.Length).Aggregate(StateBytes, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
 
     /// <summary>Bytes of a sequence in whole blocks of Kvasir's pool.</summary>
     public long AllocatedBytes(long tokens) => Guarded(() => checked((tokens + BlockTokens - 1) / BlockTokens * BlockBytes));
@@ -76,7 +80,7 @@ public sealed class KvSize
     /// (<c>llama_kv_cache_iswa</c> of <see href="https://github.com/ggml-org/llama.cpp"/>, without <c>--swa-full</c>).
     /// </summary>
     public long LlamaCppBytes(long tokens) => Guarded(() => Owners.Aggregate(StateBytes, (sum, layer) =>
-        checked(sum + Cells(Math.Min(tokens, Layers[layer]!.Window is { } window ? (long)window + LlamaCppBatch : tokens)) * _tokenBytes[layer])));
+        checked(sum + Cells(Math.Min(tokens, (long?)Layers[layer]!.Window + LlamaCppBatch ?? tokens)) * _tokenBytes[layer])));
 
     static long Cells(long tokens) => (tokens + LlamaCppCells - 1) / LlamaCppCells * LlamaCppCells;
 

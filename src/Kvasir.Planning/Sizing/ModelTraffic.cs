@@ -45,14 +45,17 @@ public sealed class ModelTraffic
     public double WeightBytes(double batch) => _bytesPerWeight * (_active + _idle * (Routing?.Woken(batch) ?? 0));
 
     /// <summary>
-    /// Bytes of keys and values that a step reads for one sequence: of every layer, also of those that read another's, and never from behind a window. States
-    /// of fixed size count with them.
+    /// Bytes of keys and values that a step reads for one sequence: of every layer, also of those that read another's, and never from
+    /// behind a window. States of fixed size count with them.
     /// </summary>
     public double KvBytesRead(int position) =>
         _bytesPerElement * _attention.Sum(layer => Seen(layer, position) * Elements(Model.Layers[layer.Producer].Attention!)) + _stateBytes;
 
-    /// <summary>Bytes of keys and values that are kept for one sequence, of the layers that own some, and of states of fixed size.</summary>
-    public double KvBytesKept(int position) => _bytesPerElement * _owners.Sum(layer => Seen(layer, position) * Elements(layer)) + _stateBytes;
+    /// <summary>
+    /// Bytes of keys and values that are kept for one sequence, of the layers that own some, and of states of fixed size.
+    /// </summary>
+    public double KvBytesKept(int position) =>
+        _bytesPerElement * _owners.Sum(layer => Seen(layer, position) * Elements(layer)) + _stateBytes;
 
     /// <summary>A step in which each sequence of a batch gets one token, with <paramref name="position"/> tokens before it.</summary>
     public PassCost Step(int batch, int position) => new(
@@ -65,7 +68,8 @@ public sealed class ModelTraffic
     /// </summary>
     public PassCost Prefill(int tokens, int depth = 0) => new(
         WeightBytes(tokens), KvBytesKept(depth + tokens), 2 * ((_active - _output) * tokens + _output),
-        _attention.Where(layer => !layer.IsLatent).Sum(layer => (SeenByAll(layer, depth + tokens) - SeenByAll(layer, depth)) * OperationsPerToken(layer)));
+        _attention.Where(layer => !layer.IsLatent)
+            .Sum(layer => (SeenByAll(layer, depth + tokens) - SeenByAll(layer, depth)) * OperationsPerToken(layer)));
 
     /// <summary>Tokens that a token at a position attends to.</summary>
     static double Seen(AttentionSpec layer, int position) => Math.Min(layer.Window ?? position, position);

@@ -30,17 +30,21 @@ public abstract partial record Retention
             : throw new ArgumentException($"retention {Printable.Quote(text)}: expected {Forms}; a budget is above {PyramidKv.Recent}, a share below 1");
     }
 
-    /// <summary>Tokens that each layer keeps of a sequence; of a layer that reads another's, those that it reads, and 0 without attention.</summary>
+    /// <summary>
+    /// Tokens that each layer keeps of a sequence; of a layer that reads another's, those that it reads, and 0 without attention.
+    /// </summary>
     /// <exception cref="ArgumentException">The policy would change nothing, since no layer attends to everything.</exception>
     public ImmutableArray<long> Kept(ModelSpec spec, long tokens)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         AttentionSpec?[] layers = [.. spec.Layers.Select(layer => layer.Attention)];
-        int[] unlimited = [.. Enumerable.Range(0, layers.Length).Where(layer => layers[layer] is { Window: null } attention && attention.Producer == layer)];
+        int[] unlimited = [.. Enumerable.Range(0, layers.Length)
+            .Where(layer => layers[layer] is { Window: null } attention && attention.Producer == layer)];
         if (unlimited.Length == 0 && this is not All)
             throw new ArgumentException($"retention {this}: {spec.Name} has no layer that attends to everything");
-        long[] kept = [.. layers.Select(layer => layer is null ? 0 : Math.Min(tokens, layer.Window ?? tokens))], budgets = Budgets(tokens, unlimited.Length);
+        long[] kept = [.. layers.Select(layer => layer is null ? 0 : Math.Min(tokens, layer.Window ?? tokens))];
+        long[] budgets = Budgets(tokens, unlimited.Length);
         for (int i = 0; i < unlimited.Length; i++)
             kept[unlimited[i]] = budgets[i];
         return [.. layers.Select((layer, i) => kept[layer?.Producer ?? i])];

@@ -20,7 +20,8 @@ sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy,
 sealed record ModelFacts(int NCtx, int NCtxTrain, long NParams, long Size, int NVocab, int NLayer, long KvBytesPerToken)
 {
     public static ModelFacts Of(InferenceEngine engine) => new(
-        engine.Context, engine.Model.Config.Context, engine.Model.Parameters, engine.Model.FileBytes, engine.Model.Config.Vocabulary, engine.Model.Config.Layers.Length, engine.Layout.BytesPerToken);
+        engine.Context, engine.Model.Config.Context, engine.Model.Parameters, engine.Model.FileBytes, engine.Model.Config.Vocabulary,
+        engine.Model.Config.Layers.Length, engine.Layout.BytesPerToken);
 }
 
 /// <summary><c>GET /v1/models</c> and <c>/v1/models/{id}</c>.</summary>

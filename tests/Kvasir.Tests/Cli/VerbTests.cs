@@ -42,8 +42,9 @@ public sealed class VerbTests : IDisposable
         var writer = new GgufWriter();
         writer.Set("general.architecture", "gemma3");
         foreach ((string key, object value) in (ReadOnlySpan<(string, object)>)[
-            ("block_count", 14u), ("context_length", 8192u), ("embedding_length", 640u), ("feed_forward_length", 2048u), ("vocab_size", 100u), ("attention.head_count", 4u),
-            ("attention.head_count_kv", 1u), ("attention.key_length", 256u), ("attention.value_length", 256u), ("attention.sliding_window", 512u), ("rope.freq_base", 1e6f)])
+            ("block_count", 14u), ("context_length", 8192u), ("embedding_length", 640u), ("feed_forward_length", 2048u),
+            ("vocab_size", 100u), ("attention.head_count", 4u), ("attention.head_count_kv", 1u), ("attention.key_length", 256u),
+            ("attention.value_length", 256u), ("attention.sliding_window", 512u), ("rope.freq_base", 1e6f)])
             writer.Set($"gemma3.{key}", value);
         writer.Write(_folder["gemma.gguf"], cancellation: TestContext.Current.CancellationToken);
         KvasirResult result = Run("show", _folder["gemma.gguf"]);

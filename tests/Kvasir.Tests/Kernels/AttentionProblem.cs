@@ -86,7 +86,8 @@ sealed unsafe class AttentionProblem : IDisposable
     /// <summary>softmax(q · K / sqrt(key dim)) · V in double precision.</summary>
     public double[] Exact(int token, int head)
     {
-        int dim = _shape.HeadDim, values = _shape.ValueDim, kvHead = head / _shape.Group, first = _shape.Window == 0 ? 0 : Math.Max(0, token - _shape.Window + 1);
+        int dim = _shape.HeadDim, values = _shape.ValueDim, kvHead = head / _shape.Group;
+        int first = _shape.Window == 0 ? 0 : Math.Max(0, token - _shape.Window + 1);
         double[] weights = new double[token - first + 1], result = new double[values];
         for (int t = first; t <= token; t++)
             for (int i = 0; i < dim; i++)
@@ -108,7 +109,8 @@ sealed unsafe class AttentionProblem : IDisposable
 
     float[] Chunk(CpuKernels kernels, int first, int count)
     {
-        using FloatRows queries = Slice(_queries, first, count), keys = Slice(_keys, first, count), values = Slice(Values, first, count), output = new(count, OutputWidth);
+        using FloatRows queries = Slice(_queries, first, count), keys = Slice(_keys, first, count), values = Slice(Values, first, count);
+        using FloatRows output = new(count, OutputWidth);
         List<int> positions = [.. Enumerable.Range(first, count)];
         List<RowRun> runs = [.. Enumerable.Range(0, count).Chunk(CpuKernels.RowsPerRun).Select(run => new RowRun(_table, run[0], run.Length))];
         kernels.StoreKv(_layout, 0, runs, positions, keys, values);

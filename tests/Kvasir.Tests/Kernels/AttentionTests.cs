@@ -23,7 +23,7 @@ public unsafe class AttentionTests
         ["an odd head dim"] = new(F16Codec.Instance, KvHeads: 2, Group: 2, HeadDim: 20, Tokens: 530, Window: 513),
         ["a tiny head dim, exact"] = new(F32Codec.Instance, KvHeads: 1, Group: 3, HeadDim: 8, Tokens: 530),
         ["values wider than keys"] = new(F16Codec.Instance, KvHeads: 2, Group: 2, HeadDim: 64, Tokens: 600) { ValueDim = 128 },
-        ["keys wider than values, of an odd width"] = new(F16Codec.Instance, KvHeads: 2, Group: 3, HeadDim: 96, Tokens: 530, Window: 100) { ValueDim = 20 },
+        ["odd, narrow values"] = new(F16Codec.Instance, KvHeads: 2, Group: 3, HeadDim: 96, Tokens: 530, Window: 100) { ValueDim = 20 },
         ["exact"] = new(F32Codec.Instance, KvHeads: 2, Group: 4, HeadDim: 64, Tokens: 520, BlockTokens: 256),
     };
 

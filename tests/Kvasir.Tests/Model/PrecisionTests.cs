@@ -21,8 +21,8 @@ public class PrecisionTests
 
     static readonly ModelSpec s_tiny = new()
     {
-        Name = "tiny", Source = "a test", Architecture = "llama", Context = 512, Width = 256, Vocabulary = 2048, IsTied = true, Norm = new(NormKind.Rms, 1e-5f),
-        Parameters = null, ActiveParameters = null,
+        Name = "tiny", Source = "a test", Architecture = "llama", Context = 512, Width = 256, Vocabulary = 2048, IsTied = true,
+        Norm = new(NormKind.Rms, 1e-5f), Parameters = null, ActiveParameters = null,
         Layers = [.. Enumerable.Range(0, 8).Select(i => new LayerSpec
         {
             Attention = new(8, 2, 32, 32, null, i) { Rope = new(10_000, 32, RopeStyle.Adjacent) },
@@ -54,7 +54,8 @@ public class PrecisionTests
     public void Logits_of_random_weights_too(string mix, double bound)
     {
         using var folder = new TemporaryFolder();
-        new SyntheticModel(s_tiny, WeightMix.All[mix], seed: 3).Write(folder["typed.gguf"], cancellation: TestContext.Current.CancellationToken);
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        new SyntheticModel(s_tiny, WeightMix.All[mix], seed: 3).Write(folder["typed.gguf"], cancellation: cancellation);
         AssertNear(folder, bound);
     }
 

@@ -57,7 +57,8 @@ public sealed class GgufSpecReaderTests : IDisposable
         Assert.Equal([null, 8, 8, null], Windows("gemma3", ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", ImmutableArray.Create(false, true, true, false))));
         Assert.Equal([null, null, null, null], Windows("gemma3"));
 
-        IEnumerable<int?> Windows(string architecture, params (string, object)[] keys) => Read(architecture, keys).Attention.Select(layer => layer.Window);
+        IEnumerable<int?> Windows(string architecture, params (string, object)[] keys) =>
+            Read(architecture, keys).Attention.Select(layer => layer.Window);
     }
 
     [Fact]
@@ -73,14 +74,20 @@ public sealed class GgufSpecReaderTests : IDisposable
     [Fact]
     public void Rotations_may_differ_from_layer_to_layer()
     {
-        (string, object)[] keys = [("attention.sliding_window", 8u), ("attention.sliding_window_pattern", 2u), ("rope.freq_base", 1e6f), ("rope.scaling.type", "linear"), ("rope.scaling.factor", 8f)];
+        (string, object)[] keys =
+        [
+            ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", 2u), ("rope.freq_base", 1e6f),
+            ("rope.scaling.type", "linear"), ("rope.scaling.factor", 8f),
+        ];
         RopeSpec full = new(1e6f, 16, RopeStyle.Halves) { Scaling = new("linear", 8) }, local = new(10_000, 16, RopeStyle.Halves);
         Assert.Equal([local, full, local, full], Ropes("gemma3", keys));
-        Assert.Equal([local with { Base = 500 }, full, local with { Base = 500 }, full], Ropes("gemma3", [.. keys, ("rope.freq_base_swa", 500f)]));
+        RopeSpec other = local with { Base = 500 };
+        Assert.Equal([other, full, other, full], Ropes("gemma3", [.. keys, ("rope.freq_base_swa", 500f)]));
         Assert.Equal([full, full, full, full], Ropes("gemma2", keys));
         Assert.Equal([full with { Style = RopeStyle.Adjacent }, null], Ropes("cohere2", keys)[..2]);
 
-        RopeSpec?[] Ropes(string architecture, params (string, object)[] keys) => [.. Read(architecture, keys).Attention.Select(layer => layer.Rope)];
+        RopeSpec?[] Ropes(string architecture, params (string, object)[] keys) =>
+            [.. Read(architecture, keys).Attention.Select(layer => layer.Rope)];
     }
 
     [Fact]
@@ -95,14 +102,20 @@ public sealed class GgufSpecReaderTests : IDisposable
     [Fact]
     public void The_largest_models_of_Gemma_scale_scores_in_their_own_way()
     {
-        Assert.Equal(1 / MathF.Sqrt(144), Read("gemma2", ("block_count", 46u), ("embedding_length", 576u), ("attention.key_length", 128u)).Attention.First().Scale);
-        Assert.Null(Read("gemma2", ("block_count", 42u), ("embedding_length", 576u), ("attention.key_length", 128u)).Attention.First().Scale);
+        Assert.Equal(1 / MathF.Sqrt(144), OfLayers(46));
+        Assert.Null(OfLayers(42));
         Assert.Null(ModelSpecs.Find("gemma-2-9b").Attention.First().Scale);
         Assert.Equal(1 / MathF.Sqrt(144), ModelSpecs.Find("gemma-2-27b").Attention.First().Scale);
         Assert.Equal(1 / MathF.Sqrt(168), ModelSpecs.Find("gemma-3-27b").Attention.First().Scale);
+
+        float? OfLayers(uint count) =>
+            Read("gemma2", ("block_count", count), ("embedding_length", 576u), ("attention.key_length", 128u)).Attention.First().Scale;
     }
 
-    /// <summary>LFM2 1.2B: 10 of 16 layers keep the last two inputs of a convolution and nothing for a token; 12,288 bytes of f16 a token, and 164 KB.</summary>
+    /// <summary>
+    /// LFM2 1.2B: 10 of 16 layers keep the last two inputs of a convolution and nothing for a token; 12,288 bytes of f16 a token, and 164
+    /// KB.
+    /// </summary>
     [Fact]
     public void Layers_without_KV_heads_carry_a_state()
     {

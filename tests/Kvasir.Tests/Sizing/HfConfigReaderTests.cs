@@ -35,7 +35,10 @@ public sealed class HfConfigReaderTests : IDisposable
     [Fact]
     public void A_text_configuration_that_leaves_most_out_is_completed_from_its_class()
     {
-        ModelSpec spec = Read("""{ "model_type": "gemma3", "text_config": { "model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34, "sliding_window": 1024, "rope_scaling": { "factor": 8.0, "rope_type": "linear" } } }""");
+        ModelSpec spec = Read("""
+            { "model_type": "gemma3", "text_config": { "model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240,
+              "num_hidden_layers": 34, "sliding_window": 1024, "rope_scaling": { "factor": 8.0, "rope_type": "linear" } } }
+            """);
         ModelSpec known = ModelSpecs.Find("gemma-3-4b");
         Assert.Equal(known.Layers, spec.Layers);
         Assert.Equal((known.Parameters, known.Context), (spec.Parameters, spec.Context));
@@ -53,14 +56,16 @@ public sealed class HfConfigReaderTests : IDisposable
     [InlineData("""  "use_sliding_window": false, "sliding_window": 32, "max_window_layers": 1 """, null, null)]
     [InlineData("""  "use_sliding_window": true, "sliding_window": 32, "max_window_layers": 1 """, null, 32)]
     public void Qwens_later_layers_slide_if_it_says_so(string fields, int? first, int? second) =>
-        Assert.Equal([first, second], Read(With(fields).Replace("llama", "qwen2", StringComparison.Ordinal)).Attention.Select(layer => layer.Window));
+        Assert.Equal([first, second], Read(With(fields).Replace("llama", "qwen2", StringComparison.Ordinal))
+            .Attention.Select(layer => layer.Window));
 
     /// <summary>Gemma 3n E4B: the last 15 of 35 read layer 19 if they attend to everything, else 18 (the class's kv_sharing_roles).</summary>
     [Fact]
     public void Layers_that_share_read_the_last_of_their_kind()
     {
         ModelSpec spec = ModelSpecs.Find("gemma-3n-e4b");
-        Assert.All(Enumerable.Range(0, 35), layer => Assert.Equal(layer < 20 ? layer : (layer + 1) % 5 == 0 ? 19 : 18, spec.Layers[layer].Attention!.Producer));
+        Assert.All(spec.Attention.Index(), layer =>
+            Assert.Equal(layer.Index < 20 ? layer.Index : (layer.Index + 1) % 5 == 0 ? 19 : 18, layer.Item.Producer));
         Assert.Null(spec.Parameters);
     }
 

@@ -63,7 +63,8 @@ public class RetentionTests
 
     [Fact]
     public void No_policy_keeps_more_than_everything() =>
-        Gen.Select(Specs.Any, Gen.Int[0, 5000], Specs.OneOf("window:100+4", "pyramidkv:64", "fastgen:0.5")).Where((spec, _, _) => spec.Attention.Any(layer => layer.Window is null)).Sample((spec, tokens, policy) =>
+        Gen.Select(Specs.Any, Gen.Int[0, 5000], Specs.OneOf("window:100+4", "pyramidkv:64", "fastgen:0.5"))
+            .Where((spec, _, _) => spec.Attention.Any(layer => layer.Window is null)).Sample((spec, tokens, policy) =>
             Assert.All(Retention.Parse(policy).Kept(spec, tokens).Zip(Retention.Everything.Kept(spec, tokens)), layer => Assert.InRange(layer.First, 0, layer.Second)));
 
     [Theory]

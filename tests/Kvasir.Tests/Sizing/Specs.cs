@@ -24,7 +24,8 @@ static class Specs
     /// <summary>Layers as they are.</summary>
     public static ModelSpec Of(params ImmutableArray<AttentionSpec> layers) => new()
     {
-        Name = "test", Source = "test", Architecture = "test", Context = 1 << 20, Width = 64, Vocabulary = 100, Layers = [.. layers.Select(layer => new LayerSpec { Attention = layer })],
+        Name = "test", Source = "test", Architecture = "test", Context = 1 << 20, Width = 64, Vocabulary = 100,
+        Layers = [.. layers.Select(layer => new LayerSpec { Attention = layer })],
         Parameters = null, ActiveParameters = null,
     };
 

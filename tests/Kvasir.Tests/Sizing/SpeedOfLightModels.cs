@@ -41,7 +41,8 @@ static class SpeedOfLightModels
             Context = 8192,
             Width = width,
             Vocabulary = vocabulary,
-            Layers = [.. Enumerable.Range(0, layers).Select(i => new LayerSpec { Attention = new(heads, kvHeads, headDim, headDim, null, i) })],
+            Layers = [.. Enumerable.Range(0, layers)
+                .Select(i => new LayerSpec { Attention = new(heads, kvHeads, headDim, headDim, null, i) })],
             Parameters = layers * perLayer + (tied ? 1 : 2) * embedding,
             ActiveParameters = layers * perLayer + embedding,
         };

@@ -4,8 +4,8 @@ using Kvasir.Formats;
 namespace Kvasir.Inference.Kernels.Panels;
 
 /// <summary>
-/// Brings matrices from where they are stored into panels, on all processors. Rows are read, not mapped: what is stored and what the panels hold is never
-/// in memory at once.
+/// Brings matrices from where they are stored into panels, on all processors. Rows are read, not mapped: what is stored and what the panels
+/// hold is never in memory at once.
 /// </summary>
 sealed unsafe class WeightPacking(ITensorSource source)
 {

@@ -1,4 +1,3 @@
-using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Eviction;
 using Kvasir.KvCache.Prefixes;
 using Microsoft.Data.Sqlite;
