@@ -60,7 +60,7 @@ public sealed partial class ReadmeTests : IDisposable
     KvasirResult Run(ShellCommand command) => KvasirProcess.RunAt(_folder[""], _folder["cache"], Arguments(command));
 
     /// <summary>The command's own words, but for files that are not there: saga takes their place, and says little.</summary>
-    string[] Arguments(ShellCommand command)
+    static string[] Arguments(ShellCommand command)
     {
         string[] arguments = [.. command.Arguments.Select(argument => argument is "VERB" ? "run" : IsModel(argument) ? SagaModel.Path : argument)];
         return arguments[0] == "run" && command.Arguments.Any(IsModel) ? [.. arguments, "--max-tokens", "8"] : arguments;
