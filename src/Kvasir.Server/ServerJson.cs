@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Kvasir.Server.Anthropic;
 using Kvasir.Server.Http;
 using Kvasir.Server.Kv;
 using Kvasir.Server.OpenAi;
@@ -15,13 +16,18 @@ namespace Kvasir.Server;
 [JsonSerializable(typeof(ChatCompletion))]
 [JsonSerializable(typeof(ChatChunk))]
 [JsonSerializable(typeof(TextCompletion))]
+[JsonSerializable(typeof(Response))]
+[JsonSerializable(typeof(ResponseEvent))]
+[JsonSerializable(typeof(ResponseInputTokens))]
+[JsonSerializable(typeof(Message))]
+[JsonSerializable(typeof(MessageEvent))]
+[JsonSerializable(typeof(MessageTokens))]
 [JsonSerializable(typeof(ModelList))]
 [JsonSerializable(typeof(EmbeddingList))]
 [JsonSerializable(typeof(float[]))]
 [JsonSerializable(typeof(TokenList))]
 [JsonSerializable(typeof(TokenText))]
 [JsonSerializable(typeof(HealthStatus))]
-[JsonSerializable(typeof(System.Text.Json.Nodes.JsonObject))]
 [JsonSerializable(typeof(KvStats))]
 [JsonSerializable(typeof(KvTreeAnswer))]
 [JsonSerializable(typeof(KvLookupAnswer))]
