@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Scheduling;
@@ -8,7 +9,7 @@ using Kvasir.Server.Serving;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>A body of <c>/v1/responses</c>: https://platform.openai.com/docs/api-reference/responses.</summary>
-sealed record ResponsesRequest(CompletionRequest Completion, JsonObject Echo, JsonArray Conversation, bool Streams, bool UsesTools, bool Stores)
+sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, JsonArray Conversation, bool Streams, bool UsesTools, bool Stores)
 {
     public static ResponsesRequest Read(Field body, ServedModel model, Principal principal, ResponseStore store, bool explains)
     {
@@ -36,7 +37,7 @@ sealed record ResponsesRequest(CompletionRequest Completion, JsonObject Echo, Js
             Keep = RequestReader.Keep(body, input, choice, model, prompt),
             Explains = explains,
         };
-        return new ResponsesRequest(completion, EchoOf(body), conversation, body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
+        return new ResponsesRequest(completion, AnswerOf(body, completion.Id, model.Id), conversation, body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
     }
 
     public static ChatInput ReadConversation(Field body, ResponseStore store, Principal principal)
@@ -99,15 +100,30 @@ sealed record ResponsesRequest(CompletionRequest Completion, JsonObject Echo, Js
         return text.ToString();
     }
 
-    /// <summary>What the answer says again of the request.</summary>
-    static JsonObject EchoOf(Field body)
+    /// <summary>The answer before anything of it is there: what it says again of the request.</summary>
+    static Response AnswerOf(Field body, string id, string model)
     {
-        JsonObject echo = [];
-        foreach ((string name, JsonNode? unsaid) in (ReadOnlySpan<(string, JsonNode?)>)[
-            ("instructions", null), ("max_output_tokens", null), ("previous_response_id", null), ("temperature", 1.0), ("top_p", 1.0), ("tools", new JsonArray()), ("tool_choice", "auto"),
-            ("parallel_tool_calls", true), ("metadata", new JsonObject()), ("store", true), ("truncation", "disabled"), ("user", null), ("text", new JsonObject { ["format"] = new JsonObject { ["type"] = "text" } }),
-            ("reasoning", new JsonObject { ["effort"] = null, ["summary"] = null })])
-            echo[name] = body[name].IsAbsent ? unsaid : JsonNode.Parse(body[name].Json.GetRawText());
-        return echo;
+        return new Response
+        {
+            Id = id,
+            CreatedAt = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+            Model = model,
+            Instructions = Said("instructions", "null"),
+            MaxOutputTokens = Said("max_output_tokens", "null"),
+            PreviousResponseId = Said("previous_response_id", "null"),
+            Temperature = Said("temperature", "1"),
+            TopP = Said("top_p", "1"),
+            Tools = Said("tools", "[]"),
+            ToolChoice = Said("tool_choice", "\"auto\""),
+            ParallelToolCalls = Said("parallel_tool_calls", "true"),
+            Metadata = Said("metadata", "{}"),
+            Store = Said("store", "true"),
+            Truncation = Said("truncation", "\"disabled\""),
+            User = Said("user", "null"),
+            Text = Said("text", """{"format":{"type":"text"}}"""),
+            Reasoning = Said("reasoning", """{"effort":null,"summary":null}"""),
+        };
+
+        JsonElement Said(string name, string unsaid) => body[name].IsAbsent ? JsonElement.Parse(unsaid) : body[name].Json;
     }
 }
