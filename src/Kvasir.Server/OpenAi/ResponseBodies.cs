@@ -10,10 +10,10 @@ namespace Kvasir.Server.OpenAi;
 sealed record Response
 {
     public required string Id { get; init; }
-    public string Object => "response";
+    public string Object { get; init; } = "response";
     public required long CreatedAt { get; init; }
     public string Status { get; init; } = "in_progress";
-    public JsonElement? Error => null;
+    public JsonElement? Error { get; init; }
     public IncompleteDetails? IncompleteDetails { get; init; }
     public required string Model { get; init; }
     public IReadOnlyList<ResponseItem> Output { get; init; } = [];
