@@ -172,6 +172,17 @@ public sealed class TieredKvCache : IDisposable
         return _accounts.Flush(patience) && done;
     }
 
+    /// <summary>Waits until what is full has been copied to the tiers that take all that is: what is given back next may give way at once.</summary>
+    /// <returns>False when the time was over before.</returns>
+    public bool FlushCopies(TimeSpan patience)
+    {
+        bool done = true;
+        foreach (WriteBack writeBack in _writeBacks)
+            if (writeBack.Target.Admission == Admission.WhenFull)
+                done &= writeBack.Flush(patience);
+        return done;
+    }
+
     /// <summary>Tokens of a prompt were computed. The speed is remembered beside the blocks, for the next process to know from the start what it saves.</summary>
     public void Computed(int tokens, TimeSpan time)
     {

@@ -11,6 +11,8 @@ namespace Kvasir.Inference.Scheduling;
 /// <summary>One completion being served: its tokens are computed by the scheduler; here they are chosen, decoded, filtered and handed out until something ends it.</summary>
 sealed class Generation
 {
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+
     readonly EngineParts _engine;
     readonly Sampler _sampler;
     readonly StopFilter _stops;
@@ -101,6 +103,7 @@ sealed class Generation
         Sequence.Blocks.EndRequest();
         _use ??= Sequence.Blocks.Use;
         Sequence.Blocks.Clear(Sequence.Tokens);
+        _engine.Cache.FlushCopies(s_patience); // others take the blocks at once, and what is not copied yet would have to be computed again
     }
 
     /// <summary>A part of the prompt is computed, and more is to come.</summary>
