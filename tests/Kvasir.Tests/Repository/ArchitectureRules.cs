@@ -31,7 +31,7 @@ public class ArchitectureRules
         ["Saga"] = [],
         ["Templates"] = ["Formats"],
         ["Tokenization"] = ["Formats", "Templates"],
-        ["Synthesis"] = ["Formats", "Tokenization", "Sampling"],
+        ["Synthesis"] = ["Formats", "Model", "Tokenization", "Sampling"],
         ["Kernels"] = ["Formats"],
         ["Model"] = ["Kernels", "Formats"],
         ["Measurement"] = ["Scheduling", "Model", "Kernels", "Formats"],
