@@ -6,11 +6,12 @@ using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Saga;
 using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
+using Kvasir.Tests.Sizing;
 
-namespace Kvasir.Tests.Sizing;
+namespace Kvasir.Tests.Formats;
 
-/// <summary>Dimensions from GGUF files.</summary>
-public sealed class GgufSpecReaderTests : IDisposable
+/// <summary>What GGUF files say of models.</summary>
+public sealed class GgufModelReaderTests : IDisposable
 {
     readonly TemporaryFolder _folder = new();
 

@@ -4,10 +4,10 @@ using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
 
-namespace Kvasir.Tests.Sizing;
+namespace Kvasir.Tests.Formats;
 
 /// <summary>Configurations of Hugging Face: what is read of them, and what is refused.</summary>
-public sealed class HfConfigReaderTests : IDisposable
+public sealed class HfModelReaderTests : IDisposable
 {
     const string Llama = """{ "model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 100, "max_position_embeddings": 512 }""";
 
