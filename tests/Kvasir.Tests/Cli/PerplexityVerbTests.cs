@@ -51,7 +51,7 @@ public sealed class PerplexityVerbTests : IDisposable
         Run("perplexity", "-f", SagaModel.Path).Fails(1, "expected text in UTF-8");
         RunOn(_text, "perplexity", "-c", "1").Fails(2, "context: 1, expected at least 2");
         RunOn(_text, "perplexity", "-c", "0").Fails(2, "context: 0");
-        RunOn(_text, "perplexity", "-t", "0").Fails(2, "threads: 0");
+        RunOn(_text, "perplexity", "-t", "0").Fails(2, "--threads 0");
         RunOn(_text, "perplexity", "-c", "x").Fails(2, "--ctx-size x: expected a whole number");
     }
 
