@@ -119,6 +119,7 @@ public sealed class LayerGroupTests : IDisposable
             engine.Drop(Prompt(), _ => true);
             int[] fates = [.. Enumerable.Range(0, 64).Select(_ => random.Next(7))];
             int reads = 0;
+            using var gate = new ManualResetEventSlim();
             engine.Cache.Costs.Computed(1000, TimeSpan.FromSeconds(1)); // so that patience is short
             _onRead = () =>
             {
@@ -126,10 +127,11 @@ public sealed class LayerGroupTests : IDisposable
                 if (fate == 0)
                     throw new IOException("Input/output error");
                 if (fate == 1 && round % 3 == 0)
-                    Thread.Sleep(250);
+                    gate.Wait(); // until the answer is there
             };
             CachedEngine.Answer answer = engine.Ask(Prompt());
             _onRead = () => { };
+            gate.Set();
             failed += answer.Use.Misses.Count(miss => miss.Reason == Kvasir.KvCache.Prefixes.MissReason.LoadFailed);
             late += answer.Use.Misses.Count(miss => miss.Reason == Kvasir.KvCache.Prefixes.MissReason.TooLate);
             Assert.Equal(Length, answer.Computed + answer.Use.Reused);
