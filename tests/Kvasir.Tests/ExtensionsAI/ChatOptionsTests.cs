@@ -70,12 +70,13 @@ public sealed class ChatOptionsTests : IDisposable
     [Fact]
     public async Task What_was_computed_under_a_salt_is_found_under_it_alone()
     {
-        async Task<long?> Cached(string? salt) =>
-            (await Ask(new() { Instructions = _saga.Instructions, AdditionalProperties = salt is null ? null : new() { ["cache_salt"] = salt } })).Usage!.CachedInputTokenCount;
-        Assert.Equal(0, await Cached("a"));
-        Assert.True(await Cached("a") > 0);
-        Assert.Equal(0, await Cached("b"));
-        Assert.Equal(0, await Cached(null));
+        async Task<UsageDetails> Used(string? salt) =>
+            (await Ask(new() { Instructions = _saga.Instructions, AdditionalProperties = salt is null ? null : new() { ["cache_salt"] = salt } })).Usage!;
+        Assert.Equal(0, (await Used("a")).CachedInputTokenCount);
+        UsageDetails again = await Used("a");
+        Assert.Equal(again.InputTokenCount - 1, again.CachedInputTokenCount);
+        Assert.Equal(0, (await Used("b")).CachedInputTokenCount);
+        Assert.Equal(0, (await Used(null)).CachedInputTokenCount);
     }
 
     [Fact]

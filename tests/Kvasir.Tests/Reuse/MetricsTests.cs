@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Metrics;
 using Kvasir.Tests.Fixtures;
 
@@ -21,6 +22,7 @@ public class MetricsTests
         using var folder = new TemporaryFolder();
         using LanguageModel model = LanguageModel.Load(SagaModel.Path);
         int[] prompt = [.. Enumerable.Range(0, 100).Select(i => 300 + i)], longer = [.. prompt, .. prompt];
+        long evictions, moved;
         using (CachedEngine engine = new(model, CachedEngine.WithDisk(folder["kv"])))
         {
             engine.Ask(prompt);
@@ -29,11 +31,13 @@ public class MetricsTests
             engine.Flush();
             engine.Drop(longer, _ => true);
             engine.Ask(longer);
+            engine.Flush();
+            (evictions, moved) = (engine.Cache.Device.Evictions, engine.Cache.Traffic.Into(Tier.Device).Bytes + engine.Cache.Traffic.Into(Tier.Disk).Bytes);
         }
         Assert.Equal(100 + 100 + 200 + 200, sums["kvasir.kv.lookup.tokens"]);
         Assert.Equal(sums["kvasir.kv.lookup.tokens"], sums["kvasir.kv.hit.tokens"] + sums["kvasir.kv.miss.tokens"] + 4);
-        Assert.True(sums["kvasir.kv.transfer.bytes"] > 0);
-        Assert.True(sums["kvasir.kv.evictions"] > 0);
+        Assert.Equal((evictions, moved), (sums["kvasir.kv.evictions"], sums["kvasir.kv.transfer.bytes"]));
+        Assert.Equal((13, true), (evictions, moved > 0)); // all blocks of 200 tokens were dropped, and came back
         Assert.Equal(0, sums["kvasir.kv.leases"]);
     }
 }
