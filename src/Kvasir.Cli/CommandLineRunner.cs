@@ -67,5 +67,6 @@ static class CommandLineRunner
     static IEnumerable<string> Errors(ParseResult parsed) =>
         parsed.CommandResult.Command is RootCommand && parsed.UnmatchedTokens is [var unknown, ..]
             ? [$"unknown command or flag '{Printable.Line(unknown)}'"]
-            : parsed.Errors.Select(error => Printable.Line(string.Join(' ', error.Message.Split(['\t', '\r', '\n', ' '], StringSplitOptions.RemoveEmptyEntries)), 4096)).Distinct();
+            : parsed.Errors.Select(error => Printable.Line(
+                string.Join(' ', error.Message.Split(['\t', '\r', '\n', ' '], StringSplitOptions.RemoveEmptyEntries)), 4096)).Distinct();
 }

@@ -34,7 +34,8 @@ static class RootVerb
     public static RootCommand Create() => Create([]);
 
     /// <summary>
-    /// With the verbs that a command line needs. Whoever names one does not wait until the flags of the others are made, unless there are settings, all of which are checked.
+    /// With the verbs that a command line needs. Whoever names one does not wait until the flags of the others are made, unless there are
+    /// settings, all of which are checked.
     /// </summary>
     public static RootCommand Create(IReadOnlyList<string> args)
     {

@@ -18,7 +18,8 @@ static class EnvironmentSettings
     /// <summary>Whether there are variables that begin as ours do.</summary>
     public static bool AreThere => Ours().Any(name => !s_others.Contains(name));
 
-    static IEnumerable<string> Ours() => Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal));
+    static IEnumerable<string> Ours() =>
+        Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal));
 
     /// <summary>The variable of a key.</summary>
     public static string Variable(string key) => Prefix + key.Replace('-', '_').ToUpperInvariant();
@@ -39,7 +40,8 @@ static class EnvironmentSettings
         if (ours.Length == 0)
             return [];
         HashSet<string> read = [.. Settings.Below(root).SelectMany(setting => setting.Variables), .. s_others];
-        return [.. ours.Where(name => !read.Contains(name)).Order(StringComparer.Ordinal).Select(name => (name, Spelling.Near(name, read, Slip).FirstOrDefault()))];
+        return [.. ours.Where(name => !read.Contains(name)).Order(StringComparer.Ordinal)
+            .Select(name => (name, Spelling.Near(name, read, Slip).FirstOrDefault()))];
     }
 
     /// <summary>Says which variables look like a slip of the fingers: what they were to do is not done.</summary>

@@ -4,7 +4,9 @@ using System.Globalization;
 
 namespace Kvasir.Cli.Configuration;
 
-/// <summary>A flag that holds beyond one call: where the command line does not say it, a variable <c>KVASIR_…</c> or the user's file may.</summary>
+/// <summary>
+/// A flag that holds beyond one call: where the command line does not say it, a variable <c>KVASIR_…</c> or the user's file may.
+/// </summary>
 interface ISetting
 {
     /// <summary>The flag, such as <c>--kv-dir</c>.</summary>
@@ -60,7 +62,9 @@ sealed class Setting<T>(string name, params string[] aliases) : Option<T>(name, 
     public SettingValue? Given { get; private set; }
 
     public string? Default =>
-        Usual ?? (ValueType == typeof(bool) ? "false" : HasDefaultValue ? Convert.ToString(GetDefaultValue(), CultureInfo.InvariantCulture) : null);
+        Usual ?? (ValueType == typeof(bool) ? "false"
+            : HasDefaultValue ? Convert.ToString(GetDefaultValue(), CultureInfo.InvariantCulture)
+            : null);
 
     /// <summary>The default in words, behind the description, where it is no value.</summary>
     public string? Usual

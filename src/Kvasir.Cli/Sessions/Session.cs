@@ -100,7 +100,9 @@ sealed partial class Session : IDisposable
     /// <summary>Lets others have the session.</summary>
     public void Dispose() => _file.Dispose();
 
-    /// <summary>A line without an end is what a process was writing when it died: it goes. An answer that is missing takes its question along.</summary>
+    /// <summary>
+    /// A line without an end is what a process was writing when it died: it goes. An answer that is missing takes its question along.
+    /// </summary>
     void Read()
     {
         if (_file.Length > MostBytes)

@@ -11,8 +11,12 @@ namespace Kvasir.Cli.Verbs;
 /// <summary><c>kvasir run</c>: one prompt, one answer.</summary>
 sealed class RunVerb
 {
-    static readonly Argument<string?> s_prompt = TextInput.CreateArgument("PROMPT", "What to ask or continue; without it, or as '-', standard input");
-    static readonly Option<string?> s_file = new("--file", "-f") { Description = "A text file about which PROMPT asks; '-' is standard input", HelpName = "FILE" };
+    static readonly Argument<string?> s_prompt = TextInput.CreateArgument("PROMPT",
+        "What to ask or continue; without it, or as '-', standard input");
+    static readonly Option<string?> s_file = new("--file", "-f")
+    {
+        Description = "A text file about which PROMPT asks; '-' is standard input", HelpName = "FILE",
+    };
     static readonly Option<bool> s_raw = new("--raw") { Description = "Send the text to the model as it is, without its chat format" };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object when done, instead of text as it comes" };
     static readonly EngineFlags s_flags = new();
@@ -104,6 +108,7 @@ sealed class RunVerb
     internal static void WarnBeyondTraining(InferenceEngine engine)
     {
         if (engine.Context > engine.Model.Config.Context)
-            Terminal.Line($"warning: a context of {engine.Context:N0} is beyond the {engine.Model.Config.Context:N0} tokens for which this model was trained");
+            Terminal.Line($"warning: a context of {engine.Context:N0} is beyond the {engine.Model.Config.Context:N0} tokens for which this "
+                + $"model was trained");
     }
 }

@@ -19,7 +19,10 @@ sealed class ShowVerb
 
     public static Command Create()
     {
-        Command verb = new("show", "Describe a model: architecture, tensors, quantisation, KV bytes per token") { s_model, s_tensors, s_json };
+        Command verb = new("show", "Describe a model: architecture, tensors, quantisation, KV bytes per token")
+        {
+            s_model, s_tensors, s_json,
+        };
         verb.SetAction(Run);
         return verb;
     }
@@ -150,7 +153,8 @@ sealed class ShowVerb
     {
         Table table = new Table().SimpleBorder().AddColumn("tensor").AddColumn("type").AddColumn("shape").AddColumn(Right("size"));
         foreach (ShowTensor tensor in report.Tensors)
-            table.AddRow(Markup.Escape(Printable.Line(tensor.Name)), tensor.Type, Markup.Escape($"[{string.Join(", ", tensor.Shape)}]"), ByteSize.Text(tensor.Bytes));
+            table.AddRow(Markup.Escape(Printable.Line(tensor.Name)), tensor.Type,
+                Markup.Escape($"[{string.Join(", ", tensor.Shape)}]"), ByteSize.Text(tensor.Bytes));
         return table;
     }
 

@@ -70,6 +70,9 @@ public class ChatTranscript
         {
             // what the model wrote was none; the template gets it as it is
         }
-        return new JsonObject { ["id"] = id, ["type"] = "function", ["function"] = new JsonObject { ["name"] = name, ["arguments"] = parsed ?? arguments } };
+        return new JsonObject
+        {
+            ["id"] = id, ["type"] = "function", ["function"] = new JsonObject { ["name"] = name, ["arguments"] = parsed ?? arguments },
+        };
     }
 }

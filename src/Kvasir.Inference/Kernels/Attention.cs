@@ -84,6 +84,7 @@ unsafe struct AttendToAll<T>(AttentionInput input, AttentionScratch[] scratch) :
                 RunningSoftmax<T>.Merge(whole + row * width, gathered + row * width, dim);
         }
         for (int row = 0; row < attention.Rows; row++)
-            RunningSoftmax<T>.Finish(whole + row * width, dim, input.Output[run.FirstRow + row / group] + (kvHead * group + row % group) * dim);
+            RunningSoftmax<T>.Finish(whole + row * width, dim,
+                input.Output[run.FirstRow + row / group] + (kvHead * group + row % group) * dim);
     }
 }

@@ -2,7 +2,9 @@ using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>What one thread needs to attend: a tile of widened keys and values, and the rows of one run for the query heads of one KV head.</summary>
+/// <summary>
+/// What one thread needs to attend: a tile of widened keys and values, and the rows of one run for the query heads of one KV head.
+/// </summary>
 sealed class AttentionScratch(AttentionSize largest, int rowWidth) : IDisposable
 {
     const int Rows = CpuKernels.RowsPerRun;

@@ -1,6 +1,8 @@
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>The registers that hold addresses and counts, numbered as the processor does. Those missing need other encodings as addresses.</summary>
+/// <summary>
+/// The registers that hold addresses and counts, numbered as the processor does. Those missing need other encodings as addresses.
+/// </summary>
 enum Register { Rax = 0, Rcx = 1, Rdx = 2, Rsi = 6, Rdi = 7, R8 = 8, R9 = 9, R10 = 10, R11 = 11 }
 
 /// <summary>A register, or memory at some bytes from where a register points.</summary>
@@ -15,8 +17,8 @@ readonly record struct Operand(int Register, bool IsMemory = false, int Offset =
 }
 
 /// <summary>
-/// Writes the machine code of <see cref="EmittedDot"/>: those instructions that it needs, under their names in Intel's manual, destination first; vectors are of
-/// 512 bits. A library that knows all instructions took longer to start than a short answer to compute.
+/// Writes the machine code of <see cref="EmittedDot"/>: those instructions that it needs, under their names in Intel's manual, destination
+/// first; vectors are of 512 bits. A library that knows all instructions took longer to start than a short answer to compute.
 /// </summary>
 sealed class Avx512Assembler
 {
@@ -100,7 +102,8 @@ sealed class Avx512Assembler
     public void Ret() => _code.Add(0xC3);
 
     // EVEX: bits of register numbers beyond the lowest three are inverted and spread over the prefix.
-    void Vector(Prefix prefix, Map map, byte opcode, int first, int second, Operand third, int bytes = Full, int? immediate = null, bool wide = false)
+    void Vector(Prefix prefix, Map map, byte opcode, int first, int second, Operand third, int bytes = Full,
+        int? immediate = null, bool wide = false)
     {
         int index = third.IsMemory ? 0 : third.Register;
         _code.Add(0x62);

@@ -6,9 +6,9 @@ using static Kvasir.Inference.Kernels.Register;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Assembles the code of <see cref="EmittedDot"/> for one kind of weights and number of tokens. Registers: zmm0.. integer sums [token][half], then
-/// float sums [token][half]; 16 and 17 what scales the scales, 18 and 19 what scales the minimums; 20 and 21 masks; 22 and 23 upper bits; 24 and 25
-/// weights; 26 and 27 activations; 28 and 29 scales; 30 and 31 products of scales.
+/// Assembles the code of <see cref="EmittedDot"/> for one kind of weights and number of tokens. Registers: zmm0.. integer sums
+/// [token][half], then float sums [token][half]; 16 and 17 what scales the scales, 18 and 19 what scales the minimums; 20 and 21 masks; 22
+/// and 23 upper bits; 24 and 25 weights; 26 and 27 activations; 28 and 29 scales; 30 and 31 products of scales.
 /// </summary>
 sealed class DotRoutine(DotKind kind, int tokens)
 {
@@ -153,8 +153,8 @@ sealed class DotRoutine(DotKind kind, int tokens)
     }
 
     /// <summary>
-    /// Asks for a quad's share of the memory ahead. Where few bytes mean much work the processor does not look far enough ahead by itself; bytes it reads
-    /// as fast as they come.
+    /// Asks for a quad's share of the memory ahead. Where few bytes mean much work the processor does not look far enough ahead by itself;
+    /// bytes it reads as fast as they come.
     /// </summary>
     void Prefetch(int quad)
     {
@@ -234,7 +234,8 @@ sealed class DotRoutine(DotKind kind, int tokens)
                 LoadHalves(Scales(half), QuantBytes() + Outputs * sizeof(ushort), half);
         for (int token = 0; token < tokens; token++)
             for (int half = 0; half < Halves; half++)
-                _code.Vfmadd231ps(Sum(token, half), Scales(half), InAllLanes(_x, tokens * QuantizedRows.ScaledSums + token * sizeof(float)));
+                _code.Vfmadd231ps(Sum(token, half), Scales(half),
+                    InAllLanes(_x, tokens * QuantizedRows.ScaledSums + token * sizeof(float)));
     }
 
     Operand Quants(int offset, int half) => At(_weights, offset + half * Vector);

@@ -16,9 +16,9 @@ unsafe struct DotOperands
 }
 
 /// <summary>
-/// <see cref="DotKernel"/> with AVX-512 VNNI, whose <c>vpdpbusd</c> multiplies 64 bytes at once. .NET has no intrinsic for it, so the machine code is
-/// assembled: a routine for each kind of weights and number of tokens, when it is first called, since a model needs few of them. Weights are unpacked in
-/// registers: one stream from memory and nothing else.
+/// <see cref="DotKernel"/> with AVX-512 VNNI, whose <c>vpdpbusd</c> multiplies 64 bytes at once. .NET has no intrinsic for it, so the
+/// machine code is assembled: a routine for each kind of weights and number of tokens, when it is first called, since a model needs few of
+/// them. Weights are unpacked in registers: one stream from memory and nothing else.
 /// </summary>
 sealed unsafe class EmittedDot : DotKernel
 {
@@ -35,10 +35,13 @@ sealed unsafe class EmittedDot : DotKernel
 
     EmittedDot() { }
 
-    /// <summary>The kernel, or null where the machine lacks the instructions, the calling convention is another or the system forbids new code.</summary>
+    /// <summary>
+    /// The kernel, or null where the machine lacks the instructions, the calling convention is another or the system forbids new code.
+    /// </summary>
     public static EmittedDot? Instance => s_instance.Value;
 
-    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y, nint yStride, PanelScratch scratch)
+    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y,
+        nint yStride, PanelScratch scratch)
     {
         var format = (QuantizedPanels)w.Format;
         int groups = QuantizedRows.Groups(w.Columns), atOnce = tokens <= QuantizedRows.Tile ? groups : GroupsAtOnce;
@@ -54,7 +57,8 @@ sealed unsafe class EmittedDot : DotKernel
                 operands.Y = (float*)((byte*)y + tile * QuantizedRows.Tile * yStride);
                 operands.Start = group == 0 ? start : operands.Y;
                 operands.StartStride = group == 0 ? 0 : yStride;
-                ((delegate* unmanaged[SuppressGCTransition]<DotOperands*, void>)Routine(format.Kind, inTile))(&operands); // some microseconds, for which a garbage collection waits
+                // some microseconds, for which a garbage collection waits
+                ((delegate* unmanaged[SuppressGCTransition]<DotOperands*, void>)Routine(format.Kind, inTile))(&operands);
             }
         }
     }

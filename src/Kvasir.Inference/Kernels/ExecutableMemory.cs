@@ -2,7 +2,9 @@ using System.IO.MemoryMappedFiles;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>Machine code in memory that may be run and not written: it is written through a second view of the same pages, which is then closed.</summary>
+/// <summary>
+/// Machine code in memory that may be run and not written: it is written through a second view of the same pages, which is then closed.
+/// </summary>
 sealed unsafe class ExecutableMemory
 {
     readonly MemoryMappedFile _pages;

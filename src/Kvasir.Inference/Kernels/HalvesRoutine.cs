@@ -5,8 +5,8 @@ using static Kvasir.Inference.Kernels.Register;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Assembles the product of a panel of halves with one token: <c>y[64] += Σ_i w[i][64] · x[i]</c>, for which .NET has no intrinsic that widens halves.
-/// Arguments: panel, inputs, x, y.
+/// Assembles the product of a panel of halves with one token: <c>y[64] += Σ_i w[i][64] · x[i]</c>, for which .NET has no intrinsic that
+/// widens halves. Arguments: panel, inputs, x, y.
 /// </summary>
 static class HalvesRoutine
 {

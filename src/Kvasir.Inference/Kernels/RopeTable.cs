@@ -74,7 +74,8 @@ unsafe struct Rope<T>(RopeTable table, FloatRows heads, int headDim) : IComputeJ
             T.Store(lanes * T.Load(rotation + i) + T.SwapNeighbours(lanes) * T.Load(rotation + dims + i), x + i);
         }
         for (; i < dims; i += 2)
-            (x[i], x[i + 1]) = (x[i] * rotation[i] + x[i + 1] * rotation[dims + i], x[i + 1] * rotation[i + 1] + x[i] * rotation[dims + i + 1]);
+            (x[i], x[i + 1]) =
+                (x[i] * rotation[i] + x[i + 1] * rotation[dims + i], x[i + 1] * rotation[i + 1] + x[i] * rotation[dims + i + 1]);
     }
 
     static void RotateHalves(float* x, float* rotation, int dims)

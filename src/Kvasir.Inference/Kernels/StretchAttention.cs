@@ -3,11 +3,12 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// The rows of one run attend, for the query heads of one KV head, to one stretch of positions after the other. Within a stretch, tiles follow in
-/// ascending order, and so do the positions of a tile. What a row gathers, and in which order, depends on its position alone: which rows
-/// share a tile, and who computes which stretch, changes nothing.
+/// The rows of one run attend, for the query heads of one KV head, to one stretch of positions after the other. Within a stretch, tiles
+/// follow in ascending order, and so do the positions of a tile. What a row gathers, and in which order, depends on its position alone:
+/// which rows share a tile, and who computes which stretch, changes nothing.
 /// </summary>
-readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int kvHead, AttentionScratch scratch) where T : struct, ILanes<T>
+readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int kvHead, AttentionScratch scratch)
+    where T : struct, ILanes<T>
 {
     const int Tile = AttentionInput.Tile, TilesPerStretch = AttentionInput.Stretch / Tile;
 
@@ -98,8 +99,8 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     bool SeeAlike(int first, int end, int start) => From(first, start) == From(end - 1, start) && To(first, start) == To(end - 1, start);
 
     /// <summary>
-    /// Adds the weighted values. The positions that all rows see are taken together; those before and after, row by row, since a row may touch only
-    /// what it sees: a weight of zero times a value that is not a number would be one.
+    /// Adds the weighted values. The positions that all rows see are taken together; those before and after, row by row, since a row may
+    /// touch only what it sees: a weight of zero times a value that is not a number would be one.
     /// </summary>
     void Accumulate(int first, int end, int start, float* gathered)
     {

@@ -7,7 +7,10 @@ using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Inference.Model;
 
-/// <summary>What, besides tokens, determines a model's keys and values here, made from contents: a renamed file is the same model, a changed one another.</summary>
+/// <summary>
+/// What, besides tokens, determines a model's keys and values here, made from contents: a renamed file is the
+/// same model, a changed one another.
+/// </summary>
 static class ModelFingerprint
 {
     /// <summary>To be raised whenever any bit of a key or value may come out otherwise than before.</summary>
@@ -16,8 +19,8 @@ static class ModelFingerprint
     const int PieceBytes = 4 << 20;
 
     /// <summary>
-    /// The digest of the whole file: weights, tokenizer, geometry and rotary settings. It is that of the digests of its pieces, because a single one could
-    /// use only one processor.
+    /// The digest of the whole file: weights, tokenizer, geometry and rotary settings. It is that of the digests of its pieces, because a
+    /// single one could use only one processor.
     /// </summary>
     public static Digest DigestOf(GgufFile file)
     {
@@ -38,7 +41,8 @@ static class ModelFingerprint
     public static Fingerprint Of(Digest model, KvLayout layout, IKvCodec? hostCodec)
     {
         using var hasher = new FieldHasher();
-        hasher.Add(NumericsVersion).Add(model).Add(layout.Codec.Name).Add(hostCodec?.Name ?? layout.Codec.Name).Add(layout.BlockTokens).Add(layout.Layers.Length);
+        hasher.Add(NumericsVersion).Add(model).Add(layout.Codec.Name).Add(hostCodec?.Name ?? layout.Codec.Name)
+            .Add(layout.BlockTokens).Add(layout.Layers.Length);
         foreach (KvLayer layer in layout.Layers)
             hasher.Add(layer.KvHeads).Add(layer.KeyDim).Add(layer.Producer).Add((layer.State as LayerState.Window)?.Tokens ?? 0);
         foreach ((int index, KvLayer layer) in layout.Layers.Index())

@@ -68,7 +68,9 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec)
     StoredTensor TakeMatrix(string name, int rows, int columns)
     {
         StoredTensor tensor = Take(name);
-        return tensor.Shape.Length == 2 && tensor.Rows == rows && tensor.Columns == columns ? tensor : throw WrongShape(tensor, $"[{columns}, {rows}]");
+        return tensor.Shape.Length == 2 && tensor.Rows == rows && tensor.Columns == columns
+            ? tensor
+            : throw WrongShape(tensor, $"[{columns}, {rows}]");
     }
 
     FloatRows? Optional(string name, int width) => source.TryGetTensor(name, out _) ? Vector(name, width) : null;

@@ -8,7 +8,10 @@ using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Inference.Scheduling;
 
-/// <summary>One completion being served: its tokens are computed by the scheduler; here they are chosen, decoded, filtered and handed out until something ends it.</summary>
+/// <summary>
+/// One completion being served: its tokens are computed by the scheduler; here they are chosen, decoded, filtered and
+/// handed out until something ends it.
+/// </summary>
 sealed class Generation
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
@@ -66,7 +69,10 @@ sealed class Generation
     /// <summary>Blocks of the pool that it needs beyond those that it, or others for it, hold.</summary>
     public int BlocksWanted => Sequence.Blocks.BlocksWanted(Sequence.Tokens);
 
-    /// <summary>Its turn has come, for the first time or again: what the tiers have of its tokens is looked up, and somebody is told when that is over.</summary>
+    /// <summary>
+    /// Its turn has come, for the first time or again: what the tiers have of its tokens is looked up, and
+    /// somebody is told when that is over.
+    /// </summary>
     public void Arrive(Action over)
     {
         if (_started == 0)
@@ -84,7 +90,8 @@ sealed class Generation
     }
 
     /// <summary>Whether the lookup is over, and what an earlier request, given up since, still brings to the sequence.</summary>
-    public bool HasArrived(bool mayWait) => _lookup is not { IsCompleted: false } && (mayWait || !Sequence.Blocks.IsWaiting || Sequence.Blocks.HasArrived);
+    public bool HasArrived(bool mayWait) =>
+        _lookup is not { IsCompleted: false } && (mayWait || !Sequence.Blocks.IsWaiting || Sequence.Blocks.HasArrived);
 
     /// <summary>Brings in what was found.</summary>
     public void Begin()

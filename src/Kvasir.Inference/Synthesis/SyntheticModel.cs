@@ -80,7 +80,8 @@ public sealed class SyntheticModel
         _writer.Set("tokenizer.ggml.model", "gpt2");
         _writer.Set("tokenizer.ggml.pre", "qwen2");
         _writer.Set("tokenizer.ggml.tokens", tokens);
-        _writer.Set("tokenizer.ggml.token_type", ImmutableArray.CreateRange(tokens, token => (int)(controls.Contains(token) ? TokenType.Control : TokenType.Normal)));
+        _writer.Set("tokenizer.ggml.token_type",
+            ImmutableArray.CreateRange(tokens, token => (int)(controls.Contains(token) ? TokenType.Control : TokenType.Normal)));
         _writer.Set("tokenizer.ggml.merges", ImmutableArray.Create($"{space} t"));
         _writer.Set("tokenizer.ggml.bos_token_id", (uint)(tokens.Length - 3));
         _writer.Set("tokenizer.ggml.eos_token_id", (uint)(tokens.Length - 1));

@@ -142,7 +142,9 @@ public sealed class Tokenizer
         return [.. tokens];
     }
 
-    /// <summary>Lone surrogates have no UTF-8; everything behind this point may rely on pairs. U+FFFD takes their places one by one.</summary>
+    /// <summary>
+    /// Lone surrogates have no UTF-8; everything behind this point may rely on pairs. U+FFFD takes their places one by one.
+    /// </summary>
     static string WellFormed(string text) => text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')
         ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text))
         : text;

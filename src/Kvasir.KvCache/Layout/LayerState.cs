@@ -1,6 +1,8 @@
 namespace Kvasir.KvCache.Layout;
 
-/// <summary>What a layer keeps of the tokens behind it. The type decides which positions may be read, never how long the layer's memory is.</summary>
+/// <summary>
+/// What a layer keeps of the tokens behind it. The type decides which positions may be read, never how long the layer's memory is.
+/// </summary>
 public abstract record LayerState
 {
     LayerState() { }

@@ -16,7 +16,8 @@ public sealed class ModelTraffic
     /// <param name="bytesPerWeight">Bytes of one weight, scales included.</param>
     /// <param name="bytesPerElement">Bytes of one element of K or V, scales included.</param>
     /// <param name="routing">How a mixture chooses experts, where not as the model says. What one token reads stays.</param>
-    /// <exception cref="ArgumentException">The model's active parameters are unknown, or a routing is given to one without experts, or leaves none to choose.</exception>
+    /// <exception cref="ArgumentException">The model's active parameters are unknown, or a routing is given to one without experts, or
+    /// leaves none to choose.</exception>
     public ModelTraffic(ModelSpec model, double bytesPerWeight, double bytesPerElement, ExpertRouting? routing = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -25,10 +26,12 @@ public sealed class ModelTraffic
         _owners = [.. model.Layers.Where((layer, i) => layer.Attention?.Producer == i).Select(layer => layer.Attention!)];
         _stateBytes = model.Layers.Sum(layer => (double)layer.StateElements * sizeof(float));
         _active = model.ActiveParameters is { } active and > 0 ? active : throw new ArgumentException(
-            $"{Printable.Line(model.Name)}: active parameters: {(model.ActiveParameters is null ? "unknown" : "none")} in {Printable.Line(model.Source, 4096)}, expected some: limits follow from them");
+            $"{Printable.Line(model.Name)}: active parameters: {(model.ActiveParameters is null ? "unknown" : "none")} in "
+                + $"{Printable.Line(model.Source, 4096)}, expected some: limits follow from them");
         _output = Math.Min(_active, (double)model.Width * model.Vocabulary);
         if (routing is { } given && (model.Experts is null || given.Chosen < 1 || given.Chosen >= given.All))
-            throw new ArgumentException($"{Printable.Line(model.Name)}: a choice of {given.Chosen} from {given.All} experts, expected {(model.Experts is null ? "none: the model has no experts" : "fewer than all")}");
+            throw new ArgumentException($"{Printable.Line(model.Name)}: a choice of {given.Chosen} from {given.All} experts, expected "
+                + $"{(model.Experts is null ? "none: the model has no experts" : "fewer than all")}");
         (Routing, _idle) = (routing ?? model.Experts?.Routing, model.Experts?.Idle ?? 0);
     }
 
@@ -63,8 +66,8 @@ public sealed class ModelTraffic
         batch * _attention.Sum(layer => Seen(layer, position) * OperationsPerToken(layer)));
 
     /// <summary>
-    /// A prompt of so many tokens after <paramref name="depth"/> others, of which the last gets logits. Attention of an MLA is not counted: its heads are wider than what is
-    /// kept of them.
+    /// A prompt of so many tokens after <paramref name="depth"/> others, of which the last gets logits. Attention of an MLA is not counted:
+    /// its heads are wider than what is kept of them.
     /// </summary>
     public PassCost Prefill(int tokens, int depth = 0) => new(
         WeightBytes(tokens), KvBytesKept(depth + tokens), 2 * ((_active - _output) * tokens + _output),
@@ -81,9 +84,14 @@ public sealed class ModelTraffic
         return window * (window + 1) / 2 + (tokens - window) * window;
     }
 
-    /// <summary>Elements kept for one token. Dimensions come from files and may be absurd; in floating point their product does not overflow.</summary>
+    /// <summary>
+    /// Elements kept for one token. Dimensions come from files and may be absurd; in floating point their product does not overflow.
+    /// </summary>
     static double Elements(AttentionSpec layer) => (double)layer.KvHeads * (layer.KeyDim + layer.ValueDim);
 
-    /// <summary>Operations of a query head with a key and a value, over all heads. Of an MLA only those with the key, since how much of it is the value is unknown.</summary>
+    /// <summary>
+    /// Operations of a query head with a key and a value, over all heads. Of an MLA only those with the key, since how much
+    /// of it is the value is unknown.
+    /// </summary>
     static double OperationsPerToken(AttentionSpec layer) => 2.0 * layer.Heads * (layer.KeyDim + layer.ValueDim);
 }

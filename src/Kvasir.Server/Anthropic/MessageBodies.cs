@@ -9,11 +9,14 @@ namespace Kvasir.Server.Anthropic;
 
 /// <summary>The answer of <c>/v1/messages</c>; at the start of a stream without content, and without what is not known yet.</summary>
 sealed record Message(
-    string Id, string Type, string Role, string Model, IReadOnlyList<MessageBlock> Content, string? StopReason, string? StopSequence, MessageUsage Usage,
+    string Id, string Type, string Role, string Model, IReadOnlyList<MessageBlock> Content, string? StopReason,
+    string? StopSequence, MessageUsage Usage,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Explanation? Kvasir = null)
 {
-    public static Message Of(CompletionRun run, ServedModel model, IReadOnlyList<MessageBlock> content, GenerationResult? result, bool hasCalls) => new(
-        run.Request.Id, "message", "assistant", model.Id, content, result is null ? null : Messages.StopReason(result, hasCalls), result?.StopText,
+    public static Message Of(CompletionRun run, ServedModel model, IReadOnlyList<MessageBlock> content,
+        GenerationResult? result, bool hasCalls) => new(
+        run.Request.Id, "message", "assistant", model.Id, content,
+        result is null ? null : Messages.StopReason(result, hasCalls), result?.StopText,
         MessageUsage.Of(run.Request.PromptTokens, result, model.Engine.Layout.BlockTokens));
 }
 
@@ -29,13 +32,16 @@ sealed record TextBlock(string Text) : MessageBlock;
 /// <summary>A call of a tool, its arguments as JSON.</summary>
 sealed record ToolUseBlock(string Id, string Name, JsonElement Input) : MessageBlock
 {
-    public static ToolUseBlock Of(ToolCall call, string input) => new(call.Id.Replace("call_", "toolu_", StringComparison.Ordinal), call.Name, JsonElement.Parse(input));
+    public static ToolUseBlock Of(ToolCall call, string input) =>
+        new(call.Id.Replace("call_", "toolu_", StringComparison.Ordinal), call.Name, JsonElement.Parse(input));
 }
 
 /// <summary>
-/// What was used. The three parts of the prompt are apart in this protocol: read from the cache, written to it in full blocks, and the rest. What is not known yet is null.
+/// What was used. The three parts of the prompt are apart in this protocol: read from the cache, written to it in full blocks, and the
+/// rest. What is not known yet is null.
 /// </summary>
-sealed record MessageUsage(int InputTokens, int? CacheCreationInputTokens, int? CacheReadInputTokens, CacheCreation? CacheCreation, int OutputTokens)
+sealed record MessageUsage(int InputTokens, int? CacheCreationInputTokens, int? CacheReadInputTokens,
+    CacheCreation? CacheCreation, int OutputTokens)
 {
     public static MessageUsage Of(int promptTokens, GenerationResult? result, int blockTokens)
     {
@@ -48,7 +54,8 @@ sealed record MessageUsage(int InputTokens, int? CacheCreationInputTokens, int? 
 
 /// <summary>How long what was written stays: here as long as there is room.</summary>
 sealed record CacheCreation(
-    [property: JsonPropertyName("ephemeral_5m_input_tokens")] int FiveMinutes, [property: JsonPropertyName("ephemeral_1h_input_tokens")] int OneHour);
+    [property: JsonPropertyName("ephemeral_5m_input_tokens")] int FiveMinutes,
+    [property: JsonPropertyName("ephemeral_1h_input_tokens")] int OneHour);
 
 /// <summary>The answer of <c>/v1/messages/count_tokens</c>.</summary>
 sealed record MessageTokens(int InputTokens);

@@ -25,7 +25,8 @@ sealed record BlockDelta(int Index, BlockPiece Delta) : MessageEvent("content_bl
 sealed record BlockStop(int Index) : MessageEvent("content_block_stop");
 
 /// <summary>Why the message stopped, and what it used.</summary>
-sealed record MessageDelta(StopDelta Delta, MessageUsage Usage, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Explanation? Kvasir)
+sealed record MessageDelta(StopDelta Delta, MessageUsage Usage,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Explanation? Kvasir)
     : MessageEvent("message_delta");
 
 /// <summary>Why a message stopped.</summary>

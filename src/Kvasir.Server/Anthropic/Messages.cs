@@ -13,8 +13,10 @@ static class Messages
     public static async Task Handle(HttpContext context, CompletionService service)
     {
         using var body = await RequestBody.Read(context);
-        MessagesRequest request = MessagesRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context), RequestReader.Explains(context));
-        await service.Serve(context, request.Completion, run => request.Streams ? new MessagesStream(context, service.Model, request, run).Write() : Answer(context, service.Model, request, run));
+        MessagesRequest request = MessagesRequest.Read(new Field("", body.RootElement), service.Model,
+            Gate.PrincipalOf(context), RequestReader.Explains(context));
+        await service.Serve(context, request.Completion, run => request.Streams ? new MessagesStream(context, service.Model, request, run)
+            .Write() : Answer(context, service.Model, request, run));
     }
 
     public static async Task CountTokens(HttpContext context, ServedModel model)

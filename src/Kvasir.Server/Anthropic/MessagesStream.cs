@@ -22,7 +22,8 @@ sealed class MessagesStream(HttpContext context, ServedModel model, MessagesRequ
         Send(events, new MessageStart(Message.Of(run, model, [], null, false)));
         Send(events, new MessageEvent("ping"));
         await events.Flush(context.RequestAborted);
-        await StreamPump.Run(run, events, piece => Take(events, piece), failure => events.Send(AnthropicError.Of(failure), HttpJson.Default.AnthropicError, "error"), context.RequestAborted);
+        await StreamPump.Run(run, events, piece => Take(events, piece),
+            failure => events.Send(AnthropicError.Of(failure), HttpJson.Default.AnthropicError, "error"), context.RequestAborted);
         string reason = Messages.StopReason(_result!, _calls > 0);
         Send(events, new MessageDelta(
             new StopDelta(reason, _result!.StopText), MessageUsage.Of(run.Request.PromptTokens, _result, model.Engine.Layout.BlockTokens),
@@ -34,7 +35,9 @@ sealed class MessagesStream(HttpContext context, ServedModel model, MessagesRequ
 
     void Take(EventStream events, ChoicePiece piece)
     {
-        (string text, List<ToolCall> calls) = _filter is null ? (piece.Piece.Text, []) : piece.Result is null ? _filter.Append(piece.Piece.Text) : _filter.Flush();
+        (string text, List<ToolCall> calls) = _filter is null ? (piece.Piece.Text, [])
+            : piece.Result is null ? _filter.Append(piece.Piece.Text)
+            : _filter.Flush();
         _result = piece.Result ?? _result;
         if (text.Length > 0)
             SendText(events, text);

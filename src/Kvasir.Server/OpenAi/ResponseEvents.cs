@@ -35,10 +35,12 @@ sealed record ResponseTextDone(string ItemId, int OutputIndex, int ContentIndex,
     : ResponseEvent("response.output_text.done");
 
 /// <summary>More of a call's arguments.</summary>
-sealed record ResponseArgumentsDelta(string ItemId, int OutputIndex, string Delta) : ResponseEvent("response.function_call_arguments.delta");
+sealed record ResponseArgumentsDelta(string ItemId, int OutputIndex, string Delta)
+    : ResponseEvent("response.function_call_arguments.delta");
 
 /// <summary>The whole arguments.</summary>
-sealed record ResponseArgumentsDone(string ItemId, int OutputIndex, string Arguments) : ResponseEvent("response.function_call_arguments.done");
+sealed record ResponseArgumentsDone(string ItemId, int OutputIndex, string Arguments)
+    : ResponseEvent("response.function_call_arguments.done");
 
 /// <summary>The engine failed.</summary>
 sealed record ResponseFailure(string? Code, string Message, string? Param) : ResponseEvent("error");

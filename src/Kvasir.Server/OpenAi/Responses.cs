@@ -16,15 +16,18 @@ static class Responses
     public static async Task Handle(HttpContext context, CompletionService service, ResponseStore store)
     {
         using var body = await RequestBody.Read(context);
-        ResponsesRequest request = ResponsesRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context), store, RequestReader.Explains(context));
+        ResponsesRequest request = ResponsesRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context),
+            store, RequestReader.Explains(context));
         await service.Serve(context, request.Completion, run => new ResponsesAnswer(context, service.Model, request, run, store).Write());
     }
 
     public static async Task CountTokens(HttpContext context, ServedModel model, ResponseStore store)
     {
         using var json = await RequestBody.Read(context);
-        ResponsesRequest request = ResponsesRequest.Read(new Field("", json.RootElement), model, Gate.PrincipalOf(context), store, explains: false);
-        await context.Response.WriteAsJsonAsync(new ResponseInputTokens("response.input_tokens", request.Completion.PromptTokens), OpenAiJson.Wire.ResponseInputTokens);
+        ResponsesRequest request = ResponsesRequest.Read(new Field("", json.RootElement), model,
+            Gate.PrincipalOf(context), store, explains: false);
+        await context.Response.WriteAsJsonAsync(new ResponseInputTokens("response.input_tokens", request.Completion.PromptTokens),
+            OpenAiJson.Wire.ResponseInputTokens);
     }
 }
 
@@ -48,7 +51,8 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
         if (events is not null)
         {
             await events.Flush(context.RequestAborted);
-            await StreamPump.Run(run, events, Take, failure => Send(new ResponseFailure(failure.Code, failure.Message, failure.Field)), context.RequestAborted);
+            await StreamPump.Run(run, events, Take, failure => Send(new ResponseFailure(failure.Code, failure.Message, failure.Field)),
+                context.RequestAborted);
         }
         else
             await run.ReadAll(Take);
@@ -70,7 +74,9 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
 
     void Take(ChoicePiece piece)
     {
-        (string text, List<ToolCall> calls) = _filter is null ? (piece.Piece.Text, []) : piece.Result is null ? _filter.Append(piece.Piece.Text) : _filter.Flush();
+        (string text, List<ToolCall> calls) = _filter is null ? (piece.Piece.Text, [])
+            : piece.Result is null ? _filter.Append(piece.Piece.Text)
+            : _filter.Flush();
         _result = piece.Result ?? _result;
         if (text.Length > 0)
             AddText(text);

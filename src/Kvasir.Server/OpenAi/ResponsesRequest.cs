@@ -9,7 +9,8 @@ using Kvasir.Server.Serving;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>A body of <c>/v1/responses</c>: https://platform.openai.com/docs/api-reference/responses.</summary>
-sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, JsonArray Conversation, bool Streams, bool UsesTools, bool Stores)
+sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, JsonArray Conversation,
+    bool Streams, bool UsesTools, bool Stores)
 {
     public static ResponsesRequest Read(Field body, ServedModel model, Principal principal, ResponseStore store, bool explains)
     {
@@ -30,21 +31,26 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
             Prompts = [prompt],
             Options = RequestReader.Options(body, body["max_output_tokens"].Whole(1, int.MaxValue), [], model) with
             {
-                Grammar = choice.Kind == ToolChoiceKind.Required ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false) : format,
+                Grammar = choice.Kind == ToolChoiceKind.Required
+                    ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false)
+                    : format,
             },
             Principal = principal,
             Salt = RequestReader.Salt(body, principal),
             Keep = RequestReader.Keep(body, input, choice, model, prompt),
             Explains = explains,
         };
-        return new ResponsesRequest(completion, AnswerOf(body, completion.Id, model.Id), conversation, body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
+        return new ResponsesRequest(completion, AnswerOf(body, completion.Id, model.Id), conversation, body["stream"].Truth() ?? false,
+            choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
     }
 
     public static ChatInput ReadConversation(Field body, ResponseStore store, Principal principal)
     {
         ChatInput input = new();
         if (body["previous_response_id"].Text(256) is { } previous)
-            foreach (JsonNode? message in store.Find(previous, principal) ?? throw new RequestException(404, $"previous_response_id: {Formats.Printable.Quote(previous)} is not known, or no longer", "previous_response_id", "previous_response_not_found"))
+            foreach (JsonNode? message in store.Find(previous, principal)
+                ?? throw new RequestException(404, $"previous_response_id: {Formats.Printable.Quote(previous)} is not known, or no longer",
+                    "previous_response_id", "previous_response_not_found"))
                 input.Messages.Add(message!.DeepClone());
         if (body["input"].IsString)
             input.Add("user", body["input"].Text());
@@ -67,7 +73,8 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
         switch (item["type"].Text(64) ?? "message")
         {
             case "message":
-                string role = item["role"].OneOf("user", "assistant", "system", "developer") ?? throw item["role"].Missing("user, assistant, system or developer");
+                string role = item["role"].OneOf("user", "assistant", "system", "developer")
+                    ?? throw item["role"].Missing("user, assistant, system or developer");
                 input.Add(role == "developer" ? "system" : role, Text(item["content"], input));
                 break;
             case "function_call":

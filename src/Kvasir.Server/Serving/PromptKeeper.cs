@@ -4,8 +4,8 @@ using Kvasir.KvCache;
 namespace Kvasir.Server.Serving;
 
 /// <summary>
-/// Keeps on the disk what requests asked to keep, for as long as they asked, in the background: a wish, not a promise. Pins of all requests together hold at most half of the
-/// disk tier, and a wish beyond that is dropped.
+/// Keeps on the disk what requests asked to keep, for as long as they asked, in the background: a wish, not a promise. Pins of all requests
+/// together hold at most half of the disk tier, and a wish beyond that is dropped.
 /// </summary>
 sealed class PromptKeeper(TieredKvCache cache) : IDisposable
 {

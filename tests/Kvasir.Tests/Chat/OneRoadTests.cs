@@ -27,7 +27,8 @@ public sealed class OneRoadTests
         using Roads roads = new(template);
         AssertAgree(roads, new Said("user", "Who is Rolf?"));
         AssertAgree(roads, new("system", Document), new("user", "Who is Rolf?"));
-        AssertAgree(roads, new("system", Document), new("user", "Who?"), new("assistant", " A fisher.\n"), new("user", "Et « Helga » ? 🐕"));
+        AssertAgree(roads, new("system", Document), new("user", "Who?"), new("assistant", " A fisher.\n"),
+            new("user", "Et « Helga » ? 🐕"));
         AssertAgree(roads, new Said("user", Forged));
     }
 

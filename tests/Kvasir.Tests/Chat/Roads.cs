@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Kvasir.Cli.Verbs;
 using Kvasir.Cli;
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
@@ -150,7 +151,8 @@ sealed class Roads : IDisposable
     }
 
     int[] Completions(JsonObject body) =>
-        ChatRequest.Read(Field(body), _served, Principal.Anyone, new ServingOptions(MaxChoices: 1, ShowsText: true), explains: false).Completion.Prompts[0];
+        ChatRequest.Read(Field(body), _served, Principal.Anyone, new ServingOptions(MaxChoices: 1, ShowsText: true),
+            explains: false).Completion.Prompts[0];
 
     int[] Responses(JsonObject body) =>
         ResponsesRequest.Read(Field(body), _served, Principal.Anyone, new ResponseStore(), explains: false).Completion.Prompts[0];

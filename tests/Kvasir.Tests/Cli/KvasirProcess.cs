@@ -16,7 +16,8 @@ sealed class KvasirProcess : IDisposable
     readonly StringBuilder _said = new();
     TaskCompletionSource _spoke = new(TaskCreationOptions.RunContinuationsAsynchronously); // the test must not go on inside ReadErrors
 
-    KvasirProcess(IEnumerable<string> args, string? cache = null, IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
+    KvasirProcess(IEnumerable<string> args, string? cache = null,
+        IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
     {
         ProcessStartInfo start = new("dotnet")
         {
@@ -69,7 +70,9 @@ sealed class KvasirProcess : IDisposable
     /// <summary>Starts the program with a folder for what it keeps between runs.</summary>
     public static KvasirProcess StartWith(string cache, params IEnumerable<string> args) => new(args, cache);
 
-    /// <summary>Runs the program to its end with a folder for what it keeps between runs. Without one, all tests share one that is not the user's.</summary>
+    /// <summary>
+    /// Runs the program to its end with a folder for what it keeps between runs. Without one, all tests share one that is not the user's.
+    /// </summary>
     public static KvasirResult RunWith(string cache, params IEnumerable<string> args)
     {
         using KvasirProcess process = new(args, cache);
@@ -141,7 +144,8 @@ sealed class KvasirProcess : IDisposable
             _process.Kill();
             Assert.Fail($"still running after {s_patience.TotalSeconds} s");
         }
-        KvasirResult result = new(_process.ExitCode, output.GetAwaiter().GetResult().ReplaceLineEndings("\n"), _errors.GetAwaiter().GetResult().ReplaceLineEndings("\n"));
+        KvasirResult result = new(_process.ExitCode, output.GetAwaiter().GetResult().ReplaceLineEndings("\n"),
+            _errors.GetAwaiter().GetResult().ReplaceLineEndings("\n"));
         Assert.DoesNotContain("   at ", result.Output + result.Errors);
         Assert.InRange(result.ExitCode, 0, 2);
         return result;
@@ -212,7 +216,9 @@ sealed record KvasirResult(int ExitCode, string Output, string Errors)
     /// <summary>One JSON object for each line of standard output.</summary>
     public JsonElement[] JsonLines => [.. Lines(Answer).Select(line => JsonElement.Parse(line))];
 
-    /// <summary>A failure: nothing on standard output, and an error of one line (and where help is, if the command line is wrong).</summary>
+    /// <summary>
+    /// A failure: nothing on standard output, and an error of one line (and where help is, if the command line is wrong).
+    /// </summary>
     public void Fails(int exitCode, string expected)
     {
         Assert.Equal(exitCode, ExitCode);

@@ -17,7 +17,8 @@ public sealed class VerbTests : IDisposable
     public void Show_tells_what_the_shipped_model_is()
     {
         KvasirResult result = Run("show", "saga", "--tensors");
-        Assert.All(["Kvasir Saga", "llama", "its own, without tools", "4,096 tokens", "1,536 bytes", "q8_0", "token_embd.weight"], fact => Assert.Contains(fact, result.Answer, StringComparison.Ordinal));
+        Assert.All(["Kvasir Saga", "llama", "its own, without tools", "4,096 tokens", "1,536 bytes", "q8_0", "token_embd.weight"],
+            fact => Assert.Contains(fact, result.Answer, StringComparison.Ordinal));
         Assert.Empty(result.Errors);
         JsonElement json = Run("show", "saga", "--json").Json;
         Assert.Equal("Kvasir Saga", json.GetProperty("name").GetString());
@@ -77,7 +78,8 @@ public sealed class VerbTests : IDisposable
         Assert.Equal("<|im_start|>", token.GetProperty("text").GetString());
         JsonElement plain = Run("tokenize", "<|im_start|>", "--json").Json;
         Assert.True(plain.GetProperty("count").GetInt32() > 1);
-        Assert.DoesNotContain(token.GetProperty("id").GetInt32(), plain.GetProperty("tokens").EnumerateArray().Select(other => other.GetProperty("id").GetInt32()));
+        Assert.DoesNotContain(token.GetProperty("id").GetInt32(),
+            plain.GetProperty("tokens").EnumerateArray().Select(other => other.GetProperty("id").GetInt32()));
     }
 
     [Fact]
@@ -119,17 +121,20 @@ public sealed class VerbTests : IDisposable
         string document = Run("sample-document", "--seed", "3", "--facts", "20").Answer;
         Assert.Equal(document, Run("sample-document", "--seed", "3", "--facts", "20").Answer);
         Assert.NotEqual(document, Run("sample-document", "--seed", "4", "--facts", "20").Answer);
-        Assert.Equal(document, Run("sample-document", "--seed", "3", "--facts", "20", "--json").Json.GetProperty("document").GetString() + "\n");
+        Assert.Equal(document,
+            Run("sample-document", "--seed", "3", "--facts", "20", "--json").Json.GetProperty("document").GetString() + "\n");
     }
 
     [Fact]
     public void Several_documents_are_those_of_the_seeds_that_follow()
     {
-        string[] flags = ["--facts", "4", "--questions", "2"], alone = [.. Enumerable.Range(7, 3).Select(seed => Run(["sample-document", "--seed", $"{seed}", .. flags]).Answer)];
+        string[] flags = ["--facts", "4", "--questions", "2"],
+            alone = [.. Enumerable.Range(7, 3).Select(seed => Run(["sample-document", "--seed", $"{seed}", .. flags]).Answer)];
         Assert.Equal(string.Join('\n', alone), Run(["sample-document", "--seed", "7", "--count", "3", .. flags]).Answer);
         JsonElement[] json = Run(["sample-document", "--seed", "7", "--count", "3", "--json", .. flags]).JsonLines;
         Assert.Equal([7, 8, 9], json.Select(document => document.GetProperty("seed").GetInt32()));
-        Assert.All(json.Zip(alone), pair => Assert.StartsWith(pair.First.GetProperty("document").GetString()!, pair.Second, StringComparison.Ordinal));
+        Assert.All(json.Zip(alone),
+            pair => Assert.StartsWith(pair.First.GetProperty("document").GetString()!, pair.Second, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -141,6 +146,7 @@ public sealed class VerbTests : IDisposable
         var known = facts.Facts.SelectMany(fact => fact.Questions).ToDictionary(asked => asked.Text, asked => asked.Answer);
         string[] questions = KvasirResult.Lines(parts[1]);
         Assert.Equal(9, questions.Length);
-        Assert.All(questions.Select(line => JsonElement.Parse(line)), asked => Assert.Equal(known[asked.GetProperty("question").GetString()!], asked.GetProperty("answer").GetString()));
+        Assert.All(questions.Select(line => JsonElement.Parse(line)),
+            asked => Assert.Equal(known[asked.GetProperty("question").GetString()!], asked.GetProperty("answer").GetString()));
     }
 }

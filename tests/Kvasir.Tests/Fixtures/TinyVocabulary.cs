@@ -16,7 +16,8 @@ static class TinyVocabulary
     public static ImmutableArray<string> Merges { get; } = ["h e", "l l", "he ll", "hell o", "Ġ t", "Ġt he"];
 
     public static ImmutableArray<string> Tokens { get; } =
-        [.. Enumerable.Range(0, 256).Select(Spell), .. Merges.Select(merge => merge.Replace(" ", "", StringComparison.Ordinal)), .. Controls];
+        [.. Enumerable.Range(0, 256).Select(Spell),
+            .. Merges.Select(merge => merge.Replace(" ", "", StringComparison.Ordinal)), .. Controls];
 
     public static int Size => Tokens.Length;
     public static int EndOfText => Size - 3;

@@ -15,7 +15,9 @@ namespace Kvasir.Tests.Formats;
 /// </summary>
 public sealed class GgufFuzzTests : IDisposable
 {
-    /// <summary>All that is done to a file before its model runs. Each may throw <see cref="ModelFormatException"/> and nothing else.</summary>
+    /// <summary>
+    /// All that is done to a file before its model runs. Each may throw <see cref="ModelFormatException"/> and nothing else.
+    /// </summary>
     static readonly Action<GgufFile>[] s_stages =
     [
         ReadAllMetadata, TouchAllTensors,

@@ -53,7 +53,9 @@ sealed unsafe class AttentionProblem : IDisposable
 
     AttentionSize Size => new(_shape.KvHeads * _shape.Group, _shape.Group, _shape.HeadDim, _shape.ValueDim);
 
-    /// <summary>Stores and attends chunk by chunk, so that memory beyond a chunk is as it was; returns [tokens, heads · head dim].</summary>
+    /// <summary>
+    /// Stores and attends chunk by chunk, so that memory beyond a chunk is as it was; returns [tokens, heads · head dim].
+    /// </summary>
     public float[] Attend(InstructionSet set, int threads, int chunk)
     {
         for (int block = 0; block < _layout.BlocksFor(_shape.Tokens); block++)
@@ -67,7 +69,10 @@ sealed unsafe class AttentionProblem : IDisposable
         return [.. result];
     }
 
-    /// <summary>Bytes of managed memory that the last token's attention allocates, on all threads, once everything has run before; so often that each thread has a part.</summary>
+    /// <summary>
+    /// Bytes of managed memory that the last token's attention allocates, on all threads, once everything has run before; so
+    /// often that each thread has a part.
+    /// </summary>
     public long AllocatedBySteps()
     {
         using var pool = new ComputePool(2);
@@ -112,7 +117,8 @@ sealed unsafe class AttentionProblem : IDisposable
         using FloatRows queries = Slice(_queries, first, count), keys = Slice(_keys, first, count), values = Slice(Values, first, count);
         using FloatRows output = new(count, OutputWidth);
         List<int> positions = [.. Enumerable.Range(first, count)];
-        List<RowRun> runs = [.. Enumerable.Range(0, count).Chunk(CpuKernels.RowsPerRun).Select(run => new RowRun(_table, run[0], run.Length))];
+        List<RowRun> runs =
+            [.. Enumerable.Range(0, count).Chunk(CpuKernels.RowsPerRun).Select(run => new RowRun(_table, run[0], run.Length))];
         kernels.StoreKv(_layout, 0, runs, positions, keys, values);
         kernels.Attention(_layout, 0, runs, positions, queries, output);
         return [.. Enumerable.Range(0, count).SelectMany(row => output.Span(row).ToArray())];

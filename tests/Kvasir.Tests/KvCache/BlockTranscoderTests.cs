@@ -23,13 +23,16 @@ public unsafe class BlockTranscoderTests
         return layers.ToArray();
     });
 
-    /// <summary>Every row of every layer arrives where the other layout has it, encoded as the codec does it alone; nothing else is written.</summary>
+    /// <summary>
+    /// Every row of every layer arrives where the other layout has it, encoded as the codec does it alone; nothing else is written.
+    /// </summary>
     [Fact]
     public void Every_row_arrives_at_its_place_and_nothing_else_is_touched() =>
         Gen.Select(s_layers, Gen.Int[1, 5], s_names, s_names, Gen.Int).Sample((layers, tokens, fromName, toName, seed) =>
         {
             KvLayout from = Layout(tokens, fromName, layers), to = Layout(tokens, toName, layers);
-            byte[] source = new byte[from.BlockBytes], destination = [.. Enumerable.Repeat(Untouched, (int)to.BlockBytes)], expected = [.. destination];
+            byte[] source = new byte[from.BlockBytes],
+                destination = [.. Enumerable.Repeat(Untouched, (int)to.BlockBytes)], expected = [.. destination];
             Fill(from, source, new Random(seed));
             foreach ((long sourceAt, long destinationAt, int elements) in Rows(from, to))
                 Convert(from, source.AsSpan((int)sourceAt), to, expected.AsSpan((int)destinationAt), elements);

@@ -8,7 +8,9 @@ public class KvLayoutTests
 {
     static readonly LayerState s_full = new LayerState.Full();
 
-    /// <summary>Whatever the layers' shapes: rows do not overlap, lie inside the block, and K and V of a layer begin at a cache line.</summary>
+    /// <summary>
+    /// Whatever the layers' shapes: rows do not overlap, lie inside the block, and K and V of a layer begin at a cache line.
+    /// </summary>
     [Fact]
     public void Rows_of_all_layers_tile_the_block() =>
         Gen.Select(Gen.Int[1, 5], Gen.Int[1, 70], Gen.Int[0, 70]).Array[1, 5].Select(Gen.Bool, Gen.Int[1, 33]).Sample(
@@ -96,7 +98,9 @@ public class KvLayoutTests
     [InlineData(0, 2, 8, "must own a cache of the same shape")]
     public void A_producer_that_cannot_be_is_refused(int producer, int kvHeads, int headDim, string message)
     {
-        KvLayer[] layers = producer == 1 ? [new(s_full, kvHeads, headDim, producer)] : [new(s_full, 2, 16, 0), new(s_full, kvHeads, headDim, producer)];
+        KvLayer[] layers = producer == 1
+            ? [new(s_full, kvHeads, headDim, producer)]
+            : [new(s_full, 2, 16, 0), new(s_full, kvHeads, headDim, producer)];
         var e = Assert.Throws<ArgumentException>(() => new KvLayout(16, F16Codec.Instance, layers));
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
     }

@@ -9,8 +9,8 @@ using Kvasir.Tests.Fixtures;
 namespace Kvasir.Tests.Model;
 
 /// <summary>
-/// Cached equals recomputed, bit for bit: a token's logits do not depend on the chunk that its prefix was computed in, on the number of threads, on
-/// the KV cache being on or off, on the block size, on strangers in the pool, or on the instruction set.
+/// Cached equals recomputed, bit for bit: a token's logits do not depend on the chunk that its prefix was computed in, on the number of
+/// threads, on the KV cache being on or off, on the block size, on strangers in the pool, or on the instruction set.
 /// </summary>
 public class ExactnessTests
 {
@@ -32,7 +32,8 @@ public class ExactnessTests
         Assert.Equal(Tokens, expected.Length);
         Assert.True(expected[^1].Distinct().Count() > 10, "the logits say nothing");
         foreach (EngineOptions options in Variants())
-            AssertSameBits(expected, Logits(model, options), $"{options.InstructionSet}, {options.Threads} threads, chunks of {options.PrefillChunk}, blocks of {options.BlockTokens}");
+            AssertSameBits(expected, Logits(model, options),
+                $"{options.InstructionSet}, {options.Threads} threads, chunks of {options.PrefillChunk}, blocks of {options.BlockTokens}");
     }
 
     [Theory, MemberData(nameof(Models))]
@@ -96,7 +97,8 @@ public class ExactnessTests
         _ => ArchitectureTests.Models[name].WriteTo(folder["tiny.gguf"]),
     });
 
-    static int[] Prompt(LanguageModel model) => [.. Enumerable.Range(0, Tokens).Select(i => (i * 37 + 11) % Math.Min(256, model.Config.Vocabulary))];
+    static int[] Prompt(LanguageModel model) =>
+        [.. Enumerable.Range(0, Tokens).Select(i => (i * 37 + 11) % Math.Min(256, model.Config.Vocabulary))];
 
     static float[][] Logits(LanguageModel model, EngineOptions options)
     {
@@ -120,6 +122,7 @@ public class ExactnessTests
     {
         Assert.Equal(expected.Length, actual.Length);
         for (int i = 0; i < expected.Length; i++)
-            Assert.True(MemoryMarshal.AsBytes<float>(expected[i]).SequenceEqual(MemoryMarshal.AsBytes<float>(actual[i])), $"token {i} differs with {how}");
+            Assert.True(MemoryMarshal.AsBytes<float>(expected[i]).SequenceEqual(MemoryMarshal.AsBytes<float>(actual[i])),
+                $"token {i} differs with {how}");
     }
 }

@@ -55,7 +55,8 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec)
         {
             int from = head / group * dim;
             double[] query = queries[(head * dim)..((head + 1) * dim)];
-            double[] weights = [.. keys.Skip(first).Select(key => Math.Exp(query.Zip(key[from..], (q, k) => q * k).Sum() / Math.Sqrt(dim)))];
+            double[] weights =
+                [.. keys.Skip(first).Select(key => Math.Exp(query.Zip(key[from..], (q, k) => q * k).Sum() / Math.Sqrt(dim)))];
             double total = weights.Sum();
             for (int t = 0; t < weights.Length; t++)
                 for (int i = 0; i < wide; i++)

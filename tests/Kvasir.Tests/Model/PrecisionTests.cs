@@ -12,8 +12,8 @@ using Kvasir.Tests.Fixtures;
 namespace Kvasir.Tests.Model;
 
 /// <summary>
-/// What rounding activations to eight bits costs: logits of a model against those of the same weights expanded to f32, which no activation is rounded
-/// for. The measure is the root mean square of the difference over the standard deviation of the logits.
+/// What rounding activations to eight bits costs: logits of a model against those of the same weights expanded to f32, which no activation
+/// is rounded for. The measure is the root mean square of the difference over the standard deviation of the logits.
 /// </summary>
 public class PrecisionTests
 {
@@ -46,7 +46,9 @@ public class PrecisionTests
         AssertNear(folder, bound);
     }
 
-    /// <summary>K-quants cannot be made of saga. Random ones are harsher than any trained: scales and minimums that do not fit make attention sharp.</summary>
+    /// <summary>
+    /// K-quants cannot be made of saga. Random ones are harsher than any trained: scales and minimums that do not fit make attention sharp.
+    /// </summary>
     [Theory]
     [InlineData("f16", 1e-5)]
     [InlineData("q8_0", 0.04)]

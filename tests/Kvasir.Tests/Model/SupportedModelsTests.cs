@@ -27,9 +27,12 @@ public class SupportedModelsTests
         { "llama.expert_count", 8u, "llama.expert_count: 8, expected a dense model" },
         { "llama.context_length", -5, "llama.context_length: -5, expected 1 to " },
         { "llama.attention.sliding_window", -1, "llama.attention.sliding_window: -1, expected 0 or more" },
-        { "llama.attention.kv_producers", ImmutableArray.Create(0), "llama.attention.kv_producers: 1 numbers, expected 2, one for each layer" },
-        { "llama.attention.kv_producers", ImmutableArray.Create(0, 2), "llama.attention.kv_producers[1]: 2, expected the layer itself, or an earlier one" },
-        { "llama.attention.kv_producers", ImmutableArray.Create(-1, 1), "llama.attention.kv_producers[0]: -1, expected the layer itself, or an earlier one" },
+        { "llama.attention.kv_producers", ImmutableArray.Create(0),
+            "llama.attention.kv_producers: 1 numbers, expected 2, one for each layer" },
+        { "llama.attention.kv_producers", ImmutableArray.Create(0, 2),
+            "llama.attention.kv_producers[1]: 2, expected the layer itself, or an earlier one" },
+        { "llama.attention.kv_producers", ImmutableArray.Create(-1, 1),
+            "llama.attention.kv_producers[0]: -1, expected the layer itself, or an earlier one" },
         { "llama.attention.kv_producers", ImmutableArray.Create(0, 0), "tensor 'blk.1.attn_k.weight': a tensor of no known use" },
         { "llama.attention.kv_producers", "all", "expected an array of integers" },
         { "llama.attn_logit_softcapping", 50f, "llama.attn_logit_softcapping: 50, expected none: scores have no cap here" },
@@ -115,8 +118,10 @@ public class SupportedModelsTests
         using var folder = new TemporaryFolder();
         string path = (TinyModel.Llama with { Window = 32, FullEvery = 2, Shared = 2 }).WriteTo(folder["odd.gguf"]);
         var e = Assert.Throws<ModelFormatException>(() => LanguageModel.Load(path));
-        Assert.Contains("llama.attention.kv_producers[1]: 0, expected the layer itself, or an earlier one of the same window", e.Message, StringComparison.Ordinal);
-        Assert.Contains("kv_producers[1]: 0", Assert.Throws<ModelFormatException>(() => ModelSpecs.Find(path)).Message, StringComparison.Ordinal);
+        Assert.Contains("llama.attention.kv_producers[1]: 0, expected the layer itself, or an earlier one of the same window",
+            e.Message, StringComparison.Ordinal);
+        Assert.Contains("kv_producers[1]: 0", Assert.Throws<ModelFormatException>(() => ModelSpecs.Find(path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -11,6 +11,7 @@ static class ArchitectureTable
             (root)
             Gguf -> (root)
             Quantization -> (root), Gguf
+            Models -> (root), Gguf
             """),
         new("Kvasir.KvCache", [], """
             Codecs
@@ -56,65 +57,69 @@ static class ArchitectureTable
             (root) -> Chat, ExtensionsAI, Kernels, Model, Saga, Sampling/Constraints/Masks, Scheduling, Tokenization
             Measurement/Limits -> Kernels
             Measurement/Speed -> (root), Kernels, Kernels/Panels, Measurement/Limits, Model, Scheduling
-            Measurement/Quality -> (root), Chat, Model, Saga, Scheduling, Tokenization
-            Synthesis -> Sampling, Tokenization
+            Measurement/Quality -> (root), Chat, Saga, Scheduling, Tokenization
+            Synthesis -> Model, Sampling, Tokenization
             """),
         new("Kvasir.Server", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference"], """
             Http
             Security -> Http
-            Accounting
+            Accounting -> Http
             Serving -> Accounting, Http, Security
             OpenAi -> Accounting, Http, Security, Serving
             Anthropic -> Accounting, Http, Security, Serving
             Kv -> Accounting, Http, OpenAi, Security, Serving
-            Observability -> Accounting, Kv
+            Observability -> Accounting, Http, Kv
             Dashboard -> Http
             (root) -> Accounting, Anthropic, Dashboard, Http, Kv, Observability, OpenAi, Security, Serving
             """),
         new("Kvasir.Cli", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Server"], """
             Output
             Sessions -> Output
-            Flags -> Output, Sessions
-            Verbs -> Flags, Output, Sessions
+            Configuration -> Output
+            Flags -> Configuration, Output, Sessions
+            Verbs -> Configuration, Flags, Output, Sessions
             Verbs/Kv -> Flags, Output, Verbs
             Verbs/Simulate/Reports -> Flags, Output
             Verbs/Simulate/Html -> Flags, Verbs/Simulate/Reports
             Verbs/Simulate -> Flags, Output, Verbs, Verbs/Simulate/Html, Verbs/Simulate/Reports
-            (root) -> Flags, Output, Verbs, Verbs/Kv, Verbs/Simulate
+            (root) -> Configuration, Flags, Output, Sessions, Verbs, Verbs/Kv, Verbs/Simulate
             """),
-        new("Kvasir.Serving", [], "(root)"),
+        new("Kvasir.Serving", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
         new("Kvasir.Benchmarks", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
         new("TrainSaga", ["Kvasir.Formats", "Kvasir.Inference"], "(root)"),
         new("Kvasir.Tests",
             ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Server", "Kvasir.Cli", "Kvasir.Serving"],
             """
             Fixtures
-            Formats -> Fixtures
             Golden -> Fixtures
             Kernels -> Fixtures
             KvCache/Disk -> Fixtures
             KvCache -> Fixtures, KvCache/Disk
-            KvCache/Eviction -> KvCache
+            KvCache/Tiers
+            KvCache/Eviction -> Fixtures, KvCache
             KvCache/Replay -> Fixtures, KvCache
-            Cli -> Fixtures, KvCache/Disk
+            Tokenization -> Fixtures
+            Templates -> Fixtures, Tokenization
+            Cli -> Fixtures, KvCache/Disk, Templates
             Model -> Fixtures
-            Reuse -> Fixtures
+            Reuse -> Fixtures, KvCache/Tiers
+            Packages -> Fixtures
             Saga
             Samples -> Fixtures
-            Sampling
-            Scheduling -> Fixtures, Model
+            Sampling -> Fixtures
+            Scheduling -> Fixtures, KvCache/Tiers, Model
             Server -> Cli, Fixtures, Reuse
             Serving
             ExtensionsAI -> Fixtures
             Measurement -> Cli, Fixtures
             Simulation -> Cli, Fixtures, KvCache/Replay, Reuse
             Sizing -> Cli, Fixtures
+            Formats -> Fixtures, Sizing
             Synthesis -> Fixtures
-            Tokenization -> Fixtures
             Sampling/Constraints -> Tokenization
-            Templates -> Fixtures, Tokenization
             Traces -> Fixtures
-            Repository -> Fixtures, Reuse, Server, Tokenization
+            Chat -> Cli, ExtensionsAI, Fixtures, Server, Templates, Tokenization
+            Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             """),
     ];
 

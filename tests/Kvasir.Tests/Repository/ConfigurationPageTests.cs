@@ -14,8 +14,10 @@ public class ConfigurationPageTests
     public void The_table_has_every_setting_with_its_default_its_verbs_and_its_description()
     {
         string page = File.ReadAllText(Path.Combine(Checkout.Root, "docs/configuration.md")).ReplaceLineEndings("\n");
-        string table = string.Concat(Settings.Below(s_root).DistinctBy(setting => setting.Key).OrderBy(setting => setting.Key, StringComparer.Ordinal).Select(Row));
-        Assert.True(page.EndsWith("|---|---|---|---|\n" + table, StringComparison.Ordinal), $"expected at the end of docs/configuration.md:\n{table}");
+        string table = string.Concat(Settings.Below(s_root).DistinctBy(setting => setting.Key).OrderBy(setting => setting.Key,
+            StringComparer.Ordinal).Select(Row));
+        Assert.True(page.EndsWith("|---|---|---|---|\n" + table, StringComparison.Ordinal),
+            $"expected at the end of docs/configuration.md:\n{table}");
     }
 
     [Fact]
@@ -39,9 +41,12 @@ public class ConfigurationPageTests
         string description = ((Option)setting).Description!;
         int usual = description.IndexOf("; without it, ", StringComparison.Ordinal);
         (string Verb, string? Default)[] verbs = [.. Leaves(s_root).Where(verb => verb.Path != "config")
-            .SelectMany(verb => Settings.Of(verb.Command).Where(other => other.Key == setting.Key).Select(other => ($"`{verb.Path}`", other.Default)))];
-        string others = string.Concat(verbs.Where(verb => verb.Default != setting.Default).Select(verb => $"; {verb.Verb}: {verb.Default}"));
-        return $"| `{setting.Key}` | {setting.Default}{others} | {string.Join(", ", verbs.Select(verb => verb.Verb))} | {(usual < 0 ? description : description[..usual])} |\n";
+            .SelectMany(verb =>
+                Settings.Of(verb.Command).Where(other => other.Key == setting.Key).Select(other => ($"`{verb.Path}`", other.Default)))];
+        string others =
+            string.Concat(verbs.Where(verb => verb.Default != setting.Default).Select(verb => $"; {verb.Verb}: {verb.Default}"));
+        return $"| `{setting.Key}` | {setting.Default}{others} | {string.Join(", ", verbs.Select(verb => verb.Verb))} | "
+            + $"{(usual < 0 ? description : description[..usual])} |\n";
     }
 
     /// <summary>The verbs that run, with their names from the first down.</summary>

@@ -22,7 +22,8 @@ public partial class ConsoleTests
 
     /// <summary>Lines with words in them; how wide columns are is the terminal's business.</summary>
     static IEnumerable<string> Lines(string text) =>
-        text.Split('\n').Select(line => Spaces().Replace(line, " ").Trim()).Where(line => line.Length > 0 && line.Any(char.IsLetterOrDigit));
+        text.Split('\n').Select(line => Spaces().Replace(line, " ").Trim())
+            .Where(line => line.Length > 0 && line.Any(char.IsLetterOrDigit));
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Spaces();

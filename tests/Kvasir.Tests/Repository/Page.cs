@@ -28,21 +28,26 @@ sealed partial class Page(string path)
         .Select(match => NoAnchor().Replace(match.Groups[1].Value.ToLowerInvariant(), "").Replace(' ', '-'));
 
     /// <summary>What stands between fences, by their language.</summary>
-    public IEnumerable<(string Language, string Text)> Blocks => Fence().Matches(_text).Select(match => (match.Groups[1].Value, match.Groups[2].Value));
+    public IEnumerable<(string Language, string Text)> Blocks =>
+        Fence().Matches(_text).Select(match => (match.Groups[1].Value, match.Groups[2].Value));
 
     /// <summary>What stands between backticks within a line.</summary>
     public IEnumerable<string> Inline => Code().Matches(Prose).Select(match => match.Groups[1].Value);
 
-    /// <summary>Every command that begins with <c>./kvasir</c> or <c>kvasir</c>: lines of blocks, behind a prompt or not, and code within lines.</summary>
+    /// <summary>
+    /// Every command that begins with <c>./kvasir</c> or <c>kvasir</c>: lines of blocks, behind a prompt or not, and code within lines.
+    /// </summary>
     public IEnumerable<ShellCommand> Commands => Blocks
-        .SelectMany(block => block.Text.Replace("\\\n", " ", StringComparison.Ordinal).Split('\n')).Select(line => line.StartsWith("$ ", StringComparison.Ordinal) ? line[2..] : line)
+        .SelectMany(block => block.Text.Replace("\\\n", " ", StringComparison.Ordinal).Split('\n'))
+        .Select(line => line.StartsWith("$ ", StringComparison.Ordinal) ? line[2..] : line)
         .Concat(Inline).Where(line => Begin().IsMatch(line)).Select(ShellCommand.Parse);
 
     static IEnumerable<string> In(string folder)
     {
         string path = System.IO.Path.Combine(Checkout.Root, folder);
         return Directory.EnumerateFiles(path, "*.md").Select(file => folder + System.IO.Path.GetFileName(file))
-            .Concat(Directory.EnumerateDirectories(path).Select(below => System.IO.Path.GetFileName(below)).Where(name => !s_foreign.Contains(name))
+            .Concat(Directory.EnumerateDirectories(path).Select(below => System.IO.Path.GetFileName(below))
+                .Where(name => !s_foreign.Contains(name))
                 .SelectMany(name => In($"{folder}{name}/")));
     }
 

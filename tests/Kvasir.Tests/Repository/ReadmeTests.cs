@@ -8,7 +8,10 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Repository;
 
-/// <summary>The README's commands do what it says: each is run as it stands, in its order, in an empty folder with an empty cache, and prints what is printed there.</summary>
+/// <summary>
+/// The README's commands do what it says: each is run as it stands, in its order, in an empty folder with an empty cache,
+/// and prints what is printed there.
+/// </summary>
 public sealed partial class ReadmeTests : IDisposable
 {
     /// <summary>Verbs that measure or search for long: <see cref="PageTests"/> has their command lines parsed.</summary>
@@ -24,7 +27,8 @@ public sealed partial class ReadmeTests : IDisposable
     {
         (_, string commands) = _page.Blocks.First(block => block.Text.StartsWith("./kvasir", StringComparison.Ordinal));
         (_, string shown) = _page.Blocks.SkipWhile(block => block.Text != commands).ElementAt(1);
-        string printed = string.Concat(commands.TrimEnd().Split('\n').Select(ShellCommand.Parse).Select(command => command.Output is null ? Both(Run(command)) : Keep(command)));
+        string printed = string.Concat(commands.TrimEnd().Split('\n').Select(ShellCommand.Parse)
+            .Select(command => command.Output is null ? Both(Run(command)) : Keep(command)));
         Assert.Equal(Masked(shown), Masked(printed));
 
         static string Both(KvasirResult result) => result.Answer + result.Errors;
@@ -54,7 +58,8 @@ public sealed partial class ReadmeTests : IDisposable
     {
         Assert.True(result.ExitCode == 0, $"{command.Line}: {result.Errors}");
         if (command.Comment.Contains('…'))
-            Assert.All(command.Comment.Split('…', '\n'), quoted => Assert.Contains(Masked(quoted.Trim(' ', ',')), Masked(result.Output + result.Errors), StringComparison.Ordinal));
+            Assert.All(command.Comment.Split('…', '\n'),
+                quoted => Assert.Contains(Masked(quoted.Trim(' ', ',')), Masked(result.Output + result.Errors), StringComparison.Ordinal));
     }
 
     KvasirResult Run(ShellCommand command) => KvasirProcess.RunAt(_folder[""], _folder["cache"], Arguments(command));
@@ -62,7 +67,8 @@ public sealed partial class ReadmeTests : IDisposable
     /// <summary>The command's own words, but for files that are not there: saga takes their place, and says little.</summary>
     static string[] Arguments(ShellCommand command)
     {
-        string[] arguments = [.. command.Arguments.Select(argument => argument is "VERB" ? "run" : IsModel(argument) ? SagaModel.Path : argument)];
+        string[] arguments =
+            [.. command.Arguments.Select(argument => argument is "VERB" ? "run" : IsModel(argument) ? SagaModel.Path : argument)];
         return arguments[0] == "run" && command.Arguments.Any(IsModel) ? [.. arguments, "--max-tokens", "8"] : arguments;
     }
 
@@ -86,7 +92,8 @@ public sealed partial class ReadmeTests : IDisposable
         string address = (await process.Note(new Regex("serving .* at (http://127.0.0.1:[0-9]+) "))).Groups[1].Value;
         ShellCommand curl = Curl();
         using HttpClient client = new();
-        using HttpRequestMessage request = new(HttpMethod.Post, new Uri(curl.Arguments[0].Replace("http://127.0.0.1:8080", address, StringComparison.Ordinal)));
+        using HttpRequestMessage request = new(HttpMethod.Post,
+            new Uri(curl.Arguments[0].Replace("http://127.0.0.1:8080", address, StringComparison.Ordinal)));
         request.Content = new StringContent(After("-d"), Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
         request.Headers.Add("X-Kvasir-Explain", "1");
         using HttpResponseMessage response = await client.SendAsync(request, TestContext.Current.CancellationToken);
@@ -102,14 +109,16 @@ public sealed partial class ReadmeTests : IDisposable
     ShellCommand Curl()
     {
         string text = _page.Blocks.Single(block => block.Text.Contains("\ncurl ", StringComparison.Ordinal)).Text;
-        ShellCommand curl = ShellCommand.Parse(text[(text.IndexOf("\ncurl ", StringComparison.Ordinal) + 1)..].Replace("\\\n", " ", StringComparison.Ordinal).Split('\n')[0]);
+        ShellCommand curl = ShellCommand.Parse(text[(text.IndexOf("\ncurl ", StringComparison.Ordinal) + 1)..].Replace("\\\n", " ",
+            StringComparison.Ordinal).Split('\n')[0]);
         Assert.Contains("X-Kvasir-Explain: 1", curl.Arguments);
         Assert.Contains("Content-Type: application/json", curl.Arguments);
         return curl;
     }
 
     /// <summary>
-    /// Times and speeds differ from run to run and from machine to machine; a busy one perhaps saves none, and says that it loads. Counts of tokens do not differ.
+    /// Times and speeds differ from run to run and from machine to machine; a busy one perhaps saves none, and says that it loads.
+    /// Counts of tokens do not differ.
     /// </summary>
     static string Masked(string text) => Measured().Replace(OfBusyMachines().Replace(text, ""), "* $1");
 

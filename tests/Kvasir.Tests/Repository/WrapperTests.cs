@@ -3,7 +3,9 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Repository;
 
-/// <summary>The script in the root of a checkout, in a small checkout of its own, with a <c>dotnet</c> that only says what it was asked for.</summary>
+/// <summary>
+/// The script in the root of a checkout, in a small checkout of its own, with a <c>dotnet</c> that only says what it was asked for.
+/// </summary>
 public sealed class WrapperTests : IDisposable
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
@@ -14,7 +16,8 @@ public sealed class WrapperTests : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the script is for a Unix shell");
         Directory.CreateDirectory(In("src/Kvasir.Cli/Verbs"));
-        foreach (string file in (string[])["src/Kvasir.Cli/Program.cs", "src/Kvasir.Cli/Verbs/Run.cs", "Directory.Build.props", "Directory.Packages.props", "global.json"])
+        foreach (string file in (string[])["src/Kvasir.Cli/Program.cs", "src/Kvasir.Cli/Verbs/Run.cs", "Directory.Build.props",
+            "Directory.Packages.props", "global.json"])
             File.WriteAllText(In(file), "as it was");
         File.Copy(Path.Combine(Checkout.Root, "kvasir"), In("kvasir"));
         Directory.CreateDirectory(In("bin"));
@@ -36,7 +39,8 @@ public sealed class WrapperTests : IDisposable
     {
         (string output, string errors, int exitCode) = Run("show", "a b");
         Assert.Equal(("ran show a b\n", 0), (output, exitCode));
-        Assert.StartsWith("kvasir: building", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.StartsWith("kvasir: building", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)),
+            StringComparison.Ordinal);
         Assert.Equal(("ran again\n", "", 0), Run("again"));
         Assert.Equal(1, Builds);
     }
@@ -56,7 +60,8 @@ public sealed class WrapperTests : IDisposable
         {
             case "changed": File.AppendAllText(In("src/Kvasir.Cli/Verbs/Run.cs"), "!"); break;
             case "touched": File.SetLastWriteTimeUtc(In("src/Kvasir.Cli/Verbs/Run.cs"), DateTime.UtcNow); break;
-            case "replaced by an older one": File.SetLastWriteTimeUtc(In("src/Kvasir.Cli/Verbs/Run.cs"), new DateTime(2001, 1, 1, 0, 0, 0, DateTimeKind.Utc)); break;
+            case "replaced by an older one":
+                File.SetLastWriteTimeUtc(In("src/Kvasir.Cli/Verbs/Run.cs"), new DateTime(2001, 1, 1, 0, 0, 0, DateTimeKind.Utc)); break;
             case "deleted": File.Delete(In("src/Kvasir.Cli/Verbs/Run.cs")); break;
             case "added": File.WriteAllText(In("src/Kvasir.Cli/Verbs/Show.cs"), ""); break;
             case "moved": File.Move(In("src/Kvasir.Cli/Verbs/Run.cs"), In("src/Kvasir.Cli/Run.cs")); break;
@@ -154,7 +159,10 @@ public sealed class WrapperTests : IDisposable
 
     (string Output, string Errors, int ExitCode) Run(string script, string[] args)
     {
-        ProcessStartInfo start = new("sh", [script, .. args]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Path.GetTempPath() };
+        ProcessStartInfo start = new("sh", [script, .. args])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Path.GetTempPath(),
+        };
         start.Environment["PATH"] = $"{In("bin")}:{Environment.GetEnvironmentVariable("PATH")}";
         start.Environment["FAKE"] = _root;
         using Process process = Process.Start(start)!;

@@ -70,7 +70,8 @@ public class SyntheticModelTests
     {
         using var folder = new TemporaryFolder();
         foreach ((string name, ulong seed) in (ReadOnlySpan<(string, ulong)>)[("a", 1), ("b", 1), ("c", 2)])
-            new SyntheticModel(s_small, WeightMix.All["q8_0"], seed).Write(folder[name], cancellation: TestContext.Current.CancellationToken);
+            new SyntheticModel(s_small, WeightMix.All["q8_0"], seed)
+                .Write(folder[name], cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(File.ReadAllBytes(folder["a"]), File.ReadAllBytes(folder["b"]));
         Assert.NotEqual(File.ReadAllBytes(folder["a"]), File.ReadAllBytes(folder["c"]));
     }

@@ -55,7 +55,8 @@ static class Corpus
 
     public static Golden[] Goldens(string name) => GoldensIn(Path.Combine(s_folder, "golden", $"{name}.json"));
 
-    public static Golden[] GoldensIn(string path) => JsonSerializer.Deserialize<Golden[]>(File.ReadAllText(path), JsonSerializerOptions.Web)!;
+    public static Golden[] GoldensIn(string path) =>
+        JsonSerializer.Deserialize<Golden[]>(File.ReadAllText(path), JsonSerializerOptions.Web)!;
 
     /// <summary>Compares a run with its golden.</summary>
     public static void Check(Golden golden, string source, JsonObject variables)
@@ -64,7 +65,9 @@ static class Corpus
         var failure = Record.Exception(() => text = ChatTemplate.Parse(source).Render(variables, Clock).Text);
 
         if (failure is not null) Assert.IsType<TemplateException>(failure);
-        string outcome = failure is TemplateException refusal ? $"{(refusal.RaisedByTemplate ? "raised " : "failed ")}{refusal.Message}" : text!;
+        string outcome = failure is TemplateException refusal
+            ? $"{(refusal.RaisedByTemplate ? "raised " : "failed ")}{refusal.Message}"
+            : text!;
         bool fails = failure is TemplateException { RaisedByTemplate: false };
         if (golden.Fails is not null) Assert.True(fails, $"{Printable.Line(outcome)}, expected a failure: {golden.Fails}");
         else Assert.Equal(golden.Text ?? $"raised {golden.Raised}", outcome);

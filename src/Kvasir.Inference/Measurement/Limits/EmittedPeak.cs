@@ -4,7 +4,10 @@ using static Kvasir.Inference.Kernels.Register;
 
 namespace Kvasir.Inference.Measurement.Limits;
 
-/// <summary>The loop of AVX-512 VNNI, which .NET has no intrinsic for: products of bytes in 512-bit registers, as <see cref="EmittedDot"/> makes them.</summary>
+/// <summary>
+/// The loop of AVX-512 VNNI, which .NET has no intrinsic for: products of bytes in 512-bit registers, as
+/// <see cref="EmittedDot"/> makes them.
+/// </summary>
 static unsafe class EmittedPeak
 {
     const int Chains = 24, BytesPerVector = 64;

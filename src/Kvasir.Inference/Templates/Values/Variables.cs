@@ -53,7 +53,8 @@ static class Variables
         JsonValueKind.True => true,
         JsonValueKind.False => false,
         JsonValueKind.Number => Number(json),
-        JsonValueKind.String => MarkedText.Of(json.GetValue<object>() is JsonElement element ? element.GetString()! : json.ToString(), isInput),
+        JsonValueKind.String =>
+            MarkedText.Of(json.GetValue<object>() is JsonElement element ? element.GetString()! : json.ToString(), isInput),
         _ => null,
     };
 

@@ -14,7 +14,10 @@ public sealed class DiskTierTests : IDisposable
 
     public void Dispose() => _disk.Dispose();
 
-    /// <summary>Random histories of a tier with room for ten blocks, against a set: whatever is found has its own bytes, and only what was written is found.</summary>
+    /// <summary>
+    /// Random histories of a tier with room for ten blocks, against a set: whatever is found has its own bytes, and
+    /// only what was written is found.
+    /// </summary>
     [Fact]
     public void The_tier_behaves_like_a_set_that_forgets() =>
         Gen.Select(Gen.Int[0, 6], Gen.Int[0, 19]).Array[1, 40].Sample(steps =>

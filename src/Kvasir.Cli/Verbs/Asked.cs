@@ -1,7 +1,7 @@
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Tokenization;
 
-namespace Kvasir.Cli;
+namespace Kvasir.Cli.Verbs;
 
 /// <summary>
 /// What a user asks on the command line: a message to answer, a text to go on with, or a question about a document, which the system says.
