@@ -74,15 +74,15 @@ static class ArchitectureTable
             """),
         new("Kvasir.Cli", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Server"], """
             Output
-            Sessions -> Output
             Configuration -> Output
+            Sessions -> Output
             Flags -> Configuration, Output, Sessions
             Verbs -> Configuration, Flags, Output, Sessions
             Verbs/Kv -> Flags, Output, Verbs
             Verbs/Simulate/Reports -> Flags, Output
             Verbs/Simulate/Html -> Flags, Verbs/Simulate/Reports
             Verbs/Simulate -> Flags, Output, Verbs, Verbs/Simulate/Html, Verbs/Simulate/Reports
-            (root) -> Configuration, Flags, Output, Sessions, Verbs, Verbs/Kv, Verbs/Simulate
+            (root) -> Configuration, Flags, Output, Verbs, Verbs/Kv, Verbs/Simulate
             """),
         new("Kvasir.Serving", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
         new("Kvasir.Benchmarks", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
@@ -91,35 +91,35 @@ static class ArchitectureTable
             ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Server", "Kvasir.Cli", "Kvasir.Serving"],
             """
             Fixtures
+            ExtensionsAI -> Fixtures
             Golden -> Fixtures
             Kernels -> Fixtures
             KvCache/Disk -> Fixtures
             KvCache -> Fixtures, KvCache/Disk
-            KvCache/Tiers
             KvCache/Eviction -> Fixtures, KvCache
             KvCache/Replay -> Fixtures, KvCache
-            Tokenization -> Fixtures
-            Templates -> Fixtures, Tokenization
-            Cli -> Fixtures, KvCache/Disk, Templates
+            KvCache/Tiers
             Model -> Fixtures
-            Reuse -> Fixtures, KvCache/Tiers
             Packages -> Fixtures
+            Reuse -> Fixtures, KvCache/Tiers
             Saga
             Samples -> Fixtures
             Sampling -> Fixtures
             Scheduling -> Fixtures, KvCache/Tiers, Model
-            Server -> Cli, Fixtures, Reuse
             Serving
-            ExtensionsAI -> Fixtures
+            Synthesis -> Fixtures
+            Tokenization -> Fixtures
+            Sampling/Constraints -> Tokenization
+            Templates -> Fixtures, Tokenization
+            Chat -> Fixtures, Templates, Tokenization
+            Cli -> Fixtures, KvCache/Disk, Templates
             Measurement -> Cli, Fixtures
+            Server -> Cli, Fixtures, Reuse
+            Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             Simulation -> Cli, Fixtures, KvCache/Replay, Reuse
             Sizing -> Cli, Fixtures
             Formats -> Fixtures, Sizing
-            Synthesis -> Fixtures
-            Sampling/Constraints -> Tokenization
             Traces -> Fixtures
-            Chat -> Cli, ExtensionsAI, Fixtures, Server, Templates, Tokenization
-            Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             """),
     ];
 
