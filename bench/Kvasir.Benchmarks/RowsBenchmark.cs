@@ -1,7 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using Kvasir.Formats.Models;
-using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;

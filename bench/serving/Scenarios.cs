@@ -9,11 +9,11 @@ static class Scenarios
 {
     public static Task<Outcome> RunAsync(RunningServer server, LoadOptions options, Prompts prompts, CancellationToken limit) =>
         options.Scenario switch
-    {
-        Scenario.Idle => IdleConnections.RunAsync(server, options.Connections, limit),
-        Scenario.Soak => new Soak(server, options, prompts).RunAsync(limit),
-        _ => ChatsAsync(server, options, prompts, limit),
-    };
+        {
+            Scenario.Idle => IdleConnections.RunAsync(server, options.Connections, limit),
+            Scenario.Soak => new Soak(server, options, prompts).RunAsync(limit),
+            _ => ChatsAsync(server, options, prompts, limit),
+        };
 
     static async Task<Outcome> ChatsAsync(RunningServer server, LoadOptions options, Prompts prompts, CancellationToken limit)
     {

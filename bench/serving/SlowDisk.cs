@@ -68,8 +68,14 @@ sealed class SlowDisk(int chats, TimeSpan delay, TimeSpan time, int rounds)
             using InferenceEngine engine = new(model, new EngineOptions
             {
                 Context = 4096, Sequences = chats + 4, KvHostBytes = 64 << 20,
-                KvDisk = new DiskTierOptions { Folder = folder, MaxBytes = 256 << 20, FaultPoint = step => { if (step == "query"
-                    && now > TimeSpan.Zero) Thread.Sleep(now); } },
+                KvDisk = new DiskTierOptions
+                {
+                    Folder = folder, MaxBytes = 256 << 20, FaultPoint = step =>
+                    {
+                        if (step == "query"
+                    && now > TimeSpan.Zero) Thread.Sleep(now);
+                    }
+                },
             });
             engine.WarmUp();
             now = wait;

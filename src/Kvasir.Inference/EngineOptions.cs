@@ -1,10 +1,10 @@
 using Kvasir.Inference.Kernels;
+using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers.Disk;
 using Kvasir.KvCache.Tiers;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Inference;
 

@@ -56,7 +56,8 @@ public sealed class KvasirEmbeddingGenerator : IEmbeddingGenerator<string, Embed
         return new(results.Select(result => new Embedding<float>(TextEmbedding.Of(result, dimensions))
         {
             ModelId = _engine.ModelId, CreatedAt = now,
-        })) { Usage = TokenUsage.Of(results) };
+        }))
+        { Usage = TokenUsage.Of(results) };
     }
 
     async Task<GenerationResult[]> Compute(string[] texts, byte[] salt, CancellationToken cancellation)

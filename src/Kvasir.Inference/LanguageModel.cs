@@ -3,8 +3,8 @@ using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Model;
-using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Prefixes;
 

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Sessions;
-using Kvasir.Inference.Measurement.Limits;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Tiers.Disk;
 

@@ -1,7 +1,7 @@
 using Kvasir.Formats;
 using Kvasir.Inference;
-using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference.Measurement;
+using Kvasir.Inference.Measurement.Speed;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Tiers.Disk;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using Kvasir.Inference.Measurement.Limits;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 
@@ -12,8 +12,11 @@ namespace Kvasir.Cli.Verbs;
 sealed class BenchKvVerb
 {
     static readonly Option<string> s_model = ModelOption.Create(ModelOption.OrSynthetic, "synth:llama-3.2-1b@q8_0");
-    static readonly Option<int> s_prompt = new("--prompt", "-p") { Description = "Tokens of the prompt", DefaultValueFactory = _ =>
-        4096, CustomParser = Number.ParseWithin(256, 1 << 17), HelpName = "N" };
+    static readonly Option<int> s_prompt = new("--prompt", "-p")
+    {
+        Description = "Tokens of the prompt", DefaultValueFactory = _ =>
+        4096, CustomParser = Number.ParseWithin(256, 1 << 17), HelpName = "N"
+    };
     static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly Option<int> s_repeat = new("--repeat", "-r")
     {

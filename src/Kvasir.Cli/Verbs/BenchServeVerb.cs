@@ -3,8 +3,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Kvasir.Formats;
-using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Server;
 using Spectre.Console;
 

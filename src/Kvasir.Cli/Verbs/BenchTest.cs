@@ -1,7 +1,7 @@
 using Kvasir.Formats;
+using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement.Speed;
-using Kvasir.Inference;
 
 namespace Kvasir.Cli.Verbs;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using Kvasir.Formats.Models;
+using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement.Speed;
-using Kvasir.Inference;
 using Kvasir.Inference.Synthesis;
 
 namespace Kvasir.Cli.Verbs;

@@ -71,7 +71,8 @@ sealed class ChatLoop(RecordedConversation session, GenerationOptions options, b
             case "/exit" or "/quit" or "/bye": return false;
             case "/reset": Reset(); break;
             case "/stats": Terminal.Line(Stats()); break;
-            case "/help": Terminal.Line($"/reset forgets the conversation · /stats says what it takes · /exit leaves · {Fence} begins and "
+            case "/help":
+                Terminal.Line($"/reset forgets the conversation · /stats says what it takes · /exit leaves · {Fence} begins and "
                 + $"ends a text of several lines · Ctrl-C stops an answer"); break;
             case ['/', .. string word] when !word.Contains(' ') && !word.Contains('/'):
                 Terminal.Line($"no command /{word}: /help lists them"); break;

@@ -2,9 +2,9 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
-using Kvasir.Inference.Measurement.Quality;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference.Saga;
 
 namespace Kvasir.Cli.Verbs;
@@ -119,9 +119,12 @@ static class EvalVerb
     {
         using InferenceEngine engine = Engine(parsed, model, reuses: false);
         int stories = parsed.GetValue(s_documents);
-        return new EvalReport { Task = "stories", Stories = WorkProgress.Show("stories", progress =>
+        return new EvalReport
+        {
+            Task = "stories", Stories = WorkProgress.Show("stories", progress =>
             Inference.Measurement.Quality.Stories.Measure(engine, stories, parsed.GetValue(s_seed),
-                new Steps<int>(progress, done => (double)done / stories), cancellation)) };
+                new Steps<int>(progress, done => (double)done / stories), cancellation))
+        };
     }
 
     static async Task<EvalReport> Retrieval(ParseResult parsed, LanguageModel model, CancellationToken cancellation)

@@ -31,14 +31,20 @@ static class ModelLimitsFlags
         Description = "fp32, bf16 or int8 (also fp8) products; without it, what is usual there",
         CustomParser = ParseArithmetic, HelpName = "KIND",
     };
-    public static Option<ExpertRouting?> Experts { get; } = new("--experts") { Description = "Experts of a mixture that a token chooses, "
-        + "and all, such as 8/128, for how many a batch reads; without it, as the model says", CustomParser = ParseExperts, HelpName = "K/E" };
+    public static Option<ExpertRouting?> Experts { get; } = new("--experts")
+    {
+        Description = "Experts of a mixture that a token chooses, "
+        + "and all, such as 8/128, for how many a batch reads; without it, as the model says", CustomParser = ParseExperts, HelpName = "K/E"
+    };
     public static Option<int[]> Batch { get; } = List("--batch",
         "Sequences that get a token in one step; without it, from 1 to where throughput gains no more or memory ends", 1, 1 << 20);
     public static Option<int[]> Position { get; } = List("--position",
         "Tokens before the one that is computed; without it, 0, 4096 and the model's context", 0, 1 << 30, "--context");
-    public static Option<string?> Bench { get; } = new("--bench") { Description = "What `kvasir bench --json` printed: says what share of "
-        + "the limit was reached, on its machine unless --hardware names another", HelpName = "FILE" };
+    public static Option<string?> Bench { get; } = new("--bench")
+    {
+        Description = "What `kvasir bench --json` printed: says what share of "
+        + "the limit was reached, on its machine unless --hardware names another", HelpName = "FILE"
+    };
     public static Option<bool> Markdown { get; } = new("--markdown") { Description = "Print tables in Markdown" };
 
     /// <summary>The flags that go with a model.</summary>

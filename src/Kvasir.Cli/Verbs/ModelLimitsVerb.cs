@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using Kvasir.Formats;
 using Kvasir.Formats.Models;
-using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Saga;
 using Kvasir.Planning.Sizing;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
-using Kvasir.Inference.Measurement.Quality;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Quality;
 
 namespace Kvasir.Cli.Verbs;
 

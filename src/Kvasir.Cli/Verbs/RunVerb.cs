@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Kvasir.Cli.Sessions;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
 

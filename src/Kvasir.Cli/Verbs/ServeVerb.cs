@@ -174,8 +174,13 @@ static class ServeVerb
             ModelId = parsed.GetValue(s_alias),
             ChatTemplate = s_flags.Template.Read(parsed),
             ShowsText = parsed.GetValue(s_text),
-            VllmMetrics = parsed.GetValue(s_compat) switch { null => false, "vllm" => true, var other =>
-                throw new UsageException($"--metrics-compat '{other}': expected vllm") },
+            VllmMetrics = parsed.GetValue(s_compat) switch
+            {
+                null => false,
+                "vllm" => true,
+                var other =>
+                throw new UsageException($"--metrics-compat '{other}': expected vllm")
+            },
             OtlpEndpoint = string.IsNullOrEmpty(otlp) ? null
                 : Uri.TryCreate(otlp, UriKind.Absolute, out Uri? uri) ? uri
                 : throw new UsageException($"--otlp-endpoint '{otlp}': expected an address such as http://localhost:4317"),
@@ -202,7 +207,8 @@ static class ServeVerb
         EngineOptions options = s_flags.Engine(parsed);
         options = options with
         {
-            MaxRunning = parsed.GetValue(s_parallel) ?? options.MaxRunning, MaxWaiting = parsed.GetValue(s_queue) ?? options.MaxWaiting,
+            MaxRunning = parsed.GetValue(s_parallel) ?? options.MaxRunning,
+            MaxWaiting = parsed.GetValue(s_queue) ?? options.MaxWaiting,
         };
         if (options.KvDeviceBytes is not null)
             return options;

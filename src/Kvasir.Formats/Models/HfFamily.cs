@@ -80,7 +80,9 @@ sealed record HfFamily(ModelFamily Family)
         ["cohere"] = s_cohere,
         ["cohere2"] = s_cohere with
         {
-            Family = ModelFamily.Cohere2, Windows = WindowRule.AllButEvery, Defaults = One("sliding_window", 4096),
+            Family = ModelFamily.Cohere2,
+            Windows = WindowRule.AllButEvery,
+            Defaults = One("sliding_window", 4096),
         },
         ["falcon"] = new(ModelFamily.Falcon)
         {

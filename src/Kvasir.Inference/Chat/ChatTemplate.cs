@@ -1,9 +1,9 @@
 using System.Collections.Frozen;
 using System.Text.Json.Nodes;
+using Kvasir.Inference.Templates;
 using Kvasir.Inference.Templates.Library;
 using Kvasir.Inference.Templates.Syntax;
 using Kvasir.Inference.Templates.Values;
-using Kvasir.Inference.Templates;
 
 namespace Kvasir.Inference.Chat;
 

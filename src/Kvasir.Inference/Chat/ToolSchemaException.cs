@@ -1,6 +1,6 @@
 using Kvasir.Formats;
-using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 
 namespace Kvasir.Inference.Chat;
 

@@ -1,9 +1,9 @@
 using System.Text.Json;
-using Kvasir.Inference.Chat;
 using Kvasir.Formats;
-using Kvasir.Inference.Sampling.Constraints.Schemas;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Scheduling;
 using Microsoft.Extensions.AI;
 

@@ -1,5 +1,5 @@
-using Kvasir.Inference.Chat;
 using Kvasir.Formats;
+using Kvasir.Inference.Chat;
 using Microsoft.Extensions.AI;
 
 namespace Kvasir.Inference.ExtensionsAI;

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Kvasir.Inference.Chat;
 using Kvasir.Formats;
+using Kvasir.Inference.Chat;
 using Microsoft.Extensions.AI;
 
 namespace Kvasir.Inference.ExtensionsAI;

@@ -1,6 +1,6 @@
 using Kvasir.Formats.Models;
-using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Model;
 

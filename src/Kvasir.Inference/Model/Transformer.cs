@@ -1,6 +1,6 @@
-using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Formats.Models;
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Model;

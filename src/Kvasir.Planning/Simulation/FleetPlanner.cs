@@ -67,10 +67,13 @@ public sealed class FleetPlanner
         List<PlanVariant> variants = [];
         SimulationOptions machine = _options.Machine;
         Add("half as much again of traffic", _options with { Trace = Compressed(_options.Trace, 1.5) }, best.HostBytes, best.DiskBytes);
-        Add("prefill a third slower", _options with { Machine = machine with
+        Add("prefill a third slower", _options with
         {
-            Prefill = new PrefillCost(1.5 * machine.Prefill.SecondsPerToken, 1.5 * machine.Prefill.SecondsPerPair),
-        } }, best.HostBytes, best.DiskBytes);
+            Machine = machine with
+            {
+                Prefill = new PrefillCost(1.5 * machine.Prefill.SecondsPerToken, 1.5 * machine.Prefill.SecondsPerPair),
+            }
+        }, best.HostBytes, best.DiskBytes);
         if (best.HostBytes > 0)
             Add("half the host memory", _options, best.HostBytes / 2, best.DiskBytes);
         if (_options.Host is { } host && best.HostBytes < host.Tier.Bytes)
@@ -132,8 +135,13 @@ public sealed class FleetPlanner
 
     PlannedFleet Try(PlanOptions options, int machines, long hostBytes, long diskBytes)
     {
-        SimulationOptions simulation = options.Machine with { Nodes = machines, WantsBelady = false, Tiers = [options.Machine.Tiers[0],
-            .. Tiers(options.Host, hostBytes), .. Tiers(options.Disk, diskBytes)] };
+        SimulationOptions simulation = options.Machine with
+        {
+            Nodes = machines,
+            WantsBelady = false,
+            Tiers = [options.Machine.Tiers[0],
+            .. Tiers(options.Host, hostBytes), .. Tiers(options.Disk, diskBytes)]
+        };
         SimulationResult result = Simulator.Run(options.Trace, simulation, progress: null, _cancellation);
         double ttft = options.Share switch { 0.5 => result.Ttft.P50, 0.99 => result.Ttft.P99, _ => result.Ttft.P90 };
         double price = machines

@@ -1,7 +1,7 @@
 using Kvasir.Formats;
 using Kvasir.KvCache.Blocks;
-using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.Planning.Traces;
 
 namespace Kvasir.Planning.Simulation;
 

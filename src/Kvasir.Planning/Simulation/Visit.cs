@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
-using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.Planning.Traces;
 
 namespace Kvasir.Planning.Simulation;
 

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Kvasir.Formats.Models;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 
 namespace Kvasir.Planning.Sizing;
 

@@ -1,7 +1,7 @@
-using Kvasir.KvCache.Blocks;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Blocks;
 
 namespace Kvasir.Server.Accounting;
 
@@ -39,8 +39,13 @@ static class ServerMetrics
     /// <summary>A request is over.</summary>
     public static void Served(RequestRecord record, string model, IReadOnlyList<GenerationResult> results)
     {
-        KeyValuePair<string, object?> operation = new(Operation, record.Endpoint switch { "/v1/embeddings" =>
-            "embeddings", "/v1/completions" => "text_completion", _ => "chat" }), name = new(Model, model);
+        KeyValuePair<string, object?> operation = new(Operation, record.Endpoint switch
+        {
+            "/v1/embeddings" =>
+            "embeddings",
+            "/v1/completions" => "text_completion",
+            _ => "chat"
+        }), name = new(Model, model);
         s_duration.Record(record.DurationS, operation, name,
             new("error.type", record.Status is "error" or "cancelled" ? record.Status : null));
         foreach (GenerationResult result in results)

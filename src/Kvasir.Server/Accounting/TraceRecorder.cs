@@ -3,8 +3,8 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
-using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.Planning.Traces;
 
 namespace Kvasir.Server.Accounting;
 

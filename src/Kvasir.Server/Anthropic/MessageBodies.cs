@@ -2,8 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
-using Kvasir.Server.Serving;
 using Kvasir.Server.Accounting;
+using Kvasir.Server.Serving;
 
 namespace Kvasir.Server.Anthropic;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
-using Kvasir.Server.Serving;
 using Kvasir.Server.Accounting;
+using Kvasir.Server.Serving;
 
 namespace Kvasir.Server.Anthropic;
 

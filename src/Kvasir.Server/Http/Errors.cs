@@ -54,7 +54,9 @@ static class Errors
     /// <summary>The field that holds the prompt.</summary>
     static string PromptOf(string path) => path switch
     {
-        "/v1/completions" => "prompt", "/v1/embeddings" or "/v1/responses" => "input", _ => "messages",
+        "/v1/completions" => "prompt",
+        "/v1/embeddings" or "/v1/responses" => "input",
+        _ => "messages",
     };
 
     public static async Task Write(HttpContext context, RequestException e)

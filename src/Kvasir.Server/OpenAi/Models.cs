@@ -1,5 +1,5 @@
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
 using Kvasir.Server.Http;
 using Kvasir.Server.Serving;
 using Microsoft.AspNetCore.Http;

@@ -1,5 +1,5 @@
-using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Server.Serving;
 

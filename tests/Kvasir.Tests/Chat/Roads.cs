@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Kvasir.Cli.Verbs;
 using Kvasir.Cli;
+using Kvasir.Cli.Verbs;
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.ExtensionsAI;

@@ -1,6 +1,6 @@
-using Kvasir.Cli.Output;
 using Kvasir.Cli;
 using Kvasir.Cli.Configuration;
+using Kvasir.Cli.Output;
 using Kvasir.Tests.Fixtures;
 using static Kvasir.Tests.Cli.KvasirProcess;
 

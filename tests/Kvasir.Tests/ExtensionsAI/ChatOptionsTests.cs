@@ -1,8 +1,8 @@
 using System.Text.Json;
-using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Scheduling;
 using Microsoft.Extensions.AI;
 

@@ -14,10 +14,13 @@ public sealed class ToolTests : IDisposable
 
     public ToolTests()
     {
-        _count = AIFunctionFactory.Create((Animal animal, bool young) => { _called.Add($"{animal} {young}"); return new
+        _count = AIFunctionFactory.Create((Animal animal, bool young) =>
         {
-            animal, number = 7,
-        }; }, "count", "How many there are.");
+            _called.Add($"{animal} {young}"); return new
+            {
+                animal, number = 7,
+            };
+        }, "count", "How many there are.");
         _weather = AIFunctionFactory.Create(() => { _called.Add("weather"); return "cold"; }, "weather");
     }
 

@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 using CsCheck;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
-using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Kernels;

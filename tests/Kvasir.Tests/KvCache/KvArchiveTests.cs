@@ -4,8 +4,8 @@ using Kvasir.KvCache;
 using Kvasir.KvCache.Archive;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.Tests.KvCache.Disk;
 using Kvasir.Tests.Fixtures;
+using Kvasir.Tests.KvCache.Disk;
 
 namespace Kvasir.Tests.KvCache;
 

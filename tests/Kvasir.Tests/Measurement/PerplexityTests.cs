@@ -1,5 +1,5 @@
-using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Tests.Fixtures;

@@ -1,6 +1,6 @@
 using System.Text.Json;
-using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference.Saga;
 using static Kvasir.Tests.Cli.KvasirProcess;
 

@@ -41,7 +41,11 @@ public class LayerShapeTests
             s_attention with { Heads = 6, KvHeads = 3, KeyDim = 24, ValueDim = 40, Window = 11, Rope = s_rope with { Base = 500 } },
             s_attention with
             {
-                KvHeads = 1, KeyDim = 64, ValueDim = 32, HasQkNorm = true, Rope = s_rope with { Dims = 32, Scaling = new("linear", 4) },
+                KvHeads = 1,
+                KeyDim = 64,
+                ValueDim = 32,
+                HasQkNorm = true,
+                Rope = s_rope with { Dims = 32, Scaling = new("linear", 4) },
             },
             s_attention with { Heads = 3, KvHeads = 3, KeyDim = 24, ValueDim = 40, Window = 3, Producer = 0, Rope = null }),
     };

@@ -1,7 +1,7 @@
 using Kvasir.Formats.Models;
+using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference.Model;
-using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Tests.Fixtures;
 

@@ -28,8 +28,14 @@ public sealed class FailingDiskTests : IDisposable
 
     EngineOptions Options() => new()
     {
-        Context = 512, Sequences = 2, KvDisk = CachedEngine.Disk(_folder["kv"]) with { FaultPoint = step => { if (step == "read")
-            _onRead(); } },
+        Context = 512, Sequences = 2, KvDisk = CachedEngine.Disk(_folder["kv"]) with
+        {
+            FaultPoint = step =>
+            {
+                if (step == "read")
+                    _onRead();
+            }
+        },
     };
 
     CachedEngine.Answer Fresh()

@@ -18,8 +18,14 @@ public class MetricsTests
     public void Hits_and_misses_add_up_to_lookups_and_leases_return_to_zero()
     {
         ConcurrentDictionary<string, long> sums = new();
-        using var listener = new MeterListener { InstrumentPublished = (instrument, self) => { if (instrument.Meter.Name
-            == KvCacheMetrics.MeterName) self.EnableMeasurementEvents(instrument); } };
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Meter.Name
+            == KvCacheMetrics.MeterName) self.EnableMeasurementEvents(instrument);
+            }
+        };
         listener.SetMeasurementEventCallback<long>(
             (instrument, value, tags, _) => sums.AddOrUpdate(instrument.Name, value, (_, sum) => sum + value));
         listener.Start();

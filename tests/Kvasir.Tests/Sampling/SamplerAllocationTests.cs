@@ -28,7 +28,9 @@ public class SamplerAllocationTests
     {
         SamplingOptions options = SamplingOptions.Greedy with
         {
-            FrequencyPenalty = 1, PresencePenalty = 1, LogitBias = new Dictionary<int, float> { [3] = 1 },
+            FrequencyPenalty = 1,
+            PresencePenalty = 1,
+            LogitBias = new Dictionary<int, float> { [3] = 1 },
         };
         Sampler sampler = new(options);
         float[] logits = new float[1000];

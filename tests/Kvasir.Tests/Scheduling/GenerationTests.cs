@@ -94,8 +94,11 @@ public sealed class GenerationTests : IDisposable
         Continue(whole, new() { MaxTokens = 180 });
         using var source = new CancellationTokenSource();
         int pieces = 0;
-        GenerationResult first = Continue(interrupted, new() { MaxTokens = 180 }, _ => { if (++pieces == 5)
-            source.Cancel(); }, source.Token);
+        GenerationResult first = Continue(interrupted, new() { MaxTokens = 180 }, _ =>
+        {
+            if (++pieces == 5)
+                source.Cancel();
+        }, source.Token);
         Assert.Equal(FinishReason.Cancelled, first.FinishReason);
         Assert.InRange(first.TokenIds.Count, 1, 179);
         GenerationResult rest = Continue(interrupted, new() { MaxTokens = 180 - first.TokenIds.Count });

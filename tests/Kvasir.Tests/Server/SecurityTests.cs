@@ -75,7 +75,8 @@ public sealed class SecurityTests
     {
         await using ServerFixture server = await ServerFixture.Start();
         JsonObject With(string salt) => new(ServerFixture.Chat(ServerFixture.LongText(20))
-            .Select(pair => KeyValuePair.Create(pair.Key, pair.Value?.DeepClone()))) { ["cache_salt"] = salt };
+            .Select(pair => KeyValuePair.Create(pair.Key, pair.Value?.DeepClone())))
+        { ["cache_salt"] = salt };
         int Cached(JsonElement answer) =>
             answer.GetProperty("usage").GetProperty("prompt_tokens_details").GetProperty("cached_tokens").GetInt32();
         await server.Ask("/v1/chat/completions", With("a"));

@@ -37,7 +37,8 @@ public sealed class EngineAgreementTests : IDisposable
         long stride = probe.Cache.Layout.StrideBytes;
         using CachedEngine cached = new(_model, options with
         {
-            KvDeviceBytes = deviceBlocks * stride, KvHostBytes = hostBlocks * stride,
+            KvDeviceBytes = deviceBlocks * stride,
+            KvHostBytes = hostBlocks * stride,
             KvDisk = hasDisk ? CachedEngine.Disk(_folder["kv"]) : null,
         });
         Assert.Equal(deviceBlocks, cached.Cache.Device.Counts.Total);

@@ -53,7 +53,8 @@ public sealed class FleetPlannerTests
         Assert.True(best.Machines > 1);
         Assert.False(Run(options with
         {
-            MostMachines = best.Machines - 1, Host = options.Host! with { Tier = options.Host.Tier with { Bytes = best.HostBytes } },
+            MostMachines = best.Machines - 1,
+            Host = options.Host! with { Tier = options.Host.Tier with { Bytes = best.HostBytes } },
         }).Best is { IsEnough: true } cheaper && cheaper.HostBytes == best.HostBytes);
     }
 

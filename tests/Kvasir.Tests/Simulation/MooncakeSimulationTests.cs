@@ -72,7 +72,8 @@ public sealed class MooncakeSimulationTests
         SimulationOptions instant = OneTier(trace, 1_000_000) with { Nodes = 8, Placement = Placement.RoundRobin, WantsBelady = false };
         SimulationOptions shared = instant with
         {
-            Tiers = [.. instant.Tiers, new SimulatedTier(Tier.Remote, long.MaxValue, 1e12, TimeSpan.Zero, "lru")], Nodes = 64,
+            Tiers = [.. instant.Tiers, new SimulatedTier(Tier.Remote, long.MaxValue, 1e12, TimeSpan.Zero, "lru")],
+            Nodes = 64,
             Prefill = new PrefillCost(1 / 5000.0),
         };
         SimulationResult late = Run(trace, shared with { IsInstant = false, SecondsPerOutputToken = 0.03 });

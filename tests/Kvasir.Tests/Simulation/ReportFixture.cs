@@ -1,5 +1,5 @@
-using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Cli.Verbs.Simulate;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;

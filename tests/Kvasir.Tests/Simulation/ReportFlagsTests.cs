@@ -1,7 +1,7 @@
-using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Cli.Flags;
 using Kvasir.Cli.Output;
 using Kvasir.Cli.Verbs.Simulate;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
@@ -65,8 +65,11 @@ public class ReportFlagsTests
         Assert.Equal(["1 MiB lru", "1 MiB s3-fifo", "64 MiB lru", "64 MiB s3-fifo"],
             points.Select(point => $"{point.Values["device"]} {point.Values["policy"]}"));
         Assert.Equal(1, told, 1e-9);
-        SimulationResult single = Simulator.Run(trace, options with { Tiers = [
-            .. options.Tiers.Select(tier => tier with { Policy = "s3-fifo", Bytes = tier.Tier == Tier.Device ? 1 << 20 : tier.Bytes })] },
+        SimulationResult single = Simulator.Run(trace, options with
+        {
+            Tiers = [
+            .. options.Tiers.Select(tier => tier with { Policy = "s3-fifo", Bytes = tier.Tier == Tier.Device ? 1 << 20 : tier.Bytes })]
+        },
             cancellation: TestContext.Current.CancellationToken);
         Assert.Equal((single.TokenHitRate, single.BlockHitRate, single.Ttft),
             (points[1].TokenHitRate, points[1].BlockHitRate, points[1].TtftS));

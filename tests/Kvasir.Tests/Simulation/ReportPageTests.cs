@@ -2,9 +2,9 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using CsCheck;
-using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Cli.Verbs.Simulate;
 using Kvasir.Cli.Verbs.Simulate.Html;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Planning.Simulation;
 using static Kvasir.Tests.Simulation.ReportFixture;
 
@@ -119,7 +119,8 @@ public class ReportPageTests
         {
             string page = Page(Result(prefill, without) with
             {
-                Timeline = [.. slices.OrderBy(each => each.From)], InputTokens = slices.Sum(each => each.InputTokens),
+                Timeline = [.. slices.OrderBy(each => each.From)],
+                InputTokens = slices.Sum(each => each.InputTokens),
             }, price: 1, sweep: Sweep());
             foreach (XElement element in Plots(page).SelectMany(plot => plot.Descendants()))
                 foreach (string attribute in (string[])["x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "width", "height"])

@@ -55,6 +55,13 @@ sealed class TokenByTokenCache(ModelSpec spec)
         return bits;
     }
 
-    static int BitsOfElement(string type) => type switch { "f32" => 32, "f16" or "bf16" => 16, "fp8" or "int8" or "q8_0" =>
-        8, "q4_0" or "int4" => 4, _ => throw new ArgumentException(type) };
+    static int BitsOfElement(string type) => type switch
+    {
+        "f32" => 32,
+        "f16" or "bf16" => 16,
+        "fp8" or "int8" or "q8_0" =>
+        8,
+        "q4_0" or "int4" => 4,
+        _ => throw new ArgumentException(type)
+    };
 }

@@ -16,8 +16,11 @@ sealed class FleetFlags
     const double UsualPrefill = 10_000;
 
     readonly ModelFlags _model = new();
-    readonly Option<int> _nodes = new("--nodes") { Description = "Machines, each with tiers of its own", DefaultValueFactory = _ =>
-        1, CustomParser = Number.ParseWithin(1, 10_000), HelpName = "N" };
+    readonly Option<int> _nodes = new("--nodes")
+    {
+        Description = "Machines, each with tiers of its own", DefaultValueFactory = _ =>
+        1, CustomParser = Number.ParseWithin(1, 10_000), HelpName = "N"
+    };
     readonly Option<string> _placement = new("--placement")
     {
         Description = $"Which machine serves a request: {string.Join(", ", PlacementText.Names)}",
@@ -64,8 +67,11 @@ sealed class FleetFlags
     {
         Description = "Price of a machine's hour, in any currency", CustomParser = Positive, HelpName = "MONEY",
     };
-    readonly Option<string[]> _faults = new("--fault") { Description = "What goes wrong: node-loss@600s:node=1, slow-disk@10min:factor=8, "
-        + "block-loss@1h:share=0.1; may be given several times", HelpName = "F" };
+    readonly Option<string[]> _faults = new("--fault")
+    {
+        Description = "What goes wrong: node-loss@600s:node=1, slow-disk@10min:factor=8, "
+        + "block-loss@1h:share=0.1; may be given several times", HelpName = "F"
+    };
     readonly Option<bool> _instant = new("--instant")
     {
         Description = "Blocks can be used from the moment that a request arrives, as in simpler simulations, and nobody waits",
@@ -98,7 +104,8 @@ sealed class FleetFlags
             Tiers = [.. Tiers(parsed, shape?.RoomBytes)],
             BytesPerToken = parsed.GetValue(_bytes) switch
             {
-                0 => throw new UsageException("--bytes-per-token 0: expected more"), var given =>
+                0 => throw new UsageException("--bytes-per-token 0: expected more"),
+                var given =>
                     given ?? shape?.BytesPerToken ?? traceBytesPerToken ?? UsualBytesPerToken,
             },
             Prefill = parsed.GetValue(_prefill) is { } speed

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Cli.Verbs.Simulate;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
@@ -14,8 +14,11 @@ static class PlanVerb
 {
     const double UsualMachinePrice = 2, UsualHostPrice = 0.003, UsualDiskPrice = 0.0001;
 
-    static readonly Argument<string> s_traffic = new("TRAFFIC") { Description = "A trace, or a line that makes one, as for `kvasir "
-        + "simulate`: chat:users=500,turns=8,system=1500,question=80,answer=300" };
+    static readonly Argument<string> s_traffic = new("TRAFFIC")
+    {
+        Description = "A trace, or a line that makes one, as for `kvasir "
+        + "simulate`: chat:users=500,turns=8,system=1500,question=80,answer=300"
+    };
     static readonly ModelFlags s_model = new();
     static readonly Option<string> s_ttft = new("--ttft")
     {

@@ -11,9 +11,12 @@ namespace Kvasir.Cli.Verbs.Simulate;
 /// <summary><c>kvasir simulate</c>: what a fleet's cache would have done for requests that came, or might come.</summary>
 sealed class SimulateVerb
 {
-    static readonly Argument<string> s_trace = new("TRACE") { Description = $"A file of JSON lines, a recording of ours or one of "
+    static readonly Argument<string> s_trace = new("TRACE")
+    {
+        Description = $"A file of JSON lines, a recording of ours or one of "
         + $"Mooncake's format, or a line that makes one, as in chat:users=100,turns=8: "
-        + $"{string.Join(", ", TraceGenerator.Workloads.Select(workload => workload.Name))}, joined by +; 'chat:help' lists what can be set" };
+        + $"{string.Join(", ", TraceGenerator.Workloads.Select(workload => workload.Name))}, joined by +; 'chat:help' lists what can be set"
+    };
     static readonly Option<int?> s_blockTokens = new("--block-tokens")
     {
         Description = "Tokens of a block; without it, what the file says, 512 for Mooncake's, and 16 for made traces",
@@ -21,9 +24,12 @@ sealed class SimulateVerb
     };
     static readonly Option<bool> s_sort = new("--sort") { Description = "Put requests that are not in the order of their arrival into it" };
     static readonly FleetFlags s_fleet = new();
-    static readonly Option<string?> s_sweep = new("--sweep") { Description = "Replay on many fleets, too: 'host=1GiB..1TiB "
+    static readonly Option<string?> s_sweep = new("--sweep")
+    {
+        Description = "Replay on many fleets, too: 'host=1GiB..1TiB "
         + "policy=lru,s3-fifo' doubles from the first to the last, and combines all; device, host, disk, remote, nodes, placement, "
-        + "policy", HelpName = "WHAT" };
+        + "policy", HelpName = "WHAT"
+    };
     static readonly Option<string?> s_html = new("--html") { Description = "Write a page that shows all, too", HelpName = "FILE" };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 

@@ -89,8 +89,11 @@ sealed class Sweep
         SimulatedTier changed = options.Tiers.FirstOrDefault(known => known.Tier == tier) is { } known
             ? known with { Bytes = bytes }
             : TierText.Usual(tier, bytes);
-        return options with { Tiers = [.. options.Tiers.Where(other => other.Tier != tier).Append(changed)
-            .Where(each => each.Bytes > 0).OrderBy(each => each.Tier)] };
+        return options with
+        {
+            Tiers = [.. options.Tiers.Where(other => other.Tier != tier).Append(changed)
+            .Where(each => each.Bytes > 0).OrderBy(each => each.Tier)]
+        };
     }
 }
 

@@ -95,6 +95,6 @@ static class Arithmetic
             return builder.ToText();
         }
         var repeated = Enumerable.Repeat((IReadOnlyList<object?>)value!, (int)times).SelectMany(items => items);
-        return value is object?[] ? repeated.ToArray() : repeated.ToList();
+        return value is object?[]? repeated.ToArray() : repeated.ToList();
     }
 }

@@ -46,13 +46,13 @@ static class PythonText
                 Quote(text, builder, isInput);
                 break;
             case IReadOnlyList<object?> list:
-                builder.Append(list is object?[] ? "(" : "[", isInput);
+                builder.Append(list is object?[]? "(" : "[", isInput);
                 for (int i = 0; i < list.Count; i++)
                 {
                     if (i > 0) builder.Append(", ", isInput);
                     Represent(list[i], builder, isInput, depth + 1);
                 }
-                builder.Append(list is not object?[] ? "]" : list.Count == 1 ? ",)" : ")", isInput);
+                builder.Append(list is not object?[]? "]" : list.Count == 1 ? ",)" : ")", isInput);
                 break;
             case OrderedDictionary<object, object?> dictionary:
                 builder.Append("{", isInput);

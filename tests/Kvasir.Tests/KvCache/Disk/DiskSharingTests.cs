@@ -3,8 +3,8 @@ using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
-using Microsoft.Data.Sqlite;
 using Kvasir.Tests.Fixtures;
+using Microsoft.Data.Sqlite;
 using static Kvasir.Tests.KvCache.Disk.DiskFixture;
 
 namespace Kvasir.Tests.KvCache.Disk;

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers.Disk;
-using Microsoft.Data.Sqlite;
 using Kvasir.Tests.Fixtures;
+using Microsoft.Data.Sqlite;
 using static Kvasir.Tests.KvCache.Disk.DiskFixture;
 
 namespace Kvasir.Tests.KvCache.Disk;

@@ -158,7 +158,9 @@ public class ConstrainedTextTests
         Vocabulary pieces = VocabulariesByHand.Pieces;
         Tokenizer tokenizer = new(pieces with
         {
-            Tokens = [.. pieces.Tokens, "▁{", "▁▁"], Types = [.. pieces.Types, TokenType.Normal, TokenType.Normal], Scores = [],
+            Tokens = [.. pieces.Tokens, "▁{", "▁▁"],
+            Types = [.. pieces.Types, TokenType.Normal, TokenType.Normal],
+            Scores = [],
         });
         TokenTrie trie = new(tokenizer);
         int brace = tokenizer.Find("▁{")!.Value, space = tokenizer.Find("▁")!.Value, two = tokenizer.Find("▁▁")!.Value, plain = 3 + '{';

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 
 namespace Kvasir.Tests.Sampling.Constraints;
 

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using CsCheck;
+using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling.Constraints.Schemas;
-using Kvasir.Inference.Sampling.Constraints;
 
 namespace Kvasir.Tests.Sampling.Constraints;
 

@@ -10,8 +10,16 @@ readonly record struct Tick(double Value, string Label)
     public static IReadOnlyList<Tick> Times(double most, int count)
     {
         double step = s_times.FirstOrDefault(step => most / step <= count, s_times[^1]);
-        (double unit, string name) = most switch { < 1e-3 => (1e-6, "µs"), < 1 => (1e-3, "ms"), < 120 => (1, "s"), < 3 * 3600 =>
-            (60, "min"), < 3 * 86_400 => (3600, "h"), _ => (86_400.0, "d") };
+        (double unit, string name) = most switch
+        {
+            < 1e-3 => (1e-6, "µs"),
+            < 1 => (1e-3, "ms"),
+            < 120 => (1, "s"),
+            < 3 * 3600 =>
+            (60, "min"),
+            < 3 * 86_400 => (3600, "h"),
+            _ => (86_400.0, "d")
+        };
         return [.. Enumerable.Range(0, (int)Math.Min(most / step + 1e-9, count) + 1)
             .Select(i => new Tick(i * step, FormattableString.Invariant($"{i * step / unit:0.##} {name}")))];
     }
