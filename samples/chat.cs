@@ -8,5 +8,6 @@ using Microsoft.Extensions.AI;
 const string Instructions = "Answer from this saga.\nEinar keeps a red lamp in the boat house. Runa has seven geese.";
 
 using KvasirChatClient chat = KvasirChatClient.Load();
-await foreach (ChatResponseUpdate update in chat.GetStreamingResponseAsync("Where does Einar keep the lamp?", new() { Instructions = Instructions }))
+await foreach (ChatResponseUpdate update in chat.GetStreamingResponseAsync("Where does Einar keep the lamp?",
+    new() { Instructions = Instructions }))
     Console.Write(update);

@@ -10,4 +10,5 @@ string[] sentences = ["Einar keeps a red lamp in the boat house", "Sigrid keeps 
 using KvasirEmbeddingGenerator generator = KvasirEmbeddingGenerator.Load();
 GeneratedEmbeddings<Embedding<float>> vectors = await generator.GenerateAsync(sentences);
 foreach ((string sentence, Embedding<float> vector) in sentences.Zip(vectors))
-    Console.WriteLine(FormattableString.Invariant($"{vectors[0].Vector.ToArray().Zip(vector.Vector.ToArray(), (a, b) => a * b).Sum():F3} {sentence}"));
+    Console.WriteLine(
+        FormattableString.Invariant($"{vectors[0].Vector.ToArray().Zip(vector.Vector.ToArray(), (a, b) => a * b).Sum():F3} {sentence}"));

@@ -2,8 +2,9 @@
 #:property PublishAot=false
 #:property AllowUnsafeBlocks=true
 
-// The cache with an engine of somebody else's. This one has two layers of one head, and its only arithmetic is that a token's key and value follow from the token and from what it
-// attends to: all keys and values before it. So it sees at once if the cache gives it anything but what it would have computed.
+// The cache with an engine of somebody else's. This one has two layers of one head, and its only arithmetic is that a token's key and
+// value follow from the token and from what it attends to: all keys and values before it. So it sees at once if the cache gives it
+// anything but what it would have computed.
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
@@ -11,7 +12,8 @@ using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
 
 const int Layers = 2, Width = 8;
-KvLayout layout = new(blockTokens: 16, F32Codec.Instance, Enumerable.Range(0, Layers).Select(layer => new KvLayer(new LayerState.Full(), KvHeads: 1, Width, Width, layer)));
+KvLayout layout = new(blockTokens: 16, F32Codec.Instance,
+    Enumerable.Range(0, Layers).Select(layer => new KvLayer(new LayerState.Full(), KvHeads: 1, Width, Width, layer)));
 
 // What makes keys and values besides tokens: for a real engine its weights, numerics and layout.
 using FieldHasher hasher = new();
@@ -76,7 +78,8 @@ static unsafe bool TryForward(CachedSequence sequence, int[] tokens, int positio
             logit += Row(layer, earlier, isKey: true)[0] * Row(layer, earlier, isKey: false)[1] / (position - earlier + 1);
         logit = MathF.Sin(logit);
         for (int i = 0; i < Width; i++)
-            (Row(layer, position, isKey: true)[i], Row(layer, position, isKey: false)[i]) = (MathF.Cos(logit + i), MathF.Sin(logit * (i + 1)));
+            (Row(layer, position, isKey: true)[i], Row(layer, position, isKey: false)[i]) =
+                (MathF.Cos(logit + i), MathF.Sin(logit * (i + 1)));
     }
     return true;
 

@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
-using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
@@ -9,9 +9,9 @@ using Kvasir.KvCache.Layout;
 namespace Kvasir.Benchmarks;
 
 /// <summary>
-/// One layer's attention at a depth of 4,096 tokens, smollm2-135m's heads (9 on 3 of 64, f16): the last token alone (decode: bound by memory) and the
-/// last 256 (prefill: bound by arithmetic). Throughput: 4 · 9 · 64 · 4096 operations a token, or 4 · 3 · 64 · 4096 bytes, over the mean. Decode's 3 MiB
-/// may stay in the cache: a model has many layers, and reads memory.
+/// One layer's attention at a depth of 4,096 tokens, smollm2-135m's heads (9 on 3 of 64, f16): the last token alone (decode: bound by
+/// memory) and the last 256 (prefill: bound by arithmetic). Throughput: 4 · 9 · 64 · 4096 operations a token, or 4 · 3 · 64 · 4096 bytes,
+/// over the mean. Decode's 3 MiB may stay in the cache: a model has many layers, and reads memory.
 /// </summary>
 [MemoryDiagnoser]
 public class AttentionBenchmark

@@ -7,9 +7,10 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Benchmarks;
 
 /// <summary>
-/// One weight matrix of 8192 × 2048 against one token (decode: bound by memory) and 512 tokens (prefill: bound by arithmetic), per weight type and
-/// instruction set. The limits, to be read from <c>kvasir limits</c>: the matrix's bytes over the read bandwidth, and 2 · 8192 · 2048 · tokens operations
-/// over the peak, of fp32 for float weights and int8 for the others. The columns GB/s and GOP/s say what was reached.
+/// One weight matrix of 8192 × 2048 against one token (decode: bound by memory) and 512 tokens (prefill: bound by arithmetic),
+/// per weight type and instruction set. The limits, to be read from <c>kvasir limits</c>: the matrix's bytes over the read
+/// bandwidth, and 2 · 8192 · 2048 · tokens operations over the peak, of fp32 for float weights and int8 for the others. The
+/// columns GB/s and GOP/s say what was reached.
 /// </summary>
 [Config(typeof(WithRates))]
 public unsafe class MatMulBenchmark : IRated
@@ -23,7 +24,8 @@ public unsafe class MatMulBenchmark : IRated
     FloatRows _x = null!, _y = null!;
 
     /// <summary>Type of the weights.</summary>
-    [Params(TensorType.F32, TensorType.F16, TensorType.BF16, TensorType.Q8_0, TensorType.Q4_0, TensorType.Q4_K, TensorType.Q5_K, TensorType.Q6_K)]
+    [Params(TensorType.F32, TensorType.F16, TensorType.BF16, TensorType.Q8_0, TensorType.Q4_0, TensorType.Q4_K,
+        TensorType.Q5_K, TensorType.Q6_K)]
     public TensorType Type { get; set; }
 
     /// <summary>Rows of activations.</summary>
@@ -35,7 +37,8 @@ public unsafe class MatMulBenchmark : IRated
     public string Isa { get; set; } = "";
 
     /// <summary>The vector sets of this machine.</summary>
-    public static IEnumerable<string> Sets => InstructionSets.Available.Where(set => set != InstructionSet.Scalar).Select(set => set.ToString());
+    public static IEnumerable<string> Sets =>
+        InstructionSets.Available.Where(set => set != InstructionSet.Scalar).Select(set => set.ToString());
 
     /// <inheritdoc/>
     public double Bytes => (double)Type.RowBytes(Inputs) * Outputs;

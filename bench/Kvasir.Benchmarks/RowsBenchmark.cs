@@ -1,7 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using Kvasir.Formats.Models;
-using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
@@ -10,15 +10,16 @@ using Kvasir.KvCache.Layout;
 namespace Kvasir.Benchmarks;
 
 /// <summary>
-/// What a forward pass does to rows of activations between its products, for 512 tokens of llama-3.2-1b's shape: all are bound by memory, so their limit
-/// is the read (and write) bandwidth of <c>kvasir limits</c>, or the cache's where rows still lie there.
+/// What a forward pass does to rows of activations between its products, for 512 tokens of llama-3.2-1b's shape: all are bound by memory,
+/// so their limit is the read (and write) bandwidth of <c>kvasir limits</c>, or the cache's where rows still lie there.
 /// </summary>
 [Config(typeof(WithRates))]
 public class RowsBenchmark : IRated
 {
     const int Tokens = 512, Width = 2048, FeedForward = 8192, Heads = 32, KvHeads = 8, HeadDim = 64;
 
-    readonly FloatRows _x = Filled(Width), _y = Filled(Width), _weight = new(1, Width), _gate = Filled(FeedForward), _up = Filled(FeedForward);
+    readonly FloatRows _x = Filled(Width), _y = Filled(Width), _weight = new(1, Width),
+        _gate = Filled(FeedForward), _up = Filled(FeedForward);
     readonly FloatRows _keys = Filled(KvHeads * HeadDim), _values = Filled(KvHeads * HeadDim);
     readonly QuantizedRows _quantized = new(Tokens, Width);
     readonly RopeTable _rope = new(new RopeSpec(500_000, HeadDim, RopeStyle.Adjacent), [.. Enumerable.Repeat(1f, HeadDim / 2)], Tokens);
@@ -30,7 +31,8 @@ public class RowsBenchmark : IRated
     List<RowRun> _runs = null!;
 
     /// <summary>The operation.</summary>
-    [Params(nameof(CpuKernels.RmsNorm), nameof(CpuKernels.Rope), nameof(CpuKernels.SwiGlu), nameof(CpuKernels.Add), nameof(CpuKernels.StoreKv), "Quantize")]
+    [Params(nameof(CpuKernels.RmsNorm), nameof(CpuKernels.Rope), nameof(CpuKernels.SwiGlu), nameof(CpuKernels.Add),
+        nameof(CpuKernels.StoreKv), "Quantize")]
     public string Operation { get; set; } = "";
 
     /// <inheritdoc/>

@@ -35,7 +35,10 @@ sealed class AnswerReader(int turn, long askedAt)
         return null;
     }
 
-    public Answer Finish(string? error) => new() { Turn = turn, Text = _text.ToString(), FirstTokenMs = _firstTokenMs, GapsMs = _gaps, Usage = _usage, Error = error };
+    public Answer Finish(string? error) => new()
+    {
+        Turn = turn, Text = _text.ToString(), FirstTokenMs = _firstTokenMs, GapsMs = _gaps, Usage = _usage, Error = error,
+    };
 
     void Take(string text, long at)
     {

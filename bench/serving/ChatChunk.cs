@@ -50,9 +50,13 @@ readonly record struct ChatChunk(string Text, TokenUsage? Usage, string? Error)
                 Number(Member(usage, "prompt_tokens_details"), "cached_tokens"))
             : null;
 
-    static string? String(JsonElement? parent, string name) => Member(parent, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+    static string? String(JsonElement? parent, string name) => Member(parent, name) is { ValueKind: JsonValueKind.String } text
+        ? text.GetString()
+        : null;
 
-    static int? Number(JsonElement? parent, string name) => Member(parent, name) is { ValueKind: JsonValueKind.Number } number ? number.GetInt32() : null;
+    static int? Number(JsonElement? parent, string name) => Member(parent, name) is { ValueKind: JsonValueKind.Number } number
+        ? number.GetInt32()
+        : null;
 
     static JsonElement? Member(JsonElement? parent, string name) =>
         parent is { ValueKind: JsonValueKind.Object } element && element.TryGetProperty(name, out JsonElement value) ? value : null;

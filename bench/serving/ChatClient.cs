@@ -30,20 +30,25 @@ sealed record Answer
 /// <summary>Asks a server for answers of a fixed length, greedily, and times them as they stream.</summary>
 sealed class ChatClient(HttpClient http, string model, int maxTokens)
 {
-    static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web)
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+    };
 
     /// <summary>Asks, and reads the answer to its end. Whatever goes wrong is in the answer, also that the time is up.</summary>
     /// <param name="messages">The chat so far.</param>
     /// <param name="turn">See <see cref="Answer.Turn"/>.</param>
     /// <param name="leaveAfter">Leaves in mid-stream after so many pieces of text.</param>
     /// <param name="cancellation">The time is up.</param>
-    public async Task<Answer> AskAsync(IReadOnlyList<Message> messages, int turn = 0, int leaveAfter = int.MaxValue, CancellationToken cancellation = default)
+    public async Task<Answer> AskAsync(IReadOnlyList<Message> messages, int turn = 0, int leaveAfter = int.MaxValue,
+        CancellationToken cancellation = default)
     {
         AnswerReader reader = new(turn, Stopwatch.GetTimestamp());
         try
         {
             using HttpRequestMessage request = new(HttpMethod.Post, "v1/chat/completions") { Content = Body(messages) };
-            request.Headers.ConnectionClose = true; // llama-server closes after a stream, although it announces to keep: a next question there may be lost
+            // llama-server closes after a stream, although it announces to keep: a next question there may be lost
+            request.Headers.ConnectionClose = true;
             using HttpResponseMessage response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
             if (!response.IsSuccessStatusCode)
                 return reader.Finish($"HTTP {(int)response.StatusCode}: {await BeginningAsync(response, cancellation)}");

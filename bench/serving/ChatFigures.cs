@@ -14,7 +14,8 @@ static class ChatFigures
         double[] gaps = [.. whole.SelectMany(answer => answer.GapsMs)];
         return
         [
-            new("output_tokens_per_s", "throughput, output tok/s", whole.Sum(answer => (double)answer.Usage!.Value.Completion) / seconds, 1),
+            new("output_tokens_per_s", "throughput, output tok/s",
+                whole.Sum(answer => (double)answer.Usage!.Value.Completion) / seconds, 1),
             new("seconds", "all answers, s", seconds, 1),
             new("ttft_ms_p50", "TTFT p50, ms", At(FirstTokens(whole), 0.50)),
             new("ttft_ms_p95", "TTFT p95, ms", At(FirstTokens(whole), 0.95)),
@@ -23,10 +24,12 @@ static class ChatFigures
             new("later_turns_ttft_ms_p50", "TTFT p50 of later turns, ms", At(FirstTokens(whole.Where(answer => answer.Turn > 0)), 0.50)),
             new("inter_token_ms_p50", "inter-token p50, ms", At(gaps, 0.50), 1),
             new("inter_token_ms_p95", "inter-token p95, ms", At(gaps, 0.95), 1),
-            new("tokens_per_event", "output tokens in an event, mean", Share(whole.Sum(answer => (double)answer.Usage!.Value.Completion), gaps.Length + whole.Length), 2),
+            new("tokens_per_event", "output tokens in an event, mean",
+                Share(whole.Sum(answer => (double)answer.Usage!.Value.Completion), gaps.Length + whole.Length), 2),
             new("prompt_tokens_mean", "prompt tokens, mean", Share(whole.Sum(answer => (double)answer.Usage!.Value.Prompt), whole.Length)),
             new("prompt_tokens_cached_percent", "prompt tokens cached, %", CachedPercent(whole), 1),
-            new("short_answers", $"answers of fewer than {maxTokens} tokens", whole.Count(answer => answer.Usage!.Value.Completion < maxTokens)),
+            new("short_answers", $"answers of fewer than {maxTokens} tokens",
+                whole.Count(answer => answer.Usage!.Value.Completion < maxTokens)),
             new("answers", "whole answers", whole.Length),
             new("errors", "errors", all.Count(answer => answer.Error is not null)),
         ];
@@ -43,7 +46,8 @@ static class ChatFigures
     /// <summary>Null unless the server tells it for every answer.</summary>
     static double? CachedPercent(Answer[] whole) =>
         whole.Any(answer => answer.Usage!.Value.Cached is null) ? null
-            : 100 * Share(whole.Sum(answer => (double)answer.Usage!.Value.Cached!.Value), whole.Sum(answer => (double)answer.Usage!.Value.Prompt));
+            : 100 * Share(whole.Sum(answer => (double)answer.Usage!.Value.Cached!.Value),
+                whole.Sum(answer => (double)answer.Usage!.Value.Prompt));
 
     static double? Share(double part, double whole) => whole == 0 ? null : part / whole;
 }

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Kvasir.Serving;
 
-/// <summary>Chats that share a system prompt: every client asks, waits for the answer, and asks again with all that was said before.</summary>
+/// <summary>
+/// Chats that share a system prompt: every client asks, waits for the answer, and asks again with all that was said before.
+/// </summary>
 sealed class Chats(RunningServer server, LoadOptions options, Prompts prompts)
 {
     readonly ChatClient _client = new(server.Http, server.Model, options.MaxTokens);
@@ -11,7 +13,8 @@ sealed class Chats(RunningServer server, LoadOptions options, Prompts prompts)
     public async Task<(List<Answer> Answers, double Seconds)> TogetherAsync(CancellationToken limit)
     {
         long start = Stopwatch.GetTimestamp();
-        Answer[][] all = await Task.WhenAll(Enumerable.Range(0, options.Clients).Select(i => Task.Run(() => DelayedAsync(i, limit), CancellationToken.None)));
+        Answer[][] all = await Task.WhenAll(
+            Enumerable.Range(0, options.Clients).Select(i => Task.Run(() => DelayedAsync(i, limit), CancellationToken.None)));
         return ([.. all.SelectMany(answers => answers)], Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 

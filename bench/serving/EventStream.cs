@@ -5,7 +5,8 @@ using System.Text;
 namespace Kvasir.Serving;
 
 /// <summary>
-/// Server-sent events as they arrive, their data only. https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+/// Server-sent events as they arrive, their data only.
+/// https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 /// </summary>
 sealed class EventStream(Stream stream)
 {

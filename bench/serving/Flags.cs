@@ -9,12 +9,16 @@ static class Flags
 {
     static readonly Option<string[]> s_servers = new("--server")
     {
-        Description = "NAME=COMMAND to start ({port} and {dir} become a free port and a new empty folder), or NAME=http://HOST:PORT; repeat it to compare",
+        Description = "NAME=COMMAND to start ({port} and {dir} become a free port and a new empty folder), or NAME=http://HOST:PORT; "
+            + "repeat it to compare",
         HelpName = "SPEC",
         Required = true,
     };
 
-    static readonly Option<string> s_scenario = new Option<string>("--scenario") { Description = "What the clients do", DefaultValueFactory = _ => "chats" }
+    static readonly Option<string> s_scenario = new Option<string>("--scenario")
+    {
+        Description = "What the clients do", DefaultValueFactory = _ => "chats",
+    }
         .AcceptOnlyFromAmong("chats", "single", "idle", "soak");
 
     static readonly Option<int> s_clients = Count("--clients", "Chats; at once, except in `single`", 32);
@@ -23,9 +27,13 @@ static class Flags
     static readonly Option<int> s_maxTokens = Count("--max-tokens", "Tokens of each answer", 64);
     static readonly Option<int> s_turns = Count("--turns", "Questions in each chat", 2);
     static readonly Option<double> s_ramp = Seconds("--ramp", "Seconds over which the clients' first questions are spread", 0);
-    static readonly Option<int> s_rounds = Count("--rounds", "Rounds, each with a fresh process, who is first changing (default: 3; 1 for `soak`)", null);
+    static readonly Option<int> s_rounds = Count("--rounds",
+        "Rounds, each with a fresh process, who is first changing (default: 3; 1 for `soak`)", null);
     static readonly Option<int> s_seed = Count("--seed", "Equal seeds give equal texts", 1);
-    static readonly Option<string?> s_model = new("--model") { Description = "The model to ask for (default: the first that the server lists)", HelpName = "NAME" };
+    static readonly Option<string?> s_model = new("--model")
+    {
+        Description = "The model to ask for (default: the first that the server lists)", HelpName = "NAME",
+    };
     static readonly Option<double> s_timeout = Seconds("--timeout", "Seconds that one server may take for one round", 300);
     static readonly Option<double> s_minutes = Seconds("--minutes", "How long `soak` lasts", 10);
     static readonly Option<int> s_connections = Count("--connections", "Connections that `idle` opens", 1000);
@@ -49,9 +57,11 @@ static class Flags
         Header header = Header.Of(options);
         Rounds rounds = new(options, interrupt);
         List<RoundResult> results = await rounds.RunAsync();
-        await Console.Out.WriteAsync(parsed.GetValue(s_json) ? Report.Json(header, options, results) : Report.Table(header, options, results));
+        await Console.Out.WriteAsync(
+            parsed.GetValue(s_json) ? Report.Json(header, options, results) : Report.Table(header, options, results));
         if (rounds.StoppedBy is { } reason)
-            await Console.Error.WriteLineAsync($"serving: stopped early, not all rounds are in the table: {reason.ReplaceLineEndings(" ")}");
+            await Console.Error.WriteLineAsync(
+                $"serving: stopped early, not all rounds are in the table: {reason.ReplaceLineEndings(" ")}");
         return rounds.StoppedBy is not null || results.Any(result => result.Failed) ? 1 : 0;
     }
 
@@ -85,7 +95,8 @@ static class Flags
         HelpName = "N",
         DefaultValueFactory = usual is null ? null : _ => usual.Value,
         CustomParser = result =>
-            int.TryParse(result.Tokens[^1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is > 0 and <= 1_000_000
+            int.TryParse(result.Tokens[^1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int value)
+                && value is > 0 and <= 1_000_000
             ? value
             : Wrong<int>(result, name, "a whole number from 1 to 1000000"),
     };
@@ -96,7 +107,8 @@ static class Flags
         HelpName = "T",
         DefaultValueFactory = _ => usual,
         CustomParser = result =>
-            double.TryParse(result.Tokens[^1].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value <= 100_000
+            double.TryParse(result.Tokens[^1].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value)
+                && value <= 100_000
             ? value
             : Wrong<double>(result, name, "a number from 0 to 100000"),
     };

@@ -7,12 +7,14 @@ namespace Kvasir.Serving;
 sealed record Header(DateTime Date, string Processor, int LogicalProcessors, string OperatingSystem, double? LoadAverage, string Load)
 {
     public static Header Of(LoadOptions options) =>
-        new(DateTime.UtcNow, ProcessorName(), Environment.ProcessorCount, RuntimeInformation.OSDescription, LoadOfOthers(), Describe(options));
+        new(DateTime.UtcNow, ProcessorName(), Environment.ProcessorCount, RuntimeInformation.OSDescription,
+            LoadOfOthers(), Describe(options));
 
     /// <summary>Lines of a list.</summary>
     public IEnumerable<string> Lines(IReadOnlyList<ServerSpec> servers) =>
     [
-        $"- date: {Date:yyyy-MM-dd HH:mm} UTC; {Processor}, {LogicalProcessors} logical processors; load average before the first round: {LoadAverage:F2}",
+        $"- date: {Date:yyyy-MM-dd HH:mm} UTC; {Processor}, {LogicalProcessors} logical processors; load average before the first round: "
+            + $"{LoadAverage:F2}",
         $"- {Load}",
         .. servers.Select(spec => $"- {spec.Name}: `{(spec.Address is null ? string.Join(' ', spec.Command) : spec.Address)}`"),
     ];
@@ -36,7 +38,8 @@ sealed record Header(DateTime Date, string Processor, int LogicalProcessors, str
         File.Exists("/proc/loadavg") ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) : null;
 
     static string ProcessorName() =>
-        File.Exists("/proc/cpuinfo") && File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal)) is { } line
+        File.Exists("/proc/cpuinfo")
+            && File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal)) is { } line
             ? line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim()
             : RuntimeInformation.ProcessArchitecture.ToString();
 }

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Kvasir.Serving;
 
-/// <summary>Connections that ask for the server's health once and then stay open: what do they cost, and does the server still answer others?</summary>
+/// <summary>
+/// Connections that ask for the server's health once and then stay open: what do they cost, and does the server still answer others?
+/// </summary>
 static class IdleConnections
 {
     const int AtOnce = 50;
@@ -16,7 +18,8 @@ static class IdleConnections
         TcpClient?[] connections = new TcpClient?[count];
         try
         {
-            await Parallel.ForEachAsync(Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = limit },
+            await Parallel.ForEachAsync(Enumerable.Range(0, count),
+                new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = limit },
                 async (i, cancellation) => connections[i] = await OpenAsync(server.Http.BaseAddress!, cancellation));
             (double? healthMs, long? after) = (await HealthAsync(server.Http, limit), server.Usage()?.ResidentBytes);
             return Found(before, after, connections, healthMs);
@@ -57,11 +60,13 @@ static class IdleConnections
         {
             await client.ConnectAsync(address.Host, address.Port, patience.Token);
             NetworkStream stream = client.GetStream();
-            await stream.WriteAsync(Encoding.ASCII.GetBytes($"GET /health HTTP/1.1\r\nHost: {address.Authority}\r\nConnection: keep-alive\r\n\r\n"), patience.Token);
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(
+                $"GET /health HTTP/1.1\r\nHost: {address.Authority}\r\nConnection: keep-alive\r\n\r\n"), patience.Token);
             if (await stream.ReadAsync(new byte[4096], patience.Token) > 0)
                 return client;
         }
-        catch (Exception e) when (e is SocketException or IOException or OperationCanceledException && !cancellation.IsCancellationRequested)
+        catch (Exception e) when (e is SocketException or IOException or OperationCanceledException
+            && !cancellation.IsCancellationRequested)
         {
             // Counted by the caller.
         }
@@ -70,7 +75,8 @@ static class IdleConnections
     }
 
     /// <summary>Whether the server has not closed it. Bytes of the first answer that are still unread do not count as an end.</summary>
-    static bool IsOpen(TcpClient? connection) => connection is { Client: var socket } && !(socket.Poll(0, SelectMode.SelectRead) && socket.Available == 0);
+    static bool IsOpen(TcpClient? connection) =>
+        connection is { Client: var socket } && !(socket.Poll(0, SelectMode.SelectRead) && socket.Available == 0);
 
     /// <summary>Milliseconds until a new request is answered; null if it is not in time.</summary>
     static async Task<double?> HealthAsync(HttpClient http, CancellationToken limit)

@@ -7,7 +7,9 @@ static class KvStats
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5), s_poll = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Blocks that are leased although no request is left; null if the server does not tell. Those who have just gone get a few seconds.</summary>
+    /// <summary>
+    /// Blocks that are leased although no request is left; null if the server does not tell. Those who have just gone get a few seconds.
+    /// </summary>
     public static async Task<long?> LeasedBlocksAtRestAsync(HttpClient http, CancellationToken cancellation)
     {
         using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -29,7 +31,8 @@ static class KvStats
             using JsonDocument stats = JsonDocument.Parse(await http.GetStringAsync("v1/kv/stats", cancellation));
             return stats.RootElement.GetProperty("tiers").EnumerateArray().Sum(tier => tier.GetProperty("leased_blocks").GetInt64());
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception e)
+            when (e is HttpRequestException or JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
             return null;
         }

@@ -19,7 +19,8 @@ readonly record struct ProcessUsage(long ResidentBytes, long PeakBytes, double C
         ProcessUsage sum = default;
         foreach (int each in Family(process))
             if (Lines($"/proc/{each}/status") is { Length: > 0 } status && Stat(each) is { } stat)
-                sum = new(sum.ResidentBytes + Kibibytes(status, "VmRSS:"), sum.PeakBytes + Kibibytes(status, "VmHWM:"), sum.CpuSeconds + CpuTime(stat));
+                sum = new(sum.ResidentBytes + Kibibytes(status, "VmRSS:"),
+                    sum.PeakBytes + Kibibytes(status, "VmHWM:"), sum.CpuSeconds + CpuTime(stat));
         return sum;
     }
 
@@ -35,7 +36,9 @@ readonly record struct ProcessUsage(long ResidentBytes, long PeakBytes, double C
         return family;
     }
 
-    /// <summary>The fields of <c>/proc/PID/stat</c> behind the name, which may hold spaces and parentheses itself; null if the process is gone.</summary>
+    /// <summary>
+    /// The fields of <c>/proc/PID/stat</c> behind the name, which may hold spaces and parentheses itself; null if the process is gone.
+    /// </summary>
     static string[]? Stat(int process) =>
         Lines($"/proc/{process}/stat") is [var line, ..] ? line[(line.LastIndexOf(')') + 2)..].Split(' ') : null;
 

@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace Kvasir.Serving;
 
 /// <summary>
-/// The texts of one round, the same for every server and unlike those of other rounds, so that nothing of them is cached anywhere before the first chat.
+/// The texts of one round, the same for every server and unlike those of other rounds, so that nothing of them is cached
+/// anywhere before the first chat.
 /// </summary>
 /// <param name="System">The system prompt that all chats share.</param>
 /// <param name="WordsPerToken">Words that make a token, on average.</param>
@@ -33,7 +34,8 @@ sealed record Prompts(string System, double WordsPerToken, bool Measured, int Se
 
     /// <summary>A question that nobody else asks in this round.</summary>
     public string User(int client, int turn) =>
-        Words.Text(new Random(unchecked(Seed + 31 * (client + 1) + 15_485_863 * (turn + 1))), Math.Max(1, (int)Math.Round(UserTokens * WordsPerToken)));
+        Words.Text(new Random(unchecked(Seed + 31 * (client + 1) + 15_485_863 * (turn + 1))),
+            Math.Max(1, (int)Math.Round(UserTokens * WordsPerToken)));
 
     static string SystemText(int seed, int words) => Words.Text(new Random(seed), words);
 

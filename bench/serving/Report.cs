@@ -14,7 +14,9 @@ static class Report
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    /// <summary>A Markdown table: a row for each figure, a column of medians for each server, and one of ratios to the first for each other.</summary>
+    /// <summary>
+    /// A Markdown table: a row for each figure, a column of medians for each server, and one of ratios to the first for each other.
+    /// </summary>
     public static string Table(Header header, LoadOptions options, IReadOnlyList<RoundResult> results)
     {
         string[] servers = [.. options.Servers.Select(spec => spec.Name)];
@@ -72,9 +74,11 @@ static class Report
     {
         int[] widths = [.. Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length))];
         rows.Insert(1, [new string('-', widths[0]), .. widths.Skip(1).Select(width => new string('-', Math.Max(1, width - 1)) + ":")]);
-        return rows.Select(row => "| " + string.Join(" | ", row.Select((cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column]))) + " |");
+        return rows.Select(row => "| " + string.Join(" | ",
+            row.Select((cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column]))) + " |");
     }
 
     static IEnumerable<string> Problems(IReadOnlyList<RoundResult> results) =>
-        results.SelectMany(result => result.Problems.Select(problem => $"\n{result.Server}, round {result.Round + 1}: {problem.Value} × {problem.Key}"));
+        results.SelectMany(
+            result => result.Problems.Select(problem => $"\n{result.Server}, round {result.Round + 1}: {problem.Value} × {problem.Key}"));
 }

@@ -57,7 +57,8 @@ sealed class Rounds(LoadOptions options, CancellationToken interrupt)
         }
         catch (OperationCanceledException) when (!interrupt.IsCancellationRequested)
         {
-            throw new ServingException($"--server {spec.Name}: not ready, or not done, within {options.Timeout.TotalSeconds} s; --timeout allows more");
+            throw new ServingException(
+                $"--server {spec.Name}: not ready, or not done, within {options.Timeout.TotalSeconds} s; --timeout allows more");
         }
     }
 
@@ -86,7 +87,8 @@ sealed class Rounds(LoadOptions options, CancellationToken interrupt)
         if (!_prompts.TryGetValue(round, out Prompts? prompts))
             _prompts[round] = prompts = await Prompts.MakeAsync(options, round, server.Http, limit);
         if (!prompts.Measured)
-            await Console.Error.WriteLineAsync("no /tokenize: the length of the system prompt is a guess; see the prompt tokens in the table");
+            await Console.Error.WriteLineAsync(
+                "no /tokenize: the length of the system prompt is a guess; see the prompt tokens in the table");
         return prompts;
     }
 }

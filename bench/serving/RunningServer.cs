@@ -20,7 +20,10 @@ sealed class RunningServer : IDisposable
         _process = spec.Address is null ? new ServerProcess(spec, port) : null;
         // An answer that is left in mid-stream shall end its connection, not be read to its end in the background.
         SocketsHttpHandler handler = new() { UseProxy = false, MaxConnectionsPerServer = int.MaxValue, MaxResponseDrainSize = 0 };
-        Http = new HttpClient(handler) { BaseAddress = spec.Address ?? new Uri($"http://127.0.0.1:{port}/"), Timeout = Timeout.InfiniteTimeSpan };
+        Http = new HttpClient(handler)
+        {
+            BaseAddress = spec.Address ?? new Uri($"http://127.0.0.1:{port}/"), Timeout = Timeout.InfiniteTimeSpan,
+        };
     }
 
     /// <summary>Speaks to the server, over as many connections as there are requests at once.</summary>
@@ -91,7 +94,8 @@ sealed class RunningServer : IDisposable
             using JsonDocument models = JsonDocument.Parse(await Http.GetStringAsync("v1/models", cancellation));
             return models.RootElement.GetProperty("data")[0].GetProperty("id").GetString() ?? "default";
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or InvalidOperationException or KeyNotFoundException or IndexOutOfRangeException)
+        catch (Exception e) when (e is HttpRequestException or JsonException or InvalidOperationException
+            or KeyNotFoundException or IndexOutOfRangeException)
         {
             return "default"; // many servers take any name
         }

@@ -16,7 +16,10 @@ sealed class ServerProcess : IDisposable
     public ServerProcess(ServerSpec spec, int port)
     {
         IReadOnlyList<string> command = spec.CommandAt(port, _folder);
-        ProcessStartInfo start = new(command[0], command.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        ProcessStartInfo start = new(command[0], command.Skip(1))
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += Keep;
         _process.ErrorDataReceived += Keep;

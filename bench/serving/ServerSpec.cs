@@ -28,12 +28,14 @@ sealed record ServerSpec(string Name, IReadOnlyList<string> Command, Uri? Addres
             return new ServerSpec(name, [], new Uri(address, "/"));
         return value.Contains("{port}", StringComparison.Ordinal)
             ? new ServerSpec(name, Words(name, value), null)
-            : throw new ServingException($"--server {name}: the command has no {{port}}, which stands for the port that the server shall listen at");
+            : throw new ServingException(
+                $"--server {name}: the command has no {{port}}, which stands for the port that the server shall listen at");
     }
 
     /// <summary>The program and arguments that start it at a port, with a folder of its own.</summary>
     public IReadOnlyList<string> CommandAt(int port, string folder) =>
-        [.. Command.Select(word => word.Replace("{port}", $"{port}", StringComparison.Ordinal).Replace("{dir}", folder, StringComparison.Ordinal))];
+        [.. Command.Select(
+            word => word.Replace("{port}", $"{port}", StringComparison.Ordinal).Replace("{dir}", folder, StringComparison.Ordinal))];
 
     /// <summary>Splits at white space; quotes of both kinds hold words together and a backslash is an ordinary character.</summary>
     static List<string> Words(string name, string command)

@@ -9,8 +9,8 @@ using Kvasir.KvCache.Tiers.Disk;
 namespace Kvasir.Serving;
 
 /// <summary>
-/// <c>slow-disk</c>: what running chats feel of a disk tier whose every query takes its time, while others arrive and are looked up there. The one measurement here that looks inside an
-/// engine, because no server can be asked for such a disk.
+/// <c>slow-disk</c>: what running chats feel of a disk tier whose every query takes its time, while others arrive and are looked up there.
+/// The one measurement here that looks inside an engine, because no server can be asked for such a disk.
 /// </summary>
 sealed class SlowDisk(int chats, TimeSpan delay, TimeSpan time, int rounds)
 {
@@ -18,7 +18,10 @@ sealed class SlowDisk(int chats, TimeSpan delay, TimeSpan time, int rounds)
     static readonly TimeSpan s_pace = TimeSpan.FromMilliseconds(100);
 
     static readonly Option<int> s_chats = new("--chats") { Description = "Chats that run", DefaultValueFactory = _ => 16 };
-    static readonly Option<double> s_delay = new("--delay-ms") { Description = "Milliseconds that every query takes", DefaultValueFactory = _ => 50 };
+    static readonly Option<double> s_delay = new("--delay-ms")
+    {
+        Description = "Milliseconds that every query takes", DefaultValueFactory = _ => 50,
+    };
     static readonly Option<double> s_seconds = new("--seconds") { Description = "How long a round lasts", DefaultValueFactory = _ => 10 };
     static readonly Option<int> s_rounds = new("--rounds") { Description = "Rounds of each kind, in turns", DefaultValueFactory = _ => 3 };
 
@@ -26,17 +29,23 @@ sealed class SlowDisk(int chats, TimeSpan delay, TimeSpan time, int rounds)
 
     public static Command Create()
     {
-        Command command = new("slow-disk", "Say what running chats feel of a disk tier whose every query takes its time") { s_chats, s_delay, s_seconds, s_rounds };
+        Command command = new("slow-disk", "Say what running chats feel of a disk tier whose every query takes its time")
+        {
+            s_chats, s_delay, s_seconds, s_rounds,
+        };
         command.SetAction((parsed, interrupt) => new SlowDisk(
-            parsed.GetValue(s_chats), TimeSpan.FromMilliseconds(parsed.GetValue(s_delay)), TimeSpan.FromSeconds(parsed.GetValue(s_seconds)), parsed.GetValue(s_rounds)).RunAsync(interrupt));
+            parsed.GetValue(s_chats), TimeSpan.FromMilliseconds(parsed.GetValue(s_delay)), TimeSpan.FromSeconds(parsed.GetValue(s_seconds)),
+            parsed.GetValue(s_rounds)).RunAsync(interrupt));
         return command;
     }
 
     async Task<int> RunAsync(CancellationToken interrupt)
     {
         using LanguageModel model = LanguageModel.Load(SagaModel.Path);
-        Console.WriteLine($"{chats} chats of saga on {Environment.ProcessorCount} processors; every {s_pace.TotalMilliseconds} ms a prompt of {ArrivalTokens} tokens that nobody has seen arrives");
-        Console.WriteLine($"{"disk",-24}{"inter-token p50, ms",22}{"p99, ms",10}{"longest, ms",14}{"arrivals",10}{"their TTFT p50, ms",20}");
+        Console.WriteLine($"{chats} chats of saga on {Environment.ProcessorCount} processors; every {s_pace.TotalMilliseconds} ms a prompt "
+            + $"of {ArrivalTokens} tokens that nobody has seen arrives");
+        Console.WriteLine(
+            $"{"disk",-24}{"inter-token p50, ms",22}{"p99, ms",10}{"longest, ms",14}{"arrivals",10}{"their TTFT p50, ms",20}");
         List<Round> healthy = [], slow = [];
         for (int round = 0; round < rounds; round++)
             foreach ((List<Round> results, TimeSpan wait) in ((List<Round>, TimeSpan)[])[(healthy, TimeSpan.Zero), (slow, delay)])
@@ -59,7 +68,14 @@ sealed class SlowDisk(int chats, TimeSpan delay, TimeSpan time, int rounds)
             using InferenceEngine engine = new(model, new EngineOptions
             {
                 Context = 4096, Sequences = chats + 4, KvHostBytes = 64 << 20,
-                KvDisk = new DiskTierOptions { Folder = folder, MaxBytes = 256 << 20, FaultPoint = step => { if (step == "query" && now > TimeSpan.Zero) Thread.Sleep(now); } },
+                KvDisk = new DiskTierOptions
+                {
+                    Folder = folder, MaxBytes = 256 << 20, FaultPoint = step =>
+                    {
+                        if (step == "query"
+                    && now > TimeSpan.Zero) Thread.Sleep(now);
+                    }
+                },
             });
             engine.WarmUp();
             now = wait;
@@ -74,15 +90,18 @@ sealed class SlowDisk(int chats, TimeSpan delay, TimeSpan time, int rounds)
     async Task<Round> MeasureAsync(InferenceEngine engine, CancellationToken interrupt)
     {
         using CancellationTokenSource over = CancellationTokenSource.CreateLinkedTokenSource(interrupt);
-        Task<List<double>>[] talks = [.. Enumerable.Range(0, chats).Select(chat => Task.Run(() => TalkAsync(engine, chat, over.Token), CancellationToken.None))];
+        Task<List<double>>[] talks =
+            [.. Enumerable.Range(0, chats).Select(chat => Task.Run(() => TalkAsync(engine, chat, over.Token), CancellationToken.None))];
         await Task.Delay(TimeSpan.FromSeconds(1), interrupt); // they have all arrived
         List<Task<GenerationResult>> arrivals = [];
         using PeriodicTimer pace = new(s_pace);
         for (long start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start) < time; await pace.WaitForNextTickAsync(interrupt))
-            arrivals.Add(engine.Start(Prompt(ArrivalTokens, 1_000_000 + _arrivals++), new GenerationOptions { MaxTokens = 1 }, cancellation: over.Token).Result);
+            arrivals.Add(engine.Start(Prompt(ArrivalTokens, 1_000_000 + _arrivals++), new GenerationOptions { MaxTokens = 1 },
+                cancellation: over.Token).Result);
         await over.CancelAsync();
         double[] gaps = [.. (await Task.WhenAll(talks)).SelectMany(each => each)];
-        double[] first = [.. (await Task.WhenAll(arrivals)).Where(result => result.TokenIds.Count > 0).Select(result => result.TimeToFirstToken.TotalMilliseconds)];
+        double[] first = [.. (await Task.WhenAll(arrivals)).Where(result => result.TokenIds.Count > 0)
+            .Select(result => result.TimeToFirstToken.TotalMilliseconds)];
         return new Round(Percentile.Of(gaps, 0.5), Percentile.Of(gaps, 0.99), gaps.Max(), first.Length, Percentile.Of(first, 0.5));
     }
 
@@ -93,7 +112,8 @@ sealed class SlowDisk(int chats, TimeSpan delay, TimeSpan time, int rounds)
         long begun = Stopwatch.GetTimestamp();
         while (!over.IsCancellationRequested)
         {
-            Completion completion = engine.Start(Prompt(ChatTokens, chat), new GenerationOptions { IgnoresEnds = true, MaxTokens = 4000 }, cancellation: over);
+            Completion completion = engine.Start(Prompt(ChatTokens, chat),
+                new GenerationOptions { IgnoresEnds = true, MaxTokens = 4000 }, cancellation: over);
             long last = 0;
             await foreach (CompletionPiece _ in completion.Pieces.ReadAllAsync(CancellationToken.None))
             {
@@ -113,7 +133,8 @@ sealed class SlowDisk(int chats, TimeSpan delay, TimeSpan time, int rounds)
     }
 
     static void Print(string disk, Round round) =>
-        Console.WriteLine($"{disk,-24}{round.Median,22:0.00}{round.P99,10:0.00}{round.Longest,14:0.0}{round.Arrivals,10}{round.FirstTokens,20:0.0}");
+        Console.WriteLine(
+            $"{disk,-24}{round.Median,22:0.00}{round.P99,10:0.00}{round.Longest,14:0.0}{round.Arrivals,10}{round.FirstTokens,20:0.0}");
 
     sealed record Round(double Median, double P99, double Longest, int Arrivals, double FirstTokens);
 }

@@ -3,7 +3,10 @@ using System.Diagnostics;
 
 namespace Kvasir.Serving;
 
-/// <summary>Keeps the server saturated with chats of which a third are left in mid-stream or while they wait, and looks for what is never given back.</summary>
+/// <summary>
+/// Keeps the server saturated with chats of which a third are left in mid-stream or while they wait, and
+/// looks for what is never given back.
+/// </summary>
 sealed class Soak(RunningServer server, LoadOptions options, Prompts prompts)
 {
     const int SystemPrompts = 4; // more than one, so that caches have something to forget
@@ -20,7 +23,8 @@ sealed class Soak(RunningServer server, LoadOptions options, Prompts prompts)
         using CancellationTokenSource time = CancellationTokenSource.CreateLinkedTokenSource(limit);
         time.CancelAfter(options.SoakTime);
         Note("minute, RSS MiB, asked, left, errors");
-        Task[] clients = [.. Enumerable.Range(0, options.Clients).Select(i => Task.Run(() => TalkAsync(i, time.Token, limit), CancellationToken.None))];
+        Task[] clients =
+            [.. Enumerable.Range(0, options.Clients).Select(i => Task.Run(() => TalkAsync(i, time.Token, limit), CancellationToken.None))];
         await ReportAsync(Task.WhenAll(clients));
         long? leased = await KvStats.LeasedBlocksAtRestAsync(server.Http, limit);
         if (leased > 0)
@@ -28,7 +32,9 @@ sealed class Soak(RunningServer server, LoadOptions options, Prompts prompts)
         return new Outcome(Figures(leased), _problems);
     }
 
-    /// <summary>Chats until the time is up; an answer in progress may end. A server that refuses at once is not asked in a tight loop.</summary>
+    /// <summary>
+    /// Chats until the time is up; an answer in progress may end. A server that refuses at once is not asked in a tight loop.
+    /// </summary>
     async Task TalkAsync(int client, CancellationToken time, CancellationToken limit)
     {
         Random random = new(unchecked(options.Seed * 65_537 + client));
@@ -55,7 +61,8 @@ sealed class Soak(RunningServer server, LoadOptions options, Prompts prompts)
         if (leavesEarly)
             impatience.CancelAfter(random.Next(1000));
         Interlocked.Increment(ref _asked);
-        Answer answer = await _client.AskAsync(messages, turn, leavesInStream ? random.Next(options.MaxTokens) : int.MaxValue, impatience.Token);
+        Answer answer = await _client.AskAsync(messages, turn,
+            leavesInStream ? random.Next(options.MaxTokens) : int.MaxValue, impatience.Token);
         Interlocked.Add(ref _tokens, answer.GapsMs.Count + (answer.FirstTokenMs is null ? 0 : 1));
         if (answer.Error is null && answer.Usage is not null)
             return answer;

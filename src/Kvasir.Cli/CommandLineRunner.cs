@@ -11,12 +11,10 @@ namespace Kvasir.Cli;
 /// <summary>Parses and runs a command line and turns what goes wrong into one line and an exit code.</summary>
 static class CommandLineRunner
 {
-    /// <summary>A prompt may begin with @: it names no file of arguments.</summary>
-    public static ParserConfiguration Parser { get; } = new() { ResponseFileTokenReplacer = null };
 
     public static int Run(RootCommand root, IReadOnlyList<string> args)
     {
-        ParseResult parsed = root.Parse(args, Parser);
+        ParseResult parsed = root.Parse(args, Settings.Parser);
         if (args.Count == 0)
         {
             root.Parse("--help").Invoke(new InvocationConfiguration { Output = Console.Error });
@@ -39,7 +37,7 @@ static class CommandLineRunner
             EnvironmentSettings.Warn(root);
         ConfigFile file = ConfigFile.Read(root);
         file.WarnOfReaders(root);
-        return Settings.Settle(parsed, file) ? root.Parse(args, Parser) : parsed;
+        return Settings.Settle(parsed, file) ? root.Parse(args, Settings.Parser) : parsed;
     }
 
     /// <summary>Runs a verb; the expected kinds of failure become one line, and anything else is a bug that shows itself whole.</summary>
@@ -69,5 +67,6 @@ static class CommandLineRunner
     static IEnumerable<string> Errors(ParseResult parsed) =>
         parsed.CommandResult.Command is RootCommand && parsed.UnmatchedTokens is [var unknown, ..]
             ? [$"unknown command or flag '{Printable.Line(unknown)}'"]
-            : parsed.Errors.Select(error => Printable.Line(string.Join(' ', error.Message.Split(['\t', '\r', '\n', ' '], StringSplitOptions.RemoveEmptyEntries)), 4096)).Distinct();
+            : parsed.Errors.Select(error => Printable.Line(
+                string.Join(' ', error.Message.Split(['\t', '\r', '\n', ' '], StringSplitOptions.RemoveEmptyEntries)), 4096)).Distinct();
 }

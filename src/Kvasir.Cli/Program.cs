@@ -1,6 +1,5 @@
 using System.Text;
 using Kvasir.Cli;
-using Kvasir.Cli.Verbs;
 
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
-return CommandLineRunner.Run(RootVerb.Create(), args);
+return CommandLineRunner.Run(RootVerb.Create(args), args);

@@ -1,8 +1,9 @@
 namespace Kvasir.Formats;
 
 /// <summary>
-/// Percentiles of what was measured, the same way everywhere: by nearest rank, so that each is a value that was seen. That is definition 1 of Hyndman and Fan, "Sample Quantiles in
-/// Statistical Packages", The American Statistician 50 (1996); the median is their definition 2, the usual one.
+/// Percentiles of what was measured, the same way everywhere: by nearest rank, so that each is a value that was seen. That is
+/// definition 1 of Hyndman and Fan, "Sample Quantiles in Statistical Packages", The American Statistician 50 (1996); the median is
+/// their definition 2, the usual one.
 /// </summary>
 public static class Percentile
 {
@@ -21,7 +22,8 @@ public static class Percentile
         if (!(share > 0 && share <= 1))
             throw new ArgumentOutOfRangeException(nameof(share), share, "expected a share above 0 and at most 1");
         CheckAny(sorted);
-        int rank = (int)Math.Ceiling((decimal)share * sorted.Length); // decimal, since in binary 0.28 of 25 is 7.000000000000001, and so the eighth
+        // decimal, since in binary 0.28 of 25 is 7.000000000000001, and so the eighth
+        int rank = (int)Math.Ceiling((decimal)share * sorted.Length);
         return sorted[Math.Max(rank, 1) - 1];
     }
 

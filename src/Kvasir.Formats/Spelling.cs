@@ -8,7 +8,8 @@ public static class Spelling
     /// <summary>Names like the one that was typed, the most like it first.</summary>
     /// <param name="typed">What was typed.</param>
     /// <param name="known">The names that there are.</param>
-    /// <param name="most">How far they may be from it: a letter too many or another one counts 2, and one too few 1, since names are often cut short.</param>
+    /// <param name="most">How far they may be from it: a letter too many or another one counts 2, and one too few 1, since
+    /// names are often cut short.</param>
     public static IEnumerable<string> Near(string typed, IEnumerable<string> known, int most = int.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(typed);

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Formats;
@@ -6,18 +5,8 @@ namespace Kvasir.Formats;
 /// <summary>Sizes and names of the tensor types.</summary>
 public static class TensorTypes
 {
-    // Types that ggml has and we do not read: naming them tells the user which file to get instead.
-    static readonly FrozenDictionary<uint, string> Foreign = new Dictionary<uint, string>
-    {
-        [4] = "q4_2", [5] = "q4_3", [9] = "q8_1", [10] = "q2_k", [11] = "q3_k", [15] = "q8_k",
-        [16] = "iq2_xxs", [17] = "iq2_xs", [18] = "iq3_xxs", [19] = "iq1_s", [20] = "iq4_nl", [21] = "iq3_s", [22] = "iq2_s",
-        [23] = "iq4_xs", [24] = "i8", [25] = "i16", [26] = "i32", [27] = "i64", [28] = "f64", [29] = "iq1_m",
-        [31] = "q4_0_4_4", [32] = "q4_0_4_8", [33] = "q4_0_8_8", [34] = "tq1_0", [35] = "tq2_0", [39] = "mxfp4", [40] = "nvfp4",
-        [41] = "q1_0", [42] = "q2_0",
-    }.ToFrozenDictionary();
-
     /// <summary>Every readable type's name, for messages and help.</summary>
-    public static string AllNames { get; } = string.Join(", ", Enum.GetValues<TensorType>().Select(DisplayName));
+    public static string AllNames => string.Join(", ", Enum.GetValues<TensorType>().Select(DisplayName));
 
     /// <summary>Values in one block. A row is a whole number of blocks.</summary>
     public static int BlockElements(this TensorType type) => Block(type).Elements;
@@ -55,7 +44,42 @@ public static class TensorTypes
 
     /// <summary>What to call a number that <see cref="IsKnown"/> refuses.</summary>
     internal static string DescribeForeign(uint number) =>
-        Foreign.TryGetValue(number, out string? name) ? $"{number} ({name})" : $"{number}";
+        ForeignName(number) is { } name ? $"{number} ({name})" : $"{number}";
+
+    // Types that ggml has and we do not read: naming them tells the user which file to get instead.
+    static string? ForeignName(uint number) => number switch
+    {
+        4 => "q4_2",
+        5 => "q4_3",
+        9 => "q8_1",
+        10 => "q2_k",
+        11 => "q3_k",
+        15 => "q8_k",
+        16 => "iq2_xxs",
+        17 => "iq2_xs",
+        18 => "iq3_xxs",
+        19 => "iq1_s",
+        20 => "iq4_nl",
+        21 => "iq3_s",
+        22 => "iq2_s",
+        23 => "iq4_xs",
+        24 => "i8",
+        25 => "i16",
+        26 => "i32",
+        27 => "i64",
+        28 => "f64",
+        29 => "iq1_m",
+        31 => "q4_0_4_4",
+        32 => "q4_0_4_8",
+        33 => "q4_0_8_8",
+        34 => "tq1_0",
+        35 => "tq2_0",
+        39 => "mxfp4",
+        40 => "nvfp4",
+        41 => "q1_0",
+        42 => "q2_0",
+        _ => null,
+    };
 
     static (int Elements, int Bytes, string Name) Block(TensorType type) => type switch
     {

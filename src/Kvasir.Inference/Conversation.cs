@@ -5,9 +5,10 @@ using Kvasir.Inference.Templates;
 namespace Kvasir.Inference;
 
 /// <summary>
-/// A chat on one sequence. Each turn writes the whole conversation anew, as a client of a server sends it, so its tokens are those that a server, or a later process,
-/// makes of the same texts. Where they go on from the tokens that are there, generated ones included, only the new ones are computed; where the template
-/// writes earlier turns differently now (without what a model thought, for example) the cache has what they still share.
+/// A chat on one sequence. Each turn writes the whole conversation anew, as a client of a server sends it, so its tokens are those that a
+/// server, or a later process, makes of the same texts. Where they go on from the tokens that are there, generated ones included, only
+/// the new ones are computed; where the template writes earlier turns differently now (without what a model thought, for example), or an
+/// answer's text has other tokens than the model wrote it in, the cache has what they still share.
 /// </summary>
 public sealed class Conversation : IDisposable
 {
@@ -37,7 +38,8 @@ public sealed class Conversation : IDisposable
     public bool HasBegun => _transcript.Messages.Count > (_system is null ? 0 : 1);
 
     /// <summary>
-    /// Continues a conversation that was held before, in this process or another. Nothing is computed yet: the next turn finds in the cache what is still there.
+    /// Continues a conversation that was held before, in this process or another. Nothing is computed yet: the next turn finds in the
+    /// cache what is still there.
     /// </summary>
     /// <param name="transcript">All its turns, the system prompt's included; the last one is an answer.</param>
     /// <exception cref="InvalidOperationException">This conversation has begun already.</exception>

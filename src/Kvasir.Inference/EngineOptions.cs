@@ -1,10 +1,10 @@
 using Kvasir.Inference.Kernels;
+using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers.Disk;
 using Kvasir.KvCache.Tiers;
-using Kvasir.KvCache;
+using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Inference;
 
@@ -15,8 +15,8 @@ public sealed record EngineOptions
     public const int DefaultContext = 8192;
 
     /// <summary>
-    /// Tokens that a sequence may hold; null takes <see cref="DefaultContext"/> or, if less, what the model was trained for. More than that may
-    /// be asked for, but what a model says beyond it is rarely any good. At least 1.
+    /// Tokens that a sequence may hold; null takes <see cref="DefaultContext"/> or, if less, what the model was trained for. More than that
+    /// may be asked for, but what a model says beyond it is rarely any good. At least 1.
     /// </summary>
     public int? Context { get; init; }
 
@@ -29,7 +29,9 @@ public sealed record EngineOptions
     /// <summary>Tokens per block, a multiple of 16.</summary>
     public int BlockTokens { get; init; } = 16;
 
-    /// <summary>Most prompt tokens that are computed in one pass, at least 1: enough to share the weights, few enough to stay in the cache.</summary>
+    /// <summary>
+    /// Most prompt tokens that are computed in one pass, at least 1: enough to share the weights, few enough to stay in the cache.
+    /// </summary>
     public int PrefillChunk { get; init; } = 256;
 
     /// <summary>Most completions that compute at the same time, at least 1.</summary>
@@ -38,7 +40,10 @@ public sealed record EngineOptions
     /// <summary>Most completions that wait, at least 1; one more is refused.</summary>
     public int MaxWaiting { get; init; } = 1024;
 
-    /// <summary>About how long a step may take while completions generate: prompts are computed in pieces that fit, so that nobody waits much longer for a token.</summary>
+    /// <summary>
+    /// About how long a step may take while completions generate: prompts are computed in pieces that fit, so that nobody
+    /// waits much longer for a token.
+    /// </summary>
     public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>How keys and values are stored.</summary>
@@ -48,21 +53,25 @@ public sealed record EngineOptions
     public KvReuse KvReuse { get; init; } = KvReuse.On;
 
     /// <summary>
-    /// Bytes of the pool that attention reads; null takes room for <see cref="Sequences"/> at full context. What sequences leave there is found again until
-    /// its room is needed.
+    /// Bytes of the pool that attention reads; null takes room for <see cref="Sequences"/> at full context. What sequences leave there is
+    /// found again until its room is needed.
     /// </summary>
     public long? KvDeviceBytes { get; init; }
 
     /// <summary>Bytes of the host tier behind the pool; 0 for none.</summary>
     public long KvHostBytes { get; init; }
 
-    /// <summary>How the host tier stores keys and values; null as the pool does. Any other codec is lossy: its model is another one to the cache.</summary>
+    /// <summary>
+    /// How the host tier stores keys and values; null as the pool does. Any other codec is lossy: its model is another one to the cache.
+    /// </summary>
     public IKvCodec? KvHostCodec { get; init; }
 
     /// <summary>The disk tier, which survives the process; null for none.</summary>
     public DiskTierOptions? KvDisk { get; init; }
 
-    /// <summary>Makes further tiers for a pool's blocks, which stand behind the others: those of a shared store, or a program's own.</summary>
+    /// <summary>
+    /// Makes further tiers for a pool's blocks, which stand behind the others: those of a shared store, or a program's own.
+    /// </summary>
     public IReadOnlyList<Func<KvLayout, Fingerprint, ITier>> KvFurtherTiers { get; init; } = [];
 
     /// <summary>How long a completion waits at most to hear what the tiers have of its prompt; others compute meanwhile.</summary>

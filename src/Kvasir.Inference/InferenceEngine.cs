@@ -10,8 +10,8 @@ using Kvasir.KvCache.Prefixes;
 namespace Kvasir.Inference;
 
 /// <summary>
-/// Turns tokens into tokens: a model, its cache and the threads that compute. Any number of completions may be under way, each of its own sequence: they are
-/// computed together, and what one has computed the others find at their next step.
+/// Turns tokens into tokens: a model, its cache and the threads that compute. Any number of completions may be under way, each of its own
+/// sequence: they are computed together, and what one has computed the others find at their next step.
 /// </summary>
 public sealed class InferenceEngine : IDisposable
 {
@@ -37,7 +37,8 @@ public sealed class InferenceEngine : IDisposable
         (Model, Options) = (model, options);
         Context = ValidContext(model.Config, options);
         Layout = new KvLayout(options.BlockTokens, options.KvCodec, KvLayers.Of(model.Config));
-        Cache = new TieredKvCache(Layout, SharesBlocks ? ModelFingerprint.Of(model.Digest, Layout, options.KvHostCodec) : default, CacheOptions());
+        Cache = new TieredKvCache(Layout, SharesBlocks ? ModelFingerprint.Of(model.Digest, Layout, options.KvHostCodec) : default,
+            CacheOptions());
         _compute = new ComputePool(options.Threads);
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
         _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Math.Min(options.PrefillChunk, Context));
@@ -70,8 +71,9 @@ public sealed class InferenceEngine : IDisposable
     public Sequence NewSequence(ReadOnlySpan<byte> salt = default) => new(_parts, Cache.NewSequence(salt, SharesBlocks, Context));
 
     /// <summary>
-    /// Begins to complete a sequence. Tokens that are not in the cache are computed first, so the sequence may be new, longer by another turn, or
-    /// interrupted before. The completion's tokens, the ending one included, are appended to the sequence, which belongs to the engine until the result is there.
+    /// Begins to complete a sequence. Tokens that are not in the cache are computed first, so the sequence may be new, longer by another
+    /// turn, or interrupted before. The completion's tokens, the ending one included, are appended to the sequence, which belongs to the
+    /// engine until the result is there.
     /// </summary>
     /// <param name="sequence">A sequence of this engine with at least one token.</param>
     /// <param name="options">How long, and how tokens are chosen.</param>
@@ -79,7 +81,8 @@ public sealed class InferenceEngine : IDisposable
     /// <exception cref="ArgumentException">The sequence is empty or an option out of range.</exception>
     /// <exception cref="ContextExceededException">The sequence fills the context, so that nothing can follow.</exception>
     /// <exception cref="QueueFullException">As many completions wait as may.</exception>
-    /// <exception cref="InvalidOperationException">A completion of the sequence is under way. As the result's failure: sequences at rest hold the blocks that this one needs.</exception>
+    /// <exception cref="InvalidOperationException">A completion of the sequence is under way. As the result's failure: sequences at rest
+    /// hold the blocks that this one needs.</exception>
     public Completion Start(Sequence sequence, GenerationOptions options, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(sequence);
@@ -100,7 +103,8 @@ public sealed class InferenceEngine : IDisposable
     /// <exception cref="ArgumentException">The prompt is empty, a token is not of the vocabulary, or an option out of range.</exception>
     /// <exception cref="ContextExceededException">The prompt does not fit, or fills the context so that nothing can follow.</exception>
     /// <exception cref="QueueFullException">As many completions wait as may.</exception>
-    public Completion Start(ReadOnlySpan<int> prompt, GenerationOptions options, ReadOnlySpan<byte> salt = default, CancellationToken cancellation = default)
+    public Completion Start(ReadOnlySpan<int> prompt, GenerationOptions options, ReadOnlySpan<byte> salt = default,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         Sequence sequence = NewSequence(salt);
@@ -140,7 +144,8 @@ public sealed class InferenceEngine : IDisposable
     /// <param name="options">How long, and how tokens are chosen.</param>
     /// <param name="emit">Receives text as it comes, on the calling thread, never half a character.</param>
     /// <param name="cancellation">Ends the completion at the next step; what is there so far is returned.</param>
-    public GenerationResult Generate(Sequence sequence, GenerationOptions options, Action<string> emit, CancellationToken cancellation = default)
+    public GenerationResult Generate(Sequence sequence, GenerationOptions options, Action<string> emit,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(emit);
         Completion completion = Start(sequence, options, cancellation);
@@ -160,8 +165,9 @@ public sealed class InferenceEngine : IDisposable
     }
 
     /// <summary>
-    /// Computes something that nobody wants, for about as long as it takes the runtime to compile what computes: a server's first requests are then as fast as later ones. Leaves nothing in the
-    /// cache, but knows afterwards how fast it computes. Not while completions are under way.
+    /// Computes something that nobody wants, for about as long as it takes the runtime to compile what computes: a server's
+    /// first requests are then as fast as later ones. Leaves nothing in the cache, but knows afterwards how fast it computes.
+    /// Not while completions are under way.
     /// </summary>
     public void WarmUp()
     {
@@ -177,7 +183,9 @@ public sealed class InferenceEngine : IDisposable
         }
     }
 
-    /// <summary>Logits after every token of the sequence that is not in the cache yet: [tokens, vocabulary]. For tests and evaluation.</summary>
+    /// <summary>
+    /// Logits after every token of the sequence that is not in the cache yet: [tokens, vocabulary]. For tests and evaluation.
+    /// </summary>
     internal float[][] ComputeLogits(Sequence sequence)
     {
         List<float[]> logits = [];
@@ -190,7 +198,9 @@ public sealed class InferenceEngine : IDisposable
         return [.. logits];
     }
 
-    /// <summary>Computes the next tokens of the sequence that are not in the cache, at most so many, each with its logits; returns how many.</summary>
+    /// <summary>
+    /// Computes the next tokens of the sequence that are not in the cache, at most so many, each with its logits; returns how many.
+    /// </summary>
     internal int ForwardWithLogits(Sequence sequence, int most)
     {
         Compute(sequence, most, wantsAllLogits: true);
@@ -201,8 +211,8 @@ public sealed class InferenceEngine : IDisposable
     internal ReadOnlySpan<float> LogitsOf(int i) => _pass.Logits(i);
 
     /// <summary>
-    /// Computes what is missing of a sequence and returns the logits after its last token, [vocabulary]; empty when cancelled. On the calling thread, so not while completions
-    /// are under way: for measurements and tests.
+    /// Computes what is missing of a sequence and returns the logits after its last token, [vocabulary]; empty when cancelled. On the
+    /// calling thread, so not while completions are under way: for measurements and tests.
     /// </summary>
     internal Span<float> Forward(Sequence sequence, IProgress<PrefillProgress>? progress, CancellationToken cancellation)
     {
@@ -225,7 +235,8 @@ public sealed class InferenceEngine : IDisposable
         {
             _pass.Clear();
             if (!_pass.TryAdd(sequence, most, wantsAllLogits))
-                throw new InvalidOperationException($"the pool has no room for {sequence.Tokens.Length - sequence.Cached} more tokens: {Cache.Device.Counts}");
+                throw new InvalidOperationException(
+                    $"the pool has no room for {sequence.Tokens.Length - sequence.Cached} more tokens: {Cache.Device.Counts}");
         }
         while (!_pass.TryCompute());
     }
@@ -233,7 +244,10 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>Cancels what is under way and takes nothing more; returns when all of it is over.</summary>
     public void StopServing() => _scheduler.Value.Dispose();
 
-    /// <summary>Cancels what is under way, ends the threads, finishes what is being written to the disk and frees the memory. Sequences must be disposed before.</summary>
+    /// <summary>
+    /// Cancels what is under way, ends the threads, finishes what is being written to the disk and frees the memory.
+    /// Sequences must be disposed before.
+    /// </summary>
     public void Dispose()
     {
         if (_scheduler.IsValueCreated)
@@ -269,7 +283,9 @@ public sealed class InferenceEngine : IDisposable
         ModelName = Model.Config.Name,
     };
 
-    /// <summary>Bytes of pool that one sequence at full context needs: the least that <see cref="EngineOptions.KvDeviceBytes"/> may be.</summary>
+    /// <summary>
+    /// Bytes of pool that one sequence at full context needs: the least that <see cref="EngineOptions.KvDeviceBytes"/> may be.
+    /// </summary>
     public static long PoolBytes(LanguageModel model, EngineOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -286,7 +302,8 @@ public sealed class InferenceEngine : IDisposable
         long blocks = bytes / Layout.StrideBytes;
         return blocks >= least
             ? (int)Math.Min(blocks, int.MaxValue / Layout.BlockTokens)
-            : throw new ArgumentException($"KV device bytes: {bytes:N0}, which hold {Math.Max(0, blocks) * Layout.BlockTokens:N0} tokens, expected at least {least * Layout.StrideBytes:N0} for a context of {Context:N0}");
+            : throw new ArgumentException($"KV device bytes: {bytes:N0}, which hold {Math.Max(0, blocks) * Layout.BlockTokens:N0} tokens, "
+                + $"expected at least {least * Layout.StrideBytes:N0} for a context of {Context:N0}");
     }
 
     static int ValidContext(ModelSpec config, EngineOptions options)
@@ -298,7 +315,8 @@ public sealed class InferenceEngine : IDisposable
         Check(options.MaxRunning >= 1, "running completions", options.MaxRunning, "at least 1");
         Check(options.MaxWaiting >= 1, "waiting completions", options.MaxWaiting, "at least 1");
         Check(options.PrefillChunk >= 1, "prefill chunk", options.PrefillChunk, "at least 1");
-        Check(options.BlockTokens is >= 16 and <= 1024 && options.BlockTokens % 16 == 0, "block tokens", options.BlockTokens, "a multiple of 16 up to 1024");
+        Check(options.BlockTokens is >= 16 and <= 1024 && options.BlockTokens % 16 == 0, "block tokens",
+            options.BlockTokens, "a multiple of 16 up to 1024");
         return context;
     }
 

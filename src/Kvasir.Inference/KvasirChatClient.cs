@@ -9,12 +9,13 @@ using Microsoft.Extensions.AI;
 namespace Kvasir.Inference;
 
 /// <summary>
-/// An engine as Microsoft.Extensions.AI's chat client. Any number of calls may be under way: they are computed together, and what one has computed of a conversation the others,
-/// and its next turn, find in the cache. The client keeps no conversations: each call brings all its messages.
+/// An engine as Microsoft.Extensions.AI's chat client. Any number of calls may be under way: they are computed together, and
+/// what one has computed of a conversation the others, and its next turn, find in the cache. The client keeps no conversations:
+/// each call brings all its messages.
 /// </summary>
 /// <remarks>
-/// What a call leaves open has <see cref="Sampling.SamplingOptions"/>' values, so it takes the most likely tokens. <c>AdditionalProperties["cache_salt"]</c>, a text, keeps what is
-/// computed under it to calls that say the same.
+/// What a call leaves open has <see cref="Sampling.SamplingOptions"/>' values, so it takes the most likely tokens.
+/// <c>AdditionalProperties["cache_salt"]</c>, a text, keeps what is computed under it to calls that say the same.
 /// </remarks>
 public sealed class KvasirChatClient : IChatClient
 {
@@ -56,7 +57,9 @@ public sealed class KvasirChatClient : IChatClient
         }
     }
 
-    /// <summary>Answers a conversation. The raw representation is the <see cref="GenerationResult"/>, which says what the cache did.</summary>
+    /// <summary>
+    /// Answers a conversation. The raw representation is the <see cref="GenerationResult"/>, which says what the cache did.
+    /// </summary>
     /// <exception cref="ArgumentException">An option is out of its range, or another model's name.</exception>
     /// <exception cref="NotSupportedException">A message or option asks for what the model cannot do, such as reading images.</exception>
     /// <exception cref="Sampling.Constraints.Schemas.JsonSchemaException">The schema of the answer cannot be held to.</exception>
@@ -64,7 +67,8 @@ public sealed class KvasirChatClient : IChatClient
     /// <exception cref="ContextExceededException">The conversation does not fit.</exception>
     /// <exception cref="QueueFullException">As many calls wait as may.</exception>
     /// <exception cref="TemplateException">The model's chat template refuses the conversation.</exception>
-    public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+    public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         List<ChatResponseUpdate> updates = [];
         await foreach (ChatResponseUpdate update in GetStreamingResponseAsync(messages, options, cancellationToken).ConfigureAwait(false))
@@ -74,9 +78,12 @@ public sealed class KvasirChatClient : IChatClient
         return response;
     }
 
-    /// <summary>The same, as it comes. The last update has usage, reason of the end and raw representation; whoever stops reading ends the answer.</summary>
+    /// <summary>
+    /// The same, as it comes. The last update has usage, reason of the end and raw representation; whoever stops reading ends the answer.
+    /// </summary>
     /// <inheritdoc cref="GetResponseAsync"/>
-    public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
         _engine.CheckModel(options?.ModelId);
@@ -105,7 +112,10 @@ public sealed class KvasirChatClient : IChatClient
         }
     }
 
-    /// <summary>The client's metadata, the client, its <see cref="InferenceEngine"/>, the engine's <see cref="KvCache.TieredKvCache"/>, or its model.</summary>
+    /// <summary>
+    /// The client's metadata, the client, its <see cref="InferenceEngine"/>, the engine's
+    /// <see cref="KvCache.TieredKvCache"/>, or its model.
+    /// </summary>
     public object? GetService(Type serviceType, object? serviceKey = null) => _engine.Service(serviceType, serviceKey, _metadata, this);
 
     /// <summary>Frees what the client owns; calls under way end as cancelled.</summary>

@@ -5,8 +5,8 @@ using Microsoft.Extensions.AI;
 namespace Kvasir.Inference;
 
 /// <summary>
-/// An engine as Microsoft.Extensions.AI's embedding generator: the final hidden state after a text, of length 1. Texts with a common beginning share its keys and values.
-/// <c>AdditionalProperties["cache_salt"]</c> is as with <see cref="KvasirChatClient"/>.
+/// An engine as Microsoft.Extensions.AI's embedding generator: the final hidden state after a text, of length 1. Texts with a common
+/// beginning share its keys and values. <c>AdditionalProperties["cache_salt"]</c> is as with <see cref="KvasirChatClient"/>.
 /// </summary>
 public sealed class KvasirEmbeddingGenerator : IEmbeddingGenerator<string, Embedding<float>>
 {
@@ -40,17 +40,24 @@ public sealed class KvasirEmbeddingGenerator : IEmbeddingGenerator<string, Embed
     /// <exception cref="ArgumentException">A text is empty, an option out of its range, or another model's name.</exception>
     /// <exception cref="ContextExceededException">A text does not fit.</exception>
     /// <exception cref="QueueFullException">As many calls wait as may.</exception>
-    public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
+    public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(IEnumerable<string> values,
+        EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(values);
         _engine.CheckModel(options?.ModelId);
-        int dimensions = options?.Dimensions is { } wanted ? wanted is >= 1 && wanted <= Width ? wanted : throw new ArgumentException($"Dimensions: {wanted}, expected 1 to {Width}") : Width;
+        int dimensions = options?.Dimensions is { } wanted
+            ? wanted is >= 1 && wanted <= Width ? wanted : throw new ArgumentException($"Dimensions: {wanted}, expected 1 to {Width}")
+            : Width;
         byte[] salt = CallReader.Salt(options?.AdditionalProperties);
         List<GenerationResult> results = [];
         foreach (string[] texts in values.Chunk(AtOnce))
             results.AddRange(await Compute(texts, salt, cancellationToken).ConfigureAwait(false));
         DateTimeOffset now = DateTimeOffset.UtcNow;
-        return new(results.Select(result => new Embedding<float>(TextEmbedding.Of(result, dimensions)) { ModelId = _engine.ModelId, CreatedAt = now })) { Usage = TokenUsage.Of(results) };
+        return new(results.Select(result => new Embedding<float>(TextEmbedding.Of(result, dimensions))
+        {
+            ModelId = _engine.ModelId, CreatedAt = now,
+        }))
+        { Usage = TokenUsage.Of(results) };
     }
 
     async Task<GenerationResult[]> Compute(string[] texts, byte[] salt, CancellationToken cancellation)
@@ -60,7 +67,9 @@ public sealed class KvasirEmbeddingGenerator : IEmbeddingGenerator<string, Embed
         {
             Task<GenerationResult>[] started = [.. texts.Select(text => Start(text, salt, abandoned.Token).Result)];
             GenerationResult[] results = await Task.WhenAll(started).WaitAsync(cancellation).ConfigureAwait(false);
-            return Array.Exists(results, result => result.FinishReason == FinishReason.Cancelled) ? throw new OperationCanceledException(cancellation) : results;
+            return Array.Exists(results, result => result.FinishReason == FinishReason.Cancelled)
+                ? throw new OperationCanceledException(cancellation)
+                : results;
         }
         finally
         {
@@ -71,7 +80,10 @@ public sealed class KvasirEmbeddingGenerator : IEmbeddingGenerator<string, Embed
     Completion Start(string text, byte[] salt, CancellationToken cancellation) =>
         _engine.Engine.Start(_engine.Engine.Model.Tokenizer.EncodePrompt(text), TextEmbedding.Options, salt, cancellation);
 
-    /// <summary>The generator's metadata, the generator, its <see cref="InferenceEngine"/>, the engine's <see cref="KvCache.TieredKvCache"/>, or its model.</summary>
+    /// <summary>
+    /// The generator's metadata, the generator, its <see cref="InferenceEngine"/>, the engine's
+    /// <see cref="KvCache.TieredKvCache"/>, or its model.
+    /// </summary>
     public object? GetService(Type serviceType, object? serviceKey = null) => _engine.Service(serviceType, serviceKey, _metadata, this);
 
     /// <summary>Frees what the generator owns; calls under way end as cancelled.</summary>

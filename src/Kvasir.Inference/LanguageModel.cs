@@ -3,8 +3,8 @@ using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Model;
-using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Prefixes;
 
@@ -24,7 +24,8 @@ public sealed class LanguageModel : IDisposable
         Config = SupportedModels.Read(file);
         Tokenizer = Tokenizer.From(file);
         if (Tokenizer.VocabularySize != Config.Vocabulary)
-            throw ModelFormatException.At(file.Path, "tokenizer.ggml.tokens", $"{Tokenizer.VocabularySize} tokens", $"the {Config.Vocabulary} rows of token_embd.weight");
+            throw ModelFormatException.At(file.Path, "tokenizer.ggml.tokens", $"{Tokenizer.VocabularySize} tokens",
+                $"the {Config.Vocabulary} rows of token_embd.weight");
         Weights = new WeightReader(file, Config).Read(progress);
     }
 
@@ -52,8 +53,8 @@ public sealed class LanguageModel : IDisposable
     internal Digest Digest => _digest.Value;
 
     /// <summary>
-    /// Opens a GGUF file and packs its weights for this machine's kernels, on all processors. They are in memory once, in little more room than in the
-    /// file; token embeddings stay in the file.
+    /// Opens a GGUF file and packs its weights for this machine's kernels, on all processors. They are in memory once, in little more room
+    /// than in the file; token embeddings stay in the file.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="progress">Told after every matrix, on the calling thread.</param>

@@ -35,7 +35,8 @@ sealed class OwnedEngine(InferenceEngine engine, params IDisposable[] owned) : I
     public void CheckModel(string? id)
     {
         if (id is not null && !id.Equals(ModelId, StringComparison.OrdinalIgnoreCase))
-            throw new ArgumentException($"ModelId: {Formats.Printable.Quote(id)} is not loaded here, expected {Formats.Printable.Quote(ModelId)} or null");
+            throw new ArgumentException(
+                $"ModelId: {Formats.Printable.Quote(id)} is not loaded here, expected {Formats.Printable.Quote(ModelId)} or null");
     }
 
     /// <summary>The first of these, of the engine, its cache and its model that is of the type.</summary>

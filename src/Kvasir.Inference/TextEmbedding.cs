@@ -14,7 +14,8 @@ public static class TextEmbedding
     public static float[] Of(GenerationResult result, int dimensions)
     {
         ArgumentNullException.ThrowIfNull(result);
-        return Unit((result.Hidden ?? throw new ArgumentException("the completion was over before its hidden state was computed")).Span[..dimensions]);
+        return Unit((result.Hidden
+            ?? throw new ArgumentException("the completion was over before its hidden state was computed")).Span[..dimensions]);
     }
 
     static float[] Unit(ReadOnlySpan<float> vector)

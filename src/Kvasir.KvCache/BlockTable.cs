@@ -4,8 +4,9 @@ using Kvasir.KvCache.Layout;
 namespace Kvasir.KvCache;
 
 /// <summary>
-/// The blocks of one sequence in order: token <c>p</c> lies in block <c>p / BlockTokens</c>. Some are shared with other sequences and complete, others are
-/// its own and are filled from their start. Belongs to one thread while it changes; compute threads may read addresses in between.
+/// The blocks of one sequence in order: token <c>p</c> lies in block <c>p / BlockTokens</c>. Some are shared with other
+/// sequences and complete, others are its own and are filled from their start. Belongs to one thread while it changes; compute
+/// threads may read addresses in between.
 /// </summary>
 /// <param name="pool">Where the blocks are.</param>
 /// <param name="blocks">Blocks to make room for in the books.</param>
@@ -43,8 +44,8 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
     }
 
     /// <summary>
-    /// The end of the missing positions that begin at <paramref name="position"/>: where the next block begins that is there, be it in part; without one, there
-    /// is no end.
+    /// The end of the missing positions that begin at <paramref name="position"/>: where the next block begins that is there, be it in
+    /// part; without one, there is no end.
     /// </summary>
     public int EndOfMissing(int position)
     {
@@ -54,7 +55,9 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
         return block < _blocks.Count ? block * Layout.BlockTokens : int.MaxValue;
     }
 
-    /// <summary>Makes room for the first <paramref name="tokens"/> tokens; takes all the blocks it needs or, when the pool has too few, none.</summary>
+    /// <summary>
+    /// Makes room for the first <paramref name="tokens"/> tokens; takes all the blocks it needs or, when the pool has too few, none.
+    /// </summary>
     /// <returns>Whether there is room now.</returns>
     public bool TryReserve(int tokens)
     {
@@ -68,7 +71,9 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
         return true;
     }
 
-    /// <summary>Says that the keys and values of the positions <c>[from, to)</c> are written. Within a block, they follow those that are there.</summary>
+    /// <summary>
+    /// Says that the keys and values of the positions <c>[from, to)</c> are written. Within a block, they follow those that are there.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The positions do not follow what is there, or lie beyond the room.</exception>
     public void Fill(int from, int to)
     {
@@ -106,7 +111,9 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
     /// <summary>Puts a shared block in place of one of the sequence's own, which must be spent.</summary>
     public void Replace(int block, BlockLease lease) => Put(block, lease, Layout.BlockTokens);
 
-    /// <summary>Turns a block into a hole: gives it back and puts an empty one in its place, or cuts the sequence off there when the pool has none.</summary>
+    /// <summary>
+    /// Turns a block into a hole: gives it back and puts an empty one in its place, or cuts the sequence off there when the pool has none.
+    /// </summary>
     public void MakeHole(int block)
     {
         _blocks[block].Dispose();

@@ -6,7 +6,8 @@ using Kvasir.KvCache.Tiers;
 namespace Kvasir.KvCache;
 
 /// <summary>
-/// The blocks of one sequence, as its engine sees them: found in the cache where they exist, computed where they do not, and left in the cache for others.
+/// The blocks of one sequence, as its engine sees them: found in the cache where they exist, computed where they do not,
+/// and left in the cache for others.
 /// <code>
 /// BeginRequest(n), Lookup(tokens)   begins to find what exists; nobody waits for it
 /// Place(tokens)                     brings in what was found; holes and the end stay missing
@@ -57,7 +58,8 @@ public sealed class CachedSequence : IDisposable
     }
 
     /// <summary>
-    /// Begins to find what the tiers have of a prompt. Returns at once; the lookup is over at its deadline at the latest, and never fails. Null when there is nothing to find.
+    /// Begins to find what the tiers have of a prompt. Returns at once; the lookup is over at its deadline at the latest, and never fails.
+    /// Null when there is nothing to find.
     /// </summary>
     public Task<PrefixLookup>? Lookup(ReadOnlySpan<int> tokens)
     {
@@ -76,8 +78,8 @@ public sealed class CachedSequence : IDisposable
     }
 
     /// <summary>
-    /// Brings in what a lookup found of a prompt: blocks in the pool at once, others on their way; see <see cref="WaitForLayer"/>. The last token always stays missing: it is computed
-    /// for its logits.
+    /// Brings in what a lookup found of a prompt: blocks in the pool at once, others on their way; see <see cref="WaitForLayer"/>. The last
+    /// token always stays missing: it is computed for its logits.
     /// </summary>
     public void Place(ReadOnlySpan<int> tokens, PrefixLookup lookup)
     {
@@ -115,8 +117,8 @@ public sealed class CachedSequence : IDisposable
     }
 
     /// <summary>
-    /// Takes over, as a copy, the first tokens of a block that begins like the next one and then goes on differently. Worth it only when nobody else is about to compute the next one as a
-    /// whole: half a block of its own is no other's any more.
+    /// Takes over, as a copy, the first tokens of a block that begins like the next one and then goes on differently. Worth it only when
+    /// nobody else is about to compute the next one as a whole: half a block of its own is no other's any more.
     /// </summary>
     public void AdoptTail(ReadOnlySpan<int> tokens)
     {
@@ -140,7 +142,9 @@ public sealed class CachedSequence : IDisposable
         Use.Tail = (source.Key, tokens);
     }
 
-    /// <summary>Waits until a layer's keys and values have come from wherever they come. Call it before a layer is written or read.</summary>
+    /// <summary>
+    /// Waits until a layer's keys and values have come from wherever they come. Call it before a layer is written or read.
+    /// </summary>
     /// <returns>False when some did not come, or too late: there are new holes, and the pass has to begin again.</returns>
     public bool WaitForLayer(int layer) => _loads.Wait(layer, Use);
 
@@ -162,7 +166,9 @@ public sealed class CachedSequence : IDisposable
         return _keys[position / BlockTokens - 1];
     }
 
-    /// <summary>The key of the block with a position, when it is one of those that others may find: full, and not the prompt's last.</summary>
+    /// <summary>
+    /// The key of the block with a position, when it is one of those that others may find: full, and not the prompt's last.
+    /// </summary>
     BlockKey? SharedKey(ReadOnlySpan<int> tokens, int position)
     {
         int block = position / BlockTokens;
@@ -172,7 +178,9 @@ public sealed class CachedSequence : IDisposable
         return _keys[block];
     }
 
-    /// <summary>Blocks that the sequence would take from the pool to hold so many tokens: all but those that it or others hold already.</summary>
+    /// <summary>
+    /// Blocks that the sequence would take from the pool to hold so many tokens: all but those that it or others hold already.
+    /// </summary>
     public int BlocksWanted(ReadOnlySpan<int> tokens)
     {
         int wanted = _cache.Layout.BlocksFor(tokens.Length + 1) - Table.Count;
@@ -196,10 +204,14 @@ public sealed class CachedSequence : IDisposable
             }
     }
 
-    /// <summary>A request ends: its blocks count as used now, the deepest first, and are admitted to the tiers that take them then.</summary>
+    /// <summary>
+    /// A request ends: its blocks count as used now, the deepest first, and are admitted to the tiers that take them then.
+    /// </summary>
     public void EndRequest()
     {
-        TimeSpan saved = _cache.Costs.TokensPerSecond is > 0 and var rate ? TimeSpan.FromSeconds(Use.Reused / rate) - Use.RestoreTime : TimeSpan.Zero;
+        TimeSpan saved = _cache.Costs.TokensPerSecond is > 0 and var rate
+            ? TimeSpan.FromSeconds(Use.Reused / rate) - Use.RestoreTime
+            : TimeSpan.Zero;
         Use.Saved = saved > TimeSpan.Zero ? saved : TimeSpan.Zero;
         if (_sharing)
             _cache.Account(Use);
@@ -230,7 +242,8 @@ public sealed class CachedSequence : IDisposable
         {
             Tier? tier = lookup.TierOf(first);
             for (end = first + 1; end < lookup.Blocks && lookup.TierOf(end) == tier; end++) { }
-            if (tier is null or Tier.Device || _cache.Costs.LoadIsCheaper(tier.Value, (end - first) * _cache.Layout.BlockBytes, (end - first) * BlockTokens))
+            if (tier is null or Tier.Device
+                || _cache.Costs.LoadIsCheaper(tier.Value, (end - first) * _cache.Layout.BlockBytes, (end - first) * BlockTokens))
                 continue;
             for (int block = first; block < end; block++)
                 lookup.Forgo(block);
@@ -250,7 +263,9 @@ public sealed class CachedSequence : IDisposable
         _loads.Start();
     }
 
-    /// <summary>Puts a block where it is found, or a hole; false when the pool has no room: what follows is computed as if it were missing.</summary>
+    /// <summary>
+    /// Puts a block where it is found, or a hole; false when the pool has no room: what follows is computed as if it were missing.
+    /// </summary>
     bool PlaceBlock(int block, ReadOnlySpan<int> tokens, PrefixLookup lookup)
     {
         ReadOnlySpan<int> own = _keys.TokensOf(tokens, block);
@@ -270,7 +285,8 @@ public sealed class CachedSequence : IDisposable
 
     void Take(int block, BlockLease lease, Tier tier)
     {
-        int own = block < Table.Count ? Table.Filled(block) : 0; // computed already, or copied: the whole takes their place, and they count as what they were
+        // computed already, or copied: the whole takes their place, and they count as what they were
+        int own = block < Table.Count ? Table.Filled(block) : 0;
         if (block < Table.Count)
         {
             Table[block].Dispose();

@@ -18,16 +18,23 @@ public sealed record KvCacheOptions
     /// <summary>Bytes of the host tier; less than one block is none.</summary>
     public long HostBytes { get; init; }
 
-    /// <summary>How the host tier stores blocks; null as the pool does. Any other is lossy: what comes back is not what was computed.</summary>
+    /// <summary>
+    /// How the host tier stores blocks; null as the pool does. Any other is lossy: what comes back is not what was computed.
+    /// </summary>
     public IKvCodec? HostCodec { get; init; }
 
     /// <summary>The disk tier; null for none.</summary>
     public DiskTierOptions? Disk { get; init; }
 
-    /// <summary>Makes further tiers of a pool's blocks, which stand behind the others: those of a shared store, or a program's own.</summary>
+    /// <summary>
+    /// Makes further tiers of a pool's blocks, which stand behind the others: those of a shared store, or a program's own.
+    /// </summary>
     public IReadOnlyList<Func<KvLayout, Fingerprint, ITier>> FurtherTiers { get; init; } = [];
 
-    /// <summary>How long a request waits at most for tiers to say what they have of its prompt. Others compute meanwhile, and a tier that is late time and again is left alone for a while.</summary>
+    /// <summary>
+    /// How long a request waits at most for tiers to say what they have of its prompt. Others compute meanwhile, and a tier that is late
+    /// time and again is left alone for a while.
+    /// </summary>
     public TimeSpan LookupDeadline { get; init; } = DefaultLookupDeadline;
 
     /// <summary>The model's name, for those who look at the disk.</summary>

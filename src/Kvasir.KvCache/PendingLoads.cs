@@ -6,7 +6,10 @@ using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.KvCache;
 
-/// <summary>What a sequence waits for: loads of blocks on their way into the pool, its own and those of others, and a tail that is to be copied from one of them.</summary>
+/// <summary>
+/// What a sequence waits for: loads of blocks on their way into the pool, its own and those of others, and a tail that is
+/// to be copied from one of them.
+/// </summary>
 sealed class PendingLoads(TieredKvCache cache, BlockTable table)
 {
     static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(100), s_mostPatience = TimeSpan.FromSeconds(30);
@@ -30,7 +33,9 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
         return lease;
     }
 
-    /// <summary>Takes note of a block that may be on its way; one that is there needs no waiting. False when its content will not come.</summary>
+    /// <summary>
+    /// Takes note of a block that may be on its way; one that is there needs no waiting. False when its content will not come.
+    /// </summary>
     public bool Expect(BlockLease lease)
     {
         if (lease.Load is not { } load) // read once, and before the failure: a block that fails is void before its load ends
@@ -51,7 +56,9 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
         EndTail();
     }
 
-    /// <summary>Begins to load what is wanted. Waiting may take as long as computing it would: then at most twice as long as the better choice.</summary>
+    /// <summary>
+    /// Begins to load what is wanted. Waiting may take as long as computing it would: then at most twice as long as the better choice.
+    /// </summary>
     public void Start()
     {
         foreach ((ITier tier, OwnLoad own) in _own.ToArray())
@@ -67,7 +74,8 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
         if (_loads.Count == 0)
             return;
         int blocks = _loads.Sum(load => load.Blocks.Count);
-        _deadline = Stopwatch.GetTimestamp() + (long)(cache.Patience(blocks, s_leastPatience, s_mostPatience).TotalSeconds * Stopwatch.Frequency);
+        _deadline =
+            Stopwatch.GetTimestamp() + (long)(cache.Patience(blocks, s_leastPatience, s_mostPatience).TotalSeconds * Stopwatch.Frequency);
     }
 
     /// <summary>Waits for a layer; false when blocks have become holes.</summary>
@@ -114,7 +122,10 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
         return rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
     }
 
-    /// <summary>Blocks that failed, or have not come yet after all this time, become holes. Their memory goes back when nothing writes to it any more.</summary>
+    /// <summary>
+    /// Blocks that failed, or have not come yet after all this time, become holes. Their memory goes back when
+    /// nothing writes to it any more.
+    /// </summary>
     int MakeHoles(CacheUse use)
     {
         int holes = 0;
@@ -146,17 +157,22 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
         Tier tier = load?.From ?? Tier.Disk;
         use.Lose(from, from + tokens);
         use.Add(lease.HasFailed
-            ? new Miss(from, from + tokens, MissReason.LoadFailed, tier, Detail: load?.Blocks.First(block => block.IsFor(lease)).Outcome.Name())
+            ? new Miss(from, from + tokens, MissReason.LoadFailed, tier,
+                Detail: load?.Blocks.First(block => block.IsFor(lease)).Outcome.Name())
             : new Miss(from, from + tokens, MissReason.TooLate, tier));
     }
 
-    /// <summary>Copies the groups up to one that are not copied yet; all that are left, when the source is there as a whole and nobody will wait for it again.</summary>
+    /// <summary>
+    /// Copies the groups up to one that are not copied yet; all that are left, when the source is there as a whole and
+    /// nobody will wait for it again.
+    /// </summary>
     void CopyTail(int group)
     {
         if (_tailSource is not { } source)
             return;
         bool whole = source.Load is null;
-        long from = cache.Groups[_groupsReady].Offset, to = whole ? cache.Layout.BlockBytes : cache.Groups[group].Offset + cache.Groups[group].Bytes;
+        long from = cache.Groups[_groupsReady].Offset,
+            to = whole ? cache.Layout.BlockBytes : cache.Groups[group].Offset + cache.Groups[group].Bytes;
         cache.Device.Arena.Copy(source.Id, table[_tailBlock].Id, from, to - from);
         if (whole)
             EndTail();

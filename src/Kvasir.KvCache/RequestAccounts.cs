@@ -7,7 +7,8 @@ using Kvasir.KvCache.Tiers;
 namespace Kvasir.KvCache;
 
 /// <summary>
-/// Accounts for requests: to the process's metrics, and to counters beside the blocks. Why tokens were missing may take the tiers' time to find out, and nobody waits for that here.
+/// Accounts for requests: to the process's metrics, and to counters beside the blocks. Why tokens were missing may take the tiers' time to
+/// find out, and nobody waits for that here.
 /// </summary>
 sealed class RequestAccounts : IDisposable
 {

@@ -9,8 +9,9 @@ using Kvasir.KvCache.Tiers.Disk;
 namespace Kvasir.KvCache;
 
 /// <summary>
-/// The cache of one engine: a pool that attention reads, and tiers behind it: the host's memory, a disk that other engines and processes share, perhaps more. Blocks are found by what
-/// they hold and everything before it. Sequences of one cache may be used by several threads, each sequence by one at a time.
+/// The cache of one engine: a pool that attention reads, and tiers behind it: the host's memory, a disk that other engines and processes
+/// share, perhaps more. Blocks are found by what they hold and everything before it. Sequences of one cache may be used by several threads,
+/// each sequence by one at a time.
 /// </summary>
 public sealed class TieredKvCache : IDisposable
 {
@@ -25,7 +26,8 @@ public sealed class TieredKvCache : IDisposable
     /// <param name="layout">Shape of a block.</param>
     /// <param name="fingerprint">What, besides tokens, determines keys and values.</param>
     /// <param name="options">Sizes and settings.</param>
-    /// <param name="arena">The memory of the pool, which is the cache's from now on; null takes the host's, for as many blocks as the options say.</param>
+    /// <param name="arena">The memory of the pool, which is the cache's from now on; null takes the host's, for as many
+    /// blocks as the options say.</param>
     /// <exception cref="InsufficientMemoryException">No memory for the pool.</exception>
     public TieredKvCache(KvLayout layout, Fingerprint fingerprint, KvCacheOptions options, IBlockArena? arena = null)
     {
@@ -38,7 +40,8 @@ public sealed class TieredKvCache : IDisposable
         _counters = new CacheCounters(Tiers);
         _accounts = new RequestAccounts(_counters);
         _index = new PrefixIndex(Device, Tiers, options.Time);
-        _writeBacks = [.. Tiers.Select(tier => new WriteBack(tier, Device, [.. Tiers.TakeWhile(other => other != tier)], Traffic, options.Time))];
+        _writeBacks =
+            [.. Tiers.Select(tier => new WriteBack(tier, Device, [.. Tiers.TakeWhile(other => other != tier)], Traffic, options.Time))];
         RecallCosts();
     }
 
@@ -57,7 +60,9 @@ public sealed class TieredKvCache : IDisposable
     /// <summary>The warmest tier that outlives the process and can be written, where blocks are pinned; null when there is none.</summary>
     public IDurableTier? Durable => Tiers.OfType<IDurableTier>().FirstOrDefault(tier => tier.CanWrite);
 
-    /// <summary>What is wrong with a tier, in one line; null when nothing is. Without it everything is computed, and nothing else is wrong.</summary>
+    /// <summary>
+    /// What is wrong with a tier, in one line; null when nothing is. Without it everything is computed, and nothing else is wrong.
+    /// </summary>
     public string? Problem => _problem ?? Tiers.Select(tier => tier.Problem).FirstOrDefault(problem => problem is not null);
 
     /// <summary>What loading and computing take.</summary>
@@ -98,8 +103,10 @@ public sealed class TieredKvCache : IDisposable
     {
         if (Durable is not { } tier)
             return 0;
-        TierFind find = await tier.Find(Query([.. tokens, 0], salt), CancellationToken.None).ConfigureAwait(false); // one more: the last of a query is not asked for
-        return find.Places.Count(place => place != TierFind.Absent) * Layout.BlockTokens + (find.TailAfter(tokens.Length / Layout.BlockTokens)?.Match.Common ?? 0);
+        // one more: the last of a query is not asked for
+        TierFind find = await tier.Find(Query([.. tokens, 0], salt), CancellationToken.None).ConfigureAwait(false);
+        return find.Places.Count(place => place != TierFind.Absent) * Layout.BlockTokens
+            + (find.TailAfter(tokens.Length / Layout.BlockTokens)?.Match.Common ?? 0);
     }
 
     /// <summary>The keys of a prompt's full blocks, and of its tail if it has one: what a pin names.</summary>
@@ -124,7 +131,8 @@ public sealed class TieredKvCache : IDisposable
         void Add(Tier tier, IReadOnlyList<TierBlock> those)
         {
             foreach (TierBlock block in those)
-                blocks[block.Key] = blocks.GetValueOrDefault(block.Key, new CachedBlock(block.Key, block.Parent, block.Tokens)).And(tier, block);
+                blocks[block.Key] = blocks.GetValueOrDefault(block.Key, new CachedBlock(block.Key, block.Parent, block.Tokens))
+                    .And(tier, block);
         }
     }
 
@@ -143,7 +151,9 @@ public sealed class TieredKvCache : IDisposable
         return (evicted, kept);
     }
 
-    /// <summary>Asks for a block that memory has to be written to the tiers that outlive the process, unless it is there; returns at once.</summary>
+    /// <summary>
+    /// Asks for a block that memory has to be written to the tiers that outlive the process, unless it is there; returns at once.
+    /// </summary>
     public void Keep(BlockKey key)
     {
         foreach (WriteBack writeBack in _writeBacks)
@@ -151,7 +161,10 @@ public sealed class TieredKvCache : IDisposable
                 writeBack.Add(key);
     }
 
-    /// <summary>Writes blocks that memory has to <see cref="Durable"/>, and keeps them there from being evicted until a time; returns how many those are.</summary>
+    /// <summary>
+    /// Writes blocks that memory has to <see cref="Durable"/>, and keeps them there from being evicted until a
+    /// time; returns how many those are.
+    /// </summary>
     /// <exception cref="IOException">They cannot be pinned: too many bytes are already, or the tier cannot be written.</exception>
     public int Pin(IReadOnlyList<BlockKey> keys, string owner, DateTimeOffset until, TimeSpan patience)
     {
@@ -172,7 +185,23 @@ public sealed class TieredKvCache : IDisposable
         return _accounts.Flush(patience) && done;
     }
 
-    /// <summary>Tokens of a prompt were computed. The speed is remembered beside the blocks, for the next process to know from the start what it saves.</summary>
+    /// <summary>
+    /// Waits until what is full has been copied to the tiers that take all that is: what is given back next may give way at once.
+    /// </summary>
+    /// <returns>False when the time was over before.</returns>
+    public bool FlushCopies(TimeSpan patience)
+    {
+        bool done = true;
+        foreach (WriteBack writeBack in _writeBacks)
+            if (writeBack.Target.Admission == Admission.WhenFull)
+                done &= writeBack.Flush(patience);
+        return done;
+    }
+
+    /// <summary>
+    /// Tokens of a prompt were computed. The speed is remembered beside the blocks, for the next process to
+    /// know from the start what it saves.
+    /// </summary>
     public void Computed(int tokens, TimeSpan time)
     {
         Costs.Computed(tokens, time);
@@ -217,8 +246,8 @@ public sealed class TieredKvCache : IDisposable
     }
 
     /// <summary>
-    /// A block was used: colder tiers should know, or they would evict what is so much in use that nobody asks them for it. To have been computed is no use yet of a tier that
-    /// takes all that is computed.
+    /// A block was used: colder tiers should know, or they would evict what is so much in use that nobody asks them for it. To have been
+    /// computed is no use yet of a tier that takes all that is computed.
     /// </summary>
     internal void Touch(BlockKey key, bool isNew)
     {
@@ -248,7 +277,8 @@ public sealed class TieredKvCache : IDisposable
     {
         KvLayout stored = HostTier.Stored(Layout, Options.HostCodec ?? Layout.Codec);
         if (Options.HostBytes >= stored.StrideBytes)
-            yield return new HostTier(Layout, new NativeArena(stored, (int)Math.Min(Options.HostBytes / stored.StrideBytes, int.MaxValue / Layout.BlockTokens)), stored.Codec, Options.Time);
+            yield return new HostTier(Layout, new NativeArena(stored,
+                (int)Math.Min(Options.HostBytes / stored.StrideBytes, int.MaxValue / Layout.BlockTokens)), stored.Codec, Options.Time);
         if (Options.Disk is { } disk && OpenDisk(disk) is { } opened)
             yield return opened;
         foreach (Func<KvLayout, Fingerprint, ITier> tier in Options.FurtherTiers)
@@ -276,6 +306,7 @@ public sealed class TieredKvCache : IDisposable
             TimeSpan.FromMicroseconds(_counters.Counted(CounterName.PrefillTime(Fingerprint))));
         foreach (ITier tier in Tiers)
             if (tier is IDurableTier)
-                Costs.Loaded(tier.Tier, _counters.Counted(CounterName.LargeLoadedBytes(tier.Tier)), TimeSpan.FromMicroseconds(_counters.Counted(CounterName.LargeLoadedTime(tier.Tier))));
+                Costs.Loaded(tier.Tier, _counters.Counted(CounterName.LargeLoadedBytes(tier.Tier)),
+                    TimeSpan.FromMicroseconds(_counters.Counted(CounterName.LargeLoadedTime(tier.Tier))));
     }
 }

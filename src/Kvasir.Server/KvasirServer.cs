@@ -24,7 +24,8 @@ using Microsoft.Extensions.Logging;
 namespace Kvasir.Server;
 
 /// <summary>
-/// An engine behind HTTP: OpenAI's and Anthropic's protocols, the cache's own API under <c>/v1/kv</c>, metrics, and a page that shows what happens.
+/// An engine behind HTTP: OpenAI's and Anthropic's protocols, the cache's own API under <c>/v1/kv</c>, metrics, and
+/// a page that shows what happens.
 /// </summary>
 public sealed class KvasirServer : IAsyncDisposable
 {
@@ -50,7 +51,8 @@ public sealed class KvasirServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        (_engine, _options, _gate, _keeper) = (engine, options, new Gate(options.ApiKeys, options.AllowedHosts, options.AllowedOrigins), new PromptKeeper(engine.Cache));
+        (_engine, _options, _gate, _keeper) =
+            (engine, options, new Gate(options.ApiKeys, options.AllowedHosts, options.AllowedOrigins), new PromptKeeper(engine.Cache));
         _log = new ServerLog(options.Log, options.LogsJson);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -69,7 +71,10 @@ public sealed class KvasirServer : IAsyncDisposable
     /// <exception cref="IOException">The port is taken.</exception>
     public Task Start(CancellationToken cancellation = default) => _app.StartAsync(cancellation);
 
-    /// <summary>Takes no more requests, lets those that run end for a while, cancels the rest, and returns when all is over. What was computed stays in the cache.</summary>
+    /// <summary>
+    /// Takes no more requests, lets those that run end for a while, cancels the rest, and returns when all is over. What
+    /// was computed stays in the cache.
+    /// </summary>
     public async Task Stop()
     {
         await _stopping.CancelAsync();
@@ -145,8 +150,10 @@ public sealed class KvasirServer : IAsyncDisposable
             await next(context);
             if (context.Response is { HasStarted: false, StatusCode: 404 or 405 })
                 throw context.Response.StatusCode == 404
-                    ? new RequestException(404, $"{Formats.Printable.Line(context.Request.Path, 100)}: nothing is there", code: "unknown_path")
-                    : new RequestException(405, $"{context.Request.Method} is not for {Formats.Printable.Line(context.Request.Path, 100)}", code: "wrong_method");
+                    ? new RequestException(404, $"{Formats.Printable.Line(context.Request.Path, 100)}: nothing is there",
+                        code: "unknown_path")
+                    : new RequestException(405, $"{context.Request.Method} is not for {Formats.Printable.Line(context.Request.Path, 100)}",
+                        code: "wrong_method");
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -157,7 +164,8 @@ public sealed class KvasirServer : IAsyncDisposable
             RequestException? known = Errors.Of(e, context.Request.Path);
             if (known is null)
                 _log.Failure(context.Request, e);
-            await Errors.Write(context, known ?? new RequestException(500, "something is wrong inside the server; its log says more", code: "internal_error"));
+            await Errors.Write(context,
+                known ?? new RequestException(500, "something is wrong inside the server; its log says more", code: "internal_error"));
         }
     }
 
@@ -165,6 +173,7 @@ public sealed class KvasirServer : IAsyncDisposable
     public static string NameOf(InferenceEngine engine)
     {
         ArgumentNullException.ThrowIfNull(engine);
-        return string.Join('-', engine.Model.Config.Name.ToLowerInvariant().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)) is { Length: > 0 } name ? name : "default";
+        return string.Join('-', engine.Model.Config.Name.ToLowerInvariant().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+            is { Length: > 0 } name ? name : "default";
     }
 }

@@ -45,19 +45,24 @@ public sealed record ServerOptions
     /// <summary>A new file to record requests to, for simulations: counts and salted hashes, never text. Null records nothing.</summary>
     public string? RecordTo { get; init; }
 
-    /// <summary>How long requests that run may take to end when the server stops; then they are cancelled, and what they computed stays.</summary>
+    /// <summary>
+    /// How long requests that run may take to end when the server stops; then they are cancelled, and what they computed stays.
+    /// </summary>
     public TimeSpan ShutdownTime { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Told of every request when it is over, and of what goes wrong inside: a line of counts and names, never text.</summary>
     public Action<string>? Log { get; init; }
 
-    /// <summary>Whether those lines are JSON objects, each with the field <c>event</c>: <c>request</c>, <c>error</c> or <c>note</c>.</summary>
+    /// <summary>
+    /// Whether those lines are JSON objects, each with the field <c>event</c>: <c>request</c>, <c>error</c> or <c>note</c>.
+    /// </summary>
     public bool LogsJson { get; init; }
 
     internal void Validate()
     {
         if (ApiKeys.Count == 0 && !IPAddress.IsLoopback(Address))
-            throw new ArgumentException($"host {Address}: reachable from other machines, expected an API key with it (--api-key, --api-key-file or KVASIR_API_KEY)");
+            throw new ArgumentException($"host {Address}: reachable from other machines, expected an API key with it (--api-key, "
+                + $"--api-key-file or KVASIR_API_KEY)");
         if (Port is < 0 or > 65535)
             throw new ArgumentException($"port: {Port}, expected 0 to 65535");
         if (ModelId is { } id && (id.Length is 0 or > 200 || id.Any(char.IsControl)))

@@ -8,7 +8,8 @@ namespace Kvasir.TrainSaga;
 /// <param name="Shared">So many neighbouring layers read the keys and values of the first of them.</param>
 [StructLayout(LayoutKind.Sequential)]
 readonly record struct Shape(
-    int Vocabulary, int Width, int Layers, int Heads, int KvHeads, int HeadDim, int FeedForward, int Window, int FullEvery, int Shared, float RopeBase)
+    int Vocabulary, int Width, int Layers, int Heads, int KvHeads, int HeadDim, int FeedForward, int Window,
+    int FullEvery, int Shared, float RopeBase)
 {
     public int PaddedVocabulary => (Vocabulary + 15) / 16 * 16;
 

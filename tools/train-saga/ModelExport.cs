@@ -23,7 +23,8 @@ sealed class ModelExport(Checkpoint checkpoint, Vocabulary vocabulary)
         _writer.Set("general.architecture", "llama");
         _writer.Set("general.name", name);
         _writer.Set("general.license", "mit");
-        _writer.Set("general.description", "Trained from scratch on synthetic sagas: answers questions about facts that a document states, and tells little stories.");
+        _writer.Set("general.description",
+            "Trained from scratch on synthetic sagas: answers questions about facts that a document states, and tells little stories.");
         _writer.Set("general.alignment", 32u);
         _writer.Set("kvasir.bare_prompt", "continue");
         _writer.Set("kvasir.document_instruction", "Answer from this saga.");
@@ -50,10 +51,12 @@ sealed class ModelExport(Checkpoint checkpoint, Vocabulary vocabulary)
         if (_shape.Window > 0)
         {
             Number("attention.sliding_window", _shape.Window);
-            _writer.Set("llama.attention.sliding_window_pattern", ImmutableArray.CreateRange(Enumerable.Range(0, _shape.Layers).Select(_shape.IsWindowed)));
+            _writer.Set("llama.attention.sliding_window_pattern",
+                ImmutableArray.CreateRange(Enumerable.Range(0, _shape.Layers).Select(_shape.IsWindowed)));
         }
         if (_shape.Shared > 1)
-            _writer.Set("llama.attention.kv_producers", ImmutableArray.CreateRange(Enumerable.Range(0, _shape.Layers).Select(_shape.Producer)));
+            _writer.Set("llama.attention.kv_producers",
+                ImmutableArray.CreateRange(Enumerable.Range(0, _shape.Layers).Select(_shape.Producer)));
     }
 
     void Number(string key, int value) => _writer.Set("llama." + key, (uint)value);
@@ -99,7 +102,8 @@ sealed class ModelExport(Checkpoint checkpoint, Vocabulary vocabulary)
 
     void Vector(string name) => Add(name, [_shape.Width], checkpoint.Next(1, _shape.Width));
 
-    void Matrix(string name, int rows, int columns, int? stored = null) => Add(name, [columns, rows], checkpoint.Next(stored ?? rows, columns));
+    void Matrix(string name, int rows, int columns, int? stored = null) =>
+        Add(name, [columns, rows], checkpoint.Next(stored ?? rows, columns));
 
     void Add(string name, ImmutableArray<long> shape, float[] values) =>
         _writer.Add(name + ".weight", TensorType.F32, shape, (firstRow, rows) =>

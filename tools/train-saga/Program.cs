@@ -16,7 +16,8 @@ switch (args)
             new ModelExport(read, ReadVocabulary(folder)).Write(path, name);
         return 0;
     default:
-        Console.Error.WriteLine("vocabulary FOLDER | batches FOLDER SEED:LENGTH:ROWS:FACTS:STRANGERS:FAMILIES:HOUSEHOLDS:BATCHES... | export FOLDER CHECKPOINT GGUF NAME");
+        Console.Error.WriteLine("vocabulary FOLDER | batches FOLDER SEED:LENGTH:ROWS:FACTS:STRANGERS:FAMILIES:HOUSEHOLDS:BATCHES... | "
+            + "export FOLDER CHECKPOINT GGUF NAME");
         return 2;
 }
 
@@ -31,7 +32,8 @@ static void WriteVocabulary(string folder)
 }
 
 static Vocabulary ReadVocabulary(string folder) =>
-    VocabularyTrainer.From([.. File.ReadAllLines(Path.Combine(folder, "tokens.txt"))], [.. File.ReadAllLines(Path.Combine(folder, "merges.txt"))]);
+    VocabularyTrainer.From([.. File.ReadAllLines(Path.Combine(folder, "tokens.txt"))],
+        [.. File.ReadAllLines(Path.Combine(folder, "merges.txt"))]);
 
 static void WriteBatches(Vocabulary vocabulary, string[] stages)
 {

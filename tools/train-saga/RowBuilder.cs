@@ -23,8 +23,10 @@ enum Lesson : ushort
 /// <param name="tokenizer">The vocabulary.</param>
 /// <param name="seed">Start of the random numbers.</param>
 /// <param name="withStrangers">Share of documents with words that nobody has seen.</param>
-/// <param name="families">Share of documents that tell of nothing but relations: their answers turn the sentence around, which is learnt last.</param>
-/// <param name="households">Share of documents in which a few people keep many things: which color is whose is told by name and thing together.</param>
+/// <param name="families">Share of documents that tell of nothing but relations: their answers turn the sentence
+/// around, which is learnt last.</param>
+/// <param name="households">Share of documents in which a few people keep many things: which color is whose is told by
+/// name and thing together.</param>
 sealed class RowBuilder(Tokenizer tokenizer, int seed, double withStrangers, double families, double households)
 {
     // The words of answers that no question contains and that need no document.
@@ -61,7 +63,8 @@ sealed class RowBuilder(Tokenizer tokenizer, int seed, double withStrangers, dou
     {
         int room = length - _row.Count;
         int most = Math.Clamp((int)(room * LongestDocument) / TokensPerFact, 1, mostFacts);
-        int facts = _random.Next(2) == 0 ? _random.Next(1, most + 1) : (int)Math.Round(Math.Pow(most, _random.NextDouble())); // many short ones among the long
+        // many short ones among the long
+        int facts = _random.Next(2) == 0 ? _random.Next(1, most + 1) : (int)Math.Round(Math.Pow(most, _random.NextDouble()));
         SagaDocument document = NewDocument(facts, out bool isHousehold);
         SagaQuestion[] questions = [.. document.Facts.Select(fact => fact.Questions[_random.Next(fact.Questions.Count)])];
         string? things = isHousehold ? StraightenThings(document, questions) : null;
@@ -72,7 +75,8 @@ sealed class RowBuilder(Tokenizer tokenizer, int seed, double withStrangers, dou
         bool inSystem = _random.Next(10) < 8;
         AddSome(inSystem ? $"<|im_start|>system\nAnswer from this saga.\n{text}<|im_end|>\n" : $"<|im_start|>user\n{text}\n");
         for (int i = 0; i < questions.Length && _row.Count < length; i++)
-            AddTurn(strangers?.Exchange(questions[i].Text) ?? questions[i].Text, strangers?.Exchange(questions[i].Answer) ?? questions[i].Answer, opened: !inSystem && i == 0);
+            AddTurn(strangers?.Exchange(questions[i].Text) ?? questions[i].Text,
+                strangers?.Exchange(questions[i].Answer) ?? questions[i].Answer, opened: !inSystem && i == 0);
     }
 
     SagaDocument NewDocument(int facts, out bool isHousehold)
@@ -87,9 +91,11 @@ sealed class RowBuilder(Tokenizer tokenizer, int seed, double withStrangers, dou
         return _saga.Document(Math.Min(facts, cast.Distinct().Count() * MostThings), "object", cast);
     }
 
-    // Some relations are told in the order of their question: from "The friend of Ulf is Odd." it is a smaller step to "Odd is the friend of Ulf."
+    // Some relations are told in the order of their question: from "The friend of Ulf is Odd." it is a smaller step
+    // to "Odd is the friend of Ulf."
     string Straighten(SagaDocument document) =>
-        document.Facts.Where(fact => fact.Kind == "relation" && _random.Next(4) == 0).Aggregate(document.Text, (text, fact) => text.Replace(fact.Text, fact.Questions[0].Answer, StringComparison.Ordinal));
+        document.Facts.Where(fact => fact.Kind == "relation" && _random.Next(4) == 0)
+            .Aggregate(document.Text, (text, fact) => text.Replace(fact.Text, fact.Questions[0].Answer, StringComparison.Ordinal));
 
     // Half of the things are told as "The lamp of Einar is red.", and then only that is asked.
     string StraightenThings(SagaDocument document, SagaQuestion[] questions)

@@ -13,7 +13,8 @@ sealed class Stage
     Stage(Tokenizer tokenizer, string text)
     {
         int[] numbers = [.. text.Split(':').Select(part => int.Parse(part, CultureInfo.InvariantCulture))];
-        (int seed, _length, _rows, _facts, int strangers, int families, int households, Left) = (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6], numbers[7]);
+        (int seed, _length, _rows, _facts, int strangers, int families, int households, Left) =
+            (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6], numbers[7]);
         _builder = new RowBuilder(tokenizer, seed, strangers / 100.0, families / 100.0, households / 100.0);
     }
 

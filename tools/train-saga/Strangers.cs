@@ -3,16 +3,23 @@ using Kvasir.Inference.Saga;
 
 namespace Kvasir.TrainSaga;
 
-/// <summary>Exchanges words of the language for words that nobody has seen, each always for the same, so that a model learns to copy what it reads rather than what it knows.</summary>
+/// <summary>
+/// Exchanges words of the language for words that nobody has seen, each always for the same, so that a model learns to copy what it
+/// reads rather than what it knows.
+/// </summary>
 sealed partial class Strangers(Random random)
 {
-    static readonly HashSet<string> s_known = [.. new[] { SagaWords.Names, SagaWords.Objects, SagaWords.Colors, SagaWords.Jobs, SagaWords.Animals, SagaWords.Foods }.SelectMany(words => words),
+    static readonly HashSet<string> s_known = [.. new[]
+    {
+        SagaWords.Names, SagaWords.Objects, SagaWords.Colors, SagaWords.Jobs, SagaWords.Animals, SagaWords.Foods,
+    }.SelectMany(words => words),
         .. SagaWords.Places.SelectMany(place => place.Split(' ')).Where(word => word != "the")];
 
     readonly Dictionary<string, string> _strangers = [];
     readonly double _share = random.NextDouble();
 
-    public string Exchange(string text) => Words().Replace(text, match => s_known.Contains(match.Value) ? Stranger(match.Value) : match.Value);
+    public string Exchange(string text) =>
+        Words().Replace(text, match => s_known.Contains(match.Value) ? Stranger(match.Value) : match.Value);
 
     string Stranger(string known)
     {
@@ -25,7 +32,8 @@ sealed partial class Strangers(Random random)
     {
         string word = "";
         for (int syllables = random.Next(1, 4); syllables > 0; syllables--)
-            word += Pick("b c d f g h j k l m n p r s t v w z br cl dr fl gr pl sh st th tr ch".Split(' ')) + Pick("a e i o u ai ea oo".Split(' ')) + Pick(" r n l s t m ck nd".Split(' '));
+            word += Pick("b c d f g h j k l m n p r s t v w z br cl dr fl gr pl sh st th tr ch".Split(' '))
+                + Pick("a e i o u ai ea oo".Split(' ')) + Pick(" r n l s t m ck nd".Split(' '));
         return isName ? char.ToUpperInvariant(word[0]) + word[1..] : word;
     }
 

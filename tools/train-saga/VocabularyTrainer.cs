@@ -5,14 +5,16 @@ using Kvasir.Inference.Tokenization;
 namespace Kvasir.TrainSaga;
 
 /// <summary>
-/// Byte-pair encoding, trained as Sennrich et al. describe (2016, arXiv 1508.07909): again and again the most frequent pair of neighbours becomes one token.
-/// Ties go to the pair that sorts last, so equal texts give equal vocabularies.
+/// Byte-pair encoding, trained as Sennrich et al. describe (2016, arXiv 1508.07909): again and again the most frequent pair of neighbours
+/// becomes one token. Ties go to the pair that sorts last, so equal texts give equal vocabularies.
 /// </summary>
 static class VocabularyTrainer
 {
     public static readonly ImmutableArray<string> Controls = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 
-    /// <summary>Bytes first, then one token per merge until <paramref name="size"/> or until every word is one token, then the control tokens.</summary>
+    /// <summary>
+    /// Bytes first, then one token per merge until <paramref name="size"/> or until every word is one token, then the control tokens.
+    /// </summary>
     public static Vocabulary Train(IEnumerable<string> texts, int size)
     {
         List<Word> words = Words(texts);
@@ -67,7 +69,9 @@ static class VocabularyTrainer
         foreach (Word word in words)
             for (int i = 0; i + 1 < word.Parts.Count; i++)
                 counts[(word.Parts[i], word.Parts[i + 1])] = counts.GetValueOrDefault((word.Parts[i], word.Parts[i + 1])) + word.Count;
-        return counts.Count == 0 ? null : counts.MaxBy(entry => (entry.Value, entry.Key), Comparer<(long, (string, string))>.Create(Compare)).Key;
+        return counts.Count == 0
+            ? null
+            : counts.MaxBy(entry => (entry.Value, entry.Key), Comparer<(long, (string, string))>.Create(Compare)).Key;
     }
 
     static int Compare((long Count, (string Left, string Right) Pair) a, (long Count, (string Left, string Right) Pair) b) =>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json;
 using Kvasir.Formats;
 
@@ -6,15 +7,24 @@ namespace Kvasir.Cli.Configuration;
 
 /// <summary>
 /// The user's file: an object of settings, named as their flags are, and of sections that hold for one verb, as in
-/// <c>{"threads": 4, "serve": {"port": 9000}}</c>. All of it is checked whatever the verb: what is wrong there would go unnoticed otherwise.
+/// <c>{"threads": 4, "serve": {"port": 9000}}</c>. All of it is checked whatever the verb: what is wrong
+/// there would go unnoticed otherwise.
 /// </summary>
 sealed class ConfigFile
 {
-    static readonly JsonDocumentOptions s_json = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip, AllowDuplicateProperties = false };
+    static readonly JsonDocumentOptions s_json = new()
+    {
+        AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip, AllowDuplicateProperties = false,
+    };
+
+    static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     readonly JsonElement _root;
 
     ConfigFile(string? path, JsonElement root) => (Path, _root) = (path, root);
+
+    /// <summary>Whether there is anything where the user's file would be.</summary>
+    public static bool IsThere => Find() is { } path && (File.Exists(path) || Directory.Exists(path));
 
     /// <summary>Where it is, or would be; null for a user without a home.</summary>
     public string? Path { get; }
@@ -23,7 +33,8 @@ sealed class ConfigFile
     public bool Exists => _root.ValueKind != JsonValueKind.Undefined;
 
     /// <summary>Reads and checks the user's file; one that is not there says nothing.</summary>
-    /// <exception cref="UsageException">It cannot be read, or something in it makes no sense. The message names the file and the key.</exception>
+    /// <exception cref="UsageException">It cannot be read, or something in it makes no sense. The message names
+    /// the file and the key.</exception>
     public static ConfigFile Read(Command root) => Read(root, Find());
 
     /// <summary>The same for a file anywhere.</summary>
@@ -68,7 +79,8 @@ sealed class ConfigFile
         if (!System.IO.Path.IsPathFullyQualified(parent ?? "")) // the specification says to ignore relative paths
             parent = OperatingSystem.IsWindows()
                 ? Environment.GetFolderPath(Environment.SpecialFolder.ApplicationData)
-                : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is { Length: > 0 } home ? System.IO.Path.Combine(home, ".config") : "";
+                : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is { Length: > 0 } home ? System.IO.Path.Combine(home,
+                    ".config") : "";
         return string.IsNullOrEmpty(parent) ? null : System.IO.Path.Combine(parent, "kvasir", "config.json");
     }
 
@@ -77,7 +89,7 @@ sealed class ConfigFile
         string name = Printable.Line(path, 4096);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(TextInput.Read(path), s_json);
+            using JsonDocument document = JsonDocument.Parse(Text(path), s_json);
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? document.RootElement.Clone()
                 : throw new UsageException($"{name}: saw {JsonSetting.Kind(document.RootElement)}, expected an object of settings");
@@ -85,12 +97,26 @@ sealed class ConfigFile
         catch (JsonException e)
         {
             string message = e.Message.Split(" LineNumber:")[0].TrimEnd('.');
-            throw new UsageException($"{name}{(e.LineNumber is { } line ? $":{line + 1}" : "")}: no valid JSON: {Printable.Line(message, 400)}");
+            throw new UsageException(
+                $"{name}{(e.LineNumber is { } line ? $":{line + 1}" : "")}: no valid JSON: {Printable.Line(message, 400)}");
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new UsageException($"{name}: byte 0x{e.BytesUnknown?[0]:x2} at offset {e.Index:N0} is no UTF-8, expected text in UTF-8");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UsageException(e.Message.Contains(name, StringComparison.Ordinal) ? e.Message : $"{name}: {e.Message}");
+            throw new UsageException($"{name}: {Printable.Line(e.Message, 4096)}");
         }
+    }
+
+    static string Text(string path)
+    {
+        if (Directory.Exists(path))
+            throw new IOException("a directory, expected a text file");
+        byte[] bytes = File.ReadAllBytes(path);
+        int mark = bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0;
+        return s_strict.GetString(bytes.AsSpan(mark));
     }
 
     void Check(JsonElement section, Command verb, string before)
@@ -104,13 +130,15 @@ sealed class ConfigFile
 
     JsonElement Section(JsonProperty entry, string before) => entry.Value.ValueKind == JsonValueKind.Object
         ? entry.Value
-        : throw new UsageException($"{Place(before + entry.Name)}: saw {JsonSetting.Kind(entry.Value)}, expected an object of settings for this verb");
+        : throw new UsageException(
+            $"{Place(before + entry.Name)}: saw {JsonSetting.Kind(entry.Value)}, expected an object of settings for this verb");
 
     void CheckSetting(JsonProperty entry, Command verb, string before)
     {
         ISetting[] settings = [.. Settings.Below(verb).Where(setting => setting.Key == entry.Name)];
         if (settings.Length == 0)
-            throw new UsageException($"{Place(before + entry.Name)}: no setting{(before.Length > 0 ? " of this verb" : "")}, {Meant(entry.Name, verb)}");
+            throw new UsageException(
+                $"{Place(before + entry.Name)}: no such setting{(before.Length > 0 ? " of this verb" : "")}, {Meant(entry.Name, verb)}");
         foreach (ISetting setting in settings)
             setting.Check(JsonSetting.Read(Place(before + entry.Name), setting, entry.Value));
     }

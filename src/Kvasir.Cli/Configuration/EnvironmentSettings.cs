@@ -15,6 +15,12 @@ static class EnvironmentSettings
     /// <summary>What is read, too, and is no setting: it is for tests and comparisons.</summary>
     static readonly string[] s_others = ["KVASIR_ISA"];
 
+    /// <summary>Whether there are variables that begin as ours do.</summary>
+    public static bool AreThere => Ours().Any(name => !s_others.Contains(name));
+
+    static IEnumerable<string> Ours() =>
+        Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal));
+
     /// <summary>The variable of a key.</summary>
     public static string Variable(string key) => Prefix + key.Replace('-', '_').ToUpperInvariant();
 
@@ -30,11 +36,12 @@ static class EnvironmentSettings
     /// <summary>Variables that begin as ours do and that nobody reads, each with the one that was meant, if that is plain.</summary>
     public static IReadOnlyList<(string Name, string? Meant)> Unread(Command root)
     {
-        string[] ours = [.. Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal))];
+        string[] ours = [.. Ours()];
         if (ours.Length == 0)
             return [];
         HashSet<string> read = [.. Settings.Below(root).SelectMany(setting => setting.Variables), .. s_others];
-        return [.. ours.Where(name => !read.Contains(name)).Order(StringComparer.Ordinal).Select(name => (name, Spelling.Near(name, read, Slip).FirstOrDefault()))];
+        return [.. ours.Where(name => !read.Contains(name)).Order(StringComparer.Ordinal)
+            .Select(name => (name, Spelling.Near(name, read, Slip).FirstOrDefault()))];
     }
 
     /// <summary>Says which variables look like a slip of the fingers: what they were to do is not done.</summary>

@@ -3,7 +3,9 @@ using Kvasir.Formats;
 
 namespace Kvasir.Cli.Configuration;
 
-/// <summary>Values of the user's file: numbers, texts and truths as JSON has them, and lists for flags that may be given several times.</summary>
+/// <summary>
+/// Values of the user's file: numbers, texts and truths as JSON has them, and lists for flags that may be given several times.
+/// </summary>
 static class JsonSetting
 {
     /// <summary>Reads a value.</summary>
@@ -17,7 +19,8 @@ static class JsonSetting
         bool isList = type.IsArray && value.ValueKind == JsonValueKind.Array;
         JsonElement[] parts = isList ? [.. value.EnumerateArray()] : [value];
         if (Array.Find(parts, part => !IsOf(type, part.ValueKind)) is { ValueKind: not JsonValueKind.Undefined } wrong)
-            throw new UsageException($"{place}: saw {(setting.IsSecret ? "another kind of value" : Kind(wrong))}, expected {Expected(type)}");
+            throw new UsageException(
+                $"{place}: saw {(setting.IsSecret ? "another kind of value" : Kind(wrong))}, expected {Expected(type)}");
         return new SettingValue(SettingSource.File, place, [.. parts.Select(part => Text(place, setting, part))]);
     }
 

@@ -4,7 +4,9 @@ using System.Globalization;
 
 namespace Kvasir.Cli.Configuration;
 
-/// <summary>A flag that holds beyond one call: where the command line does not say it, a variable <c>KVASIR_…</c> or the user's file may.</summary>
+/// <summary>
+/// A flag that holds beyond one call: where the command line does not say it, a variable <c>KVASIR_…</c> or the user's file may.
+/// </summary>
 interface ISetting
 {
     /// <summary>The flag, such as <c>--kv-dir</c>.</summary>
@@ -25,6 +27,9 @@ interface ISetting
     /// <summary>Whether it names a file or directory.</summary>
     bool IsPath { get; }
 
+    /// <summary>What holds where nobody says anything, as one would type it or in words; null for nothing at all.</summary>
+    string? Default { get; }
+
     /// <summary>What the environment or the file says; null where they say nothing, or have not been asked.</summary>
     SettingValue? Given { get; }
 
@@ -35,7 +40,7 @@ interface ISetting
     /// <summary>Lets a value hold wherever the command line says nothing.</summary>
     void Take(SettingValue value);
 
-    /// <summary>The value that a command line has, for people, and where it comes from. Null for nothing at all.</summary>
+    /// <summary>The value that a command line has, for people, and where it comes from.</summary>
     (string? Text, SettingSource Source) Read(ParseResult parsed);
 }
 
@@ -56,7 +61,12 @@ sealed class Setting<T>(string name, params string[] aliases) : Option<T>(name, 
 
     public SettingValue? Given { get; private set; }
 
-    /// <summary>What holds where nobody says anything, in words; stands behind the description. For settings that have no default value.</summary>
+    public string? Default =>
+        Usual ?? (ValueType == typeof(bool) ? "false"
+            : HasDefaultValue ? Convert.ToString(GetDefaultValue(), CultureInfo.InvariantCulture)
+            : null);
+
+    /// <summary>The default in words, behind the description, where it is no value.</summary>
     public string? Usual
     {
         get;
@@ -80,10 +90,7 @@ sealed class Setting<T>(string name, params string[] aliases) : Option<T>(name, 
     {
         if (parsed.GetResult(this) is { Implicit: false } result)
             return (string.Join(", ", result.Tokens.Count > 0 ? result.Tokens.Select(token => token.Value) : ["true"]), SettingSource.Flag);
-        if (Given is not null)
-            return (string.Join(", ", Given.Texts), Given.Source);
-        string? text = DefaultValueFactory is null && Usual is not null ? Usual : Convert.ToString(parsed.GetValue(this), CultureInfo.InvariantCulture);
-        return (ValueType == typeof(bool) ? text?.ToLowerInvariant() : ValueType.IsArray || text is "" ? null : text, SettingSource.Default);
+        return Given is null ? (Default, SettingSource.Default) : (string.Join(", ", Given.Texts), Given.Source);
     }
 
     /// <summary>Reads a value as the command line would.</summary>
@@ -91,7 +98,7 @@ sealed class Setting<T>(string name, params string[] aliases) : Option<T>(name, 
     {
         if (ValueType == typeof(bool) && value.Texts.FirstOrDefault(text => !bool.TryParse(text, out _)) is { } wrong)
             throw new UsageException($"{value.Place}: saw {Formats.Printable.Quote(wrong)}, expected true or false");
-        ParseResult parsed = new Command("settings") { this }.Parse([.. value.Texts.Select(text => $"{Name}={text}")], CommandLineRunner.Parser);
+        ParseResult parsed = new Command("settings") { this }.Parse([.. value.Texts.Select(text => $"{Name}={text}")], Settings.Parser);
         return parsed.Errors is [var error, ..] ? throw new UsageException($"{value.Place}: {Spoken(error)}") : parsed.GetValue(this)!;
     }
 

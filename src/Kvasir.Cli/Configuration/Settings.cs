@@ -7,6 +7,9 @@ namespace Kvasir.Cli.Configuration;
 /// <summary>Lets the environment and the user's file say what the command line does not.</summary>
 static class Settings
 {
+    /// <summary>How command lines are read. A prompt may begin with @: it names no file of arguments.</summary>
+    public static ParserConfiguration Parser { get; } = new() { ResponseFileTokenReplacer = null };
+
     /// <summary>The settings of a verb.</summary>
     public static IEnumerable<ISetting> Of(Command verb) => verb.Options.OfType<ISetting>();
 
@@ -37,9 +40,12 @@ static class Settings
             .Where(setting => setting.Given is not null && setting.Read(parsed).Source != SettingSource.Flag && IsAbout(failure, setting))
             .Select(setting => $"; {setting.Name} is set by {setting.Given!.Place}"));
 
-    /// <summary>Whether a message names the flag, or its value where that is a text, or says its words, as the engine does ("KV device bytes").</summary>
+    /// <summary>
+    /// Whether a message names the flag, or its value where that is a text, or says its words, as the engine does ("KV device bytes").
+    /// </summary>
     static bool IsAbout(string failure, ISetting setting) =>
         Regex.IsMatch(failure, $@"(?<![\w-]){Regex.Escape(setting.Name)}(?![\w-])")
         || setting.Key.Contains('-') && failure.Contains(setting.Key.Replace('-', ' '), StringComparison.OrdinalIgnoreCase)
-        || setting is { IsSecret: false, Given.Texts: [string text] } && setting.ValueType == typeof(string) && failure.Contains(text, StringComparison.Ordinal);
+        || setting is { IsSecret: false, Given.Texts: [string text] } && setting.ValueType == typeof(string)
+        && failure.Contains(text, StringComparison.Ordinal);
 }

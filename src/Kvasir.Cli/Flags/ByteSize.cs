@@ -5,7 +5,10 @@ using Kvasir.Formats;
 
 namespace Kvasir.Cli.Flags;
 
-/// <summary>Sizes as users type them: <c>8GiB</c>, <c>512MiB</c>, or a number of bytes. Units are powers of two; a bare GB is refused, since nobody knows which it is.</summary>
+/// <summary>
+/// Sizes as users type them: <c>8GiB</c>, <c>512MiB</c>, or a number of bytes. Units are powers of two; a bare GB is refused,
+/// since nobody knows which it is.
+/// </summary>
 static partial class ByteSize
 {
     static readonly string[] s_units = ["", "KiB", "MiB", "GiB", "TiB"];
@@ -24,8 +27,13 @@ static partial class ByteSize
     public static long? Parse(string text)
     {
         Match match = Pattern().Match(text);
-        int unit = match.Success ? Array.FindIndex(s_units, known => known.Equals(match.Groups[2].Value, StringComparison.OrdinalIgnoreCase)) : -1;
-        return unit >= 0 && double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * Math.Pow(1024, unit) is < long.MaxValue and var bytes ? (long)bytes : null;
+        int unit = match.Success
+            ? Array.FindIndex(s_units, known => known.Equals(match.Groups[2].Value, StringComparison.OrdinalIgnoreCase))
+            : -1;
+        return unit >= 0
+            && double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * Math.Pow(1024, unit) is < long.MaxValue and var bytes
+            ? (long)bytes
+            : null;
     }
 
     /// <summary>A size as people read it.</summary>

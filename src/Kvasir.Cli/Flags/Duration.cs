@@ -11,7 +11,9 @@ static partial class Duration
     public static bool TryParse(string text, out TimeSpan time)
     {
         Match match = Pattern().Match(text);
-        time = match.Success ? TimeSpan.FromSeconds(double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * s_seconds[match.Groups[2].Value]) : default;
+        time = match.Success
+            ? TimeSpan.FromSeconds(double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * s_seconds[match.Groups[2].Value])
+            : default;
         return match.Success;
     }
 

@@ -8,9 +8,11 @@ namespace Kvasir.Cli.Flags;
 /// <summary>Options that say how something is stored. Weights know more types than keys and values.</summary>
 static class ElementTypeOption
 {
-    public static Option<ElementType?> OfWeights(string name, string description) => Create(name, description, ElementType.OfWeights, "weights");
+    public static Option<ElementType?> OfWeights(string name, string description) =>
+        Create(name, description, ElementType.OfWeights, "weights");
 
-    public static Option<ElementType?> OfKv(string name, string description) => Create(name, description, ElementType.OfKv, "keys and values");
+    public static Option<ElementType?> OfKv(string name, string description) =>
+        Create(name, description, ElementType.OfKv, "keys and values");
 
     /// <summary>Keys and values where nothing is said of them.</summary>
     public static ElementType KvDefault { get; } = ElementType.Find("f16", ElementType.OfKv)!;

@@ -30,16 +30,33 @@ sealed class EngineFlags
         HelpName = "CTX",
     };
     readonly Option<int?> _threads = CreateThreads();
-    readonly Setting<float> _temperature = Sampling("--temp", "T", "Temperature; 0 always takes the most likely token", SamplingOptions.Greedy.Temperature, (all, value) => all with { Temperature = value });
-    readonly Setting<int> _topK = Sampling("--top-k", "K", "Keep the K most likely tokens; 0 keeps all", SamplingOptions.Greedy.TopK, (all, value) => all with { TopK = value });
-    readonly Setting<float> _topP = Sampling("--top-p", "P", "Keep the most likely tokens that together reach P", SamplingOptions.Greedy.TopP, (all, value) => all with { TopP = value });
-    readonly Setting<float> _minP = Sampling("--min-p", "P", "Drop tokens less likely than P times the most likely", SamplingOptions.Greedy.MinP, (all, value) => all with { MinP = value });
-    readonly Setting<float> _repeatPenalty = Sampling("--repeat-penalty", "R", "Penalise the last 64 tokens; 1 does not", SamplingOptions.Greedy.RepeatPenalty, (all, value) => all with { RepeatPenalty = value });
-    readonly Option<ulong?> _seed = new("--seed") { Description = "Seed of the random choices; without it, a new one", CustomParser = Number.ParseOptional<ulong>, HelpName = "S" };
-    readonly Option<string[]> _stop = new("--stop") { Description = "Text that ends the answer; may be given several times", HelpName = "S" };
-    readonly Option<bool> _noKvCache = new("--no-kv-cache") { Description = "Compute every token's keys and values again at every step: slow, the oracle for the cache" };
+    readonly Setting<float> _temperature = Sampling("--temp", "T", "Temperature; 0 always takes the most likely token",
+        SamplingOptions.Greedy.Temperature, (all, value) => all with { Temperature = value });
+    readonly Setting<int> _topK = Sampling("--top-k", "K", "Keep the K most likely tokens; 0 keeps all", SamplingOptions.Greedy.TopK,
+        (all, value) => all with { TopK = value });
+    readonly Setting<float> _topP = Sampling("--top-p", "P", "Keep the most likely tokens that together reach P",
+        SamplingOptions.Greedy.TopP, (all, value) => all with { TopP = value });
+    readonly Setting<float> _minP = Sampling("--min-p", "P", "Drop tokens less likely than P times the most likely",
+        SamplingOptions.Greedy.MinP, (all, value) => all with { MinP = value });
+    readonly Setting<float> _repeatPenalty = Sampling("--repeat-penalty", "R", "Penalise the last 64 tokens; 1 does not",
+        SamplingOptions.Greedy.RepeatPenalty, (all, value) => all with { RepeatPenalty = value });
+    readonly Option<ulong?> _seed = new("--seed")
+    {
+        Description = "Seed of the random choices; without it, a new one", CustomParser = Number.ParseOptional<ulong>, HelpName = "S",
+    };
+    readonly Option<string[]> _stop = new("--stop")
+    {
+        Description = "Text that ends the answer; may be given several times", HelpName = "S",
+    };
+    readonly Option<bool> _noKvCache = new("--no-kv-cache")
+    {
+        Description = "Compute every token's keys and values again at every step: slow, the oracle for the cache",
+    };
 
-    readonly Setting<bool> _verbose = new("--verbose", "-v") { Description = "Say where the prompt's keys and values came from, and why others were computed" };
+    readonly Setting<bool> _verbose = new("--verbose", "-v")
+    {
+        Description = "Say where the prompt's keys and values came from, and why others were computed",
+    };
     readonly KvFlags _kv;
 
     /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
@@ -69,7 +86,8 @@ sealed class EngineFlags
 
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _maxTokens, _context, _threads, _temperature, _topK, _topP, _minP, _repeatPenalty, _seed, _stop, _noKvCache, _verbose])
+        foreach (Option option in (Option[])[_model, _maxTokens, _context, _threads, _temperature, _topK, _topP, _minP, _repeatPenalty,
+            _seed, _stop, _noKvCache, _verbose])
             verb.Options.Add(option);
         Template.AddTo(verb);
         _kv.AddTo(verb);
@@ -101,7 +119,8 @@ sealed class EngineFlags
 
     public EngineOptions Engine(ParseResult parsed)
     {
-        EngineOptions options = _kv.Apply(parsed, new EngineOptions { Context = parsed.GetValue(_context), KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On });
+        EngineOptions options = _kv.Apply(parsed,
+            new EngineOptions { Context = parsed.GetValue(_context), KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On });
         return parsed.GetValue(_threads) is { } threads ? options with { Threads = threads } : options;
     }
 

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Sessions;
-using Kvasir.Inference.Measurement.Limits;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Tiers.Disk;
 
@@ -36,16 +36,26 @@ sealed class KvFlags
         HelpName = "TYPE",
     };
     readonly Setting<long?> _device;
-    readonly Option<string?> _session = new("--session") { Description = "Continue the conversation of this name, or begin it: its transcript is kept beside the keys and values", HelpName = "NAME" };
+    readonly Option<string?> _session = new("--session")
+    {
+        Description = "Continue the conversation of this name, or begin it: its transcript is kept beside the keys and values",
+        HelpName = "NAME",
+    };
     readonly Setting<bool> _noPersist = new("--no-persist") { Description = "Keep nothing on the disk, and use nothing from there" };
 
     /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
     public KvFlags(string usualDevice) =>
-        _device = new("--kv-device") { Description = "Pool that attention reads", Usual = usualDevice, CustomParser = ByteSize.Parse, HelpName = "SIZE" };
+        _device = new("--kv-device")
+        {
+            Description = "Pool that attention reads", Usual = usualDevice, CustomParser = ByteSize.Parse, HelpName = "SIZE",
+        };
 
     /// <summary>The directory, which verbs without an engine take too.</summary>
     public static Option<string?> CreateFolder(string description = "Directory of keys and values on the disk") =>
-        new Setting<string?>("--kv-dir") { Description = description, Usual = "'kv' in Kvasir's cache directory", HelpName = "DIR", IsPath = true };
+        new Setting<string?>("--kv-dir")
+        {
+            Description = description, Usual = "'kv' in Kvasir's cache directory", HelpName = "DIR", IsPath = true,
+        };
 
     public void AddTo(Command verb)
     {
@@ -60,7 +70,9 @@ sealed class KvFlags
             verb.Options.Add(option);
     }
 
-    /// <summary>Adds the flags for the disk, and the one that makes other keys: blocks of a lossy host tier are not those of a lossless one.</summary>
+    /// <summary>
+    /// Adds the flags for the disk, and the one that makes other keys: blocks of a lossy host tier are not those of a lossless one.
+    /// </summary>
     public void AddPlaceTo(Command verb)
     {
         verb.Options.Add(_folder);
@@ -83,7 +95,8 @@ sealed class KvFlags
             return null;
         if (parsed.GetValue(_noPersist))
             throw new UsageException("--session keeps a conversation and --no-persist keeps nothing: choose one");
-        return Sessions.Session.Open(Folder(parsed.GetValue(_folder)) ?? throw new UsageException("--session: there is no home to keep it in; --kv-dir names a directory"), name);
+        return Sessions.Session.Open(Folder(parsed.GetValue(_folder))
+            ?? throw new UsageException("--session: there is no home to keep it in; --kv-dir names a directory"), name);
     }
 
     public EngineOptions Apply(ParseResult parsed, EngineOptions options) => options with
@@ -102,6 +115,8 @@ sealed class KvFlags
     {
         if (parsed.GetValue(_hostCodec) is not { } name)
             return null;
-        return KvCodecs.TryParse(name, out IKvCodec? codec) ? codec : throw new UsageException($"--kv-host-type {Printable.Quote(name)}: expected one of {string.Join(", ", KvCodecs.Names)}");
+        return KvCodecs.TryParse(name, out IKvCodec? codec)
+            ? codec
+            : throw new UsageException($"--kv-host-type {Printable.Quote(name)}: expected one of {string.Join(", ", KvCodecs.Names)}");
     }
 }

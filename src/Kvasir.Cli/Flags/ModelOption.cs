@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Kvasir.Cli.Configuration;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 
 namespace Kvasir.Cli.Flags;

@@ -17,7 +17,9 @@ static class Number
         return default;
     }
 
-    /// <summary>Reads whole numbers of a range. A validator of the verb would be the wrong place: it is asked before a flag's own mistake is told.</summary>
+    /// <summary>
+    /// Reads whole numbers of a range. A validator of the verb would be the wrong place: it is asked before a flag's own mistake is told.
+    /// </summary>
     public static Func<ArgumentResult, int> ParseWithin(int least, int most) => result =>
     {
         if (!int.TryParse(result.Tokens[^1].Value, CultureInfo.InvariantCulture, out int value))

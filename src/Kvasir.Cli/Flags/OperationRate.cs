@@ -5,7 +5,9 @@ using Kvasir.Formats;
 
 namespace Kvasir.Cli.Flags;
 
-/// <summary>Operations per second as users type them: <c>1e12</c>, <c>400T</c>. Units are powers of ten, as everybody's are for this.</summary>
+/// <summary>
+/// Operations per second as users type them: <c>1e12</c>, <c>400T</c>. Units are powers of ten, as everybody's are for this.
+/// </summary>
 static partial class OperationRate
 {
     /// <summary>A parser for options.</summary>
@@ -16,7 +18,8 @@ static partial class OperationRate
         double rate = match.Success ? double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * Unit(match.Groups[2].Value) : 0;
         if (rate is > 0 and < 1e30)
             return rate;
-        result.AddError($"{((OptionResult)result.Parent!).Option.Name} {Printable.Quote(text)}: expected operations per second, such as 400T or 1e12");
+        result.AddError(
+            $"{((OptionResult)result.Parent!).Option.Name} {Printable.Quote(text)}: expected operations per second, such as 400T or 1e12");
         return null;
     }
 

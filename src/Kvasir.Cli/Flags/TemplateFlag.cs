@@ -8,7 +8,10 @@ using Kvasir.Inference.Templates;
 
 namespace Kvasir.Cli.Flags;
 
-/// <summary>The flag that names another chat template than the model's own. Whatever makes prompts has it: what one verb has computed, the others find.</summary>
+/// <summary>
+/// The flag that names another chat template than the model's own. Whatever makes prompts has it: what one verb has computed, the others
+/// find.
+/// </summary>
 sealed class TemplateFlag
 {
     readonly Setting<string?> _file = new("--chat-template-file")

@@ -5,7 +5,9 @@ using Kvasir.Formats;
 
 namespace Kvasir.Cli.Flags;
 
-/// <summary>Numbers of tokens as users type them: <c>8192</c>, <c>8k</c>, <c>1M</c>, and several with commas. k is 1024, as in the names of models.</summary>
+/// <summary>
+/// Numbers of tokens as users type them: <c>8192</c>, <c>8k</c>, <c>1M</c>, and several with commas. k is 1024, as in the names of models.
+/// </summary>
 static partial class TokenCount
 {
     const long Most = 1 << 30;
@@ -19,7 +21,8 @@ static partial class TokenCount
                 counts.Add(count);
             else
             {
-                result.AddError($"{((OptionResult)result.Parent!).Option.Name} {Printable.Quote(text)}: expected 1 to {Most}, such as 8192 or 8k, several with commas");
+                result.AddError($"{((OptionResult)result.Parent!).Option.Name} {Printable.Quote(text)}: expected 1 to {Most}, such as 8192 "
+                    + $"or 8k, several with commas");
                 return null;
             }
         return [.. counts.Distinct()];
@@ -30,7 +33,8 @@ static partial class TokenCount
         Match match = Pattern().Match(text);
         if (!match.Success)
             return null;
-        long count = long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) << (match.Groups[2].Value.ToLowerInvariant() switch { "k" => 10, "m" => 20, _ => 0 });
+        long count = long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)
+            << (match.Groups[2].Value.ToLowerInvariant() switch { "k" => 10, "m" => 20, _ => 0 });
         return count is >= 1 and <= Most ? (int)count : null;
     }
 

@@ -8,11 +8,15 @@ namespace Kvasir.Cli.Output;
 /// <summary>What the cache did, in words.</summary>
 static class KvText
 {
-    /// <summary>One line on where a prompt's keys and values came from: <c>prompt 2,113: 2,096 from disk in 21 ms (saved 1.9 s), 17 computed; diverged at token 2,096: " green" was " red"</c>.</summary>
+    /// <summary>
+    /// One line on where a prompt's keys and values came from: <c>prompt 2,113: 2,096 from disk in 21 ms (saved 1.9 s), 17 computed;
+    /// diverged at token 2,096: " green" was " red"</c>.
+    /// </summary>
     public static string Line(CacheUse use, int computed, Tokenizer tokenizer)
     {
         List<string> parts = [];
-        foreach ((Tier tier, int tokens) in (ReadOnlySpan<(Tier, int)>)[(Tier.Device, use.Device), (Tier.Host, use.Host), (Tier.Disk, use.Disk), (Tier.Remote, use.Remote)])
+        foreach ((Tier tier, int tokens) in (ReadOnlySpan<(Tier, int)>)[(Tier.Device, use.Device), (Tier.Host, use.Host),
+            (Tier.Disk, use.Disk), (Tier.Remote, use.Remote)])
             if (tokens > 0)
                 parts.Add($"{tokens:N0} from {tier.Name()}");
         if (use.RestoreTime > TimeSpan.Zero && parts.Count > 0)
@@ -28,7 +32,8 @@ static class KvText
     /// <summary>Why tokens were not reused.</summary>
     public static string Of(Miss miss, Tokenizer tokenizer) => miss.Reason == MissReason.Diverged
         ? $"diverged {MissText.Detail(miss, tokenizer)}"
-        : $"{miss.From:N0}–{miss.To:N0} {miss.Reason.Name().Replace('_', ' ')}{(MissText.Detail(miss, tokenizer) is { } detail ? $": {detail}" : "")}";
+        : $"{miss.From:N0}–{miss.To:N0} "
+            + $"{miss.Reason.Name().Replace('_', ' ')}{(MissText.Detail(miss, tokenizer) is { } detail ? $": {detail}" : "")}";
 
     /// <summary>When something was, in the time of this place.</summary>
     public static string Date(DateTimeOffset time) => MissText.Date(time);

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Kvasir.Cli.Output;
 
-/// <summary>How far a long task is: one line that is rewritten on a terminal, a line every few seconds elsewhere, nothing for short tasks.</summary>
+/// <summary>
+/// How far a long task is: one line that is rewritten on a terminal, a line every few seconds elsewhere, nothing for short tasks.
+/// </summary>
 sealed class StatusLine
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1), s_plainInterval = TimeSpan.FromSeconds(5);

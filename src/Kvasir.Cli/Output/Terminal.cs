@@ -14,7 +14,9 @@ static class Terminal
     /// <summary>Whether a line on standard error may be rewritten in place.</summary>
     public static bool CanRewrite => !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
 
-    /// <summary>The text that the answer goes on with, so that a reader sees the whole; a program that takes standard output gets the answer alone.</summary>
+    /// <summary>
+    /// The text that the answer goes on with, so that a reader sees the whole; a program that takes standard output gets the answer alone.
+    /// </summary>
     public static void Beginning(string text)
     {
         if (!Console.IsErrorRedirected && !Console.IsOutputRedirected)

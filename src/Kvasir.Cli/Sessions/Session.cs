@@ -16,8 +16,9 @@ namespace Kvasir.Cli.Sessions;
 sealed record SessionTurn(string Role, string Text, DateTimeOffset At);
 
 /// <summary>
-/// A conversation that goes on after hours and restarts, with whatever model: its transcript as JSON lines beside the cache, one turn a line, flushed when an answer
-/// ends. Its keys and values are found in the cache, or computed again where they are gone. Held by one process at a time.
+/// A conversation that goes on after hours and restarts, with whatever model: its transcript as JSON lines beside the cache, one turn a
+/// line, flushed when an answer ends. Its keys and values are found in the cache, or computed again where they are gone. Held by one
+/// process at a time.
 /// </summary>
 sealed partial class Session : IDisposable
 {
@@ -99,7 +100,9 @@ sealed partial class Session : IDisposable
     /// <summary>Lets others have the session.</summary>
     public void Dispose() => _file.Dispose();
 
-    /// <summary>A line without an end is what a process was writing when it died: it goes. An answer that is missing takes its question along.</summary>
+    /// <summary>
+    /// A line without an end is what a process was writing when it died: it goes. An answer that is missing takes its question along.
+    /// </summary>
     void Read()
     {
         if (_file.Length > MostBytes)
@@ -122,7 +125,8 @@ sealed partial class Session : IDisposable
     {
         try
         {
-            if (JsonSerializer.Deserialize(line, SessionJson.Default.SessionTurn) is { Role: "system" or "user" or "assistant", Text: not null } turn)
+            SessionTurn? read = JsonSerializer.Deserialize(line, SessionJson.Default.SessionTurn);
+            if (read is { Role: "system" or "user" or "assistant", Text: not null } turn)
                 return turn;
             throw new IOException($"session {_name}: line {number}: expected role and text");
         }

@@ -45,12 +45,15 @@ static class BenchFile
     }
 
     /// <summary>A parser's message without where it stands, which is not what its reader can look at.</summary>
-    static string Cause(JsonException e) => e.Message.Contains("missing required", StringComparison.Ordinal) ? "all fields of a report" : "the JSON of a report";
+    static string Cause(JsonException e) => e.Message.Contains("missing required", StringComparison.Ordinal)
+        ? "all fields of a report"
+        : "the JSON of a report";
 
     static IOException Invalid(string path, string field, string expected) =>
         new($"{Printable.Line(path, 4096)}: {Printable.Line(field)}: not as `kvasir bench --json` prints it, expected {expected}");
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(BenchReport))]
 sealed partial class BenchJson : JsonSerializerContext;

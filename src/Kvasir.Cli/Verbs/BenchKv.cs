@@ -1,15 +1,15 @@
 using Kvasir.Formats;
 using Kvasir.Inference;
-using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference.Measurement;
+using Kvasir.Inference.Measurement.Speed;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Cli.Verbs;
 
 /// <summary>
-/// What <c>bench kv</c> measures: restoring, finding, writing and missing keys and values, each beside its limit. The disk is measured in the same run, in the
-/// same directory.
+/// What <c>bench kv</c> measures: restoring, finding, writing and missing keys and values, each beside its limit. The disk is measured in
+/// the same run, in the same directory.
 /// </summary>
 sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, string folder, CancellationToken cancellation)
 {
@@ -58,7 +58,8 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
             cached.Flush(); // what the last one left is written while nobody is timed
             alone[run] = plain.Ask(plain.Prompt(tokens, 100 + run), cancellation).Seconds;
             with[run] = cached.Ask(cached.Prompt(tokens, 100 + run), cancellation).Seconds;
-            Terminal.Line($"cold prompt of {tokens:N0}, {run + 1} of {runs}: {with[run]:0.000} s with the cache, {alone[run]:0.000} s without");
+            Terminal.Line(
+                $"cold prompt of {tokens:N0}, {run + 1} of {runs}: {with[run]:0.000} s with the cache, {alone[run]:0.000} s without");
         }
         _coldSeconds = Percentile.Median(with);
         Add("TTFT cold", _coldSeconds, "s");
@@ -85,7 +86,8 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
     {
         speed.Flush();
         string file = Directory.GetFiles(folder, "blocks-*.kv")[0];
-        Rate("restore from disk", prompt, () => speed.Drop(prompt, host: true), () => PassingLimits.Read(file, new FileInfo(file).Length), speed, use => use.Disk, "direct read, 4 MiB requests", 0.85);
+        Rate("restore from disk", prompt, () => speed.Drop(prompt, host: true), () => PassingLimits.Read(file, new FileInfo(file).Length),
+            speed, use => use.Disk, "direct read, 4 MiB requests", 0.85);
     }
 
     void NewProcess(int[] prompt)
@@ -103,7 +105,8 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
     }
 
     void Finding(KvSpeed speed, int[] prompt) =>
-        Add($"lookup of {tokens:N0} cached tokens", Percentile.Median(Enumerable.Range(0, Lookups).Select(_ => speed.Lookup(prompt))) * 1e6, "µs", 300, "at most");
+        Add($"lookup of {tokens:N0} cached tokens", Percentile.Median(Enumerable.Range(0, Lookups).Select(_ => speed.Lookup(prompt))) * 1e6,
+            "µs", 300, "at most");
 
     void Lost(KvSpeed speed, int[] prompt)
     {
@@ -112,7 +115,8 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
         speed.Drop(prompt, host: true, lost.Contains);
         speed.DropFromDisk(prompt, lost.Contains);
         KvRequest request = speed.Ask(prompt, cancellation);
-        Add($"tokens reused with {lost.Count:N0} of {tokens / 16:N0} blocks lost", (double)request.Use.Reused / tokens, "of the prompt", 0.98, "at least");
+        Add($"tokens reused with {lost.Count:N0} of {tokens / 16:N0} blocks lost", (double)request.Use.Reused / tokens,
+            "of the prompt", 0.98, "at least");
     }
 
     /// <summary>Decoding right after a prompt of which all blocks go to the disk, and after one of which they have gone.</summary>
@@ -125,11 +129,13 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
             busy[run] = speed.Decode(speed.Prompt(tokens, 300 + run), DecodeTokens, whileWriting: true, cancellation);
             Terminal.Line($"decode of {DecodeTokens}, {run + 1} of {runs}: {busy[run]:0.000} s while writing, {quiet[run]:0.000} s else");
         }
-        Add($"cost of write-back to {DecodeTokens} decoded tokens", Percentile.Median(busy) / Percentile.Median(quiet) - 1, "of the time", 0.05, "at most");
+        Add($"cost of write-back to {DecodeTokens} decoded tokens", Percentile.Median(busy) / Percentile.Median(quiet) - 1, "of the time",
+            0.05, "at most");
     }
 
     /// <summary>Restores, and before each what was possible at that moment.</summary>
-    void Rate(string name, int[] prompt, Action prepare, Func<double> limit, KvSpeed speed, Func<CacheUse, int> tokensFrom, string limitName, double target)
+    void Rate(string name, int[] prompt, Action prepare, Func<double> limit, KvSpeed speed,
+        Func<CacheUse, int> tokensFrom, string limitName, double target)
     {
         int times = Math.Max(runs, LeastRestores);
         double[] rates = new double[times], limits = new double[times];
@@ -142,7 +148,8 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
             rates[Math.Max(run, 0)] = use.RestoredBytes / use.RestoreTime.TotalSeconds;
         }
         double share = Percentile.Median(rates.Zip(limits, (rate, possible) => rate / possible));
-        _rows.Add(new KvBenchRow(name, Percentile.Median(rates) / 1e9, "GB/s", Percentile.Median(limits) / 1e9, limitName, share, $"at least {target:P0}", share >= target));
+        _rows.Add(new KvBenchRow(name, Percentile.Median(rates) / 1e9, "GB/s", Percentile.Median(limits) / 1e9, limitName, share,
+            $"at least {target:P0}", share >= target));
     }
 
     void Expect(int found, string what)
@@ -159,4 +166,5 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
 }
 
 /// <summary>A figure, its limit if there is a physical one, and what it should be.</summary>
-sealed record KvBenchRow(string Name, double Value, string Unit, double? Limit, string? LimitName, double? Share, string? Target, bool? Reached);
+sealed record KvBenchRow(string Name, double Value, string Unit, double? Limit, string? LimitName,
+    double? Share, string? Target, bool? Reached);

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using Kvasir.Inference.Measurement.Limits;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 
@@ -12,15 +12,26 @@ namespace Kvasir.Cli.Verbs;
 sealed class BenchKvVerb
 {
     static readonly Option<string> s_model = ModelOption.Create(ModelOption.OrSynthetic, "synth:llama-3.2-1b@q8_0");
-    static readonly Option<int> s_prompt = new("--prompt", "-p") { Description = "Tokens of the prompt", DefaultValueFactory = _ => 4096, CustomParser = Number.ParseWithin(256, 1 << 17), HelpName = "N" };
+    static readonly Option<int> s_prompt = new("--prompt", "-p")
+    {
+        Description = "Tokens of the prompt", DefaultValueFactory = _ =>
+        4096, CustomParser = Number.ParseWithin(256, 1 << 17), HelpName = "N"
+    };
     static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
-    static readonly Option<int> s_repeat = new("--repeat", "-r") { Description = "Measured runs of each", DefaultValueFactory = _ => 3, CustomParser = Number.ParseWithin(1, 100), HelpName = "N" };
-    static readonly Option<string?> s_folder = KvFlags.CreateFolder("A directory of the disk to measure; a folder in it is made and removed");
+    static readonly Option<int> s_repeat = new("--repeat", "-r")
+    {
+        Description = "Measured runs of each", DefaultValueFactory = _ => 3, CustomParser = Number.ParseWithin(1, 100), HelpName = "N",
+    };
+    static readonly Option<string?> s_folder =
+        KvFlags.CreateFolder("A directory of the disk to measure; a folder in it is made and removed");
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
     {
-        Command verb = new("kv", "Measure restoring, finding and writing keys and values") { s_model, s_prompt, s_threads, s_repeat, s_folder, s_json };
+        Command verb = new("kv", "Measure restoring, finding and writing keys and values")
+        {
+            s_model, s_prompt, s_threads, s_repeat, s_folder, s_json,
+        };
         verb.SetAction(Run);
         return verb;
     }
@@ -40,7 +51,8 @@ sealed class BenchKvVerb
 
     static int Measure(ParseResult parsed, string path, CancellationToken cancellation)
     {
-        string parent = KvFlags.Folder(parsed.GetValue(s_folder)) ?? throw new UsageException("there is no cache directory; --kv-dir names one");
+        string parent = KvFlags.Folder(parsed.GetValue(s_folder))
+            ?? throw new UsageException("there is no cache directory; --kv-dir names one");
         string folder = Path.Combine(parent, $"bench-{Guid.NewGuid():n}");
         int threads = parsed.GetValue(s_threads) ?? Environment.ProcessorCount, tokens = parsed.GetValue(s_prompt);
         try
@@ -68,10 +80,13 @@ sealed record KvBenchReport(string Model, int PromptTokens, int Threads, Machine
 {
     public void Print()
     {
-        Terminal.Answers.WriteLine($"{Printable.Line(Model)}, prompt of {PromptTokens:N0} tokens, {Threads} threads; medians, each transfer beside what was possible right before it");
-        Table table = new Table().SimpleBorder().AddColumn("what").AddColumn(new TableColumn("value").RightAligned()).AddColumn("limit").AddColumn("should be").AddColumn("");
+        Terminal.Answers.WriteLine($"{Printable.Line(Model)}, prompt of {PromptTokens:N0} tokens, {Threads} threads; medians, each "
+            + $"transfer beside what was possible right before it");
+        Table table = new Table().SimpleBorder().AddColumn("what").AddColumn(new TableColumn("value").RightAligned()).AddColumn("limit")
+            .AddColumn("should be").AddColumn("");
         foreach (KvBenchRow row in Rows)
-            table.AddRow(Markup.Escape(row.Name), Value(row), row.Limit is { } limit ? $"{limit:0.00} {row.Unit}, {row.LimitName}: {row.Share:P0}" : "",
+            table.AddRow(Markup.Escape(row.Name), Value(row),
+                row.Limit is { } limit ? $"{limit:0.00} {row.Unit}, {row.LimitName}: {row.Share:P0}" : "",
                 row.Target ?? "", row.Reached switch { true => "reached", false => "missed", null => "" });
         Terminal.Answers.Write(table);
     }

@@ -11,17 +11,20 @@ namespace Kvasir.Cli.Verbs;
 /// <param name="FileBytes">Size of the model's file.</param>
 /// <param name="WeightBytes">Bytes of weights that a decode step reads.</param>
 /// <param name="KvBytes">Size of the pool of keys and values.</param>
-/// <param name="PeakMemoryBytes">The most that the process had resident, the model's mapped file included, since the engine was made; 0 if unknown.</param>
+/// <param name="PeakMemoryBytes">The most that the process had resident, the model's mapped file included, since the engine
+/// was made; 0 if unknown.</param>
 /// <param name="Machine">What ran it.</param>
 /// <param name="Limits">What that can do at best with as many threads.</param>
 /// <param name="Tests">What was measured.</param>
 sealed record BenchReport(
-    string Model, int Threads, string Kv, long FileBytes, long WeightBytes, long KvBytes, long PeakMemoryBytes, MachineIdentity Machine, ThreadLimits Limits,
+    string Model, int Threads, string Kv, long FileBytes, long WeightBytes, long KvBytes, long PeakMemoryBytes,
+    MachineIdentity Machine, ThreadLimits Limits,
     IReadOnlyList<BenchRow> Tests)
 {
     public void Print()
     {
-        Terminal.Answers.WriteLine($"{Printable.Line(Model)}, {Threads} threads, KV {Kv}, {ByteSize.Text(WeightBytes)} of weights read per token");
+        Terminal.Answers.WriteLine(
+            $"{Printable.Line(Model)}, {Threads} threads, KV {Kv}, {ByteSize.Text(WeightBytes)} of weights read per token");
         Table table = new Table().SimpleBorder().AddColumn("test");
         foreach (string column in (string[])["tok/s (median)", "min – max", "achieved", "limit", "share"])
             table.AddColumn(new TableColumn(column).RightAligned());
@@ -31,10 +34,15 @@ sealed record BenchReport(
                 $"{row.Achieved:N1} {row.Unit}", $"{row.Limit:N1} {row.Unit}", $"{row.Share:P0}", row.LimitName);
         Terminal.Answers.Write(table);
         if (PeakMemoryBytes > 0)
-            Terminal.Answers.WriteLine($"peak memory {ByteSize.Text(PeakMemoryBytes)}, with a model file of {ByteSize.Text(FileBytes)} and a KV pool of {ByteSize.Text(KvBytes)}");
+            Terminal.Answers.WriteLine($"peak memory {ByteSize.Text(PeakMemoryBytes)}, with a model file of {ByteSize.Text(FileBytes)} and "
+                + $"a KV pool of {ByteSize.Text(KvBytes)}");
     }
 }
 
-/// <summary>One test: the median over the runs and what that means in the unit of the limit. The share is the time at the limit over the time it took.</summary>
+/// <summary>
+/// One test: the median over the runs and what that means in the unit of the limit. The share is the time at
+/// the limit over the time it took.
+/// </summary>
 sealed record BenchRow(
-    string Test, double TokensPerS, double LeastTokensPerS, double MostTokensPerS, double Achieved, double Limit, string Unit, string LimitName, double Share);
+    string Test, double TokensPerS, double LeastTokensPerS, double MostTokensPerS, double Achieved, double Limit,
+    string Unit, string LimitName, double Share);

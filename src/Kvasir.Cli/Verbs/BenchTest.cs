@@ -1,7 +1,7 @@
 using Kvasir.Formats;
+using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement.Speed;
-using Kvasir.Inference;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -13,7 +13,8 @@ namespace Kvasir.Cli.Verbs;
 /// <param name="LimitName">The limit that stands beside it.</param>
 /// <param name="LimitSeconds">Time that one run takes at the limit.</param>
 /// <param name="Run">Runs once, and returns the seconds it took.</param>
-sealed record BenchTest(string Name, int Tokens, double Work, string Unit, string LimitName, Func<ThreadLimits, double> LimitSeconds, Func<double> Run)
+sealed record BenchTest(string Name, int Tokens, double Work, string Unit, string LimitName,
+    Func<ThreadLimits, double> LimitSeconds, Func<double> Run)
 {
     /// <summary>The limit of a prompt is arithmetic.</summary>
     public static BenchTest Prefill(InferenceEngine engine, int tokens, int depth, CancellationToken cancellation)
@@ -36,6 +37,7 @@ sealed record BenchTest(string Name, int Tokens, double Work, string Unit, strin
     public BenchRow Row(double[] seconds, ThreadLimits limits)
     {
         double median = Percentile.Median(seconds), limit = LimitSeconds(limits);
-        return new BenchRow(Name, Tokens / median, Tokens / seconds.Max(), Tokens / seconds.Min(), Work / median / 1e9, Work / limit / 1e9, Unit, LimitName, limit / median);
+        return new BenchRow(Name, Tokens / median, Tokens / seconds.Max(), Tokens / seconds.Min(), Work / median / 1e9,
+            Work / limit / 1e9, Unit, LimitName, limit / median);
     }
 }

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using Kvasir.Formats.Models;
+using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement.Speed;
-using Kvasir.Inference;
 using Kvasir.Inference.Synthesis;
 
 namespace Kvasir.Cli.Verbs;
@@ -22,13 +22,19 @@ sealed class BenchVerb
 
     public static Command Create()
     {
-        Command verb = new("bench", "Measure prefill and decode beside the machine's limits") { s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_json, BenchKvVerb.Create(), BenchServeVerb.Create() };
+        Command verb = new("bench", "Measure prefill and decode beside the machine's limits")
+        {
+            s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_json, BenchKvVerb.Create(), BenchServeVerb.Create(),
+        };
         verb.SetAction(Run);
         return verb;
     }
 
     static Option<int> Count(string name, string alias, string description, int value, int least = 0) =>
-        new(name, alias) { Description = description, DefaultValueFactory = _ => value, CustomParser = Number.ParseWithin(least, 1 << 20), HelpName = "N" };
+        new(name, alias)
+        {
+            Description = description, DefaultValueFactory = _ => value, CustomParser = Number.ParseWithin(least, 1 << 20), HelpName = "N",
+        };
 
     static int Run(ParseResult parsed)
     {
@@ -63,13 +69,15 @@ sealed class BenchVerb
 
     static int Measure(ParseResult parsed, string path, CancellationToken cancellation)
     {
-        int threads = parsed.GetValue(s_threads) ?? Environment.ProcessorCount, longest = Math.Max(parsed.GetValue(s_prompt), parsed.GetValue(s_generate));
+        int threads = parsed.GetValue(s_threads) ?? Environment.ProcessorCount,
+            longest = Math.Max(parsed.GetValue(s_prompt), parsed.GetValue(s_generate));
         using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
         LimitsCache cache = Measuring.Limits(cancellation);
         ThreadLimits limits = cache.Get(threads);
         Terminal.Line($"limits of this machine, measured {LimitsReport.Date(limits.Measured)}; `kvasir limits --again` measures them anew");
         PeakMemory.Restart();
-        using InferenceEngine engine = new(model, new EngineOptions { Context = parsed.GetValue(s_depth) + longest + 1, Threads = threads, KvReuse = KvReuse.WithinSequence });
+        using InferenceEngine engine = new(model,
+            new EngineOptions { Context = parsed.GetValue(s_depth) + longest + 1, Threads = threads, KvReuse = KvReuse.WithinSequence });
         (BenchTest Test, double[] Seconds)[] runs = [.. Tests(parsed, engine, cancellation).Select(test => (test, Repeat(parsed, test)))];
         long peakMemory = PeakMemory.Bytes();
         if (Rows(limits).Any(row => row.Share > 1))

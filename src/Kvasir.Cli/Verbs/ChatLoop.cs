@@ -17,7 +17,8 @@ sealed class ChatLoop(RecordedConversation session, GenerationOptions options, b
     public void Run()
     {
         if (!Console.IsInputRedirected)
-            Terminal.Line($"{Conversation.Engine.Model.Config.Name}: {Fence} begins and ends a text of several lines, /help lists commands, Ctrl-D leaves.");
+            Terminal.Line($"{Conversation.Engine.Model.Config.Name}: {Fence} begins and ends a text of several lines, /help lists "
+                + $"commands, Ctrl-D leaves.");
         Console.CancelKeyPress += StayAtThePrompt;
         while (ReadTurn() is { } turn && Handle(turn.Trim()))
             ;
@@ -70,8 +71,11 @@ sealed class ChatLoop(RecordedConversation session, GenerationOptions options, b
             case "/exit" or "/quit" or "/bye": return false;
             case "/reset": Reset(); break;
             case "/stats": Terminal.Line(Stats()); break;
-            case "/help": Terminal.Line($"/reset forgets the conversation · /stats says what it takes · /exit leaves · {Fence} begins and ends a text of several lines · Ctrl-C stops an answer"); break;
-            case ['/', .. string word] when !word.Contains(' ') && !word.Contains('/'): Terminal.Line($"no command /{word}: /help lists them"); break;
+            case "/help":
+                Terminal.Line($"/reset forgets the conversation · /stats says what it takes · /exit leaves · {Fence} begins and "
+                + $"ends a text of several lines · Ctrl-C stops an answer"); break;
+            case ['/', .. string word] when !word.Contains(' ') && !word.Contains('/'):
+                Terminal.Line($"no command /{word}: /help lists them"); break;
             default: Answer(turn); break;
         }
         return true;
@@ -115,7 +119,8 @@ sealed class ChatLoop(RecordedConversation session, GenerationOptions options, b
     {
         var (engine, layout, tokens) = (Conversation.Engine, Conversation.Engine.Layout, Conversation.Tokens.Length);
         string line = $"{tokens:N0} of {engine.Context:N0} tokens · KV {tokens * layout.BytesPerToken / 1048576.0:N1} MiB"
-            + $" · pool {engine.Cache.Device.Counts.InFlight + engine.Cache.Device.Counts.Leased:N0} of {engine.Cache.Device.Counts.Total:N0} blocks of {layout.BlockTokens} tokens";
+            + $" · pool {engine.Cache.Device.Counts.InFlight + engine.Cache.Device.Counts.Leased:N0} of "
+            + $"{engine.Cache.Device.Counts.Total:N0} blocks of {layout.BlockTokens} tokens";
         return _last is null ? line : line + Environment.NewLine + "last answer: " + GenerationLine.Of(_last);
     }
 }

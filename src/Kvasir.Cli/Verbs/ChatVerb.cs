@@ -10,7 +10,10 @@ namespace Kvasir.Cli.Verbs;
 sealed class ChatVerb
 {
     static readonly Option<string?> s_system = new("--system") { Description = "The system prompt", HelpName = "TEXT" };
-    static readonly Option<string?> s_file = new("--file", "-f") { Description = "A text file to talk about; it becomes the system prompt", HelpName = "FILE" };
+    static readonly Option<string?> s_file = new("--file", "-f")
+    {
+        Description = "A text file to talk about; it becomes the system prompt", HelpName = "FILE",
+    };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object per answer" };
     static readonly EngineFlags s_flags = new();
 

@@ -16,14 +16,17 @@ static class EstimateNotes
         if (spec.Attention.Any(layer => layer.IsLatent))
             yield return "one latent is both key and value (MLA): it counts once, and every device of a tensor-parallel group holds all of it";
         if (spec.Attention.Any(layer => layer.Window is not null))
-            yield return "Kvasir's blocks hold all layers: there, windows save reading and not room. llama.cpp: cells in multiples of 256, of sliding layers window + 512";
+            yield return "Kvasir's blocks hold all layers: there, windows save reading and not room. llama.cpp: cells in multiples of 256, "
+                + "of sliding layers window + 512";
         if (spec.Layers.Where((layer, i) => layer.Attention is { } attention && attention.Producer != i).Count() is > 0 and int readers)
-            yield return $"{readers} of {spec.Layers.Length} layers read another's cache: that saves room, but a step reads it again for each of them";
+            yield return $"{readers} of {spec.Layers.Length} layers read another's cache: that saves room, but a step reads it again for "
+                + $"each of them";
         if (spec.Layers.Sum(layer => layer.StateElements * sizeof(float)) is > 0 and long bytes)
-            yield return $"{spec.Layers.Count(layer => layer.StateElements > 0)} of {spec.Layers.Length} layers carry a state: {ByteSize.Text(bytes)} for each sequence, whatever its length, "
-                + "counted above; blocks and tiers hold keys and values only";
+            yield return $"{spec.Layers.Count(layer => layer.StateElements > 0)} of {spec.Layers.Length} layers carry a state: "
+                + $"{ByteSize.Text(bytes)} for a sequence of any length, counted above; blocks and tiers hold keys and values only";
         if (request.Retention != Retention.Everything)
-            yield return "a policy drops tokens when the prompt is computed: until then everything is there, and what is left is no prefix for another prompt; tiers are sized for everything";
+            yield return "a policy drops tokens when the prompt is computed: until then everything is there, and what is left is no prefix "
+                + "for another prompt; tiers are sized for everything";
         if (request.Devices > 1 && spec.Attention.Any(layer => !layer.IsLatent && layer.KvHeads < request.Devices))
             yield return $"{request.Devices} devices share fewer KV heads: some hold the same ones";
         if (request.Memory is not null && request.Weights is null)
@@ -31,6 +34,7 @@ static class EstimateNotes
         if (request.Memory < request.Weights?.Bytes / request.Devices)
             yield return "the weights alone are larger than the memory";
         if (request.Flops is not null)
-            yield return "computing counts 2 operations per active parameter and token, without attention's own: long prompts are worth loading from slower places still";
+            yield return "computing counts 2 operations per active parameter and token, without attention's own: long prompts are worth "
+                + "loading from slower places still";
     }
 }

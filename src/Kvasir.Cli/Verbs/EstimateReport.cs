@@ -21,14 +21,20 @@ sealed record EstimateRequest
     public required double? Flops { get; init; }
 
     /// <summary>Types that are compared: those of everyday use, and the one that is asked for.</summary>
-    public IEnumerable<ElementType> Types => ElementType.OfKv.Where(type => type == Type || type.Name is "f16" or "bf16" or "fp8" or "q8_0" or "q4_0");
+    public IEnumerable<ElementType> Types =>
+        ElementType.OfKv.Where(type => type == Type || type.Name is "f16" or "bf16" or "fp8" or "q8_0" or "q4_0");
 }
 
-/// <summary>What <c>estimate --json</c> prints. Sizes are in bytes and of one device; tiers and break-even are of the whole model.</summary>
+/// <summary>
+/// What <c>estimate --json</c> prints. Sizes are in bytes and of one device; tiers and break-even are of the whole model.
+/// </summary>
 sealed record EstimateReport(
-    string Model, string Source, string Architecture, string Attention, int Context, long? Parameters, long? ActiveParameters, long? WeightBytes, long? WeightBytesRead, string? WeightsHow,
-    string KvType, string Retention, int Devices, int Layers, long KvBytesPerToken, long KvBytesPerTokenBeyondWindows, long KvBytesPerTokenRead,
-    IReadOnlyList<EstimateGroup> Groups, IReadOnlyList<EstimateSize> Sizes, EstimateMemory? Memory, IReadOnlyList<EstimateTier> Tiers, IReadOnlyList<EstimateBreakEven> BreakEven,
+    string Model, string Source, string Architecture, string Attention, int Context, long? Parameters, long? ActiveParameters,
+    long? WeightBytes, long? WeightBytesRead, string? WeightsHow,
+    string KvType, string Retention, int Devices, int Layers, long KvBytesPerToken,
+    long KvBytesPerTokenBeyondWindows, long KvBytesPerTokenRead,
+    IReadOnlyList<EstimateGroup> Groups, IReadOnlyList<EstimateSize> Sizes, EstimateMemory? Memory, IReadOnlyList<EstimateTier> Tiers,
+    IReadOnlyList<EstimateBreakEven> BreakEven,
     IReadOnlyList<string> Notes)
 {
     public static EstimateReport Of(EstimateRequest request)
@@ -37,12 +43,14 @@ sealed record EstimateReport(
         KvSize size = new(spec, request.Type, request.Devices), whole = new(spec, request.Type);
         CapacityPlan device = new(size, request.Retention), tiers = new(whole, request.Retention);
         return new EstimateReport(
-            spec.Name, spec.Source, spec.Architecture, string.Join(", ", spec.Layers.Select(Kind).Distinct()), spec.Context, spec.Parameters, spec.ActiveParameters, request.Weights?.Bytes, request.Weights?.ReadBytes, request.Weights?.How,
+            spec.Name, spec.Source, spec.Architecture, string.Join(", ", spec.Layers.Select(Kind).Distinct()), spec.Context,
+            spec.Parameters, spec.ActiveParameters, request.Weights?.Bytes, request.Weights?.ReadBytes, request.Weights?.How,
             request.Type.Name, request.Retention.ToString(), request.Devices, spec.Layers.Length,
             size.PerToken, size.PerTokenBeyondWindows, Enumerable.Range(0, spec.Layers.Length).Sum(size.TokenBytes),
             EstimateGroup.Of(size, request.Type), [.. EstimateSize.Of(request, size)],
             request.Memory is { } memory ? EstimateMemory.Of(request, device, memory) : null,
-            [.. EstimateTier.Of(Tier.Host, request.Host, request.Contexts, tiers), .. EstimateTier.Of(Tier.Disk, request.Disk, request.Contexts, tiers)],
+            [.. EstimateTier.Of(Tier.Host, request.Host, request.Contexts, tiers),
+                .. EstimateTier.Of(Tier.Disk, request.Disk, request.Contexts, tiers)],
             request.Flops is { } flops ? EstimateBreakEven.Of(request, tiers, flops) : [],
             [.. spec.Notes, .. EstimateNotes.Of(request)]);
     }
@@ -65,13 +73,16 @@ sealed record EstimateReport(
 /// <param name="BytesPerElement">As a factor: <c>2</c>, <c>34/32</c>.</param>
 /// <param name="Window">Tokens that are kept; null for all.</param>
 /// <param name="BytesPerToken">Of all these layers.</param>
-sealed record EstimateGroup(int Layers, int SharedBy, int KvHeads, int KeyDim, int ValueDim, string BytesPerElement, int? Window, long BytesPerToken)
+sealed record EstimateGroup(int Layers, int SharedBy, int KvHeads, int KeyDim, int ValueDim,
+    string BytesPerElement, int? Window, long BytesPerToken)
 {
     public static IReadOnlyList<EstimateGroup> Of(KvSize size, ElementType type) =>
-        [.. size.Layers.Select((layer, i) => (Layer: layer!, Index: i)).Where(item => item.Layer is not null).GroupBy(item => (item.Layer.KvHeads, item.Layer.KeyDim, item.Layer.ValueDim, item.Layer.Window)).Select(group =>
+        [.. size.Layers.Select((layer, i) => (Layer: layer!, Index: i)).Where(item => item.Layer is not null)
+            .GroupBy(item => (item.Layer.KvHeads, item.Layer.KeyDim, item.Layer.ValueDim, item.Layer.Window)).Select(group =>
         {
             int[] owners = [.. group.Where(item => item.Layer.Producer == item.Index).Select(item => item.Index)];
-            return new EstimateGroup(owners.Length, group.Count() - owners.Length, group.Key.KvHeads, group.Key.KeyDim, group.Key.ValueDim, type.Factor, group.Key.Window, owners.Sum(size.TokenBytes));
+            return new EstimateGroup(owners.Length, group.Count() - owners.Length, group.Key.KvHeads, group.Key.KeyDim, group.Key.ValueDim,
+                type.Factor, group.Key.Window, owners.Sum(size.TokenBytes));
         })];
 }
 
@@ -84,18 +95,22 @@ sealed record EstimateSize(int Context, int Batch, IReadOnlyDictionary<string, E
 {
     public static IEnumerable<EstimateSize> Of(EstimateRequest request, KvSize size)
     {
-        KvSize[] types = [.. request.Types.Where(type => type.Holds(request.Spec)).Select(type => new KvSize(request.Spec, type, request.Devices))];
+        KvSize[] types =
+            [.. request.Types.Where(type => type.Holds(request.Spec)).Select(type => new KvSize(request.Spec, type, request.Devices))];
         foreach (int context in request.Contexts)
             foreach (int batch in request.Batches)
                 yield return new EstimateSize(
                     context, batch, types.ToDictionary(type => type.Type.Name, type => EstimateBytes.Of(request, type, context, batch)),
-                    (size.Bytes(request.Retention.Kept(request.Spec, context)) - size.StateBytes) / Math.Max(1, (double)size.PerToken * context));
+                    (size.Bytes(request.Retention.Kept(request.Spec, context)) - size.StateBytes)
+                        / Math.Max(1, (double)size.PerToken * context));
     }
 }
 
 /// <summary>Bytes of a batch with one KV type.</summary>
 /// <param name="Bytes">Of what is kept.</param>
-/// <param name="AllocatedBytes">In whole blocks of Kvasir's pool; null under a retention policy or with states, which the engine does not have.</param>
+/// <param name="AllocatedBytes">
+/// In whole blocks of Kvasir's pool; null under a retention policy or with states, which the engine does not have.
+/// </param>
 /// <param name="LlamaCppBytes">As llama.cpp allocates it, for models with windows; null for others.</param>
 /// <param name="ReadBytes">That a decoding step reads.</param>
 sealed record EstimateBytes(long Bytes, long? AllocatedBytes, long? LlamaCppBytes, long ReadBytes)
@@ -109,7 +124,9 @@ sealed record EstimateBytes(long Bytes, long? AllocatedBytes, long? LlamaCppByte
             Times(size.Bytes(kept)), hasBlocks ? Times(size.AllocatedBytes(context)) : null,
             isWhole && hasWindows ? Times(size.LlamaCppBytes(context)) : null, Times(size.ReadBytes(kept)));
 
-        long Times(long bytes) => bytes <= long.MaxValue / batch ? bytes * batch : throw new UsageException($"--batch {batch}: keys and values of 8 EiB or more");
+        long Times(long bytes) => bytes <= long.MaxValue / batch
+            ? bytes * batch
+            : throw new UsageException($"--batch {batch}: keys and values of 8 EiB or more");
     }
 }
 
@@ -120,7 +137,8 @@ sealed record EstimateBytes(long Bytes, long? AllocatedBytes, long? LlamaCppByte
 /// <param name="LongestContextInBlocks">The same in Kvasir's blocks; null under a retention policy.</param>
 /// <param name="IsModelsContext">The first is all that the model was trained for.</param>
 /// <param name="Sequences">How many fit, by their length.</param>
-sealed record EstimateMemory(long Bytes, long? WeightBytes, long LongestContext, long? LongestContextInBlocks, bool IsModelsContext, IReadOnlyList<EstimateSequences> Sequences)
+sealed record EstimateMemory(long Bytes, long? WeightBytes, long LongestContext, long? LongestContextInBlocks, bool IsModelsContext,
+    IReadOnlyList<EstimateSequences> Sequences)
 {
     public static EstimateMemory Of(EstimateRequest request, CapacityPlan plan, long memory)
     {
@@ -128,8 +146,10 @@ sealed record EstimateMemory(long Bytes, long? WeightBytes, long LongestContext,
         long room = Math.Max(0, memory - (weights ?? 0)), most = request.IsBeyondContext ? 1 << 30 : request.Spec.Context;
         long longest = plan.LongestContext(room, most, inBlocks: false);
         return new EstimateMemory(
-            memory, weights, longest, plan.HasBlocks ? plan.LongestContext(room, most, inBlocks: true) : null, longest == request.Spec.Context && !request.IsBeyondContext,
-            [.. request.Contexts.Select(context => new EstimateSequences(context, plan.Sequences(room, context, inBlocks: false), plan.HasBlocks ? plan.Sequences(room, context, inBlocks: true) : null))]);
+            memory, weights, longest, plan.HasBlocks ? plan.LongestContext(room, most, inBlocks: true) : null,
+            longest == request.Spec.Context && !request.IsBeyondContext,
+            [.. request.Contexts.Select(context => new EstimateSequences(context, plan.Sequences(room, context, inBlocks: false),
+                plan.HasBlocks ? plan.Sequences(room, context, inBlocks: true) : null))]);
     }
 }
 
@@ -155,6 +175,7 @@ sealed record EstimateBreakEven(int Context, long Bytes, double ComputeSeconds, 
         if (request.Spec.ActiveParameters is not { } active)
             throw new UsageException($"--flops: the active parameters of {Formats.Printable.Line(request.Spec.Name)} are not known");
         return [.. request.Contexts.Select(context => new EstimateBreakEven(
-            context, plan.SequenceBytes(context, inBlocks: false), 2.0 * active * context / flops, plan.BreakEven(context, active, flops)))];
+            context, plan.SequenceBytes(context, inBlocks: false), 2.0 * active * context / flops,
+            plan.BreakEven(context, active, flops)))];
     }
 }

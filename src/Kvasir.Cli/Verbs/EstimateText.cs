@@ -59,13 +59,19 @@ static class EstimateText
 
     static IEnumerable<string> Facts(EstimateReport report)
     {
-        yield return $"{Printable.Line(report.Model)}: {Printable.Line(report.Architecture)}, {report.Attention}, {report.Layers} layers, trained for {report.Context:N0} tokens ({Printable.Line(report.Source, 4096)})";
+        yield return $"{Printable.Line(report.Model)}: {Printable.Line(report.Architecture)}, {report.Attention}, {report.Layers} layers, "
+            + $"trained for {report.Context:N0} tokens ({Printable.Line(report.Source, 4096)})";
         if (report.Parameters is { } parameters)
-            yield return $"parameters: {parameters:N0}" + (report.ActiveParameters is { } active ? $", of which a token is multiplied with {active:N0}" : "");
+            yield return $"parameters: {parameters:N0}"
+                + (report.ActiveParameters is { } active ? $", of which a token is multiplied with {active:N0}" : "");
         if (report.WeightBytes is { } weights)
-            yield return $"weights, {report.WeightsHow}: {ByteSize.Text(weights)}" + (report.WeightBytesRead is { } read ? $", of which a step of one sequence reads {ByteSize.Text(read)}" : "");
-        yield return $"KV per token, {report.KvType}{(report.Devices > 1 ? $", on each of {report.Devices} devices" : "")}: {report.KvBytesPerToken:N0} bytes"
-            + (report.KvBytesPerTokenBeyondWindows != report.KvBytesPerToken ? $", {report.KvBytesPerTokenBeyondWindows:N0} once windows are full" : "")
+            yield return $"weights, {report.WeightsHow}: {ByteSize.Text(weights)}"
+                + (report.WeightBytesRead is { } read ? $", of which a step of one sequence reads {ByteSize.Text(read)}" : "");
+        yield return $"KV per token, {report.KvType}{(report.Devices > 1 ? $", on each of {report.Devices} "
+            + $"devices" : "")}: {report.KvBytesPerToken:N0} bytes"
+            + (report.KvBytesPerTokenBeyondWindows != report.KvBytesPerToken
+                ? $", {report.KvBytesPerTokenBeyondWindows:N0} once windows are full"
+                : "")
             + (report.KvBytesPerTokenRead != report.KvBytesPerToken ? $"; a step reads {report.KvBytesPerTokenRead:N0}" : "");
         foreach (EstimateGroup group in report.Groups)
             yield return $"  {group.BytesPerToken:N0} = {Factors(group)}";
@@ -85,19 +91,22 @@ static class EstimateText
             yield return Memory(report, memory);
         foreach (var tier in report.Tiers.GroupBy(tier => tier.Tier))
             yield return new Grid(
-                $"{tier.Key}, {ByteSize.Text(tier.First().Bytes)}: {tier.First().Tokens:N0} tokens in whole blocks of 16", ["context", "conversations"],
+                $"{tier.Key}, {ByteSize.Text(tier.First().Bytes)}: {tier.First().Tokens:N0} tokens in whole blocks of 16",
+                ["context", "conversations"],
                 [.. tier.Select(row => (string[])[$"{row.Context:N0}", $"{row.Conversations:N0}"])]);
         if (report.BreakEven.Count > 0)
             yield return new Grid(
                 "break-even: above this bandwidth, loading beats computing", ["context", "bytes", "to compute", "bandwidth"],
-                [.. report.BreakEven.Select(row => (string[])[$"{row.Context:N0}", ByteSize.Text(row.Bytes), Seconds(row.ComputeSeconds), $"{ByteSize.Text((long)row.BytesPerS)}/s"])]);
+                [.. report.BreakEven.Select(row => (string[])[$"{row.Context:N0}", ByteSize.Text(row.Bytes), Seconds(row.ComputeSeconds),
+                    $"{ByteSize.Text((long)row.BytesPerS)}/s"])]);
     }
 
     static Grid Sizes(EstimateReport report)
     {
         string[] types = [.. report.Sizes[0].Types.Keys.Where(type => type != "bf16")]; // as large as f16
         EstimateBytes first = report.Sizes[0].Types[report.KvType];
-        bool isPruned = report.Retention != Retention.Everything.ToString(), hasBlocks = first.AllocatedBytes is not null, hasWindows = first.LlamaCppBytes is not null;
+        bool isPruned = report.Retention != Retention.Everything.ToString();
+        bool hasBlocks = first.AllocatedBytes is not null, hasWindows = first.LlamaCppBytes is not null;
         List<string> columns = ["context", "batch", .. types.Select(type => type == "f16" ? "f16, bf16" : type)];
         if (isPruned || hasBlocks)
             columns.Add(isPruned ? "kept" : $"in blocks, {report.KvType}");
@@ -123,13 +132,17 @@ static class EstimateText
             + (memory.IsModelsContext ? ", all that the model was trained for" : "")
             + (memory.LongestContextInBlocks is { } inBlocks && inBlocks != memory.LongestContext ? $", {inBlocks:N0} in blocks" : ""),
         memory.LongestContextInBlocks is null ? ["context", "sequences"] : ["context", "sequences", "in Kvasir's blocks"],
-        [.. memory.Sequences.Select(row => (string[])[$"{row.Context:N0}", $"{row.Sequences:N0}", .. (string[])(row.SequencesInBlocks is { } count ? [$"{count:N0}"] : [])])]);
+        [.. memory.Sequences.Select(row => (string[])[$"{row.Context:N0}", $"{row.Sequences:N0}",
+            .. (string[])(row.SequencesInBlocks is { } count ? [$"{count:N0}"] : [])])]);
 
     static string Beside(EstimateMemory memory) => memory.WeightBytes is { } weights ? $" beside {ByteSize.Text(weights)} of weights" : "";
 
     static string Seconds(double seconds) => seconds >= 1 ? $"{seconds:N1} s" : $"{seconds * 1e3:N1} ms";
 
-    static string Escape(string cell) => cell.Replace("|", "\\|", StringComparison.Ordinal).Replace("*", "\\*", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);
+    static string Escape(string cell) => cell.Replace("|", "\\|", StringComparison.Ordinal).Replace("*", "\\*", StringComparison.Ordinal)
+        .Replace("<", "&lt;", StringComparison.Ordinal);
 
-    static string Quote(string field) => field.AsSpan().ContainsAny("\",\r\n") ? $"\"{field.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : field;
+    static string Quote(string field) => field.AsSpan().ContainsAny("\",\r\n")
+        ? $"\"{field.Replace("\"", "\"\"", StringComparison.Ordinal)}\""
+        : field;
 }

@@ -11,19 +11,46 @@ sealed class EstimateVerb
 {
     static readonly int[] s_contexts = [2 << 10, 8 << 10, 32 << 10, 128 << 10];
 
-    static readonly Argument<string> s_model = new("MODEL") { Description = "A GGUF file, a config.json or a folder with one, 'saga', or a well-known model such as llama-3-8b" };
-    static readonly Option<int[]?> s_context = Counts("--context", "-c", "Tokens of a sequence, such as 8k,32k; without it, up to the model's context");
+    static readonly Argument<string> s_model = new("MODEL")
+    {
+        Description = "A GGUF file, a config.json or a folder with one, 'saga', or a well-known model such as llama-3-8b",
+    };
+    static readonly Option<int[]?> s_context = Counts("--context", "-c",
+        "Tokens of a sequence, such as 8k,32k; without it, up to the model's context");
     static readonly Option<int[]?> s_batch = Counts("--batch", "-b", "Sequences side by side, such as 1,16; without it, 1");
-    static readonly Option<ElementType?> s_type = ElementTypeOption.OfKv("--kv-type", "How keys and values are stored, for what is counted once; without it, f16");
-    static readonly Option<string?> s_retention = new("--retention") { Description = $"What is kept: {Retention.Forms}", HelpName = "POLICY" };
-    static readonly Option<int> s_devices = new("--tp") { Description = "Devices over which tensor parallelism spreads the heads; sizes are of one", DefaultValueFactory = _ => 1, CustomParser = Number.ParseWithin(1, 1 << 16), HelpName = "N" };
-    static readonly Option<long?> s_memory = Size("--memory", "Memory of a device: which context and how many sequences fit beside the weights");
-    static readonly Option<string?> s_weights = new("--weights") { Description = "How the weights are stored, such as q4_0, or their size, such as 20GiB; without it, as the file has them, or bf16", HelpName = "TYPE|SIZE" };
+    static readonly Option<ElementType?> s_type = ElementTypeOption.OfKv("--kv-type",
+        "How keys and values are stored, for what is counted once; without it, f16");
+    static readonly Option<string?> s_retention = new("--retention")
+    {
+        Description = $"What is kept: {Retention.Forms}", HelpName = "POLICY",
+    };
+    static readonly Option<int> s_devices = new("--tp")
+    {
+        Description = "Devices over which tensor parallelism spreads the heads; sizes are of one", DefaultValueFactory = _ => 1,
+        CustomParser = Number.ParseWithin(1, 1 << 16), HelpName = "N",
+    };
+    static readonly Option<long?> s_memory = Size("--memory",
+        "Memory of a device: which context and how many sequences fit beside the weights");
+    static readonly Option<string?> s_weights = new("--weights")
+    {
+        Description = "How the weights are stored, such as q4_0, or their size, such as 20GiB; without it, as the file has them, or bf16",
+        HelpName = "TYPE|SIZE",
+    };
     static readonly Option<long?> s_host = Size("--host", "Memory behind the device: how many tokens and conversations fit");
     static readonly Option<long?> s_disk = Size("--disk", "Room on a disk: how many tokens and conversations fit");
-    static readonly Option<double?> s_flops = new("--flops") { Description = "Operations per second of prefill, such as 400T: above which bandwidth loading beats computing", CustomParser = OperationRate.Parse, HelpName = "RATE" };
-    static readonly Option<bool> s_beyond = new("--beyond-context") { Description = "Size sequences longer than the model was trained for" };
-    static readonly Option<bool> s_assume = new("--assume-llama") { Description = "Read a file of an unknown architecture as if every layer kept a key and a value per KV head" };
+    static readonly Option<double?> s_flops = new("--flops")
+    {
+        Description = "Operations per second of prefill, such as 400T: above which bandwidth loading beats computing",
+        CustomParser = OperationRate.Parse, HelpName = "RATE",
+    };
+    static readonly Option<bool> s_beyond = new("--beyond-context")
+    {
+        Description = "Size sequences longer than the model was trained for",
+    };
+    static readonly Option<bool> s_assume = new("--assume-llama")
+    {
+        Description = "Read a file of an unknown architecture as if every layer kept a key and a value per KV head",
+    };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
     static readonly Option<bool> s_csv = new("--csv") { Description = "Print the sizes as CSV, in bytes" };
     static readonly Option<bool> s_markdown = new("--markdown") { Description = "Print Markdown" };
@@ -32,16 +59,21 @@ sealed class EstimateVerb
     {
         Command verb = new("estimate", "Size a model's keys and values: per token, per context, per tier")
         {
-            s_model, s_context, s_batch, s_type, s_retention, s_devices, s_memory, s_weights, s_host, s_disk, s_flops, s_beyond, s_assume, s_json, s_csv, s_markdown,
+            s_model, s_context, s_batch, s_type, s_retention, s_devices, s_memory, s_weights, s_host, s_disk, s_flops, s_beyond,
+            s_assume, s_json, s_csv, s_markdown,
         };
         verb.SetAction(Run);
         return verb;
     }
 
     static Option<int[]?> Counts(string name, string alias, string description) =>
-        new(name, alias) { Description = description, CustomParser = TokenCount.ParseSeveral, HelpName = "N,…", Arity = ArgumentArity.OneOrMore };
+        new(name, alias)
+        {
+            Description = description, CustomParser = TokenCount.ParseSeveral, HelpName = "N,…", Arity = ArgumentArity.OneOrMore,
+        };
 
-    static Option<long?> Size(string name, string description) => new(name) { Description = description, CustomParser = ByteSize.Parse, HelpName = "SIZE" };
+    static Option<long?> Size(string name, string description) =>
+        new(name) { Description = description, CustomParser = ByteSize.Parse, HelpName = "SIZE" };
 
     static int Run(ParseResult parsed)
     {
@@ -62,7 +94,9 @@ sealed class EstimateVerb
     static EstimateRequest Request(ParseResult parsed)
     {
         string name = parsed.GetRequiredValue(s_model);
-        ModelSpec spec = ModelSpecs.Find(name == "saga" ? SagaModel.Path : name.Length > 0 ? name : throw new UsageException("the model's name is empty"), parsed.GetValue(s_assume));
+        ModelSpec spec = ModelSpecs.Find(name == "saga" ? SagaModel.Path
+            : name.Length > 0 ? name
+            : throw new UsageException("the model's name is empty"), parsed.GetValue(s_assume));
         bool isBeyond = parsed.GetValue(s_beyond);
         return new EstimateRequest
         {
@@ -86,7 +120,8 @@ sealed class EstimateVerb
         if (given is not { Length: > 0 })
             return [.. s_contexts.Where(context => context < spec.Context), spec.Context];
         if (!isBeyond && given.Max() is var longest && longest > spec.Context)
-            throw new UsageException($"--context {longest}: {Printable.Line(spec.Name)} was trained for {spec.Context} tokens; --beyond-context sizes more all the same");
+            throw new UsageException($"--context {longest}: {Printable.Line(spec.Name)} was trained for {spec.Context} tokens; "
+                + $"--beyond-context sizes more all the same");
         return given;
     }
 }

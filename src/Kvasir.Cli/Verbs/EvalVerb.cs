@@ -2,9 +2,9 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
-using Kvasir.Inference.Measurement.Quality;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference.Saga;
 
 namespace Kvasir.Cli.Verbs;
@@ -16,19 +16,45 @@ static class EvalVerb
     const int HeldOut = 1_000_000_007;
 
     static readonly Option<string> s_model = ModelOption.Create();
-    static readonly Option<string> s_task = new("--task") { Description = "retrieval: exact answers to questions about documents; stories: perplexity of little stories", DefaultValueFactory = _ => "retrieval", HelpName = "TASK" };
-    static readonly Option<int[]> s_facts = new("--facts") { Description = "Facts of a document, several with commas between; 5,20,60 unless --tokens says otherwise", CustomParser = ParseFacts, HelpName = "N,…" };
-    static readonly Option<int[]> s_tokens = new("--tokens") { Description = "Or the length of prompt and answer in tokens, such as 2k,4k", CustomParser = TokenCount.ParseSeveral, HelpName = "N,…" };
-    static readonly Option<bool> s_conversation = new("--conversation") { Description = "Ask a document's questions one after another in one conversation, not each in its own" };
-    static readonly Option<int> s_documents = new("--documents") { Description = "Documents of each size, or stories", DefaultValueFactory = _ => 20, CustomParser = Number.ParseWithin(1, 100_000), HelpName = "N" };
-    static readonly Option<int> s_seed = new("--seed") { Description = "Start of the random numbers; the usual one is held out from training", DefaultValueFactory = _ => HeldOut, CustomParser = Number.Parse<int>, HelpName = "S" };
+    static readonly Option<string> s_task = new("--task")
+    {
+        Description = "retrieval: exact answers to questions about documents; stories: perplexity of little stories",
+        DefaultValueFactory = _ => "retrieval", HelpName = "TASK",
+    };
+    static readonly Option<int[]> s_facts = new("--facts")
+    {
+        Description = "Facts of a document, several with commas between; 5,20,60 unless --tokens says otherwise",
+        CustomParser = ParseFacts, HelpName = "N,…",
+    };
+    static readonly Option<int[]> s_tokens = new("--tokens")
+    {
+        Description = "Or the length of prompt and answer in tokens, such as 2k,4k",
+        CustomParser = TokenCount.ParseSeveral, HelpName = "N,…",
+    };
+    static readonly Option<bool> s_conversation = new("--conversation")
+    {
+        Description = "Ask a document's questions one after another in one conversation, not each in its own",
+    };
+    static readonly Option<int> s_documents = new("--documents")
+    {
+        Description = "Documents of each size, or stories", DefaultValueFactory = _ => 20,
+        CustomParser = Number.ParseWithin(1, 100_000), HelpName = "N",
+    };
+    static readonly Option<int> s_seed = new("--seed")
+    {
+        Description = "Start of the random numbers; the usual one is held out from training", DefaultValueFactory = _ => HeldOut,
+        CustomParser = Number.Parse<int>, HelpName = "S",
+    };
     static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly TemplateFlag s_template = new();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
     {
-        Command verb = new("eval", "Measure what a model finds in documents of saga's language, or how well it predicts its stories") { s_model, s_task, s_facts, s_tokens, s_conversation, s_documents, s_seed, s_threads, s_json };
+        Command verb = new("eval", "Measure what a model finds in documents of saga's language, or how well it predicts its stories")
+        {
+            s_model, s_task, s_facts, s_tokens, s_conversation, s_documents, s_seed, s_threads, s_json,
+        };
         s_template.AddTo(verb);
         verb.SetAction(Run);
         return verb;
@@ -37,16 +63,21 @@ static class EvalVerb
     static int[] ParseFacts(ArgumentResult result)
     {
         string[] parts = result.Tokens[^1].Value.Split(',');
-        int[] facts = [.. parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= SagaGenerator.MostFacts ? value : 0)];
+        int[] facts = [.. parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int value)
+            && value is >= 1 and <= SagaGenerator.MostFacts ? value : 0)];
         if (Array.IndexOf(facts, 0) is >= 0 and var wrong)
-            result.AddError($"--facts {Printable.Quote(parts[wrong])}: expected numbers from 1 to {SagaGenerator.MostFacts} with commas between");
+            result.AddError(
+                $"--facts {Printable.Quote(parts[wrong])}: expected numbers from 1 to {SagaGenerator.MostFacts} with commas between");
         return facts;
     }
 
     static IEnumerable<DocumentSize> Sizes(ParseResult parsed)
     {
-        int[] tokens = parsed.GetValue(s_tokens) ?? [], facts = parsed.GetValue(s_facts) ?? (tokens.Length > 0 ? [] : [5, 20, 60]);
-        return facts.Select(count => new DocumentSize(count)).Concat(tokens.Select(count => new DocumentSize(count, DocumentUnit.Tokens))).Distinct();
+        int[] tokens = parsed.GetValue(s_tokens) ?? [], facts = parsed.GetValue(s_facts) ?? []; // empty, not null, when they are not given
+        if (facts.Length + tokens.Length == 0)
+            facts = [5, 20, 60];
+        return facts.Select(count => new DocumentSize(count))
+            .Concat(tokens.Select(count => new DocumentSize(count, DocumentUnit.Tokens))).Distinct();
     }
 
     static int Run(ParseResult parsed)
@@ -59,7 +90,9 @@ static class EvalVerb
         try
         {
             long start = Stopwatch.GetTimestamp();
-            EvalReport report = task == "stories" ? Stories(parsed, model, interrupt.Token) : Retrieval(parsed, model, interrupt.Token).GetAwaiter().GetResult();
+            EvalReport report = task == "stories"
+                ? Stories(parsed, model, interrupt.Token)
+                : Retrieval(parsed, model, interrupt.Token).GetAwaiter().GetResult();
             report = report with { Model = model.Config.Name, Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds };
             if (parsed.GetValue(s_json))
                 VerbJson.Write(report);
@@ -75,7 +108,10 @@ static class EvalVerb
 
     static InferenceEngine Engine(ParseResult parsed, LanguageModel model, bool reuses)
     {
-        EngineOptions options = new() { Context = model.Config.Context, Sequences = reuses ? 3 : 1, KvReuse = reuses ? KvReuse.On : KvReuse.WithinSequence };
+        EngineOptions options = new()
+        {
+            Context = model.Config.Context, Sequences = reuses ? 3 : 1, KvReuse = reuses ? KvReuse.On : KvReuse.WithinSequence,
+        };
         return new InferenceEngine(model, parsed.GetValue(s_threads) is { } threads ? options with { Threads = threads } : options);
     }
 
@@ -83,9 +119,12 @@ static class EvalVerb
     {
         using InferenceEngine engine = Engine(parsed, model, reuses: false);
         int stories = parsed.GetValue(s_documents);
-        StoriesResult result = WorkProgress.Show("stories", progress => Inference.Measurement.Quality.Stories.Measure(
-            engine, stories, parsed.GetValue(s_seed), new Steps<int>(progress, done => (double)done / stories), cancellation));
-        return new EvalReport { Task = "stories", Stories = result };
+        return new EvalReport
+        {
+            Task = "stories", Stories = WorkProgress.Show("stories", progress =>
+            Inference.Measurement.Quality.Stories.Measure(engine, stories, parsed.GetValue(s_seed),
+                new Steps<int>(progress, done => (double)done / stories), cancellation))
+        };
     }
 
     static async Task<EvalReport> Retrieval(ParseResult parsed, LanguageModel model, CancellationToken cancellation)
@@ -96,8 +135,10 @@ static class EvalVerb
         Retrieval retrieval = new(engine, parsed.GetValue(s_seed), parsed.GetValue(s_conversation), s_template.Prompts(parsed, model));
         foreach (DocumentSize size in Sizes(parsed))
         {
-            double asked = documents * (size.Unit == DocumentUnit.Facts ? Math.Min(RetrievalResult.Deciles, size.Count) : RetrievalResult.Deciles);
-            results.Add(await WorkProgress.Show(size.ToString(), progress => retrieval.Ask(size, documents, new Steps<Score>(progress, score => Math.Min(1, score.Asked / asked)), cancellation)));
+            double asked =
+                documents * (size.Unit == DocumentUnit.Facts ? Math.Min(RetrievalResult.Deciles, size.Count) : RetrievalResult.Deciles);
+            results.Add(await WorkProgress.Show(size.ToString(), progress =>
+                retrieval.Ask(size, documents, new Steps<Score>(progress, score => Math.Min(1, score.Asked / asked)), cancellation)));
         }
         return new EvalReport { Task = "retrieval", Retrieval = results, PrefillTokensPerS = engine.Cache.Costs.TokensPerSecond };
     }

@@ -11,7 +11,8 @@ sealed record LimitsReport(MachineIdentity Machine, IReadOnlyList<ThreadLimits> 
 {
     public void Print()
     {
-        Terminal.Answers.WriteLine($"{Printable.Line(Machine.Cpu)}, {Machine.LogicalProcessors} logical processors, {Machine.InstructionSet}, "
+        Terminal.Answers.WriteLine(
+            $"{Printable.Line(Machine.Cpu)}, {Machine.LogicalProcessors} logical processors, {Machine.InstructionSet}, "
             + $"{ByteSize.Text(Machine.MemoryBytes)} of memory, {Printable.Line(Machine.OperatingSystem)}");
         Terminal.Answers.Write(ThreadTable());
         if (Disk is { } disk)
@@ -33,18 +34,21 @@ sealed record LimitsReport(MachineIdentity Machine, IReadOnlyList<ThreadLimits> 
             table.AddColumn(new TableColumn(column).RightAligned());
         table.AddColumn("int8 with");
         foreach (ThreadLimits entry in Threads)
-            table.AddRow($"{entry.Threads}", Bytes(entry.ReadBytesPerS), Bytes(entry.CopyBytesPerS), Operations(entry.Fp32PerS), Operations(entry.Int8PerS),
+            table.AddRow($"{entry.Threads}", Bytes(entry.ReadBytesPerS), Bytes(entry.CopyBytesPerS),
+                Operations(entry.Fp32PerS), Operations(entry.Int8PerS),
                 Markup.Escape(Printable.Line(entry.Int8Instructions)));
         return table;
     }
 
     static void Print(DiskLimits disk)
     {
-        Terminal.Answers.WriteLine($"disk of {Printable.Line(disk.Directory, 4096)}, {(disk.Direct ? "direct I/O" : "through the system's cache: direct I/O was refused, and reads may have come from memory")}");
+        Terminal.Answers.WriteLine($"disk of {Printable.Line(disk.Directory, 4096)}, "
+            + $"{(disk.Direct ? "direct I/O" : "through the system's cache: direct I/O was refused, and reads may have come from memory")}");
         Table table = new Table().SimpleBorder();
         foreach (string column in (string[])["write", "read", "read, 256 KiB scattered", "4 KiB to disk (median)"])
             table.AddColumn(new TableColumn(column).RightAligned());
-        table.AddRow(Bytes(disk.WriteBytesPerS), Bytes(disk.ReadBytesPerS), Bytes(disk.RandomReadBytesPerS), $"{disk.FlushSeconds * 1e3:N2} ms");
+        table.AddRow(Bytes(disk.WriteBytesPerS), Bytes(disk.ReadBytesPerS), Bytes(disk.RandomReadBytesPerS),
+            $"{disk.FlushSeconds * 1e3:N2} ms");
         Terminal.Answers.Write(table);
     }
 

@@ -5,22 +5,33 @@ using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Cli.Verbs;
 
-/// <summary><c>kvasir limits</c>: what this machine can do at best. Measured once and kept, for everything that prints a percentage. With a model, what it could do there.</summary>
+/// <summary>
+/// <c>kvasir limits</c>: what this machine can do at best. Measured once and kept, for everything that prints a percentage. With a
+/// model, what it could do there.
+/// </summary>
 sealed class LimitsVerb
 {
     static readonly Argument<string?> s_model = new("MODEL")
     {
-        Description = "Print the least times that a model takes: a GGUF file, a config.json, a well-known model's name, or 'saga'. Without it, measure this machine",
+        Description = "Print the least times that a model takes: a GGUF file, a config.json, a well-known model's name, or 'saga'. Without "
+            + "it, measure this machine",
         Arity = ArgumentArity.ZeroOrOne,
     };
     static readonly Option<bool> s_again = new("--again") { Description = "Measure anew what is known already" };
-    static readonly Option<string> s_directory = new("--dir") { Description = "A directory of the disk to measure; without it, Kvasir's cache", HelpName = "DIR" };
+    static readonly Option<string> s_directory = new("--dir")
+    {
+        Description = "A directory of the disk to measure; without it, Kvasir's cache", HelpName = "DIR",
+    };
     static readonly Option<bool> s_noDisk = new("--no-disk") { Description = "Leave the disk out" };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
     {
-        Command verb = new("limits", "Measure what this machine can do at best, once, and print it; with a model, what it could do at best on some hardware") { s_model, s_again, s_directory, s_noDisk, s_json };
+        Command verb = new("limits",
+            "Measure what this machine can do at best, once, and print it; with a model, what it could do at best on some hardware")
+        {
+            s_model, s_again, s_directory, s_noDisk, s_json,
+        };
         foreach (Option option in ModelLimitsFlags.All)
             verb.Add(option);
         verb.SetAction(Run);
@@ -56,16 +67,20 @@ sealed class LimitsVerb
     {
         foreach (Option option in measures ? ModelLimitsFlags.All : [s_again, s_directory, s_noDisk])
             if (parsed.GetResult(option) is { Implicit: false })
-                throw new UsageException(measures ? $"{option.Name}: needs a MODEL" : $"{option.Name}: measures this machine, which goes without a MODEL");
+                throw new UsageException(
+                    measures ? $"{option.Name}: needs a MODEL" : $"{option.Name}: measures this machine, which goes without a MODEL");
     }
 
     static LimitsReport Measure(ParseResult parsed, CancellationToken cancellation)
     {
         LimitsCache cache = Measuring.Limits(cancellation);
         bool again = parsed.GetValue(s_again);
-        foreach (int threads in MachineSpeed.ThreadCounts(Environment.ProcessorCount).Where(threads => again || cache.Limits.For(threads) is null))
+        foreach (int threads in MachineSpeed.ThreadCounts(Environment.ProcessorCount)
+            .Where(threads => again || cache.Limits.For(threads) is null))
             cache.Measure(threads);
-        (DiskLimits? disk, string? reason) = parsed.GetValue(s_noDisk) ? (null, "not asked for") : Disk(cache, parsed.GetValue(s_directory), again, cancellation);
+        (DiskLimits? disk, string? reason) = parsed.GetValue(s_noDisk)
+            ? (null, "not asked for")
+            : Disk(cache, parsed.GetValue(s_directory), again, cancellation);
         Measuring.Warn(cache);
         return new LimitsReport(cache.Limits.Machine, cache.Limits.Threads, disk, reason);
     }

@@ -21,14 +21,18 @@ namespace Kvasir.Cli.Verbs;
 /// <param name="Reached">What a measured run reached.</param>
 /// <param name="Notes">What was assumed.</param>
 sealed record ModelLimitsReport(
-    string Model, string Source, Hardware Hardware, int Devices, string Math, string Weights, string Kv, double? WeightBytes, double WeightBytesRead, double CriticalBatch,
+    string Model, string Source, Hardware Hardware, int Devices, string Math, string Weights, string Kv, double? WeightBytes,
+    double WeightBytesRead, double CriticalBatch,
     IReadOnlyList<StepLimit> Steps, IReadOnlyList<PrefillLimit> Prefills, IReadOnlyList<ReachedLimit> Reached, IReadOnlyList<string> Notes)
 {
     public static ModelLimitsReport Of(
-        SpeedOfLight limits, Hardware device, int devices, Arithmetic math, string weights, string kv, IReadOnlyList<FrontierPoint> points, IReadOnlyList<ReachedLimit> reached) => new(
-        limits.Traffic.Model.Name, limits.Traffic.Model.Source, device, devices, math.ToString().ToLowerInvariant(), weights, kv, limits.Traffic.ResidentWeightBytes,
+        SpeedOfLight limits, Hardware device, int devices, Arithmetic math, string weights, string kv, IReadOnlyList<FrontierPoint> points,
+        IReadOnlyList<ReachedLimit> reached) => new(
+        limits.Traffic.Model.Name, limits.Traffic.Model.Source, device, devices, math.ToString().ToLowerInvariant(), weights, kv,
+        limits.Traffic.ResidentWeightBytes,
         limits.Traffic.WeightBytes(1), limits.CriticalBatch, [.. points.Select(point => StepLimit.Of(limits, point))],
-        [.. points.Select(point => point.Position).Where(position => position > 0).Distinct().Select(position => PrefillLimit.Of(limits, position))], reached, [.. NotesOn(limits, points)]);
+        [.. points.Select(point => point.Position).Where(position => position > 0).Distinct()
+            .Select(position => PrefillLimit.Of(limits, position))], reached, [.. NotesOn(limits, points)]);
 
     static IEnumerable<string> NotesOn(SpeedOfLight limits, IReadOnlyList<FrontierPoint> points)
     {
@@ -36,7 +40,8 @@ sealed record ModelLimitsReport(
         foreach (string note in model.Notes)
             yield return note;
         if (limits.Traffic.Routing is (int chosen, int all))
-            yield return $"a token chooses {chosen} of {all} experts: a batch reads as many as it would touch if each token chose any with equal probability";
+            yield return $"a token chooses {chosen} of {all} experts: a batch reads as many as it would touch if each token chose any with "
+                + $"equal probability";
         if (model.Attention.Any(layer => layer.IsLatent))
             yield return "attention to latents: of its arithmetic, only products with keys are counted, and none in prompts";
         if (points.Max(point => point.Position) is var longest && longest > model.Context)
@@ -47,7 +52,8 @@ sealed record ModelLimitsReport(
     {
         Line($"{Model} ({Source})", markdown);
         Line($"on {(Devices > 1 ? $"{Devices:N0} × " : "")}{Hardware.Name}: {Rates()} ({Hardware.Source})", markdown);
-        Line($"weights {Weights}, {(WeightBytes is { } all ? $"{Size(all)}, " : "")}{Size(WeightBytesRead)} read for a token; KV {Kv}; products in {Math}", markdown);
+        Line($"weights {Weights}, {(WeightBytes is { } all ? $"{Size(all)}, " : "")}{Size(WeightBytesRead)} read for a token; KV {Kv}; "
+            + $"products in {Math}", markdown);
         Line($"critical batch {CriticalBatch:N0}: products of smaller ones wait for weights, of larger ones for arithmetic", markdown);
         Terminal.Answers.Write(StepTable(markdown));
         if (Prefills.Count > 0)
@@ -63,14 +69,16 @@ sealed record ModelLimitsReport(
         Hardware all = Hardware.Times(Devices);
         double peak = all.Peak(Enum.Parse<Arithmetic>(Math, ignoreCase: true))!.Value;
         string memory = all.MemoryBytes is { } bytes ? $", {Size(bytes)}" : "";
-        return $"{all.MemoryBytesPerS / 1e9:N1} GB/s, {(peak >= 1e13 ? $"{peak / 1e12:N1} TOP/s" : $"{peak / 1e9:N1} GOP/s")} {Math}{memory}";
+        return $"{all.MemoryBytesPerS / 1e9:N1} GB/s, {(peak >= 1e13 ? $"{peak / 1e12:N1} TOP/s" : $"{peak / 1e9:N1} GOP/s")} "
+            + $"{Math}{memory}";
     }
 
     Table StepTable(bool markdown)
     {
         Table table = New(markdown, "position", "batch", "step", "tok/s", "attention", "KV read", "memory").AddColumn("products wait for");
         foreach (StepLimit step in Steps)
-            table.AddRow($"{step.Position:N0}", $"{step.Batch:N0}", Time(step.Seconds), $"{step.TokensPerS:N1}", $"{step.AttentionShare:P0}", Size(step.KvBytesRead),
+            table.AddRow($"{step.Position:N0}", $"{step.Batch:N0}", Time(step.Seconds), $"{step.TokensPerS:N1}",
+                $"{step.AttentionShare:P0}", Size(step.KvBytesRead),
                 (step.MemoryBytes is { } bytes ? Size(bytes) : "–") + (step.Fits == false ? ", too much" : ""), step.ProductsWaitFor);
         return table;
     }
@@ -79,7 +87,8 @@ sealed record ModelLimitsReport(
     {
         Table table = New(markdown, "prompt", "prefill", "tok/s", "attention", "KV kept", "a tier is faster from");
         foreach (PrefillLimit prefill in Prefills)
-            table.AddRow($"{prefill.Tokens:N0}", Time(prefill.Seconds), $"{prefill.TokensPerS:N0}", $"{prefill.AttentionShare:P0}", Size(prefill.KvBytes), $"{prefill.BreakEvenBytesPerS / 1e9:N2} GB/s");
+            table.AddRow($"{prefill.Tokens:N0}", Time(prefill.Seconds), $"{prefill.TokensPerS:N0}", $"{prefill.AttentionShare:P0}",
+                Size(prefill.KvBytes), $"{prefill.BreakEvenBytesPerS / 1e9:N2} GB/s");
         return table;
     }
 
@@ -87,7 +96,8 @@ sealed record ModelLimitsReport(
     {
         Table table = New(markdown, "measured model", "test", "tok/s", "limit", "share");
         foreach (ReachedLimit reached in Reached)
-            table.AddRow(Markup.Escape(Printable.Line(reached.Model)), reached.Test, $"{reached.TokensPerS:N1}", $"{reached.LimitTokensPerS:N1}", $"{reached.Share:P0}");
+            table.AddRow(Markup.Escape(Printable.Line(reached.Model)), reached.Test, $"{reached.TokensPerS:N1}",
+                $"{reached.LimitTokensPerS:N1}", $"{reached.Share:P0}");
         return table;
     }
 
@@ -99,7 +109,8 @@ sealed record ModelLimitsReport(
         return table;
     }
 
-    static void Line(string text, bool markdown) => Console.Out.WriteLine(Printable.Line(text, 4096) + (markdown ? "\n" : "")); // never folded
+    // never folded
+    static void Line(string text, bool markdown) => Console.Out.WriteLine(Printable.Line(text, 4096) + (markdown ? "\n" : ""));
 
     static string Size(double bytes) => ByteSize.Text((long)double.Min(bytes, long.MaxValue));
 
@@ -107,11 +118,14 @@ sealed record ModelLimitsReport(
 }
 
 /// <summary>The least time of a step in which each sequence of a batch gets one token.</summary>
-sealed record StepLimit(int Position, int Batch, double Seconds, double TokensPerS, double AttentionShare, double WeightBytesRead, double KvBytesRead, double? MemoryBytes, bool? Fits, string ProductsWaitFor)
+sealed record StepLimit(int Position, int Batch, double Seconds, double TokensPerS, double AttentionShare, double WeightBytesRead,
+    double KvBytesRead, double? MemoryBytes, bool? Fits, string ProductsWaitFor)
 {
     public static StepLimit Of(SpeedOfLight limits, FrontierPoint point) => new(
-        point.Position, point.Batch, point.Time.Seconds, point.TokensPerS, point.Time.AttentionShare, limits.Traffic.WeightBytes(point.Batch),
-        point.Batch * limits.Traffic.KvBytesRead(point.Position), point.MemoryBytes, point.Fits, point.Time.BoundByArithmetic ? "arithmetic" : "weights");
+        point.Position, point.Batch, point.Time.Seconds, point.TokensPerS, point.Time.AttentionShare,
+        limits.Traffic.WeightBytes(point.Batch),
+        point.Batch * limits.Traffic.KvBytesRead(point.Position), point.MemoryBytes, point.Fits,
+        point.Time.BoundByArithmetic ? "arithmetic" : "weights");
 }
 
 /// <summary>The least time of a prompt, and the bandwidth of a tier from which its KV is back sooner.</summary>
@@ -120,6 +134,7 @@ sealed record PrefillLimit(int Tokens, double Seconds, double TokensPerS, double
     public static PrefillLimit Of(SpeedOfLight limits, int tokens)
     {
         PassTime time = limits.Prefill(tokens);
-        return new(tokens, time.Seconds, tokens / time.Seconds, time.AttentionShare, limits.Traffic.KvBytesKept(tokens), limits.BreakEvenBytesPerS(tokens));
+        return new(tokens, time.Seconds, tokens / time.Seconds, time.AttentionShare, limits.Traffic.KvBytesKept(tokens),
+            limits.BreakEvenBytesPerS(tokens));
     }
 }

@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using Kvasir.Formats;
 using Kvasir.Formats.Models;
-using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Saga;
 using Kvasir.Planning.Sizing;
 
@@ -31,16 +31,20 @@ static class ModelLimitsVerb
         int devices = parsed.GetValue(ModelLimitsFlags.Devices);
         Arithmetic? math = parsed.GetValue(ModelLimitsFlags.Math);
         SpeedOfLight limits = Limits(bytesPerWeight, kv.Bytes);
-        int[] positions = parsed.GetValue(ModelLimitsFlags.Position) is { Length: > 0 } given ? given : [.. ((int[])[0, Math.Min(4096, model.Context), model.Context]).Distinct()];
+        int[] positions = parsed.GetValue(ModelLimitsFlags.Position) is { Length: > 0 } given
+            ? given
+            : [.. ((int[])[0, Math.Min(4096, model.Context), model.Context]).Distinct()];
         FrontierPoint[] points = [.. positions.SelectMany(position => Points(limits, position, parsed.GetValue(ModelLimitsFlags.Batch)))];
         return ModelLimitsReport.Of(limits, device, devices, math ?? device.UsualFor(bytesPerWeight), weights, kv.Name, points, Reached());
 
         SpeedOfLight Limits(double weight, double element) =>
-            new(new ModelTraffic(model, weight, element, parsed.GetValue(ModelLimitsFlags.Experts)), device.Times(devices), math ?? device.UsualFor(weight));
+            new(new ModelTraffic(model, weight, element, parsed.GetValue(ModelLimitsFlags.Experts)),
+                device.Times(devices), math ?? device.UsualFor(weight));
 
         // What was measured read the weights and KV that it says, whatever else was asked for.
         IReadOnlyList<ReachedLimit> Reached() => bench is null ? [] :
-            ReachedLimit.Of(Limits((double)bench.WeightBytes / (model.ActiveParameters ?? 1), ElementType.Find(bench.Kv, ElementType.OfKv)!.Bytes), bench);
+            ReachedLimit.Of(Limits((double)bench.WeightBytes / (model.ActiveParameters ?? 1),
+                ElementType.Find(bench.Kv, ElementType.OfKv)!.Bytes), bench);
     }
 
     static IEnumerable<FrontierPoint> Points(SpeedOfLight limits, int position, int[]? batches) =>
@@ -51,7 +55,8 @@ static class ModelLimitsVerb
     {
         ({ } type, _) => (type.Name, type.Bytes),
         (_, { WeightBytes: { } stored, Parameters: > 0 and var parameters }) =>
-            (string.Create(CultureInfo.InvariantCulture, $"as stored ({8.0 * stored / parameters:0.##} bits)"), (double)stored / parameters),
+            (string.Create(CultureInfo.InvariantCulture, $"as stored ({8.0 * stored / parameters:0.##} bits)"),
+                (double)stored / parameters),
         _ => ("bf16", 2),
     };
 
@@ -65,7 +70,8 @@ static class ModelLimitsVerb
         if (HardwareCatalogue.Find(name) is { } known)
             return known;
         return File.Exists(name) ? HardwareReader.Read(name) : throw new UsageException(
-            $"--hardware {Printable.Line(name, 4096)}: no such file or device, expected 'this', a JSON file, or one of {HardwareCatalogue.Names}");
+            $"--hardware {Printable.Line(name, 4096)}: no such file or device, expected 'this', a JSON file, or one of "
+                + $"{HardwareCatalogue.Names}");
     }
 
     static Hardware ThisMachine(CancellationToken cancellation)

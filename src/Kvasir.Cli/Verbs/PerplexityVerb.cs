@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
-using Kvasir.Inference.Measurement.Quality;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Quality;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -12,11 +12,15 @@ sealed class PerplexityVerb
     const int DefaultContext = 512; // llama.cpp's
 
     static readonly Option<string> s_model = ModelOption.Create();
-    static readonly Option<string?> s_file = new("--file", "-f") { Description = "The text file, read as plain text; without it, or as '-', standard input", HelpName = "FILE" };
+    static readonly Option<string?> s_file = new("--file", "-f")
+    {
+        Description = "The text file, read as plain text; without it, or as '-', standard input", HelpName = "FILE",
+    };
     static readonly Option<int?> s_context = new("--ctx-size", "-c")
     {
         Description = "Cut the text into windows of CTX tokens, each computed from its start, behind the model's opening token if it has one. Every token counts that has "
-            + $"another before it in its window. Figures compare for equal CTX only; without it, {DefaultContext}, or the model's context if that is less",
+            + $"another before it in its window. Figures compare for equal CTX only; without it, {DefaultContext}, or the model's context "
+            + $"if that is less",
         CustomParser = Number.ParseOptional<int>,
         HelpName = "CTX",
     };
@@ -25,7 +29,10 @@ sealed class PerplexityVerb
 
     public static Command Create()
     {
-        Command verb = new("perplexity", "Measure how well a model predicts a text: exp(mean of -ln p) over its tokens") { s_model, s_file, s_context, s_threads, s_json };
+        Command verb = new("perplexity", "Measure how well a model predicts a text: exp(mean of -ln p) over its tokens")
+        {
+            s_model, s_file, s_context, s_threads, s_json,
+        };
         verb.SetAction(Run);
         return verb;
     }
@@ -61,25 +68,31 @@ sealed class PerplexityVerb
         int[] tokens = model.Tokenizer.Encode(text);
         int least = model.Tokenizer.Opening.IsEmpty ? 2 : 1;
         return tokens.Length >= least ? tokens : throw new IOException(
-            $"{(file is null or "-" ? "standard input" : Printable.Line(file, 4096))}: {tokens.Length} tokens, expected at least {least}, so that one can be predicted from another");
+            $"{(file is null or "-" ? "standard input" : Printable.Line(file, 4096))}: {tokens.Length} tokens, expected at least {least}, "
+                + $"so that one can be predicted from another");
     }
 
     static EngineOptions Options(ParseResult parsed, LanguageModel model)
     {
-        var options = new EngineOptions { Context = parsed.GetValue(s_context) ?? Math.Min(model.Config.Context, DefaultContext), KvReuse = KvReuse.WithinSequence };
+        var options = new EngineOptions
+        {
+            Context = parsed.GetValue(s_context) ?? Math.Min(model.Config.Context, DefaultContext), KvReuse = KvReuse.WithinSequence,
+        };
         return parsed.GetValue(s_threads) is { } threads ? options with { Threads = threads } : options;
     }
 
     static int Report(PerplexityReport report, bool json)
     {
         if (!double.IsFinite(report.Perplexity) || !double.IsFinite(report.StandardError))
-            return Terminal.Error($"{report.Model}: perplexity {report.Perplexity}, expected a number: the model's weights are damaged, or it gives a token of the text no chance at all", ExitCode.Failed);
+            return Terminal.Error($"{report.Model}: perplexity {report.Perplexity}, expected a number: the model's weights are damaged, or "
+                + $"it gives a token of the text no chance at all", ExitCode.Failed);
         if (json)
             VerbJson.Write(report);
         else
         {
             Console.Out.WriteLine($"{report.Perplexity:0.0000} ± {report.StandardError:0.0000}");
-            Terminal.Line($"{report.Model} · {report.Tokens:N0} tokens in {report.Windows:N0} windows of {report.Context:N0} · {report.Seconds:0.0} s · {report.TokensPerS:N0} tok/s");
+            Terminal.Line($"{report.Model} · {report.Tokens:N0} tokens in {report.Windows:N0} windows of {report.Context:N0} · "
+                + $"{report.Seconds:0.0} s · {report.TokensPerS:N0} tok/s");
         }
         return ExitCode.Ok;
     }
@@ -91,7 +104,8 @@ sealed record PerplexityReport(
     double Seconds, double TokensPerS)
 {
     public static PerplexityReport Of(InferenceEngine engine, Perplexity measured, TimeSpan time) => new(
-        engine.Model.Config.Name, measured.Value, measured.StandardError, measured.MeanLoss, measured.MeanLossError, measured.Tokens, measured.Windows,
+        engine.Model.Config.Name, measured.Value, measured.StandardError, measured.MeanLoss, measured.MeanLossError,
+        measured.Tokens, measured.Windows,
         engine.Context, time.TotalSeconds, measured.Tokens / time.TotalSeconds);
 }
 
@@ -110,6 +124,7 @@ sealed class PerplexityMeter : IProgress<PerplexityProgress>
     {
         (int done, int filled) = (value.SoFar.Tokens, (int)((long)Width * value.SoFar.Tokens / value.Tokens));
         string bar = Terminal.CanRewrite ? new string('━', filled) + new string('─', Width - filled) + " " : "";
-        return $"{bar}{done:N0} of {value.Tokens:N0} tokens, {done / _line.Elapsed.TotalSeconds:N0} tok/s, perplexity {value.SoFar.Value:0.00} ± {value.SoFar.StandardError:0.00}";
+        return $"{bar}{done:N0} of {value.Tokens:N0} tokens, {done / _line.Elapsed.TotalSeconds:N0} tok/s, perplexity "
+            + $"{value.SoFar.Value:0.00} ± {value.SoFar.StandardError:0.00}";
     }
 }

@@ -11,9 +11,18 @@ sealed class QuantizeVerb
 {
     static readonly string[] s_types = [.. Enum.GetValues<TensorType>().Where(RowFormat.CanQuantize).Select(type => type.DisplayName())];
     static readonly Argument<string> s_input = ModelOption.CreateArgument("IN");
-    static readonly Argument<string> s_output = new("OUT") { Description = "The file to write; replaced only when the new one is complete" };
-    static readonly Option<string> s_type = new Option<string>("--type") { Description = "Type of the matrices", Required = true, HelpName = string.Join('|', s_types) }.AcceptOnlyFromAmong(s_types);
-    static readonly Option<string[]> s_set = new("--set") { Description = "Add or replace a text entry of the metadata; may be given several times", HelpName = "KEY=VALUE" };
+    static readonly Argument<string> s_output = new("OUT")
+    {
+        Description = "The file to write; replaced only when the new one is complete",
+    };
+    static readonly Option<string> s_type = new Option<string>("--type")
+    {
+        Description = "Type of the matrices", Required = true, HelpName = string.Join('|', s_types),
+    }.AcceptOnlyFromAmong(s_types);
+    static readonly Option<string[]> s_set = new("--set")
+    {
+        Description = "Add or replace a text entry of the metadata; may be given several times", HelpName = "KEY=VALUE",
+    };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object when done" };
 
     public static Command Create()
@@ -38,7 +47,8 @@ sealed class QuantizeVerb
         {
             return Terminal.Error($"interrupted; {Printable.Line(output, 4096)} is as it was", ExitCode.Failed);
         }
-        Report(new QuantizeReport(input.Path, input.Length, output, new FileInfo(output).Length, type.DisplayName()), parsed.GetValue(s_json));
+        Report(new QuantizeReport(input.Path, input.Length, output, new FileInfo(output).Length, type.DisplayName()),
+            parsed.GetValue(s_json));
         return ExitCode.Ok;
     }
 
@@ -67,7 +77,8 @@ sealed class QuantizeVerb
         if (json)
             VerbJson.Write(report);
         else
-            Terminal.Line($"{Printable.Line(report.Output, 4096)}: {report.Type}, {ByteSize.Text(report.OutputBytes)} ({report.OutputBytes / (double)report.InputBytes:P0} of {ByteSize.Text(report.InputBytes)})");
+            Terminal.Line($"{Printable.Line(report.Output, 4096)}: {report.Type}, {ByteSize.Text(report.OutputBytes)} "
+                + $"({report.OutputBytes / (double)report.InputBytes:P0} of {ByteSize.Text(report.InputBytes)})");
     }
 
     /// <summary>Unlike <see cref="Progress{T}"/>, reports at once and in order.</summary>

@@ -15,7 +15,8 @@ sealed partial record ReachedLimit(string Model, string Test, double TokensPerS,
     const int MostTokens = 1 << 21;
 
     /// <summary>The tests of a report that are known.</summary>
-    public static IReadOnlyList<ReachedLimit> Of(SpeedOfLight limits, BenchReport bench) => [.. bench.Tests.SelectMany(row => Of(limits, bench.Model, row))];
+    public static IReadOnlyList<ReachedLimit> Of(SpeedOfLight limits, BenchReport bench) =>
+        [.. bench.Tests.SelectMany(row => Of(limits, bench.Model, row))];
 
     static IEnumerable<ReachedLimit> Of(SpeedOfLight limits, string model, BenchRow row)
     {

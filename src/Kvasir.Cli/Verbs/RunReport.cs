@@ -13,7 +13,8 @@ sealed record RunReport(
     public static RunReport Of(InferenceEngine engine, GenerationResult result, TimeSpan load) => new(
         engine.Model.Config.Name, result.PromptTokens, result.TokenIds.Count, result.TokenIds, result.Text,
         result.FinishReason.ToString().ToLowerInvariant(), result.Seed,
-        new RunTimings(load.TotalSeconds, result.TimeToFirstToken.TotalSeconds, result.PrefillTokensPerSecond, result.DecodeTokensPerSecond),
+        new RunTimings(load.TotalSeconds, result.TimeToFirstToken.TotalSeconds,
+            result.PrefillTokensPerSecond, result.DecodeTokensPerSecond),
         RunKv.Of(engine, result));
 }
 
@@ -21,12 +22,14 @@ sealed record RunTimings(double LoadS, double TtftS, double PrefillTokensPerS, d
 
 /// <summary>Where the prompt's keys and values came from, in tokens, and why others were computed. Times are in seconds.</summary>
 sealed record RunKv(
-    ReusedTokens Reused, int Computed, long RestoredBytes, double RestoreS, double SavedS, IReadOnlyList<RunMiss> Miss, long BytesPerToken, int BlockTokens)
+    ReusedTokens Reused, int Computed, long RestoredBytes, double RestoreS, double SavedS, IReadOnlyList<RunMiss> Miss,
+    long BytesPerToken, int BlockTokens)
 {
     public static RunKv Of(InferenceEngine engine, GenerationResult result) => new(
         new ReusedTokens(result.Kv.Device, result.Kv.Host, result.Kv.Disk, result.Kv.Remote), result.ComputedTokens,
         result.Kv.RestoredBytes, result.Kv.RestoreTime.TotalSeconds, result.Kv.Saved.TotalSeconds,
-        [.. result.Kv.Misses.Select(miss => RunMiss.Of(miss, engine.Model.Tokenizer))], engine.Layout.BytesPerToken, engine.Layout.BlockTokens);
+        [.. result.Kv.Misses.Select(miss => RunMiss.Of(miss, engine.Model.Tokenizer))],
+        engine.Layout.BytesPerToken, engine.Layout.BlockTokens);
 }
 
 /// <summary>Tokens found in each tier.</summary>
@@ -35,5 +38,6 @@ sealed record ReusedTokens(int Device, int Host, int Disk, int Remote);
 /// <summary>Tokens that were not reused, and why.</summary>
 sealed record RunMiss(int From, int To, string Reason, string? Detail)
 {
-    public static RunMiss Of(Miss miss, Tokenizer tokenizer) => new(miss.From, miss.To, miss.Reason.Name(), MissText.Detail(miss, tokenizer));
+    public static RunMiss Of(Miss miss, Tokenizer tokenizer) =>
+        new(miss.From, miss.To, miss.Reason.Name(), MissText.Detail(miss, tokenizer));
 }

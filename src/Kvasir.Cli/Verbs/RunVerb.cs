@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Kvasir.Cli.Sessions;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
 
@@ -11,8 +11,12 @@ namespace Kvasir.Cli.Verbs;
 /// <summary><c>kvasir run</c>: one prompt, one answer.</summary>
 sealed class RunVerb
 {
-    static readonly Argument<string?> s_prompt = TextInput.CreateArgument("PROMPT", "What to ask or continue; without it, or as '-', standard input");
-    static readonly Option<string?> s_file = new("--file", "-f") { Description = "A text file about which PROMPT asks; '-' is standard input", HelpName = "FILE" };
+    static readonly Argument<string?> s_prompt = TextInput.CreateArgument("PROMPT",
+        "What to ask or continue; without it, or as '-', standard input");
+    static readonly Option<string?> s_file = new("--file", "-f")
+    {
+        Description = "A text file about which PROMPT asks; '-' is standard input", HelpName = "FILE",
+    };
     static readonly Option<bool> s_raw = new("--raw") { Description = "Send the text to the model as it is, without its chat format" };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object when done, instead of text as it comes" };
     static readonly EngineFlags s_flags = new();
@@ -61,7 +65,8 @@ sealed class RunVerb
     }
 
     static GenerationResult Continue(
-        ParseResult parsed, InferenceEngine engine, Session session, Asked asked, GenerationOptions options, Action<string> emit, CancellationToken cancellation)
+        ParseResult parsed, InferenceEngine engine, Session session, Asked asked, GenerationOptions options, Action<string> emit,
+        CancellationToken cancellation)
     {
         string? system = asked.Document is { } document ? PromptStyle.From(engine.Model.Metadata).SystemPrompt(document) : null;
         using RecordedConversation conversation = new(engine, s_flags.Template.Prompts(parsed, engine.Model), session, system);
@@ -69,7 +74,8 @@ sealed class RunVerb
     }
 
     static GenerationResult Answer(
-        ParseResult parsed, InferenceEngine engine, Asked asked, GenerationOptions options, Action<string> emit, CancellationToken cancellation)
+        ParseResult parsed, InferenceEngine engine, Asked asked, GenerationOptions options, Action<string> emit,
+        CancellationToken cancellation)
     {
         PromptStyle style = s_flags.Template.Style(parsed, engine.Model);
         using Sequence sequence = engine.NewSequence();
@@ -102,6 +108,7 @@ sealed class RunVerb
     internal static void WarnBeyondTraining(InferenceEngine engine)
     {
         if (engine.Context > engine.Model.Config.Context)
-            Terminal.Line($"warning: a context of {engine.Context:N0} is beyond the {engine.Model.Config.Context:N0} tokens for which this model was trained");
+            Terminal.Line($"warning: a context of {engine.Context:N0} is beyond the {engine.Model.Config.Context:N0} tokens for which this "
+                + $"model was trained");
     }
 }

@@ -6,11 +6,29 @@ namespace Kvasir.Cli.Verbs;
 /// <summary><c>kvasir sample-document</c>: documents whose facts are known, to try things with.</summary>
 sealed class SampleDocumentVerb
 {
-    static readonly Option<int> s_facts = new("--facts") { Description = $"How many facts it states, 1 to {SagaGenerator.MostFacts}", DefaultValueFactory = _ => 10, CustomParser = Number.Parse<int>, HelpName = "N" };
-    static readonly Option<int> s_seed = new("--seed") { Description = "Equal seeds give equal documents", DefaultValueFactory = _ => 0, CustomParser = Number.Parse<int>, HelpName = "S" };
-    static readonly Option<int> s_count = new("--count") { Description = "How many documents, of the seeds S, S + 1 and so on; a blank line between them", DefaultValueFactory = _ => 1, CustomParser = Number.Parse<int>, HelpName = "N" };
-    static readonly Option<int> s_questions = new("--questions") { Description = "Add this many questions to each, with their answers, a JSON object a line", DefaultValueFactory = _ => 0, CustomParser = Number.Parse<int>, HelpName = "K" };
-    static readonly Option<bool> s_json = new("--json") { Description = "Print each document and its questions as one JSON object, a line each" };
+    static readonly Option<int> s_facts = new("--facts")
+    {
+        Description = $"How many facts it states, 1 to {SagaGenerator.MostFacts}", DefaultValueFactory = _ => 10,
+        CustomParser = Number.Parse<int>, HelpName = "N",
+    };
+    static readonly Option<int> s_seed = new("--seed")
+    {
+        Description = "Equal seeds give equal documents", DefaultValueFactory = _ => 0, CustomParser = Number.Parse<int>, HelpName = "S",
+    };
+    static readonly Option<int> s_count = new("--count")
+    {
+        Description = "How many documents, of the seeds S, S + 1 and so on; a blank line between them", DefaultValueFactory = _ => 1,
+        CustomParser = Number.Parse<int>, HelpName = "N",
+    };
+    static readonly Option<int> s_questions = new("--questions")
+    {
+        Description = "Add this many questions to each, with their answers, a JSON object a line", DefaultValueFactory = _ => 0,
+        CustomParser = Number.Parse<int>, HelpName = "K",
+    };
+    static readonly Option<bool> s_json = new("--json")
+    {
+        Description = "Print each document and its questions as one JSON object, a line each",
+    };
 
     public static Command Create()
     {
@@ -33,13 +51,16 @@ sealed class SampleDocumentVerb
     }
 
     static int InRange(ParseResult parsed, Option<int> option, int least, int most) =>
-        parsed.GetValue(option) is var value && value >= least && value <= most ? value : throw new UsageException($"{option.Name} {value}: expected {least} to {most}");
+        parsed.GetValue(option) is var value && value >= least && value <= most
+            ? value
+            : throw new UsageException($"{option.Name} {value}: expected {least} to {most}");
 
     static void PrintOne(int seed, int facts, int count, bool json)
     {
         SagaGenerator generator = new(seed);
         SagaDocument document = generator.Document(facts);
-        SampleQuestion[] questions = [.. generator.Questions(document, count).Select(asked => new SampleQuestion(asked.Text, asked.Answer))];
+        SampleQuestion[] questions =
+            [.. generator.Questions(document, count).Select(asked => new SampleQuestion(asked.Text, asked.Answer))];
         if (json)
             VerbJson.Write(new SampleReport(seed, facts, document.Text, questions));
         else

@@ -16,7 +16,11 @@ static class ServeVerb
     const int DefaultPort = 8080;
     const long RoomInContexts = 8; // the pool that many conversations share, unless that is much of the machine
 
-    static readonly Setting<string> s_host = new("--host") { Description = "Address to listen on; any but a loopback address needs an API key", DefaultValueFactory = _ => "127.0.0.1", HelpName = "ADDRESS" };
+    static readonly Setting<string> s_host = new("--host")
+    {
+        Description = "Address to listen on; any but a loopback address needs an API key",
+        DefaultValueFactory = _ => "127.0.0.1", HelpName = "ADDRESS",
+    };
     static readonly Setting<int> s_port = new("--port", "-p")
     {
         Description = "Port to listen on; 0 takes a free one",
@@ -36,7 +40,10 @@ static class ServeVerb
         HelpName = "FILE",
         IsPath = true,
     };
-    static readonly Setting<string[]> s_names = new("--allowed-host") { Description = "Another name that this server goes by", HelpName = "NAME" };
+    static readonly Setting<string[]> s_names = new("--allowed-host")
+    {
+        Description = "Another name that this server goes by", HelpName = "NAME",
+    };
     static readonly Setting<string[]> s_origins = new("--cors-origin")
     {
         Description = "Origin of a page that may ask, such as https://chat.example.org",
@@ -63,14 +70,20 @@ static class ServeVerb
         HelpName = "N",
     };
     static readonly Setting<bool> s_text = new("--kv-text") { Description = "Show those who may see the cache the texts in it" };
-    static readonly Setting<string?> s_compat = new("--metrics-compat") { Description = "Give metrics another server's names too: vllm", HelpName = "NAME" };
+    static readonly Setting<string?> s_compat = new("--metrics-compat")
+    {
+        Description = "Give metrics another server's names too: vllm", HelpName = "NAME",
+    };
     static readonly Setting<string?> s_otlp = new("--otlp-endpoint")
     {
         Description = "Send metrics and traces there by OTLP, as OTEL_EXPORTER_OTLP_ENDPOINT does",
         HelpName = "URL",
         OtherVariables = ["OTEL_EXPORTER_OTLP_ENDPOINT"],
     };
-    static readonly Option<string?> s_record = new("--record") { Description = "Record requests to a new file, for `kvasir simulate`: counts and salted hashes, no text", HelpName = "FILE" };
+    static readonly Option<string?> s_record = new("--record")
+    {
+        Description = "Record requests to a new file, for `kvasir simulate`: counts and salted hashes, no text", HelpName = "FILE",
+    };
     static readonly Setting<bool> s_quiet = new("--quiet", "-q") { Description = "Say nothing of single requests" };
     static readonly Option<bool> s_json = new("--json")
     {
@@ -80,7 +93,11 @@ static class ServeVerb
 
     public static Command Create()
     {
-        Command verb = new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols") { s_host, s_port, s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_text, s_compat, s_otlp, s_record, s_quiet, s_json };
+        Command verb = new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols")
+        {
+            s_host, s_port, s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_text, s_compat,
+            s_otlp, s_record, s_quiet, s_json,
+        };
         s_flags.AddServingTo(verb);
         verb.SetAction(Run);
         return verb;
@@ -124,19 +141,24 @@ static class ServeVerb
     }
 
     /// <summary>The first signal asks for the end, the second has it.</summary>
-    static PosixSignalRegistration OnSignal(PosixSignal signal, TaskCompletionSource stop) => PosixSignalRegistration.Create(signal, context => context.Cancel = stop.TrySetResult());
+    static PosixSignalRegistration OnSignal(PosixSignal signal, TaskCompletionSource stop) =>
+        PosixSignalRegistration.Create(signal, context => context.Cancel = stop.TrySetResult());
 
     static void Say(InferenceEngine engine, ServerOptions options, string address)
     {
         string id = options.ModelId ?? KvasirServer.NameOf(engine);
-        string disk = engine.Cache.Durable?.Content() is { } kept ? $"{kept.Directory}, up to {ByteSize.Text(kept.CapacityBytes)}, {kept.Blocks:N0} blocks there" : "nowhere on the disk";
-        Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool {ByteSize.Text(engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes)})");
+        string disk = engine.Cache.Durable?.Content() is { } kept
+            ? $"{kept.Directory}, up to {ByteSize.Text(kept.CapacityBytes)}, {kept.Blocks:N0} blocks there"
+            : "nowhere on the disk";
+        Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool "
+            + $"{ByteSize.Text(engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes)})");
         Terminal.Line($"keys and values: {disk}");
         if (options.RecordTo is { } file)
             Terminal.Line($"recording to {Formats.Printable.Line(file, 4096)}");
         Terminal.Line($"dashboard: {address}/");
         string key = options.ApiKeys.Count > 0 ? " -H \"Authorization: Bearer $KVASIR_API_KEY\"" : "";
-        Terminal.Line($"try: curl {address}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{{\"messages\": [{{\"role\": \"user\", \"content\": \"Who are you?\"}}]}}'");
+        Terminal.Line($"try: curl {address}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{{\"messages\": [{{\"role\": "
+            + $"\"user\", \"content\": \"Who are you?\"}}]}}'");
     }
 
     static ServerOptions Options(ParseResult parsed)
@@ -152,8 +174,16 @@ static class ServeVerb
             ModelId = parsed.GetValue(s_alias),
             ChatTemplate = s_flags.Template.Read(parsed),
             ShowsText = parsed.GetValue(s_text),
-            VllmMetrics = parsed.GetValue(s_compat) switch { null => false, "vllm" => true, var other => throw new UsageException($"--metrics-compat '{other}': expected vllm") },
-            OtlpEndpoint = string.IsNullOrEmpty(otlp) ? null : Uri.TryCreate(otlp, UriKind.Absolute, out Uri? uri) ? uri : throw new UsageException($"--otlp-endpoint '{otlp}': expected an address such as http://localhost:4317"),
+            VllmMetrics = parsed.GetValue(s_compat) switch
+            {
+                null => false,
+                "vllm" => true,
+                var other =>
+                throw new UsageException($"--metrics-compat '{other}': expected vllm")
+            },
+            OtlpEndpoint = string.IsNullOrEmpty(otlp) ? null
+                : Uri.TryCreate(otlp, UriKind.Absolute, out Uri? uri) ? uri
+                : throw new UsageException($"--otlp-endpoint '{otlp}': expected an address such as http://localhost:4317"),
             RecordTo = parsed.GetValue(s_record),
             Log = parsed.GetValue(s_quiet) ? null : parsed.GetValue(s_json) ? Console.Out.WriteLine : Terminal.Line,
             LogsJson = parsed.GetValue(s_json),
@@ -175,7 +205,11 @@ static class ServeVerb
     static EngineOptions EngineOptions(ParseResult parsed, LanguageModel model)
     {
         EngineOptions options = s_flags.Engine(parsed);
-        options = options with { MaxRunning = parsed.GetValue(s_parallel) ?? options.MaxRunning, MaxWaiting = parsed.GetValue(s_queue) ?? options.MaxWaiting };
+        options = options with
+        {
+            MaxRunning = parsed.GetValue(s_parallel) ?? options.MaxRunning,
+            MaxWaiting = parsed.GetValue(s_queue) ?? options.MaxWaiting,
+        };
         if (options.KvDeviceBytes is not null)
             return options;
         long perContext = InferenceEngine.PoolBytes(model, options), quarter = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
@@ -199,7 +233,8 @@ sealed record ServeStart(
     {
         TierContent? kept = engine.Cache.Durable?.Content();
         return new(
-            "started", address, options.ModelId ?? KvasirServer.NameOf(engine), engine.Context, engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes,
+            "started", address, options.ModelId ?? KvasirServer.NameOf(engine), engine.Context,
+            engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes,
             kept?.Directory, kept?.CapacityBytes, kept?.Blocks);
     }
 }

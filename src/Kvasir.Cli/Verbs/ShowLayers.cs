@@ -19,19 +19,21 @@ namespace Kvasir.Cli.Verbs;
 /// <param name="Activation">Activation of the network.</param>
 /// <param name="StateElements">Numbers that are carried from token to token; null for none.</param>
 sealed record ShowLayers(
-    IReadOnlyList<int> Layers, int? Heads, int? KvHeads, int? KeyDim, int? ValueDim, int? Window, bool SharesKv, bool QkNorm, float? RopeBase, int? RopeDims,
-    string? RopeScaling, int? FeedForward, int? Experts, string? Activation, long? StateElements)
+    IReadOnlyList<int> Layers, int? Heads, int? KvHeads, int? KeyDim, int? ValueDim, int? Window, bool SharesKv, bool QkNorm,
+    float? RopeBase, int? RopeDims, string? RopeScaling, int? FeedForward, int? Experts, string? Activation, long? StateElements)
 {
     /// <summary>The groups in the order of their first layers.</summary>
     public static IReadOnlyList<ShowLayers> Of(ModelSpec spec) =>
-        [.. spec.Layers.Select(Of).GroupBy(layer => layer with { Layers = [] }).Select(group => group.Key with { Layers = [.. group.SelectMany(layer => layer.Layers)] })];
+        [.. spec.Layers.Select(Of).GroupBy(layer => layer with { Layers = [] })
+            .Select(group => group.Key with { Layers = [.. group.SelectMany(layer => layer.Layers)] })];
 
     static ShowLayers Of(LayerSpec layer, int index)
     {
         AttentionSpec? attention = layer.Attention;
         return new ShowLayers(
             [index], attention?.Heads, attention?.KvHeads, attention?.KeyDim, attention?.ValueDim, attention?.Window,
-            attention is not null && attention.Producer != index, attention?.HasQkNorm == true, attention?.Rope?.Base, attention?.Rope?.Dims, Scaling(attention?.Rope),
+            attention is not null && attention.Producer != index, attention?.HasQkNorm == true,
+            attention?.Rope?.Base, attention?.Rope?.Dims, Scaling(attention?.Rope),
             layer.FeedForward?.Width, layer.FeedForward is { Experts: > 0 and var experts } ? experts : null, layer.FeedForward?.Activation,
             layer.StateElements > 0 ? layer.StateElements : null);
     }
@@ -53,8 +55,8 @@ sealed record ShowLayers(
                 stretches[^1] = (stretches[^1].First, layer);
             else
                 stretches.Add((layer, layer));
-        IEnumerable<string> shown = stretches.Take(MostStretches).Select(each => each.First == each.Last ? $"{each.First}" : $"{each.First}–{each.Last}");
-        return string.Join(", ", shown) + (stretches.Count > MostStretches ? ", …" : "");
+        IEnumerable<string> shown = stretches.Select(each => each.First == each.Last ? $"{each.First}" : $"{each.First}–{each.Last}");
+        return string.Join(", ", shown.Take(MostStretches)) + (stretches.Count > MostStretches ? ", …" : "");
     }
 
     public string HeadsText() => (Heads, ValueDim) switch
@@ -70,7 +72,8 @@ sealed record ShowLayers(
     public string SharingText() => Heads is null ? "" : SharesKv ? "keys and values of an earlier layer" : "own keys and values";
 
     public string RopeText() => RopeBase is null ? Heads is null ? "" : "none"
-        : FormattableString.Invariant($"base {RopeBase:0.###}, {RopeDims} elements of a head") + (RopeScaling is null ? "" : $", stretched ({RopeScaling})");
+        : FormattableString.Invariant($"base {RopeBase:0.###}, {RopeDims} elements of a head")
+            + (RopeScaling is null ? "" : $", stretched ({RopeScaling})");
 
     public string NetworkText() => FeedForward is null ? "" : $"feed-forward {FeedForward:N0}"
         + (Experts is null ? "" : $" in each of {Experts:N0} experts") + (Activation is "silu" ? "" : $" ({Activation})");

@@ -9,12 +9,15 @@ namespace Kvasir.Cli.Verbs;
 
 /// <summary>What <c>show</c> knows of a model file. Sizes are in bytes.</summary>
 sealed record ShowReport(
-    string File, long FileBytes, uint GgufVersion, string? Name, string? Architecture, string? License, string? ChatTemplate, string? NotRunnable,
-    ShowConfig? Config, long Parameters, IReadOnlyList<ShowType> Types, IReadOnlyList<ShowKv> KvBytesPerToken, IReadOnlyList<ShowTensor> Tensors)
+    string File, long FileBytes, uint GgufVersion, string? Name, string? Architecture, string? License,
+    string? ChatTemplate, string? NotRunnable,
+    ShowConfig? Config, long Parameters, IReadOnlyList<ShowType> Types, IReadOnlyList<ShowKv> KvBytesPerToken,
+    IReadOnlyList<ShowTensor> Tensors)
 {
     public static ShowReport Of(GgufFile file, ModelSpec? spec, string? chatTemplate, string? notRunnable) => new(
         file.Path, file.Length, file.Version,
-        file.Metadata.GetString("general.name", null), file.Metadata.GetString("general.architecture", null), file.Metadata.GetString("general.license", null),
+        file.Metadata.GetString("general.name", null), file.Metadata.GetString("general.architecture", null),
+        file.Metadata.GetString("general.license", null),
         chatTemplate, notRunnable,
         spec is null ? null : ShowConfig.Of(spec),
         file.Tensors.Sum(tensor => tensor.Elements),
@@ -26,8 +29,9 @@ sealed record ShowReport(
 
 /// <summary>What the file says of the model. What differs from layer to layer is null here and in the groups.</summary>
 sealed record ShowConfig(
-    int Layers, int Width, int? FeedForward, int? Heads, int? KvHeads, int? HeadDim, int Context, int Vocabulary, float? NormEpsilon, float? RopeBase,
-    int? RopeDims, int? Window, int WindowedLayers, int KvLayers, bool TiedOutput, IReadOnlyList<string> Scales, IReadOnlyList<ShowLayers> Groups)
+    int Layers, int Width, int? FeedForward, int? Heads, int? KvHeads, int? HeadDim, int Context, int Vocabulary, float? NormEpsilon,
+    float? RopeBase, int? RopeDims, int? Window, int WindowedLayers, int KvLayers, bool TiedOutput,
+    IReadOnlyList<string> Scales, IReadOnlyList<ShowLayers> Groups)
 {
     public static ShowConfig Of(ModelSpec spec)
     {
@@ -37,7 +41,8 @@ sealed record ShowConfig(
             Same(layer => layer.KeyDim) is { } dim && Same(layer => layer.ValueDim) == dim ? dim : null, spec.Context, spec.Vocabulary,
             spec.Norm.Epsilon, Same(layer => layer.RopeBase), Same(layer => layer.RopeDims), groups.Min(layer => layer.Window),
             groups.Where(layer => layer.Window is not null).Sum(layer => layer.Layers.Count),
-            groups.Where(layer => layer is { SharesKv: false, Heads: not null }).Sum(layer => layer.Layers.Count), spec.IsTied, [.. ScalesOf(spec)], groups);
+            groups.Where(layer => layer is { SharesKv: false, Heads: not null }).Sum(layer => layer.Layers.Count),
+            spec.IsTied, [.. ScalesOf(spec)], groups);
 
         T? Same<T>(Func<ShowLayers, T?> fact) where T : struct =>
             groups.Select(fact).Distinct().Count() == 1 ? fact(groups[0]) : null;

@@ -19,7 +19,10 @@ sealed class ShowVerb
 
     public static Command Create()
     {
-        Command verb = new("show", "Describe a model: architecture, tensors, quantisation, KV bytes per token") { s_model, s_tensors, s_json };
+        Command verb = new("show", "Describe a model: architecture, tensors, quantisation, KV bytes per token")
+        {
+            s_model, s_tensors, s_json,
+        };
         verb.SetAction(Run);
         return verb;
     }
@@ -95,8 +98,8 @@ sealed class ShowVerb
     static void Describe(Grid grid, ShowReport report, ShowConfig config)
     {
         string network = Common(config, layer => layer.NetworkText()) is { Length: > 0 } same ? $", {same}" : "";
-        Add(grid, "layers", $"{config.Layers}{(config.KvLayers < config.Layers ? $" of which {config.KvLayers} have keys and values of their own" : "")}, "
-            + $"width {config.Width:N0}{network}");
+        string owners = config.KvLayers < config.Layers ? $" of which {config.KvLayers} have keys and values of their own" : "";
+        Add(grid, "layers", $"{config.Layers}{owners}, width {config.Width:N0}{network}");
         if (Common(config, layer => layer.HeadsText()) is { } heads)
             Add(grid, "heads", heads);
         Add(grid, "context", $"{config.Context:N0} tokens" + (config.Window is { } window ? $", sliding window {window:N0}{(config.WindowedLayers < config.Layers ? $" in {config.WindowedLayers} of {config.Layers} layers" : "")}" : ""));
@@ -108,27 +111,33 @@ sealed class ShowVerb
         foreach (ShowLayers layers in config.Groups.Where(_ => config.Groups.Count > 1))
             Add(grid, $"{(layers.Layers.Count > 1 ? "layers" : "layer")} {layers.Numbers()}", string.Join("; ", Differing(config, layers)));
         foreach (ShowKv kv in report.KvBytesPerToken)
-            Add(grid, $"KV per token, {kv.Codec}", $"{kv.Bytes:N0} bytes{Factors(config, kv)}; {ByteSize.Text(kv.Bytes * config.Context)} at full context");
+            Add(grid, $"KV per token, {kv.Codec}",
+                $"{kv.Bytes:N0} bytes{Factors(config, kv)}; {ByteSize.Text(kv.Bytes * config.Context)} at full context");
     }
 
     /// <summary>What all groups say; null where they differ.</summary>
-    static string? Common(ShowConfig config, Func<ShowLayers, string> fact) => config.Groups.All(layers => fact(layers) == fact(config.Groups[0])) ? fact(config.Groups[0]) : null;
+    static string? Common(ShowConfig config, Func<ShowLayers, string> fact) =>
+        config.Groups.All(layers => fact(layers) == fact(config.Groups[0])) ? fact(config.Groups[0]) : null;
 
     static IEnumerable<string> Differing(ShowConfig config, ShowLayers layers)
     {
         (string Name, Func<ShowLayers, string> Fact)[] facts =
         [
-            ("", layer => layer.HeadsText()), ("", layer => layer.WindowText()), ("", layer => layer.SharingText()), ("RoPE ", layer => layer.RopeText()), ("", layer => layer.NetworkText()),
+            ("", layer => layer.HeadsText()), ("", layer => layer.WindowText()), ("", layer => layer.SharingText()),
+            ("RoPE ", layer => layer.RopeText()), ("", layer => layer.NetworkText()),
         ];
-        return facts.Where(each => Common(config, each.Fact) is null && each.Fact(layers).Length > 0).Select(each => each.Name + each.Fact(layers));
+        return facts.Where(each => Common(config, each.Fact) is null && each.Fact(layers).Length > 0)
+            .Select(each => each.Name + each.Fact(layers));
     }
 
     /// <summary>Where the bytes come from, if all layers that keep any keep the same.</summary>
     static string Factors(ShowConfig config, ShowKv kv)
     {
-        ShowLayers[] owners = [.. config.Groups.Where(layers => layers is { SharesKv: false, Heads: not null }).DistinctBy(layers => (layers.KvHeads, layers.KeyDim, layers.ValueDim))];
+        ShowLayers[] owners = [.. config.Groups.Where(layers => layers is { SharesKv: false, Heads: not null })
+            .DistinctBy(layers => (layers.KvHeads, layers.KeyDim, layers.ValueDim))];
+        int bytes = kv.Codec == "f32" ? 4 : 2;
         return owners is [{ ValueDim: > 0 } all]
-            ? $" = {config.KvLayers} layers × {all.KvHeads} KV heads × ({all.KeyDim} + {all.ValueDim}) × {(kv.Codec == "f32" ? 4 : 2)} bytes"
+            ? $" = {config.KvLayers} layers × {all.KvHeads} KV heads × ({all.KeyDim} + {all.ValueDim}) × {bytes} bytes"
             : "";
     }
 
@@ -144,7 +153,8 @@ sealed class ShowVerb
     {
         Table table = new Table().SimpleBorder().AddColumn("tensor").AddColumn("type").AddColumn("shape").AddColumn(Right("size"));
         foreach (ShowTensor tensor in report.Tensors)
-            table.AddRow(Markup.Escape(Printable.Line(tensor.Name)), tensor.Type, Markup.Escape($"[{string.Join(", ", tensor.Shape)}]"), ByteSize.Text(tensor.Bytes));
+            table.AddRow(Markup.Escape(Printable.Line(tensor.Name)), tensor.Type,
+                Markup.Escape($"[{string.Join(", ", tensor.Shape)}]"), ByteSize.Text(tensor.Bytes));
         return table;
     }
 

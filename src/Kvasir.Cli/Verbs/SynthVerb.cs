@@ -15,13 +15,22 @@ sealed class SynthVerb
 
     static readonly Argument<string> s_shape = new("SHAPE") { Description = $"One of {string.Join(", ", s_shapes)}; @TYPE may follow" };
     static readonly Argument<string> s_output = new("OUT") { Description = "The GGUF file to write" };
-    static readonly Option<string> s_type = new Option<string>("--type") { Description = "Type of the weights", DefaultValueFactory = _ => "q8_0", HelpName = string.Join('|', WeightMix.All.Keys) };
-    static readonly Option<ulong> s_seed = new("--seed") { Description = "Equal seeds give equal files", DefaultValueFactory = _ => 1, CustomParser = Number.Parse<ulong>, HelpName = "S" };
+    static readonly Option<string> s_type = new Option<string>("--type")
+    {
+        Description = "Type of the weights", DefaultValueFactory = _ => "q8_0", HelpName = string.Join('|', WeightMix.All.Keys),
+    };
+    static readonly Option<ulong> s_seed = new("--seed")
+    {
+        Description = "Equal seeds give equal files", DefaultValueFactory = _ => 1, CustomParser = Number.Parse<ulong>, HelpName = "S",
+    };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object when done" };
 
     public static Command Create()
     {
-        Command verb = new("synth", "Write a model of a real shape with random weights, to measure with") { s_shape, s_output, s_type, s_seed, s_json };
+        Command verb = new("synth", "Write a model of a real shape with random weights, to measure with")
+        {
+            s_shape, s_output, s_type, s_seed, s_json,
+        };
         verb.SetAction(Run);
         return verb;
     }
@@ -60,7 +69,8 @@ sealed class SynthVerb
     }
 
     public static void Write(ModelSpec shape, WeightMix mix, ulong seed, string output, CancellationToken cancellation) =>
-        Terminal.Notes.Status().Start($"writing {shape.Name}, {mix.Name}", _ => new SyntheticModel(shape, mix, seed).Write(output, cancellation: cancellation));
+        Terminal.Notes.Status().Start($"writing {shape.Name}, {mix.Name}",
+            _ => new SyntheticModel(shape, mix, seed).Write(output, cancellation: cancellation));
 }
 
 sealed record SynthReport(string Shape, string Type, string Output, long OutputBytes);

@@ -60,7 +60,9 @@ sealed class TokenizeVerb
 
 sealed record TokenizeReport(int Count, IReadOnlyList<TokenizeToken> Tokens);
 
-/// <summary>A token's text, where it is text of its own, or a control token's name; and its bytes in hexadecimal, which may be part of a character.</summary>
+/// <summary>
+/// A token's text, where it is text of its own, or a control token's name; and its bytes in hexadecimal, which may be part of a character.
+/// </summary>
 sealed record TokenizeToken(int Id, string? Text, string Bytes)
 {
     public static TokenizeToken Of(Tokenizer tokenizer, int token)

@@ -19,13 +19,17 @@ sealed record WeightSize(long Bytes, long? ReadBytes, string How)
         if (given is not null && ByteSize.Parse(given) is { } bytes)
             return new WeightSize(bytes, Share(spec, bytes), "as given");
         ElementType type = ElementType.Find(given ?? "bf16", ElementType.OfWeights)
-            ?? throw new UsageException($"--weights {Printable.Quote(given!)}: expected a size such as 20GiB, or a type of weights, one of {ElementType.Names(ElementType.OfWeights)}");
+            ?? throw new UsageException($"--weights {Printable.Quote(given!)}: expected a size such as 20GiB, or a type of weights, one of "
+                + $"{ElementType.Names(ElementType.OfWeights)}");
         if (spec.Parameters is { } parameters)
             return new WeightSize(Stored(parameters), spec.ActiveParameters is { } active ? Stored(active) : null, type.Name);
-        return given is null ? null : throw new UsageException($"--weights {given}: the parameters of {Printable.Line(spec.Name)} are not known; a size such as 20GiB says it too");
+        return given is null ? null : throw new UsageException(
+            $"--weights {given}: the parameters of {Printable.Line(spec.Name)} are not known; a size such as 20GiB says it too");
 
         long Stored(long count) => (long)Math.Ceiling((decimal)count * type.GroupBytes / type.GroupElements);
     }
 
-    static long? Share(ModelSpec spec, long bytes) => spec is { Parameters: { } all, ActiveParameters: { } active } ? (long)((decimal)bytes * active / all) : null;
+    static long? Share(ModelSpec spec, long bytes) => spec is { Parameters: { } all, ActiveParameters: { } active }
+        ? (long)((decimal)bytes * active / all)
+        : null;
 }

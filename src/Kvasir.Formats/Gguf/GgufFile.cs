@@ -4,8 +4,8 @@ using System.IO.MemoryMappedFiles;
 namespace Kvasir.Formats.Gguf;
 
 /// <summary>
-/// A GGUF model, versions 2 and 3, mapped read-only into memory; tensors can be read in place, or into memory of the caller's. The file is not trusted:
-/// opening it checks every extent, so that afterwards any tensor may be read without further checks. The file must not be
+/// A GGUF model, versions 2 and 3, mapped read-only into memory; tensors can be read in place, or into memory of the caller's. The file is
+/// not trusted: opening it checks every extent, so that afterwards any tensor may be read without further checks. The file must not be
 /// truncated by others while it is open (the operating system ends a process that reads a vanished part of a mapping).
 /// </summary>
 public sealed unsafe class GgufFile : ITensorSource, IDisposable

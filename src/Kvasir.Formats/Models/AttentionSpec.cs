@@ -3,10 +3,12 @@ namespace Kvasir.Formats.Models;
 /// <summary>The attention of one layer.</summary>
 /// <param name="Heads">Query heads.</param>
 /// <param name="KvHeads">
-/// Heads of the keys and values that are kept; query heads share them in groups of <c>Heads / KvHeads</c> (GQA). 1 for MQA and for the latent of MLA.
+/// Heads of the keys and values that are kept; query heads share them in groups of <c>Heads / KvHeads</c> (GQA). 1 for MQA and for the
+/// latent of MLA.
 /// </param>
 /// <param name="KeyDim">
-/// Elements of a head's key that is kept, and of its query; not always <c>width / heads</c>. For MLA those of the latent and of the rotated part together.
+/// Elements of a head's key that is kept, and of its query; not always <c>width / heads</c>. For MLA those of the latent and of the rotated
+/// part together.
 /// </param>
 /// <param name="ValueDim">Elements of a head's value that is kept; 0 for MLA, whose latent is both.</param>
 /// <param name="Window">Tokens that the layer attends to, the current one included; null for all.</param>

@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace Kvasir.Formats.Models;
 
-/// <summary>The fields of a <c>config.json</c> that is not trusted. Numbers are whole and within bounds, or the reader hears which field is wrong.</summary>
+/// <summary>
+/// The fields of a <c>config.json</c> that is not trusted. Numbers are whole and within bounds, or the reader hears which field is wrong.
+/// </summary>
 /// <param name="path">The file, for messages.</param>
 /// <param name="prefix">What stands before the names in messages: empty, or the object that the fields are in and a dot.</param>
 /// <param name="fields">The object.</param>
@@ -71,12 +73,14 @@ sealed class ConfigFields(string path, string prefix, JsonElement fields, Immuta
 
     /// <summary>An array of layers' numbers; empty where the field is missing or null.</summary>
     public ImmutableArray<int> LayerNumbers(string name) => !Has(name) ? [] :
-        [.. Items(name, "an array of layers").Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int layer) && layer >= 0
+        [.. Items(name, "an array of layers")
+            .Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int layer) && layer >= 0
             ? layer
             : throw Invalid(name, Seen(item), "an array of layers"))];
 
     /// <summary>The error of a field.</summary>
-    public ModelFormatException Invalid(string name, string seen, string expected) => ModelFormatException.At(path, prefix + name, seen, expected);
+    public ModelFormatException Invalid(string name, string seen, string expected) =>
+        ModelFormatException.At(path, prefix + name, seen, expected);
 
     int? Default(string name)
     {
@@ -90,7 +94,9 @@ sealed class ConfigFields(string path, string prefix, JsonElement fields, Immuta
         ? array.EnumerateArray()
         : throw Invalid(name, Seen(fields.GetProperty(name)), expected);
 
-    string AsText(string name, JsonElement value) => value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Invalid(name, Seen(value), "a string");
+    string AsText(string name, JsonElement value) => value.ValueKind == JsonValueKind.String
+        ? value.GetString()!
+        : throw Invalid(name, Seen(value), "a string");
 
     static string Seen(JsonElement value) => Printable.Line(value.GetRawText(), 40);
 }

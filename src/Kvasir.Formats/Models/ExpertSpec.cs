@@ -6,8 +6,8 @@ namespace Kvasir.Formats.Models;
 public readonly record struct ExpertRouting(int Chosen, int All)
 {
     /// <summary>
-    /// Expected share of the experts that some token of a batch chooses, if each chooses any with equal probability: <c>1 − (1 − k/E)^B</c>. Real routers prefer some
-    /// experts, so fewer are touched.
+    /// Expected share of the experts that some token of a batch chooses, if each chooses any with equal probability:
+    /// <c>1 − (1 − k/E)^B</c>. Real routers prefer some experts, so fewer are touched.
     /// </summary>
     public double Touched(double batch) => 1 - Math.Pow(1 - (double)Chosen / All, batch);
 
@@ -15,7 +15,9 @@ public readonly record struct ExpertRouting(int Chosen, int All)
     public double Woken(double batch) => Touched(batch - 1);
 }
 
-/// <summary>The experts of a mixture from which tokens choose. Shared experts, and networks of layers without a choice, are none of them.</summary>
+/// <summary>
+/// The experts of a mixture from which tokens choose. Shared experts, and networks of layers without a choice, are none of them.
+/// </summary>
 /// <param name="Routing">How many a token chooses.</param>
 /// <param name="Parameters">Of the matrices of all of them, in all layers.</param>
 public sealed record ExpertSpec(ExpertRouting Routing, long Parameters)

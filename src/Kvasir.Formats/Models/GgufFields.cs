@@ -3,7 +3,9 @@ using Kvasir.Formats.Gguf;
 
 namespace Kvasir.Formats.Models;
 
-/// <summary>The keys of a GGUF file's architecture, which are not trusted: numbers are within bounds, or the reader hears which key is wrong.</summary>
+/// <summary>
+/// The keys of a GGUF file's architecture, which are not trusted: numbers are within bounds, or the reader hears which key is wrong.
+/// </summary>
 sealed class GgufFields(GgufFile file)
 {
     public GgufMetadata Metadata { get; } = file.Metadata;

@@ -54,12 +54,16 @@ sealed class GgufLayerReader(GgufFile file, GgufFields fields, ModelFamily famil
     AttentionSpec Shape(int heads, int kvHeads)
     {
         if (fields.Has("attention.kv_lora_rank"))
-            return new AttentionSpec(heads, 1, fields.Count("attention.kv_lora_rank", MostWidth) + fields.Count("rope.dimension_count", MostWidth), 0, null, 0);
+        {
+            int latent = fields.Count("attention.kv_lora_rank", MostWidth) + fields.Count("rope.dimension_count", MostWidth);
+            return new AttentionSpec(heads, 1, latent, 0, null, 0);
+        }
         if (heads % kvHeads != 0)
             throw fields.Invalid("attention.head_count_kv", $"{kvHeads}", $"a divisor of the {heads} query heads");
         int key = fields.Has("attention.key_length") ? fields.Count("attention.key_length", MostWidth)
             : _width % heads == 0 ? _width / heads
-            : throw fields.Invalid("attention.head_count", $"{heads}", $"a divisor of embedding_length {_width}, since there is no attention.key_length");
+            : throw fields.Invalid(
+                "attention.head_count", $"{heads}", $"a divisor of embedding_length {_width}, since there is no attention.key_length");
         return new AttentionSpec(heads, kvHeads, key, fields.Count("attention.value_length", key, MostWidth, 1), null, 0);
     }
 
@@ -79,24 +83,26 @@ sealed class GgufLayerReader(GgufFile file, GgufFields fields, ModelFamily famil
 
     RopeScaling? Scaling()
     {
+        const string Original = "rope.scaling.original_context_length";
         string type = fields.Metadata.GetString(fields.Key("rope.scaling.type"), "none");
         if (type == "none")
             return null;
         return new RopeScaling(type, fields.Number("rope.scaling.factor") ?? 1)
         {
-            OriginalContext = fields.Has("rope.scaling.original_context_length") ? fields.Count("rope.scaling.original_context_length", int.MaxValue) : null,
+            OriginalContext = fields.Has(Original) ? fields.Count(Original, int.MaxValue) : null,
         };
     }
 
     ImmutableArray<int?> Windows()
     {
-        int window = fields.Metadata.GetInt32(fields.Key("attention.sliding_window"), 0);
+        const string Name = "attention.sliding_window";
+        int window = fields.Metadata.GetInt32(fields.Key(Name), 0);
         if (window < 0)
-            throw fields.Invalid("attention.sliding_window", $"{window}", "0 or more");
+            throw fields.Invalid(Name, $"{window}", "0 or more");
         if (window == 0)
             return [.. Enumerable.Repeat<int?>(null, _count)];
         if (isAssumed)
-            throw fields.Invalid("attention.sliding_window", $"{window}", "no window: which layers of an unknown architecture slide is not known");
+            throw fields.Invalid(Name, $"{window}", "no window: which layers of an unknown architecture slide is not known");
         Func<int, bool> slides = SlidingLayers();
         return [.. Enumerable.Range(0, _count).Select(layer => slides(layer) ? window : (int?)null)];
     }
@@ -118,11 +124,13 @@ sealed class GgufLayerReader(GgufFile file, GgufFields fields, ModelFamily famil
         const string Name = "attention.shared_kv_layers";
         if (LayerSharing.Listed(fields.Metadata, fields.Key("attention.kv_producers"), windows) is { } listed)
             return listed;
-        int shared = family == ModelFamily.Gemma3n ? fields.Count(Name, _count - 1, least: 0) : fields.Metadata.GetInt32(fields.Key(Name), 0);
+        int shared = family == ModelFamily.Gemma3n
+            ? fields.Count(Name, _count - 1, least: 0)
+            : fields.Metadata.GetInt32(fields.Key(Name), 0);
         if (shared < 0 || shared >= _count)
             throw fields.Invalid(Name, $"{shared}", $"fewer than the {_count} layers");
-        return LayerSharing.AtTheEnd(windows, shared,
-            (layer, reason) => fields.Invalid(Name, $"{shared}, so that layer {layer} {reason}", "a layer of its kind before the shared ones"));
+        return LayerSharing.AtTheEnd(windows, shared, (layer, reason) =>
+            fields.Invalid(Name, $"{shared}, so that layer {layer} {reason}", "a layer of its kind before the shared ones"));
     }
 
     /// <summary>The last inputs of a short convolution, without the current one.</summary>
@@ -138,5 +146,6 @@ sealed class GgufLayerReader(GgufFile file, GgufFields fields, ModelFamily famil
             : Network(fields.Count("expert_feed_forward_length", width, MostWidth, 0), experts))];
     }
 
-    FeedForwardSpec? Network(int width, int experts) => width == 0 ? null : new(width, family.Activation) { IsGated = family.IsGated, Experts = experts };
+    FeedForwardSpec? Network(int width, int experts) => width == 0 ? null
+        : new(width, family.Activation) { IsGated = family.IsGated, Experts = experts };
 }

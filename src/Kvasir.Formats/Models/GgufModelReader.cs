@@ -12,6 +12,8 @@ sealed class GgufModelReader
 {
     const int MostExperts = 1 << 16, MostWidth = 1 << 20, MostVocabulary = 1 << 24;
 
+    const string RmsEpsilon = "attention.layer_norm_rms_epsilon", LayerEpsilon = "attention.layer_norm_epsilon";
+
     readonly GgufFile _file;
     readonly GgufFields _fields;
     readonly ModelFamily _family;
@@ -23,7 +25,8 @@ sealed class GgufModelReader
         _isAssumed = !ModelFamily.Gguf.TryGetValue(_fields.Architecture, out ModelFamily? family);
         if (_isAssumed && !assumeLlama)
             throw file.Metadata.Invalid("general.architecture", Printable.Quote(_fields.Architecture),
-                $"one of {string.Join(", ", ModelFamily.Gguf.Keys)}; --assume-llama reads it as if every layer kept a key and a value per KV head");
+                $"one of {string.Join(", ", ModelFamily.Gguf.Keys)}; "
+                + "--assume-llama reads it as if every layer kept a key and a value per KV head");
         _family = family ?? ModelFamily.Llama;
     }
 
@@ -40,7 +43,7 @@ sealed class GgufModelReader
             Width = width,
             Vocabulary = Vocabulary(),
             Layers = new GgufLayerReader(_file, _fields, _family, _isAssumed).Read(),
-            Norm = new NormSpec(_family.Norm, _fields.Number($"attention.layer_norm_{(_family.Norm == NormKind.Rms ? "rms_" : "")}epsilon")),
+            Norm = new NormSpec(_family.Norm, _fields.Number(_family.Norm == NormKind.Rms ? RmsEpsilon : LayerEpsilon)),
             EmbeddingScale = _fields.NonZero("embedding_scale") ?? (_family.ScalesEmbedding ? MathF.Sqrt(width) : null),
             ResidualScale = _fields.NonZero("residual_scale"),
             LogitScale = _fields.NonZero("logit_scale"),
@@ -72,7 +75,9 @@ sealed class GgufModelReader
         return tensor.Elements - (IsOfExperts(tensor) ? new ExpertSpec(Routing(), tensor.Elements).Idle : 0);
     }
 
-    /// <summary>A tensor of all experts of a layer from which tokens choose. Those of shared experts are named otherwise (<c>_shexp</c>).</summary>
+    /// <summary>
+    /// A tensor of all experts of a layer from which tokens choose. Those of shared experts are named otherwise (<c>_shexp</c>).
+    /// </summary>
     static bool IsOfExperts(StoredTensor tensor) => tensor.Shape.Length >= 2 && tensor.Name.Contains("_exps.", StringComparison.Ordinal);
 
     ExpertSpec? Experts() => _file.Tensors.Where(IsOfExperts).Sum(tensor => tensor.Elements) is > 0 and long elements

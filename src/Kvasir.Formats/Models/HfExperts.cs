@@ -6,7 +6,8 @@ sealed class HfExperts(ConfigFields fields, int layers)
     /// <summary>More experts than any model has.</summary>
     public const int Most = 1 << 16;
 
-    readonly int? _all = fields.Optional("num_local_experts", Most) ?? fields.Optional("num_experts", Most) ?? fields.Optional("n_routed_experts", Most);
+    readonly int? _all =
+        fields.Optional("num_local_experts", Most) ?? fields.Optional("num_experts", Most) ?? fields.Optional("n_routed_experts", Most);
 
     /// <summary>The experts of a layer; 0 where all tokens share a network.</summary>
     public int In(int layer) => _all is { } all
@@ -19,6 +20,8 @@ sealed class HfExperts(ConfigFields fields, int layers)
     public ExpertRouting Routing()
     {
         int all = _all!.Value, used = fields.Count("num_experts_per_tok", Most);
-        return used <= all ? new ExpertRouting(used, all) : throw fields.Invalid("num_experts_per_tok", $"{used}", $"at most the {all} experts");
+        return used <= all
+            ? new ExpertRouting(used, all)
+            : throw fields.Invalid("num_experts_per_tok", $"{used}", $"at most the {all} experts");
     }
 }

@@ -19,26 +19,31 @@ enum WindowRule
 }
 
 /// <summary>
-/// What one <c>model_type</c> of Hugging Face configurations means: what follows from the name rather than from a field. The facts are those of the classes in
-/// <see href="https://github.com/huggingface/transformers"/>. A name that is not here is refused, since an unknown kind of cache cannot be guessed.
+/// What one <c>model_type</c> of Hugging Face configurations means: what follows from the name rather than from a field. The facts are
+/// those of the classes in <see href="https://github.com/huggingface/transformers"/>. A name that is not here is refused, since an unknown
+/// kind of cache cannot be guessed.
 /// </summary>
 /// <param name="Family">What both formats share.</param>
 sealed record HfFamily(ModelFamily Family)
 {
     static readonly ImmutableDictionary<string, int> s_gemma3 = ImmutableDictionary.CreateRange(new KeyValuePair<string, int>[]
     {
-        new("vocab_size", 262_208), new("hidden_size", 2304), new("intermediate_size", 9216), new("num_hidden_layers", 26), new("num_attention_heads", 8),
-        new("num_key_value_heads", 4), new("head_dim", 256), new("max_position_embeddings", 131_072), new("sliding_window", 4096), new("sliding_window_pattern", 6),
+        new("vocab_size", 262_208), new("hidden_size", 2304), new("intermediate_size", 9216), new("num_hidden_layers", 26),
+        new("num_attention_heads", 8), new("num_key_value_heads", 4), new("head_dim", 256), new("max_position_embeddings", 131_072),
+        new("sliding_window", 4096), new("sliding_window_pattern", 6),
     });
 
     static readonly ImmutableDictionary<string, int> s_gemma3n = ImmutableDictionary.CreateRange(new KeyValuePair<string, int>[]
     {
-        new("vocab_size", 262_400), new("hidden_size", 2048), new("num_hidden_layers", 35), new("num_attention_heads", 8), new("num_key_value_heads", 2),
-        new("head_dim", 256), new("max_position_embeddings", 32_768), new("sliding_window", 512), new("num_kv_shared_layers", 15),
+        new("vocab_size", 262_400), new("hidden_size", 2048), new("num_hidden_layers", 35), new("num_attention_heads", 8),
+        new("num_key_value_heads", 2), new("head_dim", 256), new("max_position_embeddings", 32_768), new("sliding_window", 512),
+        new("num_kv_shared_layers", 15),
     });
 
-    static readonly HfFamily s_cohere =
-        new(ModelFamily.CommandR) { KvHeadsMayBeMissing = true, Rope = RopeStyle.Adjacent, EpsilonField = "layer_norm_eps", LogitScale = 0.0625f };
+    static readonly HfFamily s_cohere = new(ModelFamily.CommandR)
+    {
+        KvHeadsMayBeMissing = true, Rope = RopeStyle.Adjacent, EpsilonField = "layer_norm_eps", LogitScale = 0.0625f,
+    };
 
     static readonly ImmutableDictionary<string, HfFamily> s_all = new Dictionary<string, HfFamily>
     {
@@ -73,10 +78,16 @@ sealed record HfFamily(ModelFamily Family)
         ["deepseek_v2"] = new(ModelFamily.DeepSeek) { IsLatent = true, Rope = RopeStyle.Adjacent },
         ["deepseek_v3"] = new(ModelFamily.DeepSeek) { IsLatent = true, Rope = RopeStyle.Adjacent, HasRouterBias = true },
         ["cohere"] = s_cohere,
-        ["cohere2"] = s_cohere with { Family = ModelFamily.Cohere2, Windows = WindowRule.AllButEvery, Defaults = One("sliding_window", 4096) },
+        ["cohere2"] = s_cohere with
+        {
+            Family = ModelFamily.Cohere2,
+            Windows = WindowRule.AllButEvery,
+            Defaults = One("sliding_window", 4096),
+        },
         ["falcon"] = new(ModelFamily.Falcon)
         {
-            IsFalcon = true, ActivationField = "activation", EpsilonField = "layer_norm_epsilon", Defaults = One("max_position_embeddings", 2048),
+            IsFalcon = true, ActivationField = "activation", EpsilonField = "layer_norm_epsilon",
+            Defaults = One("max_position_embeddings", 2048),
         },
     }.ToImmutableDictionary();
 

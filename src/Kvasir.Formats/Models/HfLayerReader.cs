@@ -13,8 +13,8 @@ sealed class HfLayerReader(ConfigFields fields, HfFamily family, HfExperts exper
         RefuseForeignFields();
         ImmutableArray<int?> windows = Windows();
         int shared = fields.Optional("num_kv_shared_layers", count - 1, least: 0) ?? 0;
-        ImmutableArray<int> producers = LayerSharing.AtTheEnd(windows, shared, (layer, reason) =>
-            fields.Invalid("num_kv_shared_layers", $"{shared}, so that layer {layer} {reason}", "a layer of its kind before the shared ones"));
+        ImmutableArray<int> producers = LayerSharing.AtTheEnd(windows, shared, (layer, reason) => fields.Invalid(
+            "num_kv_shared_layers", $"{shared}, so that layer {layer} {reason}", "a layer of its kind before the shared ones"));
         var ropes = new HfRopeReader(fields, family, shape);
         shape = shape with
         {
@@ -34,7 +34,9 @@ sealed class HfLayerReader(ConfigFields fields, HfFamily family, HfExperts exper
     bool IsParallel => family.Family.IsParallel && (!family.IsFalcon || fields.Flag("parallel_attn", true));
 
     /// <summary>Falcon's large models normalise for each sublayer.</summary>
-    NormPlaces Norms => family.IsFalcon && (fields.Flag("new_decoder_architecture") || !IsParallel) ? NormPlaces.BeforeSublayers : family.Family.Norms;
+    NormPlaces Norms => family.IsFalcon && (fields.Flag("new_decoder_architecture") || !IsParallel)
+        ? NormPlaces.BeforeSublayers
+        : family.Family.Norms;
 
     AttentionSpec Heads()
     {
@@ -73,7 +75,8 @@ sealed class HfLayerReader(ConfigFields fields, HfFamily family, HfExperts exper
         if (fields.Texts("layer_types") is { } types)
             return FromTypes(types);
         if (isAssumed && fields.Has("sliding_window"))
-            throw fields.Invalid("sliding_window", "a sliding window", "none, or layer_types that say which layers it is for: the architecture is unknown");
+            throw fields.Invalid(
+                "sliding_window", "a sliding window", "none, or layer_types that say which layers it is for: the architecture is unknown");
         int? window = family.Windows == WindowRule.None || !UsesWindow() ? null : fields.Optional("sliding_window", MostTokens);
         if (window is null)
             return [.. Enumerable.Repeat<int?>(null, count)];
@@ -96,7 +99,8 @@ sealed class HfLayerReader(ConfigFields fields, HfFamily family, HfExperts exper
     int? Window(string kind) => kind switch
     {
         "full_attention" => null,
-        "sliding_attention" => fields.Optional("sliding_window", MostTokens) ?? throw fields.Invalid("sliding_window", "no window", "one, since layer_types has sliding layers"),
+        "sliding_attention" => fields.Optional("sliding_window", MostTokens)
+            ?? throw fields.Invalid("sliding_window", "no window", "one, since layer_types has sliding layers"),
         _ => throw fields.Invalid("layer_types", Printable.Quote(kind), "full_attention or sliding_attention"),
     };
 

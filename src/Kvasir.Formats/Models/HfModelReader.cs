@@ -30,7 +30,8 @@ sealed class HfModelReader
     }
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="ModelFormatException">It cannot be read, is no such configuration, contradicts itself, or is of an unknown architecture.</exception>
+    /// <exception cref="ModelFormatException">It cannot be read, is no such configuration, contradicts itself, or is of an
+    /// unknown architecture.</exception>
     public static ModelSpec ReadFile(string path, bool assumeLlama)
     {
         try
@@ -39,13 +40,15 @@ sealed class HfModelReader
             if (file.Length > MostFileBytes)
                 throw ModelFormatException.At(path, "file", $"{file.Length} bytes", $"a configuration of at most {MostFileBytes}");
             using JsonDocument document = JsonDocument.Parse(file, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            string name = document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("_name_or_path", out JsonElement given)
+            string name = document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("_name_or_path", out JsonElement given)
                 && given.ValueKind == JsonValueKind.String && given.GetString() is { Length: > 0 } text ? text : FolderName(path);
             return Read(name, path, path, document.RootElement, assumeLlama);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
-            throw new ModelFormatException($"{Printable.Line(path, 4096)}: {(e is JsonException ? "no valid JSON" : "cannot be read")}: {Printable.Line(e.Message, 512)}", e);
+            throw new ModelFormatException($"{Printable.Line(path, 4096)}: {(e is JsonException ? "no valid JSON" : "cannot be read")}: "
+                + $"{Printable.Line(e.Message, 512)}", e);
         }
     }
 
@@ -97,11 +100,16 @@ sealed class HfModelReader
         : _fields.Count("max_position_embeddings", MostTokens);
 
     static string TypeOf(string path, JsonElement config) => config.TryGetProperty("model_type", out JsonElement type)
-        ? type.ValueKind == JsonValueKind.String ? type.GetString()! : throw ModelFormatException.At(path, "model_type", $"a JSON {type.ValueKind}", "a string")
+        ? type.ValueKind == JsonValueKind.String
+            ? type.GetString()!
+            : throw ModelFormatException.At(path, "model_type", $"a JSON {type.ValueKind}", "a string")
         : throw ModelFormatException.At(path, "model_type", "the field is missing", "the name of an architecture");
 
-    ModelFormatException Unknown(string path, bool isNested) => ModelFormatException.At(path, isNested ? "text_config.model_type" : "model_type", Printable.Quote(_type),
+    ModelFormatException Unknown(string path, bool isNested) =>
+        ModelFormatException.At(path, isNested ? "text_config.model_type" : "model_type", Printable.Quote(_type),
         $"one of {string.Join(", ", HfFamily.Names)}; --assume-llama reads it as if every layer kept a key and a value per KV head");
 
-    static string FolderName(string path) => Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path))) is { Length: > 0 } folder ? folder : "config.json";
+    static string FolderName(string path) => Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path))) is { Length: > 0 } folder
+        ? folder
+        : "config.json";
 }

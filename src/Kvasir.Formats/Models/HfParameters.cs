@@ -4,9 +4,12 @@ using System.Numerics;
 namespace Kvasir.Formats.Models;
 
 /// <summary>Counts the parameters of a language model from its configuration.</summary>
-sealed class HfParameters(ConfigFields fields, HfFamily family, HfExperts experts, int width, int vocabulary, ImmutableArray<LayerSpec> layers)
+sealed class HfParameters(
+    ConfigFields fields, HfFamily family, HfExperts experts, int width, int vocabulary, ImmutableArray<LayerSpec> layers)
 {
-    /// <summary>All parameters, those of the matrices that one token is multiplied with, and the experts that some of them belong to.</summary>
+    /// <summary>
+    /// All parameters, those of the matrices that one token is multiplied with, and the experts that some of them belong to.
+    /// </summary>
     /// <exception cref="ModelFormatException">A field that counts is missing or absurd, or the fields contradict each other.</exception>
     public (long All, long Active, ExpertSpec? Experts) Count()
     {
@@ -17,10 +20,10 @@ sealed class HfParameters(ConfigFields fields, HfFamily family, HfExperts expert
                 long embedding = (long)vocabulary * width, all = embedding + FinalNorm, active = embedding, ofExperts = 0;
                 if (!fields.Flag("tie_word_embeddings", family.Family.IsTied))
                     all += embedding;
-                foreach (LayerSpec layer in layers)
+                foreach ((AttentionSpec shape, FeedForwardSpec wide) in layers.Select(layer => (layer.Attention!, layer.FeedForward!)))
                 {
-                    (long Matrices, long Vectors) attention = family.IsLatent ? Latent(layer.Attention!.Heads) : Attention(layer.Attention!);
-                    (long All, long Active, long Experts) network = layer.FeedForward!.Experts > 0 ? Mixture(layer.FeedForward) : Dense(layer.FeedForward);
+                    (long Matrices, long Vectors) attention = family.IsLatent ? Latent(shape.Heads) : Attention(shape);
+                    (long All, long Active, long Experts) network = wide.Experts > 0 ? Mixture(wide) : Dense(wide);
                     all += attention.Matrices + attention.Vectors + Norms + network.All;
                     active += attention.Matrices + network.Active;
                     ofExperts += network.Experts;
@@ -37,7 +40,7 @@ sealed class HfParameters(ConfigFields fields, HfFamily family, HfExperts expert
     long FinalNorm => family.IsFalcon ? 2L * width : width;
 
     // Falcon's norms have biases, and its large models one each for attention and network.
-    long Norms => !family.IsFalcon ? (long)BitOperations.PopCount((uint)family.Family.Norms) * width : 2L * width * (fields.Flag("new_decoder_architecture") || !fields.Flag("parallel_attn", true) ? 2 : 1);
+    long Norms => BitOperations.PopCount((uint)layers[0].Norms) * (family.IsFalcon ? 2L : 1) * width;
 
     (long, long) Attention(AttentionSpec layer)
     {
@@ -55,7 +58,10 @@ sealed class HfParameters(ConfigFields fields, HfFamily family, HfExperts expert
         return (width * (2 * query + 2 * key), vectors);
     }
 
-    /// <summary>MLA (DeepSeek-AI, 2024, https://arxiv.org/abs/2405.04434): queries through a latent of their own where there is one, keys and values through theirs.</summary>
+    /// <summary>
+    /// MLA (DeepSeek-AI, 2024, https://arxiv.org/abs/2405.04434): queries through a latent of their own where there is one, keys and values
+    /// through theirs.
+    /// </summary>
     (long, long) Latent(int heads)
     {
         long nope = fields.Count("qk_nope_head_dim"), rope = fields.Count("qk_rope_head_dim"), value = fields.Count("v_head_dim");

@@ -3,8 +3,8 @@ using System.Collections.Immutable;
 namespace Kvasir.Formats.Models;
 
 /// <summary>
-/// Reads how positions are rotated from a Hugging Face configuration: <c>rope_theta</c> and <c>rope_scaling</c>, or the newer <c>rope_parameters</c>, which may
-/// differ by the kind of a layer.
+/// Reads how positions are rotated from a Hugging Face configuration: <c>rope_theta</c> and <c>rope_scaling</c>, or the newer
+/// <c>rope_parameters</c>, which may differ by the kind of a layer.
 /// </summary>
 sealed class HfRopeReader
 {
@@ -23,8 +23,8 @@ sealed class HfRopeReader
         (_fields, _family) = (fields, family);
         _full = Read(Full, shape);
         _sliding = fields.Object("rope_parameters")?.Has(Sliding) == true ? Read(Sliding, shape)
-            : family.Family.LocalRopeBase is { } local ? _full with { Base = fields.Number("rope_local_base_freq") ?? local, Scaling = null }
-            : _full;
+            : family.Family.LocalRopeBase is not { } local ? _full
+            : _full with { Base = fields.Number("rope_local_base_freq") ?? local, Scaling = null };
     }
 
     /// <summary>The rotation of a layer with a window, or without one.</summary>
@@ -43,15 +43,21 @@ sealed class HfRopeReader
         if (shape.IsLatent)
             return _fields.Count("qk_rope_head_dim");
         float share = given?.Number("partial_rotary_factor") ?? _fields.Number("partial_rotary_factor") ?? 1;
-        return share <= 1 ? (int)(shape.KeyDim * share) / 2 * 2 : throw _fields.Invalid("partial_rotary_factor", $"{share}", "a number up to 1");
+        return share <= 1
+            ? (int)(shape.KeyDim * share) / 2 * 2
+            : throw _fields.Invalid("partial_rotary_factor", $"{share}", "a number up to 1");
     }
 
-    RopeScaling? Scaling(ConfigFields? given) => (given?.Text("rope_type") ?? given?.Text("type")) is { } type and not "default"
-        ? new RopeScaling(type, given!.Number("factor") ?? 1)
+    RopeScaling? Scaling(ConfigFields? given)
+    {
+        const string Original = "original_max_position_embeddings";
+        if ((given?.Text("rope_type") ?? given?.Text("type")) is not { } type || type == "default")
+            return null;
+        return new RopeScaling(type, given!.Number("factor") ?? 1)
         {
-            OriginalContext = given.Optional("original_max_position_embeddings", MostTokens) ?? _fields.Optional("original_max_position_embeddings", MostTokens),
+            OriginalContext = given.Optional(Original, MostTokens) ?? _fields.Optional(Original, MostTokens),
             LowFrequencyFactor = given.Number("low_freq_factor") ?? 1,
             HighFrequencyFactor = given.Number("high_freq_factor") ?? 4,
-        }
-        : null;
+        };
+    }
 }

@@ -7,8 +7,8 @@ namespace Kvasir.Formats.Models;
 static class LayerSharing
 {
     /// <summary>
-    /// As Gemma 3n has it: each of the last <paramref name="shared"/> layers reads the last layer of its own kind before them, sliding from sliding, full
-    /// from full.
+    /// As Gemma 3n has it: each of the last <paramref name="shared"/> layers reads the last layer of its own kind before them, sliding from
+    /// sliding, full from full.
     /// </summary>
     /// <param name="windows">The window of each layer.</param>
     /// <param name="shared">Layers at the end without a cache of their own.</param>

@@ -7,7 +7,8 @@ public sealed record LayerSpec
     public AttentionSpec? Attention { get; init; }
 
     /// <summary>
-    /// Numbers that the layer carries from token to token, as many whatever came before (a recurrence's state, a convolution's last inputs); 0 for none.
+    /// Numbers that the layer carries from token to token, as many whatever came before (a recurrence's state, a convolution's last
+    /// inputs); 0 for none.
     /// </summary>
     public long StateElements { get; init; }
 
@@ -23,10 +24,14 @@ public sealed record LayerSpec
 
 /// <summary>A feed-forward network.</summary>
 /// <param name="Width">Width of its hidden layer; of a mixture, of one expert's.</param>
-/// <param name="Activation">Name of its activation function as transformers has it, such as <c>silu</c> or <c>gelu_pytorch_tanh</c>.</param>
+/// <param name="Activation">
+/// Name of its activation function as transformers has it, such as <c>silu</c> or <c>gelu_pytorch_tanh</c>.
+/// </param>
 public sealed record FeedForwardSpec(int Width, string Activation)
 {
-    /// <summary>Whether the activation of one product is multiplied with another (Shazeer, 2020, https://arxiv.org/abs/2002.05202).</summary>
+    /// <summary>
+    /// Whether the activation of one product is multiplied with another (Shazeer, 2020, https://arxiv.org/abs/2002.05202).
+    /// </summary>
     public bool IsGated { get; init; } = true;
 
     /// <summary>Experts from which each token chooses some; 0 for one network for all tokens.</summary>

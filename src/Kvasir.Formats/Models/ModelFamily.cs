@@ -38,9 +38,9 @@ sealed record ModelFamily
     /// <summary>The families by the names of <c>general.architecture</c>.</summary>
     public static ImmutableSortedDictionary<string, ModelFamily> Gguf { get; } = new Dictionary<string, ModelFamily>
     {
-        ["llama"] = Llama, ["qwen2"] = Qwen2, ["qwen3"] = Qwen3, ["qwen3moe"] = Qwen3, ["gemma"] = Gemma, ["gemma2"] = Gemma2, ["gemma3"] = Gemma3,
-        ["gemma3n"] = Gemma3n, ["gpt-oss"] = GptOss, ["deepseek2"] = DeepSeek, ["command-r"] = CommandR, ["cohere2"] = Cohere2, ["phi3"] = Phi3,
-        ["falcon"] = Falcon, ["lfm2"] = Lfm2,
+        ["llama"] = Llama, ["qwen2"] = Qwen2, ["qwen3"] = Qwen3, ["qwen3moe"] = Qwen3, ["phi3"] = Phi3,
+        ["gemma"] = Gemma, ["gemma2"] = Gemma2, ["gemma3"] = Gemma3, ["gemma3n"] = Gemma3n, ["gpt-oss"] = GptOss,
+        ["deepseek2"] = DeepSeek, ["command-r"] = CommandR, ["cohere2"] = Cohere2, ["falcon"] = Falcon, ["lfm2"] = Lfm2,
     }.ToImmutableSortedDictionary(StringComparer.Ordinal);
 
     /// <summary>Where there is a window, every so many layers one attends to everything; 0 where all slide.</summary>

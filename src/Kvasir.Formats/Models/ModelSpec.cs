@@ -4,8 +4,8 @@ using Kvasir.Formats.Gguf;
 namespace Kvasir.Formats.Models;
 
 /// <summary>
-/// What a decoder-only transformer is, without its weights: what its keys and values take, how fast it can be and how it is computed follow from
-/// that. It says what a file describes, not what somebody is able to compute.
+/// What a decoder-only transformer is, without its weights: what its keys and values take, how fast it can be and how it is computed follow
+/// from that. It says what a file describes, not what somebody is able to compute.
 /// </summary>
 public sealed record ModelSpec
 {
@@ -55,8 +55,8 @@ public sealed record ModelSpec
     public required long? Parameters { get; init; }
 
     /// <summary>
-    /// Parameters that one token is multiplied with: of a mixture of experts those of the chosen ones, and never the embedding, of which a token
-    /// only reads a row (its second use as the output matrix counts). Null when the source does not say enough.
+    /// Parameters that one token is multiplied with: of a mixture of experts those of the chosen ones, and never the embedding, of which a
+    /// token only reads a row (its second use as the output matrix counts). Null when the source does not say enough.
     /// </summary>
     public required long? ActiveParameters { get; init; }
 

@@ -55,7 +55,8 @@ readonly struct F16 : IWidening
     {
         Vector256<uint> magnitude = (halves >>> 3).AsUInt32() & Vector256.Create(Magnitude << MantissaShift);
         Vector256<uint> bits = (magnitude.AsSingle() * Rebias).AsUInt32();
-        Vector256<uint> special = Vector256.GreaterThan(magnitude.AsInt32(), Vector256.Create((int)(Infinity << MantissaShift) - 1)).AsUInt32();
+        Vector256<uint> special = Vector256.GreaterThan(magnitude.AsInt32(),
+            Vector256.Create((int)(Infinity << MantissaShift) - 1)).AsUInt32();
         Vector256<uint> sign = halves.AsUInt32() & Vector256.Create(Sign);
         return (bits | sign | (special & Vector256.Create(SingleInfinity))).AsSingle();
     }
@@ -66,7 +67,8 @@ readonly struct F16 : IWidening
     {
         Vector512<uint> magnitude = (halves >>> 3).AsUInt32() & Vector512.Create(Magnitude << MantissaShift);
         Vector512<uint> bits = (magnitude.AsSingle() * Rebias).AsUInt32();
-        Vector512<uint> special = Vector512.GreaterThan(magnitude.AsInt32(), Vector512.Create((int)(Infinity << MantissaShift) - 1)).AsUInt32();
+        Vector512<uint> special = Vector512.GreaterThan(magnitude.AsInt32(),
+            Vector512.Create((int)(Infinity << MantissaShift) - 1)).AsUInt32();
         Vector512<uint> widened = bits | (halves.AsUInt32() & Vector512.Create(Sign));
         return Vector512.ConditionalSelect(special, widened | Vector512.Create(SingleInfinity), widened).AsSingle();
     }

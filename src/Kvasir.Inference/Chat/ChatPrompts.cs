@@ -6,9 +6,9 @@ using Kvasir.Inference.Tokenization;
 namespace Kvasir.Inference.Chat;
 
 /// <summary>
-/// Writes conversations as tokens, by the model's own chat template: the only road from the one to the other, so that what was computed of a conversation is found
-/// again however it comes. Frames are control tokens of the template's own text and contents are plain text, so no content can forge a frame.
-/// Safe for use from many threads.
+/// Writes conversations as tokens, by the model's own chat template: the only road from the one to the other, so that what was computed
+/// of a conversation is found again however it comes. Frames are control tokens of the template's own text and contents are plain text,
+/// so no content can forge a frame. Safe for use from many threads.
 /// </summary>
 public sealed class ChatPrompts
 {
@@ -37,8 +37,8 @@ public sealed class ChatPrompts
         }
         catch (TemplateException e)
         {
-            string whose = template is null ? $"{Printable.Line(tokenizer.Vocabulary.Source, 4096)}: tokenizer.chat_template" : "the chat template";
-            throw new TemplateException($"{whose}: {e.Message}");
+            string own = $"{Printable.Line(tokenizer.Vocabulary.Source, 4096)}: tokenizer.chat_template";
+            throw new TemplateException($"{(template is null ? own : "the chat template")}: {e.Message}");
         }
     }
 
@@ -65,8 +65,8 @@ public sealed class ChatPrompts
     }
 
     /// <summary>
-    /// The tokens with which a conversation begins whatever is said next: what two continuations that differ from their first character on have in common. Some templates
-    /// write no system prompt without a question behind it, or write it into the question.
+    /// The tokens with which a conversation begins whatever is said next: what two continuations that differ from their first character
+    /// on have in common. Some templates write no system prompt without a question behind it, or write it into the question.
     /// </summary>
     /// <inheritdoc cref="Encode" path="/param"/>
     /// <exception cref="TemplateException">The template refuses the conversation.</exception>

@@ -1,9 +1,9 @@
 using System.Collections.Frozen;
 using System.Text.Json.Nodes;
+using Kvasir.Inference.Templates;
 using Kvasir.Inference.Templates.Library;
 using Kvasir.Inference.Templates.Syntax;
 using Kvasir.Inference.Templates.Values;
-using Kvasir.Inference.Templates;
 
 namespace Kvasir.Inference.Chat;
 
@@ -22,7 +22,8 @@ public sealed class ChatTemplate
         FrozenSet.Create(StringComparer.Ordinal, "bos_token", "eos_token", "unk_token", "pad_token");
 
     /// <summary>Reads a template.</summary>
-    /// <exception cref="TemplateException">The source is malformed; the message names line, what was seen and what was expected.</exception>
+    /// <exception cref="TemplateException">The source is malformed; the message names line, what was seen and
+    /// what was expected.</exception>
     public static ChatTemplate Parse(string source)
     {
         ArgumentNullException.ThrowIfNull(source);

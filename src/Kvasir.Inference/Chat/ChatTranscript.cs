@@ -26,7 +26,9 @@ public class ChatTranscript
         Messages.Add((JsonNode)message);
     }
 
-    /// <summary>Appends a call of the model's, to its message if it has just said something: what a model says and calls in one turn is one message.</summary>
+    /// <summary>
+    /// Appends a call of the model's, to its message if it has just said something: what a model says and calls in one turn is one message.
+    /// </summary>
     /// <param name="id">Its name in the conversation.</param>
     /// <param name="name">The tool.</param>
     /// <param name="arguments">Its arguments as JSON, or whatever the model wrote instead.</param>
@@ -68,6 +70,9 @@ public class ChatTranscript
         {
             // what the model wrote was none; the template gets it as it is
         }
-        return new JsonObject { ["id"] = id, ["type"] = "function", ["function"] = new JsonObject { ["name"] = name, ["arguments"] = parsed ?? arguments } };
+        return new JsonObject
+        {
+            ["id"] = id, ["type"] = "function", ["function"] = new JsonObject { ["name"] = name, ["arguments"] = parsed ?? arguments },
+        };
     }
 }

@@ -5,7 +5,8 @@ namespace Kvasir.Inference.Chat;
 
 /// <summary>What two keys of our own in a model file say of how to ask its model, because a chat template cannot.</summary>
 /// <param name="Continues">
-/// Whether a prompt that comes alone is a text to go on with rather than a message to answer: <c>kvasir.bare_prompt</c>, by default for models without a chat template.
+/// Whether a prompt that comes alone is a text to go on with rather than a message to answer: <c>kvasir.bare_prompt</c>, by default for
+/// models without a chat template.
 /// </param>
 /// <param name="DocumentInstruction">The line before a document: <c>kvasir.document_instruction</c>.</param>
 public sealed record PromptStyle(bool Continues, string DocumentInstruction)

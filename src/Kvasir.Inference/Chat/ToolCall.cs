@@ -26,7 +26,8 @@ public sealed record ToolCall(string Id, string Name, string Arguments)
     /// <summary>Reads a call; null when it is none.</summary>
     public static ToolCall? Of(JsonElement call)
     {
-        if (call.ValueKind != JsonValueKind.Object || !call.TryGetProperty("name", out JsonElement name) || name.ValueKind != JsonValueKind.String)
+        if (call.ValueKind != JsonValueKind.Object || !call.TryGetProperty("name", out JsonElement name)
+            || name.ValueKind != JsonValueKind.String)
             return null;
         if (!call.TryGetProperty("arguments", out JsonElement arguments) && !call.TryGetProperty("parameters", out arguments))
             return null;

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Kvasir.Inference.Chat;
 
 /// <summary>
-/// Finds calls of tools in an answer that arrives in pieces. Text that may be the beginning of a call is held back until it is one or cannot become one; what looks like a
-/// call and is none is text.
+/// Finds calls of tools in an answer that arrives in pieces. Text that may be the beginning of a call is held back until it is one or
+/// cannot become one; what looks like a call and is none is text.
 /// </summary>
 public sealed class ToolCallFilter(ToolFormat format)
 {

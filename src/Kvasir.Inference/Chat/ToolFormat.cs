@@ -1,6 +1,6 @@
 using System.Text.Json;
-using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 
 namespace Kvasir.Inference.Chat;
 
@@ -43,7 +43,8 @@ public sealed record ToolFormat(string Begin, string End, string Arguments, bool
         try
         {
             return OutputGrammar.Sequence(
-                OutputGrammar.Literal($"{Begin}{{\"name\": {JsonEncodedText.Encode(tool.Name) switch { var name => $"\"{name}\"" }}, \"{Arguments}\": "),
+                OutputGrammar.Literal(
+                    $"{Begin}{{\"name\": {JsonEncodedText.Encode(tool.Name) switch { var name => $"\"{name}\"" }}, \"{Arguments}\": "),
                 tool.Parameters.ValueKind == JsonValueKind.Object ? OutputGrammar.JsonSchema(tool.Parameters) : OutputGrammar.JsonObject(),
                 OutputGrammar.Literal($"}}{End}"));
         }

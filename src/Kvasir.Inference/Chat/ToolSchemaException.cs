@@ -1,10 +1,12 @@
 using Kvasir.Formats;
-using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 
 namespace Kvasir.Inference.Chat;
 
-/// <summary>The schema of a tool's arguments cannot be held to. The message is one line: which tool, and what is wrong where in its schema.</summary>
+/// <summary>
+/// The schema of a tool's arguments cannot be held to. The message is one line: which tool, and what is wrong where in its schema.
+/// </summary>
 /// <param name="index">The tool's number among those given.</param>
 /// <param name="name">Its name.</param>
 /// <param name="schema">What is wrong.</param>

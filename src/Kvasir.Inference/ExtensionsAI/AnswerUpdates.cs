@@ -28,7 +28,9 @@ sealed class AnswerUpdates(string modelId, ToolFormat? tools)
         foreach (ChatResponseUpdate update in Of(_filter?.Flush() ?? ("", [])))
             yield return update;
         ChatResponseUpdate last = Update(new UsageContent(TokenUsage.Of(result)));
-        last.FinishReason = result.FinishReason == FinishReason.Length ? ChatFinishReason.Length : _hasCalls ? ChatFinishReason.ToolCalls : ChatFinishReason.Stop;
+        last.FinishReason = result.FinishReason == FinishReason.Length ? ChatFinishReason.Length
+            : _hasCalls ? ChatFinishReason.ToolCalls
+            : ChatFinishReason.Stop;
         last.RawRepresentation = result;
         yield return last;
     }
@@ -39,8 +41,10 @@ sealed class AnswerUpdates(string modelId, ToolFormat? tools)
             yield return Update(new TextContent(found.Text));
         _hasCalls |= found.Calls.Count > 0;
         foreach (ToolCall call in found.Calls)
-            yield return Update(FunctionCallContent.CreateFromParsedArguments(call.Arguments, call.Id, call.Name, json => JsonSerializer.Deserialize(json, s_arguments)));
+            yield return Update(FunctionCallContent.CreateFromParsedArguments(call.Arguments, call.Id, call.Name,
+                json => JsonSerializer.Deserialize(json, s_arguments)));
     }
 
-    ChatResponseUpdate Update(AIContent content) => new(ChatRole.Assistant, [content]) { ResponseId = _id, MessageId = _id, ModelId = modelId, CreatedAt = _created };
+    ChatResponseUpdate Update(AIContent content) =>
+        new(ChatRole.Assistant, [content]) { ResponseId = _id, MessageId = _id, ModelId = modelId, CreatedAt = _created };
 }

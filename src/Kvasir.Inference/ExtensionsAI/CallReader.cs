@@ -1,9 +1,9 @@
 using System.Text.Json;
-using Kvasir.Inference.Chat;
 using Kvasir.Formats;
-using Kvasir.Inference.Sampling.Constraints.Schemas;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Scheduling;
 using Microsoft.Extensions.AI;
 
@@ -16,7 +16,8 @@ static class CallReader
     {
         options ??= new ChatOptions();
         if (options.ConversationId is not null)
-            throw new NotSupportedException("ConversationId: no conversations are kept here, expected null and all messages: what was computed for them is found in the cache");
+            throw new NotSupportedException("ConversationId: no conversations are kept here, expected null and all messages: what was "
+                + "computed for them is found in the cache");
         ToolOffer offer = ToolOffer.Of(options, prompts.Tools);
         ChatTranscript transcript = TranscriptReader.Read(messages, options.Instructions);
         foreach (AIFunctionDeclaration tool in offer.Tools)
@@ -35,7 +36,8 @@ static class CallReader
         {
             null => [],
             string { Length: > 0 } name => CacheSalt.Of(name),
-            _ => throw new ArgumentException($"AdditionalProperties[\"cache_salt\"]: {(value is string ? "an empty text" : value.GetType().Name)}, expected a text"),
+            _ => throw new ArgumentException(
+                $"AdditionalProperties[\"cache_salt\"]: {(value is string ? "an empty text" : value.GetType().Name)}, expected a text"),
         };
     }
 
@@ -54,13 +56,16 @@ static class CallReader
         },
     };
 
-    /// <summary>What the answer may be: calls where they are demanded, calls or the wanted form where there is one; null for anything.</summary>
+    /// <summary>
+    /// What the answer may be: calls where they are demanded, calls or the wanted form where there is one; null for anything.
+    /// </summary>
     static OutputGrammar? Grammar(ChatOptions options, ToolOffer offer, List<Tool> tools, ToolFormat? format)
     {
         OutputGrammar? form = Form(options.ResponseFormat);
         if (tools.Count == 0 || (!offer.IsDemand && form is null))
             return form;
-        OutputGrammar calls = format!.Calls([.. tools.Where(tool => offer.Name is null || tool.Name == offer.Name)], options.AllowMultipleToolCalls ?? false);
+        OutputGrammar calls = format!.Calls([.. tools.Where(tool => offer.Name is null || tool.Name == offer.Name)],
+            options.AllowMultipleToolCalls ?? false);
         return offer.IsDemand ? calls : OutputGrammar.AnyOf(calls, form!);
     }
 

@@ -1,5 +1,5 @@
-using Kvasir.Inference.Chat;
 using Kvasir.Formats;
+using Kvasir.Inference.Chat;
 using Microsoft.Extensions.AI;
 
 namespace Kvasir.Inference.ExtensionsAI;
@@ -20,10 +20,12 @@ sealed record ToolOffer(IReadOnlyList<AIFunctionDeclaration> Tools, bool IsDeman
         if (options.ToolMode is not RequiredChatToolMode demand)
             return new ToolOffer(tools, false, null);
         if (!tools.Any(tool => demand.RequiredFunctionName is null || tool.Name == demand.RequiredFunctionName))
-            throw new ArgumentException($"ToolMode: requires {Printable.Quote(demand.RequiredFunctionName ?? "any tool")}, expected one of the {tools.Length} in Tools");
+            throw new ArgumentException($"ToolMode: requires {Printable.Quote(demand.RequiredFunctionName ?? "any tool")}, expected one of "
+                + $"the {tools.Length} in Tools");
         return new ToolOffer(tools, true, demand.RequiredFunctionName);
     }
 
     static AIFunctionDeclaration Function(AITool tool, int index) =>
-        tool as AIFunctionDeclaration ?? throw new NotSupportedException($"Tools[{index}]: {Printable.Line(tool.GetType().Name)} needs a service behind it, expected a function");
+        tool as AIFunctionDeclaration ?? throw new NotSupportedException(
+            $"Tools[{index}]: {Printable.Line(tool.GetType().Name)} needs a service behind it, expected a function");
 }

@@ -1,12 +1,15 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Kvasir.Inference.Chat;
 using Kvasir.Formats;
+using Kvasir.Inference.Chat;
 using Microsoft.Extensions.AI;
 
 namespace Kvasir.Inference.ExtensionsAI;
 
-/// <summary>Reads messages into what chat templates know. Results of calls come before the text of the message that brings them; what a model thought is left out.</summary>
+/// <summary>
+/// Reads messages into what chat templates know. Results of calls come before the text of the message that brings them;
+/// what a model thought is left out.
+/// </summary>
 static class TranscriptReader
 {
     static readonly JsonSerializerOptions s_compact = new(AIJsonUtilities.DefaultOptions) { WriteIndented = false };
@@ -38,7 +41,8 @@ static class TranscriptReader
         if (author is not null)
             json["name"] = author;
         if (calls.Length > 0)
-            json["tool_calls"] = new JsonArray([.. calls.Select(call => ChatTranscript.Call(call.CallId, call.Name, Json(call.Arguments ?? new Dictionary<string, object?>())))]);
+            json["tool_calls"] = new JsonArray([.. calls.Select(
+                call => ChatTranscript.Call(call.CallId, call.Name, Json(call.Arguments ?? new Dictionary<string, object?>())))]);
     }
 
     static string RoleOf(ChatMessage message) => message.Role.Value == "developer" ? ChatRole.System.Value : message.Role.Value;
@@ -47,7 +51,8 @@ static class TranscriptReader
     {
         foreach ((int at, AIContent content) in message.Contents.Index())
             if (content is not (TextContent or TextReasoningContent or FunctionCallContent or FunctionResultContent or UsageContent))
-                throw new NotSupportedException($"messages[{index}].Contents[{at}]: {Name(content)}: this model reads text only, expected text, calls or their results");
+                throw new NotSupportedException($"messages[{index}].Contents[{at}]: {Name(content)}: this model reads text only, expected "
+                    + $"text, calls or their results");
     }
 
     static string Name(AIContent content) => content switch

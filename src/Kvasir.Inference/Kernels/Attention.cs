@@ -3,9 +3,9 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Causal attention over blocks, read in place: <c>out = softmax(q · K / sqrt(key dim)) · V</c>. Positions are gathered in stretches, which are
-/// merged in ascending order. Many runs and KV heads keep all threads busy, each with the whole of one; when there are few, as in decode,
-/// the stretches are shared out as well. It is the same arithmetic in the same order, so it is the same result.
+/// Causal attention over blocks, read in place: <c>out = softmax(q · K / sqrt(key dim)) · V</c>. Positions are gathered in stretches, which
+/// are merged in ascending order. Many runs and KV heads keep all threads busy, each with the whole of one; when there are few, as in
+/// decode, the stretches are shared out as well. It is the same arithmetic in the same order, so it is the same result.
 /// </summary>
 sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
 {
@@ -21,7 +21,7 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
     {
         _pool = pool;
         int width = RunningSoftmax<T>.Width(largest.ValueDim);
-        _scratch = [.. Enumerable.Range(0, pool.Threads).Select(_ => new AttentionScratch(largest.KeyDim, largest.ValueDim, largest.Group, width))];
+        _scratch = [.. Enumerable.Range(0, pool.Threads).Select(_ => new AttentionScratch(largest, width))];
         // Room for one row and 262,144 positions, or a whole run and 4,096.
         _gathered = new FloatRows(largest.Heads * CpuKernels.RowsPerRun * 8, width);
     }
@@ -84,6 +84,7 @@ unsafe struct AttendToAll<T>(AttentionInput input, AttentionScratch[] scratch) :
                 RunningSoftmax<T>.Merge(whole + row * width, gathered + row * width, dim);
         }
         for (int row = 0; row < attention.Rows; row++)
-            RunningSoftmax<T>.Finish(whole + row * width, dim, input.Output[run.FirstRow + row / group] + (kvHead * group + row % group) * dim);
+            RunningSoftmax<T>.Finish(whole + row * width, dim,
+                input.Output[run.FirstRow + row / group] + (kvHead * group + row % group) * dim);
     }
 }

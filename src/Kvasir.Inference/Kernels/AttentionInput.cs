@@ -15,14 +15,17 @@ readonly struct AttentionInput(KvLayout layout, int layer, List<RowRun> runs, Li
     /// <summary>Positions whose keys and values are widened together, aligned to absolute positions.</summary>
     public const int Tile = 64;
 
-    /// <summary>Positions that are gathered on their own before they are merged with those before them; aligned to absolute positions.</summary>
+    /// <summary>
+    /// Positions that are gathered on their own before they are merged with those before them; aligned to absolute positions.
+    /// </summary>
     public const int Stretch = 512;
 
     public readonly KvLayout Layout = layout;
     public readonly int Layer = layer;
     public readonly List<RowRun> Runs = runs;
     public readonly FloatRows Queries = queries, Output = output;
-    public readonly int KeyDim = layout.Layers[layer].KeyDim, ValueDim = layout.Layers[layer].ValueDim, KvHeads = layout.Layers[layer].KvHeads;
+    public readonly int KvHeads = layout.Layers[layer].KvHeads;
+    public readonly int KeyDim = layout.Layers[layer].KeyDim, ValueDim = layout.Layers[layer].ValueDim;
 
     readonly int _window = layout.Layers[layer].State is LayerState.Window window ? window.Tokens : int.MaxValue;
 
@@ -37,5 +40,6 @@ readonly struct AttentionInput(KvLayout layout, int layer, List<RowRun> runs, Li
     public int FirstVisible(int row) => Math.Max(0, positions[row] - _window + 1);
 
     /// <summary>The stretches that a run sees, from the first to the last.</summary>
-    public (int First, int Last) Stretches(RowRun run) => (FirstVisible(run.FirstRow) / Stretch, positions[run.FirstRow + run.Rows - 1] / Stretch);
+    public (int First, int Last) Stretches(RowRun run) =>
+        (FirstVisible(run.FirstRow) / Stretch, positions[run.FirstRow + run.Rows - 1] / Stretch);
 }

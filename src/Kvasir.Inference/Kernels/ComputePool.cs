@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>Work cut into independent items, each computed by whichever thread takes it. An item's result must not depend on the thread.</summary>
+/// <summary>
+/// Work cut into independent items, each computed by whichever thread takes it. An item's result must not depend on the thread.
+/// </summary>
 interface IComputeJob
 {
     /// <param name="item">Which item, from 0.</param>
@@ -25,8 +27,9 @@ sealed unsafe class ComputePool : IDisposable
     int _parked;
     bool _stopping;
 
-    // The published job, written while no item is unclaimed. The ticket itself says how many are: a claim that succeeds thus proves that the job was
-    // this one from the reading to the claim, whereas a count beside it could be the next job's already, and let a late thread run one of its items early.
+    // The published job, written while no item is unclaimed. The ticket itself says how many are: a claim that succeeds thus proves that
+    // the job was this one from the reading to the claim, whereas a count beside it could be the next job's already, and let a late
+    // thread run one of its items early.
     delegate*<void*, int, int, void> _run;
     void* _job;
     int _items;

@@ -6,7 +6,9 @@ namespace Kvasir.Inference.Kernels;
 /// <summary>The operations of a forward pass on the CPU. All act on the first <c>tokens</c> rows.</summary>
 abstract class CpuKernels : IDisposable
 {
-    /// <summary>Most rows of one sequence that attend together; more would share widened keys further but need more scratch memory.</summary>
+    /// <summary>
+    /// Most rows of one sequence that attend together; more would share widened keys further but need more scratch memory.
+    /// </summary>
     public const int RowsPerRun = 64;
 
     public static CpuKernels Create(InstructionSet set, ComputePool pool) => set switch
@@ -17,7 +19,9 @@ abstract class CpuKernels : IDisposable
         _ => new CpuKernels<LanesScalar>(pool, new LanesDot<LanesScalar>()),
     };
 
-    /// <summary>Allocates scratch memory for the largest batch, the widest matrix and the largest attention, so that no step has to.</summary>
+    /// <summary>
+    /// Allocates scratch memory for the largest batch, the widest matrix and the largest attention, so that no step has to.
+    /// </summary>
     public abstract void Reserve(int tokens, int columns, AttentionSize attention);
 
     public abstract void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens);
@@ -92,7 +96,8 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
         pool.Run(ref job, runs.Count);
     }
 
-    public override void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output) =>
+    public override void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions,
+        FloatRows queries, FloatRows output) =>
         _attention!.Run(new AttentionInput(layout, layer, runs, positions, queries, output));
 
     public override void SwiGlu(FloatRows gate, FloatRows up, int tokens)

@@ -18,7 +18,8 @@ abstract unsafe class DotKernel
     /// <param name="y">Result, [tokens, 32 outputs].</param>
     /// <param name="yStride">Bytes from one token's sums to the next.</param>
     /// <param name="scratch">Memory of the calling thread.</param>
-    public abstract void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y, nint yStride, PanelScratch scratch);
+    public abstract void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y,
+        nint yStride, PanelScratch scratch);
 
     /// <summary>Adds the product of a panel of halves with one token to y, [64]; false where that is better done in lanes.</summary>
     public virtual bool MultiplyAddHalves(byte* panel, int columns, float* x, float* y) => false;

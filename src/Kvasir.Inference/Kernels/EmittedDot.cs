@@ -16,44 +16,32 @@ unsafe struct DotOperands
 }
 
 /// <summary>
-/// <see cref="DotKernel"/> with AVX-512 VNNI, whose <c>vpdpbusd</c> multiplies 64 bytes at once. .NET has no intrinsic for it, so the machine code is
-/// assembled when the first engine starts: a routine for each kind of weights and number of tokens. Weights are unpacked in registers: one stream from
-/// memory and nothing else.
+/// <see cref="DotKernel"/> with AVX-512 VNNI, whose <c>vpdpbusd</c> multiplies 64 bytes at once. .NET has no intrinsic for it, so the
+/// machine code is assembled: a routine for each kind of weights and number of tokens, when it is first called, since a model needs few of
+/// them. Weights are unpacked in registers: one stream from memory and nothing else.
 /// </summary>
 sealed unsafe class EmittedDot : DotKernel
 {
     const int GroupsAtOnce = 32; // of many tokens: a stretch of the panel that stays in the nearest cache
+    const byte Return = 0xC3;
 
     static readonly Lazy<EmittedDot?> s_instance = new(TryCreate);
 
     static readonly int s_scaleKinds = Enum.GetValues<DotScales>().Length;
 
-    readonly nint[] _routines = new nint[Enum.GetValues<DotQuants>().Length * s_scaleKinds * QuantizedRows.Tile];
+    readonly Lock _assembling = new();
+    readonly nint[] _routines = new nint[Enum.GetValues<DotQuants>().Length * s_scaleKinds * QuantizedRows.Tile]; // 0: not assembled yet
+    nint _halves;
 
-    readonly nint _halves;
+    EmittedDot() { }
 
-    EmittedDot()
-    {
-        using MemoryStream code = new();
-        List<(int Routine, int Offset)> offsets = [];
-        foreach (QuantizedPanels format in QuantizedPanels.All)
-            for (int tokens = 1; tokens <= QuantizedRows.Tile; tokens++)
-            {
-                offsets.Add((Index(format.Kind, tokens), (int)code.Position));
-                new DotRoutine(format.Kind, tokens).Assemble(code);
-            }
-        int halves = (int)code.Position;
-        HalvesRoutine.Assemble(code);
-        var memory = new ExecutableMemory(code.ToArray());
-        _halves = memory.Address(halves);
-        foreach ((int routine, int offset) in offsets)
-            _routines[routine] = memory.Address(offset);
-    }
-
-    /// <summary>The kernel, or null where the machine lacks the instructions, the calling convention is another or the system forbids new code.</summary>
+    /// <summary>
+    /// The kernel, or null where the machine lacks the instructions, the calling convention is another or the system forbids new code.
+    /// </summary>
     public static EmittedDot? Instance => s_instance.Value;
 
-    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y, nint yStride, PanelScratch scratch)
+    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y,
+        nint yStride, PanelScratch scratch)
     {
         var format = (QuantizedPanels)w.Format;
         int groups = QuantizedRows.Groups(w.Columns), atOnce = tokens <= QuantizedRows.Tile ? groups : GroupsAtOnce;
@@ -69,18 +57,37 @@ sealed unsafe class EmittedDot : DotKernel
                 operands.Y = (float*)((byte*)y + tile * QuantizedRows.Tile * yStride);
                 operands.Start = group == 0 ? start : operands.Y;
                 operands.StartStride = group == 0 ? 0 : yStride;
-                ((delegate* unmanaged[SuppressGCTransition]<DotOperands*, void>)_routines[Index(format.Kind, inTile)])(&operands); // some microseconds, for which a garbage collection waits
+                // some microseconds, for which a garbage collection waits
+                ((delegate* unmanaged[SuppressGCTransition]<DotOperands*, void>)Routine(format.Kind, inTile))(&operands);
             }
         }
     }
 
     public override bool MultiplyAddHalves(byte* panel, int columns, float* x, float* y)
     {
-        ((delegate* unmanaged[SuppressGCTransition]<byte*, nint, float*, float*, void>)_halves)(panel, columns, x, y);
+        nint halves = Volatile.Read(ref _halves);
+        if (halves == 0)
+            halves = Assemble(ref _halves, HalvesRoutine.Assemble);
+        ((delegate* unmanaged[SuppressGCTransition]<byte*, nint, float*, float*, void>)halves)(panel, columns, x, y);
         return true;
     }
 
-    static int Index(DotKind kind, int tokens) => ((int)kind.Quants * s_scaleKinds + (int)kind.Scales) * QuantizedRows.Tile + tokens - 1;
+    nint Routine(DotKind kind, int tokens)
+    {
+        ref nint routine = ref _routines[((int)kind.Quants * s_scaleKinds + (int)kind.Scales) * QuantizedRows.Tile + tokens - 1];
+        nint address = Volatile.Read(ref routine);
+        return address != 0 ? address : Assemble(ref routine, new DotRoutine(kind, tokens).Assemble);
+    }
+
+    nint Assemble(ref nint routine, Func<byte[]> code)
+    {
+        lock (_assembling)
+        {
+            if (routine == 0)
+                Volatile.Write(ref routine, new ExecutableMemory(code()).Address);
+            return routine;
+        }
+    }
 
     static EmittedDot? TryCreate()
     {
@@ -89,6 +96,7 @@ sealed unsafe class EmittedDot : DotKernel
             return null;
         try
         {
+            _ = new ExecutableMemory([Return]); // what the system forbids, it forbids here
             return new EmittedDot();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or PlatformNotSupportedException)

@@ -2,7 +2,9 @@ using System.IO.MemoryMappedFiles;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>Machine code in memory that may be run and not written: it is written through a second view of the same pages, which is then closed.</summary>
+/// <summary>
+/// Machine code in memory that may be run and not written: it is written through a second view of the same pages, which is then closed.
+/// </summary>
 sealed unsafe class ExecutableMemory
 {
     readonly MemoryMappedFile _pages;
@@ -20,5 +22,6 @@ sealed unsafe class ExecutableMemory
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start); // never released: the code lives as long as the process
     }
 
-    public nint Address(int offset) => (nint)(_start + offset);
+    /// <summary>The first byte.</summary>
+    public nint Address => (nint)_start;
 }

@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// e^x, the same bits on every machine (the C library's are not): <c>x = n ln 2 + r</c> with integral <c>n</c> and <c>|r| ≤ ln 2 / 2</c>, then the
-/// Taylor series of e^r to the seventh power, whose remainder (6e-9) is below half a unit in the last place, scaled by 2^n. Relative error
-/// at most 2e-7. Arguments beyond ±87 are held there: small enough to vanish, large enough to saturate.
+/// e^x, the same bits on every machine (the C library's are not): <c>x = n ln 2 + r</c> with integral <c>n</c> and <c>|r| ≤ ln 2 / 2</c>,
+/// then the Taylor series of e^r to the seventh power, whose remainder (6e-9) is below half a unit in the last place, scaled by 2^n.
+/// Relative error at most 2e-7. Arguments beyond ±87 are held there: small enough to vanish, large enough to saturate.
 /// </summary>
 static class Exp<T> where T : struct, ILanes<T>
 {
@@ -24,7 +24,9 @@ static class Exp<T> where T : struct, ILanes<T>
         return T.ScaleByPowerOf2(Series(r), n);
     }
 
-    /// <summary>2^x for x at most 127, in the same way: the integral part needs no logarithm. Arguments below -126 are held there.</summary>
+    /// <summary>
+    /// 2^x for x at most 127, in the same way: the integral part needs no logarithm. Arguments below -126 are held there.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T PowerOf2(T x)
     {

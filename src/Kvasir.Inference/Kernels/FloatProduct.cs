@@ -16,14 +16,18 @@ static class FloatProduct
 }
 
 /// <summary>
-/// Products of panels of f32, f16 or bf16 weights, which become floats on the way: every output is one chain of multiply-adds over ascending inputs.
+/// Products of panels of f32, f16 or bf16 weights, which become floats on the way: every output is one chain of
+/// multiply-adds over ascending inputs.
 /// </summary>
-readonly unsafe struct FloatProduct<T>(Product product, FloatRows x, int tokens, DotKernel dot, MatMulScratch scratch) where T : struct, ILanes<T>
+readonly unsafe struct FloatProduct<T>(Product product, FloatRows x, int tokens, DotKernel dot, MatMulScratch scratch)
+    where T : struct, ILanes<T>
 {
     const int FewTokens = 4, TokensAtOnce = 32; // whose activations, and 128 inputs, stay in the nearest cache
     const int Outputs = FloatPanels.PanelOutputs, ColumnsAtOnce = FloatProduct.ColumnsAtOnce, Lane = ILanes<T>.Count;
 
-    /// <summary>Multiplies some panels with all tokens; at most <see cref="FloatProduct.PanelsAtOnce"/> when there are many tokens.</summary>
+    /// <summary>
+    /// Multiplies some panels with all tokens; at most <see cref="FloatProduct.PanelsAtOnce"/> when there are many tokens.
+    /// </summary>
     public void Multiply(int first, int end)
     {
         switch (product.W.Type)

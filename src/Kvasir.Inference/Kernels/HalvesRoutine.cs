@@ -1,40 +1,37 @@
-using Iced.Intel;
 using Kvasir.Inference.Kernels.Panels;
-using static Iced.Intel.AssemblerRegisters;
+using static Kvasir.Inference.Kernels.Operand;
+using static Kvasir.Inference.Kernels.Register;
 
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Assembles the product of a panel of halves with one token: <c>y[64] += Σ_i w[i][64] · x[i]</c>, for which .NET has no intrinsic that widens halves.
-/// Arguments: panel, inputs, x, y.
+/// Assembles the product of a panel of halves with one token: <c>y[64] += Σ_i w[i][64] · x[i]</c>, for which .NET has no intrinsic that
+/// widens halves. Arguments: panel, inputs, x, y.
 /// </summary>
 static class HalvesRoutine
 {
     const int Vectors = FloatPanels.PanelOutputs / 16, Vector = 64;
 
-    public static void Assemble(Stream stream)
+    public static byte[] Assemble()
     {
-        Assembler code = new(64);
-        Label next = code.CreateLabel();
+        Avx512Assembler code = new();
         for (int i = 0; i < Vectors; i++)
-            code.vmovups(Zmm(i), __zmmword_ptr[rcx + i * Vector]);
-        code.Label(ref next);
-        code.vbroadcastss(zmm8, __dword_ptr[rdx]);
+            code.Vmovups(Zmm(i), At(Rcx, i * Vector));
+        int next = code.Position;
+        code.Vbroadcastss(Zmm(8), At(Rdx));
         for (int i = 0; i < Vectors; i++)
         {
-            code.vcvtph2ps(Zmm(Vectors + i), __ymmword_ptr[rdi + i * Vector / 2]);
-            code.vfmadd231ps(Zmm(i), Zmm(Vectors + i), zmm8);
+            code.Vcvtph2ps(Zmm(Vectors + i), At(Rdi, i * Vector / 2));
+            code.Vfmadd231ps(Zmm(i), Zmm(Vectors + i), Zmm(8));
         }
-        code.add(rdi, FloatPanels.PanelOutputs * sizeof(ushort));
-        code.add(rdx, sizeof(float));
-        code.dec(rsi);
-        code.jne(next);
+        code.Add(Rdi, FloatPanels.PanelOutputs * sizeof(ushort));
+        code.Add(Rdx, sizeof(float));
+        code.Dec(Rsi);
+        code.Jne(next);
         for (int i = 0; i < Vectors; i++)
-            code.vmovups(__zmmword_ptr[rcx + i * Vector], Zmm(i));
-        code.vzeroupper();
-        code.ret();
-        code.Assemble(new StreamCodeWriter(stream), 0);
+            code.Vmovups(At(Rcx, i * Vector), Zmm(i));
+        code.Vzeroupper();
+        code.Ret();
+        return code.ToArray();
     }
-
-    static AssemblerRegisterZMM Zmm(int number) => new(Register.ZMM0 + number);
 }

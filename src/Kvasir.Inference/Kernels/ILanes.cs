@@ -11,7 +11,9 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Number of lanes.</summary>
     const int Count = 16;
 
-    /// <summary>How many of these the machine's registers hold: how much a kernel may keep in them, which is no matter of results.</summary>
+    /// <summary>
+    /// How many of these the machine's registers hold: how much a kernel may keep in them, which is no matter of results.
+    /// </summary>
     static abstract int Registers { get; }
 
     static abstract T Broadcast(float value);
@@ -28,10 +30,14 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Stores integral numbers from -128 to 127 as signed bytes.</summary>
     static abstract void StoreBytes(T lanes, sbyte* destination);
 
-    /// <summary>Writes rows as columns: sixteen rows of sixteen 32-bit words of any kind, <paramref name="sourceStride"/> words apart.</summary>
+    /// <summary>
+    /// Writes rows as columns: sixteen rows of sixteen 32-bit words of any kind, <paramref name="sourceStride"/> words apart.
+    /// </summary>
     static abstract void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride);
 
-    /// <summary>Writes rows as columns and widens them: sixteen rows of thirty-two half-precision numbers, which are transposed in pairs.</summary>
+    /// <summary>
+    /// Writes rows as columns and widens them: sixteen rows of thirty-two half-precision numbers, which are transposed in pairs.
+    /// </summary>
     static abstract void TransposeHalves(ushort* source, nint sourceStride, float* destination, nint destinationStride);
 
     static abstract T operator +(T a, T b);
@@ -68,7 +74,10 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Sixteen times four unsigned bytes, split as <see cref="AddDotProducts"/> wants them.</summary>
     static abstract void LoadBytePairs(byte* source, out T even, out T odd);
 
-    /// <summary>Adds to integer lane <c>i</c> the dot product of bytes <c>4i..4i+3</c> of the source with the four signed bytes of <paramref name="x"/>.</summary>
+    /// <summary>
+    /// Adds to integer lane <c>i</c> the dot product of bytes <c>4i..4i+3</c> of the source with the four signed
+    /// bytes of <paramref name="x"/>.
+    /// </summary>
     static abstract T AddDotProducts(T sums, T even, T odd, int x);
 
     /// <summary>Integers as numbers, rounded to nearest even.</summary>

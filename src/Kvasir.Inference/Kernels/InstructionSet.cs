@@ -7,7 +7,10 @@ enum InstructionSet { Scalar, Vector256, Vector512, Avx512Vnni }
 
 static class InstructionSets
 {
-    /// <summary>Forces a set: <c>scalar</c>, <c>vector256</c>, <c>vector512</c> or <c>avx512vnni</c>. All give the same bits; this is for tests and comparisons.</summary>
+    /// <summary>
+    /// Forces a set: <c>scalar</c>, <c>vector256</c>, <c>vector512</c> or <c>avx512vnni</c>. All give the same bits;
+    /// this is for tests and comparisons.
+    /// </summary>
     public const string Variable = "KVASIR_ISA";
 
     /// <summary>Every set that is fast or at least exact on this machine.</summary>
@@ -22,7 +25,8 @@ static class InstructionSets
             return Available.Last();
         return Enum.TryParse(name, ignoreCase: true, out InstructionSet set) && Enum.IsDefined(set) && IsAvailable(set)
             ? set
-            : throw new ArgumentException($"{Variable}={name}: expected one of {string.Join(", ", Available).ToLowerInvariant()} on this machine");
+            : throw new ArgumentException(
+                $"{Variable}={name}: expected one of {string.Join(", ", Available).ToLowerInvariant()} on this machine");
     }
 
     static bool IsAvailable(InstructionSet set) => set switch

@@ -7,7 +7,9 @@ using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>Widens the keys and values of one KV head, sixteen positions at a time: keys as columns, so that lanes are positions; values as rows.</summary>
+/// <summary>
+/// Widens the keys and values of one KV head, sixteen positions at a time: keys as columns, so that lanes are positions; values as rows.
+/// </summary>
 readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, AttentionScratch scratch) where T : struct, ILanes<T>
 {
     const int Lane = ILanes<T>.Count, Tile = AttentionInput.Tile;
@@ -16,9 +18,9 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
     readonly KvRows _values = new(layout.ValueOffset(layer, kvHead), layout.Layers[layer].ValueDim, layout.Codec);
 
     /// <summary>
-    /// Positions <c>[from, to)</c> of the tile at position <paramref name="start"/>, rounded outwards to sixteen: what lies beyond is in the block, but
-    /// may be anything. The next tile's, as far as <paramref name="end"/>, are asked for meanwhile, a line for each line: its blocks may be anywhere,
-    /// which the hardware cannot foresee, and more at a time than it can wait for would hold up the work.
+    /// Positions <c>[from, to)</c> of the tile at position <paramref name="start"/>, rounded outwards to sixteen: what lies beyond is in
+    /// the block, but may be anything. The next tile's, as far as <paramref name="end"/>, are asked for meanwhile, a line for each line:
+    /// its blocks may be anywhere, which the hardware cannot foresee, and more at a time than it can wait for would hold up the work.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public void Widen(BlockTable table, int start, int from, int to, int end)

@@ -48,7 +48,8 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
         else
             for (int row = 0; row < ILanes<Lanes256>.Count; row += 8)
                 for (int column = 0; column < ILanes<Lanes256>.Count; column += 8)
-                    TransposeEight(source + row * sourceStride + column, sourceStride, destination + column * destinationStride + row, destinationStride);
+                    TransposeEight(source + row * sourceStride + column, sourceStride,
+                        destination + column * destinationStride + row, destinationStride);
     }
 
     public static void TransposeHalves(ushort* source, nint sourceStride, float* destination, nint destinationStride)
@@ -182,19 +183,24 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     // Pairs of rows, then pairs of pairs, then halves: eight rows of eight words.
     static void TransposeEight(float* s, nint stride, float* d, nint destinationStride)
     {
-        Vector256<float> r0 = Vector256.Load(s), r1 = Vector256.Load(s + stride), r2 = Vector256.Load(s + 2 * stride), r3 = Vector256.Load(s + 3 * stride);
+        Vector256<float> r0 = Vector256.Load(s), r1 = Vector256.Load(s + stride), r2 = Vector256.Load(s + 2 * stride),
+            r3 = Vector256.Load(s + 3 * stride);
         s += 4 * stride;
-        Vector256<float> r4 = Vector256.Load(s), r5 = Vector256.Load(s + stride), r6 = Vector256.Load(s + 2 * stride), r7 = Vector256.Load(s + 3 * stride);
+        Vector256<float> r4 = Vector256.Load(s), r5 = Vector256.Load(s + stride), r6 = Vector256.Load(s + 2 * stride),
+            r7 = Vector256.Load(s + 3 * stride);
         FourColumns(Avx.UnpackLow(r0, r1), Avx.UnpackLow(r2, r3), Avx.UnpackLow(r4, r5), Avx.UnpackLow(r6, r7), d, destinationStride);
-        FourColumns(Avx.UnpackHigh(r0, r1), Avx.UnpackHigh(r2, r3), Avx.UnpackHigh(r4, r5), Avx.UnpackHigh(r6, r7), d + 2 * destinationStride, destinationStride);
+        FourColumns(Avx.UnpackHigh(r0, r1), Avx.UnpackHigh(r2, r3), Avx.UnpackHigh(r4, r5), Avx.UnpackHigh(r6, r7),
+            d + 2 * destinationStride, destinationStride);
     }
 
     // The arguments are pairs of rows, [a0 b0 a1 b1 | a4 b4 a5 b5]; columns 0, 1, 4 and 5 come of them.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void FourColumns(Vector256<float> ab, Vector256<float> cd, Vector256<float> ef, Vector256<float> gh, float* d, nint stride)
     {
-        Vector256<float> abcd0 = Avx.UnpackLow(ab.AsDouble(), cd.AsDouble()).AsSingle(), abcd1 = Avx.UnpackHigh(ab.AsDouble(), cd.AsDouble()).AsSingle();
-        Vector256<float> efgh0 = Avx.UnpackLow(ef.AsDouble(), gh.AsDouble()).AsSingle(), efgh1 = Avx.UnpackHigh(ef.AsDouble(), gh.AsDouble()).AsSingle();
+        Vector256<float> abcd0 = Avx.UnpackLow(ab.AsDouble(), cd.AsDouble()).AsSingle(),
+            abcd1 = Avx.UnpackHigh(ab.AsDouble(), cd.AsDouble()).AsSingle();
+        Vector256<float> efgh0 = Avx.UnpackLow(ef.AsDouble(), gh.AsDouble()).AsSingle(),
+            efgh1 = Avx.UnpackHigh(ef.AsDouble(), gh.AsDouble()).AsSingle();
         Avx.Permute2x128(abcd0, efgh0, 0x20).Store(d);
         Avx.Permute2x128(abcd1, efgh1, 0x20).Store(d + stride);
         Avx.Permute2x128(abcd0, efgh0, 0x31).Store(d + 4 * stride);

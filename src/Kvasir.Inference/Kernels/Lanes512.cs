@@ -20,10 +20,13 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 LoadHalf(ushort* source) => new(F16.WidenUpper(
-        Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16 : Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe()).AsInt32() << 16));
+        Avx512F.IsSupported
+            ? Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16
+            : Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe()).AsInt32() << 16));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 LoadBrainHalf(ushort* source) => new(BF16.Widen(Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe())));
+    public static Lanes512 LoadBrainHalf(ushort* source) =>
+        new(BF16.Widen(Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe())));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes512 lanes, float* destination) => lanes._v.Store(destination);
@@ -37,7 +40,8 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
         }
         for (int column = 0; column < ILanes<Lanes512>.Count; column += 4, destination += 4 * destinationStride)
         {
-            FourColumns(source + column, sourceStride, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d);
+            FourColumns(source + column, sourceStride, out Vector512<float> a, out Vector512<float> b,
+                out Vector512<float> c, out Vector512<float> d);
             a.Store(destination);
             b.Store(destination + destinationStride);
             c.Store(destination + 2 * destinationStride);
@@ -54,7 +58,8 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
         }
         for (int column = 0; column < ILanes<Lanes512>.Count; column += 4, destination += 8 * destinationStride)
         {
-            FourColumns((float*)source + column, sourceStride / 2, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d);
+            FourColumns((float*)source + column, sourceStride / 2, out Vector512<float> a, out Vector512<float> b,
+                out Vector512<float> c, out Vector512<float> d);
             StorePairs(a.AsInt32(), destination, destinationStride);
             StorePairs(b.AsInt32(), destination + 2 * destinationStride, destinationStride);
             StorePairs(c.AsInt32(), destination + 4 * destinationStride, destinationStride);
@@ -69,7 +74,8 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
         if (Avx512F.IsSupported)
             Avx512F.ConvertToVector128SByte(integers).Store(destination);
         else
-            Vector128.Narrow(Vector256.Narrow(integers.GetLower(), integers.GetUpper()).GetLower(), Vector256.Narrow(integers.GetLower(), integers.GetUpper()).GetUpper()).Store(destination);
+            Vector128.Narrow(Vector256.Narrow(integers.GetLower(), integers.GetUpper()).GetLower(),
+                Vector256.Narrow(integers.GetLower(), integers.GetUpper()).GetUpper()).Store(destination);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -95,7 +101,9 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 ScaleByPowerOf2(Lanes512 a, Lanes512 n) =>
-        new(Avx512F.IsSupported ? Avx512F.Scale(a._v, n._v) : a._v * ((Vector512.ConvertToInt32(n._v) + Vector512.Create(127)) << 23).AsSingle());
+        new(Avx512F.IsSupported
+            ? Avx512F.Scale(a._v, n._v)
+            : a._v * ((Vector512.ConvertToInt32(n._v) + Vector512.Create(127)) << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 SwapNeighbours(Lanes512 lanes) =>
@@ -126,7 +134,8 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
         if (!Avx512BW.IsSupported)
             return new(Vector512.Create(
                 Lanes256.AddDotProducts(sums._v.GetLower().AsInt32(), even._v.GetLower().AsUInt32(), odd._v.GetLower().AsUInt32(), x),
-                Lanes256.AddDotProducts(sums._v.GetUpper().AsInt32(), even._v.GetUpper().AsUInt32(), odd._v.GetUpper().AsUInt32(), x)).AsSingle());
+                Lanes256.AddDotProducts(sums._v.GetUpper().AsInt32(), even._v.GetUpper().AsUInt32(), odd._v.GetUpper().AsUInt32(), x))
+                .AsSingle());
         Vector512<int> products = Avx512BW.MultiplyAddAdjacent(even._v.AsInt16(), quad << 8 >> 8);
         return new((sums._v.AsInt32() + products + Avx512BW.MultiplyAddAdjacent(odd._v.AsInt16(), quad >> 8)).AsSingle());
     }
@@ -141,9 +150,11 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
         F16.WidenUpper(pairs).Store(destination + stride);
     }
 
-    // Row r of the four columns goes to 128-bit part r / 4 of vector r % 4 while it is loaded: what is left is to transpose 4 × 4 in every part.
+    // Row r of the four columns goes to 128-bit part r / 4 of vector r % 4 while it is loaded: what is left is to
+    // transpose 4 × 4 in every part.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void FourColumns(float* source, nint stride, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d)
+    static void FourColumns(float* source, nint stride, out Vector512<float> a, out Vector512<float> b,
+        out Vector512<float> c, out Vector512<float> d)
     {
         Vector512<float> row0 = EveryFourthRow(source, stride), row1 = EveryFourthRow(source + stride, stride);
         Vector512<float> row2 = EveryFourthRow(source + 2 * stride, stride), row3 = EveryFourthRow(source + 3 * stride, stride);
@@ -154,6 +165,8 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector512<float> EveryFourthRow(float* source, nint stride) => Avx512F.InsertVector128(Avx512F.InsertVector128(Avx512F.InsertVector128(
-        Vector128.Load(source).ToVector256Unsafe().ToVector512Unsafe(), Vector128.Load(source + 4 * stride), 1), Vector128.Load(source + 8 * stride), 2), Vector128.Load(source + 12 * stride), 3);
+    static Vector512<float> EveryFourthRow(float* source, nint stride) =>
+        Avx512F.InsertVector128(Avx512F.InsertVector128(Avx512F.InsertVector128(
+        Vector128.Load(source).ToVector256Unsafe().ToVector512Unsafe(), Vector128.Load(source + 4 * stride), 1),
+        Vector128.Load(source + 8 * stride), 2), Vector128.Load(source + 12 * stride), 3);
 }

@@ -4,8 +4,8 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// <see cref="DotKernel"/> over sixteen lanes: four tokens together, for half of the panel's outputs at a time, or one alone. Weights become bytes stretch by
-/// stretch, so that what was unpacked serves all tokens from the nearest cache.
+/// <see cref="DotKernel"/> over sixteen lanes: four tokens together, for half of the panel's outputs at a time, or one alone. Weights
+/// become bytes stretch by stretch, so that what was unpacked serves all tokens from the nearest cache.
 /// </summary>
 sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
 {
@@ -24,7 +24,8 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         public DotKind Kind;
     }
 
-    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y, nint yStride, PanelScratch scratch)
+    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y,
+        nint yStride, PanelScratch scratch)
     {
         var format = (QuantizedPanels)w.Format;
         int groups = QuantizedRows.Groups(w.Columns);
@@ -34,7 +35,11 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         {
             int stretch = Math.Min(PanelScratch.Groups, groups - group);
             byte* quants = format.Unpack(w.Panel(panel), group, stretch, scratch, out int quantStride);
-            Operands operands = new() { Quants = quants, QuantStride = quantStride, Scales = scratch.Scales, Minimums = scratch.Minimums, YStride = yStride, Groups = stretch, Kind = format.Kind };
+            Operands operands = new()
+            {
+                Quants = quants, QuantStride = quantStride, Scales = scratch.Scales, Minimums = scratch.Minimums, YStride = yStride,
+                Groups = stretch, Kind = format.Kind,
+            };
             for (int tile = 0; tile < QuantizedRows.Tiles(tokens); tile++)
             {
                 int inTile = QuantizedRows.TokensOf(tile, tokens);
@@ -68,7 +73,8 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
     {
         const int count = QuantizedRows.Tile;
         byte* quants = o.Quants, x = o.X;
-        float* scales = o.Scales, minimums = o.Minimums, y0 = o.Y, y1 = Next(y0, o.YStride), y2 = Next(y1, o.YStride), y3 = Next(y2, o.YStride);
+        float* scales = o.Scales, minimums = o.Minimums, y0 = o.Y, y1 = Next(y0, o.YStride),
+            y2 = Next(y1, o.YStride), y3 = Next(y2, o.YStride);
         int parts = o.Kind.Scales == DotScales.ScaledSixteens ? 2 : 1, quads = Quads / parts;
         T a = T.Load(y0), b = T.Load(y1), c = T.Load(y2), d = T.Load(y3);
         for (int group = 0; group < o.Groups; group++, x += count * QuantizedRows.GroupBytes, quants += o.QuantStride)
@@ -78,7 +84,8 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
             int* offsets = (int*)(x + count * (parts == 2 ? QuantizedRows.HalfOffsets : QuantizedRows.Offsets)), quad = (int*)x;
             for (int part = 0; part < parts; part++, offsets += count, scales += QuantizedPanels.PanelOutputs)
             {
-                T s = T.BroadcastInteger(offsets[0]), t = T.BroadcastInteger(offsets[1]), u = T.BroadcastInteger(offsets[2]), v = T.BroadcastInteger(offsets[3]);
+                T s = T.BroadcastInteger(offsets[0]), t = T.BroadcastInteger(offsets[1]), u = T.BroadcastInteger(offsets[2]),
+                    v = T.BroadcastInteger(offsets[3]);
                 for (int i = 0; i < quads; i++, w += QuadBytes, quad += count)
                 {
                     T.LoadBytePairs(w, out T even, out T odd);
@@ -122,7 +129,8 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         {
             byte* w = quants;
             T scaleX = T.Broadcast(((float*)(x + count * QuantizedRows.Scales))[token]);
-            int* offsets = (int*)(x + count * (parts == 2 ? QuantizedRows.HalfOffsets : QuantizedRows.Offsets)) + token, quad = (int*)x + token;
+            int* offsets = (int*)(x + count * (parts == 2 ? QuantizedRows.HalfOffsets : QuantizedRows.Offsets)) + token,
+                quad = (int*)x + token;
             for (int part = 0; part < parts; part++, offsets += count, scales += QuantizedPanels.PanelOutputs)
             {
                 T s = T.BroadcastInteger(offsets[0]), t = s;

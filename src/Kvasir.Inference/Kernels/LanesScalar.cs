@@ -157,7 +157,8 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     public static LanesScalar BroadcastInteger(int value) => Broadcast(BitConverter.Int32BitsToSingle(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadBytePairs(byte* source, out LanesScalar even, out LanesScalar odd) => (even, odd) = (Load((float*)source), default);
+    public static void LoadBytePairs(byte* source, out LanesScalar even, out LanesScalar odd) =>
+        (even, odd) = (Load((float*)source), default);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesScalar AddDotProducts(LanesScalar sums, LanesScalar even, LanesScalar odd, int x)

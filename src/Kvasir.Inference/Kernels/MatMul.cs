@@ -41,9 +41,9 @@ sealed class MatMulScratch : IDisposable
 }
 
 /// <summary>
-/// <c>y[t, o] = Σ_i w[o, i] · x[t, i] + bias[o]</c> for every token <c>t</c>. An item is one panel of outputs, or several where a panel is little work.
-/// Every output is one chain of operations over ascending inputs that starts from its bias; how many tokens there are, and which of them share a
-/// tile, changes nothing.
+/// <c>y[t, o] = Σ_i w[o, i] · x[t, i] + bias[o]</c> for every token <c>t</c>. An item is one panel of outputs, or several where a panel is
+/// little work. Every output is one chain of operations over ascending inputs that starts from its bias; how many tokens there are, and
+/// which of them share a tile, changes nothing.
 /// </summary>
 /// <param name="products">The products.</param>
 /// <param name="panelsPerItem">How each product's panels are cut into items.</param>
@@ -53,7 +53,8 @@ sealed class MatMulScratch : IDisposable
 /// <param name="tokens">Tokens.</param>
 /// <param name="dot">The kernel for bytes.</param>
 /// <param name="scratch">Memory of each thread.</param>
-unsafe struct MatMul<T>(Products products, PanelsPerItem panelsPerItem, int count, FloatRows x, QuantizedRows quantized, int tokens, DotKernel dot, MatMulScratch[] scratch)
+unsafe struct MatMul<T>(Products products, PanelsPerItem panelsPerItem, int count, FloatRows x, QuantizedRows quantized, int tokens,
+    DotKernel dot, MatMulScratch[] scratch)
     : IComputeJob where T : struct, ILanes<T>
 {
     public readonly void Run(int item, int thread)
@@ -74,7 +75,8 @@ unsafe struct MatMul<T>(Products products, PanelsPerItem panelsPerItem, int coun
     readonly void MultiplyBytes(in Product product, int first, int end, MatMulScratch own)
     {
         for (int panel = first; panel < end; panel++)
-            dot.Multiply(product.W, panel, quantized, tokens, product.Start(panel, own), product.Outputs(panel), product.Y.Stride * sizeof(float), own.Panel);
+            dot.Multiply(product.W, panel, quantized, tokens, product.Start(panel, own), product.Outputs(panel),
+                product.Y.Stride * sizeof(float), own.Panel);
     }
 }
 

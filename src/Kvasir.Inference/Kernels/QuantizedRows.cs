@@ -1,10 +1,11 @@
+using System.Runtime.CompilerServices;
 using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Activations as signed bytes: <c>x ≈ scale · q</c>, with a scale for each token and group of 32 inputs, <c>scale = max|x| / 127</c>. Four tokens make
-/// a tile, whose groups follow one another, so that a product reads one ascending stream. A group of a tile of T tokens:
+/// Activations as signed bytes: <c>x ≈ scale · q</c>, with a scale for each token and group of 32 inputs, <c>scale = max|x| / 127</c>. Four
+/// tokens make a tile, whose groups follow one another, so that a product reads one ascending stream. A group of a tile of T tokens:
 /// <code>
 /// [8 quads][T][4]  bytes   the quants
 /// [T]              int     −128 · Σ q, which takes back the 128 that every weight's byte has too much
@@ -22,7 +23,8 @@ sealed unsafe class QuantizedRows(int rows, int columns) : IDisposable
     public const int GroupBytes = QuantizedPanels.Group + 5 * sizeof(int);
 
     /// <summary>Where the parts of a group begin, in bytes for each token of the tile.</summary>
-    public const int Offsets = QuantizedPanels.Group, Scales = Offsets + sizeof(int), ScaledSums = Scales + sizeof(float), HalfOffsets = ScaledSums + sizeof(float);
+    public const int Offsets = QuantizedPanels.Group, Scales = Offsets + sizeof(int), ScaledSums = Scales + sizeof(float),
+        HalfOffsets = ScaledSums + sizeof(float);
 
     readonly FloatRows _memory = new((rows + Tile - 1) / Tile, Groups(columns) * GroupBytes * Tile / sizeof(float));
 
@@ -76,6 +78,7 @@ unsafe struct Quantize<T>(FloatRows x, int columns, int tokens, bool halves, Qua
     static void StoreHalves(int firstSum, int sum, int* offsets, int count) =>
         (offsets[0], offsets[count]) = (-QuantizedPanels.Zero * firstSum, -QuantizedPanels.Zero * (sum - firstSum));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // also because vectors as arguments keep code from being compiled ahead of time
     static void StoreQuads(T quants, uint* quads, int count)
     {
         uint* four = stackalloc uint[4];

@@ -4,8 +4,8 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// The rotations of a batch's rows: pair <c>i</c> at position <c>p</c> turns by <c>p · base^(-2i / dims) / divisor[i]</c> (<see cref="RopeSpec"/>).
-/// Angles are computed in double, so a position's rotation does not depend on the way to it.
+/// The rotations of a batch's rows: pair <c>i</c> at position <c>p</c> turns by <c>p · base^(-2i / dims) / divisor[i]</c>
+/// (<see cref="RopeSpec"/>). Angles are computed in double, so a position's rotation does not depend on the way to it.
 /// </summary>
 sealed unsafe class RopeTable : IDisposable
 {
@@ -74,7 +74,8 @@ unsafe struct Rope<T>(RopeTable table, FloatRows heads, int headDim) : IComputeJ
             T.Store(lanes * T.Load(rotation + i) + T.SwapNeighbours(lanes) * T.Load(rotation + dims + i), x + i);
         }
         for (; i < dims; i += 2)
-            (x[i], x[i + 1]) = (x[i] * rotation[i] + x[i + 1] * rotation[dims + i], x[i + 1] * rotation[i + 1] + x[i] * rotation[dims + i + 1]);
+            (x[i], x[i + 1]) =
+                (x[i] * rotation[i] + x[i + 1] * rotation[dims + i], x[i + 1] * rotation[i + 1] + x[i] * rotation[dims + i + 1]);
     }
 
     static void RotateHalves(float* x, float* rotation, int dims)

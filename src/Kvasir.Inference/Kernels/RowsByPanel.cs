@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// The product under prefill: <c>C[r][n] += Σ_k a[r][k] · b[k][n]</c>, with n along the lanes. Every element of C is one chain of fused multiply-adds
-/// that starts from what C holds and goes through k in ascending order. Which rows and columns are computed together, and in how many calls
-/// k is gone through, thus changes no bit.
+/// The product under prefill: <c>C[r][n] += Σ_k a[r][k] · b[k][n]</c>, with n along the lanes. Every element of C is one chain of fused
+/// multiply-adds that starts from what C holds and goes through k in ascending order. Which rows and columns are computed together, and in
+/// how many calls k is gone through, thus changes no bit.
 /// </summary>
 static unsafe class RowsByPanel<T> where T : struct, ILanes<T>
 {
@@ -58,8 +58,8 @@ static unsafe class RowsByPanel<T> where T : struct, ILanes<T>
                 FourByOne(a, aStride, rows, b + n, bStride, k, c + n, cStride, add);
     }
 
-    // The methods below call nothing while their accumulators live, so that these stay in registers. All of a block's rows are computed: those
-    // that do not exist are the last one again, to the same values.
+    // The methods below call nothing while their accumulators live, so that these stay in registers. All of a block's rows are computed:
+    // those that do not exist are the last one again, to the same values.
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     static void FourByFour(float* a0, nint aStride, int rows, float* b, nint bStride, int k, float* c0, nint cStride, bool add)

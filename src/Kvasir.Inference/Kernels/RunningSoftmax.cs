@@ -4,8 +4,8 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// What one query has gathered of some positions: the largest score, the weights <c>2^(score - largest)</c> in total, and their sums of values.
-/// It grows tile by tile, an online softmax (Milakov and Gimelshein, 2018, https://arxiv.org/abs/1805.02867), and two of them merge
+/// What one query has gathered of some positions: the largest score, the weights <c>2^(score - largest)</c> in total, and their sums of
+/// values. It grows tile by tile, an online softmax (Milakov and Gimelshein, 2018, https://arxiv.org/abs/1805.02867), and two of them merge
 /// into one. In memory it is a row of floats: [sums, padded | totals over positions mod 16 | largest].
 /// </summary>
 static unsafe class RunningSoftmax<T> where T : struct, ILanes<T>
@@ -24,8 +24,9 @@ static unsafe class RunningSoftmax<T> where T : struct, ILanes<T>
     }
 
     /// <summary>
-    /// Takes the scores of positions <c>[from, to)</c> of a tile and leaves their weights there; lanes beside them, up to whole vectors, weigh nothing
-    /// whatever they held. Largest scores, totals and the scale of the sums are then those that the weighted values may be added to.
+    /// Takes the scores of positions <c>[from, to)</c> of a tile and leaves their weights there; lanes beside them, up to whole
+    /// vectors, weigh nothing whatever they held. Largest scores, totals and the scale of the sums are then those that the
+    /// weighted values may be added to.
     /// </summary>
     /// <param name="row">The first of <paramref name="rows"/> rows.</param>
     /// <param name="headDim">The head dim.</param>

@@ -2,7 +2,9 @@ using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>What was gathered of each stretch, before it is merged: [KV head, stretch, row, query head of the group, running softmax].</summary>
+/// <summary>
+/// What was gathered of each stretch, before it is merged: [KV head, stretch, row, query head of the group, running softmax].
+/// </summary>
 readonly unsafe struct SharedStretches<T>(AttentionInput input, int first, int count, FloatRows memory) where T : struct, ILanes<T>
 {
     public readonly AttentionInput Input = input;

@@ -3,17 +3,19 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// The rows of one run attend, for the query heads of one KV head, to one stretch of positions after the other. Within a stretch, tiles follow in
-/// ascending order, and so do the positions of a tile. What a row gathers, and in which order, depends on its position alone: which rows
-/// share a tile, and who computes which stretch, changes nothing.
+/// The rows of one run attend, for the query heads of one KV head, to one stretch of positions after the other. Within a stretch, tiles
+/// follow in ascending order, and so do the positions of a tile. What a row gathers, and in which order, depends on its position alone:
+/// which rows share a tile, and who computes which stretch, changes nothing.
 /// </summary>
-readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int kvHead, AttentionScratch scratch) where T : struct, ILanes<T>
+readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int kvHead, AttentionScratch scratch)
+    where T : struct, ILanes<T>
 {
     const int Tile = AttentionInput.Tile, TilesPerStretch = AttentionInput.Stretch / Tile;
 
     readonly KvTile<T> _tile = new(input.Layout, input.Layer, kvHead, scratch);
     readonly int _group = input.Group, _keyDim = input.KeyDim, _keyPadded = FloatRows.PadToLanes(input.KeyDim);
-    readonly int _valueDim = input.ValueDim, _valuePadded = FloatRows.PadToLanes(input.ValueDim), _width = RunningSoftmax<T>.Width(input.ValueDim);
+    readonly int _valueDim = input.ValueDim, _valuePadded = FloatRows.PadToLanes(input.ValueDim);
+    readonly int _width = RunningSoftmax<T>.Width(input.ValueDim);
 
     /// <summary>Rows that gather: one for each row of the run and query head.</summary>
     public int Rows => run.Rows * _group;
@@ -77,7 +79,8 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     {
         float* scores = scratch.Weights[first * _group];
         int rows = (end - first) * _group;
-        RowsByPanel<T>.Multiply(scratch.Queries[0] + first * _group * _keyPadded, _keyPadded, rows, scratch.Keys[0] + from, Tile, _keyDim, scores + from, Tile, to - from);
+        RowsByPanel<T>.Multiply(scratch.Queries[0] + first * _group * _keyPadded, _keyPadded, rows,
+            scratch.Keys[0] + from, Tile, _keyDim, scores + from, Tile, to - from);
     }
 
     /// <summary>Rows that see the same of the tile are weighed together: mostly all of it.</summary>
@@ -87,7 +90,8 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
         for (int row = first, next; row < end; row = next)
         {
             next = alike ? end : row + 1;
-            RunningSoftmax<T>.Weigh(gathered + row * _group * _width, _valueDim, (next - row) * _group, scratch.Weights[row * _group], From(row, start), To(row, start));
+            RunningSoftmax<T>.Weigh(gathered + row * _group * _width, _valueDim, (next - row) * _group,
+                scratch.Weights[row * _group], From(row, start), To(row, start));
         }
     }
 
@@ -95,8 +99,8 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     bool SeeAlike(int first, int end, int start) => From(first, start) == From(end - 1, start) && To(first, start) == To(end - 1, start);
 
     /// <summary>
-    /// Adds the weighted values. The positions that all rows see are taken together; those before and after, row by row, since a row may touch only
-    /// what it sees: a weight of zero times a value that is not a number would be one.
+    /// Adds the weighted values. The positions that all rows see are taken together; those before and after, row by row, since a row may
+    /// touch only what it sees: a weight of zero times a value that is not a number would be one.
     /// </summary>
     void Accumulate(int first, int end, int start, float* gathered)
     {
@@ -112,7 +116,8 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     void Add(int row, int rows, int from, int to, float* gathered)
     {
         if (from < to)
-            RowsByPanel<T>.MultiplyAdd(scratch.Weights[row * _group] + from, Tile, rows * _group, scratch.Values[0] + from * _valuePadded, _valuePadded, to - from,
+            RowsByPanel<T>.MultiplyAdd(
+                scratch.Weights[row * _group] + from, Tile, rows * _group, scratch.Values[0] + from * _valuePadded, _valuePadded, to - from,
                 gathered + row * _group * _width, _width, _valuePadded);
     }
 }

@@ -1,21 +1,25 @@
 using Kvasir.Formats.Models;
-using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Model;
 
-/// <summary>The intermediate values of a forward pass, one row a token; allocated once for the largest batch and the largest layer.</summary>
+/// <summary>
+/// The intermediate values of a forward pass, one row a token; allocated once for the largest batch and the largest layer.
+/// </summary>
 sealed class Activations : IDisposable
 {
     readonly FloatRows[] _ofLayers; // memory that layers take turns with
 
     public Activations(ModelSpec spec, int maxTokens)
     {
-        (Residual, Normed, Projected) = (new FloatRows(maxTokens, spec.Width), new FloatRows(maxTokens, spec.Width), new FloatRows(maxTokens, spec.Width));
+        Residual = new FloatRows(maxTokens, spec.Width);
+        Normed = new FloatRows(maxTokens, spec.Width);
+        Projected = new FloatRows(maxTokens, spec.Width);
         Logits = new FloatRows(1, spec.Vocabulary);
         LayerWidths[] widths = [.. spec.Layers.Select(LayerWidths.Of)];
         _ofLayers = [.. LayerWidths.Largest(widths).All.Select(width => new FloatRows(maxTokens, width))];
-        Dictionary<LayerWidths, LayerActivations> views = widths.Distinct().ToDictionary(each => each, each => LayerActivations.Of(_ofLayers, each));
+        var views = widths.Distinct().ToDictionary(each => each, each => LayerActivations.Of(_ofLayers, each));
         Layers = [.. widths.Select(each => views[each])];
     }
 

@@ -39,7 +39,9 @@ sealed class Batch
         _positions.Add(position);
     }
 
-    /// <summary>Waits until what the rows attend to in a layer is there; false when some of it will not come, and the batch has to be made anew.</summary>
+    /// <summary>
+    /// Waits until what the rows attend to in a layer is there; false when some of it will not come, and the batch has to be made anew.
+    /// </summary>
     public bool WaitForLayer(int layer)
     {
         bool complete = true;

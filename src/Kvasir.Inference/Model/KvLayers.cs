@@ -10,5 +10,6 @@ static class KvLayers
         ? new KvLayer(State(attention), attention.KvHeads, attention.KeyDim, attention.ValueDim, attention.Producer)
         : new KvLayer(new LayerState.Recurrent(layer.StateElements * sizeof(float)), 0, 0, 0, index));
 
-    static LayerState State(AttentionSpec attention) => attention.Window is { } tokens ? new LayerState.Window(tokens) : new LayerState.Full();
+    static LayerState State(AttentionSpec attention) =>
+        attention.Window is { } tokens ? new LayerState.Window(tokens) : new LayerState.Full();
 }

@@ -5,8 +5,8 @@ using Kvasir.Formats.Models;
 namespace Kvasir.Inference.Model;
 
 /// <summary>
-/// What the forward pass computes. A description says what a model is; here stands what of that is computed, and everything else is refused by the name
-/// of its key, because a pass that ignores it would answer wrongly without a word.
+/// What the forward pass computes. A description says what a model is; here stands what of that is computed, and everything else is refused
+/// by the name of its key, because a pass that ignores it would answer wrongly without a word.
 /// </summary>
 public static class SupportedModels
 {
@@ -34,7 +34,9 @@ public static class SupportedModels
     }
 
     /// <summary>Refuses a model that cannot be computed.</summary>
-    /// <exception cref="ModelFormatException">It cannot; one line names the key as GGUF files have it, its value and what is computed.</exception>
+    /// <exception cref="ModelFormatException">
+    /// It cannot; one line names the key as GGUF files have it, its value and what is computed.
+    /// </exception>
     public static void Check(ModelSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
@@ -70,15 +72,16 @@ public static class SupportedModels
             yield break;
         }
         if ((long)attention.Heads * Math.Max(attention.KeyDim, attention.ValueDim) > int.MaxValue / sizeof(float))
-            yield return ("attention.head_count", $"{attention.Heads} of {attention.KeyDim} elements", "heads whose sizes a machine can hold");
+            yield return ("attention.head_count", $"{attention.Heads} of {attention.KeyDim} elements", "heads that a machine can hold");
         if (attention.IsLatent)
-            yield return ("attention.kv_lora_rank", attention.KeyDim - attention.Rope?.Dims ?? 0, "none: keys and values, not a latent of both");
+            yield return ("attention.kv_lora_rank", attention.KeyDim - attention.Rope!.Dims, "none: keys and values, not one latent");
         if (attention.Softcap is { } cap)
             yield return ("attn_logit_softcapping", cap, "none: scores have no cap here");
         if (attention.Scale is { } scale)
             yield return ("attention.scale", scale, $"none: scores are scaled by 1 / sqrt({attention.KeyDim})");
         if (attention.Rope?.Scaling is { HasFormula: false } scaling)
-            yield return ("rope.scaling.type", Printable.Quote(scaling.Type), "none, linear, or Llama 3's factors as tensor rope_freqs.weight");
+            yield return (
+                "rope.scaling.type", Printable.Quote(scaling.Type), "none, linear, or Llama 3's factors as tensor rope_freqs.weight");
     }
 
     /// <summary>What follows from the name and is not computed, in words; null for an architecture that is.</summary>
@@ -90,7 +93,7 @@ public static class SupportedModels
             spec.Norm.Kind == NormKind.Rms ? null : "norms of mean and variance",
             spec.Layers.All(layer => layer.Norms == NormPlaces.BeforeSublayers) ? null : "norms elsewhere than before each sublayer",
             spec.Layers.Any(layer => layer.IsParallel) ? "attention and network at once" : null,
-            spec.Layers.All(layer => layer.FeedForward is { Activation: "silu", IsGated: true }) ? null : $"{spec.Layers[0].FeedForward!.Activation} networks",
+            spec.Layers.All(layer => layer.FeedForward is { Activation: "silu", IsGated: true }) ? null : "networks other than gated silu",
         ];
         string[] named = [.. beyond.OfType<string>()];
         return named.Length > 0 ? $"; not computed: {string.Join(", ", named)}" : s_architectures.Contains(spec.Architecture) ? null : "";

@@ -1,6 +1,6 @@
-using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Formats.Models;
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Model;
@@ -40,7 +40,9 @@ sealed class Transformer : IDisposable
     /// <summary>The logits of the i-th row that wanted them in the last batch, [vocabulary]; valid until the next.</summary>
     public Span<float> Logits(int i) => _activations.Logits.Span(i);
 
-    /// <summary>The final hidden state of that row, normalised: what the output matrix turns into logits, [width]; valid until the next.</summary>
+    /// <summary>
+    /// The final hidden state of that row, normalised: what the output matrix turns into logits, [width]; valid until the next.
+    /// </summary>
     public ReadOnlySpan<float> Hidden(int i) => _activations.Normed.Span(i);
 
     /// <summary>Computes a batch: writes its keys and values to the cache and leaves the logits of the rows that want them.</summary>

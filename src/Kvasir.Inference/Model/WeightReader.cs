@@ -7,8 +7,8 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Model;
 
 /// <summary>
-/// Takes a model's tensors from where they are stored and checks each one's shape against the description. A tensor of which that knows nothing is an error,
-/// because a forward pass that ignores it would answer wrongly without a word.
+/// Takes a model's tensors from where they are stored and checks each one's shape against the description. A tensor of which that knows
+/// nothing is an error, because a forward pass that ignores it would answer wrongly without a word.
 /// </summary>
 sealed class WeightReader(ITensorSource source, ModelSpec spec)
 {
@@ -68,7 +68,9 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec)
     StoredTensor TakeMatrix(string name, int rows, int columns)
     {
         StoredTensor tensor = Take(name);
-        return tensor.Shape.Length == 2 && tensor.Rows == rows && tensor.Columns == columns ? tensor : throw WrongShape(tensor, $"[{columns}, {rows}]");
+        return tensor.Shape.Length == 2 && tensor.Rows == rows && tensor.Columns == columns
+            ? tensor
+            : throw WrongShape(tensor, $"[{columns}, {rows}]");
     }
 
     FloatRows? Optional(string name, int width) => source.TryGetTensor(name, out _) ? Vector(name, width) : null;
@@ -98,15 +100,15 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec)
     StoredTensor Take(string name)
     {
         _taken.Add(name);
-        return source.TryGetTensor(name, out StoredTensor? tensor) ? tensor
-            : throw ModelFormatException.At(source.Path, $"tensor {Printable.Quote(name)}", $"missing among {source.Tensors.Count} tensors", "one of this name");
+        return source.TryGetTensor(name, out StoredTensor? tensor) ? tensor : throw ModelFormatException.At(
+            source.Path, $"tensor {Printable.Quote(name)}", $"missing among {source.Tensors.Count} tensors", "one of this name");
     }
 
     void RefuseUnknown()
     {
         if (source.Tensors.FirstOrDefault(tensor => !_taken.Contains(tensor.Name)) is { } unknown)
-            throw ModelFormatException.At(
-                source.Path, $"tensor {Printable.Quote(unknown.Name)}", "a tensor of no known use", $"the tensors of a dense {spec.Architecture} model");
+            throw ModelFormatException.At(source.Path, $"tensor {Printable.Quote(unknown.Name)}",
+                "a tensor of no known use", $"the tensors of a dense {spec.Architecture} model");
     }
 
     ModelFormatException WrongShape(StoredTensor tensor, string expected) =>

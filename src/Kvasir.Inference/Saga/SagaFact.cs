@@ -6,7 +6,8 @@ namespace Kvasir.Inference.Saga;
 public sealed record SagaQuestion(string Text, string Answer);
 
 /// <summary>A sentence that states something, and what may be asked about it.</summary>
-/// <param name="Kind">What it is about: <c>object</c>, <c>code</c>, <c>relation</c>, <c>job</c>, <c>animals</c>, <c>food</c> or <c>walk</c>.</param>
+/// <param name="Kind">What it is about: <c>object</c>, <c>code</c>, <c>relation</c>, <c>job</c>, <c>animals</c>,
+/// <c>food</c> or <c>walk</c>.</param>
 /// <param name="Text">The sentence.</param>
 /// <param name="Questions">One or two questions.</param>
 public sealed record SagaFact(string Kind, string Text, IReadOnlyList<SagaQuestion> Questions);

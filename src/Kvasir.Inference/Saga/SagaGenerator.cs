@@ -18,7 +18,10 @@ public sealed class SagaGenerator(int seed)
     /// <summary>A document with this many facts, 1 to <see cref="MostFacts"/>.</summary>
     public SagaDocument Document(int facts) => Document(facts, kind: null, cast: null);
 
-    /// <summary>A document all of whose facts are of a kind or about a cast of names, of which there must be enough: a lesson in what is hard to tell apart.</summary>
+    /// <summary>
+    /// A document all of whose facts are of a kind or about a cast of names, of which there must be enough: a lesson
+    /// in what is hard to tell apart.
+    /// </summary>
     internal SagaDocument Document(int facts, string? kind, IReadOnlyList<string>? cast)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(facts, 1);

@@ -32,7 +32,8 @@ static class SagaWords
         "baker smith sailor farmer hunter weaver singer carpenter healer guard teacher fisher cook miller potter tailor shepherd " +
         "painter rider builder scribe brewer miner judge gardener trader").Split(' ');
 
-    public static readonly string[] Animals = "goats sheep cows hens dogs cats horses pigs geese ducks rabbits oxen bees foxes crows owls".Split(' ');
+    public static readonly string[] Animals =
+        "goats sheep cows hens dogs cats horses pigs geese ducks rabbits oxen bees foxes crows owls".Split(' ');
 
     public static readonly string[] Foods = (
         "bread soup cheese apples fish honey porridge berries cabbage carrots cakes eggs milk onions pears plums stew butter nuts " +

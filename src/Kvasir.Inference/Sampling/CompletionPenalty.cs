@@ -1,8 +1,8 @@
 namespace Kvasir.Inference.Sampling;
 
 /// <summary>
-/// OpenAI's penalties on what a completion has said already: logit −= count · frequency + (count &gt; 0) · presence. Counts are kept from token to token, so
-/// that a long completion costs no more than its different tokens.
+/// OpenAI's penalties on what a completion has said already: logit −= count · frequency + (count &gt; 0) · presence. Counts are kept from
+/// token to token, so that a long completion costs no more than its different tokens.
 /// </summary>
 sealed class CompletionPenalty(float frequency, float presence)
 {

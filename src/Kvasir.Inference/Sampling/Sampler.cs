@@ -55,7 +55,10 @@ sealed class Sampler
                 logits[recent[i]] *= logits[recent[i]] > 0 ? 1 / _options.RepeatPenalty : _options.RepeatPenalty;
     }
 
-    /// <summary>Fills the candidates with the k largest logits and their softmax, or, of all logits', the part that the later filters may keep; largest first.</summary>
+    /// <summary>
+    /// Fills the candidates with the k largest logits and their softmax, or, of all logits', the part that the later
+    /// filters may keep; largest first.
+    /// </summary>
     void TakeMostLikely(ReadOnlySpan<float> logits)
     {
         double? total = null;
@@ -74,8 +77,8 @@ sealed class Sampler
     }
 
     /// <summary>
-    /// A bound below every logit that top-p and min-p keep. Tokens less likely than (1 − p) / n are together less likely than 1 − p, so that the others
-    /// reach p without them. The margin is far above the error of the sums.
+    /// A bound below every logit that top-p and min-p keep. Tokens less likely than (1 − p) / n are together less likely than 1 − p, so
+    /// that the others reach p without them. The margin is far above the error of the sums.
     /// </summary>
     float Bound(float largest, double total, int tokens)
     {

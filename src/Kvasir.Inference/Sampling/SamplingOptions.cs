@@ -20,19 +20,26 @@ public sealed record SamplingOptions
     /// <summary>Drops tokens less likely than this share of the most likely one; in [0, 1], 0 keeps all.</summary>
     public float MinP { get; init; } = 0.05f;
 
-    /// <summary>Divides positive logits, and multiplies negative ones, of the last <see cref="RepeatWindow"/> tokens; above 0, 1 leaves them.</summary>
+    /// <summary>
+    /// Divides positive logits, and multiplies negative ones, of the last <see cref="RepeatWindow"/> tokens; above 0, 1 leaves them.
+    /// </summary>
     public float RepeatPenalty { get; init; } = 1f;
 
     /// <summary>Tokens that the penalty looks back on.</summary>
     public int RepeatWindow { get; init; } = 64;
 
-    /// <summary>Taken from a token's logit for each time that it stands in the completion, as in OpenAI's API; −2 to 2, 0 leaves them.</summary>
+    /// <summary>
+    /// Taken from a token's logit for each time that it stands in the completion, as in OpenAI's API; −2 to 2, 0 leaves them.
+    /// </summary>
     public float FrequencyPenalty { get; init; }
 
     /// <summary>Taken from a token's logit if it stands in the completion at all, as in OpenAI's API; −2 to 2, 0 leaves them.</summary>
     public float PresencePenalty { get; init; }
 
-    /// <summary>Added to the logits of single tokens; −100 to 100, where ±100 nearly forces or forbids one. Tokens that a model lacks are passed over.</summary>
+    /// <summary>
+    /// Added to the logits of single tokens; −100 to 100, where ±100 nearly forces or forbids one. Tokens that
+    /// a model lacks are passed over.
+    /// </summary>
     public IReadOnlyDictionary<int, float>? LogitBias { get; init; }
 
     /// <summary>Start of the random numbers: equal seeds give equal texts. Null draws one.</summary>
@@ -51,7 +58,8 @@ public sealed record SamplingOptions
         Check(FrequencyPenalty is >= -2 and <= 2, "frequency penalty", FrequencyPenalty, "-2 to 2");
         Check(PresencePenalty is >= -2 and <= 2, "presence penalty", PresencePenalty, "-2 to 2");
         foreach ((int token, float bias) in LogitBias ?? ReadOnlyDictionary<int, float>.Empty)
-            Check(token >= 0 && bias is >= -100 and <= 100, "logit bias", FormattableString.Invariant($"{bias} for token {token}"), "-100 to 100 for tokens of 0 or more");
+            Check(token >= 0 && bias is >= -100 and <= 100, "logit bias", FormattableString.Invariant($"{bias} for token {token}"),
+                "-100 to 100 for tokens of 0 or more");
     }
 
     static void Check(bool holds, string name, object seen, string expected)

@@ -1,8 +1,8 @@
 namespace Kvasir.Inference.Sampling;
 
 /// <summary>
-/// Finds stop strings in text that arrives in pieces. Text that may be the beginning of a stop string is held back until it is one or cannot
-/// become one, so no part of a stop string is ever emitted.
+/// Finds stop strings in text that arrives in pieces. Text that may be the beginning of a stop string is held back until it is one or
+/// cannot become one, so no part of a stop string is ever emitted.
 /// </summary>
 sealed class StopFilter(IReadOnlyList<string> stops)
 {

@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Kvasir.Inference.Sampling;
 
 /// <summary>
-/// The largest of many logits, in order: the larger first, of equals the first. A scan compares sixteen at a time with the least that still matters,
-/// and few pass. What is no number or −∞ is never taken. Memory is kept from token to token.
+/// The largest of many logits, in order: the larger first, of equals the first. A scan compares sixteen at a time with the least that still
+/// matters, and few pass. What is no number or −∞ is never taken. Memory is kept from token to token.
 /// </summary>
 sealed class TopLogits
 {
@@ -53,7 +53,9 @@ sealed class TopLogits
         Count = Math.Min(Count, most);
     }
 
-    /// <summary>A number that is less for a larger logit and, of equals, for an earlier token: the bits of floats are in order but for their sign.</summary>
+    /// <summary>
+    /// A number that is less for a larger logit and, of equals, for an earlier token: the bits of floats are in order but for their sign.
+    /// </summary>
     static ulong Key(float logit, int token)
     {
         uint bits = BitConverter.SingleToUInt32Bits(logit + 0f); // −0 equals 0
@@ -94,7 +96,8 @@ sealed class TopLogits
     }
 
     /// <summary>What is no number is not larger than anything.</summary>
-    static Vector512<float> Larger(Vector512<float> x, Vector512<float> than) => Vector512.ConditionalSelect(Vector512.GreaterThan(x, than), x, than);
+    static Vector512<float> Larger(Vector512<float> x, Vector512<float> than) =>
+        Vector512.ConditionalSelect(Vector512.GreaterThan(x, than), x, than);
 
     /// <summary>Σ e^(logit − largest), over those that are numbers.</summary>
     public static double TotalWeight(ReadOnlySpan<float> logits, float largest)
@@ -104,7 +107,8 @@ sealed class TopLogits
         for (; i <= logits.Length - Vector512<float>.Count; i += Vector512<float>.Count)
         {
             Vector512<float> x = Vector512.Create(logits[i..]);
-            (Vector512<double> lower, Vector512<double> upper) = Vector512.Widen(Vector512.ConditionalSelect(Vector512.Equals(x, x), x, Vector512.Create(float.NegativeInfinity)));
+            (Vector512<double> lower, Vector512<double> upper) =
+                Vector512.Widen(Vector512.ConditionalSelect(Vector512.Equals(x, x), x, Vector512.Create(float.NegativeInfinity)));
             sums += Vector512.Exp(lower - shift) + Vector512.Exp(upper - shift);
         }
         double sum = Vector512.Sum(sums);

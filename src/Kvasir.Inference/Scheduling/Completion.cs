@@ -11,7 +11,9 @@ public readonly record struct CompletionPiece(string Text, int Token, TokenLogpr
 /// <summary>A completion on its way. The engine goes on whether it is read or not.</summary>
 public sealed class Completion
 {
-    readonly Channel<CompletionPiece> _pieces = Channel.CreateUnbounded<CompletionPiece>(new() { SingleReader = true, SingleWriter = true }); // bounded by the context
+    // bounded by the context
+    readonly Channel<CompletionPiece> _pieces =
+        Channel.CreateUnbounded<CompletionPiece>(new() { SingleReader = true, SingleWriter = true });
     readonly TaskCompletionSource<GenerationResult> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     internal Completion() { }

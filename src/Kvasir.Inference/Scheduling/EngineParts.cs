@@ -2,8 +2,8 @@ using Kvasir.Formats.Models;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
-using Kvasir.KvCache.Layout;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Scheduling;
 

@@ -5,7 +5,8 @@ using Kvasir.KvCache;
 namespace Kvasir.Inference.Scheduling;
 
 /// <summary>
-/// One pass through the transformer: missing tokens of one sequence or of many. It is filled, computed, and what it computed belongs to the cache.
+/// One pass through the transformer: missing tokens of one sequence or of many. It is filled, computed, and what it
+/// computed belongs to the cache.
 /// </summary>
 sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
 {
@@ -33,7 +34,10 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
         _pieces.Clear();
     }
 
-    /// <summary>Adds missing tokens of a sequence, the first ones, at most so many. False when the pool has no room for their keys and values; then none is added.</summary>
+    /// <summary>
+    /// Adds missing tokens of a sequence, the first ones, at most so many. False when the pool has no room for their keys
+    /// and values; then none is added.
+    /// </summary>
     /// <param name="sequence">A sequence that is not in the pass yet.</param>
     /// <param name="most">Most tokens to add.</param>
     /// <param name="wantsAllLogits">Whether the logits after every token are wanted, or only those after the sequence's last.</param>
@@ -57,7 +61,10 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
         return true;
     }
 
-    /// <summary>Computes it. False when blocks that it attends to did not come: they are holes now, nothing was computed, and the pass has to be made anew.</summary>
+    /// <summary>
+    /// Computes it. False when blocks that it attends to did not come: they are holes now, nothing was computed,
+    /// and the pass has to be made anew.
+    /// </summary>
     public bool TryCompute()
     {
         bool undisturbed = !_pieces.Exists(piece => piece.Sequence.Blocks.IsWaiting);
@@ -83,6 +90,7 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
     void AddRows(Piece piece, bool wantsAllLogits)
     {
         for (int position = piece.From; position < piece.To; position++)
-            _batch.Add(piece.Sequence.Tokens[position], position, piece.Sequence.Blocks, wantsAllLogits || position == piece.Sequence.Tokens.Length - 1);
+            _batch.Add(piece.Sequence.Tokens[position], position, piece.Sequence.Blocks,
+                wantsAllLogits || position == piece.Sequence.Tokens.Length - 1);
     }
 }

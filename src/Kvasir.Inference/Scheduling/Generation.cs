@@ -1,16 +1,21 @@
 using System.Diagnostics;
 using System.Text;
-using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Inference.Scheduling;
 
-/// <summary>One completion being served: its tokens are computed by the scheduler; here they are chosen, decoded, filtered and handed out until something ends it.</summary>
+/// <summary>
+/// One completion being served: its tokens are computed by the scheduler; here they are chosen, decoded, filtered and
+/// handed out until something ends it.
+/// </summary>
 sealed class Generation
 {
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+
     readonly EngineParts _engine;
     readonly Sampler _sampler;
     readonly StopFilter _stops;
@@ -64,7 +69,10 @@ sealed class Generation
     /// <summary>Blocks of the pool that it needs beyond those that it, or others for it, hold.</summary>
     public int BlocksWanted => Sequence.Blocks.BlocksWanted(Sequence.Tokens);
 
-    /// <summary>Its turn has come, for the first time or again: what the tiers have of its tokens is looked up, and somebody is told when that is over.</summary>
+    /// <summary>
+    /// Its turn has come, for the first time or again: what the tiers have of its tokens is looked up, and
+    /// somebody is told when that is over.
+    /// </summary>
     public void Arrive(Action over)
     {
         if (_started == 0)
@@ -82,7 +90,8 @@ sealed class Generation
     }
 
     /// <summary>Whether the lookup is over, and what an earlier request, given up since, still brings to the sequence.</summary>
-    public bool HasArrived(bool mayWait) => _lookup is not { IsCompleted: false } && (mayWait || !Sequence.Blocks.IsWaiting || Sequence.Blocks.HasArrived);
+    public bool HasArrived(bool mayWait) =>
+        _lookup is not { IsCompleted: false } && (mayWait || !Sequence.Blocks.IsWaiting || Sequence.Blocks.HasArrived);
 
     /// <summary>Brings in what was found.</summary>
     public void Begin()
@@ -101,6 +110,7 @@ sealed class Generation
         Sequence.Blocks.EndRequest();
         _use ??= Sequence.Blocks.Use;
         Sequence.Blocks.Clear(Sequence.Tokens);
+        _engine.Cache.FlushCopies(s_patience); // others take the blocks at once, and what is not copied yet would have to be computed again
     }
 
     /// <summary>A part of the prompt is computed, and more is to come.</summary>

@@ -21,7 +21,10 @@ public sealed record GenerationOptions
     /// <summary>Whether a token that ends the turn is a token like any other: for measurements that want a fixed length.</summary>
     public bool IgnoresEnds { get; init; }
 
-    /// <summary>How many of the most likely tokens are told with each token, 0 for the chosen one alone; null tells nothing. At most <see cref="MostLogprobs"/>.</summary>
+    /// <summary>
+    /// How many of the most likely tokens are told with each token, 0 for the chosen one alone; null tells nothing. At
+    /// most <see cref="MostLogprobs"/>.
+    /// </summary>
     public int? TopLogprobs { get; init; }
 
     /// <summary>Whether the final hidden state after the prompt is wanted, with or without a completion.</summary>

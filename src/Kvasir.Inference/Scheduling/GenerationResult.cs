@@ -60,7 +60,9 @@ public sealed record GenerationResult
     /// <summary>From the first token to the last.</summary>
     public required TimeSpan DecodeTime { get; init; }
 
-    /// <summary>Prompt tokens whose keys and values were computed; fewer than the rest of the prompt when it was cancelled before its end.</summary>
+    /// <summary>
+    /// Prompt tokens whose keys and values were computed; fewer than the rest of the prompt when it was cancelled before its end.
+    /// </summary>
     public required int ComputedTokens { get; init; }
 
     /// <summary>Computed prompt tokens per second until the first token.</summary>

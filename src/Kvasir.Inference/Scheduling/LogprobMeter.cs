@@ -22,7 +22,8 @@ sealed class LogprobMeter(int top)
     {
         if (top > 0)
             _best.Take(_logits, Math.Min(top, _logits.Length), float.NegativeInfinity);
-        return new TokenLogprobs(token, Logprob(token), [.. Enumerable.Range(0, top > 0 ? _best.Count : 0).Select(i => (_best.Token(i), Logprob(_best.Token(i))))]);
+        return new TokenLogprobs(token, Logprob(token),
+            [.. Enumerable.Range(0, top > 0 ? _best.Count : 0).Select(i => (_best.Token(i), Logprob(_best.Token(i))))]);
     }
 
     float Logprob(int token) => (float)(_logits[token] - _logTotal);

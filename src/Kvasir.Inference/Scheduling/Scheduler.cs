@@ -1,8 +1,9 @@
 namespace Kvasir.Inference.Scheduling;
 
 /// <summary>
-/// Serves completions, many at a time, on a thread of its own that alone touches sequences, pool and kernels: continuous batching (Yu et al., Orca, OSDI 2022)
-/// with chunked prefill (Agrawal et al., Sarathi-Serve, 2024, https://arxiv.org/abs/2403.02310). Others send it completions and read what comes out.
+/// Serves completions, many at a time, on a thread of its own that alone touches sequences, pool and kernels: continuous batching (Yu et
+/// al., Orca, OSDI 2022) with chunked prefill (Agrawal et al., Sarathi-Serve, 2024, https://arxiv.org/abs/2403.02310). Others send it
+/// completions and read what comes out.
 /// </summary>
 sealed class Scheduler : IDisposable
 {
@@ -25,7 +26,8 @@ sealed class Scheduler : IDisposable
     }
 
     /// <summary>What it is doing.</summary>
-    public SchedulerCounts Counts => new(Volatile.Read(ref _runningCount), Volatile.Read(ref _waitingCount), Volatile.Read(ref _preemptions), Volatile.Read(ref _steps), Volatile.Read(ref _computedTokens));
+    public SchedulerCounts Counts => new(Volatile.Read(ref _runningCount), Volatile.Read(ref _waitingCount),
+        Volatile.Read(ref _preemptions), Volatile.Read(ref _steps), Volatile.Read(ref _computedTokens));
 
     /// <summary>Takes a completion, unless too many wait already.</summary>
     /// <exception cref="QueueFullException">As many wait as may.</exception>
@@ -72,7 +74,9 @@ sealed class Scheduler : IDisposable
         Volatile.Write(ref _runningCount, 0);
     }
 
-    /// <summary>Waits as long as nothing runs and nothing new can begin to: nobody has come, and whoever's turn has come is still looked up.</summary>
+    /// <summary>
+    /// Waits as long as nothing runs and nothing new can begin to: nobody has come, and whoever's turn has come is still looked up.
+    /// </summary>
     bool WaitForWork()
     {
         lock (_gate)
@@ -103,7 +107,10 @@ sealed class Scheduler : IDisposable
         }
     }
 
-    /// <summary>Whose turn it is arrives, in its order, while the pool has room for it beside what runs: what the tiers have of it is looked up, while others compute.</summary>
+    /// <summary>
+    /// Whose turn it is arrives, in its order, while the pool has room for it beside what runs: what the tiers have of it is
+    /// looked up, while others compute.
+    /// </summary>
     void Start()
     {
         while (_waiting.Count > 0 && _running.Count + _arriving.Count < _engine.MaxRunning && HasRoomFor(_waiting[0]))
@@ -111,7 +118,8 @@ sealed class Scheduler : IDisposable
             Generation generation = _waiting[0];
             _waiting.RemoveAt(0);
             Insert(_arriving, generation);
-            Volatile.Write(ref _runningCount, _running.Count + _arriving.Count); // before it says anything, and before it waits no more: at no time does it seem to be nowhere
+            // before it says anything, and before it waits no more: at no time does it seem to be nowhere
+            Volatile.Write(ref _runningCount, _running.Count + _arriving.Count);
             Interlocked.Decrement(ref _waitingCount);
             Try(generation, () => generation.Arrive(Wake));
         }
@@ -154,7 +162,8 @@ sealed class Scheduler : IDisposable
         if (_running.Count + _arriving.Count == 0)
             return true; // a context always fits, and if others hold the pool, its failure says so
         var counts = _engine.Cache.Device.Counts;
-        return generation.BlocksWanted + _running.Concat(_arriving).Sum(other => Math.Max(1, other.BlocksWanted)) <= counts.Free + counts.Cached;
+        return generation.BlocksWanted + _running.Concat(_arriving)
+            .Sum(other => Math.Max(1, other.BlocksWanted)) <= counts.Free + counts.Cached;
     }
 
     void Step()
@@ -196,14 +205,15 @@ sealed class Scheduler : IDisposable
     }
 
     /// <summary>
-    /// The pool has no room for a sequence's next tokens: the one that is served last gives its blocks back to the cache, from where it will fetch them when its turn
-    /// comes. A sequence that is alone has nobody to ask.
+    /// The pool has no room for a sequence's next tokens: the one that is served last gives its blocks back to the cache, from where it
+    /// will fetch them when its turn comes. A sequence that is alone has nobody to ask.
     /// </summary>
     void MakeRoomFor(Generation homeless)
     {
         Generation last = _running[^1];
         if (last == homeless && _running.Count == 1)
-            homeless.Fail(new InvalidOperationException($"the pool has no room for {homeless.Sequence.Tokens.Length - homeless.Sequence.Cached} more tokens: {_engine.Cache.Device.Counts}"));
+            homeless.Fail(new InvalidOperationException($"the pool has no room for "
+                + $"{homeless.Sequence.Tokens.Length - homeless.Sequence.Cached} more tokens: {_engine.Cache.Device.Counts}"));
         else
         {
             last.Pause();
@@ -237,7 +247,8 @@ sealed class Scheduler : IDisposable
     /// <summary>By priority, then by arrival.</summary>
     static void Insert(List<Generation> generations, Generation generation)
     {
-        int at = generations.FindIndex(other => (generation.Options.Priority, generation.Number).CompareTo((other.Options.Priority, other.Number)) < 0);
+        int at = generations.FindIndex(
+            other => (generation.Options.Priority, generation.Number).CompareTo((other.Options.Priority, other.Number)) < 0);
         generations.Insert(at < 0 ? generations.Count : at, generation);
     }
 

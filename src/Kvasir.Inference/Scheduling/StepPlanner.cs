@@ -3,8 +3,9 @@ using Kvasir.KvCache.Prefixes;
 namespace Kvasir.Inference.Scheduling;
 
 /// <summary>
-/// Chooses what the next pass computes: of every sequence that only needs its last token, that one; then prompts, in their order, as many tokens as keep the
-/// others from waiting long. A block that one prompt computes in this pass is no other's work: they wait for it and adopt it.
+/// Chooses what the next pass computes: of every sequence that only needs its last token, that one; then prompts, in their
+/// order, as many tokens as keep the others from waiting long. A block that one prompt computes in this pass is no other's work:
+/// they wait for it and adopt it.
 /// </summary>
 sealed class StepPlanner(EngineParts engine)
 {
@@ -52,7 +53,8 @@ sealed class StepPlanner(EngineParts engine)
     Generation? PlanWaiting(List<Generation> running) => TryAddPrompt(running[0], engine.Transformer.MaxTokens) ? null : running[0];
 
     /// <summary>A completion ended that took so long, beside so many others.</summary>
-    public void Ended(TimeSpan time, int beside) => SecondsPerCompletion += 0.1 * (time.TotalSeconds / Math.Max(1, beside) - SecondsPerCompletion);
+    public void Ended(TimeSpan time, int beside) =>
+        SecondsPerCompletion += 0.1 * (time.TotalSeconds / Math.Max(1, beside) - SecondsPerCompletion);
 
     bool TryAddPrompt(Generation generation, int budget)
     {
@@ -96,8 +98,8 @@ sealed class StepPlanner(EngineParts engine)
     }
 
     /// <summary>
-    /// Whether a prompt's next tokens are its own work: not if another computes in this pass the whole block, or, when none that is there begins like it, one that
-    /// does and will be there at the next step.
+    /// Whether a prompt's next tokens are its own work: not if another computes in this pass the whole block, or, when none that is there
+    /// begins like it, one that does and will be there at the next step.
     /// </summary>
     bool IsUpToIt(Generation generation)
     {
@@ -107,7 +109,10 @@ sealed class StepPlanner(EngineParts engine)
         return Claimed(generation) < WorthAStep;
     }
 
-    /// <summary>How many of a prompt's next tokens will be there at the next step, because another prompt computes them in this pass: a block, or its beginning.</summary>
+    /// <summary>
+    /// How many of a prompt's next tokens will be there at the next step, because another prompt computes them in this
+    /// pass: a block, or its beginning.
+    /// </summary>
     int Claimed(Generation generation)
     {
         Sequence sequence = generation.Sequence;
@@ -117,7 +122,8 @@ sealed class StepPlanner(EngineParts engine)
             return 0;
         ReadOnlySpan<int> own = sequence.Tokens[start..^1], others = claim.Sequence.Tokens[claim.Start..];
         int common = own[..Math.Min(own.Length, blockTokens)].CommonPrefixLength(others);
-        return common == blockTokens || claim.IsFilled && done == 0 ? common : 0; // half a block of its own is exchanged for a whole one, not for another half
+        // half a block of its own is exchanged for a whole one, not for another half
+        return common == blockTokens || claim.IsFilled && done == 0 ? common : 0;
     }
 
     /// <summary>A prompt that is cut is cut where a block ends, so that others can use all of it.</summary>
@@ -128,8 +134,8 @@ sealed class StepPlanner(EngineParts engine)
     }
 
     /// <summary>
-    /// While others generate, as many tokens of prompts as take about <see cref="EngineOptions.StepTime"/>; more when those who wait for their first token are more than those who
-    /// wait for their next.
+    /// While others generate, as many tokens of prompts as take about <see cref="EngineOptions.StepTime"/>; more when those who wait for
+    /// their first token are more than those who wait for their next.
     /// </summary>
     int PrefillBudget(int prompts)
     {
@@ -137,6 +143,7 @@ sealed class StepPlanner(EngineParts engine)
         double rate = engine.Cache.Costs.TokensPerSecond;
         return Pass.Rows == 0 || rate == 0
             ? Pass.Room
-            : (int)Math.Clamp(Math.Max(rate * engine.StepTime.TotalSeconds, share * Pass.Room), Math.Min(LeastPrefill, Pass.Room), Pass.Room);
+            : (int)Math.Clamp(Math.Max(rate * engine.StepTime.TotalSeconds, share * Pass.Room),
+                Math.Min(LeastPrefill, Pass.Room), Pass.Room);
     }
 }

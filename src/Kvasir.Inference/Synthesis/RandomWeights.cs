@@ -6,8 +6,8 @@ using Kvasir.Inference.Sampling;
 namespace Kvasir.Inference.Synthesis;
 
 /// <summary>
-/// Rows of seeded random weights in any type, made in place rather than quantised: random bytes under scales for which a row's values have a
-/// standard deviation near <c>1 / sqrt(columns)</c>, so that activations neither vanish nor explode. Equal seeds give equal rows.
+/// Rows of seeded random weights in any type, made in place rather than quantised: random bytes under scales for which a row's values have
+/// a standard deviation near <c>1 / sqrt(columns)</c>, so that activations neither vanish nor explode. Equal seeds give equal rows.
 /// </summary>
 static class RandomWeights
 {

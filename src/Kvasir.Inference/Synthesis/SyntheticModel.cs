@@ -22,7 +22,9 @@ public sealed class SyntheticModel
     readonly ulong _seed;
     ulong _tensors;
 
-    /// <param name="spec">What the model is; layers must be alike and keep everything. Its norms' epsilon is 1e-5, whatever this says.</param>
+    /// <param name="spec">
+    /// What the model is; layers must be alike and keep everything. Its norms' epsilon is 1e-5, whatever this says.
+    /// </param>
     /// <param name="mix">Which type each matrix gets.</param>
     /// <param name="seed">Equal seeds give equal weights.</param>
     /// <exception cref="ModelFormatException">The engine does not compute such a model; one line names what it does not.</exception>
@@ -34,7 +36,8 @@ public sealed class SyntheticModel
         (_attention, _network) = (spec.Layers[0].Attention!, spec.Layers[0].FeedForward!.Width);
         if (spec.Layers.Where((layer, i) => layer != spec.Layers[0] with { Attention = _attention with { Producer = i } }).Any()
             || _attention is not { Window: null, Rope.HasDivisors: false })
-            throw new ArgumentException($"{Printable.Line(spec.Name)}: expected layers that are all alike, keep everything and rotate as a formula says");
+            throw new ArgumentException(
+                $"{Printable.Line(spec.Name)}: expected layers that are all alike, keep everything and rotate as a formula says");
     }
 
     /// <summary>Writes the file; equal descriptions, mixes and seeds give equal bytes.</summary>
@@ -77,7 +80,8 @@ public sealed class SyntheticModel
         _writer.Set("tokenizer.ggml.model", "gpt2");
         _writer.Set("tokenizer.ggml.pre", "qwen2");
         _writer.Set("tokenizer.ggml.tokens", tokens);
-        _writer.Set("tokenizer.ggml.token_type", ImmutableArray.CreateRange(tokens, token => (int)(controls.Contains(token) ? TokenType.Control : TokenType.Normal)));
+        _writer.Set("tokenizer.ggml.token_type",
+            ImmutableArray.CreateRange(tokens, token => (int)(controls.Contains(token) ? TokenType.Control : TokenType.Normal)));
         _writer.Set("tokenizer.ggml.merges", ImmutableArray.Create($"{space} t"));
         _writer.Set("tokenizer.ggml.bos_token_id", (uint)(tokens.Length - 3));
         _writer.Set("tokenizer.ggml.eos_token_id", (uint)(tokens.Length - 1));

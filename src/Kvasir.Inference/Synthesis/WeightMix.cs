@@ -22,14 +22,17 @@ public sealed record WeightMix
 
     bool IsMixture { get; }
 
-    /// <summary>The type of a matrix. In the mixture, output and embedding and half of the value and down projections get six bits.</summary>
+    /// <summary>
+    /// The type of a matrix. In the mixture, output and embedding and half of the value and down projections get six bits.
+    /// </summary>
     internal TensorType TypeOf(string tensor, int columns, int layer, int layers)
     {
         if (!IsMixture)
             return Type;
         bool more = layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2;
         bool sixBits = tensor is "token_embd.weight" or "output.weight"
-            || more && (tensor.EndsWith("attn_v.weight", StringComparison.Ordinal) || tensor.EndsWith("ffn_down.weight", StringComparison.Ordinal));
+            || more
+            && (tensor.EndsWith("attn_v.weight", StringComparison.Ordinal) || tensor.EndsWith("ffn_down.weight", StringComparison.Ordinal));
         return (sixBits, columns % TensorType.Q4_K.BlockElements() == 0) switch
         {
             (true, true) => TensorType.Q6_K,

@@ -21,7 +21,9 @@ static class Limits
     /// <summary>Numbers of a range, as in Jinja's sandbox.</summary>
     public const int Range = 100_000;
 
-    /// <summary>The steps that a part cut from a text costs, because it takes a hundred bytes; so there are about a million at most.</summary>
+    /// <summary>
+    /// The steps that a part cut from a text costs, because it takes a hundred bytes; so there are about a million at most.
+    /// </summary>
     public const long StepsOfPart = 8;
 
     /// <summary>Spaces of one level of indentation.</summary>

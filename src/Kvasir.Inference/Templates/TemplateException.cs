@@ -6,6 +6,8 @@ public sealed class TemplateException : Exception
     /// <summary>Creates the exception from a finished line, or from what the template itself has to say.</summary>
     public TemplateException(string message, bool raisedByTemplate = false) : base(message) => RaisedByTemplate = raisedByTemplate;
 
-    /// <summary>Whether the template called <c>raise_exception</c>: the message is the template's own and the conversation to blame.</summary>
+    /// <summary>
+    /// Whether the template called <c>raise_exception</c>: the message is the template's own and the conversation to blame.
+    /// </summary>
     public bool RaisedByTemplate { get; }
 }

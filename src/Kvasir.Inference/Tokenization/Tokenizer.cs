@@ -88,7 +88,7 @@ public sealed class Tokenizer
     /// <summary>The tokens of text from the model's maker, in which control tokens count. <see cref="Opening"/> is not included.</summary>
     public int[] EncodeTemplate(string text) => Encode(text, _special, null);
 
-    /// <summary>The tokens of a whole prompt that is sent as it is: <see cref="Opening"/>, then its text, in which control tokens count.</summary>
+    /// <summary>The tokens of a prompt that is sent as it is: <see cref="Opening"/> and its text, in which control tokens count.</summary>
     public int[] EncodePrompt(string text) => [.. Opening, .. EncodeTemplate(text)];
 
     /// <summary>
@@ -142,7 +142,9 @@ public sealed class Tokenizer
         return [.. tokens];
     }
 
-    /// <summary>Lone surrogates have no UTF-8; everything behind this point may rely on pairs. U+FFFD takes their places one by one.</summary>
+    /// <summary>
+    /// Lone surrogates have no UTF-8; everything behind this point may rely on pairs. U+FFFD takes their places one by one.
+    /// </summary>
     static string WellFormed(string text) => text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')
         ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text))
         : text;

@@ -6,11 +6,11 @@ using Kvasir.KvCache.Tiers.Disk;
 namespace Kvasir.KvCache.Archive;
 
 /// <summary>
-/// What stands before and after the blocks of an archive, and the checksum over all of it. Only the end says how many blocks there are: whoever writes knows it no sooner, since
-/// blocks may give way meanwhile. Little-endian:
+/// What stands before and after the blocks of an archive, and the checksum over all of it. Only the end says how many blocks there are:
+/// whoever writes knows it no sooner, since blocks may give way meanwhile. Little-endian:
 /// <code>
 ///   head   0  magic "KVASIRAR"    8  version (32 bits)    12  header bytes (32)    16  fingerprint    48  payload bytes (64)    56  zeros
-///   end    0  magic "KVASIREN"    8  blocks (64)          16  XxHash3 (64) of the head, of each block's header, and of the end's first 16 bytes
+/// end 0 magic "KVASIREN" 8 blocks (64) 16 XxHash3 (64) of the head, of each block's header, and of the end's first 16 bytes
 /// </code>
 /// </summary>
 sealed class ArchiveFrame(TieredKvCache cache, SlotHeader header)
@@ -49,7 +49,8 @@ sealed class ArchiveFrame(TieredKvCache cache, SlotHeader header)
             throw new InvalidDataException($"the archive's version is {version}, expected {Version}");
         if (new Digest(head.Slice(16, Digest.Size)) is var digest && digest != cache.Fingerprint.Digest)
             throw new InvalidDataException($"the archive is of another model: fingerprint {digest}, expected {cache.Fingerprint}");
-        if (BinaryPrimitives.ReadInt32LittleEndian(head[12..]) != header.Bytes || BinaryPrimitives.ReadInt64LittleEndian(head[48..]) != cache.Layout.BlockBytes)
+        if (BinaryPrimitives.ReadInt32LittleEndian(head[12..]) != header.Bytes
+            || BinaryPrimitives.ReadInt64LittleEndian(head[48..]) != cache.Layout.BlockBytes)
             throw new InvalidDataException("the archive's blocks have another size");
         _sum.Append(head);
     }
@@ -73,7 +74,8 @@ sealed class ArchiveFrame(TieredKvCache cache, SlotHeader header)
     }
 
     /// <summary>Whether this begins an end, and not another block.</summary>
-    public static bool IsEnd(ReadOnlySpan<byte> bytes) => bytes.Length >= sizeof(ulong) && BinaryPrimitives.ReadUInt64LittleEndian(bytes) == EndMagic;
+    public static bool IsEnd(ReadOnlySpan<byte> bytes) =>
+        bytes.Length >= sizeof(ulong) && BinaryPrimitives.ReadUInt64LittleEndian(bytes) == EndMagic;
 
     /// <summary>What is wrong with an end, if it is not that of the blocks counted in; null when nothing is.</summary>
     public string? ProblemOf(ReadOnlySpan<byte> end)

@@ -4,7 +4,9 @@ using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.KvCache.Archive;
 
-/// <summary>Reads one archive, block by block, and takes in each that proves itself. Whether nothing is missing, only the archive's end can tell.</summary>
+/// <summary>
+/// Reads one archive, block by block, and takes in each that proves itself. Whether nothing is missing, only the archive's end can tell.
+/// </summary>
 sealed class ArchiveReader(TieredKvCache cache, SlotHeader header, Stream stream, int mostBlocks) : IDisposable
 {
     readonly ArchiveFrame _frame = new(cache, header);
@@ -16,7 +18,8 @@ sealed class ArchiveReader(TieredKvCache cache, SlotHeader header, Stream stream
     public async Task<KvArchiveCounts> Read(CancellationToken cancellation)
     {
         if (await Fill(0, ArchiveFrame.HeadBytes, cancellation) is var read && read < ArchiveFrame.HeadBytes)
-            throw new InvalidDataException($"this is no archive of keys and values: {read} bytes, and its head alone has {ArchiveFrame.HeadBytes}");
+            throw new InvalidDataException(
+                $"this is no archive of keys and values: {read} bytes, and its head alone has {ArchiveFrame.HeadBytes}");
         _frame.CheckHead(_slot.AsSpan(0, ArchiveFrame.HeadBytes));
         while (await HasBlock(cancellation))
             Take();
@@ -36,7 +39,8 @@ sealed class ArchiveReader(TieredKvCache cache, SlotHeader header, Stream stream
             read += await Fill(read, _slot.Length - read, cancellation);
         int expected = isEnd ? ArchiveFrame.EndBytes : _slot.Length;
         if (read < expected)
-            throw Bad($"the archive was cut: after {_frame.Blocks:N0} whole blocks {(read == 0 ? "it stops" : $"{read:N0} bytes of the next")}, without its end");
+            throw Bad($"the archive was cut: after {_frame.Blocks:N0} whole blocks "
+                + $"{(read == 0 ? "it stops" : $"{read:N0} bytes of the next")}, without its end");
         return !isEnd;
     }
 

@@ -7,9 +7,10 @@ using Kvasir.KvCache.Tiers.Disk;
 namespace Kvasir.KvCache.Archive;
 
 /// <summary>
-/// Blocks as one stream, to be carried to another machine that runs the same model: a head, each block as a slot of the disk tier has it, header and payload, and an end that says
-/// how many there are, so that a part of an archive is not taken for the whole. What is read is taken for hostile: a block has to be what its header says, and its key that of its
-/// tokens after its parent. What its keys and values are worth, no check can tell: import what you would have computed yourself, or had computed by somebody whom you trust as much.
+/// Blocks as one stream, to be carried to another machine that runs the same model: a head, each block as a slot of the disk tier has it,
+/// header and payload, and an end that says how many there are, so that a part of an archive is not taken for the whole. What is read is
+/// taken for hostile: a block has to be what its header says, and its key that of its tokens after its parent. What its keys and values are
+/// worth, no check can tell: import what you would have computed yourself, or had computed by somebody whom you trust as much.
 /// </summary>
 public static class KvArchive
 {
@@ -21,7 +22,8 @@ public static class KvArchive
 
     /// <summary>Writes the blocks that are still in some tier as they were computed; returns how many.</summary>
     /// <exception cref="ArgumentException">More than <see cref="MostBlocks"/>.</exception>
-    public static async Task<int> Write(TieredKvCache cache, IReadOnlyCollection<BlockKey> keys, Stream stream, CancellationToken cancellation = default)
+    public static async Task<int> Write(TieredKvCache cache, IReadOnlyCollection<BlockKey> keys, Stream stream,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(cache);
         ArgumentNullException.ThrowIfNull(keys);
@@ -43,8 +45,11 @@ public static class KvArchive
         return frame.Blocks;
     }
 
-    /// <summary>Reads an archive, which is all that the stream has, into the host's memory, or the pool where there is none, and onto the disk.</summary>
-    /// <exception cref="InvalidDataException">It is no archive, one of another model, damaged, or cut. Blocks that were read before stay: each proves itself.</exception>
+    /// <summary>
+    /// Reads an archive, which is all that the stream has, into the host's memory, or the pool where there is none, and onto the disk.
+    /// </summary>
+    /// <exception cref="InvalidDataException">It is no archive, one of another model, damaged, or cut. Blocks that were read before stay:
+    /// each proves itself.</exception>
     public static async Task<KvArchiveCounts> Read(TieredKvCache cache, Stream stream, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(cache);
@@ -59,7 +64,8 @@ public static class KvArchive
     static unsafe bool TryRead(TieredKvCache cache, SlotHeader header, BlockKey key, byte[] slot)
     {
         IEnumerable<ITier> exact = cache.Tiers.Where(tier => tier.IsLossless);
-        using TierLease? lease = TierLease.TryRead(cache.Device, key) ?? exact.Select(tier => tier.TryRead(key)).FirstOrDefault(copy => copy is not null);
+        using TierLease? lease = TierLease.TryRead(cache.Device, key)
+            ?? exact.Select(tier => tier.TryRead(key)).FirstOrDefault(copy => copy is not null);
         if (lease is not null)
         {
             Fill(slot, header, new BlockWrite(key, lease.Parent, lease.Tokens.ToArray(), (nint)lease.Address), cache.Layout);

@@ -6,15 +6,18 @@ using Kvasir.KvCache.Prefixes;
 namespace Kvasir.KvCache.Blocks;
 
 /// <summary>
-/// The books of a tier in memory: which block lies in which slot, at which stage of its life, and who holds it. They know neither a block's size nor where its memory is:
-/// <see cref="BlockPool"/> adds both, and whoever only wants to know what would be where needs neither. Allocation takes a free slot, else evicts a cached block, which
-/// the policy chooses. Thread-safe; every call holds a lock for no longer than it takes to change the books.
+/// The books of a tier in memory: which block lies in which slot, at which stage of its life, and who holds it. They know neither a block's
+/// size nor where its memory is: <see cref="BlockPool"/> adds both, and whoever only wants to know what would be where needs neither.
+/// Allocation takes a free slot, else evicts a cached block, which the policy chooses. Thread-safe; every call holds a lock for no longer
+/// than it takes to change the books.
 /// </summary>
 public class BlockBooks
 {
     const int EvictionsRemembered = 1 << 16;
 
-    /// <summary>Most blocks that follow the same one which <see cref="LongestTail"/> looks at: a shared beginning may have thousands.</summary>
+    /// <summary>
+    /// Most blocks that follow the same one which <see cref="LongestTail"/> looks at: a shared beginning may have thousands.
+    /// </summary>
     const int MostSiblings = 64;
 
     readonly Lock _gate = new();
@@ -109,7 +112,9 @@ public class BlockBooks
         }
     }
 
-    /// <summary>A lease of the block of a key and tokens. Tokens are compared: were two prefixes to have the same key, the second would be a miss.</summary>
+    /// <summary>
+    /// A lease of the block of a key and tokens. Tokens are compared: were two prefixes to have the same key, the second would be a miss.
+    /// </summary>
     public BlockLease? TryFind(BlockKey key, ReadOnlySpan<int> tokens)
     {
         lock (_gate)
@@ -135,20 +140,6 @@ public class BlockBooks
             Vacate(slot);
             return true;
         }
-    }
-
-    /// <summary>Evicts blocks now that are there and that nobody holds.</summary>
-    /// <returns>How many went, and how many that are there stayed.</returns>
-    public (int Evicted, int Kept) Drop(IReadOnlyCollection<BlockKey> keys)
-    {
-        ArgumentNullException.ThrowIfNull(keys);
-        int evicted = 0, kept = 0;
-        foreach (BlockKey key in keys)
-            if (TryDrop(key))
-                evicted++;
-            else if (Contains(key))
-                kept++;
-        return (evicted, kept);
     }
 
     /// <summary>When a block was evicted, if that is remembered.</summary>
@@ -200,7 +191,8 @@ public class BlockBooks
                 throw new InvalidOperationException($"pool of {_slots.Length}: counted {seen}, but the books say {books}");
             for (int slot = 0; slot < _slots.Length; slot++)
                 if (_slots[slot].State == BlockState.Registered && !(_index.TryFind(_index.Key(slot), out int found) && found == slot))
-                    throw new InvalidOperationException($"block {slot} is registered with key {_index.Key(slot)}, which does not lead to it");
+                    throw new InvalidOperationException(
+                        $"block {slot} is registered with key {_index.Key(slot)}, which does not lead to it");
             return seen;
         }
     }
@@ -228,7 +220,8 @@ public class BlockBooks
     }
 
     /// <summary>Registers a block that is written, or one that is about to be: with a load.</summary>
-    internal BlockLease Register(BlockId id, BlockState expected, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, BlockLoad? load = null)
+    internal BlockLease Register(BlockId id, BlockState expected, BlockKey key, BlockKey parent,
+        ReadOnlySpan<int> tokens, BlockLoad? load = null)
     {
         lock (_gate)
         {
@@ -271,7 +264,9 @@ public class BlockBooks
         }
     }
 
-    /// <summary>A lease has gone. The block was in use until the last of those went that are a use, though others may still read it.</summary>
+    /// <summary>
+    /// A lease has gone. The block was in use until the last of those went that are a use, though others may still read it.
+    /// </summary>
     void ReleaseNow(int index, in BlockSlot slot, bool wasUsed)
     {
         if (slot.Leases == 0)
@@ -305,8 +300,8 @@ public class BlockBooks
     }
 
     /// <summary>
-    /// The pool has a block of this key already, and one is enough; unless that one's content is still to come and this one's is there, which its owner
-    /// must be able to use: then nobody else finds it.
+    /// The pool has a block of this key already, and one is enough; unless that one's content is still to come and this one's is there,
+    /// which its owner must be able to use: then nobody else finds it.
     /// </summary>
     BlockLease RegisterAgain(BlockId id, BlockState expected, int existing, BlockLoad? load)
     {

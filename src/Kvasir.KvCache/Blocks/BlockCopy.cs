@@ -4,8 +4,8 @@ using Kvasir.KvCache.Layout;
 namespace Kvasir.KvCache.Blocks;
 
 /// <summary>
-/// Copies parts of blocks past the processor's caches: what is copied is larger than they are, and a store that does not have to read its line first moves a
-/// third less.
+/// Copies parts of blocks past the processor's caches: what is copied is larger than they are, and a store that does not have to read its
+/// line first moves a third less.
 /// </summary>
 static unsafe class BlockCopy
 {

@@ -3,8 +3,8 @@ using Kvasir.KvCache.Prefixes;
 namespace Kvasir.KvCache.Blocks;
 
 /// <summary>
-/// A right to one block of a tier in memory. The three kinds are the stages of a block's life, and each can be used once: completing or registering
-/// hands the right on and leaves the old handle spent.
+/// A right to one block of a tier in memory. The three kinds are the stages of a block's life, and each can be used once: completing or
+/// registering hands the right on and leaves the old handle spent.
 /// <code>
 /// TryAllocate ─▶ MutableBlock ─Complete─▶ CompleteBlock ─Register─▶ BlockLease ─Share─▶ BlockLease …
 ///      ▲              │ Dispose                │ Dispose                │ last Dispose
@@ -61,8 +61,8 @@ public sealed class MutableBlock : BlockHandle
     }
 
     /// <summary>
-    /// Makes the block known under its key before its content has come, so that whoever wants the same waits for the same load. If the pool holds a block of this key
-    /// already, that one is leased and this one is freed.
+    /// Makes the block known under its key before its content has come, so that whoever wants the same waits for the same load. If the pool
+    /// holds a block of this key already, that one is leased and this one is freed.
     /// </summary>
     internal BlockLease Announce(BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, BlockLoad load)
     {

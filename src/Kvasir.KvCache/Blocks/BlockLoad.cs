@@ -5,8 +5,9 @@ using Kvasir.KvCache.Layout;
 namespace Kvasir.KvCache.Blocks;
 
 /// <summary>
-/// Blocks on their way from one tier into memory, group of layers by group of layers: first the first layers of all blocks, so that attention can begin with them while the rest is
-/// still read. A tier reports each group of each block once, from whatever thread; whoever needs a layer waits for its group.
+/// Blocks on their way from one tier into memory, group of layers by group of layers: first the first layers of all blocks, so that
+/// attention can begin with them while the rest is still read. A tier reports each group of each block once, from whatever thread; whoever
+/// needs a layer waits for its group.
 /// </summary>
 public sealed class BlockLoad
 {

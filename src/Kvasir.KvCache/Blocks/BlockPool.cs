@@ -4,7 +4,10 @@ using Kvasir.KvCache.Layout;
 
 namespace Kvasir.KvCache.Blocks;
 
-/// <summary>Blocks in memory: their books, and the arena that they lie in. The pool that attention kernels read directly is one, and so is the host's memory behind it.</summary>
+/// <summary>
+/// Blocks in memory: their books, and the arena that they lie in. The pool that attention kernels read directly is one, and so
+/// is the host's memory behind it.
+/// </summary>
 public sealed unsafe class BlockPool : BlockBooks, IDisposable
 {
     /// <param name="layout">Shape of a block.</param>
@@ -13,7 +16,8 @@ public sealed unsafe class BlockPool : BlockBooks, IDisposable
     /// <param name="time">The clock; null takes the system's.</param>
     /// <param name="tier">Which tier it is in the process's metrics; null keeps out of them.</param>
     public BlockPool(KvLayout layout, IBlockArena arena, IEvictionPolicy? policy = null, TimeProvider? time = null, Tier? tier = null)
-        : base((arena ?? throw new ArgumentNullException(nameof(arena))).Blocks, (layout ?? throw new ArgumentNullException(nameof(layout))).BlockTokens, policy, time, tier) =>
+        : base((arena ?? throw new ArgumentNullException(nameof(arena))).Blocks,
+            (layout ?? throw new ArgumentNullException(nameof(layout))).BlockTokens, policy, time, tier) =>
         (Layout, Arena) = (layout, arena);
 
     /// <summary>Shape of a block.</summary>
@@ -22,7 +26,9 @@ public sealed unsafe class BlockPool : BlockBooks, IDisposable
     /// <summary>The memory, and what copies in it, into it and out of it.</summary>
     public IBlockArena Arena { get; }
 
-    /// <summary>First byte of a block, at the start of a page, as those who compute on it reach it; valid while the handle is held.</summary>
+    /// <summary>
+    /// First byte of a block, at the start of a page, as those who compute on it reach it; valid while the handle is held.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">The handle is spent.</exception>
     public byte* Address(BlockHandle block)
     {

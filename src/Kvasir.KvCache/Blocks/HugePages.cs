@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Kvasir.KvCache.Blocks;
 
 /// <summary>
-/// Asks the system for huge pages where it has them: memory that is gone through from end to end is reached with fewer walks through page tables, and taken with
-/// fewer faults.
+/// Asks the system for huge pages where it has them: memory that is gone through from end to end is reached with fewer walks through page
+/// tables, and taken with fewer faults.
 /// </summary>
 public static unsafe partial class HugePages
 {

@@ -1,8 +1,9 @@
 namespace Kvasir.KvCache.Blocks;
 
 /// <summary>
-/// The memory of a pool's blocks, and its copy engine: the host's own memory, or a device's, which the processor cannot reach and whose addresses only mean something to those
-/// who compute there. Offsets and lengths are multiples of <see cref="Layout.KvLayout.Alignment"/>, but for those of <see cref="Clear"/>. Thread-safe for different blocks.
+/// The memory of a pool's blocks, and its copy engine: the host's own memory, or a device's, which the processor cannot reach and whose
+/// addresses only mean something to those who compute there. Offsets and lengths are multiples of <see cref="Layout.KvLayout.Alignment"/>,
+/// but for those of <see cref="Clear"/>. Thread-safe for different blocks.
 /// </summary>
 public unsafe interface IBlockArena : IDisposable
 {

@@ -26,7 +26,8 @@ public sealed unsafe class LoadedBlock
     }
 
     /// <summary>A block of a pool that is registered already and waits for its content.</summary>
-    internal LoadedBlock(BlockPool pool, BlockLease target, long place) : this(target.Key, target.Parent, target.Tokens.ToArray(), place, null)
+    internal LoadedBlock(BlockPool pool, BlockLease target, long place)
+        : this(target.Key, target.Parent, target.Tokens.ToArray(), place, null)
     {
         (_pool, _target) = (pool, target);
         _staging = pool.Arena.IsHostMemory ? null : new NativeBuffer((int)pool.Layout.StrideBytes);

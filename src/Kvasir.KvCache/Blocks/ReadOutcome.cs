@@ -1,6 +1,9 @@
 namespace Kvasir.KvCache.Blocks;
 
-/// <summary>What became of reading a block back. Whatever is on the disk counts as somebody else's: everything but <see cref="Ok"/> is a miss, and no exception.</summary>
+/// <summary>
+/// What became of reading a block back. Whatever is on the disk counts as somebody else's: everything but
+/// <see cref="Ok"/> is a miss, and no exception.
+/// </summary>
 public enum ReadOutcome
 {
     /// <summary>The block, as it was written.</summary>
@@ -43,7 +46,8 @@ public enum ReadOutcome
 /// <summary>What outcomes are called wherever a program or a person reads of one.</summary>
 public static class ReadOutcomes
 {
-    static readonly string[] s_names = [.. Enum.GetNames<ReadOutcome>().Select(System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName)];
+    static readonly string[] s_names =
+        [.. Enum.GetNames<ReadOutcome>().Select(System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName)];
 
     /// <summary>The name, such as <c>wrong_key</c>.</summary>
     public static string Name(this ReadOutcome outcome) => s_names[(int)outcome];

@@ -26,7 +26,8 @@ public sealed class F16Codec : IKvCodec
         Span<Half> halves = MemoryMarshal.Cast<byte, Half>(destination)[..row.Length];
         int i = 0;
         for (; i + Sixteen <= row.Length; i += Sixteen)
-            Vector256.Narrow(Narrow(Vector256.Create(row[i..])), Narrow(Vector256.Create(row[(i + Sixteen / 2)..]))).CopyTo(MemoryMarshal.Cast<Half, ushort>(halves[i..]));
+            Vector256.Narrow(Narrow(Vector256.Create(row[i..])), Narrow(Vector256.Create(row[(i + Sixteen / 2)..])))
+                .CopyTo(MemoryMarshal.Cast<Half, ushort>(halves[i..]));
         for (; i < row.Length; i++)
             halves[i] = (Half)row[i];
     }
@@ -39,11 +40,14 @@ public sealed class F16Codec : IKvCodec
         const uint rebiased = 0xC800_0FFF; // exponents' biases differ by 112; plus what rounds, but for the last bit
         const int mantissaShift = 13;
         Vector256<uint> bits = singles.AsUInt32(), magnitude = bits & Vector256.Create(~sign);
-        Vector256<uint> normal = (magnitude + Vector256.Create(rebiased) + ((magnitude >>> mantissaShift) & Vector256.Create(1u))) >>> mantissaShift;
+        Vector256<uint> normal =
+            (magnitude + Vector256.Create(rebiased) + ((magnitude >>> mantissaShift) & Vector256.Create(1u))) >>> mantissaShift;
         // Beside one half, the last place of a single is a subnormal half's: the addition rounds.
         Vector256<uint> subnormal = (magnitude.AsSingle() + Vector256.Create(0.5f)).AsUInt32() - Vector256.Create(half);
-        Vector256<uint> result = Vector256.ConditionalSelect(Vector256.LessThan(magnitude, Vector256.Create(smallestNormal)), subnormal, normal);
-        Vector256<uint> special = Vector256.ConditionalSelect(Vector256.GreaterThan(magnitude, Vector256.Create(infinity)), Vector256.Create(0x7E00u), Vector256.Create(0x7C00u));
+        Vector256<uint> result = Vector256.ConditionalSelect(Vector256.LessThan(magnitude, Vector256.Create(smallestNormal)),
+            subnormal, normal);
+        Vector256<uint> special = Vector256.ConditionalSelect(Vector256.GreaterThan(magnitude, Vector256.Create(infinity)),
+            Vector256.Create(0x7E00u), Vector256.Create(0x7C00u));
         result = Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(tooLarge)), special, result);
         return result | ((bits & Vector256.Create(sign)) >>> 16);
     }

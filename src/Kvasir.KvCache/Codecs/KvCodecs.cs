@@ -11,5 +11,6 @@ public static class KvCodecs
     public static IEnumerable<string> Names => s_all.Select(codec => codec.Name);
 
     /// <summary>The codec of a name.</summary>
-    public static bool TryParse(string name, [NotNullWhen(true)] out IKvCodec? codec) => (codec = Array.Find(s_all, known => known.Name == name)) is not null;
+    public static bool TryParse(string name, [NotNullWhen(true)] out IKvCodec? codec) =>
+        (codec = Array.Find(s_all, known => known.Name == name)) is not null;
 }

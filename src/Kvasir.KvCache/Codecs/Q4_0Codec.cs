@@ -5,14 +5,14 @@ using System.Runtime.Intrinsics;
 namespace Kvasir.KvCache.Codecs;
 
 /// <summary>
-/// Stores 32 values in four bits each with one scale, 4.5 bits each: <c>x = d·(q − 8)</c>, with <c>d</c> such that the value of greatest magnitude is −8·d.
-/// ggml's <c>q4_0</c>.
+/// Stores 32 values in four bits each with one scale, 4.5 bits each: <c>x = d·(q − 8)</c>, with <c>d</c> such that the value of greatest
+/// magnitude is −8·d. ggml's <c>q4_0</c>.
 /// <code>
 /// byte  0..1    d, half precision; negative if that value is positive, because −8 is in range and +8 is not
 /// byte  2..17   byte j: q[j] in the low four bits, q[j + 16] in the high four
 /// </code>
-/// A value comes back within <c>0.51·|d|</c> while <c>d</c> is a normal half, and within <c>1.01·|d|</c> where it lies opposite the greatest: +7 is the last code
-/// there.
+/// A value comes back within <c>0.51·|d|</c> while <c>d</c> is a normal half, and within <c>1.01·|d|</c> where it lies opposite the
+/// greatest: +7 is the last code there.
 /// </summary>
 [SuppressMessage("Naming", "CA1707", Justification = "The format's name.")]
 public sealed class Q4_0Codec : ScaledGroupCodec

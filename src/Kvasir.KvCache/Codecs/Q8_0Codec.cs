@@ -5,7 +5,8 @@ using System.Runtime.Intrinsics;
 namespace Kvasir.KvCache.Codecs;
 
 /// <summary>
-/// Stores 32 values as signed bytes with one scale, 8.5 bits each: <c>x = d·q</c>, with <c>d</c> a 127th of the greatest magnitude. ggml's <c>q8_0</c>.
+/// Stores 32 values as signed bytes with one scale, 8.5 bits each: <c>x = d·q</c>, with <c>d</c> a 127th of the greatest
+/// magnitude. ggml's <c>q8_0</c>.
 /// <code>
 /// byte  0..1    d, half precision
 /// byte  2..33   q[0..31], signed
@@ -33,8 +34,10 @@ public sealed class Q8_0Codec : ScaledGroupCodec
             return;
         }
         float inverse = 1 / scale;
-        Vector256<short> lower = Vector256.Narrow(Round(ScaledGroup.Scaled(in values, 0, inverse)), Round(ScaledGroup.Scaled(in values, 8, inverse)));
-        Vector256<short> upper = Vector256.Narrow(Round(ScaledGroup.Scaled(in values, 16, inverse)), Round(ScaledGroup.Scaled(in values, 24, inverse)));
+        Vector256<short> lower = Vector256.Narrow(Round(ScaledGroup.Scaled(in values, 0, inverse)),
+            Round(ScaledGroup.Scaled(in values, 8, inverse)));
+        Vector256<short> upper = Vector256.Narrow(Round(ScaledGroup.Scaled(in values, 16, inverse)),
+            Round(ScaledGroup.Scaled(in values, 24, inverse)));
         Vector256.Narrow(lower, upper).AsByte().CopyTo(codes);
     }
 
@@ -46,7 +49,9 @@ public sealed class Q8_0Codec : ScaledGroupCodec
         ScaledGroup.Store(codes.GetUpper(), scale, ref Unsafe.Add(ref values, ScaledGroup.Elements / 2));
     }
 
-    /// <summary>To the nearest integer, ties away from zero. The float below one half is added: with one half itself, 0.49999997 would become 1.</summary>
+    /// <summary>
+    /// To the nearest integer, ties away from zero. The float below one half is added: with one half itself, 0.49999997 would become 1.
+    /// </summary>
     static Vector256<int> Round(Vector256<float> values)
     {
         Vector256<float> belowHalf = Vector256.Create(0.49999997f) | (values & Vector256.Create(-0f));

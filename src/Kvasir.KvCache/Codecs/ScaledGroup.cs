@@ -6,7 +6,8 @@ using System.Runtime.Intrinsics;
 namespace Kvasir.KvCache.Codecs;
 
 /// <summary>
-/// 32 values of a row that share a scale in half precision: what <c>q8_0</c> and <c>q4_0</c> have in common. Bytes 0 and 1 are the scale, the codes follow.
+/// 32 values of a row that share a scale in half precision: what <c>q8_0</c> and <c>q4_0</c> have in common. Bytes 0 and 1
+/// are the scale, the codes follow.
 /// </summary>
 static class ScaledGroup
 {
@@ -23,7 +24,8 @@ static class ScaledGroup
     public static int RowBytes(int elements, int groupBytes, string codec)
     {
         if (elements % Elements != 0)
-            throw new ArgumentException($"{codec} stores rows in groups of {Elements} values; a row of {elements} is not made of whole groups");
+            throw new ArgumentException(
+                $"{codec} stores rows in groups of {Elements} values; a row of {elements} is not made of whole groups");
         return checked(elements / Elements * groupBytes);
     }
 
@@ -42,37 +44,43 @@ static class ScaledGroup
     }
 
     /// <summary>
-    /// Writes a scale. False when no codes can go with it: it is too small for a half, and 0 is written; or it is too great or not a number, and NaN
-    /// is written, so that the group reads back as NaN and not as something plausible.
+    /// Writes a scale. False when no codes can go with it: it is too small for a half, and 0 is written; or it is too great or not a
+    /// number, and NaN is written, so that the group reads back as NaN and not as something plausible.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryWriteScale(float scale, Span<byte> group)
     {
         var half = (Half)scale;
         bool usable = Half.IsFinite(half) && half != Half.Zero;
-        BinaryPrimitives.WriteUInt16LittleEndian(group, usable ? BitConverter.HalfToUInt16Bits(half) : half == Half.Zero ? (ushort)0 : NotANumber);
+        BinaryPrimitives.WriteUInt16LittleEndian(group,
+            usable ? BitConverter.HalfToUInt16Bits(half) : half == Half.Zero ? (ushort)0 : NotANumber);
         return usable;
     }
 
     /// <summary>The scale of a group.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> ReadScale(ReadOnlySpan<byte> group) => Vector256.Create((float)BinaryPrimitives.ReadHalfLittleEndian(group));
+    public static Vector256<float> ReadScale(ReadOnlySpan<byte> group) =>
+        Vector256.Create((float)BinaryPrimitives.ReadHalfLittleEndian(group));
 
     /// <summary>Eight values of a group times a number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scaled(ref readonly float group, int at, float factor) => Vector256.LoadUnsafe(in group, (nuint)at) * Vector256.Create(factor);
+    public static Vector256<float> Scaled(ref readonly float group, int at, float factor) =>
+        Vector256.LoadUnsafe(in group, (nuint)at) * Vector256.Create(factor);
 
     /// <summary>Stores sixteen small integers times a scale.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector128<sbyte> codes, Vector256<float> scale, ref float values)
     {
         (Vector128<short> lower, Vector128<short> upper) = Vector128.Widen(codes);
-        (Vector256.ConvertToSingle(Vector256.Create(Vector128.WidenLower(lower), Vector128.WidenUpper(lower))) * scale).StoreUnsafe(ref values);
-        (Vector256.ConvertToSingle(Vector256.Create(Vector128.WidenLower(upper), Vector128.WidenUpper(upper))) * scale).StoreUnsafe(ref values, 8);
+        (Vector256.ConvertToSingle(Vector256.Create(Vector128.WidenLower(lower), Vector128.WidenUpper(lower))) * scale)
+            .StoreUnsafe(ref values);
+        (Vector256.ConvertToSingle(Vector256.Create(Vector128.WidenLower(upper), Vector128.WidenUpper(upper))) * scale)
+            .StoreUnsafe(ref values, 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<int> Magnitudes(ref readonly float group, int at) => Vector256.LoadUnsafe(in group, (nuint)at).AsInt32() & Vector256.Create(int.MaxValue);
+    static Vector256<int> Magnitudes(ref readonly float group, int at) =>
+        Vector256.LoadUnsafe(in group, (nuint)at).AsInt32() & Vector256.Create(int.MaxValue);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static uint Places(Vector256<int> magnitudes, Vector256<int> most) => Vector256.Equals(magnitudes, most).ExtractMostSignificantBits();

@@ -3,8 +3,8 @@ using Kvasir.KvCache.Prefixes;
 namespace Kvasir.KvCache.Eviction;
 
 /// <summary>
-/// In which order a tier gives its blocks up. A policy numbers blocks by their slots. Whoever uses a chain of blocks reports them from the deepest to
-/// the first, so that a policy which goes by time gives up leaves before what they stand on. Not thread-safe.
+/// In which order a tier gives its blocks up. A policy numbers blocks by their slots. Whoever uses a chain of blocks reports them from the
+/// deepest to the first, so that a policy which goes by time gives up leaves before what they stand on. Not thread-safe.
 /// </summary>
 public interface IEvictionPolicy
 {

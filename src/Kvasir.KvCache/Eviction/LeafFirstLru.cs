@@ -3,8 +3,8 @@ using Kvasir.KvCache.Prefixes;
 namespace Kvasir.KvCache.Eviction;
 
 /// <summary>
-/// Gives up what was unused for longest. Chains are reported from the deepest block to the first, so of a chain the leaf goes first, and the rest stays
-/// a prefix that can be found.
+/// Gives up what was unused for longest. Chains are reported from the deepest block to the first, so of a chain the leaf goes first, and
+/// the rest stays a prefix that can be found.
 /// </summary>
 public sealed class LeafFirstLru : IEvictionPolicy
 {

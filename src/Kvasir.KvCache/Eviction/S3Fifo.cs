@@ -3,14 +3,14 @@ using Kvasir.KvCache.Prefixes;
 namespace Kvasir.KvCache.Eviction;
 
 /// <summary>
-/// S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP 2023). New blocks wait in a small queue and leave it
-/// for the main one if they were used meanwhile; most were not, and go without ever displacing what is used. A block that comes back soon after
-/// it went is taken into the main queue at once. There the oldest goes, unless it was used: then it goes round again.
+/// S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP 2023). New blocks wait in a small queue
+/// and leave it for the main one if they were used meanwhile; most were not, and go without ever displacing what is used. A block that
+/// comes back soon after it went is taken into the main queue at once. There the oldest goes, unless it was used: then it goes round again.
 /// Only <see cref="Use"/> counts as use, not <see cref="Hold"/>: a block is also held while it is written or copied.
 /// </summary>
 /// <remarks>
-/// Share and number of ghosts were measured (decision 7). The paper has a small queue of a tenth and fewer ghosts than blocks; but conversations
-/// come back late, often when a small cache has already turned over once.
+/// Share and number of ghosts were measured (decision 7). The paper has a small queue of a tenth and fewer ghosts than blocks; but
+/// conversations come back late, often when a small cache has already turned over once.
 /// </remarks>
 public sealed class S3Fifo : IEvictionPolicy
 {

@@ -1,8 +1,8 @@
 namespace Kvasir.KvCache.Eviction;
 
 /// <summary>
-/// Slots in a row, the oldest first, any of which can leave. The links lie in two arrays indexed by slot, which grow by themselves: once they have,
-/// nothing is allocated.
+/// Slots in a row, the oldest first, any of which can leave. The links lie in two arrays indexed by slot, which grow by themselves: once
+/// they have, nothing is allocated.
 /// </summary>
 sealed class SlotQueue
 {

@@ -2,7 +2,9 @@ using Kvasir.KvCache.Codecs;
 
 namespace Kvasir.KvCache.Layout;
 
-/// <summary>Copies blocks between layouts that differ in their codec: a tier may store in fewer bits what the pool holds as halves.</summary>
+/// <summary>
+/// Copies blocks between layouts that differ in their codec: a tier may store in fewer bits what the pool holds as halves.
+/// </summary>
 public static unsafe class BlockTranscoder
 {
     const int MostElementsOnStack = 1024;
@@ -18,7 +20,8 @@ public static unsafe class BlockTranscoder
         ArgumentNullException.ThrowIfNull(from);
         ArgumentNullException.ThrowIfNull(to);
         if (from.BlockTokens != to.BlockTokens || !from.Layers.AsSpan().SequenceEqual(to.Layers.AsSpan()))
-            throw new ArgumentException($"layouts of {from.Layers.Length} and {to.Layers.Length} layers, {from.BlockTokens} and {to.BlockTokens} tokens: only the codec may differ");
+            throw new ArgumentException($"layouts of {from.Layers.Length} and {to.Layers.Length} layers, {from.BlockTokens} and "
+                + $"{to.BlockTokens} tokens: only the codec may differ");
         Span<float> onStack = stackalloc float[MostElementsOnStack];
         for (int layer = 0; layer < from.Layers.Length; layer++)
         {
@@ -27,8 +30,9 @@ public static unsafe class BlockTranscoder
                 continue; // its rows are the producer's
             int widest = Math.Max(shape.KeyDim, shape.ValueDim), rows = shape.KvHeads * from.BlockTokens;
             Span<float> row = widest <= MostElementsOnStack ? onStack[..widest] : new float[widest];
-            Copy(from.Codec, source + from.KeyOffset(layer, 0), to.Codec, destination + to.KeyOffset(layer, 0), rows, row[..shape.KeyDim]);
-            Copy(from.Codec, source + from.ValueOffset(layer, 0), to.Codec, destination + to.ValueOffset(layer, 0), rows, row[..shape.ValueDim]);
+            byte* keys = destination + to.KeyOffset(layer, 0), values = destination + to.ValueOffset(layer, 0);
+            Copy(from.Codec, source + from.KeyOffset(layer, 0), to.Codec, keys, rows, row[..shape.KeyDim]);
+            Copy(from.Codec, source + from.ValueOffset(layer, 0), to.Codec, values, rows, row[..shape.ValueDim]);
         }
     }
 

@@ -4,9 +4,9 @@ using Kvasir.KvCache.Codecs;
 namespace Kvasir.KvCache.Layout;
 
 /// <summary>
-/// Where each key and value lies inside a block: <c>[layer][K|V][kvHead][token][key or value dim]</c>, contiguous, each layer's K and V aligned to
-/// 64 bytes. A block is thus one I/O, one layer of it is addressable, and one head's keys are contiguous for the attention kernel.
-/// Layers may differ in shape, and layers that read another layer's cache take no room.
+/// Where each key and value lies inside a block: <c>[layer][K|V][kvHead][token][key or value dim]</c>, contiguous, each layer's K and V
+/// aligned to 64 bytes. A block is thus one I/O, one layer of it is addressable, and one head's keys are contiguous for the attention
+/// kernel. Layers may differ in shape, and layers that read another layer's cache take no room.
 /// </summary>
 public sealed class KvLayout
 {
@@ -23,7 +23,8 @@ public sealed class KvLayout
     /// <param name="codec">How a head's row of values is stored.</param>
     /// <param name="layers">The model's layers in order.</param>
     /// <exception cref="ArgumentException">
-    /// A shape is not positive, a producer is not an earlier layer of the same shape that owns its cache, or a layer keeps a state that is no keys and values.
+    /// A shape is not positive, a producer is not an earlier layer of the same shape that owns its cache, or a layer keeps a state that is
+    /// no keys and values.
     /// </exception>
     public KvLayout(int blockTokens, IKvCodec codec, IEnumerable<KvLayer> layers)
     {
@@ -64,7 +65,9 @@ public sealed class KvLayout
     /// <summary>Offset in a block of the key of token 0 of a head; token <c>t</c> follows <c>t * KeyRowBytes(layer)</c> later.</summary>
     public long KeyOffset(int layer, int kvHead) => _keyOffsets[layer] + HeadOffset(kvHead, KeyRowBytes(layer));
 
-    /// <summary>Offset in a block of the value of token 0 of a head; token <c>t</c> follows <c>t * ValueRowBytes(layer)</c> later.</summary>
+    /// <summary>
+    /// Offset in a block of the value of token 0 of a head; token <c>t</c> follows <c>t * ValueRowBytes(layer)</c> later.
+    /// </summary>
     public long ValueOffset(int layer, int kvHead) => _valueOffsets[layer] + HeadOffset(kvHead, ValueRowBytes(layer));
 
     /// <summary>Blocks that hold <paramref name="tokens"/> tokens.</summary>
@@ -109,13 +112,16 @@ public sealed class KvLayout
     void Validate(int layer, KvLayer shape)
     {
         if (shape.State is LayerState.Recurrent state)
-            throw new ArgumentException($"layer {layer}: a state of {state.Bytes} bytes, expected keys and values: blocks hold rows for tokens only");
+            throw new ArgumentException(
+                $"layer {layer}: a state of {state.Bytes} bytes, expected keys and values: blocks hold rows for tokens only");
         if (shape.KvHeads < 1 || shape.KeyDim < 1 || shape.ValueDim < 0 || shape.State is LayerState.Window { Tokens: < 1 })
-            throw new ArgumentException($"layer {layer}: KV heads {shape.KvHeads}, key dim {shape.KeyDim}, value dim {shape.ValueDim}, state {shape.State}: all must be positive");
+            throw new ArgumentException($"layer {layer}: KV heads {shape.KvHeads}, key dim {shape.KeyDim}, value dim {shape.ValueDim}, "
+                + $"state {shape.State}: all must be positive");
         if (shape.Producer < 0 || shape.Producer > layer)
             throw new ArgumentException($"layer {layer}: producer {shape.Producer}, expected the layer itself or an earlier one");
         KvLayer producer = Layers[shape.Producer];
-        if (producer.Producer != shape.Producer || (producer.KvHeads, producer.KeyDim, producer.ValueDim) != (shape.KvHeads, shape.KeyDim, shape.ValueDim))
+        if (producer.Producer != shape.Producer
+            || (producer.KvHeads, producer.KeyDim, producer.ValueDim) != (shape.KvHeads, shape.KeyDim, shape.ValueDim))
             throw new ArgumentException($"layer {layer}: producer {shape.Producer} must own a cache of the same shape");
     }
 }

@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 
 namespace Kvasir.KvCache.Layout;
 
-/// <summary>Consecutive layers whose keys and values move between tiers in one transfer: the unit in which a block becomes readable.</summary>
+/// <summary>
+/// Consecutive layers whose keys and values move between tiers in one transfer: the unit in which a block becomes readable.
+/// </summary>
 /// <param name="FirstLayer">The first layer.</param>
 /// <param name="EndLayer">The layer after the last.</param>
 /// <param name="Offset">First byte in a block, a multiple of <see cref="KvLayout.PageBytes"/>.</param>
@@ -10,8 +12,8 @@ namespace Kvasir.KvCache.Layout;
 public readonly record struct LayerGroup(int FirstLayer, int EndLayer, long Offset, long Bytes)
 {
     /// <summary>
-    /// Cuts a block into groups of at least <paramref name="leastBytes"/>: small ones would be read more slowly than a disk can. A group begins at a
-    /// page, as direct I/O wants it; where no layer does, the block is one group.
+    /// Cuts a block into groups of at least <paramref name="leastBytes"/>: small ones would be read more slowly than a disk can. A group
+    /// begins at a page, as direct I/O wants it; where no layer does, the block is one group.
     /// </summary>
     public static ImmutableArray<LayerGroup> Of(KvLayout layout, long leastBytes)
     {

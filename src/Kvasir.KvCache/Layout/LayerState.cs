@@ -1,6 +1,8 @@
 namespace Kvasir.KvCache.Layout;
 
-/// <summary>What a layer keeps of the tokens behind it. The type decides which positions may be read, never how long the layer's memory is.</summary>
+/// <summary>
+/// What a layer keeps of the tokens behind it. The type decides which positions may be read, never how long the layer's memory is.
+/// </summary>
 public abstract record LayerState
 {
     LayerState() { }
@@ -13,8 +15,9 @@ public abstract record LayerState
     public sealed record Window(int Tokens) : LayerState;
 
     /// <summary>
-    /// Carries a state from token to token and keeps nothing for each: a recurrence, a convolution. What could be kept of it is a snapshot of fixed size at a
-    /// block's border, of which no part is the state at an earlier token. Named here, and refused by <see cref="KvLayout"/>, whose blocks hold rows for tokens.
+    /// Carries a state from token to token and keeps nothing for each: a recurrence, a convolution. What could be kept of it is a snapshot
+    /// of fixed size at a block's border, of which no part is the state at an earlier token. Named here, and refused by
+    /// <see cref="KvLayout"/>, whose blocks hold rows for tokens.
     /// </summary>
     /// <param name="Bytes">Bytes of the state.</param>
     public sealed record Recurrent(long Bytes) : LayerState;

@@ -35,7 +35,10 @@ public sealed record CacheUse
     /// <summary>All of them.</summary>
     public int Reused => _reused.Sum(span => span.To - span.From);
 
-    /// <summary>The block, which goes on differently or ends, of which the first so many tokens were copied after the last whole one; null when there was none.</summary>
+    /// <summary>
+    /// The block, which goes on differently or ends, of which the first so many tokens were copied after the last whole
+    /// one; null when there was none.
+    /// </summary>
     public (BlockKey Key, int Tokens)? Tail { get; internal set; }
 
     /// <summary>Bytes that were brought into the pool.</summary>
@@ -44,11 +47,14 @@ public sealed record CacheUse
     /// <summary>How long that took, computing in the meantime or not.</summary>
     public TimeSpan RestoreTime { get; internal set; }
 
-    /// <summary>About how long computing the reused tokens would have taken, less the time to restore them; zero while the speed is not known.</summary>
+    /// <summary>
+    /// About how long computing the reused tokens would have taken, less the time to restore them; zero while the speed is not known.
+    /// </summary>
     public TimeSpan Saved { get; internal set; }
 
     /// <summary>
-    /// What was not reused, and why, in ascending positions. Found out when it is asked for, which may take as long as the tiers take to remember.
+    /// What was not reused, and why, in ascending positions. Found out when it is asked for, which may take as long
+    /// as the tiers take to remember.
     /// </summary>
     public IReadOnlyList<Miss> Misses => [.. _misses.Concat(_lookup is null ? [] : Explained(_lookup)).OrderBy(miss => miss.From)];
 

@@ -43,7 +43,8 @@ public enum MissReason
 /// <param name="Got">On divergence, the token at <paramref name="From"/>; else -1.</param>
 /// <param name="Detail">What failed, or which model it is.</param>
 public readonly record struct Miss(
-    int From, int To, MissReason Reason, Tier? Tier = null, DateTimeOffset? When = null, int Expected = -1, int Got = -1, string? Detail = null)
+    int From, int To, MissReason Reason, Tier? Tier = null, DateTimeOffset? When = null, int Expected = -1,
+    int Got = -1, string? Detail = null)
 {
     /// <summary>Whether a following miss is of the same kind, so that the two can be told as one.</summary>
     internal bool ContinuesWith(Miss next) =>

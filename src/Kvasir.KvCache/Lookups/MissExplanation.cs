@@ -13,7 +13,8 @@ sealed class MissExplanation(PrefixLookup lookup, PrefixQuery query, BlockPool d
     public IReadOnlyList<Miss> Misses()
     {
         int from = lookup.TailStart + lookup.Tail.Common, end = query.Tokens.Length;
-        List<int> holes = [.. Enumerable.Range(0, lookup.TailBlock).Where(block => lookup.TierOf(block) is null && !lookup.IsForgone(block))];
+        List<int> holes =
+            [.. Enumerable.Range(0, lookup.TailBlock).Where(block => lookup.TierOf(block) is null && !lookup.IsForgone(block))];
         AskForEvictions(holes, from < end);
         foreach (int block in holes)
             Add(Hole(block));
@@ -62,17 +63,23 @@ sealed class MissExplanation(PrefixLookup lookup, PrefixQuery query, BlockPool d
     }
 
     /// <summary>Nobody knows them, or the one who might did not say so in time.</summary>
-    Miss Unknown(int from, int to) => lookup.Late is { } late ? new Miss(from, to, MissReason.TooLate, late) : new Miss(from, to, MissReason.NeverSeen);
+    Miss Unknown(int from, int to) => lookup.Late is { } late
+        ? new Miss(from, to, MissReason.TooLate, late)
+        : new Miss(from, to, MissReason.NeverSeen);
 
     Miss? Evicted(BlockKey key, int from, int to) =>
-        _evicted.TryGetValue(key, out (DateTimeOffset When, Tier Tier) eviction) ? new Miss(from, to, MissReason.Evicted, eviction.Tier, eviction.When) : null;
+        _evicted.TryGetValue(key, out (DateTimeOffset When, Tier Tier) eviction)
+            ? new Miss(from, to, MissReason.Evicted, eviction.Tier, eviction.When)
+            : null;
 
     /// <summary>Whether the first block is there for another model or under another salt.</summary>
     Miss? Elsewhere()
     {
         foreach (IDurableTier tier in tiers.OfType<IDurableTier>())
             if (tier.Elsewhere(query.Root, query.FirstBlock) is { } foreign)
-                return foreign.Model is { } model ? new Miss(0, 0, MissReason.OtherModel, Detail: model) : new Miss(0, 0, MissReason.OtherSalt);
+                return foreign.Model is { } model
+                    ? new Miss(0, 0, MissReason.OtherModel, Detail: model)
+                    : new Miss(0, 0, MissReason.OtherSalt);
         return null;
     }
 

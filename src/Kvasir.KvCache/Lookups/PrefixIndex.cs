@@ -3,12 +3,17 @@ using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.KvCache.Lookups;
 
-/// <summary>Looks prompts up in the pool and all tiers behind it: every tier is asked once, and nobody is waited for beyond a deadline.</summary>
+/// <summary>
+/// Looks prompts up in the pool and all tiers behind it: every tier is asked once, and nobody is waited for beyond a deadline.
+/// </summary>
 sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TimeProvider time)
 {
-    readonly CircuitBreaker[] _circuits = [.. tiers.Select(_ => new CircuitBreaker(time))]; // a tier that hangs would cost everybody the whole deadline
+    // a tier that hangs would cost everybody the whole deadline
+    readonly CircuitBreaker[] _circuits = [.. tiers.Select(_ => new CircuitBreaker(time))];
 
-    /// <summary>Finds where the blocks of a prompt are. Never fails: what does not answer in time has nothing, and the misses say so.</summary>
+    /// <summary>
+    /// Finds where the blocks of a prompt are. Never fails: what does not answer in time has nothing, and the misses say so.
+    /// </summary>
     public async Task<PrefixLookup> Find(PrefixQuery query, TimeSpan deadline)
     {
         long start = time.GetTimestamp();
@@ -40,7 +45,9 @@ sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TimeProvi
         try
         {
             ValueTask<TierFind> find = tiers[tier].Find(query, over.Token);
-            TierFind found = find.IsCompletedSuccessfully ? find.Result : await find.AsTask().WaitAsync(deadline, time).ConfigureAwait(false);
+            TierFind found = find.IsCompletedSuccessfully
+                ? find.Result
+                : await find.AsTask().WaitAsync(deadline, time).ConfigureAwait(false);
             _circuits[tier].Succeeded();
             return found;
         }

@@ -10,7 +10,8 @@ namespace Kvasir.KvCache.Lookups;
 public readonly record struct PrefixSpan(int From, int To, Tier? Tier);
 
 /// <summary>
-/// Which blocks of a prompt exist, and where: not a length but a set of intervals, because a block after a hole is exact, its key naming all before it.
+/// Which blocks of a prompt exist, and where: not a length but a set of intervals, because a block after a hole is
+/// exact, its key naming all before it.
 /// </summary>
 public sealed class PrefixLookup
 {
@@ -54,8 +55,8 @@ public sealed class PrefixLookup
     public TimeSpan Time { get; private set; }
 
     /// <summary>
-    /// What is missing, in ascending positions, and why. The last token is computed in any case and is no miss. Found out when it is asked for, which may take as long as the tiers take;
-    /// what was evicted later does not count.
+    /// What is missing, in ascending positions, and why. The last token is computed in any case and is no miss. Found out when it is asked
+    /// for, which may take as long as the tiers take; what was evicted later does not count.
     /// </summary>
     public IReadOnlyList<Miss> Misses => _misses.Value;
 
@@ -77,7 +78,8 @@ public sealed class PrefixLookup
     public Tier? TierOf(int block) => _places[block].Tier;
 
     /// <summary>Tokens that a tier has.</summary>
-    public int TokensIn(Tier tier) => (Tail.Common > 0 && TailTier == tier ? Tail.Common : 0) + BlockTokens * _places.Count(place => place.Tier == tier);
+    public int TokensIn(Tier tier) =>
+        (Tail.Common > 0 && TailTier == tier ? Tail.Common : 0) + BlockTokens * _places.Count(place => place.Tier == tier);
 
     /// <summary>The prompt as intervals, each in one tier or missing.</summary>
     public IEnumerable<PrefixSpan> Spans()
@@ -118,7 +120,10 @@ public sealed class PrefixLookup
             Place(tier.Tier, tier, find);
     }
 
-    /// <summary>All have answered, or will not. A tail may follow the last full block, whether that is there or not; else what follows the last block that is there may begin alike.</summary>
+    /// <summary>
+    /// All have answered, or will not. A tail may follow the last full block, whether that is there or not; else what follows the last
+    /// block that is there may begin alike.
+    /// </summary>
     internal void Complete(TimeSpan time)
     {
         Time = time;

@@ -3,8 +3,8 @@ using System.Diagnostics.Metrics;
 namespace Kvasir.KvCache.Metrics;
 
 /// <summary>
-/// What all caches of the process do, as the meter <c>Kvasir.KvCache</c>. Every share has its denominator beside it: hits and misses are tokens, and so are
-/// lookups.
+/// What all caches of the process do, as the meter <c>Kvasir.KvCache</c>. Every share has its denominator beside it: hits and misses
+/// are tokens, and so are lookups.
 /// </summary>
 public static class KvCacheMetrics
 {
@@ -12,14 +12,20 @@ public static class KvCacheMetrics
     public const string MeterName = "Kvasir.KvCache";
 
     static readonly Meter s_meter = new(MeterName);
-    static readonly Counter<long> s_lookups = s_meter.CreateCounter<long>("kvasir.kv.lookup.tokens", "{token}", "Prompt tokens that were looked up");
+    static readonly Counter<long> s_lookups = s_meter.CreateCounter<long>("kvasir.kv.lookup.tokens", "{token}",
+        "Prompt tokens that were looked up");
     static readonly Counter<long> s_hits = s_meter.CreateCounter<long>("kvasir.kv.hit.tokens", "{token}", "Of those, found, by tier");
-    static readonly Counter<long> s_misses = s_meter.CreateCounter<long>("kvasir.kv.miss.tokens", "{token}", "Of those, not used, by reason");
+    static readonly Counter<long> s_misses = s_meter.CreateCounter<long>("kvasir.kv.miss.tokens",
+        "{token}", "Of those, not used, by reason");
     static readonly Counter<long> s_bytes = s_meter.CreateCounter<long>("kvasir.kv.transfer.bytes", "By", "Bytes moved between tiers");
-    static readonly Histogram<double> s_seconds = s_meter.CreateHistogram<double>("kvasir.kv.transfer.duration", "s", "Time that moving took");
-    static readonly Counter<long> s_evictions = s_meter.CreateCounter<long>("kvasir.kv.evictions", "{block}", "Blocks evicted, by tier and policy");
-    static readonly Counter<long> s_dropped = s_meter.CreateCounter<long>("kvasir.kv.write.dropped", "{block}", "Blocks that were to be written to a colder tier and were not, by tier");
-    static readonly Counter<long> s_corrupt = s_meter.CreateCounter<long>("kvasir.kv.corrupt", "{block}", "Blocks that came damaged or not at all, by tier and outcome");
+    static readonly Histogram<double> s_seconds = s_meter.CreateHistogram<double>("kvasir.kv.transfer.duration", "s",
+        "Time that moving took");
+    static readonly Counter<long> s_evictions = s_meter.CreateCounter<long>("kvasir.kv.evictions", "{block}",
+        "Blocks evicted, by tier and policy");
+    static readonly Counter<long> s_dropped = s_meter.CreateCounter<long>("kvasir.kv.write.dropped", "{block}",
+        "Blocks that were to be written to a colder tier and were not, by tier");
+    static readonly Counter<long> s_corrupt = s_meter.CreateCounter<long>("kvasir.kv.corrupt", "{block}",
+        "Blocks that came damaged or not at all, by tier and outcome");
     static readonly UpDownCounter<long> s_leases = s_meter.CreateUpDownCounter<long>("kvasir.kv.leases", "{lease}", "Leases outstanding");
 
     internal static void LookedUp(int tokens) => s_lookups.Add(tokens);

@@ -6,8 +6,8 @@ using System.Text;
 namespace Kvasir.KvCache.Prefixes;
 
 /// <summary>
-/// SHA-256 over fields. Each field is preceded by its length in bytes (64 bits, little-endian), so that no two lists of fields give the same bytes:
-/// without the lengths, tenant <c>org_1</c> with <c>2345</c> would be tenant <c>org_12345</c>.
+/// SHA-256 over fields. Each field is preceded by its length in bytes (64 bits, little-endian), so that no two lists of fields give the
+/// same bytes: without the lengths, tenant <c>org_1</c> with <c>2345</c> would be tenant <c>org_12345</c>.
 /// </summary>
 public sealed class FieldHasher : IDisposable
 {

@@ -1,8 +1,9 @@
 namespace Kvasir.KvCache.Prefixes;
 
 /// <summary>
-/// What changes a bit of a key or value besides tokens: the model's weights and adapters, its tokenizer, geometry and rotary settings, the codec,
-/// the block size, the layout and the version of the arithmetic. Made from contents with a <see cref="FieldHasher"/>, never from a file's name.
+/// What changes a bit of a key or value besides tokens: the model's weights and adapters, its tokenizer, geometry and rotary
+/// settings, the codec, the block size, the layout and the version of the arithmetic. Made from contents with a
+/// <see cref="FieldHasher"/>, never from a file's name.
 /// </summary>
 /// <param name="Digest">The digest of all that.</param>
 public readonly record struct Fingerprint(Digest Digest)

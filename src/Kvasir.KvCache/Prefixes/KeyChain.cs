@@ -5,9 +5,9 @@ using System.Security.Cryptography;
 namespace Kvasir.KvCache.Prefixes;
 
 /// <summary>
-/// How blocks get their keys: <c>root = SHA-256(format ‖ fingerprint ‖ salt)</c>, <c>key_i = SHA-256(key_{i-1} ‖ tokens_i)</c>, every field preceded by
-/// its length as <see cref="FieldHasher"/> does it, tokens as 32-bit little-endian numbers. Nothing random goes in: keys are equal in every process,
-/// on every machine.
+/// How blocks get their keys: <c>root = SHA-256(format ‖ fingerprint ‖ salt)</c>, <c>key_i = SHA-256(key_{i-1} ‖ tokens_i)</c>, every field
+/// preceded by its length as <see cref="FieldHasher"/> does it, tokens as 32-bit little-endian numbers. Nothing random goes in: keys are
+/// equal in every process, on every machine.
 /// </summary>
 public static class KeyChain
 {
@@ -16,7 +16,8 @@ public static class KeyChain
 
     /// <summary>The key before the first block.</summary>
     /// <param name="fingerprint">The model and its numerics.</param>
-    /// <param name="salt">Whose blocks these are: the same tokens under another salt have other keys. Empty for nobody's in particular.</param>
+    /// <param name="salt">Whose blocks these are: the same tokens under another salt have other keys. Empty for
+    /// nobody's in particular.</param>
     public static BlockKey Root(Fingerprint fingerprint, ReadOnlySpan<byte> salt)
     {
         using var hasher = new FieldHasher();
@@ -28,7 +29,9 @@ public static class KeyChain
     {
         const int prefix = sizeof(long) + Digest.Size + sizeof(long);
         int length = prefix + tokens.Length * sizeof(int);
-        Span<byte> bytes = tokens.Length <= MostTokensOnStack ? stackalloc byte[prefix + MostTokensOnStack * sizeof(int)] : new byte[length];
+        Span<byte> bytes = tokens.Length <= MostTokensOnStack
+            ? stackalloc byte[prefix + MostTokensOnStack * sizeof(int)]
+            : new byte[length];
         BinaryPrimitives.WriteInt64LittleEndian(bytes, Digest.Size);
         parent.Digest.CopyTo(bytes[sizeof(long)..]);
         BinaryPrimitives.WriteInt64LittleEndian(bytes[(sizeof(long) + Digest.Size)..], (long)tokens.Length * sizeof(int));

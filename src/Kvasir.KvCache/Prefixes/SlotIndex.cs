@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Kvasir.KvCache.Prefixes;
 
 /// <summary>
-/// Which block lies in which slot of one tier, found by key or by parent. Kept in one flat array, so that a million blocks cost a hundred bytes each
-/// and no object: nothing is allocated except when the array grows. Not thread-safe.
+/// Which block lies in which slot of one tier, found by key or by parent. Kept in one flat array, so that a million blocks cost a hundred
+/// bytes each and no object: nothing is allocated except when the array grows. Not thread-safe.
 /// </summary>
 public sealed class SlotIndex
 {

@@ -1,8 +1,8 @@
 namespace Kvasir.KvCache.Tiers;
 
 /// <summary>
-/// Keeps away from a tier that fails time and again: asking it costs as long as it takes to fail. After a rest it is tried once more, and rests twice as long if that
-/// fails too. Thread-safe.
+/// Keeps away from a tier that fails time and again: asking it costs as long as it takes to fail. After a rest it is tried once more, and
+/// rests twice as long if that fails too. Thread-safe.
 /// </summary>
 sealed class CircuitBreaker(TimeProvider time)
 {

@@ -2,7 +2,9 @@ using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.KvCache.Tiers;
 
-/// <summary>A tier that outlives the process: blocks can be kept there, and it remembers what was counted and whose blocks it has.</summary>
+/// <summary>
+/// A tier that outlives the process: blocks can be kept there, and it remembers what was counted and whose blocks it has.
+/// </summary>
 public interface IDurableTier : ITier
 {
     /// <summary>Keeps blocks that are there from being evicted until a time; returns how many those are.</summary>

@@ -4,9 +4,10 @@ using Kvasir.KvCache.Prefixes;
 namespace Kvasir.KvCache.Tiers;
 
 /// <summary>
-/// A place behind the pool where blocks live: the host's memory, a disk, a store. Nothing that goes wrong with one is an exception, unless a method says so: what cannot be found or read
-/// is a miss, what cannot be written is dropped, and both are counted. Thread-safe. The thread that serves everybody calls <see cref="Find"/> and <see cref="Load"/>, which return at once;
-/// the others may take as long as the tier takes.
+/// A place behind the pool where blocks live: the host's memory, a disk, a store. Nothing that goes wrong with one is an exception,
+/// unless a method says so: what cannot be found or read is a miss, what cannot be written is dropped, and both are counted.
+/// Thread-safe. The thread that serves everybody calls <see cref="Find"/> and <see cref="Load"/>, which return at once; the others may
+/// take as long as the tier takes.
 /// </summary>
 public interface ITier : IDisposable
 {
@@ -44,7 +45,9 @@ public interface ITier : IDisposable
     /// <summary>A block was used. Report chains deepest first.</summary>
     void Touch(BlockKey key);
 
-    /// <summary>A right to read a block where it lies, in the host's memory; null where blocks do not, and when this one is not there.</summary>
+    /// <summary>
+    /// A right to read a block where it lies, in the host's memory; null where blocks do not, and when this one is not there.
+    /// </summary>
     TierLease? TryRead(BlockKey key);
 
     /// <summary>Evicts blocks now, but none that somebody holds or keeps.</summary>

@@ -39,7 +39,23 @@ public static class PoolQueries
         ArgumentNullException.ThrowIfNull(pool);
         PoolCounts counts = pool.Counts;
         long stride = pool.Layout.StrideBytes, used = counts.Total - counts.Free;
-        return new TierContent(counts.Total * stride, used * stride, counts.Total, used, counts.Leased + counts.InFlight, 0, pool.Evictions);
+        return new TierContent(counts.Total * stride, used * stride, counts.Total, used,
+            counts.Leased + counts.InFlight, 0, pool.Evictions);
+    }
+
+    /// <summary>Evicts blocks now that are there and that nobody holds.</summary>
+    /// <returns>How many went, and how many that are there stayed.</returns>
+    public static (int Evicted, int Kept) Drop(this BlockBooks pool, IReadOnlyCollection<BlockKey> keys)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        ArgumentNullException.ThrowIfNull(keys);
+        int evicted = 0, kept = 0;
+        foreach (BlockKey key in keys)
+            if (pool.TryDrop(key))
+                evicted++;
+            else if (pool.Contains(key))
+                kept++;
+        return (evicted, kept);
     }
 
     /// <summary>All blocks that can be found, at most so many.</summary>

@@ -9,7 +9,8 @@ namespace Kvasir.KvCache.Tiers;
 /// <param name="Place">Where it is, in a way that the tier alone understands.</param>
 /// <param name="Used">When it was used last, if that is known.</param>
 /// <param name="IsPinned">Whether somebody keeps it.</param>
-public sealed record TierBlock(BlockKey Key, BlockKey Parent, int[] Tokens, long Place = 0, DateTimeOffset? Used = null, bool IsPinned = false)
+public sealed record TierBlock(BlockKey Key, BlockKey Parent, int[] Tokens, long Place = 0,
+    DateTimeOffset? Used = null, bool IsPinned = false)
 {
     /// <summary>Whether somebody reads or writes it.</summary>
     public bool IsHeld { get; init; }

@@ -10,4 +10,5 @@ namespace Kvasir.KvCache.Tiers;
 /// <param name="Evictions">Blocks that had to give way since the start.</param>
 /// <param name="Directory">Where it lies; null for memory.</param>
 public sealed record TierContent(
-    long CapacityBytes, long UsedBytes, long CapacityBlocks, long Blocks, long HeldBlocks, long PinnedBlocks, long Evictions, string? Directory = null);
+    long CapacityBytes, long UsedBytes, long CapacityBlocks, long Blocks, long HeldBlocks, long PinnedBlocks,
+    long Evictions, string? Directory = null);

@@ -5,9 +5,11 @@ namespace Kvasir.KvCache.Tiers;
 /// <summary>
 /// What a tier has of a prompt: which blocks, where, and which block begins like what follows them.
 /// </summary>
-/// <param name="Places">Of each full block its place, in a way that the tier alone understands; <see cref="Absent"/> where the tier has none. Empty for a tier that has nothing.</param>
+/// <param name="Places">Of each full block its place, in a way that the tier alone understands; <see cref="Absent"/> where the tier has
+/// none. Empty for a tier that has nothing.</param>
 /// <param name="Tails">
-/// Blocks that share first tokens with what follows: after the last full block, and after the last that is there or known to be in a warmer tier. The longest at each place.
+/// Blocks that share first tokens with what follows: after the last full block, and after the last that is there or known to be in a warmer
+/// tier. The longest at each place.
 /// </param>
 public sealed record TierFind(long[] Places, IReadOnlyList<TailFind> Tails)
 {

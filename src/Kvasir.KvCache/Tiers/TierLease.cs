@@ -3,7 +3,9 @@ using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.KvCache.Tiers;
 
-/// <summary>A right to read a block in the host's memory, where it lies or where it was copied to; while it is held the block stays.</summary>
+/// <summary>
+/// A right to read a block in the host's memory, where it lies or where it was copied to; while it is held the block stays.
+/// </summary>
 public sealed unsafe class TierLease : IDisposable
 {
     readonly BlockLease _lease;

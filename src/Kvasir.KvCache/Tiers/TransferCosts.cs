@@ -4,8 +4,8 @@ using Kvasir.KvCache.Blocks;
 namespace Kvasir.KvCache.Tiers;
 
 /// <summary>
-/// What loading and computing take, as measured so far: the basis of load or compute. A tier that was never measured is given the chance to be; a tier
-/// that was passed over is trusted a little more each time, since it would never be measured again otherwise. Thread-safe.
+/// What loading and computing take, as measured so far: the basis of load or compute. A tier that was never measured is given the chance to
+/// be; a tier that was passed over is trusted a little more each time, since it would never be measured again otherwise. Thread-safe.
 /// </summary>
 public sealed class TransferCosts
 {
@@ -48,7 +48,9 @@ public sealed class TransferCosts
     }
 
     /// <summary>How long so many tokens would take to compute; unlimited while that is not known.</summary>
-    public TimeSpan ComputeTime(int tokens) => TokensPerSecond is > 0 and var rate ? TimeSpan.FromSeconds(tokens / rate) : TimeSpan.MaxValue;
+    public TimeSpan ComputeTime(int tokens) => TokensPerSecond is > 0 and var rate
+        ? TimeSpan.FromSeconds(tokens / rate)
+        : TimeSpan.MaxValue;
 
     /// <summary>Whether to load tokens that a tier has, rather than to compute them.</summary>
     public bool LoadIsCheaper(Tier tier, long bytes, int tokens)

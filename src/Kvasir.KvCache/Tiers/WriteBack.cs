@@ -6,8 +6,8 @@ using Kvasir.KvCache.Prefixes;
 namespace Kvasir.KvCache.Tiers;
 
 /// <summary>
-/// Writes blocks to a colder tier, and tells it which were used, on a thread of its own. The queue holds keys, not blocks: a block that has left memory when its turn comes is dropped
-/// and counted, so writing never holds memory back and nobody ever waits for it.
+/// Writes blocks to a colder tier, and tells it which were used, on a thread of its own. The queue holds keys, not blocks: a block that has
+/// left memory when its turn comes is dropped and counted, so writing never holds memory back and nobody ever waits for it.
 /// </summary>
 /// <param name="tier">Where blocks are written to.</param>
 /// <param name="device">The pool, where they are.</param>
@@ -99,8 +99,8 @@ sealed unsafe class WriteBack(
     }
 
     /// <summary>
-    /// Takes what is next: blocks to write, and uses that come before them. A tier that takes all that is computed hears all in its order, block by block, and holds no more of the pool
-    /// than that one; for others many are written at once.
+    /// Takes what is next: blocks to write, and uses that come before them. A tier that takes all that is computed hears all in its order,
+    /// block by block, and holds no more of the pool than that one; for others many are written at once.
     /// </summary>
     bool Next(List<BlockKey> uses, List<BlockKey> batch)
     {

@@ -15,7 +15,9 @@ sealed class Fleet
     public Fleet(SimulationOptions options, int blockTokens, int mostBlocks)
     {
         (_options, _blockTokens, _random) = (options, blockTokens, new Random(options.Seed));
-        TierBooks? remote = options.Tiers.FirstOrDefault(tier => tier.Tier == Tier.Remote) is { } shared ? new TierBooks(shared, options.BytesPerToken * blockTokens, mostBlocks) : null;
+        TierBooks? remote = options.Tiers.FirstOrDefault(tier => tier.Tier == Tier.Remote) is { } shared
+            ? new TierBooks(shared, options.BytesPerToken * blockTokens, mostBlocks)
+            : null;
         Machines = [.. Enumerable.Range(0, options.Nodes).Select(_ => new Machine(options, blockTokens, mostBlocks, remote))];
     }
 
@@ -32,10 +34,14 @@ sealed class Fleet
         {
             _ when Machines.Length == 1 => Machines[0],
             Placement.Chain => Machines[Visit.Mix((ulong)request.Blocks[0]) % (ulong)Machines.Length],
-            Placement.CacheAware => Machines.MinBy(machine => Math.Max(0, machine.BusyUntil - now) + machine.Backlog + Estimate(machine, request, keys))!,
+            Placement.CacheAware =>
+                Machines.MinBy(machine => Math.Max(0, machine.BusyUntil - now) + machine.Backlog + Estimate(machine, request, keys))!,
             _ => Machines[_turn++ % Machines.Length],
         };
-        return new Visit(request, machine, keys) { Estimate = _options.Placement == Placement.CacheAware ? Estimate(machine, request, keys) : 0 };
+        return new Visit(request, machine, keys)
+        {
+            Estimate = _options.Placement == Placement.CacheAware ? Estimate(machine, request, keys) : 0,
+        };
     }
 
     /// <summary>The machine in whose tiers a request's block has its place.</summary>
@@ -50,7 +56,8 @@ sealed class Fleet
         visit.Found = [.. visit.Keys.Select(key => Home(visit, key).Find(key))];
         ForgoWhatIsDear(visit);
         TakeBlocks(visit);
-        double restore = RestoreSeconds(visit), compute = ComputeSeconds(visit.Request, visit.Found) - _options.Prefill.Seconds((long)visit.Tail.Block * _blockTokens, (long)visit.Tail.Block * _blockTokens + visit.Tail.Tokens);
+        double restore = RestoreSeconds(visit), compute = ComputeSeconds(visit.Request, visit.Found)
+            - _options.Prefill.Seconds((long)visit.Tail.Block * _blockTokens, (long)visit.Tail.Block * _blockTokens + visit.Tail.Tokens);
         visit.Machine.Costs.Computed(visit.Found.Count(tier => tier < 0) * _blockTokens, TimeSpan.FromSeconds(compute));
         return (restore, compute);
     }
@@ -59,7 +66,8 @@ sealed class Fleet
     public static void Complete(Visit visit, int blockTokens)
     {
         foreach ((int block, Machine home, MutableBlock own) in visit.Own)
-            if (visit.Found[block] >= 0 || visit.Machine.Generation != visit.Generation || visit.Request.Left is not null && (block + 1L) * blockTokens > visit.Request.InputTokens)
+            if (visit.Found[block] >= 0 || visit.Machine.Generation != visit.Generation || visit.Request.Left is not null
+                && (block + 1L) * blockTokens > visit.Request.InputTokens)
                 own.Dispose();
             else
                 visit.Leases.Add((block, home.Keep(own, visit.Keys[block], visit.Parent(block))));
@@ -72,7 +80,9 @@ sealed class Fleet
         if (visit.Machine.Generation == visit.Generation)
         {
             BlockKey[] left = visit.Request.Left is { } ids ? Visit.KeysOf(ids) : visit.Keys;
-            int whole = visit.Request.Left is null ? left.Length : Math.Min(left.Length, (int)(((long)visit.Request.InputTokens + visit.Request.OutputTokens - 1) / _blockTokens));
+            int whole = visit.Request.Left is null
+                ? left.Length
+                : Math.Min(left.Length, (int)(((long)visit.Request.InputTokens + visit.Request.OutputTokens - 1) / _blockTokens));
             if (visit.Request.Left is not null)
                 Leave(visit, left, 0, whole);
             EndRequest(visit, left, 0, whole);
@@ -85,14 +95,16 @@ sealed class Fleet
     void Leave(Visit visit, BlockKey[] left, int from, int to)
     {
         for (int block = from; block < to; block++)
-            if (Home(visit, left[block]) is var home && !home.Tiers[0].Pool.Contains(left[block]) && home.Tiers[0].Pool.TryAllocate() is { } own)
+            if (Home(visit, left[block]) is var home && !home.Tiers[0].Pool.Contains(left[block])
+                && home.Tiers[0].Pool.TryAllocate() is { } own)
                 visit.Leases.Add((block, home.Keep(own, left[block], Visit.Parent(left, block))));
     }
 
     void EndRequest(Visit visit, BlockKey[] left, int from, int to)
     {
         for (int block = to - 1; block >= from; block--)
-            Home(visit, left[block]).EndRequest(left[block], Visit.Parent(left, block), block < visit.Found.Length && visit.Found[block] >= 0);
+            Home(visit, left[block]).EndRequest(left[block], Visit.Parent(left, block),
+                block < visit.Found.Length && visit.Found[block] >= 0);
     }
 
     /// <summary>Something goes wrong.</summary>
@@ -117,7 +129,8 @@ sealed class Fleet
     {
         Machine machine = visit.Machine;
         foreach ((int first, int end) in Runs(visit.Found))
-            if (visit.Found[first] is > 0 and var tier && !machine.Costs.LoadIsCheaper(machine.Tiers[tier].Tier, (end - first) * machine.BlockBytes, machine.TokensOf(end - first)))
+            if (visit.Found[first] is > 0 and var tier && !machine.Costs.LoadIsCheaper(machine.Tiers[tier].Tier,
+                (end - first) * machine.BlockBytes, machine.TokensOf(end - first)))
                 visit.Found.AsSpan(first..end).Fill(-1);
     }
 
@@ -134,7 +147,9 @@ sealed class Fleet
                 visit.Found[block] = -1;
             if (!room || visit.Found[block] >= 0 && !visit.IsLast(block))
                 continue;
-            using BlockLease? tail = visit.Request.Tail is not null && block == visit.Found.AsSpan().LastIndexOfAnyExcept(-1) + 1 ? TakeTail(visit, home, block) : null;
+            using BlockLease? tail = visit.Request.Tail is not null && block == visit.Found.AsSpan().LastIndexOfAnyExcept(-1) + 1
+                ? TakeTail(visit, home, block)
+                : null;
             if (home.Tiers[0].Pool.TryAllocate() is { } own)
                 visit.Own.Add((block, home, own));
             else
@@ -145,7 +160,8 @@ sealed class Fleet
     /// <summary>A block that begins as the next one is read, and so is used, if it is somewhere.</summary>
     BlockLease? TakeTail(Visit visit, Machine home, int block)
     {
-        if (visit.Request.Tail is not { } tail || Visit.KeysOf([tail.Id])[0] is var key && home.Find(key) is var tier && (tier < 0 || home.Take(tier, key, visit.Parent(block)) is not { } lease))
+        if (visit.Request.Tail is not { } tail || Visit.KeysOf([tail.Id])[0] is var key && home.Find(key) is var tier
+            && (tier < 0 || home.Take(tier, key, visit.Parent(block)) is not { } lease))
             return null;
         visit.Tail = (tier, block, Math.Min(Math.Min(tail.Tokens, _blockTokens), visit.Request.InputTokens - 1 - block * _blockTokens));
         return lease;
@@ -169,7 +185,8 @@ sealed class Fleet
     double Estimate(Machine machine, TraceRequest request, BlockKey[] keys)
     {
         int[] found = [.. keys.Select(machine.Find)];
-        return ComputeSeconds(request, found) + Runs(found).Sum(run => found[run.First] > 0 ? machine.LoadSeconds(found[run.First], run.End - run.First) : 0);
+        return ComputeSeconds(request, found)
+            + Runs(found).Sum(run => found[run.First] > 0 ? machine.LoadSeconds(found[run.First], run.End - run.First) : 0);
     }
 
     /// <summary>Missing blocks, and the last token in any case: its logits are wanted.</summary>

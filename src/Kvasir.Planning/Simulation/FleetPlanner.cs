@@ -4,8 +4,8 @@ using Kvasir.Planning.Traces;
 namespace Kvasir.Planning.Simulation;
 
 /// <summary>
-/// Finds the cheapest fleet that is fast enough, by simulating splits over the tiers in steps of four times the size, each with as few machines as will do: more machines never make
-/// the wait longer by much, so their number is found by halving.
+/// Finds the cheapest fleet that is fast enough, by simulating splits over the tiers in steps of four times the size, each with as few
+/// machines as will do: more machines never make the wait longer by much, so their number is found by halving.
 /// </summary>
 public sealed class FleetPlanner
 {
@@ -21,7 +21,8 @@ public sealed class FleetPlanner
     FleetPlanner(PlanOptions options, IProgress<double>? progress, CancellationToken cancellation)
     {
         (_options, _progress, _cancellation) = (options, progress, cancellation);
-        _workingSet = ReferenceCaches.Of(options.Trace, cancellation).DistinctBlocks * options.Machine.BytesPerToken * options.Trace.BlockTokens;
+        _workingSet =
+            ReferenceCaches.Of(options.Trace, cancellation).DistinctBlocks * options.Machine.BytesPerToken * options.Trace.BlockTokens;
     }
 
     /// <summary>Plans.</summary>
@@ -36,15 +37,18 @@ public sealed class FleetPlanner
 
     Plan Run()
     {
-        (long Host, long Disk)[] splits = [.. from host in Sizes(_options.Host, SmallestHost) from disk in Sizes(_options.Disk, SmallestDisk) select (host, disk)];
+        (long Host, long Disk)[] splits =
+            [.. from host in Sizes(_options.Host, SmallestHost) from disk in Sizes(_options.Disk, SmallestDisk) select (host, disk)];
         PlannedFleet[] tried = new PlannedFleet[splits.Length];
         int done = 0;
-        Parallel.For(0, splits.Length, new ParallelOptions { CancellationToken = _cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
+        Parallel.For(0, splits.Length,
+            new ParallelOptions { CancellationToken = _cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
         {
             tried[i] = Fewest(_options, splits[i].Host, splits[i].Disk);
             _progress?.Report(0.8 * Interlocked.Increment(ref done) / splits.Length);
         });
-        PlannedFleet best = tried.OrderByDescending(fleet => fleet.IsEnough).ThenBy(fleet => fleet.IsEnough ? fleet.PricePerHour : fleet.Ttft).ThenBy(fleet => fleet.Ttft).First();
+        PlannedFleet best = tried.OrderByDescending(fleet => fleet.IsEnough)
+            .ThenBy(fleet => fleet.IsEnough ? fleet.PricePerHour : fleet.Ttft).ThenBy(fleet => fleet.Ttft).First();
         return new Plan(best, [.. tried.OrderByDescending(fleet => fleet.IsEnough).ThenBy(fleet => fleet.PricePerHour)],
             tried[Array.IndexOf(splits, (0L, 0L))], [.. Removals(best)], Sensitivity(best));
     }
@@ -63,17 +67,30 @@ public sealed class FleetPlanner
         List<PlanVariant> variants = [];
         SimulationOptions machine = _options.Machine;
         Add("half as much again of traffic", _options with { Trace = Compressed(_options.Trace, 1.5) }, best.HostBytes, best.DiskBytes);
-        Add("prefill a third slower", _options with { Machine = machine with { Prefill = new PrefillCost(1.5 * machine.Prefill.SecondsPerToken, 1.5 * machine.Prefill.SecondsPerPair) } }, best.HostBytes, best.DiskBytes);
+        Add("prefill a third slower", _options with
+        {
+            Machine = machine with
+            {
+                Prefill = new PrefillCost(1.5 * machine.Prefill.SecondsPerToken, 1.5 * machine.Prefill.SecondsPerPair),
+            }
+        }, best.HostBytes, best.DiskBytes);
         if (best.HostBytes > 0)
             Add("half the host memory", _options, best.HostBytes / 2, best.DiskBytes);
         if (_options.Host is { } host && best.HostBytes < host.Tier.Bytes)
-            Add(best.HostBytes > 0 ? "twice the host memory" : "with host memory", _options, Math.Min(host.Tier.Bytes, Math.Max(SmallestHost, 2 * best.HostBytes)), best.DiskBytes);
+            Add(best.HostBytes > 0 ? "twice the host memory" : "with host memory", _options,
+                Math.Min(host.Tier.Bytes, Math.Max(SmallestHost, 2 * best.HostBytes)), best.DiskBytes);
         if (best.DiskBytes > 0)
             Add("half the disk", _options, best.HostBytes, best.DiskBytes / 2);
         if (best.DiskBytes > 0)
-            Add("disks at a quarter of their speed", _options with { Disk = _options.Disk! with { Tier = _options.Disk.Tier with { BytesPerS = _options.Disk.Tier.BytesPerS / 4 } } }, best.HostBytes, best.DiskBytes);
+            Add("disks at a quarter of their speed", _options with
+            {
+                Disk = _options.Disk! with { Tier = _options.Disk.Tier with { BytesPerS = _options.Disk.Tier.BytesPerS / 4 } },
+            }, best.HostBytes, best.DiskBytes);
         if (best.Machines > 1)
-            Add("one machine lost half-way", _options with { Machine = machine with { Faults = [new Fault(_options.Trace.Requests[^1].Arrival / 2, FaultKind.NodeLoss, 0, 0)] } }, best.HostBytes, best.DiskBytes);
+            Add("one machine lost half-way", _options with
+            {
+                Machine = machine with { Faults = [new Fault(_options.Trace.Requests[^1].Arrival / 2, FaultKind.NodeLoss, 0, 0)] },
+            }, best.HostBytes, best.DiskBytes);
         return variants;
 
         void Add(string change, PlanOptions options, long hostBytes, long diskBytes)
@@ -118,17 +135,27 @@ public sealed class FleetPlanner
 
     PlannedFleet Try(PlanOptions options, int machines, long hostBytes, long diskBytes)
     {
-        SimulationOptions simulation = options.Machine with { Nodes = machines, WantsBelady = false, Tiers = [options.Machine.Tiers[0], .. Tiers(options.Host, hostBytes), .. Tiers(options.Disk, diskBytes)] };
+        SimulationOptions simulation = options.Machine with
+        {
+            Nodes = machines,
+            WantsBelady = false,
+            Tiers = [options.Machine.Tiers[0],
+            .. Tiers(options.Host, hostBytes), .. Tiers(options.Disk, diskBytes)]
+        };
         SimulationResult result = Simulator.Run(options.Trace, simulation, progress: null, _cancellation);
         double ttft = options.Share switch { 0.5 => result.Ttft.P50, 0.99 => result.Ttft.P99, _ => result.Ttft.P90 };
-        double price = machines * (options.Machine.PricePerHour + (options.Host?.PricePerHour(hostBytes) ?? 0) + (options.Disk?.PricePerHour(diskBytes) ?? 0));
-        double busy = result.PrefillSeconds + result.RestoreSeconds + options.Trace.Requests.Sum(request => (double)request.OutputTokens) / options.OutputTokensPerS;
+        double price = machines
+            * (options.Machine.PricePerHour + (options.Host?.PricePerHour(hostBytes) ?? 0) + (options.Disk?.PricePerHour(diskBytes) ?? 0));
+        double busy = result.PrefillSeconds + result.RestoreSeconds
+            + options.Trace.Requests.Sum(request => (double)request.OutputTokens) / options.OutputTokensPerS;
         double load = busy / (machines * Math.Max(1, options.Trace.Requests[^1].Arrival.TotalSeconds));
         return new PlannedFleet(machines, hostBytes, diskBytes, ttft, load, price, ttft <= options.TargetTtft && load <= MostLoad, result);
     }
 
-    static IEnumerable<SimulatedTier> Tiers(TierOffer? offer, long bytes) => offer is null || bytes == 0 ? [] : [offer.Tier with { Bytes = bytes }];
+    static IEnumerable<SimulatedTier> Tiers(TierOffer? offer, long bytes) =>
+        offer is null || bytes == 0 ? [] : [offer.Tier with { Bytes = bytes }];
 
     /// <summary>The same requests in less time.</summary>
-    static Trace Compressed(Trace trace, double factor) => trace with { Requests = [.. trace.Requests.Select(request => request with { Arrival = request.Arrival / factor })] };
+    static Trace Compressed(Trace trace, double factor) =>
+        trace with { Requests = [.. trace.Requests.Select(request => request with { Arrival = request.Arrival / factor })] };
 }

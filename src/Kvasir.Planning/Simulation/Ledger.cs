@@ -1,7 +1,7 @@
 using Kvasir.Formats;
 using Kvasir.KvCache.Blocks;
-using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.Planning.Traces;
 
 namespace Kvasir.Planning.Simulation;
 
@@ -40,7 +40,8 @@ sealed class Ledger
         _ttft.Add(ttft);
         _queue.Add(now - arrival);
         (_blocks, _tokens) = (_blocks + request.Blocks.Length, _tokens + request.InputTokens);
-        (_prefill, _restore, _without) = (_prefill + compute, _restore + restore, _without + _options.Prefill.Seconds(0, request.InputTokens));
+        (_prefill, _restore, _without) =
+            (_prefill + compute, _restore + restore, _without + _options.Prefill.Seconds(0, request.InputTokens));
     }
 
     void Hits(Visit visit, Fleet fleet, Slice slice)
@@ -50,7 +51,8 @@ sealed class Ledger
         {
             if (visit.Found[block] is not (>= 0 and var found))
                 continue;
-            int tokens = Math.Min(blockTokens, visit.Request.InputTokens - 1 - block * blockTokens); // the last token is computed in any case
+            // the last token is computed in any case
+            int tokens = Math.Min(blockTokens, visit.Request.InputTokens - 1 - block * blockTokens);
             Machine home = fleet.Home(visit, visit.Keys[block]);
             home.Tiers[found].Hit(tokens, home.BlockBytes);
             slice.HitTokens[found] += tokens;
@@ -75,10 +77,12 @@ sealed class Ledger
         RestoreSeconds = _restore,
         MoneySaved = (_without - _prefill - _restore) / 3600 * _options.PricePerHour,
         References = references,
-        Timeline = [.. _slices.Select((slice, i) => new TimeSlice(TimeSpan.FromSeconds(i * _sliceSeconds), slice.Requests, slice.InputTokens, slice.HitTokens, slice.Ttft.Count == 0 ? 0 : Percentile.Of(slice.Ttft, 0.5), EvictionsIn(i)))],
+        Timeline = [.. _slices.Select((slice, i) => new TimeSlice(TimeSpan.FromSeconds(i * _sliceSeconds), slice.Requests,
+            slice.InputTokens, slice.HitTokens, slice.Ttft.Count == 0 ? 0 : Percentile.Of(slice.Ttft, 0.5), EvictionsIn(i)))],
     };
 
-    long EvictionsIn(int slice) => _slices[slice].Requests == 0 ? 0 : _slices[slice].EvictionsAfter - _slices[..slice].Where(before => before.Requests > 0).Select(before => before.EvictionsAfter).LastOrDefault();
+    long EvictionsIn(int slice) => _slices[slice].Requests == 0 ? 0 : _slices[slice].EvictionsAfter
+        - _slices[..slice].Where(before => before.Requests > 0).Select(before => before.EvictionsAfter).LastOrDefault();
 
     static TierResult Sum(Fleet fleet, Tier tier, int place)
     {
@@ -89,7 +93,8 @@ sealed class Ledger
             (long here, long lost) = Unreachable(each, fleet, machine);
             (resident, unreachable) = (resident + here, unreachable + lost);
         }
-        return new TierResult(tier, books.Sum(each => each.HitTokens), books.Sum(each => each.HitBlocks), books.Sum(each => each.BytesWritten),
+        return new TierResult(tier, books.Sum(each => each.HitTokens), books.Sum(each => each.HitBlocks),
+            books.Sum(each => each.BytesWritten),
             books.Sum(each => each.BytesRead), books.Sum(each => each.Evictions), resident, unreachable);
     }
 

@@ -5,8 +5,9 @@ using Kvasir.KvCache.Tiers;
 namespace Kvasir.Planning.Simulation;
 
 /// <summary>
-/// One machine: its tiers, which are the books of the pools and the policies that serve requests, without memory; what it is doing; and what waits for it. What a block's life is like in
-/// <see cref="KvCache.CachedSequence"/> it is here, too: found blocks come to the device, computed ones are copied to the host, and at a request's end all count as used and go to the colder tiers.
+/// One machine: its tiers, which are the books of the pools and the policies that serve requests, without memory; what it is doing; and
+/// what waits for it. What a block's life is like in <see cref="KvCache.CachedSequence"/> it is here, too: found blocks come to the device,
+/// computed ones are copied to the host, and at a request's end all count as used and go to the colder tiers.
 /// </summary>
 sealed class Machine
 {
@@ -92,8 +93,8 @@ sealed class Machine
     }
 
     /// <summary>
-    /// A request has ended that found or computed a block: it counts as used, in memory only if it was found, and the disk and the shared store get it if they lack it. Report
-    /// chains deepest first.
+    /// A request has ended that found or computed a block: it counts as used, in memory only if it was found, and the disk and the shared
+    /// store get it if they lack it. Report chains deepest first.
     /// </summary>
     public void EndRequest(BlockKey key, BlockKey parent, bool wasFound)
     {
@@ -111,5 +112,6 @@ sealed class Machine
 
     static BlockLease Registered(MutableBlock own, BlockKey key, BlockKey parent) => own.Complete().Register(key, parent, []);
 
-    TierBooks[] NewTiers(TierBooks? remote) => [.. _options.Tiers.Select(tier => tier.Tier == Tier.Remote && remote is not null ? remote : new TierBooks(tier, BlockBytes, _mostBlocks))];
+    TierBooks[] NewTiers(TierBooks? remote) => [.. _options.Tiers.Select(
+        tier => tier.Tier == Tier.Remote && remote is not null ? remote : new TierBooks(tier, BlockBytes, _mostBlocks))];
 }

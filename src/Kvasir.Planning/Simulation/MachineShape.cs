@@ -6,9 +6,12 @@ namespace Kvasir.Planning.Simulation;
 /// <param name="BytesPerToken">Keys and values of a token, in Kvasir's blocks.</param>
 /// <param name="Prefill">What prefill takes.</param>
 /// <param name="SecondsPerOutputToken">Between two tokens of an answer, beside <see cref="UsualBatch"/> others.</param>
-/// <param name="OutputTokensPerS">Tokens of all answers together that a machine generates at most, when as many as fit are generated at the same time and nothing else is done.</param>
-/// <param name="RoomBytes">Memory beside the weights for keys and values; null when the hardware's memory or the model's size is not known.</param>
-public sealed record MachineShape(long BytesPerToken, PrefillCost Prefill, double SecondsPerOutputToken, double OutputTokensPerS, long? RoomBytes)
+/// <param name="OutputTokensPerS">Tokens of all answers together that a machine generates at most, when as many as fit are generated at the
+/// same time and nothing else is done.</param>
+/// <param name="RoomBytes">Memory beside the weights for keys and values; null when the hardware's memory or the
+/// model's size is not known.</param>
+public sealed record MachineShape(long BytesPerToken, PrefillCost Prefill, double SecondsPerOutputToken,
+    double OutputTokensPerS, long? RoomBytes)
 {
     /// <summary>Answers that are taken to be generated at the same time, each after <see cref="UsualPosition"/> tokens.</summary>
     public const int UsualBatch = 16, UsualPosition = 4096;
@@ -33,10 +36,12 @@ public sealed record MachineShape(long BytesPerToken, PrefillCost Prefill, doubl
         PrefillCost prefill = new(
             (two.MatrixOperations - one.MatrixOperations) / perSecond,
             many.AttentionOperations / (context * (context + 1.0) / 2) / perSecond); // of sliding windows the mean over a long prompt
-        int position = Math.Min(UsualPosition, limits.Traffic.Model.Context), batch = Math.Clamp(limits.LargestBatch(position) ?? MostTogether, 1, MostTogether);
+        int position = Math.Min(UsualPosition, limits.Traffic.Model.Context),
+            batch = Math.Clamp(limits.LargestBatch(position) ?? MostTogether, 1, MostTogether);
         double room = (1 - Reserve) * (limits.Hardware.MemoryBytes ?? 0) - (weightBytes ?? 0);
         return new MachineShape(
-            size.BlockBytes / KvSize.BlockTokens, prefill, limits.Step(UsualBatch, position).Seconds / share, share * batch / limits.Step(batch, position).Seconds,
+            size.BlockBytes / KvSize.BlockTokens, prefill, limits.Step(UsualBatch, position).Seconds / share,
+            share * batch / limits.Step(batch, position).Seconds,
             limits.Hardware.MemoryBytes is null || weightBytes is null ? null : (long)Math.Max(0, room));
     }
 }

@@ -20,7 +20,10 @@ public sealed record PlanOptions
     /// <summary>Seconds in which <see cref="Share"/> of the requests have to have their first token.</summary>
     public required double TargetTtft { get; init; }
 
-    /// <summary>Tokens of all answers together that a machine generates in a second when it does nothing else; what it needs for them it has not for prompts.</summary>
+    /// <summary>
+    /// Tokens of all answers together that a machine generates in a second when it does nothing else; what it needs
+    /// for them it has not for prompts.
+    /// </summary>
     public double OutputTokensPerS { get; init; } = double.PositiveInfinity;
 
     /// <summary>That share: 0.5, 0.9 or 0.99.</summary>
@@ -48,7 +51,8 @@ public sealed record TierOffer(SimulatedTier Tier, double PricePerGiBHour)
 /// <param name="PricePerHour">Of all machines and tiers.</param>
 /// <param name="IsEnough">Whether it meets the target, with time to spare.</param>
 /// <param name="Result">What the simulation gave.</param>
-public sealed record PlannedFleet(int Machines, long HostBytes, long DiskBytes, double Ttft, double Load, double PricePerHour, bool IsEnough, SimulationResult Result);
+public sealed record PlannedFleet(int Machines, long HostBytes, long DiskBytes, double Ttft, double Load, double PricePerHour,
+    bool IsEnough, SimulationResult Result);
 
 /// <summary>What a fleet would be if something were different.</summary>
 /// <param name="Change">What is different.</param>
@@ -62,4 +66,5 @@ public sealed record PlanVariant(string Change, PlannedFleet Fleet, bool IsRepla
 /// <param name="WithoutTiers">The cheapest that has the device only.</param>
 /// <param name="Removals">The best fleet without one of its tiers, with as many machines as that takes: what each tier saves.</param>
 /// <param name="Sensitivity">The best fleet when something is not as planned.</param>
-public sealed record Plan(PlannedFleet Best, IReadOnlyList<PlannedFleet> Tried, PlannedFleet WithoutTiers, IReadOnlyList<PlanVariant> Removals, IReadOnlyList<PlanVariant> Sensitivity);
+public sealed record Plan(PlannedFleet Best, IReadOnlyList<PlannedFleet> Tried, PlannedFleet WithoutTiers,
+    IReadOnlyList<PlanVariant> Removals, IReadOnlyList<PlanVariant> Sensitivity);

@@ -3,10 +3,15 @@ using Kvasir.Planning.Traces;
 
 namespace Kvasir.Planning.Simulation;
 
-/// <summary>What caches would find that cannot be built: one without bounds, and one that knows the future. Blocks are there for both from the moment that their request comes.</summary>
+/// <summary>
+/// What caches would find that cannot be built: one without bounds, and one that knows the future. Blocks are there for both from the
+/// moment that their request comes.
+/// </summary>
 sealed class ReferenceCaches
 {
-    readonly int[] _uses; // blocks in the order in which requests use or leave them, numbered by first use; those that are left and not asked for as their complements
+    // blocks in the order in which requests use or leave them, numbered by first use; those that are left and not
+    // asked for as their complements
+    readonly int[] _uses;
     readonly long _asked;
 
     ReferenceCaches(int[] uses, long asked) => (_uses, _asked) = (uses, asked);
@@ -41,12 +46,13 @@ sealed class ReferenceCaches
     static int CommonPrefix(TraceRequest request) => request.Left.AsSpan().CommonPrefixLength(request.Blocks);
 
     /// <summary>
-    /// Share of blocks that are found when the block that is used again last, or never, goes first (Belady, "A study of replacement algorithms for a virtual-storage computer", 1966), with the
-    /// room of all tiers of all machines in one. No policy finds more.
+    /// Share of blocks that are found when the block that is used again last, or never, goes first (Belady, "A study of replacement
+    /// algorithms for a virtual-storage computer", 1966), with the room of all tiers of all machines in one. No policy finds more.
     /// </summary>
     public double Belady(SimulationOptions options, int blockTokens, CancellationToken cancellation)
     {
-        double room = options.Tiers.Sum(tier => (tier.Tier == KvCache.Blocks.Tier.Remote ? 1 : options.Nodes) * (double)(tier.Bytes / (options.BytesPerToken * blockTokens)));
+        double room = options.Tiers.Sum(tier =>
+            (tier.Tier == KvCache.Blocks.Tier.Remote ? 1 : options.Nodes) * (double)(tier.Bytes / (options.BytesPerToken * blockTokens)));
         return room >= DistinctBlocks ? Infinite : (double)BeladyHits((int)room, cancellation) / _asked;
     }
 

@@ -39,7 +39,10 @@ public sealed record SimulationOptions
     /// <summary>Whether to compute <see cref="References.Belady"/>, which takes about as long as the simulation.</summary>
     public bool WantsBelady { get; init; } = true;
 
-    /// <summary>Whether blocks can be used from the moment that a request arrives, as simpler simulations have it, and not only when they are computed.</summary>
+    /// <summary>
+    /// Whether blocks can be used from the moment that a request arrives, as simpler simulations have it, and
+    /// not only when they are computed.
+    /// </summary>
     public bool IsInstant { get; init; }
 
     /// <summary>Throws when the options make no sense.</summary>
@@ -86,7 +89,8 @@ public sealed record SimulatedTier(Tier Tier, long Bytes, double BytesPerS, Time
 public sealed record PrefillCost(double SecondsPerToken, double SecondsPerPair = 0)
 {
     /// <summary>Seconds for tokens <c>[from, to)</c>.</summary>
-    public double Seconds(long from, long to) => (to - from) * SecondsPerToken + ((to - from) * (double)from + (to - from) * (to - from + 1.0) / 2) * SecondsPerPair;
+    public double Seconds(long from, long to) =>
+        (to - from) * SecondsPerToken + ((to - from) * (double)from + (to - from) * (to - from + 1.0) / 2) * SecondsPerPair;
 }
 
 /// <summary>Something that goes wrong at a time.</summary>

@@ -62,8 +62,10 @@ public sealed record SimulationResult
 /// <param name="BytesRead">Bytes that came from it.</param>
 /// <param name="Evictions">Blocks that it gave up.</param>
 /// <param name="Resident">Blocks in it at the end.</param>
-/// <param name="Unreachable">Those of them of which a block before them is in no tier of the machine: of use only to a cache that fills holes.</param>
-public sealed record TierResult(Tier Tier, long HitTokens, long HitBlocks, long BytesWritten, long BytesRead, long Evictions, long Resident, long Unreachable)
+/// <param name="Unreachable">Those of them of which a block before them is in no tier of the machine: of use only to a
+/// cache that fills holes.</param>
+public sealed record TierResult(Tier Tier, long HitTokens, long HitBlocks, long BytesWritten, long BytesRead,
+    long Evictions, long Resident, long Unreachable)
 {
     /// <summary>Bytes written to it for each byte that came from it; null when none came.</summary>
     public double? WrittenPerHit => BytesRead == 0 ? null : (double)BytesWritten / BytesRead;
@@ -74,7 +76,8 @@ public sealed record Quantiles(double P50, double P90, double P99);
 
 /// <summary>Shares of blocks found, 0 to 1, by other ways to decide.</summary>
 /// <param name="Infinite">By a cache that keeps everything.</param>
-/// <param name="Belady">By one of the same room that knows the future (Belady, IBM Systems Journal 1966); null when it was not computed.</param>
+/// <param name="Belady">By one of the same room that knows the future (Belady, IBM Systems Journal 1966); null
+/// when it was not computed.</param>
 public sealed record References(double Infinite, double? Belady);
 
 /// <summary>A part of the trace's time.</summary>
@@ -84,4 +87,5 @@ public sealed record References(double Infinite, double? Belady);
 /// <param name="HitTokens">Tokens found, by tier in the order of <see cref="SimulationResult.Tiers"/>.</param>
 /// <param name="TtftP50">Median time to first token in seconds.</param>
 /// <param name="Evictions">Blocks given up.</param>
-public sealed record TimeSlice(TimeSpan From, long Requests, long InputTokens, IReadOnlyList<long> HitTokens, double TtftP50, long Evictions);
+public sealed record TimeSlice(TimeSpan From, long Requests, long InputTokens,
+    IReadOnlyList<long> HitTokens, double TtftP50, long Evictions);

@@ -3,8 +3,9 @@ using Kvasir.Planning.Traces;
 namespace Kvasir.Planning.Simulation;
 
 /// <summary>
-/// Replays a trace on a fleet. Books, eviction policies and the choice between loading and computing are those that serve requests; moving and computing only take time. A machine
-/// computes one prompt at a time, in the order of arrival, and answers go on beside it. What it takes grows with the blocks of the requests, not with the size of the tiers.
+/// Replays a trace on a fleet. Books, eviction policies and the choice between loading and computing are those that serve requests; moving
+/// and computing only take time. A machine computes one prompt at a time, in the order of arrival, and answers go on beside it. What it
+/// takes grows with the blocks of the requests, not with the size of the tiers.
 /// </summary>
 public sealed class Simulator
 {
@@ -30,7 +31,8 @@ public sealed class Simulator
     /// <param name="cancellation">Ends it early.</param>
     /// <exception cref="ArgumentException">The options make no sense.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static SimulationResult Run(Trace trace, SimulationOptions options, IProgress<double>? progress = null, CancellationToken cancellation = default) =>
+    public static SimulationResult Run(Trace trace, SimulationOptions options, IProgress<double>? progress = null,
+        CancellationToken cancellation = default) =>
         Run(trace, options, observe: null, progress, cancellation);
 
     /// <param name="trace">The requests.</param>
@@ -38,13 +40,15 @@ public sealed class Simulator
     /// <param name="observe">Told, for each request, in which tier each of its blocks was found; -1 for none.</param>
     /// <param name="progress">Told the share of requests that are served, 0 to 1.</param>
     /// <param name="cancellation">Ends it early.</param>
-    internal static SimulationResult Run(Trace trace, SimulationOptions options, Action<TraceRequest, IReadOnlyList<int>>? observe, IProgress<double>? progress, CancellationToken cancellation)
+    internal static SimulationResult Run(Trace trace, SimulationOptions options, Action<TraceRequest, IReadOnlyList<int>>? observe,
+        IProgress<double>? progress, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(trace);
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         var references = ReferenceCaches.Of(trace, cancellation);
-        Task<double?> belady = Task.Run(() => options.WantsBelady ? references.Belady(options, trace.BlockTokens, cancellation) : (double?)null, cancellation);
+        Task<double?> belady =
+            Task.Run(() => options.WantsBelady ? references.Belady(options, trace.BlockTokens, cancellation) : (double?)null, cancellation);
         Simulator simulator = new(trace, options, references, observe);
         simulator.Replay(progress, cancellation);
         return simulator._ledger.Result(simulator._fleet, new References(references.Infinite, belady.GetAwaiter().GetResult()));

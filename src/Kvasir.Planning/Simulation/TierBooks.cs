@@ -61,7 +61,8 @@ sealed class TierBooks
     {
         if (old == this)
             return;
-        (HitTokens, HitBlocks, BytesWritten, BytesRead, _evictionsBefore) = (old.HitTokens, old.HitBlocks, old.BytesWritten, old.BytesRead, old.Evictions);
+        (HitTokens, HitBlocks, BytesWritten, BytesRead, _evictionsBefore) =
+            (old.HitTokens, old.HitBlocks, old.BytesWritten, old.BytesRead, old.Evictions);
     }
 
     /// <summary>A policy by its name.</summary>

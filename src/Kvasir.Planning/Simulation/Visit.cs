@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
-using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.Planning.Traces;
 
 namespace Kvasir.Planning.Simulation;
 
@@ -66,7 +66,10 @@ sealed class Visit(TraceRequest request, Machine machine, BlockKey[] keys)
         return keys;
     }
 
-    /// <summary>Spreads ids that follow each other over all hash codes (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014).</summary>
+    /// <summary>
+    /// Spreads ids that follow each other over all hash codes (Steele, Lea, Flood: "Fast splittable pseudorandom
+    /// number generators", OOPSLA 2014).
+    /// </summary>
     public static ulong Mix(ulong id)
     {
         id += 0x9E3779B97F4A7C15;

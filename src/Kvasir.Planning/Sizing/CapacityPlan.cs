@@ -11,7 +11,9 @@ public sealed class CapacityPlan(KvSize size, Retention retention)
     public bool HasBlocks => retention == Retention.Everything && size.StateBytes == 0;
 
     /// <summary>Bytes of one sequence: logical, or in Kvasir's blocks.</summary>
-    public long SequenceBytes(long tokens, bool inBlocks) => inBlocks ? size.AllocatedBytes(tokens) : size.Bytes(retention.Kept(size.Spec, tokens));
+    public long SequenceBytes(long tokens, bool inBlocks) => inBlocks
+        ? size.AllocatedBytes(tokens)
+        : size.Bytes(retention.Kept(size.Spec, tokens));
 
     /// <summary>The longest sequence that fits, of at most <paramref name="most"/> tokens.</summary>
     public long LongestContext(long room, long most, bool inBlocks)
@@ -35,16 +37,18 @@ public sealed class CapacityPlan(KvSize size, Retention retention)
     public long TierTokens(long room, bool onDisk) => room / TierBlock(onDisk) * KvSize.BlockTokens;
 
     /// <summary>Conversations of so many tokens that a tier holds, in whole blocks, none of which shares anything.</summary>
-    public long TierConversations(long room, long tokens, bool onDisk) => room / TierBlock(onDisk) / ((tokens + KvSize.BlockTokens - 1) / KvSize.BlockTokens);
+    public long TierConversations(long room, long tokens, bool onDisk) =>
+        room / TierBlock(onDisk) / ((tokens + KvSize.BlockTokens - 1) / KvSize.BlockTokens);
 
     /// <summary>
-    /// Bytes per second above which loading a sequence's cache beats computing it: <c>bytes / BW &lt; 2·P·T / FLOPs</c>. Attention's own arithmetic is not counted, so
-    /// that long prompts are worth loading from slower places still.
+    /// Bytes per second above which loading a sequence's cache beats computing it: <c>bytes / BW &lt; 2·P·T / FLOPs</c>. Attention's own
+    /// arithmetic is not counted, so that long prompts are worth loading from slower places still.
     /// </summary>
     /// <param name="tokens">Tokens of the sequence.</param>
     /// <param name="activeParameters">P: those that a token is multiplied with.</param>
     /// <param name="flops">Floating-point operations per second that prefill reaches.</param>
-    public double BreakEven(long tokens, long activeParameters, double flops) => SequenceBytes(tokens, inBlocks: false) * flops / (2.0 * activeParameters * tokens);
+    public double BreakEven(long tokens, long activeParameters, double flops) =>
+        SequenceBytes(tokens, inBlocks: false) * flops / (2.0 * activeParameters * tokens);
 
     long TierBlock(bool onDisk) => Math.Max(1, size.BlockBytes + (onDisk ? DiskHeader : 0));
 }

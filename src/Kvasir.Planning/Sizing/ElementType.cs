@@ -22,7 +22,8 @@ public sealed record ElementType(string Name, int GroupElements, int GroupBytes)
         [.. ((string[])["f32", "f16", "bf16", "fp8", "int8", "q8_0", "q4_0", "int4"]).Select(name => Find(name, OfWeights)!)];
 
     /// <summary>The type of a name, in either case; null where the allowed ones have none.</summary>
-    public static ElementType? Find(string name, ImmutableArray<ElementType> allowed) => allowed.FirstOrDefault(type => type.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+    public static ElementType? Find(string name, ImmutableArray<ElementType> allowed) =>
+        allowed.FirstOrDefault(type => type.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Names for messages and help.</summary>
     public static string Names(ImmutableArray<ElementType> types) => string.Join(", ", types.Select(type => type.Name));
@@ -44,5 +45,6 @@ public sealed record ElementType(string Name, int GroupElements, int GroupBytes)
     /// <exception cref="ArgumentException">The row is not made of whole groups.</exception>
     public long RowBytes(int elements) => elements % GroupElements == 0
         ? (long)elements / GroupElements * GroupBytes
-        : throw new ArgumentException($"KV type {Name} stores groups of {GroupElements} elements: a row of {elements} is not made of whole ones");
+        : throw new ArgumentException(
+            $"KV type {Name} stores groups of {GroupElements} elements: a row of {elements} is not made of whole ones");
 }

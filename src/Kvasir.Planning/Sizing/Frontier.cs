@@ -27,8 +27,8 @@ public static class Frontier
     }
 
     /// <summary>
-    /// The powers of two up to the critical batch, beyond which products gain nothing, and the first above it; where memory ends before, up to the largest batch
-    /// that fits, and that one.
+    /// The powers of two up to the critical batch, beyond which products gain nothing, and the first above it; where memory ends before, up
+    /// to the largest batch that fits, and that one.
     /// </summary>
     public static ImmutableArray<FrontierPoint> Of(SpeedOfLight limits, int position)
     {

@@ -13,7 +13,10 @@ public enum Arithmetic
     Int8,
 }
 
-/// <summary>What a device can do at best. Rates are per second; a multiply-add is two operations; what zeros that are skipped would add does not count.</summary>
+/// <summary>
+/// What a device can do at best. Rates are per second; a multiply-add is two operations; what zeros that are
+/// skipped would add does not count.
+/// </summary>
 public sealed record Hardware
 {
     /// <summary>Name as users type it.</summary>
@@ -46,15 +49,17 @@ public sealed record Hardware
     };
 
     /// <summary>
-    /// The arithmetic that products with such weights usually have: 16 bits where the device knows them, since small weights are widened to those; a processor
-    /// that does not computes with 8 bits when the weights have no more, and else in single precision.
+    /// The arithmetic that products with such weights usually have: 16 bits where the device knows them, since small weights are widened to
+    /// those; a processor that does not computes with 8 bits when the weights have no more, and else in single precision.
     /// </summary>
     public Arithmetic UsualFor(double bytesPerWeight) =>
         Bf16PerS is not null ? Arithmetic.Bf16
         : Int8PerS is not null && (bytesPerWeight < 2 || Fp32PerS is null) ? Arithmetic.Int8
         : Arithmetic.Fp32;
 
-    /// <summary>So many of them with weights and KV split evenly and nothing lost between them (tensor parallel): everything adds up.</summary>
+    /// <summary>
+    /// So many of them with weights and KV split evenly and nothing lost between them (tensor parallel): everything adds up.
+    /// </summary>
     public Hardware Times(int devices) => this with
     {
         MemoryBytesPerS = devices * MemoryBytesPerS,

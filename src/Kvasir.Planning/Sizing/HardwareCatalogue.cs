@@ -3,7 +3,8 @@ using System.Collections.Immutable;
 namespace Kvasir.Planning.Sizing;
 
 /// <summary>
-/// Devices as their makers describe them. Vendors' "with sparsity" figures are halved. Memory is counted in GiB where a vendor writes GB, as its parts are made.
+/// Devices as their makers describe them. Vendors' "with sparsity" figures are halved. Memory is counted in GiB where a vendor
+/// writes GB, as its parts are made.
 /// </summary>
 public static class HardwareCatalogue
 {
@@ -36,7 +37,8 @@ public static class HardwareCatalogue
     public static string Names => string.Join(", ", All.Select(hardware => hardware.Name));
 
     /// <summary>The device of a name, in either case, or null.</summary>
-    public static Hardware? Find(string name) => All.FirstOrDefault(hardware => hardware.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+    public static Hardware? Find(string name) =>
+        All.FirstOrDefault(hardware => hardware.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     static Hardware Of(string name, double gigabytesPerS, double? bf16, double? eightBit, double? fp32, double gib, string source) => new()
     {

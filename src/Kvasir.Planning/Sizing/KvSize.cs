@@ -4,8 +4,8 @@ using Kvasir.Formats.Models;
 namespace Kvasir.Planning.Sizing;
 
 /// <summary>
-/// Bytes of a model's KV cache on one device: <c>Σ n_l · KvHeads_l · (K dim + V dim) · bytes</c> over the layers that own a cache, where <c>n_l</c> is what the
-/// layer keeps (<see cref="Retention"/>). A latent (MLA) has one head and no V.
+/// Bytes of a model's KV cache on one device: <c>Σ n_l · KvHeads_l · (K dim + V dim) · bytes</c> over the layers that own a cache, where
+/// <c>n_l</c> is what the layer keeps (<see cref="Retention"/>). A latent (MLA) has one head and no V.
 /// </summary>
 public sealed class KvSize
 {
@@ -20,14 +20,17 @@ public sealed class KvSize
     /// <param name="spec">The model.</param>
     /// <param name="type">How elements are stored.</param>
     /// <param name="devices">Devices over which tensor parallelism spreads the heads.</param>
-    /// <exception cref="ArgumentException">Rows are not made of whole groups, heads do not divide among the devices, or there are more bytes than 2^63.</exception>
+    /// <exception cref="ArgumentException">Rows are not made of whole groups, heads do not divide among the devices, or there are
+    /// more bytes than 2^63.</exception>
     public KvSize(ModelSpec spec, ElementType type, int devices = 1)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(type);
         (Spec, Type) = (spec, type);
-        Layers = [.. spec.Layers.Select(layer => layer.Attention is { } whole ? whole with { KvHeads = TensorParallel.HeadsPerDevice(whole, devices) } : null)];
-        _tokenBytes = [.. Layers.Select(layer => layer is null ? 0 : layer.KvHeads * (type.RowBytes(layer.KeyDim) + type.RowBytes(layer.ValueDim)))];
+        Layers = [.. spec.Layers.Select(layer =>
+            layer.Attention is { } whole ? whole with { KvHeads = TensorParallel.HeadsPerDevice(whole, devices) } : null)];
+        _tokenBytes = [.. Layers.Select(layer =>
+            layer is null ? 0 : layer.KvHeads * (type.RowBytes(layer.KeyDim) + type.RowBytes(layer.ValueDim)))];
         StateBytes = spec.Layers.Sum(layer => checked(layer.StateElements * sizeof(float)));
         PerToken = Owners.Sum(layer => _tokenBytes[layer]);
         BlockBytes = WholePages(Owners.Sum(layer => Aligned(Layers[layer]!.KeyDim, layer) + Aligned(Layers[layer]!.ValueDim, layer)));
@@ -52,8 +55,8 @@ public sealed class KvSize
     public long PerTokenBeyondWindows => Owners.Sum(layer => Layers[layer]!.Window is null ? _tokenBytes[layer] : 0);
 
     /// <summary>
-    /// Bytes of a block of Kvasir's pool: 16 tokens of all layers that own a cache, K and V of each from a cache line on, the whole in pages. Sliding layers have
-    /// their place in every block, so windows save reading and not room there.
+    /// Bytes of a block of Kvasir's pool: 16 tokens of all layers that own a cache, K and V of each from a cache line on, the whole in
+    /// pages. Sliding layers have their place in every block, so windows save reading and not room there.
     /// </summary>
     public long BlockBytes { get; }
 
@@ -63,20 +66,22 @@ public sealed class KvSize
     public long TokenBytes(int layer) => _tokenBytes[layer];
 
     /// <summary>Bytes of what is kept, states included.</summary>
-    public long Bytes(ImmutableArray<long> kept) => Guarded(() => Owners.Aggregate(StateBytes, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
+    public long Bytes(ImmutableArray<long> kept) =>
+        Guarded(() => Owners.Aggregate(StateBytes, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
 
     /// <summary>Bytes that one decoding step reads: a layer that reads another's cache reads it again.</summary>
-    public long ReadBytes(ImmutableArray<long> kept) => Guarded(() => Enumerable.Range(0, Layers.Length).Aggregate(StateBytes, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
+    public long ReadBytes(ImmutableArray<long> kept) => Guarded(() =>
+        Enumerable.Range(0, Layers.Length).Aggregate(StateBytes, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
 
     /// <summary>Bytes of a sequence in whole blocks of Kvasir's pool.</summary>
     public long AllocatedBytes(long tokens) => Guarded(() => checked((tokens + BlockTokens - 1) / BlockTokens * BlockBytes));
 
     /// <summary>
-    /// Bytes that llama.cpp allocates for one sequence: cells in multiples of 256, and of sliding layers the window and one batch of 512 tokens
-    /// (<c>llama_kv_cache_iswa</c> of <see href="https://github.com/ggml-org/llama.cpp"/>, without <c>--swa-full</c>).
+    /// Bytes that llama.cpp allocates for one sequence: cells in multiples of 256, and of sliding layers the window and one batch of 512
+    /// tokens (<c>llama_kv_cache_iswa</c> of <see href="https://github.com/ggml-org/llama.cpp"/>, without <c>--swa-full</c>).
     /// </summary>
     public long LlamaCppBytes(long tokens) => Guarded(() => Owners.Aggregate(StateBytes, (sum, layer) =>
-        checked(sum + Cells(Math.Min(tokens, Layers[layer]!.Window is { } window ? (long)window + LlamaCppBatch : tokens)) * _tokenBytes[layer])));
+        checked(sum + Cells(Math.Min(tokens, (long?)Layers[layer]!.Window + LlamaCppBatch ?? tokens)) * _tokenBytes[layer])));
 
     static long Cells(long tokens) => (tokens + LlamaCppCells - 1) / LlamaCppCells * LlamaCppCells;
 

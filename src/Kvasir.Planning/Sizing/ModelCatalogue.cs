@@ -1,11 +1,13 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Kvasir.Formats.Models;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 
 namespace Kvasir.Planning.Sizing;
 
-/// <summary>Well-known models by name. Their dimensions are the fields of their published configurations, and are read as such a file is.</summary>
+/// <summary>
+/// Well-known models by name. Their dimensions are the fields of their published configurations, and are read as such a file is.
+/// </summary>
 static class ModelCatalogue
 {
     static readonly Lazy<ImmutableSortedDictionary<string, JsonElement>> s_entries = new(Load);
@@ -17,7 +19,8 @@ static class ModelCatalogue
     public static ModelSpec? Find(string name)
     {
         foreach ((string known, JsonElement config) in s_entries.Value)
-            if (known.Equals(name, StringComparison.OrdinalIgnoreCase) || Repository(config).Equals(name, StringComparison.OrdinalIgnoreCase))
+            if (known.Equals(name, StringComparison.OrdinalIgnoreCase)
+                || Repository(config).Equals(name, StringComparison.OrdinalIgnoreCase))
                 return HfModelReader.Read(known, $"catalogue, {known}", $"config.json of {Repository(config)} on Hugging Face", config);
         return null;
     }
@@ -31,6 +34,7 @@ static class ModelCatalogue
     {
         using Stream resource = typeof(ModelCatalogue).Assembly.GetManifestResourceStream("Kvasir.Planning.Sizing.catalogue.json")!;
         using JsonDocument document = JsonDocument.Parse(resource);
-        return document.RootElement.EnumerateObject().ToImmutableSortedDictionary(entry => entry.Name, entry => entry.Value.Clone(), StringComparer.Ordinal);
+        return document.RootElement.EnumerateObject().ToImmutableSortedDictionary(entry => entry.Name,
+            entry => entry.Value.Clone(), StringComparer.Ordinal);
     }
 }

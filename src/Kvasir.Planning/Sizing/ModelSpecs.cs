@@ -14,13 +14,15 @@ public static class ModelSpecs
     public static ModelSpec? WellKnown(string name) => ModelCatalogue.Find(name);
 
     /// <summary>
-    /// Reads a GGUF file, a Hugging Face <c>config.json</c> or a folder with one, or finds a well-known model: by the catalogue's name, such as <c>llama-3-8b</c>,
-    /// or by its repository.
+    /// Reads a GGUF file, a Hugging Face <c>config.json</c> or a folder with one, or finds a well-known model: by the catalogue's name,
+    /// such as <c>llama-3-8b</c>, or by its repository.
     /// </summary>
     /// <param name="nameOrPath">A path, or a name; a file of the name comes first.</param>
-    /// <param name="assumeLlama">Read a configuration of an unknown architecture as if every layer kept a key and a value per KV head.</param>
+    /// <param name="assumeLlama">Read a configuration of an unknown architecture as if every layer kept a key
+    /// and a value per KV head.</param>
     /// <exception cref="ModelFormatException">The file cannot be read, contradicts itself, or is of an unknown architecture.</exception>
-    /// <exception cref="ArgumentException">There is no such file, and no such model in the catalogue; the message lists names like it.</exception>
+    /// <exception cref="ArgumentException">There is no such file, and no such model in the catalogue; the message
+    /// lists names like it.</exception>
     public static ModelSpec Find(string nameOrPath, bool assumeLlama = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(nameOrPath);
@@ -28,7 +30,8 @@ public static class ModelSpecs
             return ModelSpec.FromConfig(Path.Combine(nameOrPath, "config.json"), assumeLlama);
         if (!File.Exists(nameOrPath))
             return ModelCatalogue.Find(nameOrPath)
-                ?? throw new ArgumentException($"{Printable.Quote(nameOrPath)}: no file and no known model of this name; the nearest are {string.Join(", ", ModelCatalogue.Near(nameOrPath))}");
+                ?? throw new ArgumentException($"{Printable.Quote(nameOrPath)}: no file and no known model of this name; the nearest are "
+                    + $"{string.Join(", ", ModelCatalogue.Near(nameOrPath))}");
         if (nameOrPath.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
             return ModelSpec.FromConfig(nameOrPath, assumeLlama);
         using GgufFile file = GgufFile.Open(nameOrPath);

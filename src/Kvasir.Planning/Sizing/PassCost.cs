@@ -1,6 +1,9 @@
 namespace Kvasir.Planning.Sizing;
 
-/// <summary>What one pass over a model moves and computes at least, whatever does it: a step of a batch, or a prompt. A multiply-add is two operations.</summary>
+/// <summary>
+/// What one pass over a model moves and computes at least, whatever does it: a step of a batch, or a prompt. A
+/// multiply-add is two operations.
+/// </summary>
 /// <param name="WeightBytes">Bytes of weights read, once for the whole batch.</param>
 /// <param name="KvBytes">Bytes of keys and values read, of all sequences.</param>
 /// <param name="MatrixOperations">Operations of products with weights.</param>
@@ -8,8 +11,9 @@ namespace Kvasir.Planning.Sizing;
 public readonly record struct PassCost(double WeightBytes, double KvBytes, double MatrixOperations, double AttentionOperations)
 {
     /// <summary>
-    /// <c>max(weight bytes / bandwidth, matrix operations / peak) + max(KV bytes / bandwidth, attention operations / peak)</c>: memory and arithmetic overlap, but attention
-    /// and products wait for each other's results. zeux, "LLM inference speed of light", 2024; Austin et al., "How to Scale Your Model", 2025, part 7.
+    /// <c>max(weight bytes / bandwidth, matrix operations / peak) + max(KV bytes / bandwidth, attention operations / peak)</c>: memory and
+    /// arithmetic overlap, but attention and products wait for each other's results. zeux, "LLM inference speed of light", 2024; Austin et
+    /// al., "How to Scale Your Model", 2025, part 7.
     /// </summary>
     /// <param name="bytesPerS">Memory bandwidth.</param>
     /// <param name="operationsPerS">Peak of the arithmetic.</param>

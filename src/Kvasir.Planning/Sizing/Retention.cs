@@ -7,7 +7,10 @@ using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Planning.Sizing;
 
-/// <summary>How many tokens layers keep. Policies concern layers that attend to everything; a sliding layer keeps what its window shows, whatever the policy.</summary>
+/// <summary>
+/// How many tokens layers keep. Policies concern layers that attend to everything; a sliding layer keeps what its
+/// window shows, whatever the policy.
+/// </summary>
 public abstract partial record Retention
 {
     Retention() { }
@@ -24,23 +27,29 @@ public abstract partial record Retention
     {
         ArgumentNullException.ThrowIfNull(text);
         Match match = Pattern().Match(text);
-        return match.Groups["window"].Success ? new Window(Tokens(match.Groups["tokens"]), match.Groups["sinks"].Success ? Tokens(match.Groups["sinks"]) : 0)
+        return match.Groups["window"].Success ? new Window(Tokens(match.Groups["tokens"]),
+            match.Groups["sinks"].Success ? Tokens(match.Groups["sinks"]) : 0)
             : match.Groups["budget"].Success && Tokens(match.Groups["budget"]) is > PyramidKv.Recent and int budget ? new PyramidKv(budget)
             : match.Groups["share"].Success ? new FastGen(decimal.Parse(match.Groups["share"].Value, CultureInfo.InvariantCulture))
-            : throw new ArgumentException($"retention {Printable.Quote(text)}: expected {Forms}; a budget is above {PyramidKv.Recent}, a share below 1");
+            : throw new ArgumentException(
+                $"retention {Printable.Quote(text)}: expected {Forms}; a budget is above {PyramidKv.Recent}, a share below 1");
     }
 
-    /// <summary>Tokens that each layer keeps of a sequence; of a layer that reads another's, those that it reads, and 0 without attention.</summary>
+    /// <summary>
+    /// Tokens that each layer keeps of a sequence; of a layer that reads another's, those that it reads, and 0 without attention.
+    /// </summary>
     /// <exception cref="ArgumentException">The policy would change nothing, since no layer attends to everything.</exception>
     public ImmutableArray<long> Kept(ModelSpec spec, long tokens)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         AttentionSpec?[] layers = [.. spec.Layers.Select(layer => layer.Attention)];
-        int[] unlimited = [.. Enumerable.Range(0, layers.Length).Where(layer => layers[layer] is { Window: null } attention && attention.Producer == layer)];
+        int[] unlimited = [.. Enumerable.Range(0, layers.Length)
+            .Where(layer => layers[layer] is { Window: null } attention && attention.Producer == layer)];
         if (unlimited.Length == 0 && this is not All)
             throw new ArgumentException($"retention {this}: {spec.Name} has no layer that attends to everything");
-        long[] kept = [.. layers.Select(layer => layer is null ? 0 : Math.Min(tokens, layer.Window ?? tokens))], budgets = Budgets(tokens, unlimited.Length);
+        long[] kept = [.. layers.Select(layer => layer is null ? 0 : Math.Min(tokens, layer.Window ?? tokens))];
+        long[] budgets = Budgets(tokens, unlimited.Length);
         for (int i = 0; i < unlimited.Length; i++)
             kept[unlimited[i]] = budgets[i];
         return [.. layers.Select((layer, i) => kept[layer?.Producer ?? i])];
@@ -56,7 +65,8 @@ public abstract partial record Retention
         return budgets;
     }
 
-    static int Tokens(Group digits) => int.TryParse(digits.Value, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= 1 << 30
+    static int Tokens(Group digits) =>
+        int.TryParse(digits.Value, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= 1 << 30
         ? value
         : throw new ArgumentException($"retention: {Printable.Line(digits.Value)} tokens, expected 1 to {1 << 30}");
 
@@ -83,8 +93,9 @@ public abstract partial record Retention
     }
 
     /// <summary>
-    /// More in the first layers than in the last, on a straight line (PyramidKV, Cai et al., 2024, https://arxiv.org/abs/2406.02069, with its β = 20 and α = 8).
-    /// Budgets are whole tokens by largest remainder, so that their sum is exact; the published code rounds steps down and overspends.
+    /// More in the first layers than in the last, on a straight line (PyramidKV, Cai et al., 2024, https://arxiv.org/abs/2406.02069,
+    /// with its β = 20 and α = 8). Budgets are whole tokens by largest remainder, so that their sum is exact; the published code
+    /// rounds steps down and overspends.
     /// </summary>
     /// <param name="Budget">Tokens that a layer keeps on average.</param>
     public sealed record PyramidKv(int Budget) : Retention
@@ -99,12 +110,16 @@ public abstract partial record Retention
         {
             if (tokens <= Budget || layers == 0)
                 return Same(tokens, layers);
-            // Everything times 20, so that both ends of the line are whole. No layer can keep more tokens than there are: then the line is flatter.
-            long mean = Budget - Recent, first = Math.Min(2 * Steepness * mean - mean, Steepness * (tokens - Recent)), last = 2 * Steepness * mean - first;
+            // Everything times 20, so that both ends of the line are whole. No layer can keep more tokens than there
+            // are: then the line is flatter.
+            long mean = Budget - Recent, first = Math.Min(2 * Steepness * mean - mean, Steepness * (tokens - Recent)),
+                last = 2 * Steepness * mean - first;
             return layers == 1 ? [Budget] : Line(first, last, layers, mean * layers);
         }
 
-        /// <summary>Whole numbers along a line, whose sum is <paramref name="total"/>: those with the largest remainders are rounded up.</summary>
+        /// <summary>
+        /// Whole numbers along a line, whose sum is <paramref name="total"/>: those with the largest remainders are rounded up.
+        /// </summary>
         static long[] Line(long first, long last, int layers, long total)
         {
             long unit = Steepness * (layers - 1L);
@@ -118,7 +133,10 @@ public abstract partial record Retention
         public override string ToString() => $"pyramidkv:{Budget}";
     }
 
-    /// <summary>Each head keeps what its attention needs (FastGen, Ge et al., 2023, https://arxiv.org/abs/2310.01801). How much that is has to be measured.</summary>
+    /// <summary>
+    /// Each head keeps what its attention needs (FastGen, Ge et al., 2023, https://arxiv.org/abs/2310.01801). How
+    /// much that is has to be measured.
+    /// </summary>
     /// <param name="Pruned">The measured share of the cache that is not kept; 0 to 1, 1 excluded.</param>
     public sealed record FastGen(decimal Pruned) : Retention
     {

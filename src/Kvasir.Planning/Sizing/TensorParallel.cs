@@ -6,8 +6,8 @@ namespace Kvasir.Planning.Sizing;
 public static class TensorParallel
 {
     /// <summary>
-    /// KV heads that each device holds. They are split; where there are more devices than KV heads, each head is on several; a latent (MLA), which all query heads
-    /// read, is on every device.
+    /// KV heads that each device holds. They are split; where there are more devices than KV heads, each head is on several; a latent
+    /// (MLA), which all query heads read, is on every device.
     /// </summary>
     /// <exception cref="ArgumentException">The heads do not divide.</exception>
     public static int HeadsPerDevice(AttentionSpec layer, int devices)
@@ -20,6 +20,7 @@ public static class TensorParallel
             return 1;
         return layer.KvHeads % devices == 0
             ? layer.KvHeads / devices
-            : throw new ArgumentException($"tensor parallelism over {devices} devices: expected a divisor or a multiple of the {layer.KvHeads} KV heads");
+            : throw new ArgumentException(
+                $"tensor parallelism over {devices} devices: expected a divisor or a multiple of the {layer.KvHeads} KV heads");
     }
 }

@@ -12,7 +12,9 @@ ref struct FieldReader(string path, long number, ReadOnlySpan<byte> line)
     /// <summary>Name of the field for messages.</summary>
     string _field = "";
 
-    /// <summary>Whether a line is the beginning of an object and no more. One that is wrong is not: reading it says what is wrong.</summary>
+    /// <summary>
+    /// Whether a line is the beginning of an object and no more. One that is wrong is not: reading it says what is wrong.
+    /// </summary>
     public static bool IsTorn(ReadOnlySpan<byte> line)
     {
         var json = new Utf8JsonReader(line, isFinalBlock: false, default);
@@ -59,13 +61,19 @@ ref struct FieldReader(string path, long number, ReadOnlySpan<byte> line)
     public void Skip() => _json.Skip();
 
     public long Whole(long least, long most) =>
-        _json.TokenType == JsonTokenType.Number && _json.TryGetInt64(out long value) && value >= least && value <= most ? value : throw Wrong($"a whole number from {least} to {most}");
+        _json.TokenType == JsonTokenType.Number && _json.TryGetInt64(out long value) && value >= least && value <= most
+            ? value
+            : throw Wrong($"a whole number from {least} to {most}");
 
     public double Decimal(double least, double most) =>
-        _json.TokenType == JsonTokenType.Number && _json.TryGetDouble(out double value) && value >= least && value <= most ? value : throw Wrong($"a number from {least} to {most}");
+        _json.TokenType == JsonTokenType.Number && _json.TryGetDouble(out double value) && value >= least && value <= most
+            ? value
+            : throw Wrong($"a number from {least} to {most}");
 
     public string Text(int longest) =>
-        _json.TokenType == JsonTokenType.String && _json.ValueSpan.Length <= longest ? _json.GetString()! : throw Wrong($"a text of at most {longest} bytes");
+        _json.TokenType == JsonTokenType.String && _json.ValueSpan.Length <= longest
+            ? _json.GetString()!
+            : throw Wrong($"a text of at most {longest} bytes");
 
     /// <summary>Reads whole numbers of 64 bits into a list that is empty before.</summary>
     public bool Ids(List<long> ids)
@@ -74,7 +82,9 @@ ref struct FieldReader(string path, long number, ReadOnlySpan<byte> line)
         if (_json.TokenType != JsonTokenType.StartArray)
             throw Wrong("an array of whole numbers of 64 bits");
         while (_json.Read() && _json.TokenType != JsonTokenType.EndArray)
-            ids.Add(_json.TokenType == JsonTokenType.Number && _json.TryGetInt64(out long id) ? id : throw Wrong("whole numbers of 64 bits in the array"));
+            ids.Add(_json.TokenType == JsonTokenType.Number && _json.TryGetInt64(out long id)
+                ? id
+                : throw Wrong("whole numbers of 64 bits in the array"));
         return true;
     }
 
@@ -83,7 +93,8 @@ ref struct FieldReader(string path, long number, ReadOnlySpan<byte> line)
 
     public TraceFormatException Missing(string field, string expected = "it in every line") => Error(field, "nothing", expected);
 
-    public TraceFormatException Error(string? field, string seen, string expected) => TraceFormatException.At(path, number, field, seen, expected);
+    public TraceFormatException Error(string? field, string seen, string expected) =>
+        TraceFormatException.At(path, number, field, seen, expected);
 
     TraceFormatException Wrong(string expected) => Error(_field, Seen(), expected);
 

@@ -1,6 +1,9 @@
 namespace Kvasir.Planning.Traces;
 
-/// <summary>Reads the first line of a recording: <c>{"kvasir_trace": 1, "block_tokens": 16, "model": "…", "bytes_per_token": N}</c>, the first field first.</summary>
+/// <summary>
+/// Reads the first line of a recording:
+/// <c>{"kvasir_trace": 1, "block_tokens": 16, "model": "…", "bytes_per_token": N}</c>, the first field first.
+/// </summary>
 static class HeaderParser
 {
     const int LongestName = 4096;

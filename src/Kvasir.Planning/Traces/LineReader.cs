@@ -19,7 +19,8 @@ sealed class LineReader : IDisposable
     public LineReader(string path, IProgress<long>? progress)
     {
         (_path, _progress) = (path, progress);
-        _stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
+        _stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete,
+            bufferSize: 0, FileOptions.SequentialScan);
     }
 
     /// <summary>Number of the line that was handed out last, from 1.</summary>
@@ -71,7 +72,8 @@ sealed class LineReader : IDisposable
         (_buffer, _end, _start) = (target, _end - _start, 0);
     }
 
-    TraceFormatException TooLong(long number) => TraceFormatException.At(_path, number, null, $"more than {Longest:N0} bytes", "a line of at most 16 MiB");
+    TraceFormatException TooLong(long number) =>
+        TraceFormatException.At(_path, number, null, $"more than {Longest:N0} bytes", "a line of at most 16 MiB");
 
     public void Dispose() => _stream.Dispose();
 }

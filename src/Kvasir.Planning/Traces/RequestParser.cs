@@ -45,7 +45,9 @@ sealed class RequestParser(string path, int blockTokens)
         if (blocks.Count != expected)
             throw fields.Error("hash_ids", $"{blocks.Count} ids", $"{expected}, for {input} tokens in blocks of {blockTokens}");
         if (left?.Count > most)
-            throw fields.Error("left_ids", $"{left.Count} ids", $"at most {most}, for {input} + {output} tokens in blocks of {blockTokens}");
-        return new TraceRequest(new TimeSpan((long)Math.Round(arrival * TimeSpan.TicksPerMillisecond)), (int)input, (int)output, [.. blocks], left?.ToArray(), tail);
+            throw fields.Error("left_ids", $"{left.Count} ids",
+                $"at most {most}, for {input} + {output} tokens in blocks of {blockTokens}");
+        return new TraceRequest(new TimeSpan((long)Math.Round(arrival * TimeSpan.TicksPerMillisecond)), (int)input, (int)output,
+            [.. blocks], left?.ToArray(), tail);
     }
 }

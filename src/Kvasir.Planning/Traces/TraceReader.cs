@@ -4,8 +4,8 @@ using Kvasir.Formats;
 namespace Kvasir.Planning.Traces;
 
 /// <summary>
-/// Reads traces of JSON lines: our own recordings, and those in the format of Mooncake's (Qin et al., "Mooncake: Trading more storage for less computation", FAST 2025).
-/// Nothing in the file is trusted.
+/// Reads traces of JSON lines: our own recordings, and those in the format of Mooncake's (Qin et al., "Mooncake: Trading more storage for
+/// less computation", FAST 2025). Nothing in the file is trusted.
 /// </summary>
 public sealed class TraceReader
 {
@@ -25,7 +25,8 @@ public sealed class TraceReader
     /// <param name="cancellation">Ends the reading.</param>
     /// <exception cref="TraceFormatException">The file is no trace; the message is one line that says where and why.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static TraceFile Read(string path, TraceReadOptions? options = null, IProgress<long>? bytesRead = null, CancellationToken cancellation = default) =>
+    public static TraceFile Read(string path, TraceReadOptions? options = null, IProgress<long>? bytesRead = null,
+        CancellationToken cancellation = default) =>
         new TraceReader(path, options ?? new TraceReadOptions()).Read(bytesRead, cancellation);
 
     TraceFile Read(IProgress<long>? bytesRead, CancellationToken cancellation)
@@ -64,7 +65,9 @@ public sealed class TraceReader
         catch (JsonException e)
         {
             int at = (int)Math.Min(e.BytePositionInLine ?? 0, line.Length);
-            throw TraceFormatException.At(_path, number, null, at == line.Length ? $"the end at byte {at}" : $"{Printable.Quote(line[at..Math.Min(at + 20, line.Length)])} at byte {at}", "a JSON object");
+            throw TraceFormatException.At(_path, number, null, at == line.Length
+                ? $"the end at byte {at}"
+                : $"{Printable.Quote(line[at..Math.Min(at + 20, line.Length)])} at byte {at}", "a JSON object");
         }
         catch (InvalidOperationException) // what Utf8JsonReader throws for names and texts that it cannot decode
         {

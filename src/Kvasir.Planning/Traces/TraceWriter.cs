@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace Kvasir.Planning.Traces;
 
 /// <summary>
-/// Writes a recording. Each line is handed to the system at once and whole, so that a killed process leaves a file that can be read; a crash of the machine may tear the last
-/// line. Not for several threads at a time.
+/// Writes a recording. Each line is handed to the system at once and whole, so that a killed process leaves a file that can be read; a
+/// crash of the machine may tear the last line. Not for several threads at a time.
 /// </summary>
 public sealed class TraceWriter : IDisposable
 {
@@ -23,7 +23,10 @@ public sealed class TraceWriter : IDisposable
     public TraceWriter(string path, TraceHeader header)
     {
         ArgumentNullException.ThrowIfNull(header);
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0 };
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0,
+        };
         if (!OperatingSystem.IsWindows())
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         _stream = new FileStream(path, options);

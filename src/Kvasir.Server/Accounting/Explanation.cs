@@ -7,24 +7,28 @@ namespace Kvasir.Server.Accounting;
 
 /// <summary>What the cache did for one prompt: the <c>kvasir</c> object. Positions are tokens, times seconds.</summary>
 sealed record Explanation(
-    ReusedTokens Reused, int Computed, long RestoredBytes, double RestoreS, double SavedS, IReadOnlyList<ExplainedSpan> Spans, IReadOnlyList<ExplainedMiss> Miss)
+    ReusedTokens Reused, int Computed, long RestoredBytes, double RestoreS, double SavedS, IReadOnlyList<ExplainedSpan> Spans,
+    IReadOnlyList<ExplainedMiss> Miss)
 {
     /// <summary>Explains what a completion did.</summary>
     /// <param name="result">The completion.</param>
     /// <param name="tokenizer">The model's tokenizer, or null for whoever may not see text.</param>
     /// <param name="seesOthers">Whether to say that others have the same; who asks under a salt must not learn that.</param>
     public static Explanation Of(GenerationResult result, Tokenizer? tokenizer, bool seesOthers) => new(
-        new ReusedTokens(result.Kv.Device, result.Kv.Host, result.Kv.Disk, result.Kv.Remote), result.ComputedTokens, result.Kv.RestoredBytes,
+        new ReusedTokens(result.Kv.Device, result.Kv.Host, result.Kv.Disk, result.Kv.Remote),
+        result.ComputedTokens, result.Kv.RestoredBytes,
         result.Kv.RestoreTime.TotalSeconds, result.Kv.Saved.TotalSeconds, [.. result.Kv.Spans.Select(ExplainedSpan.Of)],
         [.. result.Kv.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers))]);
 
     /// <summary>Explains what would be done for a prompt.</summary>
     public static Explanation Of(PrefixLookup lookup, Tokenizer? tokenizer)
     {
-        ExplainedSpan[] spans = [.. lookup.Spans().Select(span => new ExplainedSpan(span.From, span.To, span.Tier is { } tier ? tier.Name() : ExplainedSpan.Computed))];
+        ExplainedSpan[] spans = [.. lookup.Spans()
+            .Select(span => new ExplainedSpan(span.From, span.To, span.Tier is { } tier ? tier.Name() : ExplainedSpan.Computed))];
         int From(string source) => spans.Sum(span => span.Source == source ? span.To - span.From : 0);
         return new Explanation(
-            new ReusedTokens(From(Tier.Device.Name()), From(Tier.Host.Name()), From(Tier.Disk.Name()), From(Tier.Remote.Name())), From(ExplainedSpan.Computed), 0, 0, 0, spans,
+            new ReusedTokens(From(Tier.Device.Name()), From(Tier.Host.Name()), From(Tier.Disk.Name()), From(Tier.Remote.Name())),
+            From(ExplainedSpan.Computed), 0, 0, 0, spans,
             [.. lookup.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers: true))]);
     }
 }
@@ -44,5 +48,6 @@ sealed record ExplainedSpan(int From, int To, string Source)
 sealed record ExplainedMiss(int From, int To, string Reason, string? Detail)
 {
     public static ExplainedMiss Of(Miss miss, Tokenizer? tokenizer, bool seesOthers) => new(
-        miss.From, miss.To, (miss.Reason == MissReason.OtherSalt && !seesOthers ? MissReason.NeverSeen : miss.Reason).Name(), MissText.Detail(miss, tokenizer));
+        miss.From, miss.To, (miss.Reason == MissReason.OtherSalt && !seesOthers ? MissReason.NeverSeen : miss.Reason).Name(),
+        MissText.Detail(miss, tokenizer));
 }

@@ -9,7 +9,8 @@ namespace Kvasir.Server.Accounting;
 
 /// <summary>A request that is over.</summary>
 sealed record RequestRecord(
-    string Id, string Endpoint, string Status, double Time, int PromptTokens, int CompletionTokens, double QueueS, double TtftS, double DurationS, Explanation? Kvasir);
+    string Id, string Endpoint, string Status, double Time, int PromptTokens, int CompletionTokens, double QueueS, double TtftS,
+    double DurationS, Explanation? Kvasir);
 
 /// <summary>TTFT of the requests that a tier served, the last ones.</summary>
 sealed record TierTtft(string Tier, int Count, double P50S, double P95S);
@@ -62,7 +63,8 @@ sealed class RequestLog
         get
         {
             lock (_gate)
-                return [.. _ttft.Select(tier => new TierTtft(tier.Key, tier.Value.Count, Percentile.Of(tier.Value, 0.5), Percentile.Of(tier.Value, 0.95)))];
+                return [.. _ttft.Select(
+                    tier => new TierTtft(tier.Key, tier.Value.Count, Percentile.Of(tier.Value, 0.5), Percentile.Of(tier.Value, 0.95)))];
         }
     }
 
@@ -78,7 +80,8 @@ sealed class RequestLog
             foreach (Miss miss in misses)
                 _misses[miss.Reason.Name()] = _misses.GetValueOrDefault(miss.Reason.Name()) + miss.To - miss.From;
             if (results.Count > 0 && record.TtftS > 0)
-                Keep(_ttft.TryGetValue(ServedBy(results[0]), out var times) ? times : _ttft[ServedBy(results[0])] = new Queue<double>(), record.TtftS, KeptTimes);
+                Keep(_ttft.TryGetValue(ServedBy(results[0]), out var times) ? times : _ttft[ServedBy(results[0])] = new Queue<double>(),
+                    record.TtftS, KeptTimes);
             Keep(_last, record, Kept);
             foreach (Channel<RequestRecord> listener in _listeners)
                 listener.Writer.TryWrite(record);
@@ -95,7 +98,8 @@ sealed class RequestLog
     /// <summary>Listens for requests that end; who reads too slowly misses some.</summary>
     public Channel<RequestRecord> Listen()
     {
-        Channel<RequestRecord> channel = Channel.CreateBounded<RequestRecord>(new BoundedChannelOptions(Kept) { FullMode = BoundedChannelFullMode.DropOldest });
+        Channel<RequestRecord> channel =
+            Channel.CreateBounded<RequestRecord>(new BoundedChannelOptions(Kept) { FullMode = BoundedChannelFullMode.DropOldest });
         lock (_gate)
             _listeners.Add(channel);
         return channel;

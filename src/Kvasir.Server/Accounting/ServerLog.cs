@@ -6,7 +6,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace Kvasir.Server.Accounting;
 
-/// <summary>What a server says while it serves: lines for people, or JSON objects for programs. Counts and names, never what was asked or answered.</summary>
+/// <summary>
+/// What a server says while it serves: lines for people, or JSON objects for programs. Counts and names, never what was asked or answered.
+/// </summary>
 /// <param name="write">Takes each line; null for nobody.</param>
 /// <param name="isJson">Whether lines are JSON objects.</param>
 sealed class ServerLog(Action<string>? write, bool isJson)
@@ -18,7 +20,8 @@ sealed class ServerLog(Action<string>? write, bool isJson)
     public void Request(RequestRecord record, int reused, string principal)
     {
         if (isJson)
-            Write(new LoggedRequest("request", record.Id, record.Endpoint, record.Status, record.Time, record.PromptTokens, reused, record.CompletionTokens,
+            Write(new LoggedRequest("request", record.Id, record.Endpoint, record.Status, record.Time,
+                record.PromptTokens, reused, record.CompletionTokens,
                 record.QueueS, record.TtftS, record.DurationS, principal));
         else
             write?.Invoke($"{record.Endpoint} {record.Status} prompt {record.PromptTokens:N0} (reused {reused:N0}) completion {record.CompletionTokens:N0} "

@@ -3,14 +3,15 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
-using Kvasir.Planning.Traces;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.Planning.Traces;
 
 namespace Kvasir.Server.Accounting;
 
 /// <summary>
-/// Records what is asked as a trace, for simulations: counts of tokens, and ids that tell equal prefixes from others and nothing else. They are keyed with random bytes that die with the process, so that
-/// nobody who guesses a text can look for its id. Requests are written when they end. A file that cannot be written any more ends the recording, and no request.
+/// Records what is asked as a trace, for simulations: counts of tokens, and ids that tell equal prefixes from others and nothing else. They
+/// are keyed with random bytes that die with the process, so that nobody who guesses a text can look for its id. Requests are written when
+/// they end. A file that cannot be written any more ends the recording, and no request.
 /// </summary>
 sealed class TraceRecorder : IDisposable
 {
@@ -26,7 +27,8 @@ sealed class TraceRecorder : IDisposable
     public TraceRecorder(InferenceEngine engine, string path, Action<string>? log)
     {
         (_engine, _log) = (engine, log);
-        _writer = new TraceWriter(path, new TraceHeader(engine.Layout.BlockTokens, engine.Model.Config.Name, engine.Layout.StrideBytes / engine.Layout.BlockTokens));
+        _writer = new TraceWriter(path,
+            new TraceHeader(engine.Layout.BlockTokens, engine.Model.Config.Name, engine.Layout.StrideBytes / engine.Layout.BlockTokens));
     }
 
     /// <summary>Writes down a request with all its answers.</summary>
@@ -54,10 +56,12 @@ sealed class TraceRecorder : IDisposable
 
     TraceRequest Of(TimeSpan arrival, int[] prompt, GenerationResult result, byte[] salt)
     {
-        int ends = result is { FinishReason: FinishReason.Stop, StopText: null } ? 1 : 0; // the token that ended it is no part of the answer
+        // the token that ended it is no part of the answer
+        int ends = result is { FinishReason: FinishReason.Stop, StopText: null } ? 1 : 0;
         int output = result.TokenIds.Count + ends;
         int[] left = [.. prompt.Concat(result.TokenIds).Take(Math.Max(1, prompt.Length + output - 1))];
-        return new TraceRequest(arrival, prompt.Length, output, Ids(prompt, salt), Ids(left, salt), result.Kv.Tail is { } tail ? new TraceTail(Id(tail.Key), tail.Tokens) : null);
+        return new TraceRequest(arrival, prompt.Length, output, Ids(prompt, salt), Ids(left, salt),
+            result.Kv.Tail is { } tail ? new TraceTail(Id(tail.Key), tail.Tokens) : null);
     }
 
     long[] Ids(int[] tokens, byte[] salt) => [.. _engine.Cache.Keys(tokens, salt).Select(Id)];

@@ -6,8 +6,9 @@ namespace Kvasir.Server.Anthropic;
 
 /// <summary>All that the Anthropic endpoints write as JSON.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
-[JsonSerializable(typeof(JsonObject))]
-[JsonSerializable(typeof(Explanation))]
+[JsonSerializable(typeof(Message))]
+[JsonSerializable(typeof(MessageEvent))]
+[JsonSerializable(typeof(MessageTokens))]
 sealed partial class AnthropicJson : JsonSerializerContext
 {
     /// <summary>The same for answers that are written whole.</summary>

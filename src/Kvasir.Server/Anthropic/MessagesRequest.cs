@@ -28,7 +28,9 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
                 Prompts = [prompt],
                 Options = options with
                 {
-                    Grammar = choice.Kind == ToolChoiceKind.Required ? model.Prompts.Tools!.Calls(choice.Tools, several: false) : RequestReader.Grammar(body["output_config"]["format"], field => field["schema"]),
+                    Grammar = choice.Kind == ToolChoiceKind.Required
+                        ? model.Prompts.Tools!.Calls(choice.Tools, several: false)
+                        : RequestReader.Grammar(body["output_config"]["format"], field => field["schema"]),
                 },
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),
@@ -84,17 +86,21 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
         foreach (Field result in blocks.Where(block => block["type"].Text(64) == "tool_result"))
             input.Add("tool", Text(result["content"], input), json => json["tool_call_id"] = result["tool_use_id"].Text(256));
         Field[] calls = [.. blocks.Where(block => block["type"].Text(64) == "tool_use")];
-        Field[] rest = [.. blocks.Where(block => block["type"].Text(64) is not ("tool_result" or "tool_use" or "thinking" or "redacted_thinking"))];
+        Field[] rest =
+            [.. blocks.Where(block => block["type"].Text(64) is not ("tool_result" or "tool_use" or "thinking" or "redacted_thinking"))];
         if (rest.Length > 0 || calls.Length > 0)
             input.Add(role, Text(rest, input), json =>
             {
                 if (calls.Length > 0)
                     json["tool_calls"] = new System.Text.Json.Nodes.JsonArray([.. calls.Select(call => ChatInput.Call(
-                        call["id"].Text(256) ?? "", call["name"].Text(256) ?? throw call["name"].Missing("a name"), call["input"].IsAbsent ? "{}" : call["input"].Json.GetRawText()))]);
+                        call["id"].Text(256) ?? "", call["name"].Text(256) ?? throw call["name"].Missing("a name"),
+                        call["input"].IsAbsent ? "{}" : call["input"].Json.GetRawText()))]);
             });
     }
 
-    static string Text(Field content, ChatInput input) => content.IsAbsent || content.IsString ? content.Text() ?? "" : Text(content.Items(), input);
+    static string Text(Field content, ChatInput input) => content.IsAbsent || content.IsString
+        ? content.Text() ?? ""
+        : Text(content.Items(), input);
 
     static string Text(IReadOnlyList<Field> blocks, ChatInput input)
     {
@@ -102,10 +108,12 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
         foreach (Field block in blocks)
         {
             if (block["type"].Text(64) is var type && type != "text")
-                throw new RequestException(400, $"{block.Path}: {Formats.Printable.Quote(type ?? "")}: this model reads text only, expected 'text'", block.Path);
+                throw new RequestException(400,
+                    $"{block.Path}: {Formats.Printable.Quote(type ?? "")}: this model reads text only, expected 'text'", block.Path);
             text.Append(block["text"].Text() ?? throw block["text"].Missing("a string"));
             if (block["cache_control"] is { IsAbsent: false } control)
-                input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, control["ttl"].IsAbsent ? s_ephemeral : RequestReader.Time(control["ttl"])));
+                input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length,
+                    control["ttl"].IsAbsent ? s_ephemeral : RequestReader.Time(control["ttl"])));
         }
         return text.ToString();
     }

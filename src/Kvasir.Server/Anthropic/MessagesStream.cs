@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Accounting;
@@ -21,26 +19,25 @@ sealed class MessagesStream(HttpContext context, ServedModel model, MessagesRequ
     public async Task<string> Write()
     {
         using EventStream events = new(context.Response);
-        Send(events, "message_start", new JsonObject { ["message"] = Messages.Message(run, model, [], null, false) });
-        Send(events, "ping", []);
+        Send(events, new MessageStart(Message.Of(run, model, [], null, false)));
+        Send(events, new MessageEvent("ping"));
         await events.Flush(context.RequestAborted);
-        await StreamPump.Run(run, events, piece => Take(events, piece), failure => events.Send(AnthropicError.Of(failure), HttpJson.Default.AnthropicError, "error"), context.RequestAborted);
-        JsonObject end = new()
-        {
-            ["delta"] = new JsonObject { ["stop_reason"] = Messages.StopReason(_result!, _calls > 0), ["stop_sequence"] = _result!.StopText },
-            ["usage"] = Messages.Usage(run.Request.PromptTokens, _result, model.Engine.Layout.BlockTokens),
-        };
-        if (run.ExplanationOf(_result) is { } explanation)
-            end["kvasir"] = JsonSerializer.SerializeToNode(explanation, AnthropicJson.Default.Explanation);
-        Send(events, "message_delta", end);
-        Send(events, "message_stop", []);
+        await StreamPump.Run(run, events, piece => Take(events, piece),
+            failure => events.Send(AnthropicError.Of(failure), HttpJson.Default.AnthropicError, "error"), context.RequestAborted);
+        string reason = Messages.StopReason(_result!, _calls > 0);
+        Send(events, new MessageDelta(
+            new StopDelta(reason, _result!.StopText), MessageUsage.Of(run.Request.PromptTokens, _result, model.Engine.Layout.BlockTokens),
+            run.ExplanationOf(_result!)));
+        Send(events, new MessageEvent("message_stop"));
         await events.Flush(context.RequestAborted);
-        return Messages.StopReason(_result, _calls > 0);
+        return reason;
     }
 
     void Take(EventStream events, ChoicePiece piece)
     {
-        (string text, List<ToolCall> calls) = _filter is null ? (piece.Piece.Text, []) : piece.Result is null ? _filter.Append(piece.Piece.Text) : _filter.Flush();
+        (string text, List<ToolCall> calls) = _filter is null ? (piece.Piece.Text, [])
+            : piece.Result is null ? _filter.Append(piece.Piece.Text)
+            : _filter.Flush();
         _result = piece.Result ?? _result;
         if (text.Length > 0)
             SendText(events, text);
@@ -55,16 +52,16 @@ sealed class MessagesStream(HttpContext context, ServedModel model, MessagesRequ
     void SendText(EventStream events, string text)
     {
         if (!_textIsOpen)
-            Send(events, "content_block_start", new JsonObject { ["index"] = _blocks, ["content_block"] = new JsonObject { ["type"] = "text", ["text"] = "" } });
+            Send(events, new BlockStart(_blocks, new TextBlock("")));
         _textIsOpen = true;
         if (text.Length > 0)
-            Send(events, "content_block_delta", new JsonObject { ["index"] = _blocks, ["delta"] = new JsonObject { ["type"] = "text_delta", ["text"] = text } });
+            Send(events, new BlockDelta(_blocks, new TextPiece(text)));
     }
 
     void CloseText(EventStream events)
     {
         if (_textIsOpen)
-            Send(events, "content_block_stop", new JsonObject { ["index"] = _blocks++ });
+            Send(events, new BlockStop(_blocks++));
         _textIsOpen = false;
     }
 
@@ -72,14 +69,10 @@ sealed class MessagesStream(HttpContext context, ServedModel model, MessagesRequ
     {
         CloseText(events);
         _calls++;
-        Send(events, "content_block_start", new JsonObject { ["index"] = _blocks, ["content_block"] = Messages.ToolUse(call, new JsonObject()) });
-        Send(events, "content_block_delta", new JsonObject { ["index"] = _blocks, ["delta"] = new JsonObject { ["type"] = "input_json_delta", ["partial_json"] = call.Arguments } });
-        Send(events, "content_block_stop", new JsonObject { ["index"] = _blocks++ });
+        Send(events, new BlockStart(_blocks, ToolUseBlock.Of(call, "{}")));
+        Send(events, new BlockDelta(_blocks, new InputPiece(call.Arguments)));
+        Send(events, new BlockStop(_blocks++));
     }
 
-    static void Send(EventStream events, string type, JsonObject data)
-    {
-        data.Insert(0, "type", type);
-        events.Send(data, AnthropicJson.Default.JsonObject, type);
-    }
+    static void Send(EventStream events, MessageEvent data) => events.Send(data, AnthropicJson.Default.MessageEvent, data.Type);
 }

@@ -26,7 +26,8 @@ static class Pages
         routes.MapReading(path, async context =>
         {
             IHeaderDictionary headers = context.Response.Headers;
-            (headers.ContentType, headers.ContentSecurityPolicy, headers["Referrer-Policy"], headers.CacheControl) = (type, Policy, "no-referrer", "no-cache");
+            (headers.ContentType, headers.ContentSecurityPolicy, headers["Referrer-Policy"], headers.CacheControl) =
+                (type, Policy, "no-referrer", "no-cache");
             bool takesGzip = context.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.OrdinalIgnoreCase);
             if (takesGzip)
                 headers.ContentEncoding = "gzip";

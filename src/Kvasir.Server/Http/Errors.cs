@@ -10,17 +10,20 @@ namespace Kvasir.Server.Http;
 /// <summary>OpenAI's error: <c>{"error": {"message", "type", "param", "code"}}</c>.</summary>
 sealed record ErrorBody(ErrorDetail Error)
 {
-    public static ErrorBody Of(RequestException e) => new(new ErrorDetail(e.Message, e.Type, e.Field, e.Code, e.Overflow?.PromptTokens, e.Overflow?.Context));
+    public static ErrorBody Of(RequestException e) =>
+        new(new ErrorDetail(e.Message, e.Type, e.Field, e.Code, e.Overflow?.PromptTokens, e.Overflow?.Context));
 }
 
 /// <summary>What went wrong. The last two stand there when a prompt is too long.</summary>
 sealed record ErrorDetail(string Message, string Type, string? Param, string? Code,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? NPromptTokens, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? NCtx);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? NPromptTokens,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? NCtx);
 
 /// <summary>Anthropic's error: <c>{"type": "error", "error": {"type", "message"}}</c>.</summary>
 sealed record AnthropicError(string Type, AnthropicErrorDetail Error)
 {
-    public static AnthropicError Of(RequestException e) => new("error", new AnthropicErrorDetail(e.Status switch { 404 => "not_found_error", 529 or 503 => "overloaded_error", >= 500 => "api_error", _ => e.Type }, e.Message));
+    public static AnthropicError Of(RequestException e) => new("error", new AnthropicErrorDetail(
+        e.Status switch { 404 => "not_found_error", 529 or 503 => "overloaded_error", >= 500 => "api_error", _ => e.Type }, e.Message));
 }
 
 /// <summary>What went wrong.</summary>
@@ -36,10 +39,12 @@ static class Errors
     {
         RequestException known => known,
         ContextExceededException overflow => new RequestException(400,
-            $"the prompt needs {overflow.Tokens:N0} tokens, with room for one to come, and the context holds {overflow.Context:N0}", PromptOf(path), "context_length_exceeded")
+            $"the prompt needs {overflow.Tokens:N0} tokens, with room for one to come, and the context holds {overflow.Context:N0}",
+            PromptOf(path), "context_length_exceeded")
         { Overflow = (overflow.Tokens, overflow.Context) },
         TemplateException refusal => new RequestException(400, refusal.Message, "messages", "chat_template"),
-        ToolSchemaException tool when $"tools[{tool.Index}].function.parameters" is var field => new RequestException(400, $"{field}: {tool.InnerException!.Message}", field, "invalid_schema"),
+        ToolSchemaException tool when $"tools[{tool.Index}].function.parameters" is var field =>
+            new RequestException(400, $"{field}: {tool.InnerException!.Message}", field, "invalid_schema"),
         QueueFullException full => new RequestException(429, full.Message, code: "queue_full") { RetryAfter = full.RetryAfter },
         ObjectDisposedException => new RequestException(503, "the server is shutting down", code: "shutting_down"),
         BadHttpRequestException bad => new RequestException(bad.StatusCode, "the request is malformed"),
@@ -47,7 +52,12 @@ static class Errors
     };
 
     /// <summary>The field that holds the prompt.</summary>
-    static string PromptOf(string path) => path switch { "/v1/completions" => "prompt", "/v1/embeddings" or "/v1/responses" => "input", _ => "messages" };
+    static string PromptOf(string path) => path switch
+    {
+        "/v1/completions" => "prompt",
+        "/v1/embeddings" or "/v1/responses" => "input",
+        _ => "messages",
+    };
 
     public static async Task Write(HttpContext context, RequestException e)
     {
@@ -56,7 +66,8 @@ static class Errors
             context.Abort();
             return;
         }
-        context.Response.StatusCode = e.Status; // headers that are there already stay: a page of another origin may read the error, and a wrong method learns the right ones
+        // headers that are there already stay: a page of another origin may read the error, and a wrong method learns the right ones
+        context.Response.StatusCode = e.Status;
         context.Response.ContentLength = null;
         if (e.RetryAfter is { } wait)
             context.Response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http;
 namespace Kvasir.Server.Http;
 
 /// <summary>
-/// Server-sent events: <c>event: NAME</c> where the protocol names them, <c>data: JSON</c>, an empty line. Nothing is sent before <see cref="Flush"/>, so that what comes
-/// at once goes out at once.
+/// Server-sent events: <c>event: NAME</c> where the protocol names them, <c>data: JSON</c>, an empty line. Nothing is sent before
+/// <see cref="Flush"/>, so that what comes at once goes out at once.
 /// </summary>
 sealed class EventStream : IDisposable
 {

@@ -4,7 +4,8 @@ using Kvasir.Formats;
 namespace Kvasir.Server.Http;
 
 /// <summary>
-/// A value of a request body and where it stands, so that what is wrong with it can be said. Unknown fields are never looked at; <c>null</c> is as good as absent.
+/// A value of a request body and where it stands, so that what is wrong with it can be said. Unknown fields are never looked at;
+/// <c>null</c> is as good as absent.
 /// </summary>
 readonly struct Field(string path, JsonElement value)
 {
@@ -32,7 +33,8 @@ readonly struct Field(string path, JsonElement value)
         {
             if (!IsAbsent && !IsObject)
                 throw Wrong("an object");
-            return new Field(path.Length == 0 ? name : $"{path}.{name}", IsObject && value.TryGetProperty(name, out JsonElement member) ? member : default);
+            return new Field(path.Length == 0 ? name : $"{path}.{name}",
+                IsObject && value.TryGetProperty(name, out JsonElement member) ? member : default);
         }
     }
 
@@ -57,14 +59,18 @@ readonly struct Field(string path, JsonElement value)
     {
         if (IsAbsent)
             return null;
-        return IsNumber && value.TryGetInt32(out int number) && number >= least && number <= most ? number : throw Wrong($"a whole number from {least:N0} to {most:N0}");
+        return IsNumber && value.TryGetInt32(out int number) && number >= least && number <= most
+            ? number
+            : throw Wrong($"a whole number from {least:N0} to {most:N0}");
     }
 
     public float? Real(float least, float most)
     {
         if (IsAbsent)
             return null;
-        return IsNumber && value.TryGetSingle(out float number) && number >= least && number <= most ? number : throw Wrong(FormattableString.Invariant($"a number from {least} to {most}"));
+        return IsNumber && value.TryGetSingle(out float number) && number >= least && number <= most
+            ? number
+            : throw Wrong(FormattableString.Invariant($"a number from {least} to {most}"));
     }
 
     /// <summary>The items of a list, none when it is absent.</summary>
@@ -88,7 +94,8 @@ readonly struct Field(string path, JsonElement value)
         if (!IsObject)
             throw Wrong("an object");
         string at = path;
-        (string, Field)[] members = [.. value.EnumerateObject().Take(most + 1).Select(member => (member.Name, new Field($"{at}.{member.Name}", member.Value)))];
+        (string, Field)[] members =
+            [.. value.EnumerateObject().Take(most + 1).Select(member => (member.Name, new Field($"{at}.{member.Name}", member.Value)))];
         return members.Length <= most ? members : throw Wrong($"at most {most:N0} members");
     }
 
@@ -97,14 +104,17 @@ readonly struct Field(string path, JsonElement value)
     {
         if (IsAbsent)
             return null;
-        return IsString && words.Contains(value.GetString()!) ? value.GetString() : throw Wrong(string.Join(" or ", words.ToArray().Select(word => $"'{word}'")));
+        return IsString && words.Contains(value.GetString()!)
+            ? value.GetString()
+            : throw Wrong(string.Join(" or ", words.ToArray().Select(word => $"'{word}'")));
     }
 
     /// <summary>The error for a value that must be there and is not.</summary>
     public RequestException Missing(string expected) => new(400, $"{path}: missing, expected {expected}", path);
 
     /// <summary>The error for a value that is not what it has to be.</summary>
-    public RequestException Wrong(string expected) => new(400, $"{(path.Length == 0 ? "the body" : path)}: {Seen()}, expected {expected}", path.Length == 0 ? null : path);
+    public RequestException Wrong(string expected) =>
+        new(400, $"{(path.Length == 0 ? "the body" : path)}: {Seen()}, expected {expected}", path.Length == 0 ? null : path);
 
     string Seen() => value.ValueKind switch
     {

@@ -19,20 +19,28 @@ static class RequestBody
             JsonDocument document = await JsonDocument.ParseAsync(context.Request.Body, s_options, context.RequestAborted);
             context.Response.RegisterForDispose(document);
             if (!IsText(document.RootElement))
-                throw new RequestException(400, "the body is no JSON: it has bytes that are not UTF-8, or half a surrogate pair", code: "invalid_json");
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw new Field("", document.RootElement).Wrong("a JSON object");
+                throw new RequestException(400, "the body is no JSON: it has bytes that are not UTF-8, or half a surrogate pair",
+                    code: "invalid_json");
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                ? document
+                : throw new Field("", document.RootElement).Wrong("a JSON object");
         }
         catch (JsonException e)
         {
-            throw new RequestException(400, $"the body is no JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}", code: "invalid_json");
+            throw new RequestException(400, $"the body is no JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}",
+                code: "invalid_json");
         }
         catch (BadHttpRequestException e)
         {
-            throw new RequestException(e.StatusCode, e.StatusCode == 413 ? "the body is larger than this server takes" : "the body did not come as it should", code: "invalid_body");
+            throw new RequestException(e.StatusCode, e.StatusCode == 413
+                ? "the body is larger than this server takes"
+                : "the body did not come as it should", code: "invalid_body");
         }
     }
 
-    /// <summary>Whether all strings are Unicode: the parser takes any bytes and escapes, and whoever read such a string would fail.</summary>
+    /// <summary>
+    /// Whether all strings are Unicode: the parser takes any bytes and escapes, and whoever read such a string would fail.
+    /// </summary>
     static bool IsText(JsonElement root)
     {
         ReadOnlySpan<byte> bytes = JsonMarshal.GetRawUtf8Value(root);

@@ -10,5 +10,6 @@ static class Routes
     static readonly string[] s_methods = [HttpMethods.Get, HttpMethods.Head];
 
     /// <summary>Answers GET, and HEAD with the same but for the body: what watches whether a server lives asks so.</summary>
-    public static void MapReading(this IEndpointRouteBuilder routes, string path, RequestDelegate handle) => routes.MapMethods(path, s_methods, handle);
+    public static void MapReading(this IEndpointRouteBuilder routes, string path, RequestDelegate handle) =>
+        routes.MapMethods(path, s_methods, handle);
 }

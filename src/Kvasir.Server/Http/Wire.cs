@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace Kvasir.Server.Http;
 
-/// <summary>How the server writes JSON: fields in snake case, letters of all scripts as they are. Each folder lists what it writes itself.</summary>
+/// <summary>
+/// How the server writes JSON: fields in snake case, letters of all scripts as they are. Each folder lists what it writes itself.
+/// </summary>
 static class Wire
 {
     /// <summary>What must not stand in JSON is escaped; the rest is readable. No page takes it as markup: it is sent as JSON.</summary>

@@ -6,7 +6,8 @@ namespace Kvasir.Server.Kv;
 
 /// <summary>The answer of <c>/v1/kv/stats</c>. Counters are since the start; sizes are bytes, times seconds.</summary>
 sealed record KvStats(
-    int Version, double Time, double UptimeS, KvModel Model, IReadOnlyList<KvTier> Tiers, KvTokens Tokens, IReadOnlyDictionary<string, long> Misses, KvRequestCounts Requests, double SavedS,
+    int Version, double Time, double UptimeS, KvModel Model, IReadOnlyList<KvTier> Tiers, KvTokens Tokens,
+    IReadOnlyDictionary<string, long> Misses, KvRequestCounts Requests, double SavedS,
     IReadOnlyList<TierTtft> Ttft);
 
 /// <summary>Whose keys and values they are.</summary>
@@ -14,7 +15,8 @@ sealed record KvModel(string Id, string Fingerprint, int BlockTokens, long Bytes
 
 /// <summary>A tier: what it holds and may hold, and what went in and out.</summary>
 sealed record KvTier(
-    string Tier, long CapacityBytes, long UsedBytes, long CapacityBlocks, long Blocks, long LeasedBlocks, long PinnedBlocks, long Evictions, long HitTokens, long InBytes, double InS, long OutBytes, double OutS)
+    string Tier, long CapacityBytes, long UsedBytes, long CapacityBlocks, long Blocks, long LeasedBlocks, long PinnedBlocks, long Evictions,
+    long HitTokens, long InBytes, double InS, long OutBytes, double OutS)
 {
     /// <summary>Where it lies; absent for memory.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -35,7 +37,8 @@ sealed record KvRequestCounts(int Running, int Waiting, long Finished, long Canc
 sealed record KvTreeAnswer(int Version, bool Text, bool Truncated, IReadOnlyList<KvTreeNode> Nodes);
 
 /// <summary>Blocks without a fork, named by the last one's key; of each tier, how many of them it has.</summary>
-sealed record KvTreeNode(string Id, string? Parent, int From, int To, int Blocks, IReadOnlyDictionary<string, int> Tiers, double? LastUse, bool Pinned, bool Leased, string? Text);
+sealed record KvTreeNode(string Id, string? Parent, int From, int To, int Blocks, IReadOnlyDictionary<string, int> Tiers, double? LastUse,
+    bool Pinned, bool Leased, string? Text);
 
 /// <summary>The answer of <c>/v1/kv/lookup</c> and <c>/v1/kv/warm</c>.</summary>
 sealed record KvLookupAnswer(int PromptTokens, Explanation Kvasir);
@@ -49,7 +52,9 @@ sealed record KvUnpinned(int UnpinnedBlocks);
 /// <summary>The answer of <c>/v1/kv/evict</c>: copies of blocks that went, and that stayed because somebody holds or keeps them.</summary>
 sealed record KvEvicted(int EvictedBlocks, int KeptBlocks);
 
-/// <summary>The answer of <c>/v1/kv/import</c>: blocks in the archive, and how many of them are new, were there already, and found no room.</summary>
+/// <summary>
+/// The answer of <c>/v1/kv/import</c>: blocks in the archive, and how many of them are new, were there already, and found no room.
+/// </summary>
 sealed record KvImported(int Blocks, int Imported, int Known, int NoRoom);
 
 /// <summary>The answer of <c>/v1/kv/requests</c>, the newest first.</summary>

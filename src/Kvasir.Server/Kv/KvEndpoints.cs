@@ -53,9 +53,11 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         RequestTotals totals = log.Totals;
         return new KvStats(
             Version, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0, Stopwatch.GetElapsedTime(_start).TotalSeconds,
-            new KvModel(Model.Id, Cache.Fingerprint.ToString(), Cache.Layout.BlockTokens, Cache.Layout.BytesPerToken, Model.Engine.Context), [.. Tiers(totals)],
+            new KvModel(Model.Id, Cache.Fingerprint.ToString(), Cache.Layout.BlockTokens, Cache.Layout.BytesPerToken, Model.Engine.Context),
+            [.. Tiers(totals)],
             new KvTokens(totals.PromptTokens, totals.ReusedTokens, totals.ComputedTokens, totals.CompletionTokens), log.Misses,
-            new KvRequestCounts(serving.Running, serving.Waiting, totals.Finished, totals.Cancelled, totals.Rejected, totals.Failed, serving.Preemptions), totals.SavedS, log.Ttft);
+            new KvRequestCounts(serving.Running, serving.Waiting, totals.Finished, totals.Cancelled, totals.Rejected, totals.Failed,
+                serving.Preemptions), totals.SavedS, log.Ttft);
     }
 
     IEnumerable<KvTier> Tiers(RequestTotals totals)
@@ -68,7 +70,8 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         {
             ((long into, TimeSpan intoTime), (long outOf, TimeSpan outTime)) = (Cache.Traffic.Into(tier), Cache.Traffic.OutOf(tier));
             return new KvTier(
-                tier.Name(), content.CapacityBytes, content.UsedBytes, content.CapacityBlocks, content.Blocks, content.HeldBlocks, content.PinnedBlocks, content.Evictions,
+                tier.Name(), content.CapacityBytes, content.UsedBytes, content.CapacityBlocks, content.Blocks, content.HeldBlocks,
+                content.PinnedBlocks, content.Evictions,
                 totals.TokensFrom(tier), into, intoTime.TotalSeconds, outOf, outTime.TotalSeconds)
             {
                 Directory = content.Directory,
@@ -86,15 +89,18 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         int mostBlocks = most * BlocksPerNode; // of a large cache those used last: a page asks for it again and again
         IReadOnlyList<CachedBlock> blocks = Cache.Blocks(mostBlocks);
         BlockRun<CachedBlock>[] runs = [.. BlockRuns.Of(blocks).SelectMany(root => root.All()).Take(most + 1)];
-        return context.Response.WriteAsJsonAsync(new KvTreeAnswer(Version, shows, runs.Length > most || blocks.Count >= mostBlocks, [.. runs.Take(most).Select(run => Node(run, shows))]), KvJson.Default.KvTreeAnswer);
+        return context.Response.WriteAsJsonAsync(new KvTreeAnswer(Version, shows, runs.Length > most || blocks.Count >= mostBlocks,
+            [.. runs.Take(most).Select(run => Node(run, shows))]), KvJson.Default.KvTreeAnswer);
     }
 
     KvTreeNode Node(BlockRun<CachedBlock> run, bool shows)
     {
         DateTimeOffset? used = run.Blocks.Max(block => block.Used);
-        string? text = shows ? Model.Engine.Model.Tokenizer.Decode([.. run.Blocks.SelectMany(block => block.Tokens).Take(200).Where(token => token >= 0 && token < Model.Engine.Model.Config.Vocabulary)]) : null;
+        string? text = shows ? Model.Engine.Model.Tokenizer.Decode([.. run.Blocks.SelectMany(block => block.Tokens).Take(200)
+            .Where(token => token >= 0 && token < Model.Engine.Model.Config.Vocabulary)]) : null;
         return new KvTreeNode(
-            run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Before, run.Before + run.Tokens, run.Blocks.Count,
+            run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Before,
+            run.Before + run.Tokens, run.Blocks.Count,
             Enum.GetValues<Tier>().ToDictionary(tier => tier.Name(), tier => run.Blocks.Count(block => block.Tiers.Contains(tier))),
             used?.ToUnixTimeSeconds(), run.Blocks.Any(block => block.IsPinned), run.Blocks.Any(block => block.IsLeased), text);
     }
@@ -130,7 +136,8 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
     {
         int[] tokens = KvTarget.RequiredPrompt(body, Model);
         PrefixLookup lookup = await Cache.Lookup(tokens, RequestReader.Salt(body, Gate.PrincipalOf(context)));
-        await context.Response.WriteAsJsonAsync(new KvLookupAnswer(tokens.Length, Explanation.Of(lookup, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null)), KvJson.Default.KvLookupAnswer);
+        await context.Response.WriteAsJsonAsync(new KvLookupAnswer(tokens.Length,
+            Explanation.Of(lookup, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null)), KvJson.Default.KvLookupAnswer);
     }
 
     async Task Warm(HttpContext context, Field body)
@@ -147,7 +154,8 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         await service.Serve(context, request, async run =>
         {
             GenerationResult result = (await run.Results)[0];
-            Explanation explanation = Explanation.Of(result, service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null, seesOthers: true);
+            Explanation explanation = Explanation.Of(result,
+                service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null, seesOthers: true);
             await context.Response.WriteAsJsonAsync(new KvLookupAnswer(result.PromptTokens, explanation), KvJson.Default.KvLookupAnswer);
             return "stop";
         });
@@ -159,10 +167,12 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         string owner = body["owner"].Text(64) is { Length: > 0 } name ? name : Gate.PrincipalOf(context).Name;
         IReadOnlyList<BlockKey> keys = KvTarget.Path(body, Model, Gate.PrincipalOf(context));
         if (Cache.Durable is null)
-            throw new RequestException(409, $"nothing can be kept: there is no disk tier{(Cache.Problem is { } problem ? $" ({problem})" : "")}", code: "no_disk_tier");
+            throw new RequestException(409,
+                $"nothing can be kept: there is no disk tier{(Cache.Problem is { } problem ? $" ({problem})" : "")}", code: "no_disk_tier");
         DateTimeOffset until = DateTimeOffset.UtcNow + time;
         int pinned = await Guarded(() => Cache.Pin(keys, owner, until, s_patience));
-        await context.Response.WriteAsJsonAsync(new KvPinned(pinned, until.ToUnixTimeMilliseconds() / 1000.0, owner), KvJson.Default.KvPinned);
+        await context.Response.WriteAsJsonAsync(new KvPinned(pinned, until.ToUnixTimeMilliseconds() / 1000.0, owner),
+            KvJson.Default.KvPinned);
     }
 
     async Task Unpin(HttpContext context, Field body)
@@ -199,7 +209,8 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         try
         {
             KvArchiveCounts counts = await KvArchive.Read(Cache, context.Request.Body, context.RequestAborted);
-            await context.Response.WriteAsJsonAsync(new KvImported(counts.Blocks, counts.Imported, counts.Known, counts.NoRoom), KvJson.Default.KvImported);
+            await context.Response.WriteAsJsonAsync(new KvImported(counts.Blocks, counts.Imported, counts.Known, counts.NoRoom),
+                KvJson.Default.KvImported);
         }
         catch (InvalidDataException e)
         {

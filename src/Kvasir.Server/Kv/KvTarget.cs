@@ -31,7 +31,8 @@ static class KvTarget
         int[] tokens = Prompt(body, model) ?? throw body["prompt"].Missing("a text or tokens, or 'messages'");
         return tokens.Length <= model.Engine.Context
             ? tokens
-            : throw new Inference.Scheduling.ContextExceededException(tokens.Length, model.Engine.Context, model.Engine.Model.Config.Context);
+            : throw new Inference.Scheduling.ContextExceededException(tokens.Length, model.Engine.Context,
+                model.Engine.Model.Config.Context);
     }
 
     /// <summary>The blocks from the beginning to the end of a prompt or a node: what has to stay for it to be found.</summary>
@@ -54,7 +55,8 @@ static class KvTarget
     {
         string name = id.Text(64) ?? throw id.Missing("the id of a node");
         IReadOnlyList<CachedBlock> blocks = cache.Blocks(MostBlocks);
-        BlockRun<CachedBlock>? node = BlockRuns.Of(blocks).SelectMany(root => root.All()).FirstOrDefault(run => run.Last.Key.ToString() == name);
+        BlockRun<CachedBlock>? node = BlockRuns.Of(blocks).SelectMany(root => root.All())
+            .FirstOrDefault(run => run.Last.Key.ToString() == name);
         return node is null
             ? throw new RequestException(404, $"id: {Printable.Quote(name)} is no node of the tree, or no longer", "id", "not_found")
             : (node, blocks.ToDictionary(block => block.Key));

@@ -25,6 +25,7 @@ static class Gauges
         Gauge("requests_waiting", "Completions that wait", [("", stats.Requests.Waiting)]);
         return text.ToString();
 
-        IEnumerable<(string, double)> PerTier(Func<KvTier, long> value) => stats.Tiers.Select(tier => ($"{{tier=\"{tier.Tier}\"}}", (double)value(tier)));
+        IEnumerable<(string, double)> PerTier(Func<KvTier, long> value) =>
+            stats.Tiers.Select(tier => ($"{{tier=\"{tier.Tier}\"}}", (double)value(tier)));
     }
 }

@@ -6,9 +6,9 @@ using OpenTelemetry.Metrics;
 namespace Kvasir.Server.Observability;
 
 /// <summary>
-/// What the instruments have counted, in Prometheus's text format: https://prometheus.io/docs/instrumenting/exposition_formats. Names follow
-/// https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics. OpenTelemetry's own exporter is a prerelease, on which no
-/// stable package may depend; sums and histograms are all that is written, because our instruments are no other.
+/// What the instruments have counted, in Prometheus's text format: https://prometheus.io/docs/instrumenting/exposition_formats. Names
+/// follow https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics. OpenTelemetry's own exporter is a prerelease,
+/// on which no stable package may depend; sums and histograms are all that is written, because our instruments are no other.
 /// </summary>
 sealed class PrometheusText : BaseExporter<Metric>
 {
@@ -86,7 +86,8 @@ sealed class PrometheusText : BaseExporter<Metric>
 
     /// <summary>A label's value as it stands between quotes.</summary>
     public static string Escaped(string value) =>
-        value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+        value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)
+            .Replace("\n", "\\n", StringComparison.Ordinal);
 
     static string Number(double value) => double.IsPositiveInfinity(value) ? "+Inf" : value.ToString(CultureInfo.InvariantCulture);
 }

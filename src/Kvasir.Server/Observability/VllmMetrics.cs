@@ -4,14 +4,17 @@ using Kvasir.Server.Kv;
 
 namespace Kvasir.Server.Observability;
 
-/// <summary>The numbers under vLLM's names, for dashboards and schedulers that know those: https://docs.vllm.ai/en/latest/usage/metrics.html.</summary>
+/// <summary>
+/// The numbers under vLLM's names, for dashboards and schedulers that know those: https://docs.vllm.ai/en/latest/usage/metrics.html.
+/// </summary>
 static class VllmMetrics
 {
     public static string Of(KvStats stats)
     {
         KvTier device = stats.Tiers[0];
         var text = new StringBuilder();
-        void Add(string name, string type, double value) => text.Append(CultureInfo.InvariantCulture, $"# TYPE vllm:{name} {type}\nvllm:{name}{{model_name=\"{PrometheusText.Escaped(stats.Model.Id)}\"}} {value}\n");
+        void Add(string name, string type, double value) => text.Append(CultureInfo.InvariantCulture,
+            $"# TYPE vllm:{name} {type}\nvllm:{name}{{model_name=\"{PrometheusText.Escaped(stats.Model.Id)}\"}} {value}\n");
         Add("num_requests_running", "gauge", stats.Requests.Running);
         Add("num_requests_waiting", "gauge", stats.Requests.Waiting);
         Add("kv_cache_usage_perc", "gauge", device.CapacityBlocks == 0 ? 0 : (double)device.LeasedBlocks / device.CapacityBlocks);

@@ -14,12 +14,15 @@ sealed record ChatCompletion(
 sealed record ChatChoice(int Index, ChatMessage Message, ChoiceLogprobs? Logprobs, string FinishReason);
 
 /// <summary>What the model said.</summary>
-sealed record ChatMessage(string Role, string? Content, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ChatToolCall>? ToolCalls, string? Refusal = null);
+sealed record ChatMessage(string Role, string? Content,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ChatToolCall>? ToolCalls, string? Refusal = null);
 
 /// <summary>A call of a tool; an index only in streams.</summary>
-sealed record ChatToolCall([property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Index, string Id, string Type, ChatFunctionCall Function)
+sealed record ChatToolCall([property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Index, string Id,
+    string Type, ChatFunctionCall Function)
 {
-    public static ChatToolCall Of(ToolCall call, int? index) => new(index, call.Id, "function", new ChatFunctionCall(call.Name, call.Arguments));
+    public static ChatToolCall Of(ToolCall call, int? index) =>
+        new(index, call.Id, "function", new ChatFunctionCall(call.Name, call.Arguments));
 }
 
 /// <summary>The function and its arguments, as a text that is JSON.</summary>
@@ -32,7 +35,8 @@ sealed record ChatChunk(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Explanation? Kvasir);
 
 /// <summary>The part of a piece that belongs to one choice.</summary>
-sealed record ChatChunkChoice(int Index, ChatDelta Delta, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ChoiceLogprobs? Logprobs, string? FinishReason);
+sealed record ChatChunkChoice(int Index, ChatDelta Delta,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ChoiceLogprobs? Logprobs, string? FinishReason);
 
 /// <summary>What is new.</summary>
 sealed record ChatDelta(

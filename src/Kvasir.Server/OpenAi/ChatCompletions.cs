@@ -12,23 +12,29 @@ static class ChatCompletions
     public static async Task Handle(HttpContext context, CompletionService service)
     {
         using var body = await RequestBody.Read(context);
-        ChatRequest request = ChatRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context), service.Options, RequestReader.Explains(context));
-        await service.Serve(context, request.Completion, run => request.Streams ? new ChatStream(context, service, request, run).Write() : Answer(context, service, request, run));
+        ChatRequest request = ChatRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context),
+            service.Options, RequestReader.Explains(context));
+        await service.Serve(context, request.Completion,
+            run => request.Streams ? new ChatStream(context, service, request, run).Write() : Answer(context, service, request, run));
     }
 
     /// <summary>Why an answer ended, in OpenAI's words.</summary>
-    public static string FinishReasonOf(GenerationResult result, bool hasCalls) => result.FinishReason == FinishReason.Length ? "length" : hasCalls ? "tool_calls" : "stop";
+    public static string FinishReasonOf(GenerationResult result, bool hasCalls) =>
+        result.FinishReason == FinishReason.Length ? "length" : hasCalls ? "tool_calls" : "stop";
 
     /// <summary>What identifies model and numerics: equal seeds give equal answers while it is the same.</summary>
     public static string SystemFingerprint(ServedModel model) => $"fp_{model.Engine.Cache.Fingerprint.ToString()[..12]}";
 
     static async Task<string> Answer(HttpContext context, CompletionService service, ChatRequest request, CompletionRun run)
     {
-        ChoiceText[] choices = [.. Enumerable.Range(0, run.Request.Choices).Select(_ => new ChoiceText(request.UsesTools ? service.Model.Prompts.Tools : null))];
+        ChoiceText[] choices = [.. Enumerable.Range(0, run.Request.Choices)
+            .Select(_ => new ChoiceText(request.UsesTools ? service.Model.Prompts.Tools : null))];
         GenerationResult[] results = await ChoiceText.ReadAll(run, choices);
         ChatCompletion answer = new(
-            run.Request.Id, "chat.completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), service.Model.Id, SystemFingerprint(service.Model),
-            [.. choices.Select((choice, i) => new ChatChoice(i, Message(choice), ChoiceLogprobs.Of(choice, run.Request.Options, service.Model.Engine.Model.Tokenizer), FinishReasonOf(results[i], choice.Calls.Count > 0)))],
+            run.Request.Id, "chat.completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+            service.Model.Id, SystemFingerprint(service.Model),
+            [.. choices.Select((choice, i) => new ChatChoice(i, Message(choice), ChoiceLogprobs.Of(choice, run.Request.Options,
+                service.Model.Engine.Model.Tokenizer), FinishReasonOf(results[i], choice.Calls.Count > 0)))],
             Usage.Of(results, run.Request.PerPrompt), run.ExplanationOf(results[0]));
         await context.Response.WriteAsJsonAsync(answer, OpenAiJson.Wire.ChatCompletion, cancellationToken: context.RequestAborted);
         return answer.Choices[0].FinishReason;
@@ -36,5 +42,6 @@ static class ChatCompletions
 
     static ChatMessage Message(ChoiceText choice) => choice.Calls.Count == 0
         ? new ChatMessage("assistant", choice.Text, null)
-        : new ChatMessage("assistant", choice.Text.Length > 0 ? choice.Text : null, [.. choice.Calls.Select(call => ChatToolCall.Of(call, null))]);
+        : new ChatMessage("assistant", choice.Text.Length > 0 ? choice.Text : null,
+            [.. choice.Calls.Select(call => ChatToolCall.Of(call, null))]);
 }

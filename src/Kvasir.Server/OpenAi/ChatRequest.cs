@@ -18,7 +18,8 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
         int[] prompt = input.Encode(model, choice);
         int context = model.Engine.Context;
-        GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue) ?? body["max_tokens"].Whole(0, int.MaxValue), RequestReader.Stops(body["stop"]), model);
+        GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue)
+            ?? body["max_tokens"].Whole(0, int.MaxValue), RequestReader.Stops(body["stop"]), model);
         var request = new ChatRequest(
             new CompletionRequest
             {
@@ -33,10 +34,15 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
                 Explains = explains,
             },
             body["stream"].Truth() ?? false, body["stream_options"]["include_usage"].Truth() ?? false, choice.Kind != ToolChoiceKind.None);
-        return prompt.Length < context ? request : throw new ContextExceededException(prompt.Length + 1, context, model.Engine.Model.Config.Context);
+        return prompt.Length < context
+            ? request
+            : throw new ContextExceededException(prompt.Length + 1, context, model.Engine.Model.Config.Context);
     }
 
-    /// <summary>The tokens of a body's conversation, as a completion of it has them; without the start of the answer where <c>add_generation_prompt</c> says so.</summary>
+    /// <summary>
+    /// The tokens of a body's conversation, as a completion of it has them; without the start of the answer where
+    /// <c>add_generation_prompt</c> says so.
+    /// </summary>
     public static int[] Encode(Field body, ServedModel model)
     {
         ChatInput input = ReadConversation(body);
@@ -63,7 +69,8 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
 
     static void ReadMessage(Field message, ChatInput input, Field body)
     {
-        string role = message["role"].OneOf("system", "developer", "user", "assistant", "tool", "function") ?? throw message["role"].Missing("system, user, assistant or tool");
+        string role = message["role"].OneOf("system", "developer", "user", "assistant", "tool", "function")
+            ?? throw message["role"].Missing("system, user, assistant or tool");
         string? content = Content(message["content"], input, body);
         IReadOnlyList<Field> calls = message["tool_calls"].Items(256);
         if (content is null && calls.Count == 0 && role != "assistant")
@@ -75,7 +82,9 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
             if (message["tool_call_id"].Text(256) is { } id)
                 json["tool_call_id"] = id;
             if (calls.Count > 0)
-                json["tool_calls"] = new JsonArray([.. calls.Select(call => ChatInput.Call(call["id"].Text(256) ?? "", call["function"]["name"].Text(256) ?? throw call["function"]["name"].Missing("a name"), call["function"]["arguments"].Text() ?? "{}"))]);
+                json["tool_calls"] =
+                    new JsonArray([.. calls.Select(call => ChatInput.Call(call["id"].Text(256) ?? "", call["function"]["name"].Text(256)
+                        ?? throw call["function"]["name"].Missing("a name"), call["function"]["arguments"].Text() ?? "{}"))]);
         });
     }
 
@@ -91,12 +100,16 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         {
             string type = part["type"].Text(64) ?? throw part["type"].Missing("'text'");
             if (type is not ("text" or "input_text" or "output_text" or "refusal"))
-                throw new RequestException(400, $"{part.Path}: {Formats.Printable.Quote(type)}: this model reads text only, expected 'text'", part.Path, "unsupported_content");
+                throw new RequestException(400,
+                    $"{part.Path}: {Formats.Printable.Quote(type)}: this model reads text only, expected 'text'",
+                    part.Path, "unsupported_content");
             text.Append(part[type == "refusal" ? "refusal" : "text"].Text() ?? throw part["text"].Missing("a string"));
             if (!part["prompt_cache_breakpoint"].IsAbsent)
-                input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, RequestReader.Ttl(body) ?? TimeSpan.FromMinutes(30)));
+                input.Breakpoints.Add(
+                    new Breakpoint(input.Messages.Count, text.Length, RequestReader.Ttl(body) ?? TimeSpan.FromMinutes(30)));
             else if (!part["cache_control"].IsAbsent)
-                input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length, part["cache_control"]["ttl"] is { IsAbsent: false } ttl ? RequestReader.Time(ttl) : TimeSpan.FromMinutes(5)));
+                input.Breakpoints.Add(new Breakpoint(input.Messages.Count, text.Length,
+                    part["cache_control"]["ttl"] is { IsAbsent: false } ttl ? RequestReader.Time(ttl) : TimeSpan.FromMinutes(5)));
         }
         return text.ToString();
     }
@@ -111,6 +124,8 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
     static OutputGrammar? Grammar(Field body, ChatInput input, ToolChoice choice, ServedModel model)
     {
         OutputGrammar? format = RequestReader.Grammar(body["response_format"], field => field["json_schema"]["schema"]);
-        return choice.Kind == ToolChoiceKind.Required ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false) : format;
+        return choice.Kind == ToolChoiceKind.Required
+            ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false)
+            : format;
     }
 }

@@ -7,13 +7,17 @@ using Microsoft.AspNetCore.Http;
 
 namespace Kvasir.Server.OpenAi;
 
-/// <summary>A streamed answer of <c>/v1/chat/completions</c>: the role first, then text and calls as they come, the reason at the end, and the usage if it was asked for.</summary>
+/// <summary>
+/// A streamed answer of <c>/v1/chat/completions</c>: the role first, then text and calls as they come, the reason at the end, and
+/// the usage if it was asked for.
+/// </summary>
 sealed class ChatStream(HttpContext context, CompletionService service, ChatRequest request, CompletionRun run)
 {
     readonly ServedModel _model = service.Model;
     readonly long _created = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
     readonly string _fingerprint = ChatCompletions.SystemFingerprint(service.Model);
-    readonly ToolCallFilter?[] _filters = [.. Enumerable.Range(0, run.Request.Choices).Select(_ => request.UsesTools ? new ToolCallFilter(service.Model.Prompts.Tools!) : null)];
+    readonly ToolCallFilter?[] _filters = [.. Enumerable.Range(0, run.Request.Choices)
+        .Select(_ => request.UsesTools ? new ToolCallFilter(service.Model.Prompts.Tools!) : null)];
     readonly int[] _calls = new int[run.Request.Choices];
     readonly GenerationResult[] _results = new GenerationResult[run.Request.Choices];
 
@@ -26,7 +30,8 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
         await events.Flush(context.RequestAborted);
         await StreamPump.Run(run, events, piece => Send(events, piece), fail: null, context.RequestAborted);
         if (request.IncludesUsage || run.Request.Explains)
-            events.Send(Chunk([], request.IncludesUsage ? Usage.Of(_results, run.Request.PerPrompt) : null, run.ExplanationOf(_results[0])), OpenAiJson.Default.ChatChunk);
+            events.Send(Chunk([], request.IncludesUsage ? Usage.Of(_results, run.Request.PerPrompt) : null, run.ExplanationOf(_results[0])),
+                OpenAiJson.Default.ChatChunk);
         events.SendDone();
         await events.Flush(context.RequestAborted);
         return ChatCompletions.FinishReasonOf(_results[0], _calls[0] > 0);
@@ -34,8 +39,12 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
 
     void Send(EventStream events, ChoicePiece piece)
     {
-        (string text, List<ToolCall> calls) = _filters[piece.Choice] is not { } filter ? (piece.Piece.Text, []) : piece.Result is null ? filter.Append(piece.Piece.Text) : filter.Flush();
-        ChoiceLogprobs? logprobs = piece.Piece.Logprobs is { } likely ? new ChoiceLogprobs([TokenLogprob.Of(likely, _model.Engine.Model.Tokenizer)]) : null;
+        (string text, List<ToolCall> calls) = _filters[piece.Choice] is not { } filter ? (piece.Piece.Text, [])
+            : piece.Result is null ? filter.Append(piece.Piece.Text)
+            : filter.Flush();
+        ChoiceLogprobs? logprobs = piece.Piece.Logprobs is { } likely
+            ? new ChoiceLogprobs([TokenLogprob.Of(likely, _model.Engine.Model.Tokenizer)])
+            : null;
         if (text.Length > 0 || logprobs is not null)
             Send(events, piece.Choice, new ChatDelta(null, text, null), logprobs);
         foreach (ToolCall call in calls)

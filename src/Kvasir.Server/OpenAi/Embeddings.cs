@@ -22,7 +22,9 @@ sealed record Embedding(string Object, int Index, JsonElement Vector)
 /// <summary>What was read for them.</summary>
 sealed record EmbeddingUsage(int PromptTokens, int TotalTokens, PromptTokensDetails PromptTokensDetails);
 
-/// <summary><c>POST /v1/embeddings</c>: the final hidden state after a text, of length 1. Texts with a common beginning share its keys and values.</summary>
+/// <summary>
+/// <c>POST /v1/embeddings</c>: the final hidden state after a text, of length 1. Texts with a common beginning share its keys and values.
+/// </summary>
 static class Embeddings
 {
     const int MostTexts = 2048; // what clients send at once, because OpenAI takes as many
@@ -47,8 +49,11 @@ static class Embeddings
         {
             GenerationResult[] results = await run.ReadAll(_ => { });
             int tokens = results.Sum(result => result.PromptTokens);
-            EmbeddingList answer = new("list", [.. results.Select((result, i) => new Embedding("embedding", i, Json(TextEmbedding.Of(result, dimensions), base64)))], service.Model.Id,
-                new EmbeddingUsage(tokens, tokens, new PromptTokensDetails(results.Sum(result => result.ReusedTokens), results.Sum(result => result.ComputedTokens))));
+            EmbeddingList answer = new("list",
+                [.. results.Select((result, i) => new Embedding("embedding", i, Json(TextEmbedding.Of(result, dimensions), base64)))],
+                service.Model.Id,
+                new EmbeddingUsage(tokens, tokens,
+                    new PromptTokensDetails(results.Sum(result => result.ReusedTokens), results.Sum(result => result.ComputedTokens))));
             await context.Response.WriteAsJsonAsync(answer, OpenAiJson.Wire.EmbeddingList, cancellationToken: context.RequestAborted);
             return "stop";
         });

@@ -1,5 +1,5 @@
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
 using Kvasir.Server.Http;
 using Kvasir.Server.Serving;
 using Microsoft.AspNetCore.Http;
@@ -10,30 +10,38 @@ namespace Kvasir.Server.OpenAi;
 sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data, bool HasMore, string FirstId, string LastId);
 
 /// <summary>A model, for clients of either protocol.</summary>
-sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy, ModelFacts Meta, string Type, string DisplayName, DateTimeOffset CreatedAt)
+sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy, ModelFacts Meta, string Type,
+    string DisplayName, DateTimeOffset CreatedAt)
 {
     public static ModelEntry Of(ServedModel model) =>
-        new(model.Id, "model", model.Created, "kvasir", ModelFacts.Of(model.Engine), "model", model.Engine.Model.Config.Name, DateTimeOffset.FromUnixTimeSeconds(model.Created));
+        new(model.Id, "model", model.Created, "kvasir", ModelFacts.Of(model.Engine), "model", model.Engine.Model.Config.Name,
+            DateTimeOffset.FromUnixTimeSeconds(model.Created));
 }
 
-/// <summary>Tokens of context, served and trained; sizes of vocabulary and model, its file in bytes; bytes of keys and values for a token.</summary>
+/// <summary>
+/// Tokens of context, served and trained; sizes of vocabulary and model, its file in bytes; bytes of keys and values for a token.
+/// </summary>
 sealed record ModelFacts(int NCtx, int NCtxTrain, long NParams, long Size, int NVocab, int NLayer, long KvBytesPerToken)
 {
     public static ModelFacts Of(InferenceEngine engine) => new(
-        engine.Context, engine.Model.Config.Context, engine.Model.Parameters, engine.Model.FileBytes, engine.Model.Config.Vocabulary, engine.Model.Config.Layers.Length, engine.Layout.BytesPerToken);
+        engine.Context, engine.Model.Config.Context, engine.Model.Parameters, engine.Model.FileBytes, engine.Model.Config.Vocabulary,
+        engine.Model.Config.Layers.Length, engine.Layout.BytesPerToken);
 }
 
 /// <summary><c>GET /v1/models</c> and <c>/v1/models/{id}</c>.</summary>
 static class Models
 {
     public static Task List(HttpContext context, ServedModel model) =>
-        context.Response.WriteAsJsonAsync(new ModelList("list", [ModelEntry.Of(model)], false, model.Id, model.Id), OpenAiJson.Wire.ModelList);
+        context.Response.WriteAsJsonAsync(new ModelList("list", [ModelEntry.Of(model)], false, model.Id, model.Id),
+            OpenAiJson.Wire.ModelList);
 
     public static Task One(HttpContext context, ServedModel model)
     {
-        string id = Uri.UnescapeDataString((string?)context.Request.RouteValues["id"] ?? ""); // the names of many have a slash, and clients escape it
+        // the names of many have a slash, and clients escape it
+        string id = Uri.UnescapeDataString((string?)context.Request.RouteValues["id"] ?? "");
         return model.GoesBy(id)
             ? context.Response.WriteAsJsonAsync(ModelEntry.Of(model), OpenAiJson.Wire.ModelEntry)
-            : throw new RequestException(404, $"model: {Printable.Quote(id)} is not served here, expected '{model.Id}'", "model", "model_not_found");
+            : throw new RequestException(404, $"model: {Printable.Quote(id)} is not served here, expected '{model.Id}'", "model",
+                "model_not_found");
     }
 }

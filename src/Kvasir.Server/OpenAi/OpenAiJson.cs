@@ -13,7 +13,9 @@ namespace Kvasir.Server.OpenAi;
 [JsonSerializable(typeof(float[]))]
 [JsonSerializable(typeof(TokenList))]
 [JsonSerializable(typeof(TokenText))]
-[JsonSerializable(typeof(JsonObject))]
+[JsonSerializable(typeof(Response))]
+[JsonSerializable(typeof(ResponseEvent))]
+[JsonSerializable(typeof(ResponseInputTokens))]
 sealed partial class OpenAiJson : JsonSerializerContext
 {
     /// <summary>The same for answers that are written whole.</summary>

@@ -3,7 +3,10 @@ using Kvasir.Server.Security;
 
 namespace Kvasir.Server.OpenAi;
 
-/// <summary>The last conversations of <c>/v1/responses</c>, by the answer that ended them, for <c>previous_response_id</c>. In memory, and only for who held them.</summary>
+/// <summary>
+/// The last conversations of <c>/v1/responses</c>, by the answer that ended them, for <c>previous_response_id</c>. In
+/// memory, and only for who held them.
+/// </summary>
 sealed class ResponseStore
 {
     const int Most = 1000;
@@ -17,7 +20,9 @@ sealed class ResponseStore
     public JsonArray? Find(string id, Principal principal)
     {
         lock (_gate)
-            return _conversations.TryGetValue(id, out var found) && found.Owner == principal.Name ? (JsonArray)JsonNode.Parse(found.Json)! : null;
+            return _conversations.TryGetValue(id, out var found) && found.Owner == principal.Name
+                ? (JsonArray)JsonNode.Parse(found.Json)!
+                : null;
     }
 
     public void Keep(string id, Principal principal, JsonArray conversation)

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
@@ -16,23 +16,25 @@ static class Responses
     public static async Task Handle(HttpContext context, CompletionService service, ResponseStore store)
     {
         using var body = await RequestBody.Read(context);
-        ResponsesRequest request = ResponsesRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context), store, RequestReader.Explains(context));
+        ResponsesRequest request = ResponsesRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context),
+            store, RequestReader.Explains(context));
         await service.Serve(context, request.Completion, run => new ResponsesAnswer(context, service.Model, request, run, store).Write());
     }
 
     public static async Task CountTokens(HttpContext context, ServedModel model, ResponseStore store)
     {
         using var json = await RequestBody.Read(context);
-        ResponsesRequest request = ResponsesRequest.Read(new Field("", json.RootElement), model, Gate.PrincipalOf(context), store, explains: false);
-        await context.Response.WriteAsJsonAsync(new JsonObject { ["object"] = "response.input_tokens", ["input_tokens"] = request.Completion.PromptTokens }, OpenAiJson.Wire.JsonObject);
+        ResponsesRequest request = ResponsesRequest.Read(new Field("", json.RootElement), model,
+            Gate.PrincipalOf(context), store, explains: false);
+        await context.Response.WriteAsJsonAsync(new ResponseInputTokens("response.input_tokens", request.Completion.PromptTokens),
+            OpenAiJson.Wire.ResponseInputTokens);
     }
 }
 
 /// <summary>An answer of <c>/v1/responses</c>: items of text and of calls, whole or as numbered events.</summary>
 sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRequest request, CompletionRun run, ResponseStore store)
 {
-    readonly JsonArray _output = [];
-    readonly long _created = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+    readonly List<ResponseItem> _output = [];
     readonly System.Text.StringBuilder _text = new();
     readonly ToolCallFilter? _filter = request.UsesTools ? new ToolCallFilter(model.Prompts.Tools!) : null;
     EventStream? _events;
@@ -44,37 +46,37 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
     public async Task<string> Write()
     {
         using EventStream? events = _events = request.Streams ? new EventStream(context.Response) : null;
-        Send("response.created", new JsonObject { ["response"] = Response() });
-        Send("response.in_progress", new JsonObject { ["response"] = Response() });
+        Send(new ResponseProgress("response.created", Answer()));
+        Send(new ResponseProgress("response.in_progress", Answer()));
         if (events is not null)
         {
             await events.Flush(context.RequestAborted);
-            await StreamPump.Run(run, events, Take, failure => Send("error", new JsonObject { ["code"] = failure.Code, ["message"] = failure.Message, ["param"] = failure.Field }), context.RequestAborted);
+            await StreamPump.Run(run, events, Take, failure => Send(new ResponseFailure(failure.Code, failure.Message, failure.Field)),
+                context.RequestAborted);
         }
         else
             await run.ReadAll(Take);
-        JsonObject response = Response();
-        if (run.ExplanationOf(_result!) is { } explanation)
-            response["kvasir"] = JsonSerializer.SerializeToNode(explanation, OpenAiJson.Default.Explanation);
         Keep();
-        await Finish(response);
-        return ChatCompletions.FinishReasonOf(_result!, _output.Any(item => (string?)item!["type"] == "function_call"));
+        await Finish(Answer() with { Kvasir = run.ExplanationOf(_result!) });
+        return ChatCompletions.FinishReasonOf(_result!, _output.Exists(item => item is ResponseCall));
     }
 
-    async Task Finish(JsonObject response)
+    async Task Finish(Response response)
     {
         if (_events is null)
         {
-            await context.Response.WriteAsJsonAsync(response, OpenAiJson.Wire.JsonObject, cancellationToken: context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(response, OpenAiJson.Wire.Response, cancellationToken: context.RequestAborted);
             return;
         }
-        Send(_result!.FinishReason == FinishReason.Length ? "response.incomplete" : "response.completed", new JsonObject { ["response"] = response });
+        Send(new ResponseProgress($"response.{response.Status}", response));
         await _events.Flush(context.RequestAborted);
     }
 
     void Take(ChoicePiece piece)
     {
-        (string text, List<ToolCall> calls) = _filter is null ? (piece.Piece.Text, []) : piece.Result is null ? _filter.Append(piece.Piece.Text) : _filter.Flush();
+        (string text, List<ToolCall> calls) = _filter is null ? (piece.Piece.Text, [])
+            : piece.Result is null ? _filter.Append(piece.Piece.Text)
+            : _filter.Flush();
         _result = piece.Result ?? _result;
         if (text.Length > 0)
             AddText(text);
@@ -91,12 +93,12 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
         if (_textId is null)
         {
             _textId = $"msg_{Guid.NewGuid():N}";
-            Send("response.output_item.added", new JsonObject { ["output_index"] = _output.Count, ["item"] = TextItem("in_progress", []) });
-            Send("response.content_part.added", new JsonObject { ["item_id"] = _textId, ["output_index"] = _output.Count, ["content_index"] = 0, ["part"] = Part("") });
+            Send(new ResponseItemEvent("response.output_item.added", _output.Count, Message(_textId, "in_progress", [])));
+            Send(new ResponsePartEvent("response.content_part.added", _textId, _output.Count, 0, ResponsePart.Of("")));
         }
         _text.Append(text);
         if (text.Length > 0)
-            Send("response.output_text.delta", new JsonObject { ["item_id"] = _textId, ["output_index"] = _output.Count, ["content_index"] = 0, ["delta"] = text, ["logprobs"] = new JsonArray() });
+            Send(new ResponseTextDelta(_textId, _output.Count, 0, text, []));
     }
 
     void CloseText()
@@ -104,9 +106,9 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
         if (_textId is null)
             return;
         string text = _text.ToString();
-        Send("response.output_text.done", new JsonObject { ["item_id"] = _textId, ["output_index"] = _output.Count, ["content_index"] = 0, ["text"] = text, ["logprobs"] = new JsonArray() });
-        Send("response.content_part.done", new JsonObject { ["item_id"] = _textId, ["output_index"] = _output.Count, ["content_index"] = 0, ["part"] = Part(text) });
-        AddItem(TextItem("completed", [Part(text)]));
+        Send(new ResponseTextDone(_textId, _output.Count, 0, text, []));
+        Send(new ResponsePartEvent("response.content_part.done", _textId, _output.Count, 0, ResponsePart.Of(text)));
+        AddItem(Message(_textId, "completed", [ResponsePart.Of(text)]));
         _text.Clear();
         _textId = null;
     }
@@ -114,51 +116,28 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
     void AddCall(ToolCall call)
     {
         CloseText();
-        string id = $"fc_{Guid.NewGuid():N}";
-        JsonObject Item(string status, string arguments) => new() { ["type"] = "function_call", ["id"] = id, ["call_id"] = call.Id, ["name"] = call.Name, ["arguments"] = arguments, ["status"] = status };
-        Send("response.output_item.added", new JsonObject { ["output_index"] = _output.Count, ["item"] = Item("in_progress", "") });
-        Send("response.function_call_arguments.delta", new JsonObject { ["item_id"] = id, ["output_index"] = _output.Count, ["delta"] = call.Arguments });
-        Send("response.function_call_arguments.done", new JsonObject { ["item_id"] = id, ["output_index"] = _output.Count, ["arguments"] = call.Arguments });
-        AddItem(Item("completed", call.Arguments));
+        ResponseCall item = new($"fc_{Guid.NewGuid():N}", call.Id, call.Name, call.Arguments, "completed");
+        Send(new ResponseItemEvent("response.output_item.added", _output.Count, item with { Arguments = "", Status = "in_progress" }));
+        Send(new ResponseArgumentsDelta(item.Id, _output.Count, call.Arguments));
+        Send(new ResponseArgumentsDone(item.Id, _output.Count, call.Arguments));
+        AddItem(item);
     }
 
-    void AddItem(JsonObject item)
+    void AddItem(ResponseItem item)
     {
-        Send("response.output_item.done", new JsonObject { ["output_index"] = _output.Count, ["item"] = item.DeepClone() });
+        Send(new ResponseItemEvent("response.output_item.done", _output.Count, item));
         _output.Add(item);
     }
 
-    JsonObject TextItem(string status, JsonArray content) => new() { ["type"] = "message", ["id"] = _textId, ["status"] = status, ["role"] = "assistant", ["content"] = content };
+    static ResponseMessage Message(string id, string status, IReadOnlyList<ResponsePart> content) => new(id, status, "assistant", content);
 
-    static JsonObject Part(string text) => new() { ["type"] = "output_text", ["text"] = text, ["annotations"] = new JsonArray(), ["logprobs"] = new JsonArray() };
-
-    JsonObject Response()
+    /// <summary>The answer as it is now.</summary>
+    Response Answer() => _result is null ? request.Answer with { Output = _output } : request.Answer with
     {
-        bool incomplete = _result?.FinishReason == FinishReason.Length;
-        JsonObject response = new()
-        {
-            ["id"] = run.Request.Id,
-            ["object"] = "response",
-            ["created_at"] = _created,
-            ["status"] = _result is null ? "in_progress" : incomplete ? "incomplete" : "completed",
-            ["error"] = null,
-            ["incomplete_details"] = incomplete ? new JsonObject { ["reason"] = "max_output_tokens" } : null,
-            ["model"] = model.Id,
-            ["output"] = _output.DeepClone(),
-            ["usage"] = _result is null ? null : UsageOf(_result),
-        };
-        foreach ((string name, JsonNode? value) in request.Echo)
-            response[name] = value?.DeepClone();
-        return response;
-    }
-
-    static JsonObject UsageOf(GenerationResult result) => new()
-    {
-        ["input_tokens"] = result.PromptTokens,
-        ["input_tokens_details"] = new JsonObject { ["cached_tokens"] = result.ReusedTokens, ["cache_write_tokens"] = result.ComputedTokens },
-        ["output_tokens"] = result.TokenIds.Count,
-        ["output_tokens_details"] = new JsonObject { ["reasoning_tokens"] = 0 },
-        ["total_tokens"] = result.PromptTokens + result.TokenIds.Count,
+        Status = _result.FinishReason == FinishReason.Length ? "incomplete" : "completed",
+        IncompleteDetails = _result.FinishReason == FinishReason.Length ? new IncompleteDetails("max_output_tokens") : null,
+        Output = _output,
+        Usage = ResponseUsage.Of(_result),
     };
 
     /// <summary>Keeps the conversation with this answer, to be continued.</summary>
@@ -169,20 +148,13 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
         ChatTranscript conversation = new();
         foreach (JsonNode? message in request.Conversation)
             conversation.Messages.Add(message!.DeepClone());
-        foreach (JsonNode? item in _output)
-            if ((string?)item!["type"] == "message")
-                conversation.Add("assistant", (string?)item["content"]![0]!["text"]);
+        foreach (ResponseItem item in _output)
+            if (item is ResponseCall call)
+                conversation.AddCall(call.CallId, call.Name, call.Arguments);
             else
-                conversation.AddCall((string)item["call_id"]!, (string)item["name"]!, (string)item["arguments"]!);
+                conversation.Add("assistant", ((ResponseMessage)item).Content[0].Text);
         store.Keep(run.Request.Id, run.Request.Principal, conversation.Messages);
     }
 
-    void Send(string type, JsonObject data)
-    {
-        if (_events is null)
-            return;
-        data.Insert(0, "type", type);
-        data["sequence_number"] = _number++;
-        _events.Send(data, OpenAiJson.Default.JsonObject, type);
-    }
+    void Send(ResponseEvent data) => _events?.Send(data with { SequenceNumber = _number++ }, OpenAiJson.Default.ResponseEvent, data.Type);
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Scheduling;
@@ -8,7 +9,8 @@ using Kvasir.Server.Serving;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>A body of <c>/v1/responses</c>: https://platform.openai.com/docs/api-reference/responses.</summary>
-sealed record ResponsesRequest(CompletionRequest Completion, JsonObject Echo, JsonArray Conversation, bool Streams, bool UsesTools, bool Stores)
+sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, JsonArray Conversation,
+    bool Streams, bool UsesTools, bool Stores)
 {
     public static ResponsesRequest Read(Field body, ServedModel model, Principal principal, ResponseStore store, bool explains)
     {
@@ -29,21 +31,26 @@ sealed record ResponsesRequest(CompletionRequest Completion, JsonObject Echo, Js
             Prompts = [prompt],
             Options = RequestReader.Options(body, body["max_output_tokens"].Whole(1, int.MaxValue), [], model) with
             {
-                Grammar = choice.Kind == ToolChoiceKind.Required ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false) : format,
+                Grammar = choice.Kind == ToolChoiceKind.Required
+                    ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false)
+                    : format,
             },
             Principal = principal,
             Salt = RequestReader.Salt(body, principal),
             Keep = RequestReader.Keep(body, input, choice, model, prompt),
             Explains = explains,
         };
-        return new ResponsesRequest(completion, EchoOf(body), conversation, body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
+        return new ResponsesRequest(completion, AnswerOf(body, completion.Id, model.Id), conversation, body["stream"].Truth() ?? false,
+            choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
     }
 
     public static ChatInput ReadConversation(Field body, ResponseStore store, Principal principal)
     {
         ChatInput input = new();
         if (body["previous_response_id"].Text(256) is { } previous)
-            foreach (JsonNode? message in store.Find(previous, principal) ?? throw new RequestException(404, $"previous_response_id: {Formats.Printable.Quote(previous)} is not known, or no longer", "previous_response_id", "previous_response_not_found"))
+            foreach (JsonNode? message in store.Find(previous, principal)
+                ?? throw new RequestException(404, $"previous_response_id: {Formats.Printable.Quote(previous)} is not known, or no longer",
+                    "previous_response_id", "previous_response_not_found"))
                 input.Messages.Add(message!.DeepClone());
         if (body["input"].IsString)
             input.Add("user", body["input"].Text());
@@ -66,11 +73,13 @@ sealed record ResponsesRequest(CompletionRequest Completion, JsonObject Echo, Js
         switch (item["type"].Text(64) ?? "message")
         {
             case "message":
-                string role = item["role"].OneOf("user", "assistant", "system", "developer") ?? throw item["role"].Missing("user, assistant, system or developer");
+                string role = item["role"].OneOf("user", "assistant", "system", "developer")
+                    ?? throw item["role"].Missing("user, assistant, system or developer");
                 input.Add(role == "developer" ? "system" : role, Text(item["content"], input));
                 break;
             case "function_call":
-                input.AddCall(item["call_id"].Text(256) ?? "", item["name"].Text(256) ?? throw item["name"].Missing("a name"), item["arguments"].Text() ?? "{}");
+                string tool = item["name"].Text(256) ?? throw item["name"].Missing("a name");
+                input.AddCall(item["call_id"].Text(256) ?? "", tool, item["arguments"].Text() ?? "{}");
                 break;
             case "function_call_output":
                 input.Add("tool", Text(item["output"], input), json => json["tool_call_id"] = item["call_id"].Text(256));
@@ -98,15 +107,30 @@ sealed record ResponsesRequest(CompletionRequest Completion, JsonObject Echo, Js
         return text.ToString();
     }
 
-    /// <summary>What the answer says again of the request.</summary>
-    static JsonObject EchoOf(Field body)
+    /// <summary>The answer before anything of it is there: what it says again of the request.</summary>
+    static Response AnswerOf(Field body, string id, string model)
     {
-        JsonObject echo = [];
-        foreach ((string name, JsonNode? unsaid) in (ReadOnlySpan<(string, JsonNode?)>)[
-            ("instructions", null), ("max_output_tokens", null), ("previous_response_id", null), ("temperature", 1.0), ("top_p", 1.0), ("tools", new JsonArray()), ("tool_choice", "auto"),
-            ("parallel_tool_calls", true), ("metadata", new JsonObject()), ("store", true), ("truncation", "disabled"), ("user", null), ("text", new JsonObject { ["format"] = new JsonObject { ["type"] = "text" } }),
-            ("reasoning", new JsonObject { ["effort"] = null, ["summary"] = null })])
-            echo[name] = body[name].IsAbsent ? unsaid : JsonNode.Parse(body[name].Json.GetRawText());
-        return echo;
+        return new Response
+        {
+            Id = id,
+            CreatedAt = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+            Model = model,
+            Instructions = Said("instructions", "null"),
+            MaxOutputTokens = Said("max_output_tokens", "null"),
+            PreviousResponseId = Said("previous_response_id", "null"),
+            Temperature = Said("temperature", "1"),
+            TopP = Said("top_p", "1"),
+            Tools = Said("tools", "[]"),
+            ToolChoice = Said("tool_choice", "\"auto\""),
+            ParallelToolCalls = Said("parallel_tool_calls", "true"),
+            Metadata = Said("metadata", "{}"),
+            Store = Said("store", "true"),
+            Truncation = Said("truncation", "\"disabled\""),
+            User = Said("user", "null"),
+            Text = Said("text", """{"format":{"type":"text"}}"""),
+            Reasoning = Said("reasoning", """{"effort":null,"summary":null}"""),
+        };
+
+        JsonElement Said(string name, string unsaid) => body[name].IsAbsent ? JsonElement.Parse(unsaid) : body[name].Json;
     }
 }

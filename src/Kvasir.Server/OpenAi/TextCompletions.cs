@@ -19,11 +19,13 @@ sealed record TextCompletion(
 sealed record TextChoice(int Index, string Text, TextLogprobs? Logprobs, string? FinishReason);
 
 /// <summary>How likely its tokens were, in the older form.</summary>
-sealed record TextLogprobs(IReadOnlyList<string> Tokens, IReadOnlyList<float> TokenLogprobs, IReadOnlyList<IReadOnlyDictionary<string, float>> TopLogprobs)
+sealed record TextLogprobs(IReadOnlyList<string> Tokens, IReadOnlyList<float> TokenLogprobs,
+    IReadOnlyList<IReadOnlyDictionary<string, float>> TopLogprobs)
 {
     public static TextLogprobs Of(IEnumerable<TokenLogprob> tokens) => new(
         [.. tokens.Select(token => token.Token)], [.. tokens.Select(token => token.Logprob)],
-        [.. tokens.Select(token => (IReadOnlyDictionary<string, float>)(token.TopLogprobs ?? []).DistinctBy(top => top.Token).ToDictionary(top => top.Token, top => top.Logprob))]);
+        [.. tokens.Select(token => (IReadOnlyDictionary<string, float>)(token.TopLogprobs ?? []).DistinctBy(top => top.Token)
+            .ToDictionary(top => top.Token, top => top.Logprob))]);
 }
 
 /// <summary><c>POST /v1/completions</c>: a text to go on with, as a string or as tokens, one or several.</summary>
@@ -36,9 +38,11 @@ static class TextCompletions
         using var json = await RequestBody.Read(context);
         Field body = new("", json.RootElement);
         CompletionRequest request = Read(body, service, Gate.PrincipalOf(context), RequestReader.Explains(context));
-        string[] echoes = [.. request.Prompts.Select(prompt => body["echo"].Truth() == true ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
+        string[] echoes =
+            [.. request.Prompts.Select(prompt => body["echo"].Truth() == true ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
         bool streams = body["stream"].Truth() ?? false, includesUsage = body["stream_options"]["include_usage"].Truth() ?? false;
-        await service.Serve(context, request, run => streams ? Stream(context, service, run, echoes, includesUsage) : Answer(context, service, run, echoes));
+        await service.Serve(context, request,
+            run => streams ? Stream(context, service, run, echoes, includesUsage) : Answer(context, service, run, echoes));
     }
 
     static CompletionRequest Read(Field body, CompletionService service, Principal principal, bool explains)
@@ -56,7 +60,8 @@ static class TextCompletions
             Id = $"cmpl-{Guid.NewGuid():N}",
             Prompts = prompts,
             PerPrompt = perPrompt,
-            Options = RequestReader.Options(body, body["max_tokens"].Whole(0, int.MaxValue) ?? DefaultTokens, RequestReader.Stops(body["stop"]), service.Model) with
+            Options = RequestReader.Options(body, body["max_tokens"].Whole(0, int.MaxValue) ?? DefaultTokens,
+                RequestReader.Stops(body["stop"]), service.Model) with
             {
                 TopLogprobs = body["logprobs"].Whole(0, GenerationOptions.MostLogprobs),
                 Grammar = RequestReader.Grammar(body["response_format"], field => field["json_schema"]["schema"]),
@@ -80,7 +85,9 @@ static class TextCompletions
             throw prompt.Wrong("at least one prompt");
         if (items[0].IsNumber)
             return [Tokens(items, tokenizer)];
-        return items.Count <= most ? [.. items.Select(item => item.IsString ? Text(item, tokenizer) : Tokens(item, tokenizer))] : throw prompt.Wrong($"at most {most:N0} prompts");
+        return items.Count <= most
+            ? [.. items.Select(item => item.IsString ? Text(item, tokenizer) : Tokens(item, tokenizer))]
+            : throw prompt.Wrong($"at most {most:N0} prompts");
     }
 
     static int[] Text(Field text, Tokenizer tokenizer)
@@ -89,7 +96,9 @@ static class TextCompletions
         return tokens.Length > 0 ? tokens : throw text.Wrong("at least one token");
     }
 
-    static int[] Tokens(Field list, Tokenizer tokenizer) => list.Items(MostTokens) is { Count: > 0 } tokens ? Tokens(tokens, tokenizer) : throw list.Wrong("at least one token");
+    static int[] Tokens(Field list, Tokenizer tokenizer) => list.Items(MostTokens) is { Count: > 0 } tokens
+        ? Tokens(tokens, tokenizer)
+        : throw list.Wrong("at least one token");
 
     static int[] Tokens(IReadOnlyList<Field> tokens, Tokenizer tokenizer) =>
         [.. tokens.Select(token => token.Whole(0, tokenizer.VocabularySize - 1) ?? throw token.Missing("a token"))];
@@ -99,9 +108,13 @@ static class TextCompletions
         ChoiceText[] choices = [.. Enumerable.Range(0, run.Request.Choices).Select(_ => new ChoiceText(null))];
         GenerationResult[] results = await ChoiceText.ReadAll(run, choices);
         TextChoice[] texts = [.. choices.Select((choice, i) => new TextChoice(
-            i, echoes[i / run.Request.PerPrompt] + choice.Text, ChoiceLogprobs.Of(choice, run.Request.Options, service.Model.Engine.Model.Tokenizer) is { } logprobs ? TextLogprobs.Of(logprobs.Content) : null, ChatCompletions.FinishReasonOf(results[i], false)))];
+            i, echoes[i / run.Request.PerPrompt] + choice.Text,
+            ChoiceLogprobs.Of(choice, run.Request.Options, service.Model.Engine.Model.Tokenizer) is { } logprobs
+                ? TextLogprobs.Of(logprobs.Content)
+                : null, ChatCompletions.FinishReasonOf(results[i], false)))];
         await context.Response.WriteAsJsonAsync(
-            Body(service.Model, run, texts, Usage.Of(results, run.Request.PerPrompt), run.ExplanationOf(results[0])), OpenAiJson.Wire.TextCompletion, cancellationToken: context.RequestAborted);
+            Body(service.Model, run, texts, Usage.Of(results, run.Request.PerPrompt), run.ExplanationOf(results[0])),
+            OpenAiJson.Wire.TextCompletion, cancellationToken: context.RequestAborted);
         return texts[0].FinishReason!;
     }
 
@@ -115,18 +128,24 @@ static class TextCompletions
                 Send(new TextChoice(i, echoes[i / run.Request.PerPrompt], null, null));
         await StreamPump.Run(run, events, piece =>
         {
-            TextLogprobs? logprobs = piece.Piece.Logprobs is { } likely ? TextLogprobs.Of([TokenLogprob.Of(likely, service.Model.Engine.Model.Tokenizer)]) : null;
+            TextLogprobs? logprobs = piece.Piece.Logprobs is { } likely
+                ? TextLogprobs.Of([TokenLogprob.Of(likely, service.Model.Engine.Model.Tokenizer)])
+                : null;
             results[piece.Choice] = piece.Result ?? results[piece.Choice];
             if (piece.Piece.Text.Length > 0 || logprobs is not null || piece.Result is not null)
-                Send(new TextChoice(piece.Choice, piece.Piece.Text, logprobs, piece.Result is { } result ? ChatCompletions.FinishReasonOf(result, false) : null));
+                Send(new TextChoice(piece.Choice, piece.Piece.Text, logprobs,
+                    piece.Result is { } result ? ChatCompletions.FinishReasonOf(result, false) : null));
         }, fail: null, context.RequestAborted);
         if (includesUsage || run.Request.Explains)
-            events.Send(Body(service.Model, run, [], includesUsage ? Usage.Of(results, run.Request.PerPrompt) : null, run.ExplanationOf(results[0])), OpenAiJson.Default.TextCompletion);
+            events.Send(Body(service.Model, run, [], includesUsage ? Usage.Of(results, run.Request.PerPrompt) : null,
+                run.ExplanationOf(results[0])), OpenAiJson.Default.TextCompletion);
         events.SendDone();
         await events.Flush(context.RequestAborted);
         return ChatCompletions.FinishReasonOf(results[0], false);
     }
 
-    static TextCompletion Body(ServedModel model, CompletionRun run, IReadOnlyList<TextChoice> choices, Usage? usage, Explanation? explanation) =>
-        new(run.Request.Id, "text_completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), model.Id, ChatCompletions.SystemFingerprint(model), choices, usage, explanation);
+    static TextCompletion Body(ServedModel model, CompletionRun run, IReadOnlyList<TextChoice> choices,
+        Usage? usage, Explanation? explanation) =>
+        new(run.Request.Id, "text_completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), model.Id,
+            ChatCompletions.SystemFingerprint(model), choices, usage, explanation);
 }

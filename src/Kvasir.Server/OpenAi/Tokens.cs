@@ -7,12 +7,15 @@ using Microsoft.AspNetCore.Http;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>The answer of <c>/tokenize</c>.</summary>
-sealed record TokenList(IReadOnlyList<int> Tokens, int Count, int MaxModelLen, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Pieces);
+sealed record TokenList(IReadOnlyList<int> Tokens, int Count, int MaxModelLen,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Pieces);
 
 /// <summary>The answer of <c>/detokenize</c>, under the names that different clients know.</summary>
 sealed record TokenText(string Content, string Prompt);
 
-/// <summary><c>POST /tokenize</c> and <c>/detokenize</c>, in llama-server's terms (<c>content</c>) and in vLLM's (<c>prompt</c>, <c>messages</c>).</summary>
+/// <summary>
+/// <c>POST /tokenize</c> and <c>/detokenize</c>, in llama-server's terms (<c>content</c>) and in vLLM's (<c>prompt</c>, <c>messages</c>).
+/// </summary>
 static class Tokens
 {
     public static async Task Tokenize(HttpContext context, ServedModel model)
@@ -22,7 +25,9 @@ static class Tokens
         Tokenizer tokenizer = model.Engine.Model.Tokenizer;
         int[] tokens = Encode(body, model);
         await context.Response.WriteAsJsonAsync(
-            new TokenList(tokens, tokens.Length, model.Engine.Context, body["with_pieces"].Truth() == true ? [.. tokens.Select(token => TokenLogprob.Text(token, tokenizer))] : null), OpenAiJson.Wire.TokenList);
+            new TokenList(tokens, tokens.Length, model.Engine.Context,
+                body["with_pieces"].Truth() == true ? [.. tokens.Select(token => TokenLogprob.Text(token, tokenizer))] : null),
+            OpenAiJson.Wire.TokenList);
     }
 
     public static async Task Detokenize(HttpContext context, ServedModel model)
@@ -30,7 +35,8 @@ static class Tokens
         using var json = await RequestBody.Read(context);
         Field tokens = new Field("", json.RootElement)["tokens"];
         Tokenizer tokenizer = model.Engine.Model.Tokenizer;
-        string text = tokenizer.Decode([.. tokens.Items(1 << 20).Select(token => token.Whole(0, tokenizer.VocabularySize - 1) ?? throw token.Missing("a token"))], ControlTokens.Shown);
+        string text = tokenizer.Decode([.. tokens.Items(1 << 20)
+            .Select(token => token.Whole(0, tokenizer.VocabularySize - 1) ?? throw token.Missing("a token"))], ControlTokens.Shown);
         await context.Response.WriteAsJsonAsync(new TokenText(text, text), OpenAiJson.Wire.TokenText);
     }
 

@@ -11,7 +11,8 @@ sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens, Pro
     {
         GenerationResult[] first = [.. results.Where((_, i) => i % perPrompt == 0)];
         int prompt = first.Sum(result => result.PromptTokens), completion = results.Sum(result => result.TokenIds.Count);
-        return new Usage(prompt, completion, prompt + completion, new PromptTokensDetails(first.Sum(result => result.ReusedTokens), first.Sum(result => result.ComputedTokens)));
+        return new Usage(prompt, completion, prompt + completion,
+            new PromptTokensDetails(first.Sum(result => result.ReusedTokens), first.Sum(result => result.ComputedTokens)));
     }
 }
 
@@ -27,7 +28,8 @@ sealed record ChoiceLogprobs(IReadOnlyList<TokenLogprob> Content, IReadOnlyList<
 }
 
 /// <summary>One token with the likeliest beside it.</summary>
-sealed record TokenLogprob(string Token, float Logprob, IReadOnlyList<int> Bytes, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<TokenLogprob>? TopLogprobs)
+sealed record TokenLogprob(string Token, float Logprob, IReadOnlyList<int> Bytes,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<TokenLogprob>? TopLogprobs)
 {
     public static TokenLogprob Of(TokenLogprobs token, Inference.Tokenization.Tokenizer tokenizer) =>
         One(token.Token, token.Logprob, tokenizer, [.. token.Top.Select(top => One(top.Token, top.Logprob, tokenizer, null))]);

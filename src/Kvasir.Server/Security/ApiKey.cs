@@ -24,8 +24,8 @@ public enum Scopes
 }
 
 /// <summary>
-/// A key and whose it is. Only a digest of the key is kept. The salt of its cache comes from the owner's name, so that a new key finds what the old one left, or from
-/// the key itself where there is no name.
+/// A key and whose it is. Only a digest of the key is kept. The salt of its cache comes from the owner's name, so that a new key finds what
+/// the old one left, or from the key itself where there is no name.
 /// </summary>
 public sealed class ApiKey
 {
@@ -60,7 +60,10 @@ public sealed class ApiKey
     /// <summary>Whether this is the key; takes as long for a wrong one.</summary>
     internal bool Matches(ReadOnlySpan<byte> digest) => CryptographicOperations.FixedTimeEquals(_digest, digest);
 
-    /// <summary>Reads a file of keys: a line each, <c>KEY [SCOPE,SCOPE…] [OWNER]</c>; scopes are infer, metrics and kv-admin, all without them. Lines that begin with # are comments.</summary>
+    /// <summary>
+    /// Reads a file of keys: a line each, <c>KEY [SCOPE,SCOPE…] [OWNER]</c>; scopes are infer, metrics and kv-admin, all without them.
+    /// Lines that begin with # are comments.
+    /// </summary>
     /// <exception cref="ArgumentException">A line is none; the message names it.</exception>
     public static IReadOnlyList<ApiKey> ReadFile(string path)
     {

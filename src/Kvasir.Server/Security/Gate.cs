@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Http;
 namespace Kvasir.Server.Security;
 
 /// <summary>
-/// Lets in who may come. A page of somewhere else must not reach a server on this machine through the browser: its name must be one that the server goes by
-/// (DNS rebinding, CVE-2024-28224), and no other origin is answered unless it was named.
+/// Lets in who may come. A page of somewhere else must not reach a server on this machine through the browser: its name must be one that
+/// the server goes by (DNS rebinding, CVE-2024-28224), and no other origin is answered unless it was named.
 /// </summary>
 /// <param name="keys">Who may ask; none lets anybody who reaches the server.</param>
 /// <param name="allowedHosts">Names that the server goes by, besides localhost and its addresses.</param>
@@ -60,22 +60,27 @@ sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts
         if (keys.Count > 0 && allowedHosts.Count == 0)
             return;
         string host = request.Host.Host;
-        if (!_hosts.Contains(host) && !(IPAddress.TryParse(host, out IPAddress? address) && address.Equals(request.HttpContext.Connection.LocalIpAddress)))
-            throw new RequestException(403, $"Host {Printable.Quote(host)} is none of this server's names; --allowed-host adds one", code: "host_not_allowed");
+        if (!_hosts.Contains(host)
+            && !(IPAddress.TryParse(host, out IPAddress? address) && address.Equals(request.HttpContext.Connection.LocalIpAddress)))
+            throw new RequestException(403, $"Host {Printable.Quote(host)} is none of this server's names; --allowed-host adds one",
+                code: "host_not_allowed");
     }
 
     bool CheckOrigin(HttpContext context)
     {
         string? origin = context.Request.Headers.Origin;
-        if (string.IsNullOrEmpty(origin) || Uri.TryCreate(origin, UriKind.Absolute, out Uri? uri) && uri.Authority.Equals(context.Request.Host.Value, StringComparison.OrdinalIgnoreCase))
+        if (string.IsNullOrEmpty(origin) || Uri.TryCreate(origin, UriKind.Absolute, out Uri? uri)
+            && uri.Authority.Equals(context.Request.Host.Value, StringComparison.OrdinalIgnoreCase))
             return false;
         if (!_origins.Contains(origin))
-            throw new RequestException(403, $"Origin {Printable.Quote(origin)} is not allowed; --cors-origin adds one", code: "origin_not_allowed");
+            throw new RequestException(403, $"Origin {Printable.Quote(origin)} is not allowed; --cors-origin adds one",
+                code: "origin_not_allowed");
         IHeaderDictionary headers = context.Response.Headers;
         (headers.AccessControlAllowOrigin, headers.Vary) = (origin, "Origin");
         if (!HttpMethods.IsOptions(context.Request.Method))
             return false;
-        (headers.AccessControlAllowMethods, headers.AccessControlAllowHeaders, headers.AccessControlMaxAge) = ("GET, POST", context.Request.Headers.AccessControlRequestHeaders, "600");
+        (headers.AccessControlAllowMethods, headers.AccessControlAllowHeaders, headers.AccessControlMaxAge) =
+            ("GET, POST", context.Request.Headers.AccessControlRequestHeaders, "600");
         context.Response.StatusCode = StatusCodes.Status204NoContent;
         return true;
     }
@@ -84,7 +89,9 @@ sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts
     {
         if (keys.Count == 0)
             return Principal.Anyone;
-        string? key = request.Headers.Authorization is [{ } header] && header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header[7..].Trim() : request.Headers["X-Api-Key"];
+        string? key = request.Headers.Authorization is [{ } header] && header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
+            ? header[7..].Trim()
+            : request.Headers["X-Api-Key"];
         byte[] digest = SHA256.HashData(Encoding.UTF8.GetBytes(key ?? ""));
         Principal? found = null;
         foreach (ApiKey known in keys)
@@ -93,6 +100,8 @@ sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts
             return found;
         return IsOpen(request.Path)
             ? new Principal("nobody", Scopes.None, [])
-            : throw new RequestException(401, key is null ? "no API key: expected the header Authorization: Bearer KEY" : "the API key is wrong", code: "invalid_api_key");
+            : throw new RequestException(401, key is null
+                ? "no API key: expected the header Authorization: Bearer KEY"
+                : "the API key is wrong", code: "invalid_api_key");
     }
 }

@@ -19,11 +19,14 @@ sealed class ChoiceText(ToolFormat? tools)
     public IReadOnlyList<TokenLogprobs> Logprobs => _logprobs;
 
     /// <summary>Reads all answers of a run to their ends.</summary>
-    public static Task<GenerationResult[]> ReadAll(CompletionRun run, ChoiceText[] choices) => run.ReadAll(piece => choices[piece.Choice].Add(piece));
+    public static Task<GenerationResult[]> ReadAll(CompletionRun run, ChoiceText[] choices) =>
+        run.ReadAll(piece => choices[piece.Choice].Add(piece));
 
     void Add(ChoicePiece piece)
     {
-        (string text, List<ToolCall> calls) = _filter is null ? (piece.Piece.Text, []) : piece.Result is null ? _filter.Append(piece.Piece.Text) : _filter.Flush();
+        (string text, List<ToolCall> calls) = _filter is null ? (piece.Piece.Text, [])
+            : piece.Result is null ? _filter.Append(piece.Piece.Text)
+            : _filter.Flush();
         _text.Append(text);
         Calls.AddRange(calls);
         if (piece.Piece.Logprobs is { } logprobs)

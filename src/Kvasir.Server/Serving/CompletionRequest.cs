@@ -41,7 +41,9 @@ sealed record CompletionRequest
 
     /// <summary>Options of one of the answers: each draws its own random numbers.</summary>
     public GenerationOptions OptionsOf(int choice) =>
-        Options.Sampling.Seed is { } seed && choice % PerPrompt > 0 ? Options with { Sampling = Options.Sampling with { Seed = seed + (ulong)(choice % PerPrompt) } } : Options;
+        Options.Sampling.Seed is { } seed && choice % PerPrompt > 0
+            ? Options with { Sampling = Options.Sampling with { Seed = seed + (ulong)(choice % PerPrompt) } }
+            : Options;
 }
 
 /// <summary>A wish to keep a prompt's keys and values.</summary>

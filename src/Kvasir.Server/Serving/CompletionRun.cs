@@ -45,7 +45,8 @@ sealed class CompletionRun : IDisposable
 
     void BeginNext()
     {
-        _choices[_begun] = _model.Engine.Start(Request.Prompts[_begun / Request.PerPrompt], Request.OptionsOf(_begun), Request.Salt, _cancellation.Token);
+        _choices[_begun] = _model.Engine.Start(Request.Prompts[_begun / Request.PerPrompt], Request.OptionsOf(_begun),
+            Request.Salt, _cancellation.Token);
         _begun++;
     }
 

@@ -72,7 +72,9 @@ sealed class CompletionService(
     }
 
     RequestRecord Record(CompletionRequest request, string status, GenerationResult[] results, TimeSpan duration) => new(
-        request.Id, request.Endpoint, status, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0, request.PromptTokens, results.Sum(result => result.TokenIds.Count),
-        results.Length > 0 ? results[0].QueueTime.TotalSeconds : 0, results.Length > 0 ? results.Min(result => result.TimeToFirstToken.TotalSeconds) : 0, duration.TotalSeconds,
+        request.Id, request.Endpoint, status, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0, request.PromptTokens,
+        results.Sum(result => result.TokenIds.Count),
+        results.Length > 0 ? results[0].QueueTime.TotalSeconds : 0,
+        results.Length > 0 ? results.Min(result => result.TimeToFirstToken.TotalSeconds) : 0, duration.TotalSeconds,
         results.Length > 0 ? Explanation.Of(results[0], options.ShowsText ? model.Engine.Model.Tokenizer : null, seesOthers: true) : null);
 }

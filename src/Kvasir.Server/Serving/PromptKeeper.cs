@@ -1,11 +1,11 @@
-using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Server.Serving;
 
 /// <summary>
-/// Keeps on the disk what requests asked to keep, for as long as they asked, in the background: a wish, not a promise. Pins of all requests together hold at most half of the
-/// disk tier, and a wish beyond that is dropped.
+/// Keeps on the disk what requests asked to keep, for as long as they asked, in the background: a wish, not a promise. Pins of all requests
+/// together hold at most half of the disk tier, and a wish beyond that is dropped.
 /// </summary>
 sealed class PromptKeeper(TieredKvCache cache) : IDisposable
 {

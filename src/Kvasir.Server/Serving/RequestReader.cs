@@ -1,8 +1,8 @@
 using System.Globalization;
 using Kvasir.Inference.Chat;
-using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
@@ -21,11 +21,13 @@ static class RequestReader
     public static void CheckModel(Field body, ServedModel model)
     {
         if (body["model"].Text(200) is { Length: > 0 } name && !model.GoesBy(name))
-            throw new RequestException(404, $"model: '{Formats.Printable.Line(name)}' is not served here, expected '{model.Id}'", "model", "model_not_found");
+            throw new RequestException(404, $"model: '{Formats.Printable.Line(name)}' is not served here, expected '{model.Id}'", "model",
+                "model_not_found");
     }
 
     /// <summary>Whether a client asks what the cache did.</summary>
-    public static bool Explains(HttpContext context) => context.Request.Headers["X-Kvasir-Explain"] is [{ } value] && value is "1" or "true";
+    public static bool Explains(HttpContext context) =>
+        context.Request.Headers["X-Kvasir-Explain"] is [{ } value] && value is "1" or "true";
 
     /// <summary>How tokens are chosen. What OpenAI's protocol leaves to the server has OpenAI's values.</summary>
     public static GenerationOptions Options(Field body, int? maxTokens, IReadOnlyList<string> stops, ServedModel model) => new()
@@ -51,7 +53,9 @@ static class RequestReader
     /// <summary>One text or a list.</summary>
     public static IReadOnlyList<string> Stops(Field stop)
     {
-        string[] stops = stop.IsString ? [stop.Text(MostStopCharacters)!] : [.. stop.Items(MostStops).Select(item => item.Text(MostStopCharacters) ?? throw item.Missing("a string"))];
+        string[] stops = stop.IsString
+            ? [stop.Text(MostStopCharacters)!]
+            : [.. stop.Items(MostStops).Select(item => item.Text(MostStopCharacters) ?? throw item.Missing("a string"))];
         return Array.TrueForAll(stops, text => text.Length > 0) ? stops : throw stop.Wrong("texts of at least one character");
     }
 
@@ -66,7 +70,10 @@ static class RequestReader
         return CacheSalt.Of(salt, principal.Salt);
     }
 
-    /// <summary>For how long a client wants its prompt kept: <c>prompt_cache_options.ttl</c>, or the older <c>prompt_cache_retention</c>; null when it says nothing.</summary>
+    /// <summary>
+    /// For how long a client wants its prompt kept: <c>prompt_cache_options.ttl</c>, or the older
+    /// <c>prompt_cache_retention</c>; null when it says nothing.
+    /// </summary>
     public static TimeSpan? Ttl(Field body)
     {
         body["prompt_cache_key"].Text(1024); // there is one cache here to be near to
@@ -80,7 +87,8 @@ static class RequestReader
     public static TimeSpan Time(Field field)
     {
         string text = field.IsNumber ? $"{field.Whole(1, int.MaxValue)}s" : field.Text(16) ?? throw field.Missing("a time such as 30m");
-        if (text.Length > 1 && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0)
+        if (text.Length > 1 && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out int count)
+            && count > 0)
         {
             double seconds = count * (text[^1] switch { 's' => 1.0, 'm' => 60, 'h' => 3600, 'd' => 86400, _ => double.PositiveInfinity });
             if (seconds <= s_longest.TotalSeconds)
@@ -133,7 +141,9 @@ static class RequestReader
             return null;
         if (field.IsNumber && field.Json.TryGetUInt64(out ulong seed))
             return seed;
-        return field.IsNumber && field.Json.TryGetInt64(out long negative) ? unchecked((ulong)negative) : throw field.Wrong("a whole number");
+        return field.IsNumber && field.Json.TryGetInt64(out long negative)
+            ? unchecked((ulong)negative)
+            : throw field.Wrong("a whole number");
     }
 
     static Dictionary<int, float>? Biases(Field field, int vocabulary)
@@ -142,7 +152,10 @@ static class RequestReader
             return null;
         Dictionary<int, float> biases = [];
         foreach ((string name, Field bias) in field.Members(MostBiases))
-            biases[int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int token) && token < vocabulary ? token : throw new RequestException(400, $"logit_bias: '{Formats.Printable.Line(name, 40)}' is no token, expected 0 to {vocabulary - 1}", "logit_bias")]
+            biases[int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int token) && token < vocabulary
+                ? token
+                : throw new RequestException(400,
+                    $"logit_bias: '{Formats.Printable.Line(name, 40)}' is no token, expected 0 to {vocabulary - 1}", "logit_bias")]
                 = bias.Real(-100, 100) ?? throw bias.Missing("a number from -100 to 100");
         return biases;
     }

@@ -12,7 +12,8 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
 
     /// <summary>Whether a client that says this name means this model.</summary>
     public bool GoesBy(string name) =>
-        name.Equals(id, StringComparison.OrdinalIgnoreCase) || name.Equals(engine.Model.Config.Name, StringComparison.OrdinalIgnoreCase) || name == "default";
+        name.Equals(id, StringComparison.OrdinalIgnoreCase) || name.Equals(engine.Model.Config.Name, StringComparison.OrdinalIgnoreCase)
+            || name == "default";
 
     /// <summary>Since when it is served, in seconds of 1970.</summary>
     public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();

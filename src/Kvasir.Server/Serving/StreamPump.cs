@@ -3,20 +3,23 @@ using Kvasir.Server.Http;
 namespace Kvasir.Server.Serving;
 
 /// <summary>
-/// Carries a run's pieces to its client: the first ones at once, then what has come in the meantime, thirty times a second at most, which no eye tells from at once. On few cores every
-/// wake-up costs the engine part of a token. In long silences there is a sign of life.
+/// Carries a run's pieces to its client: the first ones at once, then what has come in the meantime, thirty times a second at most, which
+/// no eye tells from at once. On few cores every wake-up costs the engine part of a token. In long silences there is a sign of life.
 /// </summary>
 static class StreamPump
 {
     static readonly TimeSpan s_pace = TimeSpan.FromSeconds(1.0 / 30);
 
-    /// <summary>Runs until there is nothing more. A failure of the engine is told in the stream, as far as the protocol has words for it.</summary>
+    /// <summary>
+    /// Runs until there is nothing more. A failure of the engine is told in the stream, as far as the protocol has words for it.
+    /// </summary>
     /// <param name="run">What is read.</param>
     /// <param name="events">Where it goes.</param>
     /// <param name="send">Writes a piece in the words of the protocol.</param>
     /// <param name="fail">Writes a failure; null for OpenAI's way.</param>
     /// <param name="cancellation">The client has gone.</param>
-    public static async Task Run(CompletionRun run, EventStream events, Action<ChoicePiece> send, Action<RequestException>? fail, CancellationToken cancellation)
+    public static async Task Run(CompletionRun run, EventStream events, Action<ChoicePiece> send,
+        Action<RequestException>? fail, CancellationToken cancellation)
     {
         try
         {
@@ -24,7 +27,8 @@ static class StreamPump
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
-            RequestException failure = Errors.Of(e, run.Request.Endpoint) ?? new RequestException(500, "the engine failed", code: "engine_failed");
+            RequestException failure = Errors.Of(e, run.Request.Endpoint)
+                ?? new RequestException(500, "the engine failed", code: "engine_failed");
             if (fail is null)
                 events.Send(ErrorBody.Of(failure), HttpJson.Default.ErrorBody);
             else
@@ -49,7 +53,8 @@ static class StreamPump
             {
                 await events.Flush(cancellation);
                 if (!isFirst && !run.IsOver)
-                    await ((Task)run.Results).WaitAsync(s_pace, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // but not beyond its end
+                    // but not beyond its end
+                    await ((Task)run.Results).WaitAsync(s_pace, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 isFirst = false;
             }
             if (!run.IsOver && !await run.Wait())

@@ -26,13 +26,18 @@ sealed record ToolChoice(ToolChoiceKind Kind, IReadOnlyList<Tool> Tools)
         string word = field.OneOf("none", "auto", "required", "any") ?? "auto";
         if (word is "required" or "any" && input.Tools.Count == 0)
             throw field.Wrong("tools to choose from");
-        return new ToolChoice(word == "none" || input.Tools.Count == 0 ? ToolChoiceKind.None : word == "auto" ? ToolChoiceKind.Auto : ToolChoiceKind.Required, input.Tools);
+        ToolChoiceKind some = word == "auto" ? ToolChoiceKind.Auto : ToolChoiceKind.Required;
+        return new ToolChoice(word == "none" || input.Tools.Count == 0 ? ToolChoiceKind.None : some, input.Tools);
     }
 
     /// <summary>The same, if the model can do it.</summary>
     public ToolChoice For(ServedModel model) =>
-        Kind == ToolChoiceKind.None || model.Prompts.Tools is not null ? this : throw new RequestException(400, "tools: this model's chat template has none", "tools", "tools_not_supported");
+        Kind == ToolChoiceKind.None || model.Prompts.Tools is not null
+            ? this
+            : throw new RequestException(400, "tools: this model's chat template has none", "tools", "tools_not_supported");
 
     public static ToolChoice Named(Field name, ChatInput input) =>
-        input.Tools.Find(tool => tool.Name == name.Text(256)) is { } tool ? new ToolChoice(ToolChoiceKind.Required, [tool]) : throw name.Wrong("the name of one of the tools");
+        input.Tools.Find(tool => tool.Name == name.Text(256)) is { } tool
+            ? new ToolChoice(ToolChoiceKind.Required, [tool])
+            : throw name.Wrong("the name of one of the tools");
 }

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Saga;
+using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Templates;
 using Kvasir.KvCache.Blocks;
@@ -12,6 +13,7 @@ namespace Kvasir.Tests.Chat;
 public sealed class ConversationTests : IDisposable
 {
     const string System = "Answer from this saga.\nFinn has ten rabbits. Rolf works as a baker.";
+    const string Rabbits = "How many rabbits does Finn have?", Job = "What is the job of Rolf?";
 
     static readonly GenerationOptions s_short = new() { MaxTokens = 20 };
 
@@ -19,7 +21,11 @@ public sealed class ConversationTests : IDisposable
     readonly InferenceEngine _engine;
     readonly ChatPrompts _prompts;
 
-    public ConversationTests() => (_engine, _prompts) = (new InferenceEngine(_model, new EngineOptions { Context = 200 }), new ChatPrompts(_model.Tokenizer));
+    public ConversationTests()
+    {
+        _engine = new InferenceEngine(_model, new EngineOptions { Context = 200 });
+        _prompts = new ChatPrompts(_model.Tokenizer);
+    }
 
     public void Dispose()
     {
@@ -44,11 +50,11 @@ public sealed class ConversationTests : IDisposable
     public void Each_turn_is_computed_once_and_reads_like_a_whole_transcript()
     {
         using var conversation = new Conversation(_engine, _prompts, System);
-        GenerationResult first = Say(conversation, "How many rabbits does Finn have?"), second = Say(conversation, "What is the job of Rolf?");
+        GenerationResult first = Say(conversation, Rabbits), second = Say(conversation, Job);
         Assert.Equal(first.PromptTokens + first.TokenIds.Count, second.ReusedTokens); // generated ones included
 
-        int[] transcript = _prompts.Encode(Transcript(
-            ("system", System), ("user", "How many rabbits does Finn have?"), ("assistant", first.Text), ("user", "What is the job of Rolf?")).Messages);
+        ChatTranscript said = Transcript(("system", System), ("user", Rabbits), ("assistant", first.Text), ("user", Job));
+        int[] transcript = _prompts.Encode(said.Messages);
         Assert.Equal(transcript, conversation.Tokens[..second.PromptTokens]);
         conversation.Reset();
         Assert.False(conversation.HasBegun);
@@ -61,11 +67,11 @@ public sealed class ConversationTests : IDisposable
     public void A_conversation_that_goes_on_in_another_one_has_the_same_tokens()
     {
         using var held = new Conversation(_engine, _prompts, System);
-        GenerationResult first = Say(held, "How many rabbits does Finn have?");
-        Say(held, "What is the job of Rolf?");
+        GenerationResult first = Say(held, Rabbits);
+        Say(held, Job);
         using var resumed = new Conversation(_engine, _prompts, "Not this.");
-        resumed.Resume(Transcript(("system", System), ("user", "How many rabbits does Finn have?"), ("assistant", first.Text)));
-        GenerationResult again = Say(resumed, "What is the job of Rolf?");
+        resumed.Resume(Transcript(("system", System), ("user", Rabbits), ("assistant", first.Text)));
+        GenerationResult again = Say(resumed, Job);
         Assert.Equal(held.Tokens, resumed.Tokens);
         Assert.Equal(again.PromptTokens - 1, again.ReusedTokens);
         Assert.Throws<InvalidOperationException>(() => resumed.Resume(new ChatTranscript()));
@@ -77,10 +83,11 @@ public sealed class ConversationTests : IDisposable
         int others = 0;
         for (ulong seed = 0; seed < 20; seed++)
         {
-            GenerationOptions wild = new() { MaxTokens = 40, IgnoresEnds = true, Sampling = new() { Temperature = 50, TopK = 0, TopP = 1, MinP = 0, Seed = seed } };
+            SamplingOptions anything = new() { Temperature = 50, TopK = 0, TopP = 1, MinP = 0, Seed = seed };
+            GenerationOptions wild = new() { MaxTokens = 40, IgnoresEnds = true, Sampling = anything };
             using var conversation = new Conversation(_engine, _prompts);
-            GenerationResult first = Say(conversation, "Who are you?", wild), second = Say(conversation, "Again?", new() { MaxTokens = 1 });
-            int[] transcript = _prompts.Encode(Transcript(("user", "Who are you?"), ("assistant", first.Text), ("user", "Again?")).Messages);
+            GenerationResult first = Say(conversation, Job, wild), second = Say(conversation, "Again?", new() { MaxTokens = 1 });
+            int[] transcript = _prompts.Encode(Transcript(("user", Job), ("assistant", first.Text), ("user", "Again?")).Messages);
             Assert.Equal(transcript, conversation.Tokens[..second.PromptTokens]);
             int[] generated = [.. first.TokenIds];
             int common = transcript.AsSpan(first.PromptTokens).CommonPrefixLength(generated);
@@ -96,9 +103,8 @@ public sealed class ConversationTests : IDisposable
         var forgetful = new ChatPrompts(
             _model.Tokenizer, "{% for m in messages %}{{ '\n' ~ m.role ~ ' ' ~ (m.content if m.role == 'user' else '…') }}{% endfor %}");
         using var conversation = new Conversation(_engine, forgetful);
-        GenerationResult first = Say(conversation, "How many rabbits does Finn have?"), second = Say(conversation, "What is the job of Rolf?");
-        int[] expected = forgetful.Encode(Transcript(
-            ("user", "How many rabbits does Finn have?"), ("assistant", first.Text), ("user", "What is the job of Rolf?")).Messages);
+        GenerationResult first = Say(conversation, Rabbits), second = Say(conversation, Job);
+        int[] expected = forgetful.Encode(Transcript(("user", Rabbits), ("assistant", first.Text), ("user", Job)).Messages);
         Assert.Equal(expected, conversation.Tokens[..second.PromptTokens]);
         Assert.InRange(second.ReusedTokens, first.PromptTokens - 1, first.PromptTokens);
     }
@@ -107,7 +113,7 @@ public sealed class ConversationTests : IDisposable
     public void A_turn_that_does_not_fit_or_is_refused_leaves_the_conversation_as_it_was()
     {
         var strict = new ChatPrompts(
-            _model.Tokenizer, "{% for m in messages %}{{ raise_exception('No.') if 'forbidden' in m.content else m.content ~ '\n' }}{% endfor %}");
+            _model.Tokenizer, "{% for m in messages %}{{ raise_exception('No') if 'forbidden' in m.content else m.content }}.{% endfor %}");
         using var conversation = new Conversation(_engine, strict);
         Say(conversation, "Who are you?", new() { MaxTokens = 10 });
         int[] before = conversation.Tokens.ToArray();
@@ -124,7 +130,8 @@ public sealed class ConversationTests : IDisposable
     {
         using var conversation = new Conversation(_engine, _prompts);
         using var source = new CancellationTokenSource();
-        GenerationResult first = conversation.Say("Who are you?", new() { MaxTokens = 100, IgnoresEnds = true }, _ => source.Cancel(), source.Token);
+        GenerationOptions endless = new() { MaxTokens = 100, IgnoresEnds = true };
+        GenerationResult first = conversation.Say("Who are you?", endless, _ => source.Cancel(), source.Token);
         Assert.Equal(FinishReason.Cancelled, first.FinishReason);
         GenerationResult second = Say(conversation, "Go on");
         JsonArray transcript = Transcript(("user", "Who are you?"), ("assistant", first.Text), ("user", "Go on")).Messages;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Cli;
+using Kvasir.Cli.Verbs;
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.ExtensionsAI;
@@ -50,7 +51,9 @@ sealed class Roads : IDisposable
            "max_tokens": 1, "system": "Go.",
            "messages": [
              {"role": "user", "content": "Weather?"},
-             {"role": "assistant", "content": [{"type": "text", "text": "I look."}, {"type": "tool_use", "id": "abc123def", "name": "weather", "input": {"city": "Tromsø"}}]},
+             {"role": "assistant", "content": [
+               {"type": "text", "text": "I look."},
+               {"type": "tool_use", "id": "abc123def", "name": "weather", "input": {"city": "Tromsø"}}]},
              {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "abc123def", "content": "cold"}]}],
            "tools": [{"name": "weather", "description": "Tells it.",
              "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}]}}
@@ -86,7 +89,8 @@ sealed class Roads : IDisposable
         yield return ("/v1/kv and /tokenize", Outcome(() => ChatRequest.Encode(Field(OpenAi(turns)), _served)));
         yield return ("/v1/responses", Outcome(() => Responses(OpenAi(turns, "input"))));
         yield return ("/v1/messages", Outcome(() => Messages(Anthropic(turns))));
-        yield return ("IChatClient", Outcome(() => Client([.. turns.Select(turn => new ChatMessage(new ChatRole(turn.Role), turn.Content))])));
+        ChatMessage[] messages = [.. turns.Select(turn => new ChatMessage(new ChatRole(turn.Role), turn.Content))];
+        yield return ("IChatClient", Outcome(() => Client(messages)));
     }
 
     /// <summary>What each protocol makes of a conversation in which a tool was called.</summary>
@@ -95,14 +99,25 @@ sealed class Roads : IDisposable
         yield return ("/v1/chat/completions", Outcome(() => Completions(s_calls["openai"]!.AsObject())));
         yield return ("/v1/responses", Outcome(() => Responses(s_calls["responses"]!.AsObject())));
         yield return ("/v1/messages", Outcome(() => Messages(s_calls["anthropic"]!.AsObject())));
+        FunctionCallContent call = new("abc123def", "weather", new Dictionary<string, object?> { ["city"] = "Tromsø" });
         ChatMessage[] messages =
         [
-            new(ChatRole.System, "Go."), new(ChatRole.User, "Weather?"),
-            new(ChatRole.Assistant, [new TextContent("I look."), new FunctionCallContent("abc123def", "weather", new Dictionary<string, object?> { ["city"] = "Tromsø" })]),
+            new(ChatRole.System, "Go."), new(ChatRole.User, "Weather?"), new(ChatRole.Assistant, [new TextContent("I look."), call]),
             new(ChatRole.Tool, [new FunctionResultContent("abc123def", "cold")]),
         ];
         JsonElement schema = JsonElement.Parse(s_calls["anthropic"]!["tools"]![0]!["input_schema"]!.ToJsonString());
-        yield return ("IChatClient", Outcome(() => Client(messages, new ChatOptions { Tools = [AIFunctionFactory.CreateDeclaration("weather", "Tells it.", schema)] })));
+        ChatOptions options = new() { Tools = [AIFunctionFactory.CreateDeclaration("weather", "Tells it.", schema)] };
+        yield return ("IChatClient", Outcome(() => Client(messages, options)));
+    }
+
+    /// <summary>The prompt of a question behind a system prompt that a client wants kept, and how many of its tokens are.</summary>
+    public (int[] Prompt, int Kept) KeptAfterSystem(string system, string question)
+    {
+        JsonObject body = Anthropic([new("user", question)]);
+        JsonObject keep = new() { ["type"] = "ephemeral" };
+        body["system"] = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = system, ["cache_control"] = keep });
+        CompletionRequest request = MessagesRequest.Read(Field(body), _served, Principal.Anyone, explains: false).Completion;
+        return (request.Prompts[0], request.Keep!.Tokens);
     }
 
     public static string Outcome(Func<int[]> tokens)
@@ -120,7 +135,8 @@ sealed class Roads : IDisposable
     int[] CommandLine(Said[] turns)
     {
         string? document = turns.Length == 2 ? turns[0].Content[Instruction.Length..] : null;
-        return new Asked(turns[^1].Content, document, IsRaw: false).Tokens(Model.Tokenizer, PromptStyle.From(Model.Metadata), () => Prompts);
+        Asked asked = new(turns[^1].Content, document, IsRaw: false);
+        return asked.Tokens(Model.Tokenizer, PromptStyle.From(Model.Metadata), () => Prompts);
     }
 
     int[] Resumed(Said[] turns)
@@ -134,9 +150,12 @@ sealed class Roads : IDisposable
         return conversation.Tokens.ToArray();
     }
 
-    int[] Completions(JsonObject body) => ChatRequest.Read(Field(body), _served, Principal.Anyone, new ServingOptions(MaxChoices: 1, ShowsText: true), explains: false).Completion.Prompts[0];
+    int[] Completions(JsonObject body) =>
+        ChatRequest.Read(Field(body), _served, Principal.Anyone, new ServingOptions(MaxChoices: 1, ShowsText: true),
+            explains: false).Completion.Prompts[0];
 
-    int[] Responses(JsonObject body) => ResponsesRequest.Read(Field(body), _served, Principal.Anyone, new ResponseStore(), explains: false).Completion.Prompts[0];
+    int[] Responses(JsonObject body) =>
+        ResponsesRequest.Read(Field(body), _served, Principal.Anyone, new ResponseStore(), explains: false).Completion.Prompts[0];
 
     int[] Messages(JsonObject body) => MessagesRequest.Read(Field(body), _served, Principal.Anyone, explains: false).Completion.Prompts[0];
 

@@ -17,13 +17,16 @@ public sealed class BenchTests : IDisposable
         JsonElement report = Run("bench", "-p", "32", "-n", "4", "-d", "16", "-r", "2", "--json").Json;
         Assert.Equal("Kvasir Saga", report.GetProperty("model").GetString());
         JsonElement[] tests = [.. report.GetProperty("tests").EnumerateArray()];
-        Assert.Equal(["prefill 32 at 0", "decode 4 at 0", "prefill 32 at 16", "decode 4 at 16"], tests.Select(test => test.GetProperty("test").GetString()));
-        Assert.InRange(report.GetProperty("peak_memory_bytes").GetInt64(), OperatingSystem.IsLinux() ? report.GetProperty("file_bytes").GetInt64() : 0, 2L << 30);
+        Assert.Equal(["prefill 32 at 0", "decode 4 at 0", "prefill 32 at 16", "decode 4 at 16"],
+            tests.Select(test => test.GetProperty("test").GetString()));
+        Assert.InRange(report.GetProperty("peak_memory_bytes").GetInt64(),
+            OperatingSystem.IsLinux() ? report.GetProperty("file_bytes").GetInt64() : 0, 2L << 30);
         foreach (JsonElement test in tests)
         {
             double median = test.GetProperty("tokens_per_s").GetDouble();
             Assert.InRange(median, test.GetProperty("least_tokens_per_s").GetDouble(), test.GetProperty("most_tokens_per_s").GetDouble());
-            Assert.Equal(test.GetProperty("achieved").GetDouble() / test.GetProperty("limit").GetDouble(), test.GetProperty("share").GetDouble(), 1e-9);
+            Assert.Equal(test.GetProperty("achieved").GetDouble() / test.GetProperty("limit").GetDouble(),
+                test.GetProperty("share").GetDouble(), 1e-9);
         }
     }
 

@@ -14,7 +14,8 @@ public sealed class ChatTests : IDisposable
     [Fact]
     public void Every_line_is_a_turn_and_the_end_of_the_input_leaves()
     {
-        KvasirResult result = RunOn("What is the job of Einar?\n\nWhat is the job of Signe?", "chat", "--stop", ".", "--stop", "\n", "-n", "30");
+        KvasirResult result = RunOn("What is the job of Einar?\n\nWhat is the job of Signe?", "chat",
+            "--stop", ".", "--stop", "\n", "-n", "30");
         Assert.Equal(2, KvasirResult.Lines(result.Answer).Length);
         Assert.DoesNotContain(">", result.Output + result.Errors, StringComparison.Ordinal);
     }
@@ -84,7 +85,8 @@ public sealed class ChatTests : IDisposable
     [Fact]
     public async Task An_interrupt_ends_the_answer_and_not_the_conversation()
     {
-        using KvasirProcess process = Start("chat", "-c", "16384", "--temp", "5", "--top-k", "0", "--top-p", "1", "--min-p", "0", "--seed", "1", "--no-kv-cache");
+        using KvasirProcess process = Start("chat", "-c", "16384", "--temp", "5", "--top-k", "0", "--top-p", "1", "--min-p",
+            "0", "--seed", "1", "--no-kv-cache");
         process.Say("Tell me a story.\n");
         await process.Output.ReadAsync(new char[1].AsMemory(), TestContext.Current.CancellationToken);
         process.Interrupt();

@@ -1,13 +1,14 @@
-using Kvasir.Cli.Output;
 using Kvasir.Cli;
 using Kvasir.Cli.Configuration;
-using Kvasir.Cli.Verbs;
+using Kvasir.Cli.Output;
 using Kvasir.Tests.Fixtures;
 using static Kvasir.Tests.Cli.KvasirProcess;
 
 namespace Kvasir.Tests.Cli;
 
-/// <summary>The user's configuration file: what is wrong in it is one line that names file, key, what was seen and what was expected.</summary>
+/// <summary>
+/// The user's configuration file: what is wrong in it is one line that names file, key, what was seen and what was expected.
+/// </summary>
 public sealed class ConfigFileTests : IDisposable
 {
     readonly TemporaryFolder _folder = new();
@@ -26,13 +27,14 @@ public sealed class ConfigFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"theads": 1}""", "'theads': no setting, expected perhaps 'threads'")]
-    [InlineData("""{"rather": 1}""", "'rather': no setting, expected one of those that `kvasir config --help` lists")]
-    [InlineData("""{"json": true}""", "'json': no setting, expected one of those that `kvasir config --help` lists")]
-    [InlineData("""{"serve": {"temp": 1}}""", "'serve.temp': no setting of this verb, expected one of those")]
-    [InlineData("""{"kv": {"stat": {"threads": 1}}}""", "'kv.stat.threads': no setting of this verb")]
+    [InlineData("""{"theads": 1}""", "'theads': no such setting, expected perhaps 'threads'")]
+    [InlineData("""{"rather": 1}""", "'rather': no such setting, expected one of those that `kvasir config --help` lists")]
+    [InlineData("""{"json": true}""", "'json': no such setting, expected one of those that `kvasir config --help` lists")]
+    [InlineData("""{"serve": {"temp": 1}}""", "'serve.temp': no such setting of this verb, expected one of those")]
+    [InlineData("""{"kv": {"stat": {"threads": 1}}}""", "'kv.stat.threads': no such setting of this verb")]
     [InlineData("""{"serve": 1}""", "'serve': saw 1, expected an object of settings for this verb")]
-    public void A_key_that_nobody_reads_is_told(string text, string error) => Assert.StartsWith(error, Error(text), StringComparison.Ordinal);
+    public void A_key_that_nobody_reads_is_told(string text, string error) =>
+        Assert.StartsWith(error, Error(text), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("""{"threads": "4"}""", "'threads': saw '4', expected a number")]
@@ -52,7 +54,8 @@ public sealed class ConfigFileTests : IDisposable
     [InlineData("""{"port": 70000}""", "'port': saw 70000, expected 0 to 65535")]
     [InlineData("""{"serve": {"port": -1}}""", "'serve.port': saw -1, expected 0 to 65535")]
     [InlineData("""{"top-p": 2}""", "'top-p': top-p: 2, expected above 0, at most 1")]
-    [InlineData("""{"kv-disk": "8GB"}""", "'kv-disk': '8GB' is no size: expected a number with KiB, MiB, GiB or TiB behind it, such as 8GiB")]
+    [InlineData("""{"kv-disk": "8GB"}""",
+        "'kv-disk': '8GB' is no size: expected a number with KiB, MiB, GiB or TiB behind it, such as 8GiB")]
     [InlineData("""{"kv-disk": -1}""", "'kv-disk': '-1' is no size: expected a number with KiB, MiB, GiB or TiB behind it, such as 8GiB")]
     [InlineData("""{"kv-dir": "cache"}""", "'kv-dir': saw 'cache', expected a whole path, or one that begins with ~/")]
     public void A_value_out_of_its_range_is_told_whatever_the_verb(string text, string error) => Assert.Equal(error, Error(text));
@@ -63,15 +66,18 @@ public sealed class ConfigFileTests : IDisposable
     [InlineData("", "1: no valid JSON: ")]
     [InlineData("{\"threads\": 1, \"threads\": 2}", "no valid JSON: Duplicate property 'threads'")]
     [InlineData("[]", "saw a list, expected an object of settings")]
-    public void A_file_that_is_no_object_of_json_is_told_with_the_line(string text, string error) => Assert.StartsWith(error, Error(text), StringComparison.Ordinal);
+    public void A_file_that_is_no_object_of_json_is_told_with_the_line(string text, string error) =>
+        Assert.StartsWith(error, Error(text), StringComparison.Ordinal);
 
     [Fact]
     public void A_file_that_cannot_be_read_is_told()
     {
         string path = _folder.Write("config.json", [0x7b, 0xff, 0x7d]);
-        Assert.Equal($"{path}: byte 0xff at offset 1 is no UTF-8, expected text in UTF-8", Assert.Throws<UsageException>(() => ConfigFile.Read(RootVerb.Create(), path)).Message);
+        Assert.Equal($"{path}: byte 0xff at offset 1 is no UTF-8, expected text in UTF-8",
+            Assert.Throws<UsageException>(() => ConfigFile.Read(RootVerb.Create(), path)).Message);
         string folder = Path.GetDirectoryName(path)!;
-        Assert.Equal($"{folder}: a directory, expected a text file", Assert.Throws<UsageException>(() => ConfigFile.Read(RootVerb.Create(), folder)).Message);
+        Assert.Equal($"{folder}: a directory, expected a text file",
+            Assert.Throws<UsageException>(() => ConfigFile.Read(RootVerb.Create(), folder)).Message);
     }
 
     [Fact]
@@ -97,7 +103,8 @@ public sealed class ConfigFileTests : IDisposable
     [Fact]
     public void The_section_of_a_verb_goes_before_what_holds_for_all()
     {
-        ConfigFile file = ConfigFile.Read(RootVerb.Create(), Write("""{"threads": 1, "bench": {"threads": 2, "kv": {"threads": 3}}, "kv": {"model": "saga"}}"""));
+        ConfigFile file = ConfigFile.Read(RootVerb.Create(),
+            Write("""{"threads": 1, "bench": {"threads": 2, "kv": {"threads": 3}}, "kv": {"model": "saga"}}"""));
         Assert.Equal(["1"], file.Find(["run"], Setting("threads"))!.Texts);
         Assert.Equal(["2"], file.Find(["bench"], Setting("threads"))!.Texts);
         Assert.Equal(["2"], file.Find(["bench", "serve"], Setting("threads"))!.Texts);
@@ -118,7 +125,8 @@ public sealed class ConfigFileTests : IDisposable
 
     [Fact]
     public void No_setting_is_called_like_a_verb() =>
-        Assert.Empty(Settings.Below(RootVerb.Create()).Select(setting => setting.Key).Intersect(RootVerb.Create().Subcommands.Select(verb => verb.Name)));
+        Assert.Empty(Settings.Below(RootVerb.Create()).Select(setting => setting.Key)
+            .Intersect(RootVerb.Create().Subcommands.Select(verb => verb.Name)));
 
     [Fact]
     public void A_secret_that_others_can_read_is_warned_of()

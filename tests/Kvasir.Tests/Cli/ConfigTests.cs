@@ -4,7 +4,9 @@ using static Kvasir.Tests.Cli.KvasirProcess;
 
 namespace Kvasir.Tests.Cli;
 
-/// <summary>What holds: a flag, else the environment, else the user's file, else the default; and <c>kvasir config</c>, which shows it.</summary>
+/// <summary>
+/// What holds: a flag, else the environment, else the user's file, else the default; and <c>kvasir config</c>, which shows it.
+/// </summary>
 public sealed class ConfigTests : IDisposable
 {
     readonly TemporaryFolder _folder = new();
@@ -25,7 +27,8 @@ public sealed class ConfigTests : IDisposable
 
     static (string? Value, string From) Entry(JsonElement config, string key)
     {
-        JsonElement entry = Assert.Single(config.GetProperty("settings").EnumerateArray(), entry => entry.GetProperty("key").GetString() == key);
+        JsonElement entry = Assert.Single(config.GetProperty("settings").EnumerateArray(),
+            entry => entry.GetProperty("key").GetString() == key);
         return (entry.GetProperty("value").GetString(), entry.GetProperty("from").GetString()!);
     }
 
@@ -69,7 +72,8 @@ public sealed class ConfigTests : IDisposable
         KvasirResult result = Run("config");
         string[] lines = KvasirResult.Lines(result.Answer);
         Assert.Matches(@"^file: .*kvasir.config\.json, which is not there$", lines[0]);
-        Assert.Contains(lines, line => line.TrimEnd().EndsWith("default", StringComparison.Ordinal) && line.Contains(" kv-disk ", StringComparison.Ordinal));
+        Assert.Contains(lines,
+            line => line.TrimEnd().EndsWith("default", StringComparison.Ordinal) && line.Contains(" kv-disk ", StringComparison.Ordinal));
         Assert.Empty(result.Errors);
     }
 
@@ -95,7 +99,8 @@ public sealed class ConfigTests : IDisposable
         RunIn(With("""{"serve": {"port": "x"}}"""), "run", "Hello").Fails(2, "config.json: 'serve.port': saw 'x', expected a number");
         RunIn(With("{"), "sample-document").Fails(2, "config.json:1: no valid JSON");
         RunIn(With("{}", ("KVASIR_THREADS", "many")), "run", "Hello").Fails(2, "KVASIR_THREADS: saw many, expected a whole number");
-        RunIn(With("{}", ("KVASIR_NO_PERSIST", "perhaps")), "run", "Hello").Fails(2, "KVASIR_NO_PERSIST: saw 'perhaps', expected true or false");
+        RunIn(With("{}", ("KVASIR_NO_PERSIST", "perhaps")), "run", "Hello")
+            .Fails(2, "KVASIR_NO_PERSIST: saw 'perhaps', expected true or false");
         RunIn(With("{}", ("KVASIR_KV_DISK", "8GB")), "run", "Hello").Fails(2, "KVASIR_KV_DISK: '8GB' is no size");
         Assert.NotEmpty(RunIn(With("{"), "run", "--help").Answer);
         Assert.NotEmpty(RunIn(With("{"), "--version").Answer);
@@ -104,8 +109,10 @@ public sealed class ConfigTests : IDisposable
     [Fact]
     public void A_failure_says_who_asked_for_what_went_wrong()
     {
-        RunIn(With("""{"model": "missing.gguf"}"""), "run", "Hello").Fails(1, "missing.gguf: no such file; a model is a GGUF file, or 'saga'; --model is set by ");
-        RunIn(With("{}", ("KVASIR_HOST", "nowhere")), "serve").Fails(2, "expected an IP address such as 127.0.0.1 or 0.0.0.0; --host is set by KVASIR_HOST");
+        RunIn(With("""{"model": "missing.gguf"}"""), "run", "Hello")
+            .Fails(1, "missing.gguf: no such file; a model is a GGUF file, or 'saga'; --model is set by ");
+        RunIn(With("{}", ("KVASIR_HOST", "nowhere")), "serve")
+            .Fails(2, "expected an IP address such as 127.0.0.1 or 0.0.0.0; --host is set by KVASIR_HOST");
         RunIn(With("""{"no-persist": true}"""), "run", "Hello", "--session", "s").Fails(2, "choose one; --no-persist is set by ");
         RunIn(With("""{"kv-device": 100}"""), "run", "Hello").Fails(2, "; --kv-device is set by ");
         KvasirResult typed = RunIn(With("""{"model": "missing.gguf"}"""), "run", "Hello", "-m", "other.gguf");
@@ -116,11 +123,13 @@ public sealed class ConfigTests : IDisposable
     public void A_variable_that_looks_like_a_slip_is_told_by_every_verb_and_a_foreign_one_by_config()
     {
         Dictionary<string, string> here = With("{}", ("KVASIR_THREAD", "1"), ("KVASIR_SOMETHING_ELSE", "1"), ("KVASIR_ISA", "scalar"));
-        Assert.Equal("warning: nobody reads KVASIR_THREAD; KVASIR_THREADS is perhaps what was meant\n", RunIn(here, "sample-document").Errors);
+        Assert.Equal("warning: nobody reads KVASIR_THREAD; KVASIR_THREADS is perhaps what was meant\n",
+            RunIn(here, "sample-document").Errors);
         KvasirResult config = RunIn(here, "config");
         Assert.Empty(config.Errors);
         Assert.EndsWith(
-            "nobody reads KVASIR_SOMETHING_ELSE\nnobody reads KVASIR_THREAD; KVASIR_THREADS is perhaps what was meant\n", config.Answer, StringComparison.Ordinal);
+            "nobody reads KVASIR_SOMETHING_ELSE\nnobody reads KVASIR_THREAD; KVASIR_THREADS is perhaps what was meant\n",
+            config.Answer, StringComparison.Ordinal);
         Assert.Equal(2, RunIn(here, "config", "--json").Json.GetProperty("unread").GetArrayLength());
     }
 
@@ -129,7 +138,8 @@ public sealed class ConfigTests : IDisposable
     {
         JsonElement theirs = RunIn(With("{}", ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a:1")), "config", "--json").Json;
         Assert.Equal(("http://a:1", "environment"), Entry(theirs, "otlp-endpoint"));
-        JsonElement ours = RunIn(With("{}", ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a:1"), ("KVASIR_OTLP_ENDPOINT", "http://b:1")), "config", "--json").Json;
+        JsonElement ours = RunIn(With("{}", ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a:1"), ("KVASIR_OTLP_ENDPOINT", "http://b:1")),
+            "config", "--json").Json;
         Assert.Equal(("http://b:1", "environment"), Entry(ours, "otlp-endpoint"));
     }
 }

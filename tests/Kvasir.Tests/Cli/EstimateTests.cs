@@ -9,9 +9,11 @@ public class EstimateTests
     [Fact]
     public void The_factors_and_the_table_are_printed()
     {
-        string text = Run("estimate", "llama-3-8b", "-c", "8k", "-b", "1,16", "--memory", "80GiB", "--host", "64GiB", "--disk", "1TiB", "--flops", "400T").Answer;
+        string text = Run("estimate", "llama-3-8b", "-c", "8k", "-b", "1,16", "--memory", "80GiB", "--host", "64GiB", "--disk",
+            "1TiB", "--flops", "400T").Answer;
         Assert.All(
-            ["131,072 = 32 layers that own a cache × 8 KV heads × (128 of K + 128 of V) × 2 bytes", "GQA", "544.0 MiB", "16.00 GiB", "524,288 tokens in whole blocks", "3.25 GiB/s", "14.96 GiB of weights"],
+            ["131,072 = 32 layers that own a cache × 8 KV heads × (128 of K + 128 of V) × 2 bytes", "GQA", "544.0 MiB", "16.00 GiB",
+                "524,288 tokens in whole blocks", "3.25 GiB/s", "14.96 GiB of weights"],
             part => Assert.Contains(part, text, StringComparison.Ordinal));
         Assert.DoesNotContain("GB", text, StringComparison.Ordinal);
     }
@@ -38,8 +40,9 @@ public class EstimateTests
     }
 
     /// <summary>
-    /// Gemma 3n E4B, 1000 tokens, two sequences, by hand: a token has 2 heads × (256 of K + 256 of V) in a layer; of the 20 layers that own a cache 16 slide over 512 tokens,
-    /// of the 35 that read one 28 do. Blocks hold 63 × 16 tokens of all 20 layers, in whole pages as it happens.
+    /// Gemma 3n E4B, 1000 tokens, two sequences, by hand: a token has 2 heads × (256 of K + 256 of V) in a layer; of the 20
+    /// layers that own a cache 16 slide over 512 tokens, of the 35 that read one 28 do. Blocks hold 63 × 16 tokens of all 20
+    /// layers, in whole pages as it happens.
     /// </summary>
     [Theory, InlineData("f16", 2048), InlineData("fp8", 1024), InlineData("q4_0", 576)]
     public void Csv_has_what_is_kept_and_allocated_and_read_of_every_type(string type, long token)
@@ -52,7 +55,8 @@ public class EstimateTests
 
     [Fact]
     public void Csv_has_no_blocks_under_a_policy() =>
-        Assert.Contains("llama-3-8b,window:60+4,1,8192,1,f16,8388608,,8388608", Run("estimate", "llama-3-8b", "-c", "8k", "--retention", "window:60+4", "--csv").Answer, StringComparison.Ordinal);
+        Assert.Contains("llama-3-8b,window:60+4,1,8192,1,f16,8388608,,8388608",
+            Run("estimate", "llama-3-8b", "-c", "8k", "--retention", "window:60+4", "--csv").Answer, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("the nearest are", "llama-9")]
@@ -67,9 +71,11 @@ public class EstimateTests
     [InlineData("retention 'h2o'", "llama-3-8b", "--retention", "h2o")]
     [InlineData("--kv-type 'int3': expected a type of keys and values", "llama-3-8b", "--kv-type", "int3")]
     [InlineData("choose one", "llama-3-8b", "--json", "--csv")]
-    public void What_makes_no_sense_is_refused_in_one_line(string message, params string[] args) => Run(["estimate", .. args]).Fails(2, message);
+    public void What_makes_no_sense_is_refused_in_one_line(string message, params string[] args) =>
+        Run(["estimate", .. args]).Fails(2, message);
 
     [Fact]
     public void Beyond_the_context_if_told() =>
-        Assert.Equal(13_421_772_800, Run("estimate", "llama-3-8b", "-c", "100k", "--beyond-context", "--json").Json.GetProperty("sizes")[0].GetProperty("types").GetProperty("f16").GetProperty("bytes").GetInt64());
+        Assert.Equal(13_421_772_800, Run("estimate", "llama-3-8b", "-c", "100k", "--beyond-context", "--json").Json.GetProperty("sizes")[0]
+            .GetProperty("types").GetProperty("f16").GetProperty("bytes").GetInt64());
 }

@@ -27,7 +27,8 @@ public sealed class FailureTests : IDisposable
     [InlineData("'--type'", "--type")]
     [InlineData("'second'", "second")]
     [InlineData(@"'\u{1b}[31m'", "\e[31m")]
-    public void A_flag_that_makes_no_sense_is_named(string expected, params string[] flags) => Run(["run", "hello", .. flags]).Fails(2, expected);
+    public void A_flag_that_makes_no_sense_is_named(string expected, params string[] flags) =>
+        Run(["run", "hello", .. flags]).Fails(2, expected);
 
     [Theory]
     [InlineData("unknown command or flag 'sing'", "sing")]
@@ -53,7 +54,8 @@ public sealed class FailureTests : IDisposable
         Assert.Empty(nothing.Output);
         Assert.Empty(help.Errors);
         Assert.Equal(help.Answer, nothing.Errors);
-        Assert.All(["run", "chat", "show", "tokenize", "quantize", "sample-document"], verb => Assert.Contains($"  {verb}", help.Output, StringComparison.Ordinal));
+        Assert.All(["run", "chat", "show", "tokenize", "quantize", "sample-document"],
+            verb => Assert.Contains($"  {verb}", help.Output, StringComparison.Ordinal));
     }
 
     [Fact]

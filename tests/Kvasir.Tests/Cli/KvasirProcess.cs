@@ -16,7 +16,8 @@ sealed class KvasirProcess : IDisposable
     readonly StringBuilder _said = new();
     TaskCompletionSource _spoke = new(TaskCreationOptions.RunContinuationsAsynchronously); // the test must not go on inside ReadErrors
 
-    KvasirProcess(IEnumerable<string> args, string? cache = null, IReadOnlyDictionary<string, string>? environment = null)
+    KvasirProcess(IEnumerable<string> args, string? cache = null,
+        IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
     {
         ProcessStartInfo start = new("dotnet")
         {
@@ -26,7 +27,7 @@ sealed class KvasirProcess : IDisposable
             StandardInputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
             StandardOutputEncoding = Encoding.UTF8,
             StandardErrorEncoding = Encoding.UTF8,
-            WorkingDirectory = Path.GetTempPath(),
+            WorkingDirectory = folder ?? Path.GetTempPath(),
         };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Kvasir.Cli.dll"));
         start.Environment["XDG_CACHE_HOME"] = cache ?? s_cache.Value;
@@ -69,10 +70,22 @@ sealed class KvasirProcess : IDisposable
     /// <summary>Starts the program with a folder for what it keeps between runs.</summary>
     public static KvasirProcess StartWith(string cache, params IEnumerable<string> args) => new(args, cache);
 
-    /// <summary>Runs the program to its end with a folder for what it keeps between runs. Without one, all tests share one that is not the user's.</summary>
+    /// <summary>
+    /// Runs the program to its end with a folder for what it keeps between runs. Without one, all tests share one that is not the user's.
+    /// </summary>
     public static KvasirResult RunWith(string cache, params IEnumerable<string> args)
     {
         using KvasirProcess process = new(args, cache);
+        return process.Finish();
+    }
+
+    /// <summary>Starts the program in a folder, with another for what it keeps between runs.</summary>
+    public static KvasirProcess StartAt(string folder, string cache, params IEnumerable<string> args) => new(args, cache, folder: folder);
+
+    /// <summary>The same to its end.</summary>
+    public static KvasirResult RunAt(string folder, string cache, params IEnumerable<string> args)
+    {
+        using KvasirProcess process = StartAt(folder, cache, args);
         return process.Finish();
     }
 
@@ -131,7 +144,8 @@ sealed class KvasirProcess : IDisposable
             _process.Kill();
             Assert.Fail($"still running after {s_patience.TotalSeconds} s");
         }
-        KvasirResult result = new(_process.ExitCode, output.GetAwaiter().GetResult().ReplaceLineEndings("\n"), _errors.GetAwaiter().GetResult().ReplaceLineEndings("\n"));
+        KvasirResult result = new(_process.ExitCode, output.GetAwaiter().GetResult().ReplaceLineEndings("\n"),
+            _errors.GetAwaiter().GetResult().ReplaceLineEndings("\n"));
         Assert.DoesNotContain("   at ", result.Output + result.Errors);
         Assert.InRange(result.ExitCode, 0, 2);
         return result;
@@ -202,7 +216,9 @@ sealed record KvasirResult(int ExitCode, string Output, string Errors)
     /// <summary>One JSON object for each line of standard output.</summary>
     public JsonElement[] JsonLines => [.. Lines(Answer).Select(line => JsonElement.Parse(line))];
 
-    /// <summary>A failure: nothing on standard output, and an error of one line (and where help is, if the command line is wrong).</summary>
+    /// <summary>
+    /// A failure: nothing on standard output, and an error of one line (and where help is, if the command line is wrong).
+    /// </summary>
     public void Fails(int exitCode, string expected)
     {
         Assert.Equal(exitCode, ExitCode);

@@ -30,7 +30,8 @@ public sealed class LimitsTests : IDisposable
         Assert.Empty(result.Errors);
         JsonElement json = RunWith(CacheHome, "limits", "--no-disk", "--json").Json;
         Assert.Equal(Environment.ProcessorCount, json.GetProperty("machine").GetProperty("logical_processors").GetInt32());
-        Assert.All(json.GetProperty("threads").EnumerateArray(), entry => Assert.Equal(11e9, entry.GetProperty("read_bytes_per_s").GetDouble()));
+        Assert.All(json.GetProperty("threads").EnumerateArray(),
+            entry => Assert.Equal(11e9, entry.GetProperty("read_bytes_per_s").GetDouble()));
     }
 
     [Fact]
@@ -47,7 +48,8 @@ public sealed class LimitsTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_that_is_not_there_is_a_mistake_of_usage() => RunWith(CacheHome, "limits", "--dir", _disk["missing"]).Fails(2, "missing: no such directory");
+    public void A_directory_that_is_not_there_is_a_mistake_of_usage() =>
+        RunWith(CacheHome, "limits", "--dir", _disk["missing"]).Fails(2, "missing: no such directory");
 
     [Fact]
     public void Limits_that_cannot_be_kept_are_printed_with_a_note()

@@ -39,7 +39,8 @@ public sealed class PerplexityVerbTests : IDisposable
         Assert.Equal(512, RunOn(_text, "perplexity", "--json").Json.GetProperty("context").GetInt32());
         string tiny = (TinyModel.Llama with { ContextLength = 100 }).WriteTo(_folder["tiny.gguf"]);
         Assert.Equal(100, RunOn(_text, "perplexity", "-m", tiny, "--json").Json.GetProperty("context").GetInt32());
-        Assert.StartsWith("warning: a context of 120 is beyond the 100 tokens", RunOn(_text, "perplexity", "-m", tiny, "-c", "120").Errors, StringComparison.Ordinal);
+        Assert.StartsWith("warning: a context of 120 is beyond the 100 tokens",
+            RunOn(_text, "perplexity", "-m", tiny, "-c", "120").Errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -51,14 +52,15 @@ public sealed class PerplexityVerbTests : IDisposable
         Run("perplexity", "-f", SagaModel.Path).Fails(1, "expected text in UTF-8");
         RunOn(_text, "perplexity", "-c", "1").Fails(2, "context: 1, expected at least 2");
         RunOn(_text, "perplexity", "-c", "0").Fails(2, "context: 0");
-        RunOn(_text, "perplexity", "-t", "0").Fails(2, "threads: 0");
+        RunOn(_text, "perplexity", "-t", "0").Fails(2, "--threads 0");
         RunOn(_text, "perplexity", "-c", "x").Fails(2, "--ctx-size x: expected a whole number");
     }
 
     [Fact]
     public async Task An_interrupt_ends_it_with_one_line()
     {
-        string path = _folder.Write("long.txt", RawGguf.Bytes(string.Join("\n\n", Enumerable.Range(0, 300).Select(seed => new SagaGenerator(seed).Document(100).Text))));
+        string path = _folder.Write("long.txt",
+            RawGguf.Bytes(string.Join("\n\n", Enumerable.Range(0, 300).Select(seed => new SagaGenerator(seed).Document(100).Text))));
         using KvasirProcess process = Start("perplexity", "-f", path, "-c", "8192", "-t", "1");
         await process.FirstNote; // the warning comes when all is ready
         process.Interrupt();

@@ -24,13 +24,15 @@ public sealed class PersistenceTests : IDisposable
     public void The_same_command_again_computes_one_token_and_says_so()
     {
         string[] command = ["run", "-f", Document(), "How many dogs does Helga have?", "-n", "8"];
-        JsonElement first = RunWith(_folder["cache"], [.. command, "--json"]).Json, second = RunWith(_folder["cache"], [.. command, "--json"]).Json;
+        JsonElement first = RunWith(_folder["cache"], [.. command, "--json"]).Json,
+            second = RunWith(_folder["cache"], [.. command, "--json"]).Json;
         int prompt = first.GetProperty("prompt_tokens").GetInt32();
         Assert.Equal((prompt, 0), (first.GetProperty("kv").GetProperty("computed").GetInt32(), Reused(first, "disk")));
         Assert.Equal((1, prompt - 1), (second.GetProperty("kv").GetProperty("computed").GetInt32(), Reused(second, "disk")));
         Assert.True(second.GetProperty("kv").GetProperty("restored_bytes").GetInt64() > 0);
         Assert.Equal(first.GetProperty("text").GetString(), second.GetProperty("text").GetString());
-        Assert.Equal("never_seen", Assert.Single(first.GetProperty("kv").GetProperty("miss").EnumerateArray()).GetProperty("reason").GetString());
+        Assert.Equal("never_seen",
+            Assert.Single(first.GetProperty("kv").GetProperty("miss").EnumerateArray()).GetProperty("reason").GetString());
         Assert.Empty(second.GetProperty("kv").GetProperty("miss").EnumerateArray());
     }
 
@@ -87,7 +89,8 @@ public sealed class PersistenceTests : IDisposable
         JsonElement third = chat.Finish().Json;
         Assert.True(Reused(third, "disk") >= second.GetProperty("prompt_tokens").GetInt32());
         string[] lines = File.ReadAllLines(Path.Combine(_folder["cache"], "kvasir", "kv", "sessions", "walk.jsonl"));
-        Assert.Equal(["system", "user", "assistant", "user", "assistant", "user", "assistant"], lines.Select(line => JsonElement.Parse(line).GetProperty("role").GetString()));
+        Assert.Equal(["system", "user", "assistant", "user", "assistant", "user", "assistant"],
+            lines.Select(line => JsonElement.Parse(line).GetProperty("role").GetString()));
     }
 
     [Fact]
@@ -109,7 +112,8 @@ public sealed class PersistenceTests : IDisposable
         string path = Path.Combine(_folder["cache"], "kvasir", "kv", "sessions", "walk.jsonl"), whole = File.ReadAllText(path);
         int prompt = RunWith(_folder["cache"], ["run", "And what does she like?", .. session]).Json.GetProperty("prompt_tokens").GetInt32();
         File.WriteAllText(path, File.ReadAllText(path)[..^20]); // of the answer's line
-        Assert.Equal(prompt, RunWith(_folder["cache"], ["run", "And what does she like?", .. session]).Json.GetProperty("prompt_tokens").GetInt32());
+        Assert.Equal(prompt,
+            RunWith(_folder["cache"], ["run", "And what does she like?", .. session]).Json.GetProperty("prompt_tokens").GetInt32());
         File.WriteAllText(path, whole + "{\"role\": \"king\"}\n");
         RunWith(_folder["cache"], ["run", "And?", .. session]).Fails(1, "session walk: line 3: ");
     }
@@ -124,7 +128,8 @@ public sealed class PersistenceTests : IDisposable
         using KvasirProcess chat = StartWith(_folder["cache"], "chat", "--session", "walk", "--json", "-n", "2");
         chat.Say("Hello\n");
         chat.Output.ReadLine();
-        RunWith(_folder["cache"], "run", "Hello", "--session", "walk").Fails(1, "session walk: cannot be opened, perhaps because another process has it");
+        RunWith(_folder["cache"], "run", "Hello", "--session", "walk")
+            .Fails(1, "session walk: cannot be opened, perhaps because another process has it");
         Assert.Empty(chat.Finish().Output);
     }
 

@@ -13,11 +13,13 @@ public sealed class PlanTests
     [Fact]
     public void A_plan_says_what_to_buy_and_what_else_was_tried()
     {
-        JsonElement plan = Run(["plan", Traffic, .. s_model, "--ttft", "800ms", "--price", "0.5", "--host", "64GiB", "--disk", "0", "--json"]).Json;
+        JsonElement plan =
+            Run(["plan", Traffic, .. s_model, "--ttft", "800ms", "--price", "0.5", "--host", "64GiB", "--disk", "0", "--json"]).Json;
         JsonElement best = plan.GetProperty("best");
         Assert.True(best.GetProperty("is_enough").GetBoolean());
         Assert.InRange(best.GetProperty("ttft_p90_s").GetDouble(), 0.001, 0.8);
-        Assert.Equal(0.5 * best.GetProperty("machines").GetInt32() + best.GetProperty("machines").GetInt32() * best.GetProperty("host_bytes").GetInt64() / (double)(1 << 30) * 0.003, best.GetProperty("price_per_hour").GetDouble(), 9);
+        Assert.Equal(0.5 * best.GetProperty("machines").GetInt32() + best.GetProperty("machines").GetInt32() * best.GetProperty(
+            "host_bytes").GetInt64() / (double)(1 << 30) * 0.003, best.GetProperty("price_per_hour").GetDouble(), 9);
         Assert.Equal(2, plan.GetProperty("tried").GetArrayLength()); // no host memory, and the 16 GiB that have room for all there is
         Assert.Equal(131_072, plan.GetProperty("bytes_per_token").GetInt64());
         KvasirResult text = Run(["plan", Traffic, .. s_model, "--ttft", "800ms", "--disk", "0"]);

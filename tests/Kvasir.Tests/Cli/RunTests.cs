@@ -19,7 +19,9 @@ public sealed class RunTests : IDisposable
         KvasirResult result = Run("run", Once, "-n", "20");
         Assert.True(result.Answer.Trim().Length > 20, result.Output);
         string line = Assert.Single(KvasirResult.Lines(result.Errors));
-        Assert.Matches(@"^prompt 4( \(3 from the cache\))?, answer 20 tokens · TTFT .* · prefill .* · decode .* tok/s · cut at the limit of tokens$", line);
+        Assert.Matches(
+            @"^prompt 4( \(3 from the cache\))?, answer 20 tokens · TTFT .* · prefill .* · decode .* tok/s · cut at the limit of tokens$",
+            line);
         Assert.Equal(result.Output, Run("run", Once, "-n", "20").Answer);
     }
 
@@ -29,9 +31,11 @@ public sealed class RunTests : IDisposable
         KvasirResult result = Run("run", Once, "-n", "20", "--json");
         JsonElement json = result.Json;
         Assert.Empty(result.Errors);
-        Assert.Equal(["model", "prompt_tokens", "completion_tokens", "token_ids", "text", "finish_reason", "seed", "timings", "kv"], Names(json));
+        Assert.Equal(["model", "prompt_tokens", "completion_tokens", "token_ids", "text", "finish_reason", "seed", "timings", "kv"],
+            Names(json));
         Assert.Equal(["load_s", "ttft_s", "prefill_tokens_per_s", "decode_tokens_per_s"], Names(json.GetProperty("timings")));
-        Assert.Equal(["reused", "computed", "restored_bytes", "restore_s", "saved_s", "miss", "bytes_per_token", "block_tokens"], Names(json.GetProperty("kv")));
+        Assert.Equal(["reused", "computed", "restored_bytes", "restore_s", "saved_s", "miss", "bytes_per_token", "block_tokens"],
+            Names(json.GetProperty("kv")));
         Assert.Equal(["device", "host", "disk", "remote"], Names(json.GetProperty("kv").GetProperty("reused")));
         Assert.Equal(20, json.GetProperty("completion_tokens").GetInt32());
         Assert.Equal(20, json.GetProperty("token_ids").GetArrayLength());
@@ -76,7 +80,8 @@ public sealed class RunTests : IDisposable
 
     [Theory]
     [InlineData("@home"), InlineData("/h"), InlineData("[suggest]"), InlineData("<|im_end|>"), InlineData("🙂 Once upon a time")]
-    public void Nothing_in_a_prompt_is_a_command(string prompt) => Assert.Contains("answer 3 tokens", Asked(prompt).Errors, StringComparison.Ordinal);
+    public void Nothing_in_a_prompt_is_a_command(string prompt) =>
+        Assert.Contains("answer 3 tokens", Asked(prompt).Errors, StringComparison.Ordinal);
 
     static KvasirResult Asked(string prompt)
     {
@@ -88,9 +93,11 @@ public sealed class RunTests : IDisposable
     [Fact]
     public void A_question_about_a_document_is_answered()
     {
-        string document = _folder.Write("document.txt", RawGguf.Bytes("Signe likes to eat berries. The code of the old mill is 7351. Knut works as a smith.\n"));
+        string document = _folder.Write("document.txt",
+            RawGguf.Bytes("Signe likes to eat berries. The code of the old mill is 7351. Knut works as a smith.\n"));
         Assert.Matches(@"^The code of .* is \d{4}\.\n$", Run("run", "-f", document, "What is the code of the old mill?").Answer);
-        Assert.Matches(@"^The code of .* is \d{4}\.\n$", RunOn(File.ReadAllText(document), "run", "-f", "-", "What is the code of the old mill?").Answer);
+        Assert.Matches(@"^The code of .* is \d{4}\.\n$",
+            RunOn(File.ReadAllText(document), "run", "-f", "-", "What is the code of the old mill?").Answer);
     }
 
     [Fact]
@@ -122,7 +129,8 @@ public sealed class RunTests : IDisposable
 
     [Fact]
     public void A_context_beyond_training_is_warned_about() =>
-        Assert.StartsWith("warning: a context of 8,192 is beyond the 4,096 tokens", Run("run", Once, "-n", "1", "-c", "8192").Errors, StringComparison.Ordinal);
+        Assert.StartsWith("warning: a context of 8,192 is beyond the 4,096 tokens",
+            Run("run", Once, "-n", "1", "-c", "8192").Errors, StringComparison.Ordinal);
 
     [Fact]
     public void A_chat_template_that_cannot_be_understood_is_named_and_no_matter_to_raw_text()
@@ -135,17 +143,28 @@ public sealed class RunTests : IDisposable
         Run("chat", "-m", model).Fails(1, named);
         Run("kv", "lookup", "-m", model, "hello").Fails(1, named);
         Assert.Contains("answer 3 tokens", Run("run", "-m", model, "hello", "--raw", "-n", "3").Errors, StringComparison.Ordinal);
-        Run("run", "-m", model, "hello", "--chat-template-file", _folder.Write("own.jinja", RawGguf.Bytes("{% if %}"))).Fails(1, _folder["own.jinja"] + ": line 1: ");
+        string own = _folder.Write("own.jinja", RawGguf.Bytes("{% if %}"));
+        Run("run", "-m", model, "hello", "--chat-template-file", own).Fails(1, $"{own}: line 1: ");
         Run("run", "hello", "--raw", "--chat-template-file", "own.jinja").Fails(2, "choose one");
+    }
+
+    [Fact]
+    public void Who_names_a_chat_template_wants_a_conversation_of_a_model_that_goes_on_with_texts()
+    {
+        string template = _folder.Write("own.jinja", RawGguf.Bytes("<|im_start|>{{ messages[0].content }}<|im_end|>"));
+        KvasirResult result = Run("run", Once, "-n", "1", "--chat-template-file", template);
+        Assert.Matches("prompt 6( |,)", result.Errors); // two frames more
     }
 
     [Fact]
     public void A_model_without_a_chat_template_goes_on_with_texts_and_answers_in_ChatML()
     {
-        string model = TinyModel.Llama.WriteTo(_folder["tiny.gguf"]), document = _folder.Write("document.txt", RawGguf.Bytes("Knut works as a smith."));
-        KvasirResult text = Run("run", "-m", model, "hello", "-n", "3"), question = Run("run", "-m", model, "-f", document, "hello", "-n", "3");
-        Assert.StartsWith("prompt 1", text.Errors, StringComparison.Ordinal); // hello is one token
-        Assert.StartsWith("warning: this model has no chat template and is asked in ChatML", question.Errors, StringComparison.Ordinal);
+        string model = TinyModel.Llama.WriteTo(_folder["tiny.gguf"]);
+        string document = _folder.Write("document.txt", RawGguf.Bytes("Knut works as a smith."));
+        KvasirResult text = Run("run", "-m", model, "hello", "-n", "3");
+        KvasirResult question = Run("run", "-m", model, "-f", document, "hello", "-n", "3");
+        Assert.Contains("prompt 1, answer 3 tokens", text.Errors, StringComparison.Ordinal); // hello is one token
+        Assert.Contains("warning: this model has no chat template and is asked in ChatML", question.Errors, StringComparison.Ordinal);
         Assert.Contains("answer 3 tokens", question.Errors, StringComparison.Ordinal);
     }
 

@@ -67,7 +67,8 @@ sealed class SagaChat : IDisposable
     public void Dispose()
     {
         Client.Dispose();
-        SpinWait.SpinUntil(() => Engine.Serving.Running == 0, TimeSpan.FromSeconds(20)); // who stops reading does not wait for the step that hears of it
+        // who stops reading does not wait for the step that hears of it
+        SpinWait.SpinUntil(() => Engine.Serving.Running == 0, TimeSpan.FromSeconds(20));
         var counts = Engine.Cache.Device.CheckConservation();
         Assert.Equal((0, 0), (counts.Leased, counts.InFlight));
         Engine.Dispose();
@@ -78,7 +79,8 @@ sealed class SagaChat : IDisposable
     string WithTools()
     {
         using GgufFile saga = GgufFile.Open(SagaModel.Path);
-        Quantizer.Quantize(saga, _folder["tools.gguf"], TensorType.Q8_0, new Dictionary<string, string> { ["tokenizer.chat_template"] = ToolTemplate.ReplaceLineEndings("\n") });
+        Quantizer.Quantize(saga, _folder["tools.gguf"], TensorType.Q8_0,
+            new Dictionary<string, string> { ["tokenizer.chat_template"] = ToolTemplate.ReplaceLineEndings("\n") });
         return _folder["tools.gguf"];
     }
 }

@@ -14,7 +14,13 @@ public sealed class ToolTests : IDisposable
 
     public ToolTests()
     {
-        _count = AIFunctionFactory.Create((Animal animal, bool young) => { _called.Add($"{animal} {young}"); return new { animal, number = 7 }; }, "count", "How many there are.");
+        _count = AIFunctionFactory.Create((Animal animal, bool young) =>
+        {
+            _called.Add($"{animal} {young}"); return new
+            {
+                animal, number = 7,
+            };
+        }, "count", "How many there are.");
         _weather = AIFunctionFactory.Create(() => { _called.Add("weather"); return "cold"; }, "weather");
     }
 
@@ -39,7 +45,8 @@ public sealed class ToolTests : IDisposable
     [Fact]
     public async Task Of_any_required_one_of_those_offered_is_called_and_of_none_no_one_hears()
     {
-        ChatResponse any = await Ask(Options(ChatToolMode.RequireAny)), none = await Ask(Options(ChatToolMode.None)), without = await Ask(new() { MaxOutputTokens = 160 });
+        ChatResponse any = await Ask(Options(ChatToolMode.RequireAny)), none = await Ask(Options(ChatToolMode.None)),
+            without = await Ask(new() { MaxOutputTokens = 160 });
         Assert.Contains(Assert.IsType<FunctionCallContent>(Assert.Single(any.Messages[0].Contents)).Name, (string[])["count", "weather"]);
         Assert.Equal(without.Usage!.InputTokenCount, none.Usage!.InputTokenCount);
         Assert.True(any.Usage!.InputTokenCount > none.Usage.InputTokenCount);
@@ -59,7 +66,8 @@ public sealed class ToolTests : IDisposable
     public async Task The_loop_of_calls_and_results_goes_round()
     {
         using IChatClient client = _saga.Client.AsBuilder().UseFunctionInvocation().Build();
-        ChatResponse response = await client.GetResponseAsync("How many geese are there?", Options(ChatToolMode.RequireSpecific("count")), Patience);
+        ChatResponse response = await client.GetResponseAsync("How many geese are there?",
+            Options(ChatToolMode.RequireSpecific("count")), Patience);
         Assert.Equal([ChatRole.Assistant, ChatRole.Tool, ChatRole.Assistant], response.Messages.Select(message => message.Role));
         FunctionCallContent call = Assert.IsType<FunctionCallContent>(Assert.Single(response.Messages[0].Contents));
         Assert.Equal([$"{call.Arguments!["animal"]} {bool.Parse(call.Arguments["young"]!.ToString()!)}"], _called);
@@ -69,19 +77,23 @@ public sealed class ToolTests : IDisposable
 
     [Fact]
     public async Task What_needs_a_service_is_refused() =>
-        Assert.Contains("Tools[1]: HostedWebSearchTool", (await Assert.ThrowsAsync<NotSupportedException>(() => Ask(new() { Tools = [_count, new HostedWebSearchTool()] }))).Message, StringComparison.Ordinal);
+        Assert.Contains("Tools[1]: HostedWebSearchTool",
+            (await Assert.ThrowsAsync<NotSupportedException>(() => Ask(new() { Tools = [_count, new HostedWebSearchTool()] }))).Message,
+            StringComparison.Ordinal);
 
     /// <summary>What the engine says after the call and its result, written down by hand.</summary>
     async Task<string> Expected(FunctionCallContent call)
     {
         ChatTranscript transcript = new();
         transcript.Add("user", "How many geese are there?");
-        string arguments = $$"""{"animal":"{{call.Arguments!["animal"]}}","young":{{call.Arguments["young"]!.ToString()!.ToLowerInvariant()}}}""";
+        string arguments =
+            $$"""{"animal":"{{call.Arguments!["animal"]}}","young":{{call.Arguments["young"]!.ToString()!.ToLowerInvariant()}}}""";
         transcript.Add("assistant", "", json => json["tool_calls"] = new JsonArray(ChatTranscript.Call(call.CallId, "count", arguments)));
         transcript.Add("tool", $$"""{"animal":"{{call.Arguments["animal"]}}","number":7}""", json => json["tool_call_id"] = call.CallId);
         foreach (AIFunction tool in (AIFunction[])[_count, _weather])
             transcript.AddTool(tool.Name, tool.Description, tool.JsonSchema);
-        return (await _saga.Engine.Start(_saga.Prompts.Encode(transcript.Messages, transcript.ToolDefinitions, null), new GenerationOptions { MaxTokens = 160 }).Result).Text;
+        return (await _saga.Engine.Start(_saga.Prompts.Encode(transcript.Messages, transcript.ToolDefinitions, null),
+            new GenerationOptions { MaxTokens = 160 }).Result).Text;
     }
 
     enum Animal

@@ -1,7 +1,8 @@
 namespace Kvasir.Tests.Fixtures;
 
 /// <summary>
-/// What work leaves for the garbage collector, on whatever thread. Tests that ask run one after another, when all others are over, since everybody's allocations count.
+/// What work leaves for the garbage collector, on whatever thread. Tests that ask run one after another, when all others are over, since
+/// everybody's allocations count.
 /// </summary>
 [CollectionDefinition(nameof(Allocations), DisableParallelization = true)]
 public static class Allocations
@@ -9,8 +10,8 @@ public static class Allocations
     const int Rounds = 5;
 
     /// <summary>
-    /// Bytes that all threads allocate while work is done: the least of several times. Work that allocates does so each time; the runtime, which compiles in the background,
-    /// and whoever reports the tests do so now and then.
+    /// Bytes that all threads allocate while work is done: the least of several times. Work that allocates does so each time; the runtime,
+    /// which compiles in the background, and whoever reports the tests do so now and then.
     /// </summary>
     /// <param name="work">What is measured.</param>
     /// <param name="before">What has to be done before, each time, and does not count.</param>

@@ -5,7 +5,9 @@ using Kvasir.Formats.Models;
 
 namespace Kvasir.Tests.Fixtures;
 
-/// <summary>The tensors of any model that a description can say, random and in memory: layers that no file of a known architecture has.</summary>
+/// <summary>
+/// The tensors of any model that a description can say, random and in memory: layers that no file of a known architecture has.
+/// </summary>
 sealed class RandomTensors : ITensorSource
 {
     readonly Dictionary<string, (StoredTensor Tensor, float[] Values)> _tensors = [];
@@ -15,8 +17,8 @@ sealed class RandomTensors : ITensorSource
     {
         _random = new Random(seed);
         Matrix("token_embd.weight", spec.Width, spec.Vocabulary);
-        for (int layer = 0; layer < spec.Layers.Length; layer++)
-            AddLayer($"blk.{layer}.", spec.Width, spec.Layers[layer].Attention!, spec.Layers[layer].Attention!.Producer == layer, spec.Layers[layer].FeedForward!.Width);
+        foreach ((int layer, LayerSpec each) in spec.Layers.Index())
+            AddLayer($"blk.{layer}.", spec.Width, each.Attention!, each.Attention!.Producer == layer, each.FeedForward!.Width);
         Vector("output_norm.weight", spec.Width);
         if (!spec.IsTied)
             Matrix("output.weight", spec.Width, spec.Vocabulary);
@@ -31,7 +33,8 @@ sealed class RandomTensors : ITensorSource
 
     public ReadOnlySpan<byte> Row(StoredTensor tensor, long row) => Bytes(tensor).Slice((int)row * tensor.RowBytes, tensor.RowBytes);
 
-    public void Read(StoredTensor tensor, long firstRow, Span<byte> rows) => Bytes(tensor).Slice((int)firstRow * tensor.RowBytes, rows.Length).CopyTo(rows);
+    public void Read(StoredTensor tensor, long firstRow, Span<byte> rows) =>
+        Bytes(tensor).Slice((int)firstRow * tensor.RowBytes, rows.Length).CopyTo(rows);
 
     Span<byte> Bytes(StoredTensor tensor) => MemoryMarshal.AsBytes(_tensors[tensor.Name].Values.AsSpan());
 

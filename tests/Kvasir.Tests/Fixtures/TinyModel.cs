@@ -107,10 +107,12 @@ sealed record TinyModel
         if (Window > 0)
         {
             writer.Set($"{Architecture}.attention.sliding_window", (uint)Window);
-            writer.Set($"{Architecture}.attention.sliding_window_pattern", ImmutableArray.CreateRange(Enumerable.Range(0, Layers).Select(layer => (layer + 1) % FullEvery != 0)));
+            writer.Set($"{Architecture}.attention.sliding_window_pattern",
+                ImmutableArray.CreateRange(Enumerable.Range(0, Layers).Select(layer => (layer + 1) % FullEvery != 0)));
         }
         if (Shared > 1)
-            writer.Set($"{Architecture}.attention.kv_producers", ImmutableArray.CreateRange(Enumerable.Range(0, Layers).Select(layer => layer / Shared * Shared)));
+            writer.Set($"{Architecture}.attention.kv_producers",
+                ImmutableArray.CreateRange(Enumerable.Range(0, Layers).Select(layer => layer / Shared * Shared)));
     }
 
     void AddTensors(GgufWriter writer, Random random)

@@ -16,7 +16,8 @@ static class TinyVocabulary
     public static ImmutableArray<string> Merges { get; } = ["h e", "l l", "he ll", "hell o", "Ġ t", "Ġt he"];
 
     public static ImmutableArray<string> Tokens { get; } =
-        [.. Enumerable.Range(0, 256).Select(Spell), .. Merges.Select(merge => merge.Replace(" ", "", StringComparison.Ordinal)), .. Controls];
+        [.. Enumerable.Range(0, 256).Select(Spell),
+            .. Merges.Select(merge => merge.Replace(" ", "", StringComparison.Ordinal)), .. Controls];
 
     public static int Size => Tokens.Length;
     public static int EndOfText => Size - 3;
@@ -29,12 +30,15 @@ static class TinyVocabulary
     {
         writer.Set("tokenizer.ggml.model", "gpt2");
         writer.Set("tokenizer.ggml.pre", "qwen2");
-        writer.Set("tokenizer.ggml.tokens", Tokens.AddRange(frames));
-        writer.Set("tokenizer.ggml.token_type", ImmutableArray.CreateRange(Tokens.AddRange(frames), token => Controls.Contains(token) || frames.Contains(token) ? Control : Normal));
+        ImmutableArray<string> tokens = Tokens.AddRange(frames);
+        writer.Set("tokenizer.ggml.tokens", tokens);
+        writer.Set("tokenizer.ggml.token_type", ImmutableArray.CreateRange(tokens, token => IsControl(token) ? Control : Normal));
         writer.Set("tokenizer.ggml.merges", Merges);
         writer.Set("tokenizer.ggml.bos_token_id", (uint)EndOfText);
         writer.Set("tokenizer.ggml.eos_token_id", (uint)TurnEnd);
         writer.Set("tokenizer.ggml.add_bos_token", false);
+
+        bool IsControl(string token) => Controls.Contains(token) || frames.Contains(token);
     }
 
     // GPT-2 spells bytes that print as themselves, and the others, in order, with the characters from U+0100 on.

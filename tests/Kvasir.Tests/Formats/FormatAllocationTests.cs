@@ -25,7 +25,10 @@ public class FormatAllocationTests
         }));
     }
 
-    /// <summary>So what a file makes it allocate can be told while others work, as <see cref="GgufFuzzTests"/> does: threads that pack weights leave no more than themselves.</summary>
+    /// <summary>
+    /// So what a file makes it allocate can be told while others work, as <see cref="GgufFuzzTests"/> does: threads that pack weights
+    /// leave no more than themselves.
+    /// </summary>
     [Fact]
     public void A_model_file_is_read_by_the_thread_that_asks()
     {

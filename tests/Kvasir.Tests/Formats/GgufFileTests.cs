@@ -196,7 +196,8 @@ public sealed class GgufFileTests : IDisposable
 
     [Fact]
     public void An_array_of_arrays_is_refused() => Refuses(
-        new RawGguf().Array("k", 9, 1, new byte[16]).ToArray(), "k element type: an array of arrays, expected an array of numbers, bools or strings");
+        new RawGguf().Array("k", 9, 1, new byte[16]).ToArray(),
+        "k element type: an array of arrays, expected an array of numbers, bools or strings");
 
     [Fact]
     public void An_array_of_an_unknown_type_is_refused() => Refuses(
@@ -205,15 +206,18 @@ public sealed class GgufFileTests : IDisposable
     [Theory]
     [InlineData(0), InlineData(4), InlineData(48), InlineData(1 << 21)]
     public void An_alignment_that_is_none_is_refused(uint alignment) => Refuses(
-        new RawGguf().Key("general.alignment", alignment).ToArray(), $"general.alignment: {alignment}, expected a power of two from 8 to 1048576");
+        new RawGguf().Key("general.alignment", alignment).ToArray(),
+        $"general.alignment: {alignment}, expected a power of two from 8 to 1048576");
 
     [Fact]
     public void An_alignment_of_another_type_is_refused() => Refuses(
-        new RawGguf().Key("general.alignment", 8, RawGguf.Text("32")).ToArray(), "general.alignment: a value of type string, expected an integer");
+        new RawGguf().Key("general.alignment", 8, RawGguf.Text("32")).ToArray(),
+        "general.alignment: a value of type string, expected an integer");
 
     [Fact]
     public void A_name_two_tensors_have_is_refused() => Refuses(
-        new RawGguf().Tensor("t", [1]).Tensor("t", [1], offset: 32).Data(64).ToArray(), "tensor 't' name: two tensors have it, expected each name once");
+        new RawGguf().Tensor("t", [1]).Tensor("t", [1], offset: 32).Data(64).ToArray(),
+        "tensor 't' name: two tensors have it, expected each name once");
 
     [Fact]
     public void A_tensor_without_a_name_is_refused() => Refuses(
@@ -226,7 +230,8 @@ public sealed class GgufFileTests : IDisposable
     [Fact]
     public void A_tensor_name_cannot_break_the_line_or_reach_the_terminal() => Refuses(
         new RawGguf().Tensor("a\n\u001b[31m\u202e" + new string('x', 100), [1], type: 77).ToArray(),
-        @"tensor 'a\u{a}\u{1b}[31m\u{202e}" + new string('x', 56) + "…' type: 77, expected one of f32, f16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k, bf16");
+        @"tensor 'a\u{a}\u{1b}[31m\u{202e}" + new string('x', 56)
+            + "…' type: 77, expected one of f32, f16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k, bf16");
 
     [Theory]
     [InlineData(0), InlineData(5)]
@@ -239,7 +244,8 @@ public sealed class GgufFileTests : IDisposable
     [InlineData(Huge, 1UL, "9223372036854775808 in dimension 0")]
     [InlineData(1UL << 32, 1UL << 32, "4294967296 in dimension 1")]
     public void A_shape_that_is_empty_or_overflows_is_refused(ulong columns, ulong rows, string seen) => Refuses(
-        new RawGguf().Tensor("t", [columns, rows]).ToArray(), $"tensor 't' shape: {seen}, expected sizes from 1 whose product fits in the file");
+        new RawGguf().Tensor("t", [columns, rows]).ToArray(),
+        $"tensor 't' shape: {seen}, expected sizes from 1 whose product fits in the file");
 
     [Fact]
     public void Rows_beyond_what_a_span_can_hold_are_refused() => Refuses(
@@ -260,7 +266,8 @@ public sealed class GgufFileTests : IDisposable
     [Theory]
     [InlineData(4), InlineData(33), InlineData(ulong.MaxValue)]
     public void A_misaligned_offset_is_refused(ulong offset) => Refuses(
-        new RawGguf().Tensor("t", [1], offset: offset).Data(64).ToArray(), $"tensor 't' offset: {offset}, expected a multiple of the alignment 32");
+        new RawGguf().Tensor("t", [1], offset: offset).Data(64).ToArray(),
+        $"tensor 't' offset: {offset}, expected a multiple of the alignment 32");
 
     [Theory]
     [InlineData(0, 9), InlineData(32, 1), InlineData(1UL << 62, 1)]
@@ -288,7 +295,9 @@ public sealed class GgufFileTests : IDisposable
         using (FileStream stream = new(_folder["model.gguf"], FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
             stream.SetLength(tensor.Offset + 1000);
         var error = Assert.Throws<ModelFormatException>(() => file.Read(tensor, 0, row));
-        Assert.Equal($"{file.Path}: tensor 't': the file ends at byte {tensor.Offset + 1000}, expected data up to byte {tensor.Offset + 4096}", error.Message);
+        Assert.Equal(
+            $"{file.Path}: tensor 't': the file ends at byte {tensor.Offset + 1000}, expected data up to byte {tensor.Offset + 4096}",
+            error.Message);
     }
 
     GgufFile Open(byte[] bytes) => GgufFile.Open(_folder.Write("model.gguf", bytes));

@@ -40,7 +40,8 @@ public sealed class GgufMetadataTests : IDisposable
     }
 
     [Theory]
-    [InlineData(uint.MaxValue, "4294967295"), InlineData(ulong.MaxValue, "18446744073709551615"), InlineData(long.MinValue, "-9223372036854775808")]
+    [InlineData(uint.MaxValue, "4294967295"), InlineData(ulong.MaxValue, "18446744073709551615"),
+        InlineData(long.MinValue, "-9223372036854775808")]
     public void An_integer_that_does_not_fit_is_refused(object value, string seen)
     {
         GgufMetadata metadata = Metadata(value);
@@ -52,7 +53,8 @@ public sealed class GgufMetadataTests : IDisposable
     public void An_unsigned_integer_beyond_64_bits_with_sign_is_refused()
     {
         GgufMetadata metadata = Metadata(ulong.MaxValue);
-        Refuses("k: 18446744073709551615, expected an integer from -9223372036854775808 to 9223372036854775807", () => metadata.GetInt64("k"));
+        Refuses("k: 18446744073709551615, expected an integer from -9223372036854775808 to 9223372036854775807",
+            () => metadata.GetInt64("k"));
     }
 
     [Fact]
@@ -92,7 +94,8 @@ public sealed class GgufMetadataTests : IDisposable
         Refuses("none: the key is missing, expected an array of floating-point numbers", () => metadata.GetSingles("none"));
         Refuses("none: the key is missing, expected an array of integers", () => metadata.GetInt32s("none"));
         Refuses("none: the key is missing, expected a value", () => metadata["none"]);
-        Assert.Equal(("f", 0.5f, true), (metadata.GetString("none", "f"), metadata.GetSingle("none", 0.5f), metadata.GetBool("none", true)));
+        Assert.Equal(("f", 0.5f, true),
+            (metadata.GetString("none", "f"), metadata.GetSingle("none", 0.5f), metadata.GetBool("none", true)));
         Assert.Equal((3, 4L), (metadata.GetInt32("none", 3), metadata.GetInt64("none", 4)));
         Assert.False(metadata.TryGetString("none", out _) || metadata.TryGetStrings("none", out _));
         Assert.False(metadata.TryGetInt32s("none", out _) || metadata.TryGetSingles("none", out _) || metadata.TryGetInt32("none", out _));

@@ -9,6 +9,8 @@ namespace Kvasir.Tests.Formats;
 /// <summary>One model, described by a GGUF file and by a configuration of Hugging Face: both say the same of every layer.</summary>
 public sealed class ModelTwinTests : IDisposable
 {
+    const string GemmaWindows = "attention.sliding_window=64 attention.sliding_window_pattern=2 rope.freq_base=1000000";
+
     readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -22,20 +24,34 @@ public sealed class ModelTwinTests : IDisposable
         { "llama", "mistral", "attention.sliding_window=64", """ "sliding_window": 64 """ },
         { "qwen2", "qwen2", "rope.freq_base=1000000", """ "rope_theta": 1000000.0, "use_sliding_window": false """ },
         { "qwen3", "qwen3", "rope.freq_base=1000000", """ "rope_parameters": { "rope_type": "default", "rope_theta": 1000000 } """ },
-        { "qwen3moe", "qwen3_moe", "expert_count=4 expert_used_count=2 expert_feed_forward_length=32", """ "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32 """ },
+        { "qwen3moe", "qwen3_moe", "expert_count=4 expert_used_count=2 expert_feed_forward_length=32",
+            """ "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32 """ },
         { "gemma", "gemma", "", "" },
-        { "gemma2", "gemma2", "attention.sliding_window=64 attn_logit_softcapping=50 final_logit_softcapping=30", """ "sliding_window": 64 """ },
-        { "gemma3", "gemma3_text", "attention.sliding_window=64 attention.sliding_window_pattern=2 rope.freq_base=1000000 rope.scaling.type=linear rope.scaling.factor=8",
+        { "gemma2", "gemma2", "attention.sliding_window=64 attn_logit_softcapping=50 final_logit_softcapping=30",
+            """ "sliding_window": 64 """ },
+        { "gemma3", "gemma3_text", GemmaWindows + " rope.scaling.type=linear rope.scaling.factor=8",
             """ "sliding_window": 64, "sliding_window_pattern": 2, "rope_scaling": { "rope_type": "linear", "factor": 8.0 } """ },
-        { "gemma3", "gemma3_text", "attention.sliding_window=64 attention.sliding_window_pattern=2 rope.freq_base=1000000 rope.freq_base_swa=5000",
-            """ "layer_types": ["sliding_attention", "full_attention"], "sliding_window": 64, "rope_parameters": { "full_attention": { "rope_theta": 1000000 }, "sliding_attention": { "rope_theta": 5000 } } """ },
-        { "gpt-oss", "gpt_oss", "attention.sliding_window=64 rope.freq_base=150000 rope.scaling.type=yarn rope.scaling.factor=32 rope.scaling.original_context_length=4096",
-            """ "sliding_window": 64, "rope_scaling": { "rope_type": "yarn", "factor": 32.0, "original_max_position_embeddings": 4096 } """ },
+        { "gemma3", "gemma3_text", GemmaWindows + " rope.freq_base_swa=5000",
+            """
+             "layer_types": ["sliding_attention", "full_attention"], "sliding_window": 64,
+             "rope_parameters": { "full_attention": { "rope_theta": 1000000 }, "sliding_attention": { "rope_theta": 5000 } }
+            """ },
+        { "gpt-oss", "gpt_oss", "attention.sliding_window=64 rope.freq_base=150000 rope.scaling.type=yarn rope.scaling.factor=32 "
+            + "rope.scaling.original_context_length=4096",
+            """
+             "sliding_window": 64,
+             "rope_scaling": { "rope_type": "yarn", "factor": 32.0, "original_max_position_embeddings": 4096 }
+            """ },
         { "command-r", "cohere", "logit_scale=0.0625", "" },
-        { "cohere2", "cohere2", "attention.sliding_window=64 attention.sliding_window_pattern=2 logit_scale=0.0625", """ "sliding_window": 64, "sliding_window_pattern": 2 """ },
+        { "cohere2", "cohere2", "attention.sliding_window=64 attention.sliding_window_pattern=2 logit_scale=0.0625",
+            """ "sliding_window": 64, "sliding_window_pattern": 2 """ },
         { "phi3", "phi3", "", "" },
-        { "deepseek2", "deepseek_v2", "attention.kv_lora_rank=32 rope.dimension_count=8 leading_dense_block_count=1 expert_count=4 expert_used_count=2 expert_feed_forward_length=24",
-            """ "kv_lora_rank": 32, "qk_rope_head_dim": 8, "qk_nope_head_dim": 16, "v_head_dim": 16, "first_k_dense_replace": 1, "n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24 """ },
+        { "deepseek2", "deepseek_v2", "attention.kv_lora_rank=32 rope.dimension_count=8 leading_dense_block_count=1 expert_count=4 "
+            + "expert_used_count=2 expert_feed_forward_length=24",
+            """
+             "kv_lora_rank": 32, "qk_rope_head_dim": 8, "qk_nope_head_dim": 16, "v_head_dim": 16, "first_k_dense_replace": 1,
+             "n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24
+            """ },
     };
 
     [Theory, MemberData(nameof(Twins))]
@@ -47,11 +63,14 @@ public sealed class ModelTwinTests : IDisposable
     }
 
     static object Scales(ModelSpec spec) =>
-        (spec.Context, spec.Width, spec.Vocabulary, spec.Norm, spec.EmbeddingScale, spec.ResidualScale, spec.LogitScale, spec.LogitSoftcap, spec.Beyond);
+        (spec.Context, spec.Width, spec.Vocabulary, spec.Norm, spec.EmbeddingScale, spec.LogitScale, spec.LogitSoftcap, spec.Beyond);
 
     /// <summary>Weights are permuted for the one style of rotation or the other: it is the file's, not the model's.</summary>
-    static LayerSpec Comparable(LayerSpec layer) =>
-        layer with { Attention = layer.Attention! with { Rope = layer.Attention.Rope is { } rope ? rope with { Style = RopeStyle.Halves } : null } };
+    static LayerSpec Comparable(LayerSpec layer)
+    {
+        RopeSpec? rope = layer.Attention!.Rope;
+        return layer with { Attention = layer.Attention with { Rope = rope is null ? null : rope with { Style = RopeStyle.Halves } } };
+    }
 
     ModelSpec Gguf(string architecture, string keys)
     {
@@ -59,8 +78,9 @@ public sealed class ModelTwinTests : IDisposable
         writer.Set("general.architecture", architecture);
         string epsilon = architecture is "command-r" or "cohere2" ? "layer_norm_epsilon" : "layer_norm_rms_epsilon";
         foreach ((string key, object value) in (ReadOnlySpan<(string, object)>)[
-            ("block_count", 2u), ("context_length", 512u), ("embedding_length", 64u), ("feed_forward_length", 96u), ("vocab_size", 100u), ("attention.head_count", 4u),
-            ("attention.head_count_kv", 2u), ("attention.key_length", 16u), ("attention.value_length", 16u), ($"attention.{epsilon}", 1e-5f)])
+            ("block_count", 2u), ("context_length", 512u), ("embedding_length", 64u), ("feed_forward_length", 96u), ("vocab_size", 100u),
+            ("attention.head_count", 4u), ("attention.head_count_kv", 2u), ("attention.key_length", 16u),
+            ("attention.value_length", 16u), ($"attention.{epsilon}", 1e-5f)])
             writer.Set($"{architecture}.{key}", value);
         foreach (string[] pair in keys.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split('=')))
             writer.Set($"{architecture}.{pair[0]}", Value(pair[0], pair[1]));
@@ -71,7 +91,8 @@ public sealed class ModelTwinTests : IDisposable
 
     static object Value(string key, string text) => key.Split('.')[^1] switch
     {
-        "freq_base" or "freq_base_swa" or "factor" or "attn_logit_softcapping" or "final_logit_softcapping" or "logit_scale" => float.Parse(text),
+        "freq_base" or "freq_base_swa" or "factor" or "attn_logit_softcapping" or "final_logit_softcapping" or "logit_scale" =>
+            float.Parse(text),
         "type" => text,
         _ => uint.Parse(text),
     };
@@ -80,7 +101,8 @@ public sealed class ModelTwinTests : IDisposable
     {
         string epsilon = type.StartsWith("cohere", StringComparison.Ordinal) ? "layer_norm_eps" : "rms_norm_eps";
         string json = $$"""
-            { "model_type": "{{type}}", "num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+            { "model_type": "{{type}}", "num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96,
+              "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
               "vocab_size": 100, "max_position_embeddings": 512, "{{epsilon}}": 1e-5{{(fields.Length > 0 ? "," : "")}} {{fields}} }
             """;
         return ModelSpec.FromConfig(_folder.Write("config.json", Encoding.UTF8.GetBytes(json)));

@@ -20,11 +20,13 @@ public class PercentileTests
     {
         for (int count = 1; count <= 400; count++)
             for (int percent = 1; percent <= 100; percent++)
-                Assert.Equal((percent * count + 99) / 100, Percentile.Of(Enumerable.Range(1, count).Select(i => (double)i), percent / 100.0));
+                Assert.Equal((percent * count + 99) / 100,
+                    Percentile.Of(Enumerable.Range(1, count).Select(i => (double)i), percent / 100.0));
     }
 
     [Fact]
-    public void Of_25_values_0_28_are_7_though_not_in_binary() => Assert.Equal(7, Percentile.Of(Enumerable.Range(1, 25).Select(i => (double)i), 0.28));
+    public void Of_25_values_0_28_are_7_though_not_in_binary() =>
+        Assert.Equal(7, Percentile.Of(Enumerable.Range(1, 25).Select(i => (double)i), 0.28));
 
     [Fact]
     public void Of_nothing_there_is_no_percentile()

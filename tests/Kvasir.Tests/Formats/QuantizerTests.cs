@@ -88,7 +88,8 @@ public sealed class QuantizerTests : IDisposable
         var error = Assert.Throws<ModelFormatException>(() =>
             Quantize(source, _folder["out.gguf"], TensorType.F16, new Dictionary<string, string> { ["llama.block_count"] = "9" }));
 
-        Assert.Equal($"{_folder["in.gguf"]}: llama.block_count: a value of type uint32, expected a string, to replace it by a string", error.Message);
+        Assert.Equal($"{_folder["in.gguf"]}: llama.block_count: a value of type uint32, expected a string, to replace it by a string",
+            error.Message);
     }
 
     [Theory]
@@ -108,7 +109,8 @@ public sealed class QuantizerTests : IDisposable
         using GgufFile source = GgufFile.Open(_folder["in.gguf"]);
 
         var error = Assert.Throws<ModelFormatException>(() => Quantize(source, _folder["out.gguf"], TensorType.Q8_0));
-        Assert.Equal($"{_folder["in.gguf"]}: tensor 'a.weight': {seen} in row 2, column 5, expected a number of at most 65504 for q8_0", error.Message);
+        Assert.Equal($"{_folder["in.gguf"]}: tensor 'a.weight': {seen} in row 2, column 5, expected a number of at most 65504 for q8_0",
+            error.Message);
         Assert.Equal(["in.gguf"], _folder.Files);
     }
 
@@ -144,7 +146,8 @@ public sealed class QuantizerTests : IDisposable
     }
 
     static void Quantize(
-        GgufFile source, string output, TensorType type, Dictionary<string, string>? metadata = null, IProgress<QuantizeProgress>? progress = null) =>
+        GgufFile source, string output, TensorType type, Dictionary<string, string>? metadata = null,
+        IProgress<QuantizeProgress>? progress = null) =>
         Quantizer.Quantize(source, output, type, metadata, progress, TestContext.Current.CancellationToken);
 
     void WriteMatrix(float weight)

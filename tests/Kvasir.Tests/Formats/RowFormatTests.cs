@@ -73,7 +73,8 @@ public sealed class RowFormatTests
     [InlineData(-0f), InlineData(1e-7f), InlineData(-3.0517578e-5f), InlineData(0.0123f), InlineData(65504f)]
     public void Every_8_bit_value_scales_to_the_same_bits_on_every_path(float scale)
     {
-        Span<float> scalar = stackalloc float[Scaling.Count], narrow = stackalloc float[Scaling.Count], wide = stackalloc float[Scaling.Count];
+        Span<float> scalar = stackalloc float[Scaling.Count], narrow = stackalloc float[Scaling.Count],
+            wide = stackalloc float[Scaling.Count];
         for (int first = sbyte.MinValue; first <= sbyte.MaxValue; first += Scaling.Count)
         {
             Vector128<sbyte> values = Vector128.CreateSequence((sbyte)first, (sbyte)1);

@@ -6,7 +6,9 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Golden;
 
-/// <summary>Greedy decoding by llama.cpp in f32 against ours: the ids are equal and the first logits within 1e-3 of each other's size.</summary>
+/// <summary>
+/// Greedy decoding by llama.cpp in f32 against ours: the ids are equal and the first logits within 1e-3 of each other's size.
+/// </summary>
 public class LlamaCppTests
 {
     const double Tolerance = 1e-3;
@@ -31,7 +33,8 @@ public class LlamaCppTests
         int[] expected = JsonSerializer.Deserialize<int[]>(File.ReadAllText(Checkout.Shared("models/stories260K/golden_greedy_ids.json")))!;
         using Sequence sequence = engine.NewSequence();
         sequence.Append([1]);
-        engine.Generate(sequence, new GenerationOptions { MaxTokens = expected.Length - 1 }, _ => { }, TestContext.Current.CancellationToken);
+        engine.Generate(sequence, new GenerationOptions { MaxTokens = expected.Length - 1 }, _ => { },
+            TestContext.Current.CancellationToken);
         Assert.Equal(expected, sequence.Tokens.ToArray());
     }
 
@@ -63,7 +66,8 @@ public class LlamaCppTests
         foreach (JsonElement pair in golden.GetProperty("top20").EnumerateArray())
             AssertClose(pair[1].GetDouble(), logits[pair[0].GetInt32()], "logit");
         double largest = logits.Max();
-        AssertClose(golden.GetProperty("logsumexp").GetDouble(), largest + Math.Log(logits.Sum(logit => Math.Exp(logit - largest))), "logsumexp");
+        AssertClose(golden.GetProperty("logsumexp").GetDouble(),
+            largest + Math.Log(logits.Sum(logit => Math.Exp(logit - largest))), "logsumexp");
     }
 
     static void AssertClose(double expected, double actual, string what) =>

@@ -1,5 +1,5 @@
-using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
@@ -53,7 +53,9 @@ sealed unsafe class AttentionProblem : IDisposable
 
     AttentionSize Size => new(_shape.KvHeads * _shape.Group, _shape.Group, _shape.HeadDim, _shape.ValueDim);
 
-    /// <summary>Stores and attends chunk by chunk, so that memory beyond a chunk is as it was; returns [tokens, heads · head dim].</summary>
+    /// <summary>
+    /// Stores and attends chunk by chunk, so that memory beyond a chunk is as it was; returns [tokens, heads · head dim].
+    /// </summary>
     public float[] Attend(InstructionSet set, int threads, int chunk)
     {
         for (int block = 0; block < _layout.BlocksFor(_shape.Tokens); block++)
@@ -67,7 +69,10 @@ sealed unsafe class AttentionProblem : IDisposable
         return [.. result];
     }
 
-    /// <summary>Bytes of managed memory that the last token's attention allocates, on all threads, once everything has run before; so often that each thread has a part.</summary>
+    /// <summary>
+    /// Bytes of managed memory that the last token's attention allocates, on all threads, once everything has run before; so
+    /// often that each thread has a part.
+    /// </summary>
     public long AllocatedBySteps()
     {
         using var pool = new ComputePool(2);
@@ -86,7 +91,8 @@ sealed unsafe class AttentionProblem : IDisposable
     /// <summary>softmax(q · K / sqrt(key dim)) · V in double precision.</summary>
     public double[] Exact(int token, int head)
     {
-        int dim = _shape.HeadDim, values = _shape.ValueDim, kvHead = head / _shape.Group, first = _shape.Window == 0 ? 0 : Math.Max(0, token - _shape.Window + 1);
+        int dim = _shape.HeadDim, values = _shape.ValueDim, kvHead = head / _shape.Group;
+        int first = _shape.Window == 0 ? 0 : Math.Max(0, token - _shape.Window + 1);
         double[] weights = new double[token - first + 1], result = new double[values];
         for (int t = first; t <= token; t++)
             for (int i = 0; i < dim; i++)
@@ -108,9 +114,11 @@ sealed unsafe class AttentionProblem : IDisposable
 
     float[] Chunk(CpuKernels kernels, int first, int count)
     {
-        using FloatRows queries = Slice(_queries, first, count), keys = Slice(_keys, first, count), values = Slice(Values, first, count), output = new(count, OutputWidth);
+        using FloatRows queries = Slice(_queries, first, count), keys = Slice(_keys, first, count), values = Slice(Values, first, count);
+        using FloatRows output = new(count, OutputWidth);
         List<int> positions = [.. Enumerable.Range(first, count)];
-        List<RowRun> runs = [.. Enumerable.Range(0, count).Chunk(CpuKernels.RowsPerRun).Select(run => new RowRun(_table, run[0], run.Length))];
+        List<RowRun> runs =
+            [.. Enumerable.Range(0, count).Chunk(CpuKernels.RowsPerRun).Select(run => new RowRun(_table, run[0], run.Length))];
         kernels.StoreKv(_layout, 0, runs, positions, keys, values);
         kernels.Attention(_layout, 0, runs, positions, queries, output);
         return [.. Enumerable.Range(0, count).SelectMany(row => output.Span(row).ToArray())];

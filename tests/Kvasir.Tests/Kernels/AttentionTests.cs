@@ -23,14 +23,15 @@ public unsafe class AttentionTests
         ["an odd head dim"] = new(F16Codec.Instance, KvHeads: 2, Group: 2, HeadDim: 20, Tokens: 530, Window: 513),
         ["a tiny head dim, exact"] = new(F32Codec.Instance, KvHeads: 1, Group: 3, HeadDim: 8, Tokens: 530),
         ["values wider than keys"] = new(F16Codec.Instance, KvHeads: 2, Group: 2, HeadDim: 64, Tokens: 600) { ValueDim = 128 },
-        ["keys wider than values, of an odd width"] = new(F16Codec.Instance, KvHeads: 2, Group: 3, HeadDim: 96, Tokens: 530, Window: 100) { ValueDim = 20 },
+        ["odd, narrow values"] = new(F16Codec.Instance, KvHeads: 2, Group: 3, HeadDim: 96, Tokens: 530, Window: 100) { ValueDim = 20 },
         ["exact"] = new(F32Codec.Instance, KvHeads: 2, Group: 4, HeadDim: 64, Tokens: 520, BlockTokens: 256),
     };
 
     /// <summary>Against softmax(q·K)·V in double precision: any number of heads, groups, widths, tokens, windows.</summary>
     [Fact]
     public void Attention_is_that_of_double_precision() =>
-        Gen.Select(Gen.Int[1, 3], Gen.Int[1, 4], OneOf(8, 16, 20, 32, 64, 96), Gen.Int[1, 150], OneOf(0, 1, 5, 33, 70), OneOf(16, 64)).Sample(
+        Gen.Select(Gen.Int[1, 3], Gen.Int[1, 4], OneOf(8, 16, 20, 32, 64, 96), Gen.Int[1, 150],
+            OneOf(0, 1, 5, 33, 70), OneOf(16, 64)).Sample(
             (kvHeads, group, dim, tokens, window, blockTokens) =>
             {
                 var shape = new AttentionShape(F32Codec.Instance, kvHeads, group, dim, tokens, window, blockTokens);
@@ -54,7 +55,8 @@ public unsafe class AttentionTests
     [InlineData(600)]
     [InlineData(64)]
     public void And_over_several_stretches(int window) =>
-        AssertClose(new AttentionShape(F32Codec.Instance, KvHeads: 1, Group: 2, HeadDim: 16, Tokens: Long, Window: window), InstructionSets.Available.Last());
+        AssertClose(new AttentionShape(F32Codec.Instance, KvHeads: 1, Group: 2, HeadDim: 16, Tokens: Long, Window: window),
+            InstructionSets.Available.Last());
 
     [Theory, MemberData(nameof(Shapes))]
     public void Every_instruction_set_gives_the_same_bits(string shape)
@@ -65,14 +67,18 @@ public unsafe class AttentionTests
             AssertSameBits(expected, problem.Attend(set, threads: 1, chunk: s_shapes[shape].Tokens), $"{set}");
     }
 
-    /// <summary>One thread takes the stretches of a run one after the other; several threads share them out and merge them when there are few runs.</summary>
+    /// <summary>
+    /// One thread takes the stretches of a run one after the other; several threads share them out and merge them when there are few runs.
+    /// </summary>
     [Theory, MemberData(nameof(Shapes))]
     public void Every_chunking_and_thread_count_gives_the_same_bits(string shape)
     {
         using var problem = new AttentionProblem(s_shapes[shape]);
         float[] expected = problem.Attend(InstructionSets.Available.Last(), threads: 1, chunk: s_shapes[shape].Tokens);
-        foreach ((int threads, int chunk) in ((int, int)[])[(1, 1), (2, 1), (3, 1), (2, 3), (3, 50), (2, 64), (1, 100), (8, 256), (2, 2000)])
-            AssertSameBits(expected, problem.Attend(InstructionSets.Available.Last(), threads, chunk), $"{threads} threads, chunks of {chunk}");
+        foreach ((int threads, int chunk) in ((int, int)[])[(1, 1), (2, 1), (3, 1), (2, 3), (3, 50),
+            (2, 64), (1, 100), (8, 256), (2, 2000)])
+            AssertSameBits(expected, problem.Attend(InstructionSets.Available.Last(), threads, chunk),
+                $"{threads} threads, chunks of {chunk}");
     }
 
     [Theory, MemberData(nameof(Shapes))]
@@ -83,7 +89,9 @@ public unsafe class AttentionTests
             AssertSameBits(clean.Attend(set, 1, chunk: 37), dirty.Attend(set, 1, chunk: 37), $"{set}");
     }
 
-    /// <summary>A value that is not a number reaches those who see it, and nobody else, also those that attend together with them.</summary>
+    /// <summary>
+    /// A value that is not a number reaches those who see it, and nobody else, also those that attend together with them.
+    /// </summary>
     [Fact]
     public void What_is_not_a_number_is_seen_by_those_who_may_see_it()
     {
@@ -102,7 +110,9 @@ public unsafe class AttentionTests
         using var problem = new AttentionProblem(shape);
         float[] actual = problem.Attend(set, threads: 2, chunk: 256);
         int width = shape.KvHeads * shape.Group * shape.ValueDim;
-        foreach (int token in shape.Tokens < 200 ? Enumerable.Range(0, shape.Tokens) : [0, 63, 64, 511, 512, 575, 1023, 1024, shape.Tokens - 1])
+        foreach (int token in shape.Tokens < 200
+            ? Enumerable.Range(0, shape.Tokens)
+            : [0, 63, 64, 511, 512, 575, 1023, 1024, shape.Tokens - 1])
             for (int head = 0; head < shape.KvHeads * shape.Group; head++)
             {
                 double[] exact = problem.Exact(token, head);

@@ -34,7 +34,9 @@ public class ComputePoolTests
         }
     }
 
-    /// <summary>Short jobs before long ones: a thread that comes late from the short one must not take the long one's items before it begins.</summary>
+    /// <summary>
+    /// Short jobs before long ones: a thread that comes late from the short one must not take the long one's items before it begins.
+    /// </summary>
     [Fact]
     public void Late_threads_do_not_run_ahead()
     {

@@ -104,7 +104,8 @@ public unsafe class LanesTests
             fixed (float* to = destination)
                 T.TransposeHalves(from, sourceStride, to, destinationStride);
             for (int i = 0; i < rows * columns; i++)
-                Assert.Equal((float)BitConverter.UInt16BitsToHalf((ushort)(first + i)), destination[i % columns * destinationStride + i / columns]);
+                Assert.Equal((float)BitConverter.UInt16BitsToHalf((ushort)(first + i)),
+                    destination[i % columns * destinationStride + i / columns]);
         }
     }
 

@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 using CsCheck;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
-using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Kernels.Panels;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Kernels;
@@ -18,7 +18,9 @@ public class MatMulTests
         Gen.Select(Gen.Int[1, 150], Gen.Int[1, 300], Gen.Int[1, 11], Gen.Int[0, int.MaxValue]).Sample((outputs, inputs, tokens, seed) =>
             Check(new Weights(TensorType.F32, outputs, inputs, seed), tokens), iter: 100);
 
-    /// <summary>Quantised weights multiply activations of eight bits: the test rounds them itself, and after that only floats' rounding may differ.</summary>
+    /// <summary>
+    /// Quantised weights multiply activations of eight bits: the test rounds them itself, and after that only floats' rounding may differ.
+    /// </summary>
     [Theory, MemberData(nameof(Types))]
     public void Weights_count_as_what_their_format_says(TensorType type)
     {
@@ -55,7 +57,8 @@ public class MatMulTests
                     using FloatRows few = new(1 + others, 256);
                     for (int i = 0; i <= others; i++)
                         x.Span(token + i).CopyTo(few.Span(i));
-                    Assert.True(Bits(together[token], Product(weights, few, bias: null, set, threads: 1)[0]), $"{set}, token {token} of {few.Rows}");
+                    Assert.True(Bits(together[token], Product(weights, few, bias: null, set, threads: 1)[0]),
+                        $"{set}, token {token} of {few.Rows}");
                 }
         }
     }
@@ -103,7 +106,9 @@ public class MatMulTests
     {
         for (int token = 0; token < x.Rows; token++)
         {
-            double[] seen = weights.Matrix.IsQuantized ? Rounded(x.Span(token)) : [.. x.Span(token).ToArray().Select(value => (double)value)];
+            double[] seen = weights.Matrix.IsQuantized
+                ? Rounded(x.Span(token))
+                : [.. x.Span(token).ToArray().Select(value => (double)value)];
             for (int output = 0; output < weights.Outputs; output++)
             {
                 float[] row = weights.Row(output);

@@ -8,7 +8,8 @@ namespace Kvasir.Tests.Kernels;
 public unsafe class RowsByPanelTests
 {
     static readonly Gen<(int Rows, int K, int Width, int Cut, int Seed)> s_products =
-        Gen.Select(Gen.Int[1, 14], Gen.Int[0, 40], Gen.Int[1, 11], Gen.Int[0, 40], Gen.Int).Select((rows, k, lanes, cut, seed) => (rows, k, 16 * lanes, Math.Min(cut, k), seed));
+        Gen.Select(Gen.Int[1, 14], Gen.Int[0, 40], Gen.Int[1, 11], Gen.Int[0, 40], Gen.Int)
+            .Select((rows, k, lanes, cut, seed) => (rows, k, 16 * lanes, Math.Min(cut, k), seed));
 
     [Fact]
     public void Every_instruction_set_computes_the_chain_bit_for_bit() =>
@@ -36,7 +37,8 @@ public unsafe class RowsByPanelTests
         for (int row = 0; row < rows; row++)
             for (int n = 0; n < width; n++)
                 for (int i = 0; i < k; i++)
-                    c[row * (width + 5) + n] = MathF.FusedMultiplyAdd(a[row * (k + 3) + i], b[i * (width + 16) + n], c[row * (width + 5) + n]);
+                    c[row * (width + 5) + n] = MathF.FusedMultiplyAdd(a[row * (k + 3) + i],
+                        b[i * (width + 16) + n], c[row * (width + 5) + n]);
         return c;
     }
 

@@ -16,8 +16,9 @@ public class BlockPoolTests
     static BlockKey Key(int name) => new(new Digest(SHA256.HashData([(byte)name])));
 
     /// <summary>
-    /// Random histories of a pool, step by step against a naive model: who holds what is kept in lists, what is registered in a dictionary. After every
-    /// step the pool's counts are the model's, every block is in one stage, and each registered block still has the bytes of its key.
+    /// Random histories of a pool, step by step against a naive model: who holds what is kept in lists, what is registered in a
+    /// dictionary. After every step the pool's counts are the model's, every block is in one stage, and each registered block
+    /// still has the bytes of its key.
     /// </summary>
     [Fact]
     public void The_pool_behaves_like_a_dictionary_with_lists() =>

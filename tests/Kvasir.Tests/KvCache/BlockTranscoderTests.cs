@@ -11,7 +11,8 @@ public unsafe class BlockTranscoderTests
     static readonly Gen<string> s_names = Gen.Int[0, KvCodecs.Names.Count() - 1].Select(KvCodecs.Names.ElementAt);
 
     /// <summary>Layers of several shapes, some of which read the cache of an earlier one.</summary>
-    static readonly Gen<KvLayer[]> s_layers = Gen.Select(Gen.Int[1, 3], Gen.Int[1, 3], Gen.Int[0, 3], Gen.Int[0, 5]).Array[1, 6].Select(shapes =>
+    static readonly Gen<KvLayer[]> s_layers = Gen.Select(Gen.Int[1, 3], Gen.Int[1, 3], Gen.Int[0, 3], Gen.Int[0, 5]).Array[1, 6].Select(
+        shapes =>
     {
         var layers = new List<KvLayer>();
         foreach ((int heads, int keyGroups, int valueGroups, int producer) in shapes)
@@ -22,13 +23,16 @@ public unsafe class BlockTranscoderTests
         return layers.ToArray();
     });
 
-    /// <summary>Every row of every layer arrives where the other layout has it, encoded as the codec does it alone; nothing else is written.</summary>
+    /// <summary>
+    /// Every row of every layer arrives where the other layout has it, encoded as the codec does it alone; nothing else is written.
+    /// </summary>
     [Fact]
     public void Every_row_arrives_at_its_place_and_nothing_else_is_touched() =>
         Gen.Select(s_layers, Gen.Int[1, 5], s_names, s_names, Gen.Int).Sample((layers, tokens, fromName, toName, seed) =>
         {
             KvLayout from = Layout(tokens, fromName, layers), to = Layout(tokens, toName, layers);
-            byte[] source = new byte[from.BlockBytes], destination = [.. Enumerable.Repeat(Untouched, (int)to.BlockBytes)], expected = [.. destination];
+            byte[] source = new byte[from.BlockBytes],
+                destination = [.. Enumerable.Repeat(Untouched, (int)to.BlockBytes)], expected = [.. destination];
             Fill(from, source, new Random(seed));
             foreach ((long sourceAt, long destinationAt, int elements) in Rows(from, to))
                 Convert(from, source.AsSpan((int)sourceAt), to, expected.AsSpan((int)destinationAt), elements);
@@ -43,7 +47,11 @@ public unsafe class BlockTranscoderTests
         KvLayer layer = new(new LayerState.Full(), 2, 32, 0);
         KvLayout layout = Layout(16, "f16", layer);
         byte* none = null;
-        KvLayout[] others = [Layout(8, "q8_0", layer), Layout(16, "q8_0", layer with { KeyDim = 64 }), Layout(16, "q8_0", layer, layer with { Producer = 1 })];
+        KvLayout[] others =
+        [
+            Layout(8, "q8_0", layer), Layout(16, "q8_0", layer with { KeyDim = 64 }), Layout(16, "q8_0", layer with { ValueDim = 64 }),
+            Layout(16, "q8_0", layer, layer with { Producer = 1 }),
+        ];
         foreach (KvLayout other in others)
             Assert.Throws<ArgumentException>(() => BlockTranscoder.Transcode(layout, none, other, none));
     }
@@ -58,11 +66,15 @@ public unsafe class BlockTranscoderTests
             for (int head = 0; head < from.Layers[layer].KvHeads; head++)
                 for (int token = 0; token < from.BlockTokens; token++)
                 {
-                    KvLayer shape = from.Layers[layer];
-                    yield return (from.KeyOffset(layer, head) + token * from.KeyRowBytes(layer), to.KeyOffset(layer, head) + token * to.KeyRowBytes(layer), shape.KeyDim);
-                    yield return (from.ValueOffset(layer, head) + token * from.ValueRowBytes(layer), to.ValueOffset(layer, head) + token * to.ValueRowBytes(layer), shape.ValueDim);
+                    yield return (Key(from, layer, head, token), Key(to, layer, head, token), from.Layers[layer].KeyDim);
+                    yield return (Value(from, layer, head, token), Value(to, layer, head, token), from.Layers[layer].ValueDim);
                 }
     }
+
+    static long Key(KvLayout layout, int layer, int head, int token) => layout.KeyOffset(layer, head) + token * layout.KeyRowBytes(layer);
+
+    static long Value(KvLayout layout, int layer, int head, int token) =>
+        layout.ValueOffset(layer, head) + token * layout.ValueRowBytes(layer);
 
     static void Fill(KvLayout layout, byte[] block, Random random)
     {

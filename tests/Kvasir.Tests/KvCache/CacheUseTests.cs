@@ -35,7 +35,8 @@ public sealed class CacheUseTests
             expected.AsSpan(from, to - from).Fill(gains ? tier : null);
         }
         Assert.Equal(expected, use.Spans.SelectMany(span => Enumerable.Repeat(span.Tier, span.To - span.From)));
-        Assert.All(use.Spans.Zip(use.Spans.Skip(1)), pair => Assert.True(pair.First.To == pair.Second.From && pair.First.Tier != pair.Second.Tier));
+        Assert.All(use.Spans.Zip(use.Spans.Skip(1)),
+            pair => Assert.True(pair.First.To == pair.Second.From && pair.First.Tier != pair.Second.Tier));
         Assert.Equal(expected.Count(source => source == Tier.Host), use.Host);
     });
 }

@@ -5,15 +5,19 @@ namespace Kvasir.Tests.KvCache;
 
 public class F16CodecTests
 {
-    /// <summary>Every half, what lies just beside it, and the middle between it and the next: as many lanes at once as there are, and alone.</summary>
+    /// <summary>
+    /// Every half, what lies just beside it, and the middle between it and the next: as many lanes at once as there are, and alone.
+    /// </summary>
     [Fact]
     public void Rounding_is_that_of_the_framework()
     {
         for (int bits = 0; bits < 65536; bits++)
         {
-            float exact = (float)BitConverter.UInt16BitsToHalf((ushort)bits), next = (float)BitConverter.UInt16BitsToHalf((ushort)(bits + 1));
+            float exact = (float)BitConverter.UInt16BitsToHalf((ushort)bits),
+                next = (float)BitConverter.UInt16BitsToHalf((ushort)(bits + 1));
             float middle = (exact + next) / 2;
-            float[] row = [exact, MathF.BitIncrement(exact), MathF.BitDecrement(exact), middle, MathF.BitIncrement(middle), MathF.BitDecrement(middle), exact * 3, -exact];
+            float[] row = [exact, MathF.BitIncrement(exact), MathF.BitDecrement(exact), middle, MathF.BitIncrement(middle),
+                MathF.BitDecrement(middle), exact * 3, -exact];
             AssertEncoded([.. row, .. row]);
         }
     }

@@ -2,7 +2,9 @@ using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Tests.KvCache;
 
-/// <summary>Keys name blocks on disks and on other machines: these vectors, computed with another language's SHA-256, must never change.</summary>
+/// <summary>
+/// Keys name blocks on disks and on other machines: these vectors, computed with another language's SHA-256, must never change.
+/// </summary>
 public class KeyChainTests
 {
     static readonly Fingerprint s_fingerprint = new(new Digest([.. Enumerable.Range(0, 32).Select(i => (byte)i)]));
@@ -16,7 +18,8 @@ public class KeyChainTests
         Assert.Equal("a9969efe66bf8e16e89c9e216142ded6ac6f33d3422c1dcc7164aac26a0a22ba", root.ToString());
         Assert.Equal("0faa916dcfd06c7fcc2230733e90389879c7ccc97db3dfa4f8f92e84eccf2885", first.ToString());
         Assert.Equal("49e5080103a870e55dfe3c3fadd4414827e6a7056c0555ed1871b7ebcbdd4166", KeyChain.Next(first, [100, 200, 300]).ToString());
-        Assert.Equal("7f98878efce9c0cd791ae1c4078f4244252db11254436007d78dd73a318148e7", KeyChain.Next(root, [.. Enumerable.Range(0, 100)]).ToString());
+        Assert.Equal("7f98878efce9c0cd791ae1c4078f4244252db11254436007d78dd73a318148e7",
+            KeyChain.Next(root, [.. Enumerable.Range(0, 100)]).ToString());
     }
 
     [Fact]

@@ -4,8 +4,8 @@ using Kvasir.KvCache;
 using Kvasir.KvCache.Archive;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.Tests.KvCache.Disk;
 using Kvasir.Tests.Fixtures;
+using Kvasir.Tests.KvCache.Disk;
 
 namespace Kvasir.Tests.KvCache;
 
@@ -15,12 +15,14 @@ public sealed class KvArchiveTests
     const int Blocks = 4, Head = 64, End = 24;
 
     static readonly int[] s_tokens = [.. Enumerable.Range(0, Blocks * DiskFixture.Small.BlockTokens)];
-    static readonly int s_slot = (int)DiskFixture.SlotBytes(DiskFixture.Small) - (int)(DiskFixture.Small.StrideBytes - DiskFixture.Small.BlockBytes);
+    static readonly int s_slot =
+        (int)DiskFixture.SlotBytes(DiskFixture.Small) - (int)(DiskFixture.Small.StrideBytes - DiskFixture.Small.BlockBytes);
 
     static CancellationToken Patience => TestContext.Current.CancellationToken;
 
     static TieredKvCache Cache(int blocks = 8, int hostBlocks = 8) =>
-        new(DiskFixture.Small, DiskFixture.Model, new KvCacheOptions { DeviceBlocks = blocks, HostBytes = hostBlocks * DiskFixture.Small.StrideBytes });
+        new(DiskFixture.Small, DiskFixture.Model,
+            new KvCacheOptions { DeviceBlocks = blocks, HostBytes = hostBlocks * DiskFixture.Small.StrideBytes });
 
     static IReadOnlyList<BlockKey> Keys(TieredKvCache cache) => cache.Keys(s_tokens);
 
@@ -48,7 +50,8 @@ public sealed class KvArchiveTests
         return stream.ToArray();
     }
 
-    static async Task<KvArchiveCounts> Read(TieredKvCache cache, byte[] archive) => await KvArchive.Read(cache, new MemoryStream(archive), Patience);
+    static async Task<KvArchiveCounts> Read(TieredKvCache cache, byte[] archive) =>
+        await KvArchive.Read(cache, new MemoryStream(archive), Patience);
 
     /// <summary>Reads what is wrong into an empty cache, which has to end up with just so many blocks; returns what was said.</summary>
     static async Task<string> Refused(byte[] archive, int kept)
@@ -105,10 +108,12 @@ public sealed class KvArchiveTests
             cuts.AddRange([Head + border * s_slot - 1, Head + border * s_slot, Head + border * s_slot + 1, Head + border * s_slot + 4096]);
         foreach (int cut in cuts.Where(cut => cut < archive.Length).Distinct())
             if (cut < Head)
-                Assert.Equal($"this is no archive of keys and values: {cut} bytes, and its head alone has 64", await Refused(archive[..cut], kept: 0));
+                Assert.Equal($"this is no archive of keys and values: {cut} bytes, and its head alone has 64",
+                    await Refused(archive[..cut], kept: 0));
             else
                 Assert.StartsWith(
-                    $"the archive was cut: after {(cut - Head) / s_slot} whole blocks {((cut - Head) % s_slot is 0 ? "it stops" : $"{(cut - Head) % s_slot:N0} bytes of the next")}, without its end",
+                    $"the archive was cut: after {(cut - Head) / s_slot} whole blocks "
+                        + $"{((cut - Head) % s_slot is 0 ? "it stops" : $"{(cut - Head) % s_slot:N0} bytes of the next")}, without its end",
                     await Refused(archive[..cut], kept: (cut - Head) / s_slot), StringComparison.Ordinal);
     }
 
@@ -156,17 +161,22 @@ public sealed class KvArchiveTests
     [InlineData(long.MaxValue)]
     [InlineData(long.MinValue)]
     public async Task A_count_that_is_not_that_of_the_blocks_is_refused_even_with_the_right_checksum(long blocks) =>
-        Assert.StartsWith($"the archive's end says {blocks:N0} blocks, and 4 came", await Refused(Forged(await Archive(), blocks), Blocks), StringComparison.Ordinal);
+        Assert.StartsWith($"the archive's end says {blocks:N0} blocks, and 4 came",
+            await Refused(Forged(await Archive(), blocks), Blocks), StringComparison.Ordinal);
 
     [Fact]
     public async Task A_block_that_was_taken_out_doubled_or_moved_is_noticed()
     {
-        byte[] archive = await Archive(), head = archive[..Head], end = archive[^End..], first = Slot(archive, 0), second = Slot(archive, 1), third = Slot(archive, 2), fourth = Slot(archive, 3);
+        byte[] archive = await Archive(), head = archive[..Head], end = archive[^End..], first = Slot(archive, 0),
+            second = Slot(archive, 1), third = Slot(archive, 2), fourth = Slot(archive, 3);
         Assert.Equal(archive, Forged([.. head, .. first, .. second, .. third, .. fourth, .. end], Blocks)); // so the forger knows how
-        Assert.Contains("says 4 blocks, and 3 came", await Refused([.. head, .. first, .. second, .. third, .. end], 3), StringComparison.Ordinal);
+        Assert.Contains("says 4 blocks, and 3 came",
+            await Refused([.. head, .. first, .. second, .. third, .. end], 3), StringComparison.Ordinal);
         using TieredKvCache cache = Cache();
-        foreach (byte[] bad in (byte[][])[[.. head, .. first, .. second, .. second, .. fourth, .. end], [.. head, .. second, .. first, .. third, .. fourth, .. end]])
-            Assert.Contains("is not that of its blocks", (await Assert.ThrowsAsync<InvalidDataException>(() => Read(cache, bad))).Message, StringComparison.Ordinal);
+        foreach (byte[] bad in (byte[][])[[.. head, .. first, .. second, .. second, .. fourth, .. end],
+            [.. head, .. second, .. first, .. third, .. fourth, .. end]])
+            Assert.Contains("is not that of its blocks", (await Assert.ThrowsAsync<InvalidDataException>(() => Read(cache, bad))).Message,
+                StringComparison.Ordinal);
     }
 
     [Fact]
@@ -198,10 +208,13 @@ public sealed class KvArchiveTests
     {
         byte[] archive = await Archive();
         using TieredKvCache cache = Cache(), other = Cache();
-        ArchiveReader few = new(cache, KvArchive.HeaderOf(cache), new MemoryStream(archive), Blocks - 1), enough = new(other, KvArchive.HeaderOf(other), new MemoryStream(archive), Blocks);
-        Assert.StartsWith("the archive has more blocks than 3;", (await Assert.ThrowsAsync<InvalidDataException>(() => few.Read(Patience))).Message, StringComparison.Ordinal);
+        ArchiveReader few = new(cache, KvArchive.HeaderOf(cache), new MemoryStream(archive), Blocks - 1),
+            enough = new(other, KvArchive.HeaderOf(other), new MemoryStream(archive), Blocks);
+        Assert.StartsWith("the archive has more blocks than 3;",
+            (await Assert.ThrowsAsync<InvalidDataException>(() => few.Read(Patience))).Message, StringComparison.Ordinal);
         Assert.Equal(Blocks, (await enough.Read(Patience)).Imported);
-        await Assert.ThrowsAsync<ArgumentException>(() => KvArchive.Write(cache, new BlockKey[KvArchive.MostBlocks + 1], Stream.Null, Patience));
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => KvArchive.Write(cache, new BlockKey[KvArchive.MostBlocks + 1], Stream.Null, Patience));
     }
 
     [Fact]
@@ -209,7 +222,8 @@ public sealed class KvArchiveTests
     {
         using TieredKvCache cache = Cache(blocks: 2, hostBlocks: 0);
         using (MutableBlock held = cache.Device.TryAllocate()!, alsoHeld = cache.Device.TryAllocate()!)
-            Assert.Equal((4, 0, 0, 4), await Read(cache, await Archive()) is var counts ? (counts.Blocks, counts.Imported, counts.Known, counts.NoRoom) : default);
+            Assert.Equal((4, 0, 0, 4),
+                await Read(cache, await Archive()) is var counts ? (counts.Blocks, counts.Imported, counts.Known, counts.NoRoom) : default);
     }
 
     /// <summary>Passes on what is written, and says how much that was.</summary>

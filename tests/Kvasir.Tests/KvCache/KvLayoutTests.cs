@@ -8,13 +8,17 @@ public class KvLayoutTests
 {
     static readonly LayerState s_full = new LayerState.Full();
 
-    /// <summary>Whatever the layers' shapes: rows do not overlap, lie inside the block, and K and V of a layer begin at a cache line.</summary>
+    /// <summary>
+    /// Whatever the layers' shapes: rows do not overlap, lie inside the block, and K and V of a layer begin at a cache line.
+    /// </summary>
     [Fact]
     public void Rows_of_all_layers_tile_the_block() =>
-        Gen.Select(Gen.Int[1, 5], Gen.Int[1, 70], Gen.Int[0, 70]).Array[1, 5].Select(Gen.Bool, Gen.Int[1, 33]).Sample((shapes, half, blockTokens) =>
+        Gen.Select(Gen.Int[1, 5], Gen.Int[1, 70], Gen.Int[0, 70]).Array[1, 5].Select(Gen.Bool, Gen.Int[1, 33]).Sample(
+            (shapes, half, blockTokens) =>
         {
             IKvCodec codec = half ? F16Codec.Instance : F32Codec.Instance;
-            var layout = new KvLayout(blockTokens, codec, shapes.Select((shape, layer) => new KvLayer(s_full, shape.Item1, shape.Item2, shape.Item3, layer)));
+            var layout = new KvLayout(
+                blockTokens, codec, shapes.Select((shape, layer) => new KvLayer(s_full, shape.Item1, shape.Item2, shape.Item3, layer)));
             long end = 0, payload = 0;
             for (int layer = 0; layer < shapes.Length; layer++)
                 foreach ((Func<int, int, long> offset, int rowBytes) in ((Func<int, int, long>, int)[])
@@ -37,9 +41,11 @@ public class KvLayoutTests
     [Fact]
     public void Where_keys_and_values_of_one_width_lie_is_fixed()
     {
-        var layout = new KvLayout(16, F16Codec.Instance, [new(s_full, 2, 24, 0), new(s_full, 1, 40, 1), new(new LayerState.Window(8), 2, 24, 0)]);
-        Assert.Equal([0, 768, 3072, 0], [layout.KeyOffset(0, 0), layout.KeyOffset(0, 1), layout.KeyOffset(1, 0), layout.KeyOffset(2, 0)]);
-        Assert.Equal([1536, 2304, 4352, 1536], [layout.ValueOffset(0, 0), layout.ValueOffset(0, 1), layout.ValueOffset(1, 0), layout.ValueOffset(2, 0)]);
+        KvLayer[] layers = [new(s_full, 2, 24, 0), new(s_full, 1, 40, 1), new(new LayerState.Window(8), 2, 24, 0)];
+        var layout = new KvLayout(16, F16Codec.Instance, layers);
+        (int Layer, int Head)[] heads = [(0, 0), (0, 1), (1, 0), (2, 0)];
+        Assert.Equal([0, 768, 3072, 0], heads.Select(each => layout.KeyOffset(each.Layer, each.Head)));
+        Assert.Equal([1536, 2304, 4352, 1536], heads.Select(each => layout.ValueOffset(each.Layer, each.Head)));
         Assert.Equal((5632, 8192, 352), (layout.BlockBytes, layout.StrideBytes, layout.BytesPerToken));
     }
 
@@ -69,8 +75,10 @@ public class KvLayoutTests
             foreach ((long offset, long bytes) in layout.RowsFrom(from))
                 block.AsSpan((int)offset, (int)bytes).Clear();
             Assert.Equal((16 - from) * layout.BytesPerToken, block.Count(value => value == 0));
+            int rowBytes = layout.KeyRowBytes(0);
             for (int head = 0; head < heads; head++)
-                Assert.All(block[(int)layout.KeyOffset(0, head)..][..(16 * layout.KeyRowBytes(0))].Index(), each => Assert.Equal(each.Index / layout.KeyRowBytes(0) < from, each.Item == 1));
+                Assert.All(block.Skip((int)layout.KeyOffset(0, head)).Take(16 * rowBytes).Index(),
+                    each => Assert.Equal(each.Index / rowBytes < from, each.Item == 1));
         }, iter: 200);
 
     [Fact]
@@ -90,7 +98,9 @@ public class KvLayoutTests
     [InlineData(0, 2, 8, "must own a cache of the same shape")]
     public void A_producer_that_cannot_be_is_refused(int producer, int kvHeads, int headDim, string message)
     {
-        KvLayer[] layers = producer == 1 ? [new(s_full, kvHeads, headDim, producer)] : [new(s_full, 2, 16, 0), new(s_full, kvHeads, headDim, producer)];
+        KvLayer[] layers = producer == 1
+            ? [new(s_full, kvHeads, headDim, producer)]
+            : [new(s_full, 2, 16, 0), new(s_full, kvHeads, headDim, producer)];
         var e = Assert.Throws<ArgumentException>(() => new KvLayout(16, F16Codec.Instance, layers));
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
     }

@@ -5,7 +5,9 @@ using Kvasir.Tests.KvCache.Disk;
 
 namespace Kvasir.Tests.KvCache;
 
-/// <summary>A pool in memory that the processor cannot reach, as a device's is: all goes through the arena's copies, and nobody touches an address.</summary>
+/// <summary>
+/// A pool in memory that the processor cannot reach, as a device's is: all goes through the arena's copies, and nobody touches an address.
+/// </summary>
 public sealed unsafe class OpaqueArenaTests : IDisposable
 {
     const int Tokens = 5 * 16 + 7;
@@ -29,7 +31,7 @@ public sealed unsafe class OpaqueArenaTests : IDisposable
         using TieredKvCache cache = Cache(hostBlocks, hasDisk);
         byte[][] written = Compute(cache);
         Assert.True(cache.Flush(TimeSpan.FromSeconds(20)));
-        Assert.Equal(6, cache.Device.Drop(cache.Keys(s_prompt).ToArray()).Evicted);
+        Assert.Equal(6, cache.Evict(cache.Keys(s_prompt).ToArray(), Tier.Device).Evicted);
 
         using CachedSequence sequence = cache.NewSequence();
         sequence.BeginRequest(Tokens + 1);
@@ -50,7 +52,8 @@ public sealed unsafe class OpaqueArenaTests : IDisposable
         using CachedSequence sequence = cache.NewSequence();
         sequence.BeginRequest(Tokens);
         Assert.True(sequence.TryReserve(Tokens));
-        byte[][] written = [.. Enumerable.Range(0, 6).Select(block => Enumerable.Range(0, (int)cache.Layout.BlockBytes).Select(i => (byte)(1 + (block * 7 + i) % 250)).ToArray())];
+        byte[][] written = [.. Enumerable.Range(0, 6)
+            .Select(block => Enumerable.Range(0, (int)cache.Layout.BlockBytes).Select(i => (byte)(1 + (block * 7 + i) % 250)).ToArray())];
         using NativeBuffer buffer = new((int)cache.Layout.StrideBytes);
         for (int block = 0; block < 6; block++)
         {
@@ -81,16 +84,20 @@ public sealed unsafe class OpaqueArenaTests : IDisposable
 
         public byte* Address(BlockId block) => (byte*)(block.Index + 1);
 
-        public void Copy(BlockId source, BlockId target, long offset, long bytes) => Part(source, offset, bytes).CopyTo(Part(target, offset, bytes));
+        public void Copy(BlockId source, BlockId target, long offset, long bytes) =>
+            Part(source, offset, bytes).CopyTo(Part(target, offset, bytes));
 
-        public void Read(BlockId source, long offset, byte* destination, long bytes) => Part(source, offset, bytes).CopyTo(new Span<byte>(destination, (int)bytes));
+        public void Read(BlockId source, long offset, byte* destination, long bytes) =>
+            Part(source, offset, bytes).CopyTo(new Span<byte>(destination, (int)bytes));
 
-        public void Write(BlockId target, long offset, byte* source, long bytes) => new Span<byte>(source, (int)bytes).CopyTo(Part(target, offset, bytes));
+        public void Write(BlockId target, long offset, byte* source, long bytes) =>
+            new Span<byte>(source, (int)bytes).CopyTo(Part(target, offset, bytes));
 
         public void Clear(BlockId block, long offset, long bytes) => Part(block, offset, bytes).Clear();
 
         public void Dispose() => _memory.Clear();
 
-        Span<byte> Part(BlockId block, long offset, long bytes) => _memory.GetOrAdd(block, _ => new byte[blockBytes]).AsSpan((int)offset, (int)bytes);
+        Span<byte> Part(BlockId block, long offset, long bytes) =>
+            _memory.GetOrAdd(block, _ => new byte[blockBytes]).AsSpan((int)offset, (int)bytes);
     }
 }

@@ -11,13 +11,18 @@ public class QuantizedCodecTests
     const int Group = 32;
     const float NormalHalf = 6.1035156e-5f; // the smallest; scales below it have fewer digits
 
-    /// <summary>Rows as models make them, rows with outliers, rows that lie between or just beside two codes, and rows in which several values are the greatest.</summary>
+    /// <summary>
+    /// Rows as models make them, rows with outliers, rows that lie between or just beside two codes, and rows in which
+    /// several values are the greatest.
+    /// </summary>
     static readonly Gen<float[]> s_rows = Gen.OneOf(
         Gen.Float[-4, 4].Array[Group],
         Gen.Float[-1, 1].Select(Gen.Int[0, 20], (value, magnitude) => value * MathF.Pow(2, magnitude - 8)).Array[Group],
         Gen.Int[-127, 127].Select(value => value / 2f).Array[Group],
-        Gen.Int[0, 126].Select(Gen.Int[-1, 1], (whole, steps) => Beside(whole + 0.5f, steps)).Array[Group - 1].Select(row => (float[])[127, .. row]),
-        Gen.Int[-2, 2].Select(value => (float)value).Array[Group]).Array[1, 4].Select(groups => groups.SelectMany(group => group).ToArray());
+        Gen.Int[0, 126].Select(Gen.Int[-1, 1], (whole, steps) => Beside(whole + 0.5f, steps)).Array[Group - 1]
+            .Select(row => (float[])[127, .. row]),
+        Gen.Int[-2, 2].Select(value => (float)value).Array[Group]).Array[1, 4]
+        .Select(groups => groups.SelectMany(group => group).ToArray());
 
     public static TheoryData<string> Names => ["q8_0", "q4_0"];
 
@@ -39,7 +44,9 @@ public class QuantizedCodecTests
         Assert.Equal(values, Decoded(Codec(name), actual, row.Length));
     }, iter: 3000);
 
-    /// <summary>Half a step and the rounding of the scale to eleven bits; for q4_0 a whole step opposite the extreme, since +8 is no code.</summary>
+    /// <summary>
+    /// Half a step and the rounding of the scale to eleven bits; for q4_0 a whole step opposite the extreme, since +8 is no code.
+    /// </summary>
     [Theory]
     [InlineData("q8_0", 127, 0.5)]
     [InlineData("q4_0", 8, 1)]
@@ -58,7 +65,8 @@ public class QuantizedCodecTests
 
     /// <summary>A block that is offloaded again loses nothing more, and has the same bytes.</summary>
     [Theory, MemberData(nameof(Names))]
-    public void What_was_read_is_stored_in_the_same_bytes(string name) => Gen.OneOf(s_rows, Gen.Float.Array[Group], Gen.Float[0, 1e-5f].Array[Group]).Sample(row =>
+    public void What_was_read_is_stored_in_the_same_bytes(string name) =>
+        Gen.OneOf(s_rows, Gen.Float.Array[Group], Gen.Float[0, 1e-5f].Array[Group]).Sample(row =>
     {
         byte[] once = Encoded(Codec(name), row);
         Assert.Equal(once, Encoded(Codec(name), Decoded(Codec(name), once, row.Length)));
@@ -103,7 +111,8 @@ public class QuantizedCodecTests
     {
         foreach (IKvCodec codec in Names.Select(name => Codec(name.Data)))
             foreach (float value in (float[])[0f, -0f, float.Epsilon, -1e-40f, 1e-8f])
-                Assert.All(Decoded(codec, Encoded(codec, [.. Enumerable.Repeat(value, Group)]), Group), read => Assert.Equal(0, BitConverter.SingleToInt32Bits(read)));
+                Assert.All(Decoded(codec, Encoded(codec, [.. Enumerable.Repeat(value, Group)]), Group),
+                    read => Assert.Equal(0, BitConverter.SingleToInt32Bits(read)));
     }
 
     /// <summary>The row's length says how much is stored; a longer buffer behind it stays as it was.</summary>

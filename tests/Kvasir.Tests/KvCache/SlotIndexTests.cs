@@ -36,7 +36,8 @@ public class SlotIndexTests
                 }
                 Assert.Equal(slots.Count, index.Count);
                 for (int n = 0; n <= 30; n++)
-                    Assert.Equal(slots.Where(held => held.Value.Name == n).Select(held => held.Key).DefaultIfEmpty(-1).Single(), index.TryFind(Key(n), out int found) ? found : -1);
+                    Assert.Equal(slots.Where(held => held.Value.Name == n).Select(held => held.Key).DefaultIfEmpty(-1).Single(),
+                        index.TryFind(Key(n), out int found) ? found : -1);
                 for (int p = 0; p <= 5; p++)
                 {
                     List<int> children = [];

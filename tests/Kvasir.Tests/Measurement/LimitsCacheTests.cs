@@ -57,7 +57,8 @@ public sealed class LimitsCacheTests : IDisposable
     public void Limits_of_another_machine_are_measured_anew()
     {
         Open().Get(2);
-        foreach (MachineIdentity other in (MachineIdentity[])[s_machine with { Cpu = "Other" }, s_machine with { InstructionSet = "scalar" }, s_machine with { MemoryBytes = 1 }])
+        foreach (MachineIdentity other in (MachineIdentity[])[s_machine with { Cpu = "Other" },
+            s_machine with { InstructionSet = "scalar" }, s_machine with { MemoryBytes = 1 }])
             Assert.Empty(Open(other).Limits.Threads);
     }
 

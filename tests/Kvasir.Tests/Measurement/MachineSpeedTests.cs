@@ -54,11 +54,13 @@ public sealed class MachineSpeedTests : IDisposable
     {
         var cancelled = new CancellationToken(canceled: true);
         Assert.ThrowsAny<OperationCanceledException>(() => MachineSpeed.Measure(1, cancellation: cancelled));
-        Assert.ThrowsAny<OperationCanceledException>(() => DiskSpeed.Measure(Path.GetDirectoryName(_folder["x"])!, cancellation: cancelled));
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => DiskSpeed.Measure(Path.GetDirectoryName(_folder["x"])!, cancellation: cancelled));
         Assert.Empty(_folder.Files);
     }
 
     [Fact]
     public void A_directory_that_is_not_there_cannot_be_measured() =>
-        Assert.Contains("missing: no such directory", Assert.Throws<IOException>(() => DiskSpeed.Measure(_folder["missing"], cancellation: TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
+        Assert.Contains("missing: no such directory", Assert.Throws<IOException>(() =>
+            DiskSpeed.Measure(_folder["missing"], cancellation: TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
 }

@@ -1,9 +1,9 @@
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Quantization;
+using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement.Speed;
-using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.Tests.Fixtures;
 

@@ -1,5 +1,5 @@
-using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Tests.Fixtures;
@@ -23,7 +23,8 @@ public sealed class PerplexityTests : IDisposable
         return LanguageModel.Load(_folder["tiny.gguf"]);
     }
 
-    static Perplexity Measure(InferenceEngine engine, int[] text) => Perplexity.Of(engine, text, cancellation: TestContext.Current.CancellationToken);
+    static Perplexity Measure(InferenceEngine engine, int[] text) =>
+        Perplexity.Of(engine, text, cancellation: TestContext.Current.CancellationToken);
 
     [Theory]
     [InlineData(false, 100, 32)] // three windows and a short one
@@ -50,7 +51,8 @@ public sealed class PerplexityTests : IDisposable
                 losses.Add(-Math.Log(Math.Exp(logits[i - 1][window[i]]) / logits[i - 1].Sum(logit => Math.Exp(logit))));
             windows++;
         }
-        double mean = losses.Average(), variance = losses.Count < 2 ? 0 : losses.Sum(loss => (loss - mean) * (loss - mean)) / (losses.Count - 1);
+        double mean = losses.Average(),
+            variance = losses.Count < 2 ? 0 : losses.Sum(loss => (loss - mean) * (loss - mean)) / (losses.Count - 1);
 
         Perplexity perplexity = Measure(engine, Text(length));
 

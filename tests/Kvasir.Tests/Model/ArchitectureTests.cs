@@ -7,8 +7,8 @@ using Kvasir.Tests.Fixtures;
 namespace Kvasir.Tests.Model;
 
 /// <summary>
-/// Every architecture and variant on tiny models of random weights, against logits that llama.cpp computed for the very same files (f32 weights
-/// and KV, no flash attention; <c>Golden/architectures.json</c>: the logits after the last of the tokens).
+/// Every architecture and variant on tiny models of random weights, against logits that llama.cpp computed for the very same files (f32
+/// weights and KV, no flash attention; <c>Golden/architectures.json</c>: the logits after the last of the tokens).
 /// </summary>
 public class ArchitectureTests
 {
@@ -43,5 +43,6 @@ public class ArchitectureTests
     }
 
     static JsonElement Golden(string name) =>
-        JsonDocument.Parse(File.ReadAllText(Path.Combine(Checkout.Root, "tests/Kvasir.Tests/Golden/architectures.json"))).RootElement.GetProperty(name);
+        JsonDocument.Parse(File.ReadAllText(Path.Combine(Checkout.Root, "tests/Kvasir.Tests/Golden/architectures.json"))).RootElement
+            .GetProperty(name);
 }

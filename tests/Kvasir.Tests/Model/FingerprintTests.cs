@@ -27,7 +27,8 @@ public class FingerprintTests
     public void Codecs_are_part_of_it(string codec, string? host, string fingerprint)
     {
         using var folder = new TemporaryFolder();
-        using var model = LanguageModel.Load((TinyModel.Llama with { Layers = 4, Window = 10, FullEvery = 2, HeadDim = 32 }).WriteTo(folder["tiny.gguf"]));
+        TinyModel tiny = TinyModel.Llama with { Layers = 4, Window = 10, FullEvery = 2, HeadDim = 32 };
+        using var model = LanguageModel.Load(tiny.WriteTo(folder["tiny.gguf"]));
         EngineOptions options = new() { KvCodec = Codec(codec), KvHostCodec = host is null ? null : Codec(host) };
         Assert.StartsWith(fingerprint, FingerprintOf(model, options), StringComparison.Ordinal);
     }

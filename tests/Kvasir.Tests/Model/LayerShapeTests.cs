@@ -29,13 +29,24 @@ public class LayerShapeTests
         ["windows"] = Of(s_attention with { Window = 5 }, s_attention, s_attention with { Window = 9 }),
         ["bases"] = Of(s_attention, s_attention with { Rope = s_rope with { Base = 100 } }, s_attention),
         ["rotated or not"] = Of(s_attention, s_attention with { Rope = null }, s_attention),
-        ["rotated parts"] = Of(s_attention, s_attention with { Rope = s_rope with { Dims = 8 } }, s_attention with { Rope = s_rope with { Dims = 6, Style = RopeStyle.Adjacent } }),
+        ["rotated parts"] = Of(
+            s_attention, s_attention with { Rope = s_rope with { Dims = 8 } },
+            s_attention with { Rope = s_rope with { Dims = 6, Style = RopeStyle.Adjacent } }),
         ["stretched or not"] = Of(s_attention, s_attention with { Rope = s_rope with { Scaling = new("linear", 8) } }),
         ["normalised or not"] = Of(s_attention, s_attention with { HasQkNorm = true }),
-        ["readers of others"] = Of(s_attention with { ValueDim = 24 }, s_attention with { Heads = 2 }, s_attention with { Heads = 6, ValueDim = 24, Producer = 0 }),
+        ["readers of others"] = Of(
+            s_attention with { ValueDim = 24 }, s_attention with { Heads = 2 },
+            s_attention with { Heads = 6, ValueDim = 24, Producer = 0 }),
         ["everything"] = Of(
             s_attention with { Heads = 6, KvHeads = 3, KeyDim = 24, ValueDim = 40, Window = 11, Rope = s_rope with { Base = 500 } },
-            s_attention with { KvHeads = 1, KeyDim = 64, ValueDim = 32, HasQkNorm = true, Rope = s_rope with { Dims = 32, Scaling = new("linear", 4) } },
+            s_attention with
+            {
+                KvHeads = 1,
+                KeyDim = 64,
+                ValueDim = 32,
+                HasQkNorm = true,
+                Rope = s_rope with { Dims = 32, Scaling = new("linear", 4) },
+            },
             s_attention with { Heads = 3, KvHeads = 3, KeyDim = 24, ValueDim = 40, Window = 3, Producer = 0, Rope = null }),
     };
 
@@ -46,8 +57,8 @@ public class LayerShapeTests
     /// <summary>Layers whose networks differ, too.</summary>
     static ModelSpec Of(params AttentionSpec[] layers) => new()
     {
-        Name = "test", Source = "a test", Architecture = "llama", Context = 64, Width = 48, Vocabulary = 50, Norm = new(NormKind.Rms, 1e-5f),
-        Parameters = null, ActiveParameters = null,
+        Name = "test", Source = "a test", Architecture = "llama", Context = 64, Width = 48, Vocabulary = 50,
+        Norm = new(NormKind.Rms, 1e-5f), Parameters = null, ActiveParameters = null,
         Layers = [.. layers.Select((layer, i) => new LayerSpec
         {
             Attention = layer.Producer == Own ? layer with { Producer = i } : layer,
@@ -72,14 +83,18 @@ public class LayerShapeTests
         float[] expected = Logits(s_models[name], tensors, InstructionSets.Available.Last(), Tokens);
         foreach (InstructionSet set in InstructionSets.Available)
             foreach (int chunk in (int[])[1, 7, Tokens])
-                Assert.True(MemoryMarshal.AsBytes<float>(expected).SequenceEqual(MemoryMarshal.AsBytes<float>(Logits(s_models[name], tensors, set, chunk))), $"{set}, {chunk}");
+            {
+                float[] actual = Logits(s_models[name], tensors, set, chunk);
+                Assert.True(MemoryMarshal.AsBytes<float>(expected).SequenceEqual(MemoryMarshal.AsBytes<float>(actual)), $"{set}, {chunk}");
+            }
     }
 
     [Fact]
     public void A_step_over_layers_of_all_shapes_allocates_nothing()
     {
         ModelSpec spec = s_models["everything"];
-        using var model = new Computed(spec, new RandomTensors(spec), InstructionSets.Available.Last(), maxTokens: 8, threads: 1); // the one that is counted
+        const int Counted = 1; // the calling thread
+        using var model = new Computed(spec, new RandomTensors(spec), InstructionSets.Available.Last(), maxTokens: 8, Counted);
         foreach (int token in Prompt[..20])
             model.Forward([token]);
         Assert.Equal(0, model.AllocatedBy(Prompt[20]));

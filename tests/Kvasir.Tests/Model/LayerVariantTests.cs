@@ -46,7 +46,8 @@ public class LayerVariantTests
         using var folder = new TemporaryFolder();
         using var model = LanguageModel.Load(Models["shared-kv"].WriteTo(folder["tiny.gguf"]));
         using var engine = new InferenceEngine(model, new EngineOptions { KvCodec = F32Codec.Instance });
-        Assert.Equal(3 * 2 * 2 * 16 * 4, engine.Layout.BytesPerToken); // of five layers three have their own: K and V, two heads of 16 floats
+        // of five layers three have their own: K and V, two heads of 16 floats
+        Assert.Equal(3 * 2 * 2 * 16 * 4, engine.Layout.BytesPerToken);
     }
 
 }

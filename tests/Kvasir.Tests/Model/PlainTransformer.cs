@@ -5,7 +5,10 @@ using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Tests.Model;
 
-/// <summary>The forward pass as a textbook has it: doubles, one token after the other, all keys and values kept in lists. Layers may differ in everything.</summary>
+/// <summary>
+/// The forward pass as a textbook has it: doubles, one token after the other, all keys and values kept in lists. Layers may differ in
+/// everything.
+/// </summary>
 sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec)
 {
     public PlainTransformer(GgufFile file) : this(file, ModelSpec.From(file)) { }
@@ -13,7 +16,8 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec)
     /// <summary>Logits after the last token.</summary>
     public double[] Logits(int[] tokens)
     {
-        List<double[]>[] keys = [.. spec.Layers.Select(_ => new List<double[]>())], values = [.. spec.Layers.Select(_ => new List<double[]>())];
+        List<double[]>[] keys = [.. spec.Layers.Select(_ => new List<double[]>())];
+        List<double[]>[] values = [.. spec.Layers.Select(_ => new List<double[]>())];
         double[] x = [];
         for (int position = 0; position < tokens.Length; position++)
         {
@@ -28,8 +32,8 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec)
                     keys[layer].Add(Heads(block + "attn_k", normed, attention, position));
                     values[layer].Add(Times(block + "attn_v.weight", normed));
                 }
-                int first = attention.Window is { } window ? Math.Max(0, position - window + 1) : 0;
-                x = Sum(x, Times(block + "attn_output.weight", Attend(attention, queries, keys[attention.Producer], values[attention.Producer], first)));
+                int first = attention.Window is { } window ? Math.Max(0, position - window + 1) : 0, from = attention.Producer;
+                x = Sum(x, Times(block + "attn_output.weight", Attend(attention, queries, keys[from], values[from], first)));
                 normed = Norm(x, block + "ffn_norm.weight");
                 double[] gate = Times(block + "ffn_gate.weight", normed), up = Times(block + "ffn_up.weight", normed);
                 x = Sum(x, Times(block + "ffn_down.weight", [.. gate.Zip(up, (g, u) => g / (1 + Math.Exp(-g)) * u)]));
@@ -40,7 +44,8 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec)
 
     /// <summary>Queries or keys: a product, each head normalised if the model does that, and rotated.</summary>
     double[] Heads(string name, double[] x, AttentionSpec attention, int position) =>
-        [.. Times(name + ".weight", x).Chunk(attention.KeyDim).SelectMany(head => Rotate(attention.HasQkNorm ? Norm(head, name + "_norm.weight") : head, attention.Rope, position))];
+        [.. Times(name + ".weight", x).Chunk(attention.KeyDim)
+            .SelectMany(head => Rotate(attention.HasQkNorm ? Norm(head, name + "_norm.weight") : head, attention.Rope, position))];
 
     static double[] Attend(AttentionSpec attention, double[] queries, List<double[]> keys, List<double[]> values, int first)
     {
@@ -49,7 +54,9 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec)
         for (int head = 0; head < attention.Heads; head++)
         {
             int from = head / group * dim;
-            double[] weights = [.. keys.Skip(first).Select(key => Math.Exp(Enumerable.Range(0, dim).Sum(i => queries[head * dim + i] * key[from + i]) / Math.Sqrt(dim)))];
+            double[] query = queries[(head * dim)..((head + 1) * dim)];
+            double[] weights =
+                [.. keys.Skip(first).Select(key => Math.Exp(query.Zip(key[from..], (q, k) => q * k).Sum() / Math.Sqrt(dim)))];
             double total = weights.Sum();
             for (int t = 0; t < weights.Length; t++)
                 for (int i = 0; i < wide; i++)
@@ -66,7 +73,7 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec)
         for (int pair = 0; pair < rope.Dims / 2; pair++)
         {
             (int a, int b) = rope.Style == RopeStyle.Adjacent ? (2 * pair, 2 * pair + 1) : (pair, pair + rope.Dims / 2);
-            double divisor = (rope.HasDivisors ? Row("rope_freqs.weight", 0)[pair] : 1) * (rope.Scaling?.Type == "linear" ? rope.Scaling.Factor : 1);
+            double divisor = rope.HasDivisors ? Row("rope_freqs.weight", 0)[pair] : rope.Scaling?.Factor ?? 1; // linear scaling, if any
             double angle = position * Math.Pow(rope.Base, -2.0 * pair / rope.Dims) / divisor;
             rotated[a] = head[a] * Math.Cos(angle) - head[b] * Math.Sin(angle);
             rotated[b] = head[a] * Math.Sin(angle) + head[b] * Math.Cos(angle);

@@ -12,8 +12,8 @@ using Kvasir.Tests.Fixtures;
 namespace Kvasir.Tests.Model;
 
 /// <summary>
-/// What rounding activations to eight bits costs: logits of a model against those of the same weights expanded to f32, which no activation is rounded
-/// for. The measure is the root mean square of the difference over the standard deviation of the logits.
+/// What rounding activations to eight bits costs: logits of a model against those of the same weights expanded to f32, which no activation
+/// is rounded for. The measure is the root mean square of the difference over the standard deviation of the logits.
 /// </summary>
 public class PrecisionTests
 {
@@ -21,8 +21,8 @@ public class PrecisionTests
 
     static readonly ModelSpec s_tiny = new()
     {
-        Name = "tiny", Source = "a test", Architecture = "llama", Context = 512, Width = 256, Vocabulary = 2048, IsTied = true, Norm = new(NormKind.Rms, 1e-5f),
-        Parameters = null, ActiveParameters = null,
+        Name = "tiny", Source = "a test", Architecture = "llama", Context = 512, Width = 256, Vocabulary = 2048, IsTied = true,
+        Norm = new(NormKind.Rms, 1e-5f), Parameters = null, ActiveParameters = null,
         Layers = [.. Enumerable.Range(0, 8).Select(i => new LayerSpec
         {
             Attention = new(8, 2, 32, 32, null, i) { Rope = new(10_000, 32, RopeStyle.Adjacent) },
@@ -46,7 +46,9 @@ public class PrecisionTests
         AssertNear(folder, bound);
     }
 
-    /// <summary>K-quants cannot be made of saga. Random ones are harsher than any trained: scales and minimums that do not fit make attention sharp.</summary>
+    /// <summary>
+    /// K-quants cannot be made of saga. Random ones are harsher than any trained: scales and minimums that do not fit make attention sharp.
+    /// </summary>
     [Theory]
     [InlineData("f16", 1e-5)]
     [InlineData("q8_0", 0.04)]
@@ -54,7 +56,8 @@ public class PrecisionTests
     public void Logits_of_random_weights_too(string mix, double bound)
     {
         using var folder = new TemporaryFolder();
-        new SyntheticModel(s_tiny, WeightMix.All[mix], seed: 3).Write(folder["typed.gguf"], cancellation: TestContext.Current.CancellationToken);
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        new SyntheticModel(s_tiny, WeightMix.All[mix], seed: 3).Write(folder["typed.gguf"], cancellation: cancellation);
         AssertNear(folder, bound);
     }
 

@@ -1,13 +1,15 @@
 using Kvasir.Formats.Models;
+using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference.Model;
-using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Model;
 
-/// <summary>The variants of saga: each keeps less than saga does, and finds what a document says all the same, with and without a cache.</summary>
+/// <summary>
+/// The variants of saga: each keeps less than saga does, and finds what a document says all the same, with and without a cache.
+/// </summary>
 public class SagaVariantTests
 {
     public static TheoryData<string> Names => ["saga-window", "saga-shared", "saga-mqa"];
@@ -34,7 +36,8 @@ public class SagaVariantTests
     public async Task It_finds_what_a_document_says_with_a_cache_and_without(string name)
     {
         using LanguageModel model = LanguageModel.Load(PathOf(name));
-        using InferenceEngine cached = new(model, new EngineOptions { Context = 1024, Sequences = 3 }), plain = new(model, new EngineOptions { Context = 1024, Sequences = 12, KvReuse = KvReuse.WithinSequence });
+        using InferenceEngine cached = new(model, new EngineOptions { Context = 1024, Sequences = 3 }),
+            plain = new(model, new EngineOptions { Context = 1024, Sequences = 12, KvReuse = KvReuse.WithinSequence });
         RetrievalResult with = await new Retrieval(cached, 5).Ask(new(20), 5, progress: null, TestContext.Current.CancellationToken);
         RetrievalResult without = await new Retrieval(plain, 5).Ask(new(20), 5, progress: null, TestContext.Current.CancellationToken);
         Assert.InRange(with.All.Right, 45, 50);

@@ -26,7 +26,8 @@ public sealed class PackageTests(PackedLibraries packed) : IClassFixture<PackedL
         Assert.True(exitCode == 0, output + errors);
 
         const string answer = @"Einar keeps the red lamp in the boat house\.";
-        Match match = Regex.Match(output, $@"^{answer} 0 of (\d+) tokens were in the cache\.\r?\n{answer} (\d+) of (\d+) tokens were in the cache\.\r?\n$");
+        Match match = Regex.Match(output,
+            $@"^{answer} 0 of (\d+) tokens were in the cache\.\r?\n{answer} (\d+) of (\d+) tokens were in the cache\.\r?\n$");
         Assert.True(match.Success, output);
         int[] tokens = [.. match.Groups.Values.Skip(1).Select(group => int.Parse(group.Value))];
         Assert.Equal([tokens[0], tokens[0] - 1, tokens[0]], tokens); // the last one is computed for its logits
@@ -52,8 +53,8 @@ public sealed class PackageTests(PackedLibraries packed) : IClassFixture<PackedL
         Regex.Match(File.ReadAllText(Path.Combine(Checkout.Root, "src", library, "README.md")), "(?s)```csharp\n(.+?)```").Groups[1].Value;
 
     /// <summary>
-    /// A project as <c>dotnet new console</c> and <c>dotnet add package</c> make it. Its packages come from the feed and from what lies here already, and
-    /// are unpacked beside it.
+    /// A project as <c>dotnet new console</c> and <c>dotnet add package</c> make it. Its packages come from the feed and from what lies
+    /// here already, and are unpacked beside it.
     /// </summary>
     string Project() => $"""
         <Project Sdk="Microsoft.NET.Sdk">

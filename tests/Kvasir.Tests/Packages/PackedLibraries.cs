@@ -31,7 +31,8 @@ public sealed class PackedLibraries : IAsyncLifetime
         string[] projects = [.. s_libraries.Select(name => $"<Project Path=\"{Checkout.Root}/src/{name}/{name}.csproj\" />")];
         await File.WriteAllTextAsync(_folder["Libraries.slnx"], $"<Solution>{string.Concat(projects)}</Solution>");
         (int exitCode, string output, string errors) = await Programs.Run(
-            new ProcessStartInfo("dotnet", ["pack", _folder["Libraries.slnx"], "--no-build", "--nologo", "-c", configuration, "-o", Folder]));
+            new ProcessStartInfo("dotnet",
+                ["pack", _folder["Libraries.slnx"], "--no-build", "--nologo", "-c", configuration, "-o", Folder]));
         Assert.True(exitCode == 0, output + errors);
     }
 

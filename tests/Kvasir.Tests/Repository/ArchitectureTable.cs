@@ -1,16 +1,128 @@
 namespace Kvasir.Tests.Repository;
 
-/// <summary>What each project may use, and each of its folders of the others. Both from the bottom up, so that no cycle can be written down.</summary>
+/// <summary>
+/// What each project may use, and each of its folders of the others. Both stand from the bottom up, so that no cycle can be written down.
+/// </summary>
 static class ArchitectureTable
 {
-    /// <summary>The project whose folders are held to no rule for now.</summary>
-    public const string UnderReconstruction = "Kvasir.KvCache"; // TODO coordinator: "" when the folders of KvCache have found their places
-
     public static ProjectRule[] Rules { get; } =
     [
-        new("Kvasir.Formats", [], ""),
+        new("Kvasir.Formats", [], """
+            (root)
+            Gguf -> (root)
+            Quantization -> (root), Gguf
+            Models -> (root), Gguf
+            """),
+        new("Kvasir.KvCache", [], """
+            Codecs
+            Layout -> Codecs
+            Metrics
+            Prefixes
+            Eviction -> Prefixes
+            Blocks -> Eviction, Layout, Metrics, Prefixes
+            Tiers -> Blocks, Codecs, Eviction, Layout, Metrics, Prefixes
+            Tiers/Disk -> Blocks, Eviction, Layout, Metrics, Prefixes, Tiers
+            Lookups -> Blocks, Prefixes, Tiers
+            (root) -> Blocks, Codecs, Layout, Lookups, Metrics, Prefixes, Tiers, Tiers/Disk
+            Archive -> (root), Blocks, Layout, Prefixes, Tiers, Tiers/Disk
+            """),
+        new("Kvasir.Planning", ["Kvasir.Formats", "Kvasir.KvCache"], """
+            Sizing
+            Traces
+            Traces/Generators -> Traces
+            Simulation -> Sizing, Traces
+            """),
+        new("Kvasir.Inference", ["Kvasir.Formats", "Kvasir.KvCache"], """
+            Saga
+            Templates
+            Templates/Values -> Templates
+            Templates/Library -> Templates, Templates/Values
+            Templates/Syntax -> Templates, Templates/Library, Templates/Values
+            Tokenization -> Templates
+            Kernels/Panels
+            Kernels -> Kernels/Panels
+            Model -> Kernels, Kernels/Panels
+            Sampling
+            Sampling/Constraints/Automata
+            Sampling/Constraints/Nodes -> Sampling/Constraints/Automata
+            Sampling/Constraints/Json -> Sampling/Constraints/Automata, Sampling/Constraints/Nodes
+            Sampling/Constraints/Schemas -> Sampling/Constraints/Automata, Sampling/Constraints/Json, Sampling/Constraints/Nodes
+            Sampling/Constraints/Masks -> Sampling/Constraints/Automata, Sampling/Constraints/Nodes, Tokenization
+            Sampling/Constraints -> Sampling/Constraints/Automata, Sampling/Constraints/Json, Sampling/Constraints/Masks,
+                Sampling/Constraints/Nodes, Sampling/Constraints/Schemas, Tokenization
+            Scheduling -> Model, Sampling, Sampling/Constraints, Sampling/Constraints/Masks, Tokenization
+            Chat -> Sampling/Constraints, Sampling/Constraints/Schemas, Templates, Templates/Library, Templates/Syntax, Templates/Values,
+                Tokenization
+            ExtensionsAI -> Chat, Sampling, Sampling/Constraints, Sampling/Constraints/Schemas, Scheduling
+            (root) -> Chat, ExtensionsAI, Kernels, Model, Saga, Sampling/Constraints/Masks, Scheduling, Tokenization
+            Measurement/Limits -> Kernels
+            Measurement/Speed -> (root), Kernels, Kernels/Panels, Measurement/Limits, Model, Scheduling
+            Measurement/Quality -> (root), Chat, Saga, Scheduling, Tokenization
+            Synthesis -> Model, Sampling, Tokenization
+            """),
+        new("Kvasir.Server", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference"], """
+            Http
+            Security -> Http
+            Accounting -> Http
+            Serving -> Accounting, Http, Security
+            OpenAi -> Accounting, Http, Security, Serving
+            Anthropic -> Accounting, Http, Security, Serving
+            Kv -> Accounting, Http, OpenAi, Security, Serving
+            Observability -> Accounting, Http, Kv
+            Dashboard -> Http
+            (root) -> Accounting, Anthropic, Dashboard, Http, Kv, Observability, OpenAi, Security, Serving
+            """),
+        new("Kvasir.Cli", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Server"], """
+            Output
+            Configuration -> Output
+            Sessions -> Output
+            Flags -> Configuration, Output, Sessions
+            Verbs -> Configuration, Flags, Output, Sessions
+            Verbs/Kv -> Flags, Output, Verbs
+            Verbs/Simulate/Reports -> Flags, Output
+            Verbs/Simulate/Html -> Flags, Verbs/Simulate/Reports
+            Verbs/Simulate -> Flags, Output, Verbs, Verbs/Simulate/Html, Verbs/Simulate/Reports
+            (root) -> Configuration, Flags, Output, Verbs, Verbs/Kv, Verbs/Simulate
+            """),
+        new("Kvasir.Serving", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
+        new("Kvasir.Benchmarks", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
+        new("TrainSaga", ["Kvasir.Formats", "Kvasir.Inference"], "(root)"),
+        new("Kvasir.Tests",
+            ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Server", "Kvasir.Cli", "Kvasir.Serving"],
+            """
+            Fixtures
+            ExtensionsAI -> Fixtures
+            Golden -> Fixtures
+            Kernels -> Fixtures
+            KvCache/Disk -> Fixtures
+            KvCache -> Fixtures, KvCache/Disk
+            KvCache/Eviction -> Fixtures, KvCache
+            KvCache/Replay -> Fixtures, KvCache
+            KvCache/Tiers
+            Model -> Fixtures
+            Packages -> Fixtures
+            Reuse -> Fixtures, KvCache/Tiers
+            Saga
+            Samples -> Fixtures
+            Sampling -> Fixtures
+            Scheduling -> Fixtures, KvCache/Tiers, Model
+            Serving
+            Synthesis -> Fixtures
+            Tokenization -> Fixtures
+            Sampling/Constraints -> Tokenization
+            Templates -> Fixtures, Tokenization
+            Chat -> Fixtures, Templates, Tokenization
+            Cli -> Fixtures, KvCache/Disk, Templates
+            Measurement -> Cli, Fixtures
+            Server -> Cli, Fixtures, Reuse
+            Repository -> Cli, Fixtures, Reuse, Server, Tokenization
+            Simulation -> Cli, Fixtures, KvCache/Replay, Reuse
+            Sizing -> Cli, Fixtures
+            Formats -> Fixtures, Sizing
+            Traces -> Fixtures
+            """),
     ];
 
-    public static ProjectRule Of(string project) =>
-        Rules.FirstOrDefault(rule => rule.Project == project) ?? throw new InvalidDataException($"{project}: no rule, expected one in ArchitectureTable");
+    public static ProjectRule Of(string project) => Rules.FirstOrDefault(rule => rule.Project == project)
+        ?? throw new InvalidDataException($"{project}: no rule, expected one in ArchitectureTable");
 }

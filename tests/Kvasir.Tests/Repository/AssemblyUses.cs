@@ -4,8 +4,8 @@ using System.Reflection.PortableExecutable;
 namespace Kvasir.Tests.Repository;
 
 /// <summary>
-/// Reads from a built assembly which symbols of other folders and projects its folders use: in base types, fields, signatures, attributes and code. What a file merely imports is no
-/// use, and what it uses without naming it, such as a member of what a call returned, is one.
+/// Reads from a built assembly which symbols of other folders and projects its folders use: in base types, fields, signatures, attributes
+/// and code. What a file merely imports is no use, and what it uses without naming it, such as a member of what a call returned, is one.
 /// </summary>
 sealed class AssemblyUses : IDisposable
 {
@@ -44,30 +44,38 @@ sealed class AssemblyUses : IDisposable
         if (FolderOf(handle) is not { } from)
             return; // a generator's or the compiler's own
         TypeDefinition type = _metadata.GetTypeDefinition(handle);
-        List<EntityHandle> named = [type.BaseType, .. type.GetInterfaceImplementations().Select(each => _metadata.GetInterfaceImplementation(each).Interface)];
-        named.AddRange(type.GetGenericParameters().SelectMany(Constraints));
-        named.AddRange(type.GetCustomAttributes().Select(Constructor));
-        foreach (FieldDefinition field in type.GetFields().Select(_metadata.GetFieldDefinition))
-        {
-            field.DecodeSignature(_signature, null);
-            named.AddRange([.. _signature.Take(), .. field.GetCustomAttributes().Select(Constructor)]);
-        }
-        foreach (MethodDefinition method in type.GetMethods().Select(_metadata.GetMethodDefinition))
-        {
-            method.DecodeSignature(_signature, null);
-            named.AddRange([.. _signature.Take(), .. method.GetGenericParameters().SelectMany(Constraints), .. method.GetCustomAttributes().Select(Constructor)]);
-        }
-        foreach (EntityHandle entity in named)
+        foreach (EntityHandle entity in Declared(type))
             Note(from, entity, name => _places.Of(type, handle, name));
         foreach (MethodDefinitionHandle method in type.GetMethods())
             ReadCode(from, method);
     }
 
+    /// <summary>What a type and its members name before any code.</summary>
+    List<EntityHandle> Declared(TypeDefinition type)
+    {
+        List<EntityHandle> named = [type.BaseType];
+        named.AddRange(type.GetInterfaceImplementations().Select(each => _metadata.GetInterfaceImplementation(each).Interface));
+        named.AddRange([.. Constraints(type.GetGenericParameters()), .. Constructors(type.GetCustomAttributes())]);
+        foreach (FieldDefinition field in type.GetFields().Select(_metadata.GetFieldDefinition))
+        {
+            field.DecodeSignature(_signature, null);
+            named.AddRange([.. _signature.Take(), .. Constructors(field.GetCustomAttributes())]);
+        }
+        foreach (MethodDefinition method in type.GetMethods().Select(_metadata.GetMethodDefinition))
+        {
+            method.DecodeSignature(_signature, null);
+            named.AddRange([.. _signature.Take(), .. Constraints(method.GetGenericParameters())]);
+            named.AddRange(Constructors(method.GetCustomAttributes()));
+        }
+        return named;
+    }
+
     void ReadCode(Folder from, MethodDefinitionHandle handle)
     {
-        if (_metadata.GetMethodDefinition(handle).RelativeVirtualAddress is 0 and var _)
-            return;
-        MethodBodyBlock body = _image.GetMethodBody(_metadata.GetMethodDefinition(handle).RelativeVirtualAddress);
+        int address = _metadata.GetMethodDefinition(handle).RelativeVirtualAddress;
+        if (address == 0)
+            return; // abstract
+        MethodBodyBlock body = _image.GetMethodBody(address);
         foreach ((int offset, EntityHandle entity) in IlTokens.In(body))
             Note(from, entity, _ => _places.Of(handle, offset));
         foreach (ExceptionRegion region in body.ExceptionRegions)
@@ -79,10 +87,12 @@ sealed class AssemblyUses : IDisposable
             Note(from, local, _ => _places.Of(handle, 0));
     }
 
-    IEnumerable<EntityHandle> Constraints(GenericParameterHandle parameter) =>
-        _metadata.GetGenericParameter(parameter).GetConstraints().Select(each => _metadata.GetGenericParameterConstraint(each).Type);
+    IEnumerable<EntityHandle> Constraints(GenericParameterHandleCollection parameters) =>
+        parameters.SelectMany(parameter => _metadata.GetGenericParameter(parameter).GetConstraints())
+            .Select(constraint => _metadata.GetGenericParameterConstraint(constraint).Type);
 
-    EntityHandle Constructor(CustomAttributeHandle attribute) => _metadata.GetCustomAttribute(attribute).Constructor;
+    IEnumerable<EntityHandle> Constructors(CustomAttributeHandleCollection attributes) =>
+        attributes.Select(attribute => _metadata.GetCustomAttribute(attribute).Constructor);
 
     /// <summary>Notes the types that an entity is made of, when they are another folder's.</summary>
     void Note(Folder from, EntityHandle entity, Func<string, (string File, int Line)?> place)
@@ -95,7 +105,9 @@ sealed class AssemblyUses : IDisposable
         }
     }
 
-    static string Accessor(string method) => method.StartsWith("get_", StringComparison.Ordinal) || method.StartsWith("set_", StringComparison.Ordinal) ? method[4..] : method;
+    /// <summary>A property's name, of one of its accessors.</summary>
+    static string Accessor(string method) =>
+        method.StartsWith("get_", StringComparison.Ordinal) || method.StartsWith("set_", StringComparison.Ordinal) ? method[4..] : method;
 
     /// <summary>The types of ours that an entity belongs to or is made of.</summary>
     IEnumerable<(Folder Folder, string Type, string? Member)> Owners(EntityHandle entity, string? member)
@@ -151,7 +163,7 @@ sealed class AssemblyUses : IDisposable
     {
         if (space.Length == 0 && type == "Program")
             return new Folder(project.Name, Folder.Root);
-        return space == project.RootNamespace || space.StartsWith(project.RootNamespace + ".", StringComparison.Ordinal) ? Folder.Of(project, space) : null;
+        return project.Owns(space) ? Folder.Of(project, space) : null;
     }
 
     string NameOf(TypeDefinitionHandle handle) => Plain(_metadata.GetString(Outermost(handle).Name));

@@ -6,13 +6,13 @@ using System.Text.RegularExpressions;
 namespace Kvasir.Tests.Repository;
 
 /// <summary>
-/// Uses that leave no trace in an assembly: of a constant or an enum's member the compiler writes down the value, of <c>nameof</c> the text. They are read from the sources, where they
-/// stand as <c>Type.Member</c> of a type whose namespace the file sees.
+/// Uses that leave no trace in an assembly: of a constant or an enum's member the compiler writes down the value, of <c>nameof</c> the
+/// text. They are read from the sources, where they stand as <c>Type.Member</c> of a type whose namespace the file sees.
 /// </summary>
 static partial class ConstantUses
 {
     static readonly ILookup<string, (string Namespace, Folder Folder)> s_symbols =
-        ProjectFile.All.Where(project => project.IsBuilt).SelectMany(SymbolsOf).ToLookup(symbol => symbol.Name, symbol => (symbol.Namespace, symbol.Folder));
+        ProjectFile.Built.SelectMany(SymbolsOf).ToLookup(symbol => symbol.Name, symbol => (symbol.Namespace, symbol.Folder));
 
     public static IEnumerable<Use> Of(ProjectFile project) => project.Sources.SelectMany(source => Of(project, source));
 
@@ -20,14 +20,17 @@ static partial class ConstantUses
     {
         string[] lines = RepositoryFiles.Lines(source);
         Folder from = project.FolderOf(source);
-        HashSet<string> seen = [.. project.GlobalUsings, .. lines.Select(line => Import().Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
-        string own = lines.Select(line => Namespace().Match(line)).FirstOrDefault(match => match.Success)?.Groups[1].Value ?? project.RootNamespace;
+        HashSet<string> seen = [.. project.GlobalUsings, .. Named(lines, Import())];
+        string own = Named(lines, Namespace()).FirstOrDefault() ?? project.RootNamespace;
         for (int line = 0; line < lines.Length; line++)
             foreach (Match match in Symbol().Matches(lines[line].Split("//")[0]))
                 foreach ((string space, Folder to) in s_symbols[match.Groups["name"].Value])
                     if (to != from && (seen.Contains(space) || own.StartsWith(space + ".", StringComparison.Ordinal)))
                         yield return new Use(from, to, match.Groups["name"].Value, source, line + 1);
     }
+
+    static IEnumerable<string> Named(string[] lines, Regex directive) =>
+        lines.Select(line => directive.Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value);
 
     /// <summary>The types of a project, for <c>nameof</c>, and the constants in them.</summary>
     static List<(string Name, string Namespace, Folder Folder)> SymbolsOf(ProjectFile project)
@@ -38,7 +41,7 @@ static partial class ConstantUses
         foreach (TypeDefinition type in metadata.TypeDefinitions.Select(metadata.GetTypeDefinition))
         {
             (string name, string space) = (metadata.GetString(type.Name), metadata.GetString(type.Namespace));
-            if (space != project.RootNamespace && !space.StartsWith(project.RootNamespace + ".", StringComparison.Ordinal))
+            if (!project.Owns(space))
                 continue;
             Folder folder = Folder.Of(project, space);
             symbols.Add((name, space, folder));

@@ -1,10 +1,13 @@
+using System.Text.RegularExpressions;
+
 namespace Kvasir.Tests.Repository;
 
 /// <summary>What a project may use, and its folders of each other.</summary>
 /// <param name="Project">The project.</param>
 /// <param name="Uses">Other projects whose symbols it uses.</param>
 /// <param name="Folders">
-/// Its folders from the bottom up, a line each: <c>Model -> Kernels, Kernels/Panels</c>. A folder uses only what stands above its line, so that no cycle can be declared.
+/// Its folders from the bottom up, a line each, which goes on behind a comma: <c>Model -> Kernels, Kernels/Panels</c>. A folder uses only
+/// what stands above it, so that no cycle can be declared.
 /// </param>
 sealed record ProjectRule(string Project, string[] Uses, string Folders)
 {
@@ -13,7 +16,7 @@ sealed record ProjectRule(string Project, string[] Uses, string Folders)
     public IReadOnlyList<(string Folder, string[] Uses)> Lines()
     {
         List<(string Folder, string[] Uses)> lines = [];
-        foreach (string line in Folders.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (string line in OneLineEach().Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             string[] sides = line.Split(" -> ");
             string[] uses = sides.Length > 1 ? sides[1].Split(", ") : [];
@@ -24,6 +27,9 @@ sealed record ProjectRule(string Project, string[] Uses, string Folders)
         }
         return lines;
     }
+
+    /// <summary>The folders, each with all that it may use on one line.</summary>
+    public string OneLineEach() => Regex.Replace(Folders, ",\\s+", ", ");
 
     /// <summary>Whether a folder may use another one, of this project or another.</summary>
     public bool Allows(Folder from, Folder to) => from.Project == to.Project

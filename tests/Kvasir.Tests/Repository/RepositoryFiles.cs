@@ -20,13 +20,15 @@ static class RepositoryFiles
             ? Git("ls-files", "--cached", "--others", "--exclude-standard").Where(path => File.Exists(Path.Combine(Checkout.Root, path)))
             : Directory.EnumerateFiles(Checkout.Root, "*", SearchOption.AllDirectories)
                 .Select(path => Path.GetRelativePath(Checkout.Root, path).Replace('\\', '/'))
-                .Where(path => !path.StartsWith("artifacts/", StringComparison.Ordinal) && !path.Contains("/node_modules/", StringComparison.Ordinal));
+                .Where(path => !path.StartsWith("artifacts/", StringComparison.Ordinal))
+                .Where(path => !path.Contains("/node_modules/", StringComparison.Ordinal));
         return [.. paths.Order(StringComparer.Ordinal)];
     }
 
     static string[] Git(params string[] arguments)
     {
-        using Process git = Process.Start(new ProcessStartInfo("git", arguments) { WorkingDirectory = Checkout.Root, RedirectStandardOutput = true })!;
+        ProcessStartInfo start = new("git", arguments) { WorkingDirectory = Checkout.Root, RedirectStandardOutput = true };
+        using Process git = Process.Start(start)!;
         string[] lines = git.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         git.WaitForExit();
         return lines;

@@ -5,9 +5,11 @@ namespace Kvasir.Tests.Repository;
 /// <summary>Rules of the repository that no tool holds.</summary>
 public class RepositoryRules
 {
+    static readonly string[] s_empty = ["Utils", "Util", "Utilities", "Common", "Core", "Managers", "Helpers", "Misc"];
+
     [Fact]
     public void No_folder_says_nothing_about_its_content() =>
-        Assert.DoesNotContain(RepositoryFiles.All, path => path.Split('/')[..^1].Any(folder => folder is "Utils" or "Util" or "Utilities" or "Common" or "Core" or "Managers" or "Helpers" or "Misc"));
+        Assert.DoesNotContain(RepositoryFiles.All, path => path.Split('/')[..^1].Any(s_empty.Contains));
 
     [Fact]
     public void Files_stay_readable()
@@ -20,7 +22,8 @@ public class RepositoryRules
     [Fact]
     public void The_readme_names_the_test_command_that_ci_runs()
     {
-        string readme = File.ReadAllText(Path.Combine(Checkout.Root, "README.md")), ci = File.ReadAllText(Path.Combine(Checkout.Root, ".ci/run"));
+        string readme = File.ReadAllText(Path.Combine(Checkout.Root, "README.md"));
+        string ci = File.ReadAllText(Path.Combine(Checkout.Root, ".ci/run"));
         Assert.Contains("\ndotnet test\n", readme, StringComparison.Ordinal);
         Assert.Contains("\ndotnet test ", ci, StringComparison.Ordinal);
     }

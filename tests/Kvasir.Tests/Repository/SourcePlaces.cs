@@ -1,4 +1,5 @@
 using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
 using System.Text.RegularExpressions;
 
 namespace Kvasir.Tests.Repository;
@@ -47,9 +48,11 @@ sealed class SourcePlaces : IDisposable
 
     IEnumerable<string> FilesOf(TypeDefinition type, TypeDefinitionHandle handle)
     {
-        IEnumerable<DocumentHandle> ofCode = type.GetMethods().SelectMany(method => _pdb.GetMethodDebugInformation(method).GetSequencePoints().Select(point => point.Document));
+        IEnumerable<DocumentHandle> ofCode = type.GetMethods()
+            .SelectMany(method => _pdb.GetMethodDebugInformation(method).GetSequencePoints().Select(point => point.Document));
         IEnumerable<DocumentHandle> others = _pdb.GetCustomDebugInformation(handle).Select(_pdb.GetCustomDebugInformation)
-            .Where(information => _pdb.GetGuid(information.Kind) == s_typeDocuments).SelectMany(information => Documents(_pdb.GetBlobReader(information.Value)));
+            .Where(information => _pdb.GetGuid(information.Kind) == s_typeDocuments)
+            .SelectMany(information => Documents(_pdb.GetBlobReader(information.Value)));
         return ofCode.Concat(others).Distinct().Select(Source).OfType<string>();
     }
 
@@ -57,7 +60,7 @@ sealed class SourcePlaces : IDisposable
     {
         List<DocumentHandle> documents = [];
         while (blob.RemainingBytes > 0)
-            documents.Add(System.Reflection.Metadata.Ecma335.MetadataTokens.DocumentHandle(blob.ReadCompressedInteger()));
+            documents.Add(MetadataTokens.DocumentHandle(blob.ReadCompressedInteger()));
         return documents;
     }
 

@@ -14,7 +14,8 @@ sealed class CachedEngine : IDisposable
 {
     /// <param name="model">The model.</param>
     /// <param name="options">Its tiers.</param>
-    /// <param name="learns">Whether the engine compares loading with computing as it would; if not, computing counts as slow, so that what is found is loaded, however busy the machine.</param>
+    /// <param name="learns">Whether the engine compares loading with computing as it would; if not, computing counts as slow, so that what
+    /// is found is loaded, however busy the machine.</param>
     public CachedEngine(LanguageModel model, EngineOptions options, bool learns = false)
     {
         Engine = new InferenceEngine(model, options);
@@ -40,7 +41,8 @@ sealed class CachedEngine : IDisposable
         sequence.Blocks.Match(sequence.Tokens);
         float[] logits = Engine.Forward(sequence, progress: null, CancellationToken.None).ToArray();
         sequence.Blocks.EndRequest();
-        byte[][] blocks = [.. Enumerable.Range(0, prompt.Length / Engine.Layout.BlockTokens).Select(block => Cache.Device.Bytes(sequence.Blocks.Table[block]).ToArray())];
+        byte[][] blocks = [.. Enumerable.Range(0, prompt.Length / Engine.Layout.BlockTokens)
+            .Select(block => Cache.Device.Bytes(sequence.Blocks.Table[block]).ToArray())];
         if (!leave)
             sequence.Blocks.Table.Clear();
         return new Answer(logits, blocks, (int)sequence.Computed, sequence.Blocks.Use);
@@ -80,7 +82,8 @@ sealed class CachedEngine : IDisposable
         /// <summary>Same logits and same keys and values, bit for bit.</summary>
         public void AssertSameBits(Answer expected, string how)
         {
-            Assert.True(MemoryMarshal.AsBytes<float>(Logits).SequenceEqual(MemoryMarshal.AsBytes<float>(expected.Logits)), $"logits differ: {how}");
+            Assert.True(MemoryMarshal.AsBytes<float>(Logits).SequenceEqual(MemoryMarshal.AsBytes<float>(expected.Logits)),
+                $"logits differ: {how}");
             Assert.Equal(expected.Blocks.Length, Blocks.Length);
             for (int block = 0; block < Blocks.Length; block++)
                 Assert.True(Blocks[block].AsSpan().SequenceEqual(expected.Blocks[block]), $"block {block} differs: {how}");

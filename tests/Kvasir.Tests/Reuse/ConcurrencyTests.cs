@@ -73,7 +73,8 @@ public sealed class ConcurrencyTests : IDisposable
     static int[] Prompt(Random random)
     {
         int family = random.Next(4), branch = random.Next(3), length = random.Next(20, 230);
-        return [.. Enumerable.Range(0, length).Select(i => 260 + (i * 31 + family * 97 + (i > 50 ? branch * 13 : 0) + (i > 120 ? random.Next(3) : 0)) % 700)];
+        return [.. Enumerable.Range(0, length)
+            .Select(i => 260 + (i * 31 + family * 97 + (i > 50 ? branch * 13 : 0) + (i > 120 ? random.Next(3) : 0)) % 700)];
     }
 
     static GenerationResult Generate(InferenceEngine engine, int[] prompt, int tokens, bool cancelEarly = false)
@@ -89,5 +90,6 @@ public sealed class ConcurrencyTests : IDisposable
         }, cancellation.Token);
     }
 
-    static Task<T> OnThread<T>(Func<T> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    static Task<T> OnThread<T>(Func<T> work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }

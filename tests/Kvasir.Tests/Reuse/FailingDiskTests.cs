@@ -7,7 +7,9 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Reuse;
 
-/// <summary>A slow or broken disk costs what it would have saved, and nothing else: the answer is the same, and why it took longer is said.</summary>
+/// <summary>
+/// A slow or broken disk costs what it would have saved, and nothing else: the answer is the same, and why it took longer is said.
+/// </summary>
 public sealed class FailingDiskTests : IDisposable
 {
     const int Length = 200;
@@ -26,7 +28,14 @@ public sealed class FailingDiskTests : IDisposable
 
     EngineOptions Options() => new()
     {
-        Context = 512, Sequences = 2, KvDisk = CachedEngine.Disk(_folder["kv"]) with { FaultPoint = step => { if (step == "read") _onRead(); } },
+        Context = 512, Sequences = 2, KvDisk = CachedEngine.Disk(_folder["kv"]) with
+        {
+            FaultPoint = step =>
+            {
+                if (step == "read")
+                    _onRead();
+            }
+        },
     };
 
     CachedEngine.Answer Fresh()
@@ -96,7 +105,8 @@ public sealed class FailingDiskTests : IDisposable
         void Ask()
         {
             engine.Drop(Prompt(), _ => true);
-            Assert.Equal((Length, 0), (engine.Ask(Prompt()).Computed, 0));
+            CachedEngine.Answer answer = engine.Ask(Prompt());
+            Assert.Equal((Length, 0), (answer.Computed, answer.Use.Reused));
         }
     }
 

@@ -7,7 +7,10 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Reuse;
 
-/// <summary>Blocks so large that their layers come in groups: attention to the first layers begins while the last are still read, and each group can be late or broken on its own.</summary>
+/// <summary>
+/// Blocks so large that their layers come in groups: attention to the first layers begins while the last are still read, and each group
+/// can be late or broken on its own.
+/// </summary>
 public sealed class LayerGroupTests : IDisposable
 {
     const int Length = 150;
@@ -17,7 +20,8 @@ public sealed class LayerGroupTests : IDisposable
     volatile Action _onRead = () => { };
 
     public LayerGroupTests() =>
-        _model = LanguageModel.Load((TinyModel.Llama with { Layers = 12, Heads = 8, KvHeads = 8, HeadDim = 128, FeedForward = 64 }).WriteTo(_folder["wide.gguf"]));
+        _model = LanguageModel.Load(
+            (TinyModel.Llama with { Layers = 12, Heads = 8, KvHeads = 8, HeadDim = 128, FeedForward = 64 }).WriteTo(_folder["wide.gguf"]));
 
     public void Dispose()
     {
@@ -48,7 +52,8 @@ public sealed class LayerGroupTests : IDisposable
         Assert.Equal((0, 12), (groups[0].FirstLayer, groups[^1].EndLayer));
         Assert.Equal(engine.Engine.Layout.BlockBytes, groups.Sum(group => group.Bytes));
         Assert.All(groups, group => Assert.True(group.Offset % KvLayout.PageBytes == 0 && group.Bytes >= DiskTier.LeastGroupBytes));
-        Assert.All(groups.Zip(groups.Skip(1)), pair => Assert.Equal((pair.First.EndLayer, pair.First.Offset + pair.First.Bytes), (pair.Second.FirstLayer, pair.Second.Offset)));
+        Assert.All(groups.Zip(groups.Skip(1)), pair =>
+            Assert.Equal((pair.First.EndLayer, pair.First.Offset + pair.First.Bytes), (pair.Second.FirstLayer, pair.Second.Offset)));
     }
 
     [Theory, InlineData(false), InlineData(true)]
@@ -92,7 +97,8 @@ public sealed class LayerGroupTests : IDisposable
         int reads = 0;
         _onRead = () =>
         {
-            if (Interlocked.Increment(ref reads) > 13) // ten blocks, of which the first groups come at once; three of the four threads may be ahead of the last
+            // ten blocks, of which the first groups come at once; three of the four threads may be ahead of the last
+            if (Interlocked.Increment(ref reads) > 13)
                 gate.Wait();
         };
         using Sequence sequence = engine.Engine.NewSequence();

@@ -7,8 +7,8 @@ using Kvasir.Tests.Fixtures;
 namespace Kvasir.Tests.Reuse;
 
 /// <summary>
-/// Conversations that come and go under pressure, for a while: leases return to zero after each, and the hit rate of the last rounds is not below that of the first. A short
-/// one runs with all tests; <c>KVASIR_SOAK_ROUNDS=20000 Kvasir.Tests -class '*SoakTests'</c> takes longer.
+/// Conversations that come and go under pressure, for a while: leases return to zero after each, and the hit rate of the last rounds is not
+/// below that of the first. A short one runs with all tests; <c>KVASIR_SOAK_ROUNDS=20000 Kvasir.Tests -class '*SoakTests'</c> takes longer.
 /// </summary>
 public sealed class SoakTests : IDisposable
 {
@@ -28,7 +28,8 @@ public sealed class SoakTests : IDisposable
     {
         using InferenceEngine engine = new(_model, new EngineOptions
         {
-            Context = 256, Sequences = 3, KvHostBytes = 60 * 49152, KvDisk = CachedEngine.Disk(_folder["kv"]) with { MaxBytes = 150 * 53248 },
+            Context = 256, Sequences = 3, KvHostBytes = 60 * 49152,
+            KvDisk = CachedEngine.Disk(_folder["kv"]) with { MaxBytes = 150 * 53248 },
         });
         var random = new Random(11);
         (int Tokens, int Hits)[] quarters = new (int, int)[4];

@@ -8,7 +8,10 @@ using Kvasir.Tests.KvCache.Tiers;
 
 namespace Kvasir.Tests.Reuse;
 
-/// <summary>A tier that the cache knows nothing of but what every tier does: it is found, loaded, written, listed, exported, blamed and evicted like the others.</summary>
+/// <summary>
+/// A tier that the cache knows nothing of but what every tier does: it is found, loaded, written, listed, exported,
+/// blamed and evicted like the others.
+/// </summary>
 public sealed class ThirdTierTests : IDisposable
 {
     const int Length = 203; // 12 blocks and 11 tokens
@@ -21,7 +24,8 @@ public sealed class ThirdTierTests : IDisposable
     static int[] Prompt(int kind = 1) => [.. Enumerable.Range(0, Length).Select(i => 260 + (i * 31 + kind * 97) % 700)];
 
     CachedEngine Engine(EngineOptions? options = null) =>
-        new(_model, (options ?? new EngineOptions { Context = 512 }) with { KvFurtherTiers = [(layout, _) => _store ??= new FakeTier(layout)] });
+        new(_model,
+            (options ?? new EngineOptions { Context = 512 }) with { KvFurtherTiers = [(layout, _) => _store ??= new FakeTier(layout)] });
 
     CachedEngine Filled(EngineOptions? options = null)
     {
@@ -76,9 +80,11 @@ public sealed class ThirdTierTests : IDisposable
         CachedEngine.Answer answer = engine.Ask(Prompt());
         answer.AssertSameBits(Fresh(), "computed after all");
         Assert.Equal((0, Length), (answer.Use.Reused, answer.Computed));
-        Miss[] failed = [.. answer.Use.Misses.Where(miss => miss is { Reason: MissReason.LoadFailed, Tier: Tier.Remote, Detail: "io_error" })];
+        Miss[] failed =
+            [.. answer.Use.Misses.Where(miss => miss is { Reason: MissReason.LoadFailed, Tier: Tier.Remote, Detail: "io_error" })];
         Assert.Equal((12, 192), (failed.Length, failed.Sum(miss => miss.To - miss.From)));
-        Assert.Equal([(192, Length - 1, MissReason.BelowBlockSize)], answer.Use.Misses.Except(failed).Select(miss => (miss.From, miss.To, miss.Reason)));
+        Assert.Equal([(192, Length - 1, MissReason.BelowBlockSize)],
+            answer.Use.Misses.Except(failed).Select(miss => (miss.From, miss.To, miss.Reason)));
     }
 
     [Fact]
@@ -92,7 +98,8 @@ public sealed class ThirdTierTests : IDisposable
         {
             CachedEngine.Answer answer = engine.Ask(Prompt(round + 2), leave: false);
             Assert.Equal(Length, answer.Computed);
-            Assert.Equal((MissReason.TooLate, Tier.Remote), answer.Use.Misses.Select(miss => (miss.Reason, miss.Tier!.Value)).Distinct().Single());
+            Assert.Equal((MissReason.TooLate, Tier.Remote),
+                answer.Use.Misses.Select(miss => (miss.Reason, miss.Tier!.Value)).Distinct().Single());
             Assert.Equal(Length - 1, answer.Use.Misses.Sum(miss => miss.To - miss.From));
         }
         Assert.Equal(8, _store.Lookups - before); // then it is left alone

@@ -7,7 +7,9 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Reuse;
 
-/// <summary>Cached equals recomputed, bit for bit, from whichever tier the blocks come; and each time it is asserted that they did come from there.</summary>
+/// <summary>
+/// Cached equals recomputed, bit for bit, from whichever tier the blocks come; and each time it is asserted that they did come from there.
+/// </summary>
 public sealed class TierTests : IDisposable
 {
     const int Length = 203; // twelve full blocks and a tail
@@ -21,7 +23,8 @@ public sealed class TierTests : IDisposable
         _folder.Dispose();
     }
 
-    static int[] Prompt(int seed, int length = Length) => [.. Enumerable.Range(0, length).Select(i => 260 + (i * 37 + seed * 101 + i / 16) % 700)];
+    static int[] Prompt(int seed, int length = Length) =>
+        [.. Enumerable.Range(0, length).Select(i => 260 + (i * 37 + seed * 101 + i / 16) % 700)];
 
     CachedEngine.Answer Fresh(int[] prompt)
     {
@@ -82,7 +85,8 @@ public sealed class TierTests : IDisposable
     [Fact]
     public void Blocks_admitted_at_their_second_use_are_not_written_at_the_first()
     {
-        using CachedEngine engine = new(_model, new() { Context = 512, Sequences = 2, KvDisk = CachedEngine.Disk(_folder["kv"]) with { Admission = Admission.SecondUse } });
+        using CachedEngine engine = new(_model,
+            new() { Context = 512, Sequences = 2, KvDisk = CachedEngine.Disk(_folder["kv"]) with { Admission = Admission.SecondUse } });
         engine.Ask(Prompt(1));
         engine.Flush();
         Assert.Equal(0, engine.Cache.Disk!.Blocks);
@@ -101,7 +105,8 @@ public sealed class TierTests : IDisposable
         CachedEngine.Answer answer = engine.Ask(other);
         Assert.Equal((Length - 100, 100), (answer.Computed, answer.Use.Device));
         Miss miss = Assert.Single(answer.Use.Misses);
-        Assert.Equal((100, Length - 1, MissReason.Diverged, Prompt(1)[100], 999), (miss.From, miss.To, miss.Reason, miss.Expected, miss.Got));
+        Assert.Equal((100, Length - 1, MissReason.Diverged, Prompt(1)[100], 999),
+            (miss.From, miss.To, miss.Reason, miss.Expected, miss.Got));
         answer.AssertSameBits(Fresh(other), "diverged");
     }
 
@@ -167,7 +172,8 @@ public sealed class TierTests : IDisposable
         engine.Flush();
         engine.Drop(Prompt(1), block => block == 3);
         PrefixLookup lookup = await engine.Cache.Lookup(Prompt(1));
-        Assert.Equal([new PrefixSpan(0, 48, Tier.Device), new PrefixSpan(48, 64, Tier.Disk), new PrefixSpan(64, 202, Tier.Device), new PrefixSpan(202, 203, null)], lookup.Spans());
+        Assert.Equal([new PrefixSpan(0, 48, Tier.Device), new PrefixSpan(48, 64, Tier.Disk), new PrefixSpan(64, 202, Tier.Device),
+            new PrefixSpan(202, 203, null)], lookup.Spans());
         Assert.Empty(lookup.Misses);
         Assert.False(engine.Cache.Device.Contains(engine.Cache.Keys(Prompt(1))[3]));
     }

@@ -17,7 +17,8 @@ public class SagaGeneratorTests
     [Fact]
     public void The_first_document_is_always_the_same() =>
         Assert.Equal("It rained until the evening. Ivar keeps a black candle in the library. Kari walks to the wooden dock every Wednesday. Una likes to eat butter. "
-            + "The stars were very bright. Dag keeps a golden mask in the high cliff. Ivar has twelve dogs.", new SagaGenerator(12).Document(5).Text);
+            + "The stars were very bright. Dag keeps a golden mask in the high cliff. Ivar has twelve dogs.",
+            new SagaGenerator(12).Document(5).Text);
 
     [Theory]
     [InlineData(1)]

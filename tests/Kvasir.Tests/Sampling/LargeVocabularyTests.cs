@@ -9,14 +9,17 @@ public class LargeVocabularyTests
 
     internal static SamplingOptions[] Options =>
     [
-        s_greedy, s_usual, s_usual with { TopK = 1 }, s_usual with { TopK = 7, TopP = 1, MinP = 0 }, s_usual with { TopK = 300, TopP = 0.999f, MinP = 0 },
+        s_greedy, s_usual, s_usual with { TopK = 1 }, s_usual with { TopK = 7, TopP = 1, MinP = 0 },
+        s_usual with { TopK = 300, TopP = 0.999f, MinP = 0 },
         s_usual with { TopK = 5000, TopP = 1, MinP = 0, Temperature = 3 }, s_usual with { TopK = 0 }, s_usual with { TopK = 0, TopP = 1 },
         s_usual with { TopK = 0, MinP = 0 }, s_usual with { TopK = 0, MinP = 0, TopP = 0.5f }, s_usual with { TopK = 0, MinP = 1 },
-        s_usual with { TopK = 0, MinP = 0, TopP = 1, Temperature = 2 }, s_usual with { TopK = 0, MinP = 1e-6f, TopP = 0.9999999f, Temperature = 5 },
+        s_usual with { TopK = 0, MinP = 0, TopP = 1, Temperature = 2 },
+        s_usual with { TopK = 0, MinP = 1e-6f, TopP = 0.9999999f, Temperature = 5 },
     ];
 
     public static TheoryData<string, int> Logits => new MatrixTheoryData<string, int>(
-        ["random", "peaked", "ascending", "descending", "all equal", "few values", "zeros of both signs", "far below zero"], [1, 15, 16, 17, 1000, 1024, 1025, 5003]);
+        ["random", "peaked", "ascending", "descending", "all equal", "few values", "zeros of both signs", "far below zero"],
+        [1, 15, 16, 17, 1000, 1024, 1025, 5003]);
 
     internal static float[] Make(string kind, int count, Random random) => [.. Enumerable.Range(0, count).Select(i => kind switch
     {
@@ -53,7 +56,8 @@ public class LargeVocabularyTests
         foreach (SamplingOptions options in Options)
             foreach (int count in (int[])[2, 16, 40, 3000])
             {
-                float[] logits = [.. Enumerable.Range(0, count).Select(i => i % 3 == 1 ? i % 7 : i % 2 == 0 ? float.NaN : float.NegativeInfinity)];
+                float[] logits =
+                    [.. Enumerable.Range(0, count).Select(i => i % 3 == 1 ? i % 7 : i % 2 == 0 ? float.NaN : float.NegativeInfinity)];
                 Assert.All(Enumerable.Range(0, 5), _ => Assert.Equal(1, new Sampler(options).Next([.. logits], []) % 3));
             }
     }

@@ -18,7 +18,8 @@ public class PenaltyTests
     /// <summary>Token by token, as a generation asks, against the formula over the whole completion.</summary>
     [Fact]
     public void Logits_follow_the_published_formula_over_the_completion_alone() =>
-        Gen.Select(Gen.Int[0, 7].Array[0, 30], Gen.Int[0, 30], Gen.Float[-2, 2], Gen.Float[-2, 2]).Sample((history, start, frequency, presence) =>
+        Gen.Select(Gen.Int[0, 7].Array[0, 30], Gen.Int[0, 30], Gen.Float[-2, 2], Gen.Float[-2, 2])
+            .Sample((history, start, frequency, presence) =>
         {
             int prompt = Math.Min(start, history.Length);
             Sampler sampler = new(s_greedy with { FrequencyPenalty = frequency, PresencePenalty = presence });
@@ -72,7 +73,10 @@ public class PenaltyTests
     [InlineData(0f, 0f, -7, 1f, "logit bias: 1 for token -7, expected")]
     public void Values_out_of_range_are_named(float frequency, float presence, int token, float bias, string message)
     {
-        SamplingOptions options = new() { FrequencyPenalty = frequency, PresencePenalty = presence, LogitBias = new Dictionary<int, float> { [token] = bias } };
+        SamplingOptions options = new()
+        {
+            FrequencyPenalty = frequency, PresencePenalty = presence, LogitBias = new Dictionary<int, float> { [token] = bias },
+        };
         Assert.Contains(message, Assert.Throws<ArgumentException>(options.Validate).Message, StringComparison.Ordinal);
     }
 }

@@ -2,7 +2,9 @@ using Kvasir.Inference.Sampling;
 
 namespace Kvasir.Tests.Sampling;
 
-/// <summary>The definition of sampling without any care for speed: all logits are sorted, and every filter runs over all that is left.</summary>
+/// <summary>
+/// The definition of sampling without any care for speed: all logits are sorted, and every filter runs over all that is left.
+/// </summary>
 sealed class ReferenceSampler(SamplingOptions options)
 {
     SplitMix64 _random = new(options.Seed ?? 0);
@@ -19,7 +21,8 @@ sealed class ReferenceSampler(SamplingOptions options)
         while (kept < tokens.Length && sum < options.TopP)
             sum += probabilities[kept++];
         kept = Math.Min(kept, Array.FindLastIndex(probabilities, probability => probability >= probabilities[0] * options.MinP) + 1);
-        double[] chances = Softmax([.. probabilities.Take(Math.Max(1, kept)).Select(probability => Math.Log(probability))], options.Temperature);
+        double[] chances = Softmax([.. probabilities.Take(Math.Max(1, kept)).Select(probability => Math.Log(probability))],
+            options.Temperature);
         double point = _random.NextDouble();
         for (int i = 0; i < chances.Length; i++)
             if ((point -= chances[i]) < 0)

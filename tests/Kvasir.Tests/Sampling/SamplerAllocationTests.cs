@@ -26,7 +26,12 @@ public class SamplerAllocationTests
     [Fact]
     public void Greedy_choices_with_penalties_allocate_nothing_once_warm()
     {
-        SamplingOptions options = SamplingOptions.Greedy with { FrequencyPenalty = 1, PresencePenalty = 1, LogitBias = new Dictionary<int, float> { [3] = 1 } };
+        SamplingOptions options = SamplingOptions.Greedy with
+        {
+            FrequencyPenalty = 1,
+            PresencePenalty = 1,
+            LogitBias = new Dictionary<int, float> { [3] = 1 },
+        };
         Sampler sampler = new(options);
         float[] logits = new float[1000];
         int[] history = [.. Enumerable.Range(0, 500).Select(i => i % 100)];

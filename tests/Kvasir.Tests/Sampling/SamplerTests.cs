@@ -49,7 +49,8 @@ public class SamplerTests
 
     [Fact]
     public void Of_equal_logits_top_k_keeps_the_first() =>
-        Assert.Equal([0, 1], Enumerable.Range(0, 100).Select(i => new Sampler(s_open with { TopK = 2, Seed = (ulong)i }).Next([1f, 1f, 1f, 1f], [])).Distinct().Order());
+        Assert.Equal([0, 1], Enumerable.Range(0, 100)
+            .Select(i => new Sampler(s_open with { TopK = 2, Seed = (ulong)i }).Next([1f, 1f, 1f, 1f], [])).Distinct().Order());
 
     [Fact]
     public void A_low_temperature_sharpens_and_a_high_one_flattens()

@@ -20,12 +20,14 @@ public class StopFilterTests
                 seen += filter.Append(text.Substring(at, Math.Min(cuts[i % cuts.Length], text.Length - at)));
             seen += filter.Flush();
             // A stop that ends first is found first, even if another began before it; the text then ends at the earliest beginning.
-            int firstEnd = Enumerable.Range(1, text.Length).FirstOrDefault(end => stops.Any(stop => text[..end].EndsWith(stop, StringComparison.Ordinal)));
+            int firstEnd = Enumerable.Range(1, text.Length)
+                .FirstOrDefault(end => stops.Any(stop => text[..end].EndsWith(stop, StringComparison.Ordinal)));
             Assert.Equal(firstEnd > 0, filter.Stopped);
             if (firstEnd == 0)
                 Assert.Equal(text, seen);
             else
-                Assert.True(stops.Any(stop => text[seen.Length..].StartsWith(stop, StringComparison.Ordinal)) && text.StartsWith(seen, StringComparison.Ordinal) && !stops.Any(seen.Contains));
+                Assert.True(stops.Any(stop => text[seen.Length..].StartsWith(stop, StringComparison.Ordinal))
+                    && text.StartsWith(seen, StringComparison.Ordinal) && !stops.Any(seen.Contains));
         }, iter: 5000);
 
     [Fact]

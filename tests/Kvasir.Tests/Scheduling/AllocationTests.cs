@@ -8,8 +8,8 @@ using Kvasir.Tests.Fixtures;
 namespace Kvasir.Tests.Scheduling;
 
 /// <summary>
-/// A decode step leaves nothing for the garbage collector, except at a block's end, where handles for the complete block, its lease and the next block are made.
-/// What allocations cost is pauses in the middle of somebody's answer.
+/// A decode step leaves nothing for the garbage collector, except at a block's end, where handles for the complete block, its lease and the
+/// next block are made. What allocations cost is pauses in the middle of somebody's answer.
 /// </summary>
 [Collection(nameof(Allocations))]
 public class AllocationTests
@@ -20,13 +20,16 @@ public class AllocationTests
     public void A_decode_step_allocates_nothing(string name)
     {
         using var folder = new TemporaryFolder();
-        using LanguageModel model = LanguageModel.Load(name == "saga" ? SagaModel.Path : Model.ArchitectureTests.Models[name].WriteTo(folder["tiny.gguf"]));
+        using LanguageModel model =
+            LanguageModel.Load(name == "saga" ? SagaModel.Path : Model.ArchitectureTests.Models[name].WriteTo(folder["tiny.gguf"]));
         foreach (InstructionSet set in InstructionSets.Available)
         {
             using var engine = new InferenceEngine(model, new EngineOptions { Context = 512, Threads = 2, InstructionSet = set });
             using Sequence sequence = engine.NewSequence();
             Decode(engine, sequence, 100); // compiles, and grows what grows once
-            Assert.Equal(0, Allocations.Of(() => Decode(engine, sequence, 14), before: () => Decode(engine, sequence, 16 - sequence.Tokens.Length % 16 + 1))); // within a block
+            // within a block
+            Assert.Equal(0, Allocations.Of(() => Decode(engine, sequence, 14),
+                before: () => Decode(engine, sequence, 16 - sequence.Tokens.Length % 16 + 1)));
             Assert.InRange(Allocations.Of(() => Decode(engine, sequence, 16)), 24 * HandlesPerBlock, HandleBytes * HandlesPerBlock);
         }
     }
@@ -42,7 +45,9 @@ public class AllocationTests
         }
     }
 
-    /// <summary>Its text, its place among what the caller reads and among the sequence's tokens, and its part of a block's handles.</summary>
+    /// <summary>
+    /// Its text, its place among what the caller reads and among the sequence's tokens, and its part of a block's handles.
+    /// </summary>
     [Fact]
     public void A_served_token_leaves_little_more_than_its_text()
     {

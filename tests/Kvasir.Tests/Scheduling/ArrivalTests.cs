@@ -42,14 +42,16 @@ public sealed class ArrivalTests : IDisposable
         engine.Cache.Flush(TimeSpan.FromSeconds(20));
         engine.Cache.Evict(engine.Cache.Keys(Prompt(200, 1)).ToArray(), Tier.Device);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(Patience);
-        Completion[] chats = [.. Enumerable.Range(0, 16).Select(chat => engine.Start(Prompt(20, chat + 5), new GenerationOptions { IgnoresEnds = true, MaxTokens = 1000 }, cancellation: over.Token))];
+        Completion[] chats = [.. Enumerable.Range(0, 16).Select(chat =>
+            engine.Start(Prompt(20, chat + 5), new GenerationOptions { IgnoresEnds = true, MaxTokens = 1000 }, cancellation: over.Token))];
         foreach (Completion chat in chats)
             await Read(chat, 1); // they have arrived
 
         _store.Hangs = _answers.Task;
         Completion newcomer = engine.Start(Prompt(200, 1), one, cancellation: Patience);
         long before = engine.Serving.Steps;
-        Assert.True(SpinWait.SpinUntil(() => engine.Serving.Steps >= before + 40, TimeSpan.FromSeconds(60)), $"{engine.Serving.Steps - before} steps while the lookup hung");
+        Assert.True(SpinWait.SpinUntil(() => engine.Serving.Steps >= before + 40, TimeSpan.FromSeconds(60)),
+            $"{engine.Serving.Steps - before} steps while the lookup hung");
         Assert.Equal((17, 0), (engine.Serving.Running, engine.Serving.Waiting));
         Assert.False(newcomer.Result.IsCompleted);
         _answers.SetResult();
@@ -68,7 +70,8 @@ public sealed class ArrivalTests : IDisposable
         Completion first = engine.Start(Prompt(200, 1), new GenerationOptions { MaxTokens = 1 }, cancellation: Patience);
         SpinWait.SpinUntil(() => Volatile.Read(ref _store.Lookups) == 1, TimeSpan.FromSeconds(20));
         _store.Hangs = null;
-        GenerationResult second = await engine.Start(Prompt(100, 2), new GenerationOptions { MaxTokens = 3, IgnoresEnds = true }, cancellation: Patience).Result;
+        GenerationResult second = await engine.Start(Prompt(100, 2),
+            new GenerationOptions { MaxTokens = 3, IgnoresEnds = true }, cancellation: Patience).Result;
         Assert.Equal(3, second.TokenIds.Count);
         Assert.False(first.Result.IsCompleted);
         _answers.SetResult();
@@ -80,7 +83,8 @@ public sealed class ArrivalTests : IDisposable
     {
         using InferenceEngine engine = Engine(TimeSpan.FromMilliseconds(50));
         _store.Hangs = _answers.Task;
-        GenerationResult result = await engine.Start(Prompt(200, 1), new GenerationOptions { MaxTokens = 1 }, cancellation: Patience).Result;
+        GenerationResult result = await engine.Start(Prompt(200, 1),
+            new GenerationOptions { MaxTokens = 1 }, cancellation: Patience).Result;
         Assert.Equal(200, result.ComputedTokens);
         Miss miss = Assert.Single(result.Kv.Misses);
         Assert.Equal((0, 199, MissReason.TooLate, Tier.Remote), (miss.From, miss.To, miss.Reason, miss.Tier!.Value));

@@ -6,7 +6,9 @@ using Kvasir.KvCache.Blocks;
 
 namespace Kvasir.Tests.Scheduling;
 
-/// <summary>Many completions at the same time: nobody waits for ever, nobody gets another's words, and nobody's depend on who else is there.</summary>
+/// <summary>
+/// Many completions at the same time: nobody waits for ever, nobody gets another's words, and nobody's depend on who else is there.
+/// </summary>
 public sealed class SchedulerTests : IDisposable
 {
     readonly LanguageModel _model = LanguageModel.Load(SagaModel.Path);
@@ -41,11 +43,13 @@ public sealed class SchedulerTests : IDisposable
     [Fact]
     public async Task A_completion_is_the_same_alone_and_among_others_to_the_last_bit()
     {
-        using InferenceEngine engine = new(_model, new EngineOptions { Context = 256, Sequences = 34, KvReuse = KvReuse.WithinSequence, PrefillChunk = 96 });
+        using InferenceEngine engine = new(_model,
+            new EngineOptions { Context = 256, Sequences = 34, KvReuse = KvReuse.WithinSequence, PrefillChunk = 96 });
         GenerationOptions options = new() { MaxTokens = 40, WantsHidden = true, IgnoresEnds = true };
         int[][] prompts = [.. Enumerable.Range(0, 33).Select(i => Prompt(20 + i * 6, i))];
         GenerationResult alone = await engine.Start(Begin(engine, prompts[7]), options, Patience).Result;
-        GenerationResult[] all = await Task.WhenAll(prompts.Select(prompt => engine.Start(Begin(engine, prompt), options, Patience).Result));
+        GenerationResult[] all =
+            await Task.WhenAll(prompts.Select(prompt => engine.Start(Begin(engine, prompt), options, Patience).Result));
         Assert.Equal(alone.TokenIds, all[7].TokenIds);
         Assert.True(MemoryMarshal.AsBytes(alone.Hidden!.Value.Span).SequenceEqual(MemoryMarshal.AsBytes(all[7].Hidden!.Value.Span)));
         Assert.Equal(33, all.Select(result => string.Join(' ', result.TokenIds)).Distinct().Count());
@@ -79,11 +83,13 @@ public sealed class SchedulerTests : IDisposable
         int[][] prompts = [.. Enumerable.Range(0, 6).Select(i => Prompt(30, i))];
         GenerationOptions options = new() { MaxTokens = 200, IgnoresEnds = true };
         using InferenceEngine roomy = new(_model, new EngineOptions { Context = 256, Sequences = 7 });
-        GenerationResult[] expected = await Task.WhenAll(prompts.Select(prompt => roomy.Start(Begin(roomy, prompt), options, Patience).Result));
+        GenerationResult[] expected =
+            await Task.WhenAll(prompts.Select(prompt => roomy.Start(Begin(roomy, prompt), options, Patience).Result));
         Assert.Equal(0, roomy.Serving.Preemptions);
         End(roomy);
         using InferenceEngine tight = new(_model, new EngineOptions { Context = 256, Sequences = 2, KvHostBytes = hostBytes });
-        GenerationResult[] actual = await Task.WhenAll(prompts.Select(prompt => tight.Start(prompt, options, cancellation: Patience).Result));
+        GenerationResult[] actual =
+            await Task.WhenAll(prompts.Select(prompt => tight.Start(prompt, options, cancellation: Patience).Result));
         Assert.Equal(expected.Select(result => result.Text), actual.Select(result => result.Text));
         Assert.True(tight.Serving.Preemptions > 0);
         End(tight);
@@ -96,7 +102,8 @@ public sealed class SchedulerTests : IDisposable
         engine.Cache.Costs.Computed(1, TimeSpan.FromSeconds(10)); // computing is slow, so that what is found is loaded
         engine.Cache.Costs.IsFrozen = true;
         GenerationOptions options = new() { MaxTokens = 200, IgnoresEnds = true };
-        GenerationResult[] results = await Task.WhenAll(Enumerable.Range(0, 3).Select(i => engine.Start(Prompt(40, i), options, cancellation: Patience).Result));
+        GenerationResult[] results =
+            await Task.WhenAll(Enumerable.Range(0, 3).Select(i => engine.Start(Prompt(40, i), options, cancellation: Patience).Result));
         long preemptions = engine.Serving.Preemptions;
         Assert.True(preemptions > 0);
         Assert.InRange(engine.Serving.ComputedTokens, 3 * 239, 3 * 239 + preemptions * 2); // a last token each time, for its logits
@@ -118,7 +125,8 @@ public sealed class SchedulerTests : IDisposable
         foreach ((int i, GenerationResult result) in results.Index())
         {
             GenerationResult expected = await alone.Start(Asks(i), options, cancellation: Patience).Result;
-            Assert.True(MemoryMarshal.AsBytes(expected.Hidden!.Value.Span).SequenceEqual(MemoryMarshal.AsBytes(result.Hidden!.Value.Span)), $"prompt {i}");
+            Assert.True(MemoryMarshal.AsBytes(expected.Hidden!.Value.Span).SequenceEqual(MemoryMarshal.AsBytes(result.Hidden!.Value.Span)),
+                $"prompt {i}");
         }
         End(engine);
     }
@@ -132,7 +140,8 @@ public sealed class SchedulerTests : IDisposable
         Assert.True(await first.Pieces.WaitToReadAsync(Patience));
         Completion later = engine.Start(Begin(engine, Prompt(20, 2)), new GenerationOptions { MaxTokens = 3 }, Patience);
         Completion urgent = engine.Start(Begin(engine, Prompt(20, 3)), new GenerationOptions { MaxTokens = 3, Priority = -1 }, Patience);
-        var refused = Assert.Throws<QueueFullException>(() => engine.Start(Begin(engine, Prompt(20, 4)), new GenerationOptions(), Patience));
+        var refused =
+            Assert.Throws<QueueFullException>(() => engine.Start(Begin(engine, Prompt(20, 4)), new GenerationOptions(), Patience));
         Assert.InRange(refused.RetryAfter, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
         Assert.Equal(2, engine.Serving.Waiting);
         await over.CancelAsync();
@@ -160,8 +169,10 @@ public sealed class SchedulerTests : IDisposable
     {
         using InferenceEngine engine = new(_model, new EngineOptions { Context = 256, Sequences = 8 });
         int[] prompt = Prompt(100, 1);
-        Completion busy = engine.Start(Prompt(200, 2), new GenerationOptions { MaxTokens = 1 }, cancellation: Patience); // so that the others arrive together
-        Completion[] completions = [.. Enumerable.Range(0, 8).Select(i => engine.Start(prompt, new GenerationOptions { MaxTokens = i % 2 * 3, IgnoresEnds = true }, cancellation: Patience))];
+        // so that the others arrive together
+        Completion busy = engine.Start(Prompt(200, 2), new GenerationOptions { MaxTokens = 1 }, cancellation: Patience);
+        Completion[] completions = [.. Enumerable.Range(0, 8).Select(
+            i => engine.Start(prompt, new GenerationOptions { MaxTokens = i % 2 * 3, IgnoresEnds = true }, cancellation: Patience))];
         GenerationResult[] results = await Task.WhenAll(completions.Select(completion => completion.Result));
         await busy.Result;
         Assert.Equal([0, 3, 0, 3, 0, 3, 0, 3], results.Select(result => result.TokenIds.Count));
@@ -174,7 +185,8 @@ public sealed class SchedulerTests : IDisposable
     {
         InferenceEngine engine = new(_model, new EngineOptions { Context = 512, MaxRunning = 1 });
         Sequence running = Begin(engine, Prompt(20, 1)), waiting = Begin(engine, Prompt(20, 2));
-        Completion[] completions = [engine.Start(running, new GenerationOptions { IgnoresEnds = true }, Patience), engine.Start(waiting, new GenerationOptions(), Patience)];
+        Completion[] completions = [engine.Start(running, new GenerationOptions { IgnoresEnds = true }, Patience),
+            engine.Start(waiting, new GenerationOptions(), Patience)];
         Assert.True(await completions[0].Pieces.WaitToReadAsync(Patience));
         Task ending = Task.Run(() =>
         {
@@ -200,7 +212,8 @@ public sealed class SchedulerTests : IDisposable
         Assert.Throws<InvalidOperationException>(() => engine.Start(sequence, new GenerationOptions(), Patience));
         await over.CancelAsync();
         await completion.Result;
-        Assert.Single((await engine.Start(sequence, new GenerationOptions { MaxTokens = 1, IgnoresEnds = true }, Patience).Result).TokenIds);
+        Assert.Single(
+            (await engine.Start(sequence, new GenerationOptions { MaxTokens = 1, IgnoresEnds = true }, Patience).Result).TokenIds);
         End(engine);
     }
 
@@ -209,7 +222,8 @@ public sealed class SchedulerTests : IDisposable
     {
         using InferenceEngine engine = new(_model, new EngineOptions { Context = 128 });
         Sequence sequence = Begin(engine, Prompt(20, 1));
-        Completion completion = engine.Start(sequence, new GenerationOptions { MaxTokens = 5, TopLogprobs = 20, IgnoresEnds = true }, Patience);
+        Completion completion = engine.Start(sequence,
+            new GenerationOptions { MaxTokens = 5, TopLogprobs = 20, IgnoresEnds = true }, Patience);
         List<CompletionPiece> pieces = [];
         await foreach (CompletionPiece piece in completion.Pieces.ReadAllAsync(Patience))
             pieces.Add(piece);

@@ -16,13 +16,17 @@ public sealed class ObservabilityTests
         for (int i = 0; i < 2; i++)
             await server.Ask("/v1/chat/completions", ServerFixture.Chat(ServerFixture.LongText(10)));
         string metrics = await server.Client.GetStringAsync("/metrics", ServerFixture.Patience);
-        foreach (string name in (string[])["gen_ai_server_request_duration_seconds_bucket", "gen_ai_server_time_to_first_token_seconds_count", "gen_ai_server_time_per_output_token_seconds_sum",
-            "kvasir_kv_lookup_tokens", "kvasir_kv_hit_tokens", "kvasir_kv_used_bytes{tier=\"device\"}", "kvasir_kv_leased_blocks{tier=\"disk\"}", "kvasir_requests_running 0"])
+        foreach (string name in (string[])["gen_ai_server_request_duration_seconds_bucket",
+            "gen_ai_server_time_to_first_token_seconds_count", "gen_ai_server_time_per_output_token_seconds_sum",
+            "kvasir_kv_lookup_tokens", "kvasir_kv_hit_tokens", "kvasir_kv_used_bytes{tier=\"device\"}",
+            "kvasir_kv_leased_blocks{tier=\"disk\"}", "kvasir_requests_running 0"])
             Assert.Contains(name, metrics, StringComparison.Ordinal);
         Assert.Contains("vllm:request_success_total{model_name=\"kvasir-saga\"} 2\n", metrics, StringComparison.Ordinal);
-        string[] names = [.. metrics.Split('\n').Where(line => line.StartsWith("# TYPE", StringComparison.Ordinal)).Select(line => line.Split(' ')[2])];
+        string[] names =
+            [.. metrics.Split('\n').Where(line => line.StartsWith("# TYPE", StringComparison.Ordinal)).Select(line => line.Split(' ')[2])];
         Assert.Equal(names.Distinct(), names);
-        Assert.All(metrics.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.True(line[0] == '#' || double.TryParse(line[(line.LastIndexOf(' ') + 1)..], out _), line));
+        Assert.All(metrics.Split('\n', StringSplitOptions.RemoveEmptyEntries),
+            line => Assert.True(line[0] == '#' || double.TryParse(line[(line.LastIndexOf(' ') + 1)..], out _), line));
     }
 
     [Fact]
@@ -36,7 +40,8 @@ public sealed class ObservabilityTests
         foreach (Match count in counts)
         {
             string series = $"(?m)^{count.Groups[1]}_bucket{{{Regex.Escape(count.Groups[2].Value)},le=\"(.+)\"}} (\\d+)$";
-            (string Bound, long Below)[] buckets = [.. Regex.Matches(metrics, series).Select(match => (match.Groups[1].Value, long.Parse(match.Groups[2].Value)))];
+            (string Bound, long Below)[] buckets =
+                [.. Regex.Matches(metrics, series).Select(match => (match.Groups[1].Value, long.Parse(match.Groups[2].Value)))];
             Assert.Equal(buckets.Select(bucket => bucket.Below).Order(), buckets.Select(bucket => bucket.Below));
             Assert.Equal(("+Inf", long.Parse(count.Groups[3].Value)), buckets[^1]);
         }
@@ -49,9 +54,12 @@ public sealed class ObservabilityTests
         await server.Ask("/v1/chat/completions", ServerFixture.Chat(ServerFixture.LongText(10)));
         await server.Ask("/v1/chat/completions", ServerFixture.Chat(ServerFixture.LongText(10)));
         string metrics = await server.Client.GetStringAsync("/metrics", ServerFixture.Patience);
-        string[] asked = [.. System.Text.RegularExpressions.Regex.Matches(await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "docs/grafana.json"), ServerFixture.Patience), "(kvasir|gen_ai)_[a-z_]+[a-z]").Select(match => match.Value).Distinct().Except(["kvasir_served_by"])];
+        string[] asked = [.. System.Text.RegularExpressions.Regex.Matches(
+            await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "docs/grafana.json"), ServerFixture.Patience),
+            "(kvasir|gen_ai)_[a-z_]+[a-z]").Select(match => match.Value).Distinct().Except(["kvasir_served_by"])];
         Assert.True(asked.Length > 10);
-        foreach (string name in asked.Except(["kvasir_kv_evictions_total", "kvasir_kv_corrupt_total", "kvasir_kv_write_dropped_total"])) // until something goes wrong
+        // until something goes wrong
+        foreach (string name in asked.Except(["kvasir_kv_evictions_total", "kvasir_kv_corrupt_total", "kvasir_kv_write_dropped_total"]))
             Assert.Contains($"\n{name}{{", metrics.Replace(" ", "{", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
@@ -60,7 +68,8 @@ public sealed class ObservabilityTests
     {
         await using ServerFixture server = await ServerFixture.Start();
         using HttpResponseMessage page = await server.Client.GetAsync("/", ServerFixture.Patience);
-        string html = await page.Content.ReadAsStringAsync(ServerFixture.Patience), policy = page.Headers.GetValues("Content-Security-Policy").Single();
+        string html = await page.Content.ReadAsStringAsync(ServerFixture.Patience),
+            policy = page.Headers.GetValues("Content-Security-Policy").Single();
         Assert.Contains("default-src 'none'", policy, StringComparison.Ordinal);
         Assert.DoesNotContain("unsafe", policy, StringComparison.Ordinal);
         Assert.DoesNotMatch("(src|href)=.(https?:)?//", html);
@@ -75,7 +84,8 @@ public sealed class ObservabilityTests
     public void The_page_that_is_served_is_that_of_its_sources()
     {
         string folder = Path.Combine(Checkout.Root, "src/Kvasir.Server/Dashboard");
-        string[] sources = [.. Directory.GetFiles(Path.Combine(folder, "src"), "*", SearchOption.AllDirectories).Concat(((string[])["index.html", "package.json", "tsconfig.json", "vite.config.ts"]).Select(name => Path.Combine(folder, name)))
+        string[] sources = [.. Directory.GetFiles(Path.Combine(folder, "src"), "*", SearchOption.AllDirectories).Concat(
+            ((string[])["index.html", "package.json", "tsconfig.json", "vite.config.ts"]).Select(name => Path.Combine(folder, name)))
             .Select(path => Path.GetRelativePath(folder, path).Replace('\\', '/')).Order(StringComparer.Ordinal)];
         using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (string source in sources)
@@ -84,6 +94,7 @@ public sealed class ObservabilityTests
             digest.AppendData(File.ReadAllBytes(Path.Combine(folder, source)));
         }
         string expected = File.ReadAllText(Path.Combine(folder, "dist/source.sha256")).Trim();
-        Assert.True(expected.StartsWith(Convert.ToHexStringLower(digest.GetHashAndReset()), StringComparison.Ordinal), "dist/ is older than its sources: npm ci && npm run build in src/Kvasir.Server/Dashboard");
+        Assert.True(expected.StartsWith(Convert.ToHexStringLower(digest.GetHashAndReset()), StringComparison.Ordinal),
+            "dist/ is older than its sources: npm ci && npm run build in src/Kvasir.Server/Dashboard");
     }
 }

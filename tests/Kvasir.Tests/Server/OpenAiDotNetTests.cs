@@ -19,7 +19,10 @@ public sealed class OpenAiDotNetTests
     static readonly ChatMessage[] s_question = [new SystemChatMessage("Be brief."), new UserChatMessage("Who are you?")];
 
     static OpenAIClient Client(ServerFixture server) =>
-        new(new ApiKeyCredential("none"), new OpenAIClientOptions { Endpoint = new Uri($"{server.Server.Address}/v1"), RetryPolicy = new ClientRetryPolicy(maxRetries: 0) });
+        new(new ApiKeyCredential("none"), new OpenAIClientOptions
+        {
+            Endpoint = new Uri($"{server.Server.Address}/v1"), RetryPolicy = new ClientRetryPolicy(maxRetries: 0),
+        });
 
     static ChatCompletionOptions Options(int tokens = 24) => new() { Temperature = 0, MaxOutputTokenCount = tokens };
 
@@ -41,7 +44,8 @@ public sealed class OpenAiDotNetTests
         Assert.NotEmpty(first.Content[0].Text);
         Assert.Equal(first.Content[0].Text, second.Content[0].Text);
         Assert.Equal(first.Usage.InputTokenCount + first.Usage.OutputTokenCount, first.Usage.TotalTokenCount);
-        Assert.Equal((0, first.Usage.InputTokenCount - 1), (first.Usage.InputTokenDetails.CachedTokenCount, second.Usage.InputTokenDetails.CachedTokenCount));
+        Assert.Equal((0, first.Usage.InputTokenCount - 1),
+            (first.Usage.InputTokenDetails.CachedTokenCount, second.Usage.InputTokenDetails.CachedTokenCount));
     }
 
     [Fact]
@@ -52,7 +56,8 @@ public sealed class OpenAiDotNetTests
         ChatCompletion whole = await chat.CompleteChatAsync(s_question, Options(), ServerFixture.Patience);
         StringBuilder text = new();
         (ChatFinishReason? reason, ChatTokenUsage? usage) = (null, null);
-        await foreach (StreamingChatCompletionUpdate update in chat.CompleteChatStreamingAsync(s_question, Options(), ServerFixture.Patience))
+        await foreach (StreamingChatCompletionUpdate update in chat.CompleteChatStreamingAsync(s_question,
+            Options(), ServerFixture.Patience))
         {
             text.AppendJoin("", update.ContentUpdate.Select(part => part.Text));
             (reason, usage) = (update.FinishReason ?? reason, update.Usage ?? usage);
@@ -66,7 +71,8 @@ public sealed class OpenAiDotNetTests
     {
         await using ServerFixture server = await ServerFixture.Start();
         ChatCompletionOptions options = Options(200);
-        options.ResponseFormat = ChatResponseFormat.CreateJsonSchemaFormat("weather", BinaryData.FromString(Schema), jsonSchemaIsStrict: true);
+        options.ResponseFormat = ChatResponseFormat.CreateJsonSchemaFormat("weather",
+            BinaryData.FromString(Schema), jsonSchemaIsStrict: true);
         ChatCompletion answer = await Client(server).GetChatClient(Model).CompleteChatAsync(s_question, options, ServerFixture.Patience);
         Fits(answer.Content[0].Text);
     }
@@ -74,7 +80,8 @@ public sealed class OpenAiDotNetTests
     [Fact]
     public async Task Tools_are_called_and_their_results_go_back_in()
     {
-        string template = await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "tests", "Kvasir.Tests", "Templates", "corpus", "qwen-tools.jinja"), ServerFixture.Patience);
+        string template = await File.ReadAllTextAsync(
+            Path.Combine(Checkout.Root, "tests", "Kvasir.Tests", "Templates", "corpus", "qwen-tools.jinja"), ServerFixture.Patience);
         await using ServerFixture server = await ServerFixture.Start(options: new ServerOptions { ChatTemplate = template });
         ChatClient chat = Client(server).GetChatClient(Model);
         ChatCompletionOptions options = Options(200);
@@ -85,10 +92,12 @@ public sealed class OpenAiDotNetTests
         Assert.All(answer.ToolCalls, call => Fits(call.FunctionArguments.ToString()));
         StringBuilder arguments = new();
         await foreach (StreamingChatCompletionUpdate update in chat.CompleteChatStreamingAsync(s_question, options, ServerFixture.Patience))
-            arguments.AppendJoin("", update.ToolCallUpdates.Where(call => call.Index == 0).Select(call => call.FunctionArgumentsUpdate.ToString()));
+            arguments.AppendJoin("",
+                update.ToolCallUpdates.Where(call => call.Index == 0).Select(call => call.FunctionArgumentsUpdate.ToString()));
         Assert.Equal(answer.ToolCalls[0].FunctionArguments.ToString(), arguments.ToString());
         options.ToolChoice = ChatToolChoice.CreateNoneChoice();
-        ChatMessage[] next = [.. s_question, new AssistantChatMessage(answer), .. answer.ToolCalls.Select(call => new ToolChatMessage(call.Id, "Cold."))];
+        ChatMessage[] next = [.. s_question, new AssistantChatMessage(answer),
+            .. answer.ToolCalls.Select(call => new ToolChatMessage(call.Id, "Cold."))];
         ChatCompletion end = await chat.CompleteChatAsync(next, options, ServerFixture.Patience);
         Assert.NotEqual(ChatFinishReason.ToolCalls, end.FinishReason);
     }
@@ -98,7 +107,8 @@ public sealed class OpenAiDotNetTests
     {
         await using ServerFixture server = await ServerFixture.Start();
         EmbeddingClient client = Client(server).GetEmbeddingClient(Model);
-        OpenAIEmbeddingCollection embeddings = await client.GenerateEmbeddingsAsync([.. Enumerable.Range(0, 200).Select(i => $"mill {i % 100}")], cancellationToken: ServerFixture.Patience);
+        OpenAIEmbeddingCollection embeddings = await client.GenerateEmbeddingsAsync(
+            [.. Enumerable.Range(0, 200).Select(i => $"mill {i % 100}")], cancellationToken: ServerFixture.Patience);
         float[][] vectors = [.. embeddings.Select(embedding => embedding.ToFloats().ToArray())];
         Assert.Equal(200, vectors.Length);
         Assert.Equal(1, vectors[0].Sum(value => (double)value * value), 1e-5);
@@ -113,9 +123,11 @@ public sealed class OpenAiDotNetTests
         await using ServerFixture server = await ServerFixture.Start();
         ChatCompletionOptions options = Options();
         options.FrequencyPenalty = 5;
-        ClientResultException e = await Assert.ThrowsAsync<ClientResultException>(() => Client(server).GetChatClient(Model).CompleteChatAsync(s_question, options, ServerFixture.Patience));
+        ClientResultException e = await Assert.ThrowsAsync<ClientResultException>(
+            () => Client(server).GetChatClient(Model).CompleteChatAsync(s_question, options, ServerFixture.Patience));
         Assert.Equal(400, e.Status);
         Assert.Contains("frequency_penalty: 5, expected", e.Message, StringComparison.Ordinal);
-        Assert.Equal(404, (await Assert.ThrowsAsync<ClientResultException>(() => Client(server).GetChatClient("gpt-5").CompleteChatAsync(s_question, Options(), ServerFixture.Patience))).Status);
+        Assert.Equal(404, (await Assert.ThrowsAsync<ClientResultException>(
+            () => Client(server).GetChatClient("gpt-5").CompleteChatAsync(s_question, Options(), ServerFixture.Patience))).Status);
     }
 }

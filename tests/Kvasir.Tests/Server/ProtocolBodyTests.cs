@@ -5,7 +5,9 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Server;
 
-/// <summary>What <c>/v1/responses</c> and <c>/v1/messages</c> answer and stream, byte for byte as in Golden/protocols, but for ids and times.</summary>
+/// <summary>
+/// What <c>/v1/responses</c> and <c>/v1/messages</c> answer and stream, byte for byte as in Golden/protocols, but for ids and times.
+/// </summary>
 public sealed class ProtocolBodyTests
 {
     const string Usual = """ "temperature": 0, "ignore_eos": true""";
@@ -40,15 +42,21 @@ public sealed class ProtocolBodyTests
     [Theory, MemberData(nameof(Cases))]
     public async Task A_body_is_what_it_was(string name)
     {
-        ServerOptions options = new() { ChatTemplate = name.Contains("call", StringComparison.Ordinal) ? await Read("Templates", "corpus", "hermes-tools.jinja") : null };
+        ServerOptions options = new()
+        {
+            ChatTemplate = name.Contains("call", StringComparison.Ordinal) ? await Read("Templates", "corpus", "hermes-tools.jinja") : null,
+        };
         await using ServerFixture server = await ServerFixture.Start(options: options);
         (string path, string body) = s_cases[name];
         using HttpResponseMessage response = await server.Post(path, JsonNode.Parse(body)!, null, ("X-Kvasir-Explain", "1"));
-        Assert.Equal(await Read("Golden", "protocols", $"{name}.txt"), Plain(await response.Content.ReadAsStringAsync(ServerFixture.Patience)));
+        Assert.Equal(await Read("Golden", "protocols", $"{name}.txt"),
+            Plain(await response.Content.ReadAsStringAsync(ServerFixture.Patience)));
     }
 
     /// <summary>Without what differs each time.</summary>
-    static string Plain(string body) => Regex.Replace(body, @"(?<=\b(resp|msg|fc|call|toolu)_)[0-9a-f]{16,32}\b|(?<=""(created_at|restore_s|saved_s)"":)[\d.E-]+|: ping\n\n", "*");
+    static string Plain(string body) => Regex.Replace(body,
+        @"(?<=\b(resp|msg|fc|call|toolu)_)[0-9a-f]{16,32}\b|(?<=""(created_at|restore_s|saved_s)"":)[\d.E-]+|: ping\n\n", "*");
 
-    static Task<string> Read(params string[] path) => File.ReadAllTextAsync(Path.Combine([Checkout.Root, "tests", "Kvasir.Tests", .. path]), ServerFixture.Patience);
+    static Task<string> Read(params string[] path) =>
+        File.ReadAllTextAsync(Path.Combine([Checkout.Root, "tests", "Kvasir.Tests", .. path]), ServerFixture.Patience);
 }

@@ -10,7 +10,9 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Server;
 
-/// <summary>What <c>--record</c> writes: nothing that anybody said, and all that a simulation needs to find what the server found.</summary>
+/// <summary>
+/// What <c>--record</c> writes: nothing that anybody said, and all that a simulation needs to find what the server found.
+/// </summary>
 public sealed class RecordingTests : IDisposable
 {
     const int Device = 60, Host = 150;
@@ -31,9 +33,11 @@ public sealed class RecordingTests : IDisposable
         Assert.Equal(blockBytes / file.Trace.BlockTokens, file.Header!.BytesPerToken);
         SimulationResult result = Simulator.Run(file.Trace, new SimulationOptions
         {
-            Tiers = [Tier(Kvasir.KvCache.Blocks.Tier.Device, Device, "lru"), Tier(Kvasir.KvCache.Blocks.Tier.Host, Host, "s3-fifo")], BytesPerToken = blockBytes / file.Trace.BlockTokens, Prefill = new PrefillCost(1e-6), SecondsPerOutputToken = 0,
+            Tiers = [Tier(Kvasir.KvCache.Blocks.Tier.Device, Device, "lru"), Tier(Kvasir.KvCache.Blocks.Tier.Host, Host, "s3-fifo")],
+            BytesPerToken = blockBytes / file.Trace.BlockTokens, Prefill = new PrefillCost(1e-6), SecondsPerOutputToken = 0,
         }, cancellation: ServerFixture.Patience);
-        Assert.Equal((served.Sum(each => (long)each.Device), served.Sum(each => (long)each.Host)), (result.Tiers[0].HitTokens, result.Tiers[1].HitTokens));
+        Assert.Equal((served.Sum(each => (long)each.Device), served.Sum(each => (long)each.Host)),
+            (result.Tiers[0].HitTokens, result.Tiers[1].HitTokens));
         Assert.True(result.Tiers[1].HitTokens > 0);
 
         SimulatedTier Tier(Tier tier, int blocks, string policy) => new(tier, blocks * blockBytes, 1e12, TimeSpan.Zero, policy);
@@ -47,7 +51,8 @@ public sealed class RecordingTests : IDisposable
         Assert.DoesNotContain("rabbits", first);
         File.Delete(Recording);
         await Record([]);
-        long[] IdsOf(string text) => [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1).SelectMany(line => JsonDocument.Parse(line).RootElement.GetProperty("hash_ids").EnumerateArray().Select(id => id.GetInt64()))];
+        long[] IdsOf(string text) => [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1)
+            .SelectMany(line => JsonDocument.Parse(line).RootElement.GetProperty("hash_ids").EnumerateArray().Select(id => id.GetInt64()))];
         Assert.Empty(IdsOf(first).Intersect(IdsOf(await File.ReadAllTextAsync(Recording, ServerFixture.Patience))));
     }
 
@@ -59,7 +64,9 @@ public sealed class RecordingTests : IDisposable
         Assert.Equal("mine", await File.ReadAllTextAsync(Recording, ServerFixture.Patience));
     }
 
-    /// <summary>Conversations of some turns, one after another; what the cache gave each prompt, by tier. Returns the bytes of a block.</summary>
+    /// <summary>
+    /// Conversations of some turns, one after another; what the cache gave each prompt, by tier. Returns the bytes of a block.
+    /// </summary>
     async Task<long> Record(List<(int Device, int Host)> served)
     {
         using var model = LanguageModel.Load(SagaModel.Path);
@@ -72,7 +79,10 @@ public sealed class RecordingTests : IDisposable
         {
             JsonArray chat = chats[turn * 7 % 6];
             chat.Add(Message("user", ServerFixture.LongText(2 + turn % 3, turn)));
-            JsonElement answer = await server.Ask("/v1/chat/completions", new JsonObject { ["messages"] = chat.DeepClone(), ["temperature"] = 0, ["max_tokens"] = 5 + turn % 20, ["ignore_eos"] = turn % 2 == 0 }, headers: ("X-Kvasir-Explain", "1"));
+            JsonElement answer = await server.Ask("/v1/chat/completions", new JsonObject
+            {
+                ["messages"] = chat.DeepClone(), ["temperature"] = 0, ["max_tokens"] = 5 + turn % 20, ["ignore_eos"] = turn % 2 == 0,
+            }, headers: ("X-Kvasir-Explain", "1"));
             chat.Add(Message("assistant", answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!));
             JsonElement tiers = answer.GetProperty("kvasir");
             served.Add((TokensOf(tiers, "device"), TokensOf(tiers, "host")));

@@ -52,11 +52,16 @@ sealed class ServerFixture : IAsyncDisposable
     };
 
     /// <summary>A text of about so many tokens.</summary>
-    public static string LongText(int words, int kind = 0) => string.Join(' ', Enumerable.Range(0, words).Select(i => $"Finn has {(i * 7 + kind) % 97} rabbits."));
+    public static string LongText(int words, int kind = 0) =>
+        string.Join(' ', Enumerable.Range(0, words).Select(i => $"Finn has {(i * 7 + kind) % 97} rabbits."));
 
-    public async Task<HttpResponseMessage> Post(string path, JsonNode body, string? key = null, params (string Name, string Value)[] headers)
+    public async Task<HttpResponseMessage> Post(string path, JsonNode body, string? key = null,
+        params (string Name, string Value)[] headers)
     {
-        using HttpRequestMessage request = new(HttpMethod.Post, path) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") };
+        using HttpRequestMessage request = new(HttpMethod.Post, path)
+        {
+            Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json"),
+        };
         if (key is not null)
             request.Headers.Authorization = new("Bearer", key);
         foreach ((string name, string value) in headers)

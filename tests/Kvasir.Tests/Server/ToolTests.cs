@@ -12,7 +12,8 @@ public sealed class ToolTests
 
     static async Task<ServerFixture> Start(string family) => await ServerFixture.Start(options: new ServerOptions
     {
-        ChatTemplate = await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "tests", "Kvasir.Tests", "Templates", "corpus", $"{family}.jinja"), ServerFixture.Patience),
+        ChatTemplate = await File.ReadAllTextAsync(
+            Path.Combine(Checkout.Root, "tests", "Kvasir.Tests", "Templates", "corpus", $"{family}.jinja"), ServerFixture.Patience),
     });
 
     static JsonObject Request(JsonArray messages, JsonNode choice) => new()
@@ -59,23 +60,31 @@ public sealed class ToolTests
     public async Task A_named_call_is_of_that_tool(string family)
     {
         await using ServerFixture server = await Start(family);
-        JsonObject request = Request(Question(), new JsonObject { ["type"] = "function", ["function"] = new JsonObject { ["name"] = "noon" } });
-        JsonElement calls = (await server.Ask("/v1/chat/completions", request)).GetProperty("choices")[0].GetProperty("message").GetProperty("tool_calls");
+        JsonObject request = Request(Question(),
+            new JsonObject { ["type"] = "function", ["function"] = new JsonObject { ["name"] = "noon" } });
+        JsonElement calls = (await server.Ask("/v1/chat/completions", request)).GetProperty("choices")[0]
+            .GetProperty("message").GetProperty("tool_calls");
         Assert.Equal(("noon", "{}"), Assert.Single(calls.EnumerateArray().Select(Function)));
     }
 
     /// <summary>Mistral's templates take ids of nine characters only.</summary>
-    static string Id(string family, JsonElement call) => call.GetProperty("id").GetString()! is var id && family.StartsWith("mistral", StringComparison.Ordinal) ? id[^9..] : id;
+    static string Id(string family, JsonElement call) =>
+        call.GetProperty("id").GetString()! is var id && family.StartsWith("mistral", StringComparison.Ordinal) ? id[^9..] : id;
 
-    static (string Name, string Arguments) Function(JsonElement call) => (call.GetProperty("function").GetProperty("name").GetString()!, call.GetProperty("function").GetProperty("arguments").GetString()!);
+    static (string Name, string Arguments) Function(JsonElement call) =>
+        (call.GetProperty("function").GetProperty("name").GetString()!, call.GetProperty("function").GetProperty("arguments").GetString()!);
 
     static async Task<(string, string)[]> Streamed(ServerFixture server, JsonObject request)
     {
         request["stream"] = true;
         using HttpResponseMessage response = await server.Post("/v1/chat/completions", request);
-        string[] lines = (await response.Content.ReadAsStringAsync(ServerFixture.Patience)).Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
-        JsonElement[] deltas = [.. lines[..^1].Select(line => JsonDocument.Parse(line["data: ".Length..]).RootElement.GetProperty("choices")[0].GetProperty("delta"))];
-        Assert.DoesNotContain(deltas, delta => delta.TryGetProperty("content", out JsonElement content) && content.GetString() is { Length: > 0 });
-        return [.. deltas.Where(delta => delta.TryGetProperty("tool_calls", out _)).SelectMany(delta => delta.GetProperty("tool_calls").EnumerateArray()).Select(Function)];
+        string[] lines = (await response.Content.ReadAsStringAsync(ServerFixture.Patience))
+            .Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
+        JsonElement[] deltas = [.. lines[..^1].Select(
+            line => JsonDocument.Parse(line["data: ".Length..]).RootElement.GetProperty("choices")[0].GetProperty("delta"))];
+        Assert.DoesNotContain(deltas,
+            delta => delta.TryGetProperty("content", out JsonElement content) && content.GetString() is { Length: > 0 });
+        return [.. deltas.Where(delta => delta.TryGetProperty("tool_calls", out _))
+            .SelectMany(delta => delta.GetProperty("tool_calls").EnumerateArray()).Select(Function)];
     }
 }

@@ -46,7 +46,8 @@ public sealed class ChatsTests : IDisposable
         Assert.Equal(5, second.Count);
         Assert.All(second, messages => Assert.Equal("today", messages[2]));
         Assert.Equal(10, second.SelectMany(messages => new[] { messages[1], messages[3] }).Distinct().Count());
-        Assert.All(questions, question => Assert.True(question.GetProperty("ignore_eos").GetBoolean() && question.GetProperty("max_tokens").GetInt32() == 2));
+        Assert.All(questions,
+            question => Assert.True(question.GetProperty("ignore_eos").GetBoolean() && question.GetProperty("max_tokens").GetInt32() == 2));
     }
 
     [Fact]
@@ -69,7 +70,8 @@ public sealed class ChatsTests : IDisposable
     {
         using RunningServer server = await RunningServer.StartAsync(Options.Servers[0], null, Cancelled);
         _fake.Stream = stream;
-        (List<Answer> answers, _) = await new Chats(server, Options, await Prompts.MakeAsync(Options, 0, server.Http, Cancelled)).OneByOneAsync(Cancelled);
+        (List<Answer> answers, _) = await new Chats(server, Options, await Prompts.MakeAsync(Options, 0, server.Http, Cancelled))
+            .OneByOneAsync(Cancelled);
         Assert.Equal(new() { [expected] = 5, ["not asked: the answer before failed"] = 5 }, ChatFigures.Problems(answers).ToDictionary());
     }
 
@@ -77,7 +79,8 @@ public sealed class ChatsTests : IDisposable
     public async Task A_server_that_fails_at_first_is_not_measured()
     {
         _fake.Stream = null;
-        Assert.Contains("HTTP 500", (await Assert.ThrowsAsync<ServingException>(() => new Rounds(Options, Cancelled).RunAsync())).Message, StringComparison.Ordinal);
+        Assert.Contains("HTTP 500", (await Assert.ThrowsAsync<ServingException>(() => new Rounds(Options, Cancelled).RunAsync())).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -102,7 +105,8 @@ public sealed class ChatsTests : IDisposable
     [Fact]
     public async Task Idle_connections_stay_open_and_answered()
     {
-        RoundResult result = Assert.Single(await new Rounds(Options with { Scenario = Scenario.Idle, Connections = 20 }, Cancelled).RunAsync());
+        RoundResult result =
+            Assert.Single(await new Rounds(Options with { Scenario = Scenario.Idle, Connections = 20 }, Cancelled).RunAsync());
         Assert.Empty(result.Problems);
         Assert.Equal(20, result.Figures.Single(figure => figure.Key == "still_open").Value);
     }

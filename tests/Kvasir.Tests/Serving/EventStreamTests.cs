@@ -19,10 +19,12 @@ public class EventStreamTests
     public void However_bytes_arrive_the_events_are_the_same() =>
         Gen.Select(s_field.Array[0, 4].Array[0, 5], s_lineEnd, Gen.Int[1, 9], Gen.Bool).Sample((events, end, piece, mark) =>
         {
-            string text = (mark ? "\uFEFF" : "") + string.Concat(events.Select(fields => string.Concat(fields.Select(field => field.Line + end)) + end));
+            string text = (mark ? "\uFEFF" : "")
+                + string.Concat(events.Select(fields => string.Concat(fields.Select(field => field.Line + end)) + end));
             string[] expected =
             [
-                .. events.Select(fields => fields.Select(field => field.Data).OfType<string>()).Where(data => data.Any()).Select(data => string.Join('\n', data)),
+                .. events.Select(fields => fields.Select(field => field.Data).OfType<string>()).Where(data => data.Any())
+                    .Select(data => string.Join('\n', data)),
             ];
             Assert.Equal(expected, Read(text, piece));
         });
@@ -32,11 +34,13 @@ public class EventStreamTests
 
     [Fact]
     public void A_line_without_end_does_not_fill_the_memory() =>
-        Assert.Contains("4194304", Assert.Throws<InvalidDataException>(() => Read("data: " + new string('x', 5 << 20), 1 << 16)).Message, StringComparison.Ordinal);
+        Assert.Contains("4194304", Assert.Throws<InvalidDataException>(() => Read("data: " + new string('x', 5 << 20), 1 << 16)).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void An_event_without_end_does_not_either() =>
-        Assert.Throws<InvalidDataException>(() => Read(string.Concat(Enumerable.Repeat("data: " + new string('x', 1 << 20) + "\n", 5)), 1 << 16));
+        Assert.Throws<InvalidDataException>(
+            () => Read(string.Concat(Enumerable.Repeat("data: " + new string('x', 1 << 20) + "\n", 5)), 1 << 16));
 
     static Gen<string> OneOf(params string[] all) => Gen.Int[0, all.Length - 1].Select(i => all[i]);
 

@@ -43,7 +43,9 @@ sealed class FakeServer : IDisposable
     /// <summary>Whether it has a <c>/tokenize</c>.</summary>
     public bool CanTokenize { get; init; } = true;
 
-    /// <summary>What <c>/v1/kv/stats</c> tells of leased blocks, one after another and the last one for ever; empty for a server without it.</summary>
+    /// <summary>
+    /// What <c>/v1/kv/stats</c> tells of leased blocks, one after another and the last one for ever; empty for a server without it.
+    /// </summary>
     public ConcurrentQueue<int> LeasedBlocks { get; } = [];
 
     public void Dispose() => _listener.Close();

@@ -45,10 +45,12 @@ public sealed class EngineAgreementTests : IDisposable
         var (requests, expected) = await Ask(cached);
         List<int[]> found = [];
         SimulationOptions fleet = Fleet(deviceBlocks, hostBlocks, hasDisk);
-        SimulationResult result = Simulator.Run(new Trace("engine", BlockTokens, requests), fleet, (_, tiers) => found.Add([.. tiers]), null, TestContext.Current.CancellationToken);
+        SimulationResult result = Simulator.Run(new Trace("engine", BlockTokens, requests), fleet, (_, tiers) => found.Add([.. tiers]),
+            null, TestContext.Current.CancellationToken);
         Assert.Equal(expected.Count, found.Count);
         for (int i = 0; i < found.Count; i++)
-            Assert.Equal(string.Join(' ', expected[i]), string.Join(' ', found[i][..expected[i].Length].Select(tier => tier < 0 ? -1 : (int)fleet.Tiers[tier].Tier)));
+            Assert.Equal(string.Join(' ', expected[i]),
+                string.Join(' ', found[i][..expected[i].Length].Select(tier => tier < 0 ? -1 : (int)fleet.Tiers[tier].Tier)));
         Assert.True(result.Tiers.All(tier => tier.HitBlocks > 0), string.Join(", ", result.Tiers));
     }
 
@@ -64,7 +66,10 @@ public sealed class EngineAgreementTests : IDisposable
         static SimulatedTier Of(Tier tier, int blocks, string policy) => new(tier, blocks * BlockTokens, 1e9, TimeSpan.Zero, policy);
     }
 
-    /// <summary>Conversations that share a system prompt, and prompts that come once; one after another. Of each prompt, the tiers of its full blocks.</summary>
+    /// <summary>
+    /// Conversations that share a system prompt, and prompts that come once; one after another. Of each
+    /// prompt, the tiers of its full blocks.
+    /// </summary>
     static async Task<(List<TraceRequest> Requests, List<int[]> Found)> Ask(CachedEngine cached)
     {
         Random random = new(7);
@@ -75,11 +80,17 @@ public sealed class EngineAgreementTests : IDisposable
         for (int turn = 0; turn < 80; turn++)
         {
             int chat = random.Next(chats.Length);
-            int[] prompt = turn % 5 == 4 ? Tokens(random, 150) : chats[chat] = [.. chats[chat].Length > 350 ? system : chats[chat], .. Tokens(random, random.Next(5, 60))];
-            GenerationResult result = await cached.Engine.Start(prompt, new GenerationOptions { MaxTokens = random.Next(1, 40), IgnoresEnds = true }, cancellation: TestContext.Current.CancellationToken).Result;
+            int[] prompt = turn % 5 == 4
+                ? Tokens(random, 150)
+                : chats[chat] = [.. chats[chat].Length > 350 ? system : chats[chat], .. Tokens(random, random.Next(5, 60))];
+            GenerationResult result = await cached.Engine.Start(prompt, new GenerationOptions
+            {
+                MaxTokens = random.Next(1, 40), IgnoresEnds = true,
+            }, cancellation: TestContext.Current.CancellationToken).Result;
             cached.Cache.Flush(TimeSpan.FromSeconds(10));
             int[] all = [.. prompt, .. result.TokenIds];
-            requests.Add(new TraceRequest(TimeSpan.FromSeconds(1_000_000 * turn), prompt.Length, result.TokenIds.Count, Ids(cached, prompt), Ids(cached, all[..^1]),
+            requests.Add(new TraceRequest(TimeSpan.FromSeconds(1_000_000 * turn), prompt.Length, result.TokenIds.Count,
+                Ids(cached, prompt), Ids(cached, all[..^1]),
                 result.Kv.Tail is { } tail ? new TraceTail(Id(tail.Key), tail.Tokens) : null));
             found.Add(Tiers(result.Kv, prompt.Length));
             if (turn % 5 != 4)

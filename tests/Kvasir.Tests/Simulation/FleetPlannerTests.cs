@@ -10,10 +10,13 @@ public sealed class FleetPlannerTests
 {
     const long MiB = 1 << 20, GiB = 1 << 30;
 
-    /// <summary>Three hundred conversations with pauses, of 16 tokens a block and 1 MiB a token: the device holds one or two of them.</summary>
+    /// <summary>
+    /// Three hundred conversations with pauses, of 16 tokens a block and 1 MiB a token: the device holds one or two of them.
+    /// </summary>
     static PlanOptions Options(double target, double hostPrice = 0.001) => new()
     {
-        Trace = TraceGenerator.Generate("chat:users=300,turns=6,think=60,over=300,system=200,question=100,answer=50", 16, TestContext.Current.CancellationToken),
+        Trace = TraceGenerator.Generate("chat:users=300,turns=6,think=60,over=300,system=200,question=100,answer=50", 16,
+            TestContext.Current.CancellationToken),
         Machine = new SimulationOptions
         {
             Tiers = [new SimulatedTier(Tier.Device, 2 * GiB, double.PositiveInfinity, TimeSpan.Zero, "lru")],
@@ -48,7 +51,11 @@ public sealed class FleetPlannerTests
         PlanOptions options = Options(target: 2);
         PlannedFleet best = Run(options).Best;
         Assert.True(best.Machines > 1);
-        Assert.False(Run(options with { MostMachines = best.Machines - 1, Host = options.Host! with { Tier = options.Host.Tier with { Bytes = best.HostBytes } } }).Best is { IsEnough: true } cheaper && cheaper.HostBytes == best.HostBytes);
+        Assert.False(Run(options with
+        {
+            MostMachines = best.Machines - 1,
+            Host = options.Host! with { Tier = options.Host.Tier with { Bytes = best.HostBytes } },
+        }).Best is { IsEnough: true } cheaper && cheaper.HostBytes == best.HostBytes);
     }
 
     [Fact]

@@ -8,22 +8,27 @@ using Trace = Kvasir.Planning.Traces.Trace;
 
 namespace Kvasir.Tests.Simulation;
 
-/// <summary>An hour of conversations (Qin et al., "Mooncake", FAST 2025) beside figures and counts that other programs made of it.</summary>
+/// <summary>
+/// An hour of conversations (Qin et al., "Mooncake", FAST 2025) beside figures and counts that other programs made of it.
+/// </summary>
 public sealed class MooncakeSimulationTests
 {
     const long BytesPerToken = 1000;
 
     static SimulationOptions OneTier(Trace trace, int blocks, string policy = "lru") => new()
     {
-        Tiers = [new SimulatedTier(Tier.Device, blocks * trace.BlockTokens * BytesPerToken, double.PositiveInfinity, TimeSpan.Zero, policy)],
+        Tiers = [
+            new SimulatedTier(Tier.Device, blocks * trace.BlockTokens * BytesPerToken, double.PositiveInfinity, TimeSpan.Zero, policy)],
         BytesPerToken = BytesPerToken,
         Prefill = new PrefillCost(1 / 100_000.0),
         IsInstant = true,
     };
 
-    static Trace Read() => TraceReader.Read(Checkout.Shared("traces/mooncake_conversation.jsonl"), cancellation: TestContext.Current.CancellationToken).Trace;
+    static Trace Read() =>
+        TraceReader.Read(Checkout.Shared("traces/mooncake_conversation.jsonl"), cancellation: TestContext.Current.CancellationToken).Trace;
 
-    static SimulationResult Run(Trace trace, SimulationOptions options) => Simulator.Run(trace, options, progress: null, TestContext.Current.CancellationToken);
+    static SimulationResult Run(Trace trace, SimulationOptions options) =>
+        Simulator.Run(trace, options, progress: null, TestContext.Current.CancellationToken);
 
     /// <summary>36.6 % and about 21 % are an independent simulation's, in which blocks are there as soon as their request comes.</summary>
     [Fact]
@@ -56,13 +61,21 @@ public sealed class MooncakeSimulationTests
         Assert.Equal(other.HitPercent / 100, Run(trace, OneTier(trace, 1000)).References.Belady!.Value, 2);
     }
 
-    /// <summary>A block that is there only when its prefill has ended is missed by those who come meanwhile, unless they wait for the same machine, as on one.</summary>
+    /// <summary>
+    /// A block that is there only when its prefill has ended is missed by those who come meanwhile, unless they wait
+    /// for the same machine, as on one.
+    /// </summary>
     [Fact]
     public void Blocks_that_come_when_they_are_computed_are_found_less_by_machines_that_do_not_wait()
     {
         Trace trace = Read();
         SimulationOptions instant = OneTier(trace, 1_000_000) with { Nodes = 8, Placement = Placement.RoundRobin, WantsBelady = false };
-        SimulationOptions shared = instant with { Tiers = [.. instant.Tiers, new SimulatedTier(Tier.Remote, long.MaxValue, 1e12, TimeSpan.Zero, "lru")], Nodes = 64, Prefill = new PrefillCost(1 / 5000.0) };
+        SimulationOptions shared = instant with
+        {
+            Tiers = [.. instant.Tiers, new SimulatedTier(Tier.Remote, long.MaxValue, 1e12, TimeSpan.Zero, "lru")],
+            Nodes = 64,
+            Prefill = new PrefillCost(1 / 5000.0),
+        };
         SimulationResult late = Run(trace, shared with { IsInstant = false, SecondsPerOutputToken = 0.03 });
         Assert.Equal(0.366, Run(trace, shared).BlockHitRate, 3);
         Assert.InRange(late.BlockHitRate, 0.33, 0.365);

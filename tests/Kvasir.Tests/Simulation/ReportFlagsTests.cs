@@ -1,7 +1,7 @@
-using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Cli.Flags;
 using Kvasir.Cli.Output;
 using Kvasir.Cli.Verbs.Simulate;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
@@ -27,8 +27,10 @@ public class ReportFlagsTests
     public void A_fleet_changes_in_what_is_swept_and_in_nothing_else()
     {
         SimulationOptions options = ReportFixture.Options();
-        SimulationOptions[] fleets = [.. Sweep.Parse("disk=0,1TiB host=0,unlimited policy=lru placement=chain nodes=3").Points().Select(point => point.Aggregate(options, (fleet, value) => value.Apply(fleet)))];
-        Assert.Equal(["Device", "Device Host", "Device Disk", "Device Host Disk"], fleets.Select(fleet => string.Join(' ', fleet.Tiers.Select(tier => tier.Tier))));
+        SimulationOptions[] fleets = [.. Sweep.Parse("disk=0,1TiB host=0,unlimited policy=lru placement=chain nodes=3").Points()
+            .Select(point => point.Aggregate(options, (fleet, value) => value.Apply(fleet)))];
+        Assert.Equal(["Device", "Device Host", "Device Disk", "Device Host Disk"],
+            fleets.Select(fleet => string.Join(' ', fleet.Tiers.Select(tier => tier.Tier))));
         Assert.All(fleets, fleet => Assert.Equal((3, Placement.Chain, 1024), (fleet.Nodes, fleet.Placement, fleet.BytesPerToken)));
         Assert.All(fleets.SelectMany(fleet => fleet.Tiers), tier => Assert.Equal("lru", tier.Policy));
         Assert.Equal((16L << 30, long.MaxValue, 1L << 40), (fleets[3].Tiers[0].Bytes, fleets[3].Tiers[1].Bytes, fleets[3].Tiers[2].Bytes));
@@ -58,11 +60,19 @@ public class ReportFlagsTests
         Trace trace = TraceGenerator.Generate("chat:users=20,turns=4+scan:requests=10", 16, TestContext.Current.CancellationToken);
         SimulationOptions options = ReportFixture.Options() with { Faults = [] };
         double told = 0;
-        IReadOnlyList<SweepPoint> points = SweepRun.Run(trace, options, Sweep.Parse("device=1MiB,64MiB policy=lru,s3-fifo"), new Told(value => told = value), TestContext.Current.CancellationToken);
-        Assert.Equal(["1 MiB lru", "1 MiB s3-fifo", "64 MiB lru", "64 MiB s3-fifo"], points.Select(point => $"{point.Values["device"]} {point.Values["policy"]}"));
+        IReadOnlyList<SweepPoint> points = SweepRun.Run(trace, options, Sweep.Parse("device=1MiB,64MiB policy=lru,s3-fifo"),
+            new Told(value => told = value), TestContext.Current.CancellationToken);
+        Assert.Equal(["1 MiB lru", "1 MiB s3-fifo", "64 MiB lru", "64 MiB s3-fifo"],
+            points.Select(point => $"{point.Values["device"]} {point.Values["policy"]}"));
         Assert.Equal(1, told, 1e-9);
-        SimulationResult single = Simulator.Run(trace, options with { Tiers = [.. options.Tiers.Select(tier => tier with { Policy = "s3-fifo", Bytes = tier.Tier == Tier.Device ? 1 << 20 : tier.Bytes })] }, cancellation: TestContext.Current.CancellationToken);
-        Assert.Equal((single.TokenHitRate, single.BlockHitRate, single.Ttft), (points[1].TokenHitRate, points[1].BlockHitRate, points[1].TtftS));
+        SimulationResult single = Simulator.Run(trace, options with
+        {
+            Tiers = [
+            .. options.Tiers.Select(tier => tier with { Policy = "s3-fifo", Bytes = tier.Tier == Tier.Device ? 1 << 20 : tier.Bytes })]
+        },
+            cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal((single.TokenHitRate, single.BlockHitRate, single.Ttft),
+            (points[1].TokenHitRate, points[1].BlockHitRate, points[1].TtftS));
     }
 
     sealed class Told(Action<double> tell) : IProgress<double>
@@ -75,10 +85,12 @@ public class ReportFlagsTests
     {
         Assert.Equal(TierText.Usual(Tier.Host), TierText.Parse(Tier.Host, null));
         Assert.Equal(TierText.Usual(Tier.Host) with { Bytes = 5L << 30 }, TierText.Parse(Tier.Host, "5GiB"));
-        Assert.Equal(new SimulatedTier(Tier.Disk, 1L << 40, 7L << 30, TimeSpan.FromMilliseconds(1.5), "lru"), TierText.Parse(Tier.Disk, "1TiB@7GiB/s,1.5ms"));
+        Assert.Equal(new SimulatedTier(Tier.Disk, 1L << 40, 7L << 30, TimeSpan.FromMilliseconds(1.5), "lru"),
+            TierText.Parse(Tier.Disk, "1TiB@7GiB/s,1.5ms"));
         Assert.Equal(long.MaxValue, TierText.Parse(Tier.Remote, "unlimited@1GiB/s").Bytes);
         foreach (string wrong in (string[])["", "5GB", "5GiB@", "5GiB@1GiB", "5GiB@0/s", "5GiB@1GiB/s,", "5GiB@1GiB/s,5", "-1"])
-            Assert.StartsWith("--disk '", Assert.Throws<UsageException>(() => TierText.Parse(Tier.Disk, wrong)).Message, StringComparison.Ordinal);
+            Assert.StartsWith("--disk '", Assert.Throws<UsageException>(() => TierText.Parse(Tier.Disk, wrong)).Message,
+                StringComparison.Ordinal);
         Assert.Throws<UsageException>(() => TierText.Parse(Tier.Device, "5GiB@1GiB/s"));
     }
 
@@ -89,14 +101,17 @@ public class ReportFlagsTests
         Assert.Equal(new Fault(TimeSpan.FromMinutes(10), FaultKind.NodeLoss, null, 0), FaultText.Parse("node-loss@10min"));
         Assert.Equal(new Fault(TimeSpan.FromHours(1.5), FaultKind.SlowDisk, null, 8), FaultText.Parse("slow-disk@1.5h:factor=8"));
         Assert.Equal(new Fault(TimeSpan.FromSeconds(1), FaultKind.BlockLoss, 0, 0.25), FaultText.Parse("block-loss@1s:node=0,share=0.25"));
-        foreach (string wrong in (string[])["", "node-loss", "node-loss@5", "fire@5s", "node-loss@5s:factor=2", "node-loss@5s:node=-1", "slow-disk@5s", "slow-disk@5s:factor=0", "block-loss@5s:share=1.5", "block-loss@5s:share=NaN", "node-loss@5s:"])
-            Assert.StartsWith($"--fault '{wrong}': expected", Assert.Throws<UsageException>(() => FaultText.Parse(wrong)).Message, StringComparison.Ordinal);
+        foreach (string wrong in (string[])["", "node-loss", "node-loss@5", "fire@5s", "node-loss@5s:factor=2", "node-loss@5s:node=-1",
+            "slow-disk@5s", "slow-disk@5s:factor=0", "block-loss@5s:share=1.5", "block-loss@5s:share=NaN", "node-loss@5s:"])
+            Assert.StartsWith($"--fault '{wrong}': expected",
+                Assert.Throws<UsageException>(() => FaultText.Parse(wrong)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Times_have_three_digits_at_most()
     {
         double[] seconds = [0, 5e-6, 0.0123, 0.9, 59.94, 119, 121, 7300, 200_000];
-        Assert.Equal(["0 s", "5 µs", "12.3 ms", "900 ms", "59.9 s", "119 s", "2.02 min", "2.03 h", "2.31 days"], seconds.Select(Duration.Text));
+        Assert.Equal(["0 s", "5 µs", "12.3 ms", "900 ms", "59.9 s", "119 s", "2.02 min", "2.03 h", "2.31 days"],
+            seconds.Select(Duration.Text));
     }
 }

@@ -2,9 +2,9 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using CsCheck;
-using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Cli.Verbs.Simulate;
 using Kvasir.Cli.Verbs.Simulate.Html;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Planning.Simulation;
 using static Kvasir.Tests.Simulation.ReportFixture;
 
@@ -17,9 +17,11 @@ public class ReportPageTests
         HtmlReport.Render(SimulateReport.From(Trace(name), Options(price), result ?? Result(), sweep));
 
     /// <summary>The plots, as XML: what is not well-formed is told by the parser.</summary>
-    static XElement[] Plots(string page) => [.. Regex.Matches(page, "<svg.*?</svg>", RegexOptions.Singleline).Select(svg => XElement.Parse(svg.Value))];
+    static XElement[] Plots(string page) =>
+        [.. Regex.Matches(page, "<svg.*?</svg>", RegexOptions.Singleline).Select(svg => XElement.Parse(svg.Value))];
 
-    static double Number(XElement element, string attribute) => double.Parse(element.Attribute(attribute)!.Value, CultureInfo.InvariantCulture);
+    static double Number(XElement element, string attribute) =>
+        double.Parse(element.Attribute(attribute)!.Value, CultureInfo.InvariantCulture);
 
     static string Title(string page) => Regex.Match(page, "<h1>(.*?)</h1>").Groups[1].Value;
 
@@ -33,13 +35,16 @@ public class ReportPageTests
     }
 
     [Fact]
-    public void A_month_of_it_is_worth_a_months_money() => Assert.Contains("1,392 in 30 days that are all like this", Page(price: 4), StringComparison.Ordinal); // 1.9333 · 720 hours
+    // 1.9333 · 720 hours
+    public void A_month_of_it_is_worth_a_months_money() =>
+        Assert.Contains("1,392 in 30 days that are all like this", Page(price: 4), StringComparison.Ordinal);
 
     [Fact]
     public void Columns_are_as_high_as_shares_are()
     {
         XElement[] columns = [.. Plots(Page())[0].Elements("rect").Where(rect => rect.Attribute("fill") is not null)];
-        Assert.Equal(["var(--device)", "var(--host)"], columns.Select(column => column.Attribute("fill")!.Value)); // nothing for what is 0, and for the slice without requests
+        // nothing for what is 0, and for the slice without requests
+        Assert.Equal(["var(--device)", "var(--host)"], columns.Select(column => column.Attribute("fill")!.Value));
         double full = 300 - 46 - 14; // of the plot
         Assert.Equal(0.5, Number(columns[0], "height") / full, 0.001);
         Assert.Equal(0.5, Number(columns[1], "height") / full, 0.001);
@@ -60,7 +65,8 @@ public class ReportPageTests
     public void The_smallest_fleet_that_is_nearly_the_best_is_named()
     {
         string page = Page(sweep: Sweep());
-        Assert.Contains("Enough is host 2 GiB, policy lru: 49.5 % of the blocks, within one point of the most that any of these finds (50.0 %, with host 4 GiB, policy lru).", page, StringComparison.Ordinal);
+        Assert.Contains("Enough is host 2 GiB, policy lru: 49.5 % of the blocks, within one point of the most that any of these finds "
+            + "(50.0 %, with host 4 GiB, policy lru).", page, StringComparison.Ordinal);
         Assert.Equal("2 GiB", Regex.Match(page, "<tr class=\"best\"><td class=\"name\">(.*?)</td>").Groups[1].Value);
         XElement plot = Plots(page)[2];
         Assert.Equal(5, plot.Elements("circle").Count()); // no room and unlimited room have no place on the axis
@@ -87,7 +93,8 @@ public class ReportPageTests
     }
 
     [Fact]
-    public void Nothing_comes_from_elsewhere() => Assert.DoesNotMatch(new Regex("src=|href=|url\\(|@import|https?:|<script|<link", RegexOptions.IgnoreCase), Page(price: 4, sweep: Sweep()));
+    public void Nothing_comes_from_elsewhere() => Assert.DoesNotMatch(
+        new Regex("src=|href=|url\\(|@import|https?:|<script|<link", RegexOptions.IgnoreCase), Page(price: 4, sweep: Sweep()));
 
     [Fact]
     public void Every_tag_is_closed()
@@ -104,11 +111,17 @@ public class ReportPageTests
     [Fact]
     public void Whatever_the_numbers_are_the_plots_have_places()
     {
-        Gen<TimeSlice> slice = Gen.Select(Gen.Double[0, 1e6], Gen.Long[0, 3], Gen.Long[0, 1 << 40], Gen.Double[0, 1]).Select((from, requests, tokens, share) =>
-            new TimeSlice(TimeSpan.FromSeconds(from), requests, tokens, [(long)(tokens * share), (long)(tokens * (1 - share))], share * from, 0));
+        Gen<TimeSlice> slice = Gen.Select(Gen.Double[0, 1e6], Gen.Long[0, 3], Gen.Long[0, 1 << 40], Gen.Double[0, 1])
+            .Select((from, requests, tokens, share) =>
+            new TimeSlice(TimeSpan.FromSeconds(from), requests, tokens,
+                [(long)(tokens * share), (long)(tokens * (1 - share))], share * from, 0));
         Gen.Select(slice.Array[0, 8], Gen.Double[0, 1e9], Gen.Double[0, 1e9]).Sample((slices, prefill, without) =>
         {
-            string page = Page(Result(prefill, without) with { Timeline = [.. slices.OrderBy(each => each.From)], InputTokens = slices.Sum(each => each.InputTokens) }, price: 1, sweep: Sweep());
+            string page = Page(Result(prefill, without) with
+            {
+                Timeline = [.. slices.OrderBy(each => each.From)],
+                InputTokens = slices.Sum(each => each.InputTokens),
+            }, price: 1, sweep: Sweep());
             foreach (XElement element in Plots(page).SelectMany(plot => plot.Descendants()))
                 foreach (string attribute in (string[])["x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "width", "height"])
                     if (element.Attribute(attribute) is not null)

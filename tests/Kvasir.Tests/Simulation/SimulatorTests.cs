@@ -19,9 +19,11 @@ public sealed class SimulatorTests
         SecondsPerOutputToken = 0,
     };
 
-    static SimulatedTier Colder(Tier tier, int blocks, double bytesPerS = 1e6) => new(tier, blocks * BlockBytes, bytesPerS, TimeSpan.FromSeconds(0.001), tier == Tier.Host ? "s3-fifo" : "lru");
+    static SimulatedTier Colder(Tier tier, int blocks, double bytesPerS = 1e6) =>
+        new(tier, blocks * BlockBytes, bytesPerS, TimeSpan.FromSeconds(0.001), tier == Tier.Host ? "s3-fifo" : "lru");
 
-    static TraceRequest Request(double arrival, params long[] blocks) => new(TimeSpan.FromSeconds(arrival), blocks.Length * BlockTokens, 0, blocks);
+    static TraceRequest Request(double arrival, params long[] blocks) =>
+        new(TimeSpan.FromSeconds(arrival), blocks.Length * BlockTokens, 0, blocks);
 
     static Trace Of(params TraceRequest[] requests) => new("test", BlockTokens, requests);
 
@@ -60,7 +62,8 @@ public sealed class SimulatorTests
         (SimulationResult result, List<int[]> found) = Run(trace, options);
         Assert.Equal([[-1, -1], [-1, -1], [0, 1, -1]], found); // of a chain the leaf gave way
         Assert.Equal(0.001 + BlockBytes / 1e6, result.RestoreSeconds, 9);
-        Assert.Equal((1L, 1L, 16L, BlockBytes), (result.Tiers[1].HitBlocks, result.Tiers[0].HitBlocks, result.Tiers[1].HitTokens, result.Tiers[1].BytesRead));
+        Assert.Equal((1L, 1L, 16L, BlockBytes),
+            (result.Tiers[1].HitBlocks, result.Tiers[0].HitBlocks, result.Tiers[1].HitTokens, result.Tiers[1].BytesRead));
         Assert.Equal(5 * BlockBytes, result.Tiers[2].BytesWritten);
         found = Run(trace, options with { Tiers = options.Tiers.RemoveAt(1) }).Found;
         Assert.Equal([0, 1, -1], found[2]);
@@ -69,8 +72,10 @@ public sealed class SimulatorTests
     [Fact]
     public void What_is_dear_to_load_is_computed()
     {
-        SimulationOptions options = Fleet(2 * 1000, Colder(Tier.Host, 100 * 1000)) with { BytesPerToken = 1000 * BytesPerToken }; // 16 s for a block that is computed in 0.16
-        List<int[]> found = Run(Of([.. Enumerable.Range(0, 6).Select(i => Request(100 * i, 1 + 2 * (i % 3), 2 + 2 * (i % 3)))]), options).Found;
+        // 16 s for a block that is computed in 0.16
+        SimulationOptions options = Fleet(2 * 1000, Colder(Tier.Host, 100 * 1000)) with { BytesPerToken = 1000 * BytesPerToken };
+        List<int[]> found = Run(Of([.. Enumerable.Range(0, 6).Select(i => Request(100 * i, 1 + 2 * (i % 3), 2 + 2 * (i % 3)))]),
+            options).Found;
         Assert.Equal([1, 1], found[3]); // never measured: it is given the chance
         Assert.Equal([-1, -1], found[4]);
     }
@@ -87,12 +92,14 @@ public sealed class SimulatorTests
     [Fact]
     public void Lost_blocks_leave_holes_and_a_slow_disk_is_slow()
     {
-        Trace trace = Of(Request(0, [.. Enumerable.Range(0, 1000).Select(i => (long)i)]), Request(1000, [.. Enumerable.Range(0, 1000).Select(i => (long)i)]));
+        Trace trace = Of(Request(0, [.. Enumerable.Range(0, 1000).Select(i => (long)i)]),
+            Request(1000, [.. Enumerable.Range(0, 1000).Select(i => (long)i)]));
         SimulationOptions options = Fleet(2000) with { Faults = [new Fault(TimeSpan.FromSeconds(500), FaultKind.BlockLoss, null, 0.1)] };
         Assert.InRange(Run(trace, options).Result.HitBlocks, 850, 950);
         SimulationOptions disk = Fleet(1, Colder(Tier.Disk, 2000, 1e9));
         Trace few = Of(Request(0, 1), Request(10, 2), Request(20, 1));
-        double fast = Run(few, disk).Result.RestoreSeconds, slow = Run(few, disk with { Faults = [new Fault(TimeSpan.FromSeconds(15), FaultKind.SlowDisk, null, 10)] }).Result.RestoreSeconds;
+        double fast = Run(few, disk).Result.RestoreSeconds, slow =
+            Run(few, disk with { Faults = [new Fault(TimeSpan.FromSeconds(15), FaultKind.SlowDisk, null, 10)] }).Result.RestoreSeconds;
         Assert.Equal(10 * fast, slow, 9);
     }
 
@@ -105,27 +112,34 @@ public sealed class SimulatorTests
         Assert.InRange(Run(Of(requests), Fleet(1000) with { Nodes = 4, Placement = Placement.RoundRobin }).Result.HitBlocks, 1, 20 * 2);
         Assert.Equal(35 * 2, Run(Of(requests), Fleet(1000) with { Nodes = 4, Placement = Placement.Block }).Result.HitBlocks);
         TraceRequest[] together = [.. Enumerable.Range(0, 8).Select(i => Request(i == 0 ? 0 : 10, 1, 100 + i))];
-        Assert.True(Run(Of(together), Fleet(1000) with { Nodes = 4 }).Result.Ttft.P99 < Run(Of(together), Fleet(1000) with { Nodes = 4, Placement = Placement.Chain }).Result.Ttft.P99);
+        Assert.True(Run(Of(together), Fleet(1000) with { Nodes = 4 }).Result.Ttft.P99
+            < Run(Of(together), Fleet(1000) with { Nodes = 4, Placement = Placement.Chain }).Result.Ttft.P99);
     }
 
     [Fact]
     public void Answers_that_a_trace_knows_are_found_by_the_next_turn()
     {
-        TraceRequest first = new(TimeSpan.Zero, 24, 30, [1, 2], [1, 20, 21, 22]), second = new(TimeSpan.FromSeconds(100), 60, 0, [1, 20, 21, 30]);
+        TraceRequest first = new(TimeSpan.Zero, 24, 30, [1, 2], [1, 20, 21, 22]),
+            second = new(TimeSpan.FromSeconds(100), 60, 0, [1, 20, 21, 30]);
         Assert.Equal([[-1, -1], [0, 0, 0, -1]], Run(Of(first, second), Fleet(100)).Found);
     }
 
     [Fact]
-    public void The_leaf_first_lru_is_that_of_a_naive_one() => Gen.Select(Gen.Int[1, 6], Gen.Int[0, 4]).Array[1, 60].Select(Gen.Int[6, 12]).Sample(sample =>
+    public void The_leaf_first_lru_is_that_of_a_naive_one() =>
+        Gen.Select(Gen.Int[1, 6], Gen.Int[0, 4]).Array[1, 60].Select(Gen.Int[6, 12]).Sample(sample =>
     {
         ((int chain, int depth)[] shapes, int capacity) = sample;
-        TraceRequest[] requests = [.. shapes.Select((shape, i) => Request(1000 * i, [.. Enumerable.Range(0, shape.depth + 1).Select(d => (long)(d == 0 ? 1 : shape.chain * 10 + d))]))];
+        TraceRequest[] requests = [.. shapes.Select((shape, i) =>
+            Request(1000 * i, [.. Enumerable.Range(0, shape.depth + 1).Select(d => (long)(d == 0 ? 1 : shape.chain * 10 + d))]))];
         List<long> lru = []; // the oldest first
         List<int[]> expected = [.. requests.Select(request => NaiveLru(lru, request.Blocks, capacity))];
         Assert.Equal(expected, Run(Of(requests), Fleet(capacity) with { IsInstant = true }).Found);
     }, iter: 1000);
 
-    /// <summary>Block after block: held if it is there, else in the place of the oldest; the last, which is computed in any case, takes a place for as long as the request lasts.</summary>
+    /// <summary>
+    /// Block after block: held if it is there, else in the place of the oldest; the last, which is computed in any case, takes a place
+    /// for as long as the request lasts.
+    /// </summary>
     static int[] NaiveLru(List<long> lru, long[] blocks, int capacity)
     {
         List<long> held = [];
@@ -151,15 +165,19 @@ public sealed class SimulatorTests
     }
 
     [Fact]
-    public void Belady_is_no_worse_than_any_policy_and_infinite_no_worse_than_belady() => Gen.Int[0, 30].Array[1, 8].Array[1, 80].Sample(chains =>
+    public void Belady_is_no_worse_than_any_policy_and_infinite_no_worse_than_belady() =>
+        Gen.Int[0, 30].Array[1, 8].Array[1, 80].Sample(chains =>
     {
-        TraceRequest[] requests = [.. chains.Select((chain, i) => Request(1000 * i, [.. chain.Select((kind, depth) => (long)(depth * 100 + kind)).Distinct()]))];
-        requests = [.. requests.Select((request, i) => i % 2 == 0 ? request : request with { OutputTokens = 100, Left = [.. request.Blocks, 5000 + i % 3, 6000 + i % 3] })];
+        TraceRequest[] requests =
+            [.. chains.Select((chain, i) => Request(1000 * i, [.. chain.Select((kind, depth) => (long)(depth * 100 + kind)).Distinct()]))];
+        requests = [.. requests.Select((request, i) =>
+            i % 2 == 0 ? request : request with { OutputTokens = 100, Left = [.. request.Blocks, 5000 + i % 3, 6000 + i % 3] })];
         foreach (string policy in (string[])["lru", "s3-fifo"])
         {
             SimulationOptions options = Fleet(12);
             SimulationResult result = Run(Of(requests), options with { Tiers = [options.Tiers[0] with { Policy = policy }] }).Result;
-            Assert.True(result.BlockHitRate <= result.References.Belady!.Value + 1e-9, $"{policy}: {result.BlockHitRate} of {result.References.Belady}");
+            Assert.True(result.BlockHitRate <= result.References.Belady!.Value + 1e-9,
+                $"{policy}: {result.BlockHitRate} of {result.References.Belady}");
             Assert.True(result.References.Belady <= result.References.Infinite + 1e-9);
         }
     }, iter: 200);

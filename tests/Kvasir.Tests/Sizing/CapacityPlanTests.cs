@@ -34,7 +34,10 @@ public class CapacityPlanTests
         Assert.Equal(0, plan.Sequences(1 << 20, 8192, inBlocks: false));
     }
 
-    /// <summary>8,192 tokens of Llama 3 8B: 2 · 8.03e9 · 8192 = 132 TFLOP and 1 GiB, so that at 1 TFLOP/s 8.2 MB/s break even, and 25 GB/s need 43 ms.</summary>
+    /// <summary>
+    /// 8,192 tokens of Llama 3 8B: 2 · 8.03e9 · 8192 = 132 TFLOP and 1 GiB, so that at 1 TFLOP/s 8.2 MB/s
+    /// break even, and 25 GB/s need 43 ms.
+    /// </summary>
     [Fact]
     public void Loading_beats_computing_above_a_bandwidth()
     {
@@ -42,7 +45,8 @@ public class CapacityPlanTests
         double perS = Plan("llama-3-8b").BreakEven(8192, spec.Parameters!.Value, 1e12);
         Assert.Equal(132, (1L << 30) / perS, 0.5);
         Assert.Equal(0.043, Plan("llama-3-8b").SequenceBytes(8192, inBlocks: false) / 25e9, 0.0005);
-        Assert.Equal(perS, Plan("llama-3-8b").BreakEven(64, spec.Parameters!.Value, 1e12), perS * 1e-9); // full layers: the same at any length
+        // full layers: the same at any length
+        Assert.Equal(perS, Plan("llama-3-8b").BreakEven(64, spec.Parameters!.Value, 1e12), perS * 1e-9);
     }
 
     [Fact]

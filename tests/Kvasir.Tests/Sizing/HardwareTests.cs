@@ -43,7 +43,8 @@ public sealed class HardwareTests : IDisposable
     public void Devices_add_up()
     {
         Hardware eight = HardwareCatalogue.Find("tpu-v5e")!.Times(8);
-        Assert.Equal((8 * 819e9, 8 * 197e12, 8 * 394e12, null, 128.0 * (1 << 30)), (eight.MemoryBytesPerS, eight.Bf16PerS, eight.Int8PerS, eight.Fp32PerS, eight.MemoryBytes));
+        Assert.Equal((8 * 819e9, 8 * 197e12, 8 * 394e12, null, 128.0 * (1 << 30)),
+            (eight.MemoryBytesPerS, eight.Bf16PerS, eight.Int8PerS, eight.Fp32PerS, eight.MemoryBytes));
     }
 
     [Fact]
@@ -60,7 +61,10 @@ public sealed class HardwareTests : IDisposable
     public void A_file_has_the_fields_of_an_entry()
     {
         Hardware read = HardwareReader.Read(File("""{"name": "card", "source": "its box", "memory_bytes_per_s": 1e12, "bf16_per_s": 2e14, "int8_per_s": null, "fp32_per_s": 3e13, "memory_bytes": 68719476736}"""));
-        Assert.Equal(new Hardware { Name = "card", Source = "its box", MemoryBytesPerS = 1e12, Bf16PerS = 2e14, Fp32PerS = 3e13, MemoryBytes = 1L << 36 }, read);
+        Assert.Equal(new Hardware
+        {
+            Name = "card", Source = "its box", MemoryBytesPerS = 1e12, Bf16PerS = 2e14, Fp32PerS = 3e13, MemoryBytes = 1L << 36,
+        }, read);
         string path = File("""{"memory_bytes_per_s": 1, "int8_per_s": 2}""");
         Assert.Equal(new Hardware { Name = "card", Source = path, MemoryBytesPerS = 1, Int8PerS = 2 }, HardwareReader.Read(path));
     }
@@ -75,9 +79,11 @@ public sealed class HardwareTests : IDisposable
     [InlineData("""{"memory_bytes_per_s": 5e-324, "fp32_per_s": 1}""", "memory_bytes_per_s: 5e-324, expected a number from 1 to 1E+21")]
     [InlineData("""{"memory_bytes_per_s": "fast", "fp32_per_s": 1}""", "memory_bytes_per_s: \"fast\", expected a number from 1 to 1E+21")]
     [InlineData("""{"memory_bytes_per_s": 1, "fp32_per_s": 1e999}""", "fp32_per_s: 1e999, expected a number from 1 to 1E+21")]
-    [InlineData("""{"memory_bytes_per_s": 1, "fp32_per_s": 1, "memory_bytes": -1}""", "memory_bytes: -1, expected a number from 1 to 1E+21")]
+    [InlineData("""{"memory_bytes_per_s": 1, "fp32_per_s": 1, "memory_bytes": -1}""",
+        "memory_bytes: -1, expected a number from 1 to 1E+21")]
     [InlineData("""{"memory_bytes_per_s": 1, "fp32_per_s": 1, "name": {"a": 1}}""", "name: an object, expected a text")]
-    [InlineData("""{"memory_bytes_per_s": 1, "fp32_per_s": 1, "bandwidth\u001b": 1}""", "bandwidth\\u{1b}: unknown, expected name, source, memory_bytes_per_s")]
+    [InlineData("""{"memory_bytes_per_s": 1, "fp32_per_s": 1, "bandwidth\u001b": 1}""",
+        "bandwidth\\u{1b}: unknown, expected name, source, memory_bytes_per_s")]
     public void A_file_that_is_wrong_gets_one_line(string json, string expected)
     {
         string path = File(json);
@@ -89,5 +95,6 @@ public sealed class HardwareTests : IDisposable
 
     [Fact]
     public void A_file_that_is_too_large_is_not_read() =>
-        Assert.Contains("size: more than 65,536 bytes", Assert.Throws<ModelFormatException>(() => HardwareReader.Read(File(new string(' ', 1 << 17)))).Message, StringComparison.Ordinal);
+        Assert.Contains("size: more than 65,536 bytes", Assert.Throws<ModelFormatException>(
+            () => HardwareReader.Read(File(new string(' ', 1 << 17)))).Message, StringComparison.Ordinal);
 }

@@ -14,9 +14,12 @@ public class KvSizeTests
 
     static long Bytes(string model, long tokens, string type = "bf16") => Bytes(ModelSpecs.Find(model), tokens, type);
 
-    static long Bytes(ModelSpec spec, long tokens, string type = "bf16") => new KvSize(spec, Specs.Kv(type)).Bytes(Retention.Everything.Kept(spec, tokens));
+    static long Bytes(ModelSpec spec, long tokens, string type = "bf16") =>
+        new KvSize(spec, Specs.Kv(type)).Bytes(Retention.Everything.Kept(spec, tokens));
 
-    /// <summary>Layers × KV heads × 2 · head dim × 2 bytes of the published configurations; named sources where somebody else has the figure, too.</summary>
+    /// <summary>
+    /// Layers × KV heads × 2 · head dim × 2 bytes of the published configurations; named sources where somebody else has the figure, too.
+    /// </summary>
     [Theory]
     [InlineData("llama-2-7b", 524_288)]
     [InlineData("llama-2-13b", 819_200)]
@@ -55,8 +58,8 @@ public class KvSizeTests
     public void Scales_of_groups_count(string type, long bytes) => Assert.Equal(bytes, PerToken("llama-3-8b", type));
 
     /// <summary>
-    /// What "layers × heads × head dim × type, of a key or value vector" gives when taken literally for Llama 3 8B: with query heads twice too much, with KV heads
-    /// half of it. The error goes in either direction.
+    /// What "layers × heads × head dim × type, of a key or value vector" gives when taken literally for Llama 3 8B: with query heads twice
+    /// too much, with KV heads half of it. The error goes in either direction.
     /// </summary>
     [Fact]
     public void The_naive_formula_is_wrong_in_either_direction()
@@ -66,7 +69,9 @@ public class KvSizeTests
         Assert.Equal(131_072, PerToken("llama-3-8b"));
     }
 
-    /// <summary>Layers, windows and patterns of the published configurations; bytes by hand: full layers × T + sliding layers × min(T, W).</summary>
+    /// <summary>
+    /// Layers, windows and patterns of the published configurations; bytes by hand: full layers × T + sliding layers × min(T, W).
+    /// </summary>
     [Theory]
     [InlineData("mistral-7b-v0.1", 4096, 536_870_912)]
     [InlineData("mistral-7b-v0.1", 32_768, 536_870_912)]
@@ -91,14 +96,20 @@ public class KvSizeTests
         static ModelSpec Global(ModelSpec spec) => spec.With((layer, _) => layer with { Window = null });
     }
 
-    /// <summary>FastGen, Ge et al., 2023, arXiv 2310.01801, table 1, column "full": 16 × 512 tokens in fp16 of Llama 1 (7, 13, 30 and 65B), in 10^9 bytes.</summary>
+    /// <summary>
+    /// FastGen, Ge et al., 2023, arXiv 2310.01801, table 1, column "full": 16 × 512 tokens in fp16 of Llama 1 (7,
+    /// 13, 30 and 65B), in 10^9 bytes.
+    /// </summary>
     [Theory, InlineData(32, 32, 4.3), InlineData(40, 40, 6.7), InlineData(60, 52, 13.1), InlineData(80, 64, 21.5)]
     public void Full_caches_are_those_of_FastGen(int layers, int heads, double gigabytes) =>
         Assert.Equal(gigabytes, 16 * Bytes(Specs.Dense(layers, heads, heads, 128), 512, "f16") / 1e9, 0.05);
 
-    /// <summary>"How to Scale Your Model", DeepMind, 2025, chapter on inference: an exercise with 64 layers and 8 heads of 256 in int8.</summary>
+    /// <summary>
+    /// "How to Scale Your Model", DeepMind, 2025, chapter on inference: an exercise with 64 layers and 8 heads of 256 in int8.
+    /// </summary>
     [Fact]
-    public void An_exercise_of_the_scaling_book() => Assert.Equal(262_144, new KvSize(Specs.Dense(64, 32, 8, 256), Specs.Kv("fp8")).PerToken);
+    public void An_exercise_of_the_scaling_book() =>
+        Assert.Equal(262_144, new KvSize(Specs.Dense(64, 32, 8, 256), Specs.Kv("fp8")).PerToken);
 
     [Fact]
     public void Counting_token_by_token_gives_the_same() =>
@@ -125,7 +136,10 @@ public class KvSizeTests
             Assert.Equal(layout.BlocksFor(1000) * layout.StrideBytes, size.AllocatedBytes(1000));
         }, iter: 200);
 
-    /// <summary>llama.cpp pads cells to 256 and gives sliding layers their window and one batch of 512: of Gemma 3 27B 10 layers of 32,768 cells, 52 of 1,536.</summary>
+    /// <summary>
+    /// llama.cpp pads cells to 256 and gives sliding layers their window and one batch of 512: of Gemma 3 27B 10
+    /// layers of 32,768 cells, 52 of 1,536.
+    /// </summary>
     [Fact]
     public void Cells_of_llama_cpp_are_padded()
     {
@@ -145,14 +159,16 @@ public class KvSizeTests
 
     [Theory, InlineData("llama-3-8b", 3, "the 32 query heads"), InlineData("phi-4", 4, "the 10 KV heads")]
     public void Heads_that_do_not_divide_are_refused(string model, int devices, string message) =>
-        Assert.Contains(message, Assert.Throws<ArgumentException>(() => new KvSize(ModelSpecs.Find(model), Specs.Kv("bf16"), devices)).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<ArgumentException>(
+            () => new KvSize(ModelSpecs.Find(model), Specs.Kv("bf16"), devices)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Rows_of_broken_groups_and_sizes_beyond_all_measure_are_refused()
     {
         ModelSpec odd = Specs.Dense(1, 1, 1, 80), vast = Specs.Dense(4096, 1 << 16, 1 << 16, 1 << 20);
         Assert.False(Specs.Kv("q8_0").Holds(odd));
-        Assert.Contains("a row of 80", Assert.Throws<ArgumentException>(() => new KvSize(odd, Specs.Kv("q8_0"))).Message, StringComparison.Ordinal);
+        Assert.Contains("a row of 80", Assert.Throws<ArgumentException>(() => new KvSize(odd, Specs.Kv("q8_0"))).Message,
+            StringComparison.Ordinal);
         Assert.Contains("8 EiB", Assert.Throws<ArgumentException>(() => Bytes(vast, 1 << 20)).Message, StringComparison.Ordinal);
     }
 }

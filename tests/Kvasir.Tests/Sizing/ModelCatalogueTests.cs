@@ -6,7 +6,9 @@ namespace Kvasir.Tests.Sizing;
 /// <summary>The catalogue of well-known models against what their publishers and readers say of them.</summary>
 public class ModelCatalogueTests
 {
-    /// <summary>Totals as the models' pages on Hugging Face give them for their safetensors (language part, output matrix once where it is tied).</summary>
+    /// <summary>
+    /// Totals as the models' pages on Hugging Face give them for their safetensors (language part, output matrix once where it is tied).
+    /// </summary>
     [Theory]
     [InlineData("llama-2-7b", 6_738_415_616)]
     [InlineData("llama-2-13b", 13_015_864_320)]
@@ -38,7 +40,8 @@ public class ModelCatalogueTests
     [InlineData("falcon-7b", 6_921_720_704)]
     [InlineData("gpt-oss-20b", 20_914_757_184)]
     [InlineData("gpt-oss-120b", 116_829_156_672)]
-    public void Parameters_are_those_of_the_published_weights(string name, long parameters) => Assert.Equal(parameters, ModelSpecs.Find(name).Parameters);
+    public void Parameters_are_those_of_the_published_weights(string name, long parameters) =>
+        Assert.Equal(parameters, ModelSpecs.Find(name).Parameters);
 
     /// <summary>Of mixtures, in billions as the model's name, card or paper says them.</summary>
     [Theory]
@@ -52,13 +55,15 @@ public class ModelCatalogueTests
     {
         ModelSpec spec = ModelSpecs.Find(name);
         Assert.Equal(all, spec.Parameters!.Value / 1e9, 0.01 * all);
-        double least = spec.ActiveParameters!.Value / 1e9, most = least + (double)spec.Vocabulary * spec.Width / 1e9; // some cards count the embedding
+        // some cards count the embedding
+        double least = spec.ActiveParameters!.Value / 1e9, most = least + (double)spec.Vocabulary * spec.Width / 1e9;
         Assert.InRange(active, 0.98 * least, 1.02 * most);
     }
 
     /// <summary>zeux, "LLM inference speed of light", 2024: 131M + 1342M + 5637M.</summary>
     [Fact]
-    public void Mistrals_active_parameters_are_those_of_its_matrices() => Assert.Equal(7_110_393_856, ModelSpecs.Find("mistral-7b-v0.1").ActiveParameters);
+    public void Mistrals_active_parameters_are_those_of_its_matrices() =>
+        Assert.Equal(7_110_393_856, ModelSpecs.Find("mistral-7b-v0.1").ActiveParameters);
 
     [Fact]
     public void Every_entry_can_be_read_and_names_its_source()

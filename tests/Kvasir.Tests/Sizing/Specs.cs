@@ -8,12 +8,16 @@ namespace Kvasir.Tests.Sizing;
 /// <summary>Dimensions for tests: by hand, or at random.</summary>
 static class Specs
 {
-    static readonly Gen<AttentionSpec> s_layer = Gen.Select(Gen.Int[1, 4], Gen.Int[1, 3], Gen.Int[1, 3], Gen.Int[0, 3], Gen.Int[1, 40].Nullable(), (group, kvHeads, key, value, window) =>
-        value == 0 ? new AttentionSpec(group, 1, 32 * key, 0, window, 0) : new AttentionSpec(group * kvHeads, kvHeads, 32 * key, 32 * value, window, 0));
+    static readonly Gen<AttentionSpec> s_layer = Gen.Select(Gen.Int[1, 4], Gen.Int[1, 3], Gen.Int[1, 3], Gen.Int[0, 3],
+        Gen.Int[1, 40].Nullable(), (group, kvHeads, key, value, window) =>
+        value == 0
+            ? new AttentionSpec(group, 1, 32 * key, 0, window, 0)
+            : new AttentionSpec(group * kvHeads, kvHeads, 32 * key, 32 * value, window, 0));
 
     /// <summary>Any mix of heads, latents, windows and sharing.</summary>
     public static Gen<ModelSpec> Any { get; } = Gen.Select(s_layer.Array[1, 6], Gen.Int[0, 5].Array[6], (layers, readers) => Of(
-        [.. layers.Select((layer, i) => i > 0 && readers[i] < i && IsOwner(readers, readers[i]) ? layers[readers[i]] with { Producer = readers[i] } : layer with { Producer = i })]));
+        [.. layers.Select((layer, i) => i > 0 && readers[i] < i
+            && IsOwner(readers, readers[i]) ? layers[readers[i]] with { Producer = readers[i] } : layer with { Producer = i })]));
 
     /// <summary>One of some values.</summary>
     public static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
@@ -24,7 +28,8 @@ static class Specs
     /// <summary>Layers as they are.</summary>
     public static ModelSpec Of(params ImmutableArray<AttentionSpec> layers) => new()
     {
-        Name = "test", Source = "test", Architecture = "test", Context = 1 << 20, Width = 64, Vocabulary = 100, Layers = [.. layers.Select(layer => new LayerSpec { Attention = layer })],
+        Name = "test", Source = "test", Architecture = "test", Context = 1 << 20, Width = 64, Vocabulary = 100,
+        Layers = [.. layers.Select(layer => new LayerSpec { Attention = layer })],
         Parameters = null, ActiveParameters = null,
     };
 

@@ -30,7 +30,8 @@ static class SpeedOfLightModels
         Experts = new ExpertSpec(new ExpertRouting(8, 128), 128 * 64),
     };
 
-    public static ModelSpec Dense(string name, int layers, int width, int feedForward, int heads, int kvHeads, int headDim, int vocabulary, bool tied = false)
+    public static ModelSpec Dense(string name, int layers, int width, int feedForward, int heads, int kvHeads, int headDim,
+        int vocabulary, bool tied = false)
     {
         long perLayer = (long)width * (3L * feedForward + 2L * headDim * (heads + kvHeads)), embedding = (long)vocabulary * width;
         return new ModelSpec
@@ -41,7 +42,8 @@ static class SpeedOfLightModels
             Context = 8192,
             Width = width,
             Vocabulary = vocabulary,
-            Layers = [.. Enumerable.Range(0, layers).Select(i => new LayerSpec { Attention = new(heads, kvHeads, headDim, headDim, null, i) })],
+            Layers = [.. Enumerable.Range(0, layers)
+                .Select(i => new LayerSpec { Attention = new(heads, kvHeads, headDim, headDim, null, i) })],
             Parameters = layers * perLayer + (tied ? 1 : 2) * embedding,
             ActiveParameters = layers * perLayer + embedding,
         };

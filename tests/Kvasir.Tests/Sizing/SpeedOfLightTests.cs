@@ -9,9 +9,14 @@ public class SpeedOfLightTests
 {
     const double Within = 0.005, Tpu = 8.2e11, TpuOfPart8 = 8.1e11, TpuBf16 = 1.97e14;
 
-    static readonly Hardware s_tpu = new() { Name = "tpu-v5e", Source = "scaling book, part 2", MemoryBytesPerS = Tpu, Bf16PerS = TpuBf16, Int8PerS = 3.94e14, MemoryBytes = 16e9 };
+    static readonly Hardware s_tpu = new()
+    {
+        Name = "tpu-v5e", Source = "scaling book, part 2", MemoryBytesPerS = Tpu, Bf16PerS = TpuBf16,
+        Int8PerS = 3.94e14, MemoryBytes = 16e9,
+    };
 
-    static SpeedOfLight Limits(ModelSpec model, Hardware hardware, double weight = 2, double element = 2, Arithmetic arithmetic = Arithmetic.Bf16, ExpertRouting? experts = null) =>
+    static SpeedOfLight Limits(ModelSpec model, Hardware hardware, double weight = 2, double element = 2,
+        Arithmetic arithmetic = Arithmetic.Bf16, ExpertRouting? experts = null) =>
         new(new ModelTraffic(model, weight, element, experts), hardware, arithmetic);
 
     static void Close(double expected, double actual) => Assert.InRange(actual, expected * (1 - Within), expected * (1 + Within));
@@ -38,12 +43,16 @@ public class SpeedOfLightTests
     [Fact]
     public void The_models_here_are_those_of_the_catalogue()
     {
-        (string Name, ModelSpec Model)[] pairs = [("mistral-7b-v0.1", Mistral7B), ("llama-2-7b", Llama2_7B), ("llama-2-13b", Llama2_13B), ("llama-3-70b", Llama3_70B)];
+        (string Name, ModelSpec Model)[] pairs = [("mistral-7b-v0.1", Mistral7B), ("llama-2-7b", Llama2_7B),
+            ("llama-2-13b", Llama2_13B), ("llama-3-70b", Llama3_70B)];
         Assert.All(pairs, pair => Assert.Equal(pair.Model.ActiveParameters, ModelSpecs.Find(pair.Name).ActiveParameters));
         Assert.All(pairs[1..], pair => Assert.Equal(pair.Model.Kept(), ModelSpecs.Find(pair.Name).Kept()));
     }
 
-    /// <summary>Austin et al., "How to Scale Your Model", part 7, LLaMA 2-13B on 8 TPU v5e, with the sizes as rounded there: https://jax-ml.github.io/scaling-book/inference/.</summary>
+    /// <summary>
+    /// Austin et al., "How to Scale Your Model", part 7, LLaMA 2-13B on 8 TPU v5e, with the sizes as rounded there:
+    /// https://jax-ml.github.io/scaling-book/inference/.
+    /// </summary>
     [Theory]
     [InlineData(6.7e9, 1, 4.98, 200.61)]
     [InlineData(6.7e9, 8, 12.13, 659.30)]
@@ -76,7 +85,10 @@ public class SpeedOfLightTests
         Close(milliseconds, 1e3 * Limits(model, s_tpu.Times(8)).Step(batch, 8192).Seconds);
     }
 
-    /// <summary>Part 7, pop quiz: 30B in int8 on 16 TPUs, 100 kB for each of 8192 tokens. The book prints 2.5 ms for its own formula, which gives 2.568, and 21 ms.</summary>
+    /// <summary>
+    /// Part 7, pop quiz: 30B in int8 on 16 TPUs, 100 kB for each of 8192 tokens. The book prints 2.5 ms for its own
+    /// formula, which gives 2.568, and 21 ms.
+    /// </summary>
     [Theory]
     [InlineData(4, 2.568)]
     [InlineData(256, 21.05)]
@@ -89,10 +101,15 @@ public class SpeedOfLightTests
     {
         Assert.Equal(18_385_207_296, Exercise.Parameters);
         Assert.Equal(262_144, new ModelTraffic(Exercise, 1, 1).KvBytesKept(1));
-        Close(18.4e9 / (16 * TpuOfPart8), Limits(Exercise, s_tpu.Times(16) with { MemoryBytesPerS = 16 * TpuOfPart8 }, 1, 1).Step(1, 0).Seconds); // question 3
+        // question 3
+        Close(18.4e9 / (16 * TpuOfPart8),
+            Limits(Exercise, s_tpu.Times(16) with { MemoryBytesPerS = 16 * TpuOfPart8 }, 1, 1).Step(1, 0).Seconds);
     }
 
-    /// <summary>Part 8: LLaMA 3-70B in int8, batch 32 at 8192 on 4×2, <c>112e9 / (8 · 8.1e11)</c>, https://jax-ml.github.io/scaling-book/applied-inference/.</summary>
+    /// <summary>
+    /// Part 8: LLaMA 3-70B in int8, batch 32 at 8192 on 4×2, <c>112e9 / (8 · 8.1e11)</c>,
+    /// https://jax-ml.github.io/scaling-book/applied-inference/.
+    /// </summary>
     [Fact]
     public void Llama_3_70B_on_eight_TPUs()
     {
@@ -104,9 +121,12 @@ public class SpeedOfLightTests
 
     /// <summary>Part 8: 8192 tokens on 16 TPUs with 40 % of their arithmetic, 0.91 s.</summary>
     [Fact]
-    public void Prefill_of_Llama_3_70B() => Close(0.91, new PassCost(70e9, 0, 2 * 70e9 * 8192, 0).At(16 * TpuOfPart8, 0.4 * 16 * TpuBf16).Seconds);
+    public void Prefill_of_Llama_3_70B() =>
+        Close(0.91, new PassCost(70e9, 0, 2 * 70e9 * 8192, 0).At(16 * TpuOfPart8, 0.4 * 16 * TpuBf16).Seconds);
 
-    /// <summary>Parts 7 and 8: 240 in bf16, 120 for int8 weights, 240 where the arithmetic is int8 too. Any model, any number of devices.</summary>
+    /// <summary>
+    /// Parts 7 and 8: 240 in bf16, 120 for int8 weights, 240 where the arithmetic is int8 too. Any model, any number of devices.
+    /// </summary>
     [Theory]
     [InlineData(2, Arithmetic.Bf16, 240)]
     [InlineData(1, Arithmetic.Bf16, 120)]
@@ -117,7 +137,10 @@ public class SpeedOfLightTests
         Close(batch, Limits(Llama3_70B, s_tpu.Times(16), bytesPerWeight, arithmetic: arithmetic).CriticalBatch);
     }
 
-    /// <summary>zeux's example of a long context: three quarters of Command-R's time at 100K go to 65.5 GB of KV beside 19.7 GB of weights.</summary>
+    /// <summary>
+    /// zeux's example of a long context: three quarters of Command-R's time at 100K go to 65.5 GB of KV beside 19.7 GB of weights.
+    /// </summary>
     [Fact]
-    public void Attention_share_at_a_long_context() => Assert.InRange(new PassCost(19.7e9, 65.5e9, 0, 0).At(1e12, 1e15).AttentionShare, 0.75, 0.78);
+    public void Attention_share_at_a_long_context() =>
+        Assert.InRange(new PassCost(19.7e9, 65.5e9, 0, 0).At(1e12, 1e15).AttentionShare, 0.75, 0.78);
 }

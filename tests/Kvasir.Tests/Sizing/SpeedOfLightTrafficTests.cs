@@ -9,7 +9,10 @@ public class SpeedOfLightTrafficTests
 {
     static AttentionSpec Layer(int producer, int? window = null) => new(8, 2, 64, 64, window, producer);
 
-    static readonly Hardware s_device = new() { Name = "test", Source = "a test", MemoryBytesPerS = 1e12, Bf16PerS = 1e14, MemoryBytes = 64e9 };
+    static readonly Hardware s_device = new()
+    {
+        Name = "test", Source = "a test", MemoryBytesPerS = 1e12, Bf16PerS = 1e14, MemoryBytes = 64e9,
+    };
 
     static SpeedOfLight Limits(ModelSpec model) => new(new ModelTraffic(model, 2, 2), s_device, Arithmetic.Bf16);
 
@@ -39,7 +42,8 @@ public class SpeedOfLightTrafficTests
     {
         ModelTraffic traffic = new(Exercise.With(Layer(0, window: 16), Layer(1)), 2, 2);
         foreach (int depth in (int[])[0, 5, 50])
-            Assert.Equal(2.0 * 8 * 128 * Enumerable.Range(depth + 1, tokens).Sum(i => Math.Min(i, 16) + (long)i), traffic.Prefill(tokens, depth).AttentionOperations);
+            Assert.Equal(2.0 * 8 * 128 * Enumerable.Range(depth + 1, tokens).Sum(i => Math.Min(i, 16) + (long)i),
+                traffic.Prefill(tokens, depth).AttentionOperations);
     }
 
     [Fact]
@@ -52,7 +56,8 @@ public class SpeedOfLightTrafficTests
 
     [Fact]
     public void Absurd_dimensions_do_not_overflow() =>
-        Assert.Equal(Math.Pow(2, 16 + 21 + 30), new ModelTraffic(Exercise.With(new AttentionSpec(1 << 16, 1 << 16, 1 << 20, 1 << 20, null, 0)), 1, 1).KvBytesRead(1 << 30));
+        Assert.Equal(Math.Pow(2, 16 + 21 + 30),
+            new ModelTraffic(Exercise.With(new AttentionSpec(1 << 16, 1 << 16, 1 << 20, 1 << 20, null, 0)), 1, 1).KvBytesRead(1 << 30));
 
     /// <summary>The expectation itself: experts by experts, over all choices of a small mixture.</summary>
     [Fact]
@@ -74,7 +79,9 @@ public class SpeedOfLightTrafficTests
         Assert.Null(new ModelTraffic(Mistral7B, 1, 1).Routing);
     }
 
-    /// <summary>One token reads what it reads, and everybody reads everything; how fast the one becomes the other is what a routing says.</summary>
+    /// <summary>
+    /// One token reads what it reads, and everybody reads everything; how fast the one becomes the other is what a routing says.
+    /// </summary>
     [Fact]
     public void A_routing_may_be_another_than_the_models()
     {
@@ -87,15 +94,18 @@ public class SpeedOfLightTrafficTests
     [Fact]
     public void Where_every_expert_is_chosen_a_batch_reads_no_more()
     {
-        ModelTraffic traffic = new(Mixture with { ActiveParameters = 1000 + 128 * 64, Experts = new ExpertSpec(new ExpertRouting(128, 128), 128 * 64) }, 1, 1);
+        ModelTraffic traffic =
+            new(Mixture with { ActiveParameters = 1000 + 128 * 64, Experts = new ExpertSpec(new ExpertRouting(128, 128), 128 * 64) }, 1, 1);
         Assert.All((double[])[1, 2, 1e9], batch => Assert.Equal(1000 + 128 * 64, traffic.WeightBytes(batch)));
     }
 
     [Fact]
     public void Routings_without_a_choice_and_models_without_parameters_are_refused()
     {
-        Assert.Contains("9 from 8 experts, expected fewer", Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture, 1, 1, new ExpertRouting(9, 8))).Message, StringComparison.Ordinal);
-        Assert.Contains("the model has no experts", Assert.Throws<ArgumentException>(() => new ModelTraffic(Mistral7B, 1, 1, new ExpertRouting(2, 8))).Message, StringComparison.Ordinal);
+        Assert.Contains("9 from 8 experts, expected fewer", Assert.Throws<ArgumentException>(
+            () => new ModelTraffic(Mixture, 1, 1, new ExpertRouting(9, 8))).Message, StringComparison.Ordinal);
+        Assert.Contains("the model has no experts", Assert.Throws<ArgumentException>(
+            () => new ModelTraffic(Mistral7B, 1, 1, new ExpertRouting(2, 8))).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture with { ActiveParameters = 0 }, 1, 1));
         Assert.Throws<ArgumentException>(() => new ModelTraffic(Mixture with { ActiveParameters = null }, 1, 1));
     }
@@ -108,7 +118,8 @@ public class SpeedOfLightTrafficTests
         foreach (SpeedOfLight limits in (SpeedOfLight[])[Limits(Mistral7B), new(new ModelTraffic(Mixture, 2, 2), slow, Arithmetic.Bf16)])
         {
             double batch = limits.CriticalBatch, perToken = limits.Traffic.Step(1, 0).MatrixOperations;
-            Assert.Equal(1, batch * perToken / limits.Hardware.Bf16PerS!.Value / (limits.Traffic.WeightBytes(batch) / limits.Hardware.MemoryBytesPerS), 1e-9);
+            Assert.Equal(1, batch * perToken / limits.Hardware.Bf16PerS!.Value
+                / (limits.Traffic.WeightBytes(batch) / limits.Hardware.MemoryBytesPerS), 1e-9);
             Assert.False(limits.Step((int)batch, 0).BoundByArithmetic);
             Assert.True(limits.Step((int)batch + 1, 0).BoundByArithmetic);
         }
@@ -135,14 +146,17 @@ public class SpeedOfLightTrafficTests
             FrontierPoint[] points = [.. Frontier.Of(Limits(Mistral7B), position)];
             Assert.Equal(1, points[0].Batch);
             Assert.Equal(points.Select(point => point.Batch).Distinct().Order(), points.Select(point => point.Batch));
-            Assert.All(points.Zip(points.Skip(1)), pair => Assert.True(pair.First.TokensPerS < pair.Second.TokensPerS && pair.First.Time.Seconds <= pair.Second.Time.Seconds));
+            Assert.All(points.Zip(points.Skip(1)),
+                pair => Assert.True(pair.First.TokensPerS < pair.Second.TokensPerS && pair.First.Time.Seconds <= pair.Second.Time.Seconds));
             Assert.All(points, point => Assert.True(point.Fits));
             Assert.True(points[^1].Time.BoundByArithmetic || points[^1].Batch == Limits(Mistral7B).LargestBatch(position));
         }
         Assert.False(Assert.Single(Frontier.Of(Limits(Llama3_70B), 4096)).Fits);
     }
 
-    /// <summary>Llama-3-8B's 1 GiB of KV for 8192 tokens: a tier as fast as the break-even brings it back in the time of the prefill.</summary>
+    /// <summary>
+    /// Llama-3-8B's 1 GiB of KV for 8192 tokens: a tier as fast as the break-even brings it back in the time of the prefill.
+    /// </summary>
     [Fact]
     public void The_break_even_of_a_tier()
     {

@@ -22,16 +22,19 @@ public sealed class SpeedOfLightVerbTests : IDisposable
     [Fact]
     public void Names_are_enough()
     {
-        JsonElement[] steps = [.. Steps("mistral-7b-v0.1", "--hardware", "rtx-4090", "--batch", "1", "--position", "0,4096").EnumerateArray()];
+        JsonElement[] steps =
+            [.. Steps("mistral-7b-v0.1", "--hardware", "rtx-4090", "--batch", "1", "--position", "0,4096").EnumerateArray()];
         Assert.Equal([0.014108, 0.014641], steps.Select(step => Math.Round(step.GetProperty("seconds").GetDouble(), 6)));
         string answer = Run("limits", "mistral-7b-v0.1", "--hardware", "RTX-4090", "--batch", "1,8", "--context", "4096").Answer;
-        Assert.All(["1,008.0 GB/s, 165.2 TOP/s bf16, 24.00 GiB", "critical batch 164", "14.641 ms", "512.0 MiB", "a tier is faster from"], fact => Assert.Contains(fact, answer, StringComparison.Ordinal));
+        Assert.All(["1,008.0 GB/s, 165.2 TOP/s bf16, 24.00 GiB", "critical batch 164", "14.641 ms", "512.0 MiB", "a tier is faster from"],
+            fact => Assert.Contains(fact, answer, StringComparison.Ordinal));
     }
 
     [Fact]
     public void Markdown_has_tables_of_pipes()
     {
-        string[] rows = [.. KvasirResult.Lines(Run("limits", "llama-3-8b", "--hardware", "h100-sxm", "--batch", "1,2", "--position", "8192", "--markdown").Answer).Where(line => line.StartsWith('|'))];
+        string[] rows = [.. KvasirResult.Lines(Run("limits", "llama-3-8b", "--hardware", "h100-sxm", "--batch", "1,2", "--position", "8192",
+            "--markdown").Answer).Where(line => line.StartsWith('|'))];
         Assert.Equal(4 + 3, rows.Length);
         Assert.Contains("| ----", rows[1], StringComparison.Ordinal);
     }
@@ -39,13 +42,16 @@ public sealed class SpeedOfLightVerbTests : IDisposable
     [Fact]
     public void Flags_change_what_they_say()
     {
-        double one = Seconds(), two = Seconds("--devices", "2"), small = Seconds("--weights", "q8_0"), kv = Seconds("--kv", "q8_0", "--position", "8192");
+        double one = Seconds(), two = Seconds("--devices", "2"), small = Seconds("--weights", "q8_0"),
+            kv = Seconds("--kv", "q8_0", "--position", "8192");
         Assert.Equal((one / 2, one * 17 / 32), (two, small));
         Assert.Equal(one + (1L << 30) * 17 / 32 / 3350e9, kv, 1e-12);
-        Assert.Equal("arithmetic", Steps("llama-3-8b", "--hardware", "h100-sxm", "--position", "0", "--batch", "200", "--math", "fp32")[0].GetProperty("products_wait_for").GetString());
+        Assert.Equal("arithmetic", Steps("llama-3-8b", "--hardware", "h100-sxm", "--position", "0", "--batch", "200", "--math", "fp32")[0]
+            .GetProperty("products_wait_for").GetString());
 
         static double Seconds(params string[] flags) =>
-            Steps([.. (string[])["llama-3-8b", "--hardware", "h100-sxm", "--batch", "1"], .. flags.Contains("--position") ? flags : [.. flags, "--position", "0"]])[0].GetProperty("seconds").GetDouble();
+            Steps([.. (string[])["llama-3-8b", "--hardware", "h100-sxm", "--batch", "1"],
+                .. flags.Contains("--position") ? flags : [.. flags, "--position", "0"]])[0].GetProperty("seconds").GetDouble();
     }
 
     [Fact]
@@ -59,7 +65,8 @@ public sealed class SpeedOfLightVerbTests : IDisposable
         Assert.InRange(Weights(uniform, 1), 9 * Weights(uniform, 0), uniform.GetProperty("weight_bytes").GetDouble());
         Assert.InRange(Weights(biased, 1), 2 * Weights(biased, 0), 0.9 * Weights(uniform, 1));
 
-        static double Weights(JsonElement report, int step) => report.GetProperty("steps")[step].GetProperty("weight_bytes_read").GetDouble();
+        static double Weights(JsonElement report, int step) =>
+            report.GetProperty("steps")[step].GetProperty("weight_bytes_read").GetDouble();
     }
 
     /// <summary>What is printed as hardware is a file for --hardware.</summary>
@@ -67,7 +74,8 @@ public sealed class SpeedOfLightVerbTests : IDisposable
     public void Hardware_may_come_from_a_file()
     {
         JsonElement known = Run("limits", "llama-3-8b", "--hardware", "tpu-v5e", "--json").Json;
-        JsonElement read = Run("limits", "llama-3-8b", "--hardware", File("tpu.json", known.GetProperty("hardware").GetRawText()), "--json").Json;
+        JsonElement read = Run("limits", "llama-3-8b", "--hardware",
+            File("tpu.json", known.GetProperty("hardware").GetRawText()), "--json").Json;
         Assert.Equal(known.GetRawText(), read.GetRawText());
     }
 
@@ -76,18 +84,22 @@ public sealed class SpeedOfLightVerbTests : IDisposable
     {
         Limits.Keep(Path.GetDirectoryName(_folder["x"])!);
         JsonElement hardware = RunWith(Path.GetDirectoryName(_folder["x"])!, "limits", "saga", "--json").Json.GetProperty("hardware");
-        Assert.Equal(("this", 11e9, 13e9, 14e9), (hardware.GetProperty("name").GetString(), Rate("memory_bytes_per_s"), Rate("fp32_per_s"), Rate("int8_per_s")));
+        Assert.Equal(("this", 11e9, 13e9, 14e9),
+            (hardware.GetProperty("name").GetString(), Rate("memory_bytes_per_s"), Rate("fp32_per_s"), Rate("int8_per_s")));
 
         double Rate(string name) => hardware.GetProperty(name).GetDouble();
     }
 
-    /// <summary>A decode at the very limit, by the weights and KV that the run read: 10^9 bytes and a position of 64 tokens in between.</summary>
+    /// <summary>
+    /// A decode at the very limit, by the weights and KV that the run read: 10^9 bytes and a position of 64 tokens in between.
+    /// </summary>
     [Fact]
     public void A_benchmark_says_what_it_reached()
     {
         JsonElement spec = Run("limits", "llama-3-8b", "--hardware", "h100-sxm", "--batch", "1", "--position", "164", "--json").Json;
         double seconds = (1e9 + spec.GetProperty("steps")[0].GetProperty("kv_bytes_read").GetDouble()) / 11e9;
-        JsonElement report = Run("limits", "llama-3-8b", "--bench", File("bench.json", Bench(0.5 / seconds)), "--json").Json, reached = report.GetProperty("reached");
+        JsonElement report = Run("limits", "llama-3-8b", "--bench", File("bench.json", Bench(0.5 / seconds)), "--json").Json,
+            reached = report.GetProperty("reached");
         Assert.Equal(2, reached.GetArrayLength());
         Assert.Equal("decode 128 at 100", reached[0].GetProperty("test").GetString());
         Assert.Equal(0.5, reached[0].GetProperty("share").GetDouble(), 1e-9);
@@ -124,14 +136,17 @@ public sealed class SpeedOfLightVerbTests : IDisposable
     [Theory]
     [InlineData("--devices: needs a MODEL", "--devices", "2")]
     [InlineData("--no-disk: measures this machine, which goes without a MODEL", "saga", "--no-disk")]
-    [InlineData("--hardware h1000: no such file or device, expected 'this', a JSON file, or one of h100-sxm", "llama-3-8b", "--hardware", "h1000")]
+    [InlineData("--hardware h1000: no such file or device, expected 'this', a JSON file, or one of h100-sxm",
+        "llama-3-8b", "--hardware", "h1000")]
     [InlineData("m2-air: no figure for int8", "llama-3-8b", "--hardware", "m2-air", "--math", "int8")]
     [InlineData("--weights 'q99': expected a type of weights, one of f32", "llama-3-8b", "--weights", "q99")]
-    [InlineData("--kv 'q4_k': expected a type of keys and values, one of f32, f16, bf16, fp8, int8, q8_0, q4_0, int4", "llama-3-8b", "--kv", "q4_k")]
+    [InlineData("--kv 'q4_k': expected a type of keys and values, one of f32, f16, bf16, fp8, int8, q8_0, q4_0, int4", "llama-3-8b",
+        "--kv", "q4_k")]
     [InlineData("--batch 0: expected numbers from 1", "llama-3-8b", "--batch", "1,0")]
     [InlineData("--position : expected numbers from 0", "llama-3-8b", "--position", "1,")]
     [InlineData("--experts 8: expected how many", "llama-3-8b", "--experts", "8")]
-    [InlineData("llama-3-8b: a choice of 2 from 8 experts, expected none: the model has no experts", "llama-3-8b", "--hardware", "h200", "--experts", "2/8")]
+    [InlineData("llama-3-8b: a choice of 2 from 8 experts, expected none: the model has no experts", "llama-3-8b",
+        "--hardware", "h200", "--experts", "2/8")]
     [InlineData("--math fp64: expected fp32, bf16 or int8", "llama-3-8b", "--math", "fp64")]
     public void Mistakes_of_usage_are_one_line(string expected, params string[] args) => Run(["limits", .. args]).Fails(2, expected);
 

@@ -5,8 +5,8 @@ using Kvasir.Planning.Sizing;
 namespace Kvasir.Tests.Sizing;
 
 /// <summary>
-/// The formula a second time, without a formula: a cache that tokens are put into one by one and that drops what falls out of a window. Bits are counted element by
-/// element, so that what <see cref="KvSize"/> multiplies is added up here.
+/// The formula a second time, without a formula: a cache that tokens are put into one by one and that drops what falls out of a window.
+/// Bits are counted element by element, so that what <see cref="KvSize"/> multiplies is added up here.
 /// </summary>
 sealed class TokenByTokenCache(ModelSpec spec)
 {
@@ -55,5 +55,13 @@ sealed class TokenByTokenCache(ModelSpec spec)
         return bits;
     }
 
-    static int BitsOfElement(string type) => type switch { "f32" => 32, "f16" or "bf16" => 16, "fp8" or "int8" or "q8_0" => 8, "q4_0" or "int4" => 4, _ => throw new ArgumentException(type) };
+    static int BitsOfElement(string type) => type switch
+    {
+        "f32" => 32,
+        "f16" or "bf16" => 16,
+        "fp8" or "int8" or "q8_0" =>
+        8,
+        "q4_0" or "int4" => 4,
+        _ => throw new ArgumentException(type)
+    };
 }

@@ -45,17 +45,22 @@ public class SyntheticModelTests
         ModelSpec spec = Small(ModelSpecs.WellKnown(name)!);
         new SyntheticModel(spec, WeightMix.All["q8_0"]).Write(folder["synth.gguf"], cancellation: TestContext.Current.CancellationToken);
         ModelSpec written = ModelSpecs.Find(folder["synth.gguf"]);
-        RopeSpec rope = spec.Layers[0].Attention!.Rope!, expected = rope with { Scaling = null, HasDivisors = rope.Scaling is not null, Style = written.Layers[0].Attention!.Rope!.Style };
-        Assert.Equal(spec.Layers.Select(layer => layer with { Attention = layer.Attention! with { Rope = expected } }), written.Layers);
-        Assert.Equal((spec.Context, spec.Width, spec.Vocabulary, spec.IsTied), (written.Context, written.Width, written.Vocabulary, written.IsTied));
+        RopeStyle style = written.Architecture == "llama" ? RopeStyle.Adjacent : RopeStyle.Halves;
+        RopeSpec rope = spec.Layers[0].Attention!.Rope!;
+        rope = rope with { Scaling = null, HasDivisors = rope.Scaling is not null, Style = style };
+        Assert.Equal(spec.Layers.Select(layer => layer with { Attention = layer.Attention! with { Rope = rope } }), written.Layers);
+        Assert.Equal((spec.Context, spec.Width, spec.Vocabulary), (written.Context, written.Width, written.Vocabulary));
+        Assert.Equal(spec.IsTied, written.IsTied);
     }
 
     [Fact]
     public void What_cannot_be_computed_or_written_is_refused_by_name()
     {
-        Assert.Contains("gemma2.attn_logit_softcapping: 50", Assert.Throws<ModelFormatException>(() => Synthetic(ModelSpecs.WellKnown("gemma-2-9b")!)).Message, StringComparison.Ordinal);
-        ModelSpec windowed = s_small with { Layers = [.. s_small.Layers.Select(layer => layer with { Attention = layer.Attention! with { Window = 8 } })] };
-        Assert.Contains("qwen3-0.6b: expected layers that are all alike", Assert.Throws<ArgumentException>(() => Synthetic(windowed)).Message, StringComparison.Ordinal);
+        string computed = Assert.Throws<ModelFormatException>(() => Synthetic(ModelSpecs.WellKnown("gemma-2-9b")!)).Message;
+        Assert.Contains("gemma2.final_logit_softcapping: 30", computed, StringComparison.Ordinal);
+        LayerSpec sliding = s_small.Layers[0] with { Attention = s_small.Layers[0].Attention! with { Window = 8 } };
+        string written = Assert.Throws<ArgumentException>(() => Synthetic(s_small with { Layers = [sliding] })).Message;
+        Assert.Contains("qwen3-0.6b: expected layers that are all alike", written, StringComparison.Ordinal);
 
         static SyntheticModel Synthetic(ModelSpec spec) => new(spec, WeightMix.All["q8_0"]);
     }
@@ -65,7 +70,8 @@ public class SyntheticModelTests
     {
         using var folder = new TemporaryFolder();
         foreach ((string name, ulong seed) in (ReadOnlySpan<(string, ulong)>)[("a", 1), ("b", 1), ("c", 2)])
-            new SyntheticModel(s_small, WeightMix.All["q8_0"], seed).Write(folder[name], cancellation: TestContext.Current.CancellationToken);
+            new SyntheticModel(s_small, WeightMix.All["q8_0"], seed)
+                .Write(folder[name], cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(File.ReadAllBytes(folder["a"]), File.ReadAllBytes(folder["b"]));
         Assert.NotEqual(File.ReadAllBytes(folder["a"]), File.ReadAllBytes(folder["c"]));
     }

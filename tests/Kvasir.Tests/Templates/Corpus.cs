@@ -14,12 +14,14 @@ static class Corpus
     /// <summary>What the templates write that is a token of its own in their models' vocabularies.</summary>
     public static ImmutableArray<string> Frames { get; } =
     [
-        "<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[ARGS]", "[TOOL_CONTENT]",
-        "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|im_sep|>", "<|tool|>", "<|/tool|>",
-        "<start_of_turn>", "<end_of_turn>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>", "<|end|>", "<|start|>", "<|message|>", "<|channel|>", "<|call|>", "<|return|>",
-        "<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "<|SYSTEM_TOKEN|>", "<|USER_TOKEN|>", "<|CHATBOT_TOKEN|>", "<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>",
-        "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>", "<｜tool▁outputs▁begin｜>", "<｜tool▁outputs▁end｜>",
-        "<｜tool▁output▁begin｜>", "<｜tool▁output▁end｜>",
+        "<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]",
+        "[TOOL_CALLS]", "[ARGS]", "[TOOL_CONTENT]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "<|begin_of_text|>",
+        "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|im_sep|>", "<|tool|>", "<|/tool|>", "<start_of_turn>",
+        "<end_of_turn>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>", "<|end|>", "<|start|>", "<|message|>",
+        "<|channel|>", "<|call|>", "<|return|>", "<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "<|SYSTEM_TOKEN|>",
+        "<|USER_TOKEN|>", "<|CHATBOT_TOKEN|>", "<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>", "<｜tool▁calls▁begin｜>",
+        "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>", "<｜tool▁outputs▁begin｜>",
+        "<｜tool▁outputs▁end｜>", "<｜tool▁output▁begin｜>", "<｜tool▁output▁end｜>",
     ];
 
     static readonly string s_folder = Path.Combine(Checkout.Root, "tests/Kvasir.Tests/Templates");
@@ -53,7 +55,8 @@ static class Corpus
 
     public static Golden[] Goldens(string name) => GoldensIn(Path.Combine(s_folder, "golden", $"{name}.json"));
 
-    public static Golden[] GoldensIn(string path) => JsonSerializer.Deserialize<Golden[]>(File.ReadAllText(path), JsonSerializerOptions.Web)!;
+    public static Golden[] GoldensIn(string path) =>
+        JsonSerializer.Deserialize<Golden[]>(File.ReadAllText(path), JsonSerializerOptions.Web)!;
 
     /// <summary>Compares a run with its golden.</summary>
     public static void Check(Golden golden, string source, JsonObject variables)
@@ -62,7 +65,9 @@ static class Corpus
         var failure = Record.Exception(() => text = ChatTemplate.Parse(source).Render(variables, Clock).Text);
 
         if (failure is not null) Assert.IsType<TemplateException>(failure);
-        string outcome = failure is TemplateException refusal ? $"{(refusal.RaisedByTemplate ? "raised " : "failed ")}{refusal.Message}" : text!;
+        string outcome = failure is TemplateException refusal
+            ? $"{(refusal.RaisedByTemplate ? "raised " : "failed ")}{refusal.Message}"
+            : text!;
         bool fails = failure is TemplateException { RaisedByTemplate: false };
         if (golden.Fails is not null) Assert.True(fails, $"{Printable.Line(outcome)}, expected a failure: {golden.Fails}");
         else Assert.Equal(golden.Text ?? $"raised {golden.Raised}", outcome);

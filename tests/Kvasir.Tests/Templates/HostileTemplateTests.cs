@@ -26,7 +26,8 @@ public sealed class HostileTemplateTests
         { "{{ 1" + Repeat("|abs", 100_000) + " }}", "evaluations within each other" },
         { "{{ a" + Repeat(".a", 100_000) + " }}", "evaluations within each other" },
         { "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "evaluations within each other" },
-        { "{% macro m() %}{% call m() %}{{ caller() }}{% endcall %}{% endmacro %}{% call m() %}{% endcall %}", "evaluations within each other" },
+        { "{% macro m() %}{% call m() %}{{ caller() }}{% endcall %}{% endmacro %}{% call m() %}{% endcall %}",
+            "evaluations within each other" },
         { new string('x', 2_000_000), "a template of 2000000 characters" },
         { "{{ range(1000000000000) }}", "range: 1000000000000 numbers" },
         { "{{ range(-9223372036854775807, 9223372036854775807) }}", "range: 18446744073709551614 numbers" },
@@ -58,7 +59,8 @@ public sealed class HostileTemplateTests
         { Doubled(60) + Doubled(60).Replace("a", "b", StringComparison.Ordinal) + "{{ a < b }}", "steps" },
         { "{% set a = [] %}{% set b = a.append(a) %}{{ a }}", "lists more than 100 deep" },
         { "{% set a = [] %}{% set b = a.append(a) %}{{ a | tojson }}", "lists more than 100 deep" },
-        { "{% set a, b = [], [] %}{% set c = a.append(a) %}{% set c = b.append(b) %}{{ a == b }}", "a comparison more than 100 lists deep" },
+        { "{% set a, b = [], [] %}{% set c = a.append(a) %}{% set c = b.append(b) %}{{ a == b }}",
+            "a comparison more than 100 lists deep" },
         { "{% set a, b = [], [] %}{% set c = a.append(a) %}{% set c = b.append(b) %}{{ a < b }}", "an order: a list" },
         { "{% set a = {} %}{% set b = a.update(x=a) %}{{ a }}", "lists more than 100 deep" },
         { "{% set a = [1] %}{% for x in a %}{% set b = a.append(1) %}{% endfor %}{{ a | length }}{{ nix.x }}", "'nix' is undefined" },
@@ -116,7 +118,9 @@ public sealed class HostileTemplateTests
                 int at = place % (mutated.Length + 1);
                 mutated = mutated[..at] + pieces[piece] + mutated[Math.Min(mutated.Length, at + cut)..];
             }
-            JsonObject variables = conversation == 0 ? Corpus.LanguageVariables : Corpus.Variables(Corpus.Conversations.ElementAt(conversation));
+            JsonObject variables = conversation == 0
+                ? Corpus.LanguageVariables
+                : Corpus.Variables(Corpus.Conversations.ElementAt(conversation));
 
             var failure = Record.Exception(() => ChatTemplate.Parse(mutated).Render(variables, Corpus.Clock));
 

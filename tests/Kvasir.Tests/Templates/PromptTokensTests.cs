@@ -22,7 +22,8 @@ public sealed class PromptTokensTests
         Assert.Equal(Bytes("<|im_start|>"), s_chatMl.Encode(new RenderedPrompt([new("<|im_start|", true), new(">", false)])));
         Assert.Equal(
             [.. Bytes("<|im_end|>"), 256, .. Bytes("x<|im_"), 257],
-            s_chatMl.Encode(new RenderedPrompt([new("<|im_end|>", true), new("<|im_start|>", false), new("x<|im_", true), new("<|im_end|>", false)])));
+            s_chatMl.Encode(
+                new RenderedPrompt([new("<|im_end|>", true), new("<|im_start|>", false), new("x<|im_", true), new("<|im_end|>", false)])));
 
         static void AssertTokens(string text, bool isInput, int[] expected) =>
             Assert.Equal(expected, s_chatMl.Encode(new RenderedPrompt([new(text, isInput)])));
@@ -32,9 +33,11 @@ public sealed class PromptTokensTests
     public void User_defined_tokens_count_everywhere_even_inside_a_forged_one()
     {
         Vocabulary bytes = VocabulariesByHand.BytesWith("<|end|>", "<think>", "<|end");
-        var tokenizer = new Tokenizer(bytes with { Types = bytes.Types.SetItem(257, TokenType.UserDefined).SetItem(258, TokenType.UserDefined) });
+        var tokenizer =
+            new Tokenizer(bytes with { Types = bytes.Types.SetItem(257, TokenType.UserDefined).SetItem(258, TokenType.UserDefined) });
 
-        Assert.Equal([257, 258, .. Bytes("|>"), 256], tokenizer.Encode(new RenderedPrompt([new("<think><|end|>", true), new("<|end|>", false)])));
+        Assert.Equal([257, 258, .. Bytes("|>"), 256],
+            tokenizer.Encode(new RenderedPrompt([new("<think><|end|>", true), new("<|end|>", false)])));
     }
 
     [Fact]
@@ -42,18 +45,22 @@ public sealed class PromptTokensTests
     {
         Tokenizer saga = Vocabularies.Saga;
 
-        Assert.Equal(saga.Encode("\n\nOnce upon"), saga.Encode(new RenderedPrompt([new("\n", false), new("\nOn", true), new("ce up", false), new("on", true)])));
+        Assert.Equal(saga.Encode("\n\nOnce upon"),
+            saga.Encode(new RenderedPrompt([new("\n", false), new("\nOn", true), new("ce up", false), new("on", true)])));
     }
 
     [Fact]
     public void Input_is_encoded_as_text_and_template_as_template_however_it_is_cut()
     {
-        Gen<string> piece = Gen.OneOf(Gen.OneOf("<|im_start|>", "<|im_end|>", "<|im_", "start|>", "\n", "user", "🎉", "\ud83c"), Gen.String);
+        Gen<string> piece = Gen.OneOf(Gen.OneOf("<|im_start|>", "<|im_end|>", "<|im_", "start|>", "\n", "user", "🎉", "\ud83c"),
+            Gen.String);
         Gen.Select(piece, Gen.Bool, (text, isInput) => new PromptSegment(text, isInput)).Array[0, 8].Sample(segments =>
         {
             string text = string.Concat(segments.Select(segment => segment.Text));
-            Assert.Equal(s_chatMl.Encode(text), s_chatMl.Encode(new RenderedPrompt(segments.Select(segment => segment with { IsInput = true }))));
-            Assert.Equal(s_chatMl.EncodeTemplate(text), s_chatMl.Encode(new RenderedPrompt(segments.Select(segment => segment with { IsInput = false }))));
+            Assert.Equal(s_chatMl.Encode(text),
+                s_chatMl.Encode(new RenderedPrompt(segments.Select(segment => segment with { IsInput = true }))));
+            Assert.Equal(s_chatMl.EncodeTemplate(text),
+                s_chatMl.Encode(new RenderedPrompt(segments.Select(segment => segment with { IsInput = false }))));
             int controls = s_chatMl.Encode(new RenderedPrompt(segments)).Count(token => token >= 256);
             Assert.True(controls <= s_chatMl.EncodeTemplate(text).Count(token => token >= 256));
         }, iter: 1000);

@@ -46,7 +46,8 @@ public sealed class TemplateErrorTests
     [InlineData("{{ word.split() | upper(1) }}", "line 1: upper: 2 arguments, expected value")]
     [InlineData("{{ word | replace('a') }}", "line 1: replace: no argument new, expected value, old, new, count")]
     [InlineData("{{ word.split(1) }}", "line 1: split: sep: an integer, expected text")]
-    [InlineData("{{ word | tojson(ident=2) }}", "line 1: tojson: an argument ident, expected value, ensure_ascii, indent, separators, sort_keys")]
+    [InlineData("{{ word | tojson(ident=2) }}",
+        "line 1: tojson: an argument ident, expected value, ensure_ascii, indent, separators, sort_keys")]
     [InlineData("{% macro m(a, b) %}{% endmacro %}{{ m(c=1) }}", "line 1: m: an argument c, expected a, b")]
     [InlineData("{% for a, b in [[1]] %}{% endfor %}", "line 1: 1 values for 2 names, expected as many")]
     [InlineData("{% for a in 5 %}{% endfor %}", "line 1: a loop: an integer, expected a list, a dictionary or text")]
@@ -67,7 +68,8 @@ public sealed class TemplateErrorTests
     [Fact]
     public void What_the_template_raises_is_passed_on_as_it_is()
     {
-        ChatTemplate template = ChatTemplate.Parse("\n{% macro m() %}{{ raise_exception('No ' ~ role ~ 's,\nplease') }}{% endmacro %}{{ m() }}");
+        ChatTemplate template =
+            ChatTemplate.Parse("\n{% macro m() %}{{ raise_exception('No ' ~ role ~ 's,\nplease') }}{% endmacro %}{{ m() }}");
 
         var refusal = Assert.Throws<TemplateException>(() => template.Render(new JsonObject { ["role"] = "wizard" }));
 
@@ -102,8 +104,12 @@ public sealed class TemplateErrorTests
     [Fact]
     public void Numbers_stay_what_they_are_wherever_they_come_from()
     {
-        var variables = new JsonObject { ["a"] = 1.0, ["b"] = 2, ["c"] = JsonNode.Parse("3.0"), ["d"] = 4L, ["e"] = 1.5f, ["f"] = JsonNode.Parse("12345678901234567890") };
+        var variables = new JsonObject
+        {
+            ["a"] = 1.0, ["b"] = 2, ["c"] = JsonNode.Parse("3.0"), ["d"] = 4L, ["e"] = 1.5f, ["f"] = JsonNode.Parse("12345678901234567890"),
+        };
 
-        Assert.Equal("1.0 2 3.0 4 1.5 1.2345678901234567e+19", ChatTemplate.Parse("{{ a }} {{ b }} {{ c }} {{ d }} {{ e }} {{ f }}").Render(variables).Text);
+        Assert.Equal("1.0 2 3.0 4 1.5 1.2345678901234567e+19",
+            ChatTemplate.Parse("{{ a }} {{ b }} {{ c }} {{ d }} {{ e }} {{ f }}").Render(variables).Text);
     }
 }

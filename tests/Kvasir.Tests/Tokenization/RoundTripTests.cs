@@ -12,7 +12,8 @@ public sealed class RoundTripTests
     /// <summary>Scraps that meet the special cases of patterns and templates more often than random characters would.</summary>
     static readonly string[] s_scraps =
     [
-        " ", "  ", "\n", "\r\n", "\t", "\0", "'s", "'LL", "123", "the", " The", "é", "e\u0301", "я", "漢字", "한국", "🚀", "👩‍👩‍👧", "𝒽", "𠀀", "𝟙",
+        " ", "  ", "\n", "\r\n", "\t", "\0", "'s", "'LL", "123", "the", " The", "é", "e\u0301", "я", "漢字", "한국",
+        "🚀", "👩‍👩‍👧", "𝒽", "𠀀", "𝟙",
         "\u2028", "\u00a0", "▁", "Ġ", "<|im_start|>", "<|im_end|>", "<|endoftext|>",
         "<s>", "</s>", "<unk>", "<0x0A>",
         "<|", "|>", "!!!", "...", "$", "\uFFFD", "\uFEFF",

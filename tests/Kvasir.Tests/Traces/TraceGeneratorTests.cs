@@ -10,9 +10,11 @@ namespace Kvasir.Tests.Traces;
 /// <summary>Made traces: what holds for all of them, what each kind is for, and what is refused.</summary>
 public class TraceGeneratorTests
 {
-    const string Chat = "chat:users=20,turns=5", System = "system:requests=300", Rag = "rag:requests=200", Scan = "scan:requests=20", Agent = "agent:tasks=5,steps=8,branch=0.3";
+    const string Chat = "chat:users=20,turns=5", System = "system:requests=300", Rag = "rag:requests=200", Scan = "scan:requests=20",
+        Agent = "agent:tasks=5,steps=8,branch=0.3";
 
-    static Trace Generate(string spec, int blockTokens = 16) => TraceGenerator.Generate(spec, blockTokens, TestContext.Current.CancellationToken);
+    static Trace Generate(string spec, int blockTokens = 16) =>
+        TraceGenerator.Generate(spec, blockTokens, TestContext.Current.CancellationToken);
 
     /// <summary>Share of blocks that stood in an earlier request, or were left by one.</summary>
     static double Shared(Trace trace)
@@ -51,7 +53,8 @@ public class TraceGeneratorTests
             Assert.Equal(request.Blocks[..(request.InputTokens / blockTokens)], request.Left[..(request.InputTokens / blockTokens)]);
             foreach (long[] ids in (long[][])[request.Blocks, request.Left])
                 for (int i = 0; i < ids.Length; i++)
-                    Assert.True(before.TryAdd(ids[i], i == 0 ? -1 : ids[i - 1]) || before[ids[i]] == (i == 0 ? -1 : ids[i - 1]), $"block {ids[i]} stands behind two prefixes");
+                    Assert.True(before.TryAdd(ids[i], i == 0 ? -1 : ids[i - 1]) || before[ids[i]] == (i == 0 ? -1 : ids[i - 1]),
+                        $"block {ids[i]} stands behind two prefixes");
         }
     }
 
@@ -63,10 +66,13 @@ public class TraceGeneratorTests
         using (var writer = new TraceWriter(folder["t.jsonl"], new TraceHeader(16)))
             foreach (TraceRequest request in trace.Requests)
                 writer.Write(request);
-        Assert.Equivalent(trace.Requests, TraceReader.Read(folder["t.jsonl"], cancellation: TestContext.Current.CancellationToken).Trace.Requests, strict: true);
+        Assert.Equivalent(trace.Requests,
+            TraceReader.Read(folder["t.jsonl"], cancellation: TestContext.Current.CancellationToken).Trace.Requests, strict: true);
     }
 
-    /// <summary>Pinned: another number here means that traces of an equal line are no longer equal on another machine or in another version.</summary>
+    /// <summary>
+    /// Pinned: another number here means that traces of an equal line are no longer equal on another machine or in another version.
+    /// </summary>
     [Theory]
     [InlineData(Chat, "824c6703370ec73d")]
     [InlineData(System, "a239de10fe457a30")]
@@ -77,7 +83,8 @@ public class TraceGeneratorTests
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (TraceRequest request in Generate(spec).Requests)
-            foreach (long value in (long[])[request.Arrival.Ticks, request.InputTokens, request.OutputTokens, .. request.Blocks, .. request.Left!])
+            foreach (long value in (long[])[request.Arrival.Ticks, request.InputTokens, request.OutputTokens,
+                .. request.Blocks, .. request.Left!])
             {
                 byte[] bytes = new byte[8];
                 BinaryPrimitives.WriteInt64LittleEndian(bytes, value);
@@ -135,19 +142,26 @@ public class TraceGeneratorTests
     [InlineData("chat:users=NaN", "chat: users 'NaN': expected a whole number from 1 to 1000000")]
     [InlineData("chat:think=-1", "chat: think '-1': expected a number from 0 to 86400")]
     [InlineData("chat:users=1,users=2", "chat: users is there twice: expected once")]
-    [InlineData("scan:requests=10000000,tokens=10000000", "the trace would have more than 67,108,864 ids of blocks: expected fewer or shorter requests, or larger blocks")]
-    [InlineData("chat:prompts=1000000,system=10000000", "the trace would have more than 67,108,864 ids of blocks: expected fewer or shorter requests, or larger blocks")]
-    [InlineData("chat:users=1,turns=10000,question=10000000", "a prompt would have more than 134,217,728 tokens: expected shorter or fewer parts")]
+    [InlineData("scan:requests=10000000,tokens=10000000",
+        "the trace would have more than 67,108,864 ids of blocks: expected fewer or shorter requests, or larger blocks")]
+    [InlineData("chat:prompts=1000000,system=10000000",
+        "the trace would have more than 67,108,864 ids of blocks: expected fewer or shorter requests, or larger blocks")]
+    [InlineData("chat:users=1,turns=10000,question=10000000",
+        "a prompt would have more than 134,217,728 tokens: expected shorter or fewer parts")]
     public void What_makes_no_sense_is_refused(string spec, string expected) =>
-        Assert.Equal(expected, Assert.Throws<ArgumentException>(() => Generate(spec, spec.StartsWith("chat:users=1,turns=10000", StringComparison.Ordinal) ? 1 << 20 : 16)).Message);
+        Assert.Equal(expected, Assert.Throws<ArgumentException>(
+            () => Generate(spec, spec.StartsWith("chat:users=1,turns=10000", StringComparison.Ordinal) ? 1 << 20 : 16)).Message);
 
     [Fact]
     public void The_page_about_traces_lists_what_can_be_set()
     {
         string[] lines = File.ReadAllLines(Path.Combine(Checkout.Root, "docs/traces.md"));
         foreach (Workload workload in TraceGenerator.Workloads)
-            Assert.Equal(workload.Parameters.Select(parameter => $"| `{parameter.Name}` | {parameter.Default:#,0.####} | {parameter.Description} |"),
-                lines.SkipWhile(line => line != $"### `{workload.Name}`").SkipWhile(line => !line.StartsWith("|---", StringComparison.Ordinal)).Skip(1).TakeWhile(line => line.StartsWith("| `", StringComparison.Ordinal)));
+            Assert.Equal(
+                workload.Parameters.Select(parameter => $"| `{parameter.Name}` | {parameter.Default:#,0.####} | {parameter.Description} |"),
+                lines.SkipWhile(line => line != $"### `{workload.Name}`")
+                    .SkipWhile(line => !line.StartsWith("|---", StringComparison.Ordinal)).Skip(1)
+                    .TakeWhile(line => line.StartsWith("| `", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -176,6 +190,7 @@ public class TraceGeneratorTests
         double all = Enumerable.Range(1, 10).Sum(rank => Math.Pow(rank, -1.2));
         for (int rank = 0; rank < 10; rank++)
             Assert.Equal(Math.Pow(rank + 1, -1.2) / all, drawn.Count(seen => seen == rank) / 100_000.0, 0.006);
-        Gen.Select(Gen.Double[1, 1e6], Gen.Double[0, 8]).Sample((value, exponent) => Assert.Equal(1, Zipf.Power(value, exponent) / Math.Pow(value, exponent), 1e-6));
+        Gen.Select(Gen.Double[1, 1e6], Gen.Double[0, 8])
+            .Sample((value, exponent) => Assert.Equal(1, Zipf.Power(value, exponent) / Math.Pow(value, exponent), 1e-6));
     }
 }

@@ -13,7 +13,8 @@ public sealed class TraceReaderTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    TraceFile Read(string text, TraceReadOptions? options = null) => TraceReader.Read(_folder.Write("t.jsonl", Encoding.UTF8.GetBytes(text)), options, cancellation: TestContext.Current.CancellationToken);
+    TraceFile Read(string text, TraceReadOptions? options = null) => TraceReader.Read(
+        _folder.Write("t.jsonl", Encoding.UTF8.GetBytes(text)), options, cancellation: TestContext.Current.CancellationToken);
 
     string Refused(string text, TraceReadOptions? options = null)
     {
@@ -29,7 +30,8 @@ public sealed class TraceReaderTests : IDisposable
     [Fact]
     public void The_hour_of_conversations_is_read_as_it_is()
     {
-        TraceFile file = TraceReader.Read(Checkout.Shared("traces/mooncake_conversation.jsonl"), cancellation: TestContext.Current.CancellationToken);
+        TraceFile file = TraceReader.Read(Checkout.Shared("traces/mooncake_conversation.jsonl"),
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Null(file.Header);
         Assert.Null(file.TornLine);
         Assert.Equal("mooncake_conversation.jsonl", file.Trace.Name);
@@ -59,8 +61,10 @@ public sealed class TraceReaderTests : IDisposable
     public void Block_size_of_traces_that_do_not_say_is_asked_for()
     {
         Assert.Equal(300, Read(Line(), new TraceReadOptions { BlockTokens = 300 }).Trace.BlockTokens);
-        Assert.Equal("1: field 'hash_ids': saw 2 ids, expected 3, for 600 tokens in blocks of 256", Refused(Line(), new TraceReadOptions { BlockTokens = 256 }));
-        Assert.Equal("1: field 'block_tokens': saw 16, expected 512, as was asked for", Refused(Header + "\n", new TraceReadOptions { BlockTokens = 512 }));
+        Assert.Equal("1: field 'hash_ids': saw 2 ids, expected 3, for 600 tokens in blocks of 256",
+            Refused(Line(), new TraceReadOptions { BlockTokens = 256 }));
+        Assert.Equal("1: field 'block_tokens': saw 16, expected 512, as was asked for",
+            Refused(Header + "\n", new TraceReadOptions { BlockTokens = 512 }));
     }
 
     [Theory]
@@ -72,8 +76,10 @@ public sealed class TraceReaderTests : IDisposable
     [InlineData("""{"kvasir_trace": 2, "block_tokens": 16}""", "1: field 'kvasir_trace': saw 2, expected a whole number from 1 to 1")]
     [InlineData("""{"kvasir_trace": 1}""", "1: field 'block_tokens': saw nothing, expected it in every line")]
     [InlineData("""{"kvasir_trace": 1, "block_tokens": 0}""", "1: field 'block_tokens': saw 0, expected a whole number from 1 to 1048576")]
-    [InlineData("""{"kvasir_trace": 1, "block_tokens": 16, "model": 5}""", "1: field 'model': saw 5, expected a text of at most 4096 bytes")]
-    [InlineData("""{"kvasir_trace": 1, "model": "\ud800"}""", "1: saw a text that is not Unicode, expected UTF-8, and escapes of whole characters")]
+    [InlineData("""{"kvasir_trace": 1, "block_tokens": 16, "model": 5}""",
+        "1: field 'model': saw 5, expected a text of at most 4096 bytes")]
+    [InlineData("""{"kvasir_trace": 1, "model": "\ud800"}""",
+        "1: saw a text that is not Unicode, expected UTF-8, and escapes of whole characters")]
     [InlineData("", "1: saw the end of the file, expected at least one request")]
     [InlineData("\n\n", "2: saw the end of the file, expected at least one request")]
     [InlineData(Header, "1: saw the end of the file, expected at least one request")]
@@ -83,21 +89,28 @@ public sealed class TraceReaderTests : IDisposable
     public void Wrong_values_are_named()
     {
         Assert.Equal("1: field 'input_length': saw 0, expected a whole number from 1 to 2147483647", Refused(Line(input: "0")));
-        Assert.Equal("1: field 'input_length': saw 2147483648, expected a whole number from 1 to 2147483647", Refused(Line(input: "2147483648")));
+        Assert.Equal("1: field 'input_length': saw 2147483648, expected a whole number from 1 to 2147483647",
+            Refused(Line(input: "2147483648")));
         Assert.Equal("1: field 'input_length': saw 1e99, expected a whole number from 1 to 2147483647", Refused(Line(input: "1e99")));
         Assert.Equal("1: field 'output_length': saw -1, expected a whole number from 0 to 2147483647", Refused(Line(output: "-1")));
         Assert.Equal("1: field 'output_length': saw \"5\", expected a whole number from 0 to 2147483647", Refused(Line(output: "\"5\"")));
         Assert.Equal("1: field 'output_length': saw null, expected a whole number from 0 to 2147483647", Refused(Line(output: "null")));
         Assert.StartsWith("1: field 'timestamp': saw -1, expected a number from 0 to ", Refused(Line("-1")), StringComparison.Ordinal);
-        Assert.StartsWith("1: field 'timestamp': saw 1e300, expected a number from 0 to ", Refused(Line("1e300")), StringComparison.Ordinal);
-        Assert.StartsWith("1: field 'timestamp': saw an object, expected a number from 0 to ", Refused(Line("{}")), StringComparison.Ordinal);
+        Assert.StartsWith("1: field 'timestamp': saw 1e300, expected a number from 0 to ",
+            Refused(Line("1e300")), StringComparison.Ordinal);
+        Assert.StartsWith("1: field 'timestamp': saw an object, expected a number from 0 to ",
+            Refused(Line("{}")), StringComparison.Ordinal);
         Assert.Equal("1: field 'hash_ids': saw 3, expected an array of whole numbers of 64 bits", Refused(Line(ids: "3")));
         Assert.Equal("1: field 'hash_ids': saw 1.5, expected whole numbers of 64 bits in the array", Refused(Line(ids: "[0, 1.5]")));
-        Assert.Equal("1: field 'hash_ids': saw 9223372036854775808, expected whole numbers of 64 bits in the array", Refused(Line(ids: "[9223372036854775808]")));
+        Assert.Equal("1: field 'hash_ids': saw 9223372036854775808, expected whole numbers of 64 bits in the array",
+            Refused(Line(ids: "[9223372036854775808]")));
         Assert.Equal("1: field 'hash_ids': saw 0 ids, expected 2, for 600 tokens in blocks of 512", Refused(Line(ids: "[]")));
-        Assert.Equal("1: field 'left_ids': saw 3 ids, expected at most 2, for 600 + 5 tokens in blocks of 512", Refused(Line(more: ", \"left_ids\": [0, 1, 2]")));
-        Assert.Equal("1: field 'tail_tokens': saw 513, expected a whole number from 1 to 512", Refused(Line(more: ", \"tail_id\": 5, \"tail_tokens\": 513")));
-        Assert.Equal("1: field 'tail_tokens': saw nothing, expected it where the other of tail_id and tail_tokens is", Refused(Line(more: ", \"tail_id\": 5")));
+        Assert.Equal("1: field 'left_ids': saw 3 ids, expected at most 2, for 600 + 5 tokens in blocks of 512",
+            Refused(Line(more: ", \"left_ids\": [0, 1, 2]")));
+        Assert.Equal("1: field 'tail_tokens': saw 513, expected a whole number from 1 to 512",
+            Refused(Line(more: ", \"tail_id\": 5, \"tail_tokens\": 513")));
+        Assert.Equal("1: field 'tail_tokens': saw nothing, expected it where the other of tail_id and tail_tokens is",
+            Refused(Line(more: ", \"tail_id\": 5")));
         Assert.StartsWith("1: saw '\\u{1b}[2J\", ", Refused(Line(output: "\"\u001b[2J\"")), StringComparison.Ordinal);
     }
 
@@ -114,7 +127,8 @@ public sealed class TraceReaderTests : IDisposable
     [Fact]
     public void A_torn_end_is_left_out_wherever_it_is_torn_and_only_there()
     {
-        string whole = $"{Header}\n{Line("0", "16", "0", "[1]")}\n", last = Line("1", "17", "20", "[1, -2]", ", \"left_ids\": [1, 4], \"word\": \"é\"");
+        string whole = $"{Header}\n{Line("0", "16", "0", "[1]")}\n",
+            last = Line("1", "17", "20", "[1, -2]", ", \"left_ids\": [1, 4], \"word\": \"é\"");
         byte[] bytes = Encoding.UTF8.GetBytes(last);
         for (int length = 1; length < bytes.Length; length++)
         {
@@ -134,16 +148,19 @@ public sealed class TraceReaderTests : IDisposable
         string filled = Line(more: $", \"note\": \"{new string('x', LineReader.Longest - Line(more: ", \"note\": \"\"").Length)}\"");
         Assert.Equal(3, Read($"{Line()}\n{filled}\n{Line()}\n").Trace.Requests.Count);
         Assert.Equal("2: saw more than 16,777,216 bytes, expected a line of at most 16 MiB", Refused($"{Line()}\n{filled} \n{Line()}\n"));
-        Assert.Equal("2: saw more than 16,777,216 bytes, expected a line of at most 16 MiB", Refused($"{Line()}\n{new string('[', 40 << 20)}"));
+        Assert.Equal("2: saw more than 16,777,216 bytes, expected a line of at most 16 MiB",
+            Refused($"{Line()}\n{new string('[', 40 << 20)}"));
     }
 
     [Fact]
-    public void Depth_is_bounded() => Assert.StartsWith("1: saw '", Refused(Line(more: $", \"deep\": {new string('[', 100_000)}")), StringComparison.Ordinal);
+    public void Depth_is_bounded() =>
+        Assert.StartsWith("1: saw '", Refused(Line(more: $", \"deep\": {new string('[', 100_000)}")), StringComparison.Ordinal);
 
     [Fact]
     public void Whatever_bytes_are_damaged_it_is_read_or_refused()
     {
-        byte[] whole = Encoding.UTF8.GetBytes($"{Header}\n{Line("0", "16", "0", "[1]")}\n{Line("1", "17", "20", "[1, -2]", ", \"left_ids\": [1, 4], \"word\": \"é\"")}\n");
+        byte[] whole = Encoding.UTF8.GetBytes(
+            $"{Header}\n{Line("0", "16", "0", "[1]")}\n{Line("1", "17", "20", "[1, -2]", ", \"left_ids\": [1, 4], \"word\": \"é\"")}\n");
         var random = new Random(1);
         int refused = 0;
         for (int round = 0; round < 5000; round++)

@@ -13,7 +13,8 @@ public sealed class TraceWriterTests : IDisposable
 
     static Gen<TraceRequest[]> Requests(int blockTokens) =>
         Gen.Select(Gen.Long[0, 10_000_000_000], Gen.Int[1, 1000], Gen.Int[0, 1000], Gen.Bool, Gen.Long)
-            .Select((ticks, input, output, hasLeft, id) => new TraceRequest(new TimeSpan(ticks), input, output, Ids(id, (input + blockTokens - 1) / blockTokens),
+            .Select((ticks, input, output, hasLeft, id) =>
+                new TraceRequest(new TimeSpan(ticks), input, output, Ids(id, (input + blockTokens - 1) / blockTokens),
                 hasLeft ? Ids(id, (input + output) / blockTokens) : null,
                 input % 3 == 0 ? new TraceTail(id, 1 + output % blockTokens) : null))
             .Array[1, 20].Select(requests => requests.OrderBy(request => request.Arrival).ToArray());
@@ -24,7 +25,8 @@ public sealed class TraceWriterTests : IDisposable
     public void What_was_written_is_read()
     {
         int files = 0;
-        Gen.Select(Gen.Int[1, 64], Gen.String[Gen.Char, 0, 10], Gen.Long[1, 1 << 20]).SelectMany((block, model, bytes) => Requests(block).Select(requests => (new TraceHeader(block, Valid(model), bytes), requests)))
+        Gen.Select(Gen.Int[1, 64], Gen.String[Gen.Char, 0, 10], Gen.Long[1, 1 << 20]).SelectMany(
+            (block, model, bytes) => Requests(block).Select(requests => (new TraceHeader(block, Valid(model), bytes), requests)))
             .Sample((header, requests) =>
             {
                 string path = _folder[$"{Interlocked.Increment(ref files)}.jsonl"];

@@ -10,7 +10,10 @@ namespace Kvasir.Cli.Verbs.Kv;
 static class ClearVerb
 {
     static readonly Option<bool> s_all = new("--all") { Description = "Forget the blocks of all models" };
-    static readonly Option<string?> s_fingerprint = new("--fingerprint") { Description = "Forget those of one model, by the beginning of the fingerprint that `kv stat` shows", HelpName = "HEX" };
+    static readonly Option<string?> s_fingerprint = new("--fingerprint")
+    {
+        Description = "Forget those of one model, by the beginning of the fingerprint that `kv stat` shows", HelpName = "HEX",
+    };
 
     public static Command Create()
     {
@@ -31,8 +34,11 @@ static class ClearVerb
 
     static Fingerprint Find(DiskInspection inspection, string prefix)
     {
-        InspectedModel[] found = [.. inspection.Models().Where(model => model.Fingerprint.ToString().StartsWith(prefix, StringComparison.OrdinalIgnoreCase))];
-        return found is [var one] && prefix.Length >= 4 ? one.Fingerprint : throw new UsageException($"--fingerprint: {found.Length} models begin so, expected one, and at least 4 digits");
+        InspectedModel[] found =
+            [.. inspection.Models().Where(model => model.Fingerprint.ToString().StartsWith(prefix, StringComparison.OrdinalIgnoreCase))];
+        return found is [var one] && prefix.Length >= 4
+            ? one.Fingerprint
+            : throw new UsageException($"--fingerprint: {found.Length} models begin so, expected one, and at least 4 digits");
     }
 }
 

@@ -7,11 +7,18 @@ namespace Kvasir.Cli.Verbs.Kv;
 /// <summary><c>kvasir kv gc</c>: gives back what is of no use.</summary>
 static class CollectVerb
 {
-    static readonly Option<long?> s_size = new("--kv-disk") { Description = "Shrink to this size, what was unused for longest first; files with pinned blocks stay", CustomParser = ByteSize.Parse, HelpName = "SIZE" };
+    static readonly Option<long?> s_size = new("--kv-disk")
+    {
+        Description = "Shrink to this size, what was unused for longest first; files with pinned blocks stay",
+        CustomParser = ByteSize.Parse, HelpName = "SIZE",
+    };
 
     public static Command Create()
     {
-        Command verb = new("gc", "Give back what is of no use: pins that have ended, files that nothing points at; or shrink to a size") { s_size, KvVerb.Folder, KvVerb.AsJson };
+        Command verb = new("gc", "Give back what is of no use: pins that have ended, files that nothing points at; or shrink to a size")
+        {
+            s_size, KvVerb.Folder, KvVerb.AsJson,
+        };
         verb.SetAction(parsed =>
         {
             using DiskInspection? inspection = KvVerb.Inspect(parsed);

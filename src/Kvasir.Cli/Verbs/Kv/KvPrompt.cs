@@ -16,7 +16,8 @@ sealed class KvPrompt
     /// <param name="description">What it does.</param>
     /// <param name="run">Does it, on the engine on which the prompt would run, with the prompt's tokens.</param>
     /// <param name="options">Options of its own.</param>
-    public static Command CreateVerb(string name, string description, Func<ParseResult, InferenceEngine, int[], int> run, params ReadOnlySpan<Option> options)
+    public static Command CreateVerb(string name, string description, Func<ParseResult, InferenceEngine, int[], int> run,
+        params ReadOnlySpan<Option> options)
     {
         var prompt = new KvPrompt();
         Command verb = new(name, description) { prompt._prompt, prompt._file, prompt._raw, KvVerb.AsJson };

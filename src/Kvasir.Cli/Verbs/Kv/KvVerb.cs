@@ -16,14 +16,16 @@ static class KvVerb
     {
         Command verb = new("kv", "Look at the keys and values that are kept, and look after them")
         {
-            StatVerb.Create(), ListVerb.Create(), TreeVerb.Create(), LookupVerb.Create(), WarmVerb.Create(), PinVerb.Create(), PinVerb.CreateUnpin(), VerifyVerb.Create(), CollectVerb.Create(), ClearVerb.Create(),
+            StatVerb.Create(), ListVerb.Create(), TreeVerb.Create(), LookupVerb.Create(), WarmVerb.Create(), PinVerb.Create(),
+            PinVerb.CreateUnpin(), VerifyVerb.Create(), CollectVerb.Create(), ClearVerb.Create(),
         };
         return verb;
     }
 
     /// <summary>The directory that is meant.</summary>
     public static string FolderOf(ParseResult parsed) =>
-        KvFlags.Folder(parsed.GetValue(Folder)) ?? throw new UsageException("there is no home to keep anything in; --kv-dir names a directory");
+        KvFlags.Folder(parsed.GetValue(Folder))
+            ?? throw new UsageException("there is no home to keep anything in; --kv-dir names a directory");
 
     /// <summary>Looks into the directory; says so, and gives null, when nothing was ever kept there.</summary>
     public static DiskInspection? Inspect(ParseResult parsed)

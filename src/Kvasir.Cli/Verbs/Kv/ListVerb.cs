@@ -43,8 +43,11 @@ static class ListVerb
             table.AddColumn(new TableColumn(column).RightAligned());
         table.AddColumn("last use").AddColumn("pinned");
         foreach (KvPrefix row in rows)
-            table.AddRow(row.Key[..12], Markup.Escape(Printable.Line(row.Model, 40)), $"{row.Tokens:N0}", $"{row.Blocks:N0}", ByteSize.Text(row.Bytes), KvText.Date(row.LastUse),
-                row.PinnedBy is null ? "" : Markup.Escape($"{Printable.Line(row.PinnedBy, 20)} until {KvText.Date(row.PinnedUntil!.Value)}"));
+            table.AddRow(row.Key[..12], Markup.Escape(Printable.Line(row.Model, 40)), $"{row.Tokens:N0}", $"{row.Blocks:N0}",
+                ByteSize.Text(row.Bytes), KvText.Date(row.LastUse),
+                row.PinnedBy is null
+                    ? ""
+                    : Markup.Escape($"{Printable.Line(row.PinnedBy, 20)} until {KvText.Date(row.PinnedUntil!.Value)}"));
         Terminal.Answers.Write(table);
     }
 }
@@ -53,4 +56,5 @@ static class ListVerb
 sealed record KvList(IReadOnlyList<KvPrefix> Prefixes);
 
 /// <summary>A prefix, named by the key of its last block; bytes are those that it shares with no other.</summary>
-sealed record KvPrefix(string Key, string Model, int Tokens, int Blocks, long Bytes, DateTimeOffset LastUse, string? PinnedBy, DateTimeOffset? PinnedUntil);
+sealed record KvPrefix(string Key, string Model, int Tokens, int Blocks, long Bytes, DateTimeOffset LastUse,
+    string? PinnedBy, DateTimeOffset? PinnedUntil);

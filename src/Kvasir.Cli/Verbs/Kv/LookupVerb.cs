@@ -10,13 +10,15 @@ namespace Kvasir.Cli.Verbs.Kv;
 /// <summary><c>kvasir kv lookup</c>: what of a prompt would be found, where, and why not the rest. Changes nothing.</summary>
 static class LookupVerb
 {
-    public static Command Create() => KvPrompt.CreateVerb("lookup", "Say what of a prompt would be found, and where, without running it", Run);
+    public static Command Create() =>
+        KvPrompt.CreateVerb("lookup", "Say what of a prompt would be found, and where, without running it", Run);
 
     static int Run(ParseResult parsed, InferenceEngine engine, int[] tokens)
     {
         Tokenizer tokenizer = engine.Model.Tokenizer;
         PrefixLookup lookup = engine.Cache.Lookup(tokens).GetAwaiter().GetResult();
-        KvLookup report = new(tokens.Length, [.. lookup.Spans().Select(span => new KvSpan(span.From, span.To, span.Tier is { } tier ? tier.Name() : "compute"))],
+        KvLookup report = new(tokens.Length,
+            [.. lookup.Spans().Select(span => new KvSpan(span.From, span.To, span.Tier is { } tier ? tier.Name() : "compute"))],
             [.. lookup.Misses.Select(miss => RunMiss.Of(miss, tokenizer))]);
         return KvVerb.Print(parsed, report, () =>
         {

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using Kvasir.Inference;
 using Kvasir.Formats;
+using Kvasir.Inference;
 using Kvasir.KvCache.Tiers.Disk;
 using Spectre.Console;
 
@@ -12,11 +12,19 @@ namespace Kvasir.Cli.Verbs.Kv;
 static class PinVerb
 {
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
-    static readonly Option<string> s_owner = new("--owner") { Description = "Who keeps them; 'unpin' lets go of all that an owner keeps", DefaultValueFactory = _ => "user", HelpName = "NAME" };
-    static readonly Option<TimeSpan> s_time = new("--ttl") { Description = "For how long, such as 90m, 12h or 30d", DefaultValueFactory = _ => TimeSpan.FromDays(30), CustomParser = ParseTime, HelpName = "TIME" };
+    static readonly Option<string> s_owner = new("--owner")
+    {
+        Description = "Who keeps them; 'unpin' lets go of all that an owner keeps", DefaultValueFactory = _ => "user", HelpName = "NAME",
+    };
+    static readonly Option<TimeSpan> s_time = new("--ttl")
+    {
+        Description = "For how long, such as 90m, 12h or 30d", DefaultValueFactory = _ => TimeSpan.FromDays(30),
+        CustomParser = ParseTime, HelpName = "TIME",
+    };
 
     public static Command Create() =>
-        KvPrompt.CreateVerb("pin", "Keep the keys and values of a file or prompt on the disk until a time, computing them if need be", Pin, s_owner, s_time);
+        KvPrompt.CreateVerb("pin", "Keep the keys and values of a file or prompt on the disk until a time, computing them if need be", Pin,
+            s_owner, s_time);
 
     public static Command CreateUnpin()
     {
@@ -39,16 +47,20 @@ static class PinVerb
         int blocks = engine.Cache.Pin(engine.Cache.Keys(tokens), owner, until, s_patience);
         return blocks == 0
             ? Terminal.Error("nothing could be kept on the disk", ExitCode.Failed)
-            : KvVerb.Print(parsed, new KvPin(owner, blocks, until), () => Terminal.Answers.WriteLine($"{blocks:N0} blocks kept for {Printable.Line(owner)} until {KvText.Date(until)}"));
+            : KvVerb.Print(parsed, new KvPin(owner, blocks, until),
+                () => Terminal.Answers.WriteLine($"{blocks:N0} blocks kept for {Printable.Line(owner)} until {KvText.Date(until)}"));
     }
 
     static string Owner(ParseResult parsed) =>
-        parsed.GetRequiredValue(s_owner) is { Length: > 0 and <= 64 } owner ? owner : throw new UsageException("--owner: expected a name of 1 to 64 characters");
+        parsed.GetRequiredValue(s_owner) is { Length: > 0 and <= 64 } owner
+            ? owner
+            : throw new UsageException("--owner: expected a name of 1 to 64 characters");
 
     static TimeSpan ParseTime(ArgumentResult result)
     {
         string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-        if (text.Length > 1 && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is > 0 and <= 100_000)
+        if (text.Length > 1 && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out int count)
+            && count is > 0 and <= 100_000)
             switch (text[^1])
             {
                 case 'm': return TimeSpan.FromMinutes(count);

@@ -37,35 +37,48 @@ static class StatVerb
         double seconds = Count(CounterName.LoadedTime(Tier.Disk)) / 1e6;
         long loaded = Count(CounterName.LoadedBytes(Tier.Disk));
         return new KvStat(
-            folder, models.Sum(model => model.Tokens), models.Sum(model => model.Pinned), [.. models.Select(model => new KvModelStat(model.Name, model.Fingerprint.ToString(), model.Blocks, model.Tokens, model.Bytes, model.Pinned))],
-            new KvDiskStat(space.Segments, space.Bytes, space.Slots - space.FreeSlots, space.FreeSlots, space.EvictionsRemembered, Count(CounterName.Written), Count(CounterName.Dropped),
+            folder, models.Sum(model => model.Tokens), models.Sum(model => model.Pinned), [.. models.Select(
+                model => new KvModelStat(model.Name, model.Fingerprint.ToString(), model.Blocks, model.Tokens, model.Bytes, model.Pinned))],
+            new KvDiskStat(space.Segments, space.Bytes, space.Slots - space.FreeSlots, space.FreeSlots, space.EvictionsRemembered,
+                Count(CounterName.Written), Count(CounterName.Dropped),
                 loaded, seconds, seconds > 0 ? loaded / seconds : 0, Of(Corrupt)),
-            new KvHitStat(Count(CounterName.LookedUp), Count(CounterName.Hit(Tier.Device)), Count(CounterName.Hit(Tier.Host)), Count(CounterName.Hit(Tier.Disk)), Of(Misses)));
+            new KvHitStat(Count(CounterName.LookedUp), Count(CounterName.Hit(Tier.Device)), Count(CounterName.Hit(Tier.Host)),
+                Count(CounterName.Hit(Tier.Disk)), Of(Misses)));
 
         long Count(CounterName name) => counters.GetValueOrDefault($"{name}");
         Dictionary<string, long> Of(string prefix) =>
-            counters.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).GroupBy(pair => JsonNamingPolicy.SnakeCaseLower.ConvertName(pair.Key[prefix.Length..])) // earlier versions wrote names otherwise
+            // earlier versions wrote names otherwise
+            counters.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal))
+                .GroupBy(pair => JsonNamingPolicy.SnakeCaseLower.ConvertName(pair.Key[prefix.Length..]))
                 .ToDictionary(group => group.Key, group => group.Sum(pair => pair.Value));
     }
 
     static void Print(KvStat stat)
     {
-        Terminal.Answers.WriteLine($"{Printable.Line(stat.Directory, 4096)}: {ByteSize.Text(stat.Disk.Bytes)} in {stat.Disk.Segments:N0} files, {stat.Disk.Blocks:N0} blocks ({stat.PinnedBlocks:N0} of them pinned) of {stat.Tokens:N0} tokens, room for {stat.Disk.FreeSlots:N0} more blocks");
+        Terminal.Answers.WriteLine($"{Printable.Line(stat.Directory, 4096)}: {ByteSize.Text(stat.Disk.Bytes)} in {stat.Disk.Segments:N0} "
+            + $"files, {stat.Disk.Blocks:N0} blocks ({stat.PinnedBlocks:N0} of them pinned) of {stat.Tokens:N0} tokens, room for "
+            + $"{stat.Disk.FreeSlots:N0} more blocks");
         if (stat.Models.Count > 0)
         {
             Table table = new Table().SimpleBorder().AddColumn("model").AddColumn("fingerprint");
             foreach (string column in (string[])["blocks", "pinned", "tokens", "size"])
                 table.AddColumn(new TableColumn(column).RightAligned());
             foreach (KvModelStat model in stat.Models)
-                table.AddRow(Markup.Escape(Printable.Line(model.Model)), model.Fingerprint[..12], $"{model.Blocks:N0}", $"{model.PinnedBlocks:N0}", $"{model.Tokens:N0}", ByteSize.Text(model.Bytes));
+                table.AddRow(Markup.Escape(Printable.Line(model.Model)), model.Fingerprint[..12], $"{model.Blocks:N0}",
+                    $"{model.PinnedBlocks:N0}", $"{model.Tokens:N0}", ByteSize.Text(model.Bytes));
             Terminal.Answers.Write(table);
         }
         KvHitStat hits = stat.Hits;
-        Terminal.Answers.WriteLine($"prompts so far: {hits.LookupTokens:N0} tokens; found in device {Share(hits.Device, hits.LookupTokens)}, host {Share(hits.Host, hits.LookupTokens)}, disk {Share(hits.Disk, hits.LookupTokens)}");
+        Terminal.Answers.WriteLine($"prompts so far: {hits.LookupTokens:N0} tokens; found in device "
+            + $"{Share(hits.Device, hits.LookupTokens)}, host {Share(hits.Host, hits.LookupTokens)}, disk "
+            + $"{Share(hits.Disk, hits.LookupTokens)}");
         foreach ((string reason, long tokens) in hits.Misses.OrderByDescending(pair => pair.Value))
             Terminal.Answers.WriteLine($"  not found, {reason.Replace('_', ' ')}: {Share(tokens, hits.LookupTokens)}");
-        string speed = stat.Disk.LoadSeconds > 0 ? $"{ByteSize.Text(stat.Disk.LoadBytes)} at {stat.Disk.LoadBytesPerS / 1e9:0.00} GB/s" : "nothing yet";
-        Terminal.Answers.WriteLine($"disk: read {speed}; written {stat.Disk.WrittenBlocks:N0} blocks, dropped {stat.Disk.DroppedBlocks:N0}; damaged {stat.Disk.Corrupt.Values.Sum():N0}");
+        string speed = stat.Disk.LoadSeconds > 0
+            ? $"{ByteSize.Text(stat.Disk.LoadBytes)} at {stat.Disk.LoadBytesPerS / 1e9:0.00} GB/s"
+            : "nothing yet";
+        Terminal.Answers.WriteLine($"disk: read {speed}; written {stat.Disk.WrittenBlocks:N0} blocks, dropped "
+            + $"{stat.Disk.DroppedBlocks:N0}; damaged {stat.Disk.Corrupt.Values.Sum():N0}");
     }
 
     static string Share(long part, long whole) => whole > 0 ? $"{part:N0} ({100.0 * part / whole:0.0} %)" : $"{part:N0}";

@@ -31,12 +31,16 @@ static class TreeVerb
         using LanguageModel? model = parsed.GetValue(s_text) ? ModelOption.Load(parsed.GetRequiredValue(s_model)) : null;
         HashSet<Fingerprint> own = model is null ? [] : Fingerprints(model);
         IReadOnlyList<BlockRun<InspectedBlock>> roots = BlockRuns.Of(inspection?.Blocks() ?? []);
-        string? Text(BlockRun<InspectedBlock> run) => model is not null && own.Contains(run.Last.Fingerprint) ? Beginning(run, model) : null;
-        return KvVerb.Print(parsed, new KvTree([.. roots.SelectMany(root => root.All()).Select(run => Node(run, Text(run)))]), () => Print(roots, Text));
+        string? Text(BlockRun<InspectedBlock> run) => model is not null && own.Contains(run.Last.Fingerprint)
+            ? Beginning(run, model)
+            : null;
+        return KvVerb.Print(parsed, new KvTree([.. roots.SelectMany(root => root.All()).Select(run => Node(run, Text(run)))]),
+            () => Print(roots, Text));
     }
 
     static KvNode Node(BlockRun<InspectedBlock> run, string? text) => new(
-        run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Last.Model, run.Tokens, run.Before + run.Tokens, Tier.Disk.Name(), run.Blocks.Max(block => block.Used),
+        run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Last.Model, run.Tokens,
+        run.Before + run.Tokens, Tier.Disk.Name(), run.Blocks.Max(block => block.Used),
         run.Blocks.Any(block => block.PinnedBy is not null), text);
 
     /// <summary>Those that a model has with any host tier. Tokens of another model mean something else, or nothing.</summary>
@@ -46,7 +50,8 @@ static class TreeVerb
         foreach (string name in KvCodecs.Names)
             if (KvCodecs.TryParse(name, out IKvCodec? codec))
             {
-                using InferenceEngine engine = new(model, new EngineOptions { Context = Math.Min(64, model.Config.Context), Threads = 1, KvHostCodec = codec });
+                using InferenceEngine engine = new(model,
+                    new EngineOptions { Context = Math.Min(64, model.Config.Context), Threads = 1, KvHostCodec = codec });
                 found.Add(engine.Cache.Fingerprint);
             }
         return found;
@@ -79,11 +84,16 @@ static class TreeVerb
     }
 
     static string Line(KvNode node) =>
-        $"{node.Tokens:N0} tokens (to {node.To:N0}) · {node.Tier} · {Printable.Line(node.Model, 40)} · {KvText.Date(node.LastUse)}{(node.Pinned ? " · pinned" : "")}{(node.Text is null ? "" : $" · {node.Text}")}";
+        $"{node.Tokens:N0} tokens (to {node.To:N0}) · {node.Tier} · {Printable.Line(node.Model, 40)} · "
+            + $"{KvText.Date(node.LastUse)}{(node.Pinned ? " · pinned" : "")}{(node.Text is null ? "" : $" · {node.Text}")}";
 }
 
-/// <summary>What <c>kv tree --json</c> prints: a list, parents first. Nested objects would be as deep as a conversation is long, which neither writers nor readers of JSON take.</summary>
+/// <summary>
+/// What <c>kv tree --json</c> prints: a list, parents first. Nested objects would be as deep as a conversation is long, which neither
+/// writers nor readers of JSON take.
+/// </summary>
 sealed record KvTree(IReadOnlyList<KvNode> Nodes);
 
 /// <summary>Blocks without a fork, named by the last one's key; the parent is the node that they follow, null at a beginning.</summary>
-sealed record KvNode(string Key, string? Parent, string Model, int Tokens, int To, string Tier, DateTimeOffset LastUse, bool Pinned, string? Text);
+sealed record KvNode(string Key, string? Parent, string Model, int Tokens, int To, string Tier,
+    DateTimeOffset LastUse, bool Pinned, string? Text);

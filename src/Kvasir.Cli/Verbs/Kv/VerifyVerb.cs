@@ -22,9 +22,11 @@ static class VerifyVerb
         var meter = new Meter();
         try
         {
-            IReadOnlyDictionary<ReadOutcome, int> outcomes = inspection?.Verify(meter, interrupt.Token) ?? new Dictionary<ReadOutcome, int>();
+            IReadOnlyDictionary<ReadOutcome, int> outcomes = inspection?.Verify(meter, interrupt.Token)
+                ?? new Dictionary<ReadOutcome, int>();
             int good = outcomes.GetValueOrDefault(ReadOutcome.Ok), bad = outcomes.Values.Sum() - good;
-            Dictionary<string, int> damage = outcomes.Where(pair => pair.Key != ReadOutcome.Ok).ToDictionary(pair => pair.Key.Name(), pair => pair.Value);
+            Dictionary<string, int> damage = outcomes.Where(pair => pair.Key != ReadOutcome.Ok)
+                .ToDictionary(pair => pair.Key.Name(), pair => pair.Value);
             KvVerb.Print(parsed, new KvVerify(good, bad, damage), () =>
             {
                 Terminal.Answers.WriteLine($"{good:N0} blocks are good, {bad:N0} were not and are forgotten");

@@ -10,12 +10,14 @@ static class WarmVerb
 {
     static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
 
-    public static Command Create() => KvPrompt.CreateVerb("warm", "Compute a file or a prompt now and keep its keys and values for later", Run);
+    public static Command Create() =>
+        KvPrompt.CreateVerb("warm", "Compute a file or a prompt now and keep its keys and values for later", Run);
 
     static int Run(ParseResult parsed, InferenceEngine engine, int[] tokens)
     {
         KvWarm report = Warm(engine, tokens);
-        KvVerb.Print(parsed, report, () => Terminal.Answers.WriteLine($"{report.Tokens:N0} tokens: {report.Reused:N0} were there, {report.Computed:N0} computed; {report.OnDisk:N0} are on the disk"));
+        KvVerb.Print(parsed, report, () => Terminal.Answers.WriteLine($"{report.Tokens:N0} tokens: {report.Reused:N0} were there, "
+            + $"{report.Computed:N0} computed; {report.OnDisk:N0} are on the disk"));
         if (report.Interrupted)
             return Terminal.Error("interrupted", ExitCode.Failed);
         return report.OnDisk > 0 ? ExitCode.Ok : Terminal.Error("nothing could be kept on the disk", ExitCode.Failed);
@@ -34,7 +36,8 @@ static class WarmVerb
         }
         meter.Clear();
         engine.Cache.Flush(s_patience);
-        return new KvWarm(tokens.Length, result.ReusedTokens, result.ComputedTokens, engine.Cache.CountKept(tokens).GetAwaiter().GetResult(), result.FinishReason == FinishReason.Cancelled);
+        return new KvWarm(tokens.Length, result.ReusedTokens, result.ComputedTokens,
+            engine.Cache.CountKept(tokens).GetAwaiter().GetResult(), result.FinishReason == FinishReason.Cancelled);
     }
 }
 

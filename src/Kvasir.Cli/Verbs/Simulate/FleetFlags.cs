@@ -16,32 +16,80 @@ sealed class FleetFlags
     const double UsualPrefill = 10_000;
 
     readonly ModelFlags _model = new();
-    readonly Option<int> _nodes = new("--nodes") { Description = "Machines, each with tiers of its own", DefaultValueFactory = _ => 1, CustomParser = Number.ParseWithin(1, 10_000), HelpName = "N" };
-    readonly Option<string> _placement = new("--placement") { Description = $"Which machine serves a request: {string.Join(", ", PlacementText.Names)}", DefaultValueFactory = _ => "cache-aware", HelpName = "HOW" };
-    readonly Option<string?> _device = TierOption("--device", "Room of the device tier on each machine; without it, what --hardware has beside the weights, or 16GiB");
-    readonly Option<string?> _host = TierOption("--host", "Room of the host tier, and its speed if it is not the usual, as in 64GiB@20GiB/s,20us; 0 for none. Without it, 64GiB");
+    readonly Option<int> _nodes = new("--nodes")
+    {
+        Description = "Machines, each with tiers of its own", DefaultValueFactory = _ =>
+        1, CustomParser = Number.ParseWithin(1, 10_000), HelpName = "N"
+    };
+    readonly Option<string> _placement = new("--placement")
+    {
+        Description = $"Which machine serves a request: {string.Join(", ", PlacementText.Names)}",
+        DefaultValueFactory = _ => "cache-aware", HelpName = "HOW",
+    };
+    readonly Option<string?> _device = TierOption("--device",
+        "Room of the device tier on each machine; without it, what --hardware has beside the weights, or 16GiB");
+    readonly Option<string?> _host = TierOption("--host",
+        "Room of the host tier, and its speed if it is not the usual, as in 64GiB@20GiB/s,20us; 0 for none. Without it, 64GiB");
     readonly Option<string?> _disk = TierOption("--disk", "Room of the disk tier, likewise: SIZE@SPEED,LATENCY. Without it, none");
-    readonly Option<string?> _remote = TierOption("--remote", "Room of the remote store that all machines share, likewise. Without it, none");
-    readonly Option<string?> _policy = new("--policy") { Description = "Eviction: lru or s3-fifo for all tiers, or for some, as in host=lru,disk=s3-fifo; without it, what serving uses", HelpName = "P" };
-    readonly Option<long?> _bytes = new("--bytes-per-token") { Description = "Keys and values of a token; without it, of --model, or what the trace says, or 128KiB (Llama 3 8B in 16 bits)", CustomParser = ByteSize.Parse, HelpName = "SIZE" };
-    readonly Option<double?> _prefill = new("--prefill") { Description = "Tokens of a prompt that a machine computes in a second; without it, of --model on --hardware, or 10000", CustomParser = Positive, HelpName = "TOK/S" };
-    readonly Option<double?> _decode = new("--decode") { Description = "Tokens of one answer in a second, during which its blocks are held; without it, of --model on --hardware, or 33", CustomParser = Positive, HelpName = "TOK/S" };
-    readonly Option<long> _network = new("--network") { Description = "Bytes per second between machines, for --placement block", DefaultValueFactory = _ => 12_500_000_000, CustomParser = result => ByteSize.Parse(result) ?? 0, HelpName = "SIZE" };
-    readonly Option<int> _seed = new("--seed") { Description = "Start of the random numbers that say which blocks are lost", DefaultValueFactory = _ => 1, CustomParser = Number.Parse<int>, HelpName = "N" };
-    readonly Option<double?> _price = new("--price") { Description = "Price of a machine's hour, in any currency", CustomParser = Positive, HelpName = "MONEY" };
-    readonly Option<string[]> _faults = new("--fault") { Description = "What goes wrong: node-loss@600s:node=1, slow-disk@10min:factor=8, block-loss@1h:share=0.1; may be given several times", HelpName = "F" };
-    readonly Option<bool> _instant = new("--instant") { Description = "Blocks can be used from the moment that a request arrives, as in simpler simulations, and nobody waits" };
+    readonly Option<string?> _remote = TierOption("--remote",
+        "Room of the remote store that all machines share, likewise. Without it, none");
+    readonly Option<string?> _policy = new("--policy")
+    {
+        Description = "Eviction: lru or s3-fifo for all tiers, or for some, as in host=lru,disk=s3-fifo; without it, what serving uses",
+        HelpName = "P",
+    };
+    readonly Option<long?> _bytes = new("--bytes-per-token")
+    {
+        Description = "Keys and values of a token; without it, of --model, or what the trace says, or 128KiB (Llama 3 8B in 16 bits)",
+        CustomParser = ByteSize.Parse, HelpName = "SIZE",
+    };
+    readonly Option<double?> _prefill = new("--prefill")
+    {
+        Description = "Tokens of a prompt that a machine computes in a second; without it, of --model on --hardware, or 10000",
+        CustomParser = Positive, HelpName = "TOK/S",
+    };
+    readonly Option<double?> _decode = new("--decode")
+    {
+        Description = "Tokens of one answer in a second, during which its blocks are held; without it, of --model on --hardware, or 33",
+        CustomParser = Positive, HelpName = "TOK/S",
+    };
+    readonly Option<long> _network = new("--network")
+    {
+        Description = "Bytes per second between machines, for --placement block", DefaultValueFactory = _ => 12_500_000_000,
+        CustomParser = result => ByteSize.Parse(result) ?? 0, HelpName = "SIZE",
+    };
+    readonly Option<int> _seed = new("--seed")
+    {
+        Description = "Start of the random numbers that say which blocks are lost", DefaultValueFactory = _ => 1,
+        CustomParser = Number.Parse<int>, HelpName = "N",
+    };
+    readonly Option<double?> _price = new("--price")
+    {
+        Description = "Price of a machine's hour, in any currency", CustomParser = Positive, HelpName = "MONEY",
+    };
+    readonly Option<string[]> _faults = new("--fault")
+    {
+        Description = "What goes wrong: node-loss@600s:node=1, slow-disk@10min:factor=8, "
+        + "block-loss@1h:share=0.1; may be given several times", HelpName = "F"
+    };
+    readonly Option<bool> _instant = new("--instant")
+    {
+        Description = "Blocks can be used from the moment that a request arrives, as in simpler simulations, and nobody waits",
+    };
 
     static Option<string?> TierOption(string name, string description) => new(name) { Description = description, HelpName = "SIZE" };
 
     public void AddTo(Command verb)
     {
         _model.AddTo(verb);
-        foreach (Option option in (Option[])[_nodes, _placement, _device, _host, _disk, _remote, _policy, _bytes, _prefill, _decode, _network, _price, _faults, _seed, _instant])
+        foreach (Option option in (Option[])[_nodes, _placement, _device, _host, _disk, _remote, _policy, _bytes, _prefill, _decode,
+            _network, _price, _faults, _seed, _instant])
             verb.Options.Add(option);
     }
 
-    /// <summary>The fleet, of which the trace may know the size of keys and values, and what of it follows from a model, in words.</summary>
+    /// <summary>
+    /// The fleet, of which the trace may know the size of keys and values, and what of it follows from a model, in words.
+    /// </summary>
     public (SimulationOptions Options, string? Model) Parse(ParseResult parsed, long? traceBytesPerToken, CancellationToken cancellation)
     {
         (MachineShape? shape, string? words) = _model.Parse(parsed, cancellation) is var (machine, said) ? (machine, said) : (null, null);
@@ -54,10 +102,19 @@ sealed class FleetFlags
             Nodes = nodes,
             Placement = PlacementText.Parse("--placement", parsed.GetRequiredValue(_placement)),
             Tiers = [.. Tiers(parsed, shape?.RoomBytes)],
-            BytesPerToken = parsed.GetValue(_bytes) switch { 0 => throw new UsageException("--bytes-per-token 0: expected more"), var given => given ?? shape?.BytesPerToken ?? traceBytesPerToken ?? UsualBytesPerToken },
-            Prefill = parsed.GetValue(_prefill) is { } speed ? new PrefillCost(1 / speed) : shape?.Prefill ?? new PrefillCost(1 / UsualPrefill),
+            BytesPerToken = parsed.GetValue(_bytes) switch
+            {
+                0 => throw new UsageException("--bytes-per-token 0: expected more"),
+                var given =>
+                    given ?? shape?.BytesPerToken ?? traceBytesPerToken ?? UsualBytesPerToken,
+            },
+            Prefill = parsed.GetValue(_prefill) is { } speed
+                ? new PrefillCost(1 / speed)
+                : shape?.Prefill ?? new PrefillCost(1 / UsualPrefill),
             SecondsPerOutputToken = 1 / parsed.GetValue(_decode) ?? shape?.SecondsPerOutputToken ?? 0.03,
-            NetworkBytesPerS = parsed.GetValue(_network) is > 0 and var network ? network : throw new UsageException("--network 0: expected more"),
+            NetworkBytesPerS = parsed.GetValue(_network) is > 0 and var network
+                ? network
+                : throw new UsageException("--network 0: expected more"),
             Seed = parsed.GetValue(_seed),
             PricePerHour = parsed.GetValue(_price) ?? 0,
             Faults = [.. faults],
@@ -68,7 +125,9 @@ sealed class FleetFlags
 
     IEnumerable<SimulatedTier> Tiers(ParseResult parsed, long? room)
     {
-        SimulatedTier[] tiers = [parsed.GetValue(_device) is null && room is { } bytes ? TierText.Usual(Tier.Device, bytes) : TierText.Parse(Tier.Device, parsed.GetValue(_device)), TierText.Parse(Tier.Host, parsed.GetValue(_host)),
+        SimulatedTier[] tiers = [parsed.GetValue(_device) is null && room is { } bytes
+            ? TierText.Usual(Tier.Device, bytes)
+            : TierText.Parse(Tier.Device, parsed.GetValue(_device)), TierText.Parse(Tier.Host, parsed.GetValue(_host)),
             TierText.Parse(Tier.Disk, parsed.GetValue(_disk)), TierText.Parse(Tier.Remote, parsed.GetValue(_remote))];
         if (tiers[0].Bytes == 0)
             throw new UsageException("--device 0: expected more, since attention reads from there");
@@ -84,17 +143,21 @@ sealed class FleetFlags
             return _ => text;
         Dictionary<string, string> byTier = [];
         foreach (string[] pair in text.Split(',').Select(pair => pair.Split('=', 2)))
-            if (pair.Length < 2 || !TierText.Policies.Contains(pair[1]) || !TierNames.All.Contains(pair[0]) || !byTier.TryAdd(pair[0], pair[1]))
-                throw new UsageException($"--policy {Printable.Quote(text)}: expected {string.Join(" or ", TierText.Policies)}, or TIER=POLICY for some of device, host, disk, remote");
+            if (pair.Length < 2 || !TierText.Policies.Contains(pair[1]) || !TierNames.All.Contains(pair[0])
+                || !byTier.TryAdd(pair[0], pair[1]))
+                throw new UsageException($"--policy {Printable.Quote(text)}: expected {string.Join(" or ", TierText.Policies)}, or "
+                    + $"TIER=POLICY for some of device, host, disk, remote");
         return tier => byTier.GetValueOrDefault(tier.Name());
     }
 
     internal static double? Positive(System.CommandLine.Parsing.ArgumentResult result)
     {
         string text = result.Tokens[^1].Value;
-        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value is > 0 and <= 1e12)
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value)
+            && value is > 0 and <= 1e12)
             return value;
-        result.AddError($"{((System.CommandLine.Parsing.OptionResult)result.Parent!).Option.Name} {Printable.Quote(text)}: expected a number above 0");
+        result.AddError(
+            $"{((System.CommandLine.Parsing.OptionResult)result.Parent!).Option.Name} {Printable.Quote(text)}: expected a number above 0");
         return null;
     }
 }

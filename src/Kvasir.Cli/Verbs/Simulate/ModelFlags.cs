@@ -8,18 +8,38 @@ using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 
-/// <summary>The flags that say which model is served on what: from them follow the size of keys and values and the speed of prefill.</summary>
+/// <summary>
+/// The flags that say which model is served on what: from them follow the size of keys and values and the speed of prefill.
+/// </summary>
 sealed class ModelFlags
 {
     /// <summary>Shares of the limits that good engines reach.</summary>
     const double UsualShare = 0.5;
 
-    readonly Option<string?> _model = new("--model", "-m") { Description = "The model that is served: a GGUF file, a config.json, or a well-known model such as llama-3-8b", HelpName = "MODEL" };
-    readonly Option<string?> _hardware = new("--hardware") { Description = $"What it is served on: 'this' machine, a JSON file, or {HardwareCatalogue.Names}", HelpName = "NAME|FILE" };
-    readonly Option<int> _devices = new("--devices") { Description = "Devices in a machine, tensor parallel: bandwidth, arithmetic and memory add up", DefaultValueFactory = _ => 1, CustomParser = Number.ParseWithin(1, 1024), HelpName = "N" };
-    readonly Option<string?> _weights = new("--weights") { Description = "How the weights are stored, such as q4_0, or their size, such as 20GiB; without it, as the file has them, or bf16", HelpName = "TYPE|SIZE" };
+    readonly Option<string?> _model = new("--model", "-m")
+    {
+        Description = "The model that is served: a GGUF file, a config.json, or a well-known model such as llama-3-8b", HelpName = "MODEL",
+    };
+    readonly Option<string?> _hardware = new("--hardware")
+    {
+        Description = $"What it is served on: 'this' machine, a JSON file, or {HardwareCatalogue.Names}", HelpName = "NAME|FILE",
+    };
+    readonly Option<int> _devices = new("--devices")
+    {
+        Description = "Devices in a machine, tensor parallel: bandwidth, arithmetic and memory add up", DefaultValueFactory = _ => 1,
+        CustomParser = Number.ParseWithin(1, 1024), HelpName = "N",
+    };
+    readonly Option<string?> _weights = new("--weights")
+    {
+        Description = "How the weights are stored, such as q4_0, or their size, such as 20GiB; without it, as the file has them, or bf16",
+        HelpName = "TYPE|SIZE",
+    };
     readonly Option<ElementType?> _kv = ElementTypeOption.OfKv("--kv-type", "How keys and values are stored; without it, f16");
-    readonly Option<double> _share = new("--efficiency") { Description = "Share of the hardware's limits that the engine reaches", DefaultValueFactory = _ => UsualShare, CustomParser = ParseShare, HelpName = "0…1" };
+    readonly Option<double> _share = new("--efficiency")
+    {
+        Description = "Share of the hardware's limits that the engine reaches", DefaultValueFactory = _ => UsualShare,
+        CustomParser = ParseShare, HelpName = "0…1",
+    };
 
     public void AddTo(Command verb)
     {
@@ -35,7 +55,8 @@ sealed class ModelFlags
         if (parsed.GetValue(_hardware) is not { } hardware)
             throw new UsageException("--model: expected --hardware that it is served on, such as h100-sxm or this");
         ModelSpec spec = ModelSpecs.Find(name == "saga" ? SagaModel.Path : name);
-        WeightSize weights = WeightSize.Of(spec, parsed.GetValue(_weights)) ?? throw new UsageException($"--model {Printable.Line(name)}: its parameters are not known; --weights says their size");
+        WeightSize weights = WeightSize.Of(spec, parsed.GetValue(_weights))
+            ?? throw new UsageException($"--model {Printable.Line(name)}: its parameters are not known; --weights says their size");
         int devices = parsed.GetValue(_devices);
         Hardware machine = ModelLimitsVerb.Find(hardware, null, cancellation).Times(devices);
         ElementType type = parsed.GetValue(_kv) ?? ElementTypeOption.KvDefault;
@@ -44,9 +65,12 @@ sealed class ModelFlags
         SpeedOfLight limits = new(new ModelTraffic(spec, bytesPerWeight, type.Bytes), machine, machine.UsualFor(bytesPerWeight));
         var shape = MachineShape.Of(limits, size, weights.Bytes, share);
         if (shape.RoomBytes == 0)
-            throw new UsageException($"--hardware {Printable.Line(hardware)}: {ByteSize.Text(weights.Bytes)} of weights leave no room in {ByteSize.Text((long)machine.MemoryBytes!)}; expected more --devices, or smaller --weights");
+            throw new UsageException($"--hardware {Printable.Line(hardware)}: {ByteSize.Text(weights.Bytes)} of weights leave no room in "
+                + $"{ByteSize.Text((long)machine.MemoryBytes!)}; expected more --devices, or smaller --weights");
         return (shape, string.Create(CultureInfo.InvariantCulture,
-            $"{Printable.Line(spec.Name)}, {ByteSize.Text(weights.Bytes)} of weights ({weights.How}), on {devices} × {Printable.Line(machine.Name)} at {share:0.##} of its limits: {1 / shape.Prefill.Seconds(0, 1):N0} tok/s of prefill at the start of a prompt, {shape.SecondsPerOutputToken * 1e3:0.#} ms between tokens"));
+            $"{Printable.Line(spec.Name)}, {ByteSize.Text(weights.Bytes)} of weights ({weights.How}), on {devices} × "
+                + $"{Printable.Line(machine.Name)} at {share:0.##} of its limits: {1 / shape.Prefill.Seconds(0, 1):N0} tok/s of prefill at "
+                + $"the start of a prompt, {shape.SecondsPerOutputToken * 1e3:0.#} ms between tokens"));
     }
 
     static double ParseShare(System.CommandLine.Parsing.ArgumentResult result)

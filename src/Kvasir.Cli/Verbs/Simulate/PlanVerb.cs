@@ -1,27 +1,54 @@
 using System.CommandLine;
-using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Cli.Verbs.Simulate;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.KvCache.Blocks;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 
-/// <summary><c>kvasir plan</c>: which machines and which split over the tiers serve a model's traffic in time, for the least money.</summary>
+/// <summary>
+/// <c>kvasir plan</c>: which machines and which split over the tiers serve a model's traffic in time, for the least money.
+/// </summary>
 static class PlanVerb
 {
     const double UsualMachinePrice = 2, UsualHostPrice = 0.003, UsualDiskPrice = 0.0001;
 
-    static readonly Argument<string> s_traffic = new("TRAFFIC") { Description = "A trace, or a line that makes one, as for `kvasir simulate`: chat:users=500,turns=8,system=1500,question=80,answer=300" };
+    static readonly Argument<string> s_traffic = new("TRAFFIC")
+    {
+        Description = "A trace, or a line that makes one, as for `kvasir "
+        + "simulate`: chat:users=500,turns=8,system=1500,question=80,answer=300"
+    };
     static readonly ModelFlags s_model = new();
-    static readonly Option<string> s_ttft = new("--ttft") { Description = "Time to first token that nine tenths of the requests have to meet", DefaultValueFactory = _ => "1s", HelpName = "TIME" };
-    static readonly Option<int> s_most = new("--most-machines") { Description = "Machines at most", DefaultValueFactory = _ => 64, CustomParser = Number.ParseWithin(1, 10_000), HelpName = "N" };
-    static readonly Option<string> s_host = new("--host") { Description = "Most host memory of a machine for keys and values, and its speed, as in 1TiB@20GiB/s,20us; 0 for none", DefaultValueFactory = _ => "1TiB", HelpName = "SIZE" };
-    static readonly Option<string> s_disk = new("--disk") { Description = "Most disk of a machine, likewise; 0 for none", DefaultValueFactory = _ => "16TiB", HelpName = "SIZE" };
-    static readonly Option<double?> s_price = Price("--price", $"Price of a machine's hour, all its devices together, in any currency; without it, {UsualMachinePrice}");
-    static readonly Option<double?> s_hostPrice = Price("--host-price", $"Price of a GiB of memory for an hour; without it, {UsualHostPrice}");
-    static readonly Option<double?> s_diskPrice = Price("--disk-price", $"Price of a GiB of disk for an hour; without it, {UsualDiskPrice}");
-    static readonly Option<int?> s_blockTokens = new("--block-tokens") { Description = "Tokens of a block; without it, what the file says, 512 for Mooncake's, and 16 for made traffic", CustomParser = Number.ParseOptional<int>, HelpName = "N" };
+    static readonly Option<string> s_ttft = new("--ttft")
+    {
+        Description = "Time to first token that nine tenths of the requests have to meet",
+        DefaultValueFactory = _ => "1s", HelpName = "TIME",
+    };
+    static readonly Option<int> s_most = new("--most-machines")
+    {
+        Description = "Machines at most", DefaultValueFactory = _ => 64, CustomParser = Number.ParseWithin(1, 10_000), HelpName = "N",
+    };
+    static readonly Option<string> s_host = new("--host")
+    {
+        Description = "Most host memory of a machine for keys and values, and its speed, as in 1TiB@20GiB/s,20us; 0 for none",
+        DefaultValueFactory = _ => "1TiB", HelpName = "SIZE",
+    };
+    static readonly Option<string> s_disk = new("--disk")
+    {
+        Description = "Most disk of a machine, likewise; 0 for none", DefaultValueFactory = _ => "16TiB", HelpName = "SIZE",
+    };
+    static readonly Option<double?> s_price = Price("--price",
+        $"Price of a machine's hour, all its devices together, in any currency; without it, {UsualMachinePrice}");
+    static readonly Option<double?> s_hostPrice = Price("--host-price",
+        $"Price of a GiB of memory for an hour; without it, {UsualHostPrice}");
+    static readonly Option<double?> s_diskPrice = Price("--disk-price",
+        $"Price of a GiB of disk for an hour; without it, {UsualDiskPrice}");
+    static readonly Option<int?> s_blockTokens = new("--block-tokens")
+    {
+        Description = "Tokens of a block; without it, what the file says, 512 for Mooncake's, and 16 for made traffic",
+        CustomParser = Number.ParseOptional<int>, HelpName = "N",
+    };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
@@ -34,7 +61,8 @@ static class PlanVerb
         return verb;
     }
 
-    static Option<double?> Price(string name, string description) => new(name) { Description = description, CustomParser = FleetFlags.Positive, HelpName = "MONEY" };
+    static Option<double?> Price(string name, string description) =>
+        new(name) { Description = description, CustomParser = FleetFlags.Positive, HelpName = "MONEY" };
 
     static int Run(ParseResult parsed)
     {
@@ -53,8 +81,10 @@ static class PlanVerb
     {
         string traffic = parsed.GetRequiredValue(s_traffic);
         if (!Duration.TryParse(parsed.GetRequiredValue(s_ttft), out TimeSpan target) || target <= TimeSpan.Zero)
-            throw new UsageException($"--ttft {Formats.Printable.Quote(parsed.GetRequiredValue(s_ttft))}: expected a time such as 500ms or 2s");
-        (MachineShape shape, string model) = s_model.Parse(parsed, cancellation) ?? throw new UsageException("--model: expected the model that is served, and --hardware that it is served on");
+            throw new UsageException(
+                $"--ttft {Formats.Printable.Quote(parsed.GetRequiredValue(s_ttft))}: expected a time such as 500ms or 2s");
+        (MachineShape shape, string model) = s_model.Parse(parsed, cancellation)
+            ?? throw new UsageException("--model: expected the model that is served, and --hardware that it is served on");
         if (parsed.GetValue(s_blockTokens) is < 1 or > TraceHeader.MostBlockTokens)
             throw new UsageException($"--block-tokens: expected 1 to {TraceHeader.MostBlockTokens}");
         (Trace trace, _) = TraceSource.Load(traffic, parsed.GetValue(s_blockTokens), sort: false, cancellation);
@@ -73,7 +103,8 @@ static class PlanVerb
         Trace = trace,
         Machine = new SimulationOptions
         {
-            Tiers = [TierText.Usual(Tier.Device, shape.RoomBytes ?? throw new UsageException("--hardware: its memory is not known, so there is no telling what fits"))],
+            Tiers = [TierText.Usual(Tier.Device,
+                shape.RoomBytes ?? throw new UsageException("--hardware: its memory is not known, so there is no telling what fits"))],
             BytesPerToken = shape.BytesPerToken,
             Prefill = shape.Prefill,
             SecondsPerOutputToken = shape.SecondsPerOutputToken,
@@ -86,5 +117,7 @@ static class PlanVerb
         MostMachines = parsed.GetValue(s_most),
     };
 
-    static TierOffer? Offer(Tier tier, string text, double price) => TierText.Parse(tier, text) is { Bytes: > 0 } parsed ? new TierOffer(parsed, price) : null;
+    static TierOffer? Offer(Tier tier, string text, double price) => TierText.Parse(tier, text) is { Bytes: > 0 } parsed
+        ? new TierOffer(parsed, price)
+        : null;
 }

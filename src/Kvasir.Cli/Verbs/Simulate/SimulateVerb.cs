@@ -11,17 +11,34 @@ namespace Kvasir.Cli.Verbs.Simulate;
 /// <summary><c>kvasir simulate</c>: what a fleet's cache would have done for requests that came, or might come.</summary>
 sealed class SimulateVerb
 {
-    static readonly Argument<string> s_trace = new("TRACE") { Description = $"A file of JSON lines, a recording of ours or one of Mooncake's format, or a line that makes one, as in chat:users=100,turns=8: {string.Join(", ", TraceGenerator.Workloads.Select(workload => workload.Name))}, joined by +; 'chat:help' lists what can be set" };
-    static readonly Option<int?> s_blockTokens = new("--block-tokens") { Description = "Tokens of a block; without it, what the file says, 512 for Mooncake's, and 16 for made traces", CustomParser = ParseBlockTokens, HelpName = "N" };
+    static readonly Argument<string> s_trace = new("TRACE")
+    {
+        Description = $"A file of JSON lines, a recording of ours or one of "
+        + $"Mooncake's format, or a line that makes one, as in chat:users=100,turns=8: "
+        + $"{string.Join(", ", TraceGenerator.Workloads.Select(workload => workload.Name))}, joined by +; 'chat:help' lists what can be set"
+    };
+    static readonly Option<int?> s_blockTokens = new("--block-tokens")
+    {
+        Description = "Tokens of a block; without it, what the file says, 512 for Mooncake's, and 16 for made traces",
+        CustomParser = ParseBlockTokens, HelpName = "N",
+    };
     static readonly Option<bool> s_sort = new("--sort") { Description = "Put requests that are not in the order of their arrival into it" };
     static readonly FleetFlags s_fleet = new();
-    static readonly Option<string?> s_sweep = new("--sweep") { Description = "Replay on many fleets, too: 'host=1GiB..1TiB policy=lru,s3-fifo' doubles from the first to the last, and combines all; device, host, disk, remote, nodes, placement, policy", HelpName = "WHAT" };
+    static readonly Option<string?> s_sweep = new("--sweep")
+    {
+        Description = "Replay on many fleets, too: 'host=1GiB..1TiB "
+        + "policy=lru,s3-fifo' doubles from the first to the last, and combines all; device, host, disk, remote, nodes, placement, "
+        + "policy", HelpName = "WHAT"
+    };
     static readonly Option<string?> s_html = new("--html") { Description = "Write a page that shows all, too", HelpName = "FILE" };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
     {
-        Command verb = new("simulate", "Replay requests on a fleet of machines, and say what its cache would have saved") { s_trace, s_blockTokens, s_sort };
+        Command verb = new("simulate", "Replay requests on a fleet of machines, and say what its cache would have saved")
+        {
+            s_trace, s_blockTokens, s_sort,
+        };
         s_fleet.AddTo(verb);
         foreach (Option option in (Option[])[s_sweep, s_html, s_json])
             verb.Options.Add(option);
@@ -29,7 +46,8 @@ sealed class SimulateVerb
         return verb;
     }
 
-    static int? ParseBlockTokens(System.CommandLine.Parsing.ArgumentResult result) => Number.ParseWithin(1, TraceHeader.MostBlockTokens)(result);
+    static int? ParseBlockTokens(System.CommandLine.Parsing.ArgumentResult result) =>
+        Number.ParseWithin(1, TraceHeader.MostBlockTokens)(result);
 
     static int Run(ParseResult parsed)
     {
@@ -51,10 +69,13 @@ sealed class SimulateVerb
     {
         Sweep? sweep = parsed.GetValue(s_sweep) is { } text ? Sweep.Parse(text) : null;
         s_fleet.Parse(parsed, null, cancellation); // wrong flags are told before a long file is read
-        (Trace trace, long? bytesPerToken) = TraceSource.Load(source, parsed.GetValue(s_blockTokens), parsed.GetValue(s_sort), cancellation);
+        (Trace trace, long? bytesPerToken) = TraceSource.Load(source, parsed.GetValue(s_blockTokens),
+            parsed.GetValue(s_sort), cancellation);
         (SimulationOptions options, string? model) = s_fleet.Parse(parsed, bytesPerToken, cancellation);
         SimulationResult result = WorkProgress.Show("replaying", progress => Simulator.Run(trace, options, progress, cancellation));
-        IReadOnlyList<SweepPoint>? points = sweep is null ? null : WorkProgress.Show("replaying the sweep", progress => SweepRun.Run(trace, options, sweep, progress, cancellation));
+        IReadOnlyList<SweepPoint>? points = sweep is null
+            ? null
+            : WorkProgress.Show("replaying the sweep", progress => SweepRun.Run(trace, options, sweep, progress, cancellation));
         SimulateReport report = SimulateReport.From(trace, options, result, points, model);
         if (parsed.GetValue(s_html) is { } page)
             File.WriteAllText(page, HtmlReport.Render(report), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));

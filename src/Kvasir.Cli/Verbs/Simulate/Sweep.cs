@@ -8,7 +8,8 @@ using Kvasir.Planning.Simulation;
 namespace Kvasir.Cli.Verbs.Simulate;
 
 /// <summary>
-/// Fleets that differ in something, such as <c>host=1GiB..1TiB policy=lru,s3-fifo</c>: lists with commas, ranges that double with <c>..</c>, and all combinations of them.
+/// Fleets that differ in something, such as <c>host=1GiB..1TiB policy=lru,s3-fifo</c>: lists with commas, ranges that double with
+/// <c>..</c>, and all combinations of them.
 /// </summary>
 sealed class Sweep
 {
@@ -26,7 +27,8 @@ sealed class Sweep
         foreach (string[] pair in text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(part => part.Split('=', 2)))
         {
             if (!s_names.Contains(pair[0]) || pair.Length < 2)
-                throw new UsageException($"--sweep {Printable.Quote(string.Join('=', pair))}: expected NAME=VALUES with a name of {string.Join(", ", s_names)}");
+                throw new UsageException(
+                    $"--sweep {Printable.Quote(string.Join('=', pair))}: expected NAME=VALUES with a name of {string.Join(", ", s_names)}");
             if (dimensions.Any(known => known.Name == pair[0]))
                 throw new UsageException($"--sweep: {pair[0]} is there twice, expected once");
             dimensions.Add(new SweepDimension(pair[0], [.. pair[1].Split(',').SelectMany(value => Values(pair[0], value))]));
@@ -40,15 +42,19 @@ sealed class Sweep
 
     /// <summary>All combinations; the last dimension changes first.</summary>
     public IEnumerable<ImmutableArray<SweepValue>> Points() =>
-        Dimensions.Aggregate((IEnumerable<ImmutableArray<SweepValue>>)[[]], (points, dimension) => points.SelectMany(point => dimension.Values.Select(point.Add)));
+        Dimensions.Aggregate((IEnumerable<ImmutableArray<SweepValue>>)[[]],
+            (points, dimension) => points.SelectMany(point => dimension.Values.Select(point.Add)));
 
     static IEnumerable<SweepValue> Values(string name, string text) => name switch
     {
         "placement" => [OfPlacement(text)],
-        "policy" when TierText.Policies.Contains(text) => [new(text, 0, options => options with { Tiers = [.. options.Tiers.Select(tier => tier with { Policy = text })] })],
+        "policy" when TierText.Policies.Contains(text) =>
+            [new(text, 0, options => options with { Tiers = [.. options.Tiers.Select(tier => tier with { Policy = text })] })],
         "policy" => throw new UsageException($"--sweep policy={Printable.Line(text)}: expected {string.Join(" or ", TierText.Policies)}"),
-        "nodes" => Range(name, text, Nodes).Select(nodes => new SweepValue($"{nodes}", nodes, options => options with { Nodes = (int)nodes })),
-        _ => Range(name, text, room => Room(name, room)).Select(bytes => new SweepValue(TierText.Room(bytes), bytes, options => WithRoom(options, Enum.Parse<Tier>(name, ignoreCase: true), bytes))),
+        "nodes" =>
+            Range(name, text, Nodes).Select(nodes => new SweepValue($"{nodes}", nodes, options => options with { Nodes = (int)nodes })),
+        _ => Range(name, text, room => Room(name, room)).Select(bytes =>
+            new SweepValue(TierText.Room(bytes), bytes, options => WithRoom(options, Enum.Parse<Tier>(name, ignoreCase: true), bytes))),
     };
 
     static SweepValue OfPlacement(string text)
@@ -57,10 +63,12 @@ sealed class Sweep
         return new SweepValue(text, 0, options => options with { Placement = placement });
     }
 
-    static long Room(string name, string text) => TierText.Room($"--sweep {name}", text) is var bytes && (bytes > 0 || name != Tier.Device.Name())
+    static long Room(string name, string text) =>
+        TierText.Room($"--sweep {name}", text) is var bytes && (bytes > 0 || name != Tier.Device.Name())
         ? bytes : throw new UsageException("--sweep device=0: expected more, since attention reads from there");
 
-    static long Nodes(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int nodes) && nodes is >= 1 and <= 10_000
+    static long Nodes(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int nodes) && nodes is >= 1 and <= 10_000
         ? nodes : throw new UsageException($"--sweep nodes={Printable.Line(text)}: expected numbers from 1 to 10000");
 
     /// <summary>One value, or those from the first, each twice the one before, up to the last.</summary>
@@ -78,8 +86,14 @@ sealed class Sweep
     /// <summary>The fleet with another room in a tier; 0 takes the tier away.</summary>
     static SimulationOptions WithRoom(SimulationOptions options, Tier tier, long bytes)
     {
-        SimulatedTier changed = options.Tiers.FirstOrDefault(known => known.Tier == tier) is { } known ? known with { Bytes = bytes } : TierText.Usual(tier, bytes);
-        return options with { Tiers = [.. options.Tiers.Where(other => other.Tier != tier).Append(changed).Where(each => each.Bytes > 0).OrderBy(each => each.Tier)] };
+        SimulatedTier changed = options.Tiers.FirstOrDefault(known => known.Tier == tier) is { } known
+            ? known with { Bytes = bytes }
+            : TierText.Usual(tier, bytes);
+        return options with
+        {
+            Tiers = [.. options.Tiers.Where(other => other.Tier != tier).Append(changed)
+            .Where(each => each.Bytes > 0).OrderBy(each => each.Tier)]
+        };
     }
 }
 

@@ -16,10 +16,12 @@ static class TraceSource
         if (TraceGenerator.IsSpec(source))
             return (TraceGenerator.Generate(source, blockTokens ?? UsualBlockTokens, cancellation), null);
         if (!File.Exists(source))
-            throw new UsageException($"{Printable.Quote(source)} is no file, and no line that makes a trace: expected one that begins with {string.Join(", ", TraceGenerator.Workloads.Select(workload => workload.Name))}");
+            throw new UsageException($"{Printable.Quote(source)} is no file, and no line that makes a trace: expected one that begins with "
+                + $"{string.Join(", ", TraceGenerator.Workloads.Select(workload => workload.Name))}");
         long length = Math.Max(1, new FileInfo(source).Length);
         TraceFile file = WorkProgress.Show($"reading {Printable.Line(Path.GetFileName(source))}", progress =>
-            TraceReader.Read(source, new TraceReadOptions { BlockTokens = blockTokens, Sort = sort }, new ShareOf(length, progress), cancellation));
+            TraceReader.Read(source, new TraceReadOptions { BlockTokens = blockTokens, Sort = sort },
+                new ShareOf(length, progress), cancellation));
         if (file.TornLine is { } torn)
             Terminal.Line($"{Printable.Line(source, 4096)}:{torn}: the last line is torn and was left out");
         return (file.Trace, file.Header?.BytesPerToken);

@@ -34,8 +34,8 @@ sealed unsafe class FloatRows : SafeHandle
     public float* this[int row] => (float*)handle + (long)row * Stride;
 
     /// <summary>
-    /// The same memory as rows of at most this width, so that layers of different shapes can take turns with it. What another width has left is between the
-    /// rows, too: nobody may read beyond a row's width.
+    /// The same memory as rows of at most this width, so that layers of different shapes can take turns with it. What another width has
+    /// left is between the rows, too: nobody may read beyond a row's width.
     /// </summary>
     public FloatRows OfWidth(int width)
     {

@@ -25,7 +25,10 @@ sealed unsafe class PackedMatrix(TensorType type, int rows, int columns)
     /// <summary>Whether products multiply bytes with bytes, and activations must be quantised first.</summary>
     public bool IsQuantized => Format is QuantizedPanels;
 
-    /// <summary>Gives the matrix its memory: <see cref="Bytes"/> zeroed bytes, aligned to <see cref="PanelFormat.Alignment"/>, which belong to somebody else.</summary>
+    /// <summary>
+    /// Gives the matrix its memory: <see cref="Bytes"/> zeroed bytes, aligned to <see cref="PanelFormat.Alignment"/>,
+    /// which belong to somebody else.
+    /// </summary>
     public void Place(byte* memory) => _panels = memory;
 
     public byte* Panel(int panel) => _panels + panel * _panelBytes;

@@ -4,9 +4,9 @@ using Kvasir.Formats.Quantization;
 namespace Kvasir.Inference.Kernels.Panels;
 
 /// <summary>
-/// How weights lie in memory once they are loaded: in panels of consecutive outputs, each a run of memory in which the inputs follow one another and
-/// for every input, or every four, the weights of all the panel's outputs stand side by side. Lanes are outputs: a product reads one ascending
-/// stream, and no sum is ever folded across lanes.
+/// How weights lie in memory once they are loaded: in panels of consecutive outputs, each a run of memory in which the inputs follow one
+/// another and for every input, or every four, the weights of all the panel's outputs stand side by side. Lanes are outputs: a product
+/// reads one ascending stream, and no sum is ever folded across lanes.
 /// </summary>
 abstract unsafe class PanelFormat
 {

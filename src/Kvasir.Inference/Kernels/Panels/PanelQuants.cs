@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Kvasir.Inference.Kernels.Panels;
 
 /// <summary>
-/// How the quants of 32 inputs and 32 outputs are packed. Unpacked, a group is eight quads of 128 bytes: <c>[quad][output][input mod 4]</c>.
-/// Everything here is integers: vectors of any width compute the same.
+/// How the quants of 32 inputs and 32 outputs are packed. Unpacked, a group is eight quads of 128 bytes:
+/// <c>[quad][output][input mod 4]</c>. Everything here is integers: vectors of any width compute the same.
 /// </summary>
 abstract unsafe class PanelQuants
 {
@@ -40,7 +40,8 @@ sealed unsafe class EightBits : PanelQuants
             group[i / 4 * QuadBytes + Place(row, i)] = quants[i];
     }
 
-    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants) => throw new NotSupportedException("bytes need no unpacking");
+    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants) =>
+        throw new NotSupportedException("bytes need no unpacking");
 }
 
 /// <summary>Quads 0 to 3 in the low four bits, 4 to 7 in the high four.</summary>
@@ -63,7 +64,8 @@ sealed unsafe class FourBits : PanelQuants
     public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
     {
         Vector256<byte> added = Vector256.Create(bias);
-        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes, packed += stride)
+        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes,
+            packed += stride)
             for (int i = 0; i < PackedBytes; i += Vector256<byte>.Count)
             {
                 (Vector256<byte> low, Vector256<byte> high) = Nibbles(packed + i);
@@ -97,7 +99,8 @@ sealed unsafe class FiveBitQuants : PanelQuants
     public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
     {
         Vector256<byte> added = Vector256.Create(bias), fifth = Vector256.Create((byte)16);
-        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes, packed += stride)
+        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes,
+            packed += stride)
             for (int i = 0; i < QuadBytes; i += Vector256<byte>.Count)
             {
                 Vector256<ushort> high = Vector256.Load(packed + FourBits.PackedBytes + i).AsUInt16();
@@ -111,7 +114,10 @@ sealed unsafe class FiveBitQuants : PanelQuants
     }
 }
 
-/// <summary>Nibbles as <see cref="FourBits"/>, then twice 128 bytes in which bits <c>2j</c> and <c>2j + 1</c> are the upper two for quad <c>j</c>, or <c>j + 4</c>.</summary>
+/// <summary>
+/// Nibbles as <see cref="FourBits"/>, then twice 128 bytes in which bits <c>2j</c> and <c>2j + 1</c> are the upper two for
+/// quad <c>j</c>, or <c>j + 4</c>.
+/// </summary>
 sealed unsafe class SixBits : PanelQuants
 {
     public override int GroupBytes => FourBits.PackedBytes + 2 * QuadBytes;
@@ -128,7 +134,8 @@ sealed unsafe class SixBits : PanelQuants
     public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
     {
         Vector256<byte> added = Vector256.Create(bias), upper = Vector256.Create((byte)48);
-        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes, packed += stride)
+        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes,
+            packed += stride)
             for (int i = 0; i < QuadBytes; i += Vector256<byte>.Count)
             {
                 Vector256<ushort> first = Vector256.Load(packed + FourBits.PackedBytes + i).AsUInt16();
@@ -144,5 +151,6 @@ sealed unsafe class SixBits : PanelQuants
 
     /// <summary>Brings a quad's two bits to places 4 and 5.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<byte> Shift(Vector256<ushort> pairs, int quad) => (quad < 2 ? pairs << (4 - 2 * quad) : pairs >>> (2 * quad - 4)).AsByte();
+    static Vector256<byte> Shift(Vector256<ushort> pairs, int quad) =>
+        (quad < 2 ? pairs << (4 - 2 * quad) : pairs >>> (2 * quad - 4)).AsByte();
 }

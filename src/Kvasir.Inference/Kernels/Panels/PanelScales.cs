@@ -5,8 +5,8 @@ using Kvasir.Formats.Quantization;
 namespace Kvasir.Inference.Kernels.Panels;
 
 /// <summary>
-/// How a panel's scales and minimums are stored. Each becomes a float by at most one multiplication, as the row formats define it, so vectors of any
-/// width give the same bits.
+/// How a panel's scales and minimums are stored. Each becomes a float by at most one multiplication, as the row formats define it, so
+/// vectors of any width give the same bits.
 /// </summary>
 abstract unsafe class PanelScales
 {
@@ -78,8 +78,8 @@ sealed unsafe class HalfScales(bool hasMinimums) : PanelScales
 }
 
 /// <summary>
-/// The scales of q4_k and q5_k: a header <c>[d | e][32 outputs]</c> of halves, then for each of eight groups <c>[s | m][32 outputs]</c> as bytes; the scale is
-/// <c>d·s</c>, the minimum <c>−e·m</c>.
+/// The scales of q4_k and q5_k: a header <c>[d | e][32 outputs]</c> of halves, then for each of eight groups <c>[s | m][32 outputs]</c> as
+/// bytes; the scale is <c>d·s</c>, the minimum <c>−e·m</c>.
 /// </summary>
 sealed unsafe class ScaledScales : PanelScales
 {
@@ -119,8 +119,8 @@ sealed unsafe class ScaledScales : PanelScales
 }
 
 /// <summary>
-/// The scales of q6_k: a header <c>d[32 outputs]</c> of halves, then for each of eight groups <c>s[2][32 outputs]</c> as signed bytes, one for sixteen inputs;
-/// the scale is <c>d·s</c>.
+/// The scales of q6_k: a header <c>d[32 outputs]</c> of halves, then for each of eight groups <c>s[2][32 outputs]</c> as signed bytes, one
+/// for sixteen inputs; the scale is <c>d·s</c>.
 /// </summary>
 sealed unsafe class ScaledSixteens : PanelScales
 {

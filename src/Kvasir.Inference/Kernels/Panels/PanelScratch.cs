@@ -1,6 +1,8 @@
 namespace Kvasir.Inference.Kernels.Panels;
 
-/// <summary>A thread's memory for a stretch of one panel that is ready for the product, small enough to stay in the nearest cache.</summary>
+/// <summary>
+/// A thread's memory for a stretch of one panel that is ready for the product, small enough to stay in the nearest cache.
+/// </summary>
 sealed unsafe class PanelScratch : IDisposable
 {
     /// <summary>Groups of a stretch: 1,024 inputs, a multiple of every type's block.</summary>

@@ -5,9 +5,9 @@ using Kvasir.Formats.Quantization;
 namespace Kvasir.Inference.Kernels.Panels;
 
 /// <summary>
-/// Panels of quantised weights, in groups of 32 inputs: <c>[quants][scales]</c> of 32 outputs each, and before every eight groups of a k-quant what scales
-/// their scales. A weight is <c>scale · (q − zero) + minimum</c>. Bits per weight are those of the file, but for k-quants' scales of scales, which take a
-/// byte each instead of six bits.
+/// Panels of quantised weights, in groups of 32 inputs: <c>[quants][scales]</c> of 32 outputs each, and before every eight groups of a
+/// k-quant what scales their scales. A weight is <c>scale · (q − zero) + minimum</c>. Bits per weight are those of the file, but for
+/// k-quants' scales of scales, which take a byte each instead of six bits.
 /// </summary>
 sealed unsafe class QuantizedPanels : PanelFormat
 {
@@ -33,9 +33,6 @@ sealed unsafe class QuantizedPanels : PanelFormat
         s_q4_k = new(Q4_K.Unpack, new FourBits(), 0, new ScaledScales()),
         s_q5_k = new(Q5_K.Unpack, new FiveBitQuants(), 0, new ScaledScales()),
         s_q6_k = new(Q6_K.Unpack, new SixBits(), 32, new ScaledSixteens());
-
-    /// <summary>Every format.</summary>
-    public static IReadOnlyList<QuantizedPanels> All { get; } = [s_q8_0, s_q4_0, s_q4_1, s_q5_0, s_q5_1, s_q4_k, s_q5_k, s_q6_k];
 
     readonly Unpacking _unpack;
     readonly PanelQuants _quants;
@@ -126,8 +123,8 @@ sealed unsafe class QuantizedPanels : PanelFormat
     }
 
     /// <summary>
-    /// Asks for a block of the next stretch. Between two stretches the product works from the cache, and the hardware, which follows a stream only while
-    /// it flows, would start again each time.
+    /// Asks for a block of the next stretch. Between two stretches the product works from the cache, and the hardware, which follows a
+    /// stream only while it flows, would start again each time.
     /// </summary>
     void Prefetch(byte* block)
     {

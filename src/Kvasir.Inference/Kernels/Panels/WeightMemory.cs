@@ -4,8 +4,8 @@ using Kvasir.KvCache.Blocks;
 namespace Kvasir.Inference.Kernels.Panels;
 
 /// <summary>
-/// One zeroed stretch of native memory for all of a model's weights. Where the system has them it is asked for huge pages: a decode step touches every
-/// page once, and with small ones the walks through page tables cost some 5 % of the bandwidth.
+/// One zeroed stretch of native memory for all of a model's weights. Where the system has them it is asked for huge pages: a decode step
+/// touches every page once, and with small ones the walks through page tables cost some 5 % of the bandwidth.
 /// </summary>
 sealed unsafe class WeightMemory : SafeHandle
 {

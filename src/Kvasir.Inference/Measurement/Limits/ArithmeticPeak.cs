@@ -32,16 +32,20 @@ static class ArithmeticPeak
         if (set == InstructionSet.Avx512Vnni)
             yield return EmittedPeak.Int8;
         if (set >= InstructionSet.Vector512 && Avx512BW.IsSupported)
-            yield return Loop<ByteProducts512, Vector512<byte>>("AVX-512 maddubs", Vector512.Create((short)1).AsByte(), Vector512.Create((byte)3));
+            yield return Loop<ByteProducts512, Vector512<byte>>("AVX-512 maddubs",
+                Vector512.Create((short)1).AsByte(), Vector512.Create((byte)3));
         if (set >= InstructionSet.Vector256 && AvxVnni.IsSupported)
             yield return Loop<Vnni256, Vector256<byte>>("AVX-VNNI", Vector256.Create((byte)5), Vector256.Create((byte)3));
         if (set >= InstructionSet.Vector256 && Avx2.IsSupported)
-            yield return Loop<ByteProducts256, Vector256<byte>>("AVX2 maddubs", Vector256.Create((short)1).AsByte(), Vector256.Create((byte)3));
+            yield return Loop<ByteProducts256, Vector256<byte>>("AVX2 maddubs",
+                Vector256.Create((short)1).AsByte(), Vector256.Create((byte)3));
         else
-            yield return Loop<Int32Products128, Vector128<byte>>("128-bit int32", Vector128.Create(5).AsByte(), Vector128.Create(3).AsByte());
+            yield return Loop<Int32Products128, Vector128<byte>>("128-bit int32",
+                Vector128.Create(5).AsByte(), Vector128.Create(3).AsByte());
     }
 
-    static unsafe PeakLoop Loop<TStep, TVector>(string name, TVector x, TVector y) where TStep : IPeakStep<TVector> where TVector : unmanaged =>
+    static unsafe PeakLoop Loop<TStep, TVector>(string name, TVector x, TVector y)
+        where TStep : IPeakStep<TVector> where TVector : unmanaged =>
         new(name, (long)Chains * TStep.Operations, rounds =>
         {
             TVector* sums = stackalloc TVector[Chains];
@@ -51,7 +55,8 @@ static class ArithmeticPeak
 
     /// <summary>Sums come from memory and go back there, so that nothing can be computed beforehand or left out.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static unsafe void Run<TStep, TVector>(TVector* sums, TVector x, TVector y, long rounds) where TStep : IPeakStep<TVector> where TVector : unmanaged
+    static unsafe void Run<TStep, TVector>(TVector* sums, TVector x, TVector y, long rounds)
+        where TStep : IPeakStep<TVector> where TVector : unmanaged
     {
         TVector a = sums[0], b = sums[1], c = sums[2], d = sums[3], e = sums[4], f = sums[5];
         TVector g = sums[6], h = sums[7], i = sums[8], j = sums[9], k = sums[10], l = sums[11];

@@ -14,7 +14,8 @@ public static class CacheFolder
 
     static string? Usual()
     {
-        string folder = Environment.GetFolderPath(OperatingSystem.IsWindows() ? Environment.SpecialFolder.LocalApplicationData : Environment.SpecialFolder.UserProfile);
+        string folder = Environment.GetFolderPath(
+            OperatingSystem.IsWindows() ? Environment.SpecialFolder.LocalApplicationData : Environment.SpecialFolder.UserProfile);
         return folder.Length == 0 ? null : OperatingSystem.IsWindows() ? folder : Path.Combine(folder, ".cache");
     }
 }

@@ -1,36 +1,34 @@
-using Iced.Intel;
 using Kvasir.Inference.Kernels;
-using static Iced.Intel.AssemblerRegisters;
+using static Kvasir.Inference.Kernels.Operand;
+using static Kvasir.Inference.Kernels.Register;
 
 namespace Kvasir.Inference.Measurement.Limits;
 
-/// <summary>The loop of AVX-512 VNNI, which .NET has no intrinsic for: products of bytes in 512-bit registers, as <see cref="EmittedDot"/> makes them.</summary>
+/// <summary>
+/// The loop of AVX-512 VNNI, which .NET has no intrinsic for: products of bytes in 512-bit registers, as
+/// <see cref="EmittedDot"/> makes them.
+/// </summary>
 static unsafe class EmittedPeak
 {
     const int Chains = 24, BytesPerVector = 64;
 
-    static readonly Lazy<nint> s_routine = new(() => new ExecutableMemory(Assemble()).Address(0));
+    static readonly Lazy<nint> s_routine = new(() => new ExecutableMemory(Assemble()).Address);
 
     public static PeakLoop Int8 { get; } =
         new("AVX-512 VNNI", 2L * Chains * BytesPerVector, rounds => ((delegate* unmanaged<long, void>)s_routine.Value)(rounds));
 
     static byte[] Assemble()
     {
-        Assembler code = new(64);
-        Label next = code.CreateLabel();
+        Avx512Assembler code = new();
         for (int i = 0; i < 32; i++)
-            code.vpxord(Zmm(i), Zmm(i), Zmm(i));
-        code.Label(ref next);
+            code.Vpxord(Zmm(i), Zmm(i), Zmm(i));
+        int next = code.Position;
         for (int i = 0; i < Chains; i++)
-            code.vpdpbusd(Zmm(i), zmm30, zmm31);
-        code.dec(rdi);
-        code.jne(next);
-        code.vzeroupper();
-        code.ret();
-        using MemoryStream bytes = new();
-        code.Assemble(new StreamCodeWriter(bytes), 0);
-        return bytes.ToArray();
+            code.Vpdpbusd(Zmm(i), Zmm(30), Zmm(31));
+        code.Dec(Rdi);
+        code.Jne(next);
+        code.Vzeroupper();
+        code.Ret();
+        return code.ToArray();
     }
-
-    static AssemblerRegisterZMM Zmm(int number) => new(Register.ZMM0 + number);
 }

@@ -5,7 +5,9 @@ using Kvasir.Inference.Measurement.Speed;
 
 namespace Kvasir.Inference.Measurement.Limits;
 
-/// <summary>One multiply-add of vectors, in one instruction or the few that stand for it. Each must depend on the sum, or the JIT computes it once.</summary>
+/// <summary>
+/// One multiply-add of vectors, in one instruction or the few that stand for it. Each must depend on the sum, or the JIT computes it once.
+/// </summary>
 interface IPeakStep<TVector>
 {
     /// <summary>Operations of one step.</summary>
@@ -76,5 +78,6 @@ readonly struct Int32Products128 : IPeakStep<Vector128<byte>>
     public static int Operations => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> Add(Vector128<byte> sum, Vector128<byte> x, Vector128<byte> y) => (sum.AsInt32() * x.AsInt32() + y.AsInt32()).AsByte();
+    public static Vector128<byte> Add(Vector128<byte> sum, Vector128<byte> x, Vector128<byte> y) =>
+        (sum.AsInt32() * x.AsInt32() + y.AsInt32()).AsByte();
 }

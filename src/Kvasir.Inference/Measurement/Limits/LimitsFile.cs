@@ -24,7 +24,9 @@ static class LimitsFile
             byte[] bytes = new byte[MostBytes];
             int length = file.ReadAtLeast(bytes, MostBytes, throwOnEndOfStream: false);
             MachineLimits? limits = JsonSerializer.Deserialize(bytes.AsSpan(0, length), LimitsJson.Default.MachineLimits);
-            return limits is not null && limits.Format == MachineLimits.CurrentFormat && limits.Machine == machine && IsSound(limits) ? limits : null;
+            return limits is not null && limits.Format == MachineLimits.CurrentFormat && limits.Machine == machine && IsSound(limits)
+                ? limits
+                : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
@@ -56,6 +58,7 @@ static class LimitsFile
 }
 
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(MachineLimits))]
 sealed partial class LimitsJson : JsonSerializerContext;

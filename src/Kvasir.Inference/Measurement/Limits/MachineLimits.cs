@@ -12,7 +12,8 @@ namespace Kvasir.Inference.Measurement.Limits;
 /// <param name="Int8Instructions">The instructions that reached it.</param>
 /// <param name="Measured">When.</param>
 public sealed record ThreadLimits(
-    int Threads, double ReadBytesPerS, double CopyBytesPerS, double Fp32PerS, double Int8PerS, string Int8Instructions, DateTimeOffset Measured)
+    int Threads, double ReadBytesPerS, double CopyBytesPerS, double Fp32PerS, double Int8PerS,
+    string Int8Instructions, DateTimeOffset Measured)
 {
     /// <summary>The larger of each, for a machine that was busy with something else while one of the two was measured.</summary>
     public ThreadLimits Larger(ThreadLimits other)
@@ -38,14 +39,16 @@ public sealed record ThreadLimits(
 /// <param name="FlushSeconds">Median time to write 4 KiB and have it on the disk.</param>
 /// <param name="Measured">When.</param>
 public sealed record DiskLimits(
-    string Directory, bool Direct, double WriteBytesPerS, double ReadBytesPerS, double RandomReadBytesPerS, double FlushSeconds, DateTimeOffset Measured);
+    string Directory, bool Direct, double WriteBytesPerS, double ReadBytesPerS, double RandomReadBytesPerS,
+    double FlushSeconds, DateTimeOffset Measured);
 
 /// <summary>The limits of one machine, as far as they are measured.</summary>
 /// <param name="Format">Version of this record in a file.</param>
 /// <param name="Machine">Whose limits these are.</param>
 /// <param name="Threads">One entry per number of threads, ascending.</param>
 /// <param name="Disks">One entry per directory, the latest last.</param>
-public sealed record MachineLimits(int Format, MachineIdentity Machine, ImmutableArray<ThreadLimits> Threads, ImmutableArray<DiskLimits> Disks)
+public sealed record MachineLimits(int Format, MachineIdentity Machine,
+    ImmutableArray<ThreadLimits> Threads, ImmutableArray<DiskLimits> Disks)
 {
     /// <summary>Changes whenever fields, or how they are measured, change.</summary>
     public const int CurrentFormat = 1;

@@ -6,9 +6,9 @@ using Kvasir.KvCache.Blocks;
 namespace Kvasir.Inference.Measurement.Limits;
 
 /// <summary>
-/// Memory far beyond the caches, and two ways to walk through it. On an AMD EPYC (Zen 5), 512-bit loads and prefetching 1 to 16 KiB ahead read no
-/// faster than these four accumulators, and four streams at once slower; copying past the cache was a fifth faster than <c>memcpy</c>,
-/// which first reads what it will overwrite.
+/// Memory far beyond the caches, and two ways to walk through it. On an AMD EPYC (Zen 5), 512-bit loads and prefetching 1 to 16 KiB ahead
+/// read no faster than these four accumulators, and four streams at once slower; copying past the cache was a fifth faster than
+/// <c>memcpy</c>, which first reads what it will overwrite.
 /// </summary>
 sealed unsafe class MemoryTraffic : IDisposable
 {
@@ -63,7 +63,8 @@ sealed unsafe class MemoryTraffic : IDisposable
 
     readonly struct ReadJob(NativeArena memory, int first, ulong[] sums) : IComputeJob
     {
-        public void Run(int item, int thread) => sums[thread] ^= Fold((ulong*)memory.Address(new BlockId(first + item))); // kept, or the loop would go
+        // kept, or the loop would go
+        public void Run(int item, int thread) => sums[thread] ^= Fold((ulong*)memory.Address(new BlockId(first + item)));
 
         [MethodImpl(MethodImplOptions.NoInlining)]
         static ulong Fold(ulong* item)
@@ -82,7 +83,8 @@ sealed unsafe class MemoryTraffic : IDisposable
 
     readonly struct CopyJob(NativeArena memory, int first, int distance) : IComputeJob
     {
-        public void Run(int item, int thread) => Copy(memory.Address(new BlockId(first + item)), memory.Address(new BlockId(first + item + distance)));
+        public void Run(int item, int thread) =>
+            Copy(memory.Address(new BlockId(first + item)), memory.Address(new BlockId(first + item + distance)));
 
         [MethodImpl(MethodImplOptions.NoInlining)]
         static void Copy(byte* from, byte* to)

@@ -3,9 +3,9 @@ using Kvasir.Inference.Scheduling;
 namespace Kvasir.Inference.Measurement.Quality;
 
 /// <summary>
-/// How well a model predicts a text: e to the mean of −ln p(token | tokens before it in its window). 1 is certainty, the size of the vocabulary a guess.
-/// The text is cut into windows as long as the engine's context; each is computed from its start, behind the model's opening token if it has one,
-/// and every token counts that has another before it in its window.
+/// How well a model predicts a text: e to the mean of −ln p(token | tokens before it in its window). 1 is certainty, the size of the
+/// vocabulary a guess. The text is cut into windows as long as the engine's context; each is computed from its start, behind the model's
+/// opening token if it has one, and every token counts that has another before it in its window.
 /// </summary>
 /// <param name="Windows">Windows begun.</param>
 /// <param name="Tokens">Tokens counted.</param>
@@ -28,21 +28,25 @@ public sealed record Perplexity(int Windows, int Tokens, double MeanLoss, double
     /// <param name="cancellation">Ends the measurement at the next chunk.</param>
     /// <exception cref="ArgumentException">The text or the context is too short for a token with another before it.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static Perplexity Of(InferenceEngine engine, ReadOnlySpan<int> text, IProgress<PerplexityProgress>? progress = null, CancellationToken cancellation = default)
+    public static Perplexity Of(InferenceEngine engine, ReadOnlySpan<int> text, IProgress<PerplexityProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(engine);
         int opening = engine.Model.Tokenizer.Opening.Length, step = engine.Context - opening;
         if (engine.Context < 2 || step < 1)
-            throw new ArgumentException($"context: {engine.Context}, expected at least {Math.Max(2, opening + 1)} to predict a token from another");
+            throw new ArgumentException(
+                $"context: {engine.Context}, expected at least {Math.Max(2, opening + 1)} to predict a token from another");
         int windows = (text.Length + step - 1) / step, total = opening > 0 ? text.Length : text.Length - windows;
         if (total <= 0)
-            throw new ArgumentException($"text: {text.Length} tokens, expected at least {(opening > 0 ? 1 : 2)} to predict one from another");
+            throw new ArgumentException(
+                $"text: {text.Length} tokens, expected at least {(opening > 0 ? 1 : 2)} to predict one from another");
         var losses = new Losses();
         for (int window = 0; window < windows; window++)
         {
             int begun = window + 1;
             ReadOnlySpan<int> part = text[(window * step)..Math.Min(text.Length, begun * step)];
-            AddWindow(engine, [.. engine.Model.Tokenizer.Opening, .. part], losses, () => progress?.Report(new(losses.Result(begun), total)), cancellation);
+            AddWindow(engine, [.. engine.Model.Tokenizer.Opening, .. part], losses,
+                () => progress?.Report(new(losses.Result(begun), total)), cancellation);
         }
         return losses.Result(windows);
     }

@@ -6,8 +6,9 @@ using Kvasir.Inference.Scheduling;
 namespace Kvasir.Inference.Measurement.Quality;
 
 /// <summary>
-/// Whether a model finds facts in documents of saga's language: a document is the system message, and an answer is right if it is the expected one, character for character. Of each document
-/// one fact of each tenth is asked for, in a conversation of its own or all in one. A cache that loses what matters shows as wrong answers.
+/// Whether a model finds facts in documents of saga's language: a document is the system message, and an answer is right if it is the
+/// expected one, character for character. Of each document one fact of each tenth is asked for, in a conversation of its own or all in one.
+/// A cache that loses what matters shows as wrong answers.
 /// </summary>
 /// <param name="engine">The engine; its cache serves a document's questions.</param>
 /// <param name="seed">Start of the random numbers: equal seeds give equal documents and questions.</param>
@@ -26,7 +27,8 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
     /// <param name="progress">Told the score so far after each document.</param>
     /// <param name="cancellation">Ends it early.</param>
     /// <exception cref="ContextExceededException">A document does not fit.</exception>
-    public async Task<RetrievalResult> Ask(DocumentSize size, int documents, IProgress<Score>? progress = null, CancellationToken cancellation = default)
+    public async Task<RetrievalResult> Ask(DocumentSize size, int documents, IProgress<Score>? progress = null,
+        CancellationToken cancellation = default)
     {
         Tally tally = new(size);
         for (int i = 0; i < documents; i++)
@@ -63,13 +65,17 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
         }
     }
 
-    /// <summary>The document of a seed; for a number of tokens, with as many facts as leave room for the questions. Documents of one seed begin alike.</summary>
+    /// <summary>
+    /// The document of a seed; for a number of tokens, with as many facts as leave room for the questions.
+    /// Documents of one seed begin alike.
+    /// </summary>
     SagaDocument Document(int number, DocumentSize size)
     {
         SagaDocument Of(int facts) => new SagaGenerator(number).Document(facts);
         if (size.Unit == DocumentUnit.Facts)
             return Of(size.Count);
-        int room = size.Count - (inOneConversation ? RetrievalResult.Deciles : 1) * TurnTokens, fits = 1, tooMany = Math.Max(2, Math.Min(room, SagaGenerator.MostFacts) + 1);
+        int room = size.Count - (inOneConversation ? RetrievalResult.Deciles : 1) * TurnTokens, fits = 1,
+            tooMany = Math.Max(2, Math.Min(room, SagaGenerator.MostFacts) + 1);
         while (tooMany - fits > 1)
         {
             int middle = (fits + tooMany) / 2;
@@ -79,7 +85,9 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
         return Of(fits);
     }
 
-    /// <summary>One fact of each tenth of the document, or all if there are fewer; in no order if they are asked one after another.</summary>
+    /// <summary>
+    /// One fact of each tenth of the document, or all if there are fewer; in no order if they are asked one after another.
+    /// </summary>
     Asked[] Questions(SagaDocument document, Random random)
     {
         int count = Math.Min(RetrievalResult.Deciles, document.Facts.Count);
@@ -88,7 +96,8 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
         {
             int from = i * document.Facts.Count / count, to = (i + 1) * document.Facts.Count / count, at = from + random.Next(to - from);
             SagaFact fact = document.Facts[at];
-            asked[i] = new Asked(fact.Questions[random.Next(fact.Questions.Count)], fact.Kind, at * RetrievalResult.Deciles / document.Facts.Count);
+            asked[i] = new Asked(fact.Questions[random.Next(fact.Questions.Count)], fact.Kind,
+                at * RetrievalResult.Deciles / document.Facts.Count);
         }
         if (inOneConversation)
             random.Shuffle(asked);
@@ -119,9 +128,14 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
             All = All.With(isRight);
             _deciles[asked.Decile] = _deciles[asked.Decile].With(isRight);
             _kinds[asked.Kind] = _kinds.GetValueOrDefault(asked.Kind).With(isRight);
-            (_prompts, _reused, _longest) = (_prompts + result.PromptTokens, _reused + result.ReusedTokens, Math.Max(_longest, result.PromptTokens));
+            (_prompts, _reused, _longest) =
+                (_prompts + result.PromptTokens, _reused + result.ReusedTokens, Math.Max(_longest, result.PromptTokens));
         }
 
-        public RetrievalResult Result() => new() { Size = size, LongestPrompt = _longest, All = All, ByDecile = _deciles, ByKind = _kinds, PromptTokens = _prompts, ReusedTokens = _reused };
+        public RetrievalResult Result() => new()
+        {
+            Size = size, LongestPrompt = _longest, All = All, ByDecile = _deciles, ByKind = _kinds,
+            PromptTokens = _prompts, ReusedTokens = _reused,
+        };
     }
 }

@@ -11,14 +11,18 @@ public readonly record struct Score(int Right, int Asked)
     /// <summary>Share of right answers, 0 to 1; 0 when nothing was asked.</summary>
     public double Share => Asked == 0 ? 0 : (double)Right / Asked;
 
-    /// <summary>Bounds within which the share lies with 95 % confidence (Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927).</summary>
+    /// <summary>
+    /// Bounds within which the share lies with 95 % confidence (Wilson, "Probable inference, the law of succession, and
+    /// statistical inference", JASA 1927).
+    /// </summary>
     public Bounds Interval
     {
         get
         {
             if (Asked == 0)
                 return new(0, 1);
-            double n = Asked, z2 = Z95 * Z95, middle = (Share + z2 / (2 * n)) / (1 + z2 / n), half = Z95 / (1 + z2 / n) * Math.Sqrt(Share * (1 - Share) / n + z2 / (4 * n * n));
+            double n = Asked, z2 = Z95 * Z95, middle = (Share + z2 / (2 * n)) / (1 + z2 / n),
+                half = Z95 / (1 + z2 / n) * Math.Sqrt(Share * (1 - Share) / n + z2 / (4 * n * n));
             return new(Math.Max(0, middle - half), Math.Min(1, middle + half));
         }
     }
@@ -47,7 +51,8 @@ public enum DocumentUnit
 public readonly record struct DocumentSize(int Count, DocumentUnit Unit = DocumentUnit.Facts)
 {
     /// <summary>Such as <c>20 facts</c>.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Count:N0} {(Unit == DocumentUnit.Facts ? "facts" : "tokens")}");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Count:N0} {(Unit == DocumentUnit.Facts ? "facts" : "tokens")}");
 }
 
 /// <summary>What a model found in documents of a size.</summary>

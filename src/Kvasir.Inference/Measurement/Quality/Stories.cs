@@ -13,7 +13,8 @@ public static class Stories
     /// <param name="seed">Start of the random numbers: equal seeds give equal stories.</param>
     /// <param name="progress">Told how many are done.</param>
     /// <param name="cancellation">Ends it early.</param>
-    public static StoriesResult Measure(InferenceEngine engine, int stories, int seed, IProgress<int>? progress = null, CancellationToken cancellation = default)
+    public static StoriesResult Measure(InferenceEngine engine, int stories, int seed, IProgress<int>? progress = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentOutOfRangeException.ThrowIfLessThan(stories, 1);
@@ -25,7 +26,8 @@ public static class Stories
             progress?.Report(i + 1);
         }
         double tokens = each.Sum(story => (double)story.Tokens), mean = each.Sum(story => story.Tokens * story.MeanLoss) / tokens;
-        double error = Math.Sqrt(each.Sum(story => Math.Pow(story.Tokens * (story.MeanLoss - mean), 2))) / tokens; // of whole stories: tokens of one are not independent
+        // of whole stories: tokens of one are not independent
+        double error = Math.Sqrt(each.Sum(story => Math.Pow(story.Tokens * (story.MeanLoss - mean), 2))) / tokens;
         return new StoriesResult(stories, (long)tokens, Math.Exp(mean), Math.Exp(mean - Z95 * error), Math.Exp(mean + Z95 * error));
     }
 }

@@ -45,7 +45,8 @@ public sealed class KvSpeed(InferenceEngine engine)
     public void Flush() => engine.Cache.Flush(TimeSpan.FromMinutes(1));
 
     /// <summary>
-    /// Writes to all memory of device and host once, and empties them: a system, above all a virtual one, takes longer to give memory than the cache to fill it.
+    /// Writes to all memory of device and host once, and empties them: a system, above all a virtual one, takes longer to give
+    /// memory than the cache to fill it.
     /// </summary>
     public void TouchMemory()
     {
@@ -91,7 +92,9 @@ public sealed class KvSpeed(InferenceEngine engine)
             : throw new InvalidOperationException("the prompt is not in the cache, so this was no lookup of cached tokens");
     }
 
-    /// <summary>Seconds to decode tokens one by one after a prompt, while its blocks are written to the disk or, having been written, are not.</summary>
+    /// <summary>
+    /// Seconds to decode tokens one by one after a prompt, while its blocks are written to the disk or, having been written, are not.
+    /// </summary>
     public double Decode(int[] prompt, int tokens, bool whileWriting, CancellationToken cancellation)
     {
         using Sequence sequence = engine.NewSequence();

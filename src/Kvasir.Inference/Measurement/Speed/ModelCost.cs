@@ -24,7 +24,8 @@ public readonly record struct Operations(double Int8, double Fp32)
 }
 
 /// <summary>What a token costs a model at least, whatever computes it.</summary>
-/// <param name="WeightBytes">Bytes of all matrices that a decode step reads: every one but the embedding, unless that is the output too.</param>
+/// <param name="WeightBytes">Bytes of all matrices that a decode step reads: every one but the embedding, unless
+/// that is the output too.</param>
 /// <param name="Layers">Operations of the layers' matrix products for one token; two per weight.</param>
 /// <param name="Output">Those of the output matrix, which only tokens with logits are multiplied with.</param>
 /// <param name="KvBytesPerToken">Bytes of keys and values that a decode step reads for each token before it.</param>
@@ -47,7 +48,8 @@ public sealed record ModelCost(long WeightBytes, Operations Layers, Operations O
     /// <summary>q·K and weights·V, two operations for each element.</summary>
     static double OperationsPerToken(AttentionSpec layer) => 2.0 * layer.Heads * ((double)layer.KeyDim + layer.ValueDim);
 
-    static IEnumerable<PackedMatrix> Matrices(LayerWeights layer) => new[] { layer.Q, layer.K, layer.V, layer.AttentionOutput, layer.Gate, layer.Up, layer.Down }.OfType<PackedMatrix>();
+    static IEnumerable<PackedMatrix> Matrices(LayerWeights layer) =>
+        new[] { layer.Q, layer.K, layer.V, layer.AttentionOutput, layer.Gate, layer.Up, layer.Down }.OfType<PackedMatrix>();
 
     static Operations Products(PackedMatrix matrix)
     {
@@ -58,6 +60,9 @@ public sealed record ModelCost(long WeightBytes, Operations Layers, Operations O
     /// <summary>Bytes that one decode step reads with <paramref name="depth"/> tokens in the cache.</summary>
     public double DecodeBytes(double depth) => WeightBytes + depth * KvBytesPerToken;
 
-    /// <summary>Operations of a prompt of <paramref name="tokens"/> tokens after <paramref name="depth"/> others, logits of the last one included.</summary>
-    public Operations Prefill(int tokens, int depth) => tokens * Layers + Output + tokens * (depth + (tokens + 1) / 2.0) * AttentionPerToken;
+    /// <summary>
+    /// Operations of a prompt of <paramref name="tokens"/> tokens after <paramref name="depth"/> others, logits of the last one included.
+    /// </summary>
+    public Operations Prefill(int tokens, int depth) =>
+        tokens * Layers + Output + tokens * (depth + (tokens + 1) / 2.0) * AttentionPerToken;
 }

@@ -8,8 +8,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Kvasir.Inference.Measurement.Speed;
 
 /// <summary>
-/// What memory and a disk give at this moment. On shared machines both change within seconds by half and more: a transfer can only be compared with what was possible
-/// right before it.
+/// What memory and a disk give at this moment. On shared machines both change within seconds by half and more: a transfer can only be
+/// compared with what was possible right before it.
 /// </summary>
 public sealed class PassingLimits : IDisposable
 {
@@ -29,7 +29,9 @@ public sealed class PassingLimits : IDisposable
         return _memory.RunBytes / Stopwatch.GetElapsedTime(start).TotalSeconds;
     });
 
-    /// <summary>Bytes read per second from the beginning of a file, past the system's cache, in long requests of which several are in flight.</summary>
+    /// <summary>
+    /// Bytes read per second from the beginning of a file, past the system's cache, in long requests of which several are in flight.
+    /// </summary>
     public static double Read(string path, long bytes)
     {
         using SafeFileHandle file = DirectFile.Open(path, writable: false);

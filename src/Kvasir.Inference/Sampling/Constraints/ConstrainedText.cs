@@ -4,8 +4,8 @@ using Kvasir.Inference.Sampling.Constraints.Nodes;
 namespace Kvasir.Inference.Sampling.Constraints;
 
 /// <summary>
-/// One completion that is held to a grammar. Before each token <see cref="Mask"/> takes away what could not lead to a text of the grammar; what was
-/// chosen goes to <see cref="Accept"/>. For one thread at a time.
+/// One completion that is held to a grammar. Before each token <see cref="Mask"/> takes away what could not lead to a text of the grammar;
+/// what was chosen goes to <see cref="Accept"/>. For one thread at a time.
 /// </summary>
 public sealed class ConstrainedText
 {
@@ -19,7 +19,8 @@ public sealed class ConstrainedText
     /// <summary>A completion without any token yet.</summary>
     /// <param name="grammar">What the text may be.</param>
     /// <param name="trie">The model's tokens.</param>
-    /// <param name="dropsLeadingSpace">Whether the decoder drops a space at the start of the first token, as SentencePiece's does after a control token.</param>
+    /// <param name="dropsLeadingSpace">Whether the decoder drops a space at the start of the first token, as SentencePiece's does
+    /// after a control token.</param>
     public ConstrainedText(OutputGrammar grammar, TokenTrie trie, bool dropsLeadingSpace = false)
     {
         ArgumentNullException.ThrowIfNull(grammar);
@@ -48,7 +49,8 @@ public sealed class ConstrainedText
             throw new ArgumentException($"{logits.Length} logits, expected at least {_trie.Tokenizer.VocabularySize}", nameof(logits));
         Find();
         if (_allowed.Set.IsEmpty)
-            throw new UnspellableTextException("no token of the vocabulary can go on with the text, expected tokens for all bytes that the grammar needs");
+            throw new UnspellableTextException(
+                "no token of the vocabulary can go on with the text, expected tokens for all bytes that the grammar needs");
         _allowed.Set.Mask(logits);
     }
 

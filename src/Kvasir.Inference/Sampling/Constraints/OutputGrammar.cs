@@ -7,7 +7,9 @@ using Kvasir.Inference.Sampling.Constraints.Schemas;
 
 namespace Kvasir.Inference.Sampling.Constraints;
 
-/// <summary>The texts that a completion may be. Immutable and shareable; the completion's own state is a <see cref="ConstrainedText"/>.</summary>
+/// <summary>
+/// The texts that a completion may be. Immutable and shareable; the completion's own state is a <see cref="ConstrainedText"/>.
+/// </summary>
 public sealed class OutputGrammar
 {
     OutputGrammar(GrammarNode root) => Root = root;
@@ -18,10 +20,11 @@ public sealed class OutputGrammar
     public static OutputGrammar JsonObject() => new(JsonSyntax.Indented.Object);
 
     /// <summary>
-    /// JSON that satisfies a schema, on one line with at most one space after a colon or comma. Properties come in the schema's order. Where the
-    /// schema lists properties and does not speak of others, there are no others.
+    /// JSON that satisfies a schema, on one line with at most one space after a colon or comma. Properties come in the schema's order.
+    /// Where the schema lists properties and does not speak of others, there are no others.
     /// </summary>
-    /// <exception cref="JsonSchemaException">The schema is malformed, contradicts itself, costs too much or uses what is not supported.</exception>
+    /// <exception cref="JsonSchemaException">The schema is malformed, contradicts itself, costs too much or uses
+    /// what is not supported.</exception>
     public static OutputGrammar JsonSchema(JsonElement schema) => new(SchemaCompiler.Compile(schema));
 
     /// <summary>Exactly this text, which may be empty.</summary>

@@ -34,7 +34,8 @@ static class Formatting
     static object? Field(string field, Call call, ref int next)
     {
         string number = field.Length == 0 ? (next++).ToString(CultureInfo.InvariantCulture) : field;
-        if (int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int place) && place < call.Rest.Length) return call.Rest[place];
+        if (int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int place) && place < call.Rest.Length)
+            return call.Rest[place];
         foreach (var (name, value) in call.Named)
             if (name == field)
                 return value;

@@ -22,7 +22,9 @@ sealed class Function : ICallable
 
     public string Name { get; }
 
-    /// <summary>A function with these parameters, such as <c>text [count] *</c>: brackets for what may be left out, a star for any more.</summary>
+    /// <summary>
+    /// A function with these parameters, such as <c>text [count] *</c>: brackets for what may be left out, a star for any more.
+    /// </summary>
     public static Function Of(string name, string parameters, Func<Call, object?> body) =>
         new(name, parameters.Split(' ', StringSplitOptions.RemoveEmptyEntries), body);
 

@@ -76,7 +76,9 @@ static class Functions
         readonly object?[] _values;
         int _next;
 
-        public Cycler(object?[] values) => _values = values.Length > 0 ? values : throw new TemplateException("cycler: no values, expected some");
+        public Cycler(object?[] values) => _values = values.Length > 0
+            ? values
+            : throw new TemplateException("cycler: no values, expected some");
 
         public object? Member(string name) => name switch
         {

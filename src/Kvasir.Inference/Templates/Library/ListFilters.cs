@@ -6,7 +6,9 @@ namespace Kvasir.Inference.Templates.Library;
 /// <summary>Filters that pick from lists or change their items. Where Jinja yields generators, these yield lists.</summary>
 static class ListFilters
 {
-    public static object? First(IReadOnlyList<object?> items) => items.Count > 0 ? items[0] : new Undefined("there is no first or last item");
+    public static object? First(IReadOnlyList<object?> items) => items.Count > 0
+        ? items[0]
+        : new Undefined("there is no first or last item");
 
     public static object? Reverse(Call call)
     {
@@ -19,7 +21,8 @@ static class ListFilters
     {
         IReadOnlyList<object?> items = Items(call);
         if (Named(call, "attribute") is { } attribute)
-            return items.Select(item => Attribute(item, attribute)).Select(value => value is Undefined ? Named(call, "default") ?? value : value).ToList();
+            return items.Select(item => Attribute(item, attribute))
+                .Select(value => value is Undefined ? Named(call, "default") ?? value : value).ToList();
         Function filter = Filters.Find(Name(call, 0, "a filter's name or an attribute"));
         return items.Select(item => filter.Call(call.Rendering, call.RestFrom(1).After(item))).ToList();
     }

@@ -40,7 +40,9 @@ static class Sorting
         return item =>
         {
             object? value = path is null ? item : ListFilters.Attribute(item, path);
-            return value is MarkedText text && !isSensitive ? MarkedText.Template(call.Rendering.Charge(text).Text.ToLowerInvariant()) : value;
+            return value is MarkedText text && !isSensitive
+                ? MarkedText.Template(call.Rendering.Charge(text).Text.ToLowerInvariant())
+                : value;
         };
     }
 

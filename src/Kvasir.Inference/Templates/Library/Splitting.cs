@@ -99,7 +99,8 @@ static class Splitting
         }
     }
 
-    static bool IsLineEnd(char unit) => unit is '\n' or '\r' or '\v' or '\f' or (>= '\u001c' and <= '\u001e') or '\u0085' or '\u2028' or '\u2029';
+    static bool IsLineEnd(char unit) =>
+        unit is '\n' or '\r' or '\v' or '\f' or (>= '\u001c' and <= '\u001e') or '\u0085' or '\u2028' or '\u2029';
 
     static void Add(List<object?> parts, MarkedText part, Rendering rendering)
     {

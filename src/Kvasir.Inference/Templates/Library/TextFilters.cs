@@ -9,7 +9,8 @@ static class TextFilters
     public static MarkedText Subject(Call call) => call.Rendering.Charge(PythonText.Of(call[0]));
 
     /// <summary>The method of texts that has the filter's name.</summary>
-    public static object? Apply(string method, Call call) => Texts.Methods[method].Call(call.Rendering, new Arguments([PythonText.Of(call[0])], []));
+    public static object? Apply(string method, Call call) =>
+        Texts.Methods[method].Call(call.Rendering, new Arguments([PythonText.Of(call[0])], []));
 
     public static MarkedText Replace(Call call) =>
         Replacing.Replace(Subject(call), PythonText.Of(call[1]), PythonText.Of(call[2]), call.OptionalInteger(3), call.Rendering);

@@ -95,7 +95,8 @@ sealed class Lexer
                 if (end == LexemeKind.EndBlock || sign == '-') SkipAfterBlock(sign);
                 return;
             }
-            if (_at == _source.Length) throw Fail("the end of the template", _closing.TryPeek(out char bracket) ? $"'{bracket}'" : $"'{closing}'");
+            if (_at == _source.Length)
+                throw Fail("the end of the template", _closing.TryPeek(out char bracket) ? $"'{bracket}'" : $"'{closing}'");
             ReadLexeme();
         }
     }

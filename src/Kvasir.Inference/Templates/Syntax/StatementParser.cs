@@ -132,7 +132,9 @@ sealed class StatementParser
     PrintStatement ReadFilter(int line) => new(line, ReadCaptured(line, "endfilter", captured =>
         _expressions.ReadFilters(_expressions.ReadFilter(captured))));
 
-    /// <summary>A block's text behind filters. They stand in its opening tag, so they are read before there is a body to apply them to.</summary>
+    /// <summary>
+    /// A block's text behind filters. They stand in its opening tag, so they are read before there is a body to apply them to.
+    /// </summary>
     Expression ReadCaptured(int line, string end, Func<Expression, Expression> readFilters)
     {
         var captured = new CapturedExpression(line);

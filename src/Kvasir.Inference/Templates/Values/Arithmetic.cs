@@ -38,7 +38,8 @@ static class Arithmetic
 
     public static object? Identity(object? value) => Calculate("+", 0L, value, (_, b) => b, (_, b) => b);
 
-    static object? Calculate(string sign, object? left, object? right, Func<long, long, object> integers, Func<double, double, double> floats)
+    static object? Calculate(string sign, object? left, object? right, Func<long, long, object> integers,
+        Func<double, double, double> floats)
     {
         if (!Numbers.IsNumber(left) || !Numbers.IsNumber(right)) throw Unfit(sign, left, right);
         try

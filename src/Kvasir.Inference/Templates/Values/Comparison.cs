@@ -6,7 +6,8 @@ static class Comparison
     public static bool AreEqual(object? left, object? right, Rendering rendering, int depth = 0)
     {
         rendering.Spend(1);
-        if (depth > Limits.ValueDepth) throw new TemplateException($"a comparison more than {Limits.ValueDepth} lists deep, expected fewer");
+        if (depth > Limits.ValueDepth)
+            throw new TemplateException($"a comparison more than {Limits.ValueDepth} lists deep, expected fewer");
         return (left, right) switch
         {
             (MarkedText a, MarkedText b) => AreEqual(a, b, rendering),
@@ -73,7 +74,8 @@ static class Comparison
         return true;
     }
 
-    static bool AreEqual(OrderedDictionary<object, object?> left, OrderedDictionary<object, object?> right, Rendering rendering, int depth) =>
+    static bool AreEqual(OrderedDictionary<object, object?> left, OrderedDictionary<object, object?> right,
+        Rendering rendering, int depth) =>
         left.Count == right.Count && left.All(entry =>
             right.TryGetValue(rendering.Charge(entry.Key), out object? other) && AreEqual(entry.Value, other, rendering, depth + 1));
 }

@@ -1,6 +1,8 @@
 namespace Kvasir.Inference.Templates.Values;
 
-/// <summary>Text that remembers of each character whether it stems from input. Equality is not defined: compare <see cref="Text"/>.</summary>
+/// <summary>
+/// Text that remembers of each character whether it stems from input. Equality is not defined: compare <see cref="Text"/>.
+/// </summary>
 sealed class MarkedText
 {
     readonly Run[] _runs; // cover the text; none is empty and neighbours differ
@@ -33,7 +35,9 @@ sealed class MarkedText
 
     public static MarkedText Template(string text) => Of(text, false);
 
-    public static MarkedText Of(string text, bool isInput) => text.Length == 0 ? Empty : new MarkedText(text, [new Run(text.Length, isInput)]);
+    public static MarkedText Of(string text, bool isInput) => text.Length == 0
+        ? Empty
+        : new MarkedText(text, [new Run(text.Length, isInput)]);
 
     /// <summary>Other characters of the same number and origins.</summary>
     public MarkedText With(string text) => text.Length == Text.Length

@@ -17,7 +17,8 @@ sealed class Rendering(TimeProvider time)
     {
         Line = line;
         if (++_depth > Limits.Depth)
-            throw new TemplateException($"more than {Limits.Depth} evaluations within each other, expected fewer: is there an end to its macros?");
+            throw new TemplateException(
+                $"more than {Limits.Depth} evaluations within each other, expected fewer: is there an end to its macros?");
         Spend(1);
     }
 

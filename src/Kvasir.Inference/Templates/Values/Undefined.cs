@@ -1,6 +1,8 @@
 namespace Kvasir.Inference.Templates.Values;
 
-/// <summary>What a name or attribute that does not exist yields: it prints as nothing, and doing anything else with it is an error.</summary>
+/// <summary>
+/// What a name or attribute that does not exist yields: it prints as nothing, and doing anything else with it is an error.
+/// </summary>
 sealed record Undefined(string Why)
 {
     public static Undefined Name(string name) => new($"'{name}' is undefined");

@@ -8,8 +8,8 @@ namespace Kvasir.Inference.Templates.Values;
 /// <summary>JSON as a template's values.</summary>
 static class Variables
 {
-    /// <summary>Who may speak: words of the protocol and not of a user. Templates make frames of them, such as <c>&lt;|user|></c>.</summary>
-    static readonly FrozenSet<string> s_roles = FrozenSet.Create(StringComparer.Ordinal, "system", "developer", "user", "assistant", "tool");
+    /// <summary>Who may speak: words of the protocol, not of a user. Templates make frames of them, such as <c>&lt;|user|></c>.</summary>
+    static readonly FrozenSet<string> s_roles = ["system", "developer", "user", "assistant", "tool"];
 
     /// <summary>The variables by name. Those that are trusted are not input.</summary>
     /// <exception cref="TemplateException">They are nested too deeply, name a member twice or hold half a surrogate pair.</exception>
@@ -45,14 +45,16 @@ static class Variables
         return dictionary;
     }
 
-    static bool IsRole(string name, JsonNode? value) => name == "role" && value is JsonValue role && role.TryGetValue(out string? who) && s_roles.Contains(who);
+    static bool IsRole(string name, JsonNode? value) =>
+        name == "role" && value is JsonValue role && role.TryGetValue(out string? who) && s_roles.Contains(who);
 
     static object? Scalar(JsonValue json, bool isInput) => json.GetValueKind() switch
     {
         JsonValueKind.True => true,
         JsonValueKind.False => false,
         JsonValueKind.Number => Number(json),
-        JsonValueKind.String => MarkedText.Of(json.GetValue<object>() is JsonElement element ? element.GetString()! : json.ToString(), isInput),
+        JsonValueKind.String =>
+            MarkedText.Of(json.GetValue<object>() is JsonElement element ? element.GetString()! : json.ToString(), isInput),
         _ => null,
     };
 

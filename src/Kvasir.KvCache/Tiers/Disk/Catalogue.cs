@@ -5,8 +5,8 @@ using SQLitePCL;
 namespace Kvasir.KvCache.Tiers.Disk;
 
 /// <summary>
-/// The directory's books in SQLite: which block lies in which slot of which file. Rows appear only when what they speak of is on the disk. One connection; not
-/// thread-safe.
+/// The directory's books in SQLite: which block lies in which slot of which file. Rows appear only when what they speak of is on the disk.
+/// One connection; not thread-safe.
 /// </summary>
 sealed class Catalogue : IDisposable
 {
@@ -57,7 +57,8 @@ sealed class Catalogue : IDisposable
     public static Catalogue Open(string folder, bool canWrite, Action? faultPoint = null)
     {
         string path = In(folder);
-        // Only when it is missing: closing any handle of a file drops all POSIX locks that the process has on it, SQLite's on another connection included.
+        // Only when it is missing: closing any handle of a file drops all POSIX locks that the process has on it, SQLite's
+        // on another connection included.
         if (canWrite && !OperatingSystem.IsWindows() && !File.Exists(path))
             File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose();
         if (canWrite && !OperatingSystem.IsWindows())
@@ -89,28 +90,31 @@ sealed class Catalogue : IDisposable
         if (CanWrite)
         {
             Execute("PRAGMA journal_mode = WAL");
-            // Data is flushed before its row is written, so a process may die at any time. A power failure may undo the last commits: rows are missing, or rows of blocks
-            // that gave way are back although others lie in their slots by now, which their headers tell. To flush each commit would buy nothing more.
+            // Data is flushed before its row is written, so a process may die at any time. A power failure may undo the last commits: rows
+            // are missing, or rows of blocks that gave way are back although others lie in their slots by now, which their headers tell. To
+            // flush each commit would buy nothing more.
             Execute("PRAGMA synchronous = NORMAL");
             using Writing writing = Write();
             if (Number("PRAGMA user_version") == 0 && Number("SELECT count(*) FROM sqlite_schema") == 0)
             {
                 Execute(Schema);
-                // From anywhere: a process that still has the files of a catalogue which was set aside must not take those of the new one for them.
+                // From anywhere: a process that still has the files of a catalogue which was set aside must not take
+                // those of the new one for them.
                 RaiseTo("segment", Random.Shared.Next(1, MostFirstSegment));
                 Execute($"PRAGMA application_id = {ApplicationId}");
                 Execute($"PRAGMA user_version = {SchemaVersion}");
             }
             writing.Commit();
         }
-        const string tables = "SELECT count(*) FROM sqlite_schema WHERE name IN ('models', 'roots', 'segments', 'blocks', 'evicted', 'pins', 'counters')";
+        const string tables =
+            "SELECT count(*) FROM sqlite_schema WHERE name IN ('models', 'roots', 'segments', 'blocks', 'evicted', 'pins', 'counters')";
         if (Number("PRAGMA application_id") != ApplicationId || Number("PRAGMA user_version") != SchemaVersion || Number(tables) != Tables)
             throw new SqliteException($"{FileName} is no catalogue of version {SchemaVersion}", raw.SQLITE_NOTADB);
     }
 
     /// <summary>
-    /// From now on, gives up when another process writes for more than two seconds. Before, while the directory is opened, it waits for half a minute, as the
-    /// connection does by itself: whoever is turned away then never writes.
+    /// From now on, gives up when another process writes for more than two seconds. Before, while the directory is opened, it waits for
+    /// half a minute, as the connection does by itself: whoever is turned away then never writes.
     /// </summary>
     public void BeImpatient() => _connection.DefaultTimeout = PatienceSeconds;
 
@@ -155,27 +159,32 @@ sealed class Catalogue : IDisposable
         foreach (BlockKey[] some in keys.Chunk(KeysPerQuery))
         {
             string names = string.Join(", ", some.Select((_, i) => $"${i}"));
-            foreach (T value in Rows(sql.Replace("{keys}", names, StringComparison.Ordinal), row, [.. some.Select(key => (object)key.Digest.ToArray())]))
+            foreach (T value in Rows(sql.Replace("{keys}", names, StringComparison.Ordinal), row,
+                [.. some.Select(key => (object)key.Digest.ToArray())]))
                 yield return value;
         }
     }
 
     /// <summary>Which of some keys any model has a block of.</summary>
-    public HashSet<BlockKey> Present(IEnumerable<BlockKey> keys) => [.. RowsOf("SELECT key FROM blocks WHERE key IN ({keys})", keys, KeyAt)];
+    public HashSet<BlockKey> Present(IEnumerable<BlockKey> keys) =>
+        [.. RowsOf("SELECT key FROM blocks WHERE key IN ({keys})", keys, KeyAt)];
 
     /// <summary>When blocks were evicted, of those of which that is remembered.</summary>
     public Dictionary<BlockKey, DateTimeOffset> Evicted(IEnumerable<BlockKey> keys) => RowsOf(
         "SELECT key, max(at) FROM evicted WHERE key IN ({keys}) GROUP BY key", keys,
-        reader => (KeyAt(reader), DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(reader.GetInt64(1), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())))).ToDictionary();
+        reader => (KeyAt(reader), DateTimeOffset.FromUnixTimeSeconds(
+            Math.Clamp(reader.GetInt64(1), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())))).ToDictionary();
 
     /// <summary>The tokens of blocks.</summary>
     public Dictionary<BlockKey, int[]> Tokens(IEnumerable<BlockKey> keys) => RowsOf(
-        "SELECT key, tokens FROM blocks WHERE key IN ({keys})", keys, reader => (KeyAt(reader), TokenBlob.Read(reader.GetValue(1) as byte[]))).ToDictionary();
+        "SELECT key, tokens FROM blocks WHERE key IN ({keys})", keys,
+        reader => (KeyAt(reader), TokenBlob.Read(reader.GetValue(1) as byte[]))).ToDictionary();
 
     static BlockKey KeyAt(SqliteDataReader reader) => new(DigestAt(reader, 0) ?? default);
 
     /// <summary>A digest in a column; null when it is none.</summary>
-    public static Digest? DigestAt(SqliteDataReader reader, int column) => reader.GetValue(column) is byte[] { Length: Digest.Size } bytes ? new Digest(bytes) : null;
+    public static Digest? DigestAt(SqliteDataReader reader, int column) =>
+        reader.GetValue(column) is byte[] { Length: Digest.Size } bytes ? new Digest(bytes) : null;
 
     /// <summary>
     /// Goes through the blocks that changed after a number of changes, as fast as SQLite gives them: a catalogue may have a million.
@@ -193,7 +202,8 @@ sealed class Catalogue : IDisposable
             {
                 ReadOnlySpan<byte> key = raw.sqlite3_column_blob(statement, 1), parent = raw.sqlite3_column_blob(statement, 2);
                 if (key.Length == Digest.Size && parent.Length == Digest.Size)
-                    each(new StoredBlock(raw.sqlite3_column_int64(statement, 0), new BlockKey(new Digest(key)), new BlockKey(new Digest(parent)), raw.sqlite3_column_int64(statement, 3),
+                    each(new StoredBlock(raw.sqlite3_column_int64(statement, 0), new BlockKey(new Digest(key)),
+                        new BlockKey(new Digest(parent)), raw.sqlite3_column_int64(statement, 3),
                         raw.sqlite3_column_int64(statement, 4)));
             }
             if (result != raw.SQLITE_DONE)
@@ -208,11 +218,14 @@ sealed class Catalogue : IDisposable
         Execute("INSERT INTO evicted VALUES ($0, $1, $2, $3)", change, place, key.Digest.ToArray(), when.ToUnixTimeSeconds());
     }
 
-    /// <summary>Deletes the rows of a segment and of all its blocks; returns how many blocks that were. The file is to be deleted after the commit.</summary>
+    /// <summary>
+    /// Deletes the rows of a segment and of all its blocks; returns how many blocks that were. The file is to be deleted after the commit.
+    /// </summary>
     public int DropSegment(long segment, DateTimeOffset when)
     {
         (long first, long last) = (segment * PlacesPerSegment, (segment + 1) * PlacesPerSegment - 1);
-        int blocks = Execute("INSERT INTO evicted SELECT $0, place, key, $1 FROM blocks WHERE place BETWEEN $2 AND $3", NextChange(), when.ToUnixTimeSeconds(), first, last);
+        int blocks = Execute("INSERT INTO evicted SELECT $0, place, key, $1 FROM blocks WHERE place BETWEEN $2 AND $3", NextChange(),
+            when.ToUnixTimeSeconds(), first, last);
         Execute("DELETE FROM blocks WHERE place BETWEEN $0 AND $1", first, last);
         Execute("DELETE FROM segments WHERE id = $0", segment);
         return blocks;
@@ -234,7 +247,9 @@ sealed class Catalogue : IDisposable
     /// <summary>Bytes of all segments.</summary>
     public long SegmentBytes() => Number("SELECT sum(slot_bytes * slots) FROM segments");
 
-    /// <summary>Drops the coldest segments until the rest is no larger than a size, but none with a pinned block; returns how many blocks that were.</summary>
+    /// <summary>
+    /// Drops the coldest segments until the rest is no larger than a size, but none with a pinned block; returns how many blocks that were.
+    /// </summary>
     public int Shrink(long maxBytes, DateTimeOffset when)
     {
         int blocks = 0;
@@ -247,16 +262,18 @@ sealed class Catalogue : IDisposable
 
     /// <summary>Drops the segments whose files somebody has deleted; returns how many blocks that were.</summary>
     public int DropVanished(string folder, DateTimeOffset when) =>
-        Rows("SELECT id FROM segments", reader => reader.GetInt64(0)).Where(id => !File.Exists(Segment.PathOf(folder, id))).Sum(id => DropSegment(id, when));
+        Rows("SELECT id FROM segments", reader => reader.GetInt64(0)).Where(id => !File.Exists(Segment.PathOf(folder, id)))
+            .Sum(id => DropSegment(id, when));
 
     /// <summary>
-    /// Deletes segments' files that no row speaks of: of a process that died between a commit and a deletion, or while it made one. Takes the right to write, since a
-    /// file that another process is just making has no row yet.
+    /// Deletes segments' files that no row speaks of: of a process that died between a commit and a deletion, or while it made one. Takes
+    /// the right to write, since a file that another process is just making has no row yet.
     /// </summary>
     public void DeleteStrayFiles(string folder)
     {
         using Writing writing = Write();
-        HashSet<string> known = [.. Rows("SELECT id FROM segments", reader => Path.GetFileName(Segment.PathOf(folder, reader.GetInt64(0))))];
+        HashSet<string> known =
+            [.. Rows("SELECT id FROM segments", reader => Path.GetFileName(Segment.PathOf(folder, reader.GetInt64(0))))];
         foreach (string file in Directory.GetFiles(folder, "blocks-*.kv"))
             if (!known.Contains(Path.GetFileName(file)))
                 Segment.Delete(file);
@@ -280,7 +297,9 @@ sealed class Catalogue : IDisposable
         return Number("SELECT value FROM counters WHERE name = 'change'");
     }
 
-    /// <summary>The number of the next segment. Numbers are not used twice: another process may still have the file of the first open.</summary>
+    /// <summary>
+    /// The number of the next segment. Numbers are not used twice: another process may still have the file of the first open.
+    /// </summary>
     public long NextSegment()
     {
         RaiseTo("segment", Number("SELECT max(id) FROM segments")); // should the counter be wrong

@@ -5,16 +5,19 @@ using Microsoft.Win32.SafeHandles;
 namespace Kvasir.KvCache.Tiers.Disk;
 
 /// <summary>
-/// Files that bypass the system's cache where they can: blocks have a cache of their own, and would only push others' files out. Elsewhere, and where the file system
-/// refuses, they are ordinary files. Requests are aligned to <see cref="KvLayout.PageBytes"/>, in the file and in memory.
+/// Files that bypass the system's cache where they can: blocks have a cache of their own, and would only push others' files out.
+/// Elsewhere, and where the file system refuses, they are ordinary files. Requests are aligned to
+/// <see cref="KvLayout.PageBytes"/>, in the file and in memory.
 /// </summary>
 public static partial class DirectFile
 {
     const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-    const int ReadOnly = 0, ReadWrite = 0x2, CreateFlag = 0x40, Exclusive = 0x80, CloseOnExec = 0x80000; // the same on all Linux that .NET runs on
+    // the same on all Linux that .NET runs on
+    const int ReadOnly = 0, ReadWrite = 0x2, CreateFlag = 0x40, Exclusive = 0x80, CloseOnExec = 0x80000;
 
     /// <summary>
-    /// A new file that is gone when it is closed. On Unix it has no name from its first moment on, so that nothing stays behind even when the process is killed.
+    /// A new file that is gone when it is closed. On Unix it has no name from its first moment on, so that nothing stays behind
+    /// even when the process is killed.
     /// </summary>
     /// <param name="folder">Where.</param>
     /// <param name="direct">Whether the cache is bypassed.</param>
@@ -27,7 +30,8 @@ public static partial class DirectFile
         {
             SafeFileHandle? file = TryOpen(path, ReadWrite | CreateFlag | Exclusive);
             direct = file is not null;
-            return file ?? CreateCached(path, OperatingSystem.IsWindows() ? FileOptions.WriteThrough | FileOptions.DeleteOnClose : FileOptions.WriteThrough);
+            return file ?? CreateCached(path,
+                OperatingSystem.IsWindows() ? FileOptions.WriteThrough | FileOptions.DeleteOnClose : FileOptions.WriteThrough);
         }
         finally
         {
@@ -40,7 +44,10 @@ public static partial class DirectFile
     /// <exception cref="IOException">The file cannot be made, or there is not so much room.</exception>
     public static void Create(string path, long bytes)
     {
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, PreallocationSize = bytes, BufferSize = 0 };
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.Create, Access = FileAccess.Write, PreallocationSize = bytes, BufferSize = 0,
+        };
         if (!OperatingSystem.IsWindows())
             options.UnixCreateMode = OwnerOnly;
         using var file = new FileStream(path, options);

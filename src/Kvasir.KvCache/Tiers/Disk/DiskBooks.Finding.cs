@@ -24,7 +24,9 @@ sealed partial class DiskBooks
         return places;
     }
 
-    /// <summary>The blocks that share most first tokens with what follows certain numbers of blocks. Their tokens are asked for at once.</summary>
+    /// <summary>
+    /// The blocks that share most first tokens with what follows certain numbers of blocks. Their tokens are asked for at once.
+    /// </summary>
     public List<TailFind> FindTails(PrefixQuery query, params ReadOnlySpan<int> after)
     {
         List<(int Block, BlockKey Key)> siblings = [];
@@ -32,7 +34,9 @@ sealed partial class DiskBooks
             foreach (int block in after)
                 if (!query.TokensOf(block).IsEmpty && !siblings.Exists(sibling => sibling.Block == block))
                     siblings.AddRange(Following(query.Before(block)).Select(key => (block, key)));
-        Dictionary<BlockKey, int[]> tokens = siblings.Count == 0 ? [] : Query(catalogue => catalogue.Tokens(siblings.Select(sibling => sibling.Key)));
+        Dictionary<BlockKey, int[]> tokens = siblings.Count == 0
+            ? []
+            : Query(catalogue => catalogue.Tokens(siblings.Select(sibling => sibling.Key)));
         List<TailFind> tails = [];
         foreach (IGrouping<int, BlockKey> group in siblings.GroupBy(sibling => sibling.Block, sibling => sibling.Key))
         {

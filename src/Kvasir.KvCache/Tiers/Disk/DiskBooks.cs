@@ -1,4 +1,3 @@
-using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Eviction;
 using Kvasir.KvCache.Prefixes;
 using Microsoft.Data.Sqlite;
@@ -6,8 +5,8 @@ using Microsoft.Data.Sqlite;
 namespace Kvasir.KvCache.Tiers.Disk;
 
 /// <summary>
-/// What a process knows of the slots of one size: a copy of the catalogue in memory, brought up to date whenever any process has changed the catalogue.
-/// Thread-safe.
+/// What a process knows of the slots of one size: a copy of the catalogue in memory, brought up to date whenever any process has
+/// changed the catalogue. Thread-safe.
 /// </summary>
 sealed partial class DiskBooks : IDisposable
 {
@@ -25,7 +24,8 @@ sealed partial class DiskBooks : IDisposable
     readonly List<Segment?> _byOrdinal = [];
     readonly HashSet<int> _held = [];
     readonly Dictionary<int, long> _touched = []; // slots and their last use, as far as the catalogue does not know
-    readonly Dictionary<BlockKey, (long Place, long Change)> _bad = []; // blocks that were forgotten, with where the catalogue may still have them, and the change then
+    // blocks that were forgotten, with where the catalogue may still have them, and the change then
+    readonly Dictionary<BlockKey, (long Place, long Change)> _bad = [];
     IEvictionPolicy _policy;
     bool[] _occupied = [];
     long[] _used = []; // last use of what is in a slot, by whichever process
@@ -132,7 +132,8 @@ sealed partial class DiskBooks : IDisposable
     public void UseChain(BlockKey key)
     {
         lock (_gate)
-            for (int left = _index.Count; left > 0 && _index.TryFind(key, out int slot); left--, key = _index.Parent(slot)) // as many at most: rows may follow each other in a circle
+            // as many at most: rows may follow each other in a circle
+            for (int left = _index.Count; left > 0 && _index.TryFind(key, out int slot); left--, key = _index.Parent(slot))
                 Use(slot);
     }
 
@@ -155,8 +156,8 @@ sealed partial class DiskBooks : IDisposable
     }
 
     /// <summary>
-    /// The latest use, as a number that grows with each: clocks of machines jump. It is that of the whole directory, so that files of different slot sizes can be
-    /// compared.
+    /// The latest use, as a number that grows with each: clocks of machines jump. It is that of the whole directory, so that files of
+    /// different slot sizes can be compared.
     /// </summary>
     public long Clock
     {

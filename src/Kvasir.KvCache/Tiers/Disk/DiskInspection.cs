@@ -27,7 +27,8 @@ public sealed record InspectedModel(Fingerprint Fingerprint, string Name, long B
 /// <param name="PinnedBy">Who keeps it, if anybody does.</param>
 /// <param name="PinnedUntil">Until when.</param>
 public sealed record InspectedBlock(
-    BlockKey Key, BlockKey Parent, Fingerprint Fingerprint, string Model, int[] Tokens, long Bytes, DateTimeOffset Used, string? PinnedBy, DateTimeOffset? PinnedUntil) : IPrefixBlock;
+    BlockKey Key, BlockKey Parent, Fingerprint Fingerprint, string Model, int[] Tokens, long Bytes, DateTimeOffset Used, string? PinnedBy,
+    DateTimeOffset? PinnedUntil) : IPrefixBlock;
 
 /// <summary>The room that a directory takes.</summary>
 /// <param name="Segments">Files.</param>
@@ -72,9 +73,13 @@ public sealed class DiskInspection : IDisposable
     public IReadOnlyList<InspectedModel> Models() => Guard(() => _catalogue.Rows("""
         SELECT fingerprint, name, count(place), coalesce(sum(length(tokens)) / 4, 0), coalesce(sum(slot_bytes), 0), coalesce(sum(key IN (SELECT key FROM pins WHERE until > $0)), 0)
         FROM models LEFT JOIN blocks ON model = models.id LEFT JOIN segments ON segments.id = place / 1048576 GROUP BY models.id ORDER BY 3 DESC
-        """, reader => new InspectedModel(new Fingerprint(Catalogue.DigestAt(reader, 0) ?? default), reader.GetString(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5)), Now));
+        """, reader => new InspectedModel(new Fingerprint(Catalogue.DigestAt(reader, 0) ?? default), reader.GetString(1),
+            reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5)), Now));
 
-    /// <summary>All blocks, those used last first. Rows whose keys are no digests are left out: read as one, they could follow each other in a circle.</summary>
+    /// <summary>
+    /// All blocks, those used last first. Rows whose keys are no digests are left out: read as one, they could
+    /// follow each other in a circle.
+    /// </summary>
     public IReadOnlyList<InspectedBlock> Blocks() => Guard(() => _catalogue.Rows("""
         SELECT key, parent, fingerprint, name, tokens, slot_bytes, at, (SELECT min(owner) FROM pins WHERE pins.key = blocks.key AND until > $0), (SELECT max(until) FROM pins WHERE pins.key = blocks.key)
         FROM blocks JOIN models ON models.id = model JOIN segments ON segments.id = place / 1048576
@@ -85,21 +90,25 @@ public sealed class DiskInspection : IDisposable
     public InspectedSpace Space() => Guard(() =>
     {
         long slots = _catalogue.Number("SELECT sum(slots) FROM segments");
-        return new InspectedSpace((int)_catalogue.Number("SELECT count(*) FROM segments"), _catalogue.Number("SELECT sum(slot_bytes * slots) FROM segments"), slots,
+        return new InspectedSpace((int)_catalogue.Number("SELECT count(*) FROM segments"),
+            _catalogue.Number("SELECT sum(slot_bytes * slots) FROM segments"), slots,
             slots - _catalogue.Number("SELECT count(*) FROM blocks"), _catalogue.Number("SELECT count(*) FROM evicted"));
     });
 
     /// <summary>What was counted over all processes.</summary>
     public IReadOnlyDictionary<string, long> Counters() =>
-        Guard(() => _catalogue.Rows("SELECT name, value FROM counters", reader => (reader.GetString(0), reader.GetInt64(1))).ToDictionary());
+        Guard(
+            () => _catalogue.Rows("SELECT name, value FROM counters", reader => (reader.GetString(0), reader.GetInt64(1))).ToDictionary());
 
     /// <summary>Reads and checks every block; bad ones lose their slot. Returns how many came out how.</summary>
     /// <param name="progress">Hears how many of how many blocks are done.</param>
     /// <param name="cancellation">Ends it early.</param>
-    public IReadOnlyDictionary<ReadOutcome, int> Verify(IProgress<(int Done, int Total)>? progress = null, CancellationToken cancellation = default) => Guard(() =>
+    public IReadOnlyDictionary<ReadOutcome, int> Verify(IProgress<(int Done, int Total)>? progress = null,
+        CancellationToken cancellation = default) => Guard(() =>
     {
         Dictionary<ReadOutcome, int> outcomes = [];
-        var places = _catalogue.Rows("SELECT place, slot_bytes FROM blocks JOIN segments ON segments.id = place / 1048576 ORDER BY place", reader => (Place: reader.GetInt64(0), SlotBytes: reader.GetInt64(1)));
+        var places = _catalogue.Rows("SELECT place, slot_bytes FROM blocks JOIN segments ON segments.id = place / 1048576 ORDER BY place",
+            reader => (Place: reader.GetInt64(0), SlotBytes: reader.GetInt64(1)));
         foreach ((int done, (long place, long slotBytes)) in places.Index())
         {
             cancellation.ThrowIfCancellationRequested();
@@ -111,7 +120,10 @@ public sealed class DiskInspection : IDisposable
         return outcomes;
     });
 
-    /// <summary>Deletes what is of no use: pins that have ended, rows without a file, files without a row; and the coldest segments above a size, but none with a pinned block.</summary>
+    /// <summary>
+    /// Deletes what is of no use: pins that have ended, rows without a file, files without a row; and the coldest segments above a
+    /// size, but none with a pinned block.
+    /// </summary>
     /// <returns>Bytes given back to the file system.</returns>
     public long Collect(long? maxBytes = null) => Guard(() =>
     {
@@ -206,27 +218,33 @@ public sealed class DiskInspection : IDisposable
     {
         const string ofModel = "$0 IS NULL OR model = (SELECT id FROM models WHERE fingerprint = $0)";
         object fingerprint = model is null ? DBNull.Value : model.Value.Digest.ToArray();
-        _catalogue.Execute($"INSERT INTO evicted SELECT $1, place, key, $2 FROM blocks WHERE {ofModel}", fingerprint, _catalogue.NextChange(), Now);
+        _catalogue.Execute($"INSERT INTO evicted SELECT $1, place, key, $2 FROM blocks WHERE {ofModel}",
+            fingerprint, _catalogue.NextChange(), Now);
         return _catalogue.Execute($"DELETE FROM blocks WHERE {ofModel}", fingerprint);
     }
 
     long BytesOfFiles() => Directory.GetFiles(_folder).Sum(file => new FileInfo(file).Length);
 
     static InspectedBlock Block(SqliteDataReader reader) => new(
-        new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new BlockKey(Catalogue.DigestAt(reader, 1) ?? default), new Fingerprint(Catalogue.DigestAt(reader, 2) ?? default),
+        new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new BlockKey(Catalogue.DigestAt(reader, 1) ?? default),
+        new Fingerprint(Catalogue.DigestAt(reader, 2) ?? default),
         reader.GetString(3), TokenBlob.Read(reader.GetValue(4) as byte[]), reader.GetInt64(5), Time(reader.GetInt64(6)),
         reader.IsDBNull(7) ? null : reader.GetString(7), reader.IsDBNull(7) ? null : Time(reader.GetInt64(8)));
 
-    static DateTimeOffset Time(long seconds) => DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
+    static DateTimeOffset Time(long seconds) =>
+        DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
 
-    /// <summary>To write if that can be. It is SQLite that finds out: opening the file and closing it drops the locks of a tier in this process.</summary>
+    /// <summary>
+    /// To write if that can be. It is SQLite that finds out: opening the file and closing it drops the locks of a tier in this process.
+    /// </summary>
     static Catalogue OpenCatalogue(string folder)
     {
         try
         {
             return Catalogue.Open(folder, canWrite: true);
         }
-        catch (Exception e) when (e is UnauthorizedAccessException or IOException or SqliteException { SqliteErrorCode: raw.SQLITE_READONLY or raw.SQLITE_CANTOPEN })
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException
+            or SqliteException { SqliteErrorCode: raw.SQLITE_READONLY or raw.SQLITE_CANTOPEN })
         {
             return Catalogue.Open(folder, canWrite: false);
         }

@@ -3,14 +3,20 @@ using Microsoft.Data.Sqlite;
 
 namespace Kvasir.KvCache.Tiers.Disk;
 
-/// <summary>What is there: of a prompt, for whoever waits for it, and for whoever looks. Whatever asks the catalogue does so on a thread that may wait.</summary>
+/// <summary>
+/// What is there: of a prompt, for whoever waits for it, and for whoever looks. Whatever asks the catalogue
+/// does so on a thread that may wait.
+/// </summary>
 public sealed partial class DiskTier
 {
     const int MostRoots = 64;
 
     readonly SemaphoreSlim _oneLookup = new(1); // there is one connection, and threads that wait for it would be missed elsewhere
 
-    /// <summary>Finds what there is of a prompt: whether it is as it should be, reading it will tell. While the disk fails time and again, there is nothing.</summary>
+    /// <summary>
+    /// Finds what there is of a prompt: whether it is as it should be, reading it will tell. While the disk fails
+    /// time and again, there is nothing.
+    /// </summary>
     public ValueTask<TierFind> Find(PrefixQuery query, CancellationToken cancellation) =>
         _circuit.IsOpen ? new(TierFind.Nothing) : new(FindInTurn(query, cancellation));
 
@@ -48,19 +54,23 @@ public sealed partial class DiskTier
     public TierBlock? Describe(BlockKey key)
     {
         TierBlock? block = Guard(() => _books.Query(catalogue => catalogue.Rows(
-            "SELECT key, parent, tokens, at, 0 FROM blocks WHERE key = $0 AND length(parent) = 32", BlockAt, key.Digest.ToArray()).FirstOrDefault()));
+            "SELECT key, parent, tokens, at, 0 FROM blocks WHERE key = $0 AND length(parent) = 32", BlockAt,
+            key.Digest.ToArray()).FirstOrDefault()));
         return block is not null && TryFind(key, out int slot) ? block with { Place = slot } : null;
     }
 
     static TierBlock BlockAt(SqliteDataReader reader) => new(
-        new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new BlockKey(Catalogue.DigestAt(reader, 1) ?? default), TokenBlob.Read(reader.GetValue(2) as byte[]),
-        Used: DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(reader.GetInt64(3), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())), IsPinned: reader.GetBoolean(4));
+        new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new BlockKey(Catalogue.DigestAt(reader, 1) ?? default),
+        TokenBlob.Read(reader.GetValue(2) as byte[]),
+        Used: DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(reader.GetInt64(3), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())),
+        IsPinned: reader.GetBoolean(4));
 
     /// <inheritdoc/>
     public TierContent Content()
     {
         (long pinned, long bytes) = Guard(() => _books.Query(catalogue => (
-            catalogue.Number("SELECT count(DISTINCT key) FROM pins WHERE until > $0 AND key IN (SELECT key FROM blocks)", _options.Time.GetUtcNow().ToUnixTimeSeconds()),
+            catalogue.Number("SELECT count(DISTINCT key) FROM pins WHERE until > $0 AND key IN (SELECT key FROM blocks)",
+                _options.Time.GetUtcNow().ToUnixTimeSeconds()),
             catalogue.SegmentBytes())));
         return new TierContent(_options.MaxBytes, bytes, _options.MaxBytes / _stride, Blocks, 0, pinned, Evictions, _options.Folder);
     }
@@ -86,5 +96,6 @@ public sealed partial class DiskTier
     /// <summary>The roots of all models and salts, the newest first.</summary>
     List<(BlockKey Root, Fingerprint Fingerprint, string Model)> Roots() => Guard(() => _books.Query(catalogue => catalogue.Rows(
         $"SELECT root, fingerprint, name FROM roots JOIN models ON id = model ORDER BY at DESC LIMIT {MostRoots}",
-        reader => (new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new Fingerprint(Catalogue.DigestAt(reader, 1) ?? default), reader.GetString(2))))) ?? [];
+        reader => (new BlockKey(Catalogue.DigestAt(reader, 0) ?? default),
+            new Fingerprint(Catalogue.DigestAt(reader, 1) ?? default), reader.GetString(2))))) ?? [];
 }

@@ -33,11 +33,14 @@ public sealed partial class DiskTier
         {
             using Catalogue.Writing writing = _writer.Catalogue.Write();
             foreach (BlockKey key in present)
-                _writer.Catalogue.Execute("INSERT INTO pins VALUES ($0, $1, $2) ON CONFLICT DO UPDATE SET until = excluded.until", owner, key.Digest.ToArray(), until.ToUnixTimeSeconds());
-            long pinned = _writer.Catalogue.Number("SELECT sum(slot_bytes) FROM (SELECT DISTINCT key FROM pins WHERE until > $0) JOIN blocks USING (key) JOIN segments ON id = place / 1048576",
+                _writer.Catalogue.Execute("INSERT INTO pins VALUES ($0, $1, $2) ON CONFLICT DO UPDATE SET until = excluded.until", owner,
+                    key.Digest.ToArray(), until.ToUnixTimeSeconds());
+            long pinned = _writer.Catalogue.Number("SELECT sum(slot_bytes) FROM (SELECT DISTINCT key FROM pins WHERE until > $0) JOIN "
+                + "blocks USING (key) JOIN segments ON id = place / 1048576",
                 _options.Time.GetUtcNow().ToUnixTimeSeconds());
             if (pinned > _options.MaxBytes / 2)
-                throw new IOException($"pins would hold {pinned:N0} bytes, expected at most half of the disk tier's {_options.MaxBytes:N0}: the rest has to live too");
+                throw new IOException($"pins would hold {pinned:N0} bytes, expected at most half of the disk tier's "
+                    + $"{_options.MaxBytes:N0}: the rest has to live too");
             writing.Commit();
         }
         _books.Refresh();

@@ -8,8 +8,9 @@ using Microsoft.Data.Sqlite;
 namespace Kvasir.KvCache.Tiers.Disk;
 
 /// <summary>
-/// Blocks on a local disk, which survive the process: one model's view of a directory that other models and processes share. All processes read and all write,
-/// in turn. Nothing that goes wrong with the disk is an exception here: reads are misses, writes are dropped, and both are counted. Thread-safe.
+/// Blocks on a local disk, which survive the process: one model's view of a directory that other models and processes share. All
+/// processes read and all write, in turn. Nothing that goes wrong with the disk is an exception here: reads are misses, writes are
+/// dropped, and both are counted. Thread-safe.
 /// </summary>
 public sealed unsafe partial class DiskTier : IDurableTier
 {
@@ -81,7 +82,9 @@ public sealed unsafe partial class DiskTier : IDurableTier
     /// <summary>Blocks that had to give way since the tier was opened.</summary>
     public long Evictions => _writer?.Evictions ?? 0;
 
-    /// <summary>Opens a directory, and makes it if it is missing. A damaged catalogue is set aside, and the directory begins empty.</summary>
+    /// <summary>
+    /// Opens a directory, and makes it if it is missing. A damaged catalogue is set aside, and the directory begins empty.
+    /// </summary>
     /// <exception cref="IOException">The directory cannot be used at all.</exception>
     public static DiskTier Open(DiskTierOptions options, KvLayout layout, Fingerprint fingerprint, string modelName)
     {
@@ -115,7 +118,9 @@ public sealed unsafe partial class DiskTier : IDurableTier
     /// <summary>Takes in what other processes have written or evicted; does next to nothing when they have not.</summary>
     public void Refresh() => Guard(() => _books.Refresh());
 
-    /// <summary>Finds a block to be read: whether it is as it should be, reading it will tell. While the disk fails time and again, there is none.</summary>
+    /// <summary>
+    /// Finds a block to be read: whether it is as it should be, reading it will tell. While the disk fails time and again, there is none.
+    /// </summary>
     public bool TryFind(BlockKey key, out int slot)
     {
         slot = -1;
@@ -131,7 +136,8 @@ public sealed unsafe partial class DiskTier : IDurableTier
     void Bring(BlockLoad load, LoadedBlock block, int group)
     {
         bool failed = block.Outcome == ReadOutcome.Ok
-            && Read((int)block.Place, block.Key, block.Parent, block.Tokens, group, block.Destination) is not ReadOutcome.Ok and var outcome && load.Fail(block, outcome);
+            && Read((int)block.Place, block.Key, block.Parent, block.Tokens, group, block.Destination) is not ReadOutcome.Ok and var outcome
+            && load.Fail(block, outcome);
         if (failed)
         {
             KvCacheMetrics.Corrupt(Tier.Name(), block.Outcome.Name());
@@ -202,8 +208,8 @@ public sealed unsafe partial class DiskTier : IDurableTier
     public void Touch(BlockKey key) => _books.Use(key);
 
     /// <summary>
-    /// Does not find a block that did not come as it should in this process any more: it is to be computed, and written again. <see cref="Discard(BlockKey, ReadOutcome)"/> then takes it out
-    /// of the catalogue.
+    /// Does not find a block that did not come as it should in this process any more: it is to be computed, and written again.
+    /// <see cref="Discard(BlockKey, ReadOutcome)"/> then takes it out of the catalogue.
     /// </summary>
     public void Forget(int slot, BlockKey key) => _books.Forget(slot, key);
 
@@ -215,7 +221,8 @@ public sealed unsafe partial class DiskTier : IDurableTier
     }
 
     /// <summary>
-    /// Frees the slot of a block that was forgotten, unless somebody, this process or another, has written that block anew or another one there meanwhile.
+    /// Frees the slot of a block that was forgotten, unless somebody, this process or another, has written that block anew
+    /// or another one there meanwhile.
     /// </summary>
     public void Discard(BlockKey key, ReadOutcome outcome)
     {
@@ -241,7 +248,8 @@ public sealed unsafe partial class DiskTier : IDurableTier
     }
 
     /// <inheritdoc/>
-    public long Counted(CounterName name) => Guard(() => _books.Query(catalogue => catalogue.Number("SELECT value FROM counters WHERE name = $0", $"{name}")));
+    public long Counted(CounterName name) =>
+        Guard(() => _books.Query(catalogue => catalogue.Number("SELECT value FROM counters WHERE name = $0", $"{name}")));
 
     /// <summary>Writes down what was used and counted, and closes the files.</summary>
     public void Dispose()
@@ -273,7 +281,8 @@ public sealed unsafe partial class DiskTier : IDurableTier
         BlockKey[] roots = TakeRoots();
         long now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
         foreach (BlockKey root in roots)
-            catalogue.Execute("INSERT INTO roots SELECT $0, id, $1 FROM models WHERE fingerprint = $2 ON CONFLICT DO UPDATE SET at = excluded.at",
+            catalogue.Execute(
+                "INSERT INTO roots SELECT $0, id, $1 FROM models WHERE fingerprint = $2 ON CONFLICT DO UPDATE SET at = excluded.at",
                 root.Digest.ToArray(), now, Fingerprint.Digest.ToArray());
         if (roots.Length > 0)
             catalogue.TrimRoots();
@@ -306,13 +315,18 @@ public sealed unsafe partial class DiskTier : IDurableTier
         if (groupOffset > 0)
             return RandomAccess.Read(segment.File(), header.Span[.._header.Bytes], slotOffset) == _header.Bytes
                 && RandomAccess.Read(segment.File(), new Span<byte>(destination, bytes), slotOffset + _header.Bytes + groupOffset) == bytes;
-        Memory<byte>[] parts = [new NativeMemoryView(header.Address, _header.Bytes).Memory, new NativeMemoryView(destination, bytes).Memory];
+        Memory<byte>[] parts = [new NativeMemoryView(header.Address, _header.Bytes).Memory,
+            new NativeMemoryView(destination, bytes).Memory];
         return RandomAccess.Read(segment.File(), parts, slotOffset) == _header.Bytes + bytes;
     }
 
-    static bool IsDamage(SqliteException e) => e.SqliteErrorCode is SQLitePCL.raw.SQLITE_NOTADB or SQLitePCL.raw.SQLITE_CORRUPT or SQLitePCL.raw.SQLITE_ERROR; // the last: a table is missing
+    // the last: a table is missing
+    static bool IsDamage(SqliteException e) =>
+        e.SqliteErrorCode is SQLitePCL.raw.SQLITE_NOTADB or SQLitePCL.raw.SQLITE_CORRUPT or SQLitePCL.raw.SQLITE_ERROR;
 
-    /// <summary>What cannot be read is renamed, for whoever wants to know; the blocks' files go, since nothing says what is in them.</summary>
+    /// <summary>
+    /// What cannot be read is renamed, for whoever wants to know; the blocks' files go, since nothing says what is in them.
+    /// </summary>
     static string SetAside(string folder, string why)
     {
         string path = Catalogue.In(folder);

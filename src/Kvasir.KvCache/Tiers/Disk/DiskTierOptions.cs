@@ -26,7 +26,9 @@ public sealed record DiskTierOptions
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
-    /// <summary>Hears the name of each step of a write, of a read and of a query, and may wait, throw or end the process there: for tests.</summary>
+    /// <summary>
+    /// Hears the name of each step of a write, of a read and of a query, and may wait, throw or end the process there: for tests.
+    /// </summary>
     internal Action<string>? FaultPoint { get; init; }
 
     internal Action? QueryFault => FaultPoint is { } hear ? () => hear("query") : null;

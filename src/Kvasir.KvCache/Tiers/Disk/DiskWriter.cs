@@ -33,7 +33,8 @@ sealed unsafe class DiskWriter : IDisposable
     readonly int _slotBytes;
     NativeBuffer? _staging;
 
-    public DiskWriter(DiskTierOptions options, KvLayout layout, SlotHeader header, DiskBooks books, Fingerprint fingerprint, string modelName)
+    public DiskWriter(DiskTierOptions options, KvLayout layout, SlotHeader header, DiskBooks books,
+        Fingerprint fingerprint, string modelName)
     {
         (_options, _layout, _header, _books) = (options, layout, header, books);
         _slotBytes = checked((int)(header.Bytes + layout.StrideBytes));
@@ -77,7 +78,8 @@ sealed unsafe class DiskWriter : IDisposable
             Fault("begin");
             using Catalogue.Writing writing = _catalogue.Write();
             _books.Refresh();
-            List<BlockWrite> missing = [.. blocks.ToArray().Where(block => !_books.TryFind(block.Key, out _)).DistinctBy(block => block.Key)];
+            List<BlockWrite> missing =
+                [.. blocks.ToArray().Where(block => !_books.TryFind(block.Key, out _)).DistinctBy(block => block.Key)];
             if (attempt < MostAttempts && _books.Free < missing.Count && MakeRoom(missing.Count - _books.Free) is { } obsolete)
             {
                 Fault("room");
@@ -113,16 +115,20 @@ sealed unsafe class DiskWriter : IDisposable
         (long Place, long Used)[] touched = _books.TakeTouched();
         long now = _options.Time.GetUtcNow().ToUnixTimeSeconds(), change = touched.Length > 0 ? _catalogue.NextChange() : 0;
         foreach ((long place, long used) in touched)
-            _catalogue.Execute("UPDATE blocks SET used = $1, at = $2, change = $3 WHERE place = $0 AND used < $1", place, used, now, change);
+            _catalogue.Execute("UPDATE blocks SET used = $1, at = $2, change = $3 WHERE place = $0 AND used < $1", place,
+                used, now, change);
         _catalogue.RaiseTo("clock", _books.Clock);
     }
 
-    /// <summary>Frees the slot of a block that was forgotten, if the catalogue still says that it is there and nobody has written it anew.</summary>
+    /// <summary>
+    /// Frees the slot of a block that was forgotten, if the catalogue still says that it is there and nobody has written it anew.
+    /// </summary>
     public void RemoveBad(BlockKey key)
     {
         using Catalogue.Writing writing = _catalogue.Write();
         _books.Refresh();
-        if (_books.TakeBad(key) is { } place && _catalogue.Number("SELECT count(*) FROM blocks WHERE place = $0 AND key = $1", place, key.Digest.ToArray()) > 0)
+        if (_books.TakeBad(key) is { } place
+            && _catalogue.Number("SELECT count(*) FROM blocks WHERE place = $0 AND key = $1", place, key.Digest.ToArray()) > 0)
             _catalogue.Evict(key, place, _catalogue.NextChange(), _options.Time.GetUtcNow());
         writing.Commit();
         _books.Refresh();
@@ -136,7 +142,8 @@ sealed unsafe class DiskWriter : IDisposable
         (DateTimeOffset now, long change, int evicted) = (_options.Time.GetUtcNow(), _catalogue.NextChange(), 0);
         foreach (BlockKey key in keys)
         {
-            if (!_books.TryFind(key, out int slot) || _catalogue.Number("SELECT count(*) FROM pins WHERE key = $0 AND until > $1", key.Digest.ToArray(), now.ToUnixTimeSeconds()) > 0)
+            if (!_books.TryFind(key, out int slot) || _catalogue.Number("SELECT count(*) FROM pins WHERE key = $0 AND until > $1",
+                key.Digest.ToArray(), now.ToUnixTimeSeconds()) > 0)
                 continue;
             _catalogue.Evict(key, _books.Place(slot), change, now);
             evicted++;
@@ -175,7 +182,8 @@ sealed unsafe class DiskWriter : IDisposable
         {
             Stage(blocks[i], _staging.Span.Slice(staged, _slotBytes));
             staged += _slotBytes;
-            bool goesOn = i + 1 < slots.Count && slots[i + 1] == slots[i] + 1 && _books.SegmentOf(slots[i + 1]) == _books.SegmentOf(slots[i]);
+            bool goesOn = i + 1 < slots.Count && slots[i + 1] == slots[i] + 1
+                && _books.SegmentOf(slots[i + 1]) == _books.SegmentOf(slots[i]);
             if (goesOn && staged + _slotBytes <= _staging.Bytes)
                 continue;
             Segment segment = _books.SegmentOf(slots[i])!;
@@ -198,13 +206,14 @@ sealed unsafe class DiskWriter : IDisposable
         long change = _catalogue.NextChange(), now = _options.Time.GetUtcNow().ToUnixTimeSeconds();
         // A row of the same key or place is that of a block which was damaged and is not yet out of the catalogue.
         for (int i = slots.Count - 1; i >= 0; i--) // the deepest first, so that what it stands on is newer
-            _catalogue.Execute("INSERT OR REPLACE INTO blocks VALUES ($0, $1, $2, $3, $4, $5, $6, $7)", _books.Place(slots[i]), blocks[i].Key.Digest.ToArray(), blocks[i].Parent.Digest.ToArray(),
+            _catalogue.Execute("INSERT OR REPLACE INTO blocks VALUES ($0, $1, $2, $3, $4, $5, $6, $7)", _books.Place(slots[i]),
+                blocks[i].Key.Digest.ToArray(), blocks[i].Parent.Digest.ToArray(),
                 _model, TokenBlob.Write(blocks[i].Tokens), _books.NextUse(), now, change);
     }
 
     /// <summary>
-    /// Makes room for so many blocks; returns the segments whose files are no longer needed, or null when nothing could be done. A segment of another slot size
-    /// goes before blocks of this one that were used later than any of its own.
+    /// Makes room for so many blocks; returns the segments whose files are no longer needed, or null when nothing could be done. A segment
+    /// of another slot size goes before blocks of this one that were used later than any of its own.
     /// </summary>
     List<long>? MakeRoom(int blocks)
     {
@@ -264,13 +273,18 @@ sealed unsafe class DiskWriter : IDisposable
     {
         if (_catalogue.Number("SELECT count(*) FROM segments WHERE slot_bytes <> $0", _slotBytes) == 0)
             return null;
-        long mine = _catalogue.Number($"SELECT coalesce(min(used), {long.MaxValue}) FROM segments JOIN blocks ON {Catalogue.InSegment} WHERE slot_bytes = $0", _slotBytes);
+        long mine = _catalogue.Number(
+            $"SELECT coalesce(min(used), {long.MaxValue}) FROM segments JOIN blocks ON {Catalogue.InSegment} WHERE slot_bytes = $0",
+            _slotBytes);
         return _catalogue.ColdestSegments(_options.Time.GetUtcNow(), otherThan: _slotBytes, before: mine) is [var cold, ..] ? cold : null;
     }
 
     void Drop(long segment) => Evictions += _catalogue.DropSegment(segment, _options.Time.GetUtcNow());
 
-    /// <summary>Others need the file system's space too: while it is short, a segment goes at each write. And the budget may be less than it was. What is pinned stays.</summary>
+    /// <summary>
+    /// Others need the file system's space too: while it is short, a segment goes at each write. And the budget may be less
+    /// than it was. What is pinned stays.
+    /// </summary>
     void GiveBack()
     {
         bool isShort = FreeSpace() < _options.KeepFreeBytes;

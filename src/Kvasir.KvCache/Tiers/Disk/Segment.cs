@@ -21,7 +21,8 @@ sealed class Segment(string folder, long id, long slotBytes, int slots, int firs
     public static string PathOf(string folder, long id) => Path.Combine(folder, $"blocks-{id:d6}.kv");
 
     /// <summary>
-    /// Deletes the file of a segment, if it is there. It is emptied first: another process may have it open, and would keep its room taken until it looks again.
+    /// Deletes the file of a segment, if it is there. It is emptied first: another process may have it open, and would keep its
+    /// room taken until it looks again.
     /// </summary>
     /// <exception cref="IOException">It cannot be deleted.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be deleted.</exception>

@@ -21,7 +21,8 @@ sealed class SlotHeader
 {
     const ulong Magic = 0x564B_5249_5341_564B; // "KVASIRKV"
     const uint Version = 1;
-    const int KeyAt = 16, ParentAt = 48, FingerprintAt = 80, PayloadBytesAt = 112, BlockTokensAt = 120, TokensAt = 124, GroupsAt = 128, GroupTableAt = 136;
+    const int KeyAt = 16, ParentAt = 48, FingerprintAt = 80, PayloadBytesAt = 112, BlockTokensAt = 120, TokensAt = 124,
+        GroupsAt = 128, GroupTableAt = 136;
     const int GroupEntry = 2 * sizeof(ulong);
 
     readonly KvLayout _layout;
@@ -77,7 +78,10 @@ sealed class SlotHeader
         return HasTokens(header, TokenIdsAt, tokens) ? ReadOutcome.Ok : ReadOutcome.WrongTokens;
     }
 
-    /// <summary>The block of a slot that came from elsewhere: header and payload are checked, and the key against tokens and parent; null when something is wrong.</summary>
+    /// <summary>
+    /// The block of a slot that came from elsewhere: header and payload are checked, and the key against tokens and
+    /// parent; null when something is wrong.
+    /// </summary>
     public BlockWrite? Read(ReadOnlySpan<byte> slot)
     {
         ReadOnlySpan<byte> header = slot[..Bytes], payload = slot[Bytes..];
@@ -95,7 +99,8 @@ sealed class SlotHeader
     }
 
     /// <summary>Checks a whole slot of any model by what its header says of itself, which may be anything.</summary>
-    public static ReadOutcome CheckSlot(ReadOnlySpan<byte> slot, BlockKey key, BlockKey parent, Fingerprint fingerprint, ReadOnlySpan<int> tokens)
+    public static ReadOutcome CheckSlot(ReadOnlySpan<byte> slot, BlockKey key, BlockKey parent,
+        Fingerprint fingerprint, ReadOnlySpan<int> tokens)
     {
         int headerBytes = BinaryPrimitives.ReadInt32LittleEndian(slot[12..]);
         if (BinaryPrimitives.ReadUInt64LittleEndian(slot) != Magic)
@@ -151,7 +156,8 @@ sealed class SlotHeader
         XxHash3.HashToUInt64(bytes[..(int)_groups[group].Bytes]) == checksum ? ReadOutcome.Ok : ReadOutcome.WrongPayloadChecksum;
 
     /// <summary>The checksum of a group, of a header that was checked.</summary>
-    public static ulong Checksum(ReadOnlySpan<byte> header, int group) => BinaryPrimitives.ReadUInt64LittleEndian(header[(GroupTableAt + group * GroupEntry + sizeof(ulong))..]);
+    public static ulong Checksum(ReadOnlySpan<byte> header, int group) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(header[(GroupTableAt + group * GroupEntry + sizeof(ulong))..]);
 
     int TokenIdsAt => GroupTableAt + _groups.Length * GroupEntry;
 

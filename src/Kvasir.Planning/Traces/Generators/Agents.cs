@@ -1,9 +1,13 @@
 namespace Kvasir.Planning.Traces.Generators;
 
-/// <summary>Programs that call tools: a context that grows by each call and its result, and now and then a sub-agent that goes its own way from there.</summary>
+/// <summary>
+/// Programs that call tools: a context that grows by each call and its result, and now and then a sub-agent
+/// that goes its own way from there.
+/// </summary>
 static class Agents
 {
-    public static Workload Workload { get; } = new("agent", "tasks with tools: contexts that grow by each call's result, and sub-agents that branch off",
+    public static Workload Workload { get; } = new("agent",
+        "tasks with tools: contexts that grow by each call's result, and sub-agents that branch off",
     [
         new("tasks", 50, 1, 1e6, "tasks"),
         new("steps", 20, 1, 10_000, "calls of each"),
@@ -13,7 +17,9 @@ static class Agents
         new("task", 400, 1, 1e7, "mean tokens of a task, uniform from half to one and a half"),
         new("result", 900, 1, 1e7, "mean tokens of a tool's result, likewise"),
         new("answer", 150, 0, 1e7, "mean tokens of a call, likewise"),
-        new("branch", 0.1, 0, 1, "chance that a step starts a sub-agent, which knows all so far and makes half as many calls; its report comes back as a result", IsWhole: false),
+        new("branch", 0.1, 0, 1,
+            "chance that a step starts a sub-agent, which knows all so far and makes half as many calls; its report comes back as a result",
+            IsWhole: false),
         new("seed", 1, 0, int.MaxValue, "start of the random numbers"),
     ], Generate);
 

@@ -19,7 +19,8 @@ static class Chat
     static void Generate(WorkloadSettings settings, RequestList requests)
     {
         RandomDraws draws = settings.Draws();
-        GrowingText[] prompts = [.. Enumerable.Range(0, settings.Whole("prompts")).Select(_ => requests.NewText().Append(settings.Whole("system")))];
+        GrowingText[] prompts =
+            [.. Enumerable.Range(0, settings.Whole("prompts")).Select(_ => requests.NewText().Append(settings.Whole("system")))];
         for (int user = 0; user < settings.Whole("users"); user++)
         {
             GrowingText text = prompts[draws.Below(prompts.Length)].Copy();

@@ -1,6 +1,9 @@
 namespace Kvasir.Planning.Traces.Generators;
 
-/// <summary>Random numbers that are the same for a seed on every machine: only operations that IEEE 754 rounds in one way, so no logarithms and no powers of the C library.</summary>
+/// <summary>
+/// Random numbers that are the same for a seed on every machine: only operations that IEEE 754 rounds in one way, so no logarithms
+/// and no powers of the C library.
+/// </summary>
 sealed class RandomDraws(int seed)
 {
     readonly Random _random = new(seed); // seeded: the algorithm is fixed for all versions of .NET
@@ -15,8 +18,8 @@ sealed class RandomDraws(int seed)
     public int Tokens(double mean) => Math.Max((int)Math.Ceiling(Math.Min(mean, 1)), (int)Math.Round(mean * (0.5 + Uniform())));
 
     /// <summary>
-    /// Time between events that do not know of each other: exponential with this mean in seconds. By comparing uniform numbers only: von Neumann, "Various techniques used in
-    /// connection with random digits", 1951.
+    /// Time between events that do not know of each other: exponential with this mean in seconds. By comparing uniform numbers only: von
+    /// Neumann, "Various techniques used in connection with random digits", 1951.
     /// </summary>
     public TimeSpan Pause(double mean)
     {

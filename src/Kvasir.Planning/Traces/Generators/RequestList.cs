@@ -24,7 +24,8 @@ sealed class RequestList(int blockTokens, CancellationToken cancellation)
     public void Keep(int ids)
     {
         if ((_kept += ids) > MostIds)
-            throw new ArgumentException($"the trace would have more than {MostIds:N0} ids of blocks: expected fewer or shorter requests, or larger blocks");
+            throw new ArgumentException(
+                $"the trace would have more than {MostIds:N0} ids of blocks: expected fewer or shorter requests, or larger blocks");
     }
 
     /// <summary>A text without tokens.</summary>

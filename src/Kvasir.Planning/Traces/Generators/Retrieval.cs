@@ -1,14 +1,18 @@
 namespace Kvasir.Planning.Traces.Generators;
 
-/// <summary>Questions behind documents that were looked up, in whatever order: the same documents in another order are another prefix.</summary>
+/// <summary>
+/// Questions behind documents that were looked up, in whatever order: the same documents in another order are another prefix.
+/// </summary>
 static class Retrieval
 {
-    public static Workload Workload { get; } = new("rag", "questions behind documents that were looked up: the same ones in another order share no prefix",
+    public static Workload Workload { get; } = new("rag",
+        "questions behind documents that were looked up: the same ones in another order share no prefix",
     [
         new("documents", 500, 1, 1e6, "documents that there are"),
         new("zipf", 0.8, 0, 8, "how much more popular the first are: weights 1/rank^zipf", IsWhole: false),
         new("pick", 5, 1, 100, "documents of a prompt, at most all"),
-        new("shuffle", 1, 0, 1, "share of prompts whose documents stand in random order; in the others, the more popular first", IsWhole: false),
+        new("shuffle", 1, 0, 1, "share of prompts whose documents stand in random order; in the others, the more popular first",
+            IsWhole: false),
         new("document", 800, 1, 1e7, "mean tokens of a document, uniform from half to one and a half"),
         new("requests", 2000, 1, RequestList.MostRequests, "requests"),
         new("rate", 1, 0.001, 1e6, "requests a second, with exponential pauses", IsWhole: false),

@@ -3,7 +3,8 @@ namespace Kvasir.Planning.Traces.Generators;
 /// <summary>Single questions behind system prompts of which some are asked far more often than others.</summary>
 static class SystemPrompts
 {
-    public static Workload Workload { get; } = new("system", "single questions behind system prompts, some of them far more popular than others",
+    public static Workload Workload { get; } = new("system",
+        "single questions behind system prompts, some of them far more popular than others",
     [
         new("prompts", 50, 1, 1e6, "different system prompts"),
         new("zipf", 1, 0, 8, "how much more popular the first are: weights 1/rank^zipf", IsWhole: false),
@@ -18,10 +19,12 @@ static class SystemPrompts
     static void Generate(WorkloadSettings settings, RequestList requests)
     {
         RandomDraws draws = settings.Draws();
-        GrowingText[] prompts = [.. Enumerable.Range(0, settings.Whole("prompts")).Select(_ => requests.NewText().Append(draws.Tokens(settings["system"])))];
+        GrowingText[] prompts =
+            [.. Enumerable.Range(0, settings.Whole("prompts")).Select(_ => requests.NewText().Append(draws.Tokens(settings["system"])))];
         var popularity = new Zipf(prompts.Length, settings["zipf"]);
         TimeSpan now = TimeSpan.Zero;
         for (int i = 0; i < settings.Whole("requests"); i++, now += draws.Pause(1 / settings["rate"]))
-            requests.Ask(now, prompts[popularity.Draw(draws)].Copy().Append(draws.Tokens(settings["question"])), draws.Tokens(settings["answer"]));
+            requests.Ask(now, prompts[popularity.Draw(draws)].Copy().Append(draws.Tokens(settings["question"])),
+                draws.Tokens(settings["answer"]));
     }
 }

@@ -6,7 +6,8 @@ namespace Kvasir.Planning.Traces.Generators;
 /// <summary>A kind of work.</summary>
 public sealed class Workload
 {
-    internal Workload(string name, string description, IReadOnlyList<WorkloadParameter> parameters, Action<WorkloadSettings, RequestList> generate) =>
+    internal Workload(string name, string description, IReadOnlyList<WorkloadParameter> parameters,
+        Action<WorkloadSettings, RequestList> generate) =>
         (Name, Description, Parameters, Generate) = (name, description, parameters, generate);
 
     /// <summary>Name as users type it.</summary>
@@ -32,9 +33,11 @@ public sealed record WorkloadParameter(string Name, double Default, double Least
 {
     internal double Parse(string workload, string text)
     {
-        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value >= Least && value <= Most && (!IsWhole || value == Math.Floor(value)))
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value >= Least
+            && value <= Most && (!IsWhole || value == Math.Floor(value)))
             return value;
-        throw new ArgumentException(FormattableString.Invariant($"{workload}: {Name} {Printable.Quote(text)}: expected a {(IsWhole ? "whole " : "")}number from {Least} to {Most}"));
+        throw new ArgumentException(FormattableString.Invariant(
+            $"{workload}: {Name} {Printable.Quote(text)}: expected a {(IsWhole ? "whole " : "")}number from {Least} to {Most}"));
     }
 }
 

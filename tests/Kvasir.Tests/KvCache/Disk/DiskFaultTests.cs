@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers.Disk;
-using Microsoft.Data.Sqlite;
 using Kvasir.Tests.Fixtures;
+using Microsoft.Data.Sqlite;
 using static Kvasir.Tests.KvCache.Disk.DiskFixture;
 
 namespace Kvasir.Tests.KvCache.Disk;
@@ -38,7 +38,8 @@ public sealed class DiskFaultTests : IDisposable
             Assert.Null(after.Problem);
             HashSet<int> found = Found(after);
             Assert.All(found, block => Assert.Equal(ReadOutcome.Ok, Read(after, Small, block)));
-            Assert.All(before.Except(found), block => Assert.True(after.FindEvictions([Key(block)]).Count == 1, $"block {block} is lost and was not evicted"));
+            Assert.All(before.Except(found),
+                block => Assert.True(after.FindEvictions([Key(block)]).Count == 1, $"block {block} is lost and was not evicted"));
             if (step == "committed")
                 Assert.Superset(Enumerable.Range(500, 4).ToHashSet(), found);
             Assert.Equal(2, Write(after, Small, 700 + round, 800 + round)); // and it goes on
@@ -49,7 +50,11 @@ public sealed class DiskFaultTests : IDisposable
     /// <summary>Runs this test's own program, which kills itself.</summary>
     void DieAt(string step)
     {
-        ProcessStartInfo start = new(Environment.ProcessPath!, ["-noColor", "-method", $"{typeof(DiskFaultTests).FullName}.{nameof(The_process_that_dies)}"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start =
+            new(Environment.ProcessPath!, ["-noColor", "-method", $"{typeof(DiskFaultTests).FullName}.{nameof(The_process_that_dies)}"])
+            {
+                RedirectStandardOutput = true, RedirectStandardError = true,
+            };
         (start.Environment[StepVariable], start.Environment[FolderVariable]) = (step, _disk.Path);
         using Process child = Process.Start(start)!;
         Task<string> output = child.StandardOutput.ReadToEndAsync(), errors = child.StandardError.ReadToEndAsync();
@@ -139,7 +144,8 @@ public sealed class DiskFaultTests : IDisposable
     [Theory]
     [InlineData("no database at all, but long enough to be looked at as if it were one, which takes a hundred bytes or more than that")]
     [InlineData("")]
-    [InlineData("SQLite format 3\0 and then nonsense that goes on for a while so that the header is whole ........................................")]
+    [InlineData("SQLite format 3\0 and then nonsense that goes on for a while so that the header is whole "
+        + "........................................")]
     public void A_catalogue_that_is_none_is_set_aside_and_the_cache_begins_anew(string content)
     {
         using (DiskTier tier = _disk.Open())

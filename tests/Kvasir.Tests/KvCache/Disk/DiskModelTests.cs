@@ -53,7 +53,8 @@ public sealed class DiskModelTests
         {
             int written = Write(tier, Small, blocks);
             Assert.Null(tier.Problem);
-            Assert.All(blocks, block => Assert.True(tier.TryFind(Key(block), out _), $"block {block} is not there after {written} were written"));
+            Assert.All(blocks,
+                block => Assert.True(tier.TryFind(Key(block), out _), $"block {block} is not there after {written} were written"));
             _written.UnionWith(blocks);
             _kept.UnionWith(blocks.Where(_pins.Contains)); // a pin outlives a block that was damaged
         }
@@ -88,7 +89,8 @@ public sealed class DiskModelTests
             Assert.Equal(found, Found(_tiers[1]));
             Assert.Subset(_written, found.ToHashSet());
             Assert.Subset(found.ToHashSet(), _kept);
-            Assert.All(found, block => Assert.Equal((ReadOutcome.Ok, ReadOutcome.Ok), (Read(_tiers[0], Small, block), Read(_tiers[1], Small, block))));
+            Assert.All(found,
+                block => Assert.Equal((ReadOutcome.Ok, ReadOutcome.Ok), (Read(_tiers[0], Small, block), Read(_tiers[1], Small, block))));
             Assert.True(_disk.Segments().Sum(file => new FileInfo(file).Length) <= Options.MaxBytes);
         }
 
@@ -119,10 +121,14 @@ public sealed class DiskModelTests
         }
         Assert.True(child.ExitCode == 0, await output);
         tier.Refresh();
-        Assert.All([.. Enumerable.Range(0, mine), .. Enumerable.Range(FirstOfChild, 100)], block => Assert.Equal(ReadOutcome.Ok, Read(tier, Small, block)));
+        Assert.All([.. Enumerable.Range(0, mine), .. Enumerable.Range(FirstOfChild, 100)],
+            block => Assert.Equal(ReadOutcome.Ok, Read(tier, Small, block)));
     }
 
-    /// <summary>SQLite's locks are the process's on the file: who opens and closes it by other means drops them, and another program that looks into it takes its log away.</summary>
+    /// <summary>
+    /// SQLite's locks are the process's on the file: who opens and closes it by other means drops them, and another program that
+    /// looks into it takes its log away.
+    /// </summary>
     [Fact]
     public void The_locks_on_an_open_catalogue_stay()
     {
@@ -131,7 +137,8 @@ public sealed class DiskModelTests
         disk.Open().Dispose();
         using DiskTier tier = disk.Open();
         DiskInspection.Open(disk.Path)!.Dispose();
-        Assert.Contains(File.ReadLines("/proc/locks"), line => line.Contains($" {Environment.ProcessId} ", StringComparison.Ordinal) && line.Contains($":{Inode(Path.Combine(disk.Path, "catalogue.db"))} ", StringComparison.Ordinal));
+        Assert.Contains(File.ReadLines("/proc/locks"), line => line.Contains($" {Environment.ProcessId} ", StringComparison.Ordinal)
+            && line.Contains($":{Inode(Path.Combine(disk.Path, "catalogue.db"))} ", StringComparison.Ordinal));
     }
 
     static string Inode(string path)
@@ -142,7 +149,10 @@ public sealed class DiskModelTests
 
     static Process Child(DiskFixture disk, string test)
     {
-        ProcessStartInfo start = new(Environment.ProcessPath!, ["-noColor", "-method", $"{typeof(DiskModelTests).FullName}.{test}"]) { RedirectStandardOutput = true };
+        ProcessStartInfo start = new(Environment.ProcessPath!, ["-noColor", "-method", $"{typeof(DiskModelTests).FullName}.{test}"])
+        {
+            RedirectStandardOutput = true,
+        };
         start.Environment[FolderVariable] = disk.Path;
         return Process.Start(start)!;
     }

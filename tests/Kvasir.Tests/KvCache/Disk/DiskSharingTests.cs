@@ -3,8 +3,8 @@ using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
-using Microsoft.Data.Sqlite;
 using Kvasir.Tests.Fixtures;
+using Microsoft.Data.Sqlite;
 using static Kvasir.Tests.KvCache.Disk.DiskFixture;
 
 namespace Kvasir.Tests.KvCache.Disk;
@@ -83,7 +83,10 @@ public sealed class DiskSharingTests : IDisposable
     public void A_use_of_a_block_that_went_with_its_file_is_no_trouble()
     {
         bool failing = false;
-        DiskTierOptions options = _disk.Options(SlotBytes(Small)) with { FaultPoint = step => _ = failing && step == "begin" ? throw new IOException("no") : 0 };
+        DiskTierOptions options = _disk.Options(SlotBytes(Small)) with
+        {
+            FaultPoint = step => _ = failing && step == "begin" ? throw new IOException("no") : 0,
+        };
         using DiskTier tier = _disk.Open(options), other = _disk.Open(_disk.Options(SlotBytes(Small)));
         Write(tier, Small, 0);
         other.Refresh();
@@ -107,7 +110,8 @@ public sealed class DiskSharingTests : IDisposable
         using (DiskTier small = _disk.Open(options))
             for (int block = 0; block < 40; block++)
                 Write(small, Small, block);
-        using (DiskTier dying = _disk.Open(options with { FaultPoint = step => _ = step == "room committed" ? throw new IOException("dead") : 0 }, s_wide, s_other))
+        using (DiskTier dying = _disk.Open(
+            options with { FaultPoint = step => _ = step == "room committed" ? throw new IOException("dead") : 0 }, s_wide, s_other))
             Write(dying, s_wide, 100);
         _disk.Open(options).Dispose();
         Assert.Equal(Number("SELECT count(*) FROM segments"), _disk.Segments().Length);
@@ -118,7 +122,8 @@ public sealed class DiskSharingTests : IDisposable
     {
         using (DiskTier tier = _disk.Open())
             Write(tier, Small, 1);
-        using FileStream open = new(Assert.Single(_disk.Segments()), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using FileStream open = new(Assert.Single(_disk.Segments()), FileMode.Open, FileAccess.Read,
+            FileShare.ReadWrite | FileShare.Delete);
         using DiskTier pressed = _disk.Open(_disk.Options() with { KeepFreeBytes = long.MaxValue / 4 });
         Write(pressed, Small, 2);
         Assert.Empty(_disk.Segments());

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers.Disk;
-using Microsoft.Data.Sqlite;
 using Kvasir.Tests.Fixtures;
+using Microsoft.Data.Sqlite;
 using static Kvasir.Tests.KvCache.Disk.DiskFixture;
 
 namespace Kvasir.Tests.KvCache.Disk;
@@ -28,7 +28,8 @@ public sealed class MillionBlocks
             Assert.Equal(ReadOutcome.Ok, Read(tier, Small, 0));
             start = Stopwatch.GetTimestamp();
             Assert.True(Write(tier, Small, 1 + run) == 1, tier.Problem);
-            TestContext.Current.TestOutputHelper!.WriteLine($"opened {Blocks:N0} blocks in {open:0.00} s; wrote one more in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.000} s");
+            TestContext.Current.TestOutputHelper!.WriteLine(
+                $"opened {Blocks:N0} blocks in {open:0.00} s; wrote one more in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.000} s");
             Assert.True(open < 2, $"{open} s");
         }
     }

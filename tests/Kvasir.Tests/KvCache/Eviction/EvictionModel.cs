@@ -2,7 +2,10 @@ using Kvasir.KvCache.Eviction;
 
 namespace Kvasir.Tests.KvCache.Eviction;
 
-/// <summary>Steps that a tier may make, with what a policy must answer kept in plain lists. Slots are below <see cref="Slots"/>, keys below <see cref="Keys"/>.</summary>
+/// <summary>
+/// Steps that a tier may make, with what a policy must answer kept in plain lists. Slots are below <see cref="Slots"/>,
+/// keys below <see cref="Keys"/>.
+/// </summary>
 sealed class EvictionModel(IEvictionPolicy policy)
 {
     public const int Slots = 8, Keys = 20;

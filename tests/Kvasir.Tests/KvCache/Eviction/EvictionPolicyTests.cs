@@ -6,7 +6,8 @@ namespace Kvasir.Tests.KvCache.Eviction;
 /// <summary>What every policy promises, whatever a tier does with it.</summary>
 public class EvictionPolicyTests
 {
-    static readonly Gen<(int, int, int)[]> s_steps = Gen.Select(Gen.Int[0, 6], Gen.Int[0, EvictionModel.Slots - 1], Gen.Int[0, EvictionModel.Keys - 1]).Array[0, 120];
+    static readonly Gen<(int, int, int)[]> s_steps = Gen.Select(Gen.Int[0, 6], Gen.Int[0, EvictionModel.Slots - 1],
+        Gen.Int[0, EvictionModel.Keys - 1]).Array[0, 120];
 
     static readonly Dictionary<string, Func<IEvictionPolicy>> s_policies = new()
     {
@@ -76,7 +77,8 @@ public class EvictionPolicyTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(double.NaN)]
-    public void A_queue_that_is_all_or_nothing_is_refused(double share) => Assert.Throws<ArgumentOutOfRangeException>(() => new S3Fifo(share));
+    public void A_queue_that_is_all_or_nothing_is_refused(double share) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => new S3Fifo(share));
 
     /// <summary>Ties a loop otherwise: the books of a tier are wrong, and it should hear so at once.</summary>
     [Fact]

@@ -62,7 +62,8 @@ sealed class AdmissionReplay
 
     void Offload(int block)
     {
-        if (!_disk.Holds(block) && (_admission == Admission.HostEviction || (_admission == Admission.HostEvictionIfUsed && _uses[block] >= 2)))
+        if (!_disk.Holds(block)
+            && (_admission == Admission.HostEviction || (_admission == Admission.HostEvictionIfUsed && _uses[block] >= 2)))
             _disk.Add(block);
     }
 }

@@ -30,7 +30,10 @@ static class CacheReplay
         return counts;
     }
 
-    /// <summary>Belady's choice, which knows the future: what is used last goes, and of a chain the deepest block. A block need not be stored at all.</summary>
+    /// <summary>
+    /// Belady's choice, which knows the future: what is used last goes, and of a chain the deepest block. A
+    /// block need not be stored at all.
+    /// </summary>
     public static HitCounts Belady(Trace trace, int capacity)
     {
         int[][] nextUse = NextUses(trace);
@@ -53,7 +56,10 @@ static class CacheReplay
         return counts;
     }
 
-    /// <summary>Reports one request to a tier as the cache does: what is there is used and held, what is not is added, always from the deepest block on.</summary>
+    /// <summary>
+    /// Reports one request to a tier as the cache does: what is there is used and held, what is not is added,
+    /// always from the deepest block on.
+    /// </summary>
     public static void Serve(ReplayedTier tier, int[] request)
     {
         int[] deepestFirst = [.. request.Reverse()];

@@ -89,7 +89,8 @@ public class EvictionReplayTests(ITestOutputHelper output)
             foreach (Admission admission in Enum.GetValues<Admission>())
             {
                 (HitCounts total, HitCounts disk) = AdmissionReplay.Run(trace, admission, host, 40_000);
-                output.WriteLine($"{host,5} | {admission,-18} | {total.HitPercent:f1} | {disk.HitPercent:f1} | {disk.Written:n0} | {(double)disk.Written / disk.Hits:f2}");
+                output.WriteLine($"{host,5} | {admission,-18} | {total.HitPercent:f1} | {disk.HitPercent:f1} | {disk.Written:n0} | "
+                    + $"{(double)disk.Written / disk.Hits:f2}");
             }
     }
 }

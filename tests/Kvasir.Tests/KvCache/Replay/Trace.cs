@@ -3,7 +3,10 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.KvCache.Replay;
 
-/// <summary>Requests in order, each the numbers of its prompt's blocks from the first to the deepest; equal numbers name equal blocks and equal prefixes.</summary>
+/// <summary>
+/// Requests in order, each the numbers of its prompt's blocks from the first to the deepest; equal numbers name
+/// equal blocks and equal prefixes.
+/// </summary>
 sealed class Trace(IReadOnlyList<int[]> requests)
 {
     public IReadOnlyList<int[]> Requests { get; } = requests;
@@ -12,7 +15,8 @@ sealed class Trace(IReadOnlyList<int[]> requests)
     public int Blocks { get; } = requests.Max(blocks => blocks.Max()) + 1;
 
     /// <summary>
-    /// One hour of conversations: 12,031 requests, blocks of 512 tokens. Qin et al., "Mooncake: Trading more storage for less computation", FAST 2025.
+    /// One hour of conversations: 12,031 requests, blocks of 512 tokens. Qin et al., "Mooncake: Trading more storage
+    /// for less computation", FAST 2025.
     /// </summary>
     public static Trace Conversation()
     {
@@ -24,8 +28,8 @@ sealed class Trace(IReadOnlyList<int[]> requests)
     }
 
     /// <summary>
-    /// Conversations that grow by two blocks a turn and share a system prompt of four. Now and then one document of <paramref name="scan"/> blocks is asked
-    /// about once and never again.
+    /// Conversations that grow by two blocks a turn and share a system prompt of four. Now and then one document of <paramref name="scan"/>
+    /// blocks is asked about once and never again.
     /// </summary>
     public static Trace Synthetic(int conversations, int turns, int scan)
     {

@@ -54,7 +54,8 @@ sealed class FakeTier(KvLayout layout) : ITier
             if (Outcome != ReadOutcome.Ok || block.Place != 7 || !_blocks.TryGetValue(block.Key, out var stored))
                 load.Fail(block, Outcome == ReadOutcome.Ok ? ReadOutcome.Gone : Outcome);
             else
-                stored.Payload.AsSpan((int)part.Offset, (int)part.Bytes).CopyTo(new Span<byte>(block.Destination + part.Offset, (int)part.Bytes));
+                stored.Payload.AsSpan((int)part.Offset, (int)part.Bytes)
+                    .CopyTo(new Span<byte>(block.Destination + part.Offset, (int)part.Bytes));
             load.Done(block, group);
         }
     }
@@ -62,7 +63,8 @@ sealed class FakeTier(KvLayout layout) : ITier
     public unsafe int Write(ReadOnlySpan<BlockWrite> blocks)
     {
         foreach (BlockWrite block in blocks)
-            _blocks[block.Key] = (block.Parent, block.Tokens, new ReadOnlySpan<byte>((void*)block.Payload, (int)layout.BlockBytes).ToArray());
+            _blocks[block.Key] =
+                (block.Parent, block.Tokens, new ReadOnlySpan<byte>((void*)block.Payload, (int)layout.BlockBytes).ToArray());
         return blocks.Length;
     }
 
@@ -74,11 +76,15 @@ sealed class FakeTier(KvLayout layout) : ITier
 
     public (int Evicted, int Kept) Evict(IReadOnlyCollection<BlockKey> keys) => (keys.Count(key => _blocks.TryRemove(key, out _)), 0);
 
-    public IReadOnlyList<TierBlock> List(int most) => [.. _blocks.Take(most).Select(block => new TierBlock(block.Key, block.Value.Parent, block.Value.Tokens))];
+    public IReadOnlyList<TierBlock> List(int most) =>
+        [.. _blocks.Take(most).Select(block => new TierBlock(block.Key, block.Value.Parent, block.Value.Tokens))];
 
-    public TierBlock? Describe(BlockKey key) => _blocks.TryGetValue(key, out var block) ? new TierBlock(key, block.Parent, block.Tokens, 7) : null;
+    public TierBlock? Describe(BlockKey key) => _blocks.TryGetValue(key, out var block)
+        ? new TierBlock(key, block.Parent, block.Tokens, 7)
+        : null;
 
-    public IReadOnlyDictionary<BlockKey, DateTimeOffset> FindEvictions(IReadOnlyCollection<BlockKey> keys) => new Dictionary<BlockKey, DateTimeOffset>();
+    public IReadOnlyDictionary<BlockKey, DateTimeOffset> FindEvictions(IReadOnlyCollection<BlockKey> keys) =>
+        new Dictionary<BlockKey, DateTimeOffset>();
 
     public void Dispose() => IsDisposed = true;
 }

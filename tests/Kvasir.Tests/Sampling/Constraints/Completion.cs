@@ -1,6 +1,6 @@
 using System.Text;
-using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
 
 namespace Kvasir.Tests.Sampling.Constraints;
@@ -18,7 +18,9 @@ sealed class Completion(OutputGrammar grammar, TokenTrie trie, Random random, bo
 
     public byte[] Bytes => [.. _tokens.SelectMany(token => trie.Tokenizer.Bytes(token).ToArray())];
 
-    /// <summary>Draws until an end is drawn. After some tokens, whatever closes is preferred; a text that then does not end has met a dead end.</summary>
+    /// <summary>
+    /// Draws until an end is drawn. After some tokens, whatever closes is preferred; a text that then does not end has met a dead end.
+    /// </summary>
     public string Run(int wandering = 40, int most = 4000)
     {
         while (!Text.HasEnded)

@@ -26,7 +26,8 @@ public class ConstrainedTextTests
             text.Accept(value); // in these vocabularies, a byte is a token
         float[] logits = new float[trie.Tokenizer.VocabularySize];
         text.Mask(logits);
-        return [.. Enumerable.Range(0, logits.Length).Where(token => logits[token] == 0).Select(token => trie.Tokenizer.Decode([token], ControlTokens.Shown))];
+        return [.. Enumerable.Range(0, logits.Length).Where(token => logits[token] == 0)
+            .Select(token => trie.Tokenizer.Decode([token], ControlTokens.Shown))];
     }
 
     [Fact]
@@ -53,7 +54,8 @@ public class ConstrainedTextTests
     {
         OutputGrammar json = OutputGrammar.JsonObject();
         string white = "{";
-        for (string[] allowed = Allowed(json, s_bytes, white); white.Length < 500 && allowed.FirstOrDefault(string.IsNullOrWhiteSpace) is { } next; allowed = Allowed(json, s_bytes, white))
+        for (string[] allowed = Allowed(json, s_bytes, white); white.Length < 500
+            && allowed.FirstOrDefault(string.IsNullOrWhiteSpace) is { } next; allowed = Allowed(json, s_bytes, white))
             white += next;
         Assert.InRange(white.Length, 60, 200);
         string deep = "{\"a\":" + new string('[', 46);
@@ -65,7 +67,8 @@ public class ConstrainedTextTests
     [Fact]
     public void Only_what_can_follow_is_left()
     {
-        OutputGrammar grammar = Schema("""{"type":"object","properties":{"a":{"type":"boolean"},"b":{"enum":["value","é"]}},"required":["b"]}""");
+        OutputGrammar grammar =
+            Schema("""{"type":"object","properties":{"a":{"type":"boolean"},"b":{"enum":["value","é"]}},"required":["b"]}""");
         Assert.Equal(["{", "{\"", "{\"a"], Allowed(grammar, s_pieces, ""));
         Assert.Equal(["a", "b", "a\":"], Allowed(grammar, s_pieces, "{\""));
         Assert.Equal([" ", "\"", " \""], Allowed(grammar, s_pieces, "{\"b\":"));
@@ -113,7 +116,8 @@ public class ConstrainedTextTests
     public void A_vocabulary_that_cannot_spell_the_text_is_an_error()
     {
         Vocabulary noBraces = VocabulariesByHand.BytesWith("<end>") with { Eos = 256 };
-        Tokenizer tokenizer = new(noBraces with { Types = [.. noBraces.Types.Select((type, token) => token == '}' ? TokenType.Control : type)] });
+        Tokenizer tokenizer =
+            new(noBraces with { Types = [.. noBraces.Types.Select((type, token) => token == '}' ? TokenType.Control : type)] });
         ConstrainedText text = new(OutputGrammar.Literal("{}"), new TokenTrie(tokenizer));
         text.Accept('{');
         Assert.Throws<UnspellableTextException>(() => text.Mask(new float[257]));
@@ -152,10 +156,16 @@ public class ConstrainedTextTests
     public void A_space_that_the_decoder_drops_is_no_part_of_the_text()
     {
         Vocabulary pieces = VocabulariesByHand.Pieces;
-        Tokenizer tokenizer = new(pieces with { Tokens = [.. pieces.Tokens, "▁{", "▁▁"], Types = [.. pieces.Types, TokenType.Normal, TokenType.Normal], Scores = [] });
+        Tokenizer tokenizer = new(pieces with
+        {
+            Tokens = [.. pieces.Tokens, "▁{", "▁▁"],
+            Types = [.. pieces.Types, TokenType.Normal, TokenType.Normal],
+            Scores = [],
+        });
         TokenTrie trie = new(tokenizer);
         int brace = tokenizer.Find("▁{")!.Value, space = tokenizer.Find("▁")!.Value, two = tokenizer.Find("▁▁")!.Value, plain = 3 + '{';
-        ConstrainedText first = new(OutputGrammar.JsonObject(), trie, dropsLeadingSpace: true), inside = new(OutputGrammar.JsonObject(), trie);
+        ConstrainedText first = new(OutputGrammar.JsonObject(), trie, dropsLeadingSpace: true),
+            inside = new(OutputGrammar.JsonObject(), trie);
         Assert.Equal([true, true, false, true], new[] { brace, space, two, plain }.Select(first.Allows));
         Assert.Equal([false, false, false, true], new[] { brace, space, two, plain }.Select(inside.Allows));
         first.Accept(space);
@@ -169,12 +179,16 @@ public class ConstrainedTextTests
         }, iter: 50);
     }
 
-    /// <summary>A walk over all tokens is done once for a place in a string, whatever the grammar, what is around the string, and how much room is left in it.</summary>
+    /// <summary>
+    /// A walk over all tokens is done once for a place in a string, whatever the grammar, what is around the string,
+    /// and how much room is left in it.
+    /// </summary>
     [Fact]
     public void What_fits_inside_a_string_is_found_once_for_all_grammars()
     {
         TokenTrie trie = new(Vocabularies.Saga);
-        OutputGrammar json = OutputGrammar.JsonObject(), schema = Schema("""{"type":"object","properties":{"a":{"type":"string","minLength":2,"maxLength":100000}}}""");
+        OutputGrammar json = OutputGrammar.JsonObject(),
+            schema = Schema("""{"type":"object","properties":{"a":{"type":"string","minLength":2,"maxLength":100000}}}""");
         TerminalTokens Inside(OutputGrammar grammar, string read)
         {
             StateBuilder builder = new();

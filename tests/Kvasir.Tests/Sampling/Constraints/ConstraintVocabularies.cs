@@ -1,6 +1,6 @@
 using System.Text;
-using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Tests.Tokenization;
 
@@ -11,8 +11,10 @@ static class ConstraintVocabularies
 {
     static readonly string[] s_pieces =
     [
-        "\":", "\": ", "\",", "\", \"", "{\"", "{\"a", "\"}", "\"}}", "}]", "[{\"", "\",\"", "},{\"", "a\":", "true", "false", "null", "tr", "ue,", "12", "123", "0.", ".5",
-        "-1", "1,", "1}", "e+", "\\u", "\\ud8", "3d\\u", "de00", "\\\"", "\\\\", "\\n", " \"", " {", "\n  ", "  ", "abc", "name", "\"name\"", "\"b\":", "value", "é", "😀", "😀\"", "日本", "2024-", "-02-29",
+        "\":", "\": ", "\",", "\", \"", "{\"", "{\"a", "\"}", "\"}}", "}]", "[{\"", "\",\"", "},{\"", "a\":", "true", "false", "null",
+        "tr", "ue,", "12", "123", "0.", ".5",
+        "-1", "1,", "1}", "e+", "\\u", "\\ud8", "3d\\u", "de00", "\\\"", "\\\\", "\\n", " \"", " {", "\n  ", "  ", "abc", "name",
+        "\"name\"", "\"b\":", "value", "é", "😀", "😀\"", "日本", "2024-", "-02-29",
     ];
 
     /// <summary>Every byte, then pieces, then one token that ends.</summary>

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Sampling.Constraints.Schemas;
 
 namespace Kvasir.Tests.Sampling.Constraints;
 
@@ -18,13 +18,15 @@ public class HostileSchemaTests
     public static TheoryData<string, string> Refused => new()
     {
         { "deep", Nested("{\"items\":", 200, "{}", "}") },
-        { "alternatives of alternatives", $"{{\"allOf\":[{Join(40, _ => "{\"anyOf\":[{\"minLength\":1},{\"minLength\":2},{\"minLength\":3}]}")}]}}" },
+        { "alternatives of alternatives",
+            $"{{\"allOf\":[{Join(40, _ => "{\"anyOf\":[{\"minLength\":1},{\"minLength\":2},{\"minLength\":3}]}")}]}}" },
         { "an automaton of 2^60 states", "{\"pattern\":\"a.{60}$\"}" },
         { "a pattern with copies of copies", "{\"pattern\":\"^((((a{1000}){1000}){1000}){1000})$\"}" },
         { "nothing, very often", "{\"pattern\":\"^(((()){99999}){99999}){99999}$\"}" },
         { "groups without end", $"{{\"pattern\":\"{Nested("(", 100_000, "a", ")")}\"}}" },
         { "a length beside a pattern", "{\"pattern\":\"^[a-z]*$\",\"minLength\":1000000}" },
-        { "many long names", $"{{\"properties\":{{{Join(3000, i => $"\"{new string('x', 500)}{i}\":{{}}")}}},\"additionalProperties\":true}}" },
+        { "many long names",
+            $"{{\"properties\":{{{Join(3000, i => $"\"{new string('x', 500)}{i}\":{{}}")}}},\"additionalProperties\":true}}" },
         { "many values", $"{{\"enum\":[{Join(99_000, i => $"\"value {i}\"")}]}}" },
         { "many properties", $"{{\"properties\":{{{Join(20_000, i => $"\"{i}\":{{}}")}}}}}" },
         { "references in a row", $"{{\"$ref\":\"#/$defs/0\",\"$defs\":{{{Join(500, i => $"\"{i}\":{{\"anyOf\":[{{\"$ref\":\"#/$defs/{i + 1}\"}},{{\"items\":{{\"$ref\":\"#/$defs/{i + 1}\"}}}}]}}")},\"500\":{{}}}}}}" },
@@ -46,7 +48,8 @@ public class HostileSchemaTests
         { "long strings", "{\"type\":\"string\",\"minLength\":50,\"maxLength\":1000000000}" },
         { "long arrays", "{\"type\":\"array\",\"items\":{\"type\":\"boolean\"},\"minItems\":60,\"maxItems\":1000000000}" },
         { "two ways into every level", "{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"object\",\"properties\":{\"x\":{\"$ref\":\"#\"},\"a\":{\"const\":1}},\"required\":[\"x\",\"a\"]},{\"type\":\"object\",\"properties\":{\"x\":{\"$ref\":\"#\"},\"b\":{\"const\":1}},\"required\":[\"x\",\"b\"]}]}" },
-        { "two thousand optional properties", $"{{\"type\":\"object\",\"properties\":{{{Join(2000, i => $"\"p{i}\":{{\"type\":\"boolean\"}}")}}}}}" },
+        { "two thousand optional properties",
+            $"{{\"type\":\"object\",\"properties\":{{{Join(2000, i => $"\"p{i}\":{{\"type\":\"boolean\"}}")}}}}}" },
         { "a thousand values", $"{{\"enum\":[{Join(1000, i => $"\"the value {i}\"")}]}}" },
         { "ways without number to say one thing", $"{{\"$ref\":\"#/$defs/0\",\"$defs\":{{{Join(14, i => $"\"{i}\":{{\"anyOf\":[{{\"$ref\":\"#/$defs/{i + 1}\"}},{{\"title\":\"again\",\"$ref\":\"#/$defs/{i + 1}\"}}]}}")},\"14\":{{\"type\":\"boolean\"}}}}}}" },
     };

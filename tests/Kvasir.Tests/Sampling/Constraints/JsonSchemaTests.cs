@@ -1,8 +1,8 @@
 using System.Text.Json;
 using CsCheck;
+using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Sampling.Constraints.Schemas;
-using Kvasir.Inference.Sampling.Constraints;
 
 namespace Kvasir.Tests.Sampling.Constraints;
 
@@ -74,7 +74,8 @@ public class JsonSchemaTests
                 tokens.Step(closing: false);
             byte[] read = tokens.Bytes;
             for (int token = 0; token < trie.Tokenizer.VocabularySize && !tokens.Text.HasEnded; token++)
-                Assert.Equal(FitsNext(grammar, read, trie.Tokenizer.Bytes(token), trie.Tokenizer.Ends.Contains(token)), tokens.Text.Allows(token));
+                Assert.Equal(FitsNext(grammar, read, trie.Tokenizer.Bytes(token), trie.Tokenizer.Ends.Contains(token)),
+                    tokens.Text.Allows(token));
         }, iter: 60);
 
     static bool FitsNext(OutputGrammar grammar, byte[] read, ReadOnlySpan<byte> bytes, bool isEnd)
@@ -95,23 +96,35 @@ public class JsonSchemaTests
 
     [Theory]
     [InlineData("""{"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"string"}},"required":["b"]}""", """{"b":"x"}|{"a":1,"b":""}|{"a": -20, "b": "é"}""", """{}|{"a":1}|{"b":"x","a":1}|{"a":1,"b":"x","c":1}|{"a":1.5,"b":""}|{"a":01,"b":""}| {"b":""}|{"b":""} |{"b":"",}|{"a":1  ,"b":""}""")]
-    [InlineData("""{"type":"object","properties":{"a":{"const":1}},"additionalProperties":{"type":"boolean"}}""", """{}|{"a":1}|{"x":true}|{"a":1,"x":true, "ab":false}|{"":true}|{"aé":true}""", """{"a":true}|{"x":true,"a":1}|{"x":true,"a":true}|{"x":1}|{"\u0061":true}""")]
-    [InlineData("""{"type":"array","items":{"enum":["é\"","\n",null,[1.0]]},"minItems":1,"maxItems":3}""", """["é\""]|["\n", null,[1.0]]""", """[]|[null,null,null,null]|["\u00e9\""]|[1.0]""")]
+    [InlineData("""{"type":"object","properties":{"a":{"const":1}},"additionalProperties":{"type":"boolean"}}""",
+        """{}|{"a":1}|{"x":true}|{"a":1,"x":true, "ab":false}|{"":true}|{"aé":true}""",
+        """{"a":true}|{"x":true,"a":1}|{"x":true,"a":true}|{"x":1}|{"\u0061":true}""")]
+    [InlineData("""{"type":"array","items":{"enum":["é\"","\n",null,[1.0]]},"minItems":1,"maxItems":3}""", """["é\""]|["\n", null,[1.0]]""",
+        """[]|[null,null,null,null]|["\u00e9\""]|[1.0]""")]
     [InlineData("""{"type":"array","prefixItems":[{"const":1},{"const":2}],"minItems":1}""", "[1]|[1,2]|[1, 2]", "[]|[2]|[1,2,3]|[1,]")]
-    [InlineData("""{"type":"array","prefixItems":[{"const":1}],"items":{"const":2},"maxItems":3}""", "[]|[1]|[1,2]|[1,2,2]", "[2]|[1,1]|[1,2,2,2]")]
+    [InlineData("""{"type":"array","prefixItems":[{"const":1}],"items":{"const":2},"maxItems":3}""",
+        "[]|[1]|[1,2]|[1,2,2]", "[2]|[1,1]|[1,2,2,2]")]
     [InlineData("""{"type":"integer","minimum":-12,"exclusiveMaximum":105}""", "-12|-9|-1|0|7|99|104", "-13|-0|105|00|1.0|1e1|200|-120")]
     [InlineData("""{"type":"number","minimum":0,"maximum":1}""", "0|1|0.5|0.000123", "-0.1|1.5|2|-1|1.01|00.5|.5|1.")]
-    [InlineData("""{"type":"number","exclusiveMinimum":-0.25,"maximum":1.5}""", "-0.24|-0.2|0|0.0|1.5|1.50|1.499999|-0.001", "-0.25|-0.3|1.51|1.6|2|-1")]
-    [InlineData("""{"type":"string","minLength":2,"maxLength":3}""", "\"ab\"|\"é😀日\"|\"\\n\\u00e9\\ud83d\\ude00\"", "\"a\"|\"abcd\"|\"\\ud83d\\ude00\"|\"\\ude00ab\"|\"\\ud83dab\"|\"a\nb\"|\"\"")]
+    [InlineData("""{"type":"number","exclusiveMinimum":-0.25,"maximum":1.5}""",
+        "-0.24|-0.2|0|0.0|1.5|1.50|1.499999|-0.001", "-0.25|-0.3|1.51|1.6|2|-1")]
+    [InlineData("""{"type":"string","minLength":2,"maxLength":3}""", "\"ab\"|\"é😀日\"|\"\\n\\u00e9\\ud83d\\ude00\"",
+        "\"a\"|\"abcd\"|\"\\ud83d\\ude00\"|\"\\ude00ab\"|\"\\ud83dab\"|\"a\nb\"|\"\"")]
     [InlineData("""{"type":"string","pattern":"^(yes|no)$"}""", "\"yes\"|\"no\"", "\"yes \"|\"y\"|\"yesno\"")]
     [InlineData("""{"pattern":"b\"","maxLength":4}""", "\"b\\\"\"|\"aab\\\"\"|\"b\\\"\\n\\\\\"", "\"b\"|\"aaab\\\"\"")]
-    [InlineData("""{"type":["string","null"],"format":"date"}""", "null|\"2024-02-29\"|\"1999-12-31\"|\"2000-02-29\"", "\"2023-02-29\"|\"1900-02-29\"|\"2024-13-01\"|\"2024-04-31\"|\"24-01-01\"")]
-    [InlineData("""{"type":"string","format":"date-time"}""", "\"2024-02-29T23:59:59Z\"|\"1985-04-12T23:20:50.52-08:00\"", "\"2024-02-29\"|\"2024-02-29T24:00:00Z\"|\"2024-02-29T23:59:59\"")]
+    [InlineData("""{"type":["string","null"],"format":"date"}""", "null|\"2024-02-29\"|\"1999-12-31\"|\"2000-02-29\"",
+        "\"2023-02-29\"|\"1900-02-29\"|\"2024-13-01\"|\"2024-04-31\"|\"24-01-01\"")]
+    [InlineData("""{"type":"string","format":"date-time"}""", "\"2024-02-29T23:59:59Z\"|\"1985-04-12T23:20:50.52-08:00\"",
+        "\"2024-02-29\"|\"2024-02-29T24:00:00Z\"|\"2024-02-29T23:59:59\"")]
     [InlineData("""{"enum":[1,"a",true,2.5],"type":["string","integer"]}""", "1|\"a\"", "true|2.5")]
     [InlineData("""{"enum":["a","abc",7,30],"minLength":2,"maximum":10}""", "\"abc\"|7", "\"a\"|30")]
-    [InlineData("""{"type":"object","properties":{"k":{"const":"x"},"v":{}},"anyOf":[{"required":["k"]},{"required":["v"]}]}""", """{"k":"x"}|{"v":[]}|{"k":"x","v":{"a":{}}}""", """{}|{"k":"y"}""")]
-    [InlineData("""{"allOf":[{"properties":{"a":{"type":"integer"}},"required":["a"]},{"properties":{"a":{"minimum":3},"b":{"type":"null"}}}]}""", """{"a":3}|{"a":4,"b":null}""", """{"a":2}|{"b":null}|{"a":3.5}""")]
-    [InlineData("""{"type":"object","properties":{"v":{"type":"integer"},"next":{"$ref":"#"}},"required":["v"]}""", """{"v":1}|{"v":1,"next":{"v":2,"next":{"v":3}}}""", """{"v":1,"next":{}}|{"next":{"v":1}}""")]
+    [InlineData("""{"type":"object","properties":{"k":{"const":"x"},"v":{}},"anyOf":[{"required":["k"]},{"required":["v"]}]}""",
+        """{"k":"x"}|{"v":[]}|{"k":"x","v":{"a":{}}}""", """{}|{"k":"y"}""")]
+    [InlineData(
+        """{"allOf":[{"properties":{"a":{"type":"integer"}},"required":["a"]},{"properties":{"a":{"minimum":3},"b":{"type":"null"}}}]}""",
+        """{"a":3}|{"a":4,"b":null}""", """{"a":2}|{"b":null}|{"a":3.5}""")]
+    [InlineData("""{"type":"object","properties":{"v":{"type":"integer"},"next":{"$ref":"#"}},"required":["v"]}""",
+        """{"v":1}|{"v":1,"next":{"v":2,"next":{"v":3}}}""", """{"v":1,"next":{}}|{"next":{"v":1}}""")]
     [InlineData("""{"$ref":"#/definitions/a~1b%20c","definitions":{"a/b c":{"type":"boolean"}}}""", "true|false", "null|1")]
     [InlineData("""{"title":"t","description":"d","default":3,"examples":[1],"$schema":"s","$id":"i","$comment":"c","format":"colour","type":"boolean"}""", "true", "1")]
     [InlineData("""{"anyOf":[{"type":"integer"},{"type":"number"},false]}""", "1|1.5|1e5|-0", "-|1.|1e|x")]
@@ -138,7 +151,8 @@ public class JsonSchemaTests
     [InlineData("""{"properties":[]}""", "#/properties: [], expected an object")]
     [InlineData("""{"$ref":"https://example.com/s"}""", "#/$ref: \"https://example.com/s\", expected a reference into this schema")]
     [InlineData("""{"$ref":"#/$defs/x"}""", "#/$ref: \"#/$defs/x\", expected a place that exists")]
-    [InlineData("""{"pattern":"(a)\\1"}""", "#/pattern: \"(a)\\\\1\", expected a regular expression without the escape '\\1' at character 5")]
+    [InlineData("""{"pattern":"(a)\\1"}""",
+        "#/pattern: \"(a)\\\\1\", expected a regular expression without the escape '\\1' at character 5")]
     [InlineData("""{"pattern":"(?=a)b"}""", "expected a regular expression without a group that looks ahead or behind")]
     [InlineData("""{"pattern":"a(^b)"}""", "expected a regular expression without the anchor '^' inside the expression")]
     [InlineData("""{"pattern":"("}""", "without '(' without ')'")]

@@ -9,31 +9,38 @@ static class RandomSchemas
 {
     static readonly string[] s_names = ["a", "b", "name", "a\"b", "tab\there", "日本", "😀", "", "x/y~z"];
 
-    static readonly string[] s_values = ["1", "-2.5", "1e2", "true", "null", "\"a\"", "\"q\\\"uo\\\\te\"", "\"日本 😀\\n\"", "\"\\u0001\"", "[1,{\"a\":[]}]", "{\"k\":\"v w\",\"é\":null}", "\"\""];
+    static readonly string[] s_values = ["1", "-2.5", "1e2", "true", "null", "\"a\"", "\"q\\\"uo\\\\te\"", "\"日本 😀\\n\"", "\"\\u0001\"",
+        "[1,{\"a\":[]}]", "{\"k\":\"v w\",\"é\":null}", "\"\""];
 
     static readonly string[] s_patterns =
-        ["^[a-z]+$", "^a{2,5}b?$", "^(foo|bar)(-[0-9]+)*$", "0.0", "^\\w+@\\w+\\.com$", "^[^\"a-y]{3}$", "\\d{2}$", "^\\\\n$|^\"[é-í]\"$", "^\\u{1F600}.?$", "^[\\s\\S]{0,4}$"];
+        ["^[a-z]+$", "^a{2,5}b?$", "^(foo|bar)(-[0-9]+)*$", "0.0", "^\\w+@\\w+\\.com$", "^[^\"a-y]{3}$", "\\d{2}$", "^\\\\n$|^\"[é-í]\"$",
+            "^\\u{1F600}.?$", "^[\\s\\S]{0,4}$"];
 
     static readonly Gen<string> s_name = One(s_names).Select(Quote);
     static readonly Gen<string> s_value = One(s_values);
 
     static readonly Gen<string> s_string = Gen.OneOf(
         Gen.Const("{\"type\":\"string\"}"),
-        Gen.Select(Gen.Int[0, 5], Gen.Int[0, 5]).Select((least, more) => $"{{\"type\":\"string\",\"minLength\":{least},\"maxLength\":{least + more}}}"),
+        Gen.Select(Gen.Int[0, 5], Gen.Int[0, 5])
+            .Select((least, more) => $"{{\"type\":\"string\",\"minLength\":{least},\"maxLength\":{least + more}}}"),
         One(s_patterns).Select(pattern => $"{{\"type\":\"string\",\"pattern\":{Quote(pattern)}}}"),
         Gen.Int[1, 6].Select(most => $"{{\"pattern\":\"^[ab😀\\\\\\\\]*$\",\"maxLength\":{most}}}"),
-        One("date", "time", "date-time", "uuid", "ipv4", "email", "colour").Select(format => $"{{\"type\":\"string\",\"format\":\"{format}\"}}"));
+        One("date", "time", "date-time", "uuid", "ipv4", "email", "colour")
+            .Select(format => $"{{\"type\":\"string\",\"format\":\"{format}\"}}"));
 
-    static readonly Gen<string> s_bounds = Gen.Select(Gen.Int[-2000, 2000], Gen.Int[1, 3000], Gen.Int[0, 2], Gen.Bool, Gen.Bool).Select((least, span, places, openBelow, openAbove) =>
+    static readonly Gen<string> s_bounds = Gen.Select(Gen.Int[-2000, 2000], Gen.Int[1, 3000], Gen.Int[0, 2], Gen.Bool, Gen.Bool)
+        .Select((least, span, places, openBelow, openAbove) =>
     {
         decimal scale = places == 0 ? 1 : places == 1 ? 10 : 1000;
-        string low = (least / scale).ToString(CultureInfo.InvariantCulture), high = ((least + span + 1) / scale).ToString(CultureInfo.InvariantCulture);
+        string low = (least / scale).ToString(CultureInfo.InvariantCulture),
+            high = ((least + span + 1) / scale).ToString(CultureInfo.InvariantCulture);
         return $"\"{(openBelow ? "exclusiveMinimum" : "minimum")}\":{low},\"{(openAbove ? "exclusiveMaximum" : "maximum")}\":{high}";
     });
 
     static readonly Gen<string> s_scalar = Gen.OneOf(
         s_string,
-        One("{\"type\":\"integer\"}", "{\"type\":\"number\"}", "{\"type\":\"boolean\"}", "{\"type\":\"null\"}", "{\"type\":[\"integer\",\"null\"]}", "{\"type\":\"string\",\"nullable\":true}", "{}", "true"),
+        One("{\"type\":\"integer\"}", "{\"type\":\"number\"}", "{\"type\":\"boolean\"}", "{\"type\":\"null\"}",
+            "{\"type\":[\"integer\",\"null\"]}", "{\"type\":\"string\",\"nullable\":true}", "{}", "true"),
         s_bounds.Select(bounds => $"{{\"type\":\"number\",{bounds}}}"),
         s_bounds.Select(bounds => $"{{\"type\":[\"number\",\"string\"],{bounds}}}"),
         Gen.Int[-5000, 5000].Select(least => $"{{\"type\":\"integer\",\"minimum\":{least},\"maximum\":{least + 777}}}"),
@@ -46,19 +53,23 @@ static class RandomSchemas
         : Gen.OneOf(s_scalar, Object(OfDepth(depth - 1, bottom)), Array(OfDepth(depth - 1, bottom)), Combined(OfDepth(depth - 1, bottom)));
 
     static Gen<string> Object(Gen<string> value) =>
-        Gen.Select(Gen.Select(s_name, value).Array[0, 4], Gen.Bool.Array[4], Gen.OneOf(One("", ",\"additionalProperties\":false", ",\"additionalProperties\":true"), value.Select(schema => $",\"additionalProperties\":{schema}")))
+        Gen.Select(Gen.Select(s_name, value).Array[0, 4], Gen.Bool.Array[4], Gen.OneOf(One("", ",\"additionalProperties\":false",
+            ",\"additionalProperties\":true"), value.Select(schema => $",\"additionalProperties\":{schema}")))
             .Select((properties, required, additional) =>
             {
-                (string Name, string Schema)[] distinct = [.. properties.Select(property => (property.Item1, property.Item2)).DistinctBy(property => property.Item1)];
+                (string Name, string Schema)[] distinct =
+                    [.. properties.Select(property => (property.Item1, property.Item2)).DistinctBy(property => property.Item1)];
                 string listed = string.Join(',', distinct.Select(property => $"{property.Name}:{property.Schema}"));
                 string names = string.Join(',', distinct.Where((_, i) => required[i]).Select(property => property.Name));
                 return $"{{\"type\":\"object\",\"properties\":{{{listed}}},\"required\":[{names}]{additional}}}";
             });
 
     static Gen<string> Array(Gen<string> value) => Gen.OneOf(
-        Gen.Select(value, Gen.Int[0, 3], Gen.Int[0, 3]).Select((item, least, more) => $"{{\"type\":\"array\",\"items\":{item},\"minItems\":{least},\"maxItems\":{least + more}}}"),
+        Gen.Select(value, Gen.Int[0, 3], Gen.Int[0, 3])
+            .Select((item, least, more) => $"{{\"type\":\"array\",\"items\":{item},\"minItems\":{least},\"maxItems\":{least + more}}}"),
         value.Select(item => $"{{\"type\":\"array\",\"items\":{item}}}"),
-        Gen.Select(value, value, value, Gen.Int[0, 4]).Select((first, second, rest, least) => $"{{\"type\":\"array\",\"prefixItems\":[{first},{second}],\"items\":{rest},\"minItems\":{least}}}"),
+        Gen.Select(value, value, value, Gen.Int[0, 4]).Select((first, second, rest, least) =>
+            $"{{\"type\":\"array\",\"prefixItems\":[{first},{second}],\"items\":{rest},\"minItems\":{least}}}"),
         Gen.Select(value, value).Select((first, second) => $"{{\"type\":\"array\",\"prefixItems\":[{first},{second}]}}"));
 
     static Gen<string> Combined(Gen<string> value) => Gen.OneOf(
@@ -66,8 +77,12 @@ static class RandomSchemas
         Gen.Select(Object(value), Object(value)).Select((one, other) => $"{{\"allOf\":[{one},{other}]}}"),
         Gen.Select(s_string, Gen.Int[0, 4]).Select((text, least) => $"{{\"allOf\":[{text}],\"minLength\":{least}}}"));
 
-    /// <summary>Whole schemas, some with a list that refers to itself. Its entries do not: a random tree would not end. Some schemas contradict themselves.</summary>
-    public static Gen<string> Any { get; } = Gen.Select(OfDepth(3, Gen.Frequency((8, s_scalar), (1, Gen.Const("{\"$ref\":\"#/$defs/list\"}")))), OfDepth(1, s_scalar)).Select((schema, entry) =>
+    /// <summary>
+    /// Whole schemas, some with a list that refers to itself. Its entries do not: a random tree would not end. Some
+    /// schemas contradict themselves.
+    /// </summary>
+    public static Gen<string> Any { get; } = Gen.Select(OfDepth(3,
+        Gen.Frequency((8, s_scalar), (1, Gen.Const("{\"$ref\":\"#/$defs/list\"}")))), OfDepth(1, s_scalar)).Select((schema, entry) =>
         $"{{\"allOf\":[{schema}],\"$defs\":{{\"list\":{{\"type\":\"object\",\"properties\":{{\"entry\":{entry},\"next\":{{\"anyOf\":[{{\"type\":\"null\"}},{{\"$ref\":\"#/$defs/list\"}}]}}}},\"required\":[\"next\"]}}}}}}");
 
     static Gen<string> One(params string[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);

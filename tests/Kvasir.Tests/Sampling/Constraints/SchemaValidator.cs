@@ -22,7 +22,9 @@ sealed class SchemaValidator(JsonElement root)
 
     bool Holds(JsonElement schema, string keyword, JsonElement argument, JsonElement value) => keyword switch
     {
-        "type" => argument.ValueKind == JsonValueKind.String ? IsType(argument, value, schema) : argument.EnumerateArray().Any(type => IsType(type, value, schema)),
+        "type" => argument.ValueKind == JsonValueKind.String
+            ? IsType(argument, value, schema)
+            : argument.EnumerateArray().Any(type => IsType(type, value, schema)),
         "enum" => argument.EnumerateArray().Any(other => JsonElement.DeepEquals(other, value)),
         "const" => JsonElement.DeepEquals(argument, value),
         "anyOf" or "oneOf" => argument.EnumerateArray().Any(option => IsValid(option, value)),
@@ -53,10 +55,12 @@ sealed class SchemaValidator(JsonElement root)
 
     bool HoldsForObject(JsonElement schema, string keyword, JsonElement argument, JsonElement value) => keyword switch
     {
-        "properties" => argument.EnumerateObject().All(property => !value.TryGetProperty(property.Name, out JsonElement member) || IsValid(property.Value, member)),
+        "properties" => argument.EnumerateObject()
+            .All(property => !value.TryGetProperty(property.Name, out JsonElement member) || IsValid(property.Value, member)),
         "required" => argument.EnumerateArray().All(name => value.TryGetProperty(name.GetString()!, out _)),
         "additionalProperties" => value.EnumerateObject().All(member =>
-            (schema.TryGetProperty("properties", out JsonElement properties) && properties.TryGetProperty(member.Name, out _)) || IsValid(argument, member.Value)),
+            (schema.TryGetProperty("properties", out JsonElement properties) && properties.TryGetProperty(member.Name, out _))
+                || IsValid(argument, member.Value)),
         _ => true,
     };
 
@@ -77,7 +81,8 @@ sealed class SchemaValidator(JsonElement root)
     {
         "minLength" => value.EnumerateRunes().Count() >= argument.GetInt32(),
         "maxLength" => value.EnumerateRunes().Count() <= argument.GetInt32(),
-        "pattern" => Regex.IsMatch(OneCharEach(value), OneCharEach(argument.GetString()!.Replace("$", "\\z", StringComparison.Ordinal).Replace("\\u{1F600}", "😀", StringComparison.Ordinal))),
+        "pattern" => Regex.IsMatch(OneCharEach(value), OneCharEach(argument.GetString()!.Replace("$", "\\z", StringComparison.Ordinal)
+            .Replace("\\u{1F600}", "😀", StringComparison.Ordinal))),
         "format" => argument.GetString() switch
         {
             "date" => DateOnly.TryParseExact(value, "yyyy-MM-dd", out _),
@@ -92,7 +97,8 @@ sealed class SchemaValidator(JsonElement root)
     };
 
     /// <summary>.NET's expressions count a character beyond U+FFFF as two.</summary>
-    static string OneCharEach(string text) => string.Concat(text.EnumerateRunes().Select(rune => rune.Value == 0x1f600 ? '\ue000' : rune.IsBmp ? (char)rune.Value : '\ue001'));
+    static string OneCharEach(string text) =>
+        string.Concat(text.EnumerateRunes().Select(rune => rune.Value == 0x1f600 ? '\ue000' : rune.IsBmp ? (char)rune.Value : '\ue001'));
 
     static bool HoldsForNumber(string keyword, JsonElement argument, JsonElement value) => keyword switch
     {
@@ -103,7 +109,9 @@ sealed class SchemaValidator(JsonElement root)
         _ => true,
     };
 
-    static decimal Number(JsonElement value) => value.TryGetDecimal(out decimal number) ? number : value.GetDouble() < 0 ? decimal.MinValue : decimal.MaxValue;
+    static decimal Number(JsonElement value) => value.TryGetDecimal(out decimal number) ? number
+        : value.GetDouble() < 0 ? decimal.MinValue
+        : decimal.MaxValue;
 
     JsonElement Target(string reference) => reference.Split('/')[1..].Aggregate(root, (at, name) => at.GetProperty(name));
 }

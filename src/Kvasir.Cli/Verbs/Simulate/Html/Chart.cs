@@ -83,9 +83,11 @@ sealed class Chart
 
     public string End() => _svg.Append("</svg>").ToString();
 
-    string Joined(IReadOnlyList<(double X, double Y)> points) => string.Join(' ', points.Select(point => string.Create(CultureInfo.InvariantCulture, $"{X(point.X):0.#},{Y(point.Y):0.##}")));
+    string Joined(IReadOnlyList<(double X, double Y)> points) =>
+        string.Join(' ', points.Select(point => string.Create(CultureInfo.InvariantCulture, $"{X(point.X):0.#},{Y(point.Y):0.##}")));
 
-    double X(double value) => Left + (Width - Left - Right) * (_xMax > _xMin ? (Scaled(value) - Scaled(_xMin)) / (Scaled(_xMax) - Scaled(_xMin)) : 0.5);
+    double X(double value) =>
+        Left + (Width - Left - Right) * (_xMax > _xMin ? (Scaled(value) - Scaled(_xMin)) / (Scaled(_xMax) - Scaled(_xMin)) : 0.5);
 
     double Scaled(double value) => _isLog ? Math.Log2(value) : value;
 

@@ -5,26 +5,40 @@ namespace Kvasir.Cli.Verbs.Simulate.Html;
 /// <summary>The tables and words behind the numbers.</summary>
 static class Explanations
 {
-    public static string Tiers(SimulateReport report) => HtmlText.Section("What each tier did", $"Over {(report.Fleet.Nodes == 1 ? "the machine" : $"all {report.Fleet.Nodes:N0} machines")} and the whole trace.",
-        HtmlText.Table(["tier", "room each", "policy", "!tokens found", "!of prompts", "!written", "!read", "!written / read", "!evicted", "!blocks at the end", "!of them unreachable"],
-            report.Outcome.Tiers.Zip(report.Fleet.Tiers, (tier, room) => (string[])[tier.Tier, room.Room, room.Policy, $"{tier.HitTokens:N0}", $"{tier.TokenShare:P1}", ByteSize.Text(tier.BytesWritten),
-                ByteSize.Text(tier.BytesRead), tier.WrittenPerHit is { } written ? $"{written:0.00}" : "–", $"{tier.Evictions:N0}", $"{tier.Resident:N0}", $"{tier.Unreachable:N0}"])));
+    public static string Tiers(SimulateReport report) => HtmlText.Section("What each tier did",
+        $"Over {(report.Fleet.Nodes == 1 ? "the machine" : $"all {report.Fleet.Nodes:N0} machines")} and the whole trace.",
+        HtmlText.Table(["tier", "room each", "policy", "!tokens found", "!of prompts", "!written", "!read", "!written / read", "!evicted",
+            "!blocks at the end", "!of them unreachable"],
+            report.Outcome.Tiers.Zip(report.Fleet.Tiers, (tier, room) => (string[])[tier.Tier, room.Room, room.Policy,
+                $"{tier.HitTokens:N0}", $"{tier.TokenShare:P1}", ByteSize.Text(tier.BytesWritten),
+                ByteSize.Text(tier.BytesRead), tier.WrittenPerHit is { } written ? $"{written:0.00}" : "–", $"{tier.Evictions:N0}",
+                $"{tier.Resident:N0}", $"{tier.Unreachable:N0}"])));
 
-    public static string Assumed(SimulateReport report) => HtmlText.Section("What was assumed", "Other assumptions give other numbers; these are the ones to question first.", HtmlText.Definitions(Assumptions(report)));
+    public static string Assumed(SimulateReport report) => HtmlText.Section("What was assumed",
+        "Other assumptions give other numbers; these are the ones to question first.", HtmlText.Definitions(Assumptions(report)));
 
     static IEnumerable<(string, string)> Assumptions(SimulateReport report)
     {
         (TraceSummary trace, FleetSummary fleet) = (report.Trace, report.Fleet);
-        yield return ("Requests", $"{trace.Name}: {trace.Requests:N0} requests with {trace.PromptTokens:N0} prompt tokens in {Duration.Text(trace.Seconds)}, in blocks of {trace.BlockTokens:N0} tokens");
-        yield return ("Fleet", fleet.Nodes == 1 ? "1 machine" : $"{fleet.Nodes:N0} machines; requests are placed {Placement(fleet.Placement)}");
+        yield return ("Requests", $"{trace.Name}: {trace.Requests:N0} requests with {trace.PromptTokens:N0} prompt tokens in "
+            + $"{Duration.Text(trace.Seconds)}, in blocks of {trace.BlockTokens:N0} tokens");
+        yield return ("Fleet",
+            fleet.Nodes == 1 ? "1 machine" : $"{fleet.Nodes:N0} machines; requests are placed {Placement(fleet.Placement)}");
         foreach (TierSummary tier in fleet.Tiers)
-            yield return ($"Tier {tier.Tier}", $"{tier.Room}, evicts by {tier.Policy}" + (tier.BytesPerS is { } speed ? $", {ByteSize.Text((long)speed)} a second after {Duration.Text(tier.LatencyS)}" : ", read in place"));
+            yield return ($"Tier {tier.Tier}", $"{tier.Room}, evicts by {tier.Policy}" + (tier.BytesPerS
+                is { } speed ? $", {ByteSize.Text((long)speed)} a second after {Duration.Text(tier.LatencyS)}" : ", read in place"));
         if (report.Model is { } model)
             yield return ("Model", model);
-        yield return ("Keys and values", $"{TierText.Room(fleet.BytesPerToken)} a token, {TierText.Room(fleet.BytesPerToken * trace.BlockTokens)} a block");
-        yield return ("Prefill", $"{fleet.PrefillTokensPerS:N0} tokens a second on a machine, one prompt after another; writing the answers costs prompts no time");
-        yield return ("Blocks", fleet.Instant ? "can be used from the moment that a request arrives (--instant), and nobody waits for a machine" : "can be used when they are computed");
-        yield return ("Price", fleet.PricePerHour > 0 ? $"{fleet.PricePerHour:N2} for an hour of a machine; saved time counts in full, as if machines were paid by the second" : "none was given");
+        yield return ("Keys and values",
+            $"{TierText.Room(fleet.BytesPerToken)} a token, {TierText.Room(fleet.BytesPerToken * trace.BlockTokens)} a block");
+        yield return ("Prefill", $"{fleet.PrefillTokensPerS:N0} tokens a second on a machine, one prompt after another; writing the "
+            + $"answers costs prompts no time");
+        yield return ("Blocks", fleet.Instant
+            ? "can be used from the moment that a request arrives (--instant), and nobody waits for a machine"
+            : "can be used when they are computed");
+        yield return ("Price", fleet.PricePerHour > 0
+            ? $"{fleet.PricePerHour:N2} for an hour of a machine; saved time counts in full, as if machines were paid by the second"
+            : "none was given");
         foreach (FaultSummary fault in fleet.Faults)
             yield return ($"Fault after {Duration.Text(fault.AtS)}", fault.What);
     }
@@ -46,8 +60,10 @@ static class Explanations
         ("block", "the keys and values of a fixed number of consecutive tokens: the unit that is kept, found and evicted"),
         ("found", "tokens, or blocks, of a prompt whose keys and values some tier still had, so that they were not computed again"),
         ("tier", "a place where blocks are kept, from fast and small to slow and large: device, host, disk, remote"),
-        ("evict", "give a block up to make room for another; a policy says which (lru: the one not used for longest; s3-fifo: those used only once first)"),
-        ("unreachable", "a block that is there while one before it is gone, so that only a cache that computes single missing blocks can use it"),
+        ("evict", "give a block up to make room for another; a policy says which (lru: the one not used for longest; s3-fifo: those used "
+            + "only once first)"),
+        ("unreachable",
+            "a block that is there while one before it is gone, so that only a cache that computes single missing blocks can use it"),
         ("written / read", "bytes written to a tier for each byte that was of use later; below 1 is good, and disks wear by it"),
         ("without limit", "the share that a cache would find which keeps everything for ever: no policy and no room can find more"),
         ("knows the future", "the share that the best possible choice of what to evict would find with the same room (Belady, 1966)"),

@@ -11,7 +11,9 @@ static class Headline
     {
         Outcome outcome = report.Outcome;
         if (outcome.SavedShare < Least / 10)
-            return outcome.SavedS < 0 ? $"The cache cost more than it saved: {Duration.Text(-outcome.SavedS)} of machine time" : "The cache saved nothing worth the name";
+            return outcome.SavedS < 0
+                ? $"The cache cost more than it saved: {Duration.Text(-outcome.SavedS)} of machine time"
+                : "The cache saved nothing worth the name";
         string money = report.Fleet.PricePerHour > 0 ? $", worth {outcome.MoneySaved:N2}" : "";
         return $"The cache spared the machines {outcome.SavedShare:P0} of their work on prompts: {Words(outcome.SavedS)}{money}";
     }
@@ -19,17 +21,24 @@ static class Headline
     public static string Lead(SimulateReport report)
     {
         Outcome outcome = report.Outcome;
-        string found = $"Of {Count(report.Trace.PromptTokens)} prompt tokens, {outcome.TokenHitRate:P0} had been computed before and were still there.";
+        string found = $"Of {Count(report.Trace.PromptTokens)} prompt tokens, {outcome.TokenHitRate:P0} had been computed before and were "
+            + $"still there.";
         double missing = outcome.InfiniteBlockHitRate - outcome.BlockHitRate;
         return missing < Least
-            ? $"{found} More room would hardly help: even a cache without limit would find only {Math.Max(0, missing) * 100:0.0} % more of the blocks."
-            : $"{found} A cache without limit would have found {outcome.InfiniteBlockHitRate:P0} of the blocks, and not {outcome.BlockHitRate:P0}{Belady(outcome)}.";
+            ? $"{found} More room would hardly help: even a cache without limit would find only {Math.Max(0, missing) * 100:0.0} % more of "
+                + $"the blocks."
+            : $"{found} A cache without limit would have found {outcome.InfiniteBlockHitRate:P0} of the blocks, and not "
+                + $"{outcome.BlockHitRate:P0}{Belady(outcome)}.";
     }
 
-    static string Belady(Outcome outcome) => outcome.BeladyBlockHitRate is { } belady ? $"; with the same room, one that knows the future {belady:P0}" : "";
+    static string Belady(Outcome outcome) => outcome.BeladyBlockHitRate is { } belady
+        ? $"; with the same room, one that knows the future {belady:P0}"
+        : "";
 
     /// <summary>What would be saved in a month that is all like this; null when the trace is too short to say.</summary>
-    public static double? PerMonth(SimulateReport report) => report.Trace.Seconds >= 600 ? report.Outcome.MoneySaved * Month / report.Trace.Seconds : null;
+    public static double? PerMonth(SimulateReport report) => report.Trace.Seconds >= 600
+        ? report.Outcome.MoneySaved * Month / report.Trace.Seconds
+        : null;
 
     /// <summary>A large number as people say it.</summary>
     public static string Count(double number) => number switch

@@ -15,7 +15,9 @@ static class HtmlText
     {
         var html = new StringBuilder("<div class=\"card\"><table><thead><tr>");
         foreach (string column in columns)
-            html.Append(column[0] == '!' ? $"<th scope=\"col\">{Escape(column[1..])}</th>" : $"<th scope=\"col\" class=\"name\">{Escape(column)}</th>");
+            html.Append(column[0] == '!'
+                ? $"<th scope=\"col\">{Escape(column[1..])}</th>"
+                : $"<th scope=\"col\" class=\"name\">{Escape(column)}</th>");
         html.Append("</tr></thead><tbody>");
         int number = 0;
         foreach (IReadOnlyList<string> row in rows)
@@ -32,7 +34,8 @@ static class HtmlText
     public static string Definitions(IEnumerable<(string Word, string Meaning)> words) =>
         $"<dl>{string.Concat(words.Select(word => $"<dt>{Escape(word.Word)}</dt><dd>{Escape(word.Meaning)}</dd>"))}</dl>";
 
-    public static string Section(string title, string text, string content) => $"<section><h2>{Escape(title)}</h2><p>{Escape(text)}</p>{content}</section>";
+    public static string Section(string title, string text, string content) =>
+        $"<section><h2>{Escape(title)}</h2><p>{Escape(text)}</p>{content}</section>";
 
     /// <summary>A plot with what its colours mean.</summary>
     public static string Figure(IEnumerable<(string Colour, string Name)> legend, string svg) =>

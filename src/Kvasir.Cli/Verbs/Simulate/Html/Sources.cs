@@ -21,7 +21,8 @@ static class Sources
 
     public static string Section(SimulateReport report)
     {
-        (string Name, double Share)[] parts = [.. report.Outcome.Tiers.Select(tier => (tier.Tier, tier.TokenShare)), ("computed", 1 - report.Outcome.TokenHitRate)];
+        (string Name, double Share)[] parts =
+            [.. report.Outcome.Tiers.Select(tier => (tier.Tier, tier.TokenShare)), ("computed", 1 - report.Outcome.TokenHitRate)];
         string bar = string.Concat(parts.Where(part => part.Share > 0).Select(part =>
             FormattableString.Invariant($"<div style=\"flex:{part.Share * 1000:0.##};background:{Colour(part.Name)}\" title=\"{HtmlText.Escape($"{Describe(part.Name)}, {part.Share:P1}")}\"></div>")));
         string legend = string.Concat(parts.Select(part => $"<li><i style=\"background:{Colour(part.Name)}\"></i>{HtmlText.Escape(Describe(part.Name))} <b>{part.Share:P1}</b></li>"));

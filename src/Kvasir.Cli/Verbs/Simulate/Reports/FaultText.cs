@@ -4,20 +4,24 @@ using Kvasir.Planning.Simulation;
 
 namespace Kvasir.Cli.Verbs.Simulate.Reports;
 
-/// <summary>Faults as users type them: <c>node-loss@600s:node=1</c>, <c>slow-disk@10min:factor=8</c>, <c>block-loss@1h:share=0.1,node=0</c>.</summary>
+/// <summary>
+/// Faults as users type them: <c>node-loss@600s:node=1</c>, <c>slow-disk@10min:factor=8</c>, <c>block-loss@1h:share=0.1,node=0</c>.
+/// </summary>
 static class FaultText
 {
     const string Expected = "expected KIND@TIME such as node-loss@600s:node=1, slow-disk@10min:factor=8 or block-loss@1h:share=0.1";
 
     static readonly Dictionary<string, (FaultKind Kind, string? Amount, double Most)> s_kinds = new()
     {
-        ["node-loss"] = (FaultKind.NodeLoss, null, 0), ["slow-disk"] = (FaultKind.SlowDisk, "factor", 1e6), ["block-loss"] = (FaultKind.BlockLoss, "share", 1),
+        ["node-loss"] = (FaultKind.NodeLoss, null, 0), ["slow-disk"] = (FaultKind.SlowDisk, "factor", 1e6),
+        ["block-loss"] = (FaultKind.BlockLoss, "share", 1),
     };
 
     public static Fault Parse(string text)
     {
         string[] halves = text.Split(':', 2), when = halves[0].Split('@', 2);
-        if (when.Length < 2 || !s_kinds.TryGetValue(when[0], out (FaultKind Kind, string? Amount, double Most) kind) || !Duration.TryParse(when[1], out TimeSpan at))
+        if (when.Length < 2 || !s_kinds.TryGetValue(when[0], out (FaultKind Kind, string? Amount, double Most) kind)
+            || !Duration.TryParse(when[1], out TimeSpan at))
             throw Wrong(text, Expected);
         int? node = null;
         double? amount = null;
@@ -27,15 +31,18 @@ static class FaultText
             else if (pair.Length == 2 && pair[0] == kind.Amount)
                 amount = Amount(text, pair[1], kind.Most);
             else
-                throw Wrong(text, $"expected {(kind.Amount is null ? "" : $"{kind.Amount}=NUMBER or ")}node=NUMBER, from 0, behind the colon");
+                throw Wrong(text,
+                    $"expected {(kind.Amount is null ? "" : $"{kind.Amount}=NUMBER or ")}node=NUMBER, from 0, behind the colon");
         if (kind.Amount is not null && amount is null)
             throw Wrong(text, $"expected {kind.Amount}=NUMBER behind a colon");
         return new Fault(at, kind.Kind, node, amount ?? 0);
     }
 
     static double Amount(string text, string value, double most) =>
-        double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double amount) && amount > 0 && amount <= most
-            ? amount : throw Wrong(text, FormattableString.Invariant($"expected a number above 0, at most {most:0}, and not {Printable.Quote(value)}"));
+        double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double amount) && amount > 0
+            && amount <= most
+            ? amount : throw Wrong(text,
+                FormattableString.Invariant($"expected a number above 0, at most {most:0}, and not {Printable.Quote(value)}"));
 
     /// <summary>What it does, as a reader would say it.</summary>
     public static string Describe(Fault fault)

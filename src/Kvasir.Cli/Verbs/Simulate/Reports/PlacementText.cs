@@ -7,7 +7,8 @@ namespace Kvasir.Cli.Verbs.Simulate.Reports;
 static class PlacementText
 {
     static readonly (string Name, Placement Placement)[] s_all =
-        [("round-robin", Placement.RoundRobin), ("chain", Placement.Chain), ("block", Placement.Block), ("cache-aware", Placement.CacheAware)];
+        [("round-robin", Placement.RoundRobin), ("chain", Placement.Chain), ("block", Placement.Block),
+            ("cache-aware", Placement.CacheAware)];
 
     public static IEnumerable<string> Names => s_all.Select(known => known.Name);
 

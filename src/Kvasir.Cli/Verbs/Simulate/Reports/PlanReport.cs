@@ -6,21 +6,26 @@ using Spectre.Console;
 namespace Kvasir.Cli.Verbs.Simulate.Reports;
 
 /// <summary>A fleet of a plan, as <c>plan --json</c> prints it. Tiers are those of one machine; prices are of all.</summary>
-sealed record PlanLine(string? Change, int Machines, long HostBytes, long DiskBytes, double TtftP90S, double Load, double TokenHitRate, double PrefillSavedS, double PricePerHour, bool IsEnough)
+sealed record PlanLine(string? Change, int Machines, long HostBytes, long DiskBytes, double TtftP90S, double Load, double TokenHitRate,
+    double PrefillSavedS, double PricePerHour, bool IsEnough)
 {
     public static PlanLine Of(PlannedFleet fleet, string? change = null) => new(
-        change, fleet.Machines, fleet.HostBytes, fleet.DiskBytes, fleet.Ttft, fleet.Load, fleet.Result.TokenHitRate, fleet.Result.PrefillSecondsWithout - fleet.Result.PrefillSeconds, fleet.PricePerHour, fleet.IsEnough);
+        change, fleet.Machines, fleet.HostBytes, fleet.DiskBytes, fleet.Ttft, fleet.Load, fleet.Result.TokenHitRate,
+        fleet.Result.PrefillSecondsWithout - fleet.Result.PrefillSeconds, fleet.PricePerHour, fleet.IsEnough);
 }
 
 /// <summary>What <c>plan --json</c> prints.</summary>
-sealed record PlanReport(string Traffic, long Requests, double TrafficS, string Model, long DeviceBytes, long BytesPerToken, double TargetTtftS, PlanLine Best, PlanLine WithoutTiers,
+sealed record PlanReport(string Traffic, long Requests, double TrafficS, string Model, long DeviceBytes, long BytesPerToken,
+    double TargetTtftS, PlanLine Best, PlanLine WithoutTiers,
     IReadOnlyList<PlanLine> Removals, IReadOnlyList<PlanLine> Sensitivity, IReadOnlyList<PlanLine> Tried, double InfiniteTokenShare)
 {
     const int MostShown = 8;
 
     public static PlanReport Of(PlanOptions options, Plan plan, string model) => new(
-        options.Trace.Name, options.Trace.Requests.Count, options.Trace.Requests[^1].Arrival.TotalSeconds, model, options.Machine.Tiers[0].Bytes, options.Machine.BytesPerToken, options.TargetTtft,
-        PlanLine.Of(plan.Best), PlanLine.Of(plan.WithoutTiers), [.. plan.Removals.Select(each => PlanLine.Of(each.Fleet, each.Change))], [.. plan.Sensitivity.Select(each => PlanLine.Of(each.Fleet, each.Change))],
+        options.Trace.Name, options.Trace.Requests.Count, options.Trace.Requests[^1].Arrival.TotalSeconds, model,
+        options.Machine.Tiers[0].Bytes, options.Machine.BytesPerToken, options.TargetTtft,
+        PlanLine.Of(plan.Best), PlanLine.Of(plan.WithoutTiers), [.. plan.Removals.Select(each => PlanLine.Of(each.Fleet, each.Change))],
+        [.. plan.Sensitivity.Select(each => PlanLine.Of(each.Fleet, each.Change))],
         [.. plan.Tried.Select(fleet => PlanLine.Of(fleet))], plan.Best.Result.References.Infinite);
 
     public void Print()
@@ -29,11 +34,16 @@ sealed record PlanReport(string Traffic, long Requests, double TrafficS, string 
         Say($"{Model}; {TierText.Room(DeviceBytes)} for keys and values beside the weights, {TierText.Room(BytesPerToken)} a token");
         Say("");
         Say(Best.IsEnough
-            ? $"recommended: {Fleet(Best)}, {Price(Best)} an hour; nine tenths of the requests begin to answer within {Duration.Text(Best.TtftP90S)} (asked: {Duration.Text(TargetTtftS)}), and machines are busy for {Best.Load:P0} of the time"
-            : $"nothing that was tried is enough: at best {Fleet(Best)} begins nine tenths of its answers within {Duration.Text(Best.TtftP90S)} (asked: {Duration.Text(TargetTtftS)}); more machines, faster ones, or shorter prompts are needed");
-        Say($"{Best.TokenHitRate:P1} of prompt tokens are found and not computed: {Duration.Text(Best.PrefillSavedS)} of prefill saved; a cache without limit would find {InfiniteTokenShare:P1} of blocks");
+            ? $"recommended: {Fleet(Best)}, {Price(Best)} an hour; nine tenths of the requests begin to answer within "
+                + $"{Duration.Text(Best.TtftP90S)} (asked: {Duration.Text(TargetTtftS)}), and machines are busy for {Best.Load:P0} of the time"
+            : $"nothing that was tried is enough: at best {Fleet(Best)} begins nine tenths of its answers within "
+                + $"{Duration.Text(Best.TtftP90S)} (asked: {Duration.Text(TargetTtftS)}); more machines, faster ones, or shorter prompts "
+                + $"are needed");
+        Say($"{Best.TokenHitRate:P1} of prompt tokens are found and not computed: {Duration.Text(Best.PrefillSavedS)} of prefill saved; a "
+            + $"cache without limit would find {InfiniteTokenShare:P1} of blocks");
         if (Best != WithoutTiers)
-            Say($"without host memory and disks: {Fleet(WithoutTiers)}, {Price(WithoutTiers)} an hour, {Duration.Text(WithoutTiers.TtftP90S)}{(WithoutTiers.IsEnough ? $": {Share(WithoutTiers.PricePerHour - Best.PricePerHour, WithoutTiers.PricePerHour)} more" : ": not enough")}");
+            Say($"without host memory and disks: {Fleet(WithoutTiers)}, {Price(WithoutTiers)} an hour, "
+                + $"{Duration.Text(WithoutTiers.TtftP90S)}{(WithoutTiers.IsEnough ? $": {Share(WithoutTiers.PricePerHour - Best.PricePerHour, WithoutTiers.PricePerHour)} more" : ": not enough")}");
         Write("what each tier saves", Removals);
         Write("if something is different (the same machines)", Sensitivity);
         Write("the cheapest that were tried", [.. Tried.Take(MostShown)]);
@@ -46,16 +56,24 @@ sealed record PlanReport(string Traffic, long Requests, double TrafficS, string 
         if (lines.Count == 0)
             return;
         Table table = new Table().SimpleBorder().Title(title);
-        string[] columns = [.. lines[0].Change is null ? [] : (string[])["change"], "machines", "host of each", "disk of each", "tokens found", "TTFT 90 %", "load", "prefill saved", "price/h", "enough"];
+        string[] columns = [.. lines[0].Change is null ? [] : (string[])["change"], "machines", "host of each", "disk of each",
+            "tokens found", "TTFT 90 %", "load", "prefill saved", "price/h", "enough"];
         foreach (string column in columns)
             table.AddColumn(column is "change" or "enough" ? new TableColumn(column) : new TableColumn(column).RightAligned());
         foreach (PlanLine line in lines)
-            table.AddRow([.. line.Change is { } change ? (string[])[Markup.Escape(change)] : [], $"{line.Machines:N0}", Room(line.HostBytes), Room(line.DiskBytes), $"{line.TokenHitRate:P1}", Duration.Text(line.TtftP90S), $"{line.Load:P0}",
+            table.AddRow([.. line.Change is { } change ? (string[])[Markup.Escape(change)] : [], $"{line.Machines:N0}",
+                Room(line.HostBytes), Room(line.DiskBytes), $"{line.TokenHitRate:P1}", Duration.Text(line.TtftP90S), $"{line.Load:P0}",
                 Duration.Text(line.PrefillSavedS), Price(line), line.IsEnough ? "yes" : "no"]);
         Terminal.Answers.Write(table);
     }
 
-    static string Fleet(PlanLine line) => $"{line.Machines:N0} {(line.Machines == 1 ? "machine" : "machines")}{(line.HostBytes > 0 ? $", {Room(line.HostBytes)} of host memory" : "")}{(line.DiskBytes > 0 ? $"{(line.HostBytes > 0 ? " and" : ",")} {Room(line.DiskBytes)} of disk" : "")}{(line.Machines > 1 && line.HostBytes + line.DiskBytes > 0 ? " each" : "")}";
+    static string Fleet(PlanLine line)
+    {
+        string machines = $"{line.Machines:N0} {(line.Machines == 1 ? "machine" : "machines")}";
+        string host = line.HostBytes > 0 ? $", {Room(line.HostBytes)} of host memory" : "";
+        string disk = line.DiskBytes > 0 ? $"{(line.HostBytes > 0 ? " and" : ",")} {Room(line.DiskBytes)} of disk" : "";
+        return machines + host + disk + (line.Machines > 1 && line.HostBytes + line.DiskBytes > 0 ? " each" : "");
+    }
 
     static string Room(long bytes) => bytes == 0 ? "none" : TierText.Room(bytes);
 

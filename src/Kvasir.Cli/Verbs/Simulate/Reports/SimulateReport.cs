@@ -6,30 +6,40 @@ using Kvasir.Planning.Traces;
 namespace Kvasir.Cli.Verbs.Simulate.Reports;
 
 /// <summary>What <c>simulate --json</c> prints and the page shows. Sizes are bytes, times seconds, shares 0 to 1.</summary>
-sealed record SimulateReport(TraceSummary Trace, FleetSummary Fleet, Outcome Outcome, IReadOnlyList<SweepPoint>? Sweep, string? Model = null)
+sealed record SimulateReport(TraceSummary Trace, FleetSummary Fleet, Outcome Outcome,
+    IReadOnlyList<SweepPoint>? Sweep, string? Model = null)
 {
-    public static SimulateReport From(Trace trace, SimulationOptions options, SimulationResult result, IReadOnlyList<SweepPoint>? sweep = null, string? model = null) =>
-        new(TraceSummary.From(trace), FleetSummary.From(options), Outcome.From(result, options, trace.Requests[^1].Arrival.TotalSeconds), sweep, model);
+    public static SimulateReport From(Trace trace, SimulationOptions options, SimulationResult result,
+        IReadOnlyList<SweepPoint>? sweep = null, string? model = null) =>
+        new(TraceSummary.From(trace), FleetSummary.From(options),
+            Outcome.From(result, options, trace.Requests[^1].Arrival.TotalSeconds), sweep, model);
 }
 
 /// <summary>The trace.</summary>
 sealed record TraceSummary(string Name, long Requests, long PromptTokens, double Seconds, int BlockTokens)
 {
     public static TraceSummary From(Trace trace) =>
-        new(trace.Name, trace.Requests.Count, trace.Requests.Sum(request => (long)request.InputTokens), trace.Requests[^1].Arrival.TotalSeconds, trace.BlockTokens);
+        new(trace.Name, trace.Requests.Count, trace.Requests.Sum(request => (long)request.InputTokens),
+            trace.Requests[^1].Arrival.TotalSeconds, trace.BlockTokens);
 }
 
 /// <summary>The fleet.</summary>
-sealed record FleetSummary(int Nodes, string Placement, IReadOnlyList<TierSummary> Tiers, long BytesPerToken, double PrefillTokensPerS, double PricePerHour, IReadOnlyList<FaultSummary> Faults, bool Instant)
+sealed record FleetSummary(int Nodes, string Placement, IReadOnlyList<TierSummary> Tiers, long BytesPerToken, double PrefillTokensPerS,
+    double PricePerHour, IReadOnlyList<FaultSummary> Faults, bool Instant)
 {
-    public static FleetSummary From(SimulationOptions options) => new(options.Nodes, PlacementText.Name(options.Placement), [.. options.Tiers.Select(TierSummary.From)],
-        options.BytesPerToken, 1 / options.Prefill.SecondsPerToken, options.PricePerHour, [.. options.Faults.OrderBy(fault => fault.At).Select(fault => new FaultSummary(fault.At.TotalSeconds, FaultText.Describe(fault)))], options.IsInstant);
+    public static FleetSummary From(SimulationOptions options) =>
+        new(options.Nodes, PlacementText.Name(options.Placement), [.. options.Tiers.Select(TierSummary.From)],
+        options.BytesPerToken, 1 / options.Prefill.SecondsPerToken, options.PricePerHour, [.. options.Faults.OrderBy(fault => fault.At)
+            .Select(fault => new FaultSummary(fault.At.TotalSeconds, FaultText.Describe(fault)))], options.IsInstant);
 }
 
 /// <summary>Something that goes wrong.</summary>
 sealed record FaultSummary(double AtS, string What);
 
-/// <summary>A tier of each machine. <paramref name="Bytes"/> is null for unlimited room, and <paramref name="BytesPerS"/> for the device, where attention reads in place.</summary>
+/// <summary>
+/// A tier of each machine. <paramref name="Bytes"/> is null for unlimited room, and <paramref name="BytesPerS"/> for the device,
+/// where attention reads in place.
+/// </summary>
 sealed record TierSummary(string Tier, long? Bytes, double? BytesPerS, double LatencyS, string Policy)
 {
     public static TierSummary From(SimulatedTier tier) => new(tier.Tier.Name(), tier.Bytes == long.MaxValue ? null : tier.Bytes,
@@ -39,12 +49,19 @@ sealed record TierSummary(string Tier, long? Bytes, double? BytesPerS, double La
     public string Room => TierText.Room(Bytes ?? long.MaxValue);
 }
 
-/// <summary>What came of it. <paramref name="Load"/> is the share of the trace's time that machines computed or waited for blocks: above 1, what waits grows without end.</summary>
-sealed record Outcome(double TokenHitRate, double BlockHitRate, double InfiniteBlockHitRate, double? BeladyBlockHitRate, Quantiles TtftS, Quantiles QueueS,
-    double PrefillS, double PrefillWithoutS, double RestoreS, double SavedS, double MoneySaved, double Load, IReadOnlyList<TierOutcome> Tiers, IReadOnlyList<TimelinePoint> Timeline)
+/// <summary>
+/// What came of it. <paramref name="Load"/> is the share of the trace's time that machines computed or waited for blocks: above
+/// 1, what waits grows without end.
+/// </summary>
+sealed record Outcome(double TokenHitRate, double BlockHitRate, double InfiniteBlockHitRate, double? BeladyBlockHitRate,
+    Quantiles TtftS, Quantiles QueueS,
+    double PrefillS, double PrefillWithoutS, double RestoreS, double SavedS, double MoneySaved, double Load,
+    IReadOnlyList<TierOutcome> Tiers, IReadOnlyList<TimelinePoint> Timeline)
 {
-    public static Outcome From(SimulationResult result, SimulationOptions options, double traceSeconds) => new(result.TokenHitRate, result.BlockHitRate,
-        result.References.Infinite, result.References.Belady, result.Ttft, result.Queue, result.PrefillSeconds, result.PrefillSecondsWithout, result.RestoreSeconds,
+    public static Outcome From(SimulationResult result, SimulationOptions options, double traceSeconds) =>
+        new(result.TokenHitRate, result.BlockHitRate,
+        result.References.Infinite, result.References.Belady, result.Ttft, result.Queue, result.PrefillSeconds,
+        result.PrefillSecondsWithout, result.RestoreSeconds,
         result.PrefillSecondsWithout - result.PrefillSeconds - result.RestoreSeconds, result.MoneySaved,
         traceSeconds == 0 ? 0 : (result.PrefillSeconds + result.RestoreSeconds) / (options.Nodes * traceSeconds),
         [.. result.Tiers.Select(tier => TierOutcome.From(tier, result.InputTokens))], [.. result.Timeline.Select(TimelinePoint.From)]);
@@ -54,18 +71,22 @@ sealed record Outcome(double TokenHitRate, double BlockHitRate, double InfiniteB
 }
 
 /// <summary>A tier's part in it.</summary>
-sealed record TierOutcome(string Tier, long HitTokens, double TokenShare, long HitBlocks, long BytesWritten, long BytesRead, double? WrittenPerHit, long Evictions, long Resident, long Unreachable)
+sealed record TierOutcome(string Tier, long HitTokens, double TokenShare, long HitBlocks, long BytesWritten, long BytesRead,
+    double? WrittenPerHit, long Evictions, long Resident, long Unreachable)
 {
-    public static TierOutcome From(TierResult tier, long inputTokens) => new(tier.Tier.Name(), tier.HitTokens, inputTokens == 0 ? 0 : (double)tier.HitTokens / inputTokens,
+    public static TierOutcome From(TierResult tier, long inputTokens) =>
+        new(tier.Tier.Name(), tier.HitTokens, inputTokens == 0 ? 0 : (double)tier.HitTokens / inputTokens,
         tier.HitBlocks, tier.BytesWritten, tier.BytesRead, tier.WrittenPerHit, tier.Evictions, tier.Resident, tier.Unreachable);
 }
 
 /// <summary>A part of the trace's time; hits by tier in their order.</summary>
 sealed record TimelinePoint(double FromS, long Requests, long PromptTokens, IReadOnlyList<long> HitTokens, double TtftP50S, long Evictions)
 {
-    public static TimelinePoint From(TimeSlice slice) => new(slice.From.TotalSeconds, slice.Requests, slice.InputTokens, slice.HitTokens, slice.TtftP50, slice.Evictions);
+    public static TimelinePoint From(TimeSlice slice) =>
+        new(slice.From.TotalSeconds, slice.Requests, slice.InputTokens, slice.HitTokens, slice.TtftP50, slice.Evictions);
 }
 
 /// <summary>One fleet of a sweep: what differs, by name, and what came of it.</summary>
-sealed record SweepPoint(IReadOnlyDictionary<string, string> Values, IReadOnlyDictionary<string, double> Numbers, double TokenHitRate, double BlockHitRate, double InfiniteBlockHitRate,
+sealed record SweepPoint(IReadOnlyDictionary<string, string> Values, IReadOnlyDictionary<string, double> Numbers, double TokenHitRate,
+    double BlockHitRate, double InfiniteBlockHitRate,
     double? BeladyBlockHitRate, Quantiles TtftS, double SavedS, double MoneySaved, double Load);

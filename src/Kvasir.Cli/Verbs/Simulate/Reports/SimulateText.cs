@@ -12,16 +12,19 @@ static class SimulateText
     public static void Print(SimulateReport report)
     {
         (TraceSummary trace, Outcome outcome) = (report.Trace, report.Outcome);
-        Terminal.Answers.WriteLine($"{Printable.Line(trace.Name)}: {trace.Requests:N0} requests, {trace.PromptTokens:N0} prompt tokens in {Duration.Text(trace.Seconds)}, blocks of {trace.BlockTokens:N0} tokens");
+        Terminal.Answers.WriteLine($"{Printable.Line(trace.Name)}: {trace.Requests:N0} requests, {trace.PromptTokens:N0} prompt tokens in "
+            + $"{Duration.Text(trace.Seconds)}, blocks of {trace.BlockTokens:N0} tokens");
         if (report.Model is { } model)
             Terminal.Answers.WriteLine(model);
         Terminal.Answers.WriteLine(Describe(report.Fleet));
         foreach (FaultSummary fault in report.Fleet.Faults)
             Terminal.Answers.WriteLine($"after {Duration.Text(fault.AtS)}: {fault.What}");
         Terminal.Answers.Write(TierTable(report));
-        Terminal.Answers.WriteLine($"found {outcome.TokenHitRate:P1} of tokens, {outcome.BlockHitRate:P1} of blocks; a cache without limit {outcome.InfiniteBlockHitRate:P1}{Belady(outcome.BeladyBlockHitRate)}");
+        Terminal.Answers.WriteLine($"found {outcome.TokenHitRate:P1} of tokens, {outcome.BlockHitRate:P1} of blocks; a cache without limit "
+            + $"{outcome.InfiniteBlockHitRate:P1}{Belady(outcome.BeladyBlockHitRate)}");
         Terminal.Answers.WriteLine($"TTFT {Quantiles(outcome.TtftS)}; of it waiting for a machine {Quantiles(outcome.QueueS)}");
-        Terminal.Answers.WriteLine($"prefill {Duration.Text(outcome.PrefillS)} instead of {Duration.Text(outcome.PrefillWithoutS)}, restoring {Duration.Text(outcome.RestoreS)}: {Saved(report)}");
+        Terminal.Answers.WriteLine($"prefill {Duration.Text(outcome.PrefillS)} instead of {Duration.Text(outcome.PrefillWithoutS)}, "
+            + $"restoring {Duration.Text(outcome.RestoreS)}: {Saved(report)}");
         if (Overload(report) is { } overload)
             Terminal.Answers.WriteLine(overload);
         if (report.Sweep is { } points)
@@ -34,33 +37,42 @@ static class SimulateText
         Terminal.Answers.WriteLine($"{workload.Name}: {workload.Description}");
         Table table = Columns("parameter", "!without it", "!least", "!most", "what");
         foreach (WorkloadParameter parameter in workload.Parameters)
-            table.AddRow(parameter.Name, $"{parameter.Default:#,0.####}", $"{parameter.Least:#,0.####}", $"{parameter.Most:#,0.####}", parameter.Description);
+            table.AddRow(parameter.Name, $"{parameter.Default:#,0.####}", $"{parameter.Least:#,0.####}",
+                $"{parameter.Most:#,0.####}", parameter.Description);
         Terminal.Answers.Write(table);
         return ExitCode.Ok;
     }
 
     public static string Describe(FleetSummary fleet) =>
-        $"{(fleet.Nodes == 1 ? "1 machine" : $"{fleet.Nodes:N0} machines, {fleet.Placement}")}: {string.Join(", ", fleet.Tiers.Select(tier => $"{tier.Tier} {tier.Room} ({tier.Policy})"))}; "
-        + $"{TierText.Room(fleet.BytesPerToken)} a token, prefill {fleet.PrefillTokensPerS:N0} tok/s{(fleet.Instant ? ", blocks at once" : "")}";
+        $"{(fleet.Nodes == 1 ? "1 machine" : $"{fleet.Nodes:N0} machines, "
+            + $"{fleet.Placement}")}: {string.Join(", ", fleet.Tiers.Select(tier => $"{tier.Tier} {tier.Room} ({tier.Policy})"))}; "
+        + $"{TierText.Room(fleet.BytesPerToken)} a token, prefill {fleet.PrefillTokensPerS:N0} "
+        + $"tok/s{(fleet.Instant ? ", blocks at once" : "")}";
 
     /// <summary>A warning where waiting grows without end, so that nobody takes those times for the cache's fault.</summary>
     public static string? Overload(SimulateReport report) => report.Outcome.Load <= 1 || report.Fleet.Instant ? null
-        : $"the machines are overloaded: they need {report.Outcome.Load:0.0#} times the trace's time, so waiting grows to its end. About {Math.Ceiling(report.Outcome.Load * report.Fleet.Nodes / 0.8):N0} machines would keep up";
+        : $"the machines are overloaded: they need {report.Outcome.Load:0.0#} times the trace's time, so waiting grows to its end. About "
+            + $"{Math.Ceiling(report.Outcome.Load * report.Fleet.Nodes / 0.8):N0} machines would keep up";
 
     static string Saved(SimulateReport report) => report.Outcome.SavedS >= 0
-        ? $"{Duration.Text(report.Outcome.SavedS)} saved ({report.Outcome.SavedShare:P1}){(report.Fleet.PricePerHour > 0 ? $", worth {report.Outcome.MoneySaved:N2}" : "")}"
+        ? $"{Duration.Text(report.Outcome.SavedS)} saved "
+            + $"({report.Outcome.SavedShare:P1}){(report.Fleet.PricePerHour > 0 ? $", worth {report.Outcome.MoneySaved:N2}" : "")}"
         : $"{Duration.Text(-report.Outcome.SavedS)} lost";
 
     static string Belady(double? rate) => rate is { } share ? $", one that knows the future {share:P1}" : "";
 
-    static string Quantiles(Quantiles seconds) => $"{Duration.Text(seconds.P50)} (half), {Duration.Text(seconds.P90)} (90 %), {Duration.Text(seconds.P99)} (99 %)";
+    static string Quantiles(Quantiles seconds) =>
+        $"{Duration.Text(seconds.P50)} (half), {Duration.Text(seconds.P90)} (90 %), {Duration.Text(seconds.P99)} (99 %)";
 
     static Table TierTable(SimulateReport report)
     {
-        Table table = Columns("tokens from", "!tokens", "!of prompts", "!blocks", "!written", "!read", "!written/read", "!evicted", "!resident", "!unreachable");
+        Table table = Columns("tokens from", "!tokens", "!of prompts", "!blocks", "!written", "!read", "!written/read",
+            "!evicted", "!resident", "!unreachable");
         foreach (TierOutcome tier in report.Outcome.Tiers)
-            table.AddRow(tier.Tier, $"{tier.HitTokens:N0}", $"{tier.TokenShare:P1}", $"{tier.HitBlocks:N0}", ByteSize.Text(tier.BytesWritten), ByteSize.Text(tier.BytesRead),
-                tier.WrittenPerHit is { } written ? $"{written:0.00}" : "", $"{tier.Evictions:N0}", $"{tier.Resident:N0}", $"{tier.Unreachable:N0}");
+            table.AddRow(tier.Tier, $"{tier.HitTokens:N0}", $"{tier.TokenShare:P1}", $"{tier.HitBlocks:N0}",
+                ByteSize.Text(tier.BytesWritten), ByteSize.Text(tier.BytesRead),
+                tier.WrittenPerHit is { } written ? $"{written:0.00}" : "", $"{tier.Evictions:N0}",
+                $"{tier.Resident:N0}", $"{tier.Unreachable:N0}");
         long computed = report.Trace.PromptTokens - report.Outcome.Tiers.Sum(tier => tier.HitTokens);
         table.AddRow("computed", $"{computed:N0}", $"{1 - report.Outcome.TokenHitRate:P1}", "", "", "", "", "", "");
         return table;
@@ -69,10 +81,13 @@ static class SimulateText
     static Table SweepTable(IReadOnlyList<SweepPoint> points, bool hasPrice)
     {
         string[] names = [.. points[0].Values.Keys];
-        Table table = Columns([.. names, "!tokens found", "!blocks found", "!without limit", "!knows future", "!TTFT half", "!90 %", "!99 %", "!saved", .. hasPrice ? ["!worth"] : (string[])[], "!load"]);
+        Table table = Columns([.. names, "!tokens found", "!blocks found", "!without limit", "!knows future", "!TTFT half", "!90 %",
+            "!99 %", "!saved", .. hasPrice ? ["!worth"] : (string[])[], "!load"]);
         foreach (SweepPoint point in points)
-            table.AddRow([.. names.Select(name => point.Values[name]), $"{point.TokenHitRate:P1}", $"{point.BlockHitRate:P1}", $"{point.InfiniteBlockHitRate:P1}",
-                point.BeladyBlockHitRate is { } belady ? $"{belady:P1}" : "", Duration.Text(point.TtftS.P50), Duration.Text(point.TtftS.P90), Duration.Text(point.TtftS.P99),
+            table.AddRow([.. names.Select(name => point.Values[name]), $"{point.TokenHitRate:P1}", $"{point.BlockHitRate:P1}",
+                $"{point.InfiniteBlockHitRate:P1}",
+                point.BeladyBlockHitRate is { } belady ? $"{belady:P1}" : "", Duration.Text(point.TtftS.P50),
+                Duration.Text(point.TtftS.P90), Duration.Text(point.TtftS.P99),
                 Duration.Text(point.SavedS), .. hasPrice ? [$"{point.MoneySaved:N2}"] : (string[])[], $"{point.Load:0.00}"]);
         return table;
     }

@@ -7,7 +7,10 @@ namespace Kvasir.Cli.Verbs.Simulate.Reports;
 /// <summary>Tiers as users type them: <c>64GiB</c>, <c>2TiB@3GiB/s</c>, <c>unlimited@1GiB/s,2ms</c>.</summary>
 static class TierText
 {
-    /// <summary>Unless told otherwise: memory over PCIe 4.0 x16, an NVMe disk, a store behind a network of 10 Gbit/s; and the policies that serve requests.</summary>
+    /// <summary>
+    /// Unless told otherwise: memory over PCIe 4.0 x16, an NVMe disk, a store behind a network of 10 Gbit/s; and
+    /// the policies that serve requests.
+    /// </summary>
     static readonly Dictionary<Tier, SimulatedTier> s_usual = new()
     {
         [Tier.Device] = new(Tier.Device, 16L << 30, double.PositiveInfinity, TimeSpan.Zero, "lru"),

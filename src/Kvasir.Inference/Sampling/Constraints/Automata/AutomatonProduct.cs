@@ -13,10 +13,12 @@ sealed class AutomatonProduct
         (_left, _right, _excludes, _limit) = (left, right, excludes, limit);
 
     /// <summary>The texts that fit both.</summary>
-    public static ByteAutomaton Both(ByteAutomaton left, ByteAutomaton right, WorkLimit limit) => new AutomatonProduct(left, right, false, limit).Run();
+    public static ByteAutomaton Both(ByteAutomaton left, ByteAutomaton right, WorkLimit limit) =>
+        new AutomatonProduct(left, right, false, limit).Run();
 
     /// <summary>The texts that fit the left one and not the right one.</summary>
-    public static ByteAutomaton Except(ByteAutomaton left, ByteAutomaton right, WorkLimit limit) => new AutomatonProduct(left, right, true, limit).Run();
+    public static ByteAutomaton Except(ByteAutomaton left, ByteAutomaton right, WorkLimit limit) =>
+        new AutomatonProduct(left, right, true, limit).Run();
 
     ByteAutomaton Run()
     {

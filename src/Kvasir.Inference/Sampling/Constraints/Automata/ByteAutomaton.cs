@@ -1,6 +1,8 @@
 namespace Kvasir.Inference.Sampling.Constraints.Automata;
 
-/// <summary>A deterministic automaton over bytes that begins in state 0. From every state that it reaches, an accepting one can be reached.</summary>
+/// <summary>
+/// A deterministic automaton over bytes that begins in state 0. From every state that it reaches, an accepting one can be reached.
+/// </summary>
 sealed class ByteAutomaton
 {
     /// <summary>The state after a byte that fits nothing.</summary>
@@ -25,7 +27,8 @@ sealed class ByteAutomaton
         for (int i = 0; i < _next.Length; i++)
             if (_next[i] != Dead && !finishes[_next[i]])
                 _next[i] = Dead;
-        _continues = [.. Enumerable.Range(0, States).Select(state => _next.AsSpan(state * _classCount, _classCount).ContainsAnyExcept(Dead))];
+        _continues =
+            [.. Enumerable.Range(0, States).Select(state => _next.AsSpan(state * _classCount, _classCount).ContainsAnyExcept(Dead))];
     }
 
     public static ByteAutomaton From(ByteExpression expression, WorkLimit? limit = null) =>
@@ -54,7 +57,10 @@ sealed class ByteAutomaton
         return state != Dead && _accepts[state];
     }
 
-    /// <summary>The item any number of times, then a byte that ends it. State 0 lies between items. No item may begin another, or begin with that byte.</summary>
+    /// <summary>
+    /// The item any number of times, then a byte that ends it. State 0 lies between items. No item may begin
+    /// another, or begin with that byte.
+    /// </summary>
     public static ByteAutomaton Loop(ByteAutomaton item, byte end)
     {
         int final = item.States;
@@ -63,13 +69,15 @@ sealed class ByteAutomaton
             for (int value = 0; value < 256; value++)
                 next[256 * state + value] = item[state, (byte)value] is var to && to != Dead && item.Accepts(to) ? 0 : to;
         next[end] = final;
-        return new ByteAutomaton([.. Enumerable.Range(0, 256).Select(value => (byte)value)], next, [.. Enumerable.Range(0, final + 1).Select(state => state == final)]);
+        return new ByteAutomaton([.. Enumerable.Range(0, 256).Select(value => (byte)value)], next,
+            [.. Enumerable.Range(0, final + 1).Select(state => state == final)]);
     }
 
     /// <summary>The states from which an accepting one can be reached.</summary>
     bool[] Finishing()
     {
-        ILookup<int, int> before = Enumerable.Range(0, _next.Length).Where(i => _next[i] != Dead).ToLookup(i => _next[i], i => i / _classCount);
+        ILookup<int, int> before = Enumerable.Range(0, _next.Length).Where(i => _next[i] != Dead)
+            .ToLookup(i => _next[i], i => i / _classCount);
         bool[] finishes = [.. _accepts];
         Stack<int> pending = new(Enumerable.Range(0, States).Where(state => finishes[state]));
         while (pending.TryPop(out int state))

@@ -1,8 +1,8 @@
 namespace Kvasir.Inference.Sampling.Constraints.Automata;
 
 /// <summary>
-/// A nondeterministic automaton. A state takes a byte of its range and goes on to the next, or, where the range is empty, goes to either of two
-/// others without one. Thompson, "Regular Expression Search Algorithm", 1968.
+/// A nondeterministic automaton. A state takes a byte of its range and goes on to the next, or, where the range is empty, goes to either of
+/// two others without one. Thompson, "Regular Expression Search Algorithm", 1968.
 /// </summary>
 sealed class ByteNfa
 {
@@ -34,7 +34,8 @@ sealed class ByteNfa
         {
             ByteRange range => Add(new(range.First, range.Last, next, None)),
             Concatenation sequence => sequence.Parts.Reverse().Aggregate(next, (after, part) => Build(part, after)),
-            Alternation choice => choice.Options.Reverse().Aggregate(Split(None, None), (other, option) => Split(Build(option, next), other)),
+            Alternation choice =>
+                choice.Options.Reverse().Aggregate(Split(None, None), (other, option) => Split(Build(option, next), other)),
             Repeated repeated => Repeat(repeated, next),
             _ => throw new ArgumentOutOfRangeException(nameof(expression)),
         };

@@ -6,7 +6,8 @@ namespace Kvasir.Inference.Sampling.Constraints.Automata;
 /// <summary>The bytes of characters.</summary>
 static class CharacterBytes
 {
-    static readonly (int First, int Last)[] s_lengths = [(0, 0x7f), (0x80, 0x7ff), (0x800, 0xd7ff), (0xe000, 0xffff), (0x10000, CharacterSet.Last)];
+    static readonly (int First, int Last)[] s_lengths = [(0, 0x7f), (0x80, 0x7ff), (0x800, 0xd7ff),
+        (0xe000, 0xffff), (0x10000, CharacterSet.Last)];
 
     static readonly CharacterSet s_escaped = CharacterSet.Union([CharacterSet.Range(0, 0x1f), CharacterSet.Of('"'), CharacterSet.Of('\\')]);
     static readonly CharacterSet s_plain = s_escaped.Complement();

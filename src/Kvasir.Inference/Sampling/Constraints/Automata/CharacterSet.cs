@@ -24,7 +24,8 @@ sealed class CharacterSet
 
     /// <summary>ECMAScript's white space and line ends.</summary>
     public static CharacterSet Spaces { get; } =
-        new([(9, 13), (32, 32), (0xa0, 0xa0), (0x1680, 0x1680), (0x2000, 0x200a), (0x2028, 0x2029), (0x202f, 0x202f), (0x205f, 0x205f), (0x3000, 0x3000), (0xfeff, 0xfeff)]);
+        new([(9, 13), (32, 32), (0xa0, 0xa0), (0x1680, 0x1680), (0x2000, 0x200a), (0x2028, 0x2029), (0x202f, 0x202f), (0x205f, 0x205f),
+            (0x3000, 0x3000), (0xfeff, 0xfeff)]);
 
     /// <summary>What ECMAScript's dot means: all but line ends.</summary>
     public static CharacterSet Dot { get; } = new CharacterSet([(10, 10), (13, 13), (0x2028, 0x2029)]).Complement();

@@ -38,7 +38,9 @@ sealed class CharacterSetParser(string pattern, PatternParser parser)
         at++;
         CharacterSet last = Single(ref at, inClass: true);
         bool isRange = IsOne(first) && IsOne(last) && first.Ranges[0].First <= last.Ranges[0].First;
-        return isRange ? CharacterSet.Range(first.Ranges[0].First, last.Ranges[0].First) : throw parser.Refused("a range that ends before it begins, or of classes");
+        return isRange
+            ? CharacterSet.Range(first.Ranges[0].First, last.Ranges[0].First)
+            : throw parser.Refused("a range that ends before it begins, or of classes");
     }
 
     static bool IsOne(CharacterSet set) => set.Ranges is [var (first, last)] && first == last;
@@ -92,7 +94,9 @@ sealed class CharacterSetParser(string pattern, PatternParser parser)
         }
         else
             value = Hexadecimal(ref at, 4);
-        return value is <= CharacterSet.Last and not (>= 0xd800 and <= 0xdfff) ? value : throw parser.Refused("an escape that is no character");
+        return value is <= CharacterSet.Last and not (>= 0xd800 and <= 0xdfff)
+            ? value
+            : throw parser.Refused("an escape that is no character");
     }
 
     int Hexadecimal(ref int at, int digits)

@@ -4,8 +4,8 @@ using System.Globalization;
 namespace Kvasir.Inference.Sampling.Constraints.Automata;
 
 /// <summary>
-/// Reads regular expressions in ECMAScript's notation (ECMA-262, "RegExp"). What no finite automaton can do, and anchors inside the expression,
-/// are refused. Greedy or not makes no difference to which texts fit.
+/// Reads regular expressions in ECMAScript's notation (ECMA-262, "RegExp"). What no finite automaton can do, and anchors inside the
+/// expression, are refused. Greedy or not makes no difference to which texts fit.
 /// </summary>
 sealed class PatternParser
 {
@@ -127,7 +127,8 @@ sealed class PatternParser
         int start = _at;
         while (_at < _pattern.Length && char.IsAsciiDigit(_pattern[_at]))
             _at++;
-        return int.TryParse(_pattern.AsSpan(start, _at - start), NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count <= MaxCount
+        return int.TryParse(_pattern.AsSpan(start, _at - start), NumberStyles.None, CultureInfo.InvariantCulture, out int count)
+            && count <= MaxCount
             ? count
             : throw Refused($"a quantifier without a number of at most {MaxCount}");
     }

@@ -24,7 +24,8 @@ sealed class JsonSyntax
         GrammarNode members = new Repetition(member, Comma, 0, int.MaxValue), items = new Repetition(value, Comma, 0, int.MaxValue);
         Nested array = new(ArrayBody(items));
         Object = new Nested(ObjectBody(members));
-        Value = value.To(new Choice(Object, array, new Sequence(JsonText.Quote, JsonText.StringRest), JsonText.Number, JsonText.Boolean, JsonText.Null));
+        Value = value.To(new Choice(Object, array, new Sequence(JsonText.Quote, JsonText.StringRest), JsonText.Number,
+            JsonText.Boolean, JsonText.Null));
         foreach (GrammarNode node in (GrammarNode[])[value, member, members, items])
             node.Settle(); // what refers to a value could not be measured before
     }
@@ -54,5 +55,6 @@ sealed class JsonSyntax
 
     /// <summary>A certain key with its colon.</summary>
     public static Terminal Key(string name, WorkLimit limit) =>
-        new(ByteAutomaton.From(ByteExpression.Text(CharacterBytes.Quote(name)) + ByteExpression.Text(":"u8) + ByteExpression.Text(" "u8).Times(0, 1), limit));
+        new(ByteAutomaton.From(
+            ByteExpression.Text(CharacterBytes.Quote(name)) + ByteExpression.Text(":"u8) + ByteExpression.Text(" "u8).Times(0, 1), limit));
 }

@@ -26,7 +26,10 @@ static class JsonText
 
     public static Terminal Boolean { get; } = new(Automaton("true|false"));
 
-    /// <summary>Digits are bounded, so that a model cannot go on with them for ever: an integer fits 64 bits, and a number has few more than a double tells apart.</summary>
+    /// <summary>
+    /// Digits are bounded, so that a model cannot go on with them for ever: an integer fits 64 bits, and a number has few
+    /// more than a double tells apart.
+    /// </summary>
     public static Terminal Integer { get; } = new(Automaton("0|-?[1-9][0-9]{0,17}"));
 
     public static Terminal Number { get; } = new(Automaton(@"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,2})?"));
@@ -34,5 +37,6 @@ static class JsonText
     /// <summary>A string of some number of characters, escaped or not.</summary>
     public static GrammarNode String(int least, int most) => new Sequence(Quote, new Terminal(s_string, least, most));
 
-    public static ByteAutomaton Automaton(string pattern, WorkLimit? limit = null) => ByteAutomaton.From(PatternParser.Whole(pattern, CharacterBytes.Utf8), limit);
+    public static ByteAutomaton Automaton(string pattern, WorkLimit? limit = null) =>
+        ByteAutomaton.From(PatternParser.Whole(pattern, CharacterBytes.Utf8), limit);
 }

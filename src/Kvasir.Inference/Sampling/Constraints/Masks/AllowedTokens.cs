@@ -3,8 +3,8 @@ using Kvasir.Inference.Sampling.Constraints.Nodes;
 namespace Kvasir.Inference.Sampling.Constraints.Masks;
 
 /// <summary>
-/// The tokens that may come in a state of a grammar. Most are found inside a terminal and remembered in the trie; only those that go on behind the
-/// terminal's end are read with all of the grammar.
+/// The tokens that may come in a state of a grammar. Most are found inside a terminal and remembered in the trie; only those that go on
+/// behind the terminal's end are read with all of the grammar.
 /// </summary>
 sealed class AllowedTokens(TokenTrie trie, StateBuilder builder)
 {

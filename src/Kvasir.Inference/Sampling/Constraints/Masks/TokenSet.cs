@@ -51,7 +51,8 @@ sealed class TokenSet(int vocabulary)
     {
         Vector512<int> one = Vector512.Create(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768);
         Vector512<int> kept = Vector512.Equals(Vector512.Create(bits) & one, one);
-        Vector512.ConditionalSelect(kept.AsSingle(), Vector512.Create<float>(logits), Vector512.Create(float.NegativeInfinity)).CopyTo(logits);
+        Vector512.ConditionalSelect(kept.AsSingle(), Vector512.Create<float>(logits),
+            Vector512.Create(float.NegativeInfinity)).CopyTo(logits);
     }
 
     static void MaskSingly(Span<float> logits, ulong bits)

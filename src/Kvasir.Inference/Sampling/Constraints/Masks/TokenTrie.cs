@@ -4,12 +4,14 @@ using Kvasir.Inference.Tokenization;
 namespace Kvasir.Inference.Sampling.Constraints.Masks;
 
 /// <summary>
-/// The tokens of a vocabulary in the order of their bytes, as a tree: tokens that begin alike are looked at together. Make one for each tokenizer
-/// and share it; it remembers which tokens fit where. Safe for use from many threads.
+/// The tokens of a vocabulary in the order of their bytes, as a tree: tokens that begin alike are looked at together. Make one for each
+/// tokenizer and share it; it remembers which tokens fit where. Safe for use from many threads.
 /// </summary>
 public sealed class TokenTrie
 {
-    /// <summary>No token of more bytes is ever allowed: real ones have at most a few hundred, and shorter ones can spell the same.</summary>
+    /// <summary>
+    /// No token of more bytes is ever allowed: real ones have at most a few hundred, and shorter ones can spell the same.
+    /// </summary>
     public const int MaxTokenBytes = 512;
 
     const int MaxRemembered = 1024; // token sets, of up to one bit for each token
@@ -27,7 +29,8 @@ public sealed class TokenTrie
         ArgumentNullException.ThrowIfNull(tokenizer);
         Tokenizer = tokenizer;
         _tokens = [.. Enumerable.Range(0, tokenizer.VocabularySize).Where(IsText)];
-        Array.Sort(_tokens, (x, y) => tokenizer.Bytes(x).SequenceCompareTo(tokenizer.Bytes(y)) is var order and not 0 ? order : x.CompareTo(y));
+        Array.Sort(_tokens,
+            (x, y) => tokenizer.Bytes(x).SequenceCompareTo(tokenizer.Bytes(y)) is var order and not 0 ? order : x.CompareTo(y));
         (_labels, _depths, _firstTokens) = Nodes();
         _ends = Ends(_depths);
         LongestToken = _depths.Max();

@@ -6,9 +6,9 @@ namespace Kvasir.Inference.Sampling.Constraints.Nodes;
 readonly record struct Frame(GrammarNode Node, int Position, Continuation Next);
 
 /// <summary>
-/// What may follow when a node is finished: the tops of any number of stacks, which share all that they have in common. Without sharing, a grammar
-/// that cannot tell early which of two nested alternatives it is in would have twice as many stacks with each level.
-/// Tomita, "Efficient Parsing for Natural Language", 1986.
+/// What may follow when a node is finished: the tops of any number of stacks, which share all that they have in common. Without sharing, a
+/// grammar that cannot tell early which of two nested alternatives it is in would have twice as many stacks with each level. Tomita,
+/// "Efficient Parsing for Natural Language", 1986.
 /// </summary>
 sealed class Continuation
 {

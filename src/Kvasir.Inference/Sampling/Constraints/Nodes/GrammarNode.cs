@@ -9,7 +9,9 @@ abstract class GrammarNode
     /// <summary>How deep the flattest text of this node nests; <see cref="Endless"/> if it has no text.</summary>
     public int Height { get; private set; } = Endless;
 
-    /// <summary>Measures the height from those of the parts. In a grammar that refers back to itself, to be repeated until nothing changes.</summary>
+    /// <summary>
+    /// Measures the height from those of the parts. In a grammar that refers back to itself, to be repeated until nothing changes.
+    /// </summary>
     /// <returns>Whether it changed.</returns>
     public bool Settle()
     {

@@ -1,6 +1,8 @@
 namespace Kvasir.Inference.Sampling.Constraints.Nodes;
 
-/// <summary>A body one level deeper than what is around it: an object or an array. JSON readers bound this depth, and so does a grammar.</summary>
+/// <summary>
+/// A body one level deeper than what is around it: an object or an array. JSON readers bound this depth, and so does a grammar.
+/// </summary>
 sealed class Nested : GrammarNode
 {
     /// <summary>With values of a schema's <c>const</c> inside, still within the 64 levels that System.Text.Json reads.</summary>

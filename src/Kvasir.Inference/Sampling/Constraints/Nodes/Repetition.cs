@@ -1,6 +1,8 @@
 namespace Kvasir.Inference.Sampling.Constraints.Nodes;
 
-/// <summary>An item some number of times with a separator between. The position is the number of items begun, as far as it matters.</summary>
+/// <summary>
+/// An item some number of times with a separator between. The position is the number of items begun, as far as it matters.
+/// </summary>
 sealed class Repetition : GrammarNode
 {
     readonly GrammarNode _item;
@@ -29,6 +31,7 @@ sealed class Repetition : GrammarNode
         if (position >= _least)
             builder.Push(next);
         if (position < _most)
-            builder.Push(new Frame(position == 0 ? _item : _another, 0, new Continuation(new Frame(this, Math.Min(position + 1, _counted), next))));
+            builder.Push(
+                new Frame(position == 0 ? _item : _another, 0, new Continuation(new Frame(this, Math.Min(position + 1, _counted), next))));
     }
 }

@@ -3,8 +3,8 @@ using Kvasir.Inference.Sampling.Constraints.Automata;
 namespace Kvasir.Inference.Sampling.Constraints.Nodes;
 
 /// <summary>
-/// A stretch of text that an automaton reads. A loop over items may be counted: then the automaton comes back to state 0 after each item, and
-/// what ends it may come only after enough of them. A count costs no states, however high it goes.
+/// A stretch of text that an automaton reads. A loop over items may be counted: then the automaton comes back to state 0 after each item,
+/// and what ends it may come only after enough of them. A count costs no states, however high it goes.
 /// </summary>
 sealed class Terminal : GrammarNode
 {

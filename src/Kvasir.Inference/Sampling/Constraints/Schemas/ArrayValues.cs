@@ -4,7 +4,9 @@ using Kvasir.Inference.Sampling.Constraints.Nodes;
 
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
-/// <summary>Arrays: first the items that have schemas of their own, then any number of equal ones, which are counted and not copied.</summary>
+/// <summary>
+/// Arrays: first the items that have schemas of their own, then any number of equal ones, which are counted and not copied.
+/// </summary>
 sealed class ArrayValues(SchemaCompiler compiler, Conjunction schema)
 {
     readonly JsonSyntax _syntax = SchemaCompiler.Syntax;
@@ -50,7 +52,9 @@ sealed class ArrayValues(SchemaCompiler compiler, Conjunction schema)
         return Optional(Add(new Sequence(_syntax.Comma, items)), prefix);
     }
 
-    /// <summary>How many items a schema has room for: where it lists some and does not speak of more, there are no more than it asks for.</summary>
+    /// <summary>
+    /// How many items a schema has room for: where it lists some and does not speak of more, there are no more than it asks for.
+    /// </summary>
     int Room((IReadOnlyList<Keyword> Prefix, Keyword? Items) statement) => statement switch
     {
         (var prefix, { Value.ValueKind: JsonValueKind.False }) => prefix.Count,

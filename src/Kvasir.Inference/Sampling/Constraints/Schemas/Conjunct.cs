@@ -9,14 +9,18 @@ readonly record struct Conjunct(Keyword Schema, bool WithoutAnyOf = false, bool 
     /// <summary>What schemas say about values, other than by way of other schemas for the same value.</summary>
     static readonly string[] s_statements =
     [
-        "type", "enum", "const", "properties", "required", "additionalProperties", "minProperties", "maxProperties", "items", "prefixItems", "minItems", "maxItems",
+        "type", "enum", "const", "properties", "required", "additionalProperties", "minProperties", "maxProperties", "items",
+        "prefixItems", "minItems", "maxItems",
         "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     ];
 
-    /// <summary>Keywords that forbid values in ways that no automaton here can follow; leaving them out would give values that do not fit.</summary>
+    /// <summary>
+    /// Keywords that forbid values in ways that no automaton here can follow; leaving them out would give values that do not fit.
+    /// </summary>
     static readonly string[] s_unsupported =
     [
-        "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "patternProperties", "propertyNames", "unevaluatedProperties",
+        "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "patternProperties",
+        "propertyNames", "unevaluatedProperties",
         "unevaluatedItems", "additionalItems", "contains", "minContains", "maxContains", "multipleOf", "$dynamicRef", "$recursiveRef",
     ];
 

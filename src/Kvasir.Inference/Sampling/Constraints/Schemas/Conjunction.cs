@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
-/// <summary>Schemas that a value has to satisfy all at once, with references and <c>allOf</c> resolved. What says nothing of its own is left out.</summary>
+/// <summary>
+/// Schemas that a value has to satisfy all at once, with references and <c>allOf</c> resolved. What says nothing of its own is left out.
+/// </summary>
 sealed class Conjunction
 {
     const int Each = 256, KeywordsAsked = 64; // steps

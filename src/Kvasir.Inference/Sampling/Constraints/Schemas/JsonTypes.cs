@@ -31,12 +31,16 @@ static class SchemaTypes
 
     /// <summary>The types that are written, or all.</summary>
     public static JsonTypes Stated(Conjunction schema) =>
-        schema.Conjuncts.Aggregate(JsonTypes.All, (types, conjunct) => conjunct.Find("type") is { } type ? types & (Parse(type) | Nullable(conjunct)) : types);
+        schema.Conjuncts.Aggregate(JsonTypes.All,
+            (types, conjunct) => conjunct.Find("type") is { } type ? types & (Parse(type) | Nullable(conjunct)) : types);
 
-    /// <summary>The types that are written or, where none are, those that the keywords speak of. Nobody who lists properties wants a number.</summary>
+    /// <summary>
+    /// The types that are written or, where none are, those that the keywords speak of. Nobody who lists properties wants a number.
+    /// </summary>
     public static JsonTypes Meant(Conjunction schema)
     {
-        JsonTypes implied = s_implied.Where(kind => schema.Any(kind.Keywords)).Aggregate(JsonTypes.None, (types, kind) => types | kind.Type);
+        JsonTypes implied = s_implied.Where(kind => schema.Any(kind.Keywords))
+            .Aggregate(JsonTypes.None, (types, kind) => types | kind.Type);
         return schema.Any("type") || implied == JsonTypes.None ? Stated(schema) : implied;
     }
 
@@ -50,9 +54,13 @@ static class SchemaTypes
         _ => JsonTypes.Object,
     };
 
-    static bool IsInteger(JsonElement value) => value.TryGetDecimal(out decimal number) ? number == decimal.Truncate(number) : Math.Abs(value.GetDouble()) > 1;
+    static bool IsInteger(JsonElement value) => value.TryGetDecimal(out decimal number)
+        ? number == decimal.Truncate(number)
+        : Math.Abs(value.GetDouble()) > 1;
 
-    static JsonTypes Nullable(Conjunct conjunct) => conjunct.Find("nullable") is { } nullable && nullable.Flag() ? JsonTypes.Null : JsonTypes.None;
+    static JsonTypes Nullable(Conjunct conjunct) => conjunct.Find("nullable") is { } nullable && nullable.Flag()
+        ? JsonTypes.Null
+        : JsonTypes.None;
 
     static JsonTypes Parse(Keyword type) => type.Value.ValueKind == JsonValueKind.Array
         ? type.Elements().Aggregate(JsonTypes.None, (types, element) => types | Named(element))

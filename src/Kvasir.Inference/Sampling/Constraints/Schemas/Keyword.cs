@@ -20,7 +20,9 @@ readonly record struct Keyword(JsonElement Value, SchemaPath Path)
 
     public string Text() => Value.ValueKind == JsonValueKind.String ? Value.GetString()! : throw Refused("a string");
 
-    public bool Flag() => Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? Value.GetBoolean() : throw Refused("true or false");
+    public bool Flag() => Value.ValueKind is JsonValueKind.True or JsonValueKind.False
+        ? Value.GetBoolean()
+        : throw Refused("true or false");
 
     /// <summary>The elements of an array.</summary>
     public IReadOnlyList<Keyword> Elements()
@@ -45,5 +47,6 @@ readonly record struct Keyword(JsonElement Value, SchemaPath Path)
     public Keyword? Member(string name) => Value.TryGetProperty(name, out JsonElement member) ? new(member, Path.Child(name)) : null;
 
     public JsonSchemaException Refused(string expected) =>
-        JsonSchemaException.At(Path.ToString(), Bytes > 400 ? $"{Value.ValueKind}".ToLowerInvariant() : Printable.Line(Value.GetRawText()), expected);
+        JsonSchemaException.At(Path.ToString(),
+            Bytes > 400 ? $"{Value.ValueKind}".ToLowerInvariant() : Printable.Line(Value.GetRawText()), expected);
 }

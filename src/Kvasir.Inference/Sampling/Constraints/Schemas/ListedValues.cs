@@ -14,19 +14,22 @@ sealed class ListedValues(SchemaCompiler compiler, Conjunction schema)
     static readonly JsonWriterOptions s_compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     static readonly string[] s_insideKeywords =
-        ["properties", "required", "additionalProperties", "minProperties", "maxProperties", "items", "prefixItems", "minItems", "maxItems"];
+        ["properties", "required", "additionalProperties", "minProperties", "maxProperties", "items",
+            "prefixItems", "minItems", "maxItems"];
 
     readonly StringValues _strings = new(compiler.Work, schema);
     readonly NumberValues _numbers = new(compiler.Work, schema);
 
     public GrammarNode Make()
     {
-        List<Keyword[]> lists = [.. schema.All("enum").Select(list => list.Elements().ToArray()), .. schema.All("const").Select(value => new[] { value })];
+        List<Keyword[]> lists = [.. schema.All("enum").Select(list => list.Elements().ToArray()),
+            .. schema.All("const").Select(value => new[] { value })];
         long others = lists[1..].Sum(list => (long)list.Length);
         List<byte[]> texts = [.. lists[0].Where(value => IsInAll(value, lists[1..], others)).Where(Fits).Select(Text)];
         if (texts.Sum(text => (long)text.Length) > MaxBytes)
             throw JsonSchemaException.At(schema.Pointer, $"values of {texts.Sum(text => (long)text.Length)} bytes", $"at most {MaxBytes}");
-        return compiler.Add(new Terminal(ByteAutomaton.From(new Alternation([.. texts.Select(text => ByteExpression.Text(text))]), compiler.Work)));
+        return compiler.Add(
+            new Terminal(ByteAutomaton.From(new Alternation([.. texts.Select(text => ByteExpression.Text(text))]), compiler.Work)));
     }
 
     bool IsInAll(Keyword value, List<Keyword[]> lists, long values)

@@ -4,8 +4,8 @@ using System.Numerics;
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
 /// <summary>
-/// Patterns of the numbers between bounds. A number with p decimal places is a whole number of steps of 10^−p, so all comes down to whole numbers of
-/// equal length compared digit by digit. Negative ones are compared by what follows the sign.
+/// Patterns of the numbers between bounds. A number with p decimal places is a whole number of steps of 10^−p, so all comes down to whole
+/// numbers of equal length compared digit by digit. Negative ones are compared by what follows the sign.
 /// </summary>
 sealed class NumberRange
 {
@@ -14,7 +14,8 @@ sealed class NumberRange
     readonly List<(decimal Bound, bool IsExclusive)> _lower, _upper;
     readonly List<string> _options = [];
 
-    public NumberRange(List<(decimal Bound, bool IsExclusive)> lower, List<(decimal Bound, bool IsExclusive)> upper) => (_lower, _upper) = (lower, upper);
+    public NumberRange(List<(decimal Bound, bool IsExclusive)> lower, List<(decimal Bound, bool IsExclusive)> upper) =>
+        (_lower, _upper) = (lower, upper);
 
     public bool IsUnbounded => _lower.Count + _upper.Count == 0;
 
@@ -31,8 +32,8 @@ sealed class NumberRange
     }
 
     /// <summary>
-    /// A pattern of the numbers with up to as many decimal places as the bounds have, and of those with more that lie between two steps within
-    /// the bounds.
+    /// A pattern of the numbers with up to as many decimal places as the bounds have, and of those with more that lie
+    /// between two steps within the bounds.
     /// </summary>
     public string Numbers()
     {
@@ -56,9 +57,11 @@ sealed class NumberRange
     }
 
     /// <summary>The least whole number of steps.</summary>
-    BigInteger Lowest(int places, bool excludes) => _lower.Select(lower => -Floor(-lower.Bound, lower.IsExclusive && excludes, places)).Append(-Limit(places)).Max();
+    BigInteger Lowest(int places, bool excludes) =>
+        _lower.Select(lower => -Floor(-lower.Bound, lower.IsExclusive && excludes, places)).Append(-Limit(places)).Max();
 
-    BigInteger Highest(int places, bool excludes) => _upper.Select(upper => Floor(upper.Bound, upper.IsExclusive && excludes, places)).Append(Limit(places)).Min();
+    BigInteger Highest(int places, bool excludes) =>
+        _upper.Select(upper => Floor(upper.Bound, upper.IsExclusive && excludes, places)).Append(Limit(places)).Min();
 
     static BigInteger Limit(int places) => BigInteger.Pow(10, MaxDigits + places) - 1;
 

@@ -11,8 +11,10 @@ sealed class NumberValues(WorkLimit work, Conjunction schema)
     const int MaxPlaces = 9;
 
     readonly NumberRange _range = new(
-        [.. Bounds(schema, "minimum", -1).Select(bound => (bound, false)), .. Bounds(schema, "exclusiveMinimum", -1).Select(bound => (bound, true))],
-        [.. Bounds(schema, "maximum", 1).Select(bound => (bound, false)), .. Bounds(schema, "exclusiveMaximum", 1).Select(bound => (bound, true))]);
+        [.. Bounds(schema, "minimum", -1).Select(bound => (bound, false)),
+            .. Bounds(schema, "exclusiveMinimum", -1).Select(bound => (bound, true))],
+        [.. Bounds(schema, "maximum", 1).Select(bound => (bound, false)),
+            .. Bounds(schema, "exclusiveMaximum", 1).Select(bound => (bound, true))]);
 
     public Terminal Make(JsonTypes types)
     {

@@ -6,8 +6,8 @@ using Kvasir.Inference.Sampling.Constraints.Nodes;
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
 /// <summary>
-/// Objects: the properties in their order, those that are not required each there or not, then any additional ones. An additional property has
-/// none of the listed names, whatever it would be.
+/// Objects: the properties in their order, those that are not required each there or not, then any additional ones. An additional property
+/// has none of the listed names, whatever it would be.
 /// </summary>
 sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
 {
@@ -66,7 +66,8 @@ sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
 
     Terminal OtherNames(string[] names)
     {
-        var listed = ByteAutomaton.From(new Alternation([.. names.Select(name => ByteExpression.Text(CharacterBytes.Quote(name).AsSpan(1)))]), compiler.Work);
+        var listed = ByteAutomaton.From(
+            new Alternation([.. names.Select(name => ByteExpression.Text(CharacterBytes.Quote(name).AsSpan(1)))]), compiler.Work);
         return new Terminal(AutomatonProduct.Except(JsonText.PlainStringRest, listed, compiler.Work));
     }
 

@@ -49,7 +49,9 @@ sealed class SchemaCompiler
     public T Add<T>(T node) where T : GrammarNode
     {
         _nodes.Add(node);
-        return _nodes.Count <= MaxNodes ? node : throw JsonSchemaException.At("#", $"a schema that needs more than {MaxNodes} rules", "a smaller one");
+        return _nodes.Count <= MaxNodes
+            ? node
+            : throw JsonSchemaException.At("#", $"a schema that needs more than {MaxNodes} rules", "a smaller one");
     }
 
     /// <summary>The values that satisfy all of the schemas.</summary>

@@ -3,7 +3,9 @@ using Kvasir.Inference.Sampling.Constraints.Automata;
 
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
-/// <summary>A schema as it came, checked to be of bounded size and to hold nothing but Unicode, and the places in it that references name.</summary>
+/// <summary>
+/// A schema as it came, checked to be of bounded size and to hold nothing but Unicode, and the places in it that references name.
+/// </summary>
 sealed class SchemaDocument
 {
     const int MaxDepth = 64, MaxElements = 100_000;
@@ -29,7 +31,8 @@ sealed class SchemaDocument
             throw reference.Refused("a reference into this schema: # or #/…");
         Keyword at = Root;
         foreach (string step in text.Split('/')[1..])
-            at = Step(at, Uri.UnescapeDataString(step).Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal))
+            at = Step(at,
+                Uri.UnescapeDataString(step).Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal))
                 ?? throw reference.Refused("a place that exists");
         return at;
     }

@@ -12,7 +12,9 @@ sealed class StringValues(WorkLimit work, Conjunction schema)
     bool _isMade;
 
     /// <summary>Length alone is counted; what has a pattern, too, is read by one automaton for all.</summary>
-    public GrammarNode Make() => Automaton is { } automaton ? new Sequence(JsonText.Quote, new Terminal(automaton)) : JsonText.String(_least, _most);
+    public GrammarNode Make() => Automaton is { } automaton
+        ? new Sequence(JsonText.Quote, new Terminal(automaton))
+        : JsonText.String(_least, _most);
 
     /// <summary>Whether a value satisfies length, pattern and format.</summary>
     public bool Fits(string value)
@@ -40,10 +42,14 @@ sealed class StringValues(WorkLimit work, Conjunction schema)
         foreach (Keyword format in schema.All("format"))
             if (StringFormats.Pattern(format.Text()) is { } pattern)
                 all = And(all, format, () => PatternParser.Whole(pattern, CharacterBytes.InJson));
-        return all is null || (_least == 0 && _most == int.MaxValue) ? all : And(all, schema.All("pattern").Concat(schema.All("format")).First(), Length);
+        return all is null || (_least == 0 && _most == int.MaxValue)
+            ? all
+            : And(all, schema.All("pattern").Concat(schema.All("format")).First(), Length);
     }
 
-    ByteExpression Length() => _least > _most ? ByteExpression.Never : CharacterBytes.InJson(CharacterSet.All).Times(_least, _most == int.MaxValue ? null : _most);
+    ByteExpression Length() => _least > _most
+        ? ByteExpression.Never
+        : CharacterBytes.InJson(CharacterSet.All).Times(_least, _most == int.MaxValue ? null : _most);
 
     ByteAutomaton And(ByteAutomaton? others, Keyword keyword, Func<ByteExpression> expression)
     {

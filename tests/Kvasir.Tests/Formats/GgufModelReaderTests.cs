@@ -6,11 +6,12 @@ using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Saga;
 using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
+using Kvasir.Tests.Sizing;
 
-namespace Kvasir.Tests.Sizing;
+namespace Kvasir.Tests.Formats;
 
-/// <summary>Dimensions from GGUF files.</summary>
-public sealed class GgufSpecReaderTests : IDisposable
+/// <summary>What GGUF files say of models.</summary>
+public sealed class GgufModelReaderTests : IDisposable
 {
     readonly TemporaryFolder _folder = new();
 
@@ -20,7 +21,8 @@ public sealed class GgufSpecReaderTests : IDisposable
     {
         var writer = new GgufWriter();
         writer.Set("general.architecture", architecture);
-        foreach ((string key, object value) in (ReadOnlySpan<(string, object)>)[("block_count", 4u), ("context_length", 512u), ("embedding_length", 64u), ("vocab_size", 100u), ("attention.head_count", 4u), .. keys])
+        foreach ((string key, object value) in (ReadOnlySpan<(string, object)>)[("block_count", 4u), ("context_length", 512u),
+            ("embedding_length", 64u), ("vocab_size", 100u), ("attention.head_count", 4u), .. keys])
             writer.Set(key.StartsWith("split", StringComparison.Ordinal) ? key : $"{architecture}.{key}", value);
         writer.Write(_folder["model.gguf"]);
         return ModelSpecs.Find(_folder["model.gguf"]);
@@ -37,13 +39,15 @@ public sealed class GgufSpecReaderTests : IDisposable
         Assert.Equal(file.Tensors.Sum(tensor => tensor.Elements), spec.Parameters);
         Assert.Equal(file.Tensors.Sum(tensor => tensor.ByteLength), spec.WeightBytes);
         long matrices = file.Tensors.Where(tensor => tensor.Shape.Length == 2).Sum(tensor => tensor.Elements);
-        Assert.Equal(matrices - (file.TryGetTensor("output.weight", out _) ? file.GetTensor("token_embd.weight").Elements : 0), spec.ActiveParameters);
+        Assert.Equal(matrices - (file.TryGetTensor("output.weight", out _) ? file.GetTensor("token_embd.weight").Elements : 0),
+            spec.ActiveParameters);
     }
 
     [Fact]
     public void Heads_may_differ_from_layer_to_layer()
     {
-        ModelSpec spec = Read("llama", ("attention.head_count_kv", ImmutableArray.Create(4, 2, 1, 2)), ("attention.key_length", 32u), ("attention.value_length", 16u));
+        ModelSpec spec = Read("llama", ("attention.head_count_kv", ImmutableArray.Create(4, 2, 1, 2)),
+            ("attention.key_length", 32u), ("attention.value_length", 16u));
         Assert.Equal([4, 2, 1, 2], spec.Attention.Select(layer => layer.KvHeads));
         Assert.All(spec.Attention, layer => Assert.Equal((32, 16), (layer.KeyDim, layer.ValueDim)));
     }
@@ -54,18 +58,22 @@ public sealed class GgufSpecReaderTests : IDisposable
         Assert.Equal([8, null, 8, null], Windows("gemma2", ("attention.sliding_window", 8u)));
         Assert.Equal([8, 8, 8, 8], Windows("llama", ("attention.sliding_window", 8u)));
         Assert.Equal([8, 8, null, 8], Windows("gemma3", ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", 3u)));
-        Assert.Equal([null, 8, 8, null], Windows("gemma3", ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", ImmutableArray.Create(false, true, true, false))));
+        Assert.Equal([null, 8, 8, null], Windows("gemma3", ("attention.sliding_window", 8u),
+            ("attention.sliding_window_pattern", ImmutableArray.Create(false, true, true, false))));
         Assert.Equal([null, null, null, null], Windows("gemma3"));
 
-        IEnumerable<int?> Windows(string architecture, params (string, object)[] keys) => Read(architecture, keys).Attention.Select(layer => layer.Window);
+        IEnumerable<int?> Windows(string architecture, params (string, object)[] keys) =>
+            Read(architecture, keys).Attention.Select(layer => layer.Window);
     }
 
     [Fact]
     public void Latents_and_sharing_are_read()
     {
-        ModelSpec latent = Read("deepseek2", ("attention.kv_lora_rank", 512u), ("rope.dimension_count", 64u), ("attention.head_count_kv", 1u));
+        ModelSpec latent = Read("deepseek2", ("attention.kv_lora_rank", 512u),
+            ("rope.dimension_count", 64u), ("attention.head_count_kv", 1u));
         Assert.All(latent.Attention, layer => Assert.Equal((1, 576, 0), (layer.KvHeads, layer.KeyDim, layer.ValueDim)));
-        ModelSpec shared = Read("gemma3n", ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", 2u), ("attention.shared_kv_layers", 2u));
+        ModelSpec shared = Read("gemma3n", ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", 2u),
+            ("attention.shared_kv_layers", 2u));
         Assert.Equal([0, 1, 0, 1], shared.Attention.Select(layer => layer.Producer));
     }
 
@@ -73,14 +81,20 @@ public sealed class GgufSpecReaderTests : IDisposable
     [Fact]
     public void Rotations_may_differ_from_layer_to_layer()
     {
-        (string, object)[] keys = [("attention.sliding_window", 8u), ("attention.sliding_window_pattern", 2u), ("rope.freq_base", 1e6f), ("rope.scaling.type", "linear"), ("rope.scaling.factor", 8f)];
+        (string, object)[] keys =
+        [
+            ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", 2u), ("rope.freq_base", 1e6f),
+            ("rope.scaling.type", "linear"), ("rope.scaling.factor", 8f),
+        ];
         RopeSpec full = new(1e6f, 16, RopeStyle.Halves) { Scaling = new("linear", 8) }, local = new(10_000, 16, RopeStyle.Halves);
         Assert.Equal([local, full, local, full], Ropes("gemma3", keys));
-        Assert.Equal([local with { Base = 500 }, full, local with { Base = 500 }, full], Ropes("gemma3", [.. keys, ("rope.freq_base_swa", 500f)]));
+        RopeSpec other = local with { Base = 500 };
+        Assert.Equal([other, full, other, full], Ropes("gemma3", [.. keys, ("rope.freq_base_swa", 500f)]));
         Assert.Equal([full, full, full, full], Ropes("gemma2", keys));
         Assert.Equal([full with { Style = RopeStyle.Adjacent }, null], Ropes("cohere2", keys)[..2]);
 
-        RopeSpec?[] Ropes(string architecture, params (string, object)[] keys) => [.. Read(architecture, keys).Attention.Select(layer => layer.Rope)];
+        RopeSpec?[] Ropes(string architecture, params (string, object)[] keys) =>
+            [.. Read(architecture, keys).Attention.Select(layer => layer.Rope)];
     }
 
     [Fact]
@@ -95,14 +109,20 @@ public sealed class GgufSpecReaderTests : IDisposable
     [Fact]
     public void The_largest_models_of_Gemma_scale_scores_in_their_own_way()
     {
-        Assert.Equal(1 / MathF.Sqrt(144), Read("gemma2", ("block_count", 46u), ("embedding_length", 576u), ("attention.key_length", 128u)).Attention.First().Scale);
-        Assert.Null(Read("gemma2", ("block_count", 42u), ("embedding_length", 576u), ("attention.key_length", 128u)).Attention.First().Scale);
+        Assert.Equal(1 / MathF.Sqrt(144), OfLayers(46));
+        Assert.Null(OfLayers(42));
         Assert.Null(ModelSpecs.Find("gemma-2-9b").Attention.First().Scale);
         Assert.Equal(1 / MathF.Sqrt(144), ModelSpecs.Find("gemma-2-27b").Attention.First().Scale);
         Assert.Equal(1 / MathF.Sqrt(168), ModelSpecs.Find("gemma-3-27b").Attention.First().Scale);
+
+        float? OfLayers(uint count) =>
+            Read("gemma2", ("block_count", count), ("embedding_length", 576u), ("attention.key_length", 128u)).Attention.First().Scale;
     }
 
-    /// <summary>LFM2 1.2B: 10 of 16 layers keep the last two inputs of a convolution and nothing for a token; 12,288 bytes of f16 a token, and 164 KB.</summary>
+    /// <summary>
+    /// LFM2 1.2B: 10 of 16 layers keep the last two inputs of a convolution and nothing for a token; 12,288 bytes of f16 a token, and 164
+    /// KB.
+    /// </summary>
     [Fact]
     public void Layers_without_KV_heads_carry_a_state()
     {
@@ -122,9 +142,11 @@ public sealed class GgufSpecReaderTests : IDisposable
     public void Of_experts_the_chosen_ones_are_active()
     {
         ModelSpec spec = Mixture(used: 2);
-        Assert.Equal((640 + 64 * 96 * 8 + 64 * 96 + 64, 640 + 64 * 96 * 2 + 64 * 96, 10), (spec.Parameters, spec.ActiveParameters, spec.Vocabulary));
+        Assert.Equal((640 + 64 * 96 * 8 + 64 * 96 + 64, 640 + 64 * 96 * 2 + 64 * 96, 10),
+            (spec.Parameters, spec.ActiveParameters, spec.Vocabulary));
         Assert.Equal(new ExpertSpec(new ExpertRouting(2, 8), 64 * 96 * 8), spec.Experts); // the shared one is none
-        Assert.Contains("expert_used_count: 9, expected at most the 8 experts", Assert.Throws<ModelFormatException>(() => Mixture(used: 9)).Message, StringComparison.Ordinal);
+        Assert.Contains("expert_used_count: 9, expected at most the 8 experts",
+            Assert.Throws<ModelFormatException>(() => Mixture(used: 9)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -140,7 +162,8 @@ public sealed class GgufSpecReaderTests : IDisposable
     {
         var writer = new GgufWriter();
         writer.Set("general.architecture", "qwen3moe");
-        foreach ((string key, uint value) in (ReadOnlySpan<(string, uint)>)[("block_count", 1), ("context_length", 512), ("embedding_length", 64), ("attention.head_count", 4), ("expert_count", 8), ("expert_used_count", used)])
+        foreach ((string key, uint value) in (ReadOnlySpan<(string, uint)>)[("block_count", 1), ("context_length", 512),
+            ("embedding_length", 64), ("attention.head_count", 4), ("expert_count", 8), ("expert_used_count", used)])
             writer.Set($"qwen3moe.{key}", value);
         writer.Add("token_embd.weight", TensorType.F32, [64, 10], (_, _) => { });
         writer.Add("blk.0.ffn_up_exps.weight", TensorType.F32, [64, 96, 8], (_, _) => { });
@@ -166,9 +189,11 @@ public sealed class GgufSpecReaderTests : IDisposable
     [Fact]
     public void What_does_not_fit_together_is_refused()
     {
-        Refuses("attention.head_count_kv: 3 values, expected one for each of the 4 layers", "llama", ("attention.head_count_kv", ImmutableArray.Create(1, 1, 1)));
+        Refuses("attention.head_count_kv: 3 values, expected one for each of the 4 layers", "llama",
+            ("attention.head_count_kv", ImmutableArray.Create(1, 1, 1)));
         Refuses("attention.head_count_kv: 0 at layer 1", "llama", ("attention.head_count_kv", ImmutableArray.Create(1, 0, 1, 1)));
-        Refuses("attention.sliding_window_pattern: 1 layers", "gemma3", ("attention.sliding_window", 8u), ("attention.sliding_window_pattern", ImmutableArray.Create(true)));
+        Refuses("attention.sliding_window_pattern: 1 layers", "gemma3", ("attention.sliding_window", 8u),
+            ("attention.sliding_window_pattern", ImmutableArray.Create(true)));
         Refuses("attention.shared_kv_layers: the key is missing", "gemma3n");
         Refuses("general.architecture: 'mamba2', expected one of cohere2, command-r", "mamba2");
     }

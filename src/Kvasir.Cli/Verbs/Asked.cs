@@ -1,9 +1,11 @@
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Tokenization;
 
-namespace Kvasir.Cli;
+namespace Kvasir.Cli.Verbs;
 
-/// <summary>What a user asks on the command line: a message to answer, a text to go on with, or a question about a document, which the system says.</summary>
+/// <summary>
+/// What a user asks on the command line: a message to answer, a text to go on with, or a question about a document, which the system says.
+/// </summary>
 /// <param name="Prompt">The text; null for a document about which questions are to come.</param>
 /// <param name="Document">What it is about; null for nothing.</param>
 /// <param name="IsRaw">Whether it goes to the model as it is.</param>

@@ -1,11 +1,12 @@
 using System.Runtime.ExceptionServices;
 using Kvasir.Formats;
+using Kvasir.Inference.Kernels.Panels;
 
-namespace Kvasir.Inference.Kernels.Panels;
+namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Brings matrices from where they are stored into panels, on all processors. Rows are read, not mapped: what is stored and what the panels hold is never
-/// in memory at once.
+/// Brings matrices from where they are stored into panels, on all processors. Rows are read, not mapped: what is stored and what the panels
+/// hold is never in memory at once.
 /// </summary>
 sealed unsafe class WeightPacking(ITensorSource source)
 {

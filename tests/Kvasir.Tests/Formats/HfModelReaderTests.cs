@@ -4,10 +4,10 @@ using Kvasir.Formats.Models;
 using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
 
-namespace Kvasir.Tests.Sizing;
+namespace Kvasir.Tests.Formats;
 
 /// <summary>Configurations of Hugging Face: what is read of them, and what is refused.</summary>
-public sealed class HfConfigReaderTests : IDisposable
+public sealed class HfModelReaderTests : IDisposable
 {
     const string Llama = """{ "model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 100, "max_position_embeddings": 512 }""";
 
@@ -15,7 +15,8 @@ public sealed class HfConfigReaderTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    ModelSpec Read(string json, bool assumeLlama = false) => ModelSpecs.Find(_folder.Write("config.json", Encoding.UTF8.GetBytes(json)), assumeLlama);
+    ModelSpec Read(string json, bool assumeLlama = false) =>
+        ModelSpecs.Find(_folder.Write("config.json", Encoding.UTF8.GetBytes(json)), assumeLlama);
 
     static string With(string fields) => Llama.Replace(" }", $", {fields} }}", StringComparison.Ordinal);
 
@@ -35,7 +36,10 @@ public sealed class HfConfigReaderTests : IDisposable
     [Fact]
     public void A_text_configuration_that_leaves_most_out_is_completed_from_its_class()
     {
-        ModelSpec spec = Read("""{ "model_type": "gemma3", "text_config": { "model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34, "sliding_window": 1024, "rope_scaling": { "factor": 8.0, "rope_type": "linear" } } }""");
+        ModelSpec spec = Read("""
+            { "model_type": "gemma3", "text_config": { "model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240,
+              "num_hidden_layers": 34, "sliding_window": 1024, "rope_scaling": { "factor": 8.0, "rope_type": "linear" } } }
+            """);
         ModelSpec known = ModelSpecs.Find("gemma-3-4b");
         Assert.Equal(known.Layers, spec.Layers);
         Assert.Equal((known.Parameters, known.Context), (spec.Parameters, spec.Context));
@@ -53,14 +57,18 @@ public sealed class HfConfigReaderTests : IDisposable
     [InlineData("""  "use_sliding_window": false, "sliding_window": 32, "max_window_layers": 1 """, null, null)]
     [InlineData("""  "use_sliding_window": true, "sliding_window": 32, "max_window_layers": 1 """, null, 32)]
     public void Qwens_later_layers_slide_if_it_says_so(string fields, int? first, int? second) =>
-        Assert.Equal([first, second], Read(With(fields).Replace("llama", "qwen2", StringComparison.Ordinal)).Attention.Select(layer => layer.Window));
+        Assert.Equal([first, second], Read(With(fields).Replace("llama", "qwen2", StringComparison.Ordinal))
+            .Attention.Select(layer => layer.Window));
 
-    /// <summary>Gemma 3n E4B: the last 15 of 35 read layer 19 if they attend to everything, else 18 (the class's kv_sharing_roles).</summary>
+    /// <summary>
+    /// Gemma 3n E4B: the last 15 of 35 read layer 19 if they attend to everything, else 18 (the class's kv_sharing_roles).
+    /// </summary>
     [Fact]
     public void Layers_that_share_read_the_last_of_their_kind()
     {
         ModelSpec spec = ModelSpecs.Find("gemma-3n-e4b");
-        Assert.All(Enumerable.Range(0, 35), layer => Assert.Equal(layer < 20 ? layer : (layer + 1) % 5 == 0 ? 19 : 18, spec.Layers[layer].Attention!.Producer));
+        Assert.All(spec.Attention.Index(), layer =>
+            Assert.Equal(layer.Index < 20 ? layer.Index : (layer.Index + 1) % 5 == 0 ? 19 : 18, layer.Item.Producer));
         Assert.Null(spec.Parameters);
     }
 
@@ -80,17 +88,21 @@ public sealed class HfConfigReaderTests : IDisposable
     [InlineData("\"num_hidden_layers\": 2", "\"num_hidden_layers\": \"2\"", "num_hidden_layers: \"2\"")]
     [InlineData("\"hidden_size\": 64", "\"hidden_size\": 99999999999999999999", "hidden_size: 99999999999999999999")]
     [InlineData("\"hidden_size\": 64", "\"hidden_size\": 66", "num_attention_heads: 4, expected a divisor of hidden_size 66")]
-    [InlineData("\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3", "num_key_value_heads: 3, expected a divisor of the 4 query heads")]
+    [InlineData("\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3",
+        "num_key_value_heads: 3, expected a divisor of the 4 query heads")]
     [InlineData("\"max_position_embeddings\": 512", "\"max_position_embeddings\": 0", "max_position_embeddings: 0")]
-    public void Absurd_numbers_are_refused(string good, string bad, string message) => Refuses(Llama.Replace(good, bad, StringComparison.Ordinal), message);
+    public void Absurd_numbers_are_refused(string good, string bad, string message) =>
+        Refuses(Llama.Replace(good, bad, StringComparison.Ordinal), message);
 
     [Theory]
-    [InlineData("num_hidden_layers"), InlineData("hidden_size"), InlineData("num_attention_heads"), InlineData("vocab_size"), InlineData("intermediate_size")]
+    [InlineData("num_hidden_layers"), InlineData("hidden_size"), InlineData("num_attention_heads"),
+        InlineData("vocab_size"), InlineData("intermediate_size")]
     public void Missing_fields_are_named(string field) => Refuses(Without(field), $"{field}: the field is missing");
 
     [Theory]
     [InlineData(""" "layer_types": ["full_attention"] """, "layer_types: 1 layers, expected the 2 of num_hidden_layers")]
-    [InlineData(""" "layer_types": ["full_attention", "linear_attention"] """, "layer_types: 'linear_attention', expected full_attention or sliding_attention")]
+    [InlineData(""" "layer_types": ["full_attention", "linear_attention"] """,
+        "layer_types: 'linear_attention', expected full_attention or sliding_attention")]
     [InlineData(""" "layer_types": ["full_attention", "sliding_attention"] """, "sliding_window: no window")]
     [InlineData(""" "layer_types": ["full_attention", 7] """, "layer_types: 7, expected a string")]
     [InlineData(""" "layer_types": true """, "layer_types: true, expected an array of strings")]
@@ -103,7 +115,8 @@ public sealed class HfConfigReaderTests : IDisposable
 
     [Fact]
     public void Sharing_needs_a_layer_to_read_from() => Refuses(
-        """{ "model_type": "gemma3n_text", "num_hidden_layers": 5, "num_kv_shared_layers": 1 }""", "num_kv_shared_layers: 1, so that layer 4 attends to everything and has no such layer to read from");
+        """{ "model_type": "gemma3n_text", "num_hidden_layers": 5, "num_kv_shared_layers": 1 }""",
+        "num_kv_shared_layers: 1, so that layer 4 attends to everything and has no such layer to read from");
 
     [Fact]
     public void An_unknown_architecture_can_be_read_as_llama_if_nothing_speaks_against_it()
@@ -114,13 +127,16 @@ public sealed class HfConfigReaderTests : IDisposable
         Assert.Equal(ModelSpecs.Find(_folder.Write("llama.json", Encoding.UTF8.GetBytes(Llama))).Attention, spec.Attention);
         Assert.Null(spec.Parameters);
         Assert.Contains("'newcomer' is unknown", Assert.Single(spec.Notes), StringComparison.Ordinal);
-        Assert.Contains("sliding_window", Assert.Throws<ModelFormatException>(() => Read(unknown.Replace(" }", ", \"sliding_window\": 5 }", StringComparison.Ordinal), assumeLlama: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("sliding_window", Assert.Throws<ModelFormatException>(
+            () => Read(unknown.Replace(" }", ", \"sliding_window\": 5 }", StringComparison.Ordinal), assumeLlama: true)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Files_that_cannot_be_read_are_refused_in_one_line()
     {
-        Assert.Contains("cannot be read", Assert.Throws<ModelFormatException>(() => ModelSpecs.Find(Path.GetDirectoryName(_folder["x"])!)).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be read", Assert.Throws<ModelFormatException>(
+            () => ModelSpecs.Find(Path.GetDirectoryName(_folder["x"])!)).Message, StringComparison.Ordinal);
         Refuses(string.Concat(Enumerable.Repeat("{\"a\":", 200)), "no valid JSON");
         Refuses(new string(' ', (16 << 20) + 1), "expected a configuration of at most");
     }
