@@ -1,8 +1,8 @@
 // Plausible users: agents with long system prompts, conversations that grow, questions about the same document.
 
-const words = ('Solveig Helga Rolf Astrid Gunnar Leif the painter weaver smith went out to a great hall river meadow and saw green red blue '
-  + 'bell kite cup boat dog cat goose loved it very much one day was gone asked everybody who had seen nobody knew but under old bridge there '
-  + 'lay still warm sun smelled sweet grass stood').split(' ');
+const words = ('Solveig Helga Rolf Astrid Gunnar Leif the painter weaver smith went out to a great hall river meadow and saw green red '
+  + 'blue bell kite cup boat dog cat goose loved it very much one day was gone asked everybody who had seen nobody knew but under old '
+  + 'bridge there lay still warm sun smelled sweet grass stood').split(' ');
 
 export function seeded(seed) {
   let state = seed >>> 0;
