@@ -70,11 +70,8 @@ sealed class SlowDisk(int chats, TimeSpan delay, TimeSpan time, int rounds)
                 Context = 4096, Sequences = chats + 4, KvHostBytes = 64 << 20,
                 KvDisk = new DiskTierOptions
                 {
-                    Folder = folder, MaxBytes = 256 << 20, FaultPoint = step =>
-                    {
-                        if (step == "query"
-                    && now > TimeSpan.Zero) Thread.Sleep(now);
-                    }
+                    Folder = folder, MaxBytes = 256 << 20,
+                    FaultPoint = step => Thread.Sleep(step == "query" ? now : TimeSpan.Zero),
                 },
             });
             engine.WarmUp();

@@ -5,7 +5,7 @@ using Kvasir.Inference.Saga;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Templates;
-using Kvasir.KvCache.Blocks;
+using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Chat;
 
@@ -29,8 +29,7 @@ public sealed class ConversationTests : IDisposable
 
     public void Dispose()
     {
-        PoolCounts counts = _engine.Cache.Device.CheckConservation();
-        Assert.Equal((0, 0), (counts.Leased, counts.InFlight));
+        _engine.AssertNothingLeased();
         _engine.Dispose();
         _model.Dispose();
     }

@@ -69,8 +69,7 @@ sealed class SagaChat : IDisposable
         Client.Dispose();
         // who stops reading does not wait for the step that hears of it
         SpinWait.SpinUntil(() => Engine.Serving.Running == 0, TimeSpan.FromSeconds(20));
-        var counts = Engine.Cache.Device.CheckConservation();
-        Assert.Equal((0, 0), (counts.Leased, counts.InFlight));
+        Engine.AssertNothingLeased();
         Engine.Dispose();
         _model.Dispose();
         _folder.Dispose();

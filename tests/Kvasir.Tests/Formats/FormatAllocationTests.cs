@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
 using Kvasir.Tests.Fixtures;
@@ -9,6 +10,7 @@ namespace Kvasir.Tests.Formats;
 public class FormatAllocationTests
 {
     const int ThreadBytes = 256;
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
 
     public static TheoryData<TensorType> AllTypes => RowFormatTests.AllTypes;
 
@@ -34,14 +36,14 @@ public class FormatAllocationTests
     {
         using var folder = new TemporaryFolder();
         string path = TinyModel.Qwen3.WriteTo(folder["tiny.gguf"]);
-        long others = long.MaxValue;
-        for (int round = 0; round < 10; round++)
+        long others = long.MaxValue, most = Environment.ProcessorCount * ThreadBytes, start = Stopwatch.GetTimestamp();
+        while (others > most && Stopwatch.GetElapsedTime(start) < s_patience) // the runtime compiles in the background, now and then
         {
             (long all, long own) = (GC.GetTotalAllocatedBytes(precise: true), GC.GetAllocatedBytesForCurrentThread());
             GgufFuzzTests.ReadAll(path);
             own = GC.GetAllocatedBytesForCurrentThread() - own;
             others = Math.Min(others, GC.GetTotalAllocatedBytes(precise: true) - all - own);
         }
-        Assert.InRange(others, 0, Environment.ProcessorCount * ThreadBytes);
+        Assert.InRange(others, 0, most);
     }
 }

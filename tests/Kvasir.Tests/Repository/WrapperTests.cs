@@ -17,7 +17,7 @@ public sealed class WrapperTests : IDisposable
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the script is for a Unix shell");
         Directory.CreateDirectory(In("src/Kvasir.Cli/Verbs"));
         foreach (string file in (string[])["src/Kvasir.Cli/Program.cs", "src/Kvasir.Cli/Verbs/Run.cs", "Directory.Build.props",
-            "Directory.Packages.props", "global.json"])
+            "Directory.Build.targets", "Directory.Packages.props", "global.json"])
             File.WriteAllText(In(file), "as it was");
         File.Copy(Path.Combine(Checkout.Root, "kvasir"), In("kvasir"));
         Directory.CreateDirectory(In("bin"));

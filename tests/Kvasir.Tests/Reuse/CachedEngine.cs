@@ -65,10 +65,7 @@ sealed class CachedEngine : IDisposable
 
     public void Dispose()
     {
-        Flush(); // what is being written is leased
-        SpinWait.SpinUntil(() => Cache.Device.Counts.Leased == 0, TimeSpan.FromSeconds(20)); // and what a slow disk still reads
-        var counts = Cache.Device.CheckConservation();
-        Assert.Equal((0, 0), (counts.Leased, counts.InFlight));
+        Engine.AssertNothingLeased();
         Engine.Dispose();
     }
 

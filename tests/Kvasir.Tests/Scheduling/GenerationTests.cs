@@ -2,7 +2,7 @@ using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Scheduling;
-using Kvasir.KvCache.Blocks;
+using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Scheduling;
 
@@ -15,8 +15,7 @@ public sealed class GenerationTests : IDisposable
 
     public void Dispose()
     {
-        PoolCounts counts = _engine.Cache.Device.CheckConservation();
-        Assert.Equal((0, 0), (counts.Leased, counts.InFlight));
+        _engine.AssertNothingLeased();
         _engine.Dispose();
         _model.Dispose();
     }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
-using Kvasir.KvCache.Blocks;
+using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Scheduling;
 
@@ -36,8 +36,7 @@ public sealed class SchedulerTests : IDisposable
     {
         _sequences.ForEach(sequence => sequence.Dispose());
         _sequences.Clear();
-        PoolCounts counts = engine.Cache.Device.CheckConservation();
-        Assert.Equal((0, 0), (counts.Leased, counts.InFlight));
+        engine.AssertNothingLeased();
     }
 
     [Fact]

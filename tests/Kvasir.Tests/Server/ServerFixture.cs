@@ -84,9 +84,7 @@ sealed class ServerFixture : IAsyncDisposable
     public async Task AssertIdle()
     {
         await Until(() => Engine.Serving is { Running: 0, Waiting: 0 }, "nothing runs");
-        Engine.Cache.Flush(TimeSpan.FromSeconds(20)); // what is being written is leased
-        var counts = Engine.Cache.Device.CheckConservation();
-        Assert.Equal((0, 0), (counts.Leased, counts.InFlight));
+        Engine.AssertNothingLeased();
     }
 
     /// <summary>Waits until something is so, or the test has failed.</summary>

@@ -1,0 +1,21 @@
+using Kvasir.Inference;
+using Kvasir.KvCache.Blocks;
+
+namespace Kvasir.Tests.Fixtures;
+
+/// <summary>Every block is somewhere, and nobody holds one when nothing runs.</summary>
+static class Conservation
+{
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+
+    /// <summary>No block of device or host is leased or arriving, once what is being written or read is over.</summary>
+    public static void AssertNothingLeased(this InferenceEngine engine)
+    {
+        Assert.True(engine.Cache.Flush(s_patience), "blocks are still being written");
+        SpinWait.SpinUntil(() => engine.Cache.Device.Counts.Leased == 0, s_patience); // what a slow tier still reads
+        PoolCounts device = engine.Cache.Device.CheckConservation();
+        Assert.Equal((0, 0), (device.Leased, device.InFlight));
+        if (engine.Cache.Host?.CheckConservation() is { } host)
+            Assert.Equal((0, 0), (host.Leased, host.InFlight));
+    }
+}
