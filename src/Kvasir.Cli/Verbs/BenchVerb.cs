@@ -22,7 +22,7 @@ sealed class BenchVerb
 
     public static Command Create()
     {
-        Command verb = new("bench", "Measure prefill and decode beside the machine's limits")
+        Command verb = new("bench")
         {
             s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_json, BenchKvVerb.Create(), BenchServeVerb.Create(),
         };

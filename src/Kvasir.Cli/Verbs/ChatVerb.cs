@@ -19,7 +19,7 @@ sealed class ChatVerb
 
     public static Command Create()
     {
-        Command verb = new("chat", "Talk with a model: /help inside lists what you can do") { s_system, s_file, s_json };
+        Command verb = new("chat") { s_system, s_file, s_json };
         s_flags.AddTo(verb);
         verb.Validators.Add(result =>
         {

@@ -57,7 +57,7 @@ sealed class EstimateVerb
 
     public static Command Create()
     {
-        Command verb = new("estimate", "Size a model's keys and values: per token, per context, per tier")
+        Command verb = new("estimate")
         {
             s_model, s_context, s_batch, s_type, s_retention, s_devices, s_memory, s_weights, s_host, s_disk, s_flops, s_beyond,
             s_assume, s_json, s_csv, s_markdown,

@@ -51,7 +51,7 @@ static class EvalVerb
 
     public static Command Create()
     {
-        Command verb = new("eval", "Measure what a model finds in documents of saga's language, or how well it predicts its stories")
+        Command verb = new("eval")
         {
             s_model, s_task, s_facts, s_tokens, s_conversation, s_documents, s_seed, s_threads, s_json,
         };

@@ -27,8 +27,7 @@ sealed class LimitsVerb
 
     public static Command Create()
     {
-        Command verb = new("limits",
-            "Measure what this machine can do at best, once, and print it; with a model, what it could do at best on some hardware")
+        Command verb = new("limits")
         {
             s_model, s_again, s_directory, s_noDisk, s_json,
         };

@@ -29,7 +29,7 @@ sealed class PerplexityVerb
 
     public static Command Create()
     {
-        Command verb = new("perplexity", "Measure how well a model predicts a text: exp(mean of -ln p) over its tokens")
+        Command verb = new("perplexity")
         {
             s_model, s_file, s_context, s_threads, s_json,
         };

@@ -27,7 +27,7 @@ sealed class QuantizeVerb
 
     public static Command Create()
     {
-        Command verb = new("quantize", "Write a model with its matrices in another type") { s_input, s_output, s_type, s_set, s_json };
+        Command verb = new("quantize") { s_input, s_output, s_type, s_set, s_json };
         verb.SetAction(Run);
         return verb;
     }

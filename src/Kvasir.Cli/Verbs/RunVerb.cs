@@ -23,7 +23,7 @@ sealed class RunVerb
 
     public static Command Create()
     {
-        Command verb = new("run", "Answer a prompt, or a question about a file") { s_prompt, s_file, s_raw, s_json };
+        Command verb = new("run") { s_prompt, s_file, s_raw, s_json };
         s_flags.AddTo(verb);
         verb.SetAction(Run);
         return verb;

@@ -32,7 +32,7 @@ sealed class SampleDocumentVerb
 
     public static Command Create()
     {
-        Command verb = new("sample-document", "Print documents in saga's language") { s_facts, s_seed, s_count, s_questions, s_json };
+        Command verb = new("sample-document") { s_facts, s_seed, s_count, s_questions, s_json };
         verb.SetAction(Run);
         return verb;
     }

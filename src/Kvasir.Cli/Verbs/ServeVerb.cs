@@ -93,7 +93,7 @@ static class ServeVerb
 
     public static Command Create()
     {
-        Command verb = new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols")
+        Command verb = new("serve")
         {
             s_host, s_port, s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_text, s_compat,
             s_otlp, s_record, s_quiet, s_json,

@@ -19,7 +19,7 @@ sealed class ShowVerb
 
     public static Command Create()
     {
-        Command verb = new("show", "Describe a model: architecture, tensors, quantisation, KV bytes per token")
+        Command verb = new("show")
         {
             s_model, s_tensors, s_json,
         };

@@ -27,7 +27,7 @@ sealed class SynthVerb
 
     public static Command Create()
     {
-        Command verb = new("synth", "Write a model of a real shape with random weights, to measure with")
+        Command verb = new("synth")
         {
             s_shape, s_output, s_type, s_seed, s_json,
         };

@@ -19,7 +19,7 @@ sealed class TokenizeVerb
 
     public static Command Create()
     {
-        Command verb = new("tokenize", "Show a text as tokens: one per line, id and text") { s_text, s_file, s_model, s_special, s_json };
+        Command verb = new("tokenize") { s_text, s_file, s_model, s_special, s_json };
         verb.SetAction(Run);
         return verb;
     }

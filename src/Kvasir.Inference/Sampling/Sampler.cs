@@ -1,5 +1,3 @@
-using System.Collections.ObjectModel;
-
 namespace Kvasir.Inference.Sampling;
 
 /// <summary>Chooses tokens for one sequence. Equal options, seed and logits give equal choices.</summary>
@@ -17,7 +15,7 @@ sealed class Sampler
         options.Validate();
         _options = options;
         _penalty = new CompletionPenalty(options.FrequencyPenalty, options.PresencePenalty);
-        _biases = [.. options.LogitBias ?? ReadOnlyDictionary<int, float>.Empty];
+        _biases = options.LogitBias is { } biases ? [.. biases] : [];
         Seed = options.Seed ?? (ulong)Random.Shared.NextInt64();
         _random = new SplitMix64(Seed);
     }

@@ -1,5 +1,3 @@
-using System.Collections.ObjectModel;
-
 namespace Kvasir.Inference.Sampling;
 
 /// <summary>How the next token is chosen. Filters apply in the order top-k, top-p, min-p, temperature, as in llama.cpp.</summary>
@@ -57,7 +55,9 @@ public sealed record SamplingOptions
         Check(RepeatWindow >= 0, "repeat window", RepeatWindow, "0 or more");
         Check(FrequencyPenalty is >= -2 and <= 2, "frequency penalty", FrequencyPenalty, "-2 to 2");
         Check(PresencePenalty is >= -2 and <= 2, "presence penalty", PresencePenalty, "-2 to 2");
-        foreach ((int token, float bias) in LogitBias ?? ReadOnlyDictionary<int, float>.Empty)
+        if (LogitBias is null)
+            return;
+        foreach ((int token, float bias) in LogitBias)
             Check(token >= 0 && bias is >= -100 and <= 100, "logit bias", FormattableString.Invariant($"{bias} for token {token}"),
                 "-100 to 100 for tokens of 0 or more");
     }

@@ -39,8 +39,9 @@ public sealed class RenderedPrompt
         var joined = ImmutableArray.CreateBuilder<PromptSegment>();
         List<string> run = [];
         bool isInput = false;
-        foreach (PromptSegment segment in segments.Where(segment => segment.Text.Length > 0))
+        foreach (PromptSegment segment in segments)
         {
+            if (segment.Text.Length == 0) continue;
             if (segment.IsInput != isInput) Flush();
             isInput = segment.IsInput;
             run.Add(segment.Text);

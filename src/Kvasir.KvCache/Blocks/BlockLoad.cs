@@ -50,8 +50,10 @@ public sealed class BlockLoad
     {
         foreach (LoadedBlock block in blocks)
             block.GroupsLeft = Groups.Length;
+        int[] left = new int[Groups.Length];
+        Array.Fill(left, blocks.Length);
         lock (_progress)
-            (_blocks, _left, _start) = (blocks, [.. Groups.Select(_ => blocks.Length)], Stopwatch.GetTimestamp());
+            (_blocks, _left, _start) = (blocks, left, Stopwatch.GetTimestamp());
     }
 
     /// <summary>Takes the next piece of work, in the order in which they are wanted; false when all are taken.</summary>

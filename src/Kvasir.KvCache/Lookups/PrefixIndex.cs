@@ -18,20 +18,21 @@ sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TimeProvi
     {
         long start = time.GetTimestamp();
         var lookup = new PrefixLookup(query, device, tiers, time.GetUtcNow());
-        List<(int Tier, Task<TierFind?> Find)> waiting = [];
+        var waiting = new Task<TierFind?>?[tiers.Count];
         for (int tier = 0; tier < tiers.Count; tier++)
         {
             Task<TierFind?> find = Ask(tier, query.After(lookup.LastPresent), deadline);
             if (find.IsCompletedSuccessfully)
                 lookup.Add(tiers[tier], find.Result);
             else
-                waiting.Add((tier, find));
+                waiting[tier] = find;
         }
         int known = lookup.LastPresent;
-        foreach ((int tier, Task<TierFind?> find) in waiting)
-            lookup.Add(tiers[tier], await find.ConfigureAwait(false));
+        for (int tier = 0; tier < tiers.Count; tier++)
+            if (waiting[tier] is { } find)
+                lookup.Add(tiers[tier], await find.ConfigureAwait(false));
         if (lookup.LastPresent > known) // those that answered at once did not know what to look for behind it
-            AskAgain(query.After(lookup.LastPresent), lookup, [.. waiting.Select(each => each.Tier)]);
+            AskAgain(query.After(lookup.LastPresent), lookup, waiting);
         lookup.Complete(time.GetElapsedTime(start));
         return lookup;
     }
@@ -59,11 +60,11 @@ sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TimeProvi
         }
     }
 
-    void AskAgain(PrefixQuery query, PrefixLookup lookup, int[] except)
+    void AskAgain(PrefixQuery query, PrefixLookup lookup, Task<TierFind?>?[] except)
     {
         for (int tier = 0; tier < tiers.Count; tier++)
         {
-            if (except.Contains(tier))
+            if (except[tier] is not null)
                 continue;
             ValueTask<TierFind> find = tiers[tier].Find(query, CancellationToken.None);
             if (find.IsCompletedSuccessfully)

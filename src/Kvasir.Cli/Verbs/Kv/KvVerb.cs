@@ -14,7 +14,7 @@ static class KvVerb
 
     public static Command Create()
     {
-        Command verb = new("kv", "Look at the keys and values that are kept, and look after them")
+        Command verb = new("kv")
         {
             StatVerb.Create(), ListVerb.Create(), TreeVerb.Create(), LookupVerb.Create(), WarmVerb.Create(), PinVerb.Create(),
             PinVerb.CreateUnpin(), VerifyVerb.Create(), CollectVerb.Create(), ClearVerb.Create(),

@@ -53,7 +53,7 @@ static class PlanVerb
 
     public static Command Create()
     {
-        Command verb = new("plan", "Find the cheapest machines and tiers that serve traffic in time") { s_traffic };
+        Command verb = new("plan") { s_traffic };
         s_model.AddTo(verb);
         foreach (Option option in (Option[])[s_ttft, s_most, s_host, s_disk, s_price, s_hostPrice, s_diskPrice, s_blockTokens, s_json])
             verb.Options.Add(option);

@@ -35,7 +35,7 @@ sealed class SimulateVerb
 
     public static Command Create()
     {
-        Command verb = new("simulate", "Replay requests on a fleet of machines, and say what its cache would have saved")
+        Command verb = new("simulate")
         {
             s_trace, s_blockTokens, s_sort,
         };

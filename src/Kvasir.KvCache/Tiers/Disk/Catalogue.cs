@@ -153,32 +153,51 @@ sealed class Catalogue : IDisposable
         return rows;
     }
 
-    /// <summary>The rows that a query gives for keys, which it names as <c>{keys}</c>.</summary>
-    public IEnumerable<T> RowsOf<T>(string sql, IEnumerable<BlockKey> keys, Func<SqliteDataReader, T> row)
+    /// <summary>
+    /// Goes through the rows that a query gives for keys, which it names as <c>{keys}</c>. Loops, where LINQ over keys would be as short:
+    /// a process that asks once and ends would spend its time compiling that.
+    /// </summary>
+    void ForRowsOf(string sql, IReadOnlyList<BlockKey> keys, Action<SqliteDataReader> each)
     {
-        foreach (BlockKey[] some in keys.Chunk(KeysPerQuery))
+        for (int start = 0; start < keys.Count; start += KeysPerQuery)
         {
-            string names = string.Join(", ", some.Select((_, i) => $"${i}"));
-            foreach (T value in Rows(sql.Replace("{keys}", names, StringComparison.Ordinal), row,
-                [.. some.Select(key => (object)key.Digest.ToArray())]))
-                yield return value;
+            object[] digests = new object[Math.Min(KeysPerQuery, keys.Count - start)];
+            string[] names = new string[digests.Length];
+            for (int i = 0; i < digests.Length; i++)
+                (digests[i], names[i]) = (keys[start + i].Digest.ToArray(), $"${i}");
+            using SqliteCommand command = Command(sql.Replace("{keys}", string.Join(", ", names), StringComparison.Ordinal), digests);
+            using SqliteDataReader reader = command.ExecuteReader();
+            while (reader.Read())
+                each(reader);
         }
     }
 
     /// <summary>Which of some keys any model has a block of.</summary>
-    public HashSet<BlockKey> Present(IEnumerable<BlockKey> keys) =>
-        [.. RowsOf("SELECT key FROM blocks WHERE key IN ({keys})", keys, KeyAt)];
+    public HashSet<BlockKey> Present(IReadOnlyList<BlockKey> keys)
+    {
+        HashSet<BlockKey> present = [];
+        ForRowsOf("SELECT key FROM blocks WHERE key IN ({keys})", keys, reader => present.Add(KeyAt(reader)));
+        return present;
+    }
 
     /// <summary>When blocks were evicted, of those of which that is remembered.</summary>
-    public Dictionary<BlockKey, DateTimeOffset> Evicted(IEnumerable<BlockKey> keys) => RowsOf(
-        "SELECT key, max(at) FROM evicted WHERE key IN ({keys}) GROUP BY key", keys,
-        reader => (KeyAt(reader), DateTimeOffset.FromUnixTimeSeconds(
-            Math.Clamp(reader.GetInt64(1), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())))).ToDictionary();
+    public Dictionary<BlockKey, DateTimeOffset> Evicted(IReadOnlyList<BlockKey> keys)
+    {
+        Dictionary<BlockKey, DateTimeOffset> evicted = [];
+        ForRowsOf("SELECT key, max(at) FROM evicted WHERE key IN ({keys}) GROUP BY key", keys,
+            reader => evicted[KeyAt(reader)] = DateTimeOffset.FromUnixTimeSeconds(
+                Math.Clamp(reader.GetInt64(1), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())));
+        return evicted;
+    }
 
     /// <summary>The tokens of blocks.</summary>
-    public Dictionary<BlockKey, int[]> Tokens(IEnumerable<BlockKey> keys) => RowsOf(
-        "SELECT key, tokens FROM blocks WHERE key IN ({keys})", keys,
-        reader => (KeyAt(reader), TokenBlob.Read(reader.GetValue(1) as byte[]))).ToDictionary();
+    public Dictionary<BlockKey, int[]> Tokens(IReadOnlyList<BlockKey> keys)
+    {
+        Dictionary<BlockKey, int[]> tokens = [];
+        ForRowsOf("SELECT key, tokens FROM blocks WHERE key IN ({keys})", keys,
+            reader => tokens[KeyAt(reader)] = TokenBlob.Read(reader.GetValue(1) as byte[]));
+        return tokens;
+    }
 
     static BlockKey KeyAt(SqliteDataReader reader) => new(DigestAt(reader, 0) ?? default);
 

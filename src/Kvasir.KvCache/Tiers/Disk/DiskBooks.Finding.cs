@@ -29,23 +29,24 @@ sealed partial class DiskBooks
     /// </summary>
     public List<TailFind> FindTails(PrefixQuery query, params ReadOnlySpan<int> after)
     {
-        List<(int Block, BlockKey Key)> siblings = [];
+        SortedList<int, List<BlockKey>> siblings = [];
         lock (_gate)
             foreach (int block in after)
-                if (!query.TokensOf(block).IsEmpty && !siblings.Exists(sibling => sibling.Block == block))
-                    siblings.AddRange(Following(query.Before(block)).Select(key => (block, key)));
-        Dictionary<BlockKey, int[]> tokens = siblings.Count == 0
-            ? []
-            : Query(catalogue => catalogue.Tokens(siblings.Select(sibling => sibling.Key)));
+                if (!query.TokensOf(block).IsEmpty)
+                    siblings[block] = Following(query.Before(block));
+        List<BlockKey> keys = [];
+        foreach (List<BlockKey> some in siblings.Values)
+            keys.AddRange(some);
+        Dictionary<BlockKey, int[]> tokens = keys.Count == 0 ? [] : Query(catalogue => catalogue.Tokens(keys));
         List<TailFind> tails = [];
-        foreach (IGrouping<int, BlockKey> group in siblings.GroupBy(sibling => sibling.Block, sibling => sibling.Key))
+        foreach ((int block, List<BlockKey> some) in siblings)
         {
             TailMatch best = default;
-            foreach (BlockKey key in group)
+            foreach (BlockKey key in some)
                 if (tokens.GetValueOrDefault(key) is { Length: > 0 } stored)
-                    best = best.Longer(key, stored, query.TokensOf(group.Key));
+                    best = best.Longer(key, stored, query.TokensOf(block));
             if (best.Found && TryFind(best.Key, out int slot))
-                tails.Add(new TailFind(group.Key, best, tokens[best.Key], slot));
+                tails.Add(new TailFind(block, best, tokens[best.Key], slot));
         }
         return tails;
     }

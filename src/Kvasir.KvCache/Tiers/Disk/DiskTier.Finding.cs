@@ -77,7 +77,7 @@ public sealed partial class DiskTier
 
     /// <inheritdoc/>
     public IReadOnlyDictionary<BlockKey, DateTimeOffset> FindEvictions(IReadOnlyCollection<BlockKey> keys) =>
-        Guard(() => _books.Query(catalogue => catalogue.Evicted(keys))) ?? [];
+        Guard(() => _books.Query(catalogue => catalogue.Evicted([.. keys]))) ?? [];
 
     /// <inheritdoc/>
     public ForeignBlock? Elsewhere(BlockKey root, ReadOnlySpan<int> firstBlock)
