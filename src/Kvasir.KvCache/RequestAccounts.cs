@@ -1,4 +1,4 @@
-using System.Threading.Channels;
+using System.Collections.Concurrent;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Metrics;
@@ -8,19 +8,22 @@ namespace Kvasir.KvCache;
 
 /// <summary>
 /// Accounts for requests: to the process's metrics, and to counters beside the blocks. Why tokens were missing may take the tiers' time to
-/// find out, and nobody waits for that here.
+/// find out, and nobody waits for that here: a thread of its own does, and what is too much for it stays without a reason.
 /// </summary>
 sealed class RequestAccounts : IDisposable
 {
     readonly CacheCounters _counters;
-    readonly Channel<CacheUse> _waiting = Channel.CreateUnbounded<CacheUse>(new UnboundedChannelOptions { SingleReader = true });
-    readonly Task _work;
+    const int MostWaiting = 1024;
+
+    readonly BlockingCollection<CacheUse> _waiting = new(MostWaiting);
+    readonly Thread _thread;
     int _open;
 
     public RequestAccounts(CacheCounters counters)
     {
         _counters = counters;
-        _work = Task.Run(Work);
+        _thread = new Thread(Work) { IsBackground = true, Name = "kvasir accounts" };
+        _thread.Start();
     }
 
     /// <summary>Notes a request that has ended. Returns at once.</summary>
@@ -35,7 +38,7 @@ sealed class RequestAccounts : IDisposable
                 _counters.Count(CounterName.Hit(tier), tokens);
             }
         Interlocked.Increment(ref _open);
-        if (!_waiting.Writer.TryWrite(use))
+        if (_waiting.IsAddingCompleted || !_waiting.TryAdd(use))
             Interlocked.Decrement(ref _open);
     }
 
@@ -45,13 +48,14 @@ sealed class RequestAccounts : IDisposable
     /// <summary>Notes what waits, and ends.</summary>
     public void Dispose()
     {
-        _waiting.Writer.TryComplete();
-        _work.GetAwaiter().GetResult();
+        _waiting.CompleteAdding();
+        _thread.Join();
+        _waiting.Dispose();
     }
 
-    async Task Work()
+    void Work()
     {
-        await foreach (CacheUse use in _waiting.Reader.ReadAllAsync().ConfigureAwait(false))
+        foreach (CacheUse use in _waiting.GetConsumingEnumerable())
         {
             foreach (Miss miss in use.Misses)
             {

@@ -229,7 +229,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
     {
         try
         {
-            return await Task.Run(work);
+            return await Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
         catch (IOException e)
         {

@@ -1,8 +1,11 @@
+using System.Collections.Concurrent;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.Tests.Fixtures;
 using Kvasir.Tests.KvCache.Tiers;
 
 namespace Kvasir.Tests.Scheduling;
@@ -104,5 +107,34 @@ public sealed class ArrivalTests : IDisposable
         PoolCounts counts = engine.Cache.Device.CheckConservation();
         Assert.Equal((0, 0, 0), (counts.Leased, counts.InFlight, engine.Serving.Running));
         _answers.SetResult();
+    }
+
+    [Fact]
+    public async Task The_disk_is_asked_on_no_thread_of_the_pool_which_hands_out_tokens()
+    {
+        using TemporaryFolder folder = new();
+        ConcurrentBag<bool> asked = [];
+        bool begun = false;
+        using InferenceEngine engine = new(_model, new EngineOptions
+        {
+            Context = 1024,
+            KvDisk = new DiskTierOptions
+            {
+                Folder = folder["kv"], MaxBytes = 64 << 20, KeepFreeBytes = 0,
+                FaultPoint = step =>
+                {
+                    if (step == "query" && Volatile.Read(ref begun))
+                        asked.Add(Thread.CurrentThread.IsThreadPoolThread);
+                },
+            },
+        });
+        engine.Cache.Flush(TimeSpan.FromSeconds(20));
+        Volatile.Write(ref begun, true);
+        for (int kind = 0; kind < 3; kind++)
+            await engine.Start([.. Prompt(100, 1), .. Prompt(100, kind + 2)], new GenerationOptions { MaxTokens = 1 }, cancellation: Patience)
+                .Result;
+        Assert.True(engine.Cache.Flush(TimeSpan.FromSeconds(20)));
+        Assert.NotEmpty(asked);
+        Assert.DoesNotContain(true, asked);
     }
 }

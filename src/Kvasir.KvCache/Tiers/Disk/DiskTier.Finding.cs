@@ -25,7 +25,9 @@ public sealed partial class DiskTier
         await _oneLookup.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
-            return await Task.Run(() => Guard(() => FindNow(query)) ?? TierFind.Nothing, CancellationToken.None).ConfigureAwait(false);
+            // A thread of its own, since a disk may be slow, and the pool's few are those that hand out everybody's tokens.
+            return await Task.Factory.StartNew(() => Guard(() => FindNow(query)) ?? TierFind.Nothing, CancellationToken.None,
+                TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
         }
         finally
         {
