@@ -57,7 +57,7 @@ static class CommandLineRunner
             return Terminal.Error(e.Message + Settings.Explain(parsed, e.Message), ExitCode.Usage);
         }
         catch (Exception e) when (e is ModelFormatException or TemplateException or TraceFormatException or IOException
-            or UnauthorizedAccessException or InsufficientMemoryException)
+            or UnauthorizedAccessException or InsufficientMemoryException or LogitsException)
         {
             return Terminal.Error(e.Message + Settings.Explain(parsed, e.Message), ExitCode.Failed);
         }

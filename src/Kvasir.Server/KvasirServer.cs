@@ -53,7 +53,7 @@ public sealed class KvasirServer : IAsyncDisposable
         options.Validate();
         (_engine, _options, _gate, _keeper) =
             (engine, options, new Gate(options.ApiKeys, options.AllowedHosts, options.AllowedOrigins), new PromptKeeper(engine.Cache));
-        _log = new ServerLog(options.Log, options.LogsJson);
+        _log = new ServerLog(options.Log, options.LogsJson, options.LogsRequests);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(Limit);
@@ -161,11 +161,13 @@ public sealed class KvasirServer : IAsyncDisposable
         }
         catch (Exception e)
         {
-            RequestException? known = Errors.Of(e, context.Request.Path);
-            if (known is null)
-                _log.Failure(context.Request, e);
-            await Errors.Write(context,
-                known ?? new RequestException(500, "something is wrong inside the server; its log says more", code: "internal_error"));
+            Exception cause = e is ToldException ? e.InnerException! : e;
+            RequestException? known = Errors.Of(cause, context.Request.Path);
+            if (known is null or { Status: 500 })
+                _log.Failure(context.Request, known?.Message ?? $"{cause}");
+            if (e is not ToldException)
+                await Errors.Write(context,
+                    known ?? new RequestException(500, "something is wrong inside the server; its log says more", code: "internal_error"));
         }
     }
 

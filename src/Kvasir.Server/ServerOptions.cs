@@ -18,7 +18,9 @@ public sealed record ServerOptions
     /// <summary>Names that the server goes by, besides localhost and its addresses.</summary>
     public IReadOnlyList<string> AllowedHosts { get; init; } = [];
 
-    /// <summary>Other origins whose pages may ask, such as <c>https://chat.example.org</c>.</summary>
+    /// <summary>
+    /// Other origins whose pages may ask, such as <c>https://chat.example.org</c>; <c>*</c>, with keys, for all of them.
+    /// </summary>
     public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
 
     /// <summary>The name under which the model is served; null takes the model's own.</summary>
@@ -53,6 +55,9 @@ public sealed record ServerOptions
     /// <summary>Told of every request when it is over, and of what goes wrong inside: a line of counts and names, never text.</summary>
     public Action<string>? Log { get; init; }
 
+    /// <summary>Whether <see cref="Log"/> has a line for every request; what goes wrong inside has one in any case.</summary>
+    public bool LogsRequests { get; init; } = true;
+
     /// <summary>
     /// Whether those lines are JSON objects, each with the field <c>event</c>: <c>request</c>, <c>error</c> or <c>note</c>.
     /// </summary>
@@ -63,9 +68,22 @@ public sealed record ServerOptions
         if (ApiKeys.Count == 0 && !IPAddress.IsLoopback(Address))
             throw new ArgumentException($"host {Address}: reachable from other machines, expected an API key with it (--api-key, "
                 + $"--api-key-file or KVASIR_API_KEY)");
+        foreach (string origin in AllowedOrigins)
+            Validate(origin);
         if (Port is < 0 or > 65535)
             throw new ArgumentException($"port: {Port}, expected 0 to 65535");
         if (ModelId is { } id && (id.Length is 0 or > 200 || id.Any(char.IsControl)))
             throw new ArgumentException("model name: expected 1 to 200 characters");
+    }
+
+    /// <summary>What no browser sends would let nobody in, and say nothing.</summary>
+    void Validate(string origin)
+    {
+        if (origin != Gate.AnyOrigin && !origin.Equals(Gate.OriginOf(origin), StringComparison.OrdinalIgnoreCase))
+            throw new ArgumentException($"origin {Formats.Printable.Quote(origin)}: expected '*', or a scheme and a host, such as "
+                + $"https://chat.example.org");
+        if (origin == Gate.AnyOrigin && ApiKeys.Count == 0)
+            throw new ArgumentException("origin '*': any page that a browser here opens could ask, expected an API key with it (--api-key, "
+                + "--api-key-file or KVASIR_API_KEY), or the page's own origin");
     }
 }

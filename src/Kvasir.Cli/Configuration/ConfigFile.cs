@@ -50,9 +50,18 @@ sealed class ConfigFile
     /// <summary>Says so if the file holds a secret and others can read it.</summary>
     public void WarnOfReaders(Command root)
     {
+        if (Exists && HoldsSecret(root))
+            WarnOfReaders(Path!, "holds a secret");
+    }
+
+    /// <summary>Says that others can read a file, if they can.</summary>
+    /// <param name="path">A file that is there.</param>
+    /// <param name="why">Why they should not.</param>
+    public static void WarnOfReaders(string path, string why)
+    {
         const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
-        if (!OperatingSystem.IsWindows() && Exists && (File.GetUnixFileMode(Path!) & others) != 0 && HoldsSecret(root))
-            Terminal.Line($"warning: {Printable.Line(Path!, 4096)} holds a secret and others can read it: `chmod 600` keeps it");
+        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & others) != 0)
+            Terminal.Line($"warning: {Printable.Line(path, 4096)} {why} and others can read it: `chmod 600` keeps it");
     }
 
     /// <summary>What the file says of a setting: the section of the verb, of the verb before it, or the file as a whole.</summary>

@@ -30,6 +30,8 @@ sealed class TemplateFlag
         if (parsed.GetValue(_file) is not { } path)
             return null;
         string source = TextInput.Read(path);
+        if (string.IsNullOrWhiteSpace(source))
+            throw new TemplateException($"{Printable.Line(path, 4096)}: empty, expected a chat template");
         try
         {
             ChatTemplate.Parse(source);

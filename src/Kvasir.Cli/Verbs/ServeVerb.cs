@@ -46,7 +46,7 @@ static class ServeVerb
     };
     static readonly Setting<string[]> s_origins = new("--cors-origin")
     {
-        Description = "Origin of a page that may ask, such as https://chat.example.org",
+        Description = "Origin of a page that may ask, such as https://chat.example.org; '*', with a key, for all",
         HelpName = "ORIGIN",
     };
     static readonly Setting<string?> s_alias = new("--alias", "--served-model-name")
@@ -185,7 +185,8 @@ static class ServeVerb
                 : Uri.TryCreate(otlp, UriKind.Absolute, out Uri? uri) ? uri
                 : throw new UsageException($"--otlp-endpoint '{otlp}': expected an address such as http://localhost:4317"),
             RecordTo = parsed.GetValue(s_record),
-            Log = parsed.GetValue(s_quiet) ? null : parsed.GetValue(s_json) ? Console.Out.WriteLine : Terminal.Line,
+            Log = parsed.GetValue(s_json) ? Console.Out.WriteLine : Terminal.Line,
+            LogsRequests = !parsed.GetValue(s_quiet),
             LogsJson = parsed.GetValue(s_json),
         };
     }
@@ -197,8 +198,10 @@ static class ServeVerb
     static List<ApiKey> Keys(ParseResult parsed)
     {
         List<ApiKey> keys = [.. (parsed.GetValue(s_keys) ?? []).Select(key => new ApiKey(key))];
-        if (parsed.GetValue(s_keyFile) is { } file)
-            keys.AddRange(ApiKey.ReadFile(file));
+        if (parsed.GetValue(s_keyFile) is not { } file)
+            return keys;
+        keys.AddRange(ApiKey.ReadFile(file));
+        ConfigFile.WarnOfReaders(file, "holds keys");
         return keys;
     }
 

@@ -87,7 +87,8 @@ public sealed class ChatPrompts
     {
         try
         {
-            return _template.Render(variables);
+            RenderedPrompt prompt = _template.Render(variables);
+            return prompt.Text.Length > 0 ? prompt : throw new TemplateException("it is empty, or writes nothing for it");
         }
         catch (TemplateException e)
         {

@@ -5,17 +5,25 @@ sealed class Sampler
 {
     readonly SamplingOptions _options;
     readonly TopLogits _best = new();
-    readonly List<(int Token, double Probability)> _candidates = []; // most likely first
+    readonly TokenCandidates _candidates = new();
+    readonly HashSet<int> _penalised = [];
     readonly CompletionPenalty _penalty;
+    readonly DryPenalty? _dry;
     readonly KeyValuePair<int, float>[] _biases;
     SplitMix64 _random;
+    double _mostSurprise; // of Mirostat, in bits
 
-    public Sampler(SamplingOptions options)
+    /// <param name="options">How tokens are chosen.</param>
+    /// <param name="bytes">The text of a token, in which DRY looks for its breakers; null where tokens have none.</param>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public Sampler(SamplingOptions options, TokenText? bytes = null)
     {
         options.Validate();
         _options = options;
         _penalty = new CompletionPenalty(options.FrequencyPenalty, options.PresencePenalty);
+        _dry = options.Dry is { Multiplier: > 0, Window: not 0 } dry ? new DryPenalty(dry, bytes ?? (_ => [])) : null;
         _biases = options.LogitBias is { } biases ? [.. biases] : [];
+        _mostSurprise = 2 * (options.Mirostat?.Tau ?? 0);
         Seed = options.Seed ?? (ulong)Random.Shared.NextInt64();
         _random = new SplitMix64(Seed);
     }
@@ -24,9 +32,9 @@ sealed class Sampler
     public ulong Seed { get; }
 
     /// <summary>The next token.</summary>
-    /// <param name="logits">[vocabulary]; changed by penalties and biases.</param>
+    /// <param name="logits">[vocabulary]; changed by penalties, biases and filters.</param>
     /// <param name="history">The sequence so far.</param>
-    /// <param name="prompt">How many tokens of it are the prompt, for which only the repetition penalty counts.</param>
+    /// <param name="prompt">How many tokens of it are the prompt, for which only the repetition penalty and DRY count.</param>
     public int Next(Span<float> logits, ReadOnlySpan<int> history, int prompt = 0)
     {
         Penalise(logits, history[^Math.Min(history.Length, _options.RepeatWindow)..]);
@@ -34,23 +42,82 @@ sealed class Sampler
         foreach ((int token, float bias) in _biases)
             if (token < logits.Length)
                 logits[token] += bias;
+        _dry?.Apply(logits, history);
         if (_options.Temperature == 0)
             return TopLogits.Largest(logits);
+        if (_options.Mirostat is { } mirostat)
+            return DrawBySurprise(logits, mirostat);
+        if (_options.TopNSigma > 0)
+            KeepTopSigmas(logits, _options.TopNSigma);
         TakeMostLikely(logits);
         if (_candidates.Count == 0)
             return TopLogits.Largest(logits); // no logit is a number, or one is infinite
-        KeepTopP();
-        KeepMinP();
-        return Draw();
+        Filter();
+        return _candidates.Draw(_options.Temperature, _random.NextDouble(), out _);
     }
 
     void Penalise(Span<float> logits, ReadOnlySpan<int> recent)
     {
         if (_options.RepeatPenalty == 1f)
             return;
-        for (int i = 0; i < recent.Length; i++)
-            if (!recent[..i].Contains(recent[i])) // each token once, however often it stands there
-                logits[recent[i]] *= logits[recent[i]] > 0 ? 1 / _options.RepeatPenalty : _options.RepeatPenalty;
+        _penalised.Clear();
+        foreach (int token in recent)
+            if (_penalised.Add(token)) // each token once, however often it stands there
+                logits[token] *= logits[token] > 0 ? 1 / _options.RepeatPenalty : _options.RepeatPenalty;
+    }
+
+    void Filter()
+    {
+        if (_options.TypicalP < 1)
+            _candidates.KeepTypical(_options.TypicalP);
+        _candidates.KeepTopP(_options.TopP);
+        _candidates.KeepMinP(_options.MinP);
+        if (_options.Xtc is { Probability: > 0 } xtc && _random.NextDouble() < xtc.Probability)
+            _candidates.DropTop(xtc.Threshold);
+    }
+
+    /// <summary>
+    /// Sets what lies more than n standard deviations below the largest to −∞; what is −∞ already does not count. Tang et al.,
+    /// "Top-nσ: Not All Logits Are You Need", 2024, https://arxiv.org/abs/2411.07641.
+    /// </summary>
+    static void KeepTopSigmas(Span<float> logits, double n)
+    {
+        double sum = 0, squares = 0;
+        int count = 0;
+        foreach (float logit in logits)
+            if (float.IsFinite(logit))
+                (sum, count) = (sum + logit, count + 1);
+        double mean = sum / count;
+        foreach (float logit in logits)
+            if (float.IsFinite(logit))
+                squares += (logit - mean) * (logit - mean);
+        double least = logits[TopLogits.Largest(logits)] - n * Math.Sqrt(squares / count);
+        foreach (ref float logit in logits)
+            if (logit < least)
+                logit = float.NegativeInfinity;
+    }
+
+    /// <summary>
+    /// Mirostat 2: draws from what is no more surprising than a bound, which follows the surprise of what was drawn. Basu et al.,
+    /// "Mirostat", 2020, https://arxiv.org/abs/2007.14966.
+    /// </summary>
+    int DrawBySurprise(Span<float> logits, MirostatOptions options)
+    {
+        foreach (ref float logit in logits)
+            logit /= _options.Temperature;
+        float largest = logits[TopLogits.Largest(logits)];
+        double total = TopLogits.TotalWeight(logits, largest), bound = largest + Math.Log(total) - _mostSurprise * Math.Log(2);
+        _best.Take(logits, logits.Length, MathF.BitDecrement((float)Math.Min(bound, largest)));
+        if (_best.Count == 0)
+            return TopLogits.Largest(logits); // no logit is a number, or one is infinite
+        _candidates.Take(_best, logits, total);
+        int kept = 0;
+        while (kept < _candidates.Count && -Math.Log2(_candidates.Probability(kept)) <= _mostSurprise)
+            kept++;
+        _candidates.KeepFirst(kept);
+        int token = _candidates.Draw(1, _random.NextDouble(), out double probability);
+        _mostSurprise -= options.Eta * (-Math.Log2(probability) - options.Tau);
+        return token;
     }
 
     /// <summary>
@@ -62,16 +129,15 @@ sealed class Sampler
         double? total = null;
         if (_options.TopK > 0)
             _best.Take(logits, Math.Min(_options.TopK, logits.Length), float.NegativeInfinity);
+        else if (_options.TypicalP < 1)
+            _best.Take(logits, logits.Length, float.NegativeInfinity); // it may keep the least likely, and drop the likeliest
         else
         {
             float largest = logits[TopLogits.Largest(logits)];
             total = TopLogits.TotalWeight(logits, largest);
             _best.Take(logits, logits.Length, Bound(largest, total.Value, logits.Length));
         }
-        _candidates.Clear();
-        for (int i = 0; i < _best.Count; i++)
-            _candidates.Add((_best.Token(i), logits[_best.Token(i)]));
-        Softmax(1.0, total);
+        _candidates.Take(_best, logits, total);
     }
 
     /// <summary>
@@ -82,53 +148,5 @@ sealed class Sampler
     {
         double topP = Math.Log((1.0 - _options.TopP) / tokens * total), minP = Math.Log(_options.MinP); // −∞ where all is kept
         return MathF.BitDecrement((float)(largest + Math.Max(topP, minP) - 1e-3));
-    }
-
-    void KeepTopP()
-    {
-        double sum = 0;
-        int kept = 0;
-        while (kept < _candidates.Count && sum < _options.TopP)
-            sum += _candidates[kept++].Probability;
-        Keep(kept);
-    }
-
-    void KeepMinP()
-    {
-        double least = _candidates[0].Probability * _options.MinP;
-        int kept = _candidates.Count;
-        while (kept > 0 && !(_candidates[kept - 1].Probability >= least))
-            kept--;
-        Keep(kept);
-    }
-
-    void Keep(int count) => _candidates.RemoveRange(Math.Max(1, count), _candidates.Count - Math.Max(1, count));
-
-    int Draw()
-    {
-        for (int i = 0; i < _candidates.Count; i++)
-            _candidates[i] = (_candidates[i].Token, Math.Log(_candidates[i].Probability));
-        Softmax(_options.Temperature);
-        double point = _random.NextDouble();
-        foreach ((int token, double probability) in _candidates)
-            if ((point -= probability) < 0)
-                return token;
-        return _candidates[^1].Token; // rounding left a sliver
-    }
-
-    /// <summary>Turns the candidates' logits into probabilities. The first candidate has the largest.</summary>
-    /// <param name="temperature">Divides the logits.</param>
-    /// <param name="total">Σ e^(logit − largest) of a larger set of which the candidates are a part; null for the candidates alone.</param>
-    void Softmax(double temperature, double? total = null)
-    {
-        double largest = _candidates.Count == 0 ? 0 : _candidates[0].Probability, sum = 0;
-        for (int i = 0; i < _candidates.Count; i++)
-        {
-            double weight = Math.Exp((_candidates[i].Probability - largest) / temperature);
-            _candidates[i] = (_candidates[i].Token, weight);
-            sum += weight;
-        }
-        for (int i = 0; i < _candidates.Count; i++)
-            _candidates[i] = (_candidates[i].Token, _candidates[i].Probability / (total ?? sum));
     }
 }

@@ -1,6 +1,9 @@
 namespace Kvasir.Inference.Sampling;
 
-/// <summary>How the next token is chosen. Filters apply in the order top-k, top-p, min-p, temperature, as in llama.cpp.</summary>
+/// <summary>
+/// How the next token is chosen. All apply in llama.cpp's order: penalties, biases and DRY; then top-nσ, top-k, typical, top-p, min-p, XTC
+/// and temperature. A temperature of 0 needs no filter, and Mirostat stands in for all of them but the temperature.
+/// </summary>
 public sealed record SamplingOptions
 {
     /// <summary>Always the most likely token.</summary>
@@ -40,6 +43,27 @@ public sealed record SamplingOptions
     /// </summary>
     public IReadOnlyDictionary<int, float>? LogitBias { get; init; }
 
+    /// <summary>
+    /// Drops tokens whose logit is more than this many standard deviations of all logits below the largest; 0 keeps all. Tang et al.,
+    /// "Top-nσ: Not All Logits Are You Need", 2024, https://arxiv.org/abs/2411.07641.
+    /// </summary>
+    public float TopNSigma { get; init; }
+
+    /// <summary>
+    /// Keeps tokens whose surprise −ln p is nearest to the entropy −Σ p ln p, until their probabilities exceed this sum; in (0, 1], 1
+    /// keeps all. Meister et al., "Locally Typical Sampling", 2022, https://arxiv.org/abs/2202.00666.
+    /// </summary>
+    public float TypicalP { get; init; } = 1f;
+
+    /// <summary>Takes the likeliest tokens away now and then; null never does.</summary>
+    public XtcOptions? Xtc { get; init; }
+
+    /// <summary>Lowers tokens that would go on with a repetition; null lowers none.</summary>
+    public DryOptions? Dry { get; init; }
+
+    /// <summary>Holds the surprise of the text instead of filtering; null filters.</summary>
+    public MirostatOptions? Mirostat { get; init; }
+
     /// <summary>Start of the random numbers: equal seeds give equal texts. Null draws one.</summary>
     public ulong? Seed { get; init; }
 
@@ -55,6 +79,11 @@ public sealed record SamplingOptions
         Check(RepeatWindow >= 0, "repeat window", RepeatWindow, "0 or more");
         Check(FrequencyPenalty is >= -2 and <= 2, "frequency penalty", FrequencyPenalty, "-2 to 2");
         Check(PresencePenalty is >= -2 and <= 2, "presence penalty", PresencePenalty, "-2 to 2");
+        Check(float.IsFinite(TopNSigma) && TopNSigma >= 0, "top-n-sigma", TopNSigma, "0 or more");
+        Check(TypicalP is > 0 and <= 1, "typical-p", TypicalP, "above 0, at most 1");
+        Xtc?.Validate();
+        Dry?.Validate();
+        Mirostat?.Validate();
         if (LogitBias is null)
             return;
         foreach ((int token, float bias) in LogitBias)
@@ -62,7 +91,7 @@ public sealed record SamplingOptions
                 "-100 to 100 for tokens of 0 or more");
     }
 
-    static void Check(bool holds, string name, object seen, string expected)
+    internal static void Check(bool holds, string name, object seen, string expected)
     {
         if (!holds)
             throw new ArgumentException(FormattableString.Invariant($"{name}: {seen}, expected {expected}"));

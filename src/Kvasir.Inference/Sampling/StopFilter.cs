@@ -2,9 +2,11 @@ namespace Kvasir.Inference.Sampling;
 
 /// <summary>
 /// Finds stop strings in text that arrives in pieces. Text that may be the beginning of a stop string is held back until it is one or
-/// cannot become one, so no part of a stop string is ever emitted.
+/// cannot become one, so no part of a stop string is ever emitted, unless it is to be.
 /// </summary>
-sealed class StopFilter(IReadOnlyList<string> stops)
+/// <param name="stops">The stop strings.</param>
+/// <param name="keepsStop">Whether the text ends behind the stop string, and not before it.</param>
+sealed class StopFilter(IReadOnlyList<string> stops, bool keepsStop = false)
 {
     readonly string[] _stops = [.. stops];
     string _held = "";
@@ -21,7 +23,9 @@ sealed class StopFilter(IReadOnlyList<string> stops)
         if (Stopped)
             return "";
         string pending = _held.Length == 0 ? text : _held + text;
-        int stop = FindStop(pending), emitted = Stopped ? stop : pending.Length - LongestBeginning(pending);
+        int stop = FindStop(pending), emitted = !Stopped ? pending.Length - LongestBeginning(pending)
+            : keepsStop ? stop + Found!.Length
+            : stop;
         _held = Stopped ? "" : pending[emitted..];
         return pending[..emitted];
     }

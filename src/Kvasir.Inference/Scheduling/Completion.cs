@@ -6,7 +6,8 @@ namespace Kvasir.Inference.Scheduling;
 /// <param name="Text">Text that is certain now, never half a character; may be empty.</param>
 /// <param name="Token">The token that it came with; -1 for text that was held back until the end.</param>
 /// <param name="Logprobs">How likely the token was, when that was asked for.</param>
-public readonly record struct CompletionPiece(string Text, int Token, TokenLogprobs? Logprobs);
+/// <param name="Progress">How far the prompt is, when that was asked for; then there is nothing else in the piece.</param>
+public readonly record struct CompletionPiece(string Text, int Token, TokenLogprobs? Logprobs, PrefillProgress? Progress = null);
 
 /// <summary>A completion on its way. The engine goes on whether it is read or not.</summary>
 public sealed class Completion

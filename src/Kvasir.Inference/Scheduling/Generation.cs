@@ -41,8 +41,8 @@ sealed class Generation
         options.Validate();
         (_engine, Sequence, Options, _ownsSequence, _cancellation) = (engine, sequence, options, ownsSequence, cancellation);
         _promptTokens = sequence.Tokens.Length;
-        _sampler = new Sampler(options.Sampling);
-        _stops = new StopFilter(options.Stops);
+        _sampler = new Sampler(options.Sampling, engine.Tokenizer.Bytes);
+        _stops = new StopFilter(options.Stops, options.KeepsStop);
         _detokenizer = Detokenizer.After(engine.Tokenizer, sequence.Tokens);
         _form = options.Grammar is { } grammar ? new ConstrainedText(grammar, engine.TokenTrie.Value, _detokenizer.DropsSpace) : null;
         _logprobs = options.TopLogprobs is { } top ? new LogprobMeter(top) : null;
@@ -116,8 +116,13 @@ sealed class Generation
     /// <summary>A part of the prompt is computed, and more is to come.</summary>
     public void Advance()
     {
-        if (_tokens.Count == 0)
-            Options.Progress?.Report(new PrefillProgress(Sequence.Cached, Sequence.Tokens.Length));
+        if (_tokens.Count > 0 || (Options.Progress is null && !Options.TellsProgress))
+            return;
+        int done = Sequence.Cached, computed = (int)(_first == 0 ? Sequence.Computed - _computed : _computed);
+        PrefillProgress progress = new(done, Sequence.Tokens.Length, Math.Max(0, done - computed));
+        Options.Progress?.Report(progress);
+        if (Options.TellsProgress)
+            Completion.Emit(new CompletionPiece("", -1, null, progress));
     }
 
     /// <summary>The last token is computed: chooses the next one from its logits.</summary>
@@ -128,7 +133,7 @@ sealed class Generation
             (_first, _computed) = (_last, Sequence.Computed - _computed);
         Advance();
         if (Options.WantsHidden)
-            _hidden = pass.Hidden(row).ToArray();
+            _hidden = LogitsException.Checked(pass.Hidden(row), "a hidden state", _engine.Config.Name).ToArray();
         if ((Options.MaxTokens == 0 ? FinishReason.Length : Choose(pass.Logits(row))) is { } reason)
             Finish(reason);
         else if (_engine.Recomputes)
@@ -168,18 +173,40 @@ sealed class Generation
     /// <summary>Takes the next token; returns why the completion is over, or null when it goes on.</summary>
     FinishReason? Choose(Span<float> logits)
     {
+        LogitsException.Checked(logits, "logits", _engine.Config.Name);
         _logprobs?.Read(logits);
+        bool mayEnd = _tokens.Count >= Options.MinTokens || _form?.MustEnd == true;
+        if (!mayEnd)
+            MaskEnds(logits);
         _form?.Mask(logits);
+        if (!mayEnd && float.IsNegativeInfinity(logits[TopLogits.Largest(logits)]))
+            return FinishReason.Stop; // the grammar leaves nothing but an end
         int token = _sampler.Next(logits, Sequence.Tokens, _promptTokens);
         _form?.Accept(token);
         Sequence.Append(token);
         if (!Options.IgnoresEnds && _engine.Tokenizer.Ends.Contains(token))
             return FinishReason.Stop;
+        if (Options.StopTokens.Contains(token))
+        {
+            Emit(Options.KeepsStop ? _stops.Append(_detokenizer.Append(token)) : "", -1, null);
+            return FinishReason.Stop;
+        }
         _tokens.Add(token);
-        Emit(_stops.Append(_detokenizer.Append(token)), token, _logprobs?.Of(token));
+        string text = _detokenizer.Append(token);
+        Emit(_tokens.Count < Options.MinTokens ? text : _stops.Append(text), token, _logprobs?.Of(token));
         if (_stops.Stopped)
             return FinishReason.Stop;
         return _tokens.Count == Options.MaxTokens || Sequence.Tokens.Length == _engine.Context ? FinishReason.Length : null;
+    }
+
+    void MaskEnds(Span<float> logits)
+    {
+        if (!Options.IgnoresEnds)
+            foreach (int end in _engine.Tokenizer.Ends)
+                logits[end] = float.NegativeInfinity;
+        foreach (int stop in Options.StopTokens)
+            if (stop < logits.Length)
+                logits[stop] = float.NegativeInfinity;
     }
 
     void Emit(string text, int token, TokenLogprobs? logprobs)

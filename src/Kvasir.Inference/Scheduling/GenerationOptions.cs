@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 
@@ -11,6 +12,21 @@ public sealed record GenerationOptions
 
     /// <summary>Texts that end the completion and are not part of it. They may span tokens.</summary>
     public IReadOnlyList<string> Stops { get; init; } = [];
+
+    /// <summary>
+    /// Least tokens to generate: before, no token that ends the turn and none of <see cref="StopTokens"/> is chosen, and no stop string
+    /// is looked for. Where a <see cref="Grammar"/> leaves nothing but the end, it ends all the same.
+    /// </summary>
+    public int MinTokens { get; init; }
+
+    /// <summary>Tokens that end the completion, besides the model's own, and are not among its tokens.</summary>
+    public IReadOnlySet<int> StopTokens { get; init; } = FrozenSet<int>.Empty;
+
+    /// <summary>Whether the stop string, or the text of the stop token, that ended the completion is part of its text.</summary>
+    public bool KeepsStop { get; init; }
+
+    /// <summary>Whether the completion's pieces tell how far its prompt is.</summary>
+    public bool TellsProgress { get; init; }
 
     /// <summary>Told after every chunk of the prompt.</summary>
     public IProgress<PrefillProgress>? Progress { get; init; }
@@ -46,6 +62,8 @@ public sealed record GenerationOptions
         Sampling.Validate();
         if (MaxTokens < 0)
             throw new ArgumentException($"tokens to generate: {MaxTokens}, expected 0 or more");
+        if (MinTokens < 0 || MinTokens > (MaxTokens ?? int.MaxValue))
+            throw new ArgumentException($"least tokens to generate: {MinTokens}, expected 0 to {MaxTokens ?? int.MaxValue}, the most");
         if (Stops.Any(string.IsNullOrEmpty))
             throw new ArgumentException("stop: an empty text, expected at least one character");
         if (TopLogprobs is < 0 or > MostLogprobs)
@@ -56,4 +74,5 @@ public sealed record GenerationOptions
 /// <summary>How far a prompt is computed.</summary>
 /// <param name="Done">Tokens computed or reused.</param>
 /// <param name="Total">Tokens of the prompt.</param>
-public readonly record struct PrefillProgress(int Done, int Total);
+/// <param name="Reused">Those of the done ones that were found in the cache.</param>
+public readonly record struct PrefillProgress(int Done, int Total, int Reused = 0);

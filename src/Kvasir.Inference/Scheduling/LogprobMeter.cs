@@ -5,6 +5,8 @@ namespace Kvasir.Inference.Scheduling;
 /// <summary>Reads the logits of one step before anything changes them, and tells then how likely the chosen token was.</summary>
 sealed class LogprobMeter(int top)
 {
+    const double Least = -9999; // as OpenAI's API has it for what is next to impossible: JSON has no −∞
+
     readonly TopLogits _best = new();
     float[] _logits = [];
     double _logTotal;
@@ -26,5 +28,5 @@ sealed class LogprobMeter(int top)
             [.. Enumerable.Range(0, top > 0 ? _best.Count : 0).Select(i => (_best.Token(i), Logprob(_best.Token(i))))]);
     }
 
-    float Logprob(int token) => (float)(_logits[token] - _logTotal);
+    float Logprob(int token) => (float)Math.Max(Least, _logits[token] - _logTotal);
 }

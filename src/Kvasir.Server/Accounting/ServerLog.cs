@@ -11,7 +11,8 @@ namespace Kvasir.Server.Accounting;
 /// </summary>
 /// <param name="write">Takes each line; null for nobody.</param>
 /// <param name="isJson">Whether lines are JSON objects.</param>
-sealed class ServerLog(Action<string>? write, bool isJson)
+/// <param name="hasRequests">Whether each request has a line.</param>
+sealed class ServerLog(Action<string>? write, bool isJson, bool hasRequests)
 {
     /// <summary>A request is over.</summary>
     /// <param name="record">What is known of it.</param>
@@ -19,6 +20,8 @@ sealed class ServerLog(Action<string>? write, bool isJson)
     /// <param name="principal">Who asked.</param>
     public void Request(RequestRecord record, int reused, string principal)
     {
+        if (!hasRequests)
+            return;
         if (isJson)
             Write(new LoggedRequest("request", record.Id, record.Endpoint, record.Status, record.Time,
                 record.PromptTokens, reused, record.CompletionTokens,
@@ -29,11 +32,11 @@ sealed class ServerLog(Action<string>? write, bool isJson)
     }
 
     /// <summary>A request failed for a reason that is none of its client's.</summary>
-    public void Failure(HttpRequest request, Exception reason)
+    public void Failure(HttpRequest request, string reason)
     {
         string path = Printable.Line(request.Path, 100);
         if (isJson)
-            Write(new LoggedFailure("error", request.Method, path, $"{reason}"));
+            Write(new LoggedFailure("error", request.Method, path, reason));
         else
             write?.Invoke($"error {request.Method} {path}: {reason}");
     }

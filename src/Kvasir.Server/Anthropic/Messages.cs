@@ -12,8 +12,8 @@ static class Messages
 {
     public static async Task Handle(HttpContext context, CompletionService service)
     {
-        using var body = await RequestBody.Read(context);
-        MessagesRequest request = MessagesRequest.Read(new Field("", body.RootElement), service.Model,
+        Field body = await RequestFields.Read(context, Endpoints.Messages);
+        MessagesRequest request = MessagesRequest.Read(body, service.Model,
             Gate.PrincipalOf(context), RequestReader.Explains(context));
         await service.Serve(context, request.Completion, run => request.Streams ? new MessagesStream(context, service.Model, request, run)
             .Write() : Answer(context, service.Model, request, run));
@@ -21,8 +21,7 @@ static class Messages
 
     public static async Task CountTokens(HttpContext context, ServedModel model)
     {
-        using var json = await RequestBody.Read(context);
-        Field body = new("", json.RootElement);
+        Field body = await RequestFields.Read(context, Endpoints.Messages);
         ChatInput input = MessagesRequest.ReadConversation(body);
         int tokens = input.Encode(model, MessagesRequest.Choice(body["tool_choice"], input).For(model)).Length;
         await context.Response.WriteAsJsonAsync(new MessageTokens(tokens), AnthropicJson.Wire.MessageTokens);

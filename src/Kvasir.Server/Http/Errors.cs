@@ -45,6 +45,7 @@ static class Errors
         TemplateException refusal => new RequestException(400, refusal.Message, "messages", "chat_template"),
         ToolSchemaException tool when $"tools[{tool.Index}].function.parameters" is var field =>
             new RequestException(400, $"{field}: {tool.InnerException!.Message}", field, "invalid_schema"),
+        LogitsException damaged => new RequestException(500, damaged.Message, code: "logits_not_numbers"),
         QueueFullException full => new RequestException(429, full.Message, code: "queue_full") { RetryAfter = full.RetryAfter },
         ObjectDisposedException => new RequestException(503, "the server is shutting down", code: "shutting_down"),
         BadHttpRequestException bad => new RequestException(bad.StatusCode, "the request is malformed"),

@@ -4,8 +4,7 @@ using Kvasir.Formats;
 namespace Kvasir.Server.Http;
 
 /// <summary>
-/// A value of a request body and where it stands, so that what is wrong with it can be said. Unknown fields are never looked at;
-/// <c>null</c> is as good as absent.
+/// A value of a request body and where it stands, so that what is wrong with it can be said. <c>null</c> is as good as absent.
 /// </summary>
 readonly struct Field(string path, JsonElement value)
 {
@@ -115,6 +114,12 @@ readonly struct Field(string path, JsonElement value)
     /// <summary>The error for a value that is not what it has to be.</summary>
     public RequestException Wrong(string expected) =>
         new(400, $"{(path.Length == 0 ? "the body" : path)}: {Seen()}, expected {expected}", path.Length == 0 ? null : path);
+
+    /// <summary>The error for a value that asks for what is not done here.</summary>
+    /// <param name="name">The field.</param>
+    /// <param name="instead">What to do instead.</param>
+    public RequestException Refused(string name, string instead) =>
+        new(400, $"{name}: {Seen()} is not honoured here: {instead.Replace('`', '\'')}", name, "unsupported_field");
 
     string Seen() => value.ValueKind switch
     {

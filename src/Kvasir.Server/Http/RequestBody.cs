@@ -36,7 +36,14 @@ static class RequestBody
                 ? "the body is larger than this server takes"
                 : "the body did not come as it should", code: "invalid_body");
         }
+        catch (IOException) // such as a chunk whose size is beyond all numbers
+        {
+            throw Broken();
+        }
     }
+
+    /// <summary>The error for a body that ends or is framed as none is.</summary>
+    public static RequestException Broken() => new(400, "the body did not come as it should", code: "invalid_body");
 
     /// <summary>
     /// Whether all strings are Unicode: the parser takes any bytes and escapes, and whoever read such a string would fail.

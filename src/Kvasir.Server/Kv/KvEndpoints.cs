@@ -216,6 +216,10 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         {
             throw new RequestException(400, e.Message, code: "invalid_archive");
         }
+        catch (IOException e) when (e is not BadHttpRequestException)
+        {
+            throw RequestBody.Broken();
+        }
     }
 
     static async Task WithBody(HttpContext context, Func<HttpContext, Field, Task> handle)

@@ -11,8 +11,8 @@ static class ChatCompletions
 {
     public static async Task Handle(HttpContext context, CompletionService service)
     {
-        using var body = await RequestBody.Read(context);
-        ChatRequest request = ChatRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context),
+        Field body = await RequestFields.Read(context, Endpoints.Chat);
+        ChatRequest request = ChatRequest.Read(body, service.Model, Gate.PrincipalOf(context),
             service.Options, RequestReader.Explains(context));
         await service.Serve(context, request.Completion,
             run => request.Streams ? new ChatStream(context, service, request, run).Write() : Answer(context, service, request, run));
@@ -35,7 +35,7 @@ static class ChatCompletions
             service.Model.Id, SystemFingerprint(service.Model),
             [.. choices.Select((choice, i) => new ChatChoice(i, Message(choice), ChoiceLogprobs.Of(choice, run.Request.Options,
                 service.Model.Engine.Model.Tokenizer), FinishReasonOf(results[i], choice.Calls.Count > 0)))],
-            Usage.Of(results, run.Request.PerPrompt), run.ExplanationOf(results[0]));
+            Usage.Of(results, run.Request.PerPrompt), run.ExplanationOf(results[0]), Timings.Of(run, results[0]));
         await context.Response.WriteAsJsonAsync(answer, OpenAiJson.Wire.ChatCompletion, cancellationToken: context.RequestAborted);
         return answer.Choices[0].FinishReason;
     }

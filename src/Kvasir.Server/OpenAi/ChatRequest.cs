@@ -16,10 +16,10 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         RequestReader.CheckModel(body, model);
         ChatInput input = ReadConversation(body);
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
-        int[] prompt = input.Encode(model, choice);
+        int[] prompt = input.Encode(model, choice, body["add_generation_prompt"].Truth() ?? true);
         int context = model.Engine.Context;
         GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue)
-            ?? body["max_tokens"].Whole(0, int.MaxValue), RequestReader.Stops(body["stop"]), model);
+            ?? body["max_tokens"].Whole(0, int.MaxValue) ?? RequestReader.Predicted(body), RequestReader.Stops(body["stop"]), model);
         var request = new ChatRequest(
             new CompletionRequest
             {
@@ -32,6 +32,8 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
                 Salt = RequestReader.Salt(body, principal),
                 Keep = RequestReader.Keep(body, input, choice, model, prompt),
                 Explains = explains,
+                TellsProgress = RequestReader.TellsProgress(body),
+                TellsTimings = RequestReader.TellsTimings(body),
             },
             body["stream"].Truth() ?? false, body["stream_options"]["include_usage"].Truth() ?? false, choice.Kind != ToolChoiceKind.None);
         return prompt.Length < context

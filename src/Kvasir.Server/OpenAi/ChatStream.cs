@@ -19,6 +19,7 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
     readonly ToolCallFilter?[] _filters = [.. Enumerable.Range(0, run.Request.Choices)
         .Select(_ => request.UsesTools ? new ToolCallFilter(service.Model.Prompts.Tools!) : null)];
     readonly int[] _calls = new int[run.Request.Choices];
+    readonly StreamTimings _timings = new(run);
     readonly GenerationResult[] _results = new GenerationResult[run.Request.Choices];
 
     /// <summary>Writes it; returns why the first choice ended.</summary>
@@ -39,6 +40,9 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
 
     void Send(EventStream events, ChoicePiece piece)
     {
+        if (_timings.Progress(piece) is { } progress)
+            events.Send(Chunk([]) with { PromptProgress = progress }, OpenAiJson.Default.ChatChunk);
+        Timings? timings = _timings.Take(piece);
         (string text, List<ToolCall> calls) = _filters[piece.Choice] is not { } filter ? (piece.Piece.Text, [])
             : piece.Result is null ? filter.Append(piece.Piece.Text)
             : filter.Flush();
@@ -46,17 +50,20 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
             ? new ChoiceLogprobs([TokenLogprob.Of(likely, _model.Engine.Model.Tokenizer)])
             : null;
         if (text.Length > 0 || logprobs is not null)
-            Send(events, piece.Choice, new ChatDelta(null, text, null), logprobs);
+            Send(events, piece.Choice, new ChatDelta(null, text, null), logprobs, timings: timings);
         foreach (ToolCall call in calls)
             Send(events, piece.Choice, new ChatDelta(null, null, [ChatToolCall.Of(call, _calls[piece.Choice]++)]));
         if (piece.Result is not { } result)
             return;
         _results[piece.Choice] = result;
-        Send(events, piece.Choice, new ChatDelta(null, null, null), null, ChatCompletions.FinishReasonOf(result, _calls[piece.Choice] > 0));
+        Send(events, piece.Choice, new ChatDelta(null, null, null), null, ChatCompletions.FinishReasonOf(result, _calls[piece.Choice] > 0),
+            timings);
     }
 
-    void Send(EventStream events, int choice, ChatDelta delta, ChoiceLogprobs? logprobs = null, string? finishReason = null) =>
-        events.Send(Chunk([new ChatChunkChoice(choice, delta, logprobs, finishReason)]), OpenAiJson.Default.ChatChunk);
+    void Send(EventStream events, int choice, ChatDelta delta, ChoiceLogprobs? logprobs = null, string? finishReason = null,
+        Timings? timings = null) =>
+        events.Send(Chunk([new ChatChunkChoice(choice, delta, logprobs, finishReason)]) with { Timings = timings },
+            OpenAiJson.Default.ChatChunk);
 
     ChatChunk Chunk(IReadOnlyList<ChatChunkChoice> choices, Usage? usage = null, Explanation? explanation = null) =>
         new(run.Request.Id, "chat.completion.chunk", _created, _model.Id, _fingerprint, choices, usage, explanation);

@@ -31,8 +31,7 @@ static class Embeddings
 
     public static async Task Handle(HttpContext context, CompletionService service)
     {
-        using var json = await RequestBody.Read(context);
-        Field body = new("", json.RootElement);
+        Field body = await RequestFields.Read(context, Endpoints.Embeddings);
         RequestReader.CheckModel(body, service.Model);
         int width = service.Model.Engine.Model.Config.Width, dimensions = body["dimensions"].Whole(1, width) ?? width;
         bool base64 = body["encoding_format"].OneOf("float", "base64") == "base64";

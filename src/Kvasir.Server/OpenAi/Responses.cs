@@ -15,16 +15,16 @@ static class Responses
 {
     public static async Task Handle(HttpContext context, CompletionService service, ResponseStore store)
     {
-        using var body = await RequestBody.Read(context);
-        ResponsesRequest request = ResponsesRequest.Read(new Field("", body.RootElement), service.Model, Gate.PrincipalOf(context),
+        Field body = await RequestFields.Read(context, Endpoints.Responses);
+        ResponsesRequest request = ResponsesRequest.Read(body, service.Model, Gate.PrincipalOf(context),
             store, RequestReader.Explains(context));
         await service.Serve(context, request.Completion, run => new ResponsesAnswer(context, service.Model, request, run, store).Write());
     }
 
     public static async Task CountTokens(HttpContext context, ServedModel model, ResponseStore store)
     {
-        using var json = await RequestBody.Read(context);
-        ResponsesRequest request = ResponsesRequest.Read(new Field("", json.RootElement), model,
+        Field body = await RequestFields.Read(context, Endpoints.Responses);
+        ResponsesRequest request = ResponsesRequest.Read(body, model,
             Gate.PrincipalOf(context), store, explains: false);
         await context.Response.WriteAsJsonAsync(new ResponseInputTokens("response.input_tokens", request.Completion.PromptTokens),
             OpenAiJson.Wire.ResponseInputTokens);

@@ -29,7 +29,7 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
             Endpoint = "/v1/responses",
             Id = $"resp_{Guid.NewGuid():N}",
             Prompts = [prompt],
-            Options = RequestReader.Options(body, body["max_output_tokens"].Whole(1, int.MaxValue), [], model) with
+            Options = RequestReader.Options(body, body["max_output_tokens"].Whole(1, int.MaxValue), RequestReader.Stops(body["stop"]), model) with
             {
                 Grammar = choice.Kind == ToolChoiceKind.Required
                     ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false)

@@ -13,7 +13,9 @@ namespace Kvasir.Server.OpenAi;
 sealed record TextCompletion(
     string Id, string Object, long Created, string Model, string SystemFingerprint, IReadOnlyList<TextChoice> Choices,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Usage? Usage,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Explanation? Kvasir);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Explanation? Kvasir,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Timings? Timings = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] PromptProgress? PromptProgress = null);
 
 /// <summary>One of its choices.</summary>
 sealed record TextChoice(int Index, string Text, TextLogprobs? Logprobs, string? FinishReason);
@@ -35,8 +37,7 @@ static class TextCompletions
 
     public static async Task Handle(HttpContext context, CompletionService service)
     {
-        using var json = await RequestBody.Read(context);
-        Field body = new("", json.RootElement);
+        Field body = await RequestFields.Read(context, Endpoints.Completions);
         CompletionRequest request = Read(body, service, Gate.PrincipalOf(context), RequestReader.Explains(context));
         string[] echoes =
             [.. request.Prompts.Select(prompt => body["echo"].Truth() == true ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
@@ -48,8 +49,6 @@ static class TextCompletions
     static CompletionRequest Read(Field body, CompletionService service, Principal principal, bool explains)
     {
         RequestReader.CheckModel(body, service.Model);
-        if (body["suffix"].Text() is { Length: > 0 })
-            throw body["suffix"].Wrong("none: this model does not fill in the middle");
         int perPrompt = body["n"].Whole(1, service.Options.MaxChoices) ?? 1;
         if (body["best_of"].Whole(1, service.Options.MaxChoices) is { } best && best != perPrompt)
             throw body["best_of"].Wrong($"n, which is {perPrompt}");
@@ -60,7 +59,7 @@ static class TextCompletions
             Id = $"cmpl-{Guid.NewGuid():N}",
             Prompts = prompts,
             PerPrompt = perPrompt,
-            Options = RequestReader.Options(body, body["max_tokens"].Whole(0, int.MaxValue) ?? DefaultTokens,
+            Options = RequestReader.Options(body, MaxTokens(body),
                 RequestReader.Stops(body["stop"]), service.Model) with
             {
                 TopLogprobs = body["logprobs"].Whole(0, GenerationOptions.MostLogprobs),
@@ -70,8 +69,13 @@ static class TextCompletions
             Salt = RequestReader.Salt(body, principal),
             Keep = RequestReader.Ttl(body) is { } time ? new KeepWish(prompts[0].Length, time) : null,
             Explains = explains,
+            TellsProgress = RequestReader.TellsProgress(body),
+            TellsTimings = RequestReader.TellsTimings(body),
         };
     }
+
+    static int? MaxTokens(Field body) => body["max_tokens"].Whole(0, int.MaxValue)
+        ?? (body["n_predict"].IsAbsent ? DefaultTokens : RequestReader.Predicted(body));
 
     /// <summary>A string, tokens, or a list of at most so many of either. None is empty.</summary>
     public static IReadOnlyList<int[]> Prompts(Field prompt, int most, Tokenizer tokenizer)
@@ -113,7 +117,8 @@ static class TextCompletions
                 ? TextLogprobs.Of(logprobs.Content)
                 : null, ChatCompletions.FinishReasonOf(results[i], false)))];
         await context.Response.WriteAsJsonAsync(
-            Body(service.Model, run, texts, Usage.Of(results, run.Request.PerPrompt), run.ExplanationOf(results[0])),
+            Body(service.Model, run, texts, Usage.Of(results, run.Request.PerPrompt), run.ExplanationOf(results[0]))
+                with { Timings = Timings.Of(run, results[0]) },
             OpenAiJson.Wire.TextCompletion, cancellationToken: context.RequestAborted);
         return texts[0].FinishReason!;
     }
@@ -122,23 +127,29 @@ static class TextCompletions
     {
         using EventStream events = new(context.Response);
         var results = new GenerationResult[run.Request.Choices];
-        void Send(TextChoice choice) => events.Send(Body(service.Model, run, [choice], null, null), OpenAiJson.Default.TextCompletion);
+        StreamTimings timings = new(run);
+        void Write(TextCompletion body) => events.Send(body, OpenAiJson.Default.TextCompletion);
+        void Send(TextChoice choice, Timings? timings = null) =>
+            Write(Body(service.Model, run, [choice], null, null) with { Timings = timings });
         for (int i = 0; i < results.Length; i++)
             if (echoes[i / run.Request.PerPrompt].Length > 0)
                 Send(new TextChoice(i, echoes[i / run.Request.PerPrompt], null, null));
         await StreamPump.Run(run, events, piece =>
         {
+            if (timings.Progress(piece) is { } progress)
+                Write(Body(service.Model, run, [], null, null) with { PromptProgress = progress });
+            Timings? took = timings.Take(piece);
             TextLogprobs? logprobs = piece.Piece.Logprobs is { } likely
                 ? TextLogprobs.Of([TokenLogprob.Of(likely, service.Model.Engine.Model.Tokenizer)])
                 : null;
             results[piece.Choice] = piece.Result ?? results[piece.Choice];
             if (piece.Piece.Text.Length > 0 || logprobs is not null || piece.Result is not null)
                 Send(new TextChoice(piece.Choice, piece.Piece.Text, logprobs,
-                    piece.Result is { } result ? ChatCompletions.FinishReasonOf(result, false) : null));
+                    piece.Result is { } result ? ChatCompletions.FinishReasonOf(result, false) : null), took);
         }, fail: null, context.RequestAborted);
         if (includesUsage || run.Request.Explains)
-            events.Send(Body(service.Model, run, [], includesUsage ? Usage.Of(results, run.Request.PerPrompt) : null,
-                run.ExplanationOf(results[0])), OpenAiJson.Default.TextCompletion);
+            Write(Body(service.Model, run, [], includesUsage ? Usage.Of(results, run.Request.PerPrompt) : null,
+                run.ExplanationOf(results[0])));
         events.SendDone();
         await events.Flush(context.RequestAborted);
         return ChatCompletions.FinishReasonOf(results[0], false);

@@ -16,6 +16,9 @@ namespace Kvasir.Server.Security;
 /// <param name="allowedOrigins">Other origins whose pages may ask.</param>
 sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts, IReadOnlyList<string> allowedOrigins)
 {
+    /// <summary>The word for all origins.</summary>
+    public const string AnyOrigin = "*";
+
     static readonly object s_principal = new();
     static readonly string[] s_open = ["/", "/health", "/v1/health", "/favicon.ico"];
 
@@ -66,17 +69,30 @@ sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts
                 code: "host_not_allowed");
     }
 
+    /// <summary>Scheme, host and, where it is not the usual one, port; null for what has none.</summary>
+    public static string? OriginOf(string address) =>
+        Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https"
+            ? uri.GetLeftPart(UriPartial.Authority)
+            : null;
+
+    /// <summary>
+    /// The server's own page is of its scheme, too. Credentials (cookies) are never asked for: a page shows its key itself, in a header.
+    /// </summary>
     bool CheckOrigin(HttpContext context)
     {
         string? origin = context.Request.Headers.Origin;
-        if (string.IsNullOrEmpty(origin) || Uri.TryCreate(origin, UriKind.Absolute, out Uri? uri)
-            && uri.Authority.Equals(context.Request.Host.Value, StringComparison.OrdinalIgnoreCase))
+        if (string.IsNullOrEmpty(origin)
+            || OriginOf(origin) is { } known && known == OriginOf($"{context.Request.Scheme}://{context.Request.Host.Value}"))
             return false;
-        if (!_origins.Contains(origin))
+        bool allowsAll = _origins.Contains(AnyOrigin);
+        if (!allowsAll && !_origins.Contains(origin))
             throw new RequestException(403, $"Origin {Printable.Quote(origin)} is not allowed; --cors-origin adds one",
                 code: "origin_not_allowed");
         IHeaderDictionary headers = context.Response.Headers;
-        (headers.AccessControlAllowOrigin, headers.Vary) = (origin, "Origin");
+        headers.AccessControlAllowOrigin = allowsAll ? AnyOrigin : origin;
+        if (!allowsAll)
+            headers.Vary = "Origin";
+        headers.AccessControlExposeHeaders = "Retry-After, X-Kvasir-Ignored";
         if (!HttpMethods.IsOptions(context.Request.Method))
             return false;
         (headers.AccessControlAllowMethods, headers.AccessControlAllowHeaders, headers.AccessControlMaxAge) =

@@ -36,6 +36,12 @@ sealed record CompletionRequest
     /// <summary>What of the prompt is to be kept, and how long, if that was said.</summary>
     public KeepWish? Keep { get; init; }
 
+    /// <summary>Whether a stream is to say how far the prompt is.</summary>
+    public bool TellsProgress { get; init; }
+
+    /// <summary>Whether the answer, and each piece of a stream, is to say how long it took.</summary>
+    public bool TellsTimings { get; init; }
+
     /// <summary>Whether the answer is to say what the cache did.</summary>
     public bool Explains { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Sampling;
@@ -13,7 +14,7 @@ namespace Kvasir.Server.Serving;
 /// <summary>Reads what the protocols have in common: how tokens are chosen, whose cache it is, and how long it is kept.</summary>
 static class RequestReader
 {
-    const int MostStops = 32, MostStopCharacters = 1000, MostBiases = 1024, MostNameCharacters = 64;
+    const int MostStops = 32, MostStopTokens = 128, MostBreakers = 32, MostStopCharacters = 1000, MostBiases = 1024, MostNameCharacters = 64;
 
     static readonly TimeSpan s_longest = TimeSpan.FromDays(30);
 
@@ -33,9 +34,14 @@ static class RequestReader
     public static GenerationOptions Options(Field body, int? maxTokens, IReadOnlyList<string> stops, ServedModel model) => new()
     {
         MaxTokens = maxTokens,
+        MinTokens = MinTokens(body["min_tokens"], maxTokens),
         Stops = stops,
+        StopTokens = body["stop_token_ids"].Items(MostStopTokens)
+            .Select(token => token.Whole(0, model.Engine.Model.Config.Vocabulary - 1) ?? throw token.Missing("a token")).ToFrozenSet(),
+        KeepsStop = body["include_stop_str_in_output"].Truth() ?? false,
         Priority = body["priority"].Whole(-1000, 1000) ?? 0,
         IgnoresEnds = body["ignore_eos"].Truth() ?? false,
+        TellsProgress = TellsProgress(body) | TellsTimings(body),
         Sampling = new SamplingOptions
         {
             Temperature = body["temperature"].Real(0, 2) ?? 1,
@@ -43,6 +49,13 @@ static class RequestReader
             TopK = body["top_k"].Whole(-1, int.MaxValue) is { } topK ? Math.Max(topK, 0) : 0,
             MinP = body["min_p"].Real(0, 1) ?? 0,
             RepeatPenalty = body["repeat_penalty"].Real(0.01f, 10) ?? body["repetition_penalty"].Real(0.01f, 10) ?? 1,
+            RepeatWindow = body["repeat_last_n"].Whole(-1, int.MaxValue) is { } last ? last < 0 ? int.MaxValue : last
+                : SamplingOptions.Greedy.RepeatWindow,
+            TypicalP = body["typical_p"].Real(0, 1) is { } typical ? Math.Max(typical, float.Epsilon) : 1,
+            TopNSigma = body["top_n_sigma"].Real(-1, 1000) is { } sigmas ? Math.Max(sigmas, 0) : 0,
+            Xtc = Xtc(body),
+            Dry = Dry(body),
+            Mirostat = Mirostat(body),
             FrequencyPenalty = body["frequency_penalty"].Real(-2, 2) ?? 0,
             PresencePenalty = body["presence_penalty"].Real(-2, 2) ?? 0,
             LogitBias = Biases(body["logit_bias"], model.Engine.Model.Config.Vocabulary),
@@ -50,14 +63,65 @@ static class RequestReader
         },
     };
 
+    /// <summary>Whether streams say how far the prompt is.</summary>
+    public static bool TellsProgress(Field body) => body["return_progress"].Truth() ?? false;
+
+    /// <summary>Whether answers and their pieces say how long they took.</summary>
+    public static bool TellsTimings(Field body) => body["timings_per_token"].Truth() ?? false;
+
+    /// <summary>llama-server's name for the most tokens, where −1 is no limit.</summary>
+    public static int? Predicted(Field body) => body["n_predict"].Whole(-1, int.MaxValue) is { } most and >= 0 ? most : null;
+
+    static int MinTokens(Field field, int? maxTokens) => field.Whole(0, int.MaxValue) is not { } least ? 0
+        : least <= (maxTokens ?? int.MaxValue) ? least
+        : throw field.Wrong($"at most {maxTokens:N0}, the most tokens that are to come");
+
+    static XtcOptions? Xtc(Field body)
+    {
+        float often = body["xtc_probability"].Real(0, 1) ?? 0, threshold = body["xtc_threshold"].Real(0, 1) ?? 0.1f;
+        return often > 0 ? new XtcOptions { Probability = often, Threshold = threshold } : null;
+    }
+
+    static DryOptions? Dry(Field body)
+    {
+        DryOptions dry = new() { Multiplier = body["dry_multiplier"].Real(0, 1000) ?? 0 };
+        dry = dry with
+        {
+            Base = body["dry_base"].Real(1, 1000) ?? dry.Base,
+            AllowedLength = body["dry_allowed_length"].Whole(1, int.MaxValue) ?? dry.AllowedLength,
+            Window = body["dry_penalty_last_n"].Whole(-1, int.MaxValue) ?? dry.Window,
+            Breakers = body["dry_sequence_breakers"] is { IsAbsent: false } breakers ? Texts(breakers, MostBreakers) : dry.Breakers,
+        };
+        return dry.Multiplier > 0 ? dry : null;
+    }
+
+    static MirostatOptions? Mirostat(Field body)
+    {
+        MirostatOptions usual = new();
+        MirostatOptions mirostat = new()
+        {
+            Tau = body["mirostat_tau"].Real(0.01f, 1000) ?? usual.Tau,
+            Eta = body["mirostat_eta"].Real(0, 1) ?? usual.Eta,
+        };
+        return body["mirostat"].Whole(0, 2) switch
+        {
+            1 => throw body["mirostat"].Wrong("0 or 2: there is no Mirostat 1 here"),
+            2 => mirostat,
+            _ => null,
+        };
+    }
+
     /// <summary>One text or a list.</summary>
     public static IReadOnlyList<string> Stops(Field stop)
     {
-        string[] stops = stop.IsString
-            ? [stop.Text(MostStopCharacters)!]
-            : [.. stop.Items(MostStops).Select(item => item.Text(MostStopCharacters) ?? throw item.Missing("a string"))];
+        string[] stops = stop.IsString ? [stop.Text(MostStopCharacters)!] : Texts(stop, MostStops);
         return Array.TrueForAll(stops, text => text.Length > 0) ? stops : throw stop.Wrong("texts of at least one character");
     }
+
+    static string[] Texts(Field list, int most) =>
+        [.. list.Items(most).Select(item => item.Text(MostStopCharacters) is { Length: > 0 } text
+            ? text
+            : throw item.Wrong("a text of at least one character"))];
 
     /// <summary>What keeps the cache of a request apart: who asks, and what they say themselves.</summary>
     public static byte[] Salt(Field body, Principal principal)
@@ -78,6 +142,8 @@ static class RequestReader
     {
         body["prompt_cache_key"].Text(1024); // there is one cache here to be near to
         body["prompt_cache_options"]["mode"].OneOf("implicit", "explicit");
+        if (body["cache_control"] is { IsAbsent: false } control)
+            return control["ttl"].IsAbsent ? TimeSpan.FromMinutes(5) : Time(control["ttl"]);
         if (body["prompt_cache_options"]["ttl"] is { IsAbsent: false } ttl)
             return Time(ttl);
         return body["prompt_cache_retention"].OneOf("in_memory", "in-memory", "24h") == "24h" ? TimeSpan.FromHours(24) : null;

@@ -18,6 +18,7 @@ static class StreamPump
     /// <param name="send">Writes a piece in the words of the protocol.</param>
     /// <param name="fail">Writes a failure; null for OpenAI's way.</param>
     /// <param name="cancellation">The client has gone.</param>
+    /// <exception cref="ToldException">The engine failed, and the client knows.</exception>
     public static async Task Run(CompletionRun run, EventStream events, Action<ChoicePiece> send,
         Action<RequestException>? fail, CancellationToken cancellation)
     {
@@ -34,7 +35,7 @@ static class StreamPump
             else
                 fail(failure);
             await events.Flush(cancellation);
-            throw;
+            throw new ToldException(e);
         }
     }
 

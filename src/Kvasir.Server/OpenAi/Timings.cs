@@ -1,0 +1,56 @@
+using System.Diagnostics;
+using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Serving;
+
+namespace Kvasir.Server.OpenAi;
+
+/// <summary>
+/// How long an answer took, as llama-server tells it: tokens of the prompt that were found and computed, those of the answer, and their
+/// times; the answer's is from its first token on.
+/// </summary>
+sealed record Timings(
+    int CacheN, int PromptN, double PromptMs, double PromptPerTokenMs, double PromptPerSecond,
+    int PredictedN, double PredictedMs, double PredictedPerTokenMs, double PredictedPerSecond)
+{
+    /// <summary>Those of an answer that is over; null unless they were asked for.</summary>
+    public static Timings? Of(CompletionRun run, GenerationResult result) => run.Request.TellsTimings
+        ? Of(result.ReusedTokens, result.ComputedTokens, result.TimeToFirstToken - result.QueueTime, result.TokenIds.Count, result.DecodeTime)
+        : null;
+
+    public static Timings Of(int cached, int computed, TimeSpan prompt, int predicted, TimeSpan answer) => new(
+        cached, computed, prompt.TotalMilliseconds, Per(prompt.TotalMilliseconds, computed), Per(computed, prompt.TotalSeconds),
+        predicted, answer.TotalMilliseconds, Per(answer.TotalMilliseconds, predicted), Per(predicted, answer.TotalSeconds));
+
+    static double Per(double value, double by) => by > 0 ? value / by : 0;
+}
+
+/// <summary>How far a prompt is, as llama-server tells it: all its tokens, those found, and those done, which has found ones too.</summary>
+sealed record PromptProgress(int Total, int Cache, int Processed, double TimeMs);
+
+/// <summary>What a stream says of progress and time on the way, as far as it was asked for.</summary>
+sealed class StreamTimings(CompletionRun run)
+{
+    readonly long _start = Stopwatch.GetTimestamp();
+    readonly (PrefillProgress Prompt, long First, int Tokens)[] _choices = new (PrefillProgress, long, int)[run.Request.Choices];
+
+    /// <summary>How far the prompt is, if a piece says so and the client wants to know.</summary>
+    public PromptProgress? Progress(ChoicePiece piece) => run.Request.TellsProgress && piece.Piece.Progress is { } progress
+        ? new PromptProgress(progress.Total, progress.Reused, progress.Done, Stopwatch.GetElapsedTime(_start).TotalMilliseconds)
+        : null;
+
+    /// <summary>Takes a piece; returns what its answer took so far, if the client wants to know.</summary>
+    public Timings? Take(ChoicePiece piece)
+    {
+        if (piece.Result is { } result)
+            return Timings.Of(run, result);
+        ref (PrefillProgress Prompt, long First, int Tokens) choice = ref _choices[piece.Choice];
+        if (piece.Piece.Progress is { } progress)
+            choice.Prompt = progress;
+        if (piece.Piece.Token < 0 || !run.Request.TellsTimings)
+            return null;
+        long now = Stopwatch.GetTimestamp();
+        choice.First = choice.First == 0 ? now : choice.First;
+        return Timings.Of(choice.Prompt.Reused, choice.Prompt.Total - choice.Prompt.Reused,
+            Stopwatch.GetElapsedTime(_start, choice.First), ++choice.Tokens, Stopwatch.GetElapsedTime(choice.First, now));
+    }
+}

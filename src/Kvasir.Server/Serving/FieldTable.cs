@@ -1,0 +1,208 @@
+using static Kvasir.Server.Serving.Endpoints;
+
+namespace Kvasir.Server.Serving;
+
+/// <summary>
+/// The table: all fields that the documented requests of OpenAI, Anthropic, vLLM and llama-server have, and what becomes of them here.
+/// docs/http-api.md has it for people; tests write that and walk it.
+/// </summary>
+static class FieldTable
+{
+    static readonly string[] s_false = ["false"], s_zero = ["0"], s_none = ["[]"];
+
+    public static IReadOnlyList<RequestField> All { get; } =
+    [
+        // what is asked
+        Honoured("model", Endpoints.All, "a name of the served model, or `default`"),
+        Honoured("messages", Chat | Messages),
+        Honoured("system", Messages),
+        Honoured("prompt", Completions),
+        Refused("prompt", Responses, "templates of OpenAI's are not here, expected `input`"),
+        Honoured("input", Responses | Embeddings),
+        Honoured("instructions", Responses),
+        Honoured("previous_response_id", Responses),
+        Honoured("tools", Chat | Responses | Messages),
+        Honoured("tool_choice", Chat | Responses | Messages),
+        Honoured("parallel_tool_calls", Chat | Responses),
+        Refused("functions", Chat, "`tools` is its name now", s_none),
+        Refused("function_call", Chat, "`tool_choice` is its name now", "\"auto\"", "\"none\""),
+        Honoured("chat_template_kwargs", Chat),
+        Honoured("add_generation_prompt", Chat),
+        Honoured("echo", Completions),
+        Refused("echo", Chat, "the answer is what was said, not what was asked", s_false),
+        Honoured("dimensions", Embeddings),
+        Honoured("encoding_format", Embeddings),
+
+        // how long it becomes, and what ends it
+        Honoured("max_tokens", Texts | Messages),
+        Refused("max_tokens", Responses, "`max_output_tokens` is its name here"),
+        Honoured("max_completion_tokens", Chat),
+        Refused("max_completion_tokens", Completions | Messages, "`max_tokens` is its name here"),
+        Refused("max_completion_tokens", Responses, "`max_output_tokens` is its name here"),
+        Honoured("n_predict", Texts, "-1 has no limit"),
+        Refused("n_predict", Messages, "`max_tokens` is its name here", "-1"),
+        Refused("n_predict", Responses, "`max_output_tokens` is its name here", "-1"),
+        Honoured("max_output_tokens", Responses),
+        Honoured("min_tokens", Answers, "no end, stop token or stop string before"),
+        Honoured("stop", Texts | Responses),
+        Refused("stop", Messages, "`stop_sequences` is its name here", s_none),
+        Honoured("stop_sequences", Messages),
+        Honoured("stop_token_ids", Answers),
+        Honoured("include_stop_str_in_output", Answers),
+        Honoured("ignore_eos", Answers),
+
+        // how tokens are chosen
+        Honoured("temperature", Answers),
+        Honoured("top_p", Answers),
+        Honoured("top_k", Answers),
+        Honoured("min_p", Answers),
+        Honoured("typical_p", Answers),
+        Honoured("top_n_sigma", Answers),
+        Honoured("xtc_probability", Answers),
+        Honoured("xtc_threshold", Answers),
+        Honoured("dry_multiplier", Answers),
+        Honoured("dry_base", Answers),
+        Honoured("dry_allowed_length", Answers),
+        Honoured("dry_penalty_last_n", Answers),
+        Honoured("dry_sequence_breakers", Answers),
+        Honoured("mirostat", Answers, "0 or 2: Mirostat 1 is refused"),
+        Honoured("mirostat_tau", Answers),
+        Honoured("mirostat_eta", Answers),
+        Honoured("repeat_penalty", Answers),
+        Honoured("repetition_penalty", Answers),
+        Honoured("repeat_last_n", Answers),
+        Honoured("frequency_penalty", Answers),
+        Honoured("presence_penalty", Answers),
+        Honoured("logit_bias", Answers),
+        Honoured("seed", Answers),
+        Honoured("n", Texts),
+        Refused("n", Responses | Messages, "this protocol has one answer", "1"),
+        Honoured("best_of", Completions, "only equal to `n`"),
+        Refused("best_of", Chat | Responses | Messages, "`n` answers are given as they come", "1"),
+
+        // what the answer may be
+        Honoured("response_format", Texts),
+        Refused("response_format", Responses, "`text.format` is its name here"),
+        Refused("response_format", Messages, "`output_config.format` is its name here"),
+        Honoured("text.format", Responses),
+        Honoured("output_config.format", Messages),
+        Refused("output_format", Messages, "`output_config.format` is its name now"),
+
+        // what is told of it
+        Honoured("stream", Answers),
+        Honoured("stream_options.include_usage", Texts),
+        Harmless("stream_options.include_usage", Responses | Messages, "usage is always told"),
+        Harmless("stream_options.include_obfuscation", Answers),
+        Refused("stream_options.continuous_usage_stats", Texts, "`timings_per_token` tells counts on the way", s_false),
+        Honoured("logprobs", Texts),
+        Refused("logprobs", Responses | Messages, "not told by this endpoint", s_false),
+        Honoured("top_logprobs", Chat),
+        Refused("top_logprobs", Completions, "`logprobs` is its name here", s_zero),
+        Refused("top_logprobs", Responses | Messages, "not told by this endpoint", s_zero),
+        Refused("include", Responses, "of these only reasoning is, and there is none", "[]", "[\"reasoning.encrypted_content\"]"),
+        Honoured("timings_per_token", Texts, "`timings` as llama-server has them"),
+        Refused("timings_per_token", Responses | Messages, "not told by this endpoint", s_false),
+        Honoured("return_progress", Texts, "`prompt_progress` in streams, as llama-server has it"),
+        Refused("return_progress", Responses | Messages, "not told by this endpoint", s_false),
+        Refused("prompt_logprobs", Answers, "tokens of prompts are not told"),
+        Refused("return_token_ids", Answers, "tokens are told as texts; `/tokenize` counts", s_false),
+        Refused("return_tokens", Answers, "tokens are told as texts; `/tokenize` counts", s_false),
+        Refused("return_tokens_as_token_ids", Answers, "tokens are told as texts", s_false),
+        Refused("n_probs", Answers, "`logprobs` is its name here", s_zero),
+        Refused("post_sampling_probs", Answers, "chances are told as the model gave them", s_false),
+        Refused("response_fields", Answers, "answers are whole", s_none),
+
+        // what becomes of it in the cache
+        Honoured("cache_salt", Endpoints.All),
+        Honoured("priority", Answers, "the lesser first"),
+        Honoured("prompt_cache_options.mode", Answers),
+        Honoured("prompt_cache_options.ttl", Answers),
+        Honoured("prompt_cache_retention", Answers),
+        Harmless("prompt_cache_key", Answers, "there is one cache here to be near to"),
+        Honoured("cache_control", Messages),
+        Harmless("cache_prompt", Answers, "found or computed, the bits are the same"),
+        Harmless("id_slot", Answers),
+        Harmless("n_keep", Answers, "nothing is ever cut off"),
+        Harmless("store", Chat, "nothing is stored"),
+        Honoured("store", Responses),
+        Refused("background", Responses, "answers are not kept for later, expected false", s_false),
+        Refused("conversation", Responses, "`previous_response_id` goes on with an answer"),
+        Refused("context_management", Responses | Messages, "nothing is ever cut off", s_none),
+        Refused("truncation", Responses, "nothing is ever cut off, expected \"disabled\"", "\"disabled\""),
+        Refused("truncate_prompt_tokens", Endpoints.All, "nothing is ever cut off"),
+
+        // what others do, and this server does not
+        Refused("suffix", Completions, "this model does not fill in the middle", "\"\""),
+        Refused("modalities", Chat, "this model writes text only, expected [\"text\"]", "[\"text\"]"),
+        Refused("audio", Chat, "this model writes text only"),
+        Refused("web_search_options", Chat, "no searches here"),
+        Refused("mcp_servers", Messages, "tools are the client's to run", s_none),
+        Refused("container", Messages, "tools are the client's to run"),
+        Refused("thinking.type", Messages, "answers are without thoughts, expected `disabled` or `adaptive`", "\"disabled\"", "\"adaptive\""),
+        Harmless("thinking.budget_tokens", Messages),
+        Harmless("thinking.display", Messages),
+        Refused("thinking_token_budget", Texts, "answers are not divided into thoughts and words"),
+        Refused("thinking_budget_tokens", Texts, "answers are not divided into thoughts and words", "-1"),
+        Refused("reasoning_format", Chat, "answers are not divided into thoughts and words", "\"none\"", "\"auto\""),
+        Refused("continue_final_message", Chat, "the answer is a message of its own", s_false),
+        Refused("add_special_tokens", Chat, "the chat template writes them", s_false),
+        Refused("add_special_tokens", Completions | Embeddings, "they open every prompt; tokens as `prompt` are taken as they are", "true"),
+        Refused("skip_special_tokens", Answers, "control tokens are no text", "true"),
+        Refused("chat_template", Chat, "templates are the operator's; `chat_template_kwargs` goes to them"),
+        Refused("documents", Chat, "say them in `messages`", s_none),
+        Refused("parse_tool_calls", Chat, "calls are always read", "true"),
+        Refused("allowed_token_ids", Answers, "`logit_bias` and constraints say what may come", s_none),
+        Refused("bad_words", Answers, "`logit_bias` says what may not come", s_none),
+        Refused("logits_processors", Answers, "no code of clients runs here", s_none),
+        Refused("use_beam_search", Answers, "tokens are drawn one by one", s_false),
+        Refused("length_penalty", Answers, "tokens are drawn one by one", "1"),
+        Refused("samplers", Answers, "their order is fixed", s_none),
+        Refused("min_keep", Answers, "filters keep at least one token", "0", "1"),
+        Refused("dynatemp_range", Answers, "the temperature is the same for all tokens", s_zero),
+        Harmless("dynatemp_exponent", Answers),
+        Refused("tfs_z", Answers, "`min_p` is what came after it", "1"),
+        Refused("penalize_nl", Answers, "penalties are for all tokens", "true"),
+        Refused("adaptive_target", Answers, "`mirostat` holds the surprise of a text", "-1"),
+        Harmless("adaptive_decay", Answers),
+        Refused("n_indent", Answers, "`min_tokens` says how long an answer is at least", s_zero),
+        Refused("t_max_predict_ms", Answers, "an answer that takes too long is the client's to cancel", s_zero),
+        Refused("lora", Answers, "there are no adapters here", s_none),
+        Refused("kv_transfer_params", Answers, "other servers' caches are not read"),
+        Refused("vllm_xargs", Answers, "not known here"),
+        Refused("normalize", Embeddings, "vectors are of length 1", "true"),
+        Refused("embd_normalize", Embeddings, "vectors are of length 1", "2"),
+
+        // what changes no answer
+        Harmless("metadata", Chat | Messages),
+        Honoured("metadata", Responses, "said again in the answer"),
+        Harmless("user", Endpoints.All),
+        Harmless("safety_identifier", Answers),
+        Harmless("service_tier", Answers),
+        Harmless("inference_geo", Messages),
+        Harmless("speed", Messages),
+        Harmless("request_id", Texts),
+        Harmless("prediction", Chat, "it is for speed alone"),
+        Harmless("reasoning_effort", Chat, "a hint; `chat_template_kwargs` tells a template what it knows"),
+        Harmless("reasoning.effort", Responses, "a hint"),
+        Harmless("reasoning.summary", Responses),
+        Harmless("reasoning.generate_summary", Responses),
+        Harmless("verbosity", Chat, "a hint"),
+        Harmless("text.verbosity", Responses, "a hint"),
+        Harmless("output_config.effort", Messages, "a hint"),
+        Harmless("include_reasoning", Chat),
+        Harmless("max_tool_calls", Responses, "it counts tools that a server runs itself"),
+        Harmless("spaces_between_special_tokens", Answers),
+        Harmless("mm_processor_kwargs", Answers),
+        Harmless("priority", Endpoints.Embeddings),
+
+        // constraints of the answer in the terms of llama-server and vLLM
+        Harmless("guided_decoding_backend", Texts, "there is one"),
+    ];
+
+    static RequestField Honoured(string name, Endpoints at, string note = "") => new(name, at, FieldUse.Honoured, note);
+
+    static RequestField Harmless(string name, Endpoints at, string note = "") => new(name, at, FieldUse.Harmless, note);
+
+    static RequestField Refused(string name, Endpoints at, string instead, params string[] unless) =>
+        new(name, at, FieldUse.Refused, instead, unless);
+}

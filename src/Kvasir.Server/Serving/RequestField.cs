@@ -1,0 +1,50 @@
+using System.Text.Json;
+using Kvasir.Server.Http;
+
+namespace Kvasir.Server.Serving;
+
+/// <summary>The endpoints whose bodies <see cref="RequestFields"/> knows.</summary>
+[Flags]
+enum Endpoints
+{
+    Chat = 1,
+    Completions = 2,
+    Responses = 4,
+    Messages = 8,
+    Embeddings = 16,
+
+    /// <summary>Those that speak OpenAI's older protocol, with what other servers have added to it.</summary>
+    Texts = Chat | Completions,
+
+    /// <summary>Those that answer with a text.</summary>
+    Answers = Texts | Responses | Messages,
+    All = Answers | Embeddings,
+}
+
+/// <summary>What is done with a field.</summary>
+enum FieldUse
+{
+    /// <summary>It does what its protocol says.</summary>
+    Honoured,
+
+    /// <summary>It would change the answer and cannot be honoured: a 400 that names it.</summary>
+    Refused,
+
+    /// <summary>Whatever it says, the answer is the same.</summary>
+    Harmless,
+}
+
+/// <summary>A field of a request.</summary>
+/// <param name="Name">Its name, behind that of the object that it stands in.</param>
+/// <param name="At">Where this holds.</param>
+/// <param name="Use">What is done with it.</param>
+/// <param name="Note">Of a refused one, what to do instead; of others, what a reader would not guess.</param>
+/// <param name="Neutral">Of a refused one, values that ask for nothing, in JSON: clients send them unasked.</param>
+sealed record RequestField(string Name, Endpoints At, FieldUse Use, string Note, params IReadOnlyList<string> Neutral)
+{
+    readonly JsonElement[] _neutral = [.. Neutral.Select(json => JsonElement.Parse(json))];
+
+    /// <summary>Whether a value asks for something that is not done.</summary>
+    public bool Refuses(Field value) =>
+        Use == FieldUse.Refused && !value.IsAbsent && !Array.Exists(_neutral, neutral => JsonElement.DeepEquals(neutral, value.Json));
+}

@@ -1,0 +1,55 @@
+using System.Text.Json;
+using Kvasir.Server.Http;
+using Microsoft.AspNetCore.Http;
+
+namespace Kvasir.Server.Serving;
+
+/// <summary>What becomes of the fields of requests. All readers check their bodies here before they read them.</summary>
+static class RequestFields
+{
+    const string Ignored = "X-Kvasir-Ignored";
+    const int MostNamed = 16, MostNameCharacters = 64;
+
+    static readonly Dictionary<Endpoints, Dictionary<string, RequestField>> s_at = new[] { Endpoints.Chat, Endpoints.Completions,
+        Endpoints.Responses, Endpoints.Messages, Endpoints.Embeddings }.ToDictionary(
+            one => one, one => FieldTable.All.Where(field => field.At.HasFlag(one)).ToDictionary(field => field.Name));
+
+    static readonly HashSet<string> s_objects =
+        [.. FieldTable.All.Where(field => field.Name.Contains('.', StringComparison.Ordinal)).Select(field => field.Name.Split('.')[0])];
+
+    /// <summary>Reads a body and checks its fields. Names of those that nobody knows go back in a header: they change nothing.</summary>
+    /// <exception cref="RequestException">It is no JSON object, or has a field that cannot be honoured.</exception>
+    public static async Task<Field> Read(HttpContext context, Endpoints endpoint)
+    {
+        JsonDocument document = await RequestBody.Read(context);
+        Field body = new("", document.RootElement);
+        List<string> unknown = [];
+        Check(body, "", s_at[endpoint], unknown);
+        if (unknown.Count > 0)
+            context.Response.Headers[Ignored] = string.Join(", ", unknown.Take(MostNamed).Select(Plain));
+        return body;
+    }
+
+    static void Check(Field at, string path, Dictionary<string, RequestField> fields, List<string> unknown)
+    {
+        foreach ((string name, Field value) in at.Members(int.MaxValue - 1))
+        {
+            string full = path + name;
+            if (value.IsAbsent)
+                continue;
+            if (fields.TryGetValue(full, out RequestField? field))
+            {
+                if (field.Refuses(value))
+                    throw value.Refused(full, field.Note);
+            }
+            else if (!s_objects.Contains(full) || !value.IsObject)
+                unknown.Add(full);
+            if (path.Length == 0 && s_objects.Contains(name) && value.IsObject)
+                Check(value, name + ".", fields, unknown);
+        }
+    }
+
+    /// <summary>As a header takes it.</summary>
+    static string Plain(string name) => string.Concat(name.Take(MostNameCharacters)
+        .Select(character => char.IsAsciiLetterOrDigit(character) || character is '_' or '.' or '-' ? character : '?'));
+}
