@@ -55,7 +55,10 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
     static ChatInput ReadConversation(Field body)
     {
         Field more = body["chat_template_kwargs"];
-        ChatInput input = new() { More = more.IsObject ? JsonObject.Create(more.Json) : null };
+        ChatInput input = new()
+        {
+            More = more.IsObject ? JsonObject.Create(more.Json) : more.IsAbsent ? null : throw more.Wrong("an object"),
+        };
         IReadOnlyList<Field> messages = body["messages"].Items();
         if (messages.Count == 0)
             throw body["messages"].Wrong("at least one message");

@@ -47,6 +47,14 @@ public sealed class FailureTests : IDisposable
     public void A_command_that_makes_no_sense_says_what_would(string expected, params string[] args) => Run(args).Fails(2, expected);
 
     [Fact]
+    public void An_empty_chat_template_is_named()
+    {
+        foreach (string verb in (string[])["run", "serve"])
+            Run([verb, .. verb == "run" ? ["hello"] : Array.Empty<string>(), "--chat-template-file", _folder.Write("empty.jinja", " \n"u8.ToArray())])
+                .Fails(1, "empty.jinja: empty, expected a chat template");
+    }
+
+    [Fact]
     public void No_arguments_are_a_mistake_that_shows_the_help()
     {
         KvasirResult nothing = Run(), help = Run("--help");

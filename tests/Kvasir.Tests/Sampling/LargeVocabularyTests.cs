@@ -15,6 +15,11 @@ public class LargeVocabularyTests
         s_usual with { TopK = 0, MinP = 0 }, s_usual with { TopK = 0, MinP = 0, TopP = 0.5f }, s_usual with { TopK = 0, MinP = 1 },
         s_usual with { TopK = 0, MinP = 0, TopP = 1, Temperature = 2 },
         s_usual with { TopK = 0, MinP = 1e-6f, TopP = 0.9999999f, Temperature = 5 },
+        s_usual with { TopNSigma = 1 }, s_usual with { TopK = 0, MinP = 0, TopP = 1, TopNSigma = 0.3f, Temperature = 2 },
+        s_usual with { TypicalP = 0.3f }, s_usual with { TopK = 0, MinP = 0, TopP = 1, TypicalP = 0.9f },
+        s_usual with { MinP = 0, Xtc = new() { Probability = 1, Threshold = 0.05f } },
+        s_usual with { Xtc = new() { Probability = 0.5f }, TypicalP = 0.95f, TopNSigma = 2, Temperature = 1.5f },
+        s_usual with { Mirostat = new() }, s_usual with { Mirostat = new() { Tau = 1, Eta = 0.9f }, Temperature = 2 },
     ];
 
     public static TheoryData<string, int> Logits => new MatrixTheoryData<string, int>(

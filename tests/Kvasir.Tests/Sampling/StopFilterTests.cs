@@ -31,6 +31,15 @@ public class StopFilterTests
         }, iter: 5000);
 
     [Fact]
+    public void A_stop_is_kept_where_it_is_to_be()
+    {
+        var filter = new StopFilter(["END", "N"], keepsStop: true);
+        Assert.Equal("the ", filter.Append("the E"));
+        Assert.Equal("END", filter.Append("NDS"));
+        Assert.Equal("", filter.Append("more") + filter.Flush());
+    }
+
+    [Fact]
     public void Text_that_may_become_a_stop_is_held_back_and_released_when_it_does_not()
     {
         var filter = new StopFilter(["END"]);

@@ -121,6 +121,47 @@ public sealed class HostileClientTests
         await server.AssertIdle();
     }
 
+    [Theory]
+    [InlineData("FFFFFFFFFFFFFFFF")]
+    [InlineData("7FFFFFFFFFFFFFFF")]
+    [InlineData("10000000000000000")]
+    [InlineData("-1")]
+    [InlineData("zz")]
+    [InlineData("")]
+    public async Task A_chunk_whose_size_is_none_is_the_client_s_fault(string size)
+    {
+        List<string> lines = [];
+        await using ServerFixture server = await ServerFixture.Start(options: new ServerOptions { Log = lines.Add });
+        Uri address = new(server.Server.Address);
+        foreach (string path in (string[])["/v1/chat/completions", "/v1/messages", "/tokenize", "/v1/kv/warm", "/v1/kv/import"])
+        {
+            using TcpClient socket = new(address.Host, address.Port);
+            await socket.GetStream().WriteAsync(Encoding.Latin1.GetBytes($"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                + $"Transfer-Encoding: chunked\r\n\r\n{size}\r\n{{}}\r\n0\r\n\r\n"), ServerFixture.Patience);
+            socket.Client.Shutdown(SocketShutdown.Send);
+            string answer = await new StreamReader(socket.GetStream()).ReadToEndAsync(ServerFixture.Patience);
+            Assert.Matches("^HTTP/1.1 4(00|13) ", answer);
+        }
+        Assert.Empty(lines);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{# nothing #}")]
+    [InlineData("{% if false %}{{ messages }}{% endif %}")]
+    public async Task A_template_that_writes_nothing_is_no_failure_of_the_server(string template)
+    {
+        List<string> lines = [];
+        await using ServerFixture server = await ServerFixture.Start(
+            options: new ServerOptions { Log = lines.Add, ChatTemplate = template });
+        using HttpResponseMessage response = await server.Post("/v1/chat/completions", ServerFixture.Chat("Hi"));
+        JsonElement error = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ServerFixture.Patience)).RootElement
+            .GetProperty("error");
+        Assert.Equal((HttpStatusCode.BadRequest, "chat_template"), (response.StatusCode, error.GetProperty("code").GetString()));
+        Assert.Empty(lines);
+        await server.Ask("/v1/completions", new JsonObject { ["prompt"] = "Once", ["max_tokens"] = 1 });
+    }
+
     [Fact]
     public async Task One_request_too_many_is_told_when_to_come_again()
     {

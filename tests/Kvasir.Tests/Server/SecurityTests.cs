@@ -107,6 +107,76 @@ public sealed class SecurityTests
         Assert.Equal("https://chat.example.org", allowed.Headers.GetValues("Access-Control-Allow-Origin").Single());
         Assert.False(allowed.Headers.Contains("Access-Control-Allow-Credentials"));
         Assert.Equal(HttpStatusCode.OK, (await Send(HttpMethod.Get, "Origin", server.Server.Address)).StatusCode);
+        foreach (string other in (string[])[server.Server.Address.Replace("http", "https", StringComparison.Ordinal),
+            "http://chat.example.org", "https://chat.example.org:8443", "ftp://" + new Uri(server.Server.Address).Authority])
+            Assert.Equal((HttpStatusCode.Forbidden, "origin_not_allowed"), await Refusal(await Send(HttpMethod.Get, "Origin", other)));
+    }
+
+    [Fact]
+    public async Task All_origins_may_ask_where_that_was_said_and_none_with_cookies()
+    {
+        await using ServerFixture server = await ServerFixture.Start(options: WithKeys() with { AllowedOrigins = ["*"] });
+        async Task<HttpResponseMessage> Send(HttpMethod method, string? key, string origin)
+        {
+            using HttpRequestMessage request = new(method, "/v1/models");
+            request.Headers.Add("Origin", origin);
+            if (key is null)
+                request.Headers.Add("Access-Control-Request-Headers", "authorization, content-type");
+            else
+                request.Headers.Authorization = new("Bearer", key);
+            return await server.Client.SendAsync(request, ServerFixture.Patience);
+        }
+        foreach (string origin in (string[])["https://any.example.org", "http://127.0.0.1:1", "null"])
+        {
+            using HttpResponseMessage before = await Send(HttpMethod.Options, null, origin), answer = await Send(HttpMethod.Get, Bob, origin),
+                refused = await Send(HttpMethod.Get, "wrong-0123456789", origin);
+            Assert.Equal((HttpStatusCode.NoContent, HttpStatusCode.OK, HttpStatusCode.Unauthorized),
+                (before.StatusCode, answer.StatusCode, refused.StatusCode));
+            Assert.Equal("authorization, content-type", string.Join(", ", before.Headers.GetValues("Access-Control-Allow-Headers")));
+            Assert.Equal("GET, POST", string.Join(", ", before.Headers.GetValues("Access-Control-Allow-Methods")));
+            Assert.All([before, answer, refused], response =>
+            {
+                Assert.Equal("*", response.Headers.GetValues("Access-Control-Allow-Origin").Single());
+                Assert.False(response.Headers.Contains("Access-Control-Allow-Credentials"));
+            });
+        }
+    }
+
+    [Theory]
+    [InlineData("*", "expected an API key with it")]
+    [InlineData("chat.example.org", "expected '*', or a scheme and a host")]
+    [InlineData("https://chat.example.org/", "expected '*', or a scheme and a host")]
+    [InlineData("https://chat.example.org/page", "expected '*', or a scheme and a host")]
+    [InlineData("https://*.example.org", "expected '*', or a scheme and a host")]
+    [InlineData("null", "expected '*', or a scheme and a host")]
+    [InlineData("", "expected '*', or a scheme and a host")]
+    public void An_origin_that_would_let_in_nobody_or_everybody_is_refused_at_the_start(string origin, string said) =>
+        Assert.Contains(said, Assert.Throws<ArgumentException>(() => new ServerOptions { AllowedOrigins = [origin] }.Validate()).Message,
+            StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("https://chat.example.org")]
+    [InlineData("HTTP://localhost:5173")]
+    [InlineData("http://[::1]:3000")]
+    public void An_origin_as_browsers_send_it_is_taken(string origin) => new ServerOptions { AllowedOrigins = [origin] }.Validate();
+
+    [Fact]
+    public async Task A_file_of_keys_that_others_can_read_is_warned_of_once()
+    {
+        if (OperatingSystem.IsWindows())
+            Assert.Skip("Windows has no such modes");
+        using Fixtures.TemporaryFolder folder = new();
+        string path = folder["keys"];
+        File.WriteAllText(path, Alice + "\n");
+        foreach ((UnixFileMode mode, int warnings) in ((UnixFileMode, int)[])[((UnixFileMode)0b110_100_100, 1), ((UnixFileMode)0b110_000_000, 0)])
+        {
+            File.SetUnixFileMode(path, mode);
+            using Cli.KvasirProcess server = Cli.KvasirProcess.Start("serve", "--port", "0", "--quiet", "--api-key-file", path);
+            await server.Note(new System.Text.RegularExpressions.Regex("dashboard: .*\n"));
+            server.Interrupt();
+            Assert.Equal(warnings, server.Finish().Errors.Split('\n').Count(line =>
+                line == $"warning: {path} holds keys and others can read it: `chmod 600` keeps it"));
+        }
     }
 
     [Fact]

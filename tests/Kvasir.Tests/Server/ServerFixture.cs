@@ -9,14 +9,15 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Server;
 
-/// <summary>A server of the embedded model on a free port, with a cache of its own.</summary>
+/// <summary>A server, of the embedded model unless said otherwise, on a free port, with a cache of its own.</summary>
 sealed class ServerFixture : IAsyncDisposable
 {
-    readonly LanguageModel _model = LanguageModel.Load(SagaModel.Path);
+    readonly LanguageModel _model;
     readonly TemporaryFolder _folder = new();
 
-    ServerFixture(EngineOptions? engine, ServerOptions? options, bool hasDisk)
+    ServerFixture(EngineOptions? engine, ServerOptions? options, bool hasDisk, string? model)
     {
+        _model = LanguageModel.Load(model ?? SagaModel.Path);
         engine ??= new EngineOptions { Context = 1024, Sequences = 8, KvHostBytes = 64 << 20 };
         if (hasDisk)
             engine = engine with { KvDisk = Reuse.CachedEngine.Disk(_folder["kv"]) };
@@ -26,9 +27,10 @@ sealed class ServerFixture : IAsyncDisposable
         Server = new KvasirServer(Engine, (options ?? new ServerOptions()) with { Port = 0 });
     }
 
-    public static async Task<ServerFixture> Start(EngineOptions? engine = null, ServerOptions? options = null, bool hasDisk = false)
+    public static async Task<ServerFixture> Start(EngineOptions? engine = null, ServerOptions? options = null, bool hasDisk = false,
+        string? model = null)
     {
-        ServerFixture fixture = new(engine, options, hasDisk);
+        ServerFixture fixture = new(engine, options, hasDisk, model);
         await fixture.Server.Start(Patience);
         fixture.Client.BaseAddress = new Uri(fixture.Server.Address);
         return fixture;
