@@ -18,8 +18,9 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
         int[] prompt = input.Encode(model, choice, body["add_generation_prompt"].Truth() ?? true);
         int context = model.Engine.Context;
-        GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue)
-            ?? body["max_tokens"].Whole(0, int.MaxValue) ?? RequestReader.Predicted(body), RequestReader.Stops(body["stop"]), model);
+        int? predicted = RequestReader.Predicted(body), maxTokens = body["max_tokens"].Whole(0, int.MaxValue) ?? predicted;
+        GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue) ?? maxTokens,
+            RequestReader.Stops(body["stop"]), model);
         var request = new ChatRequest(
             new CompletionRequest
             {
@@ -129,8 +130,7 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
     static OutputGrammar? Grammar(Field body, ChatInput input, ToolChoice choice, ServedModel model)
     {
         OutputGrammar? format = RequestReader.Grammar(body["response_format"], field => field["json_schema"]["schema"]);
-        return choice.Kind == ToolChoiceKind.Required
-            ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false)
-            : format;
+        bool several = body["parallel_tool_calls"].Truth() ?? false;
+        return choice.Kind == ToolChoiceKind.Required ? model.Prompts.Tools!.Calls(choice.Tools, several) : format;
     }
 }

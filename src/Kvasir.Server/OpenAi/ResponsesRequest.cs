@@ -24,6 +24,7 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
         if (prompt.Length >= model.Engine.Context)
             throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
         OutputGrammar? format = RequestReader.Grammar(body["text"]["format"], field => field["schema"]);
+        bool several = body["parallel_tool_calls"].Truth() ?? false;
         CompletionRequest completion = new()
         {
             Endpoint = "/v1/responses",
@@ -32,7 +33,7 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
             Options = RequestReader.Options(body, body["max_output_tokens"].Whole(1, int.MaxValue), RequestReader.Stops(body["stop"]), model) with
             {
                 Grammar = choice.Kind == ToolChoiceKind.Required
-                    ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false)
+                    ? model.Prompts.Tools!.Calls(choice.Tools, several)
                     : format,
             },
             Principal = principal,

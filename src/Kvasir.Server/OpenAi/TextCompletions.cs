@@ -74,8 +74,11 @@ static class TextCompletions
         };
     }
 
-    static int? MaxTokens(Field body) => body["max_tokens"].Whole(0, int.MaxValue)
-        ?? (body["n_predict"].IsAbsent ? DefaultTokens : RequestReader.Predicted(body));
+    static int? MaxTokens(Field body)
+    {
+        int? predicted = RequestReader.Predicted(body);
+        return body["max_tokens"].Whole(0, int.MaxValue) ?? (body["n_predict"].IsAbsent ? DefaultTokens : predicted);
+    }
 
     /// <summary>A string, tokens, or a list of at most so many of either. None is empty.</summary>
     public static IReadOnlyList<int[]> Prompts(Field prompt, int most, Tokenizer tokenizer)

@@ -23,7 +23,7 @@ static class FieldTable
         Honoured("previous_response_id", Responses),
         Honoured("tools", Chat | Responses | Messages),
         Honoured("tool_choice", Chat | Responses | Messages),
-        Honoured("parallel_tool_calls", Chat | Responses),
+        Honoured("parallel_tool_calls", Chat | Responses, "where a call is required"),
         Refused("functions", Chat, "`tools` is its name now", s_none),
         Refused("function_call", Chat, "`tool_choice` is its name now", "\"auto\"", "\"none\""),
         Honoured("chat_template_kwargs", Chat),

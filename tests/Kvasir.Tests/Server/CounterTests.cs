@@ -91,7 +91,7 @@ public sealed class CounterTests
         Assert.All(timings, one => Assert.Equal((cached, prompt - cached),
             (one.GetProperty("cache_n").GetInt32(), one.GetProperty("prompt_n").GetInt32())));
         Assert.Equal(8, timings[^1].GetProperty("predicted_n").GetInt32());
-        Assert.True(timings.Length >= 8);
+        Assert.True(timings.Length > 2); // a token may have no text of its own
 
         Assert.All(await Stream(server, ServerFixture.Chat(text)), chunk =>
             Assert.False(chunk.TryGetProperty("timings", out _) || chunk.TryGetProperty("prompt_progress", out _)));

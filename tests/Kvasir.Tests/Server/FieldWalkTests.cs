@@ -16,7 +16,8 @@ public sealed class FieldWalkTests
     const string MessageTools = $$"""[{"name": "noon", "input_schema": {{Tool}}}]""";
     const string Schema = """{"type": "json_schema", "schema": {"type": "integer"}}""";
     const string Warm = """ "temperature": 1.5, "seed": 3""";
-    const string Dry = """ "dry_multiplier": 500""";
+    const string Loop = """ "repeat_penalty": 0.3"""; // says again what was said
+    const string Dry = Loop + """, "dry_multiplier": 500""";
     const string Stop = """ "stop": ["e", " "], "stop_sequences": ["e", " "]""";
 
     static readonly Dictionary<Endpoints, (string Path, string Body)> s_requests = new()
@@ -53,7 +54,7 @@ public sealed class FieldWalkTests
         ["stop"] = ("[\"e\", \" \"]", ""),
         ["stop_sequences"] = ("[\"e\", \" \"]", ""),
         ["include_stop_str_in_output"] = ("true", Stop),
-        ["ignore_eos"] = ("true", """ "max_tokens": 200, "max_output_tokens": 200"""),
+        ["ignore_eos"] = ("true", """ "logit_bias": {"END": 100}"""),
         ["temperature"] = ("2", """ "seed": 3"""),
         ["top_p"] = ("0.01", Warm),
         ["top_k"] = ("1", Warm),
@@ -62,11 +63,11 @@ public sealed class FieldWalkTests
         ["top_n_sigma"] = ("0.01", Warm),
         ["xtc_probability"] = ("1", Warm),
         ["xtc_threshold"] = ("0.0001", Warm + """, "xtc_probability": 1"""),
-        ["dry_multiplier"] = ("500", ""),
-        ["dry_base"] = ("1000", """ "dry_multiplier": 0.001"""),
+        ["dry_multiplier"] = ("500", Loop),
+        ["dry_base"] = ("1000", Loop + """, "dry_multiplier": 0.001"""),
         ["dry_allowed_length"] = ("50", Dry),
         ["dry_penalty_last_n"] = ("0", Dry),
-        ["dry_sequence_breakers"] = ("[\"a\", \"n\", \"e\", \"t\", \" \"]", """ "repeat_penalty": 0.3, """ + Dry),
+        ["dry_sequence_breakers"] = ("[\"a\", \"n\", \"e\", \"t\", \" \"]", Dry),
         ["mirostat"] = ("2", Warm),
         ["mirostat_tau"] = ("0.01", Warm + """, "mirostat": 2"""),
         ["mirostat_eta"] = ("1", Warm + """, "mirostat": 2, "mirostat_tau": 1"""),
@@ -174,7 +175,7 @@ public sealed class FieldWalkTests
         (string path, string text) = s_requests[at];
         JsonObject body = JsonNode.Parse(text)!.AsObject();
         body["cache_salt"] = $"walk-{_asked}"; // nothing is found, so that figures are equal
-        foreach ((string name, JsonNode? value) in JsonNode.Parse($"{{{with}}}")!.AsObject())
+        foreach ((string name, JsonNode? value) in JsonNode.Parse($"{{{with.Replace("END", $"{End(server)}", StringComparison.Ordinal)}}}")!.AsObject())
             if (value is null || FieldTable.All.Any(row => row.Name == name && row.At.HasFlag(at) && row.Use == FieldUse.Honoured))
                 body[name] = value?.DeepClone();
         if (field is { } one)
@@ -189,6 +190,8 @@ public sealed class FieldWalkTests
         }
         return $"{(int)response.StatusCode} {Without(answer)}";
     }
+
+    static int End(ServerFixture server) => server.Engine.Model.Tokenizer.Ends.Min();
 
     static void Set(JsonObject body, string name, JsonNode? value)
     {
