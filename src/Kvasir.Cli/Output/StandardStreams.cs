@@ -26,8 +26,11 @@ static partial class StandardStreams
     /// <summary>Standard input's bytes.</summary>
     public static Stream Input() => IsOurs(0) ? Console.OpenStandardInput() : Stream.Null;
 
-    /// <summary>Whether a number is open and was so before the program began: the runtime opens nothing that its children should have.</summary>
-    static bool IsOurs(int file) => OperatingSystem.IsWindows() || Control(file, GetFlags) is >= 0 and var flags && (flags & CloseOnExec) == 0;
+    /// <summary>
+    /// Whether a number is open and was so before the program began: the runtime opens nothing that its children should have.
+    /// </summary>
+    static bool IsOurs(int file) =>
+        OperatingSystem.IsWindows() || Control(file, GetFlags) is >= 0 and var flags && (flags & CloseOnExec) == 0;
 
     [LibraryImport("libc", EntryPoint = "fcntl")]
     private static partial int Control(int file, int command);

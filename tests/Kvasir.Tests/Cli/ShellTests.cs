@@ -3,7 +3,7 @@ using static Kvasir.Tests.Cli.KvasirProcess;
 
 namespace Kvasir.Tests.Cli;
 
-/// <summary>What a user's shell may do to a program: streams that are closed, a home that is not there, names that are something else.</summary>
+/// <summary>What a shell may do to a program: streams that are closed, a home that is not there, names that are something else.</summary>
 public sealed class ShellTests : IDisposable
 {
     readonly TemporaryFolder _folder = new();
