@@ -43,9 +43,10 @@ public sealed class ShellTests : IDisposable
     public void Without_a_home_nothing_is_kept_and_who_asks_hears_it()
     {
         Dictionary<string, string> nowhere = new() { ["HOME"] = _folder["missing"], ["XDG_CACHE_HOME"] = "" };
-        Assert.Contains("there is no home directory", RunIn(nowhere, "run", "-v", "-n", "2", "hi").Succeeds().Errors, StringComparison.Ordinal);
-        Assert.DoesNotContain("home", RunIn(nowhere, "run", "-n", "2", "hi").Succeeds().Errors, StringComparison.Ordinal);
-        Assert.DoesNotContain("home", RunIn(nowhere, "run", "-v", "--no-persist", "-n", "2", "hi").Succeeds().Errors, StringComparison.Ordinal);
+        string Errors(params string[] flags) => RunIn(nowhere, ["run", "-n", "2", "hi", .. flags]).Succeeds().Errors;
+        Assert.Contains("there is no home directory", Errors("-v"), StringComparison.Ordinal);
+        Assert.DoesNotContain("home", Errors(), StringComparison.Ordinal);
+        Assert.DoesNotContain("home", Errors("-v", "--no-persist"), StringComparison.Ordinal);
     }
 
     [Fact]
