@@ -16,7 +16,7 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         RequestReader.CheckModel(body, model);
         ChatInput input = ReadConversation(body);
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
-        int[] prompt = input.Encode(model, choice, body["add_generation_prompt"].Truth() ?? true);
+        int[] prompt = input.Encode(model, choice, body["add_generation_prompt"].Truth() ?? true, model.Engine.Context);
         int context = model.Engine.Context;
         int? predicted = RequestReader.Predicted(body), maxTokens = body["max_tokens"].Whole(0, int.MaxValue) ?? predicted;
         GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue) ?? maxTokens,
