@@ -74,7 +74,9 @@ sealed class TokenCandidates
         KeepFirst(kept);
     }
 
-    /// <summary>Drops all that reach a threshold but the least likely of these: https://github.com/oobabooga/text-generation-webui/pull/6335.</summary>
+    /// <summary>
+    /// Drops all that reach a threshold but the least likely of these: https://github.com/oobabooga/text-generation-webui/pull/6335.
+    /// </summary>
     public void DropTop(double threshold)
     {
         double sum = 0;

@@ -14,7 +14,8 @@ sealed record Timings(
 {
     /// <summary>Those of an answer that is over; null unless they were asked for.</summary>
     public static Timings? Of(CompletionRun run, GenerationResult result) => run.Request.TellsTimings
-        ? Of(result.ReusedTokens, result.ComputedTokens, result.TimeToFirstToken - result.QueueTime, result.TokenIds.Count, result.DecodeTime)
+        ? Of(result.ReusedTokens, result.ComputedTokens, result.TimeToFirstToken - result.QueueTime,
+            result.TokenIds.Count, result.DecodeTime)
         : null;
 
     public static Timings Of(int cached, int computed, TimeSpan prompt, int predicted, TimeSpan answer) => new(

@@ -14,7 +14,8 @@ namespace Kvasir.Server.Serving;
 /// <summary>Reads what the protocols have in common: how tokens are chosen, whose cache it is, and how long it is kept.</summary>
 static class RequestReader
 {
-    const int MostStops = 32, MostStopTokens = 128, MostBreakers = 32, MostStopCharacters = 1000, MostBiases = 1024, MostNameCharacters = 64;
+    const int MostStops = 32, MostStopTokens = 128, MostBreakers = 32;
+    const int MostStopCharacters = 1000, MostBiases = 1024, MostNameCharacters = 64;
 
     static readonly TimeSpan s_longest = TimeSpan.FromDays(30);
 

@@ -14,7 +14,9 @@ public sealed class DryPenaltyTests
 
     static ReadOnlySpan<byte> Text(int token) => s_bytes[token];
 
-    /// <summary>How much a token loses: the longest n of which the last n tokens, none of them reaching into a breaker, stood before it.</summary>
+    /// <summary>
+    /// How much a token loses: by the longest n of which the last n tokens, none of them reaching into a breaker, stood before it.
+    /// </summary>
     static double Loss(DryOptions options, int[] history, int since, int token)
     {
         int[] window = options.Window < 0 ? history : history[^Math.Min(history.Length, options.Window)..];

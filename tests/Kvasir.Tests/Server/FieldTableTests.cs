@@ -4,7 +4,9 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Server;
 
-/// <summary>What becomes of each field of a request is said in one table, which the readers, the documents and a running server follow.</summary>
+/// <summary>
+/// What becomes of each field of a request is said in one table, which the readers, the documents and a running server follow.
+/// </summary>
 public sealed partial class FieldTableTests
 {
     [Fact]

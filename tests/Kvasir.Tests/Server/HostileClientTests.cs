@@ -123,7 +123,6 @@ public sealed class HostileClientTests
 
     [Theory]
     [InlineData("FFFFFFFFFFFFFFFF")]
-    [InlineData("7FFFFFFFFFFFFFFF")]
     [InlineData("10000000000000000")]
     [InlineData("-1")]
     [InlineData("zz")]
@@ -136,10 +135,10 @@ public sealed class HostileClientTests
         foreach (string path in (string[])["/v1/chat/completions", "/v1/messages", "/tokenize", "/v1/kv/warm", "/v1/kv/import"])
         {
             using TcpClient socket = new(address.Host, address.Port);
-            await socket.GetStream().WriteAsync(Encoding.Latin1.GetBytes($"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            NetworkStream stream = socket.GetStream();
+            await stream.WriteAsync(Encoding.Latin1.GetBytes($"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                 + $"Transfer-Encoding: chunked\r\n\r\n{size}\r\n{{}}\r\n0\r\n\r\n"), ServerFixture.Patience);
-            socket.Client.Shutdown(SocketShutdown.Send);
-            string answer = await new StreamReader(socket.GetStream()).ReadToEndAsync(ServerFixture.Patience);
+            string answer = await new StreamReader(stream).ReadToEndAsync(ServerFixture.Patience);
             Assert.Matches("^HTTP/1.1 4(00|13) ", answer);
         }
         Assert.Empty(lines);

@@ -128,7 +128,8 @@ public sealed class SecurityTests
         }
         foreach (string origin in (string[])["https://any.example.org", "http://127.0.0.1:1", "null"])
         {
-            using HttpResponseMessage before = await Send(HttpMethod.Options, null, origin), answer = await Send(HttpMethod.Get, Bob, origin),
+            using HttpResponseMessage before = await Send(HttpMethod.Options, null, origin),
+                answer = await Send(HttpMethod.Get, Bob, origin),
                 refused = await Send(HttpMethod.Get, "wrong-0123456789", origin);
             Assert.Equal((HttpStatusCode.NoContent, HttpStatusCode.OK, HttpStatusCode.Unauthorized),
                 (before.StatusCode, answer.StatusCode, refused.StatusCode));
@@ -167,7 +168,8 @@ public sealed class SecurityTests
         using Fixtures.TemporaryFolder folder = new();
         string path = folder["keys"];
         File.WriteAllText(path, Alice + "\n");
-        foreach ((UnixFileMode mode, int warnings) in ((UnixFileMode, int)[])[((UnixFileMode)0b110_100_100, 1), ((UnixFileMode)0b110_000_000, 0)])
+        const UnixFileMode mine = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        foreach ((UnixFileMode mode, int warnings) in ((UnixFileMode, int)[])[(mine | UnixFileMode.OtherRead, 1), (mine, 0)])
         {
             if (!OperatingSystem.IsWindows())
                 File.SetUnixFileMode(path, mode);
