@@ -138,8 +138,8 @@ public sealed class HostileClientTests
             NetworkStream stream = socket.GetStream();
             await stream.WriteAsync(Encoding.Latin1.GetBytes($"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                 + $"Transfer-Encoding: chunked\r\n\r\n{size}\r\n{{}}\r\n0\r\n\r\n"), ServerFixture.Patience);
-            string answer = await new StreamReader(stream).ReadToEndAsync(ServerFixture.Patience);
-            Assert.Matches("^HTTP/1.1 4(00|13) ", answer);
+            string? answer = await new StreamReader(stream).ReadLineAsync(ServerFixture.Patience); // the rest is awaited for a while
+            Assert.Matches("^HTTP/1.1 400 ", answer);
         }
         Assert.Empty(lines);
     }
