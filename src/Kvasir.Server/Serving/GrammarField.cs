@@ -7,7 +7,7 @@ using Kvasir.Server.Http;
 
 namespace Kvasir.Server.Serving;
 
-/// <summary>Reads what form a client wants of an answer, by the names that OpenAI, vLLM and llama-server have for it: at most one.</summary>
+/// <summary>Reads what form a client wants of an answer, by the names of OpenAI, vLLM and llama-server: at most one.</summary>
 static class GrammarField
 {
     const int MostGrammarCharacters = 1 << 18, MostChoices = 1024, MostChoiceCharacters = 1 << 16;
@@ -131,7 +131,8 @@ static class GrammarField
         }
         catch (PatternException e)
         {
-            throw new RequestException(400, $"{field.Path}: expected a regular expression without {e.Message}", field.Path, "invalid_grammar");
+            throw new RequestException(400, $"{field.Path}: expected a regular expression without {e.Message}", field.Path,
+                "invalid_grammar");
         }
     }
 

@@ -27,7 +27,8 @@ sealed class SchemaValidator(JsonElement root)
             : argument.EnumerateArray().Any(type => IsType(type, value, schema)),
         "enum" => argument.EnumerateArray().Any(other => JsonElement.DeepEquals(other, value)),
         "const" => JsonElement.DeepEquals(argument, value),
-        "anyOf" or "oneOf" => argument.EnumerateArray().Any(option => IsValid(option, value)),
+        "anyOf" => argument.EnumerateArray().Any(option => IsValid(option, value)),
+        "oneOf" => argument.EnumerateArray().Count(option => IsValid(option, value)) == 1,
         "allOf" => argument.EnumerateArray().All(part => IsValid(part, value)),
         "$ref" => IsValid(Target(argument.GetString()!), value),
         _ => value.ValueKind switch

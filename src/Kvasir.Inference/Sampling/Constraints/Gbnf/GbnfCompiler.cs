@@ -6,8 +6,8 @@ using Kvasir.Inference.Sampling.Constraints.Nodes;
 namespace Kvasir.Inference.Sampling.Constraints.Gbnf;
 
 /// <summary>
-/// Makes nodes of rules. What does not recur becomes an automaton, as large a part as there is; only recursion takes a stack, which may grow
-/// as the text does.
+/// Makes nodes of rules. What does not recur becomes an automaton, as large a part as there is; only recursion takes a stack, which may
+/// grow as the text does.
 /// </summary>
 sealed class GbnfCompiler
 {
@@ -44,8 +44,19 @@ sealed class GbnfCompiler
         GrammarNode root = Node(_rules["root"]);
         foreach (string rule in _rules.Recursive)
             Rule(rule).To(Node(_rules[rule]));
-        while (_nodes.Count(node => node.Settle()) > 0) { }
+        Settle();
         return root.Height != GrammarNode.Endless ? root : throw new GbnfException("the grammar: no text that ends, expected one");
+    }
+
+    /// <summary>Heights become known one reference after the other.</summary>
+    void Settle()
+    {
+        for (bool changed = true; changed;)
+        {
+            changed = false;
+            foreach (GrammarNode node in _nodes)
+                changed |= node.Settle();
+        }
     }
 
     T Add<T>(T node) where T : GrammarNode
@@ -93,8 +104,8 @@ sealed class GbnfCompiler
         _copies *= Math.Max(1, repetition.Most ?? repetition.Least);
         if (_copies > MaxCopies)
             throw _reader.Refused($"counts of what recurs that make at most {MaxCopies:N0} copies together", repetition.At);
-        Repetition node = Add(new Repetition(Node(repetition.Item), Sequence.Nothing, _rules.MayBeEmpty(repetition.Item) ? 0 : repetition.Least,
-            repetition.Most ?? int.MaxValue));
+        int least = _rules.MayBeEmpty(repetition.Item) ? 0 : repetition.Least;
+        Repetition node = Add(new Repetition(Node(repetition.Item), Sequence.Nothing, least, repetition.Most ?? int.MaxValue));
         _copies = before;
         return node;
     }

@@ -119,7 +119,9 @@ sealed class GbnfParser
         {
             int at = _reader.At, first = One(start);
             int last = !_reader.Is("-]") && _reader.Take("-") ? One(start) : first;
-            members.Add(first <= last ? CharacterSet.Range(first, last) : throw _reader.Refused("a range that ends behind its beginning", at));
+            members.Add(first <= last
+                ? CharacterSet.Range(first, last)
+                : throw _reader.Refused("a range that ends behind its beginning", at));
         }
         CharacterSet set = CharacterSet.Union(members);
         return isNegated ? set.Complement() : set;

@@ -21,7 +21,7 @@ sealed class GbnfRules
     /// <summary>A place where a rule begins with itself: a text would have no end of ways to begin.</summary>
     public GbnfName? LeftRecursion()
     {
-        IReadOnlySet<string> looping = Leftover(Beginnings);
+        HashSet<string> looping = Leftover(Beginnings);
         HashSet<string> seen = [];
         string? at = looping.FirstOrDefault();
         while (at is not null)
@@ -49,8 +49,10 @@ sealed class GbnfRules
     /// <summary>The rules that remain when those are taken away, again and again, that lead to none that is left.</summary>
     HashSet<string> Leftover(Func<GbnfPart, IEnumerable<GbnfName>> leads)
     {
-        Dictionary<string, HashSet<string>> left = _rules.ToDictionary(rule => rule.Key, rule => leads(rule.Value).Select(name => name.Rule).ToHashSet());
-        ILookup<string, string> from = left.SelectMany(rule => rule.Value.Select(to => (rule.Key, to))).ToLookup(edge => edge.to, edge => edge.Key);
+        Dictionary<string, HashSet<string>> left =
+            _rules.ToDictionary(rule => rule.Key, rule => leads(rule.Value).Select(name => name.Rule).ToHashSet());
+        ILookup<string, string> from = left.SelectMany(rule => rule.Value.Select(to => (rule.Key, to)))
+            .ToLookup(edge => edge.to, edge => edge.Key);
         Stack<string> done = new(left.Where(rule => rule.Value.Count == 0).Select(rule => rule.Key));
         while (done.TryPop(out string? rule))
         {

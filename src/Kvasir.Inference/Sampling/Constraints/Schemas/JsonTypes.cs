@@ -46,7 +46,8 @@ static class SchemaTypes
 
     /// <summary>Whether all values of a type satisfy the schema, if it allows the type.</summary>
     public static bool SaysNothingOf(Conjunction schema, JsonTypes type) =>
-        schema.Choice is null && !schema.Any("enum", "const") && !s_implied.Any(kind => kind.Type.HasFlag(type) && schema.Any(kind.Keywords));
+        schema.Choice is null && !schema.Any("enum", "const")
+        && !s_implied.Any(kind => kind.Type.HasFlag(type) && schema.Any(kind.Keywords));
 
     public static JsonTypes Of(JsonElement value) => value.ValueKind switch
     {

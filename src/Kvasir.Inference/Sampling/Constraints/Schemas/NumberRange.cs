@@ -7,8 +7,8 @@ namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 readonly record struct NumberBound(DecimalNumber Number, bool IsExclusive);
 
 /// <summary>
-/// The numbers between bounds. A text is compared with a bound digit by digit, as people do it; each bound is an automaton for numbers of any
-/// length, and one for the form says how long they may become.
+/// The numbers between bounds. A text is compared with a bound digit by digit, as people do it; each bound is an automaton for numbers of
+/// any length, and one for the form says how long they may become.
 /// </summary>
 sealed class NumberRange(IReadOnlyList<NumberBound> lower, IReadOnlyList<NumberBound> upper)
 {

@@ -68,8 +68,10 @@ sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
     /// <summary>A key and value of an additional property, if there may be any.</summary>
     Sequence? Additional(string[] names)
     {
-        Keyword[] stated = Stated;
-        return IsClosed(names.Length) ? null : Add(new Sequence(_syntax.StringKey(names.Length == 0 ? JsonText.StringRest : OtherNames(names)), compiler.Values(stated)));
+        if (IsClosed(names.Length))
+            return null;
+        Terminal rest = names.Length == 0 ? JsonText.StringRest : OtherNames(names);
+        return Add(new Sequence(_syntax.StringKey(rest), compiler.Values(Stated)));
     }
 
     /// <summary>What is said of additional properties.</summary>

@@ -76,8 +76,8 @@ sealed class SchemaCompiler
             return known;
         if (++_nesting > MaxNesting)
             throw JsonSchemaException.At(schema.Pointer, "references nested deeper", $"at most {MaxNesting} levels");
-        var self = Add(new Reference(), () => JsonSchemaException.At(schema.Pointer, "every value nests without end: no value satisfies this",
-            $"values of at most {Nested.MaxDepth} levels"));
+        var self = Add(new Reference(), () => JsonSchemaException.At(schema.Pointer,
+            "every value nests without end: no value satisfies this", $"values of at most {Nested.MaxDepth} levels"));
         _known[key] = self;
         _known[key] = self.To(Make(schema));
         _nesting--;

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
 /// <summary>
-/// Whether values that are made for one schema may satisfy another. It may say that they may where none does, and never the other way round.
+/// Whether values that are made for one schema may satisfy another. It may say that they may where none does, and never the other way
+/// round.
 /// </summary>
 sealed class SchemaOverlap(SchemaCompiler compiler)
 {

@@ -1,8 +1,8 @@
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
 /// <summary>
-/// The formats that are held to: each is a pattern of texts that satisfy it, of the common ones rather than of all. A model is not asked for
-/// the odd corners of a standard, and readers differ about them.
+/// The formats that are held to: each is a pattern of texts that satisfy it, of the common ones rather than of all. A model is not asked
+/// for the odd corners of a standard, and readers differ about them.
 /// </summary>
 static class StringFormats
 {
@@ -47,8 +47,8 @@ static class StringFormats
     const string Regex = @"\^?(?:" + Atom + Times + "|" + Group + @")*(?:\|(?:" + Atom + Times + "|" + Group + @")*)*\$?";
 
     /// <summary>
-    /// A pattern of the whole string; null for a format that is not known. Dates and times are RFC 3339's, in the years 1000 to 9999; where a
-    /// format takes all that another takes, too, it has the other's texts.
+    /// A pattern of the whole string; null for a format that is not known. Dates and times are RFC 3339's, in the years 1000 to 9999; where
+    /// a format takes all that another takes, too, it has the other's texts.
     /// </summary>
     public static string? Pattern(string format) => format switch
     {
