@@ -91,6 +91,11 @@ sealed class SchemaValidator(JsonElement root)
             "date-time" => DateTimeOffset.TryParse(value, out _),
             "uuid" => Guid.TryParseExact(value, "D", out _),
             "ipv4" => System.Net.IPAddress.TryParse(value, out System.Net.IPAddress? address) && address.ToString() == value,
+            "ipv6" => System.Net.IPAddress.TryParse(value, out System.Net.IPAddress? longer)
+                && longer.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6,
+            "hostname" => Uri.CheckHostName(value) == UriHostNameType.Dns,
+            "uri" => Uri.TryCreate(value, UriKind.Absolute, out _),
+            "regex" => new Regex(value, RegexOptions.ECMAScript).ToString() == value,
             "email" => System.Net.Mail.MailAddress.TryCreate(value, out _),
             _ => true,
         },

@@ -27,7 +27,7 @@ static class StringFormats
 
     const string Hostname = "(?:" + Label + @"\.){0,4}" + LastLabel;
 
-    const string Email = @"[A-Za-z0-9_+-]{1,64}(?:\.[A-Za-z0-9_+-]{1,64})?@(?:" + Label + @"\.){1,3}" + LastLabel;
+    const string Email = @"[A-Za-z0-9_+-]{1,40}(?:\.[A-Za-z0-9_+-]{1,20})?@(?:" + Label + @"\.){1,3}" + LastLabel;
 
     const string Byte = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])", IPv4 = "(?:" + Byte + @"\.){3}" + Byte;
 
