@@ -216,6 +216,8 @@ public class JsonSchemaTests
         """{"a":1}|{"b":1}""", """{}|{"a":1,"b":1}""")]
     [InlineData("""{"oneOf":[{"type":"object","properties":{"kind":{"const":"a"},"v":{"type":"integer"}},"required":["kind"]},{"type":"object","properties":{"kind":{"const":"b"},"v":{"type":"string"}},"required":["kind"]}]}""",
         """{"kind":"a","v":1}|{"kind":"b","v":"1"}|{"kind":"a"}""", """{"kind":"a","v":"1"}|{"v":1}""")]
+    [InlineData("""{"oneOf":[{"type":"object","properties":{"t":{"const":"a"},"v":{}}},{"type":"object","properties":{"t":{"const":"b"}}}]}""",
+        """{"t":"a"}|{"t":"a","v":1}|{"t":"b"}""", """{}|{"v":1}|{"t":"b","v":1}""")]
     [InlineData("""{"oneOf":[{"$ref":"#/$defs/leaf"},{"type":"array","items":{"$ref":"#"}}],"$defs":{"leaf":{"type":"integer"}}}""",
         "1|[]|[1,[2]]", "[null]|null")]
     [InlineData("""{"oneOf":[{"type":"array","prefixItems":[{"const":1},{}],"minItems":1},{"type":"array","items":{"const":2},"minItems":1}]}""",

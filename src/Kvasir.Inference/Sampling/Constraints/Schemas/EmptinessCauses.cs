@@ -27,6 +27,7 @@ sealed class EmptinessCauses
             foreach (GrammarNode part in node.Parts.Where(part => part.Height == GrammarNode.Endless && seen.Add(part)).Reverse())
                 pending.Push(part);
         }
-        return last!();
+        return last?.Invoke() ?? JsonSchemaException.At("#", "every value nests deeper: no value satisfies this",
+            $"values of at most {Nested.MaxDepth} levels");
     }
 }

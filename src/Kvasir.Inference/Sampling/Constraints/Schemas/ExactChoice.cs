@@ -27,7 +27,7 @@ sealed class ExactChoice(SchemaCompiler compiler, Conjunction schema, Keyword op
                 made = Apart(made, schema.With(_options[other])) is { } limits
                     ? schema.With(_options[option], limits)
                     : throw JsonSchemaException.At(options.Path.ToString(), $"options {option} and {other} may have values in common",
-                        "options that exclude each other by a type, a constant, bounds or a required property; or anyOf");
+                        "options that exclude each other by a type, a constant, bounds or a property; or anyOf");
         return made;
     }
 
@@ -43,6 +43,8 @@ sealed class ExactChoice(SchemaCompiler compiler, Conjunction schema, Keyword op
         foreach (JsonTypes type in s_types.Where(type => shared.HasFlag(type) && !_overlap.IsEmpty(made, other, type)))
             if (SchemaTypes.SaysNothingOf(other, type))
                 limits = limits with { Types = limits.Types & ~type };
+            else if (type == JsonTypes.Object && _overlap.ToldApartBy(made, other) is { } tag)
+                limits = limits with { Required = limits.Required.Add(tag) };
             else if (type == JsonTypes.Object && _overlap.OnlyWith(made, other) is { } name)
                 limits = limits with { Without = limits.Without.Add(name) };
             else

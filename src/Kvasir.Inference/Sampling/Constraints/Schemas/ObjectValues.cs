@@ -19,7 +19,8 @@ sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
 
     /// <summary>The names of properties that every object has.</summary>
     public IReadOnlySet<string> Required { get; } =
-        schema.All("required").SelectMany(names => names.Elements()).Select(name => name.Text()).ToHashSet();
+        schema.All("required").SelectMany(names => names.Elements()).Select(name => name.Text())
+            .Concat(schema.Limits.Required).ToHashSet();
 
     public GrammarNode Make()
     {
@@ -49,7 +50,8 @@ sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
 
     Sequence Following(GrammarNode first) => Add(new Sequence(_syntax.Comma, first));
 
-    string[] Names =>
+    /// <summary>The names that are spoken of, in the order of the properties.</summary>
+    public string[] Names =>
         [.. _statements.SelectMany(statement => statement.Listed?.Keys ?? []).Concat(Required).Concat(schema.Limits.Without).Distinct()];
 
     /// <summary>Whether an object that is made may have a property.</summary>

@@ -43,6 +43,14 @@ sealed class SchemaOverlap(SchemaCompiler compiler)
     public string? OnlyWith(Conjunction made, Conjunction other) =>
         new ObjectValues(compiler, other).Required.Except(new ObjectValues(compiler, made).Required).FirstOrDefault();
 
+    /// <summary>A property whose values in the first the second does not allow, such as a constant that names the kind.</summary>
+    public string? ToldApartBy(Conjunction made, Conjunction other)
+    {
+        ObjectValues objects = new(compiler, made), others = new(compiler, other);
+        return objects.Names.FirstOrDefault(name => objects.MayHave(name) && compiler.All(objects.Schemas(name)).Never is null
+            && HasNone(objects.Schemas(name), others.Schemas(name), 0));
+    }
+
     /// <summary>Whether a value satisfies a schema, all of it.</summary>
     public bool Admits(Conjunction schema, JsonElement value) =>
         ListedValues.Of(schema)?.Any(listed => JsonElement.DeepEquals(listed.Value, value)) != false && AdmitsUnlisted(schema, value);
