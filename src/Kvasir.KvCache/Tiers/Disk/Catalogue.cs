@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using Kvasir.KvCache.Prefixes;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -16,9 +17,10 @@ sealed class Catalogue : IDisposable
     /// <summary>Evictions that are remembered.</summary>
     const int EvictionsKept = 1 << 16, RootsKept = 1024;
 
-    const int KeysPerQuery = 256, MostFirstSegment = 900_000;
+    const int KeysPerQuery = 256, MostFirstSegment = 900_000, MostSegment = 1 << 30;
+    const int MostValueBytes = 16 << 20;
     const string FileName = "catalogue.db";
-    const int ApplicationId = 0x4B56_5352, SchemaVersion = 1, Tables = 7;
+    const int ApplicationId = 0x4B56_5352, SchemaVersion = 1;
     const int PatienceSeconds = 2; // another process writes a batch meanwhile
 
     const string Schema = $"""
@@ -39,6 +41,9 @@ sealed class Catalogue : IDisposable
     /// <summary>Whether a block lies in a segment, as a range that an index can find.</summary>
     public const string InSegment = "place BETWEEN segments.id * 1048576 AND segments.id * 1048576 + 1048575";
 
+    static readonly HashSet<string> s_schema =
+        [.. Schema.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(OneLine)];
+
     readonly SqliteConnection _connection;
 
     Catalogue(SqliteConnection connection, bool canWrite) => (_connection, CanWrite) = (connection, canWrite);
@@ -54,15 +59,14 @@ sealed class Catalogue : IDisposable
 
     /// <summary>Opens the catalogue of a directory, or makes it.</summary>
     /// <exception cref="SqliteException">It is no catalogue, damaged, or of another version.</exception>
+    /// <exception cref="IOException">Something else has its name, or that of a file beside it.</exception>
     public static Catalogue Open(string folder, bool canWrite, Action? faultPoint = null)
     {
         string path = In(folder);
-        // Only when it is missing: closing any handle of a file drops all POSIX locks that the process has on it, SQLite's
-        // on another connection included.
-        if (canWrite && !OperatingSystem.IsWindows() && !File.Exists(path))
-            File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose();
+        foreach (string file in (string[])[path, .. CompanionsOf(path)])
+            OwnFile.Check(file, canWrite); // SQLite would follow a link, and wait for a FIFO
         if (canWrite && !OperatingSystem.IsWindows())
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite); // its companions take over the mode
+            MakePrivate(path);
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
             // A directory that cannot be written to has no place for what readers of a changing file need; so it must not change.
@@ -73,6 +77,7 @@ sealed class Catalogue : IDisposable
         try
         {
             connection.Open();
+            _ = raw.sqlite3_limit(connection.Handle!, raw.SQLITE_LIMIT_LENGTH, MostValueBytes); // a row may say that it has a gigabyte
             var catalogue = new Catalogue(connection, canWrite) { FaultPoint = faultPoint };
             catalogue.Prepare();
             return catalogue;
@@ -84,9 +89,37 @@ sealed class Catalogue : IDisposable
         }
     }
 
+    /// <summary>What SQLite keeps beside a catalogue.</summary>
+    public static string[] CompanionsOf(string path) => [path + "-wal", path + "-shm", path + "-journal"];
+
+    /// <summary>
+    /// For its owner only; companions take over the mode. The file is opened only when it is missing: closing any handle of a file drops
+    /// all POSIX locks that the process has on it, SQLite's on another connection included.
+    /// </summary>
+    [UnsupportedOSPlatform("windows")]
+    static void MakePrivate(string path)
+    {
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        if (!OwnFile.Exists(path))
+            try
+            {
+                new FileStream(path, new FileStreamOptions
+                {
+                    Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.ReadWrite, UnixCreateMode = ownerOnly,
+                }).Dispose();
+            }
+            catch (IOException) when (OwnFile.Exists(path))
+            {
+                OwnFile.Check(path, writable: true); // another process was faster
+            }
+        if (File.GetUnixFileMode(path) != ownerOnly)
+            File.SetUnixFileMode(path, ownerOnly);
+    }
+
     void Prepare()
     {
         Execute($"PRAGMA busy_timeout = {PatienceSeconds * 1000}");
+        Execute("PRAGMA trusted_schema = OFF");
         if (CanWrite)
         {
             Execute("PRAGMA journal_mode = WAL");
@@ -106,11 +139,33 @@ sealed class Catalogue : IDisposable
             }
             writing.Commit();
         }
-        const string tables =
-            "SELECT count(*) FROM sqlite_schema WHERE name IN ('models', 'roots', 'segments', 'blocks', 'evicted', 'pins', 'counters')";
-        if (Number("PRAGMA application_id") != ApplicationId || Number("PRAGMA user_version") != SchemaVersion || Number(tables) != Tables)
-            throw new SqliteException($"{FileName} is no catalogue of version {SchemaVersion}", raw.SQLITE_NOTADB);
+        Examine();
     }
+
+    /// <summary>
+    /// Nothing but our own tables is asked: a view in place of one may go on for ever. And what numbers everything else has to be numbers.
+    /// </summary>
+    void Examine()
+    {
+        if (Number("PRAGMA application_id") != ApplicationId || Number("PRAGMA user_version") != SchemaVersion || !HasOurSchema())
+            throw new SqliteException($"{FileName} is no catalogue of version {SchemaVersion}", raw.SQLITE_NOTADB);
+        List<string> wrong = Rows($"""
+            SELECT name FROM counters WHERE name IN ('change', 'clock', 'segment', 'trimmed') AND (typeof(value) <> 'integer'
+            OR value NOT BETWEEN 0 AND iif(name = 'segment', {MostSegment}, {CatalogueRow.MostCount}))
+            """, row => row.Text(0));
+        if (wrong.Count > 0)
+            throw new SqliteException($"{FileName}: '{wrong[0]}' counts nothing that there could be", raw.SQLITE_CORRUPT);
+    }
+
+    bool HasOurSchema()
+    {
+        List<string> found = Rows($"""
+            SELECT sql FROM sqlite_schema WHERE type <> 'index' OR sql IS NOT NULL LIMIT {s_schema.Count + 1}
+            """, row => OneLine(row.Text(0)));
+        return found.Count == s_schema.Count && s_schema.SetEquals(found);
+    }
+
+    static string OneLine(string sql) => string.Join(' ', sql.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     /// <summary>
     /// From now on, gives up when another process writes for more than two seconds. Before, while the directory is opened, it waits for
@@ -143,13 +198,13 @@ sealed class Catalogue : IDisposable
     }
 
     /// <summary>The rows that a query gives, each made by a function.</summary>
-    public List<T> Rows<T>(string sql, Func<SqliteDataReader, T> row, params ReadOnlySpan<object> values)
+    public List<T> Rows<T>(string sql, Func<CatalogueRow, T> row, params ReadOnlySpan<object> values)
     {
         using SqliteCommand command = Command(sql, values);
         using SqliteDataReader reader = command.ExecuteReader();
         List<T> rows = [];
         while (reader.Read())
-            rows.Add(row(reader));
+            rows.Add(row(new CatalogueRow(reader)));
         return rows;
     }
 
@@ -157,7 +212,7 @@ sealed class Catalogue : IDisposable
     /// Goes through the rows that a query gives for keys, which it names as <c>{keys}</c>. Loops, where LINQ over keys would be as short:
     /// a process that asks once and ends would spend its time compiling that.
     /// </summary>
-    void ForRowsOf(string sql, IReadOnlyList<BlockKey> keys, Action<SqliteDataReader> each)
+    void ForRowsOf(string sql, IReadOnlyList<BlockKey> keys, Action<CatalogueRow> each)
     {
         for (int start = 0; start < keys.Count; start += KeysPerQuery)
         {
@@ -168,7 +223,7 @@ sealed class Catalogue : IDisposable
             using SqliteCommand command = Command(sql.Replace("{keys}", string.Join(", ", names), StringComparison.Ordinal), digests);
             using SqliteDataReader reader = command.ExecuteReader();
             while (reader.Read())
-                each(reader);
+                each(new CatalogueRow(reader));
         }
     }
 
@@ -176,7 +231,7 @@ sealed class Catalogue : IDisposable
     public HashSet<BlockKey> Present(IReadOnlyList<BlockKey> keys)
     {
         HashSet<BlockKey> present = [];
-        ForRowsOf("SELECT key FROM blocks WHERE key IN ({keys})", keys, reader => present.Add(KeyAt(reader)));
+        ForRowsOf("SELECT key FROM blocks WHERE key IN ({keys})", keys, row => present.Add(row.Key(0)));
         return present;
     }
 
@@ -185,8 +240,7 @@ sealed class Catalogue : IDisposable
     {
         Dictionary<BlockKey, DateTimeOffset> evicted = [];
         ForRowsOf("SELECT key, max(at) FROM evicted WHERE key IN ({keys}) GROUP BY key", keys,
-            reader => evicted[KeyAt(reader)] = DateTimeOffset.FromUnixTimeSeconds(
-                Math.Clamp(reader.GetInt64(1), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())));
+            row => evicted[row.Key(0)] = row.Time(1));
         return evicted;
     }
 
@@ -195,15 +249,9 @@ sealed class Catalogue : IDisposable
     {
         Dictionary<BlockKey, int[]> tokens = [];
         ForRowsOf("SELECT key, tokens FROM blocks WHERE key IN ({keys})", keys,
-            reader => tokens[KeyAt(reader)] = TokenBlob.Read(reader.GetValue(1) as byte[]));
+            row => tokens[row.Key(0)] = row.Tokens(1));
         return tokens;
     }
-
-    static BlockKey KeyAt(SqliteDataReader reader) => new(DigestAt(reader, 0) ?? default);
-
-    /// <summary>A digest in a column; null when it is none.</summary>
-    public static Digest? DigestAt(SqliteDataReader reader, int column) =>
-        reader.GetValue(column) is byte[] { Length: Digest.Size } bytes ? new Digest(bytes) : null;
 
     /// <summary>
     /// Goes through the blocks that changed after a number of changes, as fast as SQLite gives them: a catalogue may have a million.
@@ -257,14 +305,14 @@ sealed class Catalogue : IDisposable
     public List<long> ColdestSegments(DateTimeOffset now, long otherThan = -1, long before = long.MaxValue) => Rows($"""
         SELECT id FROM segments LEFT JOIN blocks ON {InSegment} WHERE slot_bytes <> $1 GROUP BY id
         HAVING coalesce(max(used), 0) < $2 AND sum(key IN (SELECT key FROM pins WHERE until > $0)) IS NOT TRUE ORDER BY max(used)
-        """, reader => reader.GetInt64(0), now.ToUnixTimeSeconds(), otherThan, before);
+        """, row => row.Number(0), now.ToUnixTimeSeconds(), otherThan, before);
 
     /// <summary>Segments without a block.</summary>
     public List<long> EmptySegments() =>
-        Rows($"SELECT id FROM segments WHERE NOT EXISTS (SELECT * FROM blocks WHERE {InSegment})", reader => reader.GetInt64(0));
+        Rows($"SELECT id FROM segments WHERE NOT EXISTS (SELECT * FROM blocks WHERE {InSegment})", row => row.Number(0));
 
-    /// <summary>Bytes of all segments.</summary>
-    public long SegmentBytes() => Number("SELECT sum(slot_bytes * slots) FROM segments");
+    /// <summary>Bytes of all segments; as a sum that cannot overflow, whatever the rows say.</summary>
+    public long SegmentBytes() => Number("SELECT CAST(total(max(0, slot_bytes * slots)) AS INTEGER) FROM segments");
 
     /// <summary>
     /// Drops the coldest segments until the rest is no larger than a size, but none with a pinned block; returns how many blocks that were.
@@ -279,9 +327,9 @@ sealed class Catalogue : IDisposable
         return blocks;
     }
 
-    /// <summary>Drops the segments whose files somebody has deleted; returns how many blocks that were.</summary>
+    /// <summary>Drops the segments whose files somebody has deleted, or put a link in their place; returns how many blocks that were.</summary>
     public int DropVanished(string folder, DateTimeOffset when) =>
-        Rows("SELECT id FROM segments", reader => reader.GetInt64(0)).Where(id => !File.Exists(Segment.PathOf(folder, id)))
+        Rows("SELECT id FROM segments", row => row.Number(0)).Where(id => !Segment.IsThere(folder, id))
             .Sum(id => DropSegment(id, when));
 
     /// <summary>
@@ -291,11 +339,10 @@ sealed class Catalogue : IDisposable
     public void DeleteStrayFiles(string folder)
     {
         using Writing writing = Write();
-        HashSet<string> known =
-            [.. Rows("SELECT id FROM segments", reader => Path.GetFileName(Segment.PathOf(folder, reader.GetInt64(0))))];
-        foreach (string file in Directory.GetFiles(folder, "blocks-*.kv"))
-            if (!known.Contains(Path.GetFileName(file)))
-                Segment.Delete(file);
+        HashSet<long> known = [.. Rows("SELECT id FROM segments", row => row.Number(0))];
+        foreach ((string path, long id) in Segment.FilesIn(folder))
+            if (!known.Contains(id))
+                Segment.TryDelete(path);
     }
 
     /// <summary>Forgets all but the newest roots: whoever makes up salts must not make this table grow.</summary>
@@ -305,7 +352,7 @@ sealed class Catalogue : IDisposable
     public void TrimEvicted()
     {
         string oldest = $"FROM evicted WHERE rowid <= (SELECT max(rowid) FROM evicted) - {EvictionsKept}";
-        RaiseTo("trimmed", Number($"SELECT max(change) {oldest}"));
+        RaiseTo("trimmed", Number($"SELECT min(max(change), (SELECT value FROM counters WHERE name = 'change')) {oldest}"));
         Execute($"DELETE {oldest}");
     }
 
@@ -321,14 +368,20 @@ sealed class Catalogue : IDisposable
     /// </summary>
     public long NextSegment()
     {
-        RaiseTo("segment", Number("SELECT max(id) FROM segments")); // should the counter be wrong
+        RaiseTo("segment", Number($"SELECT max(id) FROM segments WHERE id < {MostSegment}")); // should the counter be wrong
         AddTo("segment", 1);
         return Number("SELECT value FROM counters WHERE name = 'segment'");
     }
 
-    /// <summary>Adds to a counter.</summary>
-    public void AddTo(string counter, long amount) =>
-        Execute("INSERT INTO counters VALUES ($0, $1) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value", counter, amount);
+    /// <summary>Adds to a counter; one that holds what nobody could have counted begins anew.</summary>
+    public void AddTo(string counter, long amount) => Execute($"""
+        INSERT INTO counters VALUES ($0, $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+        + iif(typeof(value) = 'integer' AND value BETWEEN 0 AND {CatalogueRow.MostCount}, value, 0)
+        """, counter, amount);
+
+    /// <summary>A counter; 0 where it holds what nobody could have counted.</summary>
+    public long Counter(string name) =>
+        Rows("SELECT value FROM counters WHERE name = $0", row => row.Integer(0), name).FirstOrDefault();
 
     /// <summary>Sets a counter to a value, unless it is above it already.</summary>
     public void RaiseTo(string counter, long value) =>
