@@ -9,7 +9,7 @@ namespace Kvasir.KvCache.Tiers.Disk;
 public sealed partial class DiskTier
 {
     const string LockName = "catalogue.lock";
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5), s_pause = TimeSpan.FromMilliseconds(10);
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30), s_pause = TimeSpan.FromMilliseconds(10);
 
     /// <summary>
     /// Opens a directory, and makes it if it is missing. A damaged catalogue is set aside, and the directory begins empty. One that cannot
@@ -45,7 +45,7 @@ public sealed partial class DiskTier
             {
                 return Open(null);
             }
-            catch (SqliteException e) when (IsDamage(e))
+            catch (SqliteException e) when (IsDamage(e) || e.SqliteErrorCode == raw.SQLITE_IOERR) // which somebody may be setting aside
             {
                 using FileStream turn = TakeTurn(options.Folder); // what others make anew is not to be set aside in its turn
                 return OpenOrBeginAnew();

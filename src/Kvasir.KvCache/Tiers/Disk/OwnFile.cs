@@ -10,29 +10,25 @@ namespace Kvasir.KvCache.Tiers.Disk;
 /// </summary>
 static partial class OwnFile
 {
-    const int NoEntry = 2, LinuxLoop = 40, MacLoop = 62;
+    const int NoEntry = 2;
     static readonly int[] s_refusals = [1, 13, 30]; // not permitted, access denied, a file system that is only read
 
     /// <summary>Whether a name stands for anything, be it a link that leads nowhere.</summary>
     public static bool Exists(string path) =>
         OperatingSystem.IsWindows() ? Path.Exists(path) : FileFacts.Of(path) is not null;
 
-    /// <summary>What speaks against reading a file, or writing to it; nothing where there is none.</summary>
-    public static string? Objection(string path, bool writable)
-    {
-        if (!OperatingSystem.IsWindows())
-            return FileFacts.Of(path) is { } facts ? Objection(path, facts, writable) : null;
-        return Path.Exists(path) && (File.GetAttributes(path) & (FileAttributes.ReparsePoint | FileAttributes.Directory)) != 0
-            ? "is a link or a directory, expected a file"
-            : null;
-    }
+    /// <summary>Whether there is an ordinary file of a name.</summary>
+    public static bool IsFile(string path) => Exists(path) && Foreign(path) is null;
 
-    /// <summary>Throws where something speaks against a file.</summary>
-    /// <exception cref="ForeignFileException">It is none of ours.</exception>
+    /// <summary>Throws where something speaks against a file, if there is one.</summary>
+    /// <exception cref="ForeignFileException">It is none.</exception>
+    /// <exception cref="UnauthorizedAccessException">It is not to be written to.</exception>
     public static void Check(string path, bool writable)
     {
-        if (Objection(path, writable) is { } objection)
-            throw new ForeignFileException(path, objection);
+        if (Foreign(path) is { } what)
+            throw new ForeignFileException(path, what);
+        if (writable && !OperatingSystem.IsWindows() && FileFacts.Of(path) is { } facts)
+            CheckOwner(path, facts);
     }
 
     /// <summary>Opens a file that exists, past the system's cache where that can be.</summary>
@@ -54,34 +50,51 @@ static partial class OwnFile
         if (descriptor < 0) // some file systems refuse the flag
             descriptor = UnixOpen(path, flags);
         if (descriptor < 0)
-            throw Refusal(path, Marshal.GetLastPInvokeError(), writable);
+            throw Refusal(path, Marshal.GetLastPInvokeError());
         var file = new SafeFileHandle(descriptor, ownsHandle: true);
-        if (FileFacts.Of(descriptor) is { } facts && Objection(path, facts, writable) is not { } objection)
+        try
+        {
+            FileFacts facts = FileFacts.Of(descriptor) ?? throw new ForeignFileException(path, "is nothing that could be looked at");
+            if (Foreign(facts) is { } what)
+                throw new ForeignFileException(path, what);
+            if (writable)
+                CheckOwner(path, facts);
             return file;
-        file.Dispose();
-        throw new ForeignFileException(path, Objection(path, writable) ?? "is no file that could be looked at");
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
-    static string? Objection(string path, FileFacts facts, bool writable)
+    /// <summary>What is in the place of a file; null where that is one, or nothing.</summary>
+    static string? Foreign(string path)
     {
-        if (!facts.IsRegular)
-            return $"is {facts.Kind}, expected a file";
-        if (!writable)
-            return null;
-        if (facts.Names > 1)
-            return "has other names elsewhere, expected one of its own";
-        return facts.Owner == FileFacts.Me || facts.Owner == FileFacts.Of($"{Path.GetDirectoryName(path)}/.")?.Owner
-            ? null
-            : "belongs to another user: it is read and not written to";
+        if (!OperatingSystem.IsWindows())
+            return FileFacts.Of(path) is { } facts ? Foreign(facts) : null;
+        return Path.Exists(path) && (File.GetAttributes(path) & (FileAttributes.ReparsePoint | FileAttributes.Directory)) != 0
+            ? "is a link or a directory, expected a file"
+            : null;
     }
 
-    static Exception Refusal(string path, int error, bool writable)
+    static string? Foreign(FileFacts facts) => facts.IsRegular ? null : $"is {facts.Kind}, expected a file";
+
+    static void CheckOwner(string path, FileFacts facts)
+    {
+        if (facts.Names > 1)
+            throw new UnauthorizedAccessException($"{path}: has another name elsewhere, and is not written to");
+        if (facts.Owner != FileFacts.Me && facts.Owner != FileFacts.Of($"{Path.GetDirectoryName(path)}/.")?.Owner)
+            throw new UnauthorizedAccessException($"{path}: belongs to another user, and is not written to");
+    }
+
+    static Exception Refusal(string path, int error)
     {
         string message = $"{path}: {Marshal.GetPInvokeErrorMessage(error)}";
         if (error == NoEntry)
             return new FileNotFoundException(message, path);
-        if (error == (OperatingSystem.IsLinux() ? LinuxLoop : MacLoop))
-            return new ForeignFileException(path, Objection(path, writable) ?? "is a symbolic link, expected a file");
+        if (Foreign(path) is { } what)
+            return new ForeignFileException(path, what);
         return s_refusals.Contains(error) ? new UnauthorizedAccessException(message) : new IOException(message, error);
     }
 

@@ -36,8 +36,7 @@ sealed class Segment(string folder, long id, long slotBytes, int slots, int firs
     }
 
     /// <summary>Whether its file is there, and is one.</summary>
-    public static bool IsThere(string folder, long id) =>
-        PathOf(folder, id) is var path && OwnFile.Exists(path) && OwnFile.Objection(path, writable: false) is null;
+    public static bool IsThere(string folder, long id) => OwnFile.IsFile(PathOf(folder, id));
 
     /// <summary>
     /// Deletes the file of a segment, if it is there and ours; else it stays. It is emptied first: another process may have it open, and
