@@ -177,8 +177,22 @@ sealed class Catalogue : IDisposable
     /// <exception cref="SqliteException">Another process keeps it for too long.</exception>
     public Writing Write()
     {
-        Execute("BEGIN IMMEDIATE");
+        Begin("BEGIN IMMEDIATE");
         return new Writing(this);
+    }
+
+    /// <summary>Begins to read: what follows is of one moment, until <see cref="EndReading"/>.</summary>
+    public void BeginReading() => Begin("BEGIN");
+
+    /// <summary>Ends what <see cref="BeginReading"/> began.</summary>
+    public void EndReading() => Execute("COMMIT");
+
+    /// <summary>What an earlier fault has left open is undone first: else nothing could begin any more.</summary>
+    void Begin(string sql)
+    {
+        if (raw.sqlite3_get_autocommit(_connection.Handle!) == 0)
+            Execute("ROLLBACK");
+        Execute(sql);
     }
 
     /// <summary>Runs a statement.</summary>
@@ -427,9 +441,9 @@ sealed class Catalogue : IDisposable
             {
                 catalogue.Execute("ROLLBACK");
             }
-            catch (SqliteException)
+            catch (Exception)
             {
-                // SQLite has rolled back by itself, as it does when the disk is full.
+                // SQLite has rolled back by itself, as it does when the disk is full; else the next one to begin does.
             }
         }
     }

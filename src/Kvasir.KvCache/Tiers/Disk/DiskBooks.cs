@@ -70,7 +70,7 @@ sealed partial class DiskBooks : IDisposable
             long version = _catalogue.Number("PRAGMA data_version");
             if (version == _dataVersion)
                 return;
-            _catalogue.Execute("BEGIN");
+            _catalogue.BeginReading();
             try
             {
                 CatalogueNews news = CatalogueNews.Read(_catalogue, _slotBytes, _change, _options.Time.GetUtcNow());
@@ -79,7 +79,7 @@ sealed partial class DiskBooks : IDisposable
             }
             finally
             {
-                _catalogue.Execute("COMMIT");
+                _catalogue.EndReading();
             }
             _dataVersion = version;
         }

@@ -51,7 +51,7 @@ public sealed class HostileCatalogueTests : IDisposable
         Fill();
         string template = _disk.Folder["template"];
         CopyTo(template);
-        int answered = 0, cases = OwnProcess.Cases(12);
+        int answered = 0, cases = OwnProcess.Cases(8);
         for (int seed = first; seed < first + cases; seed++)
         {
             Directory.Delete(_disk.Path, recursive: true);
