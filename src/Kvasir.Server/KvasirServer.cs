@@ -31,6 +31,7 @@ public sealed class KvasirServer : IAsyncDisposable
 {
     const long MostConnections = 10_000;
 
+    readonly BodyLimit _bodies;
     readonly WebApplication _app;
     readonly InferenceEngine _engine;
     readonly ServerOptions _options;
@@ -60,6 +61,7 @@ public sealed class KvasirServer : IAsyncDisposable
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTime + TimeSpan.FromSeconds(5));
         Telemetry.Add(builder.Services, options.OtlpEndpoint);
         _app = builder.Build();
+        _bodies = new BodyLimit(engine.Context, engine.Model.Tokenizer.LongestToken);
         _recorder = options.RecordTo is { } path ? new TraceRecorder(engine, path, _log.Note) : null;
         Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate));
     }
@@ -147,6 +149,7 @@ public sealed class KvasirServer : IAsyncDisposable
         {
             if (_gate.Check(context))
                 return;
+            _bodies.Apply(context);
             await next(context);
             if (context.Response is { HasStarted: false, StatusCode: 404 or 405 })
                 throw context.Response.StatusCode == 404

@@ -126,6 +126,13 @@ sealed class EngineFlags
 
     public Session? Session(ParseResult parsed) => _kv.Session(parsed);
 
+    /// <summary>With <c>-v</c>, says why nothing is kept where somebody may think that it is.</summary>
+    public void TellWhereNothingIsKept(ParseResult parsed)
+    {
+        if (Verbose(parsed) && _kv.NothingIsKept(parsed) is { } why)
+            Terminal.Line(why);
+    }
+
     public bool Verbose(ParseResult parsed) => parsed.GetValue(_verbose);
 
     public GenerationOptions Generation(ParseResult parsed)

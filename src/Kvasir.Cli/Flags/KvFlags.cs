@@ -107,6 +107,11 @@ sealed class KvFlags
         KvDisk = parsed.GetValue(_noPersist) ? null : Disk(parsed),
     };
 
+    /// <summary>Why the disk keeps nothing, where nobody has said that it should not; null when it does.</summary>
+    public string? NothingIsKept(ParseResult parsed) => !parsed.GetValue(_noPersist) && Folder(parsed.GetValue(_folder)) is null
+        ? "keys and values are not kept: there is no home directory to keep them in; --kv-dir names a directory"
+        : null;
+
     DiskTierOptions? Disk(ParseResult parsed) => Folder(parsed.GetValue(_folder)) is { } folder
         ? new DiskTierOptions { Folder = folder, MaxBytes = parsed.GetValue(_disk) ?? DiskTierOptions.DefaultMaxBytes }
         : null;

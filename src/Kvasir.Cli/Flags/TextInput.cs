@@ -32,7 +32,7 @@ static partial class TextInput
     public static string Read(string path)
     {
         if (path == "-")
-            return Decode(Console.OpenStandardInput(), "standard input");
+            return Decode(StandardStreams.Input(), "standard input");
         if (Directory.Exists(path))
             throw new IOException($"{Printable.Line(path, 4096)}: a directory, expected a text file");
         if (!File.Exists(path))
@@ -40,6 +40,12 @@ static partial class TextInput
         using FileStream stream = File.OpenRead(path);
         return Decode(stream, Printable.Line(path, 4096));
     }
+
+    /// <summary>A text that is asked about.</summary>
+    /// <exception cref="IOException">It cannot be read, or there is none.</exception>
+    public static string ReadDocument(string path) => Read(path) is var text && !string.IsNullOrWhiteSpace(text)
+        ? text
+        : throw new IOException($"{(path == "-" ? "standard input" : Printable.Line(path, 4096))}: empty, expected a text");
 
     static string Decode(Stream stream, string name)
     {

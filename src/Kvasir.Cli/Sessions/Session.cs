@@ -47,9 +47,12 @@ sealed partial class Session : IDisposable
         if (!OperatingSystem.IsWindows())
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         FileStream file;
+        string path = Path.Combine(folder, name + ".jsonl");
+        if (new FileInfo(path).LinkTarget is not null || Directory.Exists(path))
+            throw new IOException($"session {name}: {path}: a link or a directory, expected a file");
         try
         {
-            file = new FileStream(Path.Combine(folder, name + ".jsonl"), options);
+            file = new FileStream(path, options);
         }
         catch (IOException e)
         {
@@ -105,6 +108,8 @@ sealed partial class Session : IDisposable
     /// </summary>
     void Read()
     {
+        if (!_file.CanSeek)
+            throw new IOException($"session {_name}: {_file.Name}: a pipe or a device, expected a file");
         if (_file.Length > MostBytes)
             throw new IOException($"session {_name}: {_file.Length:N0} bytes, expected at most {MostBytes:N0}");
         byte[] bytes = new byte[_file.Length];

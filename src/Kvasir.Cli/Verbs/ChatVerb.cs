@@ -33,13 +33,14 @@ sealed class ChatVerb
     static int Run(ParseResult parsed)
     {
         GenerationOptions options = s_flags.Generation(parsed);
-        string? document = parsed.GetValue(s_file) is { } file ? TextInput.Read(file) : null;
+        string? document = parsed.GetValue(s_file) is { } file ? TextInput.ReadDocument(file) : null;
         using Session? session = s_flags.Session(parsed);
         using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
         string? system = document is null ? parsed.GetValue(s_system) : PromptStyle.From(model.Metadata).SystemPrompt(document);
         using VerbEngine host = new(model, s_flags.Engine(parsed), s_flags.Verbose(parsed));
         InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);
+        s_flags.TellWhereNothingIsKept(parsed);
         using RecordedConversation conversation = new(engine, s_flags.Template.Prompts(parsed, model), session, system);
         new ChatLoop(conversation, options, parsed.GetValue(s_json), s_flags.Verbose(parsed)).Run();
         return ExitCode.Ok;

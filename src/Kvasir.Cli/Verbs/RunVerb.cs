@@ -43,6 +43,7 @@ sealed class RunVerb
         InferenceEngine engine = host.Engine;
         TimeSpan load = Stopwatch.GetElapsedTime(start);
         WarnBeyondTraining(engine);
+        s_flags.TellWhereNothingIsKept(parsed);
 
         bool json = parsed.GetValue(s_json);
         Action<string> emit = json ? _ => { } : Console.Out.Write;
@@ -94,7 +95,7 @@ sealed class RunVerb
             throw new UsageException("'-' stands for both PROMPT and FILE, and there is one standard input");
         string prompt = given is null or "-" ? TextInput.Read("-").TrimEnd('\r', '\n') : given;
         return prompt.Length > 0
-            ? new Asked(prompt, file is null ? null : TextInput.Read(file), parsed.GetValue(s_raw))
+            ? new Asked(prompt, file is null ? null : TextInput.ReadDocument(file), parsed.GetValue(s_raw))
             : throw new UsageException("the prompt is empty: there is nothing to answer");
     }
 

@@ -78,6 +78,25 @@ sealed class ConfigFields(string path, string prefix, JsonElement fields, Immuta
             ? layer
             : throw Invalid(name, Seen(item), "an array of layers"))];
 
+    /// <summary>
+    /// The names of all fields that say something, those of objects inside too, as <c>attn_config.window</c>. What is null, false, 0 or
+    /// empty says nothing.
+    /// </summary>
+    public IEnumerable<(string Name, string Seen)> Said() => Said(fields, "");
+
+    static IEnumerable<(string Name, string Seen)> Said(JsonElement of, string prefix) => of.EnumerateObject().SelectMany(field =>
+        field.Value.ValueKind == JsonValueKind.Object ? Said(field.Value, $"{prefix}{field.Name}.")
+        : SaysNothing(field.Value) ? [] : [(prefix + field.Name, Seen(field.Value))]);
+
+    static bool SaysNothing(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Null or JsonValueKind.False => true,
+        JsonValueKind.Number => value.GetRawText() is "0",
+        JsonValueKind.String => value.GetString() is "",
+        JsonValueKind.Array => value.GetArrayLength() == 0,
+        _ => false,
+    };
+
     /// <summary>The error of a field.</summary>
     public ModelFormatException Invalid(string name, string seen, string expected) =>
         ModelFormatException.At(path, prefix + name, seen, expected);

@@ -32,6 +32,8 @@ sealed class GgufModelReader
 
     public ModelSpec Read()
     {
+        if (_isAssumed)
+            RefuseTellingKeys();
         bool isWhole = _file.Metadata.GetInt32("split.count", 1) is 0 or 1;
         int width = _fields.Count("embedding_length", MostWidth);
         return new ModelSpec
@@ -56,6 +58,15 @@ sealed class GgufModelReader
             WeightBytes = isWhole ? _file.Tensors.Sum(tensor => tensor.ByteLength) : null,
             Notes = [.. Notes(isWhole)],
         };
+    }
+
+    void RefuseTellingKeys()
+    {
+        foreach (string key in _file.Metadata.Keys)
+            if (key.StartsWith(_fields.Key(""), StringComparison.Ordinal) && TellingFields.IsTelling(key[_fields.Key("").Length..])
+                && _file.Metadata[key] is not (false or 0 or 0u or 0L or 0UL or 0f))
+                throw _file.Metadata.Invalid(key, _file.Metadata.TypeName(key),
+                    "no such key: what it does to the cache of an unknown architecture is not known");
     }
 
     IEnumerable<string> Notes(bool isWhole)

@@ -63,6 +63,9 @@ sealed class HfLayerReader(ConfigFields fields, HfFamily family, HfExperts exper
     /// <summary>A field that changes what is kept, in a configuration whose architecture is not known to have it.</summary>
     void RefuseForeignFields()
     {
+        foreach ((string name, string seen) in isAssumed ? fields.Said() : [])
+            if (TellingFields.IsTelling(name))
+                throw fields.Invalid(name, seen, "none: what it does to the cache of an unknown architecture is not known");
         if (!family.IsLatent && fields.Has("kv_lora_rank"))
             throw fields.Invalid("kv_lora_rank", "a latent cache", $"none in the architecture {Printable.Quote(type)}");
         if (family.Defaults.ContainsKey("num_kv_shared_layers") || fields.Optional("num_kv_shared_layers", least: 0) is null or 0)

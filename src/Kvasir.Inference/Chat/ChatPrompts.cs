@@ -50,8 +50,10 @@ public sealed class ChatPrompts
     /// <param name="tools">Tool definitions, or null.</param>
     /// <param name="more">Further variables of the template, or null.</param>
     /// <param name="opensAnswer">Whether the answer is to begin; if not, the conversation so far.</param>
+    /// <param name="most">So many are wanted: of a text that certainly has more, only the first come, and more than so many.</param>
     /// <exception cref="TemplateException">The template refuses the conversation.</exception>
-    public int[] Encode(JsonArray messages, JsonArray? tools = null, JsonObject? more = null, bool opensAnswer = true)
+    public int[] Encode(
+        JsonArray messages, JsonArray? tools = null, JsonObject? more = null, bool opensAnswer = true, int most = int.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(messages);
         JsonObject variables = more is null ? [] : (JsonObject)more.DeepClone();
@@ -60,7 +62,7 @@ public sealed class ChatPrompts
         variables["add_generation_prompt"] = opensAnswer;
         variables["bos_token"] = Spelling(_tokenizer.Bos);
         variables["eos_token"] = Spelling(_tokenizer.Eos);
-        int[] tokens = _tokenizer.Encode(Render(variables));
+        int[] tokens = _tokenizer.Encode(Render(variables), most);
         return tokens.AsSpan().StartsWith(_tokenizer.Opening.AsSpan()) ? tokens : [.. _tokenizer.Opening, .. tokens];
     }
 

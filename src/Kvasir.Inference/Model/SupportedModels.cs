@@ -30,6 +30,7 @@ public static class SupportedModels
             throw file.Metadata.Invalid($"{architecture}.block_count", $"{layers}", $"1 to {tensors}, as many as there are tensors");
         ModelSpec spec = ModelSpec.From(file);
         Check(spec);
+        KnownKeys.Check(file.Metadata, architecture);
         return spec;
     }
 

@@ -74,6 +74,8 @@ sealed class TokenTable
             throw _vocabulary.Invalid("token_type", $"{types.Length} types", $"{Count}, one for each token");
         if (_vocabulary.Scores is { Length: > 0 } scores && scores.Length < Count)
             throw _vocabulary.Invalid("scores", $"{scores.Length} scores", $"{Count}, one for each token");
+        if (_vocabulary.Scores.IndexOf(float.NaN) is >= 0 and int wrong)
+            throw _vocabulary.Invalid("scores", $"NaN for token {wrong}", "numbers");
     }
 
     TokenType[] FinalTypes()

@@ -41,6 +41,7 @@ public sealed class Tokenizer
         _special = new SpecialTokens(_table, TokenType.UserDefined, TokenType.Control, TokenType.Unknown);
         _swallowsSpaces = SwallowsSpaces(vocabulary, _table);
         _bytes = new TokenBytes(vocabulary, _table, _encoder);
+        LongestToken = Enumerable.Range(0, _table.Count).Max(token => _table.Text(token).Length);
         Opening = Added("add_bos_token", vocabulary.AddBos, addsBos, Bos);
         Closing = Added("add_eos_token", vocabulary.AddEos, false, Eos);
     }
@@ -75,6 +76,9 @@ public sealed class Tokenizer
     /// <summary>What goes after the tokens of every sequence that is not to be continued: EOS, or nothing.</summary>
     public ImmutableArray<int> Closing { get; }
 
+    /// <summary>Characters of the longest token, as the vocabulary spells it: no token stands for more of a text.</summary>
+    public int LongestToken { get; }
+
     /// <summary>Whether the model's tokenizer puts a space before text, which decoding takes away again.</summary>
     internal bool AddsSpacePrefix => _encoder is SentencePieceEncoder && Vocabulary.AddSpacePrefix;
 
@@ -83,24 +87,28 @@ public sealed class Tokenizer
     public static Tokenizer From(GgufFile file) => new(Vocabulary.From(file));
 
     /// <summary>The tokens of text from a user: what looks like a control token is text. <see cref="Opening"/> is not included.</summary>
-    public int[] Encode(string text) => Encode(text, _userDefined, null);
+    public int[] Encode(string text) => Encode(text, _userDefined, null, int.MaxValue);
 
     /// <summary>The tokens of text from the model's maker, in which control tokens count. <see cref="Opening"/> is not included.</summary>
-    public int[] EncodeTemplate(string text) => Encode(text, _special, null);
+    public int[] EncodeTemplate(string text) => Encode(text, _special, null, int.MaxValue);
 
     /// <summary>The tokens of a prompt that is sent as it is: <see cref="Opening"/> and its text, in which control tokens count.</summary>
-    public int[] EncodePrompt(string text) => [.. Opening, .. EncodeTemplate(text)];
+    /// <param name="text">The text.</param>
+    /// <param name="most">So many are wanted: of a text that certainly has more, only the first come, and more than so many.</param>
+    public int[] EncodePrompt(string text, int most = int.MaxValue) => [.. Opening, .. Encode(text, _special, null, most)];
 
     /// <summary>
     /// The tokens of what a chat template wrote: control tokens count only where they lie wholly in the template's own text. What stands
     /// between special tokens is one stretch all the same, so merges cross the border of template and input as they did in training.
     /// <see cref="Opening"/> is not included; many templates write BOS themselves.
     /// </summary>
-    public int[] Encode(RenderedPrompt prompt)
+    /// <param name="prompt">What the template wrote.</param>
+    /// <param name="most">So many are wanted: of a text that certainly has more, only the first come, and more than so many.</param>
+    public int[] Encode(RenderedPrompt prompt, int most = int.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         return Encode(prompt.Text, _special, match =>
-            _table.Type(match.Token) == TokenType.UserDefined || prompt.IsTemplate(match.Start, match.Length));
+            _table.Type(match.Token) == TokenType.UserDefined || prompt.IsTemplate(match.Start, match.Length), most);
     }
 
     /// <summary>The token that the vocabulary spells like this, if there is one.</summary>
@@ -125,11 +133,11 @@ public sealed class Tokenizer
         return text.Append(detokenizer.Flush()).ToString();
     }
 
-    int[] Encode(string text, SpecialTokens special, Predicate<SpecialTokens.Match>? accepts)
+    int[] Encode(string text, SpecialTokens special, Predicate<SpecialTokens.Match>? accepts, int most)
     {
         ArgumentNullException.ThrowIfNull(text);
         List<int> tokens = [];
-        ReadOnlySpan<char> whole = WellFormed(text);
+        ReadOnlySpan<char> whole = WellFormed(Beginning(text, most));
         int start = 0;
         while (special.TryFind(whole, start, accepts, out SpecialTokens.Match match))
         {
@@ -141,6 +149,11 @@ public sealed class Tokenizer
         if (start < whole.Length) _encoder.Encode(whole[start..], tokens);
         return [.. tokens];
     }
+
+    /// <summary>As much of a text as has more than so many tokens for certain, however it is cut into them.</summary>
+    string Beginning(string text, int most) => _swallowsSpaces.Count == 0 && text.Length / LongestToken > (long)most + 1
+        ? text[..((most + 2) * LongestToken)]
+        : text;
 
     /// <summary>
     /// Lone surrogates have no UTF-8; everything behind this point may rely on pairs. U+FFFD takes their places one by one.

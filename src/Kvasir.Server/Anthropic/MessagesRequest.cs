@@ -16,7 +16,7 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
         int maxTokens = body["max_tokens"].Whole(1, int.MaxValue) ?? throw body["max_tokens"].Missing("a whole number");
         ChatInput input = ReadConversation(body);
         ToolChoice choice = Choice(body["tool_choice"], input).For(model);
-        int[] prompt = input.Encode(model, choice);
+        int[] prompt = input.Encode(model, choice, most: model.Engine.Context);
         GenerationOptions options = RequestReader.Options(body, maxTokens, RequestReader.Stops(body["stop_sequences"]), model);
         if (prompt.Length >= model.Engine.Context)
             throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -8,6 +9,8 @@ namespace Kvasir.Server.Http;
 /// <summary>A request's JSON body.</summary>
 static class RequestBody
 {
+    const int MostAtOnce = 1 << 20; // that a client's word is taken for
+
     static readonly JsonDocumentOptions s_options = new() { MaxDepth = 64 };
 
     /// <summary>Reads it whole. The document must be disposed when the request is served.</summary>
@@ -16,7 +19,7 @@ static class RequestBody
     {
         try
         {
-            JsonDocument document = await JsonDocument.ParseAsync(context.Request.Body, s_options, context.RequestAborted);
+            JsonDocument document = JsonDocument.Parse(await ReadBytes(context), s_options);
             context.Response.RegisterForDispose(document);
             if (!IsText(document.RootElement))
                 throw new RequestException(400, "the body is no JSON: it has bytes that are not UTF-8, or half a surrogate pair",
@@ -35,6 +38,26 @@ static class RequestBody
             throw new RequestException(e.StatusCode, e.StatusCode == 413
                 ? "the body is larger than this server takes"
                 : "the body did not come as it should", code: "invalid_body");
+        }
+    }
+
+    /// <summary>All bytes. Of a body that is too long the rest is read and forgotten, so that the answer arrives.</summary>
+    static async Task<ReadOnlyMemory<byte>> ReadBytes(HttpContext context)
+    {
+        BodyLimit? limit = context.Features.Get<BodyLimit>();
+        using MemoryStream bytes = new((int)Math.Min(context.Request.ContentLength ?? 0, limit?.Bytes ?? MostAtOnce));
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(1 << 16);
+        try
+        {
+            bool isTooLong = false;
+            for (int read; (read = await context.Request.Body.ReadAsync(buffer, context.RequestAborted)) > 0;)
+                if (!(isTooLong |= bytes.Length + read > (limit?.Bytes ?? long.MaxValue)))
+                    bytes.Write(buffer, 0, read);
+            return isTooLong ? throw limit!.TooLong() : bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 

@@ -22,7 +22,7 @@ static class KvTarget
         Field prompt = body["prompt"].IsAbsent ? body["tokens"] : body["prompt"];
         if (prompt.IsAbsent)
             return null;
-        return TextCompletions.Prompts(prompt, 1, model.Engine.Model.Tokenizer)[0];
+        return TextCompletions.Prompts(prompt, 1, model.Engine)[0];
     }
 
     /// <summary>The tokens of the prompt that a body has to name.</summary>

@@ -16,7 +16,7 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         RequestReader.CheckModel(body, model);
         ChatInput input = ReadConversation(body);
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
-        int[] prompt = input.Encode(model, choice);
+        int[] prompt = input.Encode(model, choice, most: model.Engine.Context);
         int context = model.Engine.Context;
         GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue)
             ?? body["max_tokens"].Whole(0, int.MaxValue), RequestReader.Stops(body["stop"]), model);

@@ -40,7 +40,7 @@ static class Embeddings
         {
             Endpoint = "/v1/embeddings",
             Id = $"embd-{Guid.NewGuid():N}",
-            Prompts = TextCompletions.Prompts(body["input"], MostTexts, service.Model.Engine.Model.Tokenizer),
+            Prompts = TextCompletions.Prompts(body["input"], MostTexts, service.Model.Engine),
             Options = TextEmbedding.Options,
             Principal = Gate.PrincipalOf(context),
             Salt = RequestReader.Salt(body, Gate.PrincipalOf(context)),

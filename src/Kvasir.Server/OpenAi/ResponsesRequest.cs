@@ -20,7 +20,7 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
         if (body["instructions"].Text() is { } instructions)
             input.Messages.Insert(0, new JsonObject { ["role"] = "system", ["content"] = instructions });
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
-        int[] prompt = input.Encode(model, choice);
+        int[] prompt = input.Encode(model, choice, most: model.Engine.Context);
         if (prompt.Length >= model.Engine.Context)
             throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
         OutputGrammar? format = RequestReader.Grammar(body["text"]["format"], field => field["schema"]);

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Server.Accounting;
@@ -53,7 +54,7 @@ static class TextCompletions
         int perPrompt = body["n"].Whole(1, service.Options.MaxChoices) ?? 1;
         if (body["best_of"].Whole(1, service.Options.MaxChoices) is { } best && best != perPrompt)
             throw body["best_of"].Wrong($"n, which is {perPrompt}");
-        IReadOnlyList<int[]> prompts = Prompts(body["prompt"], MostPrompts, service.Model.Engine.Model.Tokenizer);
+        IReadOnlyList<int[]> prompts = Prompts(body["prompt"], MostPrompts, service.Model.Engine);
         return new CompletionRequest
         {
             Endpoint = "/v1/completions",
@@ -74,10 +75,11 @@ static class TextCompletions
     }
 
     /// <summary>A string, tokens, or a list of at most so many of either. None is empty.</summary>
-    public static IReadOnlyList<int[]> Prompts(Field prompt, int most, Tokenizer tokenizer)
+    public static IReadOnlyList<int[]> Prompts(Field prompt, int most, InferenceEngine engine)
     {
+        Tokenizer tokenizer = engine.Model.Tokenizer;
         if (prompt.IsString)
-            return [Text(prompt, tokenizer)];
+            return [Text(prompt, engine)];
         if (prompt.IsAbsent)
             throw prompt.Missing("a string, tokens, or a list of them");
         IReadOnlyList<Field> items = prompt.Items(MostTokens);
@@ -86,13 +88,13 @@ static class TextCompletions
         if (items[0].IsNumber)
             return [Tokens(items, tokenizer)];
         return items.Count <= most
-            ? [.. items.Select(item => item.IsString ? Text(item, tokenizer) : Tokens(item, tokenizer))]
+            ? [.. items.Select(item => item.IsString ? Text(item, engine) : Tokens(item, tokenizer))]
             : throw prompt.Wrong($"at most {most:N0} prompts");
     }
 
-    static int[] Text(Field text, Tokenizer tokenizer)
+    static int[] Text(Field text, InferenceEngine engine)
     {
-        int[] tokens = tokenizer.EncodePrompt(text.Text()!);
+        int[] tokens = engine.Model.Tokenizer.EncodePrompt(text.Text()!, engine.Context);
         return tokens.Length > 0 ? tokens : throw text.Wrong("at least one token");
     }
 

@@ -38,8 +38,9 @@ sealed class ChatInput : ChatTranscript
     /// <param name="model">The model that is asked.</param>
     /// <param name="choice">Whether the model hears of the tools.</param>
     /// <param name="opensAnswer">Whether the answer is to begin.</param>
-    public int[] Encode(ServedModel model, ToolChoice choice, bool opensAnswer = true) =>
-        model.Prompts.Encode(Messages, Offered(choice), More, opensAnswer);
+    /// <param name="most">So many are wanted; of a conversation that certainly has more, only the first come, and more than so many.</param>
+    public int[] Encode(ServedModel model, ToolChoice choice, bool opensAnswer = true, int most = int.MaxValue) =>
+        model.Prompts.Encode(Messages, Offered(choice), More, opensAnswer, most);
 
     /// <summary>How many tokens of a prompt come before a place in the conversation.</summary>
     public int TokensBefore(Breakpoint place, ServedModel model, ToolChoice choice, int[] prompt)

@@ -17,9 +17,9 @@ sealed class KvasirProcess : IDisposable
     TaskCompletionSource _spoke = new(TaskCreationOptions.RunContinuationsAsynchronously); // the test must not go on inside ReadErrors
 
     KvasirProcess(IEnumerable<string> args, string? cache = null,
-        IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
+        IReadOnlyDictionary<string, string>? environment = null, string? folder = null, string? redirections = null)
     {
-        ProcessStartInfo start = new("dotnet")
+        ProcessStartInfo start = new(redirections is null ? "dotnet" : "/bin/sh")
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -29,6 +29,8 @@ sealed class KvasirProcess : IDisposable
             StandardErrorEncoding = Encoding.UTF8,
             WorkingDirectory = folder ?? Path.GetTempPath(),
         };
+        foreach (string word in redirections is null ? [] : (string[])["-c", $"exec dotnet \"$@\" {redirections}", "sh"])
+            start.ArgumentList.Add(word);
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Kvasir.Cli.dll"));
         start.Environment["XDG_CACHE_HOME"] = cache ?? s_cache.Value;
         start.Environment["XDG_CONFIG_HOME"] = Path.Combine(s_cache.Value, "no-settings"); // whoever runs the tests may have some
@@ -93,6 +95,14 @@ sealed class KvasirProcess : IDisposable
     public static KvasirResult RunIn(IReadOnlyDictionary<string, string> environment, params IEnumerable<string> args)
     {
         using KvasirProcess process = new(args, environment: environment);
+        return process.Finish();
+    }
+
+    /// <summary>Runs the program to its end with a shell's redirections, such as <c>&lt;&amp;-</c>, which closes standard input.</summary>
+    public static KvasirResult RunRedirected(string redirections, params IEnumerable<string> args)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the redirections are those of a Unix shell");
+        using KvasirProcess process = new(args, redirections: redirections);
         return process.Finish();
     }
 
@@ -215,6 +225,13 @@ sealed record KvasirResult(int ExitCode, string Output, string Errors)
 
     /// <summary>One JSON object for each line of standard output.</summary>
     public JsonElement[] JsonLines => [.. Lines(Answer).Select(line => JsonElement.Parse(line))];
+
+    /// <summary>The command did what it was asked to.</summary>
+    public KvasirResult Succeeds()
+    {
+        Assert.True(ExitCode == 0, Errors);
+        return this;
+    }
 
     /// <summary>
     /// A failure: nothing on standard output, and an error of one line (and where help is, if the command line is wrong).

@@ -132,6 +132,56 @@ public sealed class HfModelReaderTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("full_attention_interval", "4")]
+    [InlineData("attn_layer_period", "8")]
+    [InlineData("attn_layer_offset", "4")]
+    [InlineData("attn_layer_indices", "[9, 18]")]
+    [InlineData("hybrid_override_pattern", "\"M-M*\"")]
+    [InlineData("block_types", "[\"recurrent\", \"attention\"]")]
+    [InlineData("layers_block_type", "[\"mamba\"]")]
+    [InlineData("multi_query", "true")]
+    [InlineData("multi_query_group_num", "2")]
+    [InlineData("num_kv_heads", "2")]
+    [InlineData("n_head_kv", "1")]
+    [InlineData("cla_share_factor", "2")]
+    [InlineData("attention_chunk_size", "8192")]
+    [InlineData("attention_window_size", "4096")]
+    [InlineData("global_attn_every_n_layers", "3")]
+    [InlineData("attention_types", "[[[\"global\", \"local\"], 12]]")]
+    [InlineData("sliding_window_pattern", "6")]
+    [InlineData("q_lora_rank", "1536")]
+    [InlineData("linear_num_key_heads", "16")]
+    [InlineData("mamba_d_state", "16")]
+    [InlineData("state_size", "16")]
+    [InlineData("conv_L_cache", "3")]
+    [InlineData("is_encoder_decoder", "true")]
+    [InlineData("attn_config", "{ \"kv_n_heads\": 8 }", "attn_config.kv_n_heads")]
+    [InlineData("ssm_cfg", "{ \"layer\": \"Mamba2\" }", "ssm_cfg.layer")]
+    public void What_an_unknown_architecture_says_of_its_cache_is_not_overlooked(string field, string value, string? named = null)
+    {
+        string unknown = Llama.Replace("llama", "newcomer", StringComparison.Ordinal);
+        string With(string field, string value) => unknown.Replace(" }", $", \"{field}\": {value} }}", StringComparison.Ordinal);
+        Assert.Contains($"{named ?? field}: ",
+            Assert.Throws<ModelFormatException>(() => Read(With(field, value), assumeLlama: true)).Message, StringComparison.Ordinal);
+        foreach (string nothing in (string[])["null", "false", "0", "[]", "{}"])
+            Assert.NotNull(Read(With(field, nothing), assumeLlama: true));
+    }
+
+    [Theory]
+    [InlineData("attention_dropout", "0.1")]
+    [InlineData("num_experts", "8")]
+    [InlineData("shared_expert_intermediate_size", "512")]
+    [InlineData("num_local_experts", "8")]
+    [InlineData("share_input_output_embed", "true")]
+    [InlineData("initializer_range", "0.02")]
+    [InlineData("use_cache", "true")]
+    [InlineData("mlp_bias", "true")]
+    [InlineData("rope_scaling", "{ \"type\": \"linear\", \"factor\": 2.0 }")]
+    public void What_says_nothing_of_the_cache_may_stand_there(string field, string value) => Assert.NotNull(Read(
+        Llama.Replace("llama", "newcomer", StringComparison.Ordinal)
+            .Replace(" }", $", \"{field}\": {value} }}", StringComparison.Ordinal), assumeLlama: true));
+
     [Fact]
     public void Files_that_cannot_be_read_are_refused_in_one_line()
     {

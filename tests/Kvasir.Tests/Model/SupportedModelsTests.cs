@@ -45,6 +45,15 @@ public class SupportedModelsTests
         { "llama.rope.scaling.type", "longrope", "llama.rope.scaling.type: 'longrope', expected none, linear" },
         { "llama.feed_forward_length", 0u, "llama.feed_forward_length: the key is missing, or 0, expected the width" },
         { "llama.feed_forward_length", ImmutableArray.Create(96), "feed_forward_length: 1 values, expected one for each of the 2 layers" },
+        { "llama.attention.causal", false, "llama.attention.causal: 'False', expected True, which is all that is computed" },
+        { "llama.attention.clamp_kqv", 8f, "llama.attention.clamp_kqv: '8', expected 0, which is all that is computed" },
+        { "llama.attention.max_alibi_bias", 8f, "llama.attention.max_alibi_bias: '8', expected 0" },
+        { "llama.rope.scaling.attn_factor", 1.5f, "llama.rope.scaling.attn_factor: '1.5', expected 1" },
+        { "llama.rope.scale_linear", 4f, "llama.rope.scale_linear: '4', expected 1" },
+        { "llama.attention.temperature_scale", 0.1f, "llama.attention.temperature_scale: '0.1', expected no such key" },
+        { "llama.attention.sinks", ImmutableArray.Create(1, 2), "llama.attention.sinks: array of int32, expected no such key" },
+        { "llama.interleaved_rope", "yes", "llama.interleaved_rope: 'yes', expected no such key: what it changes is not computed" },
+        { "general.type", "adapter", "general.type: 'adapter', expected 'model'" },
         { "split.count", (ushort)3, "split.count: 3, expected one file that holds the whole model" },
     };
 

@@ -130,9 +130,9 @@ public sealed class ArrivalTests : IDisposable
         });
         engine.Cache.Flush(TimeSpan.FromSeconds(20));
         Volatile.Write(ref begun, true);
+        GenerationOptions one = new() { MaxTokens = 1 };
         for (int kind = 0; kind < 3; kind++)
-            await engine.Start([.. Prompt(100, 1), .. Prompt(100, kind + 2)], new GenerationOptions { MaxTokens = 1 }, cancellation: Patience)
-                .Result;
+            await engine.Start([.. Prompt(100, 1), .. Prompt(100, kind + 2)], one, cancellation: Patience).Result;
         Assert.True(engine.Cache.Flush(TimeSpan.FromSeconds(20)));
         Assert.NotEmpty(asked);
         Assert.DoesNotContain(true, asked);

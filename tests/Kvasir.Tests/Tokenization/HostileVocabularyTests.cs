@@ -17,6 +17,7 @@ public sealed class HostileVocabularyTests
         ["tokenizer.ggml.tokens: no token of a single byte, expected "] = s_bytes with { Tokens = ["hello", "world"] },
         ["tokenizer.ggml.token_type: 2 types, expected 256"] = s_bytes with { Types = [TokenType.Normal, TokenType.Normal] },
         ["tokenizer.ggml.scores: 2 scores, expected 264"] = s_pieces with { Scores = [1, 2] },
+        ["tokenizer.ggml.scores: NaN for token 3, expected numbers"] = s_pieces with { Scores = s_pieces.Scores.SetItem(3, float.NaN) },
         ["tokenizer.ggml.merges: 'ab' at index 0, expected two tokens"] = s_bytes with { Merges = ["ab"] },
         ["tokenizer.ggml.merges: '' at index 0, expected two tokens"] = s_bytes with { Merges = [""] },
         ["tokenizer.ggml.merges: ' ' at index 0, expected two tokens"] = s_bytes with { Merges = [" "] },
@@ -91,9 +92,9 @@ public sealed class HostileVocabularyTests
     }
 
     [Fact]
-    public void Scores_that_are_no_numbers_still_give_an_order()
+    public void Scores_without_an_end_still_give_an_order()
     {
-        IEnumerable<float> scores = [.. Enumerable.Repeat(float.NaN, 130), .. Enumerable.Repeat(float.PositiveInfinity, 134)];
+        IEnumerable<float> scores = [.. Enumerable.Repeat(float.NegativeInfinity, 130), .. Enumerable.Repeat(float.PositiveInfinity, 134)];
         Vocabulary odd = s_pieces with { Scores = [.. scores] };
         Assert.Equal(["▁a", "b"], Spelt(odd, "ab"));
     }

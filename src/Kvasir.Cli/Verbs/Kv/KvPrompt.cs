@@ -45,7 +45,7 @@ sealed class KvPrompt
             throw new UsageException("'-' stands for both PROMPT and FILE, and there is one standard input");
         if (prompt is null && file is null)
             throw new UsageException("no prompt: give it as an argument, or a file with -f");
-        string? document = file is null ? null : TextInput.Read(file);
+        string? document = file is null ? null : TextInput.ReadDocument(file);
         return new Asked(prompt is "-" ? TextInput.Read("-").TrimEnd('\r', '\n') : prompt, document, parsed.GetValue(_raw));
     }
 }

@@ -30,6 +30,7 @@ static class KvVerb
     /// <summary>Looks into the directory; says so, and gives null, when nothing was ever kept there.</summary>
     public static DiskInspection? Inspect(ParseResult parsed)
     {
+        PrivateFolder.Check(FolderOf(parsed));
         DiskInspection? inspection = DiskInspection.Open(FolderOf(parsed));
         if (inspection is null)
             Terminal.Line($"nothing is cached yet in {FolderOf(parsed)}");

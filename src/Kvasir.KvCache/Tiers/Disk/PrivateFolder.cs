@@ -5,12 +5,22 @@ public static class PrivateFolder
 {
     const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
+    /// <summary>Makes sure that a folder is there, or may be made.</summary>
+    /// <exception cref="IOException">A file stands in its place, or in that of one above it; the message names the file.</exception>
+    public static void Check(string path)
+    {
+        for (string? part = Path.GetFullPath(path); part is not null; part = Path.GetDirectoryName(part))
+            if (File.Exists(part))
+                throw new IOException($"{part}: a file, expected a directory");
+    }
+
     /// <summary>Makes a folder, and those above it that are missing.</summary>
     /// <exception cref="IOException">It cannot be made; the message names it.</exception>
     public static void Create(string path)
     {
         if (Directory.Exists(path))
             return;
+        Check(path);
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } parent)
             Create(parent); // one by one: the system's call would give those in between a mode of its own
         try
