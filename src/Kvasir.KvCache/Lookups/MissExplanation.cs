@@ -8,7 +8,7 @@ namespace Kvasir.KvCache.Lookups;
 sealed class MissExplanation(
     PrefixLookup lookup, PrefixQuery query, BlockPool device, IReadOnlyList<ITier> tiers, DateTimeOffset lookedUp, Tier? late)
 {
-    static readonly TimeSpan s_patience = KvCacheOptions.DefaultLookupDeadline;
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2); // that somebody waits for an answer's last line
 
     readonly List<Miss> _misses = [];
     readonly Dictionary<BlockKey, (DateTimeOffset When, Tier Tier)> _evicted = [];

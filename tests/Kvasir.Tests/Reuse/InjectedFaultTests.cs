@@ -2,14 +2,13 @@ using System.Globalization;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.Tests.Fixtures;
-using Kvasir.Tests.KvCache.Disk;
 using Microsoft.Data.Sqlite;
 
 namespace Kvasir.Tests.Reuse;
 
 /// <summary>
-/// An engine whose disk fails in every way at any step: it answers, with the same bits, and ends. In a process of its own, so that a crash is
-/// seen. With KVASIR_TEST_CASES=N there are N cases.
+/// An engine whose disk fails in every way at any step: it answers, with the same bits, and ends. In a process of its own, so that a
+/// crash is seen. With KVASIR_TEST_CASES=N there are N cases.
 /// </summary>
 public sealed class InjectedFaultTests : IDisposable
 {
@@ -35,7 +34,7 @@ public sealed class InjectedFaultTests : IDisposable
         CachedEngine.Answer[] expected;
         using (CachedEngine engine = new(model, options with { KvReuse = KvReuse.WithinSequence }))
             expected = [.. Enumerable.Range(0, 3).Select(seed => engine.Ask(Prompt(seed)))];
-        int faults = 0, cases = OwnProcess.Cases(16);
+        int faults = 0, cases = OwnProcess.Cases(8);
         for (int seed = first; seed < first + cases; seed++)
         {
             var random = new Random(seed);

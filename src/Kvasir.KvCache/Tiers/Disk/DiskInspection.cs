@@ -106,7 +106,9 @@ public sealed class DiskInspection : IDisposable
         return counters;
     });
 
-    /// <summary>Reads and checks every block; bad ones lose their slot, but not those that could not be read. Returns how many came out how.</summary>
+    /// <summary>
+    /// Reads and checks every block; bad ones lose their slot, but not those that could not be read. Returns how many came out how.
+    /// </summary>
     /// <param name="progress">Hears how many of how many blocks are done.</param>
     /// <param name="cancellation">Ends it early.</param>
     public IReadOnlyDictionary<ReadOutcome, int> Verify(IProgress<(int Done, int Total)>? progress = null,

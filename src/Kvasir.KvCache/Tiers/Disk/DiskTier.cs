@@ -286,7 +286,8 @@ public sealed unsafe partial class DiskTier : IDurableTier
     {
         if (groupOffset > 0)
             return RandomAccess.Read(segment.ForReading(), header.Span[.._header.Bytes], slotOffset) == _header.Bytes
-                && RandomAccess.Read(segment.ForReading(), new Span<byte>(destination, bytes), slotOffset + _header.Bytes + groupOffset) == bytes;
+                && RandomAccess.Read(
+                    segment.ForReading(), new Span<byte>(destination, bytes), slotOffset + _header.Bytes + groupOffset) == bytes;
         Memory<byte>[] parts = [new NativeMemoryView(header.Address, _header.Bytes).Memory,
             new NativeMemoryView(destination, bytes).Memory];
         return RandomAccess.Read(segment.ForReading(), parts, slotOffset) == _header.Bytes + bytes;

@@ -95,7 +95,8 @@ public sealed class ForeignFileTests : IDisposable
             Assert.Equal(what == "second name" && name != "catalogue.db" ? 1 : 0, cache.Tiers.Length);
         }
         if (what != "second name")
-            Assert.Contains(InFolder(name), Assert.ThrowsAny<IOException>(() => DiskInspection.Open(_disk.Path)).Message, StringComparison.Ordinal);
+            Assert.Contains(InFolder(name), Assert.ThrowsAny<IOException>(() => DiskInspection.Open(_disk.Path)).Message,
+                StringComparison.Ordinal);
         Assert.False(File.Exists(_disk.Folder["nothing"]));
     });
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.Tests.Fixtures;
 using static Kvasir.Tests.KvCache.Disk.DiskFixture;
 
 namespace Kvasir.Tests.KvCache.Disk;
@@ -29,7 +30,7 @@ public sealed class PowerLossTests : IDisposable
     {
         int first = int.Parse(OwnProcess.Argument(nameof(Every_cut)), CultureInfo.InvariantCulture);
         Work();
-        int good = 0, cases = OwnProcess.Cases(40);
+        int good = 0, cases = OwnProcess.Cases(24);
         for (int seed = first; seed < first + cases; seed++)
         {
             var random = new Random(seed);

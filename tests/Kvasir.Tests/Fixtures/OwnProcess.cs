@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Kvasir.Tests.KvCache.Disk;
+namespace Kvasir.Tests.Fixtures;
 
 /// <summary>Runs one of these tests in a process of its own: what would end this one is an exit code there.</summary>
 static class OwnProcess
