@@ -77,6 +77,9 @@ public sealed record EngineOptions
     /// <summary>How long a completion waits at most to hear what the tiers have of its prompt; others compute meanwhile.</summary>
     public TimeSpan KvLookupDeadline { get; init; } = KvCacheOptions.DefaultLookupDeadline;
 
+    /// <summary>How long closing the cache may take: what is not written by then is dropped.</summary>
+    public TimeSpan KvCloseDeadline { get; init; } = KvCacheOptions.DefaultCloseDeadline;
+
     internal InstructionSet InstructionSet { get; init; } = InstructionSets.Chosen();
 }
 

@@ -280,6 +280,7 @@ public sealed class InferenceEngine : IDisposable
         Disk = SharesBlocks ? Options.KvDisk : null,
         FurtherTiers = SharesBlocks ? Options.KvFurtherTiers : [],
         LookupDeadline = Options.KvLookupDeadline,
+        CloseDeadline = Options.KvCloseDeadline,
         ModelName = Model.Config.Name,
     };
 

@@ -12,6 +12,9 @@ public sealed record KvCacheOptions
     /// <summary>Two seconds: less than anybody minds, and more than a disk takes that does anything at all.</summary>
     public static readonly TimeSpan DefaultLookupDeadline = TimeSpan.FromSeconds(2);
 
+    /// <summary>Two seconds: as long as somebody waits for a program that has answered.</summary>
+    public static readonly TimeSpan DefaultCloseDeadline = TimeSpan.FromSeconds(2);
+
     /// <summary>Blocks of the pool that attention reads; at least 1.</summary>
     public required int DeviceBlocks { get; init; }
 
@@ -36,6 +39,12 @@ public sealed record KvCacheOptions
     /// time and again is left alone for a while.
     /// </summary>
     public TimeSpan LookupDeadline { get; init; } = DefaultLookupDeadline;
+
+    /// <summary>
+    /// How long closing the cache may take. What is not written by then is dropped, however slow the disk; whatever still writes ends by
+    /// itself, or with the process.
+    /// </summary>
+    public TimeSpan CloseDeadline { get; init; } = DefaultCloseDeadline;
 
     /// <summary>The model's name, for those who look at the disk.</summary>
     public string ModelName { get; init; } = "";

@@ -17,6 +17,7 @@ sealed class RequestAccounts : IDisposable
 
     readonly BlockingCollection<CacheUse> _waiting = new(MostWaiting);
     readonly Thread _thread;
+    volatile bool _stopping;
     int _open;
 
     public RequestAccounts(CacheCounters counters)
@@ -45,9 +46,10 @@ sealed class RequestAccounts : IDisposable
     /// <summary>Waits until all is noted; false when the time is over before.</summary>
     public bool Flush(TimeSpan patience) => SpinWait.SpinUntil(() => Volatile.Read(ref _open) == 0, patience);
 
-    /// <summary>Notes what waits, and ends.</summary>
+    /// <summary>Ends after the request that it is at; what waits stays without a reason.</summary>
     public void Dispose()
     {
+        _stopping = true;
         _waiting.CompleteAdding();
         _thread.Join();
         _waiting.Dispose();
@@ -57,7 +59,7 @@ sealed class RequestAccounts : IDisposable
     {
         foreach (CacheUse use in _waiting.GetConsumingEnumerable())
         {
-            foreach (Miss miss in use.Misses)
+            foreach (Miss miss in _stopping ? [] : use.Misses)
             {
                 KvCacheMetrics.Missed(miss.Reason.Name(), miss.To - miss.From);
                 _counters.Count(CounterName.Missed(miss.Reason.Name()), miss.To - miss.From);

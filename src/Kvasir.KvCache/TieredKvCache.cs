@@ -15,13 +15,16 @@ namespace Kvasir.KvCache;
 /// </summary>
 public sealed class TieredKvCache : IDisposable
 {
-    static readonly TimeSpan s_patienceAtEnd = TimeSpan.FromSeconds(30), s_patienceOfViewers = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan s_patienceOfViewers = TimeSpan.FromSeconds(30);
+
+    const double ShareForWriting = 0.75; // of the time to close: the rest is for what was used and counted
 
     readonly WriteBack[] _writeBacks;
     readonly RequestAccounts _accounts;
     readonly PrefixIndex _index;
     readonly CacheCounters _counters;
     string? _problem;
+    bool _disposed;
 
     /// <param name="layout">Shape of a block.</param>
     /// <param name="fingerprint">What, besides tokens, determines keys and values.</param>
@@ -42,7 +45,8 @@ public sealed class TieredKvCache : IDisposable
         _index = new PrefixIndex(Device, Tiers, options.Time);
         _writeBacks =
             [.. Tiers.Select(tier => new WriteBack(tier, Device, [.. Tiers.TakeWhile(other => other != tier)], Traffic, options.Time))];
-        RecallCosts();
+        if (Durable is { } book and not (DiskTier or OpeningTier))
+            RecallCosts(book);
     }
 
     /// <summary>Shape of a block.</summary>
@@ -179,10 +183,13 @@ public sealed class TieredKvCache : IDisposable
     /// <returns>False when the time was over before.</returns>
     public bool Flush(TimeSpan patience)
     {
+        long start = Options.Time.GetTimestamp();
         bool done = true;
         foreach (WriteBack writeBack in _writeBacks)
-            done &= writeBack.Flush(patience);
-        return _accounts.Flush(patience) && done;
+            done &= writeBack.Flush(Rest());
+        return _accounts.Flush(Rest()) && done;
+
+        TimeSpan Rest() => patience - Options.Time.GetElapsedTime(start) is var rest && rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
     }
 
     /// <summary>
@@ -209,16 +216,37 @@ public sealed class TieredKvCache : IDisposable
         _counters.Count(CounterName.PrefillTime(Fingerprint), (long)time.TotalMicroseconds);
     }
 
-    /// <summary>Writes what waits, closes the tiers and frees the memory. Sequences must be disposed before.</summary>
+    /// <summary>
+    /// Blocks that were to be written when the cache was closed, and were not in time; null as long as it is open, and when there was
+    /// nothing that could not be finished.
+    /// </summary>
+    public int? Unfinished { get; private set; }
+
+    /// <summary>
+    /// Writes what waits, closes the tiers and frees the memory; what takes longer than <see cref="KvCacheOptions.CloseDeadline"/> is left
+    /// to itself. Sequences must be disposed before.
+    /// </summary>
     public void Dispose()
     {
-        Flush(s_patienceAtEnd);
+        if (Interlocked.Exchange(ref _disposed, true))
+            return;
+        Task closing = Task.Factory.StartNew(Close, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        bool closed = ((IAsyncResult)closing).AsyncWaitHandle.WaitOne(Options.CloseDeadline);
+        if (closing.IsFaulted)
+            closing.GetAwaiter().GetResult(); // throws
+        int unwritten = _writeBacks.Sum(writeBack => writeBack.Unwritten);
+        Unfinished = closed && unwritten == 0 ? null : unwritten;
+    }
+
+    void Close()
+    {
+        Flush(Options.CloseDeadline * ShareForWriting);
         _accounts.Dispose();
         foreach (WriteBack writeBack in _writeBacks)
             writeBack.Dispose();
         foreach (ITier tier in Tiers)
             tier.Dispose();
-        Device.Dispose();
+        Device.Dispose(); // last: until then somebody may write from there
     }
 
     /// <summary>Looks a prompt up.</summary>
@@ -285,28 +313,31 @@ public sealed class TieredKvCache : IDisposable
             yield return tier(Layout, Fingerprint);
     }
 
-    DiskTier? OpenDisk(DiskTierOptions options)
+    /// <summary>A model is not kept from answering by a directory that takes long to open.</summary>
+    IDurableTier? OpenDisk(DiskTierOptions options)
     {
-        try
+        Task<DiskTier> opening = Task.Factory.StartNew(() =>
         {
-            return DiskTier.Open(options, Layout, Fingerprint, Options.ModelName);
-        }
-        catch (IOException e)
-        {
-            _problem = e.Message;
-            return null;
-        }
+            DiskTier tier = DiskTier.Open(options, Layout, Fingerprint, Options.ModelName);
+            RecallCosts(tier);
+            return tier;
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        if (!((IAsyncResult)opening).AsyncWaitHandle.WaitOne(Options.LookupDeadline / 2))
+            return new OpeningTier(opening, options);
+        if (opening.IsCompletedSuccessfully)
+            return opening.Result;
+        _problem = opening.Exception!.InnerException!.Message;
+        return null;
     }
 
     /// <summary>What computing and loading took in earlier processes.</summary>
-    void RecallCosts()
+    void RecallCosts(IDurableTier book)
     {
         Costs.Computed(
-            (int)Math.Min(_counters.Counted(CounterName.PrefillTokens(Fingerprint)), int.MaxValue),
-            TimeSpan.FromMicroseconds(_counters.Counted(CounterName.PrefillTime(Fingerprint))));
-        foreach (ITier tier in Tiers)
-            if (tier is IDurableTier)
-                Costs.Loaded(tier.Tier, _counters.Counted(CounterName.LargeLoadedBytes(tier.Tier)),
-                    TimeSpan.FromMicroseconds(_counters.Counted(CounterName.LargeLoadedTime(tier.Tier))));
+            (int)Math.Min(book.Counted(CounterName.PrefillTokens(Fingerprint)), int.MaxValue),
+            TimeSpan.FromMicroseconds(book.Counted(CounterName.PrefillTime(Fingerprint))));
+        foreach (Tier tier in (Tier[])[Tier.Disk, Tier.Remote])
+            Costs.Loaded(tier, book.Counted(CounterName.LargeLoadedBytes(tier)),
+                TimeSpan.FromMicroseconds(book.Counted(CounterName.LargeLoadedTime(tier))));
     }
 }

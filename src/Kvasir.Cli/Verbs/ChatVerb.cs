@@ -37,9 +37,9 @@ sealed class ChatVerb
         using Session? session = s_flags.Session(parsed);
         using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
         string? system = document is null ? parsed.GetValue(s_system) : PromptStyle.From(model.Metadata).SystemPrompt(document);
-        using InferenceEngine engine = new(model, s_flags.Engine(parsed));
+        using VerbEngine host = new(model, s_flags.Engine(parsed), s_flags.Verbose(parsed));
+        InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);
-        RunVerb.WarnOfDisk(engine);
         s_flags.TellWhereNothingIsKept(parsed);
         using RecordedConversation conversation = new(engine, s_flags.Template.Prompts(parsed, model), session, system);
         new ChatLoop(conversation, options, parsed.GetValue(s_json), s_flags.Verbose(parsed)).Run();

@@ -39,10 +39,10 @@ sealed class RunVerb
             throw new UsageException("--session is a conversation in the model's chat format, and --raw has none: choose one");
         long start = Stopwatch.GetTimestamp();
         using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
-        using InferenceEngine engine = new(model, s_flags.Engine(parsed));
+        using VerbEngine host = new(model, s_flags.Engine(parsed), s_flags.Verbose(parsed));
+        InferenceEngine engine = host.Engine;
         TimeSpan load = Stopwatch.GetElapsedTime(start);
         WarnBeyondTraining(engine);
-        WarnOfDisk(engine);
         s_flags.TellWhereNothingIsKept(parsed);
 
         bool json = parsed.GetValue(s_json);
@@ -97,13 +97,6 @@ sealed class RunVerb
         return prompt.Length > 0
             ? new Asked(prompt, file is null ? null : TextInput.ReadDocument(file), parsed.GetValue(s_raw))
             : throw new UsageException("the prompt is empty: there is nothing to answer");
-    }
-
-    /// <summary>A disk tier that cannot be used as it should is worth a word, and no failure: everything can be computed.</summary>
-    internal static void WarnOfDisk(InferenceEngine engine)
-    {
-        if (engine.Cache.Problem is { } problem)
-            Terminal.Line($"warning: keys and values on the disk: {Printable.Line(problem, 4096)}");
     }
 
     internal static void WarnBeyondTraining(InferenceEngine engine)

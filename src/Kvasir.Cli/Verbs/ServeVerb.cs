@@ -107,9 +107,9 @@ static class ServeVerb
     {
         ServerOptions options = Options(parsed);
         using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
-        using InferenceEngine engine = new(model, EngineOptions(parsed, model));
+        using VerbEngine host = new(model, EngineOptions(parsed, model), verbose: true);
+        InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);
-        RunVerb.WarnOfDisk(engine);
         s_flags.Template.WarnWithout(parsed, model);
         engine.WarmUp();
         return Serve(engine, options, parsed.GetValue(s_json)).GetAwaiter().GetResult();

@@ -175,16 +175,16 @@ sealed class Generation
     {
         LogitsException.Checked(logits, "logits", _engine.Config.Name);
         _logprobs?.Read(logits);
-        bool mayEnd = _tokens.Count >= Options.MinTokens || _form?.MustEnd == true;
-        if (!mayEnd)
+        bool isTooShort = _tokens.Count < Options.MinTokens;
+        if (isTooShort)
             MaskEnds(logits);
-        _form?.Mask(logits);
-        if (!mayEnd && float.IsNegativeInfinity(logits[TopLogits.Largest(logits)]))
-            return FinishReason.Stop; // the grammar leaves nothing but an end
+        _form?.Mask(logits, Options.IgnoresEnds || isTooShort);
+        if (isTooShort && _form is not null && float.IsNegativeInfinity(logits[TopLogits.Largest(logits)]))
+            return FinishReason.Stop; // all that may come is a stop token
         int token = _sampler.Next(logits, Sequence.Tokens, _promptTokens);
         _form?.Accept(token);
         Sequence.Append(token);
-        if (!Options.IgnoresEnds && _engine.Tokenizer.Ends.Contains(token))
+        if (_form?.HasEnded == true || (!Options.IgnoresEnds && _engine.Tokenizer.Ends.Contains(token)))
             return FinishReason.Stop;
         if (Options.StopTokens.Contains(token))
         {
@@ -201,7 +201,7 @@ sealed class Generation
 
     void MaskEnds(Span<float> logits)
     {
-        if (!Options.IgnoresEnds)
+        if (!Options.IgnoresEnds && _form is null) // which knows itself where an end has to come
             foreach (int end in _engine.Tokenizer.Ends)
                 logits[end] = float.NegativeInfinity;
         foreach (int stop in Options.StopTokens)

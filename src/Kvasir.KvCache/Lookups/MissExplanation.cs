@@ -5,12 +5,29 @@ using Kvasir.KvCache.Tiers;
 namespace Kvasir.KvCache.Lookups;
 
 /// <summary>Says why each missing token of a prompt is missing. Asks tiers for what they remember, in one call each.</summary>
-sealed class MissExplanation(PrefixLookup lookup, PrefixQuery query, BlockPool device, IReadOnlyList<ITier> tiers, DateTimeOffset lookedUp)
+sealed class MissExplanation(
+    PrefixLookup lookup, PrefixQuery query, BlockPool device, IReadOnlyList<ITier> tiers, DateTimeOffset lookedUp, Tier? late)
 {
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2); // that somebody waits for an answer's last line
+
     readonly List<Miss> _misses = [];
     readonly Dictionary<BlockKey, (DateTimeOffset When, Tier Tier)> _evicted = [];
 
-    public IReadOnlyList<Miss> Misses()
+    /// <summary>What is missing, and why; where the tiers do not say so in time, that.</summary>
+    public static IReadOnlyList<Miss> Misses(
+        PrefixLookup lookup, PrefixQuery query, BlockPool device, IReadOnlyList<ITier> tiers, DateTimeOffset lookedUp)
+    {
+        if (tiers.FirstOrDefault(tier => tier is IDurableTier) is not { } slow)
+            return Explained(tiers, lookup.Late);
+        Task<IReadOnlyList<Miss>> misses = Task.Factory.StartNew(() => Explained(tiers, lookup.Late), CancellationToken.None,
+            TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        return ((IAsyncResult)misses).AsyncWaitHandle.WaitOne(s_patience) ? misses.GetAwaiter().GetResult() : Explained([], slow.Tier);
+
+        IReadOnlyList<Miss> Explained(IReadOnlyList<ITier> asked, Tier? late) =>
+            new MissExplanation(lookup, query, device, asked, lookedUp, late).Misses();
+    }
+
+    List<Miss> Misses()
     {
         int from = lookup.TailStart + lookup.Tail.Common, end = query.Tokens.Length;
         List<int> holes =
@@ -54,17 +71,17 @@ sealed class MissExplanation(PrefixLookup lookup, PrefixQuery query, BlockPool d
         TailMatch tail = lookup.Tail;
         if (block < lookup.Blocks && Evicted(query.Keys[block], from, to) is { } evicted)
             return evicted;
-        if (lookup.Late is null && tail.Found && tail.Expected >= 0)
+        if (late is null && tail.Found && tail.Expected >= 0)
             return new Miss(from, to, MissReason.Diverged, Expected: tail.Expected, Got: query.Tokens[from]);
         if (!tail.Found && block == 0 && Elsewhere() is { } elsewhere)
             return elsewhere with { From = from, To = to };
         bool isShort = !tail.Found && block > 0 && to - from < query.BlockTokens;
-        return isShort && lookup.Late is null ? new Miss(from, to, MissReason.BelowBlockSize) : Unknown(from, to);
+        return isShort && late is null ? new Miss(from, to, MissReason.BelowBlockSize) : Unknown(from, to);
     }
 
     /// <summary>Nobody knows them, or the one who might did not say so in time.</summary>
-    Miss Unknown(int from, int to) => lookup.Late is { } late
-        ? new Miss(from, to, MissReason.TooLate, late)
+    Miss Unknown(int from, int to) => late is { } tier
+        ? new Miss(from, to, MissReason.TooLate, tier)
         : new Miss(from, to, MissReason.NeverSeen);
 
     Miss? Evicted(BlockKey key, int from, int to) =>

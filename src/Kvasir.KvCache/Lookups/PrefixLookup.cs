@@ -26,7 +26,7 @@ public sealed class PrefixLookup
     {
         (_query, _device) = (query, device);
         _places = new (Tier?, ITier?, long)[query.Blocks];
-        _misses = new(() => new MissExplanation(this, query, device, tiers, time).Misses());
+        _misses = new(() => MissExplanation.Misses(this, query, device, tiers, time));
         Place(Tier.Device, null, device.Find(query));
     }
 
@@ -56,7 +56,7 @@ public sealed class PrefixLookup
 
     /// <summary>
     /// What is missing, in ascending positions, and why. The last token is computed in any case and is no miss. Found out when it is asked
-    /// for, which may take as long as the tiers take; what was evicted later does not count.
+    /// for, which may take as long as a lookup; what was evicted later does not count.
     /// </summary>
     public IReadOnlyList<Miss> Misses => _misses.Value;
 

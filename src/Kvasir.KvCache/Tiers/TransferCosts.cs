@@ -48,7 +48,7 @@ public sealed class TransferCosts
     }
 
     /// <summary>How long so many tokens would take to compute; unlimited while that is not known.</summary>
-    public TimeSpan ComputeTime(int tokens) => TokensPerSecond is > 0 and var rate
+    public TimeSpan ComputeTime(int tokens) => TokensPerSecond is > 0 and var rate && tokens / rate < TimeSpan.MaxValue.TotalSeconds
         ? TimeSpan.FromSeconds(tokens / rate)
         : TimeSpan.MaxValue;
 

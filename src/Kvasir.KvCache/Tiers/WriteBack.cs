@@ -25,6 +25,7 @@ sealed unsafe class WriteBack(
     readonly HashSet<BlockKey> _queued = []; // to be written
     Thread? _thread;
     bool _writing, _stopping;
+    int _atWork; // blocks of the batch that is being written
 
     /// <summary>The tier.</summary>
     public ITier Target => tier;
@@ -72,6 +73,16 @@ sealed unsafe class WriteBack(
         }
     }
 
+    /// <summary>Blocks that wait to be written, or are being written.</summary>
+    public int Unwritten
+    {
+        get
+        {
+            lock (_gate)
+                return _queued.Count + _atWork;
+        }
+    }
+
     /// <summary>Ends the thread after the batch that it is at; what waits is dropped.</summary>
     public void Dispose()
     {
@@ -92,7 +103,7 @@ sealed unsafe class WriteBack(
             Write(batch);
             lock (_gate)
             {
-                _writing = false;
+                (_writing, _atWork) = (false, 0);
                 Monitor.PulseAll(_gate);
             }
         }
@@ -119,7 +130,7 @@ sealed unsafe class WriteBack(
                 if (!next.IsUse)
                     _queued.Remove(next.Key);
             }
-            _writing = true;
+            (_writing, _atWork) = (true, batch.Count);
             return true;
         }
     }

@@ -86,6 +86,19 @@ static class FieldTable
         Refused("response_format", Messages, "`output_config.format` is its name here"),
         Honoured("text.format", Responses),
         Honoured("output_config.format", Messages),
+        Honoured("json_schema", Answers, "[the form of an answer](#the-form-of-an-answer)"),
+        Honoured("grammar", Answers),
+        Honoured("guided_json", Answers),
+        Honoured("guided_grammar", Answers),
+        Honoured("guided_regex", Answers),
+        Honoured("guided_choice", Answers),
+        Honoured("structured_outputs", Answers),
+        Harmless("guided_decoding_backend", Answers, "there is one"),
+        Refused("guided_whitespace_pattern", Answers, "JSON stands on one line"),
+        Refused("structural_tag", Answers, "`tools` and `response_format` say what the answer may be"),
+        Refused("grammar_lazy", Answers, "a grammar holds from the first token on", s_false),
+        Harmless("grammar_triggers", Answers),
+        Harmless("preserved_tokens", Answers),
         Refused("output_format", Messages, "`output_config.format` is its name now"),
 
         // what is told of it
@@ -194,9 +207,6 @@ static class FieldTable
         Harmless("spaces_between_special_tokens", Answers),
         Harmless("mm_processor_kwargs", Answers),
         Harmless("priority", Endpoints.Embeddings),
-
-        // constraints of the answer in the terms of llama-server and vLLM
-        Harmless("guided_decoding_backend", Texts, "there is one"),
     ];
 
     static RequestField Honoured(string name, Endpoints at, string note = "") => new(name, at, FieldUse.Honoured, note);

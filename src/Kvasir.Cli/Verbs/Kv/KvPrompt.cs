@@ -34,9 +34,8 @@ sealed class KvPrompt
         Asked asked = ReadInput(parsed);
         using LanguageModel model = ModelOption.Load(_flags.ModelName(parsed));
         int[] tokens = asked.Tokens(model.Tokenizer, _flags.Template.Style(parsed, model), () => _flags.Template.Prompts(parsed, model));
-        using InferenceEngine engine = new(model, _flags.Engine(parsed));
-        RunVerb.WarnOfDisk(engine);
-        return run(parsed, engine, tokens);
+        using VerbEngine host = new(model, _flags.Engine(parsed));
+        return run(parsed, host.Engine, tokens);
     }
 
     Asked ReadInput(ParseResult parsed)

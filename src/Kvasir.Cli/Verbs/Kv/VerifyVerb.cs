@@ -25,11 +25,13 @@ static class VerifyVerb
             IReadOnlyDictionary<ReadOutcome, int> outcomes = inspection?.Verify(meter, interrupt.Token)
                 ?? new Dictionary<ReadOutcome, int>();
             int good = outcomes.GetValueOrDefault(ReadOutcome.Ok), bad = outcomes.Values.Sum() - good;
+            int unread = outcomes.GetValueOrDefault(ReadOutcome.IoError);
             Dictionary<string, int> damage = outcomes.Where(pair => pair.Key != ReadOutcome.Ok)
                 .ToDictionary(pair => pair.Key.Name(), pair => pair.Value);
             KvVerb.Print(parsed, new KvVerify(good, bad, damage), () =>
             {
-                Terminal.Answers.WriteLine($"{good:N0} blocks are good, {bad:N0} were not and are forgotten");
+                Terminal.Answers.WriteLine($"{good:N0} blocks are good, {bad - unread:N0} were not and are forgotten"
+                    + (unread > 0 ? $", {unread:N0} could not be read and stay" : ""));
                 foreach ((string outcome, int blocks) in damage)
                     Terminal.Answers.WriteLine($"  {outcome.Replace('_', ' ')}: {blocks:N0}");
             });

@@ -8,7 +8,7 @@ namespace Kvasir.KvCache.Tiers.Disk;
 /// The directory's books in SQLite: which block lies in which slot of which file. Rows appear only when what they speak of is on the disk.
 /// One connection; not thread-safe.
 /// </summary>
-sealed class Catalogue : IDisposable
+sealed partial class Catalogue : IDisposable
 {
     /// <summary>Slots of a segment at most; a place is segment · this + slot.</summary>
     public const long PlacesPerSegment = 1 << 20;
@@ -16,9 +16,10 @@ sealed class Catalogue : IDisposable
     /// <summary>Evictions that are remembered.</summary>
     const int EvictionsKept = 1 << 16, RootsKept = 1024;
 
-    const int KeysPerQuery = 256, MostFirstSegment = 900_000;
+    const int KeysPerQuery = 256, MostFirstSegment = 900_000, MostSegment = 1 << 30;
+    const int MostValueBytes = 16 << 20;
     const string FileName = "catalogue.db";
-    const int ApplicationId = 0x4B56_5352, SchemaVersion = 1, Tables = 7;
+    const int ApplicationId = 0x4B56_5352, SchemaVersion = 1;
     const int PatienceSeconds = 2; // another process writes a batch meanwhile
 
     const string Schema = $"""
@@ -39,6 +40,9 @@ sealed class Catalogue : IDisposable
     /// <summary>Whether a block lies in a segment, as a range that an index can find.</summary>
     public const string InSegment = "place BETWEEN segments.id * 1048576 AND segments.id * 1048576 + 1048575";
 
+    static readonly HashSet<string> s_schema =
+        [.. Schema.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(OneLine)];
+
     readonly SqliteConnection _connection;
 
     Catalogue(SqliteConnection connection, bool canWrite) => (_connection, CanWrite) = (connection, canWrite);
@@ -52,66 +56,6 @@ sealed class Catalogue : IDisposable
     /// <summary>The catalogue's file.</summary>
     public static string In(string folder) => Path.Combine(folder, FileName);
 
-    /// <summary>Opens the catalogue of a directory, or makes it.</summary>
-    /// <exception cref="SqliteException">It is no catalogue, damaged, or of another version.</exception>
-    public static Catalogue Open(string folder, bool canWrite, Action? faultPoint = null)
-    {
-        string path = In(folder);
-        // Only when it is missing: closing any handle of a file drops all POSIX locks that the process has on it, SQLite's
-        // on another connection included.
-        if (canWrite && !OperatingSystem.IsWindows() && !File.Exists(path))
-            File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose();
-        if (canWrite && !OperatingSystem.IsWindows())
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite); // its companions take over the mode
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            // A directory that cannot be written to has no place for what readers of a changing file need; so it must not change.
-            DataSource = canWrite ? path : $"file:{Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal)}?immutable=1",
-            Mode = canWrite ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadOnly,
-            Pooling = false,
-        }.ToString());
-        try
-        {
-            connection.Open();
-            var catalogue = new Catalogue(connection, canWrite) { FaultPoint = faultPoint };
-            catalogue.Prepare();
-            return catalogue;
-        }
-        catch
-        {
-            connection.Dispose();
-            throw;
-        }
-    }
-
-    void Prepare()
-    {
-        Execute($"PRAGMA busy_timeout = {PatienceSeconds * 1000}");
-        if (CanWrite)
-        {
-            Execute("PRAGMA journal_mode = WAL");
-            // Data is flushed before its row is written, so a process may die at any time. A power failure may undo the last commits: rows
-            // are missing, or rows of blocks that gave way are back although others lie in their slots by now, which their headers tell. To
-            // flush each commit would buy nothing more.
-            Execute("PRAGMA synchronous = NORMAL");
-            using Writing writing = Write();
-            if (Number("PRAGMA user_version") == 0 && Number("SELECT count(*) FROM sqlite_schema") == 0)
-            {
-                Execute(Schema);
-                // From anywhere: a process that still has the files of a catalogue which was set aside must not take
-                // those of the new one for them.
-                RaiseTo("segment", Random.Shared.Next(1, MostFirstSegment));
-                Execute($"PRAGMA application_id = {ApplicationId}");
-                Execute($"PRAGMA user_version = {SchemaVersion}");
-            }
-            writing.Commit();
-        }
-        const string tables =
-            "SELECT count(*) FROM sqlite_schema WHERE name IN ('models', 'roots', 'segments', 'blocks', 'evicted', 'pins', 'counters')";
-        if (Number("PRAGMA application_id") != ApplicationId || Number("PRAGMA user_version") != SchemaVersion || Number(tables) != Tables)
-            throw new SqliteException($"{FileName} is no catalogue of version {SchemaVersion}", raw.SQLITE_NOTADB);
-    }
-
     /// <summary>
     /// From now on, gives up when another process writes for more than two seconds. Before, while the directory is opened, it waits for
     /// half a minute, as the connection does by itself: whoever is turned away then never writes.
@@ -122,8 +66,22 @@ sealed class Catalogue : IDisposable
     /// <exception cref="SqliteException">Another process keeps it for too long.</exception>
     public Writing Write()
     {
-        Execute("BEGIN IMMEDIATE");
+        Begin("BEGIN IMMEDIATE");
         return new Writing(this);
+    }
+
+    /// <summary>Begins to read: what follows is of one moment, until <see cref="EndReading"/>.</summary>
+    public void BeginReading() => Begin("BEGIN");
+
+    /// <summary>Ends what <see cref="BeginReading"/> began.</summary>
+    public void EndReading() => Execute("COMMIT");
+
+    /// <summary>What an earlier fault has left open is undone first: else nothing could begin any more.</summary>
+    void Begin(string sql)
+    {
+        if (raw.sqlite3_get_autocommit(_connection.Handle!) == 0)
+            Execute("ROLLBACK");
+        Execute(sql);
     }
 
     /// <summary>Runs a statement.</summary>
@@ -143,13 +101,13 @@ sealed class Catalogue : IDisposable
     }
 
     /// <summary>The rows that a query gives, each made by a function.</summary>
-    public List<T> Rows<T>(string sql, Func<SqliteDataReader, T> row, params ReadOnlySpan<object> values)
+    public List<T> Rows<T>(string sql, Func<CatalogueRow, T> row, params ReadOnlySpan<object> values)
     {
         using SqliteCommand command = Command(sql, values);
         using SqliteDataReader reader = command.ExecuteReader();
         List<T> rows = [];
         while (reader.Read())
-            rows.Add(row(reader));
+            rows.Add(row(new CatalogueRow(reader)));
         return rows;
     }
 
@@ -157,7 +115,7 @@ sealed class Catalogue : IDisposable
     /// Goes through the rows that a query gives for keys, which it names as <c>{keys}</c>. Loops, where LINQ over keys would be as short:
     /// a process that asks once and ends would spend its time compiling that.
     /// </summary>
-    void ForRowsOf(string sql, IReadOnlyList<BlockKey> keys, Action<SqliteDataReader> each)
+    void ForRowsOf(string sql, IReadOnlyList<BlockKey> keys, Action<CatalogueRow> each)
     {
         for (int start = 0; start < keys.Count; start += KeysPerQuery)
         {
@@ -168,7 +126,7 @@ sealed class Catalogue : IDisposable
             using SqliteCommand command = Command(sql.Replace("{keys}", string.Join(", ", names), StringComparison.Ordinal), digests);
             using SqliteDataReader reader = command.ExecuteReader();
             while (reader.Read())
-                each(reader);
+                each(new CatalogueRow(reader));
         }
     }
 
@@ -176,7 +134,7 @@ sealed class Catalogue : IDisposable
     public HashSet<BlockKey> Present(IReadOnlyList<BlockKey> keys)
     {
         HashSet<BlockKey> present = [];
-        ForRowsOf("SELECT key FROM blocks WHERE key IN ({keys})", keys, reader => present.Add(KeyAt(reader)));
+        ForRowsOf("SELECT key FROM blocks WHERE key IN ({keys})", keys, row => present.Add(row.Key(0)));
         return present;
     }
 
@@ -185,8 +143,7 @@ sealed class Catalogue : IDisposable
     {
         Dictionary<BlockKey, DateTimeOffset> evicted = [];
         ForRowsOf("SELECT key, max(at) FROM evicted WHERE key IN ({keys}) GROUP BY key", keys,
-            reader => evicted[KeyAt(reader)] = DateTimeOffset.FromUnixTimeSeconds(
-                Math.Clamp(reader.GetInt64(1), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())));
+            row => evicted[row.Key(0)] = row.Time(1));
         return evicted;
     }
 
@@ -195,15 +152,9 @@ sealed class Catalogue : IDisposable
     {
         Dictionary<BlockKey, int[]> tokens = [];
         ForRowsOf("SELECT key, tokens FROM blocks WHERE key IN ({keys})", keys,
-            reader => tokens[KeyAt(reader)] = TokenBlob.Read(reader.GetValue(1) as byte[]));
+            row => tokens[row.Key(0)] = row.Tokens(1));
         return tokens;
     }
-
-    static BlockKey KeyAt(SqliteDataReader reader) => new(DigestAt(reader, 0) ?? default);
-
-    /// <summary>A digest in a column; null when it is none.</summary>
-    public static Digest? DigestAt(SqliteDataReader reader, int column) =>
-        reader.GetValue(column) is byte[] { Length: Digest.Size } bytes ? new Digest(bytes) : null;
 
     /// <summary>
     /// Goes through the blocks that changed after a number of changes, as fast as SQLite gives them: a catalogue may have a million.
@@ -257,14 +208,14 @@ sealed class Catalogue : IDisposable
     public List<long> ColdestSegments(DateTimeOffset now, long otherThan = -1, long before = long.MaxValue) => Rows($"""
         SELECT id FROM segments LEFT JOIN blocks ON {InSegment} WHERE slot_bytes <> $1 GROUP BY id
         HAVING coalesce(max(used), 0) < $2 AND sum(key IN (SELECT key FROM pins WHERE until > $0)) IS NOT TRUE ORDER BY max(used)
-        """, reader => reader.GetInt64(0), now.ToUnixTimeSeconds(), otherThan, before);
+        """, row => row.Number(0), now.ToUnixTimeSeconds(), otherThan, before);
 
     /// <summary>Segments without a block.</summary>
     public List<long> EmptySegments() =>
-        Rows($"SELECT id FROM segments WHERE NOT EXISTS (SELECT * FROM blocks WHERE {InSegment})", reader => reader.GetInt64(0));
+        Rows($"SELECT id FROM segments WHERE NOT EXISTS (SELECT * FROM blocks WHERE {InSegment})", row => row.Number(0));
 
-    /// <summary>Bytes of all segments.</summary>
-    public long SegmentBytes() => Number("SELECT sum(slot_bytes * slots) FROM segments");
+    /// <summary>Bytes of all segments; as a sum that cannot overflow, whatever the rows say.</summary>
+    public long SegmentBytes() => Number("SELECT CAST(total(max(0, slot_bytes * slots)) AS INTEGER) FROM segments");
 
     /// <summary>
     /// Drops the coldest segments until the rest is no larger than a size, but none with a pinned block; returns how many blocks that were.
@@ -279,9 +230,9 @@ sealed class Catalogue : IDisposable
         return blocks;
     }
 
-    /// <summary>Drops the segments whose files somebody has deleted; returns how many blocks that were.</summary>
+    /// <summary>Drops the segments whose files are gone, or no files any more; returns how many blocks that were.</summary>
     public int DropVanished(string folder, DateTimeOffset when) =>
-        Rows("SELECT id FROM segments", reader => reader.GetInt64(0)).Where(id => !File.Exists(Segment.PathOf(folder, id)))
+        Rows("SELECT id FROM segments", row => row.Number(0)).Where(id => !Segment.IsThere(folder, id))
             .Sum(id => DropSegment(id, when));
 
     /// <summary>
@@ -291,11 +242,10 @@ sealed class Catalogue : IDisposable
     public void DeleteStrayFiles(string folder)
     {
         using Writing writing = Write();
-        HashSet<string> known =
-            [.. Rows("SELECT id FROM segments", reader => Path.GetFileName(Segment.PathOf(folder, reader.GetInt64(0))))];
-        foreach (string file in Directory.GetFiles(folder, "blocks-*.kv"))
-            if (!known.Contains(Path.GetFileName(file)))
-                Segment.Delete(file);
+        HashSet<long> known = [.. Rows("SELECT id FROM segments", row => row.Number(0))];
+        foreach ((string path, long id) in Segment.FilesIn(folder))
+            if (!known.Contains(id))
+                Segment.TryDelete(path);
     }
 
     /// <summary>Forgets all but the newest roots: whoever makes up salts must not make this table grow.</summary>
@@ -305,7 +255,7 @@ sealed class Catalogue : IDisposable
     public void TrimEvicted()
     {
         string oldest = $"FROM evicted WHERE rowid <= (SELECT max(rowid) FROM evicted) - {EvictionsKept}";
-        RaiseTo("trimmed", Number($"SELECT max(change) {oldest}"));
+        RaiseTo("trimmed", Math.Min(Number($"SELECT max(change) {oldest}"), Counter("change")));
         Execute($"DELETE {oldest}");
     }
 
@@ -321,14 +271,20 @@ sealed class Catalogue : IDisposable
     /// </summary>
     public long NextSegment()
     {
-        RaiseTo("segment", Number("SELECT max(id) FROM segments")); // should the counter be wrong
+        RaiseTo("segment", Number($"SELECT max(id) FROM segments WHERE id < {MostSegment}")); // should the counter be wrong
         AddTo("segment", 1);
         return Number("SELECT value FROM counters WHERE name = 'segment'");
     }
 
-    /// <summary>Adds to a counter.</summary>
-    public void AddTo(string counter, long amount) =>
-        Execute("INSERT INTO counters VALUES ($0, $1) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value", counter, amount);
+    /// <summary>Adds to a counter; one that holds what nobody could have counted begins anew.</summary>
+    public void AddTo(string counter, long amount) => Execute($"""
+        INSERT INTO counters VALUES ($0, $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+        + iif(typeof(value) = 'integer' AND value BETWEEN 0 AND {CatalogueRow.MostCount}, value, 0)
+        """, counter, amount);
+
+    /// <summary>A counter; 0 where it holds what nobody could have counted.</summary>
+    public long Counter(string name) =>
+        Rows("SELECT value FROM counters WHERE name = $0", row => row.Integer(0), name).FirstOrDefault();
 
     /// <summary>Sets a counter to a value, unless it is above it already.</summary>
     public void RaiseTo(string counter, long value) =>
@@ -374,9 +330,9 @@ sealed class Catalogue : IDisposable
             {
                 catalogue.Execute("ROLLBACK");
             }
-            catch (SqliteException)
+            catch (Exception)
             {
-                // SQLite has rolled back by itself, as it does when the disk is full.
+                // SQLite has rolled back by itself, as it does when the disk is full; else the next one to begin does.
             }
         }
     }

@@ -22,24 +22,26 @@ sealed record CatalogueNews(
     /// <param name="now">The time, for pins.</param>
     public static CatalogueNews Read(Catalogue catalogue, long slotBytes, long since, DateTimeOffset now)
     {
-        long trimmed = Counter(catalogue, "trimmed");
+        (long trimmed, long change, long clock) = (catalogue.Counter("trimmed"), catalogue.Counter("change"), catalogue.Counter("clock"));
         List<StoredBlock> blocks = [];
-        catalogue.ForEachBlock(trimmed > since ? 0 : since, blocks.Add);
+        catalogue.ForEachBlock(trimmed > since ? 0 : since, block =>
+        {
+            if (block.Change >= 0 && block.Change <= change) // or nobody could have written it
+                blocks.Add(block with { Used = Math.Clamp(block.Used, 0, clock) });
+        });
         blocks.Sort((one, other) => one.Used.CompareTo(other.Used)); // the policy sees them in the order of their use
-        return new CatalogueNews(
-            Counter(catalogue, "change"), Counter(catalogue, "clock"), trimmed,
-            catalogue.Rows("SELECT id, slots FROM segments WHERE slot_bytes = $0",
-                reader => (reader.GetInt64(0), reader.GetInt64(1)), slotBytes).ToDictionary(),
-            since == 0 ? [] : catalogue.Rows("SELECT key, place FROM evicted WHERE change > $0",
-                reader => (new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), reader.GetInt64(1)), since),
+        Dictionary<long, long> segments = [];
+        foreach ((long id, long slots) in catalogue.Rows("SELECT id, slots FROM segments WHERE slot_bytes = $0",
+            row => (row.Number(0), row.Number(1)), slotBytes))
+            segments[id] = slots;
+        return new CatalogueNews(change, clock, trimmed, segments,
+            since == 0 ? [] : catalogue.Rows("SELECT key, place FROM evicted WHERE change > $0", row => (row.Key(0), row.Number(1)), since),
             blocks, ReadPins(catalogue, now));
     }
 
     /// <summary>Reads which blocks somebody keeps.</summary>
     public static List<BlockKey> ReadPins(Catalogue catalogue, DateTimeOffset now) =>
         [.. catalogue.Rows("SELECT DISTINCT key FROM pins WHERE until > $0",
-            reader => Catalogue.DigestAt(reader, 0), now.ToUnixTimeSeconds())
+            row => row.Digest(0), now.ToUnixTimeSeconds())
             .Where(key => key is not null).Select(key => new BlockKey(key!.Value))];
-
-    static long Counter(Catalogue catalogue, string name) => catalogue.Number("SELECT value FROM counters WHERE name = $0", name);
 }

@@ -13,7 +13,8 @@ public static partial class DirectFile
 {
     const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     // the same on all Linux that .NET runs on
-    const int ReadOnly = 0, ReadWrite = 0x2, CreateFlag = 0x40, Exclusive = 0x80, CloseOnExec = 0x80000;
+    internal const int ReadOnly = 0, ReadWrite = 0x2, CloseOnExec = 0x80000;
+    const int CreateFlag = 0x40, Exclusive = 0x80;
 
     /// <summary>
     /// A new file that is gone when it is closed. On Unix it has no name from its first moment on, so that nothing stays behind
@@ -40,13 +41,13 @@ public static partial class DirectFile
         }
     }
 
-    /// <summary>Makes a file, for its owner only, in place of any other of the name, and takes all its room at once.</summary>
-    /// <exception cref="IOException">The file cannot be made, or there is not so much room.</exception>
+    /// <summary>Makes a file, for its owner only, and takes all its room at once.</summary>
+    /// <exception cref="IOException">There is something of the name, be it a link; or there is not so much room.</exception>
     public static void Create(string path, long bytes)
     {
         var options = new FileStreamOptions
         {
-            Mode = FileMode.Create, Access = FileAccess.Write, PreallocationSize = bytes, BufferSize = 0,
+            Mode = FileMode.CreateNew, Access = FileAccess.Write, PreallocationSize = bytes, BufferSize = 0,
         };
         if (!OperatingSystem.IsWindows())
             options.UnixCreateMode = OwnerOnly;
@@ -80,7 +81,7 @@ public static partial class DirectFile
     }
 
     /// <summary>O_DIRECT of the processor at hand.</summary>
-    static int Direct => RuntimeInformation.ProcessArchitecture switch
+    internal static int Direct => RuntimeInformation.ProcessArchitecture switch
     {
         Architecture.Arm or Architecture.Arm64 or Architecture.Armv6 => 0x10000,
         Architecture.Ppc64le => 0x20000,

@@ -70,7 +70,7 @@ sealed partial class DiskBooks : IDisposable
             long version = _catalogue.Number("PRAGMA data_version");
             if (version == _dataVersion)
                 return;
-            _catalogue.Execute("BEGIN");
+            _catalogue.BeginReading();
             try
             {
                 CatalogueNews news = CatalogueNews.Read(_catalogue, _slotBytes, _change, _options.Time.GetUtcNow());
@@ -79,7 +79,7 @@ sealed partial class DiskBooks : IDisposable
             }
             finally
             {
-                _catalogue.Execute("COMMIT");
+                _catalogue.EndReading();
             }
             _dataVersion = version;
         }
@@ -207,7 +207,8 @@ sealed partial class DiskBooks : IDisposable
 
     public void Dispose()
     {
-        _catalogue.Dispose();
+        lock (_reading) // a query may be under way
+            _catalogue.Dispose();
         foreach (Segment segment in _segments.Values)
             segment.Dispose();
     }
@@ -253,7 +254,7 @@ sealed partial class DiskBooks : IDisposable
             _byOrdinal.Add(null);
             Grow(_byOrdinal.Count * _stride);
         }
-        _byOrdinal[ordinal] = _segments[id] = new Segment(_options.Folder, id, _slotBytes, slots, ordinal * _stride, _catalogue.CanWrite);
+        _byOrdinal[ordinal] = _segments[id] = new Segment(_options.Folder, id, _slotBytes, slots, ordinal * _stride);
     }
 
     /// <summary>By doubling: thousands of segments are taken in one by one.</summary>

@@ -43,6 +43,8 @@ public sealed record InspectedSpace(int Segments, long Bytes, long Slots, long F
 /// </summary>
 public sealed class DiskInspection : IDisposable
 {
+    const int MostCounters = 1000;
+
     readonly string _folder;
     readonly Catalogue _catalogue;
     readonly TimeProvider _time;
@@ -57,13 +59,13 @@ public sealed class DiskInspection : IDisposable
     {
         ArgumentNullException.ThrowIfNull(folder);
         string path = Catalogue.In(folder);
-        if (!File.Exists(path))
+        if (!OwnFile.Exists(path))
             return null;
         try
         {
             return new DiskInspection(folder, OpenCatalogue(folder), time ?? TimeProvider.System);
         }
-        catch (Exception e) when (e is SqliteException or UnauthorizedAccessException)
+        catch (Exception e) when (e is not IOException)
         {
             throw new IOException($"{path}: {e.Message}", e);
         }
@@ -71,10 +73,9 @@ public sealed class DiskInspection : IDisposable
 
     /// <summary>The models, the one with most blocks first.</summary>
     public IReadOnlyList<InspectedModel> Models() => Guard(() => _catalogue.Rows("""
-        SELECT fingerprint, name, count(place), coalesce(sum(length(tokens)) / 4, 0), coalesce(sum(slot_bytes), 0), coalesce(sum(key IN (SELECT key FROM pins WHERE until > $0)), 0)
+        SELECT fingerprint, name, count(place), coalesce(sum(length(tokens)) / 4, 0), CAST(total(max(0, slot_bytes)) AS INTEGER), coalesce(sum(key IN (SELECT key FROM pins WHERE until > $0)), 0)
         FROM models LEFT JOIN blocks ON model = models.id LEFT JOIN segments ON segments.id = place / 1048576 GROUP BY models.id ORDER BY 3 DESC
-        """, reader => new InspectedModel(new Fingerprint(Catalogue.DigestAt(reader, 0) ?? default), reader.GetString(1),
-            reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5)), Now));
+        """, row => new InspectedModel(row.Fingerprint(0), row.Text(1), row.Integer(2), row.Integer(3), row.Integer(4), row.Integer(5)), Now));
 
     /// <summary>
     /// All blocks, those used last first. Rows whose keys are no digests are left out: read as one, they could
@@ -89,18 +90,25 @@ public sealed class DiskInspection : IDisposable
     /// <summary>The room taken.</summary>
     public InspectedSpace Space() => Guard(() =>
     {
-        long slots = _catalogue.Number("SELECT sum(slots) FROM segments");
+        long slots = Math.Min(_catalogue.Number("SELECT CAST(total(max(0, slots)) AS INTEGER) FROM segments"), CatalogueRow.MostCount);
         return new InspectedSpace((int)_catalogue.Number("SELECT count(*) FROM segments"),
-            _catalogue.Number("SELECT sum(slot_bytes * slots) FROM segments"), slots,
+            Math.Min(_catalogue.SegmentBytes(), CatalogueRow.MostCount), slots,
             slots - _catalogue.Number("SELECT count(*) FROM blocks"), _catalogue.Number("SELECT count(*) FROM evicted"));
     });
 
     /// <summary>What was counted over all processes.</summary>
-    public IReadOnlyDictionary<string, long> Counters() =>
-        Guard(
-            () => _catalogue.Rows("SELECT name, value FROM counters", reader => (reader.GetString(0), reader.GetInt64(1))).ToDictionary());
+    public IReadOnlyDictionary<string, long> Counters() => Guard(() =>
+    {
+        Dictionary<string, long> counters = [];
+        foreach ((string name, long value) in _catalogue.Rows($"SELECT name, value FROM counters LIMIT {MostCounters}",
+            row => (row.Text(0), row.Integer(1))))
+            counters[name] = value;
+        return counters;
+    });
 
-    /// <summary>Reads and checks every block; bad ones lose their slot. Returns how many came out how.</summary>
+    /// <summary>
+    /// Reads and checks every block; bad ones lose their slot, but not those that could not be read. Returns how many came out how.
+    /// </summary>
     /// <param name="progress">Hears how many of how many blocks are done.</param>
     /// <param name="cancellation">Ends it early.</param>
     public IReadOnlyDictionary<ReadOutcome, int> Verify(IProgress<(int Done, int Total)>? progress = null,
@@ -108,7 +116,7 @@ public sealed class DiskInspection : IDisposable
     {
         Dictionary<ReadOutcome, int> outcomes = [];
         var places = _catalogue.Rows("SELECT place, slot_bytes FROM blocks JOIN segments ON segments.id = place / 1048576 ORDER BY place",
-            reader => (Place: reader.GetInt64(0), SlotBytes: reader.GetInt64(1)));
+            row => (Place: row.Number(0), SlotBytes: row.Number(1)));
         foreach ((int done, (long place, long slotBytes)) in places.Index())
         {
             cancellation.ThrowIfCancellationRequested();
@@ -165,13 +173,13 @@ public sealed class DiskInspection : IDisposable
         if (row is null)
             return null;
         ReadOutcome outcome = Read(place, slotBytes, row);
-        if (outcome == ReadOutcome.Ok)
+        if (outcome is ReadOutcome.Ok or ReadOutcome.IoError || !_catalogue.CanWrite)
             return outcome;
         using Catalogue.Writing writing = _catalogue.Write(); // nobody writes from here on: what is bad now stays bad
         if (RowAt(place)?.Key != row.Key)
             return null;
         outcome = Read(place, slotBytes, row);
-        if (outcome != ReadOutcome.Ok)
+        if (outcome is not (ReadOutcome.Ok or ReadOutcome.IoError))
             _catalogue.Evict(row.Key, place, _catalogue.NextChange(), _time.GetUtcNow());
         writing.Commit();
         return outcome;
@@ -184,18 +192,24 @@ public sealed class DiskInspection : IDisposable
     ReadOutcome Read(long place, long slotBytes, InspectedBlock row)
     {
         string path = Segment.PathOf(_folder, place / Catalogue.PlacesPerSegment);
-        if (place < 0 || !File.Exists(path))
+        if (place < 0)
             return ReadOutcome.Gone;
-        long offset = place % Catalogue.PlacesPerSegment * slotBytes;
-        if (slotBytes is < KvLayout.PageBytes or > int.MaxValue || offset + slotBytes > new FileInfo(path).Length)
+        if (slotBytes is < KvLayout.PageBytes or > int.MaxValue)
             return ReadOutcome.WrongLength;
-        using var slot = new NativeBuffer((int)slotBytes);
         try
         {
-            using SafeFileHandle file = DirectFile.Open(path, writable: false);
+            using SafeFileHandle file = OwnFile.Open(path, writable: false);
+            long offset = place % Catalogue.PlacesPerSegment * slotBytes;
+            if (offset + slotBytes > RandomAccess.GetLength(file))
+                return ReadOutcome.WrongLength;
+            using var slot = new NativeBuffer((int)slotBytes);
             return RandomAccess.Read(file, slot.Span, offset) == slotBytes
                 ? SlotHeader.CheckSlot(slot.Span, row.Key, row.Parent, row.Fingerprint, row.Tokens)
                 : ReadOutcome.WrongLength;
+        }
+        catch (Exception e) when (e is FileNotFoundException or ForeignFileException)
+        {
+            return ReadOutcome.Gone;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -225,14 +239,9 @@ public sealed class DiskInspection : IDisposable
 
     long BytesOfFiles() => Directory.GetFiles(_folder).Sum(file => new FileInfo(file).Length);
 
-    static InspectedBlock Block(SqliteDataReader reader) => new(
-        new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new BlockKey(Catalogue.DigestAt(reader, 1) ?? default),
-        new Fingerprint(Catalogue.DigestAt(reader, 2) ?? default),
-        reader.GetString(3), TokenBlob.Read(reader.GetValue(4) as byte[]), reader.GetInt64(5), Time(reader.GetInt64(6)),
-        reader.IsDBNull(7) ? null : reader.GetString(7), reader.IsDBNull(7) ? null : Time(reader.GetInt64(8)));
-
-    static DateTimeOffset Time(long seconds) =>
-        DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
+    static InspectedBlock Block(CatalogueRow row) => new(
+        row.Key(0), row.Key(1), row.Fingerprint(2), row.Text(3), row.Tokens(4), row.Integer(5, int.MaxValue), row.Time(6),
+        row.IsEmpty(7) ? null : row.Text(7), row.IsEmpty(7) ? null : row.Time(8));
 
     /// <summary>
     /// To write if that can be. It is SQLite that finds out: opening the file and closing it drops the locks of a tier in this process.
@@ -256,7 +265,7 @@ public sealed class DiskInspection : IDisposable
         {
             return query();
         }
-        catch (SqliteException e)
+        catch (Exception e) when (e is not (IOException or OperationCanceledException))
         {
             throw new IOException($"{Catalogue.In(_folder)}: {e.Message}", e);
         }

@@ -1,5 +1,4 @@
 using Kvasir.KvCache.Prefixes;
-using Microsoft.Data.Sqlite;
 
 namespace Kvasir.KvCache.Tiers.Disk;
 
@@ -61,11 +60,8 @@ public sealed partial class DiskTier
         return block is not null && TryFind(key, out int slot) ? block with { Place = slot } : null;
     }
 
-    static TierBlock BlockAt(SqliteDataReader reader) => new(
-        new BlockKey(Catalogue.DigestAt(reader, 0) ?? default), new BlockKey(Catalogue.DigestAt(reader, 1) ?? default),
-        TokenBlob.Read(reader.GetValue(2) as byte[]),
-        Used: DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(reader.GetInt64(3), 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())),
-        IsPinned: reader.GetBoolean(4));
+    static TierBlock BlockAt(CatalogueRow row) =>
+        new(row.Key(0), row.Key(1), row.Tokens(2), Used: row.Time(3), IsPinned: row.Integer(4) > 0);
 
     /// <inheritdoc/>
     public TierContent Content()
@@ -98,6 +94,5 @@ public sealed partial class DiskTier
     /// <summary>The roots of all models and salts, the newest first.</summary>
     List<(BlockKey Root, Fingerprint Fingerprint, string Model)> Roots() => Guard(() => _books.Query(catalogue => catalogue.Rows(
         $"SELECT root, fingerprint, name FROM roots JOIN models ON id = model ORDER BY at DESC LIMIT {MostRoots}",
-        reader => (new BlockKey(Catalogue.DigestAt(reader, 0) ?? default),
-            new Fingerprint(Catalogue.DigestAt(reader, 1) ?? default), reader.GetString(2))))) ?? [];
+        row => (row.Key(0), row.Fingerprint(1), row.Text(2))))) ?? [];
 }

@@ -4,6 +4,7 @@ using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Metrics;
 using Kvasir.KvCache.Prefixes;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace Kvasir.KvCache.Tiers.Disk;
 
@@ -33,6 +34,7 @@ public sealed unsafe partial class DiskTier : IDurableTier
     readonly Dictionary<CounterName, long> _newCounts = [];
     readonly LoadThreads _threads;
     readonly long _stride;
+    volatile bool _refused; // nothing may be written
     int _disposed;
 
     DiskTier(DiskTierOptions options, KvLayout layout, Fingerprint fingerprint, string modelName, bool canWrite)
@@ -71,7 +73,7 @@ public sealed unsafe partial class DiskTier : IDurableTier
     public Admission Admission => _options.Admission;
 
     /// <inheritdoc/>
-    public bool CanWrite => _writer is not null;
+    public bool CanWrite => _writer is not null && !_refused;
 
     /// <inheritdoc/>
     public string? Problem { get; private set; }
@@ -81,39 +83,6 @@ public sealed unsafe partial class DiskTier : IDurableTier
 
     /// <summary>Blocks that had to give way since the tier was opened.</summary>
     public long Evictions => _writer?.Evictions ?? 0;
-
-    /// <summary>
-    /// Opens a directory, and makes it if it is missing. A damaged catalogue is set aside, and the directory begins empty.
-    /// </summary>
-    /// <exception cref="IOException">The directory cannot be used at all.</exception>
-    public static DiskTier Open(DiskTierOptions options, KvLayout layout, Fingerprint fingerprint, string modelName)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        ArgumentNullException.ThrowIfNull(layout);
-        string? problem;
-        try
-        {
-            PrivateFolder.Create(options.Folder);
-            return new DiskTier(options, layout, fingerprint, modelName, canWrite: true);
-        }
-        catch (SqliteException e) when (IsDamage(e))
-        {
-            problem = SetAside(options.Folder, e.Message);
-            return new DiskTier(options, layout, fingerprint, modelName, canWrite: true) { Problem = problem };
-        }
-        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
-        {
-            problem = e.Message;
-        }
-        try
-        {
-            return new DiskTier(options, layout, fingerprint, modelName, canWrite: false) { Problem = problem };
-        }
-        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
-        {
-            throw new IOException($"{options.Folder}: cannot be used for keys and values: {problem}", e);
-        }
-    }
 
     /// <summary>Takes in what other processes have written or evicted; does next to nothing when they have not.</summary>
     public void Refresh() => Guard(() => _books.Refresh());
@@ -173,8 +142,9 @@ public sealed unsafe partial class DiskTier : IDurableTier
                 ? _header.CheckGroup(SlotHeader.Checksum(header.Span, group), group, new(destination + part.Offset, bytes))
                 : outcome;
         }
-        catch (FileNotFoundException)
+        catch (Exception e) when (e is FileNotFoundException or ForeignFileException)
         {
+            Problem = e is ForeignFileException ? e.Message : Problem;
             return ReadOutcome.Gone;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
@@ -187,7 +157,7 @@ public sealed unsafe partial class DiskTier : IDurableTier
     /// <inheritdoc/>
     public int Write(ReadOnlySpan<BlockWrite> blocks)
     {
-        if (_writer is null || blocks.IsEmpty)
+        if (_writer is null || _refused || blocks.IsEmpty)
             return 0;
         lock (_writing)
         {
@@ -195,9 +165,10 @@ public sealed unsafe partial class DiskTier : IDurableTier
             {
                 return _writer.Write(blocks, SaveNews);
             }
-            catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
+            catch (Exception e)
             {
-                Problem = e.Message;
+                _refused = e is UnauthorizedAccessException or SqliteException { SqliteErrorCode: raw.SQLITE_READONLY };
+                Problem = _refused ? $"{e.Message}; what is there is read, and nothing more is kept" : e.Message;
                 _books.Distrust();
                 return 0;
             }
@@ -222,11 +193,11 @@ public sealed unsafe partial class DiskTier : IDurableTier
 
     /// <summary>
     /// Frees the slot of a block that was forgotten, unless somebody, this process or another, has written that block anew
-    /// or another one there meanwhile.
+    /// or another one there meanwhile. One that the disk did not give may still be as it should: it keeps its slot.
     /// </summary>
     public void Discard(BlockKey key, ReadOutcome outcome)
     {
-        if (_writer is not null)
+        if (_writer is not null && !_refused && outcome != ReadOutcome.IoError)
             lock (_writing)
                 Guard(() => _writer.RemoveBad(key));
         Count(CounterName.Corrupt(outcome.Name()), 1);
@@ -249,7 +220,7 @@ public sealed unsafe partial class DiskTier : IDurableTier
 
     /// <inheritdoc/>
     public long Counted(CounterName name) =>
-        Guard(() => _books.Query(catalogue => catalogue.Number("SELECT value FROM counters WHERE name = $0", $"{name}")));
+        Guard(() => _books.Query(catalogue => catalogue.Counter($"{name}")));
 
     /// <summary>Writes down what was used and counted, and closes the files.</summary>
     public void Dispose()
@@ -259,13 +230,14 @@ public sealed unsafe partial class DiskTier : IDurableTier
         _threads.Dispose();
         lock (_writing)
             Guard(Save);
+        _oneLookup.Wait(); // one that nobody waits for any more may still be under way
         _writer?.Dispose();
         _books.Dispose();
     }
 
     void Save()
     {
-        if (_writer is null)
+        if (_writer is null || _refused)
             return;
         using Catalogue.Writing writing = _writer.Catalogue.Write();
         _writer.SaveUse();
@@ -313,29 +285,12 @@ public sealed unsafe partial class DiskTier : IDurableTier
     bool ReadBoth(Segment segment, long slotOffset, NativeBuffer header, byte* destination, long groupOffset, int bytes)
     {
         if (groupOffset > 0)
-            return RandomAccess.Read(segment.File(), header.Span[.._header.Bytes], slotOffset) == _header.Bytes
-                && RandomAccess.Read(segment.File(), new Span<byte>(destination, bytes), slotOffset + _header.Bytes + groupOffset) == bytes;
+            return RandomAccess.Read(segment.ForReading(), header.Span[.._header.Bytes], slotOffset) == _header.Bytes
+                && RandomAccess.Read(
+                    segment.ForReading(), new Span<byte>(destination, bytes), slotOffset + _header.Bytes + groupOffset) == bytes;
         Memory<byte>[] parts = [new NativeMemoryView(header.Address, _header.Bytes).Memory,
             new NativeMemoryView(destination, bytes).Memory];
-        return RandomAccess.Read(segment.File(), parts, slotOffset) == _header.Bytes + bytes;
-    }
-
-    // the last: a table is missing
-    static bool IsDamage(SqliteException e) =>
-        e.SqliteErrorCode is SQLitePCL.raw.SQLITE_NOTADB or SQLitePCL.raw.SQLITE_CORRUPT or SQLitePCL.raw.SQLITE_ERROR;
-
-    /// <summary>
-    /// What cannot be read is renamed, for whoever wants to know; the blocks' files go, since nothing says what is in them.
-    /// </summary>
-    static string SetAside(string folder, string why)
-    {
-        string path = Catalogue.In(folder);
-        File.Move(path, path + ".damaged", overwrite: true);
-        foreach (string companion in (string[])[path + "-wal", path + "-shm"])
-            File.Delete(companion);
-        foreach (string segment in Directory.GetFiles(folder, "blocks-*.kv"))
-            File.Delete(segment);
-        return $"{path}: {why}; it was set aside and the cache began anew";
+        return RandomAccess.Read(segment.ForReading(), parts, slotOffset) == _header.Bytes + bytes;
     }
 
     void Guard(Action action) => Guard(() =>
@@ -350,7 +305,7 @@ public sealed unsafe partial class DiskTier : IDurableTier
         {
             return query();
         }
-        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
+        catch (Exception e) // whatever a catalogue can make its library throw
         {
             Problem = e.Message;
             return default;

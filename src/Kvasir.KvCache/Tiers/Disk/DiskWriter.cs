@@ -19,7 +19,7 @@ namespace Kvasir.KvCache.Tiers.Disk;
 /// </summary>
 sealed unsafe class DiskWriter : IDisposable
 {
-    const int StagedBytes = 4 << 20;
+    const int StagedBytes = 4 << 20, UsesPerQuery = 256, MostTaken = 64;
 
     /// <summary>Times that room is made for one batch: files of another size have to go before one of this size can come.</summary>
     const int MostAttempts = 8;
@@ -64,7 +64,7 @@ sealed unsafe class DiskWriter : IDisposable
         {
             return WriteBatch(blocks, alongside);
         }
-        catch (FileNotFoundException)
+        catch (Exception e) when (e is FileNotFoundException or ForeignFileException)
         {
             DropVanished();
             throw;
@@ -114,9 +114,11 @@ sealed unsafe class DiskWriter : IDisposable
     {
         (long Place, long Used)[] touched = _books.TakeTouched();
         long now = _options.Time.GetUtcNow().ToUnixTimeSeconds(), change = touched.Length > 0 ? _catalogue.NextChange() : 0;
-        foreach ((long place, long used) in touched)
-            _catalogue.Execute("UPDATE blocks SET used = $1, at = $2, change = $3 WHERE place = $0 AND used < $1", place,
-                used, now, change);
+        foreach ((long Place, long Used)[] some in touched.Chunk(UsesPerQuery)) // each query may take a slow disk's time
+            _catalogue.Execute($"""
+                UPDATE blocks SET used = column2, at = $0, change = $1
+                FROM (VALUES {string.Join(", ", some.Select(use => $"({use.Place}, {use.Used})"))}) WHERE place = column1 AND used < column2
+                """, now, change);
         _catalogue.RaiseTo("clock", _books.Clock);
     }
 
@@ -167,7 +169,7 @@ sealed unsafe class DiskWriter : IDisposable
         WriteData(blocks, slots);
         Fault("data");
         foreach (Segment segment in slots.Select(slot => _books.SegmentOf(slot)!).Distinct())
-            RandomAccess.FlushToDisk(segment.File());
+            RandomAccess.FlushToDisk(segment.ForWriting());
         Fault("flushed");
         InsertRows(blocks, slots);
         return slots.Count;
@@ -187,7 +189,7 @@ sealed unsafe class DiskWriter : IDisposable
             if (goesOn && staged + _slotBytes <= _staging.Bytes)
                 continue;
             Segment segment = _books.SegmentOf(slots[i])!;
-            RandomAccess.Write(segment.File(), _staging.Span[..staged], segment.Offset(slots[i]) + _slotBytes - staged);
+            RandomAccess.Write(segment.ForWriting(), _staging.Span[..staged], segment.Offset(slots[i]) + _slotBytes - staged);
             Fault("some data");
             staged = 0;
         }
@@ -241,6 +243,8 @@ sealed unsafe class DiskWriter : IDisposable
         if (_catalogue.SegmentBytes() + bytes > _options.MaxBytes || FreeSpace() - bytes < _options.KeepFreeBytes)
             return false;
         long id = _catalogue.NextSegment();
+        for (int taken = 0; taken < MostTaken && OwnFile.Exists(Segment.PathOf(_options.Folder, id)); taken++)
+            id = _catalogue.NextSegment(); // whatever it is that lies there: it stays
         try
         {
             DirectFile.Create(Segment.PathOf(_options.Folder, id), bytes);
@@ -312,7 +316,7 @@ sealed unsafe class DiskWriter : IDisposable
     void Delete(List<long> segments)
     {
         foreach (long id in segments)
-            Segment.Delete(Segment.PathOf(_options.Folder, id));
+            Segment.TryDelete(Segment.PathOf(_options.Folder, id));
     }
 
     long FreeSpace() => new DriveInfo(_options.Folder).AvailableFreeSpace;

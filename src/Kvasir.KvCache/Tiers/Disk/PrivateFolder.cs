@@ -35,4 +35,11 @@ public static class PrivateFolder
             throw new IOException($"{path}: cannot be made: {e.Message}", e);
         }
     }
+
+    /// <summary>What speaks against keeping a conversation in a folder, in one line; null when nothing does.</summary>
+    internal static string? Objection(string path) =>
+        !OperatingSystem.IsWindows() && FileFacts.Of($"{path}/.") is { OthersMayWrite: true } facts
+            ? $"{path}: everybody may write there (mode {Convert.ToString((int)facts.Permissions, 8)}), expected 700: others could take the "
+                + "files away or put their own in their place"
+            : null;
 }

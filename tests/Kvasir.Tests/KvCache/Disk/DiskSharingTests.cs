@@ -148,7 +148,6 @@ public sealed class DiskSharingTests : IDisposable
     [InlineData("UPDATE blocks SET place = 1 << 60, used = 9223372036854775807")]
     [InlineData("UPDATE blocks SET key = x'00', parent = 'text', tokens = 7")]
     [InlineData("INSERT INTO pins VALUES ('x', 'no digest', 1 << 60); INSERT INTO evicted VALUES (1, 'x', 'y', 'z')")]
-    [InlineData("UPDATE counters SET value = 'much'")]
     public void Rows_that_nobody_could_have_written_are_passed_over(string sql)
     {
         using (DiskTier tier = _disk.Open())
