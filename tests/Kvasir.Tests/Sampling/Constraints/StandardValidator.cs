@@ -18,26 +18,35 @@ static class StandardValidator
 
     static readonly EvaluationOptions s_options = new() { EvaluateAs = SpecVersion.Draft202012, RequireFormatValidation = true };
 
-    public static bool IsValid(string schema, string text) =>
-        JsonSchema.FromText(Plain(schema)).Evaluate(Plain(JsonNode.Parse(text)), s_options).IsValid;
+    public static bool IsValid(string schema, string text)
+    {
+        using var json = JsonDocument.Parse(text);
+        return JsonSchema.FromText(Plain(schema)).Evaluate(Plain(json.RootElement), s_options).IsValid;
+    }
 
     static string Plain(string schema) => schema.Replace("😀", Astral, StringComparison.Ordinal)
         .Replace("\\\\u{1F600}", Astral, StringComparison.Ordinal).Replace("\\\\u{1f600}", Astral, StringComparison.Ordinal)
         .Replace("\\uD83D\\uDE00", Astral, StringComparison.Ordinal)
         .Replace("\"format\":\"hostname\"", "\"minLength\":1", StringComparison.Ordinal);
 
-    static JsonNode? Plain(JsonNode? value) => value switch
+    static JsonNode? Plain(JsonElement value) => value.ValueKind switch
     {
-        JsonObject members => new JsonObject(members.Select(member =>
-            KeyValuePair.Create(member.Key.Replace("😀", Astral, StringComparison.Ordinal), Plain(member.Value)))),
-        JsonArray items => new JsonArray([.. items.Select(Plain)]),
-        JsonValue scalar when scalar.GetValueKind() == JsonValueKind.String => Plain(scalar.GetValue<string>().EnumerateRunes()),
-        JsonValue scalar when scalar.GetValueKind() == JsonValueKind.Number => Plain(scalar.GetValue<JsonElement>()),
-        _ => value?.DeepClone(),
+        JsonValueKind.Object => Members(value),
+        JsonValueKind.Array => new JsonArray([.. value.EnumerateArray().Select(Plain)]),
+        JsonValueKind.String => Plain(value.GetString()!.EnumerateRunes()),
+        JsonValueKind.Number => JsonValue.Create(value.TryGetDecimal(out decimal exact) ? exact : value.GetDouble() < 0 ? -Large : Large),
+        JsonValueKind.True or JsonValueKind.False => JsonValue.Create(value.GetBoolean()),
+        _ => null,
     };
 
-    static JsonValue Plain(JsonElement number) =>
-        JsonValue.Create(number.TryGetDecimal(out decimal exact) ? exact : number.GetDouble() < 0 ? -Large : Large);
+    /// <summary>Of two members with one name the last counts.</summary>
+    static JsonObject Members(JsonElement value)
+    {
+        JsonObject members = [];
+        foreach (JsonProperty member in value.EnumerateObject())
+            members[member.Name.Replace("😀", Astral, StringComparison.Ordinal)] = Plain(member.Value);
+        return members;
+    }
 
     static bool IsSpokenOf(Rune rune) =>
         (rune.IsAscii && rune.Value != '\r') || "日本éêëìí".Contains(rune.ToString(), StringComparison.Ordinal);
