@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Verbs;
 using Kvasir.Formats;
@@ -20,9 +21,10 @@ static class CommandLineRunner
             root.Parse("--help").Invoke(new InvocationConfiguration { Output = Console.Error });
             return ExitCode.Usage;
         }
-        if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
+        string[] errors = [.. Errors(parsed)];
+        if (errors.Length > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
         {
-            foreach (string error in Errors(parsed))
+            foreach (string error in errors)
                 Terminal.Error(error);
             Terminal.Line($"`kvasir {string.Join(' ', Settings.Names(parsed.CommandResult).Append("--help"))}` lists what is possible.");
             return ExitCode.Usage;
@@ -67,6 +69,16 @@ static class CommandLineRunner
     static IEnumerable<string> Errors(ParseResult parsed) =>
         parsed.CommandResult.Command is RootCommand && parsed.UnmatchedTokens is [var unknown, ..]
             ? [$"unknown command or flag '{Printable.Line(unknown)}'"]
+            : parsed.Errors.Count == 0 ? parsed.CommandResult.Children.Select(EmptyName).OfType<string>()
             : parsed.Errors.Select(error => Printable.Line(
                 string.Join(' ', error.Message.Split(['\t', '\r', '\n', ' '], StringSplitOptions.RemoveEmptyEntries)), 4096)).Distinct();
+
+    /// <summary>What is wrong with a file or directory of no name, which a script's empty variable makes; null where nothing is.</summary>
+    static string? EmptyName(SymbolResult symbol) => symbol.Tokens.Any(token => token.Value.Length == 0) ? symbol switch
+    {
+        OptionResult { Option: { HelpName: "FILE", Name: var name } } => $"{name}: the file's name is empty",
+        OptionResult { Option: { HelpName: "DIR", Name: var name } } => $"{name}: the directory's name is empty",
+        ArgumentResult { Argument.Name: "IN" or "OUT" or "MODEL" or "FILE" } argument => $"{argument.Argument.Name}: the file's name is empty",
+        _ => null,
+    } : null;
 }

@@ -169,11 +169,11 @@ sealed class Generation
     FinishReason? Choose(Span<float> logits)
     {
         _logprobs?.Read(logits);
-        _form?.Mask(logits);
+        _form?.Mask(logits, Options.IgnoresEnds);
         int token = _sampler.Next(logits, Sequence.Tokens, _promptTokens);
         _form?.Accept(token);
         Sequence.Append(token);
-        if (!Options.IgnoresEnds && _engine.Tokenizer.Ends.Contains(token))
+        if (_form?.HasEnded == true || (!Options.IgnoresEnds && _engine.Tokenizer.Ends.Contains(token)))
             return FinishReason.Stop;
         _tokens.Add(token);
         Emit(_stops.Append(_detokenizer.Append(token)), token, _logprobs?.Of(token));

@@ -18,7 +18,10 @@ public sealed record GenerationOptions
     /// <summary>How tokens are chosen.</summary>
     public SamplingOptions Sampling { get; init; } = SamplingOptions.Greedy;
 
-    /// <summary>Whether a token that ends the turn is a token like any other: for measurements that want a fixed length.</summary>
+    /// <summary>
+    /// Whether a token that ends the turn is a token like any other: for measurements that want a fixed length. Where there is a
+    /// <see cref="Grammar"/>, an end comes when nothing else can.
+    /// </summary>
     public bool IgnoresEnds { get; init; }
 
     /// <summary>

@@ -30,7 +30,7 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
                 {
                     Grammar = choice.Kind == ToolChoiceKind.Required
                         ? model.Prompts.Tools!.Calls(choice.Tools, several: false)
-                        : RequestReader.Grammar(body["output_config"]["format"], field => field["schema"]),
+                        : GrammarField.Read(body, body["output_config"]["format"], field => field["schema"]),
                 },
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),

@@ -123,7 +123,7 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
 
     static OutputGrammar? Grammar(Field body, ChatInput input, ToolChoice choice, ServedModel model)
     {
-        OutputGrammar? format = RequestReader.Grammar(body["response_format"], field => field["json_schema"]["schema"]);
+        OutputGrammar? format = GrammarField.Read(body, body["response_format"], field => field["json_schema"]["schema"]);
         return choice.Kind == ToolChoiceKind.Required
             ? model.Prompts.Tools!.Calls(choice.Tools, body["parallel_tool_calls"].Truth() ?? false)
             : format;

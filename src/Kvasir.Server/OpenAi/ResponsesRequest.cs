@@ -23,7 +23,7 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
         int[] prompt = input.Encode(model, choice, most: model.Engine.Context);
         if (prompt.Length >= model.Engine.Context)
             throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
-        OutputGrammar? format = RequestReader.Grammar(body["text"]["format"], field => field["schema"]);
+        OutputGrammar? format = GrammarField.Read(body, body["text"]["format"], field => field["schema"]);
         CompletionRequest completion = new()
         {
             Endpoint = "/v1/responses",

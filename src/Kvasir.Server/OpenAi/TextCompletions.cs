@@ -65,7 +65,7 @@ static class TextCompletions
                 RequestReader.Stops(body["stop"]), service.Model) with
             {
                 TopLogprobs = body["logprobs"].Whole(0, GenerationOptions.MostLogprobs),
-                Grammar = RequestReader.Grammar(body["response_format"], field => field["json_schema"]["schema"]),
+                Grammar = GrammarField.Read(body, body["response_format"], field => field["json_schema"]["schema"]),
             },
             Principal = principal,
             Salt = RequestReader.Salt(body, principal),

@@ -1,8 +1,6 @@
 using System.Globalization;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Sampling;
-using Kvasir.Inference.Sampling.Constraints;
-using Kvasir.Inference.Sampling.Constraints.Schemas;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
@@ -104,35 +102,6 @@ static class RequestReader
         if (input.Breakpoints is [.., var last])
             return new KeepWish(input.TokensBefore(last, model, choice, prompt), last.Ttl);
         return ttl is { } whole && body["prompt_cache_options"]["mode"].Text() != "explicit" ? new KeepWish(prompt.Length, whole) : null;
-    }
-
-    /// <summary>What a client wants of the answer's form; null for anything.</summary>
-    /// <param name="format">An object with <c>type</c>.</param>
-    /// <param name="schema">Where the schema stands when the type says that there is one.</param>
-    public static OutputGrammar? Grammar(Field format, Func<Field, Field> schema)
-    {
-        switch (format["type"].OneOf("text", "json_object", "json_schema"))
-        {
-            case "json_object":
-                return OutputGrammar.JsonObject();
-            case "json_schema":
-                Field field = schema(format);
-                return Schema(field.IsObject ? field : throw field.Wrong("a JSON schema"));
-            default:
-                return null;
-        }
-    }
-
-    static OutputGrammar Schema(Field schema)
-    {
-        try
-        {
-            return OutputGrammar.JsonSchema(schema.Json);
-        }
-        catch (JsonSchemaException e)
-        {
-            throw new RequestException(400, $"{schema.Path}: {e.Message}", schema.Path, "invalid_schema");
-        }
     }
 
     static ulong? Seed(Field field)

@@ -46,10 +46,11 @@ static class ArchitectureTable
             Sampling/Constraints/Automata
             Sampling/Constraints/Nodes -> Sampling/Constraints/Automata
             Sampling/Constraints/Json -> Sampling/Constraints/Automata, Sampling/Constraints/Nodes
+            Sampling/Constraints/Gbnf -> Sampling/Constraints/Automata, Sampling/Constraints/Nodes
             Sampling/Constraints/Schemas -> Sampling/Constraints/Automata, Sampling/Constraints/Json, Sampling/Constraints/Nodes
             Sampling/Constraints/Masks -> Sampling/Constraints/Automata, Sampling/Constraints/Nodes, Tokenization
-            Sampling/Constraints -> Sampling/Constraints/Automata, Sampling/Constraints/Json, Sampling/Constraints/Masks,
-                Sampling/Constraints/Nodes, Sampling/Constraints/Schemas, Tokenization
+            Sampling/Constraints -> Sampling/Constraints/Automata, Sampling/Constraints/Gbnf, Sampling/Constraints/Json,
+                Sampling/Constraints/Masks, Sampling/Constraints/Nodes, Sampling/Constraints/Schemas, Tokenization
             Scheduling -> Model, Sampling, Sampling/Constraints, Sampling/Constraints/Masks, Tokenization
             Chat -> Sampling/Constraints, Sampling/Constraints/Schemas, Templates, Templates/Library, Templates/Syntax, Templates/Values,
                 Tokenization

@@ -1,6 +1,9 @@
+using System.Globalization;
+using System.Text.Json;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Sampling;
+using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Tests.Fixtures;
 
@@ -41,6 +44,30 @@ public sealed class GenerationTests : IDisposable
         Assert.Equal(FinishReason.Length, result.FinishReason);
         Assert.Equal(emitted, result.Text);
         Assert.Equal(_model.Tokenizer.Decode([.. result.TokenIds]), result.Text);
+    }
+
+    [Theory]
+    [InlineData("""{"enum":["a","bc"]}""", "\"a\" \"bc\"")]
+    [InlineData("""{"type":"integer","minimum":5,"maximum":31}""", "")]
+    [InlineData("""{"const":1234}""", "1234")]
+    public void Where_ends_are_ignored_a_text_that_can_only_end_ends(string schema, string expected)
+    {
+        for (ulong seed = 0; seed < 8; seed++)
+        {
+            using Sequence sequence = Story();
+            GenerationResult result = Continue(sequence, new()
+            {
+                MaxTokens = 100,
+                IgnoresEnds = true,
+                Grammar = OutputGrammar.JsonSchema(JsonElement.Parse(schema)),
+                Sampling = new() { Temperature = 2, Seed = seed },
+            });
+            Assert.Equal(FinishReason.Stop, result.FinishReason);
+            if (expected.Length > 0)
+                Assert.Contains(result.Text, expected.Split(' '));
+            else
+                Assert.InRange(int.Parse(result.Text, CultureInfo.InvariantCulture), 5, 31);
+        }
     }
 
     [Fact]

@@ -42,8 +42,9 @@ public sealed class ConstrainedText
 
     /// <summary>Sets the logit of every token that may not come next to −∞.</summary>
     /// <param name="logits">[vocabulary or more]</param>
+    /// <param name="avoidsEnds">Whether an end may come only where nothing else may.</param>
     /// <exception cref="UnspellableTextException">No token is left: the vocabulary cannot spell what has to come.</exception>
-    public void Mask(Span<float> logits)
+    public void Mask(Span<float> logits, bool avoidsEnds = false)
     {
         if (logits.Length < _trie.Tokenizer.VocabularySize)
             throw new ArgumentException($"{logits.Length} logits, expected at least {_trie.Tokenizer.VocabularySize}", nameof(logits));
@@ -52,6 +53,9 @@ public sealed class ConstrainedText
             throw new UnspellableTextException(
                 "no token of the vocabulary can go on with the text, expected tokens for all bytes that the grammar needs");
         _allowed.Set.Mask(logits);
+        if (avoidsEnds && IsComplete && _allowed.Set.Count > _trie.Tokenizer.Ends.Count)
+            foreach (int end in _trie.Tokenizer.Ends)
+                logits[end] = float.NegativeInfinity;
     }
 
     /// <summary>Goes on with a token.</summary>

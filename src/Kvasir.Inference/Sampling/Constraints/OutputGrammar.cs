@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Kvasir.Inference.Sampling.Constraints.Automata;
+using Kvasir.Inference.Sampling.Constraints.Gbnf;
 using Kvasir.Inference.Sampling.Constraints.Json;
 using Kvasir.Inference.Sampling.Constraints.Nodes;
 using Kvasir.Inference.Sampling.Constraints.Schemas;
@@ -33,6 +34,39 @@ public sealed class OutputGrammar
         ArgumentNullException.ThrowIfNull(text);
         ByteExpression bytes = ByteExpression.Text(Encoding.UTF8.GetBytes(text));
         return new(text.Length == 0 ? Nodes.Sequence.Nothing : new Terminal(ByteAutomaton.From(bytes, new WorkLimit(long.MaxValue))));
+    }
+
+    /// <summary>Exactly one of these texts.</summary>
+    /// <exception cref="ArgumentException">There is none.</exception>
+    public static OutputGrammar OneOf(IReadOnlyList<string> texts)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(texts?.Count ?? 0, nameof(texts));
+        Alternation bytes = new([.. texts!.Select(text => ByteExpression.Text(Encoding.UTF8.GetBytes(text)))]);
+        return new(new Terminal(ByteAutomaton.From(bytes, new WorkLimit(long.MaxValue))));
+    }
+
+    /// <summary>Texts that fit a regular expression (ECMAScript's notation) from their beginning to their end.</summary>
+    /// <exception cref="PatternException">It is not well formed, costs too much, fits nothing or needs more than an automaton.</exception>
+    public static OutputGrammar Pattern(string pattern)
+    {
+        ArgumentNullException.ThrowIfNull(pattern);
+        try
+        {
+            var automaton = ByteAutomaton.From(PatternParser.Whole(pattern, CharacterBytes.Utf8));
+            return !automaton.IsEmpty ? new(new Terminal(automaton)) : throw new PatternException("classes that no text fits");
+        }
+        catch (GrammarTooLargeException)
+        {
+            throw new PatternException("what takes too long to prepare, such as large counts");
+        }
+    }
+
+    /// <summary>Texts of a grammar in llama.cpp's notation, GBNF, from its rule <c>root</c>.</summary>
+    /// <exception cref="GbnfException">It is not well formed, begins a rule with itself, costs too much or has no text.</exception>
+    public static OutputGrammar Gbnf(string grammar)
+    {
+        ArgumentNullException.ThrowIfNull(grammar);
+        return new(GbnfCompiler.Compile(grammar));
     }
 
     /// <summary>One part after the other.</summary>

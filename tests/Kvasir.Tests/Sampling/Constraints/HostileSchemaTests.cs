@@ -18,6 +18,7 @@ public class HostileSchemaTests
     public static TheoryData<string, string> Refused => new()
     {
         { "deep", Nested("{\"items\":", 200, "{}", "}") },
+        { "deep values", Nested("{\"type\":\"array\",\"minItems\":1,\"items\":", 52, "{}", "}") },
         { "alternatives of alternatives",
             $"{{\"allOf\":[{Join(40, _ => "{\"anyOf\":[{\"minLength\":1},{\"minLength\":2},{\"minLength\":3}]}")}]}}" },
         { "an automaton of 2^60 states", "{\"pattern\":\"a.{60}$\"}" },

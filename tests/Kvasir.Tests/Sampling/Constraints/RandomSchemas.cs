@@ -25,24 +25,26 @@ static class RandomSchemas
             .Select((least, more) => $"{{\"type\":\"string\",\"minLength\":{least},\"maxLength\":{least + more}}}"),
         One(s_patterns).Select(pattern => $"{{\"type\":\"string\",\"pattern\":{Quote(pattern)}}}"),
         Gen.Int[1, 6].Select(most => $"{{\"pattern\":\"^[ab😀\\\\\\\\]*$\",\"maxLength\":{most}}}"),
-        One("date", "time", "date-time", "uuid", "ipv4", "email", "colour")
+        One("date", "time", "date-time", "duration", "uuid", "ipv4", "ipv6", "email", "hostname", "uri", "uri-reference", "iri", "regex",
+            "json-pointer", "relative-json-pointer")
             .Select(format => $"{{\"type\":\"string\",\"format\":\"{format}\"}}"));
 
-    static readonly Gen<string> s_bounds = Gen.Select(Gen.Int[-2000, 2000], Gen.Int[1, 3000], Gen.Int[0, 2], Gen.Bool, Gen.Bool)
-        .Select((least, span, places, openBelow, openAbove) =>
+    static readonly Gen<string> s_bounds = Gen.Select(Gen.Int[-2000, 2000], Gen.OneOf(Gen.Int[1, 3], Gen.Int[1, 3000]), Gen.Int[0, 3],
+        Gen.Bool, Gen.Bool, Gen.Int[0, 9]).Select((least, span, places, openBelow, openAbove, sides) =>
     {
-        decimal scale = places == 0 ? 1 : places == 1 ? 10 : 1000;
-        string low = (least / scale).ToString(CultureInfo.InvariantCulture),
-            high = ((least + span + 1) / scale).ToString(CultureInfo.InvariantCulture);
-        return $"\"{(openBelow ? "exclusiveMinimum" : "minimum")}\":{low},\"{(openAbove ? "exclusiveMaximum" : "maximum")}\":{high}";
+        decimal scale = places switch { 0 => 1, 1 => 10, 2 => 1000, _ => 0.000_000_000_000_000_1m };
+        string low = $"\"{(openBelow ? "exclusiveMinimum" : "minimum")}\":{(least / scale).ToString(CultureInfo.InvariantCulture)}",
+            high = $"\"{(openAbove ? "exclusiveMaximum" : "maximum")}\":{((least + span) / scale).ToString(CultureInfo.InvariantCulture)}";
+        return sides == 0 ? low : sides == 1 ? high : $"{low},{high}";
     });
 
     static readonly Gen<string> s_scalar = Gen.OneOf(
         s_string,
         One("{\"type\":\"integer\"}", "{\"type\":\"number\"}", "{\"type\":\"boolean\"}", "{\"type\":\"null\"}",
-            "{\"type\":[\"integer\",\"null\"]}", "{\"type\":\"string\",\"nullable\":true}", "{}", "true"),
+            "{\"type\":[\"integer\",\"null\"]}", "{\"type\":[\"string\",\"null\"]}", "{}", "true"),
         s_bounds.Select(bounds => $"{{\"type\":\"number\",{bounds}}}"),
         s_bounds.Select(bounds => $"{{\"type\":[\"number\",\"string\"],{bounds}}}"),
+        s_bounds.Select(bounds => $"{{\"type\":\"integer\",{bounds}}}"),
         Gen.Int[-5000, 5000].Select(least => $"{{\"type\":\"integer\",\"minimum\":{least},\"maximum\":{least + 777}}}"),
         s_value.Array[1, 4].Select(values => $"{{\"enum\":[{string.Join(',', values)}]}}"),
         s_value.Select(value => $"{{\"const\":{value}}}"));
@@ -74,8 +76,14 @@ static class RandomSchemas
 
     static Gen<string> Combined(Gen<string> value) => Gen.OneOf(
         value.Array[1, 3].Select(options => $"{{\"anyOf\":[{string.Join(',', options)}]}}"),
+        value.Array[1, 3].Select(options => $"{{\"oneOf\":[{string.Join(',', options)}]}}"),
+        s_scalar.Array[2, 3].Select(options => $"{{\"oneOf\":[{string.Join(',', options)}]}}"),
+        Gen.Select(value, value).Select((one, other) => $"{{\"oneOf\":[{Tagged("x", one)},{Tagged("y", other)}]}}"),
         Gen.Select(Object(value), Object(value)).Select((one, other) => $"{{\"allOf\":[{one},{other}]}}"),
         Gen.Select(s_string, Gen.Int[0, 4]).Select((text, least) => $"{{\"allOf\":[{text}],\"minLength\":{least}}}"));
+
+    static string Tagged(string tag, string value) =>
+        $"{{\"type\":\"object\",\"properties\":{{\"tag\":{{\"const\":\"{tag}\"}},\"value\":{value}}},\"required\":[\"tag\"]}}";
 
     /// <summary>
     /// Whole schemas, some with a list that refers to itself. Its entries do not: a random tree would not end. Some

@@ -27,7 +27,8 @@ sealed class SchemaValidator(JsonElement root)
             : argument.EnumerateArray().Any(type => IsType(type, value, schema)),
         "enum" => argument.EnumerateArray().Any(other => JsonElement.DeepEquals(other, value)),
         "const" => JsonElement.DeepEquals(argument, value),
-        "anyOf" or "oneOf" => argument.EnumerateArray().Any(option => IsValid(option, value)),
+        "anyOf" => argument.EnumerateArray().Any(option => IsValid(option, value)),
+        "oneOf" => argument.EnumerateArray().Count(option => IsValid(option, value)) == 1,
         "allOf" => argument.EnumerateArray().All(part => IsValid(part, value)),
         "$ref" => IsValid(Target(argument.GetString()!), value),
         _ => value.ValueKind switch
@@ -90,6 +91,11 @@ sealed class SchemaValidator(JsonElement root)
             "date-time" => DateTimeOffset.TryParse(value, out _),
             "uuid" => Guid.TryParseExact(value, "D", out _),
             "ipv4" => System.Net.IPAddress.TryParse(value, out System.Net.IPAddress? address) && address.ToString() == value,
+            "ipv6" => System.Net.IPAddress.TryParse(value, out System.Net.IPAddress? longer)
+                && longer.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6,
+            "hostname" => Uri.CheckHostName(value) == UriHostNameType.Dns,
+            "uri" => Uri.TryCreate(value, UriKind.Absolute, out _),
+            "regex" => new Regex(value, RegexOptions.ECMAScript).ToString() == value,
             "email" => System.Net.Mail.MailAddress.TryCreate(value, out _),
             _ => true,
         },

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Kvasir.Inference.Sampling.Constraints.Automata;
 
 /// <summary>
@@ -29,6 +31,8 @@ sealed class ByteNfa
     /// <summary>Adds an expression that is followed by a state; returns the state that it begins with.</summary>
     int Build(ByteExpression expression, int next)
     {
+        if (!RuntimeHelpers.TryEnsureSufficientExecutionStack())
+            throw new GrammarTooLargeException();
         _limit.Spend(4); // also for what adds no state: nothing, a hundred thousand times, is work too
         return expression switch
         {

@@ -1,4 +1,4 @@
 namespace Kvasir.Inference.Sampling.Constraints.Automata;
 
 /// <summary>A regular expression that has no automaton here. The message says what was seen where.</summary>
-sealed class PatternException(string message) : Exception(message);
+public sealed class PatternException(string message) : Exception(message);

@@ -19,12 +19,12 @@ sealed class PatternParser
     PatternParser(string pattern, Func<CharacterSet, ByteExpression> bytes) => (_pattern, _bytes) = (pattern, bytes);
 
     /// <summary>An expression that the whole text has to fit.</summary>
-    /// <param name="pattern">Without anchors.</param>
+    /// <param name="pattern">Anchors say nothing that is not so anyway.</param>
     /// <param name="bytes">How a character is written.</param>
     public static ByteExpression Whole(string pattern, Func<CharacterSet, ByteExpression> bytes)
     {
         PatternParser parser = new(pattern, bytes);
-        ByteExpression whole = parser.Alternatives(parser.Terms);
+        ByteExpression whole = parser.Alternatives(parser.WholeTerms);
         return parser._at == pattern.Length ? whole : throw parser.Refused("')' without '('");
     }
 
@@ -52,6 +52,14 @@ sealed class PatternParser
         ByteExpression before = Take('^') ? ByteExpression.Empty : anything;
         ByteExpression terms = Terms();
         return before + terms + (Take('$') ? ByteExpression.Empty : anything);
+    }
+
+    ByteExpression WholeTerms()
+    {
+        Take('^');
+        ByteExpression terms = Terms();
+        Take('$');
+        return terms;
     }
 
     ByteExpression Terms()

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.Intrinsics;
 
 namespace Kvasir.Inference.Sampling.Constraints.Masks;
@@ -8,6 +9,8 @@ sealed class TokenSet(int vocabulary)
     readonly ulong[] _bits = new ulong[(vocabulary + 63) / 64];
 
     public bool IsEmpty => !_bits.AsSpan().ContainsAnyExcept(0UL);
+
+    public int Count => _bits.Sum(BitOperations.PopCount);
 
     public bool Contains(int token) => (_bits[token >> 6] >> token & 1) != 0;
 

@@ -13,6 +13,8 @@ sealed class Choice : GrammarNode
         Settle();
     }
 
+    public override IEnumerable<GrammarNode> Parts => _options;
+
     protected override int Measure() => _options.IsEmpty ? Endless : _options.Min(option => option.Height);
 
     public override void Expand(StateBuilder builder, int position, Continuation next)

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 
 namespace Kvasir.Inference.Sampling.Constraints.Nodes;
 
@@ -45,7 +46,8 @@ sealed class Continuation
 
     static bool Include(Frame frame, ImmutableArray<Frame>.Builder frames, Dictionary<(Continuation, Continuation), Continuation> known)
     {
-        for (int i = 0; i < frames.Count; i++)
+        bool mayGoDeeper = RuntimeHelpers.TryEnsureSufficientExecutionStack(); // stacks may be as high as the text is long
+        for (int i = 0; i < frames.Count && mayGoDeeper; i++)
             if (frames[i].Node == frame.Node && frames[i].Position == frame.Position)
             {
                 Continuation next = frames[i].Next.Or(frame.Next, known);

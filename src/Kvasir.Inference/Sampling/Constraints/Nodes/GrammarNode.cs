@@ -22,6 +22,9 @@ abstract class GrammarNode
 
     protected abstract int Measure();
 
+    /// <summary>The nodes that it is made of.</summary>
+    public virtual IEnumerable<GrammarNode> Parts => [];
+
     /// <summary>Adds what may come in the text: this node from a position on, 0 at first, and after it the continuation.</summary>
     public abstract void Expand(StateBuilder builder, int position, Continuation next);
 }

@@ -16,6 +16,8 @@ sealed class Nested : GrammarNode
         Settle();
     }
 
+    public override IEnumerable<GrammarNode> Parts => [_body];
+
     protected override int Measure() => _body.Height < MaxDepth ? _body.Height + 1 : Endless;
 
     public override void Expand(StateBuilder builder, int position, Continuation next)

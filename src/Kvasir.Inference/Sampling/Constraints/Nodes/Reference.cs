@@ -12,6 +12,8 @@ sealed class Reference : GrammarNode
         return target;
     }
 
+    public override IEnumerable<GrammarNode> Parts => _target is null ? [] : [_target];
+
     protected override int Measure() => _target?.Height ?? Endless;
 
     public override void Expand(StateBuilder builder, int position, Continuation next) => builder.Push(new Frame(_target!, 0, next));

@@ -20,6 +20,8 @@ sealed class Repetition : GrammarNode
         Settle();
     }
 
+    public override IEnumerable<GrammarNode> Parts => [_item, _another];
+
     protected override int Measure()
     {
         _another.Settle();

@@ -16,6 +16,8 @@ sealed class Sequence : GrammarNode
     /// <summary>The empty text.</summary>
     public static Sequence Nothing { get; } = new();
 
+    public override IEnumerable<GrammarNode> Parts => _items;
+
     protected override int Measure() => _items.IsEmpty ? 0 : _items.Max(item => item.Height);
 
     /// <summary>Before the last item nothing is left to remember: lists made of sequences within sequences do not pile up.</summary>

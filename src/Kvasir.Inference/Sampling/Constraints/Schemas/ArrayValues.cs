@@ -18,11 +18,11 @@ sealed class ArrayValues(SchemaCompiler compiler, Conjunction schema)
 
     public GrammarNode Make()
     {
-        int prefix = _statements.Select(statement => statement.Prefix.Count).DefaultIfEmpty(0).Max();
+        int prefix = Prefix;
         int most = _statements.Select(Room).Append(schema.Most("maxItems")).Min();
         compiler.Work.Spend((1L + prefix) * _statements.Length);
         if (_least > most)
-            return Add(new Choice());
+            return compiler.Add(new Choice(), NoneIsLeft);
         prefix = Math.Min(prefix, most);
         GrammarNode items = Rest(prefix, most);
         for (int i = prefix - 1; i >= 0; i--)
@@ -33,6 +33,13 @@ sealed class ArrayValues(SchemaCompiler compiler, Conjunction schema)
         }
         return Add(new Nested(Add(_syntax.ArrayBody(items))));
     }
+
+    /// <summary>How many items have schemas of their own.</summary>
+    public int Prefix => _statements.Select(statement => statement.Prefix.Count).DefaultIfEmpty(0).Max();
+
+    JsonSchemaException NoneIsLeft() =>
+        Keyword.Contradiction([.. schema.All("minItems"), .. schema.All("maxItems"), .. schema.All("prefixItems")],
+            "room for the least number of items");
 
     T Add<T>(T node) where T : GrammarNode => compiler.Add(node);
 
@@ -62,7 +69,8 @@ sealed class ArrayValues(SchemaCompiler compiler, Conjunction schema)
         _ => int.MaxValue,
     };
 
-    IEnumerable<Keyword> Schemas(int position)
+    /// <summary>All that is said of an item.</summary>
+    public IEnumerable<Keyword> Schemas(int position)
     {
         foreach ((IReadOnlyList<Keyword> prefix, Keyword? items) in _statements)
             if (position < prefix.Count)

@@ -30,6 +30,9 @@ readonly record struct Conjunct(Keyword Schema, bool WithoutAnyOf = false, bool 
     /// <summary>The options of which one is still to be chosen.</summary>
     public Keyword? Options => AnyOf ?? OneOf;
 
+    /// <summary>Whether exactly one of them has to hold, and not more.</summary>
+    public bool IsExact => AnyOf is null;
+
     Keyword? AnyOf => WithoutAnyOf ? null : Find("anyOf");
 
     Keyword? OneOf => WithoutOneOf ? null : Find("oneOf");

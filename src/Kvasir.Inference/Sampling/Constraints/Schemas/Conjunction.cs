@@ -16,9 +16,10 @@ sealed class Conjunction
     /// <param name="document">What references refer to.</param>
     /// <param name="resolved">Of another conjunction.</param>
     /// <param name="schemas">Those to be added.</param>
-    public Conjunction(SchemaDocument document, IEnumerable<Conjunct> resolved, IEnumerable<Keyword> schemas)
+    /// <param name="limits">What else holds.</param>
+    public Conjunction(SchemaDocument document, IEnumerable<Conjunct> resolved, IEnumerable<Keyword> schemas, ValueLimits? limits = null)
     {
-        _document = document;
+        (_document, Limits) = (document, limits ?? ValueLimits.None);
         _conjuncts = [.. resolved.Where(conjunct => !conjunct.IsSpent)];
         foreach (Conjunct conjunct in _conjuncts)
             Spend(conjunct.Schema, _included.Add(conjunct.Schema.Path.ToString()));
@@ -28,11 +29,34 @@ sealed class Conjunction
 
     public IReadOnlyList<Conjunct> Conjuncts => _conjuncts;
 
-    /// <summary>Whether one of the schemas is <c>false</c>.</summary>
-    public bool IsNever { get; private set; }
+    public ValueLimits Limits { get; }
+
+    /// <summary>A schema that is <c>false</c>, if there is one.</summary>
+    public Keyword? Never { get; private set; }
 
     /// <summary>Equal keys have equal texts.</summary>
-    public string Key => string.Join('\n', _conjuncts.Select(conjunct => conjunct.Key));
+    public string Key => string.Join('\n', _conjuncts.Select(conjunct => conjunct.Key)) + Limits.Key;
+
+    /// <summary>The first options of which one is still to be chosen, and whether exactly one has to hold.</summary>
+    public (Keyword Options, bool IsExact)? Choice
+    {
+        get
+        {
+            int choosing = _conjuncts.FindIndex(conjunct => conjunct.Options is not null);
+            return choosing < 0 ? null : (_conjuncts[choosing].Options!.Value, _conjuncts[choosing].IsExact);
+        }
+    }
+
+    /// <summary>One of those options with all that stands beside them.</summary>
+    public Conjunction With(Keyword option, ValueLimits? limits = null)
+    {
+        int choosing = _conjuncts.FindIndex(conjunct => conjunct.Options is not null);
+        return new(_document, _conjuncts.Select((conjunct, i) => i == choosing ? conjunct.WithoutOptions : conjunct), [option],
+            limits ?? Limits);
+    }
+
+    /// <summary>All that both say.</summary>
+    public Conjunction And(Conjunction other) => new(_document, [.. _conjuncts, .. other._conjuncts], []);
 
     public string Pointer => _conjuncts.Count > 0 ? _conjuncts[0].Schema.Path.ToString() : "#";
 
@@ -56,7 +80,7 @@ sealed class Conjunction
     void Include(Keyword schema)
     {
         if (schema.Value.ValueKind is JsonValueKind.True or JsonValueKind.False)
-            IsNever |= !schema.Flag();
+            Never ??= schema.Flag() ? null : schema;
         else if (schema.Value.ValueKind != JsonValueKind.Object)
             throw schema.Refused("a schema: an object, true or false");
         else if (Spend(schema, _included.Add(schema.Path.ToString())))

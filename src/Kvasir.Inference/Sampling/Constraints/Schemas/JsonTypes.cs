@@ -31,7 +31,7 @@ static class SchemaTypes
 
     /// <summary>The types that are written, or all.</summary>
     public static JsonTypes Stated(Conjunction schema) =>
-        schema.Conjuncts.Aggregate(JsonTypes.All,
+        schema.Conjuncts.Aggregate(schema.Limits.Types,
             (types, conjunct) => conjunct.Find("type") is { } type ? types & (Parse(type) | Nullable(conjunct)) : types);
 
     /// <summary>
@@ -41,22 +41,23 @@ static class SchemaTypes
     {
         JsonTypes implied = s_implied.Where(kind => schema.Any(kind.Keywords))
             .Aggregate(JsonTypes.None, (types, kind) => types | kind.Type);
-        return schema.Any("type") || implied == JsonTypes.None ? Stated(schema) : implied;
+        return schema.Any("type") || implied == JsonTypes.None ? Stated(schema) : implied & schema.Limits.Types;
     }
+
+    /// <summary>Whether all values of a type satisfy the schema, if it allows the type.</summary>
+    public static bool SaysNothingOf(Conjunction schema, JsonTypes type) =>
+        schema.Choice is null && !schema.Any("enum", "const")
+        && !s_implied.Any(kind => kind.Type.HasFlag(type) && schema.Any(kind.Keywords));
 
     public static JsonTypes Of(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Null => JsonTypes.Null,
         JsonValueKind.True or JsonValueKind.False => JsonTypes.Boolean,
-        JsonValueKind.Number => IsInteger(value) ? JsonTypes.Integer : JsonTypes.Fraction,
+        JsonValueKind.Number => DecimalNumber.From(value) is { IsInteger: false } ? JsonTypes.Fraction : JsonTypes.Integer,
         JsonValueKind.String => JsonTypes.String,
         JsonValueKind.Array => JsonTypes.Array,
         _ => JsonTypes.Object,
     };
-
-    static bool IsInteger(JsonElement value) => value.TryGetDecimal(out decimal number)
-        ? number == decimal.Truncate(number)
-        : Math.Abs(value.GetDouble()) > 1;
 
     static JsonTypes Nullable(Conjunct conjunct) => conjunct.Find("nullable") is { } nullable && nullable.Flag()
         ? JsonTypes.Null

@@ -46,7 +46,15 @@ readonly record struct Keyword(JsonElement Value, SchemaPath Path)
 
     public Keyword? Member(string name) => Value.TryGetProperty(name, out JsonElement member) ? new(member, Path.Child(name)) : null;
 
-    public JsonSchemaException Refused(string expected) =>
-        JsonSchemaException.At(Path.ToString(),
-            Bytes > 400 ? $"{Value.ValueKind}".ToLowerInvariant() : Printable.Line(Value.GetRawText()), expected);
+    /// <summary>Keywords that no value satisfies together; what is said of more than one stands at the first.</summary>
+    public static JsonSchemaException Contradiction(IReadOnlyList<Keyword> keywords, string expected) =>
+        keywords[0].Refused(string.Concat(keywords.Skip(1).Select(other => $" beside {other.Seen} at {other.Path}"))
+            + ": no value satisfies this", expected);
+
+    public JsonSchemaException Refused(string expected) => Refused("", expected);
+
+    JsonSchemaException Refused(string remark, string expected) =>
+        JsonSchemaException.At(Path.ToString(), Seen + Printable.Line(remark, limit: 400), expected);
+
+    string Seen => Bytes > 400 ? $"{Value.ValueKind}".ToLowerInvariant() : Printable.Line(Value.GetRawText());
 }

@@ -13,12 +13,13 @@ sealed class ListedValues(SchemaCompiler compiler, Conjunction schema)
 
     static readonly JsonWriterOptions s_compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    static readonly string[] s_insideKeywords =
-        ["properties", "required", "additionalProperties", "minProperties", "maxProperties", "items",
-            "prefixItems", "minItems", "maxItems"];
+    readonly SchemaOverlap _overlap = new(compiler);
 
-    readonly StringValues _strings = new(compiler.Work, schema);
-    readonly NumberValues _numbers = new(compiler.Work, schema);
+    /// <summary>The values that a schema lists, those that are in all lists if there are more; null where it lists none.</summary>
+    public static IEnumerable<Keyword>? Of(Conjunction schema) =>
+        schema.All("const").Select(value => (IReadOnlyList<Keyword>)[value]).Concat(schema.All("enum").Select(list => list.Elements()))
+            .Aggregate((IEnumerable<Keyword>?)null, (all, list) =>
+                all?.Where(value => list.Any(other => JsonElement.DeepEquals(other.Value, value.Value))) ?? list);
 
     public GrammarNode Make()
     {
@@ -29,8 +30,12 @@ sealed class ListedValues(SchemaCompiler compiler, Conjunction schema)
         if (texts.Sum(text => (long)text.Length) > MaxBytes)
             throw JsonSchemaException.At(schema.Pointer, $"values of {texts.Sum(text => (long)text.Length)} bytes", $"at most {MaxBytes}");
         return compiler.Add(
-            new Terminal(ByteAutomaton.From(new Alternation([.. texts.Select(text => ByteExpression.Text(text))]), compiler.Work)));
+            new Terminal(ByteAutomaton.From(new Alternation([.. texts.Select(text => ByteExpression.Text(text))]), compiler.Work)),
+            NoneIsLeft);
     }
+
+    JsonSchemaException NoneIsLeft() =>
+        Keyword.Contradiction([.. schema.All("enum"), .. schema.All("const")], "a value that satisfies what stands beside it");
 
     bool IsInAll(Keyword value, List<Keyword[]> lists, long values)
     {
@@ -38,20 +43,8 @@ sealed class ListedValues(SchemaCompiler compiler, Conjunction schema)
         return lists.All(list => list.Any(other => JsonElement.DeepEquals(other.Value, value.Value)));
     }
 
-    bool Fits(Keyword value)
-    {
-        JsonTypes type = SchemaTypes.Of(value.Value);
-        if ((type & SchemaTypes.Stated(schema)) == 0)
-            return false;
-        if ((type & (JsonTypes.Object | JsonTypes.Array)) != 0 && schema.Any(s_insideKeywords))
-            throw value.Refused("no object or array in a list of values beside keywords that speak of its inside");
-        return value.Value.ValueKind switch
-        {
-            JsonValueKind.String => _strings.Fits(value.Value.GetString()!),
-            JsonValueKind.Number => _numbers.Fits(value.Value),
-            _ => true,
-        };
-    }
+    bool Fits(Keyword value) =>
+        _overlap.AdmitsUnlisted(schema, value.Value) && !schema.Limits.Except.Any(other => _overlap.Admits(other, value.Value));
 
     static byte[] Text(Keyword value)
     {

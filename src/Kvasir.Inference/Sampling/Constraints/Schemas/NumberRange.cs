@@ -1,112 +1,100 @@
-using System.Globalization;
-using System.Numerics;
+using Kvasir.Inference.Sampling.Constraints.Automata;
+using Kvasir.Inference.Sampling.Constraints.Json;
 
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
+/// <summary>A lower or upper bound of numbers.</summary>
+readonly record struct NumberBound(DecimalNumber Number, bool IsExclusive);
+
 /// <summary>
-/// Patterns of the numbers between bounds. A number with p decimal places is a whole number of steps of 10^−p, so all comes down to whole
-/// numbers of equal length compared digit by digit. Negative ones are compared by what follows the sign.
+/// The numbers between bounds. A text is compared with a bound digit by digit, as people do it; each bound is an automaton for numbers of
+/// any length, and one for the form says how long they may become.
 /// </summary>
-sealed class NumberRange
+sealed class NumberRange(IReadOnlyList<NumberBound> lower, IReadOnlyList<NumberBound> upper)
 {
-    const int MaxDigits = 18; // before the point
+    const int LeastDigits = 18; // that a number may have before the point and behind it, whatever the bounds
+    const string Unsigned = @"[0-9]+(?:\.[0-9]+)?", AnyFraction = @"(?:\.[0-9]+)?";
 
-    readonly List<(decimal Bound, bool IsExclusive)> _lower, _upper;
-    readonly List<string> _options = [];
+    public bool IsUnbounded => lower.Count + upper.Count == 0;
 
-    public NumberRange(List<(decimal Bound, bool IsExclusive)> lower, List<(decimal Bound, bool IsExclusive)> upper) =>
-        (_lower, _upper) = (lower, upper);
+    public bool Contains(DecimalNumber value) =>
+        lower.All(bound => value.CompareTo(bound.Number) is var order && (order > 0 || (order == 0 && !bound.IsExclusive)))
+        && upper.All(bound => value.CompareTo(bound.Number) is var order && (order < 0 || (order == 0 && !bound.IsExclusive)));
 
-    public bool IsUnbounded => _lower.Count + _upper.Count == 0;
-
-    public bool Contains(decimal value) =>
-        _lower.All(lower => value > lower.Bound || (value == lower.Bound && !lower.IsExclusive))
-        && _upper.All(upper => value < upper.Bound || (value == upper.Bound && !upper.IsExclusive));
-
-    /// <summary>A pattern of the integers.</summary>
-    public string Integers()
+    /// <summary>The numbers as JSON without exponents, one digit longer than the bounds are: there is room beside each.</summary>
+    /// <param name="types">Integers, numbers that are none, or both.</param>
+    /// <param name="work">What it may cost.</param>
+    public ByteAutomaton Texts(JsonTypes types, WorkLimit work)
     {
-        _options.Clear();
-        AddSteps(0);
-        return Pattern();
-    }
-
-    /// <summary>
-    /// A pattern of the numbers with up to as many decimal places as the bounds have, and of those with more that lie
-    /// between two steps within the bounds.
-    /// </summary>
-    public string Numbers()
-    {
-        _options.Clear();
-        int places = _lower.Concat(_upper).Max(bound => bound.Bound.Scale);
-        for (int p = 0; p <= places; p++)
-            AddSteps(p);
-        string more = (places == 0 ? @"\." : "") + "[0-9]{1,15}";
-        AddLengths("", BigInteger.Max(0, Lowest(places, true)), Highest(places, false) - 1, places, more);
-        AddLengths("-", BigInteger.Max(0, -Highest(places, true)), -Lowest(places, false) - 1, places, more);
-        return Pattern();
-    }
-
-    string Pattern() => _options.Count > 0 ? string.Join('|', _options) : "[]"; // an empty class fits nothing
-
-    void AddSteps(int places)
-    {
-        BigInteger lowest = Lowest(places, true), highest = Highest(places, true);
-        AddLengths("", BigInteger.Max(0, lowest), highest, places, "");
-        AddLengths("-", BigInteger.Max(1, -highest), -lowest, places, "");
-    }
-
-    /// <summary>The least whole number of steps.</summary>
-    BigInteger Lowest(int places, bool excludes) =>
-        _lower.Select(lower => -Floor(-lower.Bound, lower.IsExclusive && excludes, places)).Append(-Limit(places)).Max();
-
-    BigInteger Highest(int places, bool excludes) =>
-        _upper.Select(upper => Floor(upper.Bound, upper.IsExclusive && excludes, places)).Append(Limit(places)).Min();
-
-    static BigInteger Limit(int places) => BigInteger.Pow(10, MaxDigits + places) - 1;
-
-    static BigInteger Floor(decimal bound, bool isExclusive, int places)
-    {
-        BigInteger whole = new(decimal.Floor(bound)), step = BigInteger.Pow(10, places);
-        decimal rest = (bound - decimal.Floor(bound)) * (decimal)step;
-        BigInteger steps = whole * step + new BigInteger(decimal.Floor(rest));
-        return isExclusive && rest == decimal.Floor(rest) ? steps - 1 : steps;
-    }
-
-    /// <summary>Adds the numbers of steps from one to another, those of each length together.</summary>
-    void AddLengths(string sign, BigInteger from, BigInteger to, int places, string end)
-    {
-        for (int length = places + 1; length <= MaxDigits + places; length++)
+        int whole = Longest(bound => bound.Number.Whole.Length), places = Longest(bound => bound.Number.Fraction.Length);
+        string integer = $"[1-9][0-9]{{0,{whole - 1}}}", fraction = $@"\.[0-9]{{0,{places - 1}}}";
+        ByteAutomaton texts = JsonText.Automaton((types & JsonTypes.Number) switch
         {
-            BigInteger first = BigInteger.Max(from, length == places + 1 ? 0 : BigInteger.Pow(10, length - 1));
-            BigInteger last = BigInteger.Min(to, BigInteger.Pow(10, length) - 1);
-            if (first <= last)
-                _options.Add(sign + Between(Digits(first, length), Digits(last, length), places) + end);
-        }
+            JsonTypes.Integer => $"0|-?{integer}",
+            JsonTypes.Fraction => $"-?(?:0|{integer}){fraction}[1-9]",
+            _ => $"(?:0|-?{integer})(?:{fraction}[0-9])?|-0{fraction}[1-9]",
+        }, work);
+        foreach (NumberBound bound in lower)
+            texts = AutomatonProduct.Both(texts, JsonText.Automaton(AtLeast(bound), work), work);
+        foreach (NumberBound bound in upper)
+            texts = AutomatonProduct.Both(texts, JsonText.Automaton(AtMost(bound), work), work);
+        return texts;
     }
 
-    static string Digits(BigInteger number, int length) => number.ToString(CultureInfo.InvariantCulture).PadLeft(length, '0');
+    int Longest(Func<NumberBound, int> digits) => Math.Max(LeastDigits, 1 + lower.Concat(upper).Select(digits).DefaultIfEmpty(0).Max());
 
-    static string Between(string first, string last, int places)
+    static string AtLeast(NumberBound bound) => bound.Number.IsNegative
+        ? $"{Unsigned}|-(?:{Below(bound)})"
+        : Above(bound);
+
+    static string AtMost(NumberBound bound) => bound.Number.IsNegative
+        ? $"-(?:{Above(bound)})"
+        : $"{Below(bound)}|-{Unsigned}";
+
+    /// <summary>A pattern of the numbers without sign that are larger than a bound without its sign.</summary>
+    static string Above(NumberBound bound)
     {
-        if (first.Trim('0').Length == 0 && last.Trim('9').Length == 0)
-            return Free(first.Length, places);
-        string point = Point(first.Length, places);
-        if (first[0] == last[0])
-            return point + first[0] + Between(first[1..], last[1..], places);
-        string nines = new('9', first.Length - 1), zeros = new('0', first.Length - 1);
-        List<string> options = [point + first[0] + Between(first[1..], nines, places), point + last[0] + Between(zeros, last[1..], places)];
-        if (first[0] + 1 < last[0])
-            options.Add($"{point}[{(char)(first[0] + 1)}-{(char)(last[0] - 1)}]{Free(first.Length - 1, places)}");
-        return $"(?:{string.Join('|', options)})";
+        (_, string whole, string fraction) = bound.Number;
+        string equal = fraction.Length == 0 ? whole : $@"{whole}\.{fraction}", point = fraction.Length == 0 ? @"\." : "";
+        List<string> options = [$"[1-9][0-9]{{{whole.Length},}}{AnyFraction}", $"{equal}{point}0*[1-9][0-9]*"];
+        for (int i = 0; i < whole.Length; i++)
+            if (whole[i] < '9')
+                options.Add($"{whole[..i]}[{Next(whole[i])}-9][0-9]{{{whole.Length - 1 - i}}}{AnyFraction}");
+        for (int i = 0; i < fraction.Length; i++)
+            if (fraction[i] < '9')
+                options.Add($@"{whole}\.{fraction[..i]}[{Next(fraction[i])}-9][0-9]*");
+        return Or(options, bound);
     }
 
-    /// <summary>Any digits, as many as are left, with the point among them.</summary>
-    static string Free(int digits, int places) => digits > places && places > 0
-        ? $"{Count(digits - places)}\\.{Count(places)}"
-        : Point(digits, places) + Count(digits);
+    /// <summary>The same for the smaller ones.</summary>
+    static string Below(NumberBound bound)
+    {
+        (_, string whole, string fraction) = bound.Number;
+        List<string> options = [];
+        if (whole.Length > 1)
+            options.Add($"(?:0|[1-9][0-9]{{0,{whole.Length - 2}}}){AnyFraction}");
+        for (int i = 0; i < whole.Length; i++)
+            if ((i == 0 && whole.Length > 1 ? '1' : '0') is var least && whole[i] > least)
+                options.Add($"{whole[..i]}[{least}-{Last(whole[i])}][0-9]{{{whole.Length - 1 - i}}}{AnyFraction}");
+        for (int i = 0; i < fraction.Length; i++)
+        {
+            options.Add(i == 0 ? whole : $@"{whole}\.{fraction[..i]}");
+            if (fraction[i] > '0')
+                options.Add($@"{whole}\.{fraction[..i]}[0-{Last(fraction[i])}][0-9]*");
+        }
+        return Or(options, bound);
+    }
 
-    static string Count(int digits) => digits == 0 ? "" : $"[0-9]{{{digits}}}";
+    /// <summary>With the bound itself, if it is one of the numbers; an empty class fits nothing.</summary>
+    static string Or(List<string> options, NumberBound bound)
+    {
+        (_, string whole, string fraction) = bound.Number;
+        if (!bound.IsExclusive)
+            options.Add(fraction.Length == 0 ? $@"{whole}(?:\.0+)?" : $@"{whole}\.{fraction}0*");
+        return options.Count == 0 ? "[]" : string.Join('|', options);
+    }
 
-    static string Point(int digits, int places) => digits == places && places > 0 ? @"\." : "";
+    static char Next(char digit) => (char)(digit + 1);
+
+    static char Last(char digit) => (char)(digit - 1);
 }

@@ -6,41 +6,79 @@ using Kvasir.Inference.Sampling.Constraints.Nodes;
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
 /// <summary>Numbers, within bounds if there are any.</summary>
-sealed class NumberValues(WorkLimit work, Conjunction schema)
+sealed class NumberValues
 {
-    const int MaxPlaces = 9;
+    readonly List<Keyword> _keywords = [];
+    readonly List<NumberBound> _lower = [], _upper = [];
+    readonly WorkLimit _work;
+    readonly NumberRange _range;
 
-    readonly NumberRange _range = new(
-        [.. Bounds(schema, "minimum", -1).Select(bound => (bound, false)),
-            .. Bounds(schema, "exclusiveMinimum", -1).Select(bound => (bound, true))],
-        [.. Bounds(schema, "maximum", 1).Select(bound => (bound, false)),
-            .. Bounds(schema, "exclusiveMaximum", 1).Select(bound => (bound, true))]);
+    public NumberValues(WorkLimit work, Conjunction schema)
+    {
+        _work = work;
+        AddBounds(schema, "minimum", _lower);
+        AddBounds(schema, "exclusiveMinimum", _lower);
+        AddBounds(schema, "maximum", _upper);
+        AddBounds(schema, "exclusiveMaximum", _upper);
+        foreach (Keyword format in schema.All("format"))
+            if (format.Text() == "int32")
+                AddBounds(format, int.MinValue, int.MaxValue);
+            else if (format.Text() == "int64")
+                AddBounds(format, long.MinValue, long.MaxValue);
+        _range = new(_lower, _upper);
+    }
 
     public Terminal Make(JsonTypes types)
     {
-        bool isInteger = !types.HasFlag(JsonTypes.Fraction);
-        if (_range.IsUnbounded)
-            return isInteger ? JsonText.Integer : JsonText.Number;
-        return new(JsonText.Automaton(isInteger ? _range.Integers() : _range.Numbers(), work));
+        return (types & JsonTypes.Number) switch
+        {
+            JsonTypes.Integer when _range.IsUnbounded => JsonText.Integer,
+            JsonTypes.Number when _range.IsUnbounded => JsonText.Number,
+            _ => new(Texts(types)),
+        };
     }
 
-    /// <summary>Whether a value lies within the bounds.</summary>
-    public bool Fits(JsonElement value) => _range.IsUnbounded || (value.TryGetDecimal(out decimal number) && _range.Contains(number));
+    /// <summary>Whether there is no such number.</summary>
+    public bool IsEmpty(JsonTypes types) => !_range.IsUnbounded && Texts(types).IsEmpty;
 
-    /// <summary>The bounds of one keyword. Those beyond all numbers on their side bound nothing.</summary>
-    static IEnumerable<decimal> Bounds(Conjunction schema, string name, int side)
+    /// <summary>Why there is no such number.</summary>
+    public JsonSchemaException NoneIsLeft(JsonTypes types) =>
+        Keyword.Contradiction(_keywords, types.HasFlag(JsonTypes.Fraction)
+            ? "bounds with a number between them"
+            : "bounds with an integer between them");
+
+    /// <summary>Whether a value lies within the bounds.</summary>
+    public bool Fits(JsonElement value) =>
+        _range.IsUnbounded || (DecimalNumber.From(value) is { } number && _range.Contains(number));
+
+    ByteAutomaton Texts(JsonTypes types)
+    {
+        try
+        {
+            return _range.Texts(types, _work);
+        }
+        catch (GrammarTooLargeException)
+        {
+            throw _keywords[0].Refused("bounds of fewer digits");
+        }
+    }
+
+    void AddBounds(Keyword keyword, long least, long most)
+    {
+        _keywords.Add(keyword);
+        _lower.Add(new(DecimalNumber.From(least), false));
+        _upper.Add(new(DecimalNumber.From(most), false));
+    }
+
+    void AddBounds(Conjunction schema, string name, List<NumberBound> bounds)
     {
         foreach (Keyword keyword in schema.All(name))
         {
             if (keyword.Value.ValueKind != JsonValueKind.Number)
                 throw keyword.Refused("a number");
-            bool isDecimal = keyword.Value.TryGetDecimal(out decimal bound);
-            if (isDecimal && (bound /= 1.0000000000000000000000000000m).Scale > MaxPlaces)
-                throw keyword.Refused($"at most {MaxPlaces} decimal places");
-            if (isDecimal)
-                yield return bound;
-            else if (Math.Sign(keyword.Value.GetDouble()) != side)
-                throw keyword.Refused("a number of at most 28 digits");
+            _keywords.Add(keyword);
+            bounds.Add(new(DecimalNumber.From(keyword.Value) ?? throw keyword.Refused($"a number of at most {DecimalNumber.MaxDigits} digits"),
+                name.StartsWith("exclusive", StringComparison.Ordinal)));
         }
     }
 }

@@ -12,15 +12,19 @@ namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
 {
     readonly JsonSyntax _syntax = SchemaCompiler.Syntax;
-    readonly HashSet<string> _required = [.. schema.All("required").SelectMany(names => names.Elements()).Select(name => name.Text())];
 
     /// <summary>What each schema says of listed properties, and of others.</summary>
     readonly (IReadOnlyDictionary<string, Keyword>? Listed, Keyword? Additional)[] _statements =
         [.. schema.Conjuncts.Select(conjunct => (conjunct.Find("properties")?.Members(), conjunct.Find("additionalProperties")))];
 
+    /// <summary>The names of properties that every object has.</summary>
+    public IReadOnlySet<string> Required { get; } =
+        schema.All("required").SelectMany(names => names.Elements()).Select(name => name.Text())
+            .Concat(schema.Limits.Required).ToHashSet();
+
     public GrammarNode Make()
     {
-        string[] names = [.. _statements.SelectMany(statement => statement.Listed?.Keys ?? []).Concat(_required).Distinct()];
+        string[] names = Names;
         compiler.Work.Spend((1L + _statements.Length) * (1 + names.Length));
         Sequence? additional = Additional(names);
         CheckCounts(names.Length, additional);
@@ -32,9 +36,10 @@ sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
         }
         foreach (string name in names.Reverse())
         {
-            GrammarNode property = Add(new Sequence(JsonSyntax.Key(name, compiler.Work), compiler.Values(Schemas(name))));
+            GrammarNode value = schema.Limits.Without.Contains(name) ? Add(new Choice()) : compiler.Values(Schemas(name));
+            GrammarNode property = Add(new Sequence(JsonSyntax.Key(name, compiler.Work), value));
             GrammarNode begun = Add(new Sequence(property, after));
-            bool isRequired = _required.Contains(name);
+            bool isRequired = Required.Contains(name);
             first = isRequired ? begun : Add(new Choice(begun, first));
             after = isRequired ? Following(begun) : Add(new Choice(Following(begun), after));
         }
@@ -45,8 +50,15 @@ sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
 
     Sequence Following(GrammarNode first) => Add(new Sequence(_syntax.Comma, first));
 
+    /// <summary>The names that are spoken of, in the order of the properties.</summary>
+    public string[] Names =>
+        [.. _statements.SelectMany(statement => statement.Listed?.Keys ?? []).Concat(Required).Concat(schema.Limits.Without).Distinct()];
+
+    /// <summary>Whether an object that is made may have a property.</summary>
+    public bool MayHave(string name) => !schema.Limits.Without.Contains(name) && (!IsClosed(Names.Length) || Names.Contains(name));
+
     /// <summary>All that is said of a property: where one schema does not list it, what it says of additional ones.</summary>
-    IEnumerable<Keyword> Schemas(string name)
+    public IEnumerable<Keyword> Schemas(string name)
     {
         foreach ((IReadOnlyDictionary<string, Keyword>? listed, Keyword? additional) in _statements)
             if (listed is not null && listed.TryGetValue(name, out Keyword property))
@@ -58,11 +70,18 @@ sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
     /// <summary>A key and value of an additional property, if there may be any.</summary>
     Sequence? Additional(string[] names)
     {
-        Keyword[] stated = [.. _statements.Select(statement => statement.Additional).OfType<Keyword>()];
-        if (stated.Any(additional => additional.Value.ValueKind == JsonValueKind.False) || (stated.Length == 0 && names.Length > 0))
+        if (IsClosed(names.Length))
             return null;
-        return Add(new Sequence(_syntax.StringKey(names.Length == 0 ? JsonText.StringRest : OtherNames(names)), compiler.Values(stated)));
+        Terminal rest = names.Length == 0 ? JsonText.StringRest : OtherNames(names);
+        return Add(new Sequence(_syntax.StringKey(rest), compiler.Values(Stated)));
     }
+
+    /// <summary>What is said of additional properties.</summary>
+    Keyword[] Stated => [.. _statements.Select(statement => statement.Additional).OfType<Keyword>()];
+
+    /// <summary>Whether there are no properties but so many listed ones.</summary>
+    bool IsClosed(int listed) =>
+        Stated.Any(additional => additional.Value.ValueKind == JsonValueKind.False) || (Stated.Length == 0 && listed > 0);
 
     Terminal OtherNames(string[] names)
     {
@@ -74,8 +93,8 @@ sealed class ObjectValues(SchemaCompiler compiler, Conjunction schema)
     void CheckCounts(int listed, GrammarNode? additional)
     {
         foreach (Keyword least in schema.All("minProperties"))
-            if (least.Count() > _required.Count)
-                throw least.Refused($"at most the number of required properties, {_required.Count}");
+            if (least.Count() > Required.Count)
+                throw least.Refused($"at most the number of required properties, {Required.Count}");
         foreach (Keyword most in schema.All("maxProperties"))
             if (additional is not null || most.Count() < listed)
                 throw most.Refused($"at least the number of listed properties, {listed}, and no additional ones");

@@ -7,6 +7,8 @@ namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 /// <summary>Strings by length, pattern and format.</summary>
 sealed class StringValues(WorkLimit work, Conjunction schema)
 {
+    static readonly string[] s_keywords = ["minLength", "maxLength", "pattern", "format"];
+
     readonly int _least = schema.Least("minLength"), _most = schema.Most("maxLength");
     ByteAutomaton? _automaton; // all that follows the opening quote, if there are patterns or formats
     bool _isMade;
@@ -15,6 +17,13 @@ sealed class StringValues(WorkLimit work, Conjunction schema)
     public GrammarNode Make() => Automaton is { } automaton
         ? new Sequence(JsonText.Quote, new Terminal(automaton))
         : JsonText.String(_least, _most);
+
+    /// <summary>Whether there is no such string.</summary>
+    public bool IsEmpty => _least > _most || Automaton?.IsEmpty == true;
+
+    /// <summary>Why there is no such string.</summary>
+    public JsonSchemaException NoneIsLeft() =>
+        Keyword.Contradiction([.. s_keywords.SelectMany(name => schema.All(name))], "a string that fits");
 
     /// <summary>Whether a value satisfies length, pattern and format.</summary>
     public bool Fits(string value)
@@ -40,8 +49,9 @@ sealed class StringValues(WorkLimit work, Conjunction schema)
         foreach (Keyword pattern in schema.All("pattern"))
             all = And(all, pattern, () => PatternParser.Search(pattern.Text(), CharacterBytes.InJson));
         foreach (Keyword format in schema.All("format"))
-            if (StringFormats.Pattern(format.Text()) is { } pattern)
-                all = And(all, format, () => PatternParser.Whole(pattern, CharacterBytes.InJson));
+            all = StringFormats.Pattern(format.Text()) is { } pattern
+                ? And(all, format, () => PatternParser.Whole(pattern, CharacterBytes.InJson))
+                : throw format.Refused("a format that strings can be held to (docs/http-api.md lists them), or none");
         return all is null || (_least == 0 && _most == int.MaxValue)
             ? all
             : And(all, schema.All("pattern").Concat(schema.All("format")).First(), Length);
