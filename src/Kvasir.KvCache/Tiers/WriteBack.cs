@@ -19,10 +19,12 @@ sealed unsafe class WriteBack(
 {
     const int MostQueued = 1 << 16;
     const long BatchBytes = 32 << 20;
+    const int ShareOfPool = 4; // a batch's blocks are held until a disk has them, which may take its time: the rest is for computing
 
     readonly object _gate = new();
     readonly Queue<(BlockKey Key, bool IsUse)> _queue = new();
     readonly HashSet<BlockKey> _queued = []; // to be written
+    readonly int _poolShare = device.Counts.Total / ShareOfPool;
     Thread? _thread;
     bool _writing, _stopping;
     int _atWork; // blocks of the batch that is being written
@@ -117,7 +119,7 @@ sealed unsafe class WriteBack(
     {
         uses.Clear();
         batch.Clear();
-        long most = tier.Admission == Admission.WhenFull ? 1 : Math.Max(1, BatchBytes / device.Layout.StrideBytes);
+        long most = tier.Admission == Admission.WhenFull ? 1 : Math.Max(1, Math.Min(BatchBytes / device.Layout.StrideBytes, _poolShare));
         lock (_gate)
         {
             while (_queue.Count == 0 && !_stopping)
