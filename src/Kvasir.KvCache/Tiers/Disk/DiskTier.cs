@@ -147,7 +147,7 @@ public sealed unsafe partial class DiskTier : IDurableTier
             Problem = e is ForeignFileException ? e.Message : Problem;
             return ReadOutcome.Gone;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
+        catch (Exception e) // of whatever kind: on the threads that read, it would end the process
         {
             Problem = _circuit.Failed() ? $"{e.Message}; it keeps failing and is left alone for a while" : e.Message;
             return ReadOutcome.IoError;
