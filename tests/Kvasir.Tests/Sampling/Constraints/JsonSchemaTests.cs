@@ -192,7 +192,7 @@ public class JsonSchemaTests
     [InlineData("""{"allOf":[{"anyOf":[{"type":"integer"},{"$ref":"#/$defs/s"}]},{"oneOf":[{"type":"integer","minimum":3},{"type":"string","maxLength":1}]}],"$defs":{"s":{"type":"string"}}}""", "3|\"a\"", "2|\"ab\"|null")]
     [InlineData("""{"$ref":"#/$defs/a","$defs":{"a":{"anyOf":[{"$ref":"#/$defs/b"},{"type":"null"}]},"b":{"anyOf":[{"$ref":"#/$defs/a"},{"type":"array","items":{"$ref":"#/$defs/b"}}]}}}""", "null|[]|[null,[null,[]]]", "1|{}")]
     [InlineData("""{"type":"number","exclusiveMinimum":0,"exclusiveMaximum":1}""",
-        "0.5|0.000000000001|0.999999999999999999|0.10", "0|1|0.0|1.0|-0.5|0.000|1.1|0.5e0")]
+        "0.5|0.000000000001|0.99999999999999|0.10", "0.999999999999999999|0|1|0.0|1.0|-0.5|0.000|1.1|0.5e0")]
     [InlineData("""{"type":"number","exclusiveMinimum":0,"maximum":1}""", "0.001|1|1.0|0.99", "0|0.0|1.01|-0.1|1.000000001")]
     [InlineData("""{"type":"number","exclusiveMinimum":-1,"exclusiveMaximum":1}""",
         "-0.999999|0|0.0|0.25|-0.000001", "-1|1|-1.0|-0|-0.0|1.5")]

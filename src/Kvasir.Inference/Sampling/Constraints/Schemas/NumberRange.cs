@@ -12,7 +12,8 @@ readonly record struct NumberBound(DecimalNumber Number, bool IsExclusive);
 /// </summary>
 sealed class NumberRange(IReadOnlyList<NumberBound> lower, IReadOnlyList<NumberBound> upper)
 {
-    const int LeastDigits = 18; // that a number may have before the point and behind it, whatever the bounds
+    const int WholeDigits = 18; // that a number may have before the point, whatever the bounds
+    const int ExactDigits = 15; // that doubles, as which most read numbers, tell apart: more could round to an excluded bound
     const string Unsigned = @"[0-9]+(?:\.[0-9]+)?", AnyFraction = @"(?:\.[0-9]+)?";
 
     public bool IsUnbounded => lower.Count + upper.Count == 0;
@@ -26,7 +27,8 @@ sealed class NumberRange(IReadOnlyList<NumberBound> lower, IReadOnlyList<NumberB
     /// <param name="work">What it may cost.</param>
     public ByteAutomaton Texts(JsonTypes types, WorkLimit work)
     {
-        int whole = Longest(bound => bound.Number.Whole.Length), places = Longest(bound => bound.Number.Fraction.Length);
+        int longest = Longest(bound => bound.Number.Whole.Length), whole = Math.Max(WholeDigits, 1 + longest);
+        int places = Math.Max(1 + Longest(bound => bound.Number.Fraction.Length), ExactDigits - longest);
         string integer = $"[1-9][0-9]{{0,{whole - 1}}}", fraction = $@"\.[0-9]{{0,{places - 1}}}";
         ByteAutomaton texts = JsonText.Automaton((types & JsonTypes.Number) switch
         {
@@ -41,7 +43,7 @@ sealed class NumberRange(IReadOnlyList<NumberBound> lower, IReadOnlyList<NumberB
         return texts;
     }
 
-    int Longest(Func<NumberBound, int> digits) => Math.Max(LeastDigits, 1 + lower.Concat(upper).Select(digits).DefaultIfEmpty(0).Max());
+    int Longest(Func<NumberBound, int> digits) => lower.Concat(upper).Select(digits).DefaultIfEmpty(0).Max();
 
     static string AtLeast(NumberBound bound) => bound.Number.IsNegative
         ? $"{Unsigned}|-(?:{Below(bound)})"
