@@ -15,7 +15,8 @@ const isA = (type, param, code) => (error) => {
 for (const [more, param] of [
   [{ temperature: 3 }, 'temperature'], [{ temperature: 'hot' }, 'temperature'], [{ n: 0 }, 'n'], [{ messages: [] }, 'messages'],
   [{ messages: [{ role: 'user', content: 5 }] }, 'messages[0].content'],
-  [{ messages: [{ role: 'king', content: 'x' }] }, 'messages[0].role'], [{ stop: [''] }, 'stop[0]'], [{ logit_bias: { x: 1 } }, 'logit_bias'],
+  [{ messages: [{ role: 'king', content: 'x' }] }, 'messages[0].role'], [{ stop: [''] }, 'stop[0]'],
+  [{ logit_bias: { x: 1 } }, 'logit_bias'],
   [{ top_logprobs: 3 }, 'logprobs'], [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs'],
   [{ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] }, 'messages[0].content[0]'],
   [{ max_tokens: -1 }, 'max_tokens'], [{ stream: 'yes' }, 'stream'], [{ seed: 1.5 }, 'seed'],
