@@ -163,7 +163,10 @@ public sealed unsafe partial class DiskTier : IDurableTier
         {
             try
             {
-                return _writer.Write(blocks, SaveNews);
+                int written = _writer.Write(blocks, SaveNews);
+                if (Blocks == 0 && _writer.NoRoom is { } lack)
+                    Problem = $"{lack}; nothing is kept";
+                return written;
             }
             catch (Exception e)
             {

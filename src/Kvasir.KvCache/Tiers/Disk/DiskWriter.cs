@@ -71,6 +71,9 @@ sealed unsafe class DiskWriter : IDisposable
         }
     }
 
+    /// <summary>Why the last file of blocks that was wanted could not be made; null when it could.</summary>
+    public string? NoRoom { get; private set; }
+
     int WriteBatch(ReadOnlySpan<BlockWrite> blocks, Action<Catalogue> alongside)
     {
         for (int attempt = 0; ; attempt++)
@@ -240,7 +243,13 @@ sealed unsafe class DiskWriter : IDisposable
     bool TryGrow()
     {
         long bytes = (long)_slotBytes * _books.SlotsOfNewSegment;
-        if (_catalogue.SegmentBytes() + bytes > _options.MaxBytes || FreeSpace() - bytes < _options.KeepFreeBytes)
+        long free = FreeSpace();
+        NoRoom = _catalogue.SegmentBytes() + bytes > _options.MaxBytes
+            ? $"{_options.Folder}: {_options.MaxBytes:N0} bytes may be taken, and a file of blocks takes {bytes:N0}"
+            : free - bytes < _options.KeepFreeBytes
+            ? $"{_options.Folder}: {free:N0} bytes are free, and a file of blocks, of {bytes:N0}, must leave {_options.KeepFreeBytes:N0}"
+            : null;
+        if (NoRoom is not null)
             return false;
         long id = _catalogue.NextSegment();
         for (int taken = 0; taken < MostTaken && OwnFile.Exists(Segment.PathOf(_options.Folder, id)); taken++)

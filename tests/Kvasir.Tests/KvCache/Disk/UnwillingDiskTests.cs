@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
@@ -38,6 +39,23 @@ public sealed class UnwillingDiskTests : IDisposable
         using DiskTier again = _disk.Open();
         Assert.Equal((ReadOutcome.Ok, ReadOutcome.Ok), (Read(again, Small, 0), Read(again, Small, 1)));
         Assert.Equal(2, again.Blocks);
+    }
+
+    [Fact]
+    public void Where_there_is_no_room_for_anything_the_disk_says_so()
+    {
+        using (DiskTier tier = _disk.Open(_disk.Options() with { KeepFreeBytes = long.MaxValue / 2 }))
+        {
+            Assert.Equal(0, Write(tier, Small, 0));
+            Assert.Matches($"^{Regex.Escape(_disk.Path)}: [0-9,]+ bytes are free, and a file of blocks, .*; nothing is kept$", tier.Problem);
+        }
+        using (DiskTier tier = _disk.Open(_disk.Options() with { MaxBytes = 1 }))
+        {
+            Assert.Equal(0, Write(tier, Small, 0));
+            Assert.Contains("1 bytes may be taken", tier.Problem, StringComparison.Ordinal);
+        }
+        using DiskTier roomy = _disk.Open();
+        Assert.Equal((1, null), (Write(roomy, Small, 0), roomy.Problem));
     }
 
     [Fact]
