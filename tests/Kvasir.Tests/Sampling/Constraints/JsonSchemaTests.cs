@@ -111,7 +111,7 @@ public class JsonSchemaTests
 
     [Theory]
     [InlineData("ipv6", "::|::1|2001:db8::1|1:2:3:4:5:6:7:8|fe80::", ". |1:2|::1::|1:2:3:4:5:6:7:8:9|12345::|1:2:3:4:5:6:7::8")]
-    [InlineData("uri", "https://example.com|http://a.b:80/c/d?e=f#g|urn:isbn:0451450523|mailto:a@b.de", "example|//a|http:|http://|a b")]
+    [InlineData("uri", "https://example.com|http://a.bc:80/c/d?e=f#g|urn:isbn:0451450523|mailto:a@b.de", "example|//a|http:|http://|a b")]
     [InlineData("hostname", "localhost|example.com|a-b.c1.org", "-a|a-|a..b|.|a_b|")]
     [InlineData("duration", "P1D|PT1H30M|P1Y2M3DT4H5M6S|P2W|PT0S", "P|PT|1D|P1H|P1D2W|P1S")]
     [InlineData("regex", "^a+$|[a-z]{2,5}|(foo)?\\\\d*", "(|[a|a)|*a|a**|a{5,2}")]
