@@ -78,4 +78,4 @@ public sealed record GenerationOptions
 /// <param name="Done">Tokens computed or reused.</param>
 /// <param name="Total">Tokens of the prompt.</param>
 /// <param name="Reused">Those of the done ones that were found in the cache.</param>
-public readonly record struct PrefillProgress(int Done, int Total, int Reused = 0);
+public sealed record PrefillProgress(int Done, int Total, int Reused = 0);
