@@ -121,9 +121,8 @@ static class TextCompletions
             ChoiceLogprobs.Of(choice, run.Request.Options, service.Model.Engine.Model.Tokenizer) is { } logprobs
                 ? TextLogprobs.Of(logprobs.Content)
                 : null, ChatCompletions.FinishReasonOf(results[i], false)))];
-        await context.Response.WriteAsJsonAsync(
-            Body(service.Model, run, texts, Usage.Of(results, run.Request.PerPrompt), run.ExplanationOf(results[0]))
-                with { Timings = Timings.Of(run, results[0]) },
+        TextCompletion body = Body(service.Model, run, texts, Usage.Of(results, run.Request.PerPrompt), run.ExplanationOf(results[0]));
+        await context.Response.WriteAsJsonAsync(body with { Timings = Timings.Of(run, results[0]) },
             OpenAiJson.Wire.TextCompletion, cancellationToken: context.RequestAborted);
         return texts[0].FinishReason!;
     }
