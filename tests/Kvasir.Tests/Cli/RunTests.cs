@@ -171,7 +171,8 @@ public sealed class RunTests : IDisposable
     [Fact]
     public async Task An_interrupt_ends_a_long_answer_at_once()
     {
-        using KvasirProcess process = Start("run", "--raw", Once, "-c", "16384", "--temp", "1.5", "--no-kv-cache", "--seed", "1");
+        string prompt = string.Concat(Enumerable.Repeat("The sea was calm and gray. ", 300)); // all of it again for every token
+        using KvasirProcess process = Start("run", "--raw", prompt, "-c", "16384", "--temp", "0", "--no-kv-cache");
         await process.Output.ReadAsync(new char[1].AsMemory(), TestContext.Current.CancellationToken);
         process.Interrupt();
         KvasirResult result = process.Finish();
