@@ -28,6 +28,7 @@ public sealed class CachedSequence : IDisposable
     readonly PrefixKeys _keys;
     readonly PendingLoads _loads;
     readonly HashSet<int> _computed = []; // blocks that became full since the request began
+    Task<PrefixLookup>? _later;
 
     internal CachedSequence(TieredKvCache cache, BlockKey root, bool sharing, int tokens)
     {
@@ -53,6 +54,7 @@ public sealed class CachedSequence : IDisposable
     public void BeginRequest(int tokens)
     {
         Use = new CacheUse { Tokens = tokens };
+        _later = null;
         _computed.Clear();
         Use.Reuse(Tier.Device, 0, Length);
     }
@@ -85,6 +87,7 @@ public sealed class CachedSequence : IDisposable
     {
         ArgumentNullException.ThrowIfNull(lookup);
         _loads.WaitForAll(Use); // of a request that was given up
+        _later = lookup.Later;
         Use.Explain(lookup, Length);
         ForgoWhatIsDear(lookup);
         PlaceBlocks(tokens, lookup);
@@ -97,9 +100,14 @@ public sealed class CachedSequence : IDisposable
             Place(tokens, lookup.GetAwaiter().GetResult());
     }
 
-    /// <summary>Takes over blocks that others have computed in the meantime, from the first missing position on.</summary>
+    /// <summary>
+    /// Takes over blocks that others have computed in the meantime, from the first missing position on, and begins to bring in what a tier
+    /// that is far has found by now.
+    /// </summary>
     public void Adopt(ReadOnlySpan<int> tokens)
     {
+        if (_later is { IsCompletedSuccessfully: true } && !IsWaiting)
+            Place(tokens, _later.Result);
         for (int block = Length / BlockTokens; _sharing && (block + 1) * BlockTokens < tokens.Length; block++)
         {
             if (block < Table.Count && Table.Filled(block) > 0 && IsWaiting)
@@ -226,6 +234,7 @@ public sealed class CachedSequence : IDisposable
     public void Clear(ReadOnlySpan<int> tokens)
     {
         _loads.Abandon();
+        _later = null;
         if (_sharing)
             LeaveTail(tokens);
         Table.Clear();

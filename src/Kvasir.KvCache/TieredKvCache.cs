@@ -42,7 +42,7 @@ public sealed class TieredKvCache : IDisposable
         Tiers = [.. NewTiers().OrderBy(tier => tier.Tier)];
         _counters = new CacheCounters(Tiers);
         _accounts = new RequestAccounts(_counters);
-        _index = new PrefixIndex(Device, Tiers, options.Time);
+        _index = new PrefixIndex(Device, Tiers, Costs, options.Time);
         _writeBacks =
             [.. Tiers.Select(tier => new WriteBack(tier, Device, [.. Tiers.TakeWhile(other => other != tier)], Traffic, options.Time))];
         if (Durable is { } book and not (DiskTier or OpeningTier))
@@ -99,7 +99,7 @@ public sealed class TieredKvCache : IDisposable
     {
         if (tokens.IsEmpty)
             throw new ArgumentException("a prompt has at least one token");
-        return _index.Find(Query(tokens.ToArray(), salt), s_patienceOfViewers);
+        return _index.FindAll(Query(tokens.ToArray(), salt), s_patienceOfViewers);
     }
 
     /// <summary>How many of a prompt's tokens, its last included, <see cref="Durable"/> has.</summary>

@@ -14,8 +14,7 @@ public sealed record CacheUse
 {
     readonly List<CacheSpan> _reused = []; // ascending, without overlap
     readonly List<Miss> _misses = [];
-    PrefixLookup? _lookup;
-    int _explainedFrom;
+    readonly List<(PrefixLookup Lookup, int From)> _lookups = []; // each explains what is missing from a position on, up to the next one's
 
     /// <summary>Tokens of the prompt.</summary>
     public required int Tokens { get; init; }
@@ -56,10 +55,10 @@ public sealed record CacheUse
     /// What was not reused, and why, in ascending positions. Found out when it is asked for, which may take as long
     /// as the tiers take to remember.
     /// </summary>
-    public IReadOnlyList<Miss> Misses => [.. _misses.Concat(_lookup is null ? [] : Explained(_lookup)).OrderBy(miss => miss.From)];
+    public IReadOnlyList<Miss> Misses => [.. _misses.Concat(Enumerable.Range(0, _lookups.Count).SelectMany(Explained)).OrderBy(miss => miss.From)];
 
     /// <summary>Whether telling the misses takes no time.</summary>
-    internal bool IsExplained => _lookup is null or { IsExplained: true };
+    internal bool IsExplained => _lookups.TrueForAll(lookup => lookup.Lookup.IsExplained);
 
     /// <summary>The whole prompt, stretch by stretch: where each came from.</summary>
     public IReadOnlyList<CacheSpan> Spans
@@ -82,10 +81,15 @@ public sealed record CacheUse
     internal void Add(Miss miss) => _misses.Add(miss);
 
     /// <summary>What was missing from a position on is what a lookup did not find.</summary>
-    internal void Explain(PrefixLookup lookup, int from) => (_lookup, _explainedFrom) = (lookup, from);
+    internal void Explain(PrefixLookup lookup, int from) => _lookups.Add((lookup, from));
 
-    IEnumerable<Miss> Explained(PrefixLookup lookup) =>
-        lookup.Misses.Where(miss => miss.To > _explainedFrom).Select(miss => miss with { From = Math.Max(miss.From, _explainedFrom) });
+    IEnumerable<Miss> Explained(int index)
+    {
+        (PrefixLookup lookup, int from) = _lookups[index];
+        int to = index + 1 < _lookups.Count ? _lookups[index + 1].From : int.MaxValue;
+        return lookup.Misses.Where(miss => miss.To > from && miss.From < to)
+            .Select(miss => miss with { From = Math.Max(miss.From, from), To = Math.Min(miss.To, to) });
+    }
 
     /// <summary>Tokens are reused that were not before.</summary>
     internal void Reuse(Tier tier, int from, int to)

@@ -66,6 +66,11 @@ public sealed class PrefixLookup
     /// <summary>The last block that is there; -1 when none is.</summary>
     public int LastPresent => Array.FindLastIndex(_places, place => place.Tier is not null);
 
+    /// <summary>
+    /// The same with what tiers that are far have, as soon as they say so; null when they have said it already, or were not asked.
+    /// </summary>
+    internal Task<PrefixLookup>? Later { get; set; }
+
     internal TailFind? TailFound { get; private set; }
 
     /// <summary>The tier that the tail is in; null for the pool.</summary>

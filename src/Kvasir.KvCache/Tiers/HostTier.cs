@@ -33,6 +33,9 @@ public sealed unsafe class HostTier : ITier
     public bool IsLossless => Pool.Layout.Codec == _layout.Codec;
 
     /// <inheritdoc/>
+    public bool IsFar => false;
+
+    /// <inheritdoc/>
     public bool CanWrite => true;
 
     /// <inheritdoc/>

@@ -17,6 +17,12 @@ public interface ITier : IDisposable
     /// <summary>Whether blocks come back as they were computed.</summary>
     bool IsLossless { get; }
 
+    /// <summary>
+    /// Whether to ask takes a way that others share, and perhaps longer than to compute: then nobody waits for the answer, and what is found
+    /// in the end is used from there on.
+    /// </summary>
+    bool IsFar { get; }
+
     /// <summary>Whether blocks can be written; if not, <see cref="Problem"/> says why.</summary>
     bool CanWrite { get; }
 

@@ -16,9 +16,11 @@ public sealed class TransferCosts
     public const long LeastBytes = 4 << 20;
 
     const double Forgiveness = 1.1;
+    const double WeightOfAnswer = 0.2;
 
     readonly Lock _gate = new();
     readonly double[] _bytesPerSecond = new double[Enum.GetValues<Tier>().Length];
+    readonly double[] _latency = new double[Enum.GetValues<Tier>().Length]; // seconds; of tiers that are far
     double _tokensPerSecond;
 
     /// <summary>Computed tokens per second of prefill; 0 until something was computed.</summary>
@@ -37,7 +39,42 @@ public sealed class TransferCosts
         if (bytes < LeastBytes)
             return;
         lock (_gate)
-            Update(ref _bytesPerSecond[(int)tier], bytes, time, WeightOfBytes);
+        {
+            double way = Math.Min(_latency[(int)tier], time.TotalSeconds / 2);
+            Update(ref _bytesPerSecond[(int)tier], bytes, time - TimeSpan.FromSeconds(way), WeightOfBytes);
+        }
+    }
+
+    /// <summary>A tier that is far answered a question, which takes as long as the way there and back.</summary>
+    public void Answered(Tier tier, TimeSpan time)
+    {
+        if (IsFrozen)
+            return;
+        lock (_gate)
+        {
+            ref double latency = ref _latency[(int)tier];
+            latency = latency == 0 ? time.TotalSeconds : latency + WeightOfAnswer * (time.TotalSeconds - latency);
+        }
+    }
+
+    /// <summary>How long the way to a tier and back takes; zero for those that are near, and until one has answered.</summary>
+    public TimeSpan Latency(Tier tier)
+    {
+        lock (_gate)
+            return TimeSpan.FromSeconds(_latency[(int)tier]);
+    }
+
+    /// <summary>Whether to ask a tier that is far for tokens: to ask and to load is two ways.</summary>
+    public bool IsWorthAsking(Tier tier, int tokens)
+    {
+        lock (_gate)
+        {
+            ref double latency = ref _latency[(int)tier];
+            if (_tokensPerSecond == 0 || 2 * latency < tokens / _tokensPerSecond)
+                return true;
+            latency /= Forgiveness;
+            return false;
+        }
     }
 
     /// <summary>Tokens of a prompt were computed.</summary>
@@ -58,7 +95,8 @@ public sealed class TransferCosts
         lock (_gate)
         {
             ref double rate = ref _bytesPerSecond[(int)tier];
-            if (rate == 0 || _tokensPerSecond == 0 || bytes / rate <= tokens / _tokensPerSecond)
+            double load = _latency[(int)tier] + (rate == 0 ? 0 : bytes / rate);
+            if (_tokensPerSecond == 0 || load <= tokens / _tokensPerSecond)
                 return true;
             rate *= Forgiveness;
             return false;

@@ -70,6 +70,9 @@ public sealed unsafe partial class DiskTier : IDurableTier
     public bool IsLossless => true;
 
     /// <inheritdoc/>
+    public bool IsFar => false;
+
+    /// <inheritdoc/>
     public Admission Admission => _options.Admission;
 
     /// <inheritdoc/>

@@ -13,6 +13,8 @@ sealed class OpeningTier(Task<DiskTier> opening, DiskTierOptions options) : IDur
 
     public bool IsLossless => true;
 
+    public bool IsFar => false;
+
     public Admission Admission => options.Admission;
 
     public bool CanWrite => Opened?.CanWrite ?? !opening.IsFaulted;

@@ -28,6 +28,8 @@ sealed class FakeTier(KvLayout layout) : ITier
 
     public bool IsLossless => true;
 
+    public bool IsFar { get; set; }
+
     public bool CanWrite => true;
 
     public Admission Admission => Admission.EndOfRequest;

@@ -73,8 +73,8 @@ static class StringFormats
     };
 
     /// <summary>
-    /// A pattern of all that a validator might take for a text of a format, and of more: what excludes one must exclude all of these. Null for
-    /// a format that is not known.
+    /// A pattern of all that a validator might take for a text of a format, and of more: what excludes one must exclude all of these. Null
+    /// for a format that is not known.
     /// </summary>
     public static string? WidePattern(string format) => format switch
     {
