@@ -108,6 +108,23 @@ readonly struct Field(string path, JsonElement value)
             : throw Wrong(string.Join(" or ", words.ToArray().Select(word => $"'{word}'")));
     }
 
+    /// <summary>Refuses two fields of a body that say the same thing: one of them would be passed over.</summary>
+    public void CheckAlternatives(params ReadOnlySpan<string> names)
+    {
+        string? first = null;
+        foreach (string name in names)
+            if (!this[name].IsAbsent)
+                first = first is null ? name : throw this[name].Wrong($"either it or '{first}'");
+    }
+
+    /// <summary>Refuses fields of a body that say nothing without another: they would be passed over.</summary>
+    public void CheckOnlyWith(string other, params IReadOnlyList<string> names)
+    {
+        foreach (string name in names)
+            if (!this[name].IsAbsent && this[other].IsAbsent)
+                throw this[name].Wrong($"it only with '{other}'");
+    }
+
     /// <summary>The error for a value that must be there and is not.</summary>
     public RequestException Missing(string expected) => new(400, $"{path}: missing, expected {expected}", path);
 
