@@ -182,9 +182,8 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         string? owner = body["owner"].Text(64);
         if (owner is { Length: > 0 })
             KvTarget.CheckAlone("owner", body);
-        int unpinned = owner is { Length: > 0 }
-            ? await Guarded(() => durable.Unpin(owner))
-            : await Guarded(() => durable.Unpin(KvTarget.Path(body, Model, Gate.PrincipalOf(context))));
+        IReadOnlyList<BlockKey>? keys = owner is { Length: > 0 } ? null : KvTarget.Path(body, Model, Gate.PrincipalOf(context));
+        int unpinned = await Guarded(() => keys is null ? durable.Unpin(owner!) : durable.Unpin(keys));
         await context.Response.WriteAsJsonAsync(new KvUnpinned(unpinned), KvJson.Default.KvUnpinned);
     }
 
@@ -228,12 +227,12 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         }
     }
 
-    async Task WithBody(HttpContext context, Endpoints endpoint, Func<HttpContext, Field, Task> handle)
-    {
-        Field body = await RequestFields.Read(context, endpoint);
-        RequestReader.CheckModel(body, Model);
-        await handle(context, body);
-    }
+    Task WithBody(HttpContext context, Endpoints endpoint, Func<HttpContext, Field, Task> handle) =>
+        RequestFields.Read(context, endpoint, body =>
+        {
+            RequestReader.CheckModel(body, Model);
+            return handle(context, body);
+        });
 
     /// <summary>Work that waits for the disk, off the threads that serve; what the disk refuses is told.</summary>
     static async Task<T> Guarded<T>(Func<T> work)

@@ -61,7 +61,7 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         Field more = body["chat_template_kwargs"];
         ChatInput input = new()
         {
-            More = more.IsObject ? JsonObject.Create(more.Json) : more.IsAbsent ? null : throw more.Wrong("an object"),
+            More = more.IsObject ? JsonObject.Create(more.Kept) : more.IsAbsent ? null : throw more.Wrong("an object"),
         };
         IReadOnlyList<Field> messages = body["messages"].Items();
         if (messages.Count == 0)

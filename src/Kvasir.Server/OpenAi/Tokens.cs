@@ -19,27 +19,26 @@ sealed record TokenText(string Content, string Prompt);
 /// </summary>
 static class Tokens
 {
-    public static async Task Tokenize(HttpContext context, ServedModel model)
-    {
-        Field body = await RequestFields.Read(context, Endpoints.Tokenize);
-        RequestReader.CheckModel(body, model);
-        Tokenizer tokenizer = model.Engine.Model.Tokenizer;
-        int[] tokens = Encode(body, model);
-        IReadOnlyList<string>? Pieces(Field wanted) =>
-            wanted.Truth() == true ? [.. tokens.Select(token => TokenLogprob.Text(token, tokenizer))] : null;
-        await context.Response.WriteAsJsonAsync(new TokenList(tokens, tokens.Length, model.Engine.Context,
-            Pieces(body["with_pieces"]), Pieces(body["return_token_strs"])), OpenAiJson.Wire.TokenList);
-    }
+    public static Task Tokenize(HttpContext context, ServedModel model) =>
+        RequestFields.Read(context, Endpoints.Tokenize, async body =>
+        {
+            RequestReader.CheckModel(body, model);
+            Tokenizer tokenizer = model.Engine.Model.Tokenizer;
+            int[] tokens = Encode(body, model);
+            IReadOnlyList<string>? Pieces(Field wanted) =>
+                wanted.Truth() == true ? [.. tokens.Select(token => TokenLogprob.Text(token, tokenizer))] : null;
+            await context.Response.WriteAsJsonAsync(new TokenList(tokens, tokens.Length, model.Engine.Context,
+                Pieces(body["with_pieces"]), Pieces(body["return_token_strs"])), OpenAiJson.Wire.TokenList);
+        });
 
-    public static async Task Detokenize(HttpContext context, ServedModel model)
-    {
-        Field body = await RequestFields.Read(context, Endpoints.Detokenize), tokens = body["tokens"];
-        RequestReader.CheckModel(body, model);
-        Tokenizer tokenizer = model.Engine.Model.Tokenizer;
-        string text = tokenizer.Decode([.. tokens.Items(1 << 20)
-            .Select(token => token.Whole(0, tokenizer.VocabularySize - 1) ?? throw token.Missing("a token"))], ControlTokens.Shown);
-        await context.Response.WriteAsJsonAsync(new TokenText(text, text), OpenAiJson.Wire.TokenText);
-    }
+    public static Task Detokenize(HttpContext context, ServedModel model) =>
+        RequestFields.Read(context, Endpoints.Detokenize, async body =>
+        {
+            RequestReader.CheckModel(body, model);
+            Tokenizer tokenizer = model.Engine.Model.Tokenizer;
+            string text = tokenizer.Decode(body["tokens"].Wholes(1 << 20, tokenizer.VocabularySize - 1), ControlTokens.Shown);
+            await context.Response.WriteAsJsonAsync(new TokenText(text, text), OpenAiJson.Wire.TokenText);
+        });
 
     static int[] Encode(Field body, ServedModel model)
     {

@@ -46,6 +46,9 @@ sealed partial class KvasirProcess : IDisposable
     /// <summary>Its standard output, for tests that act while it runs.</summary>
     public StreamReader Output => _process.StandardOutput;
 
+    /// <summary>Its id, for tests that look at it from outside.</summary>
+    public int Id => _process.Id;
+
     /// <summary>Completes when something stands on its standard error, for tests that act while it runs.</summary>
     public Task FirstNote => Note(new Regex("."));
 

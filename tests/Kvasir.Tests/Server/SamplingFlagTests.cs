@@ -5,10 +5,9 @@ using Kvasir.Cli.Flags;
 using Kvasir.Inference.Sampling;
 using Kvasir.Server.Http;
 using Kvasir.Server.Serving;
-using Kvasir.Tests.Server;
 using static Kvasir.Tests.Cli.KvasirProcess;
 
-namespace Kvasir.Tests.Cli;
+namespace Kvasir.Tests.Server;
 
 /// <summary>A flag of <c>run</c> and <c>chat</c> does what the field of its meaning does.</summary>
 public sealed class SamplingFlagTests
