@@ -23,7 +23,7 @@ static class StringFormats
 
     const string Duration = "P(?:" + DateOfDuration + "(?:" + TimeOfDuration + ")?|" + TimeOfDuration + "|" + Count + "W)";
 
-    const string Label = "[A-Za-z0-9]{1,15}(?:-[A-Za-z0-9]{1,15}){0,2}", LastLabel = "[A-Za-z][A-Za-z0-9]{1,30}";
+    const string Label = "[A-Za-z0-9]{1,15}(?:-[A-Za-z0-9]{1,15}){0,2}", LastLabel = "[A-Za-z][A-Za-z0-9]{1,22}"; // the longest top-level domain has 24
 
     const string Hostname = "(?:" + Label + @"\.){0,4}" + LastLabel;
 
