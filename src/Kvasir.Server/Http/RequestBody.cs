@@ -17,7 +17,7 @@ sealed class RequestBody : IDisposable
     /// <summary>Values in a body, each of which takes memory of its own, however short it is.</summary>
     public const int MostValues = 1_300_000;
 
-    const int Small = 1 << 16, Large = 1 << 20;
+    const int Small = 1 << 16, Large = 1 << 18;
 
     /// <summary>A client that holds room has to be quicker than one that does not.</summary>
     static readonly MinDataRate s_brisk = new(bytesPerSecond: 1 << 16, gracePeriod: TimeSpan.FromSeconds(5));

@@ -14,7 +14,7 @@ public sealed class BodyRoomTests
 
     const string Text = "Finn has nine rabbits. ";
 
-    /// <summary>Fifteen megabytes each, of different kinds, and the most that is read of some.</summary>
+    /// <summary>Fifteen megabytes each, of different kinds, and whether they are answered.</summary>
     static readonly (string Path, string Body, HttpStatusCode Status)[] s_bodies =
     [
         ("/v1/completions", Fill("{\"prompt\": \"", Text, "\"}"), HttpStatusCode.BadRequest),
@@ -23,17 +23,14 @@ public sealed class BodyRoomTests
         ("/v1/completions", Fill("{\"prompt\": \"Once\", \"max_tokens\": 1, \"junk\": [1", ", \"1234567890\"", "]}"), HttpStatusCode.OK),
         ("/v1/embeddings", Fill("{\"input\": [\"a\"", $", \"{new string('x', 8000)}\"", "]}"), HttpStatusCode.BadRequest),
         ("/v1/chat/completions", Fill(Said, Text, "\"}]}"), HttpStatusCode.BadRequest),
-        ("/v1/chat/completions", Fill(Said, Text, "\"}]}", Megabyte), HttpStatusCode.BadRequest),
         ("/tokenize", Fill("{\"content\": \"", Text, "\"}"), HttpStatusCode.BadRequest),
-        ("/tokenize", Fill("{\"content\": \"", Text, "\"}", Megabyte), HttpStatusCode.OK),
         ("/detokenize", Fill("{\"tokens\": [1", ",1", "]}"), HttpStatusCode.BadRequest),
-        ("/detokenize", Fill("{\"tokens\": [1", ",  1", "]}", 3 * Megabyte), HttpStatusCode.OK),
     ];
 
     const string Said = "{\"messages\": [{\"role\": \"user\", \"content\": \"";
 
-    static string Fill(string begin, string middle, string end, int bytes = 15 * Megabyte) =>
-        begin + string.Concat(Enumerable.Repeat(middle, bytes / middle.Length)) + end;
+    static string Fill(string begin, string middle, string end) =>
+        begin + string.Concat(Enumerable.Repeat(middle, 15 * Megabyte / middle.Length)) + end;
 
     [Fact]
     public async Task Sixty_four_requests_of_fifteen_megabytes_at_once_take_less_than_a_hundred()
