@@ -31,7 +31,11 @@ public sealed class KvasirServer : IAsyncDisposable
 {
     const long MostConnections = 10_000;
 
+    const int BytesAhead = 128 << 10; // that a client may send and nobody has read
+    const int RoomForBodies = 16 << 20; // in which a body of the usual limit fits
+
     readonly BodyLimit _bodies;
+    readonly BodyRoom _room = new(RoomForBodies);
     readonly WebApplication _app;
     readonly InferenceEngine _engine;
     readonly ServerOptions _options;
@@ -57,7 +61,7 @@ public sealed class KvasirServer : IAsyncDisposable
         _log = new ServerLog(options.Log, options.LogsJson, options.LogsRequests);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(Limit);
+        builder.WebHost.ConfigureKestrel(Limit).UseSockets(sockets => sockets.MaxReadBufferSize = BytesAhead);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTime + TimeSpan.FromSeconds(5));
         Telemetry.Add(builder.Services, options.OtlpEndpoint);
         _app = builder.Build();
@@ -100,6 +104,7 @@ public sealed class KvasirServer : IAsyncDisposable
         await _app.DisposeAsync();
         _keeper.Dispose();
         _recorder?.Dispose();
+        _room.Dispose();
         _stopping.Dispose();
     }
 
@@ -109,6 +114,7 @@ public sealed class KvasirServer : IAsyncDisposable
         kestrel.Listen(_options.Address, _options.Port);
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = _options.MaxBodyBytes;
+        kestrel.Limits.MaxRequestBufferSize = BytesAhead;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
         kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
         kestrel.Limits.MaxConcurrentConnections = MostConnections;
@@ -149,6 +155,7 @@ public sealed class KvasirServer : IAsyncDisposable
         {
             if (_gate.Check(context))
                 return;
+            context.Features.Set(_room);
             _bodies.Apply(context);
             await next(context);
             if (context.Response is { HasStarted: false, StatusCode: 404 or 405 })

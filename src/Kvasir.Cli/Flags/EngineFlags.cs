@@ -1,9 +1,7 @@
 using System.CommandLine;
-using System.Numerics;
 using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Sessions;
 using Kvasir.Inference;
-using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Scheduling;
 
 namespace Kvasir.Cli.Flags;
@@ -22,6 +20,13 @@ sealed class EngineFlags
         CustomParser = Number.ParseOptionalWithin(0, int.MaxValue),
         HelpName = "N",
     };
+    readonly Setting<int> _minTokens = new("--min-tokens")
+    {
+        Description = "Least tokens to generate: no end and no --stop before",
+        DefaultValueFactory = _ => 0,
+        CustomParser = Number.ParseWithin(0, int.MaxValue),
+        HelpName = "N",
+    };
     readonly Setting<int?> _context = new("--ctx-size", "-c")
     {
         Description = "Tokens of context",
@@ -30,24 +35,12 @@ sealed class EngineFlags
         HelpName = "CTX",
     };
     readonly Option<int?> _threads = CreateThreads();
-    readonly Setting<float> _temperature = Sampling("--temp", "T", "Temperature; 0 always takes the most likely token",
-        SamplingOptions.Greedy.Temperature, (all, value) => all with { Temperature = value });
-    readonly Setting<int> _topK = Sampling("--top-k", "K", "Keep the K most likely tokens; 0 keeps all", SamplingOptions.Greedy.TopK,
-        (all, value) => all with { TopK = value });
-    readonly Setting<float> _topP = Sampling("--top-p", "P", "Keep the most likely tokens that together reach P",
-        SamplingOptions.Greedy.TopP, (all, value) => all with { TopP = value });
-    readonly Setting<float> _minP = Sampling("--min-p", "P", "Drop tokens less likely than P times the most likely",
-        SamplingOptions.Greedy.MinP, (all, value) => all with { MinP = value });
-    readonly Setting<float> _repeatPenalty = Sampling("--repeat-penalty", "R", "Penalise the last 64 tokens; 1 does not",
-        SamplingOptions.Greedy.RepeatPenalty, (all, value) => all with { RepeatPenalty = value });
-    readonly Option<ulong?> _seed = new("--seed")
-    {
-        Description = "Seed of the random choices; without it, a new one", CustomParser = Number.ParseOptional<ulong>, HelpName = "S",
-    };
+    readonly SamplingFlags _sampling = new();
     readonly Option<string[]> _stop = new("--stop")
     {
         Description = "Text that ends the answer; may be given several times", HelpName = "S",
     };
+    readonly Setting<bool> _ignoreEos = new("--ignore-eos") { Description = "Go on where the model would end its turn" };
     readonly Option<bool> _noKvCache = new("--no-kv-cache")
     {
         Description = "Compute every token's keys and values again at every step: slow, the oracle for the cache",
@@ -71,23 +64,13 @@ sealed class EngineFlags
         HelpName = "N",
     };
 
-    /// <summary>A setting of sampling, whose range is what the engine says.</summary>
-    static Setting<T> Sampling<T>(string name, string help, string description, T usual, Func<SamplingOptions, T, SamplingOptions> with)
-        where T : struct, INumber<T> => new(name)
-        {
-            Description = description,
-            DefaultValueFactory = _ => usual,
-            CustomParser = Number.ParseChecked<T>(value => with(SamplingOptions.Greedy, value).Validate()),
-            HelpName = help,
-        };
-
     /// <summary>The chat template.</summary>
     public TemplateFlag Template { get; } = new();
 
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _maxTokens, _context, _threads, _temperature, _topK, _topP, _minP, _repeatPenalty,
-            _seed, _stop, _noKvCache, _verbose])
+        foreach (Option option in (Option[])[_model, _maxTokens, _minTokens, _context, _threads, .. _sampling.All, _stop, _ignoreEos,
+            _noKvCache, _verbose])
             verb.Options.Add(option);
         Template.AddTo(verb);
         _kv.AddTo(verb);
@@ -137,15 +120,16 @@ sealed class EngineFlags
 
     public GenerationOptions Generation(ParseResult parsed)
     {
-        var sampling = new SamplingOptions
+        int? most = parsed.GetValue(_maxTokens);
+        return new GenerationOptions
         {
-            Temperature = parsed.GetValue(_temperature),
-            TopK = parsed.GetValue(_topK),
-            TopP = parsed.GetValue(_topP),
-            MinP = parsed.GetValue(_minP),
-            RepeatPenalty = parsed.GetValue(_repeatPenalty),
-            Seed = parsed.GetValue(_seed),
+            MaxTokens = most,
+            MinTokens = parsed.GetValue(_minTokens) is var least && least <= (most ?? int.MaxValue)
+                ? least
+                : throw new UsageException($"--min-tokens {least}: expected at most the {most} of --max-tokens"),
+            IgnoresEnds = parsed.GetValue(_ignoreEos),
+            Stops = parsed.GetValue(_stop) ?? [],
+            Sampling = _sampling.Read(parsed),
         };
-        return new GenerationOptions { MaxTokens = parsed.GetValue(_maxTokens), Stops = parsed.GetValue(_stop) ?? [], Sampling = sampling };
     }
 }

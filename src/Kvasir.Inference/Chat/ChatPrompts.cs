@@ -20,7 +20,7 @@ public sealed class ChatPrompts
     const int MostReasonCharacters = 500;
 
     readonly Tokenizer _tokenizer;
-    readonly ChatTemplate _template;
+    readonly ChatTemplate _template, _toolTemplate;
 
     /// <summary>Reads a model's template.</summary>
     /// <param name="tokenizer">The model's tokenizer, which knows its template.</param>
@@ -29,16 +29,23 @@ public sealed class ChatPrompts
     public ChatPrompts(Tokenizer tokenizer, string? template = null)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        string source = template ?? tokenizer.Vocabulary.ChatTemplate ?? ChatMl;
-        (_tokenizer, Tools) = (tokenizer, ToolFormat.Of(source));
+        string source = template ?? tokenizer.Vocabulary.ChatTemplate ?? ChatMl, named = template is null ? "tokenizer.chat_template" : "";
+        string? forTools = template is null ? tokenizer.Vocabulary.ToolTemplate : null;
+        (_tokenizer, Tools) = (tokenizer, ToolFormat.Of(forTools ?? source));
+        _template = Parse(source, named);
+        _toolTemplate = forTools is null ? _template : Parse(forTools, named + ".tool_use");
+    }
+
+    ChatTemplate Parse(string source, string key)
+    {
         try
         {
-            _template = ChatTemplate.Parse(source);
+            return ChatTemplate.Parse(source);
         }
         catch (TemplateException e)
         {
-            string own = $"{Printable.Line(tokenizer.Vocabulary.Source, 4096)}: tokenizer.chat_template";
-            throw new TemplateException($"{(template is null ? own : "the chat template")}: {e.Message}");
+            string place = key.Length > 0 ? $"{Printable.Line(_tokenizer.Vocabulary.Source, 4096)}: {key}" : "the chat template";
+            throw new TemplateException($"{place}: {e.Message}");
         }
     }
 
@@ -62,7 +69,7 @@ public sealed class ChatPrompts
         variables["add_generation_prompt"] = opensAnswer;
         variables["bos_token"] = Spelling(_tokenizer.Bos);
         variables["eos_token"] = Spelling(_tokenizer.Eos);
-        int[] tokens = _tokenizer.Encode(Render(variables), most);
+        int[] tokens = _tokenizer.Encode(Render(tools is null ? _template : _toolTemplate, variables), most);
         return tokens.AsSpan().StartsWith(_tokenizer.Opening.AsSpan()) ? tokens : [.. _tokenizer.Opening, .. tokens];
     }
 
@@ -85,11 +92,11 @@ public sealed class ChatPrompts
         }
     }
 
-    RenderedPrompt Render(JsonObject variables)
+    static RenderedPrompt Render(ChatTemplate template, JsonObject variables)
     {
         try
         {
-            RenderedPrompt prompt = _template.Render(variables);
+            RenderedPrompt prompt = template.Render(variables);
             return prompt.Text.Length > 0 ? prompt : throw new TemplateException("it is empty, or writes nothing for it");
         }
         catch (TemplateException e)

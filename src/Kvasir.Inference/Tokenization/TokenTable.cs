@@ -99,7 +99,7 @@ sealed class TokenTable
 
     FrozenSet<int> FindEnds()
     {
-        HashSet<int> ends = [.. new[] { Eos, Eot, Eom }.OfType<int>()];
+        HashSet<int> ends = [.. new[] { Eos, Eot, Eom }.Concat(_vocabulary.Ends.Select(end => Checked(end.Key, end.Id))).OfType<int>()];
         foreach (string text in s_enders)
             if (_ids.TryGetValue(text, out int token))
                 ends.Add(token);

@@ -83,8 +83,15 @@ public sealed class Tokenizer
     internal bool AddsSpacePrefix => _encoder is SentencePieceEncoder && Vocabulary.AddSpacePrefix;
 
     /// <summary>The tokenizer of a model file.</summary>
-    /// <exception cref="ModelFormatException">The vocabulary contradicts itself or is of a kind that is not supported.</exception>
-    public static Tokenizer From(GgufFile file) => new(Vocabulary.From(file));
+    /// <exception cref="ModelFormatException">
+    /// The vocabulary contradicts itself, is of a kind that is not supported, or has a key that may change results and is not known.
+    /// </exception>
+    public static Tokenizer From(GgufFile file)
+    {
+        Tokenizer tokenizer = new(Vocabulary.From(file));
+        TokenizerKeys.Check(file.Metadata);
+        return tokenizer;
+    }
 
     /// <summary>The tokens of text from a user: what looks like a control token is text. <see cref="Opening"/> is not included.</summary>
     public int[] Encode(string text) => Encode(text, _userDefined, null, int.MaxValue);

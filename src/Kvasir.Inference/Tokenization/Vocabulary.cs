@@ -64,6 +64,12 @@ public sealed record Vocabulary
     /// <summary>The model's chat template, in Jinja.</summary>
     public string? ChatTemplate { get; init; }
 
+    /// <summary>The template for conversations with tools, where it is another one.</summary>
+    internal string? ToolTemplate { get; init; }
+
+    /// <summary>Further tokens that end a text, and the keys that say so.</summary>
+    internal ImmutableArray<(string Key, long? Id)> Ends { get; init; } = [];
+
     /// <summary>Reads the vocabulary of a model file.</summary>
     /// <exception cref="ModelFormatException">A required key is absent or a key has the wrong type.</exception>
     public static Vocabulary From(GgufFile file)
@@ -92,7 +98,20 @@ public sealed record Vocabulary
             AddEos = Flag(metadata, "add_eos_token") ?? false,
             AddSpacePrefix = Flag(metadata, "add_space_prefix") ?? true,
             ChatTemplate = metadata.GetString("tokenizer.chat_template", null),
+            ToolTemplate = metadata.GetString("tokenizer.chat_template.tool_use", null),
+            Ends = [.. FurtherEnds(metadata)],
         };
+    }
+
+    /// <summary>All ids where there are several, and what ends a file or repository in code, as in llama.cpp.</summary>
+    static IEnumerable<(string Key, long? Id)> FurtherEnds(GgufMetadata metadata)
+    {
+        const string Several = "eos_token_ids";
+        if (metadata.TryGetInt32s(Section + Several, out var ids))
+            foreach (int id in ids)
+                yield return (Several, id);
+        foreach (string key in (string[])["fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id"])
+            yield return (key, Id(metadata, key));
     }
 
     /// <summary>The error of a key of this vocabulary.</summary>

@@ -10,22 +10,23 @@ namespace Kvasir.Server.Anthropic;
 /// <summary><c>POST /v1/messages</c> and <c>/v1/messages/count_tokens</c>.</summary>
 static class Messages
 {
-    public static async Task Handle(HttpContext context, CompletionService service)
-    {
-        Field body = await RequestFields.Read(context, Endpoints.Messages);
-        MessagesRequest request = MessagesRequest.Read(body, service.Model,
-            Gate.PrincipalOf(context), RequestReader.Explains(context));
-        await service.Serve(context, request.Completion, run => request.Streams ? new MessagesStream(context, service.Model, request, run)
-            .Write() : Answer(context, service.Model, request, run));
-    }
+    public static Task Handle(HttpContext context, CompletionService service) =>
+        RequestFields.Read(context, Endpoints.Messages, async body =>
+        {
+            MessagesRequest request = MessagesRequest.Read(body, service.Model,
+                Gate.PrincipalOf(context), RequestReader.Explains(context));
+            await service.Serve(context, request.Completion, run => request.Streams
+                ? new MessagesStream(context, service.Model, request, run).Write()
+                : Answer(context, service.Model, request, run));
+        });
 
-    public static async Task CountTokens(HttpContext context, ServedModel model)
-    {
-        Field body = await RequestFields.Read(context, Endpoints.Messages);
-        ChatInput input = MessagesRequest.ReadConversation(body);
-        int tokens = input.Encode(model, MessagesRequest.Choice(body["tool_choice"], input).For(model)).Length;
-        await context.Response.WriteAsJsonAsync(new MessageTokens(tokens), AnthropicJson.Wire.MessageTokens);
-    }
+    public static Task CountTokens(HttpContext context, ServedModel model) =>
+        RequestFields.Read(context, Endpoints.Messages, async body =>
+        {
+            ChatInput input = MessagesRequest.ReadConversation(body);
+            int tokens = input.Encode(model, MessagesRequest.Choice(body["tool_choice"], input).For(model)).Length;
+            await context.Response.WriteAsJsonAsync(new MessageTokens(tokens), AnthropicJson.Wire.MessageTokens);
+        });
 
     /// <summary>Why an answer ended, in Anthropic's words.</summary>
     public static string StopReason(GenerationResult result, bool hasCalls)

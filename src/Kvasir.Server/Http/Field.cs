@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Kvasir.Formats;
 
@@ -24,6 +25,12 @@ readonly struct Field(string path, JsonElement value)
     public bool IsNumber => value.ValueKind == JsonValueKind.Number;
 
     public JsonElement Json => value;
+
+    /// <summary>The value for those who need it when the body is gone.</summary>
+    public JsonElement Kept => value.ValueKind == JsonValueKind.Undefined ? value : value.Clone();
+
+    /// <summary>How much of the body it takes.</summary>
+    public int RawBytes => value.ValueKind == JsonValueKind.Undefined ? 0 : JsonMarshal.GetRawUtf8Value(value).Length;
 
     /// <summary>A member of an object; absent when it has none of that name.</summary>
     public Field this[string name]
@@ -72,6 +79,23 @@ readonly struct Field(string path, JsonElement value)
             : throw Wrong(FormattableString.Invariant($"a number from {least} to {most}"));
     }
 
+    /// <summary>The numbers of a list, each from 0 up to a bound; without a place in memory for what is said of them.</summary>
+    public int[] Wholes(int most, int largest)
+    {
+        if (!IsArray)
+            throw IsAbsent ? Missing("a list of whole numbers") : Wrong("a list");
+        int count = value.GetArrayLength(), at = 0;
+        int[] numbers = count <= most ? new int[count] : throw Wrong($"at most {most:N0} items");
+        foreach (JsonElement item in value.EnumerateArray())
+        {
+            numbers[at] = new Field("", item).IsNumber && item.TryGetInt32(out int number) && number >= 0 && number <= largest
+                ? number
+                : throw new Field($"{path}[{at}]", item).Wrong($"a whole number from 0 to {largest:N0}");
+            at++;
+        }
+        return numbers;
+    }
+
     /// <summary>The items of a list, none when it is absent.</summary>
     public IReadOnlyList<Field> Items(int most = MostItems)
     {
@@ -106,6 +130,23 @@ readonly struct Field(string path, JsonElement value)
         return IsString && words.Contains(value.GetString()!)
             ? value.GetString()
             : throw Wrong(string.Join(" or ", words.ToArray().Select(word => $"'{word}'")));
+    }
+
+    /// <summary>Refuses two fields of a body that say the same thing: one of them would be passed over.</summary>
+    public void CheckAlternatives(params ReadOnlySpan<string> names)
+    {
+        string? first = null;
+        foreach (string name in names)
+            if (!this[name].IsAbsent)
+                first = first is null ? name : throw this[name].Wrong($"either it or '{first}'");
+    }
+
+    /// <summary>Refuses fields of a body that say nothing without another: they would be passed over.</summary>
+    public void CheckOnlyWith(string other, params IReadOnlyList<string> names)
+    {
+        foreach (string name in names)
+            if (!this[name].IsAbsent && this[other].IsAbsent)
+                throw this[name].Wrong($"it only with '{other}'");
     }
 
     /// <summary>The error for a value that must be there and is not.</summary>

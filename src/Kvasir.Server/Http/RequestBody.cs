@@ -3,69 +3,131 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using MinDataRate = Microsoft.AspNetCore.Server.Kestrel.Core.MinDataRate;
 
 namespace Kvasir.Server.Http;
 
-/// <summary>A request's JSON body.</summary>
-static class RequestBody
+/// <summary>
+/// A request's JSON body, for as long as it is in memory: until it is understood, not until it is answered. A large one waits for room.
+/// </summary>
+sealed class RequestBody : IDisposable
 {
-    const int MostAtOnce = 1 << 20; // that a client's word is taken for
+    /// <summary>Values in a body, each of which takes memory of its own, however short it is.</summary>
+    public const int MostValues = 1_300_000;
 
+    const int Small = 1 << 16, Large = 1 << 18;
+
+    /// <summary>A client that holds room has to be quicker than one that does not.</summary>
+    static readonly MinDataRate s_brisk = new(bytesPerSecond: 1 << 16, gracePeriod: TimeSpan.FromSeconds(5));
     static readonly JsonDocumentOptions s_options = new() { MaxDepth = 64 };
 
-    /// <summary>Reads it whole. The document must be disposed when the request is served.</summary>
+    readonly BodyRoom _room;
+    byte[] _bytes = ArrayPool<byte>.Shared.Rent(Small);
+    int _length;
+    bool _isLarge; // for the pool of small arrays
+    IDisposable? _part; // of the room
+
+    RequestBody(BodyRoom room) => _room = room;
+
+    /// <summary>Reads a body whole, and has it understood.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="understand">Is called with the body, which is gone when it returns.</param>
     /// <exception cref="RequestException">It is too large, or no JSON object.</exception>
-    public static async Task<JsonDocument> Read(HttpContext context)
+    public static async Task<T> Read<T>(HttpContext context, Func<Field, T> understand)
     {
+        using RequestBody body = new(context.Features.GetRequiredFeature<BodyRoom>());
         try
         {
-            JsonDocument document = JsonDocument.Parse(await ReadBytes(context), s_options);
-            context.Response.RegisterForDispose(document);
-            if (!IsText(document.RootElement))
-                throw new RequestException(400, "the body is no JSON: it has bytes that are not UTF-8, or half a surrogate pair",
-                    code: "invalid_json");
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                ? document
-                : throw new Field("", document.RootElement).Wrong("a JSON object");
+            await body.Receive(context);
+            return body._length <= Large ? body.Understand(understand) : await body._room.Thread.Run(() => body.Understand(understand));
         }
-        catch (JsonException e)
+        catch (Exception e) when (Told(e) is { } told)
         {
-            throw new RequestException(400, $"the body is no JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}",
-                code: "invalid_json");
-        }
-        catch (BadHttpRequestException e)
-        {
-            throw new RequestException(e.StatusCode, e.StatusCode == 413
-                ? "the body is larger than this server takes"
-                : "the body did not come as it should", code: "invalid_body");
-        }
-        catch (IOException) // such as a chunk whose size is beyond all numbers
-        {
-            throw Broken();
+            throw told;
         }
     }
+
+    /// <summary>Forgets it, and makes room for others.</summary>
+    public void Dispose()
+    {
+        Return();
+        _part?.Dispose();
+    }
+
+    void Return() => (_isLarge ? _room.Arrays : ArrayPool<byte>.Shared).Return(_bytes);
 
     /// <summary>The error for a body that ends or is framed as none is.</summary>
     public static RequestException Broken() => new(400, "the body did not come as it should", code: "invalid_body");
 
-    /// <summary>All bytes. Of a body that is too long the rest is read and forgotten, so that the answer arrives.</summary>
-    static async Task<ReadOnlyMemory<byte>> ReadBytes(HttpContext context)
+    static RequestException? Told(Exception e) => e switch
+    {
+        JsonException wrong => new RequestException(400,
+            $"the body is no JSON: line {wrong.LineNumber + 1}, byte {wrong.BytePositionInLine + 1}", code: "invalid_json"),
+        BadHttpRequestException bad => new RequestException(bad.StatusCode, bad.StatusCode == 413
+            ? "the body is larger than this server takes"
+            : "the body did not come as it should", code: "invalid_body"),
+        IOException => Broken(), // such as a chunk whose size is beyond all numbers
+        _ => null,
+    };
+
+    /// <summary>Reads all bytes. Of a body that is too long the rest is read and forgotten, so that the answer arrives.</summary>
+    async Task Receive(HttpContext context)
     {
         BodyLimit? limit = context.Features.Get<BodyLimit>();
-        using MemoryStream bytes = new((int)Math.Min(context.Request.ContentLength ?? 0, limit?.Bytes ?? MostAtOnce));
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(1 << 16);
-        try
+        long most = limit?.Bytes ?? int.MaxValue;
+        bool isTooLong = limit is not null && context.Request.ContentLength > most;
+        for (int read; (read = await context.Request.Body.ReadAsync(_bytes.AsMemory(_length), context.RequestAborted)) > 0;)
         {
-            bool isTooLong = false;
-            for (int read; (read = await context.Request.Body.ReadAsync(buffer, context.RequestAborted)) > 0;)
-                if (!(isTooLong |= bytes.Length + read > (limit?.Bytes ?? long.MaxValue)))
-                    bytes.Write(buffer, 0, read);
-            return isTooLong ? throw limit!.TooLong() : bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
+            isTooLong |= (_length += read) > most;
+            if (isTooLong)
+            {
+                _length = 0;
+                _part?.Dispose();
+            }
+            else if (_length == _bytes.Length)
+                await Grow(context, most);
         }
-        finally
+        if (isTooLong)
+            throw limit!.TooLong();
+    }
+
+    async Task Grow(HttpContext context, long most)
+    {
+        if (_part is null)
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
+                rate.MinDataRate = s_brisk;
+            _part = await _room.Take(context.Request.ContentLength ?? most, context.RequestAborted);
         }
+        long wanted = context.Request.ContentLength + 1 ?? 0; // one more, to see the end
+        byte[] larger = _room.Arrays.Rent((int)Math.Clamp(wanted, 2L * _length, Array.MaxLength));
+        _bytes.AsSpan(0, _length).CopyTo(larger);
+        Return();
+        (_bytes, _isLarge) = (larger, true);
+    }
+
+    T Understand<T>(Func<Field, T> understand)
+    {
+        ReadOnlyMemory<byte> bytes = _bytes.AsMemory(0, _length);
+        if (_length / 2 > MostValues && Values(bytes.Span) > MostValues)
+            throw new RequestException(400, $"the body has more than {MostValues:N0} values", code: "invalid_body");
+        using var document = JsonDocument.Parse(bytes, s_options);
+        if (!IsText(document.RootElement))
+            throw new RequestException(400, "the body is no JSON: it has bytes that are not UTF-8, or half a surrogate pair",
+                code: "invalid_json");
+        Field root = new("", document.RootElement);
+        return root.IsObject ? understand(root) : throw root.Wrong("a JSON object");
+    }
+
+    static int Values(ReadOnlySpan<byte> bytes)
+    {
+        Utf8JsonReader reader = new(bytes, new JsonReaderOptions { MaxDepth = s_options.MaxDepth });
+        int values = 0;
+        while (values <= MostValues && reader.Read())
+            values++;
+        return values;
     }
 
     /// <summary>

@@ -37,12 +37,12 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         routes.MapGet("/v1/kv/tree", Tree);
         routes.MapGet("/v1/kv/requests", context => context.Response.WriteAsJsonAsync(new KvRequests(log.Last), KvJson.Default.KvRequests));
         routes.MapGet("/v1/kv/events", Events);
-        routes.MapPost("/v1/kv/lookup", context => WithBody(context, Lookup));
-        routes.MapPost("/v1/kv/warm", context => WithBody(context, Warm));
-        routes.MapPost("/v1/kv/pin", context => WithBody(context, Pin));
-        routes.MapPost("/v1/kv/unpin", context => WithBody(context, Unpin));
-        routes.MapPost("/v1/kv/evict", context => WithBody(context, Evict));
-        routes.MapPost("/v1/kv/export", context => WithBody(context, Export));
+        routes.MapPost("/v1/kv/lookup", context => WithBody(context, Endpoints.KvLookup, Lookup));
+        routes.MapPost("/v1/kv/warm", context => WithBody(context, Endpoints.KvWarm, Warm));
+        routes.MapPost("/v1/kv/pin", context => WithBody(context, Endpoints.KvPin, Pin));
+        routes.MapPost("/v1/kv/unpin", context => WithBody(context, Endpoints.KvUnpin, Unpin));
+        routes.MapPost("/v1/kv/evict", context => WithBody(context, Endpoints.KvEvict, Evict));
+        routes.MapPost("/v1/kv/export", context => WithBody(context, Endpoints.KvExport, Export));
         routes.MapPost("/v1/kv/import", Import);
     }
 
@@ -179,16 +179,21 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
     {
         if (Cache.Durable is not { } durable)
             throw new RequestException(409, "nothing is kept: there is no disk tier", code: "no_disk_tier");
-        int unpinned = body["owner"].Text(64) is { Length: > 0 } owner
-            ? await Guarded(() => durable.Unpin(owner))
-            : await Guarded(() => durable.Unpin(KvTarget.Path(body, Model, Gate.PrincipalOf(context))));
+        string? owner = body["owner"].Text(64);
+        if (owner is { Length: > 0 })
+            KvTarget.CheckAlone("owner", body);
+        IReadOnlyList<BlockKey>? keys = owner is { Length: > 0 } ? null : KvTarget.Path(body, Model, Gate.PrincipalOf(context));
+        int unpinned = await Guarded(() => keys is null ? durable.Unpin(owner!) : durable.Unpin(keys));
         await context.Response.WriteAsJsonAsync(new KvUnpinned(unpinned), KvJson.Default.KvUnpinned);
     }
 
     async Task Evict(HttpContext context, Field body)
     {
         Tier? tier = body["tier"].OneOf([.. TierNames.All]) is { } name && TierNames.TryParse(name, out Tier named) ? named : null;
-        IReadOnlyList<BlockKey> keys = body["all"].Truth() == true
+        bool all = body["all"].Truth() ?? false;
+        if (all)
+            body.CheckAlternatives("all", "id");
+        IReadOnlyList<BlockKey> keys = all
             ? [.. Cache.Blocks(KvTarget.MostBlocks).Select(block => block.Key)]
             : KvTarget.Subtree(body["id"], Cache);
         (int evicted, int kept) = await Guarded(() => Cache.Evict(keys, tier));
@@ -222,11 +227,12 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         }
     }
 
-    static async Task WithBody(HttpContext context, Func<HttpContext, Field, Task> handle)
-    {
-        using var body = await RequestBody.Read(context);
-        await handle(context, new Field("", body.RootElement));
-    }
+    Task WithBody(HttpContext context, Endpoints endpoint, Func<HttpContext, Field, Task> handle) =>
+        RequestFields.Read(context, endpoint, body =>
+        {
+            RequestReader.CheckModel(body, Model);
+            return handle(context, body);
+        });
 
     /// <summary>Work that waits for the disk, off the threads that serve; what the disk refuses is told.</summary>
     static async Task<T> Guarded<T>(Func<T> work)

@@ -17,6 +17,8 @@ static class KvTarget
     /// <summary>The tokens of the prompt that a body names; null when it names none.</summary>
     public static int[]? Prompt(Field body, ServedModel model)
     {
+        body.CheckAlternatives("prompt", "tokens", "messages");
+        body.CheckOnlyWith("messages", ChatRequest.PromptFields);
         if (!body["messages"].IsAbsent)
             return ChatRequest.Encode(body, model);
         Field prompt = body["prompt"].IsAbsent ? body["tokens"] : body["prompt"];
@@ -40,11 +42,20 @@ static class KvTarget
     {
         if (body["id"].IsAbsent)
             return model.Engine.Cache.Keys(RequiredPrompt(body, model), RequestReader.Salt(body, principal));
+        CheckAlone("id", body);
         (BlockRun<CachedBlock> node, Dictionary<BlockKey, CachedBlock> all) = Node(body["id"], model.Engine.Cache);
         List<BlockKey> path = [.. node.Blocks.Select(block => block.Key)];
         for (BlockKey at = node.Blocks[0].Parent; all.TryGetValue(at, out CachedBlock? block); at = block.Parent)
             path.Insert(0, block.Key);
         return path;
+    }
+
+    /// <summary>Refuses what says of a prompt where something else is named.</summary>
+    public static void CheckAlone(string name, Field body)
+    {
+        foreach (string other in (string[])["id", "prompt", "tokens", "messages", "cache_salt", .. ChatRequest.PromptFields])
+            if (other != name)
+                body.CheckAlternatives(other, name);
     }
 
     /// <summary>A node's blocks and all that follow, the deepest first: what stands on a block goes before it.</summary>

@@ -9,14 +9,14 @@ namespace Kvasir.Server.OpenAi;
 /// <summary><c>POST /v1/chat/completions</c>: https://platform.openai.com/docs/api-reference/chat.</summary>
 static class ChatCompletions
 {
-    public static async Task Handle(HttpContext context, CompletionService service)
-    {
-        Field body = await RequestFields.Read(context, Endpoints.Chat);
-        ChatRequest request = ChatRequest.Read(body, service.Model, Gate.PrincipalOf(context),
-            service.Options, RequestReader.Explains(context));
-        await service.Serve(context, request.Completion,
-            run => request.Streams ? new ChatStream(context, service, request, run).Write() : Answer(context, service, request, run));
-    }
+    public static Task Handle(HttpContext context, CompletionService service) =>
+        RequestFields.Read(context, Endpoints.Chat, async body =>
+        {
+            ChatRequest request = ChatRequest.Read(body, service.Model, Gate.PrincipalOf(context),
+                service.Options, RequestReader.Explains(context));
+            await service.Serve(context, request.Completion,
+                run => request.Streams ? new ChatStream(context, service, request, run).Write() : Answer(context, service, request, run));
+        });
 
     /// <summary>Why an answer ended, in OpenAI's words.</summary>
     public static string FinishReasonOf(GenerationResult result, bool hasCalls) =>

@@ -11,6 +11,9 @@ namespace Kvasir.Server.OpenAi;
 /// <summary>A body of <c>/v1/chat/completions</c>.</summary>
 sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool IncludesUsage, bool UsesTools)
 {
+    /// <summary>Fields that change the prompt of a conversation, besides its messages.</summary>
+    public static IReadOnlyList<string> PromptFields { get; } = ["tools", "tool_choice", "chat_template_kwargs", "add_generation_prompt"];
+
     public static ChatRequest Read(Field body, ServedModel model, Principal principal, ServingOptions options, bool explains)
     {
         RequestReader.CheckModel(body, model);
@@ -58,7 +61,7 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         Field more = body["chat_template_kwargs"];
         ChatInput input = new()
         {
-            More = more.IsObject ? JsonObject.Create(more.Json) : more.IsAbsent ? null : throw more.Wrong("an object"),
+            More = more.IsObject ? JsonObject.Create(more.Kept) : more.IsAbsent ? null : throw more.Wrong("an object"),
         };
         IReadOnlyList<Field> messages = body["messages"].Items();
         if (messages.Count == 0)

@@ -13,22 +13,23 @@ namespace Kvasir.Server.OpenAi;
 /// <summary><c>POST /v1/responses</c> and <c>/v1/responses/input_tokens</c>.</summary>
 static class Responses
 {
-    public static async Task Handle(HttpContext context, CompletionService service, ResponseStore store)
-    {
-        Field body = await RequestFields.Read(context, Endpoints.Responses);
-        ResponsesRequest request = ResponsesRequest.Read(body, service.Model, Gate.PrincipalOf(context),
-            store, RequestReader.Explains(context));
-        await service.Serve(context, request.Completion, run => new ResponsesAnswer(context, service.Model, request, run, store).Write());
-    }
+    public static Task Handle(HttpContext context, CompletionService service, ResponseStore store) =>
+        RequestFields.Read(context, Endpoints.Responses, async body =>
+        {
+            ResponsesRequest request = ResponsesRequest.Read(body, service.Model, Gate.PrincipalOf(context),
+                store, RequestReader.Explains(context));
+            await service.Serve(context, request.Completion,
+                run => new ResponsesAnswer(context, service.Model, request, run, store).Write());
+        });
 
-    public static async Task CountTokens(HttpContext context, ServedModel model, ResponseStore store)
-    {
-        Field body = await RequestFields.Read(context, Endpoints.Responses);
-        ResponsesRequest request = ResponsesRequest.Read(body, model,
-            Gate.PrincipalOf(context), store, explains: false);
-        await context.Response.WriteAsJsonAsync(new ResponseInputTokens("response.input_tokens", request.Completion.PromptTokens),
-            OpenAiJson.Wire.ResponseInputTokens);
-    }
+    public static Task CountTokens(HttpContext context, ServedModel model, ResponseStore store) =>
+        RequestFields.Read(context, Endpoints.Responses, async body =>
+        {
+            ResponsesRequest request = ResponsesRequest.Read(body, model,
+                Gate.PrincipalOf(context), store, explains: false);
+            await context.Response.WriteAsJsonAsync(new ResponseInputTokens("response.input_tokens", request.Completion.PromptTokens),
+                OpenAiJson.Wire.ResponseInputTokens);
+        });
 }
 
 /// <summary>An answer of <c>/v1/responses</c>: items of text and of calls, whole or as numbered events.</summary>

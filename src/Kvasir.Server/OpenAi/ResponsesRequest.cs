@@ -132,6 +132,6 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
             Reasoning = Said("reasoning", """{"effort":null,"summary":null}"""),
         };
 
-        JsonElement Said(string name, string unsaid) => body[name].IsAbsent ? JsonElement.Parse(unsaid) : body[name].Json;
+        JsonElement Said(string name, string unsaid) => body[name].IsAbsent ? JsonElement.Parse(unsaid) : body[name].Kept;
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
@@ -36,16 +37,17 @@ static class TextCompletions
 {
     const int MostPrompts = 64, MostTokens = 1 << 20, DefaultTokens = 16;
 
-    public static async Task Handle(HttpContext context, CompletionService service)
-    {
-        Field body = await RequestFields.Read(context, Endpoints.Completions);
-        CompletionRequest request = Read(body, service, Gate.PrincipalOf(context), RequestReader.Explains(context));
-        string[] echoes =
-            [.. request.Prompts.Select(prompt => body["echo"].Truth() == true ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
-        bool streams = body["stream"].Truth() ?? false, includesUsage = body["stream_options"]["include_usage"].Truth() ?? false;
-        await service.Serve(context, request,
-            run => streams ? Stream(context, service, run, echoes, includesUsage) : Answer(context, service, run, echoes));
-    }
+    public static Task Handle(HttpContext context, CompletionService service) =>
+        RequestFields.Read(context, Endpoints.Completions, async body =>
+        {
+            CompletionRequest request = Read(body, service, Gate.PrincipalOf(context), RequestReader.Explains(context));
+            bool echoesPrompt = body["echo"].Truth() ?? false;
+            string[] echoes =
+                [.. request.Prompts.Select(prompt => echoesPrompt ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
+            bool streams = body["stream"].Truth() ?? false, includesUsage = body["stream_options"]["include_usage"].Truth() ?? false;
+            await service.Serve(context, request,
+                run => streams ? Stream(context, service, run, echoes, includesUsage) : Answer(context, service, run, echoes));
+        });
 
     static CompletionRequest Read(Field body, CompletionService service, Principal principal, bool explains)
     {
@@ -89,28 +91,29 @@ static class TextCompletions
             return [Text(prompt, engine)];
         if (prompt.IsAbsent)
             throw prompt.Missing("a string, tokens, or a list of them");
-        IReadOnlyList<Field> items = prompt.Items(MostTokens);
-        if (items.Count == 0)
+        if (!prompt.IsArray)
+            throw prompt.Wrong("a string, tokens, or a list of them");
+        if (prompt.Json.GetArrayLength() == 0)
             throw prompt.Wrong("at least one prompt");
-        if (items[0].IsNumber)
-            return [Tokens(items, tokenizer)];
-        return items.Count <= most
-            ? [.. items.Select(item => item.IsString ? Text(item, engine) : Tokens(item, tokenizer))]
+        if (prompt.Json[0].ValueKind == JsonValueKind.Number)
+            return [Tokens(prompt, tokenizer)];
+        return prompt.Json.GetArrayLength() <= most
+            ? [.. prompt.Items(most).Select(item => item.IsString ? Text(item, engine) : Tokens(item, tokenizer))]
             : throw prompt.Wrong($"at most {most:N0} prompts");
     }
 
     static int[] Text(Field text, InferenceEngine engine)
     {
+        BodyLimit.Check(text, engine.Context, engine.Model.Tokenizer.LongestToken);
         int[] tokens = engine.Model.Tokenizer.EncodePrompt(text.Text()!, engine.Context);
+        if (tokens.Length > engine.Context) // before the next one becomes tokens
+            throw new ContextExceededException(tokens.Length, engine.Context, engine.Model.Config.Context);
         return tokens.Length > 0 ? tokens : throw text.Wrong("at least one token");
     }
 
-    static int[] Tokens(Field list, Tokenizer tokenizer) => list.Items(MostTokens) is { Count: > 0 } tokens
-        ? Tokens(tokens, tokenizer)
+    static int[] Tokens(Field list, Tokenizer tokenizer) => list.Wholes(MostTokens, tokenizer.VocabularySize - 1) is { Length: > 0 } tokens
+        ? tokens
         : throw list.Wrong("at least one token");
-
-    static int[] Tokens(IReadOnlyList<Field> tokens, Tokenizer tokenizer) =>
-        [.. tokens.Select(token => token.Whole(0, tokenizer.VocabularySize - 1) ?? throw token.Missing("a token"))];
 
     static async Task<string> Answer(HttpContext context, CompletionService service, CompletionRun run, string[] echoes)
     {

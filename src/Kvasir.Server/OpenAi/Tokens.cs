@@ -8,7 +8,8 @@ namespace Kvasir.Server.OpenAi;
 
 /// <summary>The answer of <c>/tokenize</c>.</summary>
 sealed record TokenList(IReadOnlyList<int> Tokens, int Count, int MaxModelLen,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Pieces);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Pieces,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? TokenStrs);
 
 /// <summary>The answer of <c>/detokenize</c>, under the names that different clients know.</summary>
 sealed record TokenText(string Content, string Prompt);
@@ -18,37 +19,49 @@ sealed record TokenText(string Content, string Prompt);
 /// </summary>
 static class Tokens
 {
-    public static async Task Tokenize(HttpContext context, ServedModel model)
-    {
-        using var json = await RequestBody.Read(context);
-        Field body = new("", json.RootElement);
-        Tokenizer tokenizer = model.Engine.Model.Tokenizer;
-        int[] tokens = Encode(body, model);
-        await context.Response.WriteAsJsonAsync(
-            new TokenList(tokens, tokens.Length, model.Engine.Context,
-                body["with_pieces"].Truth() == true ? [.. tokens.Select(token => TokenLogprob.Text(token, tokenizer))] : null),
-            OpenAiJson.Wire.TokenList);
-    }
+    public static Task Tokenize(HttpContext context, ServedModel model) =>
+        RequestFields.Read(context, Endpoints.Tokenize, async body =>
+        {
+            RequestReader.CheckModel(body, model);
+            Tokenizer tokenizer = model.Engine.Model.Tokenizer;
+            int[] tokens = Encode(body, model);
+            IReadOnlyList<string>? Pieces(Field wanted) =>
+                wanted.Truth() == true ? [.. tokens.Select(token => TokenLogprob.Text(token, tokenizer))] : null;
+            await context.Response.WriteAsJsonAsync(new TokenList(tokens, tokens.Length, model.Engine.Context,
+                Pieces(body["with_pieces"]), Pieces(body["return_token_strs"])), OpenAiJson.Wire.TokenList);
+        });
 
-    public static async Task Detokenize(HttpContext context, ServedModel model)
-    {
-        using var json = await RequestBody.Read(context);
-        Field tokens = new Field("", json.RootElement)["tokens"];
-        Tokenizer tokenizer = model.Engine.Model.Tokenizer;
-        string text = tokenizer.Decode([.. tokens.Items(1 << 20)
-            .Select(token => token.Whole(0, tokenizer.VocabularySize - 1) ?? throw token.Missing("a token"))], ControlTokens.Shown);
-        await context.Response.WriteAsJsonAsync(new TokenText(text, text), OpenAiJson.Wire.TokenText);
-    }
+    public static Task Detokenize(HttpContext context, ServedModel model) =>
+        RequestFields.Read(context, Endpoints.Detokenize, async body =>
+        {
+            RequestReader.CheckModel(body, model);
+            Tokenizer tokenizer = model.Engine.Model.Tokenizer;
+            string text = tokenizer.Decode(body["tokens"].Wholes(1 << 20, tokenizer.VocabularySize - 1), ControlTokens.Shown);
+            await context.Response.WriteAsJsonAsync(new TokenText(text, text), OpenAiJson.Wire.TokenText);
+        });
 
     static int[] Encode(Field body, ServedModel model)
     {
+        body.CheckAlternatives("content", "prompt", "messages");
         if (!body["messages"].IsAbsent)
-            return ChatRequest.Encode(body, model);
+            return EncodeChat(body, model);
+        body.CheckOnlyWith("messages", ChatRequest.PromptFields);
+        body.CheckAlternatives("add_special", "add_special_tokens");
         Tokenizer tokenizer = model.Engine.Model.Tokenizer;
         Field content = body["content"].IsAbsent ? body["prompt"] : body["content"];
         string text = content.Text() ?? throw content.Missing("a text, as 'content' or 'prompt', or 'messages'");
         bool opens = body["add_special"].Truth() ?? body["add_special_tokens"].Truth() ?? false;
         int[] tokens = body["parse_special"].Truth() ?? true ? tokenizer.EncodeTemplate(text) : tokenizer.Encode(text);
         return opens ? [.. tokenizer.Opening, .. tokens] : tokens;
+    }
+
+    static int[] EncodeChat(Field body, ServedModel model)
+    {
+        foreach (string name in (string[])["add_special", "add_special_tokens"])
+            if (body[name].Truth() == true)
+                throw body[name].Wrong("false: the chat template writes them");
+        return body["parse_special"].Truth() is null or true
+            ? ChatRequest.Encode(body, model)
+            : throw body["parse_special"].Wrong("true: frames of chats are control tokens");
     }
 }

@@ -31,7 +31,7 @@ sealed class ChatInput : ChatTranscript
             throw parameters.Wrong("a JSON schema");
         if (Tools.Count == MostTools)
             throw name.Wrong($"at most {MostTools} tools");
-        AddTool(tool, description, parameters.Json);
+        AddTool(tool, description, parameters.Kept);
     }
 
     /// <summary>The tokens of the conversation.</summary>

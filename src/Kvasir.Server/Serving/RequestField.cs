@@ -12,13 +12,30 @@ enum Endpoints
     Responses = 4,
     Messages = 8,
     Embeddings = 16,
+    Tokenize = 32,
+    Detokenize = 64,
+    KvLookup = 128,
+    KvWarm = 256,
+    KvPin = 512,
+    KvUnpin = 1024,
+    KvExport = 2048,
+    KvEvict = 4096,
 
     /// <summary>Those that speak OpenAI's older protocol, with what other servers have added to it.</summary>
     Texts = Chat | Completions,
 
     /// <summary>Those that answer with a text.</summary>
     Answers = Texts | Responses | Messages,
-    All = Answers | Embeddings,
+
+    /// <summary>Those that the model computes for.</summary>
+    Computed = Answers | Embeddings,
+
+    /// <summary>Those of the cache that are about a prompt.</summary>
+    KvPrompts = KvLookup | KvWarm | KvPin | KvUnpin | KvExport,
+
+    /// <summary>Those of the cache, whose protocol is our own.</summary>
+    Kv = KvPrompts | KvEvict,
+    All = Computed | Tokenize | Detokenize | Kv,
 }
 
 /// <summary>What is done with a field.</summary>

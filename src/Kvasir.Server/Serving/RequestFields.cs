@@ -10,24 +10,40 @@ static class RequestFields
     const string Ignored = "X-Kvasir-Ignored";
     const int MostNamed = 16, MostNameCharacters = 64;
 
-    static readonly Dictionary<Endpoints, Dictionary<string, RequestField>> s_at = new[] { Endpoints.Chat, Endpoints.Completions,
-        Endpoints.Responses, Endpoints.Messages, Endpoints.Embeddings }.ToDictionary(
-            one => one, one => FieldTable.All.Where(field => field.At.HasFlag(one)).ToDictionary(field => field.Name));
+    static readonly Dictionary<Endpoints, Dictionary<string, RequestField>> s_at = Enum.GetValues<Endpoints>()
+        .Where(at => int.IsPow2((int)at))
+        .ToDictionary(at => at, at => FieldTable.All.Where(field => field.At.HasFlag(at)).ToDictionary(field => field.Name));
 
     static readonly HashSet<string> s_objects =
         [.. FieldTable.All.Where(field => field.Name.Contains('.', StringComparison.Ordinal)).Select(field => field.Name.Split('.')[0])];
 
-    /// <summary>Reads a body and checks its fields. Names of those that nobody knows go back in a header: they change nothing.</summary>
+    /// <summary>
+    /// Reads a body, checks its fields, and has it answered. Names of those that nobody knows go back in a header, since clients of others'
+    /// protocols send newer ones and their own; in our own protocol they are mistakes.
+    /// </summary>
+    /// <param name="context">The request.</param>
+    /// <param name="endpoint">Where it arrived.</param>
+    /// <param name="answer">Reads what the body says before it waits for anything: then the body is gone.</param>
     /// <exception cref="RequestException">It is no JSON object, or has a field that cannot be honoured.</exception>
-    public static async Task<Field> Read(HttpContext context, Endpoints endpoint)
+    public static async Task Read(HttpContext context, Endpoints endpoint, Func<Field, Task> answer)
     {
-        JsonDocument document = await RequestBody.Read(context);
-        Field body = new("", document.RootElement);
+        Task answering = await RequestBody.Read(context, body =>
+        {
+            Check(context, endpoint, body);
+            return answer(body);
+        });
+        await answering;
+    }
+
+    static void Check(HttpContext context, Endpoints endpoint, Field body)
+    {
         List<string> unknown = [];
         Check(body, "", s_at[endpoint], unknown);
+        if (unknown.Count > 0 && Endpoints.Kv.HasFlag(endpoint))
+            throw new RequestException(400, $"{Plain(unknown[0])}: no field of this request, expected {string.Join(", ", s_at[endpoint].Keys)}",
+                Plain(unknown[0]), "unsupported_field");
         if (unknown.Count > 0)
             context.Response.Headers[Ignored] = string.Join(", ", unknown.Take(MostNamed).Select(Plain));
-        return body;
     }
 
     static void Check(Field at, string path, Dictionary<string, RequestField> fields, List<string> unknown)

@@ -61,6 +61,22 @@ public sealed class ChatPromptsTests
         Assert.Equal(without, new ChatPrompts(s_llama3, "{{ bos_token }}{{ messages[0].content }}").Encode(Conversation(("user", "Hi"))));
     }
 
+    [Fact]
+    public void A_template_of_its_own_for_tools_is_taken_where_there_are_tools()
+    {
+        Tokenizer tokenizer = new(s_bytes.Vocabulary with { ChatTemplate = "{{ 'plain' }}", ToolTemplate = "{{ tools[0].name }}<tool_call>" });
+        ChatPrompts prompts = new(tokenizer);
+        JsonArray messages = Conversation(("user", "Hi")), tools = [new JsonObject { ["name"] = "noon" }];
+        Assert.Equal("plain", tokenizer.Decode(prompts.Encode(messages)));
+        Assert.Equal("noon<tool_call>", tokenizer.Decode(prompts.Encode(messages, tools)));
+        Assert.NotNull(prompts.Tools);
+        Assert.Null(new ChatPrompts(tokenizer, "{{ 'another' }}").Tools);
+        Assert.Equal("another", tokenizer.Decode(new ChatPrompts(tokenizer, "{{ 'another' }}").Encode(messages, tools)));
+        Tokenizer broken = new(s_bytes.Vocabulary with { ToolTemplate = "{% if %}" });
+        Assert.Contains("tokenizer.chat_template.tool_use: ", Assert.Throws<TemplateException>(() => new ChatPrompts(broken)).Message,
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("phi3"), InlineData("zephyr")]
     public void Frames_that_a_template_makes_of_roles_are_ids(string template)

@@ -53,6 +53,19 @@ public class SupportedModelsTests
         { "llama.attention.temperature_scale", 0.1f, "llama.attention.temperature_scale: '0.1', expected no such key" },
         { "llama.attention.sinks", ImmutableArray.Create(1, 2), "llama.attention.sinks: array of int32, expected no such key" },
         { "llama.interleaved_rope", "yes", "llama.interleaved_rope: 'yes', expected no such key: what it changes is not computed" },
+        { "llama.attention.causal", "no", "llama.attention.causal: 'no', expected 1, which is all that is computed" },
+        { "llama.expert_used_count", ImmutableArray.Create(0, 2), "llama.expert_used_count: array of int32, expected 0" },
+        { "tokenizer.ggml.remove_extra_whitespaces", true,
+            "tokenizer.ggml.remove_extra_whitespaces: 'True', expected False, which is all that is computed" },
+        { "tokenizer.ggml.normalizer.lowercase", true, "tokenizer.ggml.normalizer.lowercase: 'True', expected False" },
+        { "tokenizer.ggml.normalizer.strip_accents", true, "tokenizer.ggml.normalizer.strip_accents: 'True', expected False" },
+        { "tokenizer.ggml.precompiled_charsmap", ImmutableArray.Create<byte>(1), "tokenizer.ggml.precompiled_charsmap: array of uint8, " },
+        { "tokenizer.ggml.suppress_tokens", ImmutableArray.Create(3), "tokenizer.ggml.suppress_tokens: array of int32, expected no such key" },
+        { "tokenizer.ggml.add_cls_token", true, "tokenizer.ggml.add_cls_token: 'True', expected False" },
+        { "tokenizer.ggml.byte_fallback", false, "tokenizer.ggml.byte_fallback: 'False', expected no such key: what it changes " },
+        { "tokenizer.rwkv.world", "a", "tokenizer.rwkv.world: 'a', expected no such key" },
+        { "tokenizer.ggml.eos_token_ids", ImmutableArray.Create(2, 9999), "tokenizer.ggml.eos_token_ids: 9999, expected a token from 0 to " },
+        { "tokenizer.ggml.fim_pad_token_id", 9999u, "tokenizer.ggml.fim_pad_token_id: 9999, expected a token from 0 to " },
         { "general.type", "adapter", "general.type: 'adapter', expected 'model'" },
         { "split.count", (ushort)3, "split.count: 3, expected one file that holds the whole model" },
     };
@@ -68,6 +81,26 @@ public class SupportedModelsTests
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
         Assert.StartsWith(folder["odd.gguf"] + ": ", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', e.Message);
+    }
+
+    /// <summary>What llama.cpp's converter and others write, and what changes nothing here or is done.</summary>
+    [Fact]
+    public void Known_keys_of_tokenizers_load()
+    {
+        using var folder = new TemporaryFolder();
+        GgufWriter file = TinyModel.Llama.Build();
+        foreach (string id in (string[])["seperator", "mask", "cls", "fim_pre", "fim_suf", "fim_mid", "fim_rep", "prefix", "suffix", "middle"])
+            file.Set($"tokenizer.ggml.{id}_token_id", 7u);
+        foreach (string no in (string[])["add_sep_token", "remove_extra_whitespaces", "normalizer.lowercase", "add_padding_token"])
+            file.Set($"tokenizer.ggml.{no}", false);
+        file.Set("tokenizer.ggml.token_type_count", 1u);
+        file.Set("tokenizer.ggml.eos_token_ids", ImmutableArray.Create(8, 9));
+        file.Set("tokenizer.huggingface.json", "{}");
+        file.Set("tokenizer.chat_templates", ImmutableArray.Create("rag"));
+        file.Set("tokenizer.chat_template.rag", "{{ 1 }}");
+        file.Write(folder["odd.gguf"], cancellation: TestContext.Current.CancellationToken);
+        using LanguageModel model = LanguageModel.Load(folder["odd.gguf"]);
+        Assert.Superset(new HashSet<int> { 7, 8, 9 }, new HashSet<int>(model.Tokenizer.Ends));
     }
 
     /// <summary>

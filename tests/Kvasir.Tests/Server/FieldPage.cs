@@ -5,22 +5,35 @@ namespace Kvasir.Tests.Server;
 /// <summary>The table of fields as docs/http-api.md has it.</summary>
 static class FieldPage
 {
-    static readonly (Endpoints At, string Title)[] s_columns =
-    [
-        (Endpoints.Chat, "chat"), (Endpoints.Completions, "completions"), (Endpoints.Responses, "responses"),
-        (Endpoints.Messages, "messages"), (Endpoints.Embeddings, "embeddings"),
-    ];
+    static readonly (Endpoints At, string Title)[]
+        s_answers =
+        [
+            (Endpoints.Chat, "chat"), (Endpoints.Completions, "completions"), (Endpoints.Responses, "responses"),
+            (Endpoints.Messages, "messages"), (Endpoints.Embeddings, "embeddings"),
+        ],
+        s_tokens =
+        [
+            (Endpoints.Tokenize, "tokenize"), (Endpoints.Detokenize, "detokenize"), (Endpoints.KvLookup, "lookup"),
+            (Endpoints.KvWarm, "warm"), (Endpoints.KvPin, "pin"), (Endpoints.KvUnpin, "unpin"), (Endpoints.KvExport, "export"),
+            (Endpoints.KvEvict, "evict"),
+        ];
 
-    public static string Table { get; } = string.Join('\n', [
+    public static string Tables { get; } = string.Join('\n', [
         "<!-- fields: written from the table that the server checks requests by; a test prints this block when it is not true -->",
-        $"| field | {string.Join(" | ", s_columns.Select(column => column.Title))} | |",
-        $"|---|{string.Concat(Enumerable.Repeat(":-:|", s_columns.Length))}---|",
-        .. FieldTable.All.GroupBy(field => field.Name).Select(rows => Row([.. rows])),
+        .. Table(s_answers), "", "Tokens, and [the cache](#the-cache):", "", .. Table(s_tokens),
         "<!-- /fields -->",
     ]);
 
-    static string Row(RequestField[] rows) => $"| `{rows[0].Name}` | "
-        + string.Join(" | ", s_columns.Select(column => rows.SingleOrDefault(row => row.At.HasFlag(column.At))?.Use switch
+    static IEnumerable<string> Table((Endpoints At, string Title)[] columns) =>
+    [
+        $"| field | {string.Join(" | ", columns.Select(column => column.Title))} | |",
+        $"|---|{string.Concat(Enumerable.Repeat(":-:|", columns.Length))}---|",
+        .. FieldTable.All.Where(row => Array.Exists(columns, column => row.At.HasFlag(column.At))).GroupBy(row => row.Name)
+            .Select(rows => Row([.. rows], columns)),
+    ];
+
+    static string Row(RequestField[] rows, (Endpoints At, string Title)[] columns) => $"| `{rows[0].Name}` | "
+        + string.Join(" | ", columns.Select(column => rows.SingleOrDefault(row => row.At.HasFlag(column.At))?.Use switch
         {
             FieldUse.Honoured => "✓",
             FieldUse.Refused => "400",

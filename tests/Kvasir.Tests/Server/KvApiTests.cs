@@ -231,12 +231,25 @@ public sealed class KvApiTests
     [InlineData("/v1/kv/warm", """{"prompt": ""}""", 400)]
     [InlineData("/v1/kv/pin", """{"prompt": "Once", "ttl": "-3m"}""", 400)]
     [InlineData("/v1/kv/evict", """{"all": true, "tier": "moon"}""", 400)]
-    public async Task Nonsense_is_refused(string path, string body, int status)
+    [InlineData("/v1/kv/evict", """{"al": true}""", 400, "al: no field of this request, expected model, id, all, tier")]
+    [InlineData("/v1/kv/evict", """{"all": true, "id": "0"}""", 400, "id: '0', expected either it or 'all'")]
+    [InlineData("/v1/kv/pin", """{"prompt": "Once", "tll": "3m"}""", 400, "tll: no field of this request, expected model, messages, ")]
+    [InlineData("/v1/kv/pin", """{"prompt": "Once", "id": "0"}""", 400, "id: '0', expected either it or 'prompt'")]
+    [InlineData("/v1/kv/unpin", """{"owner": "ada", "tokens": [1]}""", 400, "owner: 'ada', expected either it or 'tokens'")]
+    [InlineData("/v1/kv/lookup", """{"prompt": "Once", "tokens": [1]}""", 400, "tokens: a list of 1, expected either it or 'prompt'")]
+    [InlineData("/v1/kv/warm", """{"prompt": "Once", "tools": []}""", 400, "tools: a list of 0, expected it only with 'messages'")]
+    [InlineData("/v1/kv/warm", """{"prompt": "Once", "model": "other"}""", 404, "model: 'other' is not served here")]
+    [InlineData("/tokenize", """{"content": "Once", "prompt": "Once"}""", 400, "prompt: 'Once', expected either it or 'content'")]
+    [InlineData("/tokenize", """{"messages": [{"role": "user", "content": "a"}], "add_special": true}""", 400, "add_special: true, expected false")]
+    [InlineData("/tokenize", """{"messages": [{"role": "user", "content": "a"}], "parse_special": false}""", 400, "parse_special: false, ")]
+    public async Task Nonsense_is_refused(string path, string body, int status, string message = "")
     {
         await using ServerFixture server = await ServerFixture.Start(hasDisk: true);
         using HttpResponseMessage response = await server.Post(path, JsonNode.Parse(body)!);
         string text = await response.Content.ReadAsStringAsync(ServerFixture.Patience);
         Assert.True(status == (int)response.StatusCode, $"{response.StatusCode}: {text}");
-        Assert.False(string.IsNullOrEmpty(JsonDocument.Parse(text).RootElement.GetProperty("error").GetProperty("message").GetString()));
+        string said = JsonDocument.Parse(text).RootElement.GetProperty("error").GetProperty("message").GetString()!;
+        Assert.StartsWith(message, said, StringComparison.Ordinal);
+        Assert.NotEmpty(said);
     }
 }
