@@ -1,0 +1,46 @@
+using System.Security.Cryptography;
+using Kvasir.KvCache.Prefixes;
+
+namespace Kvasir.RemoteTiers.Values;
+
+/// <summary>
+/// What values are called: <c>kvasir:1:PREFIX:KIND:DIGITS</c>, the digits those of a key or, where names are secret, a keyed hash of it:
+/// whoever guesses a conversation cannot see whether it is there.
+/// </summary>
+sealed class StoreNames(string prefix, byte[]? secret)
+{
+    const string Format = "kvasir:1:";
+
+    /// <summary>What a name begins with that is of a block's entry.</summary>
+    public string Blocks { get; } = $"{Format}{prefix}:b:";
+
+    /// <summary>A block's entry.</summary>
+    public string Block(BlockKey key) => Of('b', key.Digest);
+
+    /// <summary>The entry of the newest block that is not full and follows another, or a root.</summary>
+    public string Tail(BlockKey parent) => Of('t', parent.Digest);
+
+    /// <summary>A group of layers of the blocks up to one.</summary>
+    public string Value(BlockKey last, int group) => $"{Of('v', last.Digest)}:{group}";
+
+    /// <summary>Who keeps a block.</summary>
+    public string Pin(BlockKey key) => Of('p', key.Digest);
+
+    /// <summary>What somebody keeps.</summary>
+    public string Owner(string owner)
+    {
+        using FieldHasher hasher = new();
+        return Of('o', hasher.Add(owner).Finish());
+    }
+
+    string Of(char kind, Digest digest)
+    {
+        if (secret is null)
+            return $"{Format}{prefix}:{kind}:{digest}";
+        Span<byte> content = stackalloc byte[1 + Digest.Size], hash = stackalloc byte[Digest.Size];
+        content[0] = (byte)kind;
+        digest.CopyTo(content[1..]);
+        HMACSHA256.HashData(secret, content, hash);
+        return $"{Format}{prefix}:{kind}:{Convert.ToHexStringLower(hash)}";
+    }
+}
