@@ -157,11 +157,10 @@ public sealed partial class RemoteTier
 
     T Guard<T>(Func<Task<T>> question, T otherwise)
     {
-        if (!_health.IsReachable)
-            return otherwise;
         try
         {
-            return Task.Run(question).GetAwaiter().GetResult();
+            return Task.Run(async () => await IsThere().ConfigureAwait(false) ? await question().ConfigureAwait(false) : otherwise)
+                .GetAwaiter().GetResult();
         }
         catch (Exception e)
         {
@@ -169,6 +168,8 @@ public sealed partial class RemoteTier
             return otherwise;
         }
     }
+
+    ValueTask<bool> IsThere() => _health.WaitForStart(s_patienceAtStart, CancellationToken.None);
 
     DateTimeOffset Now => _options.Time.GetUtcNow();
 }

@@ -38,7 +38,7 @@ public sealed partial class RemoteTier
         names.AddRange(go.Where(entry => entry.Tokens.Length < _layout.BlockTokens).Select(entry => _names.Tail(entry.Parent)));
         foreach (IGrouping<(BlockKey Key, int Count), BlockEntry> value in go.GroupBy(entry => (entry.Value, entry.Count)))
             if (value.Count() == value.Key.Count)
-                names.AddRange(ValueNames(value.Key.Key));
+                names.AddRange(ValueNames(value.Key.Key, value.Key.Count));
         if (names.Count > 0)
             await _store.Delete(names).ConfigureAwait(false);
         foreach (BlockEntry entry in go)
@@ -118,11 +118,11 @@ public sealed partial class RemoteTier
     }
 
     IEnumerable<string> NamesOf(IEnumerable<BlockEntry> entries) =>
-        entries.SelectMany(entry => ValueNames(entry.Value).Append(_names.Block(entry.Key))).Distinct();
+        entries.SelectMany(entry => ValueNames(entry.Value, entry.Count).Append(_names.Block(entry.Key))).Distinct();
 
     T Answered<T>(Func<Task<T>> question)
     {
-        if (!_health.IsReachable)
+        if (!Task.Run(() => IsThere().AsTask()).GetAwaiter().GetResult())
             throw new IOException(Problem ?? $"{_options.Address}: not connected yet");
         try
         {

@@ -89,7 +89,7 @@ public sealed partial class RemoteTier : IDurableTier
     }
 
     /// <summary>A block that was found, and of which so many others were found since that nobody remembers where.</summary>
-    void Fail(BlockLoad load, LoadedBlock block)
+    static void Fail(BlockLoad load, LoadedBlock block)
     {
         load.Fail(block, ReadOutcome.Gone);
         for (int group = 0; group < load.Groups.Length; group++)
@@ -97,7 +97,7 @@ public sealed partial class RemoteTier : IDurableTier
     }
 
     Task<IMemoryOwner<byte>?>? Begin(ValueFetch fetch) =>
-        _health.IsReachable && fetch.IsWanted ? _records.Get(_names.Value(fetch.Value, fetch.Group)) : null;
+        _health.IsReachable && fetch.IsWanted ? _records.Get(_names.Value(fetch.Value, fetch.Count, fetch.Group)) : null;
 
     void End(ValueFetch fetch, Task<IMemoryOwner<byte>?>? answer)
     {
@@ -121,7 +121,7 @@ public sealed partial class RemoteTier : IDurableTier
     {
         ReadOnlySpan<byte> content = [];
         ReadOutcome outcome = value is null ? ReadOutcome.Gone
-            : _records.Open(_names.Value(fetch.Value, fetch.Group), value.Memory.Span, out content);
+            : _records.Open(_names.Value(fetch.Value, fetch.Count, fetch.Group), value.Memory.Span, out content);
         if (outcome == ReadOutcome.Ok)
             outcome = _format.Check(content, fetch.Group, fetch.Count);
         Array.Fill(outcomes, outcome);
@@ -200,7 +200,7 @@ public sealed partial class RemoteTier : IDurableTier
         if (_known.Find(key) is not { } block || now - block.Renewed < _options.Address.Life / 2)
             return;
         block.Renewed = now;
-        _renewals.Add([_names.Block(key), .. ValueNames(block.Value)]);
+        _renewals.Add([_names.Block(key), .. ValueNames(block.Value, block.Count)]);
     }
 
     /// <inheritdoc/>
@@ -233,7 +233,7 @@ public sealed partial class RemoteTier : IDurableTier
         await RefreshSize().ConfigureAwait(false);
     }
 
-    IEnumerable<string> ValueNames(BlockKey value) => _groups.Select((_, group) => _names.Value(value, group));
+    IEnumerable<string> ValueNames(BlockKey last, int blocks) => _groups.Select((_, group) => _names.Value(last, blocks, group));
 
     async Task<BlockEntry?[]> Entries(IReadOnlyList<string> names)
     {

@@ -100,7 +100,7 @@ sealed class RunWriter(KvLayout layout, ImmutableArray<LayerGroup> groups, Value
     {
         int bytes = format.Bytes(group, run.Length);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(records.Stored(bytes));
-        Task put = records.Put(names.Value(run[^1].Key, group), buffer, bytes, life, (value, _) => format.Write(value, group, run));
+        Task put = records.Put(names.Value(run[^1].Key, run.Length, group), buffer, bytes, life, (value, _) => format.Write(value, group, run));
         return new Flight(put, buffer, index, group);
     }
 

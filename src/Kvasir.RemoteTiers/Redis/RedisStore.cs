@@ -138,6 +138,7 @@ sealed class RedisStore : IBlockStore
             ConnectRetry = 1, ConnectTimeout = LargeTimeout, AsyncTimeout = timeout, SyncTimeout = timeout,
             BacklogPolicy = BacklogPolicy.FailFast, ClientName = "kvasir", TieBreaker = "", ConfigurationChannel = "",
             IncludeDetailInExceptions = false,
+            AllowAdmin = true, // INFO counts as such; what a user may not, the server says
         };
         if (address.UsesTls)
             configuration.CertificateValidation += _certificate.Accept;
@@ -151,7 +152,7 @@ sealed class RedisStore : IBlockStore
 
     IEnumerable<IServer> Primaries() => Connected.Small.GetServers().Where(server => server is { IsConnected: true, IsReplica: false });
 
-    IDatabase Database(ConnectionMultiplexer connection) => connection.GetDatabase();
+    static IDatabase Database(ConnectionMultiplexer connection) => connection.GetDatabase();
 
     async Task<T> Ask<T>(Func<Task<T>> question)
     {
@@ -163,13 +164,13 @@ sealed class RedisStore : IBlockStore
         {
             throw new StoreRefusedException(Spoken(e), e);
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception e) when (e is not IOException)
         {
             throw new IOException(Spoken(e), e);
         }
     }
 
-    Task Ask(Func<Task> question) => Ask(async () =>
+    Task<int> Ask(Func<Task> question) => Ask(async () =>
     {
         await question().ConfigureAwait(false);
         return 0;

@@ -20,8 +20,8 @@ sealed class StoreNames(string prefix, byte[]? secret)
     /// <summary>The entry of the newest block that is not full and follows another, or a root.</summary>
     public string Tail(BlockKey parent) => Of('t', parent.Digest);
 
-    /// <summary>A group of layers of the blocks up to one.</summary>
-    public string Value(BlockKey last, int group) => $"{Of('v', last.Digest)}:{group}";
+    /// <summary>A group of layers of so many blocks up to one: those that follow a hole may end there, too, and are fewer.</summary>
+    public string Value(BlockKey last, int blocks, int group) => $"{Of('v', last.Digest)}:{blocks}:{group}";
 
     /// <summary>Who keeps a block.</summary>
     public string Pin(BlockKey key) => Of('p', key.Digest);
