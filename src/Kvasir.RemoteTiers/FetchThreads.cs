@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Kvasir.RemoteTiers;
 
 /// <summary>
-/// Threads of a tier's own that bring values, so that a slow store never takes those that serve everybody. Each has a few requests under way
-/// and takes their answers in order. They start with the first load.
+/// Threads of a tier's own that bring values, so that a slow store never takes those that serve everybody. Each has a few requests under
+/// way and takes their answers in order. They start with the first load.
 /// </summary>
 /// <param name="begin">Asks for a value; null when that is of no use.</param>
 /// <param name="end">Takes the answer, which is over, and reports it.</param>

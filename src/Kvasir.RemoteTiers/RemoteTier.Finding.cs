@@ -59,7 +59,7 @@ public sealed partial class RemoteTier
         return new TierFind(places, tails);
     }
 
-    /// <summary>Takes note of an entry if it is what it should be. Places are nothing but that: where a block is, is known by its key.</summary>
+    /// <summary>Takes note of an entry if it is what it should be: where a block is, is known by its key.</summary>
     long Place(PrefixQuery query, int block, BlockEntry? entry)
     {
         if (entry is null || entry.Parent != query.Before(block) || !query.TokensOf(block).SequenceEqual(entry.Tokens))

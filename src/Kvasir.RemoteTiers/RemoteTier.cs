@@ -8,6 +8,7 @@ using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 using Kvasir.RemoteTiers.Redis;
+using Kvasir.RemoteTiers.Settings;
 using Kvasir.RemoteTiers.Stores;
 using Kvasir.RemoteTiers.Values;
 
@@ -201,6 +202,34 @@ public sealed partial class RemoteTier : IDurableTier
             return;
         block.Renewed = now;
         _renewals.Add([_names.Block(key), .. ValueNames(block.Value, block.Count)]);
+    }
+
+    /// <summary>
+    /// Reads the values of blocks as a bare loop of the client library would, and does nothing with them: what restoring them could reach.
+    /// </summary>
+    /// <param name="keys">The blocks.</param>
+    /// <returns>Bytes of all values, and the time that they took; nothing when the store does not answer.</returns>
+    public (long Bytes, TimeSpan Time) ReadBare(IReadOnlyCollection<BlockKey> keys)
+    {
+        string[] names = Guard(async () => (await Present(keys).ConfigureAwait(false))
+            .SelectMany(entry => ValueNames(entry.Value, entry.Count)).Distinct().ToArray(), []);
+        long start = _options.Time.GetTimestamp();
+        long bytes = Guard(() => ReadBare(names), 0);
+        return (bytes, _options.Time.GetElapsedTime(start));
+    }
+
+    async Task<long> ReadBare(string[] names)
+    {
+        const int outstanding = 8;
+        Queue<Task<IMemoryOwner<byte>?>> flying = [];
+        long bytes = 0;
+        for (int next = 0; next < names.Length || flying.Count > 0;)
+            if (next < names.Length && flying.Count < outstanding)
+                flying.Enqueue(_store.Get(names[next++]));
+            else
+                using (IMemoryOwner<byte>? value = await flying.Dequeue().ConfigureAwait(false))
+                    bytes += value?.Memory.Length ?? 0;
+        return bytes;
     }
 
     /// <inheritdoc/>

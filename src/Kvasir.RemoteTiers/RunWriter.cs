@@ -8,7 +8,8 @@ using Kvasir.RemoteTiers.Values;
 namespace Kvasir.RemoteTiers;
 
 /// <summary>
-/// Writes blocks as values: runs of consecutive blocks, a value for each group of layers, and when they are there, the entries that name them.
+/// Writes blocks as values: runs of consecutive blocks, a value for each group of layers, and when they are there, the entries that name
+/// them.
 /// </summary>
 sealed class RunWriter(KvLayout layout, ImmutableArray<LayerGroup> groups, ValueFormat format, StoreNames names, StoredRecords records,
     TimeSpan life, TimeProvider time)
@@ -24,7 +25,7 @@ sealed class RunWriter(KvLayout layout, ImmutableArray<LayerGroup> groups, Value
     {
         List<List<BlockWrite>> runs = [];
         foreach (BlockWrite block in blocks)
-            if (runs is [.., var run] && run.Count < RunLength && run[^1].Key == block.Parent && run[^1].Tokens.Length == layout.BlockTokens)
+            if (runs is [.., var run] && run.Count < RunLength && run[^1].Key == block.Parent)
                 run.Add(block);
             else
                 runs.Add([block]);
@@ -100,7 +101,8 @@ sealed class RunWriter(KvLayout layout, ImmutableArray<LayerGroup> groups, Value
     {
         int bytes = format.Bytes(group, run.Length);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(records.Stored(bytes));
-        Task put = records.Put(names.Value(run[^1].Key, run.Length, group), buffer, bytes, life, (value, _) => format.Write(value, group, run));
+        Task put = records.Put(
+            names.Value(run[^1].Key, run.Length, group), buffer, bytes, life, (value, _) => format.Write(value, group, run));
         return new Flight(put, buffer, index, group);
     }
 

@@ -73,7 +73,8 @@ sealed class KvFlags
     }
 
     /// <summary>
-    /// Adds the flags for the disk and the store, and the one that makes other keys: blocks of a lossy host tier are not those of a lossless one.
+    /// Adds the flags for the disk and the store, and the one that makes other keys: blocks of a lossy host tier are not those of a
+    /// lossless one.
     /// </summary>
     public void AddPlaceTo(Command verb)
     {

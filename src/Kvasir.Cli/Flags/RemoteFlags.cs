@@ -3,6 +3,7 @@ using Kvasir.Cli.Configuration;
 using Kvasir.Formats;
 using Kvasir.Inference;
 using Kvasir.RemoteTiers;
+using Kvasir.RemoteTiers.Settings;
 
 namespace Kvasir.Cli.Flags;
 

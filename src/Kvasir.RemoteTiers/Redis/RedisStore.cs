@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.Globalization;
+using System.Net.Sockets;
+using Kvasir.RemoteTiers.Settings;
 using Kvasir.RemoteTiers.Stores;
 using StackExchange.Redis;
 
@@ -20,7 +22,8 @@ sealed class RedisStore : IBlockStore
     Connections? _connections;
     bool _disposed, _renewsAlways;
 
-    public RedisStore(RemoteTierOptions options) => (_options, _certificate) = (options, new ServerCertificate(options.Address, options.Time));
+    public RedisStore(RemoteTierOptions options) =>
+        (_options, _certificate) = (options, new ServerCertificate(options.Address, options.Time));
 
     sealed record Connections(ConnectionMultiplexer Small, ConnectionMultiplexer Read, ConnectionMultiplexer Write, bool IsCluster);
 
@@ -111,6 +114,7 @@ sealed class RedisStore : IBlockStore
         {
             if (_disposed || _connections is not null)
                 return;
+            await Knock().ConfigureAwait(false);
             foreach (int timeout in (int[])[SmallTimeout, LargeTimeout, LargeTimeout])
                 open.Add(await Open(timeout).ConfigureAwait(false));
             bool isCluster = open[0].GetServers().Any(server => server.ServerType == ServerType.Cluster);
@@ -125,6 +129,25 @@ sealed class RedisStore : IBlockStore
         {
             _connecting.Release();
         }
+    }
+
+    /// <summary>Whether anybody listens is known at once, and the library would find out for seconds.</summary>
+    async Task Knock()
+    {
+        Exception? failure = null;
+        foreach ((string host, int port) in _options.Address.Hosts)
+            try
+            {
+                using TcpClient client = new();
+                using CancellationTokenSource over = new(LargeTimeout);
+                await client.ConnectAsync(host, port, over.Token).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception e)
+            {
+                failure = e is OperationCanceledException ? new TimeoutException($"no connection within {LargeTimeout / 1000} s") : e;
+            }
+        throw failure!;
     }
 
     Task<ConnectionMultiplexer> Open(int timeout)

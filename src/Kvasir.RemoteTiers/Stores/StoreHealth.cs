@@ -51,7 +51,12 @@ sealed class StoreHealth(string place, Func<Task> probe, Action<string>? tell, T
     /// <summary>It took what it was given.</summary>
     public void Took() => _refusal = null;
 
-    public void Dispose() => _over.Cancel();
+    public void Dispose()
+    {
+        if (IsStarting)
+            tell?.Invoke($"{place}: has not answered yet; everything was computed");
+        _over.Cancel();
+    }
 
     /// <summary>It answers, and takes nothing: what is there is found all the same.</summary>
     void Refused(Exception e)

@@ -54,7 +54,8 @@ sealed record BlockEntry(BlockKey Parent, int[] Tokens, BlockKey Value, int Inde
     {
         if (bytes.Length <= TokensAt + sizeof(ulong) || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Magic)
             return null;
-        int index = BinaryPrimitives.ReadInt32LittleEndian(bytes[IndexAt..]), count = BinaryPrimitives.ReadInt32LittleEndian(bytes[CountAt..]),
+        int index = BinaryPrimitives.ReadInt32LittleEndian(bytes[IndexAt..]),
+            count = BinaryPrimitives.ReadInt32LittleEndian(bytes[CountAt..]),
             tokens = BinaryPrimitives.ReadInt32LittleEndian(bytes[TokenCountAt..]);
         if (tokens < 1 || tokens > blockTokens || bytes.Length != TokensAt + tokens * sizeof(int) + sizeof(ulong)
             || count is < 1 or > MostBlocks || index < 0 || index >= count

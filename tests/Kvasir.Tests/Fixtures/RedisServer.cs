@@ -28,6 +28,17 @@ sealed class RedisServer : IDisposable
     /// <summary>Where it listens.</summary>
     public int Port { get; }
 
+    /// <summary>Where it listens to those that encrypt.</summary>
+    public int TlsPort { get; private init; }
+
+    /// <summary>One that also listens to those that encrypt.</summary>
+    public static RedisServer WithTls(string certificate, string key)
+    {
+        int port = FreePort();
+        return new RedisServer(null, "--tls-port", $"{port}", "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no",
+            "--tls-ca-cert-file", certificate) { TlsPort = port };
+    }
+
     /// <summary>Its address.</summary>
     public string Address => $"redis://127.0.0.1:{Port}";
 

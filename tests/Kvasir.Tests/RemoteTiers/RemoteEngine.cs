@@ -1,6 +1,7 @@
 using Kvasir.Inference;
 using Kvasir.KvCache;
 using Kvasir.RemoteTiers;
+using Kvasir.RemoteTiers.Settings;
 using Kvasir.Tests.Reuse;
 
 namespace Kvasir.Tests.RemoteTiers;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 
-namespace Kvasir.RemoteTiers;
+namespace Kvasir.RemoteTiers.Settings;
 
 /// <summary>
 /// Where a store is and how it is used: <c>redis://[user:password@]host[:port][,host2…][/db][?prefix=…&amp;ttl=…]</c>, or <c>rediss://</c>

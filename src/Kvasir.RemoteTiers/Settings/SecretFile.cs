@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Kvasir.RemoteTiers;
+namespace Kvasir.RemoteTiers.Settings;
 
 /// <summary>Secrets in files, which arguments of a process are no place for: others see those.</summary>
 public static class SecretFile

@@ -1,4 +1,4 @@
-namespace Kvasir.RemoteTiers;
+namespace Kvasir.RemoteTiers.Settings;
 
 /// <summary>Which store, and with which secrets.</summary>
 public sealed record RemoteTierOptions
