@@ -35,7 +35,7 @@ public sealed partial class RemoteTier
         Pins[] pins = await PinsOf([.. there.Select(entry => entry.Key)]).ConfigureAwait(false);
         BlockEntry[] go = [.. there.Where((_, i) => pins[i].Until(Now) is null)];
         List<string> names = [.. go.Select(entry => _names.Block(entry.Key))];
-        names.AddRange(go.Where(entry => entry.Tokens.Length < _layout.BlockTokens).Select(entry => _names.Tail(entry.Parent)));
+        names.AddRange(go.Select(entry => _names.Tail(entry.Parent)));
         foreach (IGrouping<(BlockKey Key, int Count), BlockEntry> value in go.GroupBy(entry => (entry.Value, entry.Count)))
             if (value.Count() == value.Key.Count)
                 names.AddRange(ValueNames(value.Key.Key, value.Key.Count));

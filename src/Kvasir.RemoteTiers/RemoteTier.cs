@@ -54,7 +54,7 @@ public sealed partial class RemoteTier : IDurableTier
         _names = new StoreNames(options.Address.Prefix, _seal?.NameKey);
         _records = new StoredRecords(store, _seal);
         _format = new ValueFormat(layout, fingerprint, _groups);
-        _writer = new RunWriter(layout, _groups, _format, _names, _records, options.Address.Life, options.Time);
+        _writer = new RunWriter(_groups, _format, _names, _records, options.Address.Life, options.Time);
         _health = new StoreHealth($"{options.Address}", Probe, options.Log, options.Time);
         _renewals = new Renewals(names => _store.Expire(names, options.Address.Life, onlyLonger: true), options.Time);
         _threads = new FetchThreads(Begin, End);
@@ -141,7 +141,7 @@ public sealed partial class RemoteTier : IDurableTier
                 Count(CounterName.Corrupt(outcome.Name()), 1);
                 _known.Remove(block.Key); // before anybody is told, or what is computed instead would not be written
                 if (outcome != ReadOutcome.IoError)
-                    bad.Add(_names.Block(block.Key));
+                    bad.AddRange([_names.Block(block.Key), _names.Tail(block.Parent)]);
             }
         if (bad.Count > 0)
             Forget(bad);

@@ -11,8 +11,8 @@ namespace Kvasir.RemoteTiers;
 /// Writes blocks as values: runs of consecutive blocks, a value for each group of layers, and when they are there, the entries that name
 /// them.
 /// </summary>
-sealed class RunWriter(KvLayout layout, ImmutableArray<LayerGroup> groups, ValueFormat format, StoreNames names, StoredRecords records,
-    TimeSpan life, TimeProvider time)
+sealed class RunWriter(
+    ImmutableArray<LayerGroup> groups, ValueFormat format, StoreNames names, StoredRecords records, TimeSpan life, TimeProvider time)
 {
     const int Outstanding = 4, TargetBytes = 512 << 10, MostOfRun = 16;
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5); // the pool holds the blocks for so long: what is left then is dropped
@@ -56,8 +56,7 @@ sealed class RunWriter(KvLayout layout, ImmutableArray<LayerGroup> groups, Value
         {
             byte[] bytes = entry.ToBytes(format.Fingerprint);
             yield return (names.Block(entry.Key), bytes);
-            if (entry.Tokens.Length < layout.BlockTokens)
-                yield return (names.Tail(entry.Parent), bytes);
+            yield return (names.Tail(entry.Parent), bytes); // of a full block, too: a prompt may end within it
         }
     }
 

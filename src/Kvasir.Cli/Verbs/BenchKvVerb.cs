@@ -61,8 +61,8 @@ sealed class BenchKvVerb
         {
             PrivateFolder.Create(folder);
             using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
-            var report = new KvBenchReport(model.Config.Name, tokens, threads, MachineIdentity.Current(),
-                new BenchKv(model, tokens, threads, parsed.GetValue(s_repeat), folder, cancellation) { Store = s_remote.Store(parsed) }.Run());
+            BenchKv bench = new(model, tokens, threads, parsed.GetValue(s_repeat), folder, cancellation) { Store = s_remote.Store(parsed) };
+            var report = new KvBenchReport(model.Config.Name, tokens, threads, MachineIdentity.Current(), bench.Run());
             if (parsed.GetValue(s_json))
                 VerbJson.Write(report);
             else

@@ -15,7 +15,7 @@ sealed class StoreHealth(string place, Func<Task> probe, Action<string>? tell, T
     readonly Lock _gate = new();
     readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly CancellationTokenSource _over = new();
-    string? _failure, _refusal;
+    string? _failure, _refusal, _toldRefusal;
     bool _probing;
     volatile bool _reachable;
 
@@ -62,7 +62,8 @@ sealed class StoreHealth(string place, Func<Task> probe, Action<string>? tell, T
     void Refused(Exception e)
     {
         string refusal = $"{place}: {e.Message}; what is there is read, and writes are dropped";
-        if (Interlocked.Exchange(ref _refusal, refusal) is null)
+        _refusal = refusal;
+        if (Interlocked.Exchange(ref _toldRefusal, refusal) != refusal) // a store that is nearly full takes some and refuses others
             tell?.Invoke(refusal);
     }
 

@@ -29,8 +29,8 @@ sealed class Seal : IDisposable
     /// <param name="key">What names and values are protected with; other keys are derived from it.</param>
     public Seal(byte[] key)
     {
-        _key = Derive(key, "kvasir remote values 1");
-        NameKey = Derive(key, "kvasir remote names 1");
+        _key = Derive(key, "kvasir-remote-values-1");
+        NameKey = Derive(key, "kvasir-remote-names-1");
     }
 
     /// <summary>The key for names.</summary>

@@ -17,7 +17,7 @@ sealed class StoreNames(string prefix, byte[]? secret)
     /// <summary>A block's entry.</summary>
     public string Block(BlockKey key) => Of('b', key.Digest);
 
-    /// <summary>The entry of the newest block that is not full and follows another, or a root.</summary>
+    /// <summary>The entry of the newest block that follows another, or a root: a prompt may end within it.</summary>
     public string Tail(BlockKey parent) => Of('t', parent.Digest);
 
     /// <summary>A group of layers of so many blocks up to one: those that follow a hole may end there, too, and are fewer.</summary>

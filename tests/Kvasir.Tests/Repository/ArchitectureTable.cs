@@ -112,7 +112,6 @@ static class ArchitectureTable
             Model -> Fixtures
             Packages -> Fixtures
             Reuse -> Fixtures, KvCache/Tiers
-            RemoteTiers -> Fixtures, Reuse
             Saga
             Samples -> Fixtures
             Sampling -> Fixtures
@@ -125,6 +124,7 @@ static class ArchitectureTable
             Chat -> Fixtures, Templates, Tokenization
             Cli -> Fixtures, KvCache/Disk, Templates
             Measurement -> Cli, Fixtures
+            RemoteTiers -> Cli, Fixtures, Reuse
             Server -> Cli, Fixtures, Reuse
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             Simulation -> Cli, Fixtures, KvCache/Replay, Reuse
