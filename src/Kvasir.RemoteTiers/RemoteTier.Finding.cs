@@ -47,16 +47,18 @@ public sealed partial class RemoteTier
             names[block] = _names.Block(query.Keys[block]);
         for (int block = 0; block <= query.Blocks; block++)
             names[query.Blocks + block] = _names.Tail(query.Before(block));
-        BlockEntry?[] entries = await Entries(names).ConfigureAwait(false);
+        byte[]?[] values = await _records.GetClosed(names).ConfigureAwait(false);
         long[] places = new long[query.Blocks];
         for (int block = 0; block < places.Length; block++)
-            places[block] = Place(query, block, entries[block]);
+            places[block] = Place(query, block, At(block));
         int last = Math.Max(query.LastKnown, Array.FindLastIndex(places, place => place != TierFind.Absent));
         List<TailFind> tails = [];
         foreach (int block in ((int[])[query.Blocks, last + 1]).Distinct())
-            if (entries[query.Blocks + block] is { } entry && Tail(query, block, entry) is { } tail)
+            if (At(query.Blocks + block) is { } entry && Tail(query, block, entry) is { } tail)
                 tails.Add(tail);
         return new TierFind(places, tails);
+
+        BlockEntry? At(int index) => Entry(_records.Open(names[index], values[index]));
     }
 
     /// <summary>Takes note of an entry if it is what it should be: where a block is, is known by its key.</summary>

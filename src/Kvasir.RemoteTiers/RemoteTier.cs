@@ -267,6 +267,9 @@ public sealed partial class RemoteTier : IDurableTier
     async Task<BlockEntry?[]> Entries(IReadOnlyList<string> names)
     {
         ArraySegment<byte>?[] found = await _records.Get(names).ConfigureAwait(false);
-        return Array.ConvertAll(found, bytes => bytes is { } entry ? BlockEntry.Read(entry, _fingerprint, _layout.BlockTokens) : null);
+        return Array.ConvertAll(found, Entry);
     }
+
+    BlockEntry? Entry(ArraySegment<byte>? bytes) =>
+        bytes is { } entry ? BlockEntry.Read(entry, _fingerprint, _layout.BlockTokens) : null;
 }

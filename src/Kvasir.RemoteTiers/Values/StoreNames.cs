@@ -35,12 +35,13 @@ sealed class StoreNames(string prefix, byte[]? secret)
 
     string Of(char kind, Digest digest)
     {
-        if (secret is null)
-            return $"{Format}{prefix}:{kind}:{digest}";
-        Span<byte> content = stackalloc byte[1 + Digest.Size], hash = stackalloc byte[Digest.Size];
+        Span<byte> content = stackalloc byte[1 + Digest.Size];
         content[0] = (byte)kind;
         digest.CopyTo(content[1..]);
-        HMACSHA256.HashData(secret, content, hash);
-        return $"{Format}{prefix}:{kind}:{Convert.ToHexStringLower(hash)}";
+        if (secret is not null)
+            HMACSHA256.HashData(secret, content, content[1..]);
+        Span<char> digits = stackalloc char[2 * Digest.Size]; // a lookup makes hundreds of names
+        Convert.TryToHexStringLower(content[1..], digits, out _);
+        return string.Concat(Format, prefix, [':', kind, ':'], digits);
     }
 }

@@ -12,18 +12,23 @@ sealed class StoredRecords(IBlockStore store, Seal? seal)
     /// <summary>Small values; null for those that are not there, and for those that nobody sealed who should have.</summary>
     public async Task<ArraySegment<byte>?[]> Get(IReadOnlyList<string> names)
     {
-        byte[]?[] values = await store.GetSmall(names).ConfigureAwait(false);
-        var opened = new ArraySegment<byte>?[names.Count];
-        for (int i = 0; i < values.Length; i++)
-            if (values[i] is { } value && (seal is null || seal.Open(names[i], value) == ReadOutcome.Ok))
-                opened[i] = new ArraySegment<byte>(value, _overhead, value.Length - _overhead);
-        return opened;
+        byte[]?[] values = await GetClosed(names).ConfigureAwait(false);
+        return [.. names.Zip(values, (name, value) => Open(name, value))];
     }
+
+    /// <summary>Small values for <see cref="Open(string, byte[])"/>.</summary>
+    public Task<byte[]?[]> GetClosed(IReadOnlyList<string> names) => store.GetSmall(names);
+
+    /// <summary>A small value; null when it is not there, or when nobody sealed it who should have.</summary>
+    public ArraySegment<byte>? Open(string name, byte[]? value) =>
+        value is not null && (seal is null || seal.Open(name, value) == ReadOutcome.Ok)
+            ? new ArraySegment<byte>(value, _overhead, value.Length - _overhead)
+            : default(ArraySegment<byte>?);
 
     /// <summary>Writes small values.</summary>
     public Task Put(IEnumerable<(string Name, byte[] Value)> values, TimeSpan life) => store.PutSmall([.. values.Select(Closed)], life);
 
-    /// <summary>A large value is asked for; whoever gets it opens it with <see cref="Open"/>.</summary>
+    /// <summary>A large value is asked for; whoever gets it opens it with <see cref="Open(string, Span{byte}, out ReadOnlySpan{byte})"/>.</summary>
     public Task<IMemoryOwner<byte>?> Get(string name) => store.Get(name);
 
     /// <summary>The content of a large value, opened in place.</summary>
