@@ -4,7 +4,8 @@ using Kvasir.KvCache.Tiers;
 namespace Kvasir.KvCache.Lookups;
 
 /// <summary>
-/// Looks prompts up in the pool and all tiers behind it: every tier is asked once, and nobody is waited for beyond a deadline.
+/// Looks prompts up in the pool and the tiers behind it: every tier is asked once, none when warmer ones have all of it, and nobody is
+/// waited for beyond a deadline.
 /// </summary>
 sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TimeProvider time)
 {
@@ -19,7 +20,7 @@ sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TimeProvi
         long start = time.GetTimestamp();
         var lookup = new PrefixLookup(query, device, tiers, time.GetUtcNow());
         var waiting = new Task<TierFind?>?[tiers.Count];
-        for (int tier = 0; tier < tiers.Count; tier++)
+        for (int tier = 0; tier < tiers.Count && !lookup.IsWhole; tier++)
         {
             Task<TierFind?> find = Ask(tier, query.After(lookup.LastPresent), deadline);
             if (find.IsCompletedSuccessfully)

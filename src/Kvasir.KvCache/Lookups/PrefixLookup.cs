@@ -74,6 +74,18 @@ public sealed class PrefixLookup
     /// <summary>The warmest tier that did not say in time what it has.</summary>
     internal Tier? Late => _finds.FirstOrDefault(find => find.Find is null).Tier?.Tier;
 
+    /// <summary>Whether what was found already is all that there could be.</summary>
+    internal bool IsWhole
+    {
+        get
+        {
+            int rest = _query.TokensOf(Blocks).Length;
+            return !_places.Any(place => place.Tier is null)
+                && (rest == 0 || _device.FindTail(_query, Blocks)?.Match.Common == rest
+                    || _finds.Any(find => find.Find?.TailAfter(Blocks)?.Match.Common == rest));
+        }
+    }
+
     /// <summary>Where a block is.</summary>
     public Tier? TierOf(int block) => _places[block].Tier;
 

@@ -1,3 +1,4 @@
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.KvCache.Tiers.Disk;
@@ -10,29 +11,14 @@ public sealed partial class DiskTier
 {
     const int MostRoots = 64;
 
-    readonly SemaphoreSlim _oneLookup = new(1); // there is one connection, and threads that wait for it would be missed elsewhere
+    readonly LookupThread _lookups = new(Tier.Disk); // there is one connection
 
     /// <summary>
     /// Finds what there is of a prompt: whether it is as it should be, reading it will tell. While the disk fails
     /// time and again, there is nothing.
     /// </summary>
     public ValueTask<TierFind> Find(PrefixQuery query, CancellationToken cancellation) =>
-        _circuit.IsOpen ? new(TierFind.Nothing) : new(FindInTurn(query, cancellation));
-
-    async Task<TierFind> FindInTurn(PrefixQuery query, CancellationToken cancellation)
-    {
-        await _oneLookup.WaitAsync(cancellation).ConfigureAwait(false);
-        try
-        {
-            // A thread of its own, since a disk may be slow, and the pool's few are those that hand out everybody's tokens.
-            return await Task.Factory.StartNew(() => Guard(() => FindNow(query)) ?? TierFind.Nothing, CancellationToken.None,
-                TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
-        }
-        finally
-        {
-            _oneLookup.Release();
-        }
-    }
+        _circuit.IsOpen ? new(TierFind.Nothing) : new(_lookups.Run(() => Guard(() => FindNow(query)) ?? TierFind.Nothing, cancellation));
 
     TierFind FindNow(PrefixQuery query)
     {

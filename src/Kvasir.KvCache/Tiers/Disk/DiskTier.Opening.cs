@@ -32,7 +32,10 @@ public sealed partial class DiskTier
         }
         try
         {
-            return new DiskTier(options, layout, fingerprint, modelName, canWrite: false) { Problem = problem };
+            return new DiskTier(options, layout, fingerprint, modelName, canWrite: false)
+            {
+                Problem = $"{options.Folder}: is read and not written: {problem}",
+            };
         }
         catch (Exception e)
         {

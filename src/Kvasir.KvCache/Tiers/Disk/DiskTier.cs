@@ -233,7 +233,7 @@ public sealed unsafe partial class DiskTier : IDurableTier
         _threads.Dispose();
         lock (_writing)
             Guard(Save);
-        _oneLookup.Wait(); // one that nobody waits for any more may still be under way
+        _lookups.Dispose();
         _writer?.Dispose();
         _books.Dispose();
     }

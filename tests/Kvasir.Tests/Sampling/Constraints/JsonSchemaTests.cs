@@ -220,6 +220,8 @@ public class JsonSchemaTests
     [InlineData("""{"oneOf":[{"type":"string"},{"type":["string","null"]},{"type":"boolean"}]}""", "null|true", "\"a\"")]
     [InlineData("""{"oneOf":[{"enum":[1,2,"a"]},{"enum":[2,3]},{"const":"a"}]}""", "1|3", "2|\"a\"")]
     [InlineData("""{"oneOf":[{"type":"integer","maximum":0},{"type":"integer","exclusiveMinimum":0}]}""", "-1|0|1", "null")]
+    [InlineData("""{"oneOf":[{"type":"string","format":"date"},{"type":"string","format":"date-time"}]}""",
+        "\"2024-01-02\"|\"2024-01-02T03:04:05Z\"", "\"2024\"")]
     [InlineData("""{"oneOf":[{"type":"string","maxLength":1},{"type":"string","minLength":3}]}""", "\"a\"|\"abc\"", "\"ab\"")]
     [InlineData("""{"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"oneOf":[{"required":["a"]},{"required":["b"]}]}""",
         """{"a":1}|{"b":1}""", """{}|{"a":1,"b":1}""")]
@@ -270,6 +272,8 @@ public class JsonSchemaTests
     [InlineData("""{"minItems":3,"prefixItems":[{}],"items":false}""", "#/minItems: 3 beside")]
     [InlineData("""{"properties":{"a":false},"required":["a"]}""", "#/properties/a: false: no value satisfies this")]
     [InlineData("""{"pattern":"^a$","minLength":2}""", "#/minLength: 2 beside \"^a$\" at #/pattern: no value satisfies this")]
+    [InlineData("""{"oneOf":[{"type":"string","format":"uri-reference"},{"type":"string","pattern":"^[ab]{2}$"}]}""", // ab is one, too
+        "#/oneOf: options 1 and 0 may have values in common")]
     [InlineData("""{"oneOf":[{"type":"string","pattern":"a"},{"type":"string","pattern":"b"}]}""",
         "#/oneOf: options 0 and 1 may have values in common, expected options that exclude each other")]
     [InlineData("""{"properties":{"x":{"oneOf":[{"type":"object","properties":{"a":{}}},{"type":"object","properties":{"a":{}}}]}}}""",

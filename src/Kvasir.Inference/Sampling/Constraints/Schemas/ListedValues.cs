@@ -44,7 +44,7 @@ sealed class ListedValues(SchemaCompiler compiler, Conjunction schema)
     }
 
     bool Fits(Keyword value) =>
-        _overlap.AdmitsUnlisted(schema, value.Value) && !schema.Limits.Except.Any(other => _overlap.Admits(other, value.Value));
+        _overlap.AdmitsUnlisted(schema, value.Value) && !schema.Limits.Except.Any(other => _overlap.MayAdmit(other, value.Value));
 
     static byte[] Text(Keyword value)
     {

@@ -10,7 +10,7 @@ sealed class SchemaOverlap(SchemaCompiler compiler)
 {
     const int MaxDepth = 6;
 
-    readonly Dictionary<Conjunction, StringValues> _strings = [];
+    readonly Dictionary<(Conjunction, bool), StringValues> _strings = [];
 
     /// <summary>Whether no value of a type that is made for the first satisfies the second.</summary>
     public bool IsEmpty(Conjunction made, Conjunction other, JsonTypes type, int depth = 0)
@@ -26,13 +26,13 @@ sealed class SchemaOverlap(SchemaCompiler compiler)
             || (SchemaTypes.Meant(made) & SchemaTypes.Stated(other) & type) == 0)
             return true;
         if (ListedValues.Of(made) is { } values)
-            return values.All(value => (SchemaTypes.Of(value.Value) & type) == 0 || !Admits(other, value.Value));
+            return values.All(value => (SchemaTypes.Of(value.Value) & type) == 0 || !MayAdmit(other, value.Value));
         if (ListedValues.Of(other) is { } others)
-            return others.All(value => (SchemaTypes.Of(value.Value) & type) == 0 || !Admits(made, value.Value));
+            return others.All(value => (SchemaTypes.Of(value.Value) & type) == 0 || !Admits(made, value.Value, widely: false));
         return type switch
         {
             JsonTypes.Integer or JsonTypes.Fraction => new NumberValues(compiler.Work, made.And(other)).IsEmpty(type),
-            JsonTypes.String => new StringValues(compiler.Work, made.And(other)).IsEmpty,
+            JsonTypes.String => new StringValues(compiler.Work, made, other).IsEmpty,
             JsonTypes.Array => HasNoArrays(made, other, depth),
             JsonTypes.Object => HasNoObjects(new(compiler, made), new(compiler, other), depth),
             _ => false,
@@ -51,45 +51,51 @@ sealed class SchemaOverlap(SchemaCompiler compiler)
             && HasNone(objects.Schemas(name), others.Schemas(name), 0));
     }
 
-    /// <summary>Whether a value satisfies a schema, all of it.</summary>
-    public bool Admits(Conjunction schema, JsonElement value) =>
-        ListedValues.Of(schema)?.Any(listed => JsonElement.DeepEquals(listed.Value, value)) != false && AdmitsUnlisted(schema, value);
+    /// <summary>Whether a value satisfies a schema in anybody's reading of its formats.</summary>
+    public bool MayAdmit(Conjunction schema, JsonElement value) => Admits(schema, value, widely: true);
 
-    /// <summary>The same without a look at the values that the schema lists.</summary>
-    public bool AdmitsUnlisted(Conjunction schema, JsonElement value)
+    /// <summary>Whether a value satisfies what a schema says beside the values that it lists.</summary>
+    public bool AdmitsUnlisted(Conjunction schema, JsonElement value) => AdmitsUnlisted(schema, value, widely: false);
+
+    bool Admits(Conjunction schema, JsonElement value, bool widely) =>
+        ListedValues.Of(schema)?.Any(listed => JsonElement.DeepEquals(listed.Value, value)) != false
+        && AdmitsUnlisted(schema, value, widely);
+
+    bool AdmitsUnlisted(Conjunction schema, JsonElement value, bool widely)
     {
         compiler.Work.Spend(64);
         if (schema.Never is not null || (SchemaTypes.Of(value) & SchemaTypes.Stated(schema)) == 0)
             return false;
         if (schema.Choice is { } choice)
-            return choice.Options.Elements().Count(option => Admits(schema.With(option), value)) is var fitting
-                && (choice.IsExact ? fitting == 1 : fitting > 0);
+            return choice.Options.Elements().Count(option => Admits(schema.With(option), value, widely)) is var fitting
+                && (choice.IsExact && !widely ? fitting == 1 : fitting > 0);
         return value.ValueKind switch
         {
-            JsonValueKind.String => Strings(schema).Fits(value.GetString()!),
+            JsonValueKind.String => Strings(schema, widely).Fits(value.GetString()!),
             JsonValueKind.Number => new NumberValues(compiler.Work, schema).Fits(value),
-            JsonValueKind.Array => AdmitsArray(schema, value),
-            JsonValueKind.Object => AdmitsObject(schema, new(compiler, schema), value),
+            JsonValueKind.Array => AdmitsArray(schema, value, widely),
+            JsonValueKind.Object => AdmitsObject(schema, new(compiler, schema), value, widely),
             _ => true,
         };
     }
 
-    StringValues Strings(Conjunction schema) =>
-        _strings.TryGetValue(schema, out StringValues? strings) ? strings : _strings[schema] = new(compiler.Work, schema);
+    StringValues Strings(Conjunction schema, bool widely) => _strings.TryGetValue((schema, widely), out StringValues? strings)
+        ? strings
+        : _strings[(schema, widely)] = widely ? new(compiler.Work, compiler.All([]), schema) : new(compiler.Work, schema);
 
-    bool AdmitsArray(Conjunction schema, JsonElement value)
+    bool AdmitsArray(Conjunction schema, JsonElement value, bool widely)
     {
         ArrayValues arrays = new(compiler, schema);
         return value.GetArrayLength() >= schema.Least("minItems") && value.GetArrayLength() <= schema.Most("maxItems")
-            && value.EnumerateArray().Index().All(item => Admits(compiler.All(arrays.Schemas(item.Index)), item.Item));
+            && value.EnumerateArray().Index().All(item => Admits(compiler.All(arrays.Schemas(item.Index)), item.Item, widely));
     }
 
-    bool AdmitsObject(Conjunction schema, ObjectValues objects, JsonElement value)
+    bool AdmitsObject(Conjunction schema, ObjectValues objects, JsonElement value, bool widely)
     {
         int members = value.GetPropertyCount();
         return members >= schema.Least("minProperties") && members <= schema.Most("maxProperties")
             && objects.Required.All(name => value.TryGetProperty(name, out _))
-            && value.EnumerateObject().All(member => Admits(compiler.All(objects.Schemas(member.Name)), member.Value));
+            && value.EnumerateObject().All(member => Admits(compiler.All(objects.Schemas(member.Name)), member.Value, widely));
     }
 
     bool HasNoArrays(Conjunction made, Conjunction other, int depth)

@@ -27,7 +27,9 @@ static class StringFormats
 
     const string Hostname = "(?:" + Label + @"\.){0,4}" + LastLabel;
 
-    const string Email = @"[A-Za-z0-9_+-]{1,40}(?:\.[A-Za-z0-9_+-]{1,20})?@(?:" + Label + @"\.){1,3}" + LastLabel;
+    const string Mailbox = "[A-Za-z0-9](?:[A-Za-z0-9_+-]{0,30}[A-Za-z0-9])?"; // some validators want a letter or a digit at both ends
+
+    const string Email = Mailbox + @"(?:\." + Mailbox + ")?@(?:" + Label + @"\.){1,3}" + LastLabel;
 
     const string Byte = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])", IPv4 = "(?:" + Byte + @"\.){3}" + Byte;
 
@@ -68,6 +70,26 @@ static class StringFormats
         "byte" => "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?",
         "binary" or "password" => @"[^]*", // notes to the reader: any text
         _ => null,
+    };
+
+    /// <summary>
+    /// A pattern of all that a validator might take for a text of a format, and of more: what excludes one must exclude all of these. Null for
+    /// a format that is not known.
+    /// </summary>
+    public static string? WidePattern(string format) => format switch
+    {
+        "date" => "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+        "time" => "[0-9]{2}:[0-9]{2}[^]*",
+        "date-time" => "[0-9]{4}-[0-9]{2}-[0-9]{2}[^0-9-][^]*",
+        "duration" => "P[^]*",
+        "uuid" => "[0-9A-Fa-f]{8}-[^]*",
+        "email" or "idn-email" => "[^]*@[^]*",
+        "ipv4" => "[0-9A-Fa-fx.]*",
+        "ipv6" => "[^]*:[^]*",
+        "uri" or "iri" => "[A-Za-z][A-Za-z0-9+.-]*:[^]*",
+        "json-pointer" => "(?:/[^]*)?",
+        "relative-json-pointer" => "[0-9][^]*",
+        _ => Pattern(format) is null ? null : "[^]*",
     };
 
     /// <summary>Eight groups, or fewer of them on both sides of one <c>::</c> (RFC 4291).</summary>

@@ -5,11 +5,18 @@ using Kvasir.Inference.Sampling.Constraints.Nodes;
 namespace Kvasir.Inference.Sampling.Constraints.Schemas;
 
 /// <summary>Strings by length, pattern and format.</summary>
-sealed class StringValues(WorkLimit work, Conjunction schema)
+/// <param name="work">What making them may cost.</param>
+/// <param name="schema">What they are made for.</param>
+/// <param name="other">
+/// What they have to satisfy, too, in anybody's reading: of its formats, all texts that a validator might accept.
+/// </param>
+sealed class StringValues(WorkLimit work, Conjunction schema, Conjunction? other = null)
 {
     static readonly string[] s_keywords = ["minLength", "maxLength", "pattern", "format"];
 
-    readonly int _least = schema.Least("minLength"), _most = schema.Most("maxLength");
+    readonly int _least = Math.Max(schema.Least("minLength"), other?.Least("minLength") ?? 0),
+        _most = Math.Min(schema.Most("maxLength"), other?.Most("maxLength") ?? int.MaxValue);
+
     ByteAutomaton? _automaton; // all that follows the opening quote, if there are patterns or formats
     bool _isMade;
 
@@ -46,16 +53,22 @@ sealed class StringValues(WorkLimit work, Conjunction schema)
     ByteAutomaton? MakeAutomaton()
     {
         ByteAutomaton? all = null;
-        foreach (Keyword pattern in schema.All("pattern"))
+        foreach (Keyword pattern in All("pattern"))
             all = And(all, pattern, () => PatternParser.Search(pattern.Text(), CharacterBytes.InJson));
         foreach (Keyword format in schema.All("format"))
-            all = StringFormats.Pattern(format.Text()) is { } pattern
-                ? And(all, format, () => PatternParser.Whole(pattern, CharacterBytes.InJson))
-                : throw format.Refused("a format that strings can be held to (docs/http-api.md lists them), or none");
+            all = Hold(all, format, StringFormats.Pattern(format.Text()));
+        foreach (Keyword format in other?.All("format") ?? [])
+            all = Hold(all, format, StringFormats.WidePattern(format.Text()));
         return all is null || (_least == 0 && _most == int.MaxValue)
             ? all
-            : And(all, schema.All("pattern").Concat(schema.All("format")).First(), Length);
+            : And(all, All("pattern").Concat(All("format")).First(), Length);
     }
+
+    IEnumerable<Keyword> All(string name) => schema.All(name).Concat(other?.All(name) ?? []);
+
+    ByteAutomaton Hold(ByteAutomaton? others, Keyword format, string? pattern) => pattern is null
+        ? throw format.Refused("a format that strings can be held to (docs/http-api.md lists them), or none")
+        : And(others, format, () => PatternParser.Whole(pattern, CharacterBytes.InJson));
 
     ByteExpression Length() => _least > _most
         ? ByteExpression.Never
