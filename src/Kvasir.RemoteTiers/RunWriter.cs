@@ -14,7 +14,7 @@ namespace Kvasir.RemoteTiers;
 sealed class RunWriter(
     ImmutableArray<LayerGroup> groups, ValueFormat format, StoreNames names, StoredRecords records, TimeSpan life, TimeProvider time)
 {
-    const int Outstanding = 4, TargetBytes = 512 << 10, MostOfRun = 16;
+    const int Outstanding = 8, TargetBytes = 512 << 10, MostOfRun = 16;
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5); // the pool holds the blocks for so long: what is left then is dropped
 
     /// <summary>Blocks of a run: values of small models would be too small for a store to be fast.</summary>

@@ -109,8 +109,7 @@ public sealed class RemoteFaultTests : IDisposable
     {
         using RedisServer server = new(null, "--maxmemory", "3mb", "--maxmemory-policy", "noeviction");
         using RemoteEngine engine = Engine(server).Filled([.. Enumerable.Range(1, 12).Select(kind => Prompt(kind))]);
-        Assert.Contains("OOM", Assert.Single(engine.Log), StringComparison.Ordinal);
-        Assert.Contains("writes are dropped", engine.Tier.Problem!, StringComparison.Ordinal);
+        Assert.Matches("OOM.*writes are dropped", Assert.Single(engine.Log));
         Assert.True(engine.Tier.CanWrite); // it is asked again
         Assert.True(engine.Tier.Counted(CounterName.Dropped) > 0);
         AssertComputes(engine, "full", kind: 13);
