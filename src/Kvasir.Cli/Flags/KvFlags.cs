@@ -41,6 +41,7 @@ sealed class KvFlags
         Description = "Continue the conversation of this name, or begin it: its transcript is kept beside the keys and values",
         HelpName = "NAME",
     };
+    readonly RemoteFlags _remote = new();
     readonly Setting<bool> _noPersist = new("--no-persist") { Description = "Keep nothing on the disk, and use nothing from there" };
 
     /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
@@ -68,16 +69,19 @@ sealed class KvFlags
     {
         foreach (Option option in (Option[])[_folder, _disk, _host, _hostCodec, _device, _noPersist])
             verb.Options.Add(option);
+        _remote.AddTo(verb);
     }
 
     /// <summary>
-    /// Adds the flags for the disk, and the one that makes other keys: blocks of a lossy host tier are not those of a lossless one.
+    /// Adds the flags for the disk and the store, and the one that makes other keys: blocks of a lossy host tier are not those of a
+    /// lossless one.
     /// </summary>
     public void AddPlaceTo(Command verb)
     {
         verb.Options.Add(_folder);
         verb.Options.Add(_disk);
         verb.Options.Add(_hostCodec);
+        _remote.AddTo(verb);
     }
 
     /// <summary>The directory that is given, or one in the user's cache directory; null without a home.</summary>
@@ -99,7 +103,7 @@ sealed class KvFlags
             ?? throw new UsageException("--session: there is no home to keep it in; --kv-dir names a directory"), name);
     }
 
-    public EngineOptions Apply(ParseResult parsed, EngineOptions options) => options with
+    public EngineOptions Apply(ParseResult parsed, EngineOptions options) => _remote.Apply(parsed, options) with
     {
         KvDeviceBytes = parsed.GetValue(_device),
         KvHostBytes = parsed.GetValue(_host) ?? DefaultHost,

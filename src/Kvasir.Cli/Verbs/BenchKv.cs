@@ -3,7 +3,10 @@ using Kvasir.Inference;
 using Kvasir.Inference.Measurement;
 using Kvasir.Inference.Measurement.Speed;
 using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.RemoteTiers;
+using Kvasir.RemoteTiers.Settings;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -17,6 +20,9 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
 
     readonly List<KvBenchRow> _rows = [];
     double _coldSeconds;
+
+    /// <summary>A store to measure too; null for none.</summary>
+    public RemoteTierOptions? Store { get; init; }
 
     public IReadOnlyList<KvBenchRow> Run()
     {
@@ -34,14 +40,18 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
             Writing(speed);
         }
         NewProcess(prompt);
+        if (Store is { } store)
+            Remote(store, prompt);
         return _rows;
     }
 
-    InferenceEngine NewEngine(KvReuse reuse) => new(model, new EngineOptions
+    InferenceEngine NewEngine(KvReuse reuse) => new(model, NewOptions(reuse));
+
+    EngineOptions NewOptions(KvReuse reuse) => new()
     {
         Context = tokens + DecodeTokens + 16, Threads = threads, Sequences = 2, KvReuse = reuse, KvHostBytes = 1L << 30,
         KvDisk = new DiskTierOptions { Folder = folder, MaxBytes = 4L << 30 },
-    });
+    };
 
     /// <summary>Prompts that nobody has seen, with the cache and without, in turns.</summary>
     void Cold(KvSpeed cached)
@@ -102,6 +112,37 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
         }
         Add("TTFT from disk, new engine", Percentile.Median(seconds), "s");
         Add("TTFT cold / from disk, new engine", _coldSeconds / Percentile.Median(seconds), "×", 30, "at least");
+    }
+
+    /// <summary>A machine without a disk: all that it has is in a store.</summary>
+    void Remote(RemoteTierOptions store, int[] prompt)
+    {
+        RemoteTier? tier = null;
+        using InferenceEngine engine = new(model, NewOptions(KvReuse.On) with
+        {
+            KvHostBytes = 0, KvDisk = null, KvFurtherTiers = [(layout, fingerprint) => tier = new RemoteTier(store, layout, fingerprint)],
+        });
+        var speed = new KvSpeed(engine);
+        speed.Ask(prompt, cancellation);
+        speed.Flush();
+        BlockKey[] keys = [.. engine.Cache.Keys(prompt).Take(tokens / engine.Layout.BlockTokens)];
+        Rate("restore from store", prompt, () => speed.Drop(prompt, host: true), () => Bare(tier!.ReadBare(keys)), speed, use => use.Remote,
+            "bare loop of the client", 0.8);
+        speed.Drop(prompt, host: true); // or nobody would ask
+        Add($"lookup of {tokens:N0} tokens, the store's round trip included",
+            Percentile.Median(Enumerable.Range(0, Lookups).Select(_ => speed.Lookup(prompt))) * 1e3, "ms");
+        double[] seconds = new double[runs];
+        for (int run = 0; run < runs; run++)
+        {
+            speed.Drop(prompt, host: true);
+            KvRequest request = speed.Ask(prompt, cancellation);
+            Expect(request.Use.Remote, "from the store");
+            seconds[run] = request.Seconds;
+        }
+        Add("TTFT from store", Percentile.Median(seconds), "s");
+        Add("TTFT cold / from store", _coldSeconds / Percentile.Median(seconds), "×", 30, "at least");
+
+        static double Bare((long Bytes, TimeSpan Time) read) => read.Bytes / read.Time.TotalSeconds;
     }
 
     void Finding(KvSpeed speed, int[] prompt) =>

@@ -24,6 +24,7 @@ sealed class BenchKvVerb
     };
     static readonly Option<string?> s_folder =
         KvFlags.CreateFolder("A directory of the disk to measure; a folder in it is made and removed");
+    static readonly RemoteFlags s_remote = new();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
@@ -32,6 +33,7 @@ sealed class BenchKvVerb
         {
             s_model, s_prompt, s_threads, s_repeat, s_folder, s_json,
         };
+        s_remote.AddTo(verb);
         verb.SetAction(Run);
         return verb;
     }
@@ -59,8 +61,8 @@ sealed class BenchKvVerb
         {
             PrivateFolder.Create(folder);
             using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
-            var report = new KvBenchReport(model.Config.Name, tokens, threads, MachineIdentity.Current(),
-                new BenchKv(model, tokens, threads, parsed.GetValue(s_repeat), folder, cancellation).Run());
+            BenchKv bench = new(model, tokens, threads, parsed.GetValue(s_repeat), folder, cancellation) { Store = s_remote.Store(parsed) };
+            var report = new KvBenchReport(model.Config.Name, tokens, threads, MachineIdentity.Current(), bench.Run());
             if (parsed.GetValue(s_json))
                 VerbJson.Write(report);
             else

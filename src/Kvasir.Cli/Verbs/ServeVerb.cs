@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Kvasir.Cli.Configuration;
 using Kvasir.Inference;
 using Kvasir.Inference.Templates;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers;
 using Kvasir.Server;
 using Kvasir.Server.Security;
@@ -147,12 +148,14 @@ static class ServeVerb
     static void Say(InferenceEngine engine, ServerOptions options, string address)
     {
         string id = options.ModelId ?? KvasirServer.NameOf(engine);
-        string disk = engine.Cache.Durable?.Content() is { } kept
+        string disk = ContentOf(engine, Tier.Disk) is { } kept
             ? $"{kept.Directory}, up to {ByteSize.Text(kept.CapacityBytes)}, {kept.Blocks:N0} blocks there"
             : "nowhere on the disk";
         Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool "
             + $"{ByteSize.Text(engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes)})");
         Terminal.Line($"keys and values: {disk}");
+        if (ContentOf(engine, Tier.Remote) is { } shared)
+            Terminal.Line($"shared keys and values: {shared.Directory}");
         if (options.RecordTo is { } file)
             Terminal.Line($"recording to {Formats.Printable.Line(file, 4096)}");
         Terminal.Line($"dashboard: {address}/");
@@ -160,6 +163,10 @@ static class ServeVerb
         Terminal.Line($"try: curl {address}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{{\"messages\": [{{\"role\": "
             + $"\"user\", \"content\": \"Who are you?\"}}]}}'");
     }
+
+    /// <summary>What a tier that can be written holds.</summary>
+    internal static TierContent? ContentOf(InferenceEngine engine, Tier tier) =>
+        engine.Cache.Tiers.FirstOrDefault(other => other.Tier == tier && other.CanWrite)?.Content();
 
     static ServerOptions Options(ParseResult parsed)
     {
@@ -229,16 +236,17 @@ static class ServeVerb
 /// <param name="KvDir">The directory of keys and values; null where nothing is kept.</param>
 /// <param name="KvDiskBytes">Most bytes there.</param>
 /// <param name="KvBlocks">Blocks that are there already.</param>
-sealed record ServeStart(
-    string Event, string Address, string Model, int ContextTokens, long PoolBytes, string? KvDir, long? KvDiskBytes, long? KvBlocks)
+/// <param name="KvRemote">The store in which they are shared; null without one.</param>
+sealed record ServeStart(string Event, string Address, string Model, int ContextTokens, long PoolBytes, string? KvDir, long? KvDiskBytes,
+    long? KvBlocks, string? KvRemote)
 {
     public static ServeStart Of(InferenceEngine engine, ServerOptions options, string address)
     {
-        TierContent? kept = engine.Cache.Durable?.Content();
+        TierContent? kept = ServeVerb.ContentOf(engine, Tier.Disk);
         return new(
             "started", address, options.ModelId ?? KvasirServer.NameOf(engine), engine.Context,
             engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes,
-            kept?.Directory, kept?.CapacityBytes, kept?.Blocks);
+            kept?.Directory, kept?.CapacityBytes, kept?.Blocks, ServeVerb.ContentOf(engine, Tier.Remote)?.Directory);
     }
 }
 

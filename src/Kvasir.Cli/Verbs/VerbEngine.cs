@@ -1,5 +1,6 @@
 using Kvasir.Formats;
 using Kvasir.Inference;
+using Kvasir.KvCache.Blocks;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -30,9 +31,12 @@ sealed class VerbEngine : IDisposable
 
     void WarnOfDisk()
     {
-        if (Engine.Cache.Problem is not { } problem || problem == _said)
+        if (Engine.Cache.Problem is not { } problem || problem == _said || IsOfStore(problem))
             return;
         _said = problem;
         Terminal.Line($"warning: keys and values on the disk: {Printable.Line(problem, 4096)}");
     }
+
+    /// <summary>A store speaks for itself, as soon as it has a problem.</summary>
+    bool IsOfStore(string problem) => Engine.Cache.Tiers.Any(tier => tier.Tier == Tier.Remote && tier.Problem == problem);
 }

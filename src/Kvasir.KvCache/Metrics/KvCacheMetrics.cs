@@ -54,7 +54,10 @@ public static class KvCacheMetrics
             s_dropped.Add(blocks, new KeyValuePair<string, object?>("tier", tier));
     }
 
-    internal static void Corrupt(string tier, string outcome) =>
+    /// <summary>A block came damaged or not at all.</summary>
+    /// <param name="tier">The tier's name.</param>
+    /// <param name="outcome">The outcome's name.</param>
+    public static void Corrupt(string tier, string outcome) =>
         s_corrupt.Add(1, new KeyValuePair<string, object?>("tier", tier), new KeyValuePair<string, object?>("outcome", outcome));
 
     internal static void Leased(int change) => s_leases.Add(change);

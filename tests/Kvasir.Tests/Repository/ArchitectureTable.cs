@@ -61,6 +61,13 @@ static class ArchitectureTable
             Measurement/Quality -> (root), Chat, Saga, Scheduling, Tokenization
             Synthesis -> Model, Sampling, Tokenization
             """),
+        new("Kvasir.RemoteTiers", ["Kvasir.KvCache"], """
+            Settings
+            Stores
+            Values -> Stores
+            Redis -> Settings, Stores
+            (root) -> Redis, Settings, Stores, Values
+            """),
         new("Kvasir.Server", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference"], """
             Http
             Security -> Http
@@ -73,7 +80,8 @@ static class ArchitectureTable
             Dashboard -> Http
             (root) -> Accounting, Anthropic, Dashboard, Http, Kv, Observability, OpenAi, Security, Serving
             """),
-        new("Kvasir.Cli", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Server"], """
+        new("Kvasir.Cli", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers",
+            "Kvasir.Server"], """
             Output
             Configuration -> Output
             Sessions -> Output
@@ -89,7 +97,8 @@ static class ArchitectureTable
         new("Kvasir.Benchmarks", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
         new("TrainSaga", ["Kvasir.Formats", "Kvasir.Inference"], "(root)"),
         new("Kvasir.Tests",
-            ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Server", "Kvasir.Cli", "Kvasir.Serving"],
+            ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers", "Kvasir.Server", "Kvasir.Cli",
+                "Kvasir.Serving"],
             """
             Fixtures
             ExtensionsAI -> Fixtures
@@ -115,6 +124,7 @@ static class ArchitectureTable
             Chat -> Fixtures, Templates, Tokenization
             Cli -> Fixtures, KvCache/Disk, Templates
             Measurement -> Cli, Fixtures
+            RemoteTiers -> Cli, Fixtures, Reuse
             Server -> Cli, Fixtures, Reuse
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             Simulation -> Cli, Fixtures, KvCache/Replay, Reuse

@@ -87,7 +87,8 @@ public sealed class KvSpeed(InferenceEngine engine)
         long start = Stopwatch.GetTimestamp();
         PrefixLookup lookup = engine.Cache.Lookup(prompt).GetAwaiter().GetResult();
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return lookup.TokensIn(Tier.Device) + lookup.TokensIn(Tier.Host) + lookup.TokensIn(Tier.Disk) >= prompt.Length - 1
+        return lookup.TokensIn(Tier.Device) + lookup.TokensIn(Tier.Host) + lookup.TokensIn(Tier.Disk)
+            + lookup.TokensIn(Tier.Remote) >= prompt.Length - 1
             ? seconds
             : throw new InvalidOperationException("the prompt is not in the cache, so this was no lookup of cached tokens");
     }

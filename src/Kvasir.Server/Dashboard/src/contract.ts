@@ -1,10 +1,10 @@
 // The JSON that `kvasir serve` speaks. Sizes are bytes, times seconds, positions tokens.
 
-export type TierName = 'device' | 'host' | 'disk';
+export type TierName = 'device' | 'host' | 'disk' | 'remote';
 export type Source = TierName | 'computed';
 
 /** From warmest to coldest; the order of everything on the page. */
-export const tierNames: readonly TierName[] = ['device', 'host', 'disk'];
+export const tierNames: readonly TierName[] = ['device', 'host', 'disk', 'remote'];
 export const sources: readonly Source[] = [...tierNames, 'computed'];
 
 export interface Tier {

@@ -6,6 +6,7 @@ export const sourceNames: Record<Source, string> = {
   device: 'device',
   host: 'host',
   disk: 'disk',
+  remote: 'remote',
   computed: 'computed',
 };
 
@@ -14,6 +15,7 @@ export const tierTitles: Record<TierName, string> = {
   device: 'Device memory',
   host: 'Host memory',
   disk: 'Disk',
+  remote: 'Shared store',
 };
 
 export const isSource = (name: string): name is Source => (sources as readonly string[]).includes(name);

@@ -6,9 +6,9 @@ import { themeEvents } from '../header/theme';
 import { Chart, type Line } from './chart';
 import { History } from './history';
 
-const styles = { device: {}, host: { style: 'dashed' }, disk: { style: 'dotted' } } as const;
+const styles = { device: {}, host: { style: 'dashed' }, disk: { style: 'dotted' }, remote: { style: 'dashed' } } as const;
 const tierLines: Line[] = tierNames.map((tier) => ({ name: tier, colour: `--${tier}`, ...styles[tier] }));
-const sourceMarks = { device: 'circle', host: 'square', disk: 'diamond', computed: 'ring' } as const;
+const sourceMarks = { device: 'circle', host: 'square', disk: 'diamond', remote: 'square', computed: 'ring' } as const;
 const sourcePoints: Line[] = sources.map((source) => ({ name: sourceNames[source], colour: `--${source}`, mark: sourceMarks[source] }));
 
 /** Ticks may fall between blocks. */

@@ -1,0 +1,275 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Metrics;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.RemoteTiers.Redis;
+using Kvasir.RemoteTiers.Settings;
+using Kvasir.RemoteTiers.Stores;
+using Kvasir.RemoteTiers.Values;
+
+namespace Kvasir.RemoteTiers;
+
+/// <summary>
+/// Blocks in a store that many machines share: one model's view of it. Nothing that goes wrong with the store is an exception here: what
+/// does not come or is not what it should be is a miss, what the store does not take is dropped, and both are counted. Thread-safe.
+/// </summary>
+public sealed partial class RemoteTier : IDurableTier
+{
+    static readonly TimeSpan s_patienceAtStart = TimeSpan.FromSeconds(1); // of those who could go on without
+
+    readonly RemoteTierOptions _options;
+    readonly KvLayout _layout;
+    readonly Fingerprint _fingerprint;
+    readonly ImmutableArray<LayerGroup> _groups;
+    readonly IBlockStore _store;
+    readonly StoreHealth _health;
+    readonly Seal? _seal;
+    readonly StoreNames _names;
+    readonly StoredRecords _records;
+    readonly ValueFormat _format;
+    readonly RunWriter _writer;
+    readonly FetchThreads _threads;
+    readonly Renewals _renewals;
+    readonly KnownBlocks _known = new();
+    readonly ConcurrentDictionary<CounterName, long> _counts = [];
+    int _disposed;
+
+    /// <param name="options">Which store.</param>
+    /// <param name="layout">Shape of the pool's blocks.</param>
+    /// <param name="fingerprint">What, besides tokens, determines them.</param>
+    public RemoteTier(RemoteTierOptions options, KvLayout layout, Fingerprint fingerprint)
+        : this(options, layout, fingerprint, new RedisStore(options)) { }
+
+    internal RemoteTier(RemoteTierOptions options, KvLayout layout, Fingerprint fingerprint, IBlockStore store)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        (_options, _layout, _fingerprint, _store) = (options, layout, fingerprint, store);
+        _groups = LayerGroup.Of(layout, DiskTier.LeastGroupBytes);
+        _seal = options.EncryptionKey is { } key ? new Seal(key) : null;
+        _names = new StoreNames(options.Address.Prefix, _seal?.NameKey);
+        _records = new StoredRecords(store, _seal);
+        _format = new ValueFormat(layout, fingerprint, _groups);
+        _writer = new RunWriter(_groups, _format, _names, _records, options.Address.Life, options.Time);
+        _health = new StoreHealth($"{options.Address}", Probe, options.Log, options.Time);
+        _renewals = new Renewals(names => _store.Expire(names, options.Address.Life, onlyLonger: true), options.Time);
+        _threads = new FetchThreads(Begin, End);
+        _health.Start();
+    }
+
+    /// <inheritdoc/>
+    public Tier Tier => Tier.Remote;
+
+    /// <inheritdoc/>
+    public bool IsLossless => true;
+
+    /// <inheritdoc/>
+    public bool CanWrite => _health.IsReachable || _health.IsStarting;
+
+    /// <inheritdoc/>
+    public Admission Admission => Admission.EndOfRequest;
+
+    /// <inheritdoc/>
+    public string? Problem => _health.Problem;
+
+    /// <inheritdoc/>
+    public void Load(BlockLoad load)
+    {
+        ArgumentNullException.ThrowIfNull(load);
+        List<(LoadedBlock, KnownBlock)> found = [];
+        foreach (LoadedBlock block in load.Blocks)
+            if (_known.Find(block.Key) is { } where)
+                found.Add((block, where));
+            else
+                Fail(load, block);
+        _threads.Start(ValueFetch.Of(load, found));
+    }
+
+    /// <summary>A block that was found, and of which so many others were found since that nobody remembers where.</summary>
+    static void Fail(BlockLoad load, LoadedBlock block)
+    {
+        load.Fail(block, ReadOutcome.Gone);
+        for (int group = 0; group < load.Groups.Length; group++)
+            load.Done(block, group);
+    }
+
+    Task<IMemoryOwner<byte>?>? Begin(ValueFetch fetch) =>
+        _health.IsReachable && fetch.IsWanted ? _records.Get(_names.Value(fetch.Value, fetch.Count, fetch.Group)) : null;
+
+    void End(ValueFetch fetch, Task<IMemoryOwner<byte>?>? answer)
+    {
+        ReadOutcome[] outcomes = new ReadOutcome[fetch.Blocks.Count];
+        Array.Fill(outcomes, ReadOutcome.IoError);
+        try
+        {
+            using IMemoryOwner<byte>? value = answer?.GetAwaiter().GetResult();
+            if (answer is not null)
+                Take(fetch, value, outcomes);
+        }
+        catch (Exception e) // of whatever kind: on these threads it would end the process
+        {
+            _health.Failed(e);
+        }
+        Report(fetch, outcomes);
+    }
+
+    /// <summary>Copies what is wanted out of a value, which may be anything.</summary>
+    void Take(ValueFetch fetch, IMemoryOwner<byte>? value, ReadOutcome[] outcomes)
+    {
+        ReadOnlySpan<byte> content = [];
+        ReadOutcome outcome = value is null ? ReadOutcome.Gone
+            : _records.Open(_names.Value(fetch.Value, fetch.Count, fetch.Group), value.Memory.Span, out content);
+        if (outcome == ReadOutcome.Ok)
+            outcome = _format.Check(content, fetch.Group, fetch.Count);
+        Array.Fill(outcomes, outcome);
+        for (int i = 0; i < outcomes.Length && outcome == ReadOutcome.Ok; i++)
+            if (fetch.Blocks[i] is var (block, index) && block.Outcome == ReadOutcome.Ok)
+                outcomes[i] = _format.Read(content, fetch.Group, fetch.Count, index, block);
+    }
+
+    void Report(ValueFetch fetch, ReadOutcome[] outcomes)
+    {
+        List<string> bad = [];
+        foreach (((LoadedBlock block, _), ReadOutcome outcome) in fetch.Blocks.Zip(outcomes))
+            if (outcome != ReadOutcome.Ok && fetch.Load.Fail(block, outcome))
+            {
+                KvCacheMetrics.Corrupt(Tier.Name(), outcome.Name());
+                Count(CounterName.Corrupt(outcome.Name()), 1);
+                _known.Remove(block.Key); // before anybody is told, or what is computed instead would not be written
+                if (outcome != ReadOutcome.IoError)
+                    bad.AddRange([_names.Block(block.Key), _names.Tail(block.Parent)]);
+            }
+        if (bad.Count > 0)
+            Forget(bad);
+        foreach ((LoadedBlock block, _) in fetch.Blocks)
+            fetch.Load.Done(block, fetch.Group);
+    }
+
+    /// <summary>Removes entries that name what is not there. Returns at once; a question that follows does not find them.</summary>
+    void Forget(List<string> names) => _store.Delete(names).ContinueWith(over => _health.Failed(over.Exception!.InnerException!),
+        CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+
+    /// <inheritdoc/>
+    public int Write(ReadOnlySpan<BlockWrite> blocks)
+    {
+        BlockWrite[] wanted = blocks.ToArray();
+        try
+        {
+            return wanted.Length == 0 ? 0 : WriteNow(wanted).GetAwaiter().GetResult();
+        }
+        catch (Exception e)
+        {
+            _health.Failed(e);
+            return 0;
+        }
+    }
+
+    async Task<int> WriteNow(BlockWrite[] blocks)
+    {
+        if (!await _health.WaitForStart(s_patienceAtStart, CancellationToken.None).ConfigureAwait(false))
+            return 0;
+        BlockEntry?[] there = await Entries([.. blocks.Select(block => _names.Block(block.Key))]).ConfigureAwait(false);
+        for (int i = 0; i < blocks.Length; i++)
+            if (there[i] is { } entry && entry.Key == blocks[i].Key) // others were faster
+                _known.Add(blocks[i].Key, entry);
+        bool failed = false;
+        IReadOnlyList<BlockEntry> written = await _writer.Write(
+            _writer.Runs(blocks.Where((block, i) => there[i] is null || there[i]!.Key != block.Key)),
+            e =>
+            {
+                failed = true;
+                _health.Failed(e);
+            }).ConfigureAwait(false);
+        foreach (BlockEntry entry in written)
+            _known.Add(entry.Key, entry);
+        if (!failed && written.Count > 0)
+            _health.Took();
+        return written.Count;
+    }
+
+    /// <summary>Whether a block is known to be there: <see cref="Write"/> asks the store about the others, all at once.</summary>
+    public bool Contains(BlockKey key) => _known.Find(key) is not null;
+
+    /// <inheritdoc/>
+    public void Touch(BlockKey key)
+    {
+        DateTimeOffset now = _options.Time.GetUtcNow();
+        if (_known.Find(key) is not { } block || now - block.Renewed < _options.Address.Life / 2)
+            return;
+        block.Renewed = now;
+        _renewals.Add([_names.Block(key), .. ValueNames(block.Value, block.Count)]);
+    }
+
+    /// <summary>
+    /// Reads the values of blocks as a bare loop of the client library would, and does nothing with them: what restoring them could reach.
+    /// </summary>
+    /// <param name="keys">The blocks.</param>
+    /// <returns>Bytes of all values, and the time that they took; nothing when the store does not answer.</returns>
+    public (long Bytes, TimeSpan Time) ReadBare(IReadOnlyCollection<BlockKey> keys)
+    {
+        string[] names = Guard(async () => (await Present(keys).ConfigureAwait(false))
+            .SelectMany(entry => ValueNames(entry.Value, entry.Count)).Distinct().ToArray(), []);
+        long start = _options.Time.GetTimestamp();
+        long bytes = Guard(() => ReadBare(names), 0);
+        return (bytes, _options.Time.GetElapsedTime(start));
+    }
+
+    async Task<long> ReadBare(string[] names)
+    {
+        const int outstanding = 8;
+        Queue<Task<IMemoryOwner<byte>?>> flying = [];
+        long bytes = 0;
+        for (int next = 0; next < names.Length || flying.Count > 0;)
+            if (next < names.Length && flying.Count < outstanding)
+                flying.Enqueue(_store.Get(names[next++]));
+            else
+                using (IMemoryOwner<byte>? value = await flying.Dequeue().ConfigureAwait(false))
+                    bytes += value?.Memory.Length ?? 0;
+        return bytes;
+    }
+
+    /// <inheritdoc/>
+    public void AddRoot(BlockKey root) { }
+
+    /// <summary>Null: whose blocks others are is nobody's business in a shared store.</summary>
+    public ForeignBlock? Elsewhere(BlockKey root, ReadOnlySpan<int> firstBlock) => null;
+
+    /// <summary>Adds to a counter of this process: other machines compute and load at other speeds.</summary>
+    public void Count(CounterName name, long by) => _counts.AddOrUpdate(name, by, (_, count) => count + by);
+
+    /// <inheritdoc/>
+    public long Counted(CounterName name) => _counts.GetValueOrDefault(name);
+
+    /// <summary>Finishes what is under way and closes the connections.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        _threads.Dispose();
+        _renewals.Dispose();
+        _health.Dispose();
+        _store.Dispose();
+        _seal?.Dispose();
+    }
+
+    async Task Probe()
+    {
+        await _store.Probe().ConfigureAwait(false);
+        await RefreshSize().ConfigureAwait(false);
+    }
+
+    IEnumerable<string> ValueNames(BlockKey last, int blocks) => _groups.Select((_, group) => _names.Value(last, blocks, group));
+
+    async Task<BlockEntry?[]> Entries(IReadOnlyList<string> names)
+    {
+        ArraySegment<byte>?[] found = await _records.Get(names).ConfigureAwait(false);
+        return Array.ConvertAll(found, Entry);
+    }
+
+    BlockEntry? Entry(ArraySegment<byte>? bytes) =>
+        bytes is { } entry ? BlockEntry.Read(entry, _fingerprint, _layout.BlockTokens) : null;
+}

@@ -1,0 +1,156 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using System.Text;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.RemoteTiers.Values;
+
+namespace Kvasir.Tests.RemoteTiers;
+
+/// <summary>What a store gives back may be anything: all that is not what was written is a miss.</summary>
+public sealed unsafe class ValueFormatTests : IDisposable
+{
+    const int Blocks = 3;
+
+    readonly KvLayout _layout = new(4, F16Codec.Instance, [new KvLayer(new LayerState.Full(), 1, 8, 0)]);
+    readonly Fingerprint _model = Model("model");
+    readonly List<nint> _memory = [];
+    readonly ImmutableArray<LayerGroup> _groups;
+    readonly ValueFormat _format;
+    readonly BlockWrite[] _blocks;
+    readonly byte[] _value;
+
+    public ValueFormatTests()
+    {
+        _groups = LayerGroup.Of(_layout, 1 << 20);
+        _format = new ValueFormat(_layout, _model, _groups);
+        _blocks = Chain("somebody");
+        _value = Value(_format, _blocks);
+    }
+
+    public void Dispose() => _memory.ForEach(memory => NativeMemory.Free((void*)memory));
+
+    static Fingerprint Model(string name)
+    {
+        using FieldHasher hasher = new();
+        return new Fingerprint(hasher.Add(name).Finish());
+    }
+
+    byte* Memory(byte fill)
+    {
+        void* memory = NativeMemory.Alloc((nuint)_layout.StrideBytes);
+        _memory.Add((nint)memory);
+        new Span<byte>(memory, (int)_layout.StrideBytes).Fill(fill);
+        return (byte*)memory;
+    }
+
+    /// <summary>Three blocks in a row, the last not full.</summary>
+    BlockWrite[] Chain(string salt)
+    {
+        BlockKey parent = KeyChain.Root(_model, Encoding.UTF8.GetBytes(salt));
+        List<BlockWrite> blocks = [];
+        for (int i = 0; i < Blocks; i++)
+        {
+            int[] tokens = [.. Enumerable.Range(10 * i, i == Blocks - 1 ? 2 : 4)];
+            BlockKey key = KeyChain.Next(parent, tokens);
+            blocks.Add(new BlockWrite(key, parent, tokens, (nint)Memory((byte)(i + 1))));
+            parent = key;
+        }
+        return [.. blocks];
+    }
+
+    static byte[] Value(ValueFormat format, BlockWrite[] blocks)
+    {
+        byte[] value = new byte[format.Bytes(0, blocks.Length)];
+        format.Write(value, 0, blocks);
+        return value;
+    }
+
+    ReadOutcome[] Read(byte[] value, ValueFormat? format = null, BlockWrite[]? wanted = null)
+    {
+        format ??= _format;
+        ReadOutcome outcome = format.Check(value, 0, Blocks);
+        return [.. (wanted ?? _blocks).Select((block, index) => outcome == ReadOutcome.Ok
+            ? format.Read(value, 0, Blocks, index, new LoadedBlock(block.Key, block.Parent, block.Tokens, 0, Memory(0)))
+            : outcome)];
+    }
+
+    [Fact]
+    public void What_was_written_comes_back()
+    {
+        Assert.Equal(Enumerable.Repeat(ReadOutcome.Ok, Blocks), Read(_value));
+        byte* memory = Memory(0);
+        BlockWrite block = _blocks[1];
+        Assert.Equal(ReadOutcome.Ok, _format.Read(_value, 0, Blocks, 1, new LoadedBlock(block.Key, block.Parent, block.Tokens, 0, memory)));
+        Assert.True(new Span<byte>(memory, (int)_layout.BlockBytes).IndexOfAnyExcept((byte)2) < 0);
+    }
+
+    [Fact]
+    public void Every_flipped_byte_is_a_miss()
+    {
+        for (int at = 0; at < _value.Length; at++)
+        {
+            _value[at] ^= 0x41;
+            Assert.Contains(Read(_value), outcome => outcome != ReadOutcome.Ok);
+            _value[at] ^= 0x41;
+        }
+    }
+
+    [Fact]
+    public void Every_torn_value_is_a_miss()
+    {
+        for (int length = 0; length < _value.Length; length++)
+            Assert.NotEqual(ReadOutcome.Ok, _format.Check(_value.AsSpan(0, length), 0, Blocks));
+        Assert.NotEqual(ReadOutcome.Ok, _format.Check([.. _value, 0], 0, Blocks));
+    }
+
+    [Fact]
+    public void Values_of_others_are_misses_that_say_why()
+    {
+        BlockWrite[] others = Chain("somebody else");
+        Assert.All(Read(Value(_format, others)), outcome => Assert.Equal(ReadOutcome.WrongKey, outcome));
+        BlockWrite[] otherParent = [.. _blocks.Select(block => block with { Parent = block.Key })],
+            otherTokens = [.. _blocks.Select(block => block with { Tokens = [.. block.Tokens.Select(token => token + 1)] })];
+        Assert.All(Read(Value(_format, otherParent)), outcome => Assert.Equal(ReadOutcome.WrongParent, outcome));
+        Assert.All(Read(Value(_format, otherTokens)), outcome => Assert.Equal(ReadOutcome.WrongTokens, outcome));
+        Assert.All(Read(Value(new ValueFormat(_layout, Model("other"), _groups), _blocks)),
+            outcome => Assert.Equal(ReadOutcome.WrongFingerprint, outcome));
+        byte[] later = (byte[])_value.Clone();
+        later[8]++;
+        Assert.All(Read(later), outcome => Assert.Equal(ReadOutcome.WrongVersion, outcome));
+        Assert.Equal(ReadOutcome.WrongLength, _format.Check(_value, 0, Blocks + 1));
+        Assert.Equal(ReadOutcome.WrongLength, _format.Check(Value(_format, _blocks[..1]), 0, Blocks));
+    }
+
+    [Fact]
+    public void Entries_are_what_was_written_or_none()
+    {
+        BlockEntry entry = new(_blocks[1].Parent, _blocks[1].Tokens, _blocks[2].Key, 1, 3, DateTimeOffset.FromUnixTimeSeconds(1000));
+        byte[] bytes = entry.ToBytes(_model);
+        BlockEntry read = BlockEntry.Read(bytes, _model, 4)!;
+        Assert.Equal((_blocks[1].Key, entry.Value, 1, 3, entry.Written), (read.Key, read.Value, read.Index, read.Count, read.Written));
+        Assert.Null(BlockEntry.Read(bytes, Model("other"), 4));
+        Assert.Null(BlockEntry.Read(bytes, _model, 3));
+        for (int at = 0; at < bytes.Length; at++)
+        {
+            bytes[at] ^= 0x41;
+            Assert.Null(BlockEntry.Read(bytes, _model, 4));
+            bytes[at] ^= 0x41;
+            Assert.Null(BlockEntry.Read(bytes.AsSpan(0, at), _model, 4));
+        }
+    }
+
+    [Fact]
+    public void Pins_that_make_no_sense_are_none()
+    {
+        Assert.Equal(0, Pins.Read(RawBytes("{\"me\": \"soon\"}")).Count);
+        Assert.Equal(0, Pins.Read(RawBytes("null")).Count);
+        Assert.Equal(DateTimeOffset.FromUnixTimeSeconds(Pins.MostSeconds),
+            Pins.Read(RawBytes("{\"me\": 9223372036854775807}")).Until(DateTimeOffset.UnixEpoch));
+        Assert.Empty(PinnedKeys.Read(RawBytes("12345678x")).Keys);
+    }
+
+    static ArraySegment<byte> RawBytes(string text) => Encoding.UTF8.GetBytes(text);
+}
