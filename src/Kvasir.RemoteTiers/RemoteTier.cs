@@ -68,6 +68,9 @@ public sealed partial class RemoteTier : IDurableTier
     public bool IsLossless => true;
 
     /// <inheritdoc/>
+    public bool IsFar => true;
+
+    /// <inheritdoc/>
     public bool CanWrite => _health.IsReachable || _health.IsStarting;
 
     /// <inheritdoc/>

@@ -14,7 +14,7 @@ public sealed record CacheUse
 {
     readonly List<CacheSpan> _reused = []; // ascending, without overlap
     readonly List<Miss> _misses = [];
-    readonly List<(PrefixLookup Lookup, int From)> _lookups = []; // each explains what is missing from a position on, up to the next one's
+    readonly List<(PrefixLookup Lookup, int From)> _lookups = []; // each explains what is missing from there to where the next one does
 
     /// <summary>Tokens of the prompt.</summary>
     public required int Tokens { get; init; }

@@ -18,8 +18,8 @@ public interface ITier : IDisposable
     bool IsLossless { get; }
 
     /// <summary>
-    /// Whether to ask takes a way that others share, and perhaps longer than to compute: then nobody waits for the answer, and what is found
-    /// in the end is used from there on.
+    /// Whether to ask takes a way that others share, and perhaps longer than to compute: then nobody waits for the answer, and what is
+    /// found in the end is used from there on.
     /// </summary>
     bool IsFar { get; }
 
