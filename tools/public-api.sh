@@ -12,7 +12,7 @@ done
 # The analyzer names every symbol that it does not find in the files; the others would take three times as long.
 only_api="-p:TreatWarningsAsErrors=false -p:EnableNETAnalyzers=false -p:EnforceCodeStyleInBuild=false -p:EnableTrimAnalyzer=false
     -p:EnableAotAnalyzer=false -p:EnableSingleFileAnalyzer=false"
-for project in Kvasir.Server Kvasir.RemoteTiers; do
+for project in Kvasir.Server Kvasir.RemoteTiers Kvasir.Store; do
     if ! DOTNET_CLI_UI_LANGUAGE=en dotnet build src/$project -v quiet --nologo $only_api >> "$log"; then
         grep error "$log" >&2
         exit 1

@@ -142,7 +142,7 @@ static class ServeVerb
     }
 
     /// <summary>The first signal asks for the end, the second has it.</summary>
-    static PosixSignalRegistration OnSignal(PosixSignal signal, TaskCompletionSource stop) =>
+    internal static PosixSignalRegistration OnSignal(PosixSignal signal, TaskCompletionSource stop) =>
         PosixSignalRegistration.Create(signal, context => context.Cancel = stop.TrySetResult());
 
     static void Say(InferenceEngine engine, ServerOptions options, string address)
@@ -198,7 +198,7 @@ static class ServeVerb
         };
     }
 
-    static IPAddress Address(string host) => host == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out IPAddress? address)
+    internal static IPAddress Address(string host) => host == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out IPAddress? address)
         ? address
         : throw new UsageException($"--host '{Formats.Printable.Line(host, 100)}': expected an IP address such as 127.0.0.1 or 0.0.0.0");
 

@@ -21,6 +21,7 @@ namespace Kvasir.Cli.Verbs;
 [JsonSerializable(typeof(ConfigReport))]
 [JsonSerializable(typeof(ServeStart))]
 [JsonSerializable(typeof(ServeEvent))]
+[JsonSerializable(typeof(StoreStart))]
 [JsonSerializable(typeof(ModelLimitsReport))]
 [JsonSerializable(typeof(SampleQuestion))]
 sealed partial class VerbJson : JsonSerializerContext

@@ -68,6 +68,7 @@ static class ArchitectureTable
             Redis -> Settings, Stores
             (root) -> Redis, Settings, Stores, Values
             """),
+        new("Kvasir.Store", [], "(root)"),
         new("Kvasir.Server", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference"], """
             Http
             Security -> Http
@@ -81,7 +82,7 @@ static class ArchitectureTable
             (root) -> Accounting, Anthropic, Dashboard, Http, Kv, Observability, OpenAi, Security, Serving
             """),
         new("Kvasir.Cli", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers",
-            "Kvasir.Server"], """
+            "Kvasir.Server", "Kvasir.Store"], """
             Output
             Configuration -> Output
             Sessions -> Output
@@ -97,8 +98,8 @@ static class ArchitectureTable
         new("Kvasir.Benchmarks", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
         new("TrainSaga", ["Kvasir.Formats", "Kvasir.Inference"], "(root)"),
         new("Kvasir.Tests",
-            ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers", "Kvasir.Server", "Kvasir.Cli",
-                "Kvasir.Serving"],
+            ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers", "Kvasir.Store", "Kvasir.Server",
+                "Kvasir.Cli", "Kvasir.Serving"],
             """
             Fixtures
             ExtensionsAI -> Fixtures
