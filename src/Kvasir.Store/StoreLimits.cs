@@ -12,7 +12,7 @@ namespace Kvasir.Store;
 readonly record struct StoreLimits(long Log, long Page, long Index, long Buffers, long Segment, int Segments)
 {
     const long MiB = 1 << 20;
-    const long Runtime = 64 * MiB; // measured: the process before its first value
+    const long Runtime = 96 * MiB; // measured: the process without values, and what is between its uses
 
     /// <summary>The most that lies in a page beside others; what is larger would be an object of the garbage collector's.</summary>
     public long Inline => Math.Min(Page / 2, (16 * MiB) - 64);
@@ -20,9 +20,9 @@ readonly record struct StoreLimits(long Log, long Page, long Index, long Buffers
     public static StoreLimits Of(StoreOptions options)
     {
         long memory = options.MemoryBytes;
-        long index = PowerOfTwo(memory / 256, 1 * MiB, 1 << 30), buffers = Math.Max(32 * MiB, memory / 32);
+        long index = PowerOfTwo(memory / 256, 1 * MiB, 1 << 30), buffers = Math.Max(32 * MiB, memory / 16);
         long segment = PowerOfTwo(options.DiskBytes / 16, 16 * MiB, 1 << 30);
-        return new StoreLimits(memory - Runtime - index - buffers, PowerOfTwo(memory / 64, 4 * MiB, 16 * MiB), index, buffers, segment,
+        return new StoreLimits(memory - Runtime - index - buffers, PowerOfTwo(memory / 32, 8 * MiB, 16 * MiB), index, buffers, segment,
             (int)Math.Min(options.DiskBytes / segment - 2, int.MaxValue)); // one is being written, and one is gone a second late
     }
 

@@ -6,7 +6,7 @@ namespace Kvasir.Store;
 public sealed record StoreOptions
 {
     /// <summary>The least memory with which a store is of any use.</summary>
-    public const long LeastMemoryBytes = 160L << 20;
+    public const long LeastMemoryBytes = 256L << 20;
 
     /// <summary>The least room on a disk.</summary>
     public const long LeastDiskBytes = 256L << 20;

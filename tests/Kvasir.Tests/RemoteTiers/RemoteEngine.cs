@@ -13,11 +13,13 @@ sealed class RemoteEngine : IDisposable
 
     readonly List<string> _log = [];
 
-    public RemoteEngine(LanguageModel model, string address, string? password = null, byte[]? key = null, EngineOptions? options = null)
+    public RemoteEngine(LanguageModel model, string address, string? password = null, byte[]? key = null, EngineOptions? options = null,
+        TimeProvider? time = null)
     {
         RemoteTierOptions remote = new()
         {
             Address = RemoteAddress.Parse(address), Password = password, EncryptionKey = key, Log = Heard,
+            Time = time ?? TimeProvider.System,
         };
         Cached = new CachedEngine(model, (options ?? new EngineOptions { Context = 512 }) with
         {

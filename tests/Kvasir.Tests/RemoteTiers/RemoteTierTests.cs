@@ -126,9 +126,18 @@ public sealed class RemoteTierTests : IDisposable
         Fill("?ttl=1000s");
         Assert.All(_server.Names(), name => Assert.InRange(Life(name), 900, 1000));
         _server.Ask((database, server) => server.Keys().ToArray().Count(name => database.KeyExpire(name, TimeSpan.FromSeconds(50))));
-        using (RemoteEngine second = Engine("?ttl=2s"))
-            second.Cached.Ask(Prompt()); // written before half of that
-        Assert.All(_server.Names("*:v:*"), name => Assert.InRange(Life(name), 1, 50));
+        using (RemoteEngine second = Engine("?ttl=1000s"))
+            Assert.Equal(202, second.Cached.Ask(Prompt()).Use.Remote);
+        Assert.All(_server.Names("*:v:*"), name => Assert.InRange(Life(name), 1, 50)); // not in the first half of its life: it was just renewed
+        using (RemoteEngine third = new(_model, _server.Address + "?ttl=1000s", time: new LaterClock(TimeSpan.FromSeconds(600))))
+            Assert.Equal(202, third.Cached.Ask(Prompt()).Use.Remote);
+        Assert.All(_server.Names("*:[vb]:*"), name => Assert.InRange(Life(name), 900, 1000));
+    }
+
+    /// <summary>A clock that is ahead of the others.</summary>
+    sealed class LaterClock(TimeSpan ahead) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + ahead;
     }
 
     double Life(string name) => _server.Ask((database, _) => database.KeyTimeToLive(name)!.Value.TotalSeconds);
