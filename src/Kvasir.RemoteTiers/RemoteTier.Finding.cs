@@ -79,6 +79,7 @@ public sealed partial class RemoteTier
             return null;
         TailMatch match = default(TailMatch).Longer(entry.Key, entry.Tokens, query.TokensOf(block));
         _known.Add(match.Key, entry);
+        Renew(match.Key, _names.Tail(query.Before(block))); // whoever ends within a block never has it as his own
         return new TailFind(block, match, entry.Tokens, 0);
     }
 

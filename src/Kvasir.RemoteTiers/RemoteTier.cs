@@ -198,13 +198,16 @@ public sealed partial class RemoteTier : IDurableTier
     public bool Contains(BlockKey key) => _known.Find(key) is not null;
 
     /// <inheritdoc/>
-    public void Touch(BlockKey key)
+    public void Touch(BlockKey key) => Renew(key);
+
+    /// <summary>Renews the life of a block that was used, unless it is in its first half, and of what else led there.</summary>
+    void Renew(BlockKey key, params ReadOnlySpan<string> also)
     {
         DateTimeOffset now = _options.Time.GetUtcNow();
         if (_known.Find(key) is not { } block || now - block.Renewed < _options.Address.Life / 2)
             return;
         block.Renewed = now;
-        _renewals.Add([_names.Block(key), .. ValueNames(block.Value, block.Count)]);
+        _renewals.Add([_names.Block(key), .. ValueNames(block.Value, block.Count), .. also]);
     }
 
     /// <summary>

@@ -4,7 +4,9 @@ using Garnet.server.ACL;
 
 namespace Kvasir.Store;
 
-/// <summary>A server whose clients read, write, list and delete, and change nothing of the server: no snapshots, settings or replicas.</summary>
+/// <summary>
+/// A server whose clients read, write, list and delete, and change nothing of the server: no snapshots, settings or replicas.
+/// </summary>
 sealed class GuardedServer : GarnetServer
 {
     public GuardedServer(GarnetServerOptions options) : base(options)

@@ -132,6 +132,7 @@ public sealed class RemoteTierTests : IDisposable
         using (RemoteEngine third = new(_model, _server.Address + "?ttl=1000s", time: new LaterClock(TimeSpan.FromSeconds(600))))
             Assert.Equal(202, third.Cached.Ask(Prompt()).Use.Remote);
         Assert.All(_server.Names("*:[vb]:*"), name => Assert.InRange(Life(name), 900, 1000));
+        Assert.Single(_server.Names("*:t:*"), name => Life(name) > 900); // where this prompt ended
     }
 
     /// <summary>A clock that is ahead of the others.</summary>

@@ -21,7 +21,7 @@ public sealed partial class StoreVerbTests : IDisposable
     public async Task Two_processes_share_a_store_that_has_a_password_and_answer_without_it()
     {
         string password = Secret("open-sesame");
-        using KvasirProcess store = Start("store", "--port", "0", "--memory", "256MiB", "--password-file", password);
+        KvasirProcess store = Start("store", "--port", "0", "--memory", "256MiB", "--password-file", password);
         string address = await Address(store);
         string[] ask = ["run", "--no-persist", "-n", "4", "-v", "--kv-remote", address, Prompt];
         KvasirResult first = Run([.. ask, "--kv-remote-password-file", password]).Succeeds();
@@ -70,7 +70,7 @@ public sealed partial class StoreVerbTests : IDisposable
     public async Task Clients_change_nothing_of_the_server()
     {
         using KvasirProcess store = Start("store", "--port", "0", "--memory", "256MiB");
-        using ConnectionMultiplexer connection = await ConnectionMultiplexer.ConnectAsync((await Address(store))["redis://".Length..]);
+        using ConnectionMultiplexer connection = await ConnectionMultiplexer.ConnectAsync((await Address(store))["redis://".Length..] + ",allowAdmin=true");
         foreach (string[] command in (string[][])[["SAVE"], ["BGSAVE"], ["CONFIG", "SET", "maxclients", "1"], ["ACL", "SETUSER", "default", "off"],
             ["MODULE", "LOADCS", "x"], ["REPLICAOF", "127.0.0.1", "1"], ["DEBUG", "PANIC"], ["FLUSHALL"]])
             Assert.StartsWith("NOPERM", (await Assert.ThrowsAsync<RedisServerException>(

@@ -98,8 +98,8 @@ static class ArchitectureTable
         new("Kvasir.Benchmarks", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
         new("TrainSaga", ["Kvasir.Formats", "Kvasir.Inference"], "(root)"),
         new("Kvasir.Tests",
-            ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers", "Kvasir.Store", "Kvasir.Server",
-                "Kvasir.Cli", "Kvasir.Serving"],
+            ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers", "Kvasir.Server", "Kvasir.Cli",
+                "Kvasir.Serving"],
             """
             Fixtures
             ExtensionsAI -> Fixtures
