@@ -12,13 +12,16 @@ namespace Kvasir.KvCache;
 /// </summary>
 sealed class PendingLoads(TieredKvCache cache, BlockTable table)
 {
+    const double ShareOfCompute = 0.1; // of what computing would take, until a load's pace says something
     static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(100), s_mostPatience = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
 
     readonly Dictionary<ITier, OwnLoad> _own = []; // of the blocks that are wanted from each tier, until they start and after
     readonly List<BlockLoad> _loads = [], _late = [];
     BlockLease? _tailSource;
     int _tailBlock, _groupsReady;
-    long _deadline;
+    long _start;
+    TimeSpan _patience;
 
     /// <summary>A lease of a block that is on its way as soon as <see cref="Start"/> is called; null when the pool has no room.</summary>
     public BlockLease? Want(ITier tier, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, long place)
@@ -57,7 +60,8 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
     }
 
     /// <summary>
-    /// Begins to load what is wanted. Waiting may take as long as computing it would: then at most twice as long as the better choice.
+    /// Begins to load what is wanted. Waiting may take as long as computing it would, and ends as soon as the pace says that it would take
+    /// longer.
     /// </summary>
     public void Start()
     {
@@ -74,8 +78,7 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
         if (_loads.Count == 0)
             return;
         int blocks = _loads.Sum(load => load.Blocks.Count);
-        _deadline =
-            Stopwatch.GetTimestamp() + (long)(cache.Patience(blocks, s_leastPatience, s_mostPatience).TotalSeconds * Stopwatch.Frequency);
+        (_start, _patience) = (Stopwatch.GetTimestamp(), cache.Patience(blocks, s_leastPatience, s_mostPatience));
     }
 
     /// <summary>Waits for a layer; false when blocks have become holes.</summary>
@@ -88,7 +91,7 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
             return true;
         _late.Clear();
         foreach (BlockLoad load in _loads)
-            if (!load.Wait(group, Rest()))
+            if (!HasCome(load, group))
                 _late.Add(load);
         int holes = _late.Count == 0 && !_loads.Exists(load => load.AnyFailed) ? 0 : MakeHoles(use);
         CopyTail(group);
@@ -103,7 +106,7 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
     public bool Any => _loads.Count > 0;
 
     /// <summary>Whether waiting for all of it would be over at once.</summary>
-    public bool AreOver => Rest() == TimeSpan.Zero || _loads.TrueForAll(load => load.Wait(cache.Groups.Length - 1, TimeSpan.Zero));
+    public bool AreOver => _loads.TrueForAll(load => load.Wait(cache.Groups.Length - 1, TimeSpan.Zero) || IsLate(load));
 
     /// <summary>Waits for all layers.</summary>
     public void WaitForAll(CacheUse use) => Wait(cache.Layout.Layers.Length - 1, use);
@@ -116,10 +119,22 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
         Forget();
     }
 
-    TimeSpan Rest()
+    /// <summary>Waits for a group of a load; false when that is not worth waiting for.</summary>
+    bool HasCome(BlockLoad load, int group)
     {
-        TimeSpan rest = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), _deadline);
-        return rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
+        while (!load.Wait(group, s_look))
+            if (IsLate(load))
+                return load.Wait(group, TimeSpan.Zero);
+        return true;
+    }
+
+    /// <summary>Whether a load has taken as long as computing would, or would at the pace so far.</summary>
+    bool IsLate(BlockLoad load)
+    {
+        TimeSpan time = Stopwatch.GetElapsedTime(_start), sure = _patience * ShareOfCompute + 2 * cache.Costs.Latency(load.From);
+        if (time < s_leastPatience || time < sure)
+            return time >= _patience;
+        return time >= _patience * load.Share;
     }
 
     /// <summary>

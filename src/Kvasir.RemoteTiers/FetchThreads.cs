@@ -8,10 +8,11 @@ namespace Kvasir.RemoteTiers;
 /// </summary>
 /// <param name="begin">Asks for a value; null when that is of no use.</param>
 /// <param name="end">Takes the answer, which is over, and reports it.</param>
-sealed class FetchThreads(
-    Func<ValueFetch, Task<IMemoryOwner<byte>?>?> begin, Action<ValueFetch, Task<IMemoryOwner<byte>?>?> end) : IDisposable
+/// <param name="outstanding">How many values each thread asks for before it takes the first answer.</param>
+sealed class FetchThreads(Func<ValueFetch, Task<IMemoryOwner<byte>?>?> begin, Action<ValueFetch, Task<IMemoryOwner<byte>?>?> end,
+    Func<int> outstanding) : IDisposable
 {
-    const int Threads = 2, OutstandingOfEach = 4;
+    const int Threads = 2;
 
     readonly object _gate = new();
     readonly Queue<ValueFetch> _waiting = [];
@@ -52,7 +53,7 @@ sealed class FetchThreads(
         Queue<(ValueFetch Fetch, Task<IMemoryOwner<byte>?>? Answer)> underWay = [];
         while (true)
         {
-            while (underWay.Count < OutstandingOfEach && Next(mayWait: underWay.Count == 0) is { } next)
+            while (underWay.Count < outstanding() && Next(mayWait: underWay.Count == 0) is { } next)
                 underWay.Enqueue((next, begin(next)));
             if (!underWay.TryDequeue(out (ValueFetch Fetch, Task<IMemoryOwner<byte>?>? Answer) first))
                 return;

@@ -47,7 +47,9 @@ public sealed partial class RemoteTier
             names[block] = _names.Block(query.Keys[block]);
         for (int block = 0; block <= query.Blocks; block++)
             names[query.Blocks + block] = _names.Tail(query.Before(block));
+        long start = _options.Time.GetTimestamp();
         byte[]?[] values = await _records.GetClosed(names).ConfigureAwait(false);
+        Volatile.Write(ref _way, _options.Time.GetElapsedTime(start).TotalSeconds);
         long[] places = new long[query.Blocks];
         for (int block = 0; block < places.Length; block++)
             places[block] = Place(query, block, At(block));

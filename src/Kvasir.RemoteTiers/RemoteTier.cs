@@ -20,6 +20,7 @@ namespace Kvasir.RemoteTiers;
 /// </summary>
 public sealed partial class RemoteTier : IDurableTier
 {
+    const int LeastOutstanding = 4, MostOutstanding = 32; // of each thread, values of some 256 KiB
     static readonly TimeSpan s_patienceAtStart = TimeSpan.FromSeconds(1); // of those who could go on without
 
     readonly RemoteTierOptions _options;
@@ -37,6 +38,7 @@ public sealed partial class RemoteTier : IDurableTier
     readonly Renewals _renewals;
     readonly KnownBlocks _known = new();
     readonly ConcurrentDictionary<CounterName, long> _counts = [];
+    double _way; // seconds there and back, as the last lookup took
     int _disposed;
 
     /// <param name="options">Which store.</param>
@@ -57,7 +59,7 @@ public sealed partial class RemoteTier : IDurableTier
         _writer = new RunWriter(_groups, _format, _names, _records, options.Address.Life, options.Time);
         _health = new StoreHealth($"{options.Address}", Probe, options.Log, options.Time);
         _renewals = new Renewals(names => _store.Expire(names, options.Address.Life, onlyLonger: true), options.Time);
-        _threads = new FetchThreads(Begin, End);
+        _threads = new FetchThreads(Begin, End, Outstanding);
         _health.Start();
     }
 
@@ -99,6 +101,11 @@ public sealed partial class RemoteTier : IDurableTier
         for (int group = 0; group < load.Groups.Length; group++)
             load.Done(block, group);
     }
+
+    /// <summary>
+    /// Few where the store is near, since each takes memory that is touched anew; more the longer the way is, which else would be empty.
+    /// </summary>
+    int Outstanding() => (int)Math.Clamp(Volatile.Read(ref _way) * 1000, LeastOutstanding, MostOutstanding);
 
     Task<IMemoryOwner<byte>?>? Begin(ValueFetch fetch) =>
         _health.IsReachable && fetch.IsWanted ? _records.Get(_names.Value(fetch.Value, fetch.Count, fetch.Group)) : null;

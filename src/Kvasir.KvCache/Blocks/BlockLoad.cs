@@ -39,6 +39,16 @@ public sealed class BlockLoad
     /// <summary>From the start to the arrival of the last group; zero before that.</summary>
     public TimeSpan Time { get; private set; }
 
+    /// <summary>How much of it has come, or will not: from 0 to 1.</summary>
+    internal double Share
+    {
+        get
+        {
+            lock (_progress)
+                return _left is null ? 0 : 1 - _left.Sum() / (double)Math.Max(1, _blocks.Length * Groups.Length);
+        }
+    }
+
     /// <summary>Whether all pieces are taken by those who bring them.</summary>
     public bool IsClaimed => Volatile.Read(ref _claimed) >= _blocks.Length * Groups.Length;
 

@@ -55,7 +55,8 @@ public sealed record CacheUse
     /// What was not reused, and why, in ascending positions. Found out when it is asked for, which may take as long
     /// as the tiers take to remember.
     /// </summary>
-    public IReadOnlyList<Miss> Misses => [.. _misses.Concat(Enumerable.Range(0, _lookups.Count).SelectMany(Explained)).OrderBy(miss => miss.From)];
+    public IReadOnlyList<Miss> Misses =>
+        [.. _misses.Concat(Enumerable.Range(0, _lookups.Count).SelectMany(Explained)).OrderBy(miss => miss.From)];
 
     /// <summary>Whether telling the misses takes no time.</summary>
     internal bool IsExplained => _lookups.TrueForAll(lookup => lookup.Lookup.IsExplained);
