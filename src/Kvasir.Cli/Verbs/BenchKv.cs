@@ -120,7 +120,9 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
         RemoteTier? tier = null;
         using InferenceEngine engine = new(model, NewOptions(KvReuse.On) with
         {
-            KvHostBytes = 0, KvDisk = null, KvFurtherTiers = [(layout, fingerprint) => tier = new RemoteTier(store, layout, fingerprint)],
+            KvHostBytes = 0,
+            KvDisk = null,
+            KvFurtherTiers = [(layout, fingerprint) => tier = new RemoteTier(store, layout, fingerprint)],
         });
         var speed = new KvSpeed(engine);
         speed.Ask(prompt, cancellation);

@@ -36,7 +36,8 @@ sealed class RedisServer : IDisposable
     {
         int port = FreePort();
         return new RedisServer(null, "--tls-port", $"{port}", "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no",
-            "--tls-ca-cert-file", certificate) { TlsPort = port };
+            "--tls-ca-cert-file", certificate)
+        { TlsPort = port };
     }
 
     /// <summary>Its address.</summary>
