@@ -129,7 +129,7 @@ static class ServeVerb
         await stop.Task;
         Tell("stopping", $"stopping: requests that run have {options.ShutdownTime.TotalSeconds:N0} s to end; again to stop at once");
         await server.Stop();
-        Tell("stopped", engine.Cache.Durable is null ? "stopped" : "stopped; what was computed is kept");
+        Tell("stopped", "stopped"); // what is kept is known when the engine is closed, which says what is not
         return ExitCode.Ok;
 
         void Tell(string name, string text)
