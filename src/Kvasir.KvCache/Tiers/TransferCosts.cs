@@ -21,6 +21,7 @@ public sealed class TransferCosts
     readonly Lock _gate = new();
     readonly double[] _bytesPerSecond = new double[Enum.GetValues<Tier>().Length];
     readonly double[] _latency = new double[Enum.GetValues<Tier>().Length]; // seconds; of tiers that are far
+    readonly double[] _doubt = [.. Enum.GetValues<Tier>().Select(_ => 1.0)]; // what is left of the latency for whom is passed over
     double _tokensPerSecond;
 
     /// <summary>Computed tokens per second of prefill; 0 until something was computed.</summary>
@@ -69,11 +70,10 @@ public sealed class TransferCosts
     {
         lock (_gate)
         {
-            ref double latency = ref _latency[(int)tier];
-            if (_tokensPerSecond == 0 || 2 * latency < tokens / _tokensPerSecond)
-                return true;
-            latency /= Forgiveness;
-            return false;
+            ref double doubt = ref _doubt[(int)tier];
+            bool isWorth = _tokensPerSecond == 0 || 2 * doubt * _latency[(int)tier] < tokens / _tokensPerSecond;
+            doubt = isWorth ? 1 : tokens == 0 ? doubt : doubt / Forgiveness;
+            return isWorth;
         }
     }
 

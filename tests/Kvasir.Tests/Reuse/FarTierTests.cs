@@ -3,6 +3,7 @@ using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Tiers;
 using Kvasir.Tests.KvCache.Tiers;
 
 namespace Kvasir.Tests.Reuse;
@@ -93,6 +94,24 @@ public sealed class FarTierTests : IDisposable
             GenerationResult found = await Ask(engine, null);
             Assert.Equal(PromptTokens / 16 * 16, found.Kv.Remote);
         }
+    }
+
+    [Fact]
+    public void Who_is_passed_over_is_asked_again_some_time_and_stays_as_far_as_it_was()
+    {
+        TransferCosts costs = new();
+        costs.Computed(1000, TimeSpan.FromSeconds(1));
+        costs.Answered(Tier.Remote, TimeSpan.FromSeconds(0.5));
+        Assert.False(costs.IsWorthAsking(Tier.Remote, 0));
+        Assert.True(costs.IsWorthAsking(Tier.Remote, 1001));
+        int passedOver = 0;
+        while (!costs.IsWorthAsking(Tier.Remote, 500))
+            passedOver++;
+        Assert.InRange(passedOver, 2, 20);
+        Assert.False(costs.IsWorthAsking(Tier.Remote, 500)); // it was just asked
+        Assert.Equal(TimeSpan.FromSeconds(0.5), costs.Latency(Tier.Remote));
+        Assert.False(costs.LoadIsCheaper(Tier.Remote, 1, 400));
+        Assert.True(costs.LoadIsCheaper(Tier.Remote, 1, 600));
     }
 
     sealed class Immediate(Action<PrefillProgress> report) : IProgress<PrefillProgress>
