@@ -164,15 +164,20 @@ public sealed partial class RemoteTier : IDurableTier
                     bad.AddRange(_index.Names(block.Key, fetch.Run, block.Parent));
             }
         if (bad.Count > 0)
-            Forget(bad);
+            Forget(fetch, bad);
         foreach ((LoadedBlock block, _) in fetch.Blocks)
             for (int group = fetch.Groups.First; group < fetch.Groups.End; group++)
                 fetch.Load.Done(block, group);
     }
 
-    /// <summary>Removes entries that name what is not there. Returns at once; who writes next, waits for it.</summary>
-    void Forget(List<string> names)
+    /// <summary>
+    /// Removes entries that name what is not there. What else was in the run may have no entries any more either. Returns at once; who
+    /// writes next, waits for it.
+    /// </summary>
+    void Forget(ValueFetch fetch, List<string> names)
     {
+        foreach ((LoadedBlock block, _) in fetch.Blocks)
+            _known.Remove(block.Key);
         Task forgotten = ForgetNow([.. names.Distinct()]);
         lock (_gate)
             _forgetting = Task.WhenAll(_forgetting, forgotten);
@@ -261,7 +266,8 @@ public sealed partial class RemoteTier : IDurableTier
     /// <returns>Bytes of all values, and the time that they took; nothing when the store does not answer.</returns>
     public (long Bytes, TimeSpan Time) ReadBare(IReadOnlyCollection<BlockKey> keys)
     {
-        StoredRun[] runs = Guard(async () => (await _index.Present(keys).ConfigureAwait(false)).Select(block => block.Run).Distinct().ToArray(), []);
+        StoredBlock[] blocks = Guard(() => _index.Present(keys), []);
+        IEnumerable<StoredRun> runs = blocks.Select(block => block.Run).Distinct();
         (StoredRun, GroupRange)[] reads = [.. runs.SelectMany(run => _values.Reads(run).Select(groups => (run, groups)))];
         long start = _options.Time.GetTimestamp();
         long bytes = Guard(() => ReadBare(reads), 0);

@@ -31,7 +31,8 @@ sealed record RunShape(int MostBlocks, int EndsEvery, int GroupsPerValue, long L
             return new RunShape((int)Math.Clamp(ValueBytes / groups.Max(group => group.Bytes), 1, MostOfValue), 0, 1, 0, MostOutstanding);
         int blocks = (int)Math.Clamp(ObjectBytes / groups.Sum(group => group.Bytes), 1, RunEntry.MostBlocks / 2);
         long part = Math.Max(blocks * groups.Max(group => group.Bytes), LeastReadOfObject);
-        return new RunShape(2 * blocks, blocks, groups.Length, LeastReadOfObject, (int)Math.Clamp(BytesUnderWay / part, 2, MostOutstanding));
+        int outstanding = (int)Math.Clamp(BytesUnderWay / part, 2, MostOutstanding);
+        return new RunShape(2 * blocks, blocks, groups.Length, LeastReadOfObject, outstanding);
     }
 
     /// <summary>

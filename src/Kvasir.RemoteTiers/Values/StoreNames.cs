@@ -5,8 +5,8 @@ using Kvasir.RemoteTiers.Settings;
 namespace Kvasir.RemoteTiers.Values;
 
 /// <summary>
-/// What values are called: <c>kvasir:1:PREFIX:KIND:DIGITS</c>, or <c>PREFIX/1/KIND/DIGITS</c> where names are paths. The digits are those of
-/// a key or, where names are secret, a keyed hash of it: whoever guesses a conversation cannot see whether it is there.
+/// What values are called: <c>kvasir:1:PREFIX:KIND:DIGITS</c>, or <c>PREFIX/1/KIND/DIGITS</c> where names are paths. The digits are those
+/// of a key or, where names are secret, a keyed hash of it: whoever guesses a conversation cannot see whether it is there.
 /// </summary>
 /// <param name="start">What all names begin with, the version included.</param>
 /// <param name="separator">What stands between the parts.</param>

@@ -106,7 +106,8 @@ public sealed unsafe class S3FormatTests : IDisposable
             foreach ((StoredRun mine, BlockWrite[] chain) in runs.Zip(chains))
                 foreach (StoredRun others in runs)
                 {
-                    ReadOutcome outcome = values.Open(mine, values.Values[0], 0, store.Copy(values.Names(others).Single()), out ReadOnlySpan<byte> value);
+                    byte[] copy = store.Copy(values.Names(others).Single());
+                    ReadOutcome outcome = values.Open(mine, values.Values[0], 0, copy, out ReadOnlySpan<byte> value);
                     if (outcome == ReadOutcome.Ok)
                         outcome = format.Read(value, 0, Blocks, 1,
                             new LoadedBlock(chain[1].Key, chain[1].Parent, chain[1].Tokens, 0, Memory(0)));

@@ -127,7 +127,8 @@ public sealed unsafe class ValueFormatTests : IDisposable
     [Fact]
     public void Entries_are_what_was_written_or_none()
     {
-        StoredBlock block = new(_blocks[1].Parent, _blocks[1].Tokens, new StoredRun(_blocks[2].Key, 3), 1, DateTimeOffset.FromUnixTimeSeconds(1000));
+        StoredRun run = new(_blocks[2].Key, 3);
+        StoredBlock block = new(_blocks[1].Parent, _blocks[1].Tokens, run, 1, DateTimeOffset.FromUnixTimeSeconds(1000));
         byte[] bytes = BlockEntry.Write(block, _model);
         StoredBlock read = BlockEntry.Read(bytes, _model, 4)!;
         Assert.Equal((_blocks[1].Key, block.Run, 1, block.Written), (read.Key, read.Run, read.Index, read.Written));
