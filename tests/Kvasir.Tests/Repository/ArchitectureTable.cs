@@ -65,7 +65,7 @@ static class ArchitectureTable
             Settings
             Stores -> Settings
             Values -> Settings, Stores
-            Indexes -> Stores, Values
+            Indexes -> Settings, Stores, Values
             Redis -> Settings, Stores
             S3 -> Settings, Stores
             (root) -> Indexes, Redis, S3, Settings, Stores, Values
