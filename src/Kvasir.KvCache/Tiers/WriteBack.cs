@@ -23,7 +23,8 @@ sealed unsafe class WriteBack(
     /// <summary>What is written in one go.</summary>
     public const long BatchBytes = 32 << 20;
 
-    const int ShareOfPool = 4; // a batch's blocks are held until a disk has them, which may take its time: the rest is for computing
+    /// <summary>A batch's blocks are held until a disk has them, which may take its time: the rest of the pool is for computing.</summary>
+    public const int ShareOfPool = 4;
 
     readonly object _gate = new();
     readonly Queue<(BlockKey Key, bool IsUse)> _queue = new();

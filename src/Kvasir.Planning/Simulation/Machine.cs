@@ -81,9 +81,9 @@ sealed class Machine
         return -1;
     }
 
-    /// <summary>Whether a block is on the device or in the host's memory, from where it can be written elsewhere.</summary>
-    public bool IsInMemory(BlockKey key) =>
-        Array.Exists(Tiers, tier => tier.Tier is Tier.Device or Tier.Host && tier.Pool.Contains(key));
+    /// <summary>A block on the device, or in the host's memory, to be written elsewhere; null when neither has it.</summary>
+    public BlockLease? Read(BlockKey key) =>
+        Tiers[0].Pool.TryRead(key) ?? Array.Find(Tiers, tier => tier.Tier == Tier.Host)?.Pool.TryRead(key);
 
     /// <summary>Seconds to bring blocks from a tier to the device.</summary>
     public double LoadSeconds(int tier, int blocks) => tier == 0 || blocks == 0 ? 0 : Tiers[tier].Seconds(blocks * BlockBytes);

@@ -23,7 +23,7 @@ sealed class SharedStore
         Tier = tier;
         Books = new TierBooks(tier, blockBytes, mostBlocks);
         Link = new Link(tier.BytesPerS, options.Store.BytesPerS);
-        _batch = (int)Math.Max(1, WriteBack.BatchBytes / blockBytes);
+        _batch = (int)Math.Max(1, Math.Min(WriteBack.BatchBytes, options.Tiers[0].Bytes / WriteBack.ShareOfPool) / blockBytes);
     }
 
     public SimulatedTier Tier { get; }
@@ -69,48 +69,46 @@ sealed class SharedStore
     void WriteNext(Machine machine, double now)
     {
         machine.IsWriting = false;
-        List<UsedBlock> batch = [];
         while (!machine.IsWriting && machine.Unwritten.Count > 0)
         {
-            int missing = TakeBatch(machine, batch);
-            if (missing == 0)
-                Written(batch);
-            else if (_isInstant)
-                Sent(batch, missing, now);
+            (List<UsedBlock> batch, List<BlockLease> leases) = TakeBatch(machine);
+            if (_isInstant || leases.Count == 0)
+                Sent(batch, leases, now);
             else
             {
                 machine.IsWriting = true;
-                Link.Begin(machine, missing * _blockBytes, now, end =>
+                Link.Begin(machine, leases.Count * _blockBytes, now, end =>
                 {
-                    Sent(batch, missing, end);
+                    Sent(batch, leases, end);
                     WriteNext(machine, end);
                 });
             }
         }
     }
 
-    /// <summary>Takes what is next; returns how many blocks of it have to be sent.</summary>
-    int TakeBatch(Machine machine, List<UsedBlock> batch)
+    /// <summary>Takes what is next, and holds those of it that have to be sent.</summary>
+    (List<UsedBlock> Batch, List<BlockLease> Leases) TakeBatch(Machine machine)
     {
-        int missing = 0;
-        batch.Clear();
-        while (missing < _batch && machine.Unwritten.TryDequeue(out UsedBlock block))
+        List<UsedBlock> batch = [];
+        List<BlockLease> leases = [];
+        while (leases.Count < _batch && machine.Unwritten.TryDequeue(out UsedBlock block))
             if (Books.Pool.Contains(block.Key))
                 batch.Add(block);
-            else if (block.Home.IsInMemory(block.Key))
+            else if (block.Home.Read(block.Key) is { } lease)
             {
                 batch.Add(block);
-                missing++;
+                leases.Add(lease);
             }
             else
                 _dropped++;
-        return missing;
+        return (batch, leases);
     }
 
-    void Sent(List<UsedBlock> batch, int blocks, double now)
+    void Sent(List<UsedBlock> batch, List<BlockLease> leases, double now)
     {
-        Count(RequestsFor(blocks), now);
-        _bytesWritten += blocks * _blockBytes;
+        Count(RequestsFor(leases.Count), now);
+        _bytesWritten += leases.Count * _blockBytes;
+        leases.ForEach(lease => lease.Dispose());
         Written(batch);
     }
 

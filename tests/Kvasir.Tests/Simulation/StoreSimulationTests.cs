@@ -29,6 +29,16 @@ public sealed class StoreSimulationTests
         TraceGenerator.Generate($"chat:users=40,turns=5,over=300,think=30,system=400,question=100,answer=60{more}", BlockTokens,
             TestContext.Current.CancellationToken);
 
+    /// <summary>
+    /// Nobody waits for anything but a store; and the first four prompts are nobody else's, so that machines know how fast they compute.
+    /// </summary>
+    static Trace OneAfterAnother()
+    {
+        Trace trace = Chat();
+        TraceRequest[] requests = [.. Enumerable.Range(1, 4).Select(kind => Request(0, Blocks(-kind, 20))), .. trace.Requests];
+        return trace with { Requests = [.. requests.Select((request, i) => request with { Arrival = TimeSpan.FromSeconds(i * 100) })] };
+    }
+
     static TraceRequest Request(double arrival, params long[] blocks) =>
         new(TimeSpan.FromSeconds(arrival), blocks.Length * BlockTokens, 0, blocks);
 
@@ -55,8 +65,8 @@ public sealed class StoreSimulationTests
         Assert.Equal(disk.Ttft, store.Ttft);
         Assert.True(store.Tiers[1].HitBlocks > 0);
         Assert.Equal((disk.Tiers[1].BytesWritten, disk.Tiers[1].BytesRead, disk.Tiers[1].Evictions),
-            (store.Store!.BytesWritten, store.Tiers[1].BytesRead, store.Tiers[1].Evictions));
-        Assert.Equal(Math.Min(blocks * BlockBytes, store.Store.PeakBytes), store.Store.PeakBytes);
+            (store.Tiers[1].BytesWritten, store.Tiers[1].BytesRead, store.Tiers[1].Evictions));
+        Assert.InRange(store.Store!.PeakBytes, 300 * BlockBytes, blocks * BlockBytes);
     }
 
     [Fact]
@@ -94,7 +104,7 @@ public sealed class StoreSimulationTests
     public void It_is_divided_among_those_who_load_at_the_same_time()
     {
         long[] blocks = Blocks(1, 100);
-        TraceRequest[] requests = [Request(0, blocks), .. Enumerable.Range(0, 4).Select(_ => Request(100, [.. blocks, 9999]))];
+        TraceRequest[] requests = [Request(0, blocks), .. Enumerable.Range(0, 4).Select(_ => Request(500, [.. blocks, 9999]))];
         SimulationOptions each = Fleet(5, 1000, Store(100 * BlockBytes)) with { Prefill = new PrefillCost(0.1) };
         double own = Run(Of(requests), each).Result.RestoreSeconds; // everybody's connection is its own
         Assert.Equal(4 * 1.0, own, 6);
@@ -120,10 +130,10 @@ public sealed class StoreSimulationTests
     [Fact]
     public void Blocks_are_there_when_they_have_been_written()
     {
-        SimulationOptions options = Fleet(2, 1000, Store(BlockBytes)) with { Prefill = new PrefillCost(1) }; // a second for each of 32
-        TraceRequest first = Request(0, Blocks(1, 32)); // computed after 512 s
-        Assert.Equal(-1, Run(Of(first, Request(530, Blocks(1, 32))), options).Found[1][0]);
-        Assert.Equal(1, Run(Of(first, Request(550, Blocks(1, 32))), options).Found[1][0]);
+        SimulationOptions options = Fleet(2, 1000, Store(4 * BlockBytes)) with { Prefill = new PrefillCost(1) };
+        TraceRequest first = Request(0, Blocks(1, 32)); // computed after 512 s, and written in one go, in 8
+        Assert.Equal(-1, Run(Of(first, Request(519, Blocks(1, 32))), options).Found[1][0]);
+        Assert.Equal(1, Run(Of(first, Request(521, Blocks(1, 32))), options).Found[1][0]);
     }
 
     [Theory]
@@ -133,9 +143,7 @@ public sealed class StoreSimulationTests
     [InlineData(1e7)]
     public void However_slow_it_is_computing_alone_is_not_much_faster(double bytesPerS)
     {
-        // one after another, so that nobody waits for anything else
-        Trace trace = Chat();
-        trace = trace with { Requests = [.. trace.Requests.Select((request, i) => request with { Arrival = TimeSpan.FromSeconds(i * 100) })] };
+        Trace trace = OneAfterAnother();
         SimulationOptions options = Fleet(4, 300, Store(bytesPerS, 0.005));
         SimulationResult slow = Run(trace, options).Result, none = Run(trace, Fleet(4, 300)).Result;
         double waited = slow.PrefillSeconds + slow.RestoreSeconds - none.PrefillSeconds;
@@ -151,10 +159,9 @@ public sealed class StoreSimulationTests
     [InlineData(5)]
     public void However_far_it_is_nobody_waits_longer_than_a_twentieth_of_computing(double latency)
     {
-        Trace trace = Chat();
-        trace = trace with { Requests = [.. trace.Requests.Select((request, i) => request with { Arrival = TimeSpan.FromSeconds(i * 100) })] };
+        Trace trace = OneAfterAnother();
         SimulationResult far = Run(trace, Fleet(4, 300, Store(1e12, latency))).Result, none = Run(trace, Fleet(4, 300)).Result;
-        // who does not know yet how fast it computes waits for the whole deadline, once on each machine
+        // who does not know yet how fast it computes waits for as long as the engine ever does, once on each machine
         Assert.InRange(far.PrefillSeconds + far.RestoreSeconds, 0, 1.05 * none.PrefillSeconds + 4 * 2 + trace.Requests.Count * 0.001);
         if (latency < 0.1)
             Assert.True(far.PrefillSeconds + far.RestoreSeconds < 0.9 * none.PrefillSeconds, $"{far.PrefillSeconds} {none.PrefillSeconds}");
@@ -169,8 +176,8 @@ public sealed class StoreSimulationTests
             Request(300, Blocks(1, 10)), Request(400, Blocks(3, 1000)), Request(500, [.. Blocks(2, 1000), 9999]));
         // by turns: the third comes to the first machine, which has computed, and knows how far the store is
         (SimulationResult result, List<int[]> found) = Run(trace, options);
-        Assert.All(found[2][..50], tier => Assert.Equal(-1, tier));
-        Assert.All(found[2][50..999], tier => Assert.Equal(1, tier)); // 0.5 s of computing before it answers
+        Assert.All(found[2][..51], tier => Assert.Equal(-1, tier));
+        Assert.All(found[2][51..999], tier => Assert.Equal(1, tier)); // 0.5 s of computing before it answers
         Assert.Equal(-1, found[2][999]); // the one with the last token
         Assert.True(result.Store!.TooLate > 0);
     }
@@ -178,7 +185,7 @@ public sealed class StoreSimulationTests
     [Fact]
     public void What_left_memory_before_its_turn_is_not_written()
     {
-        SimulationOptions options = Fleet(1, 40, Store(BlockBytes / 10.0)) with { Prefill = new PrefillCost(0.001) };
+        SimulationOptions options = Fleet(1, 40, Store(BlockBytes / 10.0));
         SimulationResult result = Run(Of(Request(0, Blocks(1, 36)), Request(2, Blocks(2, 36))), options).Result;
         Assert.InRange(result.Store!.DroppedBlocks, 4, 36);
         Assert.Equal(72 * BlockBytes, result.Store.BytesWritten + result.Store.DroppedBlocks * BlockBytes);

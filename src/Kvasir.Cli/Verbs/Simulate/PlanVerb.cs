@@ -97,8 +97,10 @@ static class PlanVerb
             ?? throw new UsageException("--model: expected the model that is served, and --hardware that it is served on");
         if (parsed.GetValue(s_blockTokens) is < 1 or > TraceHeader.MostBlockTokens)
             throw new UsageException($"--block-tokens: expected 1 to {TraceHeader.MostBlockTokens}");
+        SimulatedTier remote = TierText.Parse(Tier.Remote, parsed.GetRequiredValue(s_remote));
+        StoreOptions store = s_store.Parse(parsed, remote);
         (Trace trace, _) = TraceSource.Load(traffic, parsed.GetValue(s_blockTokens), sort: false, cancellation);
-        PlanOptions options = Options(parsed, trace, shape, target.TotalSeconds);
+        PlanOptions options = Options(parsed, trace, shape, target.TotalSeconds, remote, store);
         Plan plan = WorkProgress.Show("trying fleets", progress => FleetPlanner.Run(options, progress, cancellation));
         PlanReport report = PlanReport.Of(options, plan, model);
         if (parsed.GetValue(s_json))
@@ -108,30 +110,27 @@ static class PlanVerb
         return plan.Best.IsEnough ? ExitCode.Ok : ExitCode.Failed;
     }
 
-    static PlanOptions Options(ParseResult parsed, Trace trace, MachineShape shape, double target)
+    static PlanOptions Options(ParseResult parsed, Trace trace, MachineShape shape, double target, SimulatedTier remote,
+        StoreOptions store) => new()
     {
-        SimulatedTier remote = TierText.Parse(Tier.Remote, parsed.GetRequiredValue(s_remote));
-        return new()
+        Trace = trace,
+        Machine = new SimulationOptions
         {
-            Trace = trace,
-            Machine = new SimulationOptions
-            {
-                Store = s_store.Parse(parsed, remote),
-                Tiers = [TierText.Usual(Tier.Device,
-                    shape.RoomBytes ?? throw new UsageException("--hardware: its memory is not known, so there is no telling what fits"))],
-                BytesPerToken = shape.BytesPerToken,
-                Prefill = shape.Prefill,
-                SecondsPerOutputToken = shape.SecondsPerOutputToken,
-                PricePerHour = parsed.GetValue(s_price) ?? UsualMachinePrice,
-            },
-            Host = Offer(Tier.Host, parsed.GetRequiredValue(s_host), parsed.GetValue(s_hostPrice) ?? UsualHostPrice),
-            Disk = Offer(Tier.Disk, parsed.GetRequiredValue(s_disk), parsed.GetValue(s_diskPrice) ?? UsualDiskPrice),
-            Remote = remote.Bytes > 0 ? remote : null,
-            TargetTtft = target,
-            OutputTokensPerS = shape.OutputTokensPerS,
-            MostMachines = parsed.GetValue(s_most),
-        };
-    }
+            Store = store,
+            Tiers = [TierText.Usual(Tier.Device,
+                shape.RoomBytes ?? throw new UsageException("--hardware: its memory is not known, so there is no telling what fits"))],
+            BytesPerToken = shape.BytesPerToken,
+            Prefill = shape.Prefill,
+            SecondsPerOutputToken = shape.SecondsPerOutputToken,
+            PricePerHour = parsed.GetValue(s_price) ?? UsualMachinePrice,
+        },
+        Host = Offer(Tier.Host, parsed.GetRequiredValue(s_host), parsed.GetValue(s_hostPrice) ?? UsualHostPrice),
+        Disk = Offer(Tier.Disk, parsed.GetRequiredValue(s_disk), parsed.GetValue(s_diskPrice) ?? UsualDiskPrice),
+        Remote = remote.Bytes > 0 ? remote : null,
+        TargetTtft = target,
+        OutputTokensPerS = shape.OutputTokensPerS,
+        MostMachines = parsed.GetValue(s_most),
+    };
 
     static TierOffer? Offer(Tier tier, string text, double price) => TierText.Parse(tier, text) is { Bytes: > 0 } parsed
         ? new TierOffer(parsed, price)
