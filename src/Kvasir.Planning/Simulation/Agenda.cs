@@ -6,7 +6,9 @@ sealed class Agenda
     readonly PriorityQueue<Action<double>, (double Time, long Order)> _events = new();
     long _order;
 
-    /// <summary>The way to the store, whose transfers end before anything else that happens at the same time; null when there is none.</summary>
+    /// <summary>
+    /// The way to the store, whose transfers end before anything else that happens at the same time; null when there is none.
+    /// </summary>
     public Link? Link { get; init; }
 
     /// <summary>Plans something.</summary>

@@ -7,8 +7,9 @@ namespace Kvasir.Planning.Simulation;
 /// <summary>What is different where a store is far away: nobody waits for it longer than the engine does.</summary>
 sealed partial class Fleet
 {
-    /// <summary>Looks up where a request's blocks are; returns the seconds after which what the store has is known, or is no longer waited
-    /// for.</summary>
+    /// <summary>
+    /// Looks up where a request's blocks are; returns the seconds after which what the store has is known, or is no longer waited for.
+    /// </summary>
     public double Ask(Visit visit, double now)
     {
         visit.Generation = visit.Machine.Generation;
@@ -61,7 +62,9 @@ sealed partial class Fleet
         return (visit.Found.Length, done);
     }
 
-    /// <summary>The store has answered after all: blocks from one on that are worth loading come from there, in place of being computed.</summary>
+    /// <summary>
+    /// The store has answered after all: blocks from one on that are worth loading come from there, in place of being computed.
+    /// </summary>
     public static void TakeLate(Visit visit, int from)
     {
         int store = Array.FindIndex(visit.Machine.Tiers, tier => tier.Tier == Tier.Remote);

@@ -55,7 +55,8 @@ sealed partial class Fleet
         IsSpread ? Machines[(uint)key.GetHashCode() % (uint)Machines.Length] : visit.Machine;
 
     /// <summary>
-    /// Takes the blocks that are worth loading, or room for them; returns the seconds until those are there that do not come from the store.
+    /// Takes the blocks that are worth loading, or room for them; returns the seconds until those are there that do not come from the
+    /// store.
     /// </summary>
     public double Take(Visit visit)
     {
@@ -179,7 +180,8 @@ sealed partial class Fleet
     BlockLease? TakeTail(Visit visit, Machine home, int block)
     {
         if (visit.Request.Tail is not { } tail || Visit.KeysOf([tail.Id])[0] is var key && home.Find(key) is var tier
-            && (tier < 0 || !visit.HasAnswer && home.Tiers[tier].Tier == Tier.Remote || home.Take(tier, key, visit.Parent(block)) is not { } lease))
+            && (tier < 0 || !visit.HasAnswer && home.Tiers[tier].Tier == Tier.Remote
+                || home.Take(tier, key, visit.Parent(block)) is not { } lease))
             return null;
         visit.Tail = (tier, block, Math.Min(Math.Min(tail.Tokens, _blockTokens), visit.Request.InputTokens - 1 - block * _blockTokens));
         return lease;

@@ -163,8 +163,8 @@ public sealed class FleetPlanner
         SimulationResult result = Simulator.Run(options.Trace, simulation, progress: null, _cancellation);
         double seconds = Math.Max(1, options.Trace.Requests[^1].Arrival.TotalSeconds);
         double ttft = options.Share switch { 0.5 => result.Ttft.P50, 0.99 => result.Ttft.P99, _ => result.Ttft.P90 };
-        double price = (result.Store?.Price ?? 0) / (seconds / 3600) + machines
-            * (options.Machine.PricePerHour + (options.Host?.PricePerHour(split.Host) ?? 0) + (options.Disk?.PricePerHour(split.Disk) ?? 0));
+        double tiers = (options.Host?.PricePerHour(split.Host) ?? 0) + (options.Disk?.PricePerHour(split.Disk) ?? 0);
+        double price = (result.Store?.Price ?? 0) / (seconds / 3600) + machines * (options.Machine.PricePerHour + tiers);
         double busy = result.PrefillSeconds + result.RestoreSeconds
             + options.Trace.Requests.Sum(request => (double)request.OutputTokens) / options.OutputTokensPerS;
         double load = busy / (machines * seconds);
@@ -172,7 +172,8 @@ public sealed class FleetPlanner
             ttft <= options.TargetTtft && load <= MostLoad, result);
     }
 
-    static IEnumerable<SimulatedTier> Tiers(SimulatedTier? offer, long bytes) => offer is null || bytes == 0 ? [] : [offer with { Bytes = bytes }];
+    static IEnumerable<SimulatedTier> Tiers(SimulatedTier? offer, long bytes) =>
+        offer is null || bytes == 0 ? [] : [offer with { Bytes = bytes }];
 
     /// <summary>The same requests in less time.</summary>
     static Trace Compressed(Trace trace, double factor) =>

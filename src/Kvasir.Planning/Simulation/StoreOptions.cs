@@ -3,7 +3,9 @@ namespace Kvasir.Planning.Simulation;
 /// <summary>The remote store as a whole, of which <see cref="SimulatedTier"/> says what one machine has of it.</summary>
 public sealed record StoreOptions
 {
-    /// <summary>Bytes a second of all machines together, read and written; infinite when only the machines' own connections limit them.</summary>
+    /// <summary>
+    /// Bytes a second of all machines together, read and written; infinite when only the machines' own connections limit them.
+    /// </summary>
     public double BytesPerS { get; init; } = double.PositiveInfinity;
 
     /// <summary>Bytes of a value: reading or writing as many is a request.</summary>

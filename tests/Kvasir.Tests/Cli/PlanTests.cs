@@ -38,7 +38,8 @@ public sealed class PlanTests
         JsonElement best = Run([.. plan, "--json"]).Json.GetProperty("best");
         Assert.Equal(64L << 30, best.GetProperty("remote_bytes").GetInt64());
         Assert.Equal(5 * best.GetProperty("machines").GetInt32() + 64 * 0.02 / 720, best.GetProperty("price_per_hour").GetDouble(), 9);
-        Run(["plan", Traffic, .. s_model, "--remote-price", "1"]).Fails(2, "--remote-price '1': expected --remote with the size of the store");
+        Run(["plan", Traffic, .. s_model, "--remote-price", "1"])
+            .Fails(2, "--remote-price '1': expected --remote with the size of the store");
     }
 
     [Fact]

@@ -22,7 +22,7 @@ sealed class StoreFlags(double? usualPrice = null)
     readonly Option<double?> _price = Price("--remote-price", "Price of a GiB in the store for a month of 30 days; without it, "
         + (usualPrice is null ? "nothing" : $"{usualPrice}"));
     readonly Option<double?> _requestPrice = Price("--remote-request-price", "Price of a thousand requests to the store, as S3 has it");
-    readonly Option<double?> _transferPrice = Price("--remote-transfer-price", "Price of a GiB that is read from the store or written to it");
+    readonly Option<double?> _transferPrice = Price("--remote-transfer-price", "Price of a GiB that is read or written, as S3 has it");
 
     Option[] All => [_bandwidth, _value, _price, _requestPrice, _transferPrice];
 
@@ -36,8 +36,8 @@ sealed class StoreFlags(double? usualPrice = null)
     public StoreOptions Parse(ParseResult parsed, SimulatedTier remote)
     {
         if (remote.Bytes == 0 && Array.Find(All, option => parsed.GetResult(option) is { Implicit: false }) is { } useless)
-            throw new UsageException($"{useless.Name} {Printable.Quote(parsed.GetResult(useless)!.Tokens[^1].Value)}: expected --remote with "
-                + $"the size of the store, too");
+            throw new UsageException($"{useless.Name} {Printable.Quote(parsed.GetResult(useless)!.Tokens[^1].Value)}: expected --remote "
+                + $"with the size of the store, too");
         return new StoreOptions
         {
             BytesPerS = parsed.GetValue(_bandwidth) switch

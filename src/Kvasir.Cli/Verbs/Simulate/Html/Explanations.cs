@@ -48,8 +48,9 @@ static class Explanations
             yield return ($"Tier {tier.Tier}", $"{tier.Room}, evicts by {tier.Policy}" + (tier.BytesPerS
                 is { } speed ? $", {ByteSize.Text((long)speed)} a second after {Duration.Text(tier.LatencyS)}" : ", read in place"));
         if (fleet.Store is { } store)
-            yield return ("Store", $"{(store.BytesPerS is { } all ? $"{ByteSize.Text((long)all)} a second for all machines together" : "as fast as the machines' connections together")}, "
-                + $"values of {TierText.Room(store.ValueBytes)}{Prices(store)}");
+            yield return ("Store", (store.BytesPerS is { } all
+                ? $"{ByteSize.Text((long)all)} a second for all machines together"
+                : "as fast as the machines' connections together") + $", values of {TierText.Room(store.ValueBytes)}{Prices(store)}");
         if (report.Model is { } model)
             yield return ("Model", model);
         yield return ("Keys and values",

@@ -23,7 +23,7 @@ static class PlacementText
     public static void Check(string flag, Placement placement, Trace trace)
     {
         if (placement == Placement.Session && TraceSessions.Of(trace).Continued == 0)
-            throw new UsageException($"{flag} 'session': no request of {Printable.Line(trace.Name)} goes on with an earlier one; expected one "
-                + $"of {string.Join(", ", Names.Where(name => name != "session"))}");
+            throw new UsageException($"{flag} 'session': no request of {Printable.Line(trace.Name)} goes on with an earlier one; expected "
+                + $"one of {string.Join(", ", Names.Where(name => name != "session"))}");
     }
 }

@@ -6,8 +6,8 @@ using Spectre.Console;
 namespace Kvasir.Cli.Verbs.Simulate.Reports;
 
 /// <summary>A fleet of a plan, as <c>plan --json</c> prints it. Tiers are those of one machine, the store and prices of all.</summary>
-sealed record PlanLine(string? Change, int Machines, long HostBytes, long DiskBytes, long RemoteBytes, double TtftP90S, double Load, double TokenHitRate,
-    double PrefillSavedS, double PricePerHour, bool IsEnough)
+sealed record PlanLine(string? Change, int Machines, long HostBytes, long DiskBytes, long RemoteBytes, double TtftP90S, double Load,
+    double TokenHitRate, double PrefillSavedS, double PricePerHour, bool IsEnough)
 {
     public static PlanLine Of(PlannedFleet fleet, string? change = null) => new(
         change, fleet.Machines, fleet.HostBytes, fleet.DiskBytes, fleet.RemoteBytes, fleet.Ttft, fleet.Load, fleet.Result.TokenHitRate,
@@ -42,11 +42,13 @@ sealed record PlanReport(string Traffic, long Requests, double TrafficS, string 
         Say($"{Best.TokenHitRate:P1} of prompt tokens are found and not computed: {Duration.Text(Best.PrefillSavedS)} of prefill saved; a "
             + $"cache without limit would find {InfiniteTokenShare:P1} of blocks");
         if (Best != WithoutTiers)
-            Say($"without host memory{(HasStore ? ", disks and store" : " and disks")}: {Fleet(WithoutTiers)}, {Price(WithoutTiers)} an hour, "
+            Say($"without host memory{(HasStore ? ", disks and store" : " and disks")}: {Fleet(WithoutTiers)}, "
+                + $"{Price(WithoutTiers)} an hour, "
                 + $"{Duration.Text(WithoutTiers.TtftP90S)}{(WithoutTiers.IsEnough ? $": {Share(WithoutTiers.PricePerHour - Best.PricePerHour, WithoutTiers.PricePerHour)} more" : ": not enough")}");
         if (Best.RemoteBytes > 0 && Removals.LastOrDefault(line => line.Change == "without the store") is { } without)
             Say($"the store saves {Duration.Text(Best.PrefillSavedS - without.PrefillSavedS)} of prefill and "
-                + $"{(without.IsEnough ? $"{without.PricePerHour - Best.PricePerHour:N2} an hour: without it, {Fleet(without)}, {Price(without)} an hour" : $"makes it enough: without it, {Fleet(without)} begins within {Duration.Text(without.TtftP90S)}")}");
+                + $"{without.PricePerHour - Best.PricePerHour:N2} an hour: without it, {Fleet(without)}, {Price(without)} an hour, "
+                + $"{Duration.Text(without.TtftP90S)}{(without.IsEnough ? "" : ", not enough")}");
         Write("what each tier saves", Removals);
         Write("if something is different (the same machines)", Sensitivity);
         Write("the cheapest that were tried", [.. Tried.Take(MostShown)]);
@@ -67,7 +69,8 @@ sealed record PlanReport(string Traffic, long Requests, double TrafficS, string 
             table.AddColumn(column is "change" or "enough" ? new TableColumn(column) : new TableColumn(column).RightAligned());
         foreach (PlanLine line in lines)
             table.AddRow([.. line.Change is { } change ? (string[])[Markup.Escape(change)] : [], $"{line.Machines:N0}",
-                Room(line.HostBytes), Room(line.DiskBytes), .. HasStore ? (string[])[Room(line.RemoteBytes)] : [], $"{line.TokenHitRate:P1}", Duration.Text(line.TtftP90S), $"{line.Load:P0}",
+                Room(line.HostBytes), Room(line.DiskBytes), .. HasStore ? (string[])[Room(line.RemoteBytes)] : [],
+                $"{line.TokenHitRate:P1}", Duration.Text(line.TtftP90S), $"{line.Load:P0}",
                 Duration.Text(line.PrefillSavedS), Price(line), line.IsEnough ? "yes" : "no"]);
         Terminal.Answers.Write(table);
     }

@@ -98,9 +98,10 @@ static class SimulateText
     }
 
     static string Describe(StoreResult store, bool hasPrice) =>
-        $"store: {ByteSize.Text(store.BytesRead)} read, {ByteSize.Text(store.BytesWritten)} written, {ByteSize.Text(store.PeakBytes)} there at "
-            + $"most; {store.Requests:N0} requests, {store.RequestsPerS:N1} a second, {store.MostRequestsPerS:N0} in the busiest; "
-            + $"{store.TooLate:N0} times too late, {store.DroppedBlocks:N0} blocks dropped{(hasPrice ? $"; it costs {store.Price:N2}" : "")}";
+        $"store: {ByteSize.Text(store.BytesRead)} read, {ByteSize.Text(store.BytesWritten)} written, at most "
+            + $"{ByteSize.Text(store.PeakBytes)} there; {store.Requests:N0} requests, {store.RequestsPerS:N1} a second, "
+            + $"{store.MostRequestsPerS:N0} in the busiest; {store.TooLate:N0} times too late, {store.DroppedBlocks:N0} blocks dropped"
+            + (hasPrice ? $"; it costs {store.Price:N2}" : "");
 
     static Table SweepTable(IReadOnlyList<SweepPoint> points, bool hasPrice)
     {
