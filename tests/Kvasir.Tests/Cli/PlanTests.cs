@@ -30,7 +30,8 @@ public sealed class PlanTests
     [Fact]
     public void A_plan_with_a_store_says_what_it_saves()
     {
-        string[] plan = ["plan", Traffic, .. s_model, "--ttft", "800ms", "--price", "5", "--host", "0", "--disk", "0", "--remote",
+        const string more = "chat:users=150,turns=6,over=150,think=20,system=500,question=300,answer=60";
+        string[] plan = ["plan", more, .. s_model, "--ttft", "400ms", "--price", "5", "--host", "0", "--disk", "0", "--remote",
             "64GiB@20GiB/s,1ms", "--remote-price", "0.02"];
         KvasirResult text = Run(plan);
         Assert.Contains("a store of 64 GiB", text.Answer, StringComparison.Ordinal);
