@@ -36,6 +36,7 @@ public sealed class InferenceEngine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         (Model, Options) = (model, options);
         Context = ValidContext(model.Config, options);
+        EarlyCompilation.Begin(options.InstructionSet);
         Layout = new KvLayout(options.BlockTokens, options.KvCodec, KvLayers.Of(model.Config));
         Cache = new TieredKvCache(Layout, SharesBlocks ? ModelFingerprint.Of(model.Digest, Layout, options.KvHostCodec) : default,
             CacheOptions());

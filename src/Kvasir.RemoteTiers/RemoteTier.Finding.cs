@@ -1,6 +1,7 @@
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
+using Kvasir.RemoteTiers.Indexes;
 using Kvasir.RemoteTiers.Stores;
 using Kvasir.RemoteTiers.Values;
 
@@ -36,53 +37,42 @@ public sealed partial class RemoteTier
         }
     }
 
-    /// <summary>
-    /// Asks for the entries of all blocks, and for what follows each of them that is not full: which of those matter is only known with the
-    /// answer, and to ask again would take as long again.
-    /// </summary>
     async Task<TierFind> FindNow(PrefixQuery query)
     {
-        string[] names = new string[2 * query.Blocks + 1];
-        for (int block = 0; block < query.Blocks; block++)
-            names[block] = _names.Block(query.Keys[block]);
-        for (int block = 0; block <= query.Blocks; block++)
-            names[query.Blocks + block] = _names.Tail(query.Before(block));
         long start = _options.Time.GetTimestamp();
-        byte[]?[] values = await _records.GetClosed(names).ConfigureAwait(false);
+        IndexFind find = await _index.Find(query).ConfigureAwait(false);
         Volatile.Write(ref _way, _options.Time.GetElapsedTime(start).TotalSeconds);
         long[] places = new long[query.Blocks];
         for (int block = 0; block < places.Length; block++)
-            places[block] = Place(query, block, At(block));
+            places[block] = Place(query, block, find.Blocks[block]);
         int last = Math.Max(query.LastKnown, Array.FindLastIndex(places, place => place != TierFind.Absent));
         List<TailFind> tails = [];
         foreach (int block in ((int[])[query.Blocks, last + 1]).Distinct())
-            if (At(query.Blocks + block) is { } entry && Tail(query, block, entry) is { } tail)
+            if (find.Following(block) is { } following && Tail(query, block, following) is { } tail)
                 tails.Add(tail);
         return new TierFind(places, tails);
-
-        BlockEntry? At(int index) => Entry(_records.Open(names[index], values[index]));
     }
 
-    /// <summary>Takes note of an entry if it is what it should be: where a block is, is known by its key.</summary>
-    long Place(PrefixQuery query, int block, BlockEntry? entry)
+    /// <summary>Takes note of a block if it is what it should be: where it is, is known by its key.</summary>
+    long Place(PrefixQuery query, int block, StoredBlock? found)
     {
-        if (entry is null || entry.Parent != query.Before(block) || !query.TokensOf(block).SequenceEqual(entry.Tokens))
+        if (found is null || found.Parent != query.Before(block) || !query.TokensOf(block).SequenceEqual(found.Tokens))
         {
             _known.Remove(query.Keys[block]);
             return TierFind.Absent;
         }
-        _known.Add(query.Keys[block], entry);
+        _known.Add(query.Keys[block], found);
         return 0;
     }
 
-    TailFind? Tail(PrefixQuery query, int block, BlockEntry entry)
+    TailFind? Tail(PrefixQuery query, int block, StoredBlock following)
     {
-        if (entry.Parent != query.Before(block) || query.TokensOf(block).IsEmpty)
+        if (following.Parent != query.Before(block) || query.TokensOf(block).IsEmpty)
             return null;
-        TailMatch match = default(TailMatch).Longer(entry.Key, entry.Tokens, query.TokensOf(block));
-        _known.Add(match.Key, entry);
-        Renew(match.Key, _names.Tail(query.Before(block))); // whoever ends within a block never has it as his own
-        return new TailFind(block, match, entry.Tokens, 0);
+        TailMatch match = default(TailMatch).Longer(following.Key, following.Tokens, query.TokensOf(block));
+        _known.Add(match.Key, following);
+        Renew(match.Key, following.Parent); // whoever ends within a block never has it as his own
+        return new TailFind(block, match, following.Tokens, 0);
     }
 
     /// <inheritdoc/>
@@ -97,41 +87,30 @@ public sealed partial class RemoteTier
     async Task<IReadOnlyList<TierBlock>> ListNow(int most)
     {
         Dictionary<BlockKey, TierBlock> blocks = [];
-        List<string> names = [];
-        await foreach (string name in _store.Scan(_names.Blocks).ConfigureAwait(false))
+        await foreach (StoredBlock[] some in _index.List(Math.Min(most, MostAtOnce)).ConfigureAwait(false))
         {
-            names.Add(name);
-            if (names.Count >= Math.Min(most, MostAtOnce) && !await Add().ConfigureAwait(false))
+            foreach (TierBlock block in await Described(some).ConfigureAwait(false))
+                blocks[block.Key] = block;
+            if (blocks.Count >= most)
                 break;
         }
-        await Add().ConfigureAwait(false);
         return [.. blocks.Values.OrderByDescending(block => block.Used).Take(most)];
-
-        async Task<bool> Add()
-        {
-            BlockEntry[] entries = [.. (await Entries(names).ConfigureAwait(false)).OfType<BlockEntry>()];
-            names.Clear();
-            foreach (TierBlock block in await Pinned(entries).ConfigureAwait(false))
-                blocks[block.Key] = block;
-            return blocks.Count < most;
-        }
     }
 
     async Task<IReadOnlyList<TierBlock>> Describe(IReadOnlyCollection<BlockKey> keys)
     {
-        BlockEntry?[] entries = await Entries([.. keys.Select(_names.Block)]).ConfigureAwait(false);
-        BlockEntry[] true_ = [.. keys.Zip(entries).Where(pair => pair.Second?.Key == pair.First).Select(pair => pair.Second!)];
-        foreach (BlockEntry entry in true_)
-            _known.Add(entry.Key, entry);
-        return await Pinned(true_).ConfigureAwait(false);
+        StoredBlock[] there = await _index.Present(keys).ConfigureAwait(false);
+        foreach (StoredBlock block in there)
+            _known.Add(block.Key, block);
+        return await Described([.. there.DistinctBy(block => block.Key)]).ConfigureAwait(false);
     }
 
-    async Task<IReadOnlyList<TierBlock>> Pinned(BlockEntry[] entries)
+    async Task<IReadOnlyList<TierBlock>> Described(StoredBlock[] blocks)
     {
-        BlockKey[] keys = [.. entries.Select(entry => entry.Key)];
+        BlockKey[] keys = [.. blocks.Select(block => block.Key)];
         Pins[] pins = await PinsOf(keys).ConfigureAwait(false);
-        return [.. entries.Select((entry, i) =>
-            new TierBlock(keys[i], entry.Parent, entry.Tokens, Used: entry.Written, IsPinned: pins[i].Until(Now) is not null))];
+        return [.. blocks.Select((block, i) =>
+            new TierBlock(keys[i], block.Parent, block.Tokens, Used: block.Written, IsPinned: pins[i].Until(Now) is not null))];
     }
 
     /// <summary>

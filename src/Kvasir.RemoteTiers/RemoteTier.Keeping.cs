@@ -31,19 +31,14 @@ public sealed partial class RemoteTier
 
     async Task<(int Evicted, int Kept)> EvictSome(BlockKey[] keys)
     {
-        BlockEntry[] there = await Present(keys).ConfigureAwait(false);
-        Pins[] pins = await PinsOf([.. there.Select(entry => entry.Key)]).ConfigureAwait(false);
-        BlockEntry[] go = [.. there.Where((_, i) => pins[i].Until(Now) is null)];
-        List<string> names = [.. go.Select(entry => _names.Block(entry.Key))];
-        names.AddRange(go.Select(entry => _names.Tail(entry.Parent)));
-        foreach (IGrouping<(BlockKey Key, int Count), BlockEntry> value in go.GroupBy(entry => (entry.Value, entry.Count)))
-            if (value.Count() == value.Key.Count)
-                names.AddRange(ValueNames(value.Key.Key, value.Key.Count));
-        if (names.Count > 0)
-            await _store.Delete(names).ConfigureAwait(false);
-        foreach (BlockEntry entry in go)
-            _known.Remove(entry.Key);
-        return (go.Length, there.Length - go.Length);
+        StoredBlock[] there = await _index.Present(keys).ConfigureAwait(false);
+        BlockKey[] found = [.. there.Select(block => block.Key).Distinct()];
+        Pins[] pins = await PinsOf(found).ConfigureAwait(false);
+        HashSet<BlockKey> gone = [.. found.Where((_, i) => pins[i].Until(Now) is null)];
+        await _index.Remove([.. there.Where(block => gone.Contains(block.Key))]).ConfigureAwait(false);
+        foreach (BlockKey key in gone)
+            _known.Remove(key);
+        return (gone.Count, found.Length - gone.Count);
     }
 
     /// <inheritdoc/>
@@ -53,8 +48,8 @@ public sealed partial class RemoteTier
         TimeSpan life = until - Now;
         return life <= TimeSpan.Zero ? 0 : Answered(async () =>
         {
-            BlockEntry[] there = await Present(keys).ConfigureAwait(false);
-            BlockKey[] pinned = [.. there.Select(entry => entry.Key)];
+            StoredBlock[] there = await _index.Present(keys).ConfigureAwait(false);
+            BlockKey[] pinned = [.. there.Select(block => block.Key).Distinct()];
             Pins[] pins = await PinsOf(pinned).ConfigureAwait(false);
             foreach ((Pins pin, BlockKey key) in pins.Zip(pinned))
                 await Save(key, pin.With(owner, until)).ConfigureAwait(false);
@@ -95,7 +90,7 @@ public sealed partial class RemoteTier
             if (after.Until(Now) is null)
                 free.Add(key);
         }
-        string[] names = [.. NamesOf(await Present(free).ConfigureAwait(false))];
+        string[] names = [.. NamesOf(await _index.Present(free).ConfigureAwait(false))];
         if (names.Length > 0)
             await _store.Expire(names, _options.Address.Life, onlyLonger: false).ConfigureAwait(false);
         return unpinned;
@@ -108,17 +103,8 @@ public sealed partial class RemoteTier
     async Task<Pins[]> PinsOf(BlockKey[] keys) => keys.Length == 0 ? []
         : Array.ConvertAll(await _records.Get([.. keys.Select(_names.Pin)]).ConfigureAwait(false), bytes => Pins.Read(bytes));
 
-    /// <summary>The entries of those blocks that are there.</summary>
-    async Task<BlockEntry[]> Present(IReadOnlyCollection<BlockKey> keys)
-    {
-        if (keys.Count == 0)
-            return [];
-        BlockEntry?[] entries = await Entries([.. keys.Select(_names.Block)]).ConfigureAwait(false);
-        return [.. keys.Zip(entries).Where(pair => pair.Second?.Key == pair.First).Select(pair => pair.Second!)];
-    }
-
-    IEnumerable<string> NamesOf(IEnumerable<BlockEntry> entries) =>
-        entries.SelectMany(entry => ValueNames(entry.Value, entry.Count).Append(_names.Block(entry.Key))).Distinct();
+    IEnumerable<string> NamesOf(IEnumerable<StoredBlock> blocks) =>
+        blocks.SelectMany(block => _values.Names(block.Run).Concat(_index.Names(block.Key, block.Run))).Distinct();
 
     T Answered<T>(Func<Task<T>> question)
     {

@@ -7,7 +7,9 @@ using Kvasir.KvCache.Metrics;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.RemoteTiers.Indexes;
 using Kvasir.RemoteTiers.Redis;
+using Kvasir.RemoteTiers.S3;
 using Kvasir.RemoteTiers.Settings;
 using Kvasir.RemoteTiers.Stores;
 using Kvasir.RemoteTiers.Values;
@@ -20,12 +22,10 @@ namespace Kvasir.RemoteTiers;
 /// </summary>
 public sealed partial class RemoteTier : IDurableTier
 {
-    const int LeastOutstanding = 4, MostOutstanding = 32; // of each thread, values of some 256 KiB
     static readonly TimeSpan s_patienceAtStart = TimeSpan.FromSeconds(1); // of those who could go on without
 
     readonly RemoteTierOptions _options;
     readonly KvLayout _layout;
-    readonly Fingerprint _fingerprint;
     readonly ImmutableArray<LayerGroup> _groups;
     readonly IBlockStore _store;
     readonly StoreHealth _health;
@@ -33,11 +33,16 @@ public sealed partial class RemoteTier : IDurableTier
     readonly StoreNames _names;
     readonly StoredRecords _records;
     readonly ValueFormat _format;
+    readonly RunShape _shape;
+    readonly RunValues _values;
+    readonly IStoreIndex _index;
     readonly RunWriter _writer;
     readonly FetchThreads _threads;
     readonly Renewals _renewals;
     readonly KnownBlocks _known = new();
+    readonly Lock _gate = new();
     readonly ConcurrentDictionary<CounterName, long> _counts = [];
+    Task _forgetting = Task.CompletedTask;
     double _way; // seconds there and back, as the last lookup took
     int _disposed;
 
@@ -45,18 +50,28 @@ public sealed partial class RemoteTier : IDurableTier
     /// <param name="layout">Shape of the pool's blocks.</param>
     /// <param name="fingerprint">What, besides tokens, determines them.</param>
     public RemoteTier(RemoteTierOptions options, KvLayout layout, Fingerprint fingerprint)
-        : this(options, layout, fingerprint, new RedisStore(options)) { }
+        : this(options, layout, fingerprint, Open(options)) { }
+
+    static IBlockStore Open(RemoteTierOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options.Address.Protocol == StoreProtocol.S3 ? new S3Store(options) : new RedisStore(options);
+    }
 
     internal RemoteTier(RemoteTierOptions options, KvLayout layout, Fingerprint fingerprint, IBlockStore store)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        (_options, _layout, _fingerprint, _store) = (options, layout, fingerprint, store);
+        (_options, _layout, _store) = (options, layout, store);
         _groups = LayerGroup.Of(layout, DiskTier.LeastGroupBytes);
         _seal = options.EncryptionKey is { } key ? new Seal(key) : null;
-        _names = new StoreNames(options.Address.Prefix, _seal?.NameKey);
+        _names = StoreNames.In(options.Address, _seal?.NameKey);
         _records = new StoredRecords(store, _seal);
         _format = new ValueFormat(layout, fingerprint, _groups);
-        _writer = new RunWriter(_groups, _format, _names, _records, options.Address.Life, options.Time);
+        _shape = RunShape.For(options.Address.Protocol, layout, _groups);
+        _values = new RunValues(_groups, _format, _names, _records, _shape);
+        _index = _shape.IsOfObjects
+            ? new RunIndex(store, _names, _records, _values, _shape, _format, _known, options.Address.Life)
+            : new BlockIndex(store, _names, _records, _values, _format);
+        _writer = new RunWriter(_values, _shape, _index, _records, options.Address.Life, options.Time);
         _health = new StoreHealth($"{options.Address}", Probe, options.Log, options.Time);
         _renewals = new Renewals(names => _store.Expire(names, options.Address.Life, onlyLonger: true), options.Time);
         _threads = new FetchThreads(Begin, End, Outstanding);
@@ -91,7 +106,7 @@ public sealed partial class RemoteTier : IDurableTier
                 found.Add((block, where));
             else
                 Fail(load, block);
-        _threads.Start(ValueFetch.Of(load, found));
+        _threads.Start(ValueFetch.Of(load, found, _values));
     }
 
     /// <summary>A block that was found, and of which so many others were found since that nobody remembers where.</summary>
@@ -102,13 +117,10 @@ public sealed partial class RemoteTier : IDurableTier
             load.Done(block, group);
     }
 
-    /// <summary>
-    /// Few where the store is near, since each takes memory that is touched anew; more the longer the way is, which else would be empty.
-    /// </summary>
-    int Outstanding() => (int)Math.Clamp(Volatile.Read(ref _way) * 1000, LeastOutstanding, MostOutstanding);
+    int Outstanding() => _shape.OutstandingFor(Volatile.Read(ref _way));
 
     Task<IMemoryOwner<byte>?>? Begin(ValueFetch fetch) =>
-        _health.IsReachable && fetch.IsWanted ? _records.Get(_names.Value(fetch.Value, fetch.Count, fetch.Group)) : null;
+        _health.IsReachable && fetch.IsWanted ? _values.Get(fetch.Run, fetch.Groups) : null;
 
     void End(ValueFetch fetch, Task<IMemoryOwner<byte>?>? answer)
     {
@@ -127,18 +139,17 @@ public sealed partial class RemoteTier : IDurableTier
         Report(fetch, outcomes);
     }
 
-    /// <summary>Copies what is wanted out of a value, which may be anything.</summary>
-    void Take(ValueFetch fetch, IMemoryOwner<byte>? value, ReadOutcome[] outcomes)
+    /// <summary>Copies what is wanted out of groups of a run, which may be anything.</summary>
+    void Take(ValueFetch fetch, IMemoryOwner<byte>? got, ReadOutcome[] outcomes)
     {
-        ReadOnlySpan<byte> content = [];
-        ReadOutcome outcome = value is null ? ReadOutcome.Gone
-            : _records.Open(_names.Value(fetch.Value, fetch.Count, fetch.Group), value.Memory.Span, out content);
-        if (outcome == ReadOutcome.Ok)
-            outcome = _format.Check(content, fetch.Group, fetch.Count);
-        Array.Fill(outcomes, outcome);
-        for (int i = 0; i < outcomes.Length && outcome == ReadOutcome.Ok; i++)
-            if (fetch.Blocks[i] is var (block, index) && block.Outcome == ReadOutcome.Ok)
-                outcomes[i] = _format.Read(content, fetch.Group, fetch.Count, index, block);
+        Array.Fill(outcomes, got is null ? ReadOutcome.Gone : ReadOutcome.Ok);
+        for (int group = fetch.Groups.First; got is not null && group < fetch.Groups.End; group++)
+        {
+            ReadOutcome outcome = _values.Open(fetch.Run, fetch.Groups, group, got.Memory.Span, out ReadOnlySpan<byte> value);
+            for (int i = 0; i < outcomes.Length; i++)
+                if (outcomes[i] == ReadOutcome.Ok && fetch.Blocks[i] is var (block, index) && block.Outcome == ReadOutcome.Ok)
+                    outcomes[i] = outcome == ReadOutcome.Ok ? _format.Read(value, group, fetch.Run.Count, index, block) : outcome;
+        }
     }
 
     void Report(ValueFetch fetch, ReadOutcome[] outcomes)
@@ -151,17 +162,34 @@ public sealed partial class RemoteTier : IDurableTier
                 Count(CounterName.Corrupt(outcome.Name()), 1);
                 _known.Remove(block.Key); // before anybody is told, or what is computed instead would not be written
                 if (outcome != ReadOutcome.IoError)
-                    bad.AddRange([_names.Block(block.Key), _names.Tail(block.Parent)]);
+                    bad.AddRange(_index.Names(block.Key, fetch.Run, block.Parent));
             }
         if (bad.Count > 0)
             Forget(bad);
         foreach ((LoadedBlock block, _) in fetch.Blocks)
-            fetch.Load.Done(block, fetch.Group);
+            for (int group = fetch.Groups.First; group < fetch.Groups.End; group++)
+                fetch.Load.Done(block, group);
     }
 
-    /// <summary>Removes entries that name what is not there. Returns at once; a question that follows does not find them.</summary>
-    void Forget(List<string> names) => _store.Delete(names).ContinueWith(over => _health.Failed(over.Exception!.InnerException!),
-        CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+    /// <summary>Removes entries that name what is not there. Returns at once; who writes next, waits for it.</summary>
+    void Forget(List<string> names)
+    {
+        Task forgotten = ForgetNow([.. names.Distinct()]);
+        lock (_gate)
+            _forgetting = Task.WhenAll(_forgetting, forgotten);
+    }
+
+    async Task ForgetNow(string[] names)
+    {
+        try
+        {
+            await _store.Delete(names).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            _health.Failed(e);
+        }
+    }
 
     /// <inheritdoc/>
     public int Write(ReadOnlySpan<BlockWrite> blocks)
@@ -182,20 +210,21 @@ public sealed partial class RemoteTier : IDurableTier
     {
         if (!await _health.WaitForStart(s_patienceAtStart, CancellationToken.None).ConfigureAwait(false))
             return 0;
-        BlockEntry?[] there = await Entries([.. blocks.Select(block => _names.Block(block.Key))]).ConfigureAwait(false);
-        for (int i = 0; i < blocks.Length; i++)
-            if (there[i] is { } entry && entry.Key == blocks[i].Key) // others were faster
-                _known.Add(blocks[i].Key, entry);
+        await _forgetting.ConfigureAwait(false);
+        HashSet<BlockKey> there = []; // where others were faster
+        foreach (StoredBlock block in await _index.AlreadyThere(_writer.Runs(blocks)).ConfigureAwait(false))
+        {
+            there.Add(block.Key);
+            _known.Add(block.Key, block);
+        }
         bool failed = false;
-        IReadOnlyList<BlockEntry> written = await _writer.Write(
-            _writer.Runs(blocks.Where((block, i) => there[i] is null || there[i]!.Key != block.Key)),
-            e =>
-            {
-                failed = true;
-                _health.Failed(e);
-            }).ConfigureAwait(false);
-        foreach (BlockEntry entry in written)
-            _known.Add(entry.Key, entry);
+        IReadOnlyList<StoredBlock> written = await _writer.Write(_writer.Runs(blocks.Where(block => !there.Contains(block.Key))), e =>
+        {
+            failed = true;
+            _health.Failed(e);
+        }).ConfigureAwait(false);
+        foreach (StoredBlock block in written)
+            _known.Add(block.Key, block);
         if (!failed && written.Count > 0)
             _health.Took();
         return written.Count;
@@ -207,14 +236,14 @@ public sealed partial class RemoteTier : IDurableTier
     /// <inheritdoc/>
     public void Touch(BlockKey key) => Renew(key);
 
-    /// <summary>Renews the life of a block that was used, unless it is in its first half, and of what else led there.</summary>
-    void Renew(BlockKey key, params ReadOnlySpan<string> also)
+    /// <summary>Renews the life of a block that was used, unless it is in its first half, and of what led there.</summary>
+    void Renew(BlockKey key, BlockKey? parent = null)
     {
         DateTimeOffset now = _options.Time.GetUtcNow();
         if (_known.Find(key) is not { } block || now - block.Renewed < _options.Address.Life / 2)
             return;
         block.Renewed = now;
-        _renewals.Add([_names.Block(key), .. ValueNames(block.Value, block.Count), .. also]);
+        _renewals.Add([.. _index.Names(key, block.Run, parent), .. _values.Names(block.Run)]);
     }
 
     /// <summary>
@@ -224,21 +253,21 @@ public sealed partial class RemoteTier : IDurableTier
     /// <returns>Bytes of all values, and the time that they took; nothing when the store does not answer.</returns>
     public (long Bytes, TimeSpan Time) ReadBare(IReadOnlyCollection<BlockKey> keys)
     {
-        string[] names = Guard(async () => (await Present(keys).ConfigureAwait(false))
-            .SelectMany(entry => ValueNames(entry.Value, entry.Count)).Distinct().ToArray(), []);
+        StoredRun[] runs = Guard(async () => (await _index.Present(keys).ConfigureAwait(false)).Select(block => block.Run).Distinct().ToArray(), []);
+        (StoredRun, GroupRange)[] reads = [.. runs.SelectMany(run => _values.Reads(run).Select(groups => (run, groups)))];
         long start = _options.Time.GetTimestamp();
-        long bytes = Guard(() => ReadBare(names), 0);
+        long bytes = Guard(() => ReadBare(reads), 0);
         return (bytes, _options.Time.GetElapsedTime(start));
     }
 
-    async Task<long> ReadBare(string[] names)
+    async Task<long> ReadBare((StoredRun Run, GroupRange Groups)[] reads)
     {
         const int outstanding = 8;
         Queue<Task<IMemoryOwner<byte>?>> flying = [];
         long bytes = 0;
-        for (int next = 0; next < names.Length || flying.Count > 0;)
-            if (next < names.Length && flying.Count < outstanding)
-                flying.Enqueue(_store.Get(names[next++]));
+        for (int next = 0; next < reads.Length || flying.Count > 0;)
+            if (next < reads.Length && flying.Count < outstanding)
+                flying.Enqueue(_values.Get(reads[next].Run, reads[next++].Groups));
             else
                 using (IMemoryOwner<byte>? value = await flying.Dequeue().ConfigureAwait(false))
                     bytes += value?.Memory.Length ?? 0;
@@ -274,15 +303,4 @@ public sealed partial class RemoteTier : IDurableTier
         await _store.Probe().ConfigureAwait(false);
         await RefreshSize().ConfigureAwait(false);
     }
-
-    IEnumerable<string> ValueNames(BlockKey last, int blocks) => _groups.Select((_, group) => _names.Value(last, blocks, group));
-
-    async Task<BlockEntry?[]> Entries(IReadOnlyList<string> names)
-    {
-        ArraySegment<byte>?[] found = await _records.Get(names).ConfigureAwait(false);
-        return Array.ConvertAll(found, Entry);
-    }
-
-    BlockEntry? Entry(ArraySegment<byte>? bytes) =>
-        bytes is { } entry ? BlockEntry.Read(entry, _fingerprint, _layout.BlockTokens) : null;
 }

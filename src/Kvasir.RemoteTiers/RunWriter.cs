@@ -1,62 +1,48 @@
 using System.Buffers;
-using System.Collections.Immutable;
 using Kvasir.KvCache.Blocks;
-using Kvasir.KvCache.Layout;
-using Kvasir.RemoteTiers.Stores;
+using Kvasir.RemoteTiers.Indexes;
 using Kvasir.RemoteTiers.Values;
 
 namespace Kvasir.RemoteTiers;
 
-/// <summary>
-/// Writes blocks as values: runs of consecutive blocks, a value for each group of layers, and when they are there, the entries that name
-/// them.
-/// </summary>
-sealed class RunWriter(
-    ImmutableArray<LayerGroup> groups, ValueFormat format, StoreNames names, StoredRecords records, TimeSpan life, TimeProvider time)
+/// <summary>Writes blocks in runs: the values of each, and when they are there, the entries that name them.</summary>
+sealed class RunWriter(RunValues values, RunShape shape, IStoreIndex index, StoredRecords records, TimeSpan life, TimeProvider time)
 {
-    const int Outstanding = 8, TargetBytes = 512 << 10, MostOfRun = 16;
+    const int MostOutstanding = 8;
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5); // the pool holds the blocks for so long: what is left then is dropped
 
-    /// <summary>Blocks of a run: values of small models would be too small for a store to be fast.</summary>
-    public int RunLength { get; } = (int)Math.Clamp(TargetBytes / groups.Max(group => group.Bytes), 1, MostOfRun);
+    readonly int _outstanding = Math.Clamp(shape.Outstanding / 2, 1, MostOutstanding);
 
     /// <summary>Cuts blocks, those of a chain in their order, into runs that follow each other without a gap.</summary>
     public List<BlockWrite[]> Runs(IEnumerable<BlockWrite> blocks)
     {
         List<List<BlockWrite>> runs = [];
         foreach (BlockWrite block in blocks)
-            if (runs is [.., var run] && run.Count < RunLength && run[^1].Key == block.Parent)
+            if (runs is [.., var run] && run.Count < shape.MostBlocks && run[^1].Key == block.Parent && !shape.Ends(block.Parent))
                 run.Add(block);
             else
                 runs.Add([block]);
         return [.. runs.Select(run => run.ToArray())];
     }
 
-    /// <summary>Writes runs, and returns the entries of those that are there now as a whole.</summary>
+    /// <summary>Writes runs, and returns the blocks of those that are there now as a whole.</summary>
     /// <param name="runs">The runs.</param>
     /// <param name="failed">Why others are not; null when they are.</param>
-    public async Task<IReadOnlyList<BlockEntry>> Write(IReadOnlyList<BlockWrite[]> runs, Action<Exception> failed)
+    public async Task<IReadOnlyList<StoredBlock>> Write(IReadOnlyList<BlockWrite[]> runs, Action<Exception> failed)
     {
         bool[] done = await PutValues(runs, failed).ConfigureAwait(false);
-        BlockEntry[] entries = [.. runs.Where((_, run) => done[run]).SelectMany(Entries)];
-        if (entries.Length == 0)
+        StoredBlock[][] there = [.. runs.Where((_, run) => done[run]).Select(Blocks)];
+        if (there.Length == 0)
             return [];
         try
         {
-            await records.Put(entries.SelectMany(Named), life).ConfigureAwait(false);
-            return entries;
+            await records.Put(there.SelectMany(index.Entries), life).ConfigureAwait(false);
+            return [.. there.SelectMany(run => run)];
         }
         catch (Exception e)
         {
             failed(e);
             return [];
-        }
-
-        IEnumerable<(string, byte[])> Named(BlockEntry entry)
-        {
-            byte[] bytes = entry.ToBytes(format.Fingerprint);
-            yield return (names.Block(entry.Key), bytes);
-            yield return (names.Tail(entry.Parent), bytes); // of a full block, too: a prompt may end within it
         }
     }
 
@@ -68,12 +54,12 @@ sealed class RunWriter(
         long start = time.GetTimestamp();
         bool ok = true;
         for (int run = 0; run < runs.Count && ok && time.GetElapsedTime(start) < s_patience; run++)
-            for (int group = 0; group < groups.Length && ok; group++)
+            foreach (GroupRange value in values.Values)
             {
-                if (flying.Count == Outstanding)
+                if (flying.Count == _outstanding && ok)
                     ok = await Land(flying.Dequeue()).ConfigureAwait(false);
                 if (ok)
-                    flying.Enqueue(Begin(runs[run], run, group));
+                    flying.Enqueue(Begin(runs[run], run, value));
             }
         while (flying.TryDequeue(out Flight? flight))
             ok &= await Land(flight).ConfigureAwait(false);
@@ -85,7 +71,7 @@ sealed class RunWriter(
             {
                 await flight.Put.ConfigureAwait(false);
                 ArrayPool<byte>.Shared.Return(flight.Buffer); // of one that failed, the library may still be sending
-                done[flight.Run] = ok && flight.Group == groups.Length - 1;
+                done[flight.Run] = ok && flight.Value == values.Values[^1];
                 return true;
             }
             catch (Exception e)
@@ -96,20 +82,20 @@ sealed class RunWriter(
         }
     }
 
-    Flight Begin(BlockWrite[] run, int index, int group)
+    Flight Begin(BlockWrite[] blocks, int number, GroupRange value)
     {
-        int bytes = format.Bytes(group, run.Length);
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(records.Stored(bytes));
-        Task put = records.Put(
-            names.Value(run[^1].Key, run.Length, group), buffer, bytes, life, (value, _) => format.Write(value, group, run));
-        return new Flight(put, buffer, index, group);
+        StoredRun run = index.RunOf(blocks);
+        int bytes = checked((int)values.Bytes(run, value));
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(bytes);
+        return new Flight(values.Put(run, value, blocks, buffer.AsMemory(0, bytes), life), buffer, number, value);
     }
 
-    IEnumerable<BlockEntry> Entries(BlockWrite[] run)
+    StoredBlock[] Blocks(BlockWrite[] blocks)
     {
+        StoredRun run = index.RunOf(blocks);
         DateTimeOffset now = time.GetUtcNow();
-        return run.Select((block, index) => new BlockEntry(block.Parent, block.Tokens, run[^1].Key, index, run.Length, now));
+        return [.. blocks.Select((block, i) => new StoredBlock(block.Parent, block.Tokens, run, i, now))];
     }
 
-    sealed record Flight(Task Put, byte[] Buffer, int Run, int Group);
+    sealed record Flight(Task Put, byte[] Buffer, int Run, GroupRange Value);
 }

@@ -12,13 +12,14 @@ sealed class RemoteFlags
 {
     readonly Setting<string?> _address = new("--kv-remote")
     {
-        Description = "Store in which machines share keys and values, such as redis://HOST[:PORT][/DB][?prefix=NAME&ttl=24h] or rediss://…",
+        Description = "Store in which machines share keys and values, such as redis://HOST[:PORT][/DB][?prefix=NAME&ttl=24h], rediss://… or "
+            + "s3://BUCKET[/PREFIX][?endpoint=https://HOST]",
         HelpName = "URL",
         IsSecret = true, // it may hold a password
     };
     readonly Setting<string?> _password = new("--kv-remote-password-file")
     {
-        Description = "File of the store's password, for its owner only", HelpName = "FILE", IsPath = true,
+        Description = "File of the store's password, with s3:// ACCESS:SECRET, for its owner only", HelpName = "FILE", IsPath = true,
     };
     readonly Setting<string?> _key = new("--kv-remote-key-file")
     {

@@ -54,7 +54,7 @@ sealed class RedisStore : IBlockStore
         return size;
     });
 
-    public Task<IMemoryOwner<byte>?> Get(string name) =>
+    public Task<IMemoryOwner<byte>?> Get(string name, long offset, int bytes) =>
         Ask(async () => (IMemoryOwner<byte>?)await Database(Connected.Read).StringGetLeaseAsync(name).ConfigureAwait(false));
 
     public Task<byte[]?[]> GetSmall(IReadOnlyList<string> names) => Ask(async () =>
@@ -90,11 +90,11 @@ sealed class RedisStore : IBlockStore
         ? Task.WhenAll(names.Select(name => Small.KeyDeleteAsync(name)))
         : (Task)Task.WhenAll(names.Chunk(MostNamesAtOnce).Select(some => Small.KeyDeleteAsync(Keys(some)))));
 
-    public async IAsyncEnumerable<string> Scan(string prefix)
+    public async IAsyncEnumerable<StoredName> Scan(string prefix)
     {
         foreach (IServer server in Primaries())
             await foreach (RedisKey key in server.KeysAsync(_options.Address.Database, prefix + "*", ScanPage).ConfigureAwait(false))
-                yield return key.ToString();
+                yield return new StoredName(key.ToString(), Changed: null);
     }
 
     public void Dispose()

@@ -4,8 +4,9 @@ using System.Text.RegularExpressions;
 namespace Kvasir.RemoteTiers.Settings;
 
 /// <summary>
-/// Where a store is and how it is used: <c>redis://[user:password@]host[:port][,host2…][/db][?prefix=…&amp;ttl=…]</c>, or <c>rediss://</c>
-/// with TLS and perhaps <c>ca=FILE</c> or <c>pin=sha256:…</c>. Its text never shows user or password.
+/// Where a store is and how it is used: <c>redis://[user:password@]host[:port][,host2…][/db][?prefix=…&amp;ttl=…]</c>, <c>rediss://</c> with
+/// TLS, or <c>s3://bucket[/prefix][?endpoint=…&amp;region=…&amp;ttl=…]</c>; where the way is encrypted, perhaps with <c>ca=FILE</c> or
+/// <c>pin=sha256:…</c>. Its text never shows user or password.
 /// </summary>
 public sealed partial class RemoteAddress
 {
@@ -13,8 +14,8 @@ public sealed partial class RemoteAddress
     public static readonly TimeSpan DefaultLife = TimeSpan.FromHours(24);
 
     const int DefaultPort = 6379, MostDatabase = 1 << 20;
-    const string DefaultPrefix = "default";
-    const string TlsOnly = "for rediss:// only, which is encrypted on its way";
+    const string DefaultPrefix = "default", DefaultFolder = "kvasir";
+    const string TlsOnly = "for rediss:// and s3:// with an endpoint of https:// only, which are encrypted on their way";
 
     readonly string _shown; // the text, of which errors may show parts
 
@@ -24,23 +25,37 @@ public sealed partial class RemoteAddress
         string rest = TakeScheme(text);
         (string place, string query) = Cut(rest, '?');
         place = TakeCredentials(place);
-        (string hosts, string database) = Cut(place, '/');
-        Hosts = [.. hosts.Split(',').Select(ParseHost)];
-        Database = database.Length == 0 ? 0 : ParseNumber("database", database, MostDatabase);
-        foreach (string setting in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        if (Protocol == StoreProtocol.S3)
+            TakeBucket(place);
+        else
+            TakeServers(place);
+        // what is for encrypted ways only is asked after all that may say that this is one
+        foreach (string setting in query.Split('&', StringSplitOptions.RemoveEmptyEntries).OrderBy(setting => setting[0] is 'c' or 'p'))
             Set(setting);
     }
 
-    /// <summary>The servers.</summary>
-    public IReadOnlyList<(string Host, int Port)> Hosts { get; }
+    /// <summary>What the store speaks.</summary>
+    public StoreProtocol Protocol { get; private set; }
+
+    /// <summary>The servers of Redis's protocol.</summary>
+    public IReadOnlyList<(string Host, int Port)> Hosts { get; private set; } = [];
+
+    /// <summary>The bucket of an S3 store.</summary>
+    public string? Bucket { get; private set; }
+
+    /// <summary>Where an S3 store is; null for AWS.</summary>
+    public Uri? Endpoint { get; private set; }
+
+    /// <summary>The region of an S3 store; null when the environment says it.</summary>
+    public string? Region { get; private set; }
 
     /// <summary>Whether the connection is encrypted and the server proves who it is.</summary>
     public bool UsesTls { get; private set; }
 
     /// <summary>The number of the database.</summary>
-    public int Database { get; }
+    public int Database { get; private set; }
 
-    /// <summary>What keeps installations on one store apart.</summary>
+    /// <summary>What keeps installations on one store apart: with S3 a path in the bucket.</summary>
     public string Prefix { get; private set; } = DefaultPrefix;
 
     /// <summary>How long values live when nobody uses them.</summary>
@@ -65,21 +80,41 @@ public sealed partial class RemoteAddress
     }
 
     /// <summary>The address without user and password.</summary>
-    public override string ToString() => $"redis{(UsesTls ? "s" : "")}://{string.Join(',', Hosts.Select(Text))}"
-        + $"{(Database == 0 ? "" : $"/{Database}")}{(Prefix == DefaultPrefix ? "" : $"?prefix={Prefix}")}";
+    public override string ToString() => Protocol == StoreProtocol.S3
+        ? $"s3://{Bucket}{(Prefix == DefaultFolder ? "" : $"/{Prefix}")}{(Endpoint is null ? "" : $"?endpoint={Endpoint.GetLeftPart(UriPartial.Authority)}")}"
+        : $"redis{(UsesTls ? "s" : "")}://{string.Join(',', Hosts.Select(Text))}"
+            + $"{(Database == 0 ? "" : $"/{Database}")}{(Prefix == DefaultPrefix ? "" : $"?prefix={Prefix}")}";
 
     string TakeScheme(string text)
     {
         int end = text.IndexOf("://", StringComparison.Ordinal);
         string scheme = end < 0 ? "" : text[..end];
-        UsesTls = scheme switch
+        (Protocol, UsesTls) = scheme switch
         {
-            "redis" => false,
-            "rediss" => true,
-            "" => throw new FormatException($"saw no scheme, expected redis://host[:port] or rediss://host[:port]"),
-            _ => throw new FormatException($"saw the scheme {Seen(scheme)}, expected redis:// or rediss://"),
+            "redis" => (StoreProtocol.Redis, false),
+            "rediss" => (StoreProtocol.Redis, true),
+            "s3" => (StoreProtocol.S3, true),
+            "" => throw new FormatException("saw no scheme, expected redis://host[:port], rediss://host[:port] or s3://bucket[/prefix]"),
+            _ => throw new FormatException($"saw the scheme {Seen(scheme)}, expected redis://, rediss:// or s3://"),
         };
         return text[(end + 3)..];
+    }
+
+    void TakeServers(string place)
+    {
+        (string hosts, string database) = Cut(place, '/');
+        Hosts = [.. hosts.Split(',').Select(ParseHost)];
+        Database = database.Length == 0 ? 0 : ParseNumber("database", database, MostDatabase);
+    }
+
+    void TakeBucket(string place)
+    {
+        (string bucket, string folder) = Cut(place, '/');
+        Bucket = BucketPattern().IsMatch(bucket) ? bucket
+            : throw new FormatException($"saw the bucket {Seen(bucket)}, expected 3 to 63 of a-z 0-9 . -");
+        folder = folder.TrimEnd('/');
+        Prefix = folder.Length == 0 ? DefaultFolder : FolderPattern().IsMatch(folder) ? folder
+            : throw new FormatException($"saw the prefix {Seen(folder)}, expected 1 to 200 of A-Z a-z 0-9 . _ - between single /");
     }
 
     string TakeCredentials(string place)
@@ -107,10 +142,6 @@ public sealed partial class RemoteAddress
         value = Uri.UnescapeDataString(value);
         switch (key)
         {
-            case "prefix":
-                Prefix = PrefixPattern().IsMatch(value) ? value
-                    : throw new FormatException($"saw the prefix {Seen(value)}, expected 1 to 64 of A-Z a-z 0-9 . _ -");
-                break;
             case "ttl":
                 Life = ParseLife(value);
                 break;
@@ -120,10 +151,29 @@ public sealed partial class RemoteAddress
             case "pin":
                 PinnedCertificate = ParsePin(value);
                 break;
+            case "prefix" when Protocol == StoreProtocol.Redis:
+                Prefix = PrefixPattern().IsMatch(value) ? value
+                    : throw new FormatException($"saw the prefix {Seen(value)}, expected 1 to 64 of A-Z a-z 0-9 . _ -");
+                break;
+            case "endpoint" when Protocol == StoreProtocol.S3:
+                Endpoint = ParseEndpoint(value);
+                UsesTls = Endpoint.Scheme == Uri.UriSchemeHttps;
+                break;
+            case "region" when Protocol == StoreProtocol.S3:
+                Region = PrefixPattern().IsMatch(value) ? value
+                    : throw new FormatException($"saw the region {Seen(value)}, expected a name such as eu-central-1");
+                break;
             default:
-                throw new FormatException($"saw the setting {Seen(key)}, expected prefix, ttl, ca or pin");
+                throw new FormatException($"saw the setting {Seen(key)}, expected {(Protocol == StoreProtocol.S3
+                    ? "endpoint, region, ttl, ca or pin (the prefix stands behind the bucket)" : "prefix, ttl, ca or pin")}");
         }
     }
+
+    Uri ParseEndpoint(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out Uri? endpoint) && endpoint is { AbsolutePath: "/", Query: "", Fragment: "", UserInfo: "" }
+            && endpoint.Scheme is "http" or "https" && endpoint.Host.Length > 0
+            ? endpoint
+            : throw new FormatException($"saw endpoint={Seen(text)}, expected http://host[:port] or https://host[:port], and nothing behind it");
 
     TimeSpan ParseLife(string text)
     {
@@ -164,6 +214,12 @@ public sealed partial class RemoteAddress
 
     [GeneratedRegex(@"^(?<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?<port>\d{1,5}))?\z")]
     private static partial Regex HostPattern();
+
+    [GeneratedRegex(@"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\z")]
+    private static partial Regex BucketPattern();
+
+    [GeneratedRegex(@"^(?=.{1,200}\z)[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\z")]
+    private static partial Regex FolderPattern();
 
     [GeneratedRegex(@"^[A-Za-z0-9._-]{1,64}\z")]
     private static partial Regex PrefixPattern();

@@ -6,8 +6,10 @@ public sealed record RemoteTierOptions
     /// <summary>Where it is.</summary>
     public required RemoteAddress Address { get; init; }
 
-    /// <summary>The password, before one in the address; see <see cref="SecretFile.ReadPassword"/>.</summary>
-    public string? Password { private get; init; }
+    /// <summary>
+    /// The password, before one in the address, with S3 <c>ACCESS:SECRET</c>; see <see cref="SecretFile.ReadPassword"/>.
+    /// </summary>
+    public string? Password { internal get; init; }
 
     /// <summary>
     /// 32 bytes from which keys are derived that keep names and values from the store's owner, see <see cref="SecretFile.ReadKey"/>; null

@@ -14,13 +14,16 @@ interface IBlockStore : IDisposable
     /// <summary>How large the store is, as far as it says so.</summary>
     Task<StoreSize> Size();
 
-    /// <summary>A large value; null when there is none. Whoever gets it owns it.</summary>
-    Task<IMemoryOwner<byte>?> Get(string name);
+    /// <summary>A part of a large value; null when there is no such value. Whoever gets it owns it. It may have another length.</summary>
+    /// <param name="name">The value's name.</param>
+    /// <param name="offset">Where it begins; 0 always of values that were written to be read as a whole.</param>
+    /// <param name="bytes">How long it should be.</param>
+    Task<IMemoryOwner<byte>?> Get(string name, long offset, int bytes);
 
-    /// <summary>Small values in one round trip, null where there is none.</summary>
+    /// <summary>Small values in about the time of one round trip, null where there is none.</summary>
     Task<byte[]?[]> GetSmall(IReadOnlyList<string> names);
 
-    /// <summary>Writes a large value, which must stay as it is until the task is over.</summary>
+    /// <summary>Writes a large value, which must stay as it is until the task is over. A store without clocks of its own forgets nothing.</summary>
     Task Put(string name, ReadOnlyMemory<byte> value, TimeSpan life);
 
     /// <summary>Writes small values.</summary>
@@ -36,8 +39,13 @@ interface IBlockStore : IDisposable
     Task Delete(IReadOnlyList<string> names);
 
     /// <summary>Names that begin so, in no order; some may come twice.</summary>
-    IAsyncEnumerable<string> Scan(string prefix);
+    IAsyncEnumerable<StoredName> Scan(string prefix);
 }
+
+/// <summary>A name in a store.</summary>
+/// <param name="Name">The name.</param>
+/// <param name="Changed">When its value was written or renewed; null when the store does not say.</param>
+readonly record struct StoredName(string Name, DateTimeOffset? Changed);
 
 /// <summary>Bytes of a store.</summary>
 /// <param name="CapacityBytes">That it may hold; 0 when it does not say.</param>

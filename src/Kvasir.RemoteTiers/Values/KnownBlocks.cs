@@ -31,16 +31,16 @@ sealed class KnownBlocks
     }
 
     /// <summary>A block is there. What is known of its use stays known.</summary>
-    public void Add(BlockKey key, BlockEntry entry)
+    public void Add(BlockKey key, StoredBlock block)
     {
         lock (_gate)
         {
-            DateTimeOffset renewed = entry.Written;
+            DateTimeOffset renewed = block.Written;
             if ((_young.TryGetValue(key, out KnownBlock? known) || _old.Remove(key, out known)) && known.Renewed > renewed)
                 renewed = known.Renewed;
             if (_young.Count >= MostOfGeneration)
                 (_old, _young) = (_young, []);
-            _young[key] = new KnownBlock(entry.Value, entry.Index, entry.Count) { Renewed = renewed };
+            _young[key] = new KnownBlock(block.Run, block.Index) { Renewed = renewed };
         }
     }
 
@@ -56,10 +56,9 @@ sealed class KnownBlocks
 }
 
 /// <summary>Where a block is.</summary>
-/// <param name="Value">The value, named by its last block.</param>
+/// <param name="Run">The run.</param>
 /// <param name="Index">Which of its blocks.</param>
-/// <param name="Count">How many it has.</param>
-sealed record KnownBlock(BlockKey Value, int Index, int Count)
+sealed record KnownBlock(StoredRun Run, int Index)
 {
     /// <summary>When its life was renewed last, as far as this process knows.</summary>
     public DateTimeOffset Renewed { get; set; }

@@ -1,18 +1,36 @@
 using System.Security.Cryptography;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.RemoteTiers.Settings;
 
 namespace Kvasir.RemoteTiers.Values;
 
 /// <summary>
-/// What values are called: <c>kvasir:1:PREFIX:KIND:DIGITS</c>, the digits those of a key or, where names are secret, a keyed hash of it:
-/// whoever guesses a conversation cannot see whether it is there.
+/// What values are called: <c>kvasir:1:PREFIX:KIND:DIGITS</c>, or <c>PREFIX/1/KIND/DIGITS</c> where names are paths. The digits are those of
+/// a key or, where names are secret, a keyed hash of it: whoever guesses a conversation cannot see whether it is there.
 /// </summary>
-sealed class StoreNames(string prefix, byte[]? secret)
+/// <param name="start">What all names begin with, the version included.</param>
+/// <param name="separator">What stands between the parts.</param>
+/// <param name="secret">The key of the hash; null leaves the digits as they are.</param>
+sealed class StoreNames(string start, char separator, byte[]? secret)
 {
-    const string Format = "kvasir:1:";
+    const int Version = 1;
 
-    /// <summary>What a name begins with that is of a block's entry.</summary>
-    public string Blocks { get; } = $"{Format}{prefix}:b:";
+    /// <summary>The names in a store.</summary>
+    public static StoreNames In(RemoteAddress store, byte[]? secret) => store.Protocol == StoreProtocol.S3
+        ? new StoreNames($"{store.Prefix}/{Version}", '/', secret)
+        : new StoreNames($"kvasir:{Version}:{store.Prefix}", ':', secret);
+
+    /// <summary>What the names of all entries of blocks begin with.</summary>
+    public string AllBlocks => All('b');
+
+    /// <summary>What the names of all entries of runs begin with, each under that of its end.</summary>
+    public string AllEnds => All('e');
+
+    /// <summary>The entry of the run that ends with a block.</summary>
+    public string End(BlockKey last) => Of('e', last.Digest);
+
+    /// <summary>The entry of the newest run that follows a block, or a root.</summary>
+    public string Following(BlockKey before) => Of('f', before.Digest);
 
     /// <summary>A block's entry.</summary>
     public string Block(BlockKey key) => Of('b', key.Digest);
@@ -20,8 +38,11 @@ sealed class StoreNames(string prefix, byte[]? secret)
     /// <summary>The entry of the newest block that follows another, or a root: a prompt may end within it.</summary>
     public string Tail(BlockKey parent) => Of('t', parent.Digest);
 
-    /// <summary>A group of layers of so many blocks up to one: those that follow a hole may end there, too, and are fewer.</summary>
-    public string Value(BlockKey last, int blocks, int group) => $"{Of('v', last.Digest)}:{blocks}:{group}";
+    /// <summary>So many blocks up to one: those that follow a hole may end there, too, and are fewer.</summary>
+    public string Run(StoredRun run) => $"{Of('v', run.Last.Digest)}{separator}{run.Count}";
+
+    /// <summary>A group of layers of a run.</summary>
+    public string Group(StoredRun run, int group) => $"{Run(run)}{separator}{group}";
 
     /// <summary>Who keeps a block.</summary>
     public string Pin(BlockKey key) => Of('p', key.Digest);
@@ -42,6 +63,8 @@ sealed class StoreNames(string prefix, byte[]? secret)
             HMACSHA256.HashData(secret, content, content[1..]);
         Span<char> digits = stackalloc char[2 * Digest.Size]; // a lookup makes hundreds of names
         Convert.TryToHexStringLower(content[1..], digits, out _);
-        return string.Concat(Format, prefix, [':', kind, ':'], digits);
+        return string.Concat(start, [separator, kind, separator], digits);
     }
+
+    string All(char kind) => $"{start}{separator}{kind}{separator}";
 }

@@ -28,31 +28,28 @@ sealed class StoredRecords(IBlockStore store, Seal? seal)
     /// <summary>Writes small values.</summary>
     public Task Put(IEnumerable<(string Name, byte[] Value)> values, TimeSpan life) => store.PutSmall([.. values.Select(Closed)], life);
 
-    /// <summary>A large value is asked for; whoever gets it opens it with <see cref="Open(string, Span{byte}, out ReadOnlySpan{byte})"/>.</summary>
-    public Task<IMemoryOwner<byte>?> Get(string name) => store.Get(name);
+    /// <summary>A part of a large value, still closed.</summary>
+    public Task<IMemoryOwner<byte>?> Get(string name, long offset, int bytes) => store.Get(name, offset, bytes);
 
-    /// <summary>The content of a large value, opened in place.</summary>
-    public ReadOutcome Open(string name, Span<byte> value, out ReadOnlySpan<byte> content)
+    /// <summary>What was closed under a name, opened in place.</summary>
+    public ReadOutcome Open(string name, Span<byte> closed, out ReadOnlySpan<byte> content)
     {
-        ReadOutcome outcome = seal?.Open(name, value) ?? ReadOutcome.Ok;
-        content = outcome == ReadOutcome.Ok ? value[_overhead..] : [];
+        ReadOutcome outcome = seal?.Open(name, closed) ?? ReadOutcome.Ok;
+        content = outcome == ReadOutcome.Ok ? closed[_overhead..] : [];
         return outcome;
     }
 
-    /// <summary>Writes a large value.</summary>
-    /// <param name="name">Its name.</param>
-    /// <param name="buffer">Room for it and for the seal, of whoever calls, until the task is over.</param>
-    /// <param name="bytes">Its size.</param>
-    /// <param name="life">How long it lives.</param>
-    /// <param name="fill">Writes the content.</param>
-    public Task Put(string name, byte[] buffer, int bytes, TimeSpan life, SpanAction<byte, object?> fill)
+    /// <summary>Writes content to where it is stored, and closes it under a name.</summary>
+    public void Close(string name, Span<byte> stored, SpanAction<byte, object?> fill)
     {
-        fill(buffer.AsSpan(_overhead, bytes), null);
-        seal?.Close(name, buffer.AsSpan(0, _overhead + bytes));
-        return store.Put(name, buffer.AsMemory(0, _overhead + bytes), life);
+        fill(stored[_overhead..], null);
+        seal?.Close(name, stored);
     }
 
-    /// <summary>Bytes of a value in the store.</summary>
+    /// <summary>Writes a large value of closed parts, which must stay as it is until the task is over.</summary>
+    public Task Put(string name, ReadOnlyMemory<byte> closed, TimeSpan life) => store.Put(name, closed, life);
+
+    /// <summary>Bytes of content in the store.</summary>
     public int Stored(int bytes) => _overhead + bytes;
 
     (string, byte[]) Closed((string Name, byte[] Value) value)

@@ -29,6 +29,9 @@ sealed unsafe class ValueFormat(KvLayout layout, Fingerprint fingerprint, Immuta
     /// <summary>The model.</summary>
     public Fingerprint Fingerprint => fingerprint;
 
+    /// <summary>Tokens that a block holds.</summary>
+    public int BlockTokens => layout.BlockTokens;
+
     int RecordBytes => TokensAt + layout.BlockTokens * sizeof(int);
 
     /// <summary>Bytes of a value of so many blocks.</summary>

@@ -31,7 +31,7 @@ public sealed class PlanTests
     public void A_plan_with_a_store_says_what_it_saves()
     {
         const string more = "chat:users=150,turns=6,over=150,think=20,system=500,question=300,answer=60";
-        string[] plan = ["plan", more, .. s_model, "--ttft", "400ms", "--price", "5", "--host", "0", "--disk", "0", "--remote",
+        string[] plan = ["plan", more, .. s_model, "--ttft", "200ms", "--price", "5", "--host", "0", "--disk", "0", "--remote",
             "64GiB@20GiB/s,1ms", "--remote-price", "0.02"];
         KvasirResult text = Run(plan);
         Assert.Contains("a store of 64 GiB", text.Answer, StringComparison.Ordinal);

@@ -10,6 +10,9 @@ public sealed class RemoteAddressTests
     [InlineData("redis://cache", "redis://cache:6379")]
     [InlineData("redis://cache:7000/3?prefix=team", "redis://cache:7000/3?prefix=team")]
     [InlineData("rediss://user:pass%40word@a:1,b:2,[::1]:3", "rediss://a:1,b:2,[::1]:3")]
+    [InlineData("s3://bucket", "s3://bucket")]
+    [InlineData("s3://bucket/kvasir/?region=eu-central-1", "s3://bucket")]
+    [InlineData("s3://me:secret@bucket/team/a?endpoint=https://minio:9000/&ttl=7d", "s3://bucket/team/a?endpoint=https://minio:9000")]
     [InlineData("redis://:p@ss:w@rd@127.0.0.1", "redis://127.0.0.1:6379")]
     public void What_is_shown_has_no_secret(string text, string shown) => Assert.Equal(shown, $"{RemoteAddress.Parse(text)}");
 
@@ -25,10 +28,33 @@ public sealed class RemoteAddressTests
         Assert.Equal((TimeSpan.FromHours(24), "default", 0), (RemoteAddress.DefaultLife, RemoteAddress.Parse("redis://a").Prefix, 0));
     }
 
+    [Fact]
+    public void Parts_of_a_bucket_are_read()
+    {
+        RemoteAddress address = RemoteAddress.Parse("s3://me:se%63ret@bucket/a/b?ca=/etc/ca.pem&endpoint=https://[::1]:9000&region=x&ttl=7d");
+        Assert.Equal((StoreProtocol.S3, "bucket", "a/b", "https://[::1]:9000/", "x", TimeSpan.FromDays(7), "/etc/ca.pem"),
+            (address.Protocol, address.Bucket, address.Prefix, $"{address.Endpoint}", address.Region, address.Life, address.AuthorityFile));
+        Assert.Equal(("me", "secret"), (address.User, address.Password));
+        Assert.True(RemoteAddress.Parse("s3://bucket").UsesTls);
+        Assert.False(RemoteAddress.Parse("s3://bucket?endpoint=http://minio").UsesTls);
+    }
+
     [Theory]
+    [InlineData("s3://", "bucket ''")]
+    [InlineData("s3://Bucket", "bucket 'Bucket', expected 3 to 63")]
+    [InlineData("s3://bucket//x", "prefix '/x'")]
+    [InlineData("s3://bucket/a b", "prefix 'a b'")]
+    [InlineData("s3://bucket?endpoint=minio:9000", "endpoint='minio:9000', expected http://host[:port]")]
+    [InlineData("s3://bucket?endpoint=http://minio/path", "endpoint='http://minio/path'")]
+    [InlineData("s3://bucket?endpoint=ftp://minio", "endpoint='ftp://minio'")]
+    [InlineData("s3://bucket?region=a*b", "region 'a*b'")]
+    [InlineData("s3://bucket?prefix=x", "setting 'prefix', expected endpoint, region, ttl, ca or pin")]
+    [InlineData("s3://bucket?ca=/x&endpoint=http://minio", "ca='/x'")]
+    [InlineData("redis://a?endpoint=http://x", "setting 'endpoint', expected prefix, ttl, ca or pin")]
+    [InlineData("redis://a?region=x", "setting 'region'")]
     [InlineData("", "no scheme")]
     [InlineData("cache:6379", "no scheme")]
-    [InlineData("http://cache", "'http', expected redis:// or rediss://")]
+    [InlineData("http://cache", "'http', expected redis://, rediss:// or s3://")]
     [InlineData("redis://", "server ''")]
     [InlineData("redis://a,,b", "server ''")]
     [InlineData("redis://a b", "server 'a b'")]
@@ -38,8 +64,8 @@ public sealed class RemoteAddressTests
     [InlineData("redis://a?prefix=a*b", "prefix 'a*b'")]
     [InlineData("redis://a?ttl=0s", "ttl='0s'")]
     [InlineData("redis://a?ttl=soon", "ttl='soon'")]
-    [InlineData("redis://a?ca=/x", "for rediss:// only")]
-    [InlineData("redis://a?pin=sha256:00", "for rediss:// only")]
+    [InlineData("redis://a?ca=/x", "for rediss:// and s3://")]
+    [InlineData("redis://a?pin=sha256:00", "for rediss:// and s3://")]
     [InlineData("rediss://a?pin=sha256:00", "64 hexadecimal digits")]
     public void What_is_wrong_is_said(string text, string expected)
     {
@@ -54,6 +80,8 @@ public sealed class RemoteAddressTests
     [InlineData("redis://:secret@a b secret")]
     [InlineData("redis://u:x?secret@a")]
     [InlineData("redis://u:secret@a/secret")]
+    [InlineData("s3://u:secret@Bad")]
+    [InlineData("s3://bucket?endpoint=http://u:secret@minio")]
     public void No_error_shows_a_password(string text) =>
         Assert.DoesNotContain("secret", Assert.Throws<FormatException>(() => RemoteAddress.Parse(text)).Message, StringComparison.Ordinal);
 

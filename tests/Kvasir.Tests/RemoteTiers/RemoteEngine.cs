@@ -56,6 +56,25 @@ sealed class RemoteEngine : IDisposable
         return this;
     }
 
+    /// <summary>Waits until the store is there.</summary>
+    public RemoteEngine Connected()
+    {
+        Assert.True(SpinWait.SpinUntil(Answers, TimeSpan.FromSeconds(20)), Tier.Problem);
+        return this;
+
+        bool Answers()
+        {
+            try
+            {
+                return Tier.Unpin([]) == 0;
+            }
+            catch (IOException)
+            {
+                return false;
+            }
+        }
+    }
+
     /// <summary>What a prompt gives without any tier.</summary>
     public static CachedEngine.Answer Fresh(LanguageModel model, int[] prompt)
     {

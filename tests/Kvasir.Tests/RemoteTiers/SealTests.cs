@@ -40,19 +40,21 @@ public sealed class SealTests : IDisposable
     [Fact]
     public void A_value_copied_under_another_key_is_a_miss_a_thousand_times()
     {
-        StoreNames names = new("prefix", _seal.NameKey);
+        StoreNames names = new("kvasir:1:prefix", ':', _seal.NameKey);
         for (int number = 0; number < 1000; number++)
         {
-            byte[] value = Sealed(names.Value(Key(number), 1, 0));
+            byte[] value = Sealed(names.Group(Run(number), 0));
             string other = (number % 3) switch
             {
-                0 => names.Value(Key(number + 1), 1, 0),
-                1 => names.Value(Key(number), 1, 1),
-                _ => new StoreNames("other", _seal.NameKey).Value(Key(number), 1, 0),
+                0 => names.Group(Run(number + 1), 0),
+                1 => names.Group(Run(number), 1),
+                _ => new StoreNames("kvasir:1:other", ':', _seal.NameKey).Group(Run(number), 0),
             };
             Assert.NotEqual(ReadOutcome.Ok, _seal.Open(other, value));
         }
     }
+
+    static StoredRun Run(int number) => new(Key(number), 1);
 
     [Fact]
     public void Every_flipped_byte_and_every_torn_value_is_a_miss()
@@ -72,7 +74,7 @@ public sealed class SealTests : IDisposable
     [Fact]
     public void Names_tell_nothing_without_the_key()
     {
-        StoreNames clear = new("p", null), mine = new("p", _seal.NameKey), others = new("p", _other.NameKey);
+        StoreNames clear = new("kvasir:1:p", ':', null), mine = new("kvasir:1:p", ':', _seal.NameKey), others = new("kvasir:1:p", ':', _other.NameKey);
         Assert.Equal($"kvasir:1:p:b:{Key(1)}", clear.Block(Key(1)));
         Assert.DoesNotContain($"{Key(1)}", mine.Block(Key(1)), StringComparison.Ordinal);
         Assert.Equal(mine.Block(Key(1)), mine.Block(Key(1)));

@@ -127,10 +127,10 @@ public sealed unsafe class ValueFormatTests : IDisposable
     [Fact]
     public void Entries_are_what_was_written_or_none()
     {
-        BlockEntry entry = new(_blocks[1].Parent, _blocks[1].Tokens, _blocks[2].Key, 1, 3, DateTimeOffset.FromUnixTimeSeconds(1000));
-        byte[] bytes = entry.ToBytes(_model);
-        BlockEntry read = BlockEntry.Read(bytes, _model, 4)!;
-        Assert.Equal((_blocks[1].Key, entry.Value, 1, 3, entry.Written), (read.Key, read.Value, read.Index, read.Count, read.Written));
+        StoredBlock block = new(_blocks[1].Parent, _blocks[1].Tokens, new StoredRun(_blocks[2].Key, 3), 1, DateTimeOffset.FromUnixTimeSeconds(1000));
+        byte[] bytes = BlockEntry.Write(block, _model);
+        StoredBlock read = BlockEntry.Read(bytes, _model, 4)!;
+        Assert.Equal((_blocks[1].Key, block.Run, 1, block.Written), (read.Key, read.Run, read.Index, read.Written));
         Assert.Null(BlockEntry.Read(bytes, Model("other"), 4));
         Assert.Null(BlockEntry.Read(bytes, _model, 3));
         for (int at = 0; at < bytes.Length; at++)

@@ -63,10 +63,12 @@ static class ArchitectureTable
             """),
         new("Kvasir.RemoteTiers", ["Kvasir.KvCache"], """
             Settings
-            Stores
-            Values -> Stores
+            Stores -> Settings
+            Values -> Settings, Stores
+            Indexes -> Stores, Values
             Redis -> Settings, Stores
-            (root) -> Redis, Settings, Stores, Values
+            S3 -> Settings, Stores
+            (root) -> Indexes, Redis, S3, Settings, Stores, Values
             """),
         new("Kvasir.Store", [], "(root)"),
         new("Kvasir.Server", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference"], """

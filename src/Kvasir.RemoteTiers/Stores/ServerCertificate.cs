@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Kvasir.RemoteTiers.Settings;
 
-namespace Kvasir.RemoteTiers.Redis;
+namespace Kvasir.RemoteTiers.Stores;
 
 /// <summary>Whether a server is the one that is meant: its certificate is the pinned one, or somebody who may vouches for it.</summary>
 sealed class ServerCertificate(RemoteAddress address, TimeProvider time)

@@ -1,0 +1,119 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using System.Text;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.RemoteTiers.Settings;
+using Kvasir.RemoteTiers.Values;
+
+namespace Kvasir.Tests.RemoteTiers;
+
+/// <summary>What is in a bucket may be anything: all that is not what was written is a miss.</summary>
+public sealed unsafe class S3FormatTests : IDisposable
+{
+    const int Blocks = 3;
+
+    readonly KvLayout _layout = new(4, F16Codec.Instance, [.. Enumerable.Repeat(new KvLayer(new LayerState.Full(), 1, 512, 0), 1)]);
+    readonly Fingerprint _model;
+    readonly List<nint> _memory = [];
+
+    public S3FormatTests()
+    {
+        using FieldHasher hasher = new();
+        _model = new Fingerprint(hasher.Add("model").Finish());
+    }
+
+    public void Dispose() => _memory.ForEach(memory => NativeMemory.Free((void*)memory));
+
+    byte* Memory(byte fill)
+    {
+        void* memory = NativeMemory.Alloc((nuint)_layout.StrideBytes);
+        _memory.Add((nint)memory);
+        new Span<byte>(memory, (int)_layout.StrideBytes).Fill(fill);
+        return (byte*)memory;
+    }
+
+    /// <summary>Blocks in a row, the last not full.</summary>
+    BlockWrite[] Chain(string salt)
+    {
+        BlockKey parent = KeyChain.Root(_model, Encoding.UTF8.GetBytes(salt));
+        List<BlockWrite> blocks = [];
+        for (int i = 0; i < Blocks; i++)
+        {
+            int[] tokens = [.. Enumerable.Range(10 * i, i == Blocks - 1 ? 2 : 4)];
+            BlockKey key = KeyChain.Next(parent, tokens);
+            blocks.Add(new BlockWrite(key, parent, tokens, (nint)Memory((byte)(i + 1))));
+            parent = key;
+        }
+        return [.. blocks];
+    }
+
+    static StoredBlock[] Stored(BlockWrite[] blocks) => [.. blocks.Select((block, i) =>
+        new StoredBlock(block.Parent, block.Tokens, RunEntry.RunOf(blocks, 4), i, DateTimeOffset.FromUnixTimeSeconds(1000)))];
+
+    [Fact]
+    public void Entries_of_runs_are_what_was_written_or_none()
+    {
+        BlockWrite[] blocks = Chain("somebody");
+        byte[] bytes = RunEntry.Of(Stored(blocks)).ToBytes(_model);
+        RunEntry read = RunEntry.Read(bytes, _model, 4)!;
+        Assert.Equal(blocks.Select(block => block.Key), read.There.Select(block => block.Key));
+        Assert.Equal(RunEntry.RunOf(blocks, 4), read.Run);
+        Assert.Equal((blocks[2].Key, blocks[1].Key, blocks[0].Parent), (read.Run.Last, read.Run.LastFull, read.Run.Before));
+        Assert.Equal(DateTimeOffset.FromUnixTimeSeconds(1000), read.Blocks[0].Written);
+        Assert.Equal([0, 2], RunEntry.Read((read with { Present = 0b101 }).ToBytes(_model), _model, 4)!.There.Select(block => block.Index));
+        Assert.Null(RunEntry.Read(bytes, default, 4));
+        for (int at = 0; at < bytes.Length; at++)
+        {
+            bytes[at] ^= 0x41;
+            Assert.Null(RunEntry.Read(bytes, _model, 4));
+            bytes[at] ^= 0x41;
+            Assert.Null(RunEntry.Read(bytes.AsSpan(0, at), _model, 4));
+        }
+    }
+
+    [Fact]
+    public void Runs_end_where_a_key_says_it_for_everybody()
+    {
+        RunShape shape = RunShape.For(StoreProtocol.S3, _layout, LayerGroup.Of(_layout, 1 << 20));
+        Assert.Equal((64, 32, true), (shape.MostBlocks, shape.EndsEvery, shape.IsOfObjects));
+        BlockKey key = KeyChain.Root(_model, []);
+        int ends = 0;
+        for (int i = 0; i < 3200; i++)
+            ends += shape.Ends(key = KeyChain.Next(key, [i])) ? 1 : 0;
+        Assert.InRange(ends, 60, 140);
+    }
+
+    [Fact]
+    public void A_run_copied_under_another_name_is_a_miss_a_thousand_times()
+    {
+        using Seal seal = new(new byte[32]);
+        RemoteAddress address = RemoteAddress.Parse("s3://bucket");
+        ImmutableArray<LayerGroup> groups = LayerGroup.Of(_layout, 1 << 20);
+        ValueFormat format = new(_layout, _model, groups);
+        RunShape shape = RunShape.For(StoreProtocol.S3, _layout, groups);
+        foreach (Seal? chosen in (Seal?[])[null, seal])
+        {
+            MemoryStore store = new();
+            RunValues values = new(groups, format, StoreNames.In(address, chosen?.NameKey), new StoredRecords(store, chosen), shape);
+            BlockWrite[][] chains = [.. Enumerable.Range(0, 33).Select(i => Chain($"{i}"))];
+            StoredRun[] runs = [.. chains.Select(chain => RunEntry.RunOf(chain, 4))];
+            foreach ((StoredRun run, BlockWrite[] chain) in runs.Zip(chains))
+                values.Put(run, values.Values[0], chain, new byte[values.Bytes(run, values.Values[0])], TimeSpan.Zero);
+            int attempts = 0;
+            foreach ((StoredRun mine, BlockWrite[] chain) in runs.Zip(chains))
+                foreach (StoredRun others in runs)
+                {
+                    ReadOutcome outcome = values.Open(mine, values.Values[0], 0, store.Copy(values.Names(others).Single()), out ReadOnlySpan<byte> value);
+                    if (outcome == ReadOutcome.Ok)
+                        outcome = format.Read(value, 0, Blocks, 1,
+                            new LoadedBlock(chain[1].Key, chain[1].Parent, chain[1].Tokens, 0, Memory(0)));
+                    Assert.Equal(mine == others, outcome == ReadOutcome.Ok);
+                    attempts += mine == others ? 0 : 1;
+                }
+            Assert.InRange(attempts, 1000, int.MaxValue);
+        }
+    }
+}
