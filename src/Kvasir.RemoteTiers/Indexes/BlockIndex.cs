@@ -91,5 +91,6 @@ sealed class BlockIndex(IBlockStore store, StoreNames names, StoredRecords recor
     async Task<StoredBlock[]> Blocks(IReadOnlyList<string> entries) =>
         [.. (await records.Get(entries).ConfigureAwait(false)).Select(Read).OfType<StoredBlock>()];
 
-    StoredBlock? Read(ArraySegment<byte>? bytes) => bytes is { } entry ? BlockEntry.Read(entry, format.Fingerprint, format.BlockTokens) : null;
+    StoredBlock? Read(ArraySegment<byte>? bytes) =>
+        bytes is { } entry ? BlockEntry.Read(entry, format.Fingerprint, format.BlockTokens) : null;
 }

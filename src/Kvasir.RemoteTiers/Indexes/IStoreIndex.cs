@@ -17,7 +17,7 @@ interface IStoreIndex
     /// <summary>Those of blocks that are there; one that is in several runs several times.</summary>
     Task<StoredBlock[]> Present(IReadOnlyCollection<BlockKey> keys);
 
-    /// <summary>Those that are there of the blocks of runs that are about to be written, as far as that can be told in one question.</summary>
+    /// <summary>Of the blocks of runs that are about to be written those that are there, as far as one question tells.</summary>
     Task<StoredBlock[]> AlreadyThere(IReadOnlyList<BlockWrite[]> runs);
 
     /// <summary>All blocks of this model, so many entries at a time.</summary>

@@ -6,8 +6,8 @@ namespace Kvasir.RemoteTiers.Indexes;
 
 /// <summary>
 /// Which entries of runs to ask for to find a prompt. First those at the places where its runs should begin and end. If that leaves gaps,
-/// those at both edges of each; and those of all runs that could end in the first gap, since others may have taken over the name under which
-/// what begins there is found.
+/// those at both edges of each; and those of all runs that could end in the first gap, since others may have taken over the name under
+/// which what begins there is found.
 /// </summary>
 sealed class RunSearch
 {

@@ -32,8 +32,9 @@ sealed class S3Store : IBlockStore
 
     string Bucket => _options.Address.Bucket!;
 
-    public Task Probe() => Ask(s_patience, (client, over) => client.ListObjectsV2Async(
-        new ListObjectsV2Request { BucketName = Bucket, Prefix = $"{_options.Address.Prefix}/", MaxKeys = 1 }, over.Token));
+    /// <remarks>An object that is not there is as good a sign as any; a bucket that is not there, or may not be read, says so.</remarks>
+    public Task Probe() => Ask(s_patience, (client, over) =>
+        Read(client, new GetObjectRequest { BucketName = Bucket, Key = $"{_options.Address.Prefix}/1" }, MostSmallBytes, over));
 
     public Task<StoreSize> Size() => Task.FromResult(default(StoreSize)); // nothing but a list of all objects would say
 
@@ -41,12 +42,14 @@ sealed class S3Store : IBlockStore
         Read(client, new GetObjectRequest { BucketName = Bucket, Key = name, ByteRange = new ByteRange(offset, offset + bytes - 1) },
             bytes, over));
 
-    public Task<byte[]?[]> GetSmall(IReadOnlyList<string> names) => Together(_questions, names, name => Ask(s_patienceForSmall, async (client, over) =>
+    public Task<byte[]?[]> GetSmall(IReadOnlyList<string> names) => Together(_questions, names, GetSmall);
+
+    Task<byte[]?> GetSmall(string name) => Ask(s_patienceForSmall, async (client, over) =>
     {
         using IMemoryOwner<byte>? value =
             await Read(client, new GetObjectRequest { BucketName = Bucket, Key = name }, MostSmallBytes, over).ConfigureAwait(false);
         return value?.Memory.ToArray();
-    }));
+    });
 
     public Task Put(string name, ReadOnlyMemory<byte> value, TimeSpan life) => Put(name, value);
 
@@ -63,22 +66,23 @@ sealed class S3Store : IBlockStore
     public Task PutSmall(IReadOnlyList<(string Name, byte[] Value)> values, TimeSpan life) =>
         Together(_changes, values, value => Put(value.Name, value.Value));
 
-    public Task Expire(IReadOnlyList<string> names, TimeSpan life, bool onlyLonger) => Together(_changes, names, name => Change<CopyObjectResponse?>(
-        s_patienceForWrite, async (client, over) =>
+    public Task Expire(IReadOnlyList<string> names, TimeSpan life, bool onlyLonger) => Together(_changes, names, Renew);
+
+    Task<CopyObjectResponse?> Renew(string name) => Change(s_patienceForWrite, async (client, over) =>
+    {
+        try
         {
-            try
+            return await client.CopyObjectAsync(new CopyObjectRequest
             {
-                return await client.CopyObjectAsync(new CopyObjectRequest
-                {
-                    SourceBucket = Bucket, SourceKey = name, DestinationBucket = Bucket, DestinationKey = name,
-                    MetadataDirective = S3MetadataDirective.REPLACE, // onto itself is refused else
-                }, over.Token).ConfigureAwait(false);
-            }
-            catch (AmazonS3Exception e) when (IsMissing(e))
-            {
-                return null;
-            }
-        }));
+                SourceBucket = Bucket, SourceKey = name, DestinationBucket = Bucket, DestinationKey = name,
+                MetadataDirective = S3MetadataDirective.REPLACE, // onto itself is refused else
+            }, over.Token).ConfigureAwait(false);
+        }
+        catch (AmazonS3Exception e) when (IsMissing(e))
+        {
+            return null;
+        }
+    });
 
     /// <remarks>One by one: not all stores take lists of names in the form that the library sends.</remarks>
     public Task Delete(IReadOnlyList<string> names) => Together(_changes, names, name => Change(s_patience, (client, over) =>
@@ -92,7 +96,7 @@ sealed class S3Store : IBlockStore
         {
             page = await Ask(s_patience, (client, over) => client.ListObjectsV2Async(request, over.Token)).ConfigureAwait(false);
             foreach (S3Object found in page.S3Objects ?? [])
-                yield return new StoredName(found.Key, found.LastModified is { } changed ? new DateTimeOffset(changed.ToUniversalTime()) : null);
+                yield return new StoredName(found.Key, found.LastModified?.ToUniversalTime());
             request.ContinuationToken = page.NextContinuationToken;
         }
         while (page.IsTruncated == true);
@@ -113,7 +117,7 @@ sealed class S3Store : IBlockStore
             return _disposed ? throw new IOException("closed") : _client ??= new S3Connection(_certificate).Open(_options);
     }
 
-    /// <summary>What an object holds, as far as it may: one byte more says that it was more. Whoever sends nothing for long is given up.</summary>
+    /// <summary>What an object holds, or one byte more than it may; null when there is none. Who sends nothing for long is given up.</summary>
     static async Task<IMemoryOwner<byte>?> Read(AmazonS3Client client, GetObjectRequest request, int most, CancellationTokenSource over)
     {
         try
@@ -180,7 +184,7 @@ sealed class S3Store : IBlockStore
         }
         catch (IOException e) when (e.InnerException is AmazonS3Exception refusal && IsRefusal(refusal))
         {
-            throw new StoreRefusedException(e.Message, refusal);
+            throw new StoreRefusedException(Code(refusal), refusal); // what else it says may differ each time
         }
     }
 
@@ -195,11 +199,13 @@ sealed class S3Store : IBlockStore
         if (over.IsCancellationRequested)
             return "no answer in time";
         if (e is AmazonS3Exception answer)
-            return $"answered {(int)answer.StatusCode} {answer.ErrorCode}: {Line(answer.Message)}";
+            return $"{Code(answer)}: {Line(answer.Message)}";
         return Line((e is AmazonServiceException or AmazonClientException ? e.InnerException ?? e : e).Message);
 
         static string Line(string text) => text.Split('\n')[0].TrimEnd();
     }
+
+    static string Code(AmazonS3Exception e) => $"answered {(int)e.StatusCode} {e.ErrorCode}";
 
     /// <summary>Bytes of the pool's.</summary>
     sealed class PooledBytes(int room) : IMemoryOwner<byte>

@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace Kvasir.RemoteTiers.Settings;
 
 /// <summary>
-/// Where a store is and how it is used: <c>redis://[user:password@]host[:port][,host2…][/db][?prefix=…&amp;ttl=…]</c>, <c>rediss://</c> with
-/// TLS, or <c>s3://bucket[/prefix][?endpoint=…&amp;region=…&amp;ttl=…]</c>; where the way is encrypted, perhaps with <c>ca=FILE</c> or
+/// Where a store is and how it is used: <c>redis://[user:password@]host[:port][,host2…][/db][?prefix=…&amp;ttl=…]</c>, <c>rediss://</c>
+/// with TLS, or <c>s3://bucket[/prefix][?endpoint=…&amp;region=…&amp;ttl=…]</c>; where the way is encrypted, perhaps with <c>ca=FILE</c> or
 /// <c>pin=sha256:…</c>. Its text never shows user or password.
 /// </summary>
 public sealed partial class RemoteAddress

@@ -23,7 +23,7 @@ interface IBlockStore : IDisposable
     /// <summary>Small values in about the time of one round trip, null where there is none.</summary>
     Task<byte[]?[]> GetSmall(IReadOnlyList<string> names);
 
-    /// <summary>Writes a large value, which must stay as it is until the task is over. A store without clocks of its own forgets nothing.</summary>
+    /// <summary>Writes a large value, which must stay as it is until the task is over.</summary>
     Task Put(string name, ReadOnlyMemory<byte> value, TimeSpan life);
 
     /// <summary>Writes small values.</summary>

@@ -5,8 +5,8 @@ using Kvasir.RemoteTiers.Settings;
 namespace Kvasir.RemoteTiers.Values;
 
 /// <summary>
-/// What values are called: <c>kvasir:1:PREFIX:KIND:DIGITS</c>, or <c>PREFIX/1/KIND/DIGITS</c> where names are paths. The digits are those of
-/// a key or, where names are secret, a keyed hash of it: whoever guesses a conversation cannot see whether it is there.
+/// What values are called: <c>kvasir:1:PREFIX:KIND:DIGITS</c>, or <c>PREFIX/1/KIND/DIGITS</c> where names are paths. The digits are those
+/// of a key or, where names are secret, a keyed hash of it: whoever guesses a conversation cannot see whether it is there.
 /// </summary>
 /// <param name="start">What all names begin with, the version included.</param>
 /// <param name="separator">What stands between the parts.</param>
@@ -46,6 +46,15 @@ sealed class StoreNames(string start, char separator, byte[]? secret)
 
     /// <summary>Who keeps a block.</summary>
     public string Pin(BlockKey key) => Of('p', key.Digest);
+
+    /// <summary>What the names of all cards of models begin with.</summary>
+    public string AllModels => All('m');
+
+    /// <summary>The card of a model.</summary>
+    public string Model(Fingerprint model) => Of('m', model.Digest);
+
+    /// <summary>What the names of all values begin with.</summary>
+    public string AllValues => All('v');
 
     /// <summary>What somebody keeps.</summary>
     public string Owner(string owner)

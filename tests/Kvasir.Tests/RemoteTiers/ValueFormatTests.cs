@@ -25,7 +25,7 @@ public sealed unsafe class ValueFormatTests : IDisposable
     public ValueFormatTests()
     {
         _groups = LayerGroup.Of(_layout, 1 << 20);
-        _format = new ValueFormat(_layout, _model, _groups);
+        _format = new ValueFormat(_layout.BlockTokens, _model, _groups);
         _blocks = Chain("somebody");
         _value = Value(_format, _blocks);
     }
@@ -115,7 +115,7 @@ public sealed unsafe class ValueFormatTests : IDisposable
             otherTokens = [.. _blocks.Select(block => block with { Tokens = [.. block.Tokens.Select(token => token + 1)] })];
         Assert.All(Read(Value(_format, otherParent)), outcome => Assert.Equal(ReadOutcome.WrongParent, outcome));
         Assert.All(Read(Value(_format, otherTokens)), outcome => Assert.Equal(ReadOutcome.WrongTokens, outcome));
-        Assert.All(Read(Value(new ValueFormat(_layout, Model("other"), _groups), _blocks)),
+        Assert.All(Read(Value(new ValueFormat(_layout.BlockTokens, Model("other"), _groups), _blocks)),
             outcome => Assert.Equal(ReadOutcome.WrongFingerprint, outcome));
         byte[] later = (byte[])_value.Clone();
         later[8]++;
@@ -127,7 +127,8 @@ public sealed unsafe class ValueFormatTests : IDisposable
     [Fact]
     public void Entries_are_what_was_written_or_none()
     {
-        StoredBlock block = new(_blocks[1].Parent, _blocks[1].Tokens, new StoredRun(_blocks[2].Key, 3), 1, DateTimeOffset.FromUnixTimeSeconds(1000));
+        StoredRun run = new(_blocks[2].Key, 3);
+        StoredBlock block = new(_blocks[1].Parent, _blocks[1].Tokens, run, 1, DateTimeOffset.FromUnixTimeSeconds(1000));
         byte[] bytes = BlockEntry.Write(block, _model);
         StoredBlock read = BlockEntry.Read(bytes, _model, 4)!;
         Assert.Equal((_blocks[1].Key, block.Run, 1, block.Written), (read.Key, read.Run, read.Index, read.Written));
