@@ -189,7 +189,7 @@ sealed class RedisStore : IBlockStore
         }
         catch (Exception e) when (e is not IOException)
         {
-            throw new IOException(Spoken(e), e);
+            throw new IOException(e is RedisTimeoutException ? "no answer in time" : Spoken(e), e); // it tells the library's whole state
         }
     }
 
