@@ -11,7 +11,7 @@ using Kvasir.RemoteTiers.Values;
 
 namespace Kvasir.Tests.RemoteTiers;
 
-/// <summary>Of two tenants of a store neither finds, times or decrypts what is the other's, and its owner reads nothing that is sealed.</summary>
+/// <summary>Of two tenants of a store neither finds, times or decrypts what is the other's, and its owner reads nothing.</summary>
 public sealed class TenantTests : IDisposable
 {
     const int Attempts = 1000;
@@ -64,8 +64,8 @@ public sealed class TenantTests : IDisposable
     Task<TierFind> Find(RemoteTier tier, int number, string salt)
     {
         BlockWrite[] blocks = Blocks(number, salt);
-        return tier.Find(new PrefixQuery([.. blocks[..^1].Select(block => block.Key)], blocks[0].Parent, Prompt(number), _layout.BlockTokens),
-            TestContext.Current.CancellationToken).AsTask();
+        PrefixQuery query = new([.. blocks[..^1].Select(block => block.Key)], blocks[0].Parent, Prompt(number), _layout.BlockTokens);
+        return tier.Find(query, TestContext.Current.CancellationToken).AsTask();
     }
 
     void Fill(RemoteTier tier, string salt, int first = 0)
