@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Collections.Immutable;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
@@ -61,8 +62,11 @@ public sealed class TieredKvCache : IDisposable
     /// <summary>The tiers behind it that there are and that can be used, the warmest first.</summary>
     public ImmutableArray<ITier> Tiers { get; }
 
-    /// <summary>The warmest tier that outlives the process and can be written, where blocks are pinned; null when there is none.</summary>
-    public IDurableTier? Durable => Tiers.OfType<IDurableTier>().FirstOrDefault(tier => tier.CanWrite);
+    /// <summary>The warmest tier that outlives the process and can be written; null when there is none.</summary>
+    public IDurableTier? Durable => DurableTiers.FirstOrDefault();
+
+    /// <summary>All tiers that outlive the process and can be written, the warmest first.</summary>
+    public IEnumerable<IDurableTier> DurableTiers => Tiers.OfType<IDurableTier>().Where(tier => tier.CanWrite);
 
     /// <summary>
     /// What is wrong with a tier, in one line; null when nothing is. Without it everything is computed, and nothing else is wrong.
@@ -102,11 +106,10 @@ public sealed class TieredKvCache : IDisposable
         return _index.FindAll(Query(tokens.ToArray(), salt), s_patienceOfViewers);
     }
 
-    /// <summary>How many of a prompt's tokens, its last included, <see cref="Durable"/> has.</summary>
-    public async Task<int> CountKept(int[] tokens, byte[]? salt = null)
+    /// <summary>How many of a prompt's tokens, its last included, a tier has.</summary>
+    public async Task<int> CountKept(IDurableTier tier, int[] tokens, byte[]? salt = null)
     {
-        if (Durable is not { } tier)
-            return 0;
+        ArgumentNullException.ThrowIfNull(tier);
         // one more: the last of a query is not asked for
         TierFind find = await tier.Find(Query([.. tokens, 0], salt), CancellationToken.None).ConfigureAwait(false);
         return find.Places.Count(place => place != TierFind.Absent) * Layout.BlockTokens
@@ -165,18 +168,50 @@ public sealed class TieredKvCache : IDisposable
                 writeBack.Add(key);
     }
 
-    /// <summary>
-    /// Writes blocks that memory has to <see cref="Durable"/>, and keeps them there from being evicted until a
-    /// time; returns how many those are.
-    /// </summary>
-    /// <exception cref="IOException">They cannot be pinned: too many bytes are already, or the tier cannot be written.</exception>
-    public int Pin(IReadOnlyList<BlockKey> keys, string owner, DateTimeOffset until, TimeSpan patience)
+    /// <summary>Writes blocks that memory has to all <see cref="DurableTiers"/>, and waits until they are there, or dropped.</summary>
+    /// <returns>False when the time was over before.</returns>
+    public bool Keep(IReadOnlyList<BlockKey> keys, TimeSpan patience)
     {
         ArgumentNullException.ThrowIfNull(keys);
         foreach (BlockKey key in keys.Reverse())
             Keep(key);
-        Flush(patience);
-        return Durable?.Pin(keys, owner, until) ?? 0;
+        return Flush(patience);
+    }
+
+    /// <summary>
+    /// Writes blocks that memory has to all <see cref="DurableTiers"/>, and keeps them there from being evicted until a time.
+    /// </summary>
+    /// <returns>How many are kept, in the tier that keeps most of them.</returns>
+    /// <exception cref="IOException">They cannot be pinned anywhere: too many bytes are already, or the tier cannot be written.</exception>
+    public int Pin(IReadOnlyList<BlockKey> keys, string owner, DateTimeOffset until, TimeSpan patience)
+    {
+        Keep(keys, patience);
+        return MostOfDurable(tier => tier.Pin(keys, owner, until));
+    }
+
+    /// <summary>Lets go of all that an owner has pinned; returns how many blocks, in the tier that had most of them.</summary>
+    /// <exception cref="IOException">No tier can be written.</exception>
+    public int Unpin(string owner) => MostOfDurable(tier => tier.Unpin(owner));
+
+    /// <summary>Lets go of blocks, whoever has pinned them; returns how many were, in the tier that had most of them.</summary>
+    /// <exception cref="IOException">No tier can be written.</exception>
+    public int Unpin(IReadOnlyCollection<BlockKey> keys) => MostOfDurable(tier => tier.Unpin(keys));
+
+    int MostOfDurable(Func<IDurableTier, int> work)
+    {
+        (int most, ExceptionDispatchInfo? failure) = (0, null);
+        foreach (IDurableTier tier in DurableTiers)
+            try
+            {
+                most = Math.Max(most, work(tier));
+            }
+            catch (IOException e)
+            {
+                failure ??= ExceptionDispatchInfo.Capture(e);
+            }
+        if (most == 0)
+            failure?.Throw();
+        return most;
     }
 
     /// <summary>Waits until what was admitted is in the tiers, or dropped, and what was counted is noted.</summary>

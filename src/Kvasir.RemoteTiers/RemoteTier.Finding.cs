@@ -108,7 +108,7 @@ public sealed partial class RemoteTier
     async Task<IReadOnlyList<TierBlock>> Described(StoredBlock[] blocks)
     {
         BlockKey[] keys = [.. blocks.Select(block => block.Key)];
-        Pins[] pins = await PinsOf(keys).ConfigureAwait(false);
+        Pins[] pins = await _pins.Of(keys).ConfigureAwait(false);
         return [.. blocks.Select((block, i) =>
             new TierBlock(keys[i], block.Parent, block.Tokens, Used: block.Written, IsPinned: pins[i].Until(Now) is not null))];
     }

@@ -33,7 +33,7 @@ public sealed partial class RemoteTier
     {
         StoredBlock[] there = await _index.Present(keys).ConfigureAwait(false);
         BlockKey[] found = [.. there.Select(block => block.Key).Distinct()];
-        Pins[] pins = await PinsOf(found).ConfigureAwait(false);
+        Pins[] pins = await _pins.Of(found).ConfigureAwait(false);
         HashSet<BlockKey> gone = [.. found.Where((_, i) => pins[i].Until(Now) is null)];
         await _index.Remove([.. there.Where(block => gone.Contains(block.Key))]).ConfigureAwait(false);
         foreach (BlockKey key in gone)
@@ -45,66 +45,14 @@ public sealed partial class RemoteTier
     public int Pin(IReadOnlyCollection<BlockKey> keys, string owner, DateTimeOffset until)
     {
         ArgumentException.ThrowIfNullOrEmpty(owner);
-        TimeSpan life = until - Now;
-        return life <= TimeSpan.Zero ? 0 : Answered(async () =>
-        {
-            StoredBlock[] there = await _index.Present(keys).ConfigureAwait(false);
-            BlockKey[] pinned = [.. there.Select(block => block.Key).Distinct()];
-            Pins[] pins = await PinsOf(pinned).ConfigureAwait(false);
-            foreach ((Pins pin, BlockKey key) in pins.Zip(pinned))
-                await Save(key, pin.With(owner, until)).ConfigureAwait(false);
-            string list = _names.Owner(owner);
-            PinnedKeys all = PinnedKeys.Read((await _records.Get([list]).ConfigureAwait(false))[0]).With(pinned, until, Now);
-            await _records.Put([(list, all.ToBytes())], all.Until - Now).ConfigureAwait(false);
-            await _store.Expire([.. NamesOf(there)], life, onlyLonger: true).ConfigureAwait(false);
-            return pinned.Length;
-        });
+        return until <= Now ? 0 : Answered(() => _pins.Pin(keys, owner, until));
     }
 
     /// <inheritdoc/>
-    public int Unpin(string owner) => Answered(async () =>
-    {
-        string list = _names.Owner(owner);
-        PinnedKeys all = PinnedKeys.Read((await _records.Get([list]).ConfigureAwait(false))[0]);
-        int unpinned = await Unpin(all.Keys, pins => pins.Without(owner)).ConfigureAwait(false);
-        await _store.Delete([list]).ConfigureAwait(false);
-        return unpinned;
-    });
+    public int Unpin(string owner) => Answered(() => _pins.Unpin(owner));
 
     /// <inheritdoc/>
-    public int Unpin(IReadOnlyCollection<BlockKey> keys) => Answered(() => Unpin([.. keys], _ => Pins.None));
-
-    /// <summary>Takes pins away; what nobody keeps any more lives as long as other blocks do.</summary>
-    async Task<int> Unpin(BlockKey[] keys, Func<Pins, Pins> without)
-    {
-        Pins[] pins = await PinsOf(keys).ConfigureAwait(false);
-        List<BlockKey> free = [];
-        int unpinned = 0;
-        foreach ((BlockKey key, Pins before) in keys.Zip(pins))
-        {
-            Pins after = without(before);
-            if (before.Until(Now) is null || after.Count == before.Count)
-                continue;
-            unpinned++;
-            await Save(key, after).ConfigureAwait(false);
-            if (after.Until(Now) is null)
-                free.Add(key);
-        }
-        string[] names = [.. NamesOf(await _index.Present(free).ConfigureAwait(false))];
-        if (names.Length > 0)
-            await _store.Expire(names, _options.Address.Life, onlyLonger: false).ConfigureAwait(false);
-        return unpinned;
-    }
-
-    Task Save(BlockKey key, Pins pins) => pins.Until(Now) is { } until
-        ? _records.Put([(_names.Pin(key), pins.ToBytes())], until - Now)
-        : _store.Delete([_names.Pin(key)]);
-
-    async Task<Pins[]> PinsOf(BlockKey[] keys) => keys.Length == 0 ? []
-        : Array.ConvertAll(await _records.Get([.. keys.Select(_names.Pin)]).ConfigureAwait(false), bytes => Pins.Read(bytes));
-
-    IEnumerable<string> NamesOf(IEnumerable<StoredBlock> blocks) =>
-        blocks.SelectMany(block => _values.Names(block.Run).Concat(_index.Names(block.Key, block.Run))).Distinct();
+    public int Unpin(IReadOnlyCollection<BlockKey> keys) => Answered(() => _pins.Unpin([.. keys]));
 
     T Answered<T>(Func<Task<T>> question)
     {

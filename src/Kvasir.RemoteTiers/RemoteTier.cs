@@ -36,6 +36,8 @@ public sealed partial class RemoteTier : IDurableTier
     readonly RunShape _shape;
     readonly RunValues _values;
     readonly IStoreIndex _index;
+    readonly PinBook _pins;
+    readonly ModelCard _card;
     readonly RunWriter _writer;
     readonly FetchThreads _threads;
     readonly Renewals _renewals;
@@ -44,6 +46,7 @@ public sealed partial class RemoteTier : IDurableTier
     readonly ConcurrentDictionary<CounterName, long> _counts = [];
     Task _forgetting = Task.CompletedTask;
     double _way; // seconds there and back, as the last lookup took
+    bool _hasCard; // in the store, as this process saw to
     int _disposed;
 
     /// <param name="options">Which store.</param>
@@ -52,7 +55,7 @@ public sealed partial class RemoteTier : IDurableTier
     public RemoteTier(RemoteTierOptions options, KvLayout layout, Fingerprint fingerprint)
         : this(options, layout, fingerprint, Open(options)) { }
 
-    static IBlockStore Open(RemoteTierOptions options)
+    internal static IBlockStore Open(RemoteTierOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         return options.Address.Protocol == StoreProtocol.S3 ? new S3Store(options) : new RedisStore(options);
@@ -63,14 +66,10 @@ public sealed partial class RemoteTier : IDurableTier
         (_options, _layout, _store) = (options, layout, store);
         _groups = LayerGroup.Of(layout, DiskTier.LeastGroupBytes);
         _seal = options.EncryptionKey is { } key ? new Seal(key) : null;
-        _names = StoreNames.In(options.Address, _seal?.NameKey);
-        _records = new StoredRecords(store, _seal);
-        _format = new ValueFormat(layout, fingerprint, _groups);
-        _shape = RunShape.For(options.Address.Protocol, layout, _groups);
-        _values = new RunValues(_groups, _format, _names, _records, _shape);
-        _index = _shape.IsOfObjects
-            ? new RunIndex(store, _names, _records, _values, _shape, _format, _known, options.Address.Life)
-            : new BlockIndex(store, _names, _records, _values, _format);
+        StoreView view = new(options, store, _seal, fingerprint, layout.BlockTokens, _groups, _known);
+        (_names, _records, _format, _shape) = (view.Names, view.Records, view.Format, view.Shape);
+        (_values, _index, _pins) = (view.Values, view.Index, view.Pins);
+        _card = new ModelCard($"{fingerprint}", options.ModelName, layout.BlockTokens, [.. _groups]);
         _writer = new RunWriter(_values, _shape, _index, _records, options.Address.Life, options.Time);
         _health = new StoreHealth($"{options.Address}", Probe, options.Log, options.Time);
         _renewals = new Renewals(names => _store.Expire(names, options.Address.Life, onlyLonger: true), options.Time);
@@ -231,8 +230,17 @@ public sealed partial class RemoteTier : IDurableTier
         foreach (StoredBlock block in written)
             _known.Add(block.Key, block);
         if (!failed && written.Count > 0)
-            _health.Took();
+            await Took().ConfigureAwait(false);
         return written.Count;
+    }
+
+    /// <summary>The store took blocks; with the first it gets the model's card.</summary>
+    async Task Took()
+    {
+        _health.Took();
+        if (!_hasCard)
+            await _records.Put([(_names.Model(_format.Fingerprint), _card.ToBytes())], ModelCard.Life).ConfigureAwait(false);
+        _hasCard = true;
     }
 
     /// <summary>Whether a block is known to be there: <see cref="Write"/> asks the store about the others, all at once.</summary>

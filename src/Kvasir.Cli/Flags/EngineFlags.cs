@@ -103,7 +103,8 @@ sealed class EngineFlags
     public EngineOptions Engine(ParseResult parsed)
     {
         EngineOptions options = _kv.Apply(parsed,
-            new EngineOptions { Context = parsed.GetValue(_context), KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On });
+            new EngineOptions { Context = parsed.GetValue(_context), KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On },
+            ModelName(parsed));
         return parsed.GetValue(_threads) is { } threads ? options with { Threads = threads } : options;
     }
 

@@ -103,7 +103,10 @@ sealed class KvFlags
             ?? throw new UsageException("--session: there is no home to keep it in; --kv-dir names a directory"), name);
     }
 
-    public EngineOptions Apply(ParseResult parsed, EngineOptions options) => _remote.Apply(parsed, options) with
+    /// <param name="parsed">The flags.</param>
+    /// <param name="options">What else is wanted.</param>
+    /// <param name="model">What the model is called.</param>
+    public EngineOptions Apply(ParseResult parsed, EngineOptions options, string model) => _remote.Apply(parsed, options, model) with
     {
         KvDeviceBytes = parsed.GetValue(_device),
         KvHostBytes = parsed.GetValue(_host) ?? DefaultHost,

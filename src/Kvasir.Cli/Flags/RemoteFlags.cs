@@ -35,15 +35,20 @@ sealed class RemoteFlags
     }
 
     /// <summary>The store's tier behind the others, if there is one.</summary>
-    public EngineOptions Apply(ParseResult parsed, EngineOptions options)
+    public EngineOptions Apply(ParseResult parsed, EngineOptions options, string model)
     {
         if (Store(parsed) is not { } store)
             return options;
+        RemoteTierOptions named = store with { ModelName = Path.GetFileName(model) };
         return options with
         {
-            KvFurtherTiers = [.. options.KvFurtherTiers, (layout, fingerprint) => new RemoteTier(store, layout, fingerprint)],
+            KvFurtherTiers = [.. options.KvFurtherTiers, (layout, fingerprint) => new RemoteTier(named, layout, fingerprint)],
         };
     }
+
+    /// <summary>The store that has to be named, for what is only about a store.</summary>
+    public RemoteTierOptions RequiredStore(ParseResult parsed, string wish) => Store(parsed)
+        ?? throw new UsageException($"{wish}: there is no store; --kv-remote URL names one");
 
     /// <summary>The store that is named; null without one.</summary>
     public RemoteTierOptions? Store(ParseResult parsed)

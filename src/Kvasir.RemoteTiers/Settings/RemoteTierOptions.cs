@@ -17,6 +17,9 @@ public sealed record RemoteTierOptions
     /// </summary>
     public byte[]? EncryptionKey { internal get; init; }
 
+    /// <summary>What the model is called for whoever looks into the store.</summary>
+    public string ModelName { get; init; } = "";
+
     /// <summary>Hears when the store cannot be used, and when it can again, a line each time: never a secret.</summary>
     public Action<string>? Log { get; init; }
 

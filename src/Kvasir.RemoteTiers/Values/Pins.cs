@@ -40,6 +40,10 @@ sealed class Pins
         return until > now.ToUnixTimeSeconds() ? DateTimeOffset.FromUnixTimeSeconds(Math.Min(until, MostSeconds)) : null;
     }
 
+    /// <summary>One of those who keep it, the first by name; null when nobody does any more.</summary>
+    public string? Owner(DateTimeOffset now) =>
+        _owners.Where(pair => pair.Value > now.ToUnixTimeSeconds()).Select(pair => pair.Key).Order(StringComparer.Ordinal).FirstOrDefault();
+
     public Pins With(string owner, DateTimeOffset until) => new(new(_owners) { [owner] = until.ToUnixTimeSeconds() });
 
     public Pins Without(string owner) => new(_owners.Where(pair => pair.Key != owner).ToDictionary());

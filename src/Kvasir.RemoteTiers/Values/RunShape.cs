@@ -24,12 +24,12 @@ sealed record RunShape(int MostBlocks, int EndsEvery, int GroupsPerValue, long L
     /// <summary>Whether all of a run is one value.</summary>
     public bool IsOfObjects => EndsEvery > 0;
 
-    /// <summary>The shape for a store and a model.</summary>
-    public static RunShape For(StoreProtocol store, KvLayout layout, ImmutableArray<LayerGroup> groups)
+    /// <summary>The shape for a store and a model's groups of layers.</summary>
+    public static RunShape For(StoreProtocol store, ImmutableArray<LayerGroup> groups)
     {
         if (store == StoreProtocol.Redis) // values of small models would be too small for a store to be fast
             return new RunShape((int)Math.Clamp(ValueBytes / groups.Max(group => group.Bytes), 1, MostOfValue), 0, 1, 0, MostOutstanding);
-        int blocks = (int)Math.Clamp(ObjectBytes / layout.BlockBytes, 1, RunEntry.MostBlocks / 2);
+        int blocks = (int)Math.Clamp(ObjectBytes / groups.Sum(group => group.Bytes), 1, RunEntry.MostBlocks / 2);
         long part = Math.Max(blocks * groups.Max(group => group.Bytes), LeastReadOfObject);
         int outstanding = (int)Math.Clamp(BytesUnderWay / part, 2, MostOutstanding);
         return new RunShape(2 * blocks, blocks, groups.Length, LeastReadOfObject, outstanding);

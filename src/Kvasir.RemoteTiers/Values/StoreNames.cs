@@ -47,6 +47,15 @@ sealed class StoreNames(string start, char separator, byte[]? secret)
     /// <summary>Who keeps a block.</summary>
     public string Pin(BlockKey key) => Of('p', key.Digest);
 
+    /// <summary>What the names of all cards of models begin with.</summary>
+    public string AllModels => All('m');
+
+    /// <summary>The card of a model.</summary>
+    public string Model(Fingerprint model) => Of('m', model.Digest);
+
+    /// <summary>What the names of all values begin with.</summary>
+    public string AllValues => All('v');
+
     /// <summary>What somebody keeps.</summary>
     public string Owner(string owner)
     {

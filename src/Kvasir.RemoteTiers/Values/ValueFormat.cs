@@ -18,7 +18,7 @@ namespace Kvasir.RemoteTiers.Values;
 /// </code>
 /// The bytes of the blocks follow, one after the other.
 /// </summary>
-sealed unsafe class ValueFormat(KvLayout layout, Fingerprint fingerprint, ImmutableArray<LayerGroup> groups)
+sealed unsafe class ValueFormat(int blockTokens, Fingerprint fingerprint, ImmutableArray<LayerGroup> groups)
 {
     const ulong Magic = 0x5652_5249_5341_564B; // "KVASIRRV"
     const uint Version = 1;
@@ -30,9 +30,9 @@ sealed unsafe class ValueFormat(KvLayout layout, Fingerprint fingerprint, Immuta
     public Fingerprint Fingerprint => fingerprint;
 
     /// <summary>Tokens that a block holds.</summary>
-    public int BlockTokens => layout.BlockTokens;
+    public int BlockTokens => blockTokens;
 
-    int RecordBytes => TokensAt + layout.BlockTokens * sizeof(int);
+    int RecordBytes => TokensAt + blockTokens * sizeof(int);
 
     /// <summary>Bytes of a value of so many blocks.</summary>
     public int Bytes(int group, int blocks) => checked(HeaderBytes(blocks) + blocks * (int)groups[group].Bytes);
@@ -52,7 +52,7 @@ sealed unsafe class ValueFormat(KvLayout layout, Fingerprint fingerprint, Immuta
         BinaryPrimitives.WriteInt32LittleEndian(header[GroupAt..], group);
         BinaryPrimitives.WriteInt32LittleEndian(header[GroupsAt..], groups.Length);
         BinaryPrimitives.WriteInt64LittleEndian(header[BlockBytesAt..], groups[group].Bytes);
-        BinaryPrimitives.WriteInt32LittleEndian(header[BlockTokensAt..], layout.BlockTokens);
+        BinaryPrimitives.WriteInt32LittleEndian(header[BlockTokensAt..], blockTokens);
         BinaryPrimitives.WriteInt32LittleEndian(header[BlocksAt..], blocks.Length);
         for (int index = 0; index < blocks.Length; index++)
         {
@@ -88,18 +88,35 @@ sealed unsafe class ValueFormat(KvLayout layout, Fingerprint fingerprint, Immuta
     public ReadOutcome Read(ReadOnlySpan<byte> value, int group, int blocks, int index, LoadedBlock block)
     {
         ReadOnlySpan<byte> record = Record(value[..HeaderBytes(blocks)], index);
-        if (new Digest(record[..Digest.Size]) != block.Key.Digest)
-            return ReadOutcome.WrongKey;
-        if (new Digest(record.Slice(ParentAt, Digest.Size)) != block.Parent.Digest)
-            return ReadOutcome.WrongParent;
-        if (!HasTokens(record, block.Tokens))
-            return ReadOutcome.WrongTokens;
+        if (Prove(record, block.Key, block.Parent, block.Tokens) is not ReadOutcome.Ok and var other)
+            return other;
         LayerGroup part = groups[group];
         Span<byte> destination = new(block.Destination + part.Offset, (int)part.Bytes);
         value.Slice(PayloadAt(group, blocks, index), destination.Length).CopyTo(destination);
         return XxHash3.HashToUInt64(destination) == BinaryPrimitives.ReadUInt64LittleEndian(record[ChecksumAt..])
             ? ReadOutcome.Ok
             : ReadOutcome.WrongPayloadChecksum;
+    }
+
+    /// <summary>Checks a block of a value that was checked, without copying it.</summary>
+    public ReadOutcome Verify(ReadOnlySpan<byte> value, int group, StoredBlock block)
+    {
+        ReadOnlySpan<byte> record = Record(value[..HeaderBytes(block.Run.Count)], block.Index);
+        if (Prove(record, block.Key, block.Parent, block.Tokens) is not ReadOutcome.Ok and var other)
+            return other;
+        ReadOnlySpan<byte> payload = value.Slice(PayloadAt(group, block.Run.Count, block.Index), (int)groups[group].Bytes);
+        return XxHash3.HashToUInt64(payload) == BinaryPrimitives.ReadUInt64LittleEndian(record[ChecksumAt..])
+            ? ReadOutcome.Ok
+            : ReadOutcome.WrongPayloadChecksum;
+    }
+
+    static ReadOutcome Prove(ReadOnlySpan<byte> record, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens)
+    {
+        if (new Digest(record[..Digest.Size]) != key.Digest)
+            return ReadOutcome.WrongKey;
+        if (new Digest(record.Slice(ParentAt, Digest.Size)) != parent.Digest)
+            return ReadOutcome.WrongParent;
+        return HasTokens(record, tokens) ? ReadOutcome.Ok : ReadOutcome.WrongTokens;
     }
 
     int HeaderBytes(int blocks) => RecordsAt + blocks * RecordBytes + sizeof(ulong);
@@ -126,7 +143,7 @@ sealed unsafe class ValueFormat(KvLayout layout, Fingerprint fingerprint, Immuta
         && BinaryPrimitives.ReadInt32LittleEndian(header[GroupAt..]) == group
         && BinaryPrimitives.ReadInt32LittleEndian(header[GroupsAt..]) == groups.Length
         && BinaryPrimitives.ReadInt64LittleEndian(header[BlockBytesAt..]) == groups[group].Bytes
-        && BinaryPrimitives.ReadInt32LittleEndian(header[BlockTokensAt..]) == layout.BlockTokens;
+        && BinaryPrimitives.ReadInt32LittleEndian(header[BlockTokensAt..]) == blockTokens;
 
     static bool HasTokens(ReadOnlySpan<byte> record, ReadOnlySpan<int> tokens)
     {

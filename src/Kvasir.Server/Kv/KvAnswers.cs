@@ -40,8 +40,16 @@ sealed record KvTreeAnswer(int Version, bool Text, bool Truncated, IReadOnlyList
 sealed record KvTreeNode(string Id, string? Parent, int From, int To, int Blocks, IReadOnlyDictionary<string, int> Tiers, double? LastUse,
     bool Pinned, bool Leased, string? Text);
 
-/// <summary>The answer of <c>/v1/kv/lookup</c> and <c>/v1/kv/warm</c>.</summary>
+/// <summary>The answer of <c>/v1/kv/lookup</c>.</summary>
 sealed record KvLookupAnswer(int PromptTokens, Explanation Kvasir);
+
+/// <summary>The answer of <c>/v1/kv/warm</c>; of each tier that was asked for, how many tokens of the prompt it has.</summary>
+sealed record KvWarmAnswer(int PromptTokens, Explanation Kvasir)
+{
+    /// <summary>By tier; absent when none was asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, int>? KeptTokens { get; init; }
+}
 
 /// <summary>The answer of <c>/v1/kv/pin</c>.</summary>
 sealed record KvPinned(int PinnedBlocks, double Until, string Owner);

@@ -142,6 +142,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
 
     async Task Warm(HttpContext context, Field body)
     {
+        IDurableTier? to = WarmedTier(body);
         CompletionRequest request = new()
         {
             Endpoint = "/v1/kv/warm",
@@ -156,10 +157,35 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
             GenerationResult result = (await run.Results)[0];
             Explanation explanation = Explanation.Of(result,
                 service.Options.ShowsText ? Model.Engine.Model.Tokenizer : null, seesOthers: true);
-            await context.Response.WriteAsJsonAsync(new KvLookupAnswer(result.PromptTokens, explanation), KvJson.Default.KvLookupAnswer);
+            int? kept = to is null ? null : await Keep(to, request.Prompts[0], request.Salt);
+            await context.Response.WriteAsJsonAsync(new KvWarmAnswer(result.PromptTokens, explanation)
+            {
+                KeptTokens = kept is { } tokens ? new Dictionary<string, int> { [to!.Tier.Name()] = tokens } : null,
+            }, KvJson.Default.KvWarmAnswer);
             return "stop";
         });
     }
+
+    /// <summary>The tier in which a prompt has to be in the end; null when that is all the same.</summary>
+    IDurableTier? WarmedTier(Field body)
+    {
+        if (body["to"].OneOf(Tier.Disk.Name(), Tier.Remote.Name()) is not { } name)
+            return null;
+        return Cache.DurableTiers.FirstOrDefault(tier => tier.Tier.Name() == name)
+            ?? throw new RequestException(409, $"to: there is no {name} tier that can be written{Problem()}", "to", "no_such_tier");
+    }
+
+    /// <summary>Waits until all of a prompt is in a tier.</summary>
+    async Task<int> Keep(IDurableTier tier, int[] prompt, byte[] salt)
+    {
+        await Guarded(() => Cache.Keep(Cache.Keys(prompt, salt), s_patience));
+        int kept = await Cache.CountKept(tier, prompt, salt);
+        return kept == prompt.Length
+            ? kept
+            : throw new RequestException(409, $"to: {kept} of {prompt.Length} tokens are in the {tier.Tier.Name()} tier{Problem()}", "to", "not_kept");
+    }
+
+    string Problem() => Cache.Problem is { } problem ? $" ({problem})" : "";
 
     async Task Pin(HttpContext context, Field body)
     {
@@ -177,13 +203,13 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
 
     async Task Unpin(HttpContext context, Field body)
     {
-        if (Cache.Durable is not { } durable)
+        if (Cache.Durable is null)
             throw new RequestException(409, "nothing is kept: there is no disk tier", code: "no_disk_tier");
         string? owner = body["owner"].Text(64);
         if (owner is { Length: > 0 })
             KvTarget.CheckAlone("owner", body);
         IReadOnlyList<BlockKey>? keys = owner is { Length: > 0 } ? null : KvTarget.Path(body, Model, Gate.PrincipalOf(context));
-        int unpinned = await Guarded(() => keys is null ? durable.Unpin(owner!) : durable.Unpin(keys));
+        int unpinned = await Guarded(() => keys is null ? Cache.Unpin(owner!) : Cache.Unpin(keys));
         await context.Response.WriteAsJsonAsync(new KvUnpinned(unpinned), KvJson.Default.KvUnpinned);
     }
 

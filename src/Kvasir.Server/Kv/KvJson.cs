@@ -8,6 +8,7 @@ namespace Kvasir.Server.Kv;
 [JsonSerializable(typeof(KvStats))]
 [JsonSerializable(typeof(KvTreeAnswer))]
 [JsonSerializable(typeof(KvLookupAnswer))]
+[JsonSerializable(typeof(KvWarmAnswer))]
 [JsonSerializable(typeof(KvPinned))]
 [JsonSerializable(typeof(KvUnpinned))]
 [JsonSerializable(typeof(KvEvicted))]

@@ -143,6 +143,7 @@ static class FieldTable
         Honoured("owner", KvPin | KvUnpin, "the key's, unless said; `unpin` lets go of all that is its"),
         Honoured("all", KvEvict),
         Honoured("tier", KvEvict, "of this one only"),
+        Honoured("to", KvWarm, "`disk` or `remote`: answers when all of it is there, and fails when it is not"),
         Honoured("priority", Answers, "the lesser first"),
         Honoured("prompt_cache_options.mode", Answers),
         Honoured("prompt_cache_options.ttl", Answers),

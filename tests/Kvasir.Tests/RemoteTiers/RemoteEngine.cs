@@ -19,7 +19,7 @@ sealed class RemoteEngine : IDisposable
         RemoteTierOptions remote = new()
         {
             Address = RemoteAddress.Parse(address), Password = password, EncryptionKey = key, Log = Heard,
-            Time = time ?? TimeProvider.System,
+            ModelName = "saga", Time = time ?? TimeProvider.System,
         };
         Cached = new CachedEngine(model, (options ?? new EngineOptions { Context = 512 }) with
         {

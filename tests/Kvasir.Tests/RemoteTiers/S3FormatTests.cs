@@ -77,7 +77,7 @@ public sealed unsafe class S3FormatTests : IDisposable
     [Fact]
     public void Runs_end_where_a_key_says_it_for_everybody()
     {
-        RunShape shape = RunShape.For(StoreProtocol.S3, _layout, LayerGroup.Of(_layout, 1 << 20));
+        RunShape shape = RunShape.For(StoreProtocol.S3, LayerGroup.Of(_layout, 1 << 20));
         Assert.Equal((64, 32, true), (shape.MostBlocks, shape.EndsEvery, shape.IsOfObjects));
         BlockKey key = KeyChain.Root(_model, []);
         int ends = 0;
@@ -92,8 +92,8 @@ public sealed unsafe class S3FormatTests : IDisposable
         using Seal seal = new(new byte[32]);
         RemoteAddress address = RemoteAddress.Parse("s3://bucket");
         ImmutableArray<LayerGroup> groups = LayerGroup.Of(_layout, 1 << 20);
-        ValueFormat format = new(_layout, _model, groups);
-        RunShape shape = RunShape.For(StoreProtocol.S3, _layout, groups);
+        ValueFormat format = new(_layout.BlockTokens, _model, groups);
+        RunShape shape = RunShape.For(StoreProtocol.S3, groups);
         foreach (Seal? chosen in (Seal?[])[null, seal])
         {
             MemoryStore store = new();

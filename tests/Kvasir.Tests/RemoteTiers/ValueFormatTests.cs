@@ -25,7 +25,7 @@ public sealed unsafe class ValueFormatTests : IDisposable
     public ValueFormatTests()
     {
         _groups = LayerGroup.Of(_layout, 1 << 20);
-        _format = new ValueFormat(_layout, _model, _groups);
+        _format = new ValueFormat(_layout.BlockTokens, _model, _groups);
         _blocks = Chain("somebody");
         _value = Value(_format, _blocks);
     }
@@ -115,7 +115,7 @@ public sealed unsafe class ValueFormatTests : IDisposable
             otherTokens = [.. _blocks.Select(block => block with { Tokens = [.. block.Tokens.Select(token => token + 1)] })];
         Assert.All(Read(Value(_format, otherParent)), outcome => Assert.Equal(ReadOutcome.WrongParent, outcome));
         Assert.All(Read(Value(_format, otherTokens)), outcome => Assert.Equal(ReadOutcome.WrongTokens, outcome));
-        Assert.All(Read(Value(new ValueFormat(_layout, Model("other"), _groups), _blocks)),
+        Assert.All(Read(Value(new ValueFormat(_layout.BlockTokens, Model("other"), _groups), _blocks)),
             outcome => Assert.Equal(ReadOutcome.WrongFingerprint, outcome));
         byte[] later = (byte[])_value.Clone();
         later[8]++;

@@ -34,6 +34,23 @@ public sealed class KvApiTests
     }
 
     [Fact]
+    public async Task A_prompt_is_warmed_to_a_tier_or_that_fails_by_name()
+    {
+        await using ServerFixture server = await ServerFixture.Start(hasDisk: true);
+        JsonObject prompt = Prompt();
+        prompt["to"] = "disk";
+        JsonElement warm = await server.Ask("/v1/kv/warm", prompt);
+        Assert.Equal(warm.GetProperty("prompt_tokens").GetInt32(), warm.GetProperty("kept_tokens").GetProperty("disk").GetInt32());
+        prompt["to"] = "remote";
+        using HttpResponseMessage none = await server.Post("/v1/kv/warm", prompt);
+        Assert.Equal(HttpStatusCode.Conflict, none.StatusCode);
+        Assert.Contains("no remote tier", await none.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        prompt["to"] = "host";
+        using HttpResponseMessage unknown = await server.Post("/v1/kv/warm", prompt);
+        Assert.Equal(HttpStatusCode.BadRequest, unknown.StatusCode);
+    }
+
+    [Fact]
     public async Task Stats_add_up_with_what_the_answers_said()
     {
         await using ServerFixture server = await ServerFixture.Start(hasDisk: true);

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Kvasir.Inference;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.KvCache.Tiers;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Kv;
@@ -17,7 +17,7 @@ static class ClearVerb
 
     public static Command Create()
     {
-        Command verb = new("clear", "Forget what is kept") { s_all, s_fingerprint, KvVerb.Folder, KvVerb.AsJson };
+        Command verb = KvVerb.WithPlace(new Command("clear", "Forget what is kept") { s_all, s_fingerprint });
         verb.SetAction(Run);
         return verb;
     }
@@ -27,12 +27,12 @@ static class ClearVerb
         string? prefix = parsed.GetValue(s_fingerprint);
         if (parsed.GetValue(s_all) == (prefix is not null))
             throw new UsageException("--all forgets everything and --fingerprint HEX one model's: choose one");
-        using DiskInspection? inspection = KvVerb.Inspect(parsed);
+        using ITierInspection? inspection = KvVerb.Inspect(parsed);
         int blocks = inspection?.Clear(prefix is null ? null : Find(inspection, prefix)) ?? 0;
         return KvVerb.Print(parsed, new KvClear(blocks), () => Terminal.Answers.WriteLine($"{blocks:N0} blocks forgotten"));
     }
 
-    static Fingerprint Find(DiskInspection inspection, string prefix)
+    static Fingerprint Find(ITierInspection inspection, string prefix)
     {
         InspectedModel[] found =
             [.. inspection.Models().Where(model => model.Fingerprint.ToString().StartsWith(prefix, StringComparison.OrdinalIgnoreCase))];

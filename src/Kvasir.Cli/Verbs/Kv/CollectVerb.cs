@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.RemoteTiers;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Kv;
@@ -15,17 +17,28 @@ static class CollectVerb
 
     public static Command Create()
     {
-        Command verb = new("gc", "Give back what is of no use: pins that have ended, files that nothing points at; or shrink to a size")
+        Command verb = new("gc", "Give back what is of no use: pins that have ended, files or entries that lead nowhere; or shrink to a size")
         {
-            s_size, KvVerb.Folder, KvVerb.AsJson,
+            s_size,
         };
-        verb.SetAction(parsed =>
-        {
-            using DiskInspection? inspection = KvVerb.Inspect(parsed);
-            long bytes = inspection?.Collect(parsed.GetValue(s_size)) ?? 0;
-            return KvVerb.Print(parsed, new KvCollect(bytes), () => Terminal.Answers.WriteLine($"{ByteSize.Text(bytes)} given back"));
-        });
+        KvVerb.WithPlace(verb).SetAction(parsed => KvVerb.TierOf(parsed) == Tier.Remote ? CollectStore(parsed) : CollectFolder(parsed));
         return verb;
+    }
+
+    static int CollectFolder(ParseResult parsed)
+    {
+        using DiskInspection? inspection = KvVerb.InspectFolder(parsed);
+        long bytes = inspection?.Collect(parsed.GetValue(s_size)) ?? 0;
+        return KvVerb.Print(parsed, new KvCollect(bytes), () => Terminal.Answers.WriteLine($"{ByteSize.Text(bytes)} given back"));
+    }
+
+    static int CollectStore(ParseResult parsed)
+    {
+        if (parsed.GetValue(s_size) is not null)
+            throw new UsageException("--kv-disk is the size of the disk tier; what a store may hold, its own settings say");
+        using RemoteInspection inspection = RemoteInspection.Open(KvVerb.Remote.RequiredStore(parsed, "--tier remote"));
+        int blocks = inspection.Collect();
+        return KvVerb.Print(parsed, new KvClear(blocks), () => Terminal.Answers.WriteLine($"{blocks:N0} blocks forgotten"));
     }
 }
 

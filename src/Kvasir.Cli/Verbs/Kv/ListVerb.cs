@@ -2,7 +2,7 @@ using System.CommandLine;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.KvCache.Tiers;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Kv;
@@ -14,14 +14,14 @@ static class ListVerb
 
     public static Command Create()
     {
-        Command verb = new("ls", "List the prefixes that are kept, those used last first") { s_blocks, KvVerb.Folder, KvVerb.AsJson };
+        Command verb = KvVerb.WithPlace(new Command("ls", "List the prefixes that are kept, those used last first") { s_blocks });
         verb.SetAction(Run);
         return verb;
     }
 
     static int Run(ParseResult parsed)
     {
-        using DiskInspection? inspection = KvVerb.Inspect(parsed);
+        using ITierInspection? inspection = KvVerb.Inspect(parsed);
         IReadOnlyList<InspectedBlock> blocks = inspection?.Blocks() ?? [];
         KvPrefix[] rows = parsed.GetValue(s_blocks)
             ? [.. blocks.Select(block => Row(block, block.Tokens.Length, 1, block.Bytes))]

@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using Kvasir.Formats;
 using Kvasir.Inference;
-using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.KvCache.Tiers;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Kv;
@@ -23,15 +23,15 @@ static class PinVerb
     };
 
     public static Command Create() =>
-        KvPrompt.CreateVerb("pin", "Keep the keys and values of a file or prompt on the disk until a time, computing them if need be", Pin,
+        KvPrompt.CreateVerb("pin", "Keep the keys and values of a file or prompt on the disk and in the store until a time, computing them if need be", Pin,
             s_owner, s_time);
 
     public static Command CreateUnpin()
     {
-        Command verb = new("unpin", "Let go of all that an owner keeps") { s_owner, KvVerb.Folder, KvVerb.AsJson };
+        Command verb = KvVerb.WithPlace(new Command("unpin", "Let go of all that an owner keeps") { s_owner });
         verb.SetAction(parsed =>
         {
-            using DiskInspection? inspection = KvVerb.Inspect(parsed);
+            using ITierInspection? inspection = KvVerb.Inspect(parsed);
             int blocks = inspection?.Unpin(Owner(parsed)) ?? 0;
             return KvVerb.Print(parsed, new KvUnpin(Owner(parsed), blocks), () => Terminal.Answers.WriteLine($"{blocks:N0} blocks let go"));
         });
@@ -46,7 +46,7 @@ static class PinVerb
         DateTimeOffset until = DateTimeOffset.UtcNow + parsed.GetValue(s_time);
         int blocks = engine.Cache.Pin(engine.Cache.Keys(tokens), owner, until, s_patience);
         return blocks == 0
-            ? Terminal.Error("nothing could be kept on the disk", ExitCode.Failed)
+            ? Terminal.Error(WarmVerb.NothingKept(engine), ExitCode.Failed)
             : KvVerb.Print(parsed, new KvPin(owner, blocks, until),
                 () => Terminal.Answers.WriteLine($"{blocks:N0} blocks kept for {Printable.Line(owner)} until {KvText.Date(until)}"));
     }

@@ -4,7 +4,7 @@ using Kvasir.Inference;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.KvCache.Tiers;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Kv;
@@ -20,27 +20,27 @@ static class TreeVerb
 
     public static Command Create()
     {
-        Command verb = new("tree", "Show which prefixes share their beginnings") { s_text, s_model, KvVerb.Folder, KvVerb.AsJson };
+        Command verb = KvVerb.WithPlace(new Command("tree", "Show which prefixes share their beginnings") { s_text, s_model });
         verb.SetAction(Run);
         return verb;
     }
 
     static int Run(ParseResult parsed)
     {
-        using DiskInspection? inspection = KvVerb.Inspect(parsed);
+        using ITierInspection? inspection = KvVerb.Inspect(parsed);
         using LanguageModel? model = parsed.GetValue(s_text) ? ModelOption.Load(parsed.GetRequiredValue(s_model)) : null;
         HashSet<Fingerprint> own = model is null ? [] : Fingerprints(model);
         IReadOnlyList<BlockRun<InspectedBlock>> roots = BlockRuns.Of(inspection?.Blocks() ?? []);
         string? Text(BlockRun<InspectedBlock> run) => model is not null && own.Contains(run.Last.Fingerprint)
             ? Beginning(run, model)
             : null;
-        return KvVerb.Print(parsed, new KvTree([.. roots.SelectMany(root => root.All()).Select(run => Node(run, Text(run)))]),
-            () => Print(roots, Text));
+        KvNode Described(BlockRun<InspectedBlock> run) => Node(run, KvVerb.TierOf(parsed), Text(run));
+        return KvVerb.Print(parsed, new KvTree([.. roots.SelectMany(root => root.All()).Select(Described)]), () => Print(roots, Described));
     }
 
-    static KvNode Node(BlockRun<InspectedBlock> run, string? text) => new(
+    static KvNode Node(BlockRun<InspectedBlock> run, Tier tier, string? text) => new(
         run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Last.Model, run.Tokens,
-        run.Before + run.Tokens, Tier.Disk.Name(), run.Blocks.Max(block => block.Used),
+        run.Before + run.Tokens, tier.Name(), run.Blocks.Max(block => block.Used),
         run.Blocks.Any(block => block.PinnedBy is not null), text);
 
     /// <summary>Those that a model has with any host tier. Tokens of another model mean something else, or nothing.</summary>
@@ -64,23 +64,23 @@ static class TreeVerb
         return known ? Printable.Line(model.Tokenizer.Decode(tokens), MostCharacters) : null;
     }
 
-    static void Print(IReadOnlyList<BlockRun<InspectedBlock>> roots, Func<BlockRun<InspectedBlock>, string?> text)
+    static void Print(IReadOnlyList<BlockRun<InspectedBlock>> roots, Func<BlockRun<InspectedBlock>, KvNode> node)
     {
         foreach (BlockRun<InspectedBlock> root in roots)
         {
-            var tree = new Tree(Markup.Escape(Line(Node(root, text(root)))));
-            Add(tree, root, text, 1);
+            var tree = new Tree(Markup.Escape(Line(node(root))));
+            Add(tree, root, node, 1);
             Terminal.Answers.Write(tree);
         }
     }
 
-    static void Add(IHasTreeNodes parent, BlockRun<InspectedBlock> run, Func<BlockRun<InspectedBlock>, string?> text, int level)
+    static void Add(IHasTreeNodes parent, BlockRun<InspectedBlock> run, Func<BlockRun<InspectedBlock>, KvNode> node, int level)
     {
         if (level == MostLevels && run.Following.Count > 0)
             parent.AddNode($"… {run.All().Count() - 1:N0} more; `kv tree --json` has all");
         else
             foreach (BlockRun<InspectedBlock> next in run.Following)
-                Add(parent.AddNode(Markup.Escape(Line(Node(next, text(next))))), next, text, level + 1);
+                Add(parent.AddNode(Markup.Escape(Line(node(next)))), next, node, level + 1);
     }
 
     static string Line(KvNode node) =>

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Kvasir.KvCache.Blocks;
-using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.KvCache.Tiers;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Kv;
@@ -10,14 +10,14 @@ static class VerifyVerb
 {
     public static Command Create()
     {
-        Command verb = new("verify", "Read and check every block; damaged ones are forgotten") { KvVerb.Folder, KvVerb.AsJson };
+        Command verb = KvVerb.WithPlace(new Command("verify", "Read and check every block; damaged ones are forgotten"));
         verb.SetAction(Run);
         return verb;
     }
 
     static int Run(ParseResult parsed)
     {
-        using DiskInspection? inspection = KvVerb.Inspect(parsed);
+        using ITierInspection? inspection = KvVerb.Inspect(parsed);
         using Interrupt interrupt = new();
         var meter = new Meter();
         try

@@ -7,29 +7,6 @@ using SQLitePCL;
 
 namespace Kvasir.KvCache.Tiers.Disk;
 
-/// <summary>A model that has blocks in a directory.</summary>
-/// <param name="Fingerprint">What determines its keys and values.</param>
-/// <param name="Name">Its name.</param>
-/// <param name="Blocks">Its blocks.</param>
-/// <param name="Tokens">Their tokens.</param>
-/// <param name="Bytes">What they take on the disk.</param>
-/// <param name="Pinned">How many of them somebody keeps.</param>
-public sealed record InspectedModel(Fingerprint Fingerprint, string Name, long Blocks, long Tokens, long Bytes, long Pinned);
-
-/// <summary>A block in a directory.</summary>
-/// <param name="Key">Its key.</param>
-/// <param name="Parent">The key of the block before it, or a root.</param>
-/// <param name="Fingerprint">Its model.</param>
-/// <param name="Model">The model's name.</param>
-/// <param name="Tokens">Its tokens.</param>
-/// <param name="Bytes">What it takes on the disk.</param>
-/// <param name="Used">When it was used last.</param>
-/// <param name="PinnedBy">Who keeps it, if anybody does.</param>
-/// <param name="PinnedUntil">Until when.</param>
-public sealed record InspectedBlock(
-    BlockKey Key, BlockKey Parent, Fingerprint Fingerprint, string Model, int[] Tokens, long Bytes, DateTimeOffset Used, string? PinnedBy,
-    DateTimeOffset? PinnedUntil) : IPrefixBlock;
-
 /// <summary>The room that a directory takes.</summary>
 /// <param name="Segments">Files.</param>
 /// <param name="Bytes">Their bytes.</param>
@@ -41,7 +18,7 @@ public sealed record InspectedSpace(int Segments, long Bytes, long Slots, long F
 /// <summary>
 /// Looks into a directory of blocks, of all models at once, and keeps it in order, while processes use it. Needs no model.
 /// </summary>
-public sealed class DiskInspection : IDisposable
+public sealed class DiskInspection : ITierInspection
 {
     const int MostCounters = 1000;
 
@@ -71,16 +48,14 @@ public sealed class DiskInspection : IDisposable
         }
     }
 
-    /// <summary>The models, the one with most blocks first.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<InspectedModel> Models() => Guard(() => _catalogue.Rows("""
         SELECT fingerprint, name, count(place), coalesce(sum(length(tokens)) / 4, 0), CAST(total(max(0, slot_bytes)) AS INTEGER), coalesce(sum(key IN (SELECT key FROM pins WHERE until > $0)), 0)
         FROM models LEFT JOIN blocks ON model = models.id LEFT JOIN segments ON segments.id = place / 1048576 GROUP BY models.id ORDER BY 3 DESC
         """, row => new InspectedModel(row.Fingerprint(0), row.Text(1), row.Integer(2), row.Integer(3), row.Integer(4), row.Integer(5)), Now));
 
-    /// <summary>
-    /// All blocks, those used last first. Rows whose keys are no digests are left out: read as one, they could
-    /// follow each other in a circle.
-    /// </summary>
+    /// <inheritdoc/>
+    /// <remarks>Rows whose keys are no digests are left out: read as one, they could follow each other in a circle.</remarks>
     public IReadOnlyList<InspectedBlock> Blocks() => Guard(() => _catalogue.Rows("""
         SELECT key, parent, fingerprint, name, tokens, slot_bytes, at, (SELECT min(owner) FROM pins WHERE pins.key = blocks.key AND until > $0), (SELECT max(until) FROM pins WHERE pins.key = blocks.key)
         FROM blocks JOIN models ON models.id = model JOIN segments ON segments.id = place / 1048576
@@ -106,11 +81,7 @@ public sealed class DiskInspection : IDisposable
         return counters;
     });
 
-    /// <summary>
-    /// Reads and checks every block; bad ones lose their slot, but not those that could not be read. Returns how many came out how.
-    /// </summary>
-    /// <param name="progress">Hears how many of how many blocks are done.</param>
-    /// <param name="cancellation">Ends it early.</param>
+    /// <inheritdoc/>
     public IReadOnlyDictionary<ReadOutcome, int> Verify(IProgress<(int Done, int Total)>? progress = null,
         CancellationToken cancellation = default) => Guard(() =>
     {
@@ -150,8 +121,7 @@ public sealed class DiskInspection : IDisposable
         return before - BytesOfFiles();
     });
 
-    /// <summary>Forgets the blocks of one model, or of all, pinned or not.</summary>
-    /// <returns>How many there were.</returns>
+    /// <inheritdoc/>
     public int Clear(Fingerprint? model = null) => Guard(() =>
     {
         int blocks = ClearRows(model);
@@ -159,8 +129,7 @@ public sealed class DiskInspection : IDisposable
         return blocks;
     });
 
-    /// <summary>Lets go of all that an owner has pinned.</summary>
-    /// <returns>How many blocks that were.</returns>
+    /// <inheritdoc/>
     public int Unpin(string owner) => Guard(() => _catalogue.Execute("DELETE FROM pins WHERE owner = $0", owner));
 
     /// <inheritdoc/>

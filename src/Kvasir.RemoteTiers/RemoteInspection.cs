@@ -1,0 +1,245 @@
+using System.Buffers;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
+using Kvasir.RemoteTiers.Indexes;
+using Kvasir.RemoteTiers.Settings;
+using Kvasir.RemoteTiers.Stores;
+using Kvasir.RemoteTiers.Values;
+
+namespace Kvasir.RemoteTiers;
+
+/// <summary>
+/// Looks into a store that many machines share, at the blocks of all models of one installation, and keeps it in order. Sealed blocks are
+/// seen only by who has the key.
+/// </summary>
+public sealed class RemoteInspection : ITierInspection
+{
+    const int AtOnce = 1024, MostModels = 1000;
+
+    readonly RemoteTierOptions _options;
+    readonly IBlockStore _store;
+    readonly Seal? _seal;
+    readonly StoreNames _names;
+    readonly StoredRecords _records;
+
+    RemoteInspection(RemoteTierOptions options, IBlockStore store)
+    {
+        (_options, _store) = (options, store);
+        _seal = options.EncryptionKey is { } key ? new Seal(key) : null;
+        _names = StoreNames.In(options.Address, _seal?.NameKey);
+        _records = new StoredRecords(store, _seal);
+    }
+
+    /// <summary>Connects to a store.</summary>
+    /// <exception cref="IOException">It does not answer; the message names it.</exception>
+    public static RemoteInspection Open(RemoteTierOptions options)
+    {
+        RemoteInspection inspection = new(options, RemoteTier.Open(options));
+        try
+        {
+            inspection.Ask(async () =>
+            {
+                await inspection._store.Probe().ConfigureAwait(false);
+                return 0;
+            });
+            return inspection;
+        }
+        catch
+        {
+            inspection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What the store says of itself: bytes that it may hold (0 when it does not say) and holds, and values that had to give way.
+    /// </summary>
+    public (long CapacityBytes, long UsedBytes, long Evictions) Size() => Ask(async () =>
+    {
+        StoreSize size = await _store.Size().ConfigureAwait(false);
+        return (size.CapacityBytes, size.UsedBytes, size.Evictions);
+    });
+
+    /// <inheritdoc/>
+    public IReadOnlyList<InspectedModel> Models() => Ask(async () =>
+    {
+        List<InspectedModel> models = [];
+        foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
+        {
+            InspectedBlock[] blocks = await Inspect(shelf, await shelf.Blocks().ConfigureAwait(false)).ConfigureAwait(false);
+            models.Add(new InspectedModel(shelf.Card.Model(), shelf.Card.Name, blocks.Length, blocks.Sum(block => (long)block.Tokens.Length),
+                blocks.Sum(block => block.Bytes), blocks.Count(block => block.PinnedBy is not null)));
+        }
+        return models.OrderByDescending(model => model.Blocks).ToArray();
+    });
+
+    /// <inheritdoc/>
+    public IReadOnlyList<InspectedBlock> Blocks() => Ask(async () =>
+    {
+        List<InspectedBlock> all = [];
+        foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
+            all.AddRange(await Inspect(shelf, await shelf.Blocks().ConfigureAwait(false)).ConfigureAwait(false));
+        return all.OrderByDescending(block => block.Used).ToArray();
+    });
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<ReadOutcome, int> Verify(IProgress<(int Done, int Total)>? progress = null,
+        CancellationToken cancellation = default) => Ask(async () =>
+    {
+        Dictionary<ReadOutcome, int> outcomes = [];
+        List<(Shelf Shelf, StoredBlock[] Blocks)> all = [];
+        foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
+            all.Add((shelf, await shelf.Blocks().ConfigureAwait(false)));
+        (int done, int total) = (0, all.Sum(model => model.Blocks.Length));
+        foreach ((Shelf shelf, StoredBlock[] blocks) in all)
+            foreach (IGrouping<StoredRun, StoredBlock> run in blocks.GroupBy(block => block.Run))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                progress?.Report((done, total));
+                ReadOutcome[] found = await Verify(shelf.View, run.Key, [.. run]).ConfigureAwait(false);
+                foreach (ReadOutcome outcome in found)
+                    outcomes[outcome] = outcomes.GetValueOrDefault(outcome) + 1;
+                StoredBlock[] bad = [.. run.Where((_, i) => found[i] is not (ReadOutcome.Ok or ReadOutcome.IoError))];
+                await shelf.View.Index.Remove(bad).ConfigureAwait(false);
+                done += found.Length;
+            }
+        progress?.Report((total, total));
+        return outcomes;
+    });
+
+    /// <summary>
+    /// Removes what is of no use: entries of blocks whose bytes are gone; and where the store itself forgets nothing, what nobody has used for
+    /// longer than blocks live, and nobody keeps.
+    /// </summary>
+    /// <returns>Blocks that were forgotten.</returns>
+    public int Collect() => Ask(async () =>
+    {
+        Dictionary<string, DateTimeOffset?> values = [];
+        await foreach (StoredName value in _store.Scan(_names.AllValues).ConfigureAwait(false))
+            values[value.Name] = value.Changed;
+        DateTimeOffset oldest = _options.Time.GetUtcNow() - _options.Address.Life;
+        int removed = 0;
+        foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
+        {
+            StoredBlock[] blocks = await shelf.Blocks().ConfigureAwait(false);
+            Pins[] pins = await shelf.View.Pins.Of([.. blocks.Select(block => block.Key)]).ConfigureAwait(false);
+            HashSet<StoredRun> kept = [.. blocks.Where((_, i) => pins[i].Until(_options.Time.GetUtcNow()) is not null).Select(block => block.Run)];
+            StoredBlock[] useless = [.. blocks.Where(block => shelf.View.Values.Names(block.Run)
+                .Any(name => !values.TryGetValue(name, out DateTimeOffset? changed) || (changed < oldest && !kept.Contains(block.Run))))];
+            removed += await Remove(shelf.View, useless).ConfigureAwait(false);
+        }
+        return removed;
+    });
+
+    /// <inheritdoc/>
+    public int Clear(Fingerprint? model = null) => Ask(async () =>
+    {
+        int removed = 0;
+        foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
+            if (model is null || shelf.Card.Model() == model)
+            {
+                StoredBlock[] blocks = await shelf.Blocks().ConfigureAwait(false);
+                await shelf.View.Pins.Unpin([.. blocks.Select(block => block.Key)]).ConfigureAwait(false);
+                removed += await Remove(shelf.View, blocks).ConfigureAwait(false);
+                await _store.Delete([_names.Model(shelf.Card.Model())]).ConfigureAwait(false);
+            }
+        return removed;
+    });
+
+    /// <inheritdoc/>
+    public int Unpin(string owner) => Ask(async () =>
+    {
+        int unpinned = 0;
+        foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
+            unpinned += await shelf.View.Pins.Unpin(owner).ConfigureAwait(false);
+        return unpinned;
+    });
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _store.Dispose();
+        _seal?.Dispose();
+    }
+
+    static async Task<int> Remove(StoreView view, StoredBlock[] blocks)
+    {
+        foreach (StoredBlock[] runs in blocks.GroupBy(block => block.Run).Chunk(AtOnce).Select(some => some.SelectMany(run => run).ToArray()))
+            await view.Index.Remove(runs).ConfigureAwait(false);
+        return blocks.DistinctBy(block => block.Key).Count();
+    }
+
+    static async Task<ReadOutcome[]> Verify(StoreView view, StoredRun run, StoredBlock[] blocks)
+    {
+        ReadOutcome[] outcomes = new ReadOutcome[blocks.Length]; // Ok
+        foreach (GroupRange read in view.Values.Reads(run))
+        {
+            using IMemoryOwner<byte>? got = await view.Values.Get(run, read).ConfigureAwait(false);
+            Check(view, read, got, blocks, outcomes);
+        }
+        return outcomes;
+    }
+
+    static void Check(StoreView view, GroupRange read, IMemoryOwner<byte>? got, StoredBlock[] blocks, ReadOutcome[] outcomes)
+    {
+        for (int group = read.First; group < read.End; group++)
+        {
+            ReadOnlySpan<byte> value = [];
+            ReadOutcome whole = got is null ? ReadOutcome.Gone
+                : view.Values.Open(blocks[0].Run, read, group, got.Memory.Span, out value);
+            for (int i = 0; i < blocks.Length; i++)
+                if (outcomes[i] == ReadOutcome.Ok)
+                    outcomes[i] = whole == ReadOutcome.Ok ? view.Format.Verify(value, group, blocks[i]) : whole;
+        }
+    }
+
+    async Task<InspectedBlock[]> Inspect(Shelf shelf, StoredBlock[] blocks)
+    {
+        Pins[] pins = await shelf.View.Pins.Of([.. blocks.Select(block => block.Key)]).ConfigureAwait(false);
+        long bytes = shelf.View.Groups.Sum(group => group.Bytes);
+        DateTimeOffset now = _options.Time.GetUtcNow();
+        return [.. blocks.Select((block, i) => new InspectedBlock(block.Key, block.Parent, shelf.Card.Model(), shelf.Card.Name, block.Tokens,
+            bytes, block.Written, pins[i].Owner(now), pins[i].Until(now)))];
+    }
+
+    /// <summary>The models that have a card.</summary>
+    async Task<List<Shelf>> Shelves()
+    {
+        List<string> names = [];
+        await foreach (StoredName card in _store.Scan(_names.AllModels).ConfigureAwait(false))
+            if (names.Count < MostModels)
+                names.Add(card.Name);
+        List<Shelf> shelves = [];
+        foreach (ArraySegment<byte>? bytes in await _records.Get([.. names.Distinct()]).ConfigureAwait(false))
+            if (ModelCard.Read(bytes) is { } card && shelves.TrueForAll(other => other.Card.Model() != card.Model()))
+                shelves.Add(new Shelf(card,
+                    new StoreView(_options, _store, _seal, card.Model(), card.BlockTokens, [.. card.Groups], new KnownBlocks())));
+        return shelves;
+    }
+
+    T Ask<T>(Func<Task<T>> question)
+    {
+        try
+        {
+            return Task.Run(question).GetAwaiter().GetResult();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw new IOException($"{_options.Address}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>A model and where its blocks are.</summary>
+    sealed record Shelf(ModelCard Card, StoreView View)
+    {
+        /// <summary>All blocks; each once, whatever the store lists.</summary>
+        public async Task<StoredBlock[]> Blocks()
+        {
+            Dictionary<BlockKey, StoredBlock> blocks = [];
+            await foreach (StoredBlock[] some in View.Index.List(AtOnce).ConfigureAwait(false))
+                foreach (StoredBlock block in some)
+                    blocks.TryAdd(block.Key, block);
+            return [.. blocks.Values];
+        }
+    }
+}
