@@ -12,8 +12,6 @@ namespace Kvasir.KvCache;
 /// </summary>
 sealed class PendingLoads(TieredKvCache cache, BlockTable table)
 {
-    const double ShareOfCompute = 0.1; // of what computing would take, until a load's pace says something
-    static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(100), s_mostPatience = TimeSpan.FromSeconds(30);
     static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
 
     readonly Dictionary<ITier, OwnLoad> _own = []; // of the blocks that are wanted from each tier, until they start and after
@@ -78,7 +76,7 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
         if (_loads.Count == 0)
             return;
         int blocks = _loads.Sum(load => load.Blocks.Count);
-        (_start, _patience) = (Stopwatch.GetTimestamp(), cache.Patience(blocks, s_leastPatience, s_mostPatience));
+        (_start, _patience) = (Stopwatch.GetTimestamp(), cache.Costs.PatienceToLoad(blocks * cache.Layout.BlockTokens));
     }
 
     /// <summary>Waits for a layer; false when blocks have become holes.</summary>
@@ -129,13 +127,7 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
     }
 
     /// <summary>Whether a load has taken as long as computing would, or would at the pace so far.</summary>
-    bool IsLate(BlockLoad load)
-    {
-        TimeSpan time = Stopwatch.GetElapsedTime(_start), sure = _patience * ShareOfCompute + 2 * cache.Costs.Latency(load.From);
-        if (time < s_leastPatience || time < sure)
-            return time >= _patience;
-        return time >= _patience * load.Share;
-    }
+    bool IsLate(BlockLoad load) => cache.Costs.IsLate(load.From, Stopwatch.GetElapsedTime(_start), _patience, load.Share);
 
     /// <summary>
     /// Blocks that failed, or have not come yet after all this time, become holes. Their memory goes back when

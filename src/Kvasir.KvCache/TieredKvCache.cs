@@ -287,13 +287,6 @@ public sealed class TieredKvCache : IDisposable
     /// <summary>Looks a prompt up.</summary>
     internal Task<PrefixLookup> Find(PrefixQuery query) => _index.Find(query, Options.LookupDeadline);
 
-    /// <summary>As long as computing so many blocks would take, within bounds.</summary>
-    internal TimeSpan Patience(int blocks, TimeSpan least, TimeSpan most)
-    {
-        TimeSpan compute = Costs.ComputeTime(blocks * Layout.BlockTokens);
-        return compute < least ? least : compute > most ? most : compute;
-    }
-
     /// <summary>A load of blocks from a tier, to be begun.</summary>
     internal BlockLoad NewLoad(ITier tier) => new(tier.Tier, Groups) { Over = Account };
 

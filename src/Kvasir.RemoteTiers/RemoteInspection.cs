@@ -67,8 +67,8 @@ public sealed class RemoteInspection : ITierInspection
         foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
         {
             InspectedBlock[] blocks = await Inspect(shelf, await shelf.Blocks().ConfigureAwait(false)).ConfigureAwait(false);
-            models.Add(new InspectedModel(shelf.Card.Model(), shelf.Card.Name, blocks.Length, blocks.Sum(block => (long)block.Tokens.Length),
-                blocks.Sum(block => block.Bytes), blocks.Count(block => block.PinnedBy is not null)));
+            models.Add(new InspectedModel(shelf.Card.Model(), shelf.Card.Name, blocks.Length,
+                blocks.Sum(block => (long)block.Tokens.Length), blocks.Sum(block => block.Bytes), blocks.Count(block => block.PinnedBy is not null)));
         }
         return models.OrderByDescending(model => model.Blocks).ToArray();
     });
@@ -108,8 +108,8 @@ public sealed class RemoteInspection : ITierInspection
     });
 
     /// <summary>
-    /// Removes what is of no use: entries of blocks whose bytes are gone; and where the store itself forgets nothing, what nobody has used for
-    /// longer than blocks live, and nobody keeps.
+    /// Removes what is of no use: entries of blocks whose bytes are gone; and where the store itself forgets nothing, what nobody has used
+    /// for longer than blocks live, and nobody keeps.
     /// </summary>
     /// <returns>Blocks that were forgotten.</returns>
     public int Collect() => Ask(async () =>
@@ -117,13 +117,13 @@ public sealed class RemoteInspection : ITierInspection
         Dictionary<string, DateTimeOffset?> values = [];
         await foreach (StoredName value in _store.Scan(_names.AllValues).ConfigureAwait(false))
             values[value.Name] = value.Changed;
-        DateTimeOffset oldest = _options.Time.GetUtcNow() - _options.Address.Life;
+        DateTimeOffset now = _options.Time.GetUtcNow(), oldest = now - _options.Address.Life;
         int removed = 0;
         foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
         {
             StoredBlock[] blocks = await shelf.Blocks().ConfigureAwait(false);
             Pins[] pins = await shelf.View.Pins.Of([.. blocks.Select(block => block.Key)]).ConfigureAwait(false);
-            HashSet<StoredRun> kept = [.. blocks.Where((_, i) => pins[i].Until(_options.Time.GetUtcNow()) is not null).Select(block => block.Run)];
+            HashSet<StoredRun> kept = [.. blocks.Where((_, i) => pins[i].Until(now) is not null).Select(block => block.Run)];
             StoredBlock[] useless = [.. blocks.Where(block => shelf.View.Values.Names(block.Run)
                 .Any(name => !values.TryGetValue(name, out DateTimeOffset? changed) || (changed < oldest && !kept.Contains(block.Run))))];
             removed += await Remove(shelf.View, useless).ConfigureAwait(false);
@@ -164,8 +164,8 @@ public sealed class RemoteInspection : ITierInspection
 
     static async Task<int> Remove(StoreView view, StoredBlock[] blocks)
     {
-        foreach (StoredBlock[] runs in blocks.GroupBy(block => block.Run).Chunk(AtOnce).Select(some => some.SelectMany(run => run).ToArray()))
-            await view.Index.Remove(runs).ConfigureAwait(false);
+        foreach (IGrouping<StoredRun, StoredBlock>[] runs in blocks.GroupBy(block => block.Run).Chunk(AtOnce))
+            await view.Index.Remove([.. runs.SelectMany(run => run)]).ConfigureAwait(false);
         return blocks.DistinctBy(block => block.Key).Count();
     }
 
@@ -198,8 +198,9 @@ public sealed class RemoteInspection : ITierInspection
         Pins[] pins = await shelf.View.Pins.Of([.. blocks.Select(block => block.Key)]).ConfigureAwait(false);
         long bytes = shelf.View.Groups.Sum(group => group.Bytes);
         DateTimeOffset now = _options.Time.GetUtcNow();
-        return [.. blocks.Select((block, i) => new InspectedBlock(block.Key, block.Parent, shelf.Card.Model(), shelf.Card.Name, block.Tokens,
-            bytes, block.Written, pins[i].Owner(now), pins[i].Until(now)))];
+        Fingerprint model = shelf.Card.Model();
+        return [.. blocks.Select((block, i) => new InspectedBlock(block.Key, block.Parent, model, shelf.Card.Name, block.Tokens, bytes,
+            block.Written, pins[i].Owner(now), pins[i].Until(now)))];
     }
 
     /// <summary>The models that have a card.</summary>

@@ -5,8 +5,8 @@ using System.Runtime.CompilerServices;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Compiles kernels in the background while a model is loaded, instead of one by one while the first token waits for them. A published program
-/// has kernels that any processor of its kind can run; those for wider vectors are compiled as they are called.
+/// Compiles kernels in the background while the cache is opened, instead of one by one while the first token waits for them. A published
+/// program has kernels that any processor of its kind can run; those for wider vectors are compiled as they are called.
 /// </summary>
 static class EarlyCompilation
 {

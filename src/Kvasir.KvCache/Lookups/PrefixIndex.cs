@@ -9,9 +9,6 @@ namespace Kvasir.KvCache.Lookups;
 /// </summary>
 sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TransferCosts costs, TimeProvider time)
 {
-    const double ShareOfCompute = 0.05; // of what computing would take, before it is begun while a tier that is far is still asked
-    static readonly TimeSpan s_leastPatience = TimeSpan.FromMilliseconds(20); // nobody minds
-
     // a tier that hangs would cost everybody the whole deadline
     readonly CircuitBreaker[] _circuits = [.. tiers.Select(_ => new CircuitBreaker(time))];
 
@@ -25,7 +22,7 @@ sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TransferC
         await Task.WhenAll(question.Finds.Where((_, tier) => !tiers[tier].IsFar)).ConfigureAwait(false);
         Task all = Task.WhenAll(question.Finds);
         if (!all.IsCompleted)
-            await Task.WhenAny(all, Task.Delay(PatienceFor(question, deadline), time)).ConfigureAwait(false);
+            await Task.WhenAny(all, Task.Delay(costs.PatienceToAsk(Missing(question), deadline), time)).ConfigureAwait(false);
         bool isOver = all.IsCompleted;
         PrefixLookup lookup = Answer(question);
         lookup.Later = isOver ? null : AnswerLater(question, all);
@@ -67,13 +64,6 @@ sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TransferC
 
     static int Missing(Question question) =>
         Enumerable.Range(0, question.Query.Blocks).Count(block => question.Lookup.TierOf(block) is null) * question.Query.BlockTokens;
-
-    TimeSpan PatienceFor(Question question, TimeSpan deadline)
-    {
-        TimeSpan compute = costs.ComputeTime(Missing(question));
-        TimeSpan patience = compute == TimeSpan.MaxValue ? deadline : compute * ShareOfCompute;
-        return patience < s_leastPatience ? s_leastPatience : patience > deadline ? deadline : patience;
-    }
 
     /// <summary>What a tier has; null when it does not say so in time, or is not worth asking.</summary>
     async Task<TierFind?> Ask(int tier, PrefixQuery query, TimeSpan deadline, int missing)

@@ -21,7 +21,8 @@ public interface ITierInspection : IDisposable
     /// </summary>
     /// <param name="progress">Hears how many of how many blocks are done.</param>
     /// <param name="cancellation">Ends it early.</param>
-    IReadOnlyDictionary<ReadOutcome, int> Verify(IProgress<(int Done, int Total)>? progress = null, CancellationToken cancellation = default);
+    IReadOnlyDictionary<ReadOutcome, int> Verify(
+        IProgress<(int Done, int Total)>? progress = null, CancellationToken cancellation = default);
 
     /// <summary>Forgets the blocks of one model, or of all, pinned or not.</summary>
     /// <returns>How many there were.</returns>

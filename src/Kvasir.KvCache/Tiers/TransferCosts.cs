@@ -16,6 +16,11 @@ public sealed class TransferCosts
     public const long LeastBytes = 4 << 20;
 
     const double Forgiveness = 1.1;
+    const double ShareToAsk = 0.05; // of what computing would take, before it is begun while a tier that is far is still asked
+    const double ShareToLoad = 0.1; // of it, until a load's pace says something
+    static readonly TimeSpan s_leastToAsk = TimeSpan.FromMilliseconds(20); // nobody minds
+    static readonly TimeSpan s_leastToLoad = TimeSpan.FromMilliseconds(100), s_mostToLoad = TimeSpan.FromSeconds(30);
+
     const double WeightOfAnswer = 0.2;
 
     readonly Lock _gate = new();
@@ -88,6 +93,33 @@ public sealed class TransferCosts
     public TimeSpan ComputeTime(int tokens) => TokensPerSecond is > 0 and var rate && tokens / rate < TimeSpan.MaxValue.TotalSeconds
         ? TimeSpan.FromSeconds(tokens / rate)
         : TimeSpan.MaxValue;
+
+    /// <summary>How long to wait for what tiers that are far say, before so many tokens are computed without them.</summary>
+    internal TimeSpan PatienceToAsk(int tokens, TimeSpan deadline)
+    {
+        TimeSpan compute = ComputeTime(tokens), patience = compute == TimeSpan.MaxValue ? deadline : compute * ShareToAsk;
+        return patience < s_leastToAsk ? s_leastToAsk : patience > deadline ? deadline : patience;
+    }
+
+    /// <summary>How long to wait at most for so many tokens that are loaded: about as long as computing them would take.</summary>
+    internal TimeSpan PatienceToLoad(int tokens)
+    {
+        TimeSpan compute = ComputeTime(tokens);
+        return compute < s_leastToLoad ? s_leastToLoad : compute > s_mostToLoad ? s_mostToLoad : compute;
+    }
+
+    /// <summary>
+    /// Whether a load is not worth waiting for any longer: it has taken all the time that there is for it, or would at the pace so far.
+    /// </summary>
+    internal bool IsLate(Tier from, TimeSpan time, TimeSpan patience, double share) =>
+        time >= (time < Sure(from, patience) ? patience : patience * share);
+
+    /// <summary>How long a load goes on until its pace says something.</summary>
+    internal TimeSpan Sure(Tier from, TimeSpan patience)
+    {
+        TimeSpan sure = patience * ShareToLoad + 2 * Latency(from);
+        return sure < s_leastToLoad ? s_leastToLoad : sure;
+    }
 
     /// <summary>Whether to load tokens that a tier has, rather than to compute them.</summary>
     public bool LoadIsCheaper(Tier tier, long bytes, int tokens)

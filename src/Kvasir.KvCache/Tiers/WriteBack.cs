@@ -17,9 +17,14 @@ namespace Kvasir.KvCache.Tiers;
 sealed unsafe class WriteBack(
     ITier tier, BlockPool device, IReadOnlyList<ITier> warmer, TierTraffic traffic, TimeProvider time) : IDisposable
 {
-    const int MostQueued = 1 << 16;
-    const long BatchBytes = 32 << 20;
-    const int ShareOfPool = 4; // a batch's blocks are held until a disk has them, which may take its time: the rest is for computing
+    /// <summary>Blocks that wait at most.</summary>
+    public const int MostQueued = 1 << 16;
+
+    /// <summary>What is written in one go.</summary>
+    public const long BatchBytes = 32 << 20;
+
+    /// <summary>A batch's blocks are held until a disk has them, which may take its time: the rest of the pool is for computing.</summary>
+    public const int ShareOfPool = 4;
 
     readonly object _gate = new();
     readonly Queue<(BlockKey Key, bool IsUse)> _queue = new();

@@ -5,21 +5,26 @@ using Kvasir.Planning.Traces;
 namespace Kvasir.Planning.Simulation;
 
 /// <summary>The machines, which of them serves a request, and where a block has its place.</summary>
-sealed class Fleet
+sealed partial class Fleet
 {
     readonly SimulationOptions _options;
     readonly Random _random;
     readonly int _blockTokens;
+    readonly TraceSessions _sessions;
     int _turn;
 
     public Fleet(SimulationOptions options, int blockTokens, int mostBlocks)
     {
         (_options, _blockTokens, _random) = (options, blockTokens, new Random(options.Seed));
-        TierBooks? remote = options.Tiers.FirstOrDefault(tier => tier.Tier == Tier.Remote) is { } shared
-            ? new TierBooks(shared, options.BytesPerToken * blockTokens, mostBlocks)
+        _sessions = new TraceSessions(blockTokens);
+        Store = options.Tiers.FirstOrDefault(tier => tier.Tier == Tier.Remote) is { } shared
+            ? new SharedStore(shared, options, options.BytesPerToken * blockTokens, mostBlocks)
             : null;
-        Machines = [.. Enumerable.Range(0, options.Nodes).Select(_ => new Machine(options, blockTokens, mostBlocks, remote))];
+        Machines = [.. Enumerable.Range(0, options.Nodes).Select(_ => new Machine(options, blockTokens, mostBlocks, Store?.Books))];
     }
+
+    /// <summary>The store that all machines share, if there is one.</summary>
+    public SharedStore? Store { get; }
 
     public Machine[] Machines { get; }
 
@@ -34,6 +39,7 @@ sealed class Fleet
         {
             _ when Machines.Length == 1 => Machines[0],
             Placement.Chain => Machines[Visit.Mix((ulong)request.Blocks[0]) % (ulong)Machines.Length],
+            Placement.Session => Machines[_sessions.Of(request) % Machines.Length],
             Placement.CacheAware =>
                 Machines.MinBy(machine => Math.Max(0, machine.BusyUntil - now) + machine.Backlog + Estimate(machine, request, keys))!,
             _ => Machines[_turn++ % Machines.Length],
@@ -48,18 +54,24 @@ sealed class Fleet
     public Machine Home(Visit visit, BlockKey key) =>
         IsSpread ? Machines[(uint)key.GetHashCode() % (uint)Machines.Length] : visit.Machine;
 
-    /// <summary>Looks up where a request's blocks are, and takes them, or room for them.</summary>
-    /// <returns>Seconds until they are there, and to compute the others.</returns>
-    public (double Restore, double Compute) Begin(Visit visit)
+    /// <summary>
+    /// Takes the blocks that are worth loading, or room for them; returns the seconds until those are there that do not come from the
+    /// store.
+    /// </summary>
+    public double Take(Visit visit)
     {
-        visit.Generation = visit.Machine.Generation;
-        visit.Found = [.. visit.Keys.Select(key => Home(visit, key).Find(key))];
         ForgoWhatIsDear(visit);
         TakeBlocks(visit);
-        double restore = RestoreSeconds(visit), compute = ComputeSeconds(visit.Request, visit.Found)
+        return RestoreSeconds(visit);
+    }
+
+    /// <summary>Seconds to compute what is missing of a prompt, once it is known what is.</summary>
+    public double Compute(Visit visit)
+    {
+        double compute = ComputeSeconds(visit.Request, visit.Found)
             - _options.Prefill.Seconds((long)visit.Tail.Block * _blockTokens, (long)visit.Tail.Block * _blockTokens + visit.Tail.Tokens);
         visit.Machine.Costs.Computed(visit.Found.Count(tier => tier < 0) * _blockTokens, TimeSpan.FromSeconds(compute));
-        return (restore, compute);
+        return compute;
     }
 
     /// <summary>The prompt is computed: its blocks are there for all, but for one that the answer continues.</summary>
@@ -75,7 +87,7 @@ sealed class Fleet
     }
 
     /// <summary>The answer is complete: what it left is there, too, and all of it may go to the colder tiers.</summary>
-    public void End(Visit visit)
+    public void End(Visit visit, double now)
     {
         if (visit.Machine.Generation == visit.Generation)
         {
@@ -88,6 +100,7 @@ sealed class Fleet
             EndRequest(visit, left, 0, whole);
             Leave(visit, left, whole, left.Length); // a tail, as the sequence goes
             EndRequest(visit, left, whole, left.Length);
+            Store?.Write(visit.Machine, [.. Deepest(visit, left, 0, whole), .. Deepest(visit, left, whole, left.Length)], now);
         }
         visit.Release();
     }
@@ -98,6 +111,12 @@ sealed class Fleet
             if (Home(visit, left[block]) is var home && !home.Tiers[0].Pool.Contains(left[block])
                 && home.Tiers[0].Pool.TryAllocate() is { } own)
                 visit.Leases.Add((block, home.Keep(own, left[block], Visit.Parent(left, block))));
+    }
+
+    IEnumerable<UsedBlock> Deepest(Visit visit, BlockKey[] left, int from, int to)
+    {
+        for (int block = to - 1; block >= from; block--)
+            yield return new UsedBlock(left[block], Visit.Parent(left, block), Home(visit, left[block]));
     }
 
     void EndRequest(Visit visit, BlockKey[] left, int from, int to)
@@ -161,7 +180,8 @@ sealed class Fleet
     BlockLease? TakeTail(Visit visit, Machine home, int block)
     {
         if (visit.Request.Tail is not { } tail || Visit.KeysOf([tail.Id])[0] is var key && home.Find(key) is var tier
-            && (tier < 0 || home.Take(tier, key, visit.Parent(block)) is not { } lease))
+            && (tier < 0 || !visit.HasAnswer && home.Tiers[tier].Tier == Tier.Remote
+                || home.Take(tier, key, visit.Parent(block)) is not { } lease))
             return null;
         visit.Tail = (tier, block, Math.Min(Math.Min(tail.Tokens, _blockTokens), visit.Request.InputTokens - 1 - block * _blockTokens));
         return lease;
@@ -175,9 +195,12 @@ sealed class Fleet
             if (visit.Found[first] is not (>= 0 and var tier))
                 continue;
             long bytes = (end - first) * visit.Machine.BlockBytes;
+            seconds += IsSpread ? bytes / _options.NetworkBytesPerS : 0;
+            if (tier == 0 || IsStore(visit, first))
+                continue;
             double load = visit.Machine.LoadSeconds(tier, end - first);
-            visit.Machine.Costs.Loaded(visit.Machine.Tiers[tier].Tier, tier > 0 ? bytes : 0, TimeSpan.FromSeconds(load));
-            seconds += load + (IsSpread ? bytes / _options.NetworkBytesPerS : 0);
+            visit.Machine.Costs.Loaded(visit.Machine.Tiers[tier].Tier, bytes, TimeSpan.FromSeconds(load));
+            seconds += load;
         }
         return seconds;
     }
@@ -185,8 +208,9 @@ sealed class Fleet
     double Estimate(Machine machine, TraceRequest request, BlockKey[] keys)
     {
         int[] found = [.. keys.Select(machine.Find)];
-        return ComputeSeconds(request, found)
-            + Runs(found).Sum(run => found[run.First] > 0 ? machine.LoadSeconds(found[run.First], run.End - run.First) : 0);
+        return ComputeSeconds(request, found) + Runs(found).Sum(run => found[run.First] > 0
+            ? Math.Min(machine.LoadSeconds(found[run.First], run.End - run.First), BlockSeconds(request, run.First, run.End))
+            : 0);
     }
 
     /// <summary>Missing blocks, and the last token in any case: its logits are wanted.</summary>
@@ -195,9 +219,12 @@ sealed class Fleet
         double seconds = 0;
         foreach ((int first, int end) in Runs(found))
             if (found[first] < 0)
-                seconds += _options.Prefill.Seconds((long)first * _blockTokens, Math.Min((long)end * _blockTokens, request.InputTokens));
+                seconds += BlockSeconds(request, first, end);
         return found[^1] < 0 ? seconds : seconds + _options.Prefill.Seconds(request.InputTokens - 1, request.InputTokens);
     }
+
+    double BlockSeconds(TraceRequest request, int first, int end) =>
+        _options.Prefill.Seconds((long)first * _blockTokens, Math.Min((long)end * _blockTokens, request.InputTokens));
 
     static IEnumerable<(int First, int End)> Runs(int[] found)
     {

@@ -27,10 +27,11 @@ sealed class Ledger
     }
 
     /// <summary>A request is being served.</summary>
-    public void Served(Visit visit, Fleet fleet, double now, double restore, double compute)
+    public void Served(Visit visit, Fleet fleet, double compute)
     {
         TraceRequest request = visit.Request;
-        double arrival = request.Arrival.TotalSeconds, ttft = now - arrival + restore + compute;
+        double arrival = request.Arrival.TotalSeconds, queue = visit.Start - arrival, restore = visit.Waited,
+            ttft = queue + restore + compute;
         Slice slice = _slices[Math.Min(Slices - 1, (int)(arrival / _sliceSeconds))];
         slice.Requests++;
         slice.InputTokens += request.InputTokens;
@@ -38,10 +39,13 @@ sealed class Ledger
         slice.EvictionsAfter = fleet.Machines.Sum(machine => machine.Tiers[0].Evictions);
         Hits(visit, fleet, slice);
         _ttft.Add(ttft);
-        _queue.Add(now - arrival);
+        _queue.Add(queue);
         (_blocks, _tokens) = (_blocks + request.Blocks.Length, _tokens + request.InputTokens);
         (_prefill, _restore, _without) =
             (_prefill + compute, _restore + restore, _without + _options.Prefill.Seconds(0, request.InputTokens));
+        MachineAccounts machine = visit.Machine.Accounts;
+        (machine.Requests, machine.InputTokens) = (machine.Requests + 1, machine.InputTokens + request.InputTokens);
+        (machine.PrefillSeconds, machine.RestoreSeconds) = (machine.PrefillSeconds + compute, machine.RestoreSeconds + restore);
     }
 
     void Hits(Visit visit, Fleet fleet, Slice slice)
@@ -56,11 +60,13 @@ sealed class Ledger
             Machine home = fleet.Home(visit, visit.Keys[block]);
             home.Tiers[found].Hit(tokens, home.BlockBytes);
             slice.HitTokens[found] += tokens;
+            visit.Machine.Accounts.HitTokens[found] += tokens;
         }
         if (visit.Tail is (var tier, var tail, > 0 and var copied))
         {
             fleet.Home(visit, visit.Keys[tail]).Tiers[tier].HitTail(copied);
             slice.HitTokens[tier] += copied;
+            visit.Machine.Accounts.HitTokens[tier] += copied;
         }
     }
 
@@ -76,6 +82,8 @@ sealed class Ledger
         PrefillSecondsWithout = _without,
         RestoreSeconds = _restore,
         MoneySaved = (_without - _prefill - _restore) / 3600 * _options.PricePerHour,
+        Nodes = [.. fleet.Machines.Select(machine => machine.Accounts.Result())],
+        Store = fleet.Store?.Result(_trace.Requests[^1].Arrival),
         References = references,
         Timeline = [.. _slices.Select((slice, i) => new TimeSlice(TimeSpan.FromSeconds(i * _sliceSeconds), slice.Requests,
             slice.InputTokens, slice.HitTokens, slice.Ttft.Count == 0 ? 0 : Percentile.Of(slice.Ttft, 0.5), EvictionsIn(i)))],

@@ -22,6 +22,7 @@ sealed class Machine
     {
         (_options, _blockTokens, _mostBlocks) = (options, blockTokens, mostBlocks);
         Tiers = NewTiers(remote);
+        Accounts = new(Tiers.Length);
     }
 
     /// <summary>The tiers, the warmest first.</summary>
@@ -44,6 +45,15 @@ sealed class Machine
 
     /// <summary>Seconds that what waits will take, as estimated on arrival.</summary>
     public double Backlog { get; set; }
+
+    /// <summary>Blocks that the store is to get or to hear of.</summary>
+    public Queue<UsedBlock> Unwritten { get; } = [];
+
+    /// <summary>Whether some of them are on their way.</summary>
+    public bool IsWriting { get; set; }
+
+    /// <summary>What it has served.</summary>
+    public MachineAccounts Accounts { get; }
 
     /// <summary>Bytes of a block.</summary>
     public long BlockBytes => _options.BytesPerToken * _blockTokens;
@@ -71,6 +81,10 @@ sealed class Machine
         return -1;
     }
 
+    /// <summary>A block on the device, or in the host's memory, to be written elsewhere; null when neither has it.</summary>
+    public BlockLease? Read(BlockKey key) =>
+        Tiers[0].Pool.TryRead(key) ?? Array.Find(Tiers, tier => tier.Tier == Tier.Host)?.Pool.TryRead(key);
+
     /// <summary>Seconds to bring blocks from a tier to the device.</summary>
     public double LoadSeconds(int tier, int blocks) => tier == 0 || blocks == 0 ? 0 : Tiers[tier].Seconds(blocks * BlockBytes);
 
@@ -87,31 +101,49 @@ sealed class Machine
     public BlockLease Keep(MutableBlock own, BlockKey key, BlockKey parent)
     {
         BlockLease lease = Registered(own, key, parent);
-        if (Array.Find(Tiers, tier => tier.Tier == Tier.Host) is { } host && !host.Pool.Contains(key))
-            host.Add(key, parent, BlockBytes);
+        CopyToHost(key, parent);
         return lease;
     }
 
+    /// <summary>A block that was computed is copied to the host.</summary>
+    public void CopyToHost(BlockKey key, BlockKey parent)
+    {
+        if (Array.Find(Tiers, tier => tier.Tier == Tier.Host) is { } host && !host.Pool.Contains(key))
+            host.Add(key, parent, BlockBytes);
+    }
+
     /// <summary>
-    /// A request has ended that found or computed a block: it counts as used, in memory only if it was found, and the disk and the shared
-    /// store get it if they lack it. Report chains deepest first.
+    /// A request has ended that found or computed a block: it counts as used, in memory only if it was found, and the disk gets it if it
+    /// lacks it; so does the shared store, in its own time. Report chains deepest first.
     /// </summary>
     public void EndRequest(BlockKey key, BlockKey parent, bool wasFound)
     {
         foreach (TierBooks tier in Tiers)
-            if (tier.Tier is Tier.Device or Tier.Host)
-            {
-                if (wasFound)
-                    tier.Pool.Use(key);
-            }
-            else if (tier.Pool.Contains(key))
+            if (tier.Tier == Tier.Disk)
+                tier.UseOrAdd(key, parent, BlockBytes);
+            else if (tier.Tier != Tier.Remote && wasFound)
                 tier.Pool.Use(key);
-            else
-                tier.Add(key, parent, BlockBytes);
     }
 
     static BlockLease Registered(MutableBlock own, BlockKey key, BlockKey parent) => own.Complete().Register(key, parent, []);
 
     TierBooks[] NewTiers(TierBooks? remote) => [.. _options.Tiers.Select(
         tier => tier.Tier == Tier.Remote && remote is not null ? remote : new TierBooks(tier, BlockBytes, _mostBlocks))];
+}
+
+/// <summary>What a machine has served.</summary>
+sealed class MachineAccounts(int tiers)
+{
+    public long Requests { get; set; }
+
+    public long InputTokens { get; set; }
+
+    /// <summary>Tokens found, by tier.</summary>
+    public long[] HitTokens { get; } = new long[tiers];
+
+    public double PrefillSeconds { get; set; }
+
+    public double RestoreSeconds { get; set; }
+
+    public NodeResult Result() => new(Requests, InputTokens, HitTokens, PrefillSeconds, RestoreSeconds);
 }

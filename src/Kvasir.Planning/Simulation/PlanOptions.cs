@@ -17,6 +17,12 @@ public sealed record PlanOptions
     /// <summary>Disks that can be bought; null for none.</summary>
     public TierOffer? Disk { get; init; }
 
+    /// <summary>
+    /// A store that all machines can share: the most room that it may have, and what a machine sees of it; its prices are those of the
+    /// machine's <see cref="SimulationOptions.Store"/>. Null for none.
+    /// </summary>
+    public SimulatedTier? Remote { get; init; }
+
     /// <summary>Seconds in which <see cref="Share"/> of the requests have to have their first token.</summary>
     public required double TargetTtft { get; init; }
 
@@ -46,13 +52,14 @@ public sealed record TierOffer(SimulatedTier Tier, double PricePerGiBHour)
 /// <param name="Machines">How many machines.</param>
 /// <param name="HostBytes">Host tier of each.</param>
 /// <param name="DiskBytes">Disk tier of each.</param>
+/// <param name="RemoteBytes">The store that they share.</param>
 /// <param name="Ttft">Seconds in which the wanted share of requests had its first token.</param>
 /// <param name="Load">Share of the machines' time that prompts, restoring and answers take.</param>
-/// <param name="PricePerHour">Of all machines and tiers.</param>
+/// <param name="PricePerHour">Of all machines and tiers, and of the store.</param>
 /// <param name="IsEnough">Whether it meets the target, with time to spare.</param>
 /// <param name="Result">What the simulation gave.</param>
-public sealed record PlannedFleet(int Machines, long HostBytes, long DiskBytes, double Ttft, double Load, double PricePerHour,
-    bool IsEnough, SimulationResult Result);
+public sealed record PlannedFleet(int Machines, long HostBytes, long DiskBytes, long RemoteBytes, double Ttft, double Load,
+    double PricePerHour, bool IsEnough, SimulationResult Result);
 
 /// <summary>What a fleet would be if something were different.</summary>
 /// <param name="Change">What is different.</param>

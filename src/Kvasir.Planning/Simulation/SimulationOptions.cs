@@ -27,6 +27,9 @@ public sealed record SimulationOptions
     /// <summary>Speed at which blocks come from another machine, where <see cref="Placement.Block"/> keeps them.</summary>
     public double NetworkBytesPerS { get; init; } = 12.5e9;
 
+    /// <summary>The store behind the remote tier, which all machines share.</summary>
+    public StoreOptions Store { get; init; } = new();
+
     /// <summary>Price of a machine's hour, in whatever currency; 0 when money does not matter.</summary>
     public double PricePerHour { get; init; }
 
@@ -54,6 +57,10 @@ public sealed record SimulationOptions
             throw new ArgumentException("tiers: the first has to be the device");
         if (!Tiers.Select(tier => tier.Tier).SequenceEqual(Tiers.Select(tier => tier.Tier).Distinct().Order()))
             throw new ArgumentException("tiers: expected each once, the warmest first");
+        if (Tiers.FirstOrDefault(tier => !(tier.BytesPerS > 0) || tier.Latency < TimeSpan.Zero || tier.Bytes < 0) is { } odd)
+            throw new ArgumentException($"tier {odd.Tier}: {odd.Bytes} bytes at {odd.BytesPerS} a second after {odd.Latency}, expected a "
+                + $"speed above 0, and room and latency of 0 or more");
+        Store.Check(Tiers.Any(tier => tier.Tier == Tier.Remote));
         if (Faults.FirstOrDefault(fault => fault.Node is { } node && (node < 0 || node >= Nodes)) is { } wrong)
             throw new ArgumentException($"fault on machine {wrong.Node}: there are {Nodes}, counted from 0");
     }
@@ -65,6 +72,11 @@ public enum Placement
     /// <summary>By turns.</summary>
     RoundRobin,
 
+    /// <summary>
+    /// Conversations stay on the machine that they began on, new ones by turns; what a conversation is, <see cref="TraceSessions"/> says.
+    /// </summary>
+    Session,
+
     /// <summary>By the first block of the prompt: what begins alike goes to the same machine.</summary>
     Chain,
 
@@ -75,11 +87,11 @@ public enum Placement
     CacheAware,
 }
 
-/// <summary>One tier of a machine.</summary>
+/// <summary>One tier of a machine; of the remote one, what the machine sees of the store that all share.</summary>
 /// <param name="Tier">Which.</param>
 /// <param name="Bytes">Room; <see cref="long.MaxValue"/> for unlimited.</param>
 /// <param name="BytesPerS">Speed at which blocks come from it to the device; infinite for the device itself.</param>
-/// <param name="Latency">Time before the first byte.</param>
+/// <param name="Latency">Time before the first byte; of the remote tier, also before it has said what it holds.</param>
 /// <param name="Policy">Eviction: <c>lru</c> or <c>s3-fifo</c>.</param>
 public sealed record SimulatedTier(Tier Tier, long Bytes, double BytesPerS, TimeSpan Latency, string Policy);
 

@@ -29,10 +29,16 @@ public sealed record SimulationResult
     /// <summary>Seconds that they would have spent without a cache.</summary>
     public required double PrefillSecondsWithout { get; init; }
 
-    /// <summary>Seconds that they waited for blocks from colder tiers.</summary>
+    /// <summary>Seconds that they waited for colder tiers: for their blocks, and for what the remote one says.</summary>
     public required double RestoreSeconds { get; init; }
 
-    /// <summary>Price of what was saved; 0 when machines have no price.</summary>
+    /// <summary>What each machine had of it.</summary>
+    public required IReadOnlyList<NodeResult> Nodes { get; init; }
+
+    /// <summary>What went to and from the remote store; null when there is none.</summary>
+    public StoreResult? Store { get; init; }
+
+    /// <summary>Price of what was saved, without that of a store; 0 when machines have no price.</summary>
     public required double MoneySaved { get; init; }
 
     /// <summary>What other ways to decide would have given: no cache, an infinite one, and Belady's with the same room.</summary>
@@ -70,6 +76,32 @@ public sealed record TierResult(Tier Tier, long HitTokens, long HitBlocks, long 
     /// <summary>Bytes written to it for each byte that came from it; null when none came.</summary>
     public double? WrittenPerHit => BytesRead == 0 ? null : (double)BytesWritten / BytesRead;
 }
+
+/// <summary>One machine's part.</summary>
+/// <param name="Requests">Requests that it served.</param>
+/// <param name="InputTokens">Tokens of their prompts.</param>
+/// <param name="HitTokens">Tokens that did not need to be computed, by tier in the order of <see cref="SimulationResult.Tiers"/>.</param>
+/// <param name="PrefillSeconds">Seconds of prefill.</param>
+/// <param name="RestoreSeconds">Seconds that it waited for colder tiers.</param>
+public sealed record NodeResult(long Requests, long InputTokens, IReadOnlyList<long> HitTokens, double PrefillSeconds,
+    double RestoreSeconds)
+{
+    /// <summary>Share of tokens that did not need to be computed, 0 to 1.</summary>
+    public double TokenHitRate => InputTokens == 0 ? 0 : (double)HitTokens.Sum() / InputTokens;
+}
+
+/// <summary>What went to and from the store that all machines share.</summary>
+/// <param name="BytesRead">Bytes that it gave, also those that came too late.</param>
+/// <param name="BytesWritten">Bytes that it took.</param>
+/// <param name="PeakBytes">The most that lay there.</param>
+/// <param name="Requests">Questions about prompts, and values read and written.</param>
+/// <param name="RequestsPerS">Of them a second, over the whole trace.</param>
+/// <param name="MostRequestsPerS">Of them in the second that had the most.</param>
+/// <param name="TooLate">How often computing began because it had not answered, or not brought blocks, in time.</param>
+/// <param name="DroppedBlocks">Blocks that had left memory before they were written, or found the queue full.</param>
+/// <param name="Price">What it costs for the time of the trace.</param>
+public sealed record StoreResult(long BytesRead, long BytesWritten, long PeakBytes, long Requests, double RequestsPerS,
+    long MostRequestsPerS, long TooLate, long DroppedBlocks, double Price);
 
 /// <summary>Half, nine tenths and ninety-nine hundredths of requests took at most so many seconds.</summary>
 public sealed record Quantiles(double P50, double P90, double P99);

@@ -13,15 +13,16 @@ public sealed class Simulator
     readonly SimulationOptions _options;
     readonly Fleet _fleet;
     readonly Ledger _ledger;
-    readonly PriorityQueue<(Visit Visit, bool IsEnd), (double Time, long Order)> _events = new();
-    readonly Action<TraceRequest, IReadOnlyList<int>>? _observe;
-    long _order;
+    readonly Agenda _agenda;
+    readonly Serving _serving;
 
     Simulator(Trace trace, SimulationOptions options, ReferenceCaches references, Action<TraceRequest, IReadOnlyList<int>>? observe)
     {
-        (_trace, _options, _observe) = (trace, options, observe);
+        (_trace, _options) = (trace, options);
         _fleet = new Fleet(options, trace.BlockTokens, (int)Math.Min(references.DistinctBlocks + 1024, 1 << 30));
         _ledger = new Ledger(trace, options);
+        _agenda = new Agenda { Link = _fleet.Store?.Link };
+        _serving = new Serving(_fleet, _agenda, _ledger, options, trace.BlockTokens, observe);
     }
 
     /// <summary>Replays a trace.</summary>
@@ -62,79 +63,18 @@ public sealed class Simulator
             TraceRequest request = _trace.Requests[i];
             while (faults.TryPeek(out Fault? fault) && fault.At <= request.Arrival)
             {
-                HappenUntil(fault.At.TotalSeconds);
+                _agenda.HappenUntil(fault.At.TotalSeconds);
                 _fleet.Suffer(faults.Dequeue());
             }
-            HappenUntil(request.Arrival.TotalSeconds);
-            Arrive(request, request.Arrival.TotalSeconds);
+            _agenda.HappenUntil(request.Arrival.TotalSeconds);
+            _serving.Arrive(request, request.Arrival.TotalSeconds);
             if (i % 1024 == 0)
             {
                 cancellation.ThrowIfCancellationRequested();
                 progress?.Report((double)i / _trace.Requests.Count);
             }
         }
-        HappenUntil(double.PositiveInfinity);
+        _agenda.HappenUntil(double.PositiveInfinity);
         progress?.Report(1);
-    }
-
-    /// <summary>Everything until a time happens.</summary>
-    void HappenUntil(double time)
-    {
-        while (_events.TryPeek(out (Visit Visit, bool IsEnd) next, out (double Time, long) at) && at.Time <= time)
-        {
-            _events.Dequeue();
-            if (next.IsEnd)
-                _fleet.End(next.Visit);
-            else
-                Computed(next.Visit, at.Time);
-        }
-    }
-
-    void Arrive(TraceRequest request, double now)
-    {
-        Visit visit = _fleet.Place(request, now);
-        Machine machine = visit.Machine;
-        if (_options.IsInstant)
-        {
-            Serve(visit, now);
-            Fleet.Complete(visit, _trace.BlockTokens);
-            _fleet.End(visit);
-        }
-        else if (machine.IsBusy)
-        {
-            machine.Waiting.Enqueue(visit);
-            machine.Backlog += visit.Estimate;
-        }
-        else
-            Begin(visit, now);
-    }
-
-    void Begin(Visit visit, double now)
-    {
-        Machine machine = visit.Machine;
-        machine.BusyUntil = now + Serve(visit, now);
-        machine.IsBusy = true;
-        _events.Enqueue((visit, false), (machine.BusyUntil, _order++));
-    }
-
-    /// <summary>Looks a request's blocks up; returns the seconds until its first token.</summary>
-    double Serve(Visit visit, double now)
-    {
-        (double restore, double compute) = _fleet.Begin(visit);
-        _ledger.Served(visit, _fleet, now, restore, compute);
-        _observe?.Invoke(visit.Request, visit.Found);
-        return restore + compute;
-    }
-
-    void Computed(Visit visit, double now)
-    {
-        Fleet.Complete(visit, _trace.BlockTokens);
-        _events.Enqueue((visit, true), (now + visit.Request.OutputTokens * _options.SecondsPerOutputToken, _order++));
-        Machine machine = visit.Machine;
-        machine.IsBusy = false;
-        if (!machine.Waiting.TryDequeue(out Visit? next))
-            return;
-        machine.Backlog -= next.Estimate;
-        Begin(next, now);
     }
 }

@@ -46,6 +46,15 @@ sealed class TierBooks
         BytesWritten += bytes;
     }
 
+    /// <summary>A block that a request has used or left is there, and counts as used.</summary>
+    public void UseOrAdd(BlockKey key, BlockKey parent, long bytes)
+    {
+        if (Pool.Contains(key))
+            Pool.Use(key);
+        else
+            Add(key, parent, bytes);
+    }
+
     /// <summary>A block was found here.</summary>
     public void Hit(int tokens, long bytes)
     {

@@ -27,6 +27,23 @@ sealed class Visit(TraceRequest request, Machine machine, BlockKey[] keys)
     /// <summary>Seconds that it was estimated to take when it came.</summary>
     public double Estimate { get; set; }
 
+    /// <summary>When its turn came.</summary>
+    public double Start { get; set; }
+
+    /// <summary>Seconds that it has waited for colder tiers since then.</summary>
+    public double Waited { get; set; }
+
+    /// <summary>Seconds for which it has computed already.</summary>
+    public double Computed { get; set; }
+
+    /// <summary>Whether the store has said what it holds.</summary>
+    public bool HasAnswer { get; set; }
+
+    /// <summary>What it says after all, <see cref="LateBy"/> seconds after computing has begun; empty for nothing.</summary>
+    public int[] Late { get; set; } = [];
+
+    public double LateBy { get; set; }
+
     /// <summary>Rights to the blocks that it reads.</summary>
     public List<(int Block, BlockLease Lease)> Leases { get; } = [];
 

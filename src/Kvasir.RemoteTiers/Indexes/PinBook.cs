@@ -5,8 +5,8 @@ using Kvasir.RemoteTiers.Values;
 namespace Kvasir.RemoteTiers.Indexes;
 
 /// <summary>
-/// Who keeps which of a model's blocks, and until when, as the store knows it. Two who pin the same block at the same moment may lose one of
-/// the pins.
+/// Who keeps which of a model's blocks, and until when, as the store knows it. Two who pin the same block at the same moment may lose
+/// one of the pins.
 /// </summary>
 sealed class PinBook(IBlockStore store, StoreNames names, StoredRecords records, RunValues values, IStoreIndex index, TimeSpan life,
     TimeProvider time)

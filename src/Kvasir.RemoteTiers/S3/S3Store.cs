@@ -117,7 +117,8 @@ sealed class S3Store : IBlockStore
             return _disposed ? throw new IOException("closed") : _client ??= new S3Connection(_certificate).Open(_options);
     }
 
-    /// <summary>What an object holds, or one byte more than it may; null when there is none. Who sends nothing for long, hangs.</summary>
+    /// <summary>What an object holds, or one byte more than it may; null when there is none. Who sends nothing for long is given up.
+    /// </summary>
     static async Task<IMemoryOwner<byte>?> Read(AmazonS3Client client, GetObjectRequest request, int most, CancellationTokenSource over)
     {
         try

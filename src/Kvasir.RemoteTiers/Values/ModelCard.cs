@@ -31,7 +31,8 @@ sealed record ModelCard(string Fingerprint, string Name, int BlockTokens, LayerG
         {
             ModelCard? card = bytes is { } json ? JsonSerializer.Deserialize(json, ModelCardJson.Default.ModelCard) : null;
             return card is { Name.Length: <= 256, BlockTokens: > 0 and <= MostTokens, Groups.Length: > 0 and <= MostGroups }
-                && card.Fingerprint is { Length: 2 * Digest.Size } && card.Fingerprint.All(char.IsAsciiHexDigit) && card.HasShape() ? card : null;
+                && card.Fingerprint is { Length: 2 * Digest.Size } digits && digits.All(char.IsAsciiHexDigit) && card.HasShape()
+                ? card : null;
         }
         catch (JsonException)
         {

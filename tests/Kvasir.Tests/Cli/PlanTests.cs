@@ -28,6 +28,22 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void A_plan_with_a_store_says_what_it_saves()
+    {
+        const string more = "chat:users=150,turns=6,over=150,think=20,system=500,question=300,answer=60";
+        string[] plan = ["plan", more, .. s_model, "--ttft", "200ms", "--price", "5", "--host", "0", "--disk", "0", "--remote",
+            "64GiB@20GiB/s,1ms", "--remote-price", "0.02"];
+        KvasirResult text = Run(plan);
+        Assert.Contains("a store of 64 GiB", text.Answer, StringComparison.Ordinal);
+        Assert.Contains("the store saves ", text.Answer, StringComparison.Ordinal);
+        JsonElement best = Run([.. plan, "--json"]).Json.GetProperty("best");
+        Assert.Equal(64L << 30, best.GetProperty("remote_bytes").GetInt64());
+        Assert.Equal(5 * best.GetProperty("machines").GetInt32() + 64 * 0.02 / 720, best.GetProperty("price_per_hour").GetDouble(), 9);
+        Run(["plan", Traffic, .. s_model, "--remote-price", "1"])
+            .Fails(2, "--remote-price '1': expected --remote with the size of the store");
+    }
+
+    [Fact]
     public void A_target_out_of_reach_is_a_failure_with_the_nearest_that_there_is()
     {
         KvasirResult result = Run(["plan", Traffic, .. s_model, "--ttft", "1ms", "--most-machines", "2", "--host", "0", "--disk", "0"]);

@@ -19,6 +19,8 @@ public sealed class RemoteCommandTests
             File.SetUnixFileMode(password, UnixFileMode.UserRead);
         string[] ask = ["run", "--no-persist", "-n", "4", "-v", "--kv-remote", server.Address, "--kv-remote-password-file", password, Prompt];
         KvasirResult first = Run(ask).Succeeds(), second = Run(ask).Succeeds();
+        for (int more = 0; more < 5 && !second.Errors.Contains("remote", StringComparison.Ordinal); more++)
+            second = Run(ask).Succeeds(); // on a machine that is busy, computing so little may be over before the store has answered
         Assert.Equal(first.Answer, second.Answer);
         Assert.DoesNotContain("remote", first.Errors, StringComparison.Ordinal);
         Assert.Contains("remote", second.Errors, StringComparison.Ordinal);

@@ -147,12 +147,12 @@ public sealed class RemoteInspectionTests : IDisposable
         Assert.Contains("0 blocks", Run(["kv", "gc", "--tier", "remote", .. place]).Succeeds().Answer, StringComparison.Ordinal);
         Run(["kv", "clear", "--all", "--tier", "remote", .. place]).Succeeds();
         Assert.Empty(_server.Names());
-        Assert.Contains("blocks of", Run(["kv", "stat", .. place]).Succeeds().Answer, StringComparison.Ordinal); // the disk's are still there
+        Assert.Contains("saga", Run(["kv", "stat", .. place]).Succeeds().Answer, StringComparison.Ordinal); // the disk's are still there
     }
 
     [Theory]
     [InlineData("--kv-remote URL", "kv", "ls", "--tier", "remote")]
-    [InlineData("--kv-remote URL", "kv", "warm", "--to", "remote", "hi", "--no-persist")]
+    [InlineData("--kv-remote URL", "kv", "warm", "--to", "remote", "hi")]
     [InlineData("--kv-disk", "kv", "gc", "--tier", "remote", "--kv-remote", "redis://localhost", "--kv-disk", "1GiB")]
     [InlineData("host", "kv", "ls", "--tier", "host")]
     public void What_makes_no_sense_is_a_line(string expected, params string[] command) => Run(command).Fails(2, expected);

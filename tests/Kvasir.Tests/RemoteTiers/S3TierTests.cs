@@ -78,7 +78,8 @@ public sealed class S3TierTests : IDisposable
         int[] all = Prompt(1, 480);
         using (RemoteEngine other = Engine())
             for (int turn = 60; turn < 480; turn += 60)
-                other.Filled(all[..turn]).Filled([.. all[..(turn - 7)], .. Prompt(turn, 30)]); // somebody goes on differently each time
+                // somebody else goes on differently each time
+                other.Filled(all[..turn]).Filled([.. all[..(turn - 7)], .. Prompt(turn, 30)]);
         CachedEngine.Answer answer = AskAnew(all);
         Assert.InRange(answer.Use.Remote, 416, 420);
     }

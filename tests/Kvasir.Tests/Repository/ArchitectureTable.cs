@@ -65,7 +65,7 @@ static class ArchitectureTable
             Settings
             Stores -> Settings
             Values -> Settings, Stores
-            Indexes -> Stores, Values
+            Indexes -> Settings, Stores, Values
             Redis -> Settings, Stores
             S3 -> Settings, Stores
             (root) -> Indexes, Redis, S3, Settings, Stores, Values
@@ -130,7 +130,7 @@ static class ArchitectureTable
             RemoteTiers -> Cli, Fixtures, Reuse
             Server -> Cli, Fixtures, Reuse
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
-            Simulation -> Cli, Fixtures, KvCache/Replay, Reuse
+            Simulation -> Cli, Fixtures, KvCache/Replay, KvCache/Tiers, Reuse
             Sizing -> Cli, Fixtures
             Formats -> Fixtures, Sizing
             Traces -> Fixtures

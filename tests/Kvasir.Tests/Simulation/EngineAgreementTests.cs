@@ -7,6 +7,7 @@ using Kvasir.KvCache.Prefixes;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
 using Kvasir.Tests.Fixtures;
+using Kvasir.Tests.KvCache.Tiers;
 using Kvasir.Tests.Reuse;
 
 namespace Kvasir.Tests.Simulation;
@@ -43,15 +44,54 @@ public sealed class EngineAgreementTests : IDisposable
         });
         Assert.Equal(deviceBlocks, cached.Cache.Device.Counts.Total);
         var (requests, expected) = await Ask(cached);
-        List<int[]> found = [];
+        SimulationResult result = AssertSame(requests, expected, Fleet(deviceBlocks, hostBlocks, hasDisk));
+        Assert.True(result.Tiers.All(tier => tier.HitBlocks > 0), string.Join(", ", result.Tiers));
+    }
+
+    /// <summary>Two machines by turns, over one store that is 5 ms away.</summary>
+    [Theory]
+    [InlineData(80, 0, false)]
+    [InlineData(60, 30, false)]
+    [InlineData(60, 30, true)]
+    public async Task Machines_that_share_a_store_find_what_simulated_ones_find(int deviceBlocks, int hostBlocks, bool hasDisk)
+    {
+        EngineOptions options = new() { Context = 512 };
+        using CachedEngine probe = new(_model, options);
+        long stride = probe.Cache.Layout.StrideBytes;
+        FakeTier store = new(probe.Cache.Layout) { IsFar = true, Delay = TimeSpan.FromMilliseconds(5) };
+        CachedEngine[] machines = [.. Enumerable.Range(0, 2).Select(machine => new CachedEngine(_model, options with
+        {
+            KvDeviceBytes = deviceBlocks * stride,
+            KvHostBytes = hostBlocks * stride,
+            KvDisk = hasDisk ? CachedEngine.Disk(_folder[$"kv{machine}"]) : null,
+            KvFurtherTiers = [(_, _) => store],
+        }))];
+        using CachedEngine one = machines[0], other = machines[1];
+        var (requests, expected) = await Ask(machines);
         SimulationOptions fleet = Fleet(deviceBlocks, hostBlocks, hasDisk);
+        fleet = fleet with
+        {
+            Nodes = 2,
+            Placement = Placement.RoundRobin,
+            Tiers = [.. fleet.Tiers, new SimulatedTier(Tier.Remote, 100_000 * BlockTokens, 1e9, TimeSpan.FromMilliseconds(5), "lru")],
+        };
+        SimulationResult result = AssertSame(requests, expected, fleet);
+        Assert.True(result.Tiers[^1].HitBlocks > 100, string.Join(", ", result.Tiers));
+        for (int node = 0; node < 2; node++)
+            Assert.Equal(expected.Where((_, i) => i % 2 == node).Sum(tiers => tiers.Count(tier => tier == (int)Tier.Remote)) * BlockTokens,
+                result.Nodes[node].HitTokens[^1]);
+    }
+
+    static SimulationResult AssertSame(List<TraceRequest> requests, List<int[]> expected, SimulationOptions fleet)
+    {
+        List<int[]> found = [];
         SimulationResult result = Simulator.Run(new Trace("engine", BlockTokens, requests), fleet, (_, tiers) => found.Add([.. tiers]),
             null, TestContext.Current.CancellationToken);
         Assert.Equal(expected.Count, found.Count);
         for (int i = 0; i < found.Count; i++)
-            Assert.Equal(string.Join(' ', expected[i]),
-                string.Join(' ', found[i][..expected[i].Length].Select(tier => tier < 0 ? -1 : (int)fleet.Tiers[tier].Tier)));
-        Assert.True(result.Tiers.All(tier => tier.HitBlocks > 0), string.Join(", ", result.Tiers));
+            Assert.Equal($"{i}: {string.Join(' ', expected[i])}",
+                $"{i}: {string.Join(' ', found[i][..expected[i].Length].Select(tier => tier < 0 ? -1 : (int)fleet.Tiers[tier].Tier))}");
+        return result;
     }
 
     static SimulationOptions Fleet(int device, int host, bool hasDisk)
@@ -67,10 +107,10 @@ public sealed class EngineAgreementTests : IDisposable
     }
 
     /// <summary>
-    /// Conversations that share a system prompt, and prompts that come once; one after another. Of each
+    /// Conversations that share a system prompt, and prompts that come once; one after another, by turns where there are machines. Of each
     /// prompt, the tiers of its full blocks.
     /// </summary>
-    static async Task<(List<TraceRequest> Requests, List<int[]> Found)> Ask(CachedEngine cached)
+    static async Task<(List<TraceRequest> Requests, List<int[]> Found)> Ask(params CachedEngine[] machines)
     {
         Random random = new(7);
         int[] system = Tokens(random, 100);
@@ -80,6 +120,7 @@ public sealed class EngineAgreementTests : IDisposable
         for (int turn = 0; turn < 80; turn++)
         {
             int chat = random.Next(chats.Length);
+            CachedEngine cached = machines[turn % machines.Length];
             int[] prompt = turn % 5 == 4
                 ? Tokens(random, 150)
                 : chats[chat] = [.. chats[chat].Length > 350 ? system : chats[chat], .. Tokens(random, random.Next(5, 60))];

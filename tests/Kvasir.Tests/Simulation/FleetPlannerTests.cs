@@ -75,4 +75,29 @@ public sealed class FleetPlannerTests
         Assert.Equal(plan.Best.Machines, traffic.Fleet.Machines);
         Assert.True(traffic.Fleet.Ttft >= plan.Best.Ttft * 0.95);
     }
+
+    static PlanOptions WithStore(double pricePerGiBMonth) => Options(target: 2) with
+    {
+        Host = null,
+        Remote = new SimulatedTier(Tier.Remote, 256 * GiB, 20e9, TimeSpan.FromMilliseconds(1), "lru"),
+        Machine = Options(target: 2).Machine with { Store = new StoreOptions { PricePerGiBMonth = pricePerGiBMonth } },
+    };
+
+    [Fact]
+    public void A_store_that_costs_less_than_the_machines_that_it_saves_is_recommended_and_what_it_saves_is_told()
+    {
+        Plan plan = Run(WithStore(0.72));
+        Assert.True(plan.Best.IsEnough && plan.Best.RemoteBytes > 0);
+        Assert.Equal([0, 64 * GiB, 256 * GiB], plan.Tried.Select(fleet => fleet.RemoteBytes).Order());
+        PlanVariant without = Assert.Single(plan.Removals);
+        Assert.Equal(("without the store", 0), (without.Change, without.Fleet.RemoteBytes));
+        Assert.True(without.Fleet.PricePerHour > plan.Best.PricePerHour);
+        Assert.True(without.Fleet.Result.PrefillSeconds > plan.Best.Result.PrefillSeconds);
+        Assert.Equal(plan.Best.Machines * 2 + plan.Best.RemoteBytes / GiB * 0.001, plan.Best.PricePerHour, 9); // 720 hours in 30 days
+        Assert.Contains(plan.Sensitivity, variant => variant.Change == "half the store");
+        Assert.Contains(plan.Sensitivity, variant => variant.Change == "a store at a quarter of its speed");
+    }
+
+    [Fact]
+    public void A_store_that_costs_more_is_not() => Assert.Equal(0, Run(WithStore(1000)).Best.RemoteBytes);
 }

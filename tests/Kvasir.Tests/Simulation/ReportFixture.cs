@@ -30,6 +30,7 @@ static class ReportFixture
         Ttft = new Quantiles(0.5, 2, 8), Queue = new Quantiles(0, 0.25, 1),
         PrefillSeconds = prefill, PrefillSecondsWithout = without, RestoreSeconds = restore,
         MoneySaved = (without - prefill - restore) / 3600 * 4,
+        Nodes = [new NodeResult(2, 1000, [300, 200], prefill, restore)],
         References = new References(0.75, 0.625),
         Timeline = [new TimeSlice(TimeSpan.Zero, 1, 600, [300, 0], 0.5, 0), new TimeSlice(TimeSpan.FromSeconds(1200), 0, 0, [0, 0], 0, 0),
             new TimeSlice(TimeSpan.FromSeconds(2400), 1, 400, [0, 200], 1, 12)],

@@ -58,6 +58,42 @@ public sealed class ReportVerbTests : IDisposable
     }
 
     [Fact]
+    public void A_store_and_what_each_machine_finds_there_are_told_and_shown()
+    {
+        string[] fleet = ["simulate", "chat:users=20,turns=3", "--nodes", "3", "--placement", "round-robin", "--remote", "1TiB@4GiB/s,1ms",
+            "--remote-bandwidth", "8GiB/s", "--remote-price", "2", "--remote-request-price", "0.01"];
+        KvasirResult text = Run([.. fleet, "--html", _folder["page.html"]]);
+        Assert.All(["remote 1 TiB (lru)", "machine", "store: ", "in the busiest", "it costs "],
+            part => Assert.Contains(part, text.Answer, StringComparison.Ordinal));
+        string page = File.ReadAllText(_folder["page.html"]);
+        Assert.All(["What each machine found", "The store", "8.00 GiB a second for all machines together"],
+            part => Assert.Contains(part, page, StringComparison.Ordinal));
+        JsonElement json = Run([.. fleet, "--json"]).Json, outcome = json.GetProperty("outcome"), store = outcome.GetProperty("store");
+        Assert.Equal(8L << 30, json.GetProperty("fleet").GetProperty("store").GetProperty("bytes_per_s").GetInt64());
+        Assert.All(["bytes_read", "bytes_written", "peak_bytes", "requests", "requests_per_s", "price"],
+            name => Assert.True(store.GetProperty(name).GetDouble() > 0, name));
+        JsonElement[] nodes = [.. outcome.GetProperty("nodes").EnumerateArray()];
+        Assert.Equal([20, 20, 20], nodes.Select(node => node.GetProperty("requests").GetInt32()));
+        Assert.All(nodes, node => Assert.InRange(node.GetProperty("token_shares").GetProperty("remote").GetDouble(), 0.01, 1));
+        JsonElement without = Run("simulate", "chat:users=2", "--json").Json.GetProperty("outcome");
+        Assert.Equal(JsonValueKind.Null, without.GetProperty("store").ValueKind);
+    }
+
+    [Theory]
+    [InlineData("--remote '1TiB@1GiB/s,-2ms': expected a time such as 200us or 2ms", "--remote", "1TiB@1GiB/s,-2ms")]
+    [InlineData("--remote 'big': expected a size such as 64GiB, or 'unlimited'", "--remote", "big")]
+    [InlineData("--remote-price '0.1': expected --remote with the size of the store, too", "--remote-price", "0.1")]
+    [InlineData("--remote-price '-1': expected a number above 0", "--remote", "1TiB", "--remote-price", "-1")]
+    [InlineData("--remote-bandwidth '0/s': expected a speed such as 4GiB/s, or unlimited", "--remote", "1TiB", "--remote-bandwidth", "0/s")]
+    [InlineData("--remote-value '0': expected a size above 0", "--remote", "1TiB", "--remote-value", "0")]
+    [InlineData("--nodes 0: expected 1 to 10000", "--nodes", "0", "--remote", "1TiB")]
+    [InlineData("--placement 'session': no request of scan goes on with an earlier one; expected one of round-robin",
+        "--placement", "session")]
+    [InlineData("--sweep placement 'session': no request of scan", "--sweep", "placement=chain,session")]
+    public void A_store_that_makes_no_sense_is_told_in_a_line(string error, params string[] flags) =>
+        Run(["simulate", "scan", .. flags]).Fails(2, error);
+
+    [Fact]
     public void What_makes_no_sense_is_told_in_a_line()
     {
         Run("simulate", "chta:users=5")

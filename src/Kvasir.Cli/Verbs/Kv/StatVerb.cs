@@ -81,9 +81,10 @@ static class StatVerb
     static void Print(KvRemoteStat stat)
     {
         string of = stat.CapacityBytes > 0 ? $" of {ByteSize.Text(stat.CapacityBytes)}" : "";
-        string used = stat.UsedBytes > 0 ? $"{ByteSize.Text(stat.UsedBytes)}{of} used by everybody, {stat.Evictions:N0} values had to give way" : "";
-        Terminal.Answers.WriteLine($"{stat.Store}: {stat.Models.Sum(model => model.Blocks):N0} blocks ({stat.Models.Sum(model => model.PinnedBlocks):N0} of them "
-            + $"pinned) of {stat.Models.Sum(model => model.Tokens):N0} tokens{(used.Length > 0 ? "; " : "")}{used}");
+        string used = stat.UsedBytes == 0 ? ""
+            : $"; {ByteSize.Text(stat.UsedBytes)}{of} used by everybody, {stat.Evictions:N0} values had to give way";
+        Terminal.Answers.WriteLine($"{stat.Store}: {stat.Models.Sum(model => model.Blocks):N0} blocks "
+            + $"({stat.Models.Sum(model => model.PinnedBlocks):N0} of them pinned) of {stat.Models.Sum(model => model.Tokens):N0} tokens{used}");
         Print(stat.Models);
     }
 

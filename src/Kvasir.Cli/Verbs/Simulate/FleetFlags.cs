@@ -32,7 +32,8 @@ sealed class FleetFlags
         "Room of the host tier, and its speed if it is not the usual, as in 64GiB@20GiB/s,20us; 0 for none. Without it, 64GiB");
     readonly Option<string?> _disk = TierOption("--disk", "Room of the disk tier, likewise: SIZE@SPEED,LATENCY. Without it, none");
     readonly Option<string?> _remote = TierOption("--remote",
-        "Room of the remote store that all machines share, likewise. Without it, none");
+        "Room of the remote store that all machines share, and its speed and latency for one machine, likewise. Without it, none");
+    readonly StoreFlags _store = new();
     readonly Option<string?> _policy = new("--policy")
     {
         Description = "Eviction: lru or s3-fifo for all tiers, or for some, as in host=lru,disk=s3-fifo; without it, what serving uses",
@@ -82,8 +83,10 @@ sealed class FleetFlags
     public void AddTo(Command verb)
     {
         _model.AddTo(verb);
-        foreach (Option option in (Option[])[_nodes, _placement, _device, _host, _disk, _remote, _policy, _bytes, _prefill, _decode,
-            _network, _price, _faults, _seed, _instant])
+        foreach (Option option in (Option[])[_nodes, _placement, _device, _host, _disk, _remote])
+            verb.Options.Add(option);
+        _store.AddTo(verb);
+        foreach (Option option in (Option[])[_policy, _bytes, _prefill, _decode, _network, _price, _faults, _seed, _instant])
             verb.Options.Add(option);
     }
 
@@ -102,6 +105,7 @@ sealed class FleetFlags
             Nodes = nodes,
             Placement = PlacementText.Parse("--placement", parsed.GetRequiredValue(_placement)),
             Tiers = [.. Tiers(parsed, shape?.RoomBytes)],
+            Store = _store.Parse(parsed, TierText.Parse(Tier.Remote, parsed.GetValue(_remote))),
             BytesPerToken = parsed.GetValue(_bytes) switch
             {
                 0 => throw new UsageException("--bytes-per-token 0: expected more"),

@@ -12,7 +12,7 @@ namespace Kvasir.Cli.Verbs.Simulate;
 /// </summary>
 static class PlanVerb
 {
-    const double UsualMachinePrice = 2, UsualHostPrice = 0.003, UsualDiskPrice = 0.0001;
+    const double UsualMachinePrice = 2, UsualHostPrice = 0.003, UsualDiskPrice = 0.0001, UsualStorePrice = 2.2; // memory, for a month
 
     static readonly Argument<string> s_traffic = new("TRAFFIC")
     {
@@ -38,6 +38,13 @@ static class PlanVerb
     {
         Description = "Most disk of a machine, likewise; 0 for none", DefaultValueFactory = _ => "16TiB", HelpName = "SIZE",
     };
+    static readonly Option<string> s_remote = new("--remote")
+    {
+        Description = "Most room of a store that all machines share, and its speed and latency for one machine, as in 4TiB@1GiB/s,2ms; "
+            + "0 for none",
+        DefaultValueFactory = _ => "0", HelpName = "SIZE",
+    };
+    static readonly StoreFlags s_store = new(UsualStorePrice);
     static readonly Option<double?> s_price = Price("--price",
         $"Price of a machine's hour, all its devices together, in any currency; without it, {UsualMachinePrice}");
     static readonly Option<double?> s_hostPrice = Price("--host-price",
@@ -55,7 +62,10 @@ static class PlanVerb
     {
         Command verb = new("plan") { s_traffic };
         s_model.AddTo(verb);
-        foreach (Option option in (Option[])[s_ttft, s_most, s_host, s_disk, s_price, s_hostPrice, s_diskPrice, s_blockTokens, s_json])
+        foreach (Option option in (Option[])[s_ttft, s_most, s_host, s_disk, s_remote])
+            verb.Options.Add(option);
+        s_store.AddTo(verb);
+        foreach (Option option in (Option[])[s_price, s_hostPrice, s_diskPrice, s_blockTokens, s_json])
             verb.Options.Add(option);
         verb.SetAction(Run);
         return verb;
@@ -87,8 +97,10 @@ static class PlanVerb
             ?? throw new UsageException("--model: expected the model that is served, and --hardware that it is served on");
         if (parsed.GetValue(s_blockTokens) is < 1 or > TraceHeader.MostBlockTokens)
             throw new UsageException($"--block-tokens: expected 1 to {TraceHeader.MostBlockTokens}");
+        SimulatedTier remote = TierText.Parse(Tier.Remote, parsed.GetRequiredValue(s_remote));
+        StoreOptions store = s_store.Parse(parsed, remote);
         (Trace trace, _) = TraceSource.Load(traffic, parsed.GetValue(s_blockTokens), sort: false, cancellation);
-        PlanOptions options = Options(parsed, trace, shape, target.TotalSeconds);
+        PlanOptions options = Options(parsed, trace, shape, target.TotalSeconds, remote, store);
         Plan plan = WorkProgress.Show("trying fleets", progress => FleetPlanner.Run(options, progress, cancellation));
         PlanReport report = PlanReport.Of(options, plan, model);
         if (parsed.GetValue(s_json))
@@ -98,11 +110,13 @@ static class PlanVerb
         return plan.Best.IsEnough ? ExitCode.Ok : ExitCode.Failed;
     }
 
-    static PlanOptions Options(ParseResult parsed, Trace trace, MachineShape shape, double target) => new()
+    static PlanOptions Options(ParseResult parsed, Trace trace, MachineShape shape, double target, SimulatedTier remote,
+        StoreOptions store) => new()
     {
         Trace = trace,
         Machine = new SimulationOptions
         {
+            Store = store,
             Tiers = [TierText.Usual(Tier.Device,
                 shape.RoomBytes ?? throw new UsageException("--hardware: its memory is not known, so there is no telling what fits"))],
             BytesPerToken = shape.BytesPerToken,
@@ -112,6 +126,7 @@ static class PlanVerb
         },
         Host = Offer(Tier.Host, parsed.GetRequiredValue(s_host), parsed.GetValue(s_hostPrice) ?? UsualHostPrice),
         Disk = Offer(Tier.Disk, parsed.GetRequiredValue(s_disk), parsed.GetValue(s_diskPrice) ?? UsualDiskPrice),
+        Remote = remote.Bytes > 0 ? remote : null,
         TargetTtft = target,
         OutputTokensPerS = shape.OutputTokensPerS,
         MostMachines = parsed.GetValue(s_most),

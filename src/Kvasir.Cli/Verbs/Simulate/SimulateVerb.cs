@@ -72,6 +72,9 @@ sealed class SimulateVerb
         (Trace trace, long? bytesPerToken) = TraceSource.Load(source, parsed.GetValue(s_blockTokens),
             parsed.GetValue(s_sort), cancellation);
         (SimulationOptions options, string? model) = s_fleet.Parse(parsed, bytesPerToken, cancellation);
+        PlacementText.Check("--placement", options.Placement, trace);
+        if (sweep?.Dimensions.Any(dimension => dimension.Values.Any(value => value.Text == "session")) == true)
+            PlacementText.Check("--sweep placement", Placement.Session, trace);
         SimulationResult result = WorkProgress.Show("replaying", progress => Simulator.Run(trace, options, progress, cancellation));
         IReadOnlyList<SweepPoint>? points = sweep is null
             ? null

@@ -91,6 +91,7 @@ sealed class Sweep
             : TierText.Usual(tier, bytes);
         return options with
         {
+            Store = tier == Tier.Remote && bytes == 0 ? new StoreOptions() : options.Store,
             Tiers = [.. options.Tiers.Where(other => other.Tier != tier).Append(changed)
             .Where(each => each.Bytes > 0).OrderBy(each => each.Tier)]
         };

@@ -83,7 +83,7 @@ public sealed class HostileCatalogueTests : IDisposable
             int[] prompt = [.. Tokens(0), .. Tokens(1), .. Tokens(2), 5];
             PrefixLookup lookup = cache.Lookup(prompt).GetAwaiter().GetResult();
             _ = lookup.Misses.Count + cache.Blocks(100).Count;
-            _ = cache.Patience(1 << 20, TimeSpan.Zero, TimeSpan.MaxValue);
+            _ = cache.Costs.ComputeTime(1 << 24);
             foreach (DiskTier tier in cache.Tiers.OfType<DiskTier>())
             {
                 good += Enumerable.Range(0, 6).Count(block => Read(tier, Small, block) == ReadOutcome.Ok);
@@ -223,7 +223,7 @@ public sealed class HostileCatalogueTests : IDisposable
         Execute([$"UPDATE counters SET value = {value} WHERE name NOT IN ('change', 'clock', 'segment', 'trimmed')"]);
         using TieredKvCache cache = new(Small, DiskFixture.Model, new KvCacheOptions { DeviceBlocks = 8, Disk = _disk.Options() });
         Assert.Null(cache.Problem);
-        Assert.True(cache.Patience(1 << 20, TimeSpan.Zero, TimeSpan.FromDays(1)) >= TimeSpan.Zero);
+        Assert.True(cache.Costs.PatienceToLoad(1 << 24) >= TimeSpan.Zero);
         DiskTier tier = Assert.IsType<DiskTier>(Assert.Single(cache.Tiers));
         Assert.Equal(1, Write(tier, Small, 77));
         Assert.Equal(ReadOutcome.Ok, Read(tier, Small, 77));

@@ -14,6 +14,9 @@ sealed class FakeTier(KvLayout layout) : ITier
     /// <summary>What lookups wait for; null for nothing.</summary>
     public Task? Hangs { get; set; }
 
+    /// <summary>How long lookups and loads take.</summary>
+    public TimeSpan Delay { get; init; }
+
     /// <summary>What becomes of every load.</summary>
     public ReadOutcome Outcome { get; set; }
 
@@ -43,10 +46,16 @@ sealed class FakeTier(KvLayout layout) : ITier
         Interlocked.Increment(ref Lookups);
         if (Hangs is { } hangs)
             await hangs.WaitAsync(cancellation);
+        if (Delay > TimeSpan.Zero)
+            await Task.Delay(Delay, cancellation);
         return new TierFind([.. query.Keys.ToArray().Select(key => _blocks.ContainsKey(key) ? 7L : TierFind.Absent)], []);
     }
 
-    public void Load(BlockLoad load) => Task.Run(() => Bring(load));
+    public void Load(BlockLoad load) => Task.Run(async () =>
+    {
+        await Task.Delay(Delay);
+        Bring(load);
+    });
 
     unsafe void Bring(BlockLoad load)
     {

@@ -20,6 +20,8 @@ static class HtmlReport
         .Append(TimeSections.Ttft(report))
         .Append(report.Sweep is { Count: > 0 } points ? SweepSection.Render(points, report.Fleet.PricePerHour > 0) : "")
         .Append(Explanations.Tiers(report))
+        .Append(Explanations.Store(report))
+        .Append(Explanations.Nodes(report))
         .Append(Explanations.Assumed(report))
         .Append(Explanations.Glossary)
         .Append("</main></body></html>").ToString();

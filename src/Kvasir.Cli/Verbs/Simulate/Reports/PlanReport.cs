@@ -5,12 +5,12 @@ using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Simulate.Reports;
 
-/// <summary>A fleet of a plan, as <c>plan --json</c> prints it. Tiers are those of one machine; prices are of all.</summary>
-sealed record PlanLine(string? Change, int Machines, long HostBytes, long DiskBytes, double TtftP90S, double Load, double TokenHitRate,
-    double PrefillSavedS, double PricePerHour, bool IsEnough)
+/// <summary>A fleet of a plan, as <c>plan --json</c> prints it. Tiers are those of one machine, the store and prices of all.</summary>
+sealed record PlanLine(string? Change, int Machines, long HostBytes, long DiskBytes, long RemoteBytes, double TtftP90S, double Load,
+    double TokenHitRate, double PrefillSavedS, double PricePerHour, bool IsEnough)
 {
     public static PlanLine Of(PlannedFleet fleet, string? change = null) => new(
-        change, fleet.Machines, fleet.HostBytes, fleet.DiskBytes, fleet.Ttft, fleet.Load, fleet.Result.TokenHitRate,
+        change, fleet.Machines, fleet.HostBytes, fleet.DiskBytes, fleet.RemoteBytes, fleet.Ttft, fleet.Load, fleet.Result.TokenHitRate,
         fleet.Result.PrefillSecondsWithout - fleet.Result.PrefillSeconds, fleet.PricePerHour, fleet.IsEnough);
 }
 
@@ -42,27 +42,35 @@ sealed record PlanReport(string Traffic, long Requests, double TrafficS, string 
         Say($"{Best.TokenHitRate:P1} of prompt tokens are found and not computed: {Duration.Text(Best.PrefillSavedS)} of prefill saved; a "
             + $"cache without limit would find {InfiniteTokenShare:P1} of blocks");
         if (Best != WithoutTiers)
-            Say($"without host memory and disks: {Fleet(WithoutTiers)}, {Price(WithoutTiers)} an hour, "
+            Say($"without host memory{(HasStore ? ", disks and store" : " and disks")}: {Fleet(WithoutTiers)}, "
+                + $"{Price(WithoutTiers)} an hour, "
                 + $"{Duration.Text(WithoutTiers.TtftP90S)}{(WithoutTiers.IsEnough ? $": {Share(WithoutTiers.PricePerHour - Best.PricePerHour, WithoutTiers.PricePerHour)} more" : ": not enough")}");
+        if (Best.RemoteBytes > 0 && Removals.LastOrDefault(line => line.Change == "without the store") is { } without)
+            Say($"the store saves {Duration.Text(Best.PrefillSavedS - without.PrefillSavedS)} of prefill and "
+                + $"{without.PricePerHour - Best.PricePerHour:N2} an hour: without it, {Fleet(without)}, {Price(without)} an hour, "
+                + $"{Duration.Text(without.TtftP90S)}{(without.IsEnough ? "" : ", not enough")}");
         Write("what each tier saves", Removals);
         Write("if something is different (the same machines)", Sensitivity);
         Write("the cheapest that were tried", [.. Tried.Take(MostShown)]);
     }
 
+    bool HasStore => Tried.Any(line => line.RemoteBytes > 0);
+
     static string Share(double difference, double whole) => $"{difference / (whole - difference):P0}";
 
-    static void Write(string title, IReadOnlyList<PlanLine> lines)
+    void Write(string title, IReadOnlyList<PlanLine> lines)
     {
         if (lines.Count == 0)
             return;
         Table table = new Table().SimpleBorder().Title(title);
         string[] columns = [.. lines[0].Change is null ? [] : (string[])["change"], "machines", "host of each", "disk of each",
-            "tokens found", "TTFT 90 %", "load", "prefill saved", "price/h", "enough"];
+            .. HasStore ? (string[])["store"] : [], "tokens found", "TTFT 90 %", "load", "prefill saved", "price/h", "enough"];
         foreach (string column in columns)
             table.AddColumn(column is "change" or "enough" ? new TableColumn(column) : new TableColumn(column).RightAligned());
         foreach (PlanLine line in lines)
             table.AddRow([.. line.Change is { } change ? (string[])[Markup.Escape(change)] : [], $"{line.Machines:N0}",
-                Room(line.HostBytes), Room(line.DiskBytes), $"{line.TokenHitRate:P1}", Duration.Text(line.TtftP90S), $"{line.Load:P0}",
+                Room(line.HostBytes), Room(line.DiskBytes), .. HasStore ? (string[])[Room(line.RemoteBytes)] : [],
+                $"{line.TokenHitRate:P1}", Duration.Text(line.TtftP90S), $"{line.Load:P0}",
                 Duration.Text(line.PrefillSavedS), Price(line), line.IsEnough ? "yes" : "no"]);
         Terminal.Answers.Write(table);
     }
@@ -72,7 +80,8 @@ sealed record PlanReport(string Traffic, long Requests, double TrafficS, string 
         string machines = $"{line.Machines:N0} {(line.Machines == 1 ? "machine" : "machines")}";
         string host = line.HostBytes > 0 ? $", {Room(line.HostBytes)} of host memory" : "";
         string disk = line.DiskBytes > 0 ? $"{(line.HostBytes > 0 ? " and" : ",")} {Room(line.DiskBytes)} of disk" : "";
-        return machines + host + disk + (line.Machines > 1 && line.HostBytes + line.DiskBytes > 0 ? " each" : "");
+        return machines + host + disk + (line.Machines > 1 && line.HostBytes + line.DiskBytes > 0 ? " each" : "")
+            + (line.RemoteBytes > 0 ? $", a store of {Room(line.RemoteBytes)}" : "");
     }
 
     static string Room(long bytes) => bytes == 0 ? "none" : TierText.Room(bytes);

@@ -25,12 +25,24 @@ sealed record TraceSummary(string Name, long Requests, long PromptTokens, double
 
 /// <summary>The fleet.</summary>
 sealed record FleetSummary(int Nodes, string Placement, IReadOnlyList<TierSummary> Tiers, long BytesPerToken, double PrefillTokensPerS,
-    double PricePerHour, IReadOnlyList<FaultSummary> Faults, bool Instant)
+    double PricePerHour, IReadOnlyList<FaultSummary> Faults, bool Instant, StoreSummary? Store)
 {
     public static FleetSummary From(SimulationOptions options) =>
         new(options.Nodes, PlacementText.Name(options.Placement), [.. options.Tiers.Select(TierSummary.From)],
         options.BytesPerToken, 1 / options.Prefill.SecondsPerToken, options.PricePerHour, [.. options.Faults.OrderBy(fault => fault.At)
-            .Select(fault => new FaultSummary(fault.At.TotalSeconds, FaultText.Describe(fault)))], options.IsInstant);
+            .Select(fault => new FaultSummary(fault.At.TotalSeconds, FaultText.Describe(fault)))], options.IsInstant,
+        options.Tiers.Any(tier => tier.Tier == Tier.Remote) ? StoreSummary.From(options.Store) : null);
+}
+
+/// <summary>The store behind the remote tier. <paramref name="BytesPerS"/> is null when only machines limit it.</summary>
+sealed record StoreSummary(double? BytesPerS, long ValueBytes, double PricePerGibMonth, double PricePerThousandRequests,
+    double PricePerGibMoved)
+{
+    public static StoreSummary From(StoreOptions store) => new(double.IsFinite(store.BytesPerS) ? store.BytesPerS : null,
+        store.ValueBytes, store.PricePerGiBMonth, store.PricePerThousandRequests, store.PricePerGiBMoved);
+
+    [JsonIgnore]
+    public bool HasPrice => PricePerGibMonth > 0 || PricePerThousandRequests > 0 || PricePerGibMoved > 0;
 }
 
 /// <summary>Something that goes wrong.</summary>
@@ -56,7 +68,7 @@ sealed record TierSummary(string Tier, long? Bytes, double? BytesPerS, double La
 sealed record Outcome(double TokenHitRate, double BlockHitRate, double InfiniteBlockHitRate, double? BeladyBlockHitRate,
     Quantiles TtftS, Quantiles QueueS,
     double PrefillS, double PrefillWithoutS, double RestoreS, double SavedS, double MoneySaved, double Load,
-    IReadOnlyList<TierOutcome> Tiers, IReadOnlyList<TimelinePoint> Timeline)
+    IReadOnlyList<TierOutcome> Tiers, IReadOnlyList<NodeOutcome> Nodes, StoreResult? Store, IReadOnlyList<TimelinePoint> Timeline)
 {
     public static Outcome From(SimulationResult result, SimulationOptions options, double traceSeconds) =>
         new(result.TokenHitRate, result.BlockHitRate,
@@ -64,7 +76,8 @@ sealed record Outcome(double TokenHitRate, double BlockHitRate, double InfiniteB
         result.PrefillSecondsWithout, result.RestoreSeconds,
         result.PrefillSecondsWithout - result.PrefillSeconds - result.RestoreSeconds, result.MoneySaved,
         traceSeconds == 0 ? 0 : (result.PrefillSeconds + result.RestoreSeconds) / (options.Nodes * traceSeconds),
-        [.. result.Tiers.Select(tier => TierOutcome.From(tier, result.InputTokens))], [.. result.Timeline.Select(TimelinePoint.From)]);
+        [.. result.Tiers.Select(tier => TierOutcome.From(tier, result.InputTokens))],
+        [.. result.Nodes.Select(node => NodeOutcome.From(node, options))], result.Store, [.. result.Timeline.Select(TimelinePoint.From)]);
 
     /// <summary>Share of the machines' work that was saved; below 0 when restoring took longer than computing would have.</summary>
     public double SavedShare => PrefillWithoutS == 0 ? 0 : SavedS / PrefillWithoutS;
@@ -77,6 +90,16 @@ sealed record TierOutcome(string Tier, long HitTokens, double TokenShare, long H
     public static TierOutcome From(TierResult tier, long inputTokens) =>
         new(tier.Tier.Name(), tier.HitTokens, inputTokens == 0 ? 0 : (double)tier.HitTokens / inputTokens,
         tier.HitBlocks, tier.BytesWritten, tier.BytesRead, tier.WrittenPerHit, tier.Evictions, tier.Resident, tier.Unreachable);
+}
+
+/// <summary>A machine's part in it.</summary>
+sealed record NodeOutcome(long Requests, long PromptTokens, double TokenHitRate, IReadOnlyDictionary<string, double> TokenShares,
+    double PrefillS, double RestoreS)
+{
+    public static NodeOutcome From(NodeResult node, SimulationOptions options) => new(node.Requests, node.InputTokens, node.TokenHitRate,
+        options.Tiers.Zip(node.HitTokens).ToDictionary(pair => pair.First.Tier.Name(),
+            pair => node.InputTokens == 0 ? 0 : (double)pair.Second / node.InputTokens),
+        node.PrefillSeconds, node.RestoreSeconds);
 }
 
 /// <summary>A part of the trace's time; hits by tier in their order.</summary>

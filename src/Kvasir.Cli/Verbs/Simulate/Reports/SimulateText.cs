@@ -9,6 +9,8 @@ namespace Kvasir.Cli.Verbs.Simulate.Reports;
 /// <summary>What <c>simulate</c> prints for people.</summary>
 static class SimulateText
 {
+    const int MostNodes = 16;
+
     public static void Print(SimulateReport report)
     {
         (TraceSummary trace, Outcome outcome) = (report.Trace, report.Outcome);
@@ -20,6 +22,10 @@ static class SimulateText
         foreach (FaultSummary fault in report.Fleet.Faults)
             Terminal.Answers.WriteLine($"after {Duration.Text(fault.AtS)}: {fault.What}");
         Terminal.Answers.Write(TierTable(report));
+        if (NodeTable(report) is { } nodes)
+            Terminal.Answers.Write(nodes);
+        if (outcome.Store is { } store)
+            Terminal.Answers.WriteLine(Describe(store, report.Fleet.Store!.HasPrice));
         Terminal.Answers.WriteLine($"found {outcome.TokenHitRate:P1} of tokens, {outcome.BlockHitRate:P1} of blocks; a cache without limit "
             + $"{outcome.InfiniteBlockHitRate:P1}{Belady(outcome.BeladyBlockHitRate)}");
         Terminal.Answers.WriteLine($"TTFT {Quantiles(outcome.TtftS)}; of it waiting for a machine {Quantiles(outcome.QueueS)}");
@@ -77,6 +83,25 @@ static class SimulateText
         table.AddRow("computed", $"{computed:N0}", $"{1 - report.Outcome.TokenHitRate:P1}", "", "", "", "", "", "");
         return table;
     }
+
+    /// <summary>What each machine found; null of one, or of very many.</summary>
+    static Table? NodeTable(SimulateReport report)
+    {
+        if (report.Outcome.Nodes.Count is < 2 or > MostNodes)
+            return null;
+        Table table = Columns(["machine", "!requests", "!prompt tokens", "!found", .. report.Outcome.Tiers.Select(tier => $"!{tier.Tier}"),
+            "!prefill", "!waited for tiers"]);
+        foreach ((int number, NodeOutcome node) in report.Outcome.Nodes.Index())
+            table.AddRow([$"{number}", $"{node.Requests:N0}", $"{node.PromptTokens:N0}", $"{node.TokenHitRate:P1}",
+                .. node.TokenShares.Values.Select(share => $"{share:P1}"), Duration.Text(node.PrefillS), Duration.Text(node.RestoreS)]);
+        return table;
+    }
+
+    static string Describe(StoreResult store, bool hasPrice) =>
+        $"store: {ByteSize.Text(store.BytesRead)} read, {ByteSize.Text(store.BytesWritten)} written, at most "
+            + $"{ByteSize.Text(store.PeakBytes)} there; {store.Requests:N0} requests, {store.RequestsPerS:N1} a second, "
+            + $"{store.MostRequestsPerS:N0} in the busiest; {store.TooLate:N0} times too late, {store.DroppedBlocks:N0} blocks dropped"
+            + (hasPrice ? $"; it costs {store.Price:N2}" : "");
 
     static Table SweepTable(IReadOnlyList<SweepPoint> points, bool hasPrice)
     {

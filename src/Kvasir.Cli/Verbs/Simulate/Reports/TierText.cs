@@ -35,13 +35,17 @@ static class TierText
         if (tier == Tier.Device)
             throw new UsageException($"--device {Printable.Quote(text)}: expected a size alone, since attention reads it in place");
         string[] speed = halves[1].Split(',', 2);
-        if (!speed[0].EndsWith("/s", StringComparison.Ordinal) || ByteSize.Parse(speed[0][..^2]) is not (> 0 and var perSecond))
+        if (Speed(speed[0]) is not { } perSecond)
             throw new UsageException($"--{tier.Name()} {Printable.Quote(text)}: expected a speed such as 3GiB/s behind the @");
         TimeSpan latency = parsed.Latency;
         if (speed.Length > 1 && !Duration.TryParse(speed[1], out latency))
             throw new UsageException($"--{tier.Name()} {Printable.Quote(text)}: expected a time such as 200us or 2ms behind the comma");
         return parsed with { BytesPerS = perSecond, Latency = latency };
     }
+
+    /// <summary>Bytes a second, as in 3GiB/s; null when it is none.</summary>
+    public static long? Speed(string text) =>
+        text.EndsWith("/s", StringComparison.Ordinal) && ByteSize.Parse(text[..^2]) is > 0 and var perSecond ? perSecond : null;
 
     public static long Room(string flag, string text) =>
         text == "unlimited" ? long.MaxValue

@@ -4,9 +4,8 @@ using Kvasir.Inference;
 using Kvasir.RemoteTiers;
 using Kvasir.RemoteTiers.Settings;
 using Kvasir.Tests.Fixtures;
-using Kvasir.Tests.Server;
 
-namespace Kvasir.Tests.RemoteTiers;
+namespace Kvasir.Tests.Server;
 
 /// <summary>Servers that share a store: what it did is in every answer, in the statistics and in the metrics, as of any tier.</summary>
 public sealed class RemoteServerTests : IDisposable
@@ -31,15 +30,26 @@ public sealed class RemoteServerTests : IDisposable
             JsonElement warm = await first.Ask("/v1/kv/warm", prompt);
             Assert.Equal(warm.GetProperty("prompt_tokens").GetInt32(), warm.GetProperty("kept_tokens").GetProperty("remote").GetInt32());
         }
+        bool found = false;
+        for (int attempt = 0; attempt < 5 && !found; attempt++) // on a busy machine computing so little may be over before the store answers
+            found = await Finds();
+        Assert.True(found);
+    }
+
+    async Task<bool> Finds()
+    {
         await using ServerFixture second = await Serve();
         JsonElement answer = await second.Ask("/v1/completions", new JsonObject { ["prompt"] = ServerFixture.LongText(30), ["max_tokens"] = 1 });
         int tokens = answer.GetProperty("usage").GetProperty("prompt_tokens").GetInt32();
-        Assert.Equal(tokens - 1, answer.GetProperty("kvasir").GetProperty("reused").GetProperty("remote").GetInt32());
+        if (!answer.GetProperty("kvasir").GetProperty("reused").TryGetProperty("remote", out JsonElement reused))
+            return false;
+        Assert.Equal(tokens - 1, reused.GetInt32());
         JsonElement tier = (await second.Get("/v1/kv/stats")).GetProperty("tiers").EnumerateArray()
             .Single(one => one.GetProperty("tier").GetString() == "remote");
         Assert.Equal(tokens - 1, tier.GetProperty("hit_tokens").GetInt32());
         Assert.True(tier.GetProperty("out_bytes").GetInt64() > 0);
         string metrics = await second.Client.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
         Assert.Contains($"tier=\"remote\"}} {tokens - 1}", metrics, StringComparison.Ordinal);
+        return true;
     }
 }
