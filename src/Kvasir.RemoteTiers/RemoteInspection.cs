@@ -68,7 +68,8 @@ public sealed class RemoteInspection : ITierInspection
         {
             InspectedBlock[] blocks = await Inspect(shelf, await shelf.Blocks().ConfigureAwait(false)).ConfigureAwait(false);
             models.Add(new InspectedModel(shelf.Card.Model(), shelf.Card.Name, blocks.Length,
-                blocks.Sum(block => (long)block.Tokens.Length), blocks.Sum(block => block.Bytes), blocks.Count(block => block.PinnedBy is not null)));
+                blocks.Sum(block => (long)block.Tokens.Length), blocks.Sum(block => block.Bytes),
+                blocks.Count(block => block.PinnedBy is not null)));
         }
         return models.OrderByDescending(model => model.Blocks).ToArray();
     });
