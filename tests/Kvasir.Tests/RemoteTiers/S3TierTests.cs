@@ -145,12 +145,6 @@ public sealed class S3TierTests : IDisposable
         Assert.All("vef".SelectMany(_server.Names), name => Assert.NotEqual(old, _server.Objects[name].Changed));
     }
 
-    /// <summary>A clock that is ahead of the others.</summary>
-    sealed class LaterClock(TimeSpan ahead) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + ahead;
-    }
-
     [Fact]
     public void Pins_hold_against_evictions()
     {
