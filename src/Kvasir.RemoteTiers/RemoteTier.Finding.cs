@@ -16,11 +16,11 @@ public sealed partial class RemoteTier
     long _sizeAt;
 
     /// <summary>
-    /// Finds what there is of a prompt: whether it is as it should be, reading it will tell. A store that does not answer has nothing.
+    /// Finds what there is of a prompt: whether it is as it should be, reading it will tell.
     /// </summary>
     public ValueTask<TierFind> Find(PrefixQuery query, CancellationToken cancellation) =>
         _health.IsReachable || _health.IsStarting ? new(Task.Run(() => FindSafely(query, cancellation), CancellationToken.None))
-            : new(TierFind.Nothing);
+            : new(TierFind.NoAnswer);
 
     async Task<TierFind> FindSafely(PrefixQuery query, CancellationToken cancellation)
     {
@@ -28,12 +28,12 @@ public sealed partial class RemoteTier
         {
             return await _health.WaitForStart(s_patienceAtStart, cancellation).ConfigureAwait(false)
                 ? await FindNow(query).ConfigureAwait(false)
-                : TierFind.Nothing;
+                : TierFind.NoAnswer;
         }
         catch (Exception e)
         {
             _health.Failed(e);
-            return TierFind.Nothing;
+            return TierFind.NoAnswer;
         }
     }
 

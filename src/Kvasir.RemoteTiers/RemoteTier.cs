@@ -256,7 +256,7 @@ public sealed partial class RemoteTier : IDurableTier
         if (_known.Find(key) is not { } block || now - block.Renewed < _options.Address.Life / 2)
             return;
         block.Renewed = now;
-        _renewals.Add([.. _index.Names(key, block.Run, parent), .. _values.Names(block.Run)]);
+        _renewals.Add([.. _index.Names(key, block.Run, parent), .. _values.Names(block.Run), _names.Model(_format.Fingerprint)]);
     }
 
     /// <summary>

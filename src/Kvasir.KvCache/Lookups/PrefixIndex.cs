@@ -73,14 +73,15 @@ sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TransferC
             return null;
         long start = time.GetTimestamp();
         using CancellationTokenSource over = new();
+        TierFind? found = null;
         try
         {
             ValueTask<TierFind> find = asked.Find(query, over.Token);
-            TierFind found = find.IsCompletedSuccessfully
+            found = find.IsCompletedSuccessfully
                 ? find.Result
                 : await find.AsTask().WaitAsync(deadline, time).ConfigureAwait(false);
             _circuits[tier].Succeeded();
-            return found;
+            return ReferenceEquals(found, TierFind.NoAnswer) ? null : found;
         }
         catch (TimeoutException)
         {
@@ -90,7 +91,7 @@ sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TransferC
         }
         finally
         {
-            if (asked.IsFar)
+            if (asked.IsFar && !ReferenceEquals(found, TierFind.NoAnswer))
                 costs.Answered(asked.Tier, time.GetElapsedTime(start));
         }
     }

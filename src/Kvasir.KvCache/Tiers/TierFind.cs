@@ -19,6 +19,9 @@ public sealed record TierFind(long[] Places, IReadOnlyList<TailFind> Tails)
     /// <summary>Nothing of it.</summary>
     public static TierFind Nothing { get; } = new([], []);
 
+    /// <summary>What a tier answers that cannot be asked now: what it may have of the prompt is not known.</summary>
+    public static TierFind NoAnswer { get; } = new([], []);
+
     /// <summary>The last block that is there; -1 when none is.</summary>
     public int LastPresent => Array.FindLastIndex(Places, place => place != Absent);
 

@@ -200,7 +200,7 @@ sealed class S3Store : IBlockStore
         if (over.IsCancellationRequested)
             return "no answer in time";
         if (e is AmazonS3Exception answer)
-            return $"{Code(answer)}: {Line(answer.Message)}";
+            return answer.Message.Length == 0 ? Code(answer) : $"{Code(answer)}: {Line(answer.Message)}"; // Ceph says no more
         return Line((e is AmazonServiceException or AmazonClientException ? e.InnerException ?? e : e).Message);
 
         static string Line(string text) => text.Split('\n')[0].TrimEnd();

@@ -90,3 +90,9 @@ sealed class RemoteEngine : IDisposable
             _log.Add(line);
     }
 }
+
+/// <summary>A clock that is ahead of the others.</summary>
+sealed class LaterClock(TimeSpan ahead) : TimeProvider
+{
+    public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + ahead;
+}

@@ -119,6 +119,31 @@ public sealed class RemoteInspectionTests : IDisposable
     }
 
     [Fact]
+    public void A_bucket_is_seen_checked_and_rid_of_what_nobody_has_used_for_long_and_nobody_keeps()
+    {
+        using S3Server bucket = new();
+        RemoteTierOptions options = new()
+        {
+            Address = RemoteAddress.Parse(bucket.Address()), Password = $"{S3Server.Access}:{S3Server.Secret}",
+        };
+        using (RemoteEngine engine = new RemoteEngine(_model, bucket.Address(), options.Password).Connected())
+        {
+            engine.Filled(Prompt(1)).Filled(Prompt(2));
+            engine.Tier.Pin(engine.Cache.Keys(Prompt(1)), "docs", DateTimeOffset.UtcNow + TimeSpan.FromDays(30));
+        }
+        using RemoteInspection inspection = RemoteInspection.Open(options);
+        Assert.Equal([KeyValuePair.Create(ReadOutcome.Ok, 26)], inspection.Verify(cancellation: Over));
+        Assert.Equal(0, inspection.Collect());
+        using (RemoteInspection later = RemoteInspection.Open(options with { Time = new LaterClock(TimeSpan.FromDays(2)) }))
+            Assert.Equal(13, later.Collect());
+        Assert.Equal(Prompt(1), Assert.Single(BlockRuns.Of(inspection.Blocks())).Blocks.SelectMany(block => block.Tokens));
+        Assert.Equal(13, inspection.Clear());
+        Assert.Empty(bucket.Names('v'));
+        Assert.Empty(bucket.Names('e'));
+        Assert.Empty(bucket.Names('p'));
+    }
+
+    [Fact]
     public void A_store_may_say_anything_of_its_models()
     {
         Fill();

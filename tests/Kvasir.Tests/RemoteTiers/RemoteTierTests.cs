@@ -136,12 +136,6 @@ public sealed class RemoteTierTests : IDisposable
         Assert.Single(_server.Names("*:t:*"), name => Life(name) > 900); // where this prompt ended
     }
 
-    /// <summary>A clock that is ahead of the others.</summary>
-    sealed class LaterClock(TimeSpan ahead) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + ahead;
-    }
-
     double Life(string name) => _server.Ask((database, _) => database.KeyTimeToLive(name)!.Value.TotalSeconds);
 
     [Fact]
