@@ -249,11 +249,14 @@ public sealed partial class RemoteTier : IDurableTier
     /// <inheritdoc/>
     public void Touch(BlockKey key) => Renew(key);
 
-    /// <summary>Renews the life of a block that was used, unless it is in its first half, and of what led there.</summary>
+    /// <summary>
+    /// Renews the life of a block that was used, unless it is in its first half, and of what led there. One from the future was written by
+    /// somebody whose clock is wrong: how old it is, is not known.
+    /// </summary>
     void Renew(BlockKey key, BlockKey? parent = null)
     {
         DateTimeOffset now = _options.Time.GetUtcNow();
-        if (_known.Find(key) is not { } block || now - block.Renewed < _options.Address.Life / 2)
+        if (_known.Find(key) is not { } block || now - block.Renewed is var age && age >= TimeSpan.Zero && age < _options.Address.Life / 2)
             return;
         block.Renewed = now;
         _renewals.Add([.. _index.Names(key, block.Run, parent), .. _values.Names(block.Run), _names.Model(_format.Fingerprint)]);

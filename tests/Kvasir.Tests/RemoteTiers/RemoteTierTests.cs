@@ -136,6 +136,20 @@ public sealed class RemoteTierTests : IDisposable
         Assert.Single(_server.Names("*:t:*"), name => Life(name) > 900); // where this prompt ended
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(-3)]
+    public void What_a_machine_with_a_wrong_clock_wrote_lives_on_when_it_is_used(int days)
+    {
+        using (RemoteEngine wrong = new(_model, _server.Address + "?ttl=1000s", time: new LaterClock(TimeSpan.FromDays(days))))
+            wrong.Filled(Prompt());
+        Assert.All(_server.Names("*:v:*"), name => Assert.InRange(Life(name), 900, 1000));
+        _server.Ask((database, server) => server.Keys().ToArray().Count(name => database.KeyExpire(name, TimeSpan.FromSeconds(50))));
+        using (RemoteEngine second = Engine("?ttl=1000s"))
+            Assert.Equal(202, second.Cached.Ask(Prompt()).Use.Remote);
+        Assert.All(_server.Names("*:[vb]:*"), name => Assert.InRange(Life(name), 900, 1000));
+    }
+
     double Life(string name) => _server.Ask((database, _) => database.KeyTimeToLive(name)!.Value.TotalSeconds);
 
     [Fact]
