@@ -1,5 +1,5 @@
-using System.Runtime.ExceptionServices;
 using System.Collections.Immutable;
+using System.Runtime.ExceptionServices;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Lookups;

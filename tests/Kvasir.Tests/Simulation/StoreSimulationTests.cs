@@ -117,7 +117,8 @@ public sealed class StoreSimulationTests
     {
         SimulationOptions options = Fleet(2, 1000, Store(100 * BlockBytes)) with
         {
-            Store = new StoreOptions { BytesPerS = 100 * BlockBytes }, Prefill = new PrefillCost(0.1),
+            Store = new StoreOptions { BytesPerS = 100 * BlockBytes },
+            Prefill = new PrefillCost(0.1),
         };
         // the second is computed in 160 s on the same machine as the first, and written while the third reads
         TraceRequest[] requests = [Request(0, Blocks(1, 100)), Request(0, Blocks(2, 50)), Request(500, Blocks(3, 50)),

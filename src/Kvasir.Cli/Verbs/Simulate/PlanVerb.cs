@@ -112,25 +112,25 @@ static class PlanVerb
 
     static PlanOptions Options(ParseResult parsed, Trace trace, MachineShape shape, double target, SimulatedTier remote,
         StoreOptions store) => new()
-    {
-        Trace = trace,
-        Machine = new SimulationOptions
         {
-            Store = store,
-            Tiers = [TierText.Usual(Tier.Device,
+            Trace = trace,
+            Machine = new SimulationOptions
+            {
+                Store = store,
+                Tiers = [TierText.Usual(Tier.Device,
                 shape.RoomBytes ?? throw new UsageException("--hardware: its memory is not known, so there is no telling what fits"))],
-            BytesPerToken = shape.BytesPerToken,
-            Prefill = shape.Prefill,
-            SecondsPerOutputToken = shape.SecondsPerOutputToken,
-            PricePerHour = parsed.GetValue(s_price) ?? UsualMachinePrice,
-        },
-        Host = Offer(Tier.Host, parsed.GetRequiredValue(s_host), parsed.GetValue(s_hostPrice) ?? UsualHostPrice),
-        Disk = Offer(Tier.Disk, parsed.GetRequiredValue(s_disk), parsed.GetValue(s_diskPrice) ?? UsualDiskPrice),
-        Remote = remote.Bytes > 0 ? remote : null,
-        TargetTtft = target,
-        OutputTokensPerS = shape.OutputTokensPerS,
-        MostMachines = parsed.GetValue(s_most),
-    };
+                BytesPerToken = shape.BytesPerToken,
+                Prefill = shape.Prefill,
+                SecondsPerOutputToken = shape.SecondsPerOutputToken,
+                PricePerHour = parsed.GetValue(s_price) ?? UsualMachinePrice,
+            },
+            Host = Offer(Tier.Host, parsed.GetRequiredValue(s_host), parsed.GetValue(s_hostPrice) ?? UsualHostPrice),
+            Disk = Offer(Tier.Disk, parsed.GetRequiredValue(s_disk), parsed.GetValue(s_diskPrice) ?? UsualDiskPrice),
+            Remote = remote.Bytes > 0 ? remote : null,
+            TargetTtft = target,
+            OutputTokensPerS = shape.OutputTokensPerS,
+            MostMachines = parsed.GetValue(s_most),
+        };
 
     static TierOffer? Offer(Tier tier, string text, double price) => TierText.Parse(tier, text) is { Bytes: > 0 } parsed
         ? new TierOffer(parsed, price)
