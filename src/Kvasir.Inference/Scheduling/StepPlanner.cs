@@ -39,8 +39,8 @@ sealed class StepPlanner(EngineParts engine)
         _prefillRows = 0;
         foreach (Generation generation in running)
             generation.Sequence.Blocks.Adopt(generation.Sequence.Tokens);
-        foreach (Generation generation in running)
-            if (NeedsOnlyItsLast(generation) && IsReady(generation) && !TryAdd(generation, 1))
+        foreach (Generation generation in running) // ready first: what did not come is a hole then, and more is needed than the last
+            if (IsReady(generation) && NeedsOnlyItsLast(generation) && !TryAdd(generation, 1))
                 return generation;
         int budget = PrefillBudget(running.Count - Pass.Rows);
         foreach (Generation generation in running)

@@ -4,6 +4,7 @@ using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.Tests.Fixtures;
 using Kvasir.Tests.Reuse;
@@ -45,6 +46,40 @@ public sealed class RemoteFaultTests : IDisposable
         Assert.Null(engine.Tier.Problem);
         engine.Filled(Prompt(3));
         Assert.NotEmpty(server.Names("*:v:*"));
+    }
+
+    [Fact]
+    public async Task A_prompt_whose_end_does_not_come_is_computed_while_others_go_on()
+    {
+        CancellationToken patience = TestContext.Current.CancellationToken;
+        using RedisServer server = new();
+        BlockKey tail;
+        using (RemoteEngine first = Engine(server))
+            tail = first.Filled(Prompt()).Cache.Keys(Prompt())[^1];
+        string value = Assert.Single(server.Names($"*:v:{tail}:*"));
+        server.Ask((database, _) =>
+        {
+            byte[] bytes = database.StringGet(value)!;
+            bytes[^1] ^= 1; // of its last block
+            return database.StringSet(value, bytes);
+        });
+        using RemoteEngine second = new RemoteEngine(_model, server.Address,
+            options: new EngineOptions { Context = 512, Sequences = 4 }).Connected();
+        InferenceEngine engine = second.Cached.Engine;
+        engine.Cache.Costs.Computed(1, TimeSpan.FromSeconds(10)); // computing counts as slow: the store is waited for
+        engine.Cache.Costs.IsFrozen = true;
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(patience);
+        Completion chat = engine.Start(Prompt(5, 20), new GenerationOptions { MaxTokens = 480, IgnoresEnds = true }, cancellation: over.Token);
+        await chat.Pieces.ReadAsync(patience);
+        GenerationResult result = await engine.Start(Prompt(), new GenerationOptions { MaxTokens = 4, IgnoresEnds = true },
+            cancellation: patience).Result;
+        Assert.Equal(192, result.Kv.Remote);
+        Assert.Contains(result.Kv.Misses, miss => miss.Reason == MissReason.LoadFailed);
+        await over.CancelAsync();
+        using CachedEngine fresh = new(_model, new EngineOptions { Context = 512 });
+        GenerationResult expected = await fresh.Engine.Start(Prompt(), new GenerationOptions { MaxTokens = 4, IgnoresEnds = true },
+            cancellation: patience).Result;
+        Assert.Equal(expected.TokenIds, result.TokenIds);
     }
 
     [Fact]
