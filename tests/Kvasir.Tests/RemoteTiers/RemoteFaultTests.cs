@@ -69,7 +69,8 @@ public sealed class RemoteFaultTests : IDisposable
         engine.Cache.Costs.Computed(1, TimeSpan.FromSeconds(10)); // computing counts as slow: the store is waited for
         engine.Cache.Costs.IsFrozen = true;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(patience);
-        Completion chat = engine.Start(Prompt(5, 20), new GenerationOptions { MaxTokens = 480, IgnoresEnds = true }, cancellation: over.Token);
+        Completion chat = engine.Start(Prompt(5, 20), new GenerationOptions { MaxTokens = 480, IgnoresEnds = true },
+            cancellation: over.Token);
         await chat.Pieces.ReadAsync(patience);
         GenerationResult result = await engine.Start(Prompt(), new GenerationOptions { MaxTokens = 4, IgnoresEnds = true },
             cancellation: patience).Result;
