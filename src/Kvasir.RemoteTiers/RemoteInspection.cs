@@ -66,7 +66,7 @@ public sealed class RemoteInspection : ITierInspection
         List<InspectedModel> models = [];
         foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
         {
-            InspectedBlock[] blocks = await Inspect(shelf, await shelf.Blocks().ConfigureAwait(false)).ConfigureAwait(false);
+            InspectedBlock[] blocks = await Inspect(shelf).ConfigureAwait(false);
             models.Add(new InspectedModel(shelf.Card.Model(), shelf.Card.Name, blocks.Length,
                 blocks.Sum(block => (long)block.Tokens.Length), blocks.Sum(block => block.Bytes),
                 blocks.Count(block => block.PinnedBy is not null)));
@@ -79,7 +79,7 @@ public sealed class RemoteInspection : ITierInspection
     {
         List<InspectedBlock> all = [];
         foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
-            all.AddRange(await Inspect(shelf, await shelf.Blocks().ConfigureAwait(false)).ConfigureAwait(false));
+            all.AddRange(await Inspect(shelf).ConfigureAwait(false));
         return all.OrderByDescending(block => block.Used).ToArray();
     });
 
@@ -112,25 +112,40 @@ public sealed class RemoteInspection : ITierInspection
     /// Removes what is of no use: entries of blocks whose bytes are gone; and where the store itself forgets nothing, what nobody has used
     /// for longer than blocks live, and nobody keeps.
     /// </summary>
-    /// <returns>Blocks that were forgotten.</returns>
-    public int Collect() => Ask(async () =>
+    /// <returns>Blocks that were forgotten, and values to which no entry led any more.</returns>
+    public (int Blocks, int Values) Collect() => Ask(async () =>
     {
-        Dictionary<string, DateTimeOffset?> values = [];
+        List<(Shelf Shelf, StoredBlock[] Blocks)> all = [];
+        foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
+            all.Add((shelf, await shelf.Blocks().ConfigureAwait(false)));
+        Dictionary<string, DateTimeOffset?> values = []; // looked for after the entries: those are written last
         await foreach (StoredName value in _store.Scan(_names.AllValues).ConfigureAwait(false))
             values[value.Name] = value.Changed;
-        DateTimeOffset now = _options.Time.GetUtcNow(), oldest = now - _options.Address.Life;
+        DateTimeOffset oldest = _options.Time.GetUtcNow() - _options.Address.Life;
         int removed = 0;
-        foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
+        foreach ((Shelf shelf, StoredBlock[] blocks) in all)
         {
-            StoredBlock[] blocks = await shelf.Blocks().ConfigureAwait(false);
-            Pins[] pins = await shelf.View.Pins.Of([.. blocks.Select(block => block.Key)]).ConfigureAwait(false);
-            HashSet<StoredRun> kept = [.. blocks.Where((_, i) => pins[i].Until(now) is not null).Select(block => block.Run)];
-            StoredBlock[] useless = [.. blocks.Where(block => shelf.View.Values.Names(block.Run)
-                .Any(name => !values.TryGetValue(name, out DateTimeOffset? changed) || (changed < oldest && !kept.Contains(block.Run))))];
-            removed += await Remove(shelf.View, useless).ConfigureAwait(false);
+            HashSet<StoredRun> useless = await Useless(shelf, blocks, values, oldest).ConfigureAwait(false);
+            removed += await Remove(shelf.View, [.. blocks.Where(block => useless.Contains(block.Run))]).ConfigureAwait(false);
+            foreach (StoredRun run in blocks.Select(block => block.Run).Distinct())
+                foreach (string name in shelf.View.Values.Names(run))
+                    values.Remove(name);
         }
-        return removed;
+        string[] stray = [.. values.Where(value => value.Value < oldest).Select(value => value.Key)];
+        if (stray.Length > 0)
+            await _store.Delete(stray).ConfigureAwait(false);
+        return (removed, stray.Length);
     });
+
+    async Task<HashSet<StoredRun>> Useless(
+        Shelf shelf, StoredBlock[] blocks, Dictionary<string, DateTimeOffset?> values, DateTimeOffset oldest)
+    {
+        Pins[] pins = await shelf.View.Pins.Of([.. blocks.Select(block => block.Key)]).ConfigureAwait(false);
+        DateTimeOffset now = _options.Time.GetUtcNow();
+        HashSet<StoredRun> kept = [.. blocks.Where((_, i) => pins[i].Until(now) is not null).Select(block => block.Run)];
+        return [.. blocks.Select(block => block.Run).Distinct().Where(run => shelf.View.Values.Names(run)
+            .Any(name => !values.TryGetValue(name, out DateTimeOffset? changed) || (changed < oldest && !kept.Contains(run))))];
+    }
 
     /// <inheritdoc/>
     public int Clear(Fingerprint? model = null) => Ask(async () =>
@@ -150,9 +165,12 @@ public sealed class RemoteInspection : ITierInspection
     /// <inheritdoc/>
     public int Unpin(string owner) => Ask(async () =>
     {
+        List<Shelf> shelves = await Shelves().ConfigureAwait(false);
         int unpinned = 0;
-        foreach (Shelf shelf in await Shelves().ConfigureAwait(false))
-            unpinned += await shelf.View.Pins.Unpin(owner).ConfigureAwait(false);
+        foreach (Shelf shelf in shelves) // each model's, since only it knows how long its blocks live then
+            unpinned += await shelf.View.Pins.UnpinPresent(owner).ConfigureAwait(false);
+        if (shelves.Count > 0)
+            unpinned += await shelves[0].View.Pins.Unpin(owner).ConfigureAwait(false); // of blocks that are gone, and the list
         return unpinned;
     });
 
@@ -194,8 +212,9 @@ public sealed class RemoteInspection : ITierInspection
         }
     }
 
-    async Task<InspectedBlock[]> Inspect(Shelf shelf, StoredBlock[] blocks)
+    async Task<InspectedBlock[]> Inspect(Shelf shelf)
     {
+        StoredBlock[] blocks = [.. (await shelf.Blocks().ConfigureAwait(false)).DistinctBy(block => block.Key)];
         Pins[] pins = await shelf.View.Pins.Of([.. blocks.Select(block => block.Key)]).ConfigureAwait(false);
         long bytes = shelf.View.Groups.Sum(group => group.Bytes);
         DateTimeOffset now = _options.Time.GetUtcNow();
@@ -234,13 +253,13 @@ public sealed class RemoteInspection : ITierInspection
     /// <summary>A model and where its blocks are.</summary>
     sealed record Shelf(ModelCard Card, StoreView View)
     {
-        /// <summary>All blocks; each once, whatever the store lists.</summary>
+        /// <summary>All blocks, each once in every run that has it, whatever the store lists.</summary>
         public async Task<StoredBlock[]> Blocks()
         {
-            Dictionary<BlockKey, StoredBlock> blocks = [];
+            Dictionary<(BlockKey, StoredRun), StoredBlock> blocks = [];
             await foreach (StoredBlock[] some in View.Index.List(AtOnce).ConfigureAwait(false))
                 foreach (StoredBlock block in some)
-                    blocks.TryAdd(block.Key, block);
+                    blocks.TryAdd((block.Key, block.Run), block);
             return [.. blocks.Values];
         }
     }

@@ -17,18 +17,7 @@ static class ServeVerb
     const int DefaultPort = 8080;
     const long RoomInContexts = 8; // the pool that many conversations share, unless that is much of the machine
 
-    static readonly Setting<string> s_host = new("--host")
-    {
-        Description = "Address to listen on; any but a loopback address needs an API key",
-        DefaultValueFactory = _ => "127.0.0.1", HelpName = "ADDRESS",
-    };
-    static readonly Setting<int> s_port = new("--port", "-p")
-    {
-        Description = "Port to listen on; 0 takes a free one",
-        DefaultValueFactory = _ => DefaultPort,
-        CustomParser = Number.ParseWithin(0, 65535),
-        HelpName = "PORT",
-    };
+    static readonly ListenFlags s_listen = new("an API key", DefaultPort);
     static readonly Setting<string[]> s_keys = new("--api-key")
     {
         Description = "A key that clients must show; may be given several times. Better in KVASIR_API_KEY or a file: others see flags",
@@ -94,11 +83,11 @@ static class ServeVerb
 
     public static Command Create()
     {
-        Command verb = new("serve")
-        {
-            s_host, s_port, s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_text, s_compat,
-            s_otlp, s_record, s_quiet, s_json,
-        };
+        Command verb = new("serve");
+        s_listen.AddTo(verb);
+        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_text, s_compat,
+            s_otlp, s_record, s_quiet, s_json])
+            verb.Options.Add(option);
         s_flags.AddServingTo(verb);
         verb.SetAction(Run);
         return verb;
@@ -173,8 +162,8 @@ static class ServeVerb
         string? otlp = parsed.GetValue(s_otlp);
         return new ServerOptions
         {
-            Address = Address(parsed.GetRequiredValue(s_host)),
-            Port = parsed.GetValue(s_port),
+            Address = s_listen.Address(parsed),
+            Port = s_listen.Port(parsed),
             ApiKeys = Keys(parsed),
             AllowedHosts = parsed.GetValue(s_names) ?? [],
             AllowedOrigins = parsed.GetValue(s_origins) ?? [],
@@ -197,10 +186,6 @@ static class ServeVerb
             LogsJson = parsed.GetValue(s_json),
         };
     }
-
-    internal static IPAddress Address(string host) => host == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out IPAddress? address)
-        ? address
-        : throw new UsageException($"--host '{Formats.Printable.Line(host, 100)}': expected an IP address such as 127.0.0.1 or 0.0.0.0");
 
     static List<ApiKey> Keys(ParseResult parsed)
     {

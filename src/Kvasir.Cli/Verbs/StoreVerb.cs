@@ -14,18 +14,7 @@ static class StoreVerb
     const int DefaultPort = 6379;
     const long DefaultMemory = 4L << 30, DefaultDisk = 64L << 30;
 
-    static readonly Setting<string> s_host = new("--host")
-    {
-        Description = "Address to listen on; any but a loopback address needs a password",
-        DefaultValueFactory = _ => "127.0.0.1", HelpName = "ADDRESS",
-    };
-    static readonly Setting<int> s_port = new("--port", "-p")
-    {
-        Description = "Port to listen on; 0 takes a free one",
-        DefaultValueFactory = _ => DefaultPort,
-        CustomParser = Number.ParseWithin(0, 65535),
-        HelpName = "PORT",
-    };
+    static readonly ListenFlags s_listen = new("a password", DefaultPort);
     static readonly Setting<long?> s_memory = new("--memory")
     {
         Description = "What the store's process may take, values and all else", Usual = ByteSize.Text(DefaultMemory),
@@ -48,7 +37,10 @@ static class StoreVerb
 
     public static Command Create()
     {
-        Command verb = new("store") { s_host, s_port, s_memory, s_disk, s_diskSize, s_password, s_json };
+        Command verb = new("store");
+        s_listen.AddTo(verb);
+        foreach (Option option in (Option[])[s_memory, s_disk, s_diskSize, s_password, s_json])
+            verb.Options.Add(option);
         verb.SetAction(parsed => Run(Options(parsed), parsed.GetValue(s_json)));
         return verb;
     }
@@ -92,8 +84,8 @@ static class StoreVerb
             throw new UsageException("--disk-size: needs --disk DIR");
         StoreOptions options = new()
         {
-            Address = ServeVerb.Address(parsed.GetRequiredValue(s_host)),
-            Port = parsed.GetValue(s_port),
+            Address = s_listen.Address(parsed),
+            Port = s_listen.Port(parsed),
             MemoryBytes = AtLeast(s_memory, StoreOptions.LeastMemoryBytes, parsed.GetValue(s_memory) ?? DefaultMemory),
             Directory = disk,
             DiskBytes = AtLeast(s_diskSize, StoreOptions.LeastDiskBytes, parsed.GetValue(s_diskSize) ?? DefaultDisk),

@@ -80,8 +80,10 @@ sealed class PrefixIndex(BlockPool device, IReadOnlyList<ITier> tiers, TransferC
             found = find.IsCompletedSuccessfully
                 ? find.Result
                 : await find.AsTask().WaitAsync(deadline, time).ConfigureAwait(false);
+            if (ReferenceEquals(found, TierFind.NoAnswer))
+                return null;
             _circuits[tier].Succeeded();
-            return ReferenceEquals(found, TierFind.NoAnswer) ? null : found;
+            return found;
         }
         catch (TimeoutException)
         {

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using Kvasir.RemoteTiers.Settings;
 using Kvasir.RemoteTiers.Stores;
 using StackExchange.Redis;
@@ -11,7 +12,7 @@ namespace Kvasir.RemoteTiers.Redis;
 /// A server, or a cluster of them, that speaks Redis's protocol. Small questions, large reads and large writes have a connection each: none
 /// waits behind the others' bytes.
 /// </summary>
-sealed class RedisStore : IBlockStore
+sealed partial class RedisStore : IBlockStore
 {
     const int MostNamesAtOnce = 1024, ScanPage = 1000;
     const int SmallTimeout = 1500, LargeTimeout = 5000; // milliseconds
@@ -202,9 +203,12 @@ sealed class RedisStore : IBlockStore
     /// <summary>What a server or the library says, without the password, whatever they make of it.</summary>
     string Spoken(Exception e)
     {
-        string text = e.Message.Split('\n')[0].TrimEnd();
+        string text = LibraryVersion().Replace(e.Message.Split('\n')[0], "").TrimEnd();
         return _options.PasswordInUse is { Length: > 0 } password ? text.Replace(password, "…", StringComparison.Ordinal) : text;
     }
+
+    [GeneratedRegex(@"[;,] v: [0-9.]+")]
+    private static partial Regex LibraryVersion();
 
     static RedisKey[] Keys(string[] names) => Array.ConvertAll(names, name => (RedisKey)name);
 

@@ -75,6 +75,18 @@ sealed class RemoteEngine : IDisposable
         }
     }
 
+    /// <summary>All of a prompt comes from the store, bit for bit, and nothing is wrong.</summary>
+    public void AssertLoadsAll(LanguageModel model)
+    {
+        CachedEngine.Answer answer = Cached.Ask(Prompt());
+        answer.AssertSameBits(Fresh(model, Prompt()), "from the store");
+        Assert.Equal(Prompt().Length - 1, answer.Use.Remote); // the tail as well
+        Assert.Equal(1, answer.Computed);
+        Assert.Equal(13 * Cache.Layout.BlockBytes, answer.Use.RestoredBytes);
+        Assert.Empty(Log);
+        Assert.Null(Tier.Problem);
+    }
+
     /// <summary>What a prompt gives without any tier.</summary>
     public static CachedEngine.Answer Fresh(LanguageModel model, int[] prompt)
     {

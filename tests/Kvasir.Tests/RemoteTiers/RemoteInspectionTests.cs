@@ -1,6 +1,8 @@
+using System.Runtime.InteropServices;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.RemoteTiers;
@@ -92,12 +94,12 @@ public sealed class RemoteInspectionTests : IDisposable
     {
         Fill();
         using RemoteInspection inspection = Inspect();
-        Assert.Equal(0, inspection.Collect());
+        Assert.Equal((0, 0), inspection.Collect());
         string[] values = _server.Names("*:v:*");
         _server.Ask((database, _) => database.KeyDelete([.. values.Select(name => (RedisKey)name)]));
-        Assert.Equal(13, inspection.Collect());
+        Assert.Equal((13, 0), inspection.Collect());
         Assert.Empty(_server.Names("*:b:*"));
-        Assert.Equal(0, inspection.Collect());
+        Assert.Equal((0, 0), inspection.Collect());
     }
 
     [Fact]
@@ -122,25 +124,57 @@ public sealed class RemoteInspectionTests : IDisposable
     public void A_bucket_is_seen_checked_and_rid_of_what_nobody_has_used_for_long_and_nobody_keeps()
     {
         using S3Server bucket = new();
+        int[] third = [.. Prompt(3).Reverse()]; // no part of which is in the others
         RemoteTierOptions options = new()
         {
             Address = RemoteAddress.Parse(bucket.Address()), Password = $"{S3Server.Access}:{S3Server.Secret}",
         };
         using (RemoteEngine engine = new RemoteEngine(_model, bucket.Address(), options.Password).Connected())
         {
-            engine.Filled(Prompt(1)).Filled(Prompt(2));
+            engine.Filled(Prompt(1)).Filled(Prompt(2)).Filled(third);
             engine.Tier.Pin(engine.Cache.Keys(Prompt(1)), "docs", DateTimeOffset.UtcNow + TimeSpan.FromDays(30));
         }
         using RemoteInspection inspection = RemoteInspection.Open(options);
-        Assert.Equal([KeyValuePair.Create(ReadOutcome.Ok, 26)], inspection.Verify(cancellation: Over));
-        Assert.Equal(0, inspection.Collect());
+        Assert.Equal([KeyValuePair.Create(ReadOutcome.Ok, 39)], inspection.Verify(cancellation: Over));
+        Assert.Equal((0, 0), inspection.Collect());
+        int values = bucket.Names('v').Length;
+        foreach (string entry in bucket.Names('e').Concat(bucket.Names('f')).Where(name => LeadsTo(bucket.Objects[name].Bytes, third)))
+            Assert.True(bucket.Objects.TryRemove(entry, out _)); // nothing leads to the third
+        Assert.Equal((0, 0), inspection.Collect()); // it may be one that is just being written
         using (RemoteInspection later = RemoteInspection.Open(options with { Time = new LaterClock(TimeSpan.FromDays(2)) }))
-            Assert.Equal(13, later.Collect());
+        {
+            (int Blocks, int Values) = later.Collect();
+            Assert.Equal(13, Blocks);
+            Assert.InRange(Values, 1, values - 2);
+        }
         Assert.Equal(Prompt(1), Assert.Single(BlockRuns.Of(inspection.Blocks())).Blocks.SelectMany(block => block.Tokens));
         Assert.Equal(13, inspection.Clear());
         Assert.Empty(bucket.Names('v'));
         Assert.Empty(bucket.Names('e'));
         Assert.Empty(bucket.Names('p'));
+    }
+
+    /// <summary>Whether an entry of a run has a block of a prompt.</summary>
+    static bool LeadsTo(byte[] entry, int[] prompt) => prompt.Chunk(16)
+        .Any(block => entry.AsSpan().IndexOf(MemoryMarshal.AsBytes(block.AsSpan())) >= 0);
+
+    [Fact]
+    public void Blocks_of_all_models_are_let_go_and_live_as_long_as_others_then()
+    {
+        Assert.True(KvCodecs.TryParse("q8_0", out IKvCodec? codec));
+        EngineOptions other = new() { Context = 512, KvHostBytes = 1 << 20, KvHostCodec = codec }; // another fingerprint
+        foreach (EngineOptions? options in (EngineOptions?[])[null, other])
+        {
+            using RemoteEngine engine = new(_model, _server.Address + "?ttl=100s", options: options);
+            engine.Filled(Prompt());
+            Assert.Equal(13, engine.Tier.Pin(engine.Cache.Keys(Prompt()), "docs", DateTimeOffset.UtcNow + TimeSpan.FromDays(3)));
+        }
+        using RemoteInspection inspection = Inspect("?ttl=100s");
+        Assert.Equal(2, inspection.Models().Count);
+        Assert.Equal(26, inspection.Unpin("docs"));
+        Assert.Empty(_server.Names("*:[po]:*"));
+        Assert.All(_server.Names("*:v:*"), name =>
+            Assert.InRange(_server.Ask((database, _) => database.KeyTimeToLive(name)!.Value.TotalSeconds), 1, 100));
     }
 
     [Fact]

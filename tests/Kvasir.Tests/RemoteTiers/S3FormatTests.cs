@@ -1,6 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.InteropServices;
-using System.Text;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
@@ -16,39 +14,14 @@ public sealed unsafe class S3FormatTests : IDisposable
     const int Blocks = 3;
 
     readonly KvLayout _layout = new(4, F16Codec.Instance, [.. Enumerable.Repeat(new KvLayer(new LayerState.Full(), 1, 512, 0), 1)]);
-    readonly Fingerprint _model;
-    readonly List<nint> _memory = [];
+    readonly Fingerprint _model = BlockChains.Model("model");
+    readonly BlockChains _chains;
 
-    public S3FormatTests()
-    {
-        using FieldHasher hasher = new();
-        _model = new Fingerprint(hasher.Add("model").Finish());
-    }
+    public S3FormatTests() => _chains = new BlockChains(_layout);
 
-    public void Dispose() => _memory.ForEach(memory => NativeMemory.Free((void*)memory));
+    public void Dispose() => _chains.Dispose();
 
-    byte* Memory(byte fill)
-    {
-        void* memory = NativeMemory.Alloc((nuint)_layout.StrideBytes);
-        _memory.Add((nint)memory);
-        new Span<byte>(memory, (int)_layout.StrideBytes).Fill(fill);
-        return (byte*)memory;
-    }
-
-    /// <summary>Blocks in a row, the last not full.</summary>
-    BlockWrite[] Chain(string salt)
-    {
-        BlockKey parent = KeyChain.Root(_model, Encoding.UTF8.GetBytes(salt));
-        List<BlockWrite> blocks = [];
-        for (int i = 0; i < Blocks; i++)
-        {
-            int[] tokens = [.. Enumerable.Range(10 * i, i == Blocks - 1 ? 2 : 4)];
-            BlockKey key = KeyChain.Next(parent, tokens);
-            blocks.Add(new BlockWrite(key, parent, tokens, (nint)Memory((byte)(i + 1))));
-            parent = key;
-        }
-        return [.. blocks];
-    }
+    BlockWrite[] Chain(string salt) => _chains.Chain(_model, salt, Blocks);
 
     static StoredBlock[] Stored(BlockWrite[] blocks) => [.. blocks.Select((block, i) =>
         new StoredBlock(block.Parent, block.Tokens, RunEntry.RunOf(blocks, 4), i, DateTimeOffset.FromUnixTimeSeconds(1000)))];
@@ -110,7 +83,7 @@ public sealed unsafe class S3FormatTests : IDisposable
                     ReadOutcome outcome = values.Open(mine, values.Values[0], 0, copy, out ReadOnlySpan<byte> value);
                     if (outcome == ReadOutcome.Ok)
                         outcome = format.Read(value, 0, Blocks, 1,
-                            new LoadedBlock(chain[1].Key, chain[1].Parent, chain[1].Tokens, 0, Memory(0)));
+                            new LoadedBlock(chain[1].Key, chain[1].Parent, chain[1].Tokens, 0, _chains.Memory(0)));
                     Assert.Equal(mine == others, outcome == ReadOutcome.Ok);
                     attempts += mine == others ? 0 : 1;
                 }

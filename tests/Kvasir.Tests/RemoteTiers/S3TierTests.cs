@@ -52,13 +52,7 @@ public sealed class S3TierTests : IDisposable
         byte[]? key = isSealed ? [.. Enumerable.Range(0, 32).Select(i => (byte)i)] : null;
         Fill(key: key);
         using RemoteEngine second = Engine(key: key);
-        CachedEngine.Answer answer = second.Cached.Ask(Prompt());
-        answer.AssertSameBits(Fresh(_model, Prompt()), "from the bucket");
-        Assert.Equal(Prompt().Length - 1, answer.Use.Remote); // the tail as well
-        Assert.Equal(1, answer.Computed);
-        Assert.Equal(13 * second.Cache.Layout.BlockBytes, answer.Use.RestoredBytes);
-        Assert.Empty(second.Log);
-        Assert.Null(second.Tier.Problem);
+        second.AssertLoadsAll(_model);
     }
 
     [Fact]

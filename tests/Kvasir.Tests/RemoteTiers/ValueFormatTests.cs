@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.InteropServices;
 using System.Text;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
@@ -15,8 +14,8 @@ public sealed unsafe class ValueFormatTests : IDisposable
     const int Blocks = 3;
 
     readonly KvLayout _layout = new(4, F16Codec.Instance, [new KvLayer(new LayerState.Full(), 1, 8, 0)]);
-    readonly Fingerprint _model = Model("model");
-    readonly List<nint> _memory = [];
+    readonly Fingerprint _model = BlockChains.Model("model");
+    readonly BlockChains _chains;
     readonly ImmutableArray<LayerGroup> _groups;
     readonly ValueFormat _format;
     readonly BlockWrite[] _blocks;
@@ -24,42 +23,16 @@ public sealed unsafe class ValueFormatTests : IDisposable
 
     public ValueFormatTests()
     {
+        _chains = new BlockChains(_layout);
         _groups = LayerGroup.Of(_layout, 1 << 20);
         _format = new ValueFormat(_layout.BlockTokens, _model, _groups);
         _blocks = Chain("somebody");
         _value = Value(_format, _blocks);
     }
 
-    public void Dispose() => _memory.ForEach(memory => NativeMemory.Free((void*)memory));
+    public void Dispose() => _chains.Dispose();
 
-    static Fingerprint Model(string name)
-    {
-        using FieldHasher hasher = new();
-        return new Fingerprint(hasher.Add(name).Finish());
-    }
-
-    byte* Memory(byte fill)
-    {
-        void* memory = NativeMemory.Alloc((nuint)_layout.StrideBytes);
-        _memory.Add((nint)memory);
-        new Span<byte>(memory, (int)_layout.StrideBytes).Fill(fill);
-        return (byte*)memory;
-    }
-
-    /// <summary>Three blocks in a row, the last not full.</summary>
-    BlockWrite[] Chain(string salt)
-    {
-        BlockKey parent = KeyChain.Root(_model, Encoding.UTF8.GetBytes(salt));
-        List<BlockWrite> blocks = [];
-        for (int i = 0; i < Blocks; i++)
-        {
-            int[] tokens = [.. Enumerable.Range(10 * i, i == Blocks - 1 ? 2 : 4)];
-            BlockKey key = KeyChain.Next(parent, tokens);
-            blocks.Add(new BlockWrite(key, parent, tokens, (nint)Memory((byte)(i + 1))));
-            parent = key;
-        }
-        return [.. blocks];
-    }
+    BlockWrite[] Chain(string salt) => _chains.Chain(_model, salt, Blocks);
 
     static byte[] Value(ValueFormat format, BlockWrite[] blocks)
     {
@@ -73,7 +46,7 @@ public sealed unsafe class ValueFormatTests : IDisposable
         format ??= _format;
         ReadOutcome outcome = format.Check(value, 0, Blocks);
         return [.. (wanted ?? _blocks).Select((block, index) => outcome == ReadOutcome.Ok
-            ? format.Read(value, 0, Blocks, index, new LoadedBlock(block.Key, block.Parent, block.Tokens, 0, Memory(0)))
+            ? format.Read(value, 0, Blocks, index, new LoadedBlock(block.Key, block.Parent, block.Tokens, 0, _chains.Memory(0)))
             : outcome)];
     }
 
@@ -81,7 +54,7 @@ public sealed unsafe class ValueFormatTests : IDisposable
     public void What_was_written_comes_back()
     {
         Assert.Equal(Enumerable.Repeat(ReadOutcome.Ok, Blocks), Read(_value));
-        byte* memory = Memory(0);
+        byte* memory = _chains.Memory(0);
         BlockWrite block = _blocks[1];
         Assert.Equal(ReadOutcome.Ok, _format.Read(_value, 0, Blocks, 1, new LoadedBlock(block.Key, block.Parent, block.Tokens, 0, memory)));
         Assert.True(new Span<byte>(memory, (int)_layout.BlockBytes).IndexOfAnyExcept((byte)2) < 0);
@@ -115,7 +88,7 @@ public sealed unsafe class ValueFormatTests : IDisposable
             otherTokens = [.. _blocks.Select(block => block with { Tokens = [.. block.Tokens.Select(token => token + 1)] })];
         Assert.All(Read(Value(_format, otherParent)), outcome => Assert.Equal(ReadOutcome.WrongParent, outcome));
         Assert.All(Read(Value(_format, otherTokens)), outcome => Assert.Equal(ReadOutcome.WrongTokens, outcome));
-        Assert.All(Read(Value(new ValueFormat(_layout.BlockTokens, Model("other"), _groups), _blocks)),
+        Assert.All(Read(Value(new ValueFormat(_layout.BlockTokens, BlockChains.Model("other"), _groups), _blocks)),
             outcome => Assert.Equal(ReadOutcome.WrongFingerprint, outcome));
         byte[] later = (byte[])_value.Clone();
         later[8]++;
@@ -132,7 +105,7 @@ public sealed unsafe class ValueFormatTests : IDisposable
         byte[] bytes = BlockEntry.Write(block, _model);
         StoredBlock read = BlockEntry.Read(bytes, _model, 4)!;
         Assert.Equal((_blocks[1].Key, block.Run, 1, block.Written), (read.Key, read.Run, read.Index, read.Written));
-        Assert.Null(BlockEntry.Read(bytes, Model("other"), 4));
+        Assert.Null(BlockEntry.Read(bytes, BlockChains.Model("other"), 4));
         Assert.Null(BlockEntry.Read(bytes, _model, 3));
         for (int at = 0; at < bytes.Length; at++)
         {

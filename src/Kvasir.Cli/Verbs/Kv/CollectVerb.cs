@@ -37,10 +37,14 @@ static class CollectVerb
         if (parsed.GetValue(s_size) is not null)
             throw new UsageException("--kv-disk is the size of the disk tier; what a store may hold, its own settings say");
         using RemoteInspection inspection = RemoteInspection.Open(KvVerb.Remote.RequiredStore(parsed, "--tier remote"));
-        int blocks = inspection.Collect();
-        return KvVerb.Print(parsed, new KvClear(blocks), () => Terminal.Answers.WriteLine($"{blocks:N0} blocks forgotten"));
+        (int blocks, int values) = inspection.Collect();
+        return KvVerb.Print(parsed, new KvRemoteCollect(blocks, values), () => Terminal.Answers.WriteLine(
+            $"{blocks:N0} blocks forgotten{(values > 0 ? $", and {values:N0} values to which nothing led" : "")}"));
     }
 }
 
 /// <summary>What <c>kv gc --json</c> prints.</summary>
 sealed record KvCollect(long BytesGivenBack);
+
+/// <summary>The same of a store.</summary>
+sealed record KvRemoteCollect(int Blocks, int Values);

@@ -14,6 +14,7 @@ namespace Kvasir.Cli.Verbs.Kv;
 [JsonSerializable(typeof(KvUnpin))]
 [JsonSerializable(typeof(KvVerify))]
 [JsonSerializable(typeof(KvCollect))]
+[JsonSerializable(typeof(KvRemoteCollect))]
 [JsonSerializable(typeof(KvClear))]
 sealed partial class KvJson : JsonSerializerContext
 {
