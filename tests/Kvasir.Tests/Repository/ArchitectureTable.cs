@@ -71,7 +71,8 @@ static class ArchitectureTable
             (root) -> Indexes, Redis, S3, Settings, Stores, Values
             """),
         new("Kvasir.Store", [], "(root)"),
-        new("Kvasir.Server", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference"], """
+        new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
+        new("Kvasir.Server", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Cluster"], """
             Http
             Security -> Http
             Accounting -> Http
@@ -84,7 +85,7 @@ static class ArchitectureTable
             (root) -> Accounting, Anthropic, Dashboard, Http, Kv, Observability, OpenAi, Security, Serving
             """),
         new("Kvasir.Cli", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers",
-            "Kvasir.Server", "Kvasir.Store"], """
+            "Kvasir.Cluster", "Kvasir.Server", "Kvasir.Store"], """
             Output
             Configuration -> Output
             Sessions -> Output
@@ -100,8 +101,8 @@ static class ArchitectureTable
         new("Kvasir.Benchmarks", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
         new("TrainSaga", ["Kvasir.Formats", "Kvasir.Inference"], "(root)"),
         new("Kvasir.Tests",
-            ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers", "Kvasir.Server", "Kvasir.Cli",
-                "Kvasir.Serving"],
+            ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers", "Kvasir.Cluster",
+                "Kvasir.Server", "Kvasir.Cli", "Kvasir.Serving"],
             """
             Fixtures
             ExtensionsAI -> Fixtures
