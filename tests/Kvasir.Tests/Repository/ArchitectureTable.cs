@@ -71,7 +71,7 @@ static class ArchitectureTable
             (root) -> Indexes, Redis, S3, Settings, Stores, Values
             """),
         new("Kvasir.Store", [], "(root)"),
-        new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
+        new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "Peers"),
         new("Kvasir.Server", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Cluster"], """
             Http
             Security -> Http
@@ -129,6 +129,7 @@ static class ArchitectureTable
             Cli -> Fixtures, KvCache/Disk, Templates
             Measurement -> Cli, Fixtures
             RemoteTiers -> Cli, Fixtures, Reuse
+            Cluster -> Fixtures, RemoteTiers, Reuse
             Server -> Cli, Fixtures, Reuse
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             Simulation -> Cli, Fixtures, KvCache/Replay, KvCache/Tiers, Reuse
