@@ -71,7 +71,11 @@ static class ArchitectureTable
             (root) -> Indexes, Redis, S3, Settings, Stores, Values
             """),
         new("Kvasir.Store", [], "(root)"),
-        new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "Peers"),
+        new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference", "Kvasir.RemoteTiers"], """
+            (root)
+            Peers -> (root)
+            Membership -> (root), Peers
+            """),
         new("Kvasir.Server", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Cluster"], """
             Http
             Security -> Http
