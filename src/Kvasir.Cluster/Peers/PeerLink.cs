@@ -121,8 +121,13 @@ sealed unsafe class PeerLink : IDisposable
         }
         catch (Exception e) // of whatever kind: on these threads it would end the process
         {
-            End(e is IOException { InnerException: SocketException { SocketErrorCode: SocketError.TimedOut or SocketError.WouldBlock } }
-                ? $"gave no sign of life for {Silence.TotalSeconds:0.#} s" : e.Message);
+            End(e switch
+            {
+                EndOfStreamException => "has gone",
+                IOException { InnerException: SocketException { SocketErrorCode: SocketError.TimedOut or SocketError.WouldBlock } } =>
+                    $"gave no sign of life for {Silence.TotalSeconds:0.#} s",
+                _ => e.Message,
+            });
         }
     }
 

@@ -90,7 +90,11 @@ public sealed class PrefillServer : IDisposable
             if (_over.IsCancellationRequested)
                 link.Dispose();
         }
-        catch (Exception e) when (e is IOException or InvalidDataException)
+        catch (IOException)
+        {
+            // it went away
+        }
+        catch (InvalidDataException e)
         {
             _options.Log?.Invoke($"a node from {from} is not answered: {e.Message}");
         }
