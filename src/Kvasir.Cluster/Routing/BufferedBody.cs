@@ -20,8 +20,7 @@ sealed class BodyMemory(long bytes)
 }
 
 /// <summary>
-/// A request's body, kept so that it can be sent again. One that is longer than that is worth, or for which there is no memory, is passed
-/// on as it comes, and only once.
+/// A request's body, kept so that it can be sent again. One for which there is no memory is passed on as it comes, and only once.
 /// </summary>
 sealed class BufferedBody : IDisposable
 {
@@ -41,21 +40,25 @@ sealed class BufferedBody : IDisposable
     /// <summary>Whether it is here as a whole.</summary>
     public bool IsWhole { get; private set; }
 
+    /// <summary>Whether it has more bytes than any may have.</summary>
+    public bool IsTooLong { get; private set; }
+
     /// <summary>Whether it can be sent, again or for the first time.</summary>
     public bool CanBeSent => IsWhole || !_isPassedOn;
 
     /// <summary>Receives a body.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="most">The most bytes to keep; 0 keeps none.</param>
+    /// <param name="most">The most bytes that it may have; null for one that is passed on as it comes, however long it is.</param>
     /// <param name="memory">For all bodies together.</param>
     /// <param name="aborted">The client goes away.</param>
-    public static async Task<BufferedBody> Receive(HttpRequest request, int most, BodyMemory memory, CancellationToken aborted)
+    public static async Task<BufferedBody> Receive(HttpRequest request, int? most, BodyMemory memory, CancellationToken aborted)
     {
         BufferedBody body = new(request, memory);
         try
         {
-            if (request.ContentLength is not { } length || length <= most)
-                await body.Fill((int)Math.Min(request.ContentLength + 1 ?? Least, int.MaxValue), most, aborted);
+            body.IsTooLong = request.ContentLength > most;
+            if (most is { } limit && !body.IsTooLong)
+                await body.Fill((int)(request.ContentLength + 1 ?? Least), limit, aborted);
             return body;
         }
         catch
@@ -85,7 +88,7 @@ sealed class BufferedBody : IDisposable
 
     async Task Fill(int first, int most, CancellationToken aborted)
     {
-        for (int room = Math.Max(first, Least); TryGrow(Math.Min(room, most + 1)); room = 2 * _bytes.Length)
+        for (int room = Math.Max(first, Least); !IsTooLong && TryGrow(room); room = 2 * _bytes.Length)
             while (_length < _bytes.Length)
             {
                 int read = await _client.ReadAsync(_bytes.AsMemory(_length), aborted);
@@ -95,12 +98,13 @@ sealed class BufferedBody : IDisposable
                     IsWhole = true;
                     return;
                 }
+                IsTooLong = _length > most;
             }
     }
 
     bool TryGrow(int room)
     {
-        if (room <= _length || !_memory.TryTake(room))
+        if (!_memory.TryTake(room))
             return false;
         byte[] larger = ArrayPool<byte>.Shared.Rent(room);
         _bytes.AsSpan(0, _length).CopyTo(larger);

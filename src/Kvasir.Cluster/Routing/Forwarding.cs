@@ -32,9 +32,12 @@ sealed class Forwarding(NodeList nodes, IHttpForwarder forwarder, HttpMessageInv
         using Activity? span = s_source.StartActivity("route", ActivityKind.Internal);
         try
         {
-            int most = context.Request.Path == "/v1/kv/import" ? 0 : mostBodyBytes; // an archive is no prompt, and may be as long as it likes
+            int? most = context.Request.Path == "/v1/kv/import" ? null : mostBodyBytes; // an archive may be as long as it likes
             using BufferedBody body = await BufferedBody.Receive(context.Request, most, _memory, context.RequestAborted);
-            await Handle(context, body, span);
+            if (body.IsTooLong)
+                await RouterErrors.Write(context, 413, "invalid_body", "the body is larger than this server takes");
+            else
+                await Handle(context, body, span);
         }
         catch (Exception e) when (context.RequestAborted.IsCancellationRequested || e is BadHttpRequestException or IOException)
         {

@@ -20,6 +20,8 @@ sealed class NodeWatch(Node node, NodeList nodes, HttpMessageInvoker http, Route
 
     static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(300), s_patience = 3 * NodeEvents.LongestSilence;
 
+    const int MostRefusalBytes = 1 << 16;
+
     long _sequence;
 
     /// <summary>Listens until the router stops.</summary>
@@ -64,7 +66,7 @@ sealed class NodeWatch(Node node, NodeList nodes, HttpMessageInvoker http, Route
         if (options.NodeKey is { } key)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         using HttpResponseMessage response = await http.SendAsync(request, silence.Token);
-        Check(response);
+        await Check(response, silence.Token);
         using Stream stream = await response.Content.ReadAsStreamAsync(silence.Token);
         bool isGreeted = false;
         await foreach (SseItem<string> item in SseParser.Create(stream).EnumerateAsync(silence.Token))
@@ -77,16 +79,34 @@ sealed class NodeWatch(Node node, NodeList nodes, HttpMessageInvoker http, Route
         }
     }
 
-    void Check(HttpResponseMessage response)
+    async Task Check(HttpResponseMessage response, CancellationToken cancellation)
     {
         if (response.Headers.TryGetValues(RouterHeader, out IEnumerable<string>? names))
             throw new InvalidDataException(names.Contains(router)
                 ? "is this router itself, expected a node (`kvasir serve`)"
                 : "is a router, expected a node (`kvasir serve`)");
         if (response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
-            throw new InvalidDataException($"tells the router nothing ({(int)response.StatusCode}), expected --node-key-file with a key of the scope metrics");
+            throw new InvalidDataException($"tells the router nothing ({await Reason(response, cancellation)}), expected --node-key-file "
+                + "with a key of the scope metrics");
         if (response.StatusCode != HttpStatusCode.OK || response.Content.Headers.ContentType?.MediaType != "text/event-stream")
-            throw new InvalidDataException($"answers {NodeEvents.Path} with {(int)response.StatusCode}, expected a node (`kvasir serve`) of this version");
+            throw new InvalidDataException(
+                $"answers {NodeEvents.Path} with {(int)response.StatusCode}, expected a node (`kvasir serve`) of this version");
+    }
+
+    /// <summary>Why a node refuses, in its own words where it has some.</summary>
+    static async Task<string> Reason(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        try
+        {
+            await response.Content.LoadIntoBufferAsync(MostRefusalBytes, cancellation);
+            using Stream stream = await response.Content.ReadAsStreamAsync(cancellation);
+            RouterError? error = await JsonSerializer.DeserializeAsync(stream, RouterJson.Default.RouterError, cancellation);
+            return Printable.Line(error?.Error?.Message ?? $"{(int)response.StatusCode}", 100);
+        }
+        catch (Exception e) when (e is JsonException or HttpRequestException)
+        {
+            return $"{(int)response.StatusCode}";
+        }
     }
 
     bool Greet(SseItem<string> item)
