@@ -29,8 +29,8 @@ static class RouteVerb
     };
     static readonly Setting<string> s_policy = new("--policy")
     {
-        Description = "How a node is chosen: by who has most of the prompt and least to do (prefix), by conversation alone (affinity), random, "
-            + "round-robin",
+        Description = "How a node is chosen: by who has most of the prompt and least to do (prefix), by conversation alone (affinity), "
+            + "random, round-robin",
         DefaultValueFactory = _ => "prefix", HelpName = "NAME",
     };
     static readonly Setting<string?> s_key = new("--node-key-file")

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Kvasir.Cluster.Routing;
 
-/// <summary>What a router counts of each node, in Prometheus's text format: https://prometheus.io/docs/instrumenting/exposition_formats.</summary>
+/// <summary>
+/// What a router counts of each node, in Prometheus's text format: https://prometheus.io/docs/instrumenting/exposition_formats.
+/// </summary>
 static class FleetMetrics
 {
     public static string Of(NodeList nodes)

@@ -10,8 +10,8 @@ using Microsoft.AspNetCore.Http;
 namespace Kvasir.Cluster.Routing;
 
 /// <summary>
-/// What the nodes do, together: for people as JSON behind a page, for Prometheus as text. The router holds no keys, so it shows this to whom
-/// a node shows its own; while none is there, to whom one did before.
+/// What the nodes do, together: for people as JSON behind a page, for Prometheus as text. The router holds no keys, so it shows this to
+/// whom a node shows its own; while none is there, to whom one did before.
 /// </summary>
 sealed class FleetView(NodeList nodes, HttpMessageInvoker http, RoutingPolicyKind policy)
 {

@@ -6,7 +6,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Kvasir.Cluster.Routing;
 
 /// <summary>
-/// Passes requests on: all of them as they are, each to the node that the policy chooses, and to another when that does not begin to answer.
+/// Passes requests on: all of them as they are, each to the node that the policy chooses, and to another when that does not begin to
+/// answer.
 /// </summary>
 sealed class Forwarding(NodeList nodes, IHttpForwarder forwarder, HttpMessageInvoker http, int mostBodyBytes)
 {
@@ -48,14 +49,16 @@ sealed class Forwarding(NodeList nodes, IHttpForwarder forwarder, HttpMessageInv
 
     async Task Handle(HttpContext context, BufferedBody body, Activity? span)
     {
-        PromptChain prompt = PromptChain.Of(context.Request.Path, PromptChain.KeyOf(context.Request), context.Request.Headers[SessionHeader], body.Bytes);
+        PromptChain prompt = PromptChain.Of(context.Request.Path, PromptChain.KeyOf(context.Request),
+            context.Request.Headers[SessionHeader], body.Bytes);
         if (context.Request.Headers[NodeHeader] is [{ Length: > 0 } name])
         {
             await HandleAt(nodes.Find(name), context, body, prompt, span);
             return;
         }
         HashSet<Node> tried = [];
-        for (Node? node = nodes.MakerOf(prompt.Previous) ?? nodes.Choose(prompt, tried); node is not null; node = nodes.Choose(prompt, tried))
+        for (Node? node = nodes.MakerOf(prompt.Previous) ?? nodes.Choose(prompt, tried); node is not null;
+            node = nodes.Choose(prompt, tried))
         {
             tried.Add(node);
             if (await Try(node, context, body, prompt, span, isLast: !nodes.IsOneLeft(tried)))
@@ -88,10 +91,11 @@ sealed class Forwarding(NodeList nodes, IHttpForwarder forwarder, HttpMessageInv
         context.Request.Body = body.Open();
         ForwarderError error = await forwarder.SendAsync(context, node.Address.GetLeftPart(UriPartial.Authority), http, s_config,
             new Passing(node, attempt, isLast), attempt.Cancellation);
-        if (context.RequestAborted.IsCancellationRequested || !attempt.WasRefused && (error == ForwarderError.None || context.Response.HasStarted))
+        if (context.RequestAborted.IsCancellationRequested || error == ForwarderError.None && !attempt.WasRefused)
+            return true;
+        if (context.Response.HasStarted)
         {
-            if (error != ForwarderError.None && !context.RequestAborted.IsCancellationRequested)
-                node.Counts.Failed(); // the stream is cut, and the client sees that it is
+            node.Counts.Failed(); // the stream is cut, and the client sees that it is
             return true;
         }
         if (!attempt.WasRefused)

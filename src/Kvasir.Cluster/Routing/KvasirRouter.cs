@@ -69,6 +69,7 @@ public sealed class KvasirRouter : IAsyncDisposable
         for (long start = Stopwatch.GetTimestamp();
             Nodes.All.Any(node => node.IsNew) && Stopwatch.GetElapsedTime(start) < s_patienceAtStart;)
             await Task.Delay(20, cancellation);
+        Nodes.Settle();
     }
 
     /// <summary>Takes no more requests, lets those that run end for a while, and cuts the rest.</summary>

@@ -36,17 +36,30 @@ sealed class Node(int number, Uri address)
     /// <summary>What it did and what happened to it.</summary>
     public NodeCounts Counts { get; } = new();
 
+    /// <summary>What its owner has to see to, in one line; null for nothing.</summary>
+    public string? Trouble
+    {
+        get
+        {
+            lock (_gate)
+                return _problem ?? Exclusion;
+        }
+    }
+
     /// <summary>Why it gets no requests, in one line; null when it gets them.</summary>
     public string? Problem
     {
         get
         {
             lock (_gate)
-                return _problem ?? Exclusion ?? (_failed >= _heard ? "did not take a connection" : null);
+                return Trouble ?? (_failed >= _heard ? "did not take a connection" : null);
         }
     }
 
     public bool IsAlive => Problem is null;
+
+    /// <summary>Whether it is not there, or cannot be reached.</summary>
+    public bool IsGone { get; private set; }
 
     /// <summary>Whether it has not been heard of, and not been missed either.</summary>
     public bool IsNew => Problem == NotYet;
@@ -79,16 +92,18 @@ sealed class Node(int number, Uri address)
     {
         lock (_gate)
         {
+            IsGone = false;
             (Hello, _problem, _heard, _since) = (hello, null, Environment.TickCount64, Environment.TickCount64);
             (_sent, _sentTokens) = (0, 0);
         }
     }
 
     /// <summary>It does not. What waits for its first word goes elsewhere at once; streams only when it has been away for long.</summary>
-    public void Down(string problem)
+    public void Down(string problem, bool isGone)
     {
         lock (_gate)
         {
+            IsGone = isGone;
             if (_problem is null)
                 Interlocked.Exchange(ref _since, Environment.TickCount64);
             (_problem, _reported) = (problem, default);

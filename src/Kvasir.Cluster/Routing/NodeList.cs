@@ -12,6 +12,7 @@ sealed class NodeList
     readonly RoutingPolicy _policy;
     readonly Action<string>? _log;
     readonly Dictionary<Node, string> _told = [];
+    bool _isSettled;
 
     public NodeList(RouterOptions options)
     {
@@ -58,21 +59,33 @@ sealed class NodeList
             node.Up(hello);
             NameAll();
             Judge();
-            if (node.Exclusion is null)
-                Tell(node, $"is there ({hello.Model}, {hello.Role})");
+            TellNews();
         }
     }
 
     /// <summary>A node is not there, or says what cannot be.</summary>
-    public void Lose(Node node, string problem)
+    /// <param name="node">The node.</param>
+    /// <param name="problem">What is wrong, in one line.</param>
+    /// <param name="isGone">Whether it did not say anything that is wrong, but nothing.</param>
+    public void Lose(Node node, string problem, bool isGone)
     {
         lock (_gate)
         {
             bool wasThere = node.IsAlive;
-            node.Down(problem);
+            node.Down(problem, isGone);
             if (wasThere)
                 node.Counts.Lost(Prefixes.CountOnly(node.Number, [.. All.Where(other => other.IsAlive).Select(other => other.Number)]));
-            Tell(node, problem);
+            TellNews();
+        }
+    }
+
+    /// <summary>All have had time to answer: from now on what becomes of them is told.</summary>
+    public void Settle()
+    {
+        lock (_gate)
+        {
+            _isSettled = true;
+            TellNews();
         }
     }
 
@@ -96,11 +109,9 @@ sealed class NodeList
             node.Exclusion = node.Hello!.Fingerprint != most.Key
                 ? $"has other keys and values ({node.Hello.Model}, fingerprint {Start(node.Hello.Fingerprint)}) than most, expected "
                     + $"{most.First().Hello!.Model}, fingerprint {Start(most.Key)}"
-                : known.FirstOrDefault(other => other.Number < node.Number && other.Hello!.Incarnation == node.Hello.Incarnation) is { } twin
+                : Array.Find(known, other => other.Number < node.Number && other.Hello!.Incarnation == node.Hello.Incarnation) is { } twin
                     ? $"is {twin.Address.Authority} under another name, expected each node once"
                     : null;
-            if (node.Exclusion is { } problem)
-                Tell(node, problem);
         }
     }
 
@@ -108,11 +119,17 @@ sealed class NodeList
 
     static bool Decodes(Node node) => node.Hello?.Role != "prefill";
 
-    void Tell(Node node, string what)
+    void TellNews()
     {
-        if (_told.GetValueOrDefault(node) == what)
+        if (!_isSettled)
             return;
-        _told[node] = what;
-        _log?.Invoke($"node {node.Name}: {what}");
+        foreach (Node node in All)
+        {
+            string state = node.Trouble ?? $"is there ({node.Hello!.Model}, {node.Hello.Role})";
+            string news = node.IsGone ? "gone" : state; // how it is gone may change each time that it is looked for
+            if (_told.GetValueOrDefault(node) != news)
+                _log?.Invoke($"node {node.Name}: {state}");
+            _told[node] = news;
+        }
     }
 }

@@ -29,32 +29,32 @@ sealed class NodeWatch(Node node, NodeList nodes, HttpMessageInvoker http, Route
     {
         while (!stopping.IsCancellationRequested)
         {
-            string? problem = await Problem(stopping);
+            (string? problem, bool isGone) = await Problem(stopping);
             if (problem is not null && !stopping.IsCancellationRequested)
-                nodes.Lose(node, problem);
+                nodes.Lose(node, problem, isGone);
             await Task.Delay(s_pause, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
     /// <summary>Listens as long as it goes; returns what is wrong with the node, and null when it only has to be asked again.</summary>
-    async Task<string?> Problem(CancellationToken stopping)
+    async Task<(string? Text, bool IsGone)> Problem(CancellationToken stopping)
     {
         try
         {
             await Listen(stopping);
-            return "ended the connection";
+            return ("ended the connection", true);
         }
         catch (GapException)
         {
-            return null;
+            return default;
         }
         catch (OperationCanceledException)
         {
-            return string.Create(CultureInfo.InvariantCulture, $"says nothing for {s_patience.TotalSeconds:0.0} s");
+            return (string.Create(CultureInfo.InvariantCulture, $"says nothing for {s_patience.TotalSeconds:0.0} s"), true);
         }
         catch (Exception e) // whatever a node says or does, it is no worse than a node that is not there
         {
-            return Printable.Line(e.Message, 200);
+            return (Printable.Line(e.Message, 200), e is HttpRequestException or IOException);
         }
     }
 
@@ -111,8 +111,8 @@ sealed class NodeWatch(Node node, NodeList nodes, HttpMessageInvoker http, Route
 
     bool Greet(SseItem<string> item)
     {
-        if (item.EventType != NodeEvents.Hello || Read(item, NodeEventsJson.Default.NodeHello) is not { Node: not null, Incarnation: not null,
-            Model: not null, Fingerprint: not null } hello)
+        if (item.EventType != NodeEvents.Hello || Read(item, NodeEventsJson.Default.NodeHello) is not
+            { Node: not null, Incarnation: not null, Model: not null, Fingerprint: not null } hello)
             throw new InvalidDataException($"began with {Printable.Quote(item.EventType)}, expected {NodeEvents.Hello}");
         if (hello.Version != NodeEvents.Version)
             throw new InvalidDataException($"speaks version {hello.Version} of the events, expected {NodeEvents.Version}");

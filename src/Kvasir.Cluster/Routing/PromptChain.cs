@@ -119,7 +119,8 @@ sealed record PromptChain(ulong[] Hashes, long Bytes, ulong Affinity, string? Pr
         return names;
     }
 
-    /// <summary>Cuts a value: its strings, names and numbers as they are written, and no white space. False for a list of prompts.</summary>
+    /// <summary>Cuts a value: its strings, names and numbers as they are written, and no white space.</summary>
+    /// <returns>False for a list of prompts.</returns>
     static bool Feed(ReadOnlySpan<byte> json, int field, ref PieceHasher hasher, ref ulong? first)
     {
         Utf8JsonReader reader = new(json, s_json);
@@ -141,7 +142,8 @@ sealed record PromptChain(ulong[] Hashes, long Bytes, ulong Affinity, string? Pr
         return true;
     }
 
-    static ulong Root(string text) => BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"kvasir route\n{text}")));
+    static ulong Root(string text) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"kvasir route\n{text}")));
 
     /// <summary>What a body says of whose it is.</summary>
     ref struct Names

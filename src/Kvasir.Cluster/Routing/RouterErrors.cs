@@ -18,7 +18,8 @@ static class RouterErrors
         return context.Request.Path.StartsWithSegments("/v1/messages") || context.Request.Headers.ContainsKey("anthropic-version")
             ? context.Response.WriteAsJsonAsync(new RouterAnthropicError("error", new RouterAnthropicDetail(
                 status == 503 ? "overloaded_error" : status >= 500 ? "api_error" : type, message)), RouterJson.Default.RouterAnthropicError)
-            : context.Response.WriteAsJsonAsync(new RouterError(new RouterErrorDetail(message, type, null, code)), RouterJson.Default.RouterError);
+            : context.Response.WriteAsJsonAsync(new RouterError(new RouterErrorDetail(message, type, null, code)),
+                RouterJson.Default.RouterError);
     }
 }
 

@@ -5,7 +5,7 @@ using OpenTelemetry.Trace;
 
 namespace Kvasir.Cluster.Routing;
 
-/// <summary>Carries the router's spans to where traces are collected; clients' and nodes' are joined by the W3C context that passes.</summary>
+/// <summary>Carries the router's spans to where traces are collected; clients' and nodes' are joined by the context that passes.</summary>
 static class RouterTelemetry
 {
     public static void Add(IServiceCollection services, Uri? otlpEndpoint)

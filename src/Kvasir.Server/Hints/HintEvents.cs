@@ -10,7 +10,9 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Kvasir.Server.Hints;
 
-/// <summary><c>GET /v1/cluster/events</c>: who this node is, which prompts it has, and what it has to do, as long as somebody listens.</summary>
+/// <summary>
+/// <c>GET /v1/cluster/events</c>: who this node is, which prompts it has, and what it has to do, as long as somebody listens.
+/// </summary>
 sealed class HintEvents(InferenceEngine engine, PromptBook book, Func<NodeHello> hello, CancellationToken stopping)
 {
     public void Map(IEndpointRouteBuilder routes) => routes.MapGet(NodeEvents.Path, Handle);

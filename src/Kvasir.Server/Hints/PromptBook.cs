@@ -39,7 +39,8 @@ sealed class PromptBook : IDisposable
     public void Note(HttpContext context, JsonElement body)
     {
         if (_isWanted)
-            context.Features.Set(PromptChain.Of(context.Request.Path, PromptChain.KeyOf(context.Request), null, JsonMarshal.GetRawUtf8Value(body)));
+            context.Features.Set(PromptChain.Of(context.Request.Path, PromptChain.KeyOf(context.Request), null,
+                JsonMarshal.GetRawUtf8Value(body)));
     }
 
     /// <summary>Its prompt was computed, as far as it was.</summary>

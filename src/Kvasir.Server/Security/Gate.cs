@@ -55,8 +55,9 @@ sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts
         return path.StartsWithSegments("/v1/kv") ? Scopes.KvAdmin : Scopes.Infer;
     }
 
-    static string Name(Scopes scope) => string.Join(" or ", Enum.GetValues<Scopes>()
-        .Where(one => int.IsPow2((int)one) && scope.HasFlag(one)).Select(one => one == Scopes.KvAdmin ? "kv-admin" : one.ToString().ToLowerInvariant()));
+    static string Name(Scopes scopes) => string.Join(" or ", Enum.GetValues<Scopes>()
+        .Where(scope => int.IsPow2((int)scope) && scopes.HasFlag(scope))
+        .Select(scope => scope == Scopes.KvAdmin ? "kv-admin" : scope.ToString().ToLowerInvariant()));
 
     static bool IsOpen(PathString path) => s_open.Contains(path.Value) || path.StartsWithSegments("/assets");
 

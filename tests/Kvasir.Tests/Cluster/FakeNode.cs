@@ -136,11 +136,9 @@ sealed class FakeNode : IDisposable
         if (Answer == "cut")
             await stream.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"choices\": ["u8.ToArray());
         else if (Answer != "drop")
-            await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {Answer} No\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n"));
-        if (Answer is "cut" or "drop")
-        {
-            await Task.Delay(50);
-            client.Dispose();
-        }
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(
+                $"HTTP/1.1 {Answer} No\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: 1\r\n\r\n"));
+        await Task.Delay(50);
+        client.Dispose();
     }
 }

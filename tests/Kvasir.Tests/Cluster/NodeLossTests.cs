@@ -107,7 +107,7 @@ public sealed class NodeLossTests
         JsonElement right = await nodes[0].Ask("/v1/completions", RouterFixture.Prompt(5));
         foreach (ServerFixture liar in nodes)
         {
-            PromptChain chain = PromptChain.Of("/v1/completions", null, null, Encoding.UTF8.GetBytes(RouterFixture.Prompt(5).ToJsonString()));
+            PromptChain chain = ChainOf(RouterFixture.Prompt(5));
             foreach (Node node in router.Router.Nodes.All)
                 router.Router.Nodes.Prefixes.Clear(node.Number);
             router.Router.Nodes.Prefixes.Add(router.Node(liar).Number, chain.Hashes);
@@ -179,12 +179,15 @@ public sealed class NodeLossTests
         await using RouterFixture router = await RouterFixture.StartWith(1);
         ServerFixture[] nodes = router.Servers;
         await router.Ask("/v1/completions", RouterFixture.Prompt(3));
-        PromptChain chain = PromptChain.Of("/v1/completions", null, null, Encoding.UTF8.GetBytes(RouterFixture.Prompt(3).ToJsonString()));
+        PromptChain chain = ChainOf(RouterFixture.Prompt(3));
         await using RouterFixture other = await RouterFixture.Start([nodes[0].Server.Address]); // learns it by the snapshot
         await Within(2, () => other.Router.Nodes.Prefixes.Known(0, chain.Hashes) == chain.Hashes.Length);
         await nodes[0].Ask("/v1/kv/evict", new JsonObject { ["all"] = true });
         await Within(12, () => other.Router.Nodes.Prefixes.Known(0, chain.Hashes) == 0);
     }
+
+    static PromptChain ChainOf(JsonObject body) =>
+        PromptChain.Of("/v1/completions", null, null, Encoding.UTF8.GetBytes(body.ToJsonString()));
 
     static string Change(long sequence, params ulong[] hashes) =>
         $"{{\"sequence\":{sequence},\"hashes\":\"{NodeEvents.TextOf(hashes)}\"}}";

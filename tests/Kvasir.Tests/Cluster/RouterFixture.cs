@@ -32,7 +32,10 @@ sealed class RouterFixture : IAsyncDisposable
     public static async Task<RouterFixture> Start(IEnumerable<string> nodes, RoutingPolicyKind policy = RoutingPolicyKind.Prefix,
         string? nodeKey = null)
     {
-        RouterFixture fixture = new(new RouterOptions { Nodes = [.. nodes.Select(RouterOptions.ParseNode)], Policy = policy, NodeKey = nodeKey });
+        RouterFixture fixture = new(new RouterOptions
+        {
+            Nodes = [.. nodes.Select(RouterOptions.ParseNode)], Policy = policy, NodeKey = nodeKey,
+        });
         await fixture.Router.Start(ServerFixture.Patience);
         fixture.Client.BaseAddress = new Uri(fixture.Router.Address);
         return fixture;

@@ -95,7 +95,8 @@ public sealed class RouterTests
     [Fact]
     public async Task Without_a_key_that_the_nodes_want_the_router_says_so()
     {
-        await using ServerFixture node = await ServerFixture.Start(options: new ServerOptions { ApiKeys = [new ApiKey("key-of-the-owner")] });
+        await using ServerFixture node =
+            await ServerFixture.Start(options: new ServerOptions { ApiKeys = [new ApiKey("key-of-the-owner")] });
         await using RouterFixture router = await RouterFixture.Start([node.Server.Address]);
         Assert.Contains("--node-key-file", Assert.Single(router.Lines), StringComparison.Ordinal);
         using HttpResponseMessage response = await router.Post("/v1/messages", RouterFixture.Prompt(1));
@@ -123,7 +124,8 @@ public sealed class RouterTests
     {
         await using RouterFixture one = await RouterFixture.StartWith(3, RoutingPolicyKind.RoundRobin);
         ServerFixture[] nodes = one.Servers;
-        await using RouterFixture other = await RouterFixture.Start(nodes.Select(node => node.Server.Address), RoutingPolicyKind.RoundRobin);
+        await using RouterFixture other =
+            await RouterFixture.Start(nodes.Select(node => node.Server.Address), RoutingPolicyKind.RoundRobin);
         (JsonElement answer, string first) = await one.Ask("/v1/responses", new JsonObject { ["input"] = "Hi", ["max_output_tokens"] = 4 });
         string id = answer.GetProperty("id").GetString()!;
         foreach (RouterFixture router in (RouterFixture[])[one, one, other, other])

@@ -103,3 +103,31 @@ export interface ChatChunk {
   kvasir?: Explain;
   error?: { message?: string };
 }
+
+/** What a server says of its health; a router has nodes. */
+export interface Health { status: string; nodes?: number; alive?: number }
+
+/** The nodes behind a router. */
+export interface FleetAnswer { version: number; policy: string; uptime_s: number; nodes: FleetNode[] }
+
+export interface FleetNode {
+  name: string;
+  address: string;
+  alive: boolean;
+  problem: string | null;
+  since_s: number;
+  role: string | null;
+  running: number;
+  waiting: number;
+  queued_tokens: number;
+  prefill_tokens_per_s: number;
+  in_flight: number;
+  known_pieces: number;
+  routed_requests: number;
+  retried_requests: number;
+  failed_requests: number;
+  hinted_requests: number;
+  hinted_pieces: number;
+  lost_pieces: number;
+  stats: Stats | null;
+}
