@@ -1,4 +1,5 @@
 using System.Net;
+using Kvasir.Cluster;
 using Kvasir.Cluster.Events;
 using Kvasir.Inference;
 using Kvasir.Server.Accounting;
@@ -72,7 +73,7 @@ public sealed class KvasirServer : IAsyncDisposable
         _app = builder.Build();
         _bodies = new BodyLimit(engine.Context, engine.Model.Tokenizer.LongestToken);
         _recorder = options.RecordTo is { } path ? new TraceRecorder(engine, path, _log.Note) : null;
-        Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate));
+        Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate) { Node = options.NodeName });
     }
 
     /// <summary>Where it listens, such as <c>http://127.0.0.1:8080</c>; known once it has started.</summary>
@@ -133,7 +134,7 @@ public sealed class KvasirServer : IAsyncDisposable
         RequestLog log = new();
         ResponseStore responses = new(_incarnation);
         CompletionService service = new(model, new ServingOptions(_options.MaxChoices, _options.ShowsText), log, _log, _keeper, _recorder);
-        KvEndpoints kv = new(service, log, _stopping.Token);
+        KvEndpoints kv = new(service, log, Node(), _stopping.Token);
         _app.Use(next => context => Answer(context, next));
         Telemetry.Map(_app, _options.VllmMetrics, kv);
         Pages.Map(_app);
@@ -154,8 +155,12 @@ public sealed class KvasirServer : IAsyncDisposable
         new HintEvents(_engine, _book, () => Identity(model), _stopping.Token).Map(_app);
     }
 
-    NodeHello Identity(ServedModel model) => new(NodeEvents.Version, $"{Environment.MachineName}:{new Uri(Address).Port}", _incarnation,
-        model.Id, _engine.Cache.Fingerprint.ToString(), "both");
+    NodeHello Identity(ServedModel model) => new(NodeEvents.Version, _options.NodeName ?? $"{Environment.MachineName}:{new Uri(Address).Port}",
+        _incarnation, model.Id, _engine.Cache.Fingerprint.ToString(), _options.Role.Name());
+
+    /// <summary>What is told of the node; null of a server that is alone.</summary>
+    Func<KvNode>? Node() => _options.NodeName is not { } name ? null
+        : () => new KvNode(name, _options.Role.Name(), _options.PrefillNodes?.States);
 
     /// <summary>Around every request: who may come in, and what a failure looks like from outside.</summary>
     async Task Answer(HttpContext context, RequestDelegate next)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using System.Runtime.InteropServices;
 using Kvasir.Cli.Configuration;
+using Kvasir.Cluster.Peers;
 using Kvasir.Inference;
 using Kvasir.Inference.Templates;
 using Kvasir.KvCache.Blocks;
@@ -79,6 +80,7 @@ static class ServeVerb
     {
         Description = "Print one JSON object a line instead: where it listens, every request when it is over, and that it stops",
     };
+    static readonly ClusterFlags s_cluster = new();
     static readonly EngineFlags s_flags = new($"room for {RoomInContexts} contexts, or a quarter of the machine's memory if that is less");
 
     public static Command Create()
@@ -88,6 +90,7 @@ static class ServeVerb
         foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_text, s_compat,
             s_otlp, s_record, s_quiet, s_json])
             verb.Options.Add(option);
+        s_cluster.AddTo(verb);
         s_flags.AddServingTo(verb);
         verb.SetAction(Run);
         return verb;
@@ -96,12 +99,15 @@ static class ServeVerb
     static int Run(ParseResult parsed)
     {
         ServerOptions options = Options(parsed);
+        using ClusterPlace place = s_cluster.Read(parsed, s_listen.Address(parsed), options.Port);
+        options = options with { NodeName = place.Name, Role = place.Role, PrefillNodes = place.PrefillNodes };
         using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
-        using VerbEngine host = new(model, EngineOptions(parsed, model), verbose: true);
+        using VerbEngine host = new(model, place.Join(EngineOptions(parsed, model)), verbose: true);
         InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);
         s_flags.Template.WarnWithout(parsed, model);
         engine.WarmUp();
+        using PrefillServer? others = place.Listen(engine);
         return Serve(engine, options, parsed.GetValue(s_json)).GetAwaiter().GetResult();
     }
 

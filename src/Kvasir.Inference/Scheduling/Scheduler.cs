@@ -7,6 +7,8 @@ namespace Kvasir.Inference.Scheduling;
 /// </summary>
 sealed class Scheduler : IDisposable
 {
+    static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(1); // while all wait for other machines
+
     readonly object _gate = new();
     readonly List<Generation> _arrived = []; // under the gate
     readonly List<Generation> _waiting = [], _arriving = [], _running = []; // in the order in which they are served
@@ -69,6 +71,8 @@ sealed class Scheduler : IDisposable
             Admit();
             if (_running.Count > 0)
                 Step();
+            if (_running.Count > 0 && _planner.Pass.Rows == 0)
+                Rest();
             Volatile.Write(ref _runningCount, _running.Count + _arriving.Count);
             Volatile.Write(ref _queuedTokens, TokensOf(_running) + TokensOf(_arriving) + TokensOf(_waiting));
         }
@@ -99,6 +103,14 @@ sealed class Scheduler : IDisposable
             _woken = false;
             return !_stopping;
         }
+    }
+
+    /// <summary>Nothing can be computed before something comes.</summary>
+    void Rest()
+    {
+        lock (_gate)
+            if (!_stopping && !_woken && _arrived.Count == 0)
+                Monitor.Wait(_gate, s_look);
     }
 
     void Wake()
@@ -190,6 +202,8 @@ sealed class Scheduler : IDisposable
                     MakeRoomFor(homeless);
             }
             while (_planner.Pass.Rows > 0 && !_planner.Pass.TryCompute());
+            if (_planner.Pass.Rows == 0)
+                return;
             (_steps, _computedTokens) = (_steps + 1, _computedTokens + _planner.Pass.Rows);
             for (int row = 0; row < _planner.Completed.Count; row++)
                 Take(_planner.Completed[row], row);

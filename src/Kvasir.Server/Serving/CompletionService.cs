@@ -79,5 +79,7 @@ sealed class CompletionService(
         results.Sum(result => result.TokenIds.Count),
         results.Length > 0 ? results[0].QueueTime.TotalSeconds : 0,
         results.Length > 0 ? results.Min(result => result.TimeToFirstToken.TotalSeconds) : 0, duration.TotalSeconds,
-        results.Length > 0 ? Explanation.Of(results[0], options.ShowsText ? model.Engine.Model.Tokenizer : null, seesOthers: true) : null);
+        results.Length > 0
+            ? Explanation.Of(results[0], options.ShowsText ? model.Engine.Model.Tokenizer : null, seesOthers: true) with { Node = model.Node }
+            : null);
 }

@@ -74,6 +74,7 @@ static class ArchitectureTable
         new("Kvasir.Store", [], "(root)"),
         new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], """
             Events
+            Peers
             Routing -> Events
             """),
         new("Kvasir.Server", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Cluster"], """
@@ -134,6 +135,7 @@ static class ArchitectureTable
             Cli -> Fixtures, KvCache/Disk, Templates
             Measurement -> Cli, Fixtures
             RemoteTiers -> Cli, Fixtures, Reuse
+            Cluster -> Fixtures, RemoteTiers, Reuse
             Server -> Cli, Fixtures, Reuse
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             Simulation -> Cli, Fixtures, KvCache/Replay, KvCache/Tiers, Reuse

@@ -42,7 +42,13 @@ export interface Stats {
   requests: Record<RequestCount, number>;
   saved_s: number;
   ttft: Ttft[];
+  /** Which node of a cluster it is, and who computes its prompts. */
+  node?: { name: string; role: string; prefill_nodes: PrefillNode[] | null } | null;
+  /** Tokens that other nodes brought. */
+  peer_tokens?: number;
 }
+
+export interface PrefillNode { address: string; name: string | null; problem: string | null; asked_tokens: number; brought_tokens: number }
 
 export type RequestCount = 'running' | 'waiting' | 'finished' | 'cancelled' | 'rejected' | 'failed' | 'preempted';
 

@@ -13,6 +13,7 @@ export class NodeRow {
   #role = h('span', { class: 'soft' });
   #problem = h('p', { class: 'problem', role: 'alert' });
   #tiers = h('ul', { class: 'node-tiers' });
+  #helpers = h('ul', { class: 'node-helpers soft' });
 
   constructor(private readonly address: string) {
     this.#name.href = `${address}/`;
@@ -29,7 +30,7 @@ export class NodeRow {
         fact('Failed', this.#slot('failed')),
         fact('Known pieces', this.#slot('known')),
         fact('Holes it left', this.#slot('lost'))),
-      this.#tiers);
+      this.#tiers, this.#helpers);
   }
 
   update(node: FleetNode): void {
@@ -48,7 +49,12 @@ export class NodeRow {
     this.#set('failed', node.failed_requests);
     this.#set('known', node.known_pieces);
     this.#set('lost', node.lost_pieces);
-    this.#tiers.replaceChildren(...(node.stats?.tiers ?? []).map(tierOf), ...(node.stats ? [computedOf(node.stats.tokens.computed)] : []));
+    this.#helpers.replaceChildren(...(node.stats?.node?.prefill_nodes ?? []).map((helper) =>
+      h('li', {}, `${helper.name ?? helper.address} brought ${count(helper.brought_tokens)} of ${count(helper.asked_tokens)} tokens asked for`,
+        helper.problem ? h('span', { class: 'problem' }, ` ${helper.problem}`) : null)));
+    this.#tiers.replaceChildren(...(node.stats?.tiers ?? []).map(tierOf), 
+      ...(node.stats?.peer_tokens ? [line('By other nodes', `${count(node.stats.peer_tokens)} tokens`)] : []),
+      ...(node.stats ? [line('Computed', `${count(node.stats.tokens.computed)} tokens`)] : []));
   }
 
   #slot(name: string): HTMLElement {
@@ -71,7 +77,7 @@ function tierOf(tier: Tier): HTMLElement {
     h('span', { class: 'num' }, bytes(tier.used_bytes)), h('span', { class: 'num' }, `${count(tier.hit_tokens)} hit tokens`));
 }
 
-const computedOf = (tokens: number): HTMLElement => h('li', {}, swatch('computed'), 'Computed', h('span', {}), h('span', {}),
-  h('span', { class: 'num' }, `${count(tokens)} tokens`));
+const line = (name: string, tokens: string): HTMLElement =>
+  h('li', {}, swatch('computed'), name, h('span', {}), h('span', {}), h('span', { class: 'num' }, tokens));
 
 const fact = (name: string, value: HTMLElement): HTMLElement => h('div', {}, h('dt', {}, name), h('dd', {}, value));
