@@ -2,9 +2,9 @@ namespace Kvasir.KvCache.Routing;
 
 /// <summary>
 /// Sends a request where its first token is there soonest: seconds to compute what a node has to compute before, and what it has not of
-/// this prompt. So a conversation goes where its prefix is, until the wait there costs more than computing it anew elsewhere. Where it makes
-/// no difference, affinity decides, so that what belongs together meets even before anybody has it. (Cost as in NVIDIA Dynamo's router,
-/// which counts blocks; its temperature is left out: equal costs are told apart by hash.)
+/// this prompt. So a conversation goes where its prefix is, until the wait there costs more than computing it anew elsewhere. Where it
+/// makes no difference, affinity decides, so that what belongs together meets even before anybody has it. (Cost as in NVIDIA Dynamo's
+/// router, which counts blocks; its temperature is left out: equal costs are told apart by hash.)
 /// </summary>
 public sealed class PrefixPolicy : RoutingPolicy
 {

@@ -73,6 +73,7 @@ static class ArchitectureTable
             """),
         new("Kvasir.Store", [], "(root)"),
         new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], """
+            (root)
             Events
             Peers
             Routing -> Events
@@ -135,8 +136,8 @@ static class ArchitectureTable
             Cli -> Fixtures, KvCache/Disk, Templates
             Measurement -> Cli, Fixtures
             RemoteTiers -> Cli, Fixtures, Reuse
-            Cluster -> Fixtures, RemoteTiers, Reuse
             Server -> Cli, Fixtures, Reuse
+            Cluster -> Cli, Fixtures, RemoteTiers, Reuse, Server
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             Simulation -> Cli, Fixtures, KvCache/Replay, KvCache/Tiers, Reuse
             Sizing -> Cli, Fixtures

@@ -50,7 +50,8 @@ export class NodeRow {
     this.#set('known', node.known_pieces);
     this.#set('lost', node.lost_pieces);
     this.#helpers.replaceChildren(...(node.stats?.node?.prefill_nodes ?? []).map((helper) =>
-      h('li', {}, `${helper.name ?? helper.address} brought ${count(helper.brought_tokens)} of ${count(helper.asked_tokens)} tokens asked for`,
+      h('li', {},
+        `${helper.name ?? helper.address} brought ${count(helper.brought_tokens)} of ${count(helper.asked_tokens)} tokens asked for`,
         helper.problem ? h('span', { class: 'problem' }, ` ${helper.problem}`) : null)));
     this.#tiers.replaceChildren(...(node.stats?.tiers ?? []).map(tierOf), 
       ...(node.stats?.peer_tokens ? [line('By other nodes', `${count(node.stats.peer_tokens)} tokens`)] : []),
