@@ -165,9 +165,13 @@ static class ServeVerb
     internal static TierContent? ContentOf(InferenceEngine engine, Tier tier) =>
         engine.Cache.Tiers.FirstOrDefault(other => other.Tier == tier && other.CanWrite)?.Content();
 
+    /// <summary>Where telemetry goes.</summary>
+    internal static Uri? Collector(string? address) => string.IsNullOrEmpty(address) ? null
+        : Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) ? uri
+        : throw new UsageException($"--otlp-endpoint '{address}': expected an address such as http://localhost:4317");
+
     static ServerOptions Options(ParseResult parsed)
     {
-        string? otlp = parsed.GetValue(s_otlp);
         return new ServerOptions
         {
             Address = s_listen.Address(parsed),
@@ -185,9 +189,7 @@ static class ServeVerb
                 var other =>
                 throw new UsageException($"--metrics-compat '{other}': expected vllm")
             },
-            OtlpEndpoint = string.IsNullOrEmpty(otlp) ? null
-                : Uri.TryCreate(otlp, UriKind.Absolute, out Uri? uri) ? uri
-                : throw new UsageException($"--otlp-endpoint '{otlp}': expected an address such as http://localhost:4317"),
+            OtlpEndpoint = Collector(parsed.GetValue(s_otlp)),
             RecordTo = parsed.GetValue(s_record),
             Log = parsed.GetValue(s_json) ? Console.Out.WriteLine : Terminal.Line,
             LogsRequests = !parsed.GetValue(s_quiet),

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Accounting;
+using Kvasir.Server.Hints;
 using Kvasir.Server.Http;
 using Microsoft.AspNetCore.Http;
 
@@ -34,6 +35,8 @@ sealed class CompletionService(
         finally
         {
             await Account(run, context.RequestAborted.IsCancellationRequested ? "cancelled" : status, start);
+            if (request.Prompts.Count == 1)
+                context.Features.Get<PromptBook>()?.Served(context, request.Prompts[0], request.Salt);
         }
     }
 
