@@ -34,12 +34,7 @@ sealed class ClusterFlags
     {
         Description = "File of the secret of all nodes, 32 bytes or 64 hexadecimal digits, for its owner only", HelpName = "FILE", IsPath = true,
     };
-    readonly Setting<string?> _certificate = new("--peer-cert")
-    {
-        Description = "PEM file of a certificate and its key: nodes speak TLS 1.3, and trust this one and those that it has signed",
-        HelpName = "FILE",
-        IsPath = true,
-    };
+    readonly Setting<string?> _certificate = MemberFlags.NewCertificate();
     readonly Setting<string?> _name = new("--node-name")
     {
         Description = "What this node is called", Usual = "the machine's name and --port", HelpName = "NAME",

@@ -37,6 +37,14 @@ sealed class MemberFlags(Option<string?> certificate)
         Description = "Name or address under which others reach this machine", Usual = "--host, or the machine's name", HelpName = "HOST",
     };
 
+    /// <summary>The flag of the certificate.</summary>
+    public static Setting<string?> NewCertificate() => new("--peer-cert")
+    {
+        Description = "PEM file of a certificate and its key: members speak TLS 1.3, and trust this one and those that it has signed",
+        HelpName = "FILE",
+        IsPath = true,
+    };
+
     public void AddTo(Command verb)
     {
         foreach (Option option in (Option[])[_cluster, _password, _listen, _advertise])
