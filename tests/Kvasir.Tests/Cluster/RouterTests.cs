@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -136,6 +138,32 @@ public sealed class RouterTests
             });
             Assert.Equal(first, node);
         }
+    }
+
+    [Fact]
+    public async Task A_trace_goes_through_the_router_to_the_node()
+    {
+        ActivityTraceId trace = ActivityTraceId.CreateRandom();
+        ConcurrentBag<Activity> spans = [];
+        using ActivityListener listener = new()
+        {
+            ShouldListenTo = source => source.Name is "Kvasir.Router" or "Kvasir.Server" or "Microsoft.AspNetCore" or "System.Net.Http",
+            Sample = (ref ActivityCreationOptions<ActivityContext> options) =>
+                options.TraceId == trace ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+            ActivityStopped = spans.Add,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using RouterFixture router = await RouterFixture.StartWith(1);
+        (_, string node) = await router.Ask("/v1/completions", RouterFixture.Prompt(1),
+            ("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01"));
+        await ServerFixture.Until(() => spans.Any(span => span.OperationName.StartsWith("chat ", StringComparison.Ordinal)), "the node's span");
+        Activity chat = spans.First(span => span.OperationName.StartsWith("chat ", StringComparison.Ordinal));
+        List<Activity> ancestors = [];
+        for (Activity? span = chat; span is not null; span = spans.FirstOrDefault(other => other.SpanId == span.ParentSpanId))
+            ancestors.Add(span);
+        Activity route = Assert.Single(ancestors, span => span.OperationName == "route");
+        Assert.Equal(node, route.GetTagItem("kvasir.node"));
+        Assert.All(ancestors, span => Assert.Equal(trace, span.TraceId));
     }
 
     [Fact]

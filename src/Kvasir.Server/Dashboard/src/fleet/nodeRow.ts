@@ -73,12 +73,12 @@ function tierOf(tier: Tier): HTMLElement {
   const full = tier.capacity_bytes > 0 ? Math.min(100, (100 * tier.used_bytes) / tier.capacity_bytes) : 0;
   const used = h('span', { class: known ? `fill-${tier.tier}` : 'fill-computed' });
   used.style.width = `${full}%`;
-  return h('li', {}, swatch(known ? tier.tier : 'computed'), known ? tierTitles[tier.tier] : tier.tier,
+  return h('li', {}, swatch(known ? tier.tier : 'computed'), h('span', { class: 'node-tier' }, known ? tierTitles[tier.tier] : tier.tier),
     h('span', { class: 'meter', 'aria-hidden': 'true' }, used),
     h('span', { class: 'num' }, bytes(tier.used_bytes)), h('span', { class: 'num' }, `${count(tier.hit_tokens)} hit tokens`));
 }
 
 const line = (name: string, tokens: string): HTMLElement =>
-  h('li', {}, swatch('computed'), name, h('span', {}), h('span', {}), h('span', { class: 'num' }, tokens));
+  h('li', {}, swatch('computed'), h('span', { class: 'node-tier' }, name), h('span', { class: 'node-gap' }), h('span', { class: 'num' }, tokens));
 
 const fact = (name: string, value: HTMLElement): HTMLElement => h('div', {}, h('dt', {}, name), h('dd', {}, value));
