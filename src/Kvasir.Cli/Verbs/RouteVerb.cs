@@ -80,7 +80,8 @@ static class RouteVerb
         using ClusterMembership? membership = cluster?.New($"router-{Environment.MachineName}:{new Uri(router.Address).Port}", null,
             new Uri(router.Address), null, line => Note($"cluster: {line}"));
         if (membership is not null)
-            membership.Changed += members => router.SetNodes([.. members.Where(member => member.Role is not null).Select(member => member.Address)]);
+            membership.Changed += members => router.SetNodes(
+                [.. members.Where(member => member.Role is not null).Select(member => member.Address)]);
         membership?.Start();
         Tell(RouteStart.Of(options, router), $"routing to {router.AliveNodes} of {options.Nodes.Count} nodes at {router.Address} "
             + $"({NameOf(options.Policy)}); dashboard: {router.Address}/");

@@ -21,7 +21,7 @@ namespace Kvasir.Cluster.Membership;
 /// </summary>
 public sealed class ClusterMembership : IDisposable
 {
-    static readonly TimeSpan s_probe = TimeSpan.FromMilliseconds(500), s_refresh = TimeSpan.FromSeconds(1), s_rest = TimeSpan.FromSeconds(1),
+    static readonly TimeSpan s_probe = TimeSpan.FromMilliseconds(500), s_refresh = TimeSpan.FromSeconds(1), s_rest = s_refresh,
         s_leave = TimeSpan.FromSeconds(1), s_start = TimeSpan.FromSeconds(20), s_forget = TimeSpan.FromMinutes(10);
 
     const int MissedProbes = 2, Timeout = 2000; // milliseconds
@@ -191,7 +191,7 @@ public sealed class ClusterMembership : IDisposable
             _options.Log?.Invoke(line);
     }
 
-    /// <summary>Hears that the others take this member for dead, or that it cannot go on: it begins anew, and the process goes on.</summary>
+    /// <summary>Hears that the others take this member for dead, or that it cannot go on: it begins anew.</summary>
     sealed class DeathHandler(CancellationTokenSource dead) : IFatalErrorHandler
     {
         public bool IsUnexpected(Exception exception) => true;

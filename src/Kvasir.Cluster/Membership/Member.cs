@@ -12,7 +12,8 @@ public sealed record Member(string Name, NodeRole? Role, Uri Address, PeerAddres
     const string Router = "router", Nowhere = "-";
 
     /// <summary>As one line, which members are registered under.</summary>
-    public override string ToString() => string.Join(' ', Role?.Name() ?? Router, Address.OriginalString, Peer?.ToString() ?? Nowhere, Name);
+    public override string ToString() => string.Join(' ',
+        Role?.Name() ?? Router, Address.OriginalString, Peer?.ToString() ?? Nowhere, Name);
 
     /// <summary>Reads such a line, which may be anything; null when it is none.</summary>
     internal static Member? Read(string? line)

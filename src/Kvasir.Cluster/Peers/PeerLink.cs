@@ -94,7 +94,7 @@ sealed unsafe class PeerLink : IDisposable
     public void Send(FrameKind kind, uint load, byte[] body, int index = 0) =>
         Enqueue(new OutFrame(PeerFrame.Of(kind, load, body, index), body, null));
 
-    /// <summary>Sends a block, and gives the right to read it back afterwards. Returns at once, unless very much waits to be sent.</summary>
+    /// <summary>Sends a block, and gives the right to read it back then. Returns at once, unless very much waits to be sent.</summary>
     public void SendBlock(uint load, int index, bool isComputed, TierLease block) =>
         Enqueue(new OutFrame(new PeerFrame(FrameKind.Block, load, index, isComputed, (int)_blockBytes, 0), [], block));
 

@@ -36,14 +36,15 @@ sealed class PeerStream : IDisposable
     /// <summary>Connects to a node.</summary>
     /// <exception cref="IOException">It cannot be reached, or does not answer in time.</exception>
     /// <exception cref="InvalidDataException">It is no node of the cluster, or of another model; the message says so.</exception>
-    public static async Task<PeerStream> Connect(string host, int port, PeerOptions options, TieredKvCache cache, CancellationToken cancellation)
+    public static async Task<PeerStream> Connect(PeerAddress address, PeerOptions options, TieredKvCache cache,
+        CancellationToken cancellation)
     {
         TcpClient socket = new();
         try
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             patience.CancelAfter(s_patience);
-            await socket.ConnectAsync(host, port, patience.Token).ConfigureAwait(false);
+            await socket.ConnectAsync(address.Host, address.Port, patience.Token).ConfigureAwait(false);
             PeerStream stream = await Secure(socket, options, isAsker: true, patience.Token).ConfigureAwait(false);
             stream.Ask(options, cache);
             return stream;
