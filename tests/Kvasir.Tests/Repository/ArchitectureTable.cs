@@ -119,6 +119,7 @@ static class ArchitectureTable
             KvCache -> Fixtures, KvCache/Disk
             KvCache/Eviction -> Fixtures, KvCache
             KvCache/Replay -> Fixtures, KvCache
+            KvCache/Routing
             KvCache/Tiers
             Model -> Fixtures
             Packages -> Fixtures
