@@ -140,7 +140,8 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
     /// Whether a load has taken as long as computing would, or would at the pace so far. A peer computes itself, and sees to it that its
     /// loads end.
     /// </summary>
-    bool IsLate(BlockLoad load) => load.From != Tier.Peer && cache.Costs.IsLate(load.From, Stopwatch.GetElapsedTime(_start), _patience, load.Share);
+    bool IsLate(BlockLoad load) => load.From != Tier.Peer
+        && cache.Costs.IsLate(load.From, Stopwatch.GetElapsedTime(_start), _patience, load.Share);
 
     /// <summary>
     /// Blocks that failed, or have not come yet after all this time, become holes. Their memory goes back when

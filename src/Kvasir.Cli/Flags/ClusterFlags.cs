@@ -1,9 +1,8 @@
 using System.CommandLine;
 using System.Net;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Kvasir.Cli.Configuration;
 using Kvasir.Cluster;
+using Kvasir.Cluster.Membership;
 using Kvasir.Cluster.Peers;
 using Kvasir.Formats;
 using Kvasir.Inference;
@@ -35,23 +34,21 @@ sealed class ClusterFlags
     {
         Description = "File of the secret of all nodes, 32 bytes or 64 hexadecimal digits, for its owner only", HelpName = "FILE", IsPath = true,
     };
-    readonly Setting<string?> _certificate = new("--peer-cert")
-    {
-        Description = "PEM file of a certificate and its key: nodes speak TLS 1.3, and trust this one and those that it has signed",
-        HelpName = "FILE",
-        IsPath = true,
-    };
+    readonly Setting<string?> _certificate = MemberFlags.NewCertificate();
     readonly Setting<string?> _name = new("--node-name")
     {
         Description = "What this node is called", Usual = "the machine's name and --port", HelpName = "NAME",
     };
 
-    IEnumerable<Option> All => [_role, _peers, _listen, _key, _certificate, _name];
+    readonly MemberFlags _member;
+
+    public ClusterFlags() => _member = new MemberFlags(_certificate);
 
     public void AddTo(Command verb)
     {
-        foreach (Option option in All)
+        foreach (Option option in (Option[])[_role, _peers, _listen, _key, _certificate, _name])
             verb.Options.Add(option);
+        _member.AddTo(verb);
     }
 
     /// <summary>The node's place, given where it serves.</summary>
@@ -61,24 +58,27 @@ sealed class ClusterFlags
             : Enum.GetValues<NodeRole>().Cast<NodeRole?>().FirstOrDefault(one => one!.Value.Name() == name)
                 ?? throw new UsageException($"--role {Printable.Quote(name)}: expected prefill, decode or both");
         PeerAddress[] peers = Peers(parsed);
-        if (role == NodeRole.Decode && peers.Length == 0)
-            throw new UsageException("--role decode: expected --peers HOST:PORT, who compute its prompts");
+        MembershipPlace? cluster = _member.Read(parsed, address, port);
+        if (role == NodeRole.Decode && peers.Length == 0 && cluster is null)
+            throw new UsageException("--role decode: expected --peers HOST:PORT, who compute its prompts, or --cluster, whose members say so");
+        if (peers.Length > 0 && cluster is not null)
+            throw new UsageException("--peers: the members of --cluster say who computes prompts, expected one of both");
         if (role != NodeRole.Decode && peers.Length > 0)
             throw new UsageException($"--peers: a node of role {role.Name()} computes its prompts itself, expected --role decode");
         IPEndPoint? listen = Listen(parsed, role, address, port);
-        bool isAlone = role == NodeRole.Both && listen is null && parsed.GetValue(_name) is null;
+        bool isAlone = role == NodeRole.Both && listen is null && cluster is null && parsed.GetValue(_name) is null;
         PeerOptions options = new()
         {
             Name = NodeName(parsed, port),
             Key = parsed.GetValue(_key) is { } key ? SecretFile.ReadKey(key) : null,
-            Certificate = parsed.GetValue(_certificate) is { } file ? Certificate(file) : null,
+            Certificate = MemberFlags.Certificate(parsed, _certificate),
             Log = line => Terminal.Line($"cluster: {Printable.Line(line, 4096)}"),
         };
         if (listen is not null && !IPAddress.IsLoopback(listen.Address) && options is { Key: null, Certificate: null })
             throw new UsageException($"--peer-listen {listen}: reachable from other machines, expected --peer-key-file or --peer-cert, "
                 + "or a loopback address");
         return new ClusterPlace(isAlone ? null : options.Name, role, options, listen, role == NodeRole.Decode
-            ? new PrefillNodes(options, peers) : null);
+            ? new PrefillNodes(options, peers) : null, cluster);
     }
 
     PeerAddress[] Peers(ParseResult parsed)
@@ -111,19 +111,6 @@ sealed class ClusterFlags
         return name.Length is > 0 and <= 100 && name.All(letter => letter is > ' ' and <= '~') ? name
             : throw new UsageException($"--node-name {Printable.Quote(name)}: expected 1 to 100 letters of ASCII without spaces");
     }
-
-    static X509Certificate2 Certificate(string file)
-    {
-        try
-        {
-            using X509Certificate2 read = X509Certificate2.CreateFromPemFile(file);
-            return X509CertificateLoader.LoadPkcs12(read.Export(X509ContentType.Pfx), null); // its key may be used for TLS everywhere then
-        }
-        catch (CryptographicException e)
-        {
-            throw new UsageException($"--peer-cert {Printable.Quote(file)}: {e.Message}; expected a certificate and its private key in PEM");
-        }
-    }
 }
 
 /// <summary>A server's place among the nodes of a cluster.</summary>
@@ -132,7 +119,9 @@ sealed class ClusterFlags
 /// <param name="Options">How nodes reach one another.</param>
 /// <param name="Endpoint">Where it answers others; null where it does not.</param>
 /// <param name="PrefillNodes">Who computes its prompts; null where it does.</param>
-sealed record ClusterPlace(string? Name, NodeRole Role, PeerOptions Options, IPEndPoint? Endpoint, PrefillNodes? PrefillNodes) : IDisposable
+/// <param name="Cluster">Where the others are found; null where they are named, or there are none.</param>
+sealed record ClusterPlace(string? Name, NodeRole Role, PeerOptions Options, IPEndPoint? Endpoint, PrefillNodes? PrefillNodes,
+    MembershipPlace? Cluster) : IDisposable
 {
     /// <summary>The options of an engine of this node.</summary>
     public EngineOptions Join(EngineOptions engine) => PrefillNodes?.Serve(engine) ?? engine;
@@ -145,6 +134,18 @@ sealed record ClusterPlace(string? Name, NodeRole Role, PeerOptions Options, IPE
         PrefillServer server = new(engine, Options, Endpoint);
         Options.Log?.Invoke($"computes prompts for others at {server.Endpoint}");
         return server;
+    }
+
+    /// <summary>Begins to belong to a cluster, if it does, and keeps to its members.</summary>
+    /// <param name="address">Where this node answers requests.</param>
+    /// <param name="peers">Where it computes prompts for others; null where it does not.</param>
+    public ClusterMembership? Belong(string address, PrefillServer? peers)
+    {
+        if (Cluster is null)
+            return null;
+        ClusterMembership membership = Cluster.New(Options.Name, Role, new Uri(address), peers?.Endpoint.Port, Options.Log);
+        membership.Changed += members => PrefillNodes?.Set(members.Where(member => member.Peer is not null).Select(member => member.Peer!));
+        return membership.Start();
     }
 
     public void Dispose()

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Kvasir.Cli.Configuration;
+using Kvasir.Cluster.Membership;
 using Kvasir.Cluster.Routing;
 using Kvasir.Formats;
 using Kvasir.KvCache.Routing;
@@ -38,6 +39,8 @@ static class RouteVerb
         Description = "File of an API key with which the router asks nodes for their events (scope metrics), for its owner only",
         HelpName = "FILE", IsPath = true,
     };
+    static readonly Setting<string?> s_certificate = MemberFlags.NewCertificate();
+    static readonly MemberFlags s_member = new(s_certificate);
     static readonly Setting<string?> s_otlp = new("--otlp-endpoint")
     {
         Description = "Send metrics and traces there by OTLP, as OTEL_EXPORTER_OTLP_ENDPOINT does",
@@ -53,25 +56,41 @@ static class RouteVerb
     {
         Command verb = new("route");
         s_listen.AddTo(verb);
-        foreach (Option option in (Option[])[s_nodes, s_policy, s_key, s_otlp, s_json])
+        foreach (Option option in (Option[])[s_nodes, s_policy, s_key, s_certificate, s_otlp, s_json])
             verb.Options.Add(option);
-        verb.SetAction(parsed => Run(Options(parsed), parsed.GetValue(s_json)).GetAwaiter().GetResult());
+        s_member.AddTo(verb);
+        verb.SetAction(parsed =>
+        {
+            RouterOptions options = Options(parsed);
+            MembershipPlace? cluster = s_member.Read(parsed, options.Address, options.Port);
+            if (cluster is not null && options.Nodes.Count > 0)
+                throw new UsageException("--node: the members of --cluster say who is there, expected one of both");
+            return Run(options with { NodesComeAndGo = cluster is not null }, cluster, parsed.GetValue(s_json)).GetAwaiter().GetResult();
+        });
         return verb;
     }
 
-    static async Task<int> Run(RouterOptions options, bool json)
+    static async Task<int> Run(RouterOptions options, MembershipPlace? cluster, bool json)
     {
-        await using KvasirRouter router = new(options with { Log = line => Tell(new RouteNote("note", line), line) });
+        await using KvasirRouter router = new(options with { Log = Note });
         TaskCompletionSource stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
         using PosixSignalRegistration interrupt = ServeVerb.OnSignal(PosixSignal.SIGINT, stop),
             terminate = ServeVerb.OnSignal(PosixSignal.SIGTERM, stop);
         await router.Start();
+        using ClusterMembership? membership = cluster?.New($"router-{Environment.MachineName}:{new Uri(router.Address).Port}", null,
+            new Uri(router.Address), null, line => Note($"cluster: {line}"));
+        if (membership is not null)
+            membership.Changed += members => router.SetNodes(
+                [.. members.Where(member => member.Role is not null).Select(member => member.Address)]);
+        membership?.Start();
         Tell(RouteStart.Of(options, router), $"routing to {router.AliveNodes} of {options.Nodes.Count} nodes at {router.Address} "
             + $"({NameOf(options.Policy)}); dashboard: {router.Address}/");
         await stop.Task;
         await router.Stop();
         Tell(new ServeEvent("stopped"), "stopped");
         return ExitCode.Ok;
+
+        void Note(string line) => Tell(new RouteNote("note", line), line);
 
         void Tell<T>(T report, string text)
         {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using System.Runtime.InteropServices;
 using Kvasir.Cli.Configuration;
+using Kvasir.Cluster.Membership;
 using Kvasir.Cluster.Peers;
 using Kvasir.Inference;
 using Kvasir.Inference.Templates;
@@ -108,15 +109,16 @@ static class ServeVerb
         s_flags.Template.WarnWithout(parsed, model);
         engine.WarmUp();
         using PrefillServer? others = place.Listen(engine);
-        return Serve(engine, options, parsed.GetValue(s_json)).GetAwaiter().GetResult();
+        return Serve(engine, options, address => place.Belong(address, others), parsed.GetValue(s_json)).GetAwaiter().GetResult();
     }
 
-    static async Task<int> Serve(InferenceEngine engine, ServerOptions options, bool json)
+    static async Task<int> Serve(InferenceEngine engine, ServerOptions options, Func<string, ClusterMembership?> belong, bool json)
     {
         await using KvasirServer server = new(engine, options);
         TaskCompletionSource stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
         using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop), terminate = OnSignal(PosixSignal.SIGTERM, stop);
         await server.Start();
+        using ClusterMembership? membership = belong(server.Address);
         if (json)
             VerbJson.Write(ServeStart.Of(engine, options, server.Address));
         else

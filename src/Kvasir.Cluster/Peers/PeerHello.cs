@@ -26,8 +26,8 @@ sealed record PeerHello(string Name, Digest Incarnation, Digest Model, int Block
     const int FixedBytes = 24 + 4 * Digest.Size, MostName = 200;
 
     /// <summary>What this node says.</summary>
-    public static PeerHello Of(PeerOptions options, TieredKvCache cache, Digest nonce, Digest proof) => new(options.Name, options.Incarnation,
-        cache.Fingerprint.Digest, cache.Layout.BlockTokens, cache.Layout.BlockBytes, nonce, proof);
+    public static PeerHello Of(PeerOptions options, TieredKvCache cache, Digest nonce, Digest proof) => new(
+        options.Name, options.Incarnation, cache.Fingerprint.Digest, cache.Layout.BlockTokens, cache.Layout.BlockBytes, nonce, proof);
 
     /// <summary>Random bytes.</summary>
     public static Digest NewNonce() => new(RandomNumberGenerator.GetBytes(Digest.Size));
@@ -79,6 +79,7 @@ sealed record PeerHello(string Name, Digest Incarnation, Digest Model, int Block
             throw new InvalidDataException("no node of a cluster");
         Digest At(ReadOnlySpan<byte> all, int i) => new(all.Slice(24 + i * Digest.Size, Digest.Size));
         return new PeerHello(Formats.Printable.Line(Encoding.UTF8.GetString(bytes[FixedBytes..]), MostName), At(bytes, 1), At(bytes, 0),
-            BinaryPrimitives.ReadInt32LittleEndian(bytes[12..]), BinaryPrimitives.ReadInt64LittleEndian(bytes[16..]), At(bytes, 2), At(bytes, 3));
+            BinaryPrimitives.ReadInt32LittleEndian(bytes[12..]), BinaryPrimitives.ReadInt64LittleEndian(bytes[16..]),
+            At(bytes, 2), At(bytes, 3));
     }
 }

@@ -94,7 +94,7 @@ sealed unsafe class PeerLink : IDisposable
     public void Send(FrameKind kind, uint load, byte[] body, int index = 0) =>
         Enqueue(new OutFrame(PeerFrame.Of(kind, load, body, index), body, null));
 
-    /// <summary>Sends a block, and gives the right to read it back afterwards. Returns at once, unless very much waits to be sent.</summary>
+    /// <summary>Sends a block, and gives the right to read it back then. Returns at once, unless very much waits to be sent.</summary>
     public void SendBlock(uint load, int index, bool isComputed, TierLease block) =>
         Enqueue(new OutFrame(new PeerFrame(FrameKind.Block, load, index, isComputed, (int)_blockBytes, 0), [], block));
 
@@ -121,8 +121,13 @@ sealed unsafe class PeerLink : IDisposable
         }
         catch (Exception e) // of whatever kind: on these threads it would end the process
         {
-            End(e is IOException { InnerException: SocketException { SocketErrorCode: SocketError.TimedOut or SocketError.WouldBlock } }
-                ? $"gave no sign of life for {Silence.TotalSeconds:0.#} s" : e.Message);
+            End(e switch
+            {
+                EndOfStreamException => "has gone",
+                IOException { InnerException: SocketException { SocketErrorCode: SocketError.TimedOut or SocketError.WouldBlock } } =>
+                    $"gave no sign of life for {Silence.TotalSeconds:0.#} s",
+                _ => e.Message,
+            });
         }
     }
 

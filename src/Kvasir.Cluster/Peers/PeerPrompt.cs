@@ -35,8 +35,9 @@ sealed record PeerPrompt(BlockKey Root, int[] Tokens, int[] Wanted)
         for (int i = 0; i < wanted.Length; i++)
             if (wanted[i] <= (i == 0 ? -1 : wanted[i - 1]) || wanted[i] >= tokens / blockTokens)
                 throw new InvalidDataException($"block {wanted[i]} is wanted of a prompt of {tokens / blockTokens}");
+        BlockKey root = new(new Digest(bytes.AsSpan(0, Digest.Size)));
         return wanted.Length > 0 && wanted[^1] == tokens / blockTokens - 1
-            ? new PeerPrompt(new BlockKey(new Digest(bytes.AsSpan(0, Digest.Size))), Numbers.Read(bytes.AsSpan(TokensAt, tokens * sizeof(int))), wanted)
+            ? new PeerPrompt(root, Numbers.Read(bytes.AsSpan(TokensAt, tokens * sizeof(int))), wanted)
             : throw new InvalidDataException("a prompt that ends behind the last block that is wanted");
     }
 }

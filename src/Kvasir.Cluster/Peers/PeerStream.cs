@@ -3,7 +3,6 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Prefixes;
@@ -37,14 +36,15 @@ sealed class PeerStream : IDisposable
     /// <summary>Connects to a node.</summary>
     /// <exception cref="IOException">It cannot be reached, or does not answer in time.</exception>
     /// <exception cref="InvalidDataException">It is no node of the cluster, or of another model; the message says so.</exception>
-    public static async Task<PeerStream> Connect(string host, int port, PeerOptions options, TieredKvCache cache, CancellationToken cancellation)
+    public static async Task<PeerStream> Connect(PeerAddress address, PeerOptions options, TieredKvCache cache,
+        CancellationToken cancellation)
     {
         TcpClient socket = new();
         try
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             patience.CancelAfter(s_patience);
-            await socket.ConnectAsync(host, port, patience.Token).ConfigureAwait(false);
+            await socket.ConnectAsync(address.Host, address.Port, patience.Token).ConfigureAwait(false);
             PeerStream stream = await Secure(socket, options, isAsker: true, patience.Token).ConfigureAwait(false);
             stream.Ask(options, cache);
             return stream;
@@ -116,7 +116,7 @@ sealed class PeerStream : IDisposable
         NetworkStream plain = socket.GetStream();
         if (options.Certificate is not { } certificate)
             return new PeerStream(socket, plain) { Silence = s_patience };
-        SslStream secure = new(plain, leaveInnerStreamOpen: false, (_, shown, _, _) => IsTrusted(shown, certificate));
+        SslStream secure = new(plain, leaveInnerStreamOpen: false, (_, shown, _, _) => ClusterCertificate.IsTrusted(shown, certificate));
         if (isAsker)
             await secure.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
             {
@@ -128,20 +128,6 @@ sealed class PeerStream : IDisposable
                 ServerCertificate = certificate, ClientCertificateRequired = true, EnabledSslProtocols = SslProtocols.Tls13,
             }, cancellation).ConfigureAwait(false);
         return new PeerStream(socket, secure) { Silence = s_patience };
-    }
-
-    /// <summary>Whether a certificate is the cluster's own, or signed by it.</summary>
-    static bool IsTrusted(X509Certificate? shown, X509Certificate2 own)
-    {
-        if (shown is not X509Certificate2 certificate)
-            return false;
-        if (certificate.RawDataMemory.Span.SequenceEqual(own.RawDataMemory.Span))
-            return DateTime.Now < certificate.NotAfter;
-        using X509Chain chain = new();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.CustomTrustStore.Add(own);
-        return chain.Build(certificate);
     }
 
     /// <summary>Says who asks, hears who answers, and shows what he asked for.</summary>

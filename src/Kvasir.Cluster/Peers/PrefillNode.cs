@@ -74,8 +74,8 @@ sealed class PrefillNode : IDisposable
             TimeSpan rest = s_rest;
             try
             {
-                using PeerLink link = new(PeerStream.Connect(Address.Host, Address.Port, _options, _cache, _over.Token).GetAwaiter().GetResult(),
-                    _options.Time);
+                PeerStream stream = PeerStream.Connect(Address, _options, _cache, _over.Token).GetAwaiter().GetResult();
+                using PeerLink link = new(stream, _options.Time);
                 link.Start((frame, body) => Handle(link, frame, body), () => 0);
                 (_link, _name, _problem) = (link, link.Other.Name, null);
                 Tell($"prompts are computed by {link.Other.Name} at {Address}");

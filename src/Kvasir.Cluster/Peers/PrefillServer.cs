@@ -90,7 +90,11 @@ public sealed class PrefillServer : IDisposable
             if (_over.IsCancellationRequested)
                 link.Dispose();
         }
-        catch (Exception e) when (e is IOException or InvalidDataException)
+        catch (IOException)
+        {
+            // it went away
+        }
+        catch (InvalidDataException e)
         {
             _options.Log?.Invoke($"a node from {from} is not answered: {e.Message}");
         }
@@ -162,7 +166,8 @@ public sealed class PrefillServer : IDisposable
 
         async Task Compute(uint load, PeerPrompt prompt, BlockKey[] keys, CancellationToken over)
         {
-            Completion completion = server._engine.StartPrefill(prompt.Tokens, prompt.Root, new Asker(link, load, _wanted.ContainsKey), over);
+            Asker asker = new(link, load, _wanted.ContainsKey);
+            Completion completion = server._engine.StartPrefill(prompt.Tokens, prompt.Root, asker, over);
             Outgoing outgoing = new(link, Cache, load, prompt.Wanted, keys);
             await foreach (CompletionPiece piece in completion.Pieces.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
                 if (piece.Progress is { } progress)
@@ -175,7 +180,8 @@ public sealed class PrefillServer : IDisposable
         {
             BlockKey[] keys = new BlockKey[prompt.Tokens.Length / BlockTokens];
             for (int block = 0; block < keys.Length; block++)
-                keys[block] = KeyChain.Next(block == 0 ? prompt.Root : keys[block - 1], prompt.Tokens.AsSpan(block * BlockTokens, BlockTokens));
+                keys[block] = KeyChain.Next(block == 0 ? prompt.Root : keys[block - 1],
+                    prompt.Tokens.AsSpan(block * BlockTokens, BlockTokens));
             return keys;
         }
     }

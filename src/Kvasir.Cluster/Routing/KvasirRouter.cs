@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using Kvasir.Cluster.Events;
@@ -32,7 +33,7 @@ public sealed class KvasirRouter : IAsyncDisposable
     readonly HttpMessageInvoker _http = NewClient();
     readonly CancellationTokenSource _stopping = new();
     readonly string _name = Guid.NewGuid().ToString("N");
-    Task _watching = Task.CompletedTask;
+    readonly ConcurrentDictionary<Node, (CancellationTokenSource Over, Task Watching)> _watches = [];
 
     /// <summary>Prepares a router; <see cref="Start"/> starts it.</summary>
     /// <param name="options">Where it listens, and its nodes.</param>
@@ -66,11 +67,29 @@ public sealed class KvasirRouter : IAsyncDisposable
     public async Task Start(CancellationToken cancellation = default)
     {
         await _app.StartAsync(cancellation);
-        _watching = Task.WhenAll(Nodes.All.Select(node => new NodeWatch(node, Nodes, _http, _options, _name).Run(_stopping.Token)));
+        foreach (Node node in Nodes.All)
+            Watch(node);
         for (long start = Stopwatch.GetTimestamp();
             Nodes.All.Any(node => node.IsNew) && Stopwatch.GetElapsedTime(start) < s_patienceAtStart;)
             await Task.Delay(20, cancellation);
         Nodes.Settle();
+    }
+
+    /// <summary>From now on, these are the nodes. Requests under way go on.</summary>
+    public void SetNodes(IReadOnlyCollection<Uri> nodes)
+    {
+        (Node[] added, Node[] removed) = Nodes.Set(nodes);
+        foreach (Node node in removed)
+            if (_watches.TryRemove(node, out var watch))
+                watch.Over.Cancel();
+        foreach (Node node in added)
+            Watch(node);
+    }
+
+    void Watch(Node node)
+    {
+        var over = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        _watches[node] = (over, new NodeWatch(node, Nodes, _http, _options, _name).Run(over.Token));
     }
 
     /// <summary>Takes no more requests, lets those that run end for a while, and cuts the rest.</summary>
@@ -79,7 +98,7 @@ public sealed class KvasirRouter : IAsyncDisposable
         using var patience = new CancellationTokenSource(_options.ShutdownTime);
         await _app.StopAsync(patience.Token);
         await _stopping.CancelAsync();
-        await _watching;
+        await Task.WhenAll(_watches.Values.Select(watch => watch.Watching));
     }
 
     /// <summary>Stops it and gives up the port.</summary>

@@ -12,19 +12,36 @@ sealed class NodeList
     readonly RoutingPolicy _policy;
     readonly Action<string>? _log;
     readonly Dictionary<Node, string> _told = [];
+    volatile Node[] _all = [];
+    int _numbers;
     bool _isSettled;
 
     public NodeList(RouterOptions options)
     {
-        All = [.. options.Nodes.Select((address, number) => new Node(number, address))];
+        Set(options.Nodes);
         _policy = RoutingPolicy.Create(options.Policy, Prefixes);
         _log = options.Log;
     }
 
-    public IReadOnlyList<Node> All { get; }
+    public IReadOnlyList<Node> All => _all;
 
     /// <summary>Which of them have what, about.</summary>
     public PrefixMap Prefixes { get; } = new(HashesPerNode);
+
+    /// <summary>From now on, these are the nodes: says who is new, and who is one no more.</summary>
+    public (Node[] Added, Node[] Removed) Set(IReadOnlyCollection<Uri> addresses)
+    {
+        lock (_gate)
+        {
+            Node[] before = _all, removed = [.. before.Where(node => !addresses.Contains(node.Address))];
+            Node[] added = [.. addresses.Where(address => !before.Any(node => node.Address == address))
+                .Select(address => new Node(_numbers++, address))];
+            _all = [.. before.Except(removed), .. added];
+            foreach (Node node in removed)
+                Prefixes.Clear(node.Number);
+            return (added, removed);
+        }
+    }
 
     /// <summary>The node that takes a request; null when none is left.</summary>
     public Node? Choose(PromptChain prompt, IReadOnlyCollection<Node> tried)

@@ -8,8 +8,11 @@ namespace Kvasir.Cluster.Routing;
 /// <summary>Where a router listens, before which nodes it stands, and how it chooses among them.</summary>
 public sealed record RouterOptions
 {
-    /// <summary>The nodes, such as <c>http://10.0.0.1:8080</c>; at least one.</summary>
+    /// <summary>The nodes, such as <c>http://10.0.0.1:8080</c>; at least one, unless others come later.</summary>
     public required IReadOnlyList<Uri> Nodes { get; init; }
+
+    /// <summary>Whether nodes come and go, and <see cref="KvasirRouter.SetNodes"/> says who is there.</summary>
+    public bool NodesComeAndGo { get; init; }
 
     /// <summary>The address to listen on. The nodes decide who is answered.</summary>
     public IPAddress Address { get; init; } = IPAddress.Loopback;
@@ -51,7 +54,7 @@ public sealed record RouterOptions
 
     internal void Validate()
     {
-        if (Nodes.Count == 0)
+        if (Nodes.Count == 0 && !NodesComeAndGo)
             throw new ArgumentException("--node: there is none, expected at least one, such as http://10.0.0.1:8080");
         if (Nodes.GroupBy(Place).FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new ArgumentException($"--node {twice.Last().OriginalString}: named twice, expected each node once");

@@ -112,7 +112,8 @@ sealed class RequestLog
     }
 
     /// <summary>
-    /// The coldest of the tiers that gave at least half of what was reused; computed when little was, and other nodes when they brought half.
+    /// The coldest of the tiers that gave at least half of what was reused; computed when little was; other nodes if they brought
+    /// half of the prompt.
     /// </summary>
     public static string ServedBy(GenerationResult result)
     {

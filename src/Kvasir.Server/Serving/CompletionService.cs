@@ -80,6 +80,9 @@ sealed class CompletionService(
         results.Length > 0 ? results[0].QueueTime.TotalSeconds : 0,
         results.Length > 0 ? results.Min(result => result.TimeToFirstToken.TotalSeconds) : 0, duration.TotalSeconds,
         results.Length > 0
-            ? Explanation.Of(results[0], options.ShowsText ? model.Engine.Model.Tokenizer : null, seesOthers: true) with { Node = model.Node }
+            ? Explanation.Of(results[0], options.ShowsText ? model.Engine.Model.Tokenizer : null, seesOthers: true) with
+            {
+                Node = model.Node,
+            }
             : null);
 }

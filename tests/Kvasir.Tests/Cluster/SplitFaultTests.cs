@@ -97,7 +97,8 @@ public sealed class SplitFaultTests : IDisposable
             byte[] noise = new byte[random.Next(1, 400)];
             random.NextBytes(noise);
             if (round % 2 == 0) // what begins well
-                PeerFrame.Of((FrameKind)random.Next(1, 11), 1, noise.AsSpan(0, noise.Length / 2)).WriteTo(noise.Length < 24 ? noise = new byte[24] : noise);
+                PeerFrame.Of((FrameKind)random.Next(1, 11), 1, noise.AsSpan(0, noise.Length / 2))
+                    .WriteTo(noise.Length < PeerFrame.HeadBytes ? noise = new byte[PeerFrame.HeadBytes] : noise);
             await socket.GetStream().WriteAsync(noise, TestContext.Current.CancellationToken);
         }
         pair.Decode.Ask(Prompt()).AssertSameBits(Fresh(_model, Prompt()), "after noise");
@@ -112,8 +113,8 @@ public sealed class SplitFaultTests : IDisposable
         Random random = new(9);
         for (int round = 0; round < 60; round++)
         {
-            using PeerLink link = new(await PeerStream.Connect($"{endpoint.Address}", endpoint.Port, new PeerOptions { Name = "mad" }, mad.Cache,
-                TestContext.Current.CancellationToken), TimeProvider.System);
+            using PeerLink link = new(await PeerStream.Connect(new PeerAddress($"{endpoint.Address}", endpoint.Port),
+                new PeerOptions { Name = "mad" }, mad.Cache, TestContext.Current.CancellationToken), TimeProvider.System);
             link.Start((_, _) => { }, () => 0);
             for (int frame = 0; frame < 5; frame++)
                 link.Send((FrameKind)random.Next(1, 11), (uint)random.Next(3), Body(random), random.Next(20));

@@ -18,6 +18,8 @@ public sealed class SplitTests : IDisposable
 
     readonly LanguageModel _model = LanguageModel.Load(SagaModel.Path);
 
+    static CancellationToken Over => TestContext.Current.CancellationToken;
+
     public void Dispose() => _model.Dispose();
 
     [Fact]
@@ -69,14 +71,15 @@ public sealed class SplitTests : IDisposable
     {
         using SplitPair pair = new SplitPair(_model).Connected();
         GenerationOptions options = new() { MaxTokens = 80, IgnoresEnds = true };
-        GenerationResult first = await pair.Decode.Engine.Start(Prompt(), options, cancellation: TestContext.Current.CancellationToken).Result;
+        GenerationResult first = await pair.Decode.Engine.Start(Prompt(), options, cancellation: Over).Result;
         int[] next = [.. Prompt(), .. first.TokenIds, .. Prompt(kind: 2)];
-        GenerationResult second = await pair.Decode.Engine.Start(next, options, cancellation: TestContext.Current.CancellationToken).Result;
+        GenerationResult second = await pair.Decode.Engine.Start(next, options, cancellation: Over).Result;
         long computed = Whole + second.Kv.ComputedByPeers;
-        Assert.InRange(second.Kv.ComputedByPeers, Prompt().Length - 16, Prompt().Length + 16); // the new question, and no token of the answer
+        // the new question, and no token of the answer
+        Assert.InRange(second.Kv.ComputedByPeers, Prompt().Length - 16, Prompt().Length + 16);
         Assert.Equal(computed, pair.Prefill.Serving.ComputedTokens);
         using InferenceEngine alone = new(_model, new EngineOptions { Context = 512 });
-        Assert.Equal((await alone.Start(next, options, cancellation: TestContext.Current.CancellationToken).Result).TokenIds, second.TokenIds);
+        Assert.Equal((await alone.Start(next, options, cancellation: Over).Result).TokenIds, second.TokenIds);
     }
 
     [Fact]
@@ -87,10 +90,10 @@ public sealed class SplitTests : IDisposable
         int[][] prompts = [.. Enumerable.Range(0, 12).Select(i => (int[])[.. Prompt(length: 160), .. Prompt(kind: 3 + i, length: 100)])];
         GenerationOptions options = new() { MaxTokens = 24, IgnoresEnds = true };
         GenerationResult[] together = await Task.WhenAll(prompts.Select(
-            prompt => pair.Decode.Engine.Start(prompt, options, cancellation: TestContext.Current.CancellationToken).Result));
+            prompt => pair.Decode.Engine.Start(prompt, options, cancellation: Over).Result));
         using InferenceEngine alone = new(_model, wide);
         for (int i = 0; i < prompts.Length; i++)
-            Assert.Equal((await alone.Start(prompts[i], options, cancellation: TestContext.Current.CancellationToken).Result).TokenIds,
+            Assert.Equal((await alone.Start(prompts[i], options, cancellation: Over).Result).TokenIds,
                 together[i].TokenIds);
         Assert.Equal(160 + 12 * 96, pair.Prefill.Serving.ComputedTokens);
     }
@@ -120,7 +123,8 @@ public sealed class SplitTests : IDisposable
         EngineOptions slow = new() { Context = 4096, PrefillChunk = 16, Threads = 1 };
         using SplitPair pair = new SplitPair(_model, options: slow).Connected();
         using CancellationTokenSource cancel = new();
-        Completion completion = pair.Decode.Engine.Start(Prompt(length: 4000), new GenerationOptions { MaxTokens = 1 }, cancellation: cancel.Token);
+        Completion completion = pair.Decode.Engine.Start(Prompt(length: 4000), new GenerationOptions { MaxTokens = 1 },
+            cancellation: cancel.Token);
         Assert.True(SpinWait.SpinUntil(() => pair.Prefill.Serving.Running > 0, TimeSpan.FromSeconds(10)));
         await cancel.CancelAsync();
         await completion.Result;
@@ -132,8 +136,8 @@ public sealed class SplitTests : IDisposable
     public void Nodes_speak_under_a_secret()
     {
         byte[] key = RandomNumberGenerator.GetBytes(PeerOptions.KeyBytes);
-        using (SplitPair pair = new SplitPair(_model, prefill: new PeerOptions { Key = key }, decode: new PeerOptions { Key = key }).Connected())
-            Assert.Equal(Whole, pair.Decode.Ask(Prompt()).Use.Peer);
+        using (SplitPair pair = new(_model, prefill: new PeerOptions { Key = key }, decode: new PeerOptions { Key = key }))
+            Assert.Equal(Whole, pair.Connected().Decode.Ask(Prompt()).Use.Peer);
         using SplitPair stranger = new(_model, prefill: new PeerOptions { Key = key });
         Assert.Contains("does not know this cluster's secret", SplitPair.Heard(stranger.DecodeLog), StringComparison.Ordinal);
         Assert.Equal(0, stranger.Decode.Ask(Prompt()).Use.Peer);
@@ -164,7 +168,8 @@ public sealed class SplitTests : IDisposable
     public void A_node_that_others_reach_needs_a_secret()
     {
         using InferenceEngine engine = new(_model, new EngineOptions { Context = 64 });
-        ArgumentException e = Assert.Throws<ArgumentException>(() => new PrefillServer(engine, new PeerOptions(), new IPEndPoint(IPAddress.Any, 0)));
+        IPEndPoint everywhere = new(IPAddress.Any, 0);
+        ArgumentException e = Assert.Throws<ArgumentException>(() => new PrefillServer(engine, new PeerOptions(), everywhere));
         Assert.Contains("expected the cluster's key or certificate", e.Message, StringComparison.Ordinal);
     }
 

@@ -72,10 +72,11 @@ static class ArchitectureTable
             (root) -> Indexes, Redis, S3, Settings, Stores, Values
             """),
         new("Kvasir.Store", [], "(root)"),
-        new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], """
+        new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference", "Kvasir.RemoteTiers"], """
             (root)
             Events
-            Peers
+            Peers -> (root)
+            Membership -> (root), Peers
             Routing -> Events
             """),
         new("Kvasir.Server", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Cluster"], """
