@@ -41,7 +41,8 @@ sealed class HintEvents(InferenceEngine engine, PromptBook book, Func<NodeHello>
                 }
                 if (hasNews)
                     await events.Flush(over.Token);
-                pace.Period = work.Running + work.Waiting > 0 ? NodeEvents.ShortestPause : s_idle; // what comes to an idle node its router knows
+                // what comes to an idle node its router knows first
+                pace.Period = work.Running + work.Waiting > 0 ? NodeEvents.ShortestPause : s_idle;
             }
             while (await pace.WaitForNextTickAsync(over.Token));
         }
