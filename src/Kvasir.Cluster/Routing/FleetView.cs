@@ -29,7 +29,7 @@ sealed class FleetView(NodeList nodes, HttpMessageInvoker http, RoutingPolicyKin
         Dictionary<Node, Told> told = await Ask(context, "/v1/kv/stats", [.. nodes.All.Where(node => node.IsAlive)]);
         if (!await IsLetIn(context, "/v1/kv/stats", told))
             return;
-        FleetAnswer answer = new(Version, policy.ToString().ToLowerInvariant(), Stopwatch.GetElapsedTime(_start).TotalSeconds,
+        FleetAnswer answer = new(Version, policy.Name(), Stopwatch.GetElapsedTime(_start).TotalSeconds,
             [.. nodes.All.Select(node => FleetNode.Of(node, nodes.Prefixes.Count(node.Number), StatsOf(told, node)))]);
         await context.Response.WriteAsJsonAsync(answer, FleetJson.Default.FleetAnswer, cancellationToken: context.RequestAborted);
     }

@@ -128,7 +128,7 @@ sealed class Forwarding(NodeList nodes, IHttpForwarder forwarder, HttpMessageInv
             bool passes = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
             if (proxyResponse is not null)
             {
-                attempt.HasStarted = true;
+                attempt.Start();
                 httpContext.Response.Headers[NodeHeader] = node.Name;
             }
             return passes;

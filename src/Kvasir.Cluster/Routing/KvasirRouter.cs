@@ -45,7 +45,8 @@ public sealed class KvasirRouter : IAsyncDisposable
         (_options, Nodes) = (options, new NodeList(options));
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(Limit);
+        builder.WebHost.ConfigureKestrel(Limit)
+            .UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true); // nothing here blocks, and each hop of a stream costs
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTime + TimeSpan.FromSeconds(5));
         builder.Services.AddHttpForwarder();
         RouterTelemetry.Add(builder.Services, options.OtlpEndpoint);

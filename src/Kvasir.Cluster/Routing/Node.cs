@@ -16,7 +16,7 @@ sealed class Node(int number, Uri address)
     readonly HashSet<Attempt> _attempts = [];
     NodeLoad _reported;
     long _sentTokens, _heard, _failed; // times of Environment.TickCount64
-    int _sent;
+    int _sent, _reports;
     long _since = Environment.TickCount64;
     string? _problem = NotYet;
 
@@ -94,7 +94,7 @@ sealed class Node(int number, Uri address)
         {
             IsGone = false;
             (Hello, _problem, _heard, _since) = (hello, null, Environment.TickCount64, Environment.TickCount64);
-            (_sent, _sentTokens) = (0, 0);
+            (_sent, _sentTokens, _reports) = (0, 0, _reports + 1);
         }
     }
 
@@ -127,7 +127,7 @@ sealed class Node(int number, Uri address)
         {
             _reported = new NodeLoad(Math.Max(0, work.Running), Math.Max(0, work.Waiting), Math.Max(0, work.QueuedTokens),
                 double.IsFinite(work.PrefillTokensPerS) ? Math.Max(0, work.PrefillTokensPerS) : 0);
-            (_sent, _sentTokens) = (0, 0);
+            (_sent, _sentTokens, _reports) = (0, 0, _reports + 1);
         }
     }
 
@@ -144,14 +144,22 @@ sealed class Node(int number, Uri address)
     /// <param name="aborted">The client goes away.</param>
     public Attempt Begin(long tokens, CancellationToken aborted)
     {
-        Attempt attempt = new(this, aborted);
         lock (_gate)
         {
+            Attempt attempt = new(this, tokens, _reports, aborted);
             _attempts.Add(attempt);
             _sent++;
             _sentTokens += tokens;
+            return attempt;
         }
-        return attempt;
+    }
+
+    /// <summary>It has computed the prompt, or will not: unless it has said so itself meanwhile, that counts no more.</summary>
+    public void Started(Attempt attempt)
+    {
+        lock (_gate)
+            if (attempt.Reports == _reports)
+                (_sent, _sentTokens) = (_sent - 1, _sentTokens - attempt.Tokens);
     }
 
     public void End(Attempt attempt)
@@ -167,22 +175,37 @@ sealed class Attempt : IDisposable
     readonly Node _node;
     readonly CancellationTokenSource _cancellation;
 
-    public Attempt(Node node, CancellationToken aborted) =>
-        (_node, _cancellation) = (node, CancellationTokenSource.CreateLinkedTokenSource(aborted));
+    public Attempt(Node node, long tokens, int reports, CancellationToken aborted) => (_node, Tokens, Reports, _cancellation) =
+        (node, tokens, reports, CancellationTokenSource.CreateLinkedTokenSource(aborted));
+
+    /// <summary>What the node was likely to compute.</summary>
+    public long Tokens { get; }
+
+    /// <summary>How often the node had said what it has to do when the request went there.</summary>
+    public int Reports { get; }
 
     public CancellationToken Cancellation => _cancellation.Token;
 
     /// <summary>Whether the node's answer has begun.</summary>
-    public bool HasStarted { get; set; }
+    public bool HasStarted { get; private set; }
 
     /// <summary>Whether the node would not take the request now.</summary>
     public bool WasRefused { get; set; }
+
+    /// <summary>The node's answer begins.</summary>
+    public void Start()
+    {
+        HasStarted = true;
+        _node.Started(this);
+    }
 
     /// <summary>Gives it up.</summary>
     public void Cancel() => _ = _cancellation.CancelAsync(); // not under the lock of whoever says so
 
     public void Dispose()
     {
+        if (!HasStarted)
+            Start();
         _node.End(this);
         _cancellation.Dispose();
     }

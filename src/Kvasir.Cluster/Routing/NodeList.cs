@@ -111,9 +111,14 @@ sealed class NodeList
     {
         foreach (Node node in All)
             if (node.Hello is { } hello)
-                node.Name = hello.Node.Length is > 0 and <= 100 && hello.Node.All(letter => letter is > ' ' and <= '~')
-                    && All.Count(other => other.Hello?.Node == hello.Node) == 1 ? hello.Node : node.Address.Authority;
+                node.Name = IsPlain(hello.Node) && All.Count(other => other.Hello?.Node == hello.Node) == 1
+                    ? hello.Node
+                    : node.Address.Authority;
     }
+
+    /// <summary>Whether a name can stand in a header, a label and a line of a log.</summary>
+    static bool IsPlain(string name) =>
+        name.Length is > 0 and <= 100 && name.All(letter => letter is > ' ' and <= '~' and not ('"' or '\\'));
 
     /// <summary>Leaves out who does not fit to most of the others, whether they are there or not, and who is there twice.</summary>
     void Judge()

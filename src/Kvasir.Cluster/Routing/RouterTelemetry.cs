@@ -15,6 +15,7 @@ static class RouterTelemetry
     {
         if (otlpEndpoint is { } collector)
             services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("kvasir-router"))
-                .WithTracing(tracing => tracing.AddSource([KvasirRouter.SourceName, .. s_carriers]).AddOtlpExporter(otlp => otlp.Endpoint = collector));
+                .WithTracing(tracing => tracing.AddSource([KvasirRouter.SourceName, .. s_carriers])
+                    .AddOtlpExporter(otlp => otlp.Endpoint = collector));
     }
 }

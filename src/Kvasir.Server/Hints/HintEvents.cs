@@ -15,6 +15,8 @@ namespace Kvasir.Server.Hints;
 /// </summary>
 sealed class HintEvents(InferenceEngine engine, PromptBook book, Func<NodeHello> hello, CancellationToken stopping)
 {
+    static readonly TimeSpan s_idle = NodeEvents.LongestSilence / 4;
+
     public void Map(IEndpointRouteBuilder routes) => routes.MapGet(NodeEvents.Path, Handle);
 
     async Task Handle(HttpContext context)
@@ -32,13 +34,15 @@ sealed class HintEvents(InferenceEngine engine, PromptBook book, Func<NodeHello>
             {
                 bool hasNews = SendChanges(listener, events);
                 NodeWork work = Work();
-                if (work != told || Stopwatch.GetElapsedTime(when) > NodeEvents.LongestSilence - 2 * NodeEvents.ShortestPause)
+                if (work != told || Stopwatch.GetElapsedTime(when) > NodeEvents.LongestSilence - 1.5 * s_idle)
                 {
                     events.Send(work, NodeEventsJson.Default.NodeWork, NodeEvents.Load);
                     (told, when, hasNews) = (work, Stopwatch.GetTimestamp(), true);
                 }
                 if (hasNews)
                     await events.Flush(over.Token);
+                // what comes to an idle node its router knows first
+                pace.Period = work.Running + work.Waiting > 0 ? NodeEvents.ShortestPause : s_idle;
             }
             while (await pace.WaitForNextTickAsync(over.Token));
         }

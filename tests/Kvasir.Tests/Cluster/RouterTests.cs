@@ -156,14 +156,16 @@ public sealed class RouterTests
         await using RouterFixture router = await RouterFixture.StartWith(1);
         (_, string node) = await router.Ask("/v1/completions", RouterFixture.Prompt(1),
             ("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01"));
-        await ServerFixture.Until(() => spans.Any(span => span.OperationName.StartsWith("chat ", StringComparison.Ordinal)), "the node's span");
-        Activity chat = spans.First(span => span.OperationName.StartsWith("chat ", StringComparison.Ordinal));
+        await ServerFixture.Until(() => spans.Any(IsNodes), "the node's span");
+        Activity chat = spans.First(IsNodes);
         List<Activity> ancestors = [];
         for (Activity? span = chat; span is not null; span = spans.FirstOrDefault(other => other.SpanId == span.ParentSpanId))
             ancestors.Add(span);
         Activity route = Assert.Single(ancestors, span => span.OperationName == "route");
         Assert.Equal(node, route.GetTagItem("kvasir.node"));
         Assert.All(ancestors, span => Assert.Equal(trace, span.TraceId));
+
+        static bool IsNodes(Activity span) => span.OperationName.StartsWith("chat ", StringComparison.Ordinal);
     }
 
     [Fact]

@@ -120,6 +120,7 @@ static class ArchitectureTable
             KvCache -> Fixtures, KvCache/Disk
             KvCache/Eviction -> Fixtures, KvCache
             KvCache/Replay -> Fixtures, KvCache
+            KvCache/Routing
             KvCache/Tiers
             Model -> Fixtures
             Packages -> Fixtures
@@ -138,7 +139,7 @@ static class ArchitectureTable
             Measurement -> Cli, Fixtures
             RemoteTiers -> Cli, Fixtures, Reuse
             Server -> Cli, Fixtures, Reuse
-            Cluster -> Cli, Fixtures, RemoteTiers, Reuse, Server
+            Cluster -> Cli, RemoteTiers, Reuse, Server
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             Simulation -> Cli, Fixtures, KvCache/Replay, KvCache/Tiers, Reuse
             Sizing -> Cli, Fixtures

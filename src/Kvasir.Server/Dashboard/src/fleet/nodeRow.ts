@@ -78,7 +78,7 @@ function tierOf(tier: Tier): HTMLElement {
     h('span', { class: 'num' }, bytes(tier.used_bytes)), h('span', { class: 'num' }, `${count(tier.hit_tokens)} hit tokens`));
 }
 
-const line = (name: string, tokens: string): HTMLElement =>
-  h('li', {}, swatch('computed'), h('span', { class: 'node-tier' }, name), h('span', { class: 'node-gap' }), h('span', { class: 'num' }, tokens));
+const line = (name: string, tokens: string): HTMLElement => h('li', {},
+  swatch('computed'), h('span', { class: 'node-tier' }, name), h('span', { class: 'node-gap' }), h('span', { class: 'num' }, tokens));
 
 const fact = (name: string, value: HTMLElement): HTMLElement => h('div', {}, h('dt', {}, name), h('dd', {}, value));
