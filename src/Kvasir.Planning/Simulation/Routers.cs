@@ -1,0 +1,176 @@
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Routing;
+using Kvasir.Planning.Traces;
+
+namespace Kvasir.Planning.Simulation;
+
+/// <summary>
+/// The routers before the machines: the policies and maps of those that serve. Each knows at once what it has sent itself, and of
+/// everything else what the machines tell, later: what they have served, and what has left them. Requests come to them by turns.
+/// </summary>
+sealed class Routers
+{
+    readonly Machine[] _machines;
+    readonly int _blockTokens;
+    readonly (PrefixMap Prefixes, RoutingPolicy Policy)[] _routers;
+    readonly Announced[] _announced;
+    readonly (double Time, NodeLoad Load)[] _loads;
+    readonly ulong[] _ids;
+    readonly PriorityQueue<Action<PrefixMap>, (double Due, int Order)> _news = new();
+    int _turn, _told;
+
+    public Routers(SimulationOptions options, Machine[] machines, int blockTokens)
+    {
+        (_machines, _blockTokens) = (machines, blockTokens);
+        _routers = [.. Enumerable.Range(0, options.Routers).Select(number => NewRouter(options, number))];
+        _announced = [.. machines.Select(machine => new Announced(machine))];
+        _loads = [.. machines.Select(_ => (double.NegativeInfinity, default(NodeLoad)))];
+        _ids = [.. machines.Select((_, number) => RendezvousHash.Id($"machine {number}"))];
+    }
+
+    /// <summary>Whether routers know a placement.</summary>
+    public static bool Know(Placement placement) => Kind(placement) is not null;
+
+    /// <summary>The machine that one of them sends a request to.</summary>
+    public Machine Choose(TraceRequest request, double now)
+    {
+        Hear(now);
+        (PrefixMap prefixes, RoutingPolicy policy) = _routers[_turn++ % _routers.Length];
+        ulong[] chain = Chain(request);
+        NodeState[] nodes = [.. Candidates(now)];
+        RoutedPrompt prompt = new(chain, request.InputTokens, _blockTokens, chain.Length > 0 ? chain[0] : 0);
+        int chosen = nodes[policy.Choose(prompt, nodes)].Number;
+        prefixes.Add(chosen, chain);
+        return _machines[chosen];
+    }
+
+    /// <summary>A machine has served a request, and says so.</summary>
+    public void Served(Machine machine, TraceRequest request, BlockKey[] keys, double now)
+    {
+        int number = Array.IndexOf(_machines, machine);
+        ulong[] chain = Chain(request);
+        _announced[number].Add(chain, keys);
+        TellAt(now + Options.EventDelay, prefixes => prefixes.Add(number, chain));
+    }
+
+    /// <summary>A machine is known to be lost from a time on.</summary>
+    public void Lost(Machine machine, double known)
+    {
+        int number = Array.IndexOf(_machines, machine);
+        _announced[number].Clear();
+        TellAt(known, prefixes => prefixes.Clear(number));
+    }
+
+    /// <summary>Everything that has come by now reaches all maps.</summary>
+    void Hear(double now)
+    {
+        for (int number = 0; number < _machines.Length; number++)
+        {
+            ulong[] gone = _announced[number].Look(now);
+            int node = number;
+            if (gone.Length > 0)
+                TellAt(now + Options.EventDelay, prefixes => prefixes.Remove(node, gone));
+        }
+        while (_news.TryPeek(out Action<PrefixMap>? change, out (double Due, int) news) && news.Due <= now)
+        {
+            Array.ForEach(_routers, router => change(router.Prefixes));
+            _news.Dequeue();
+        }
+    }
+
+    /// <summary>Something is known to all routers at a time.</summary>
+    void TellAt(double due, Action<PrefixMap> change) => _news.Enqueue(change, (due, _told++));
+
+    /// <summary>Those not known to be lost, with what was last heard of their load; if there is none, all.</summary>
+    IEnumerable<NodeState> Candidates(double now)
+    {
+        bool isAnyLive = Array.Exists(_machines, machine => !machine.IsKnownLost(now));
+        for (int number = 0; number < _machines.Length; number++)
+        {
+            if (isAnyLive && _machines[number].IsKnownLost(now))
+                continue;
+            if (now - _loads[number].Time >= Options.EventDelay)
+                _loads[number] = (now, _machines[number].Load(now));
+            yield return new NodeState(number, _ids[number], _loads[number].Load);
+        }
+    }
+
+    /// <summary>The whole blocks of a prompt, by the hashes that routers know.</summary>
+    ulong[] Chain(TraceRequest request) =>
+        [.. request.Blocks.Take(request.InputTokens / _blockTokens).Select(id => Visit.Mix((ulong)id))];
+
+    static (PrefixMap, RoutingPolicy) NewRouter(SimulationOptions options, int number)
+    {
+        PrefixMap prefixes = new(Options.Capacity);
+        return (prefixes, RoutingPolicy.Create(Kind(options.Placement)!.Value, prefixes, options.Seed + number));
+    }
+
+    static RoutingPolicyKind? Kind(Placement placement) => placement switch
+    {
+        Placement.Prefix => RoutingPolicyKind.Prefix,
+        Placement.Affinity => RoutingPolicyKind.Affinity,
+        Placement.Random => RoutingPolicyKind.Random,
+        Placement.RoundRobin => RoutingPolicyKind.RoundRobin,
+        _ => null,
+    };
+
+    /// <summary>As routers and nodes have them.</summary>
+    static class Options
+    {
+        /// <summary>Seconds until something that a machine tells is known.</summary>
+        public const double EventDelay = 0.05;
+
+        /// <summary>Hashes that are remembered of each machine.</summary>
+        public const int Capacity = 1 << 20;
+    }
+}
+
+/// <summary>What a machine has told that it has. It looks at a part of it each second, and tells of what has left its own tiers.</summary>
+sealed class Announced(Machine machine)
+{
+    /// <summary>Seconds in which it looks at all.</summary>
+    const double Round = 10;
+
+    readonly List<(ulong Hash, BlockKey Key)> _blocks = [];
+    readonly HashSet<ulong> _hashes = [];
+    double _looked;
+    int _next;
+
+    /// <summary>Blocks that are there now.</summary>
+    public void Add(ulong[] hashes, BlockKey[] keys)
+    {
+        for (int block = 0; block < hashes.Length; block++)
+            if (_hashes.Add(hashes[block]))
+                _blocks.Add((hashes[block], keys[block]));
+    }
+
+    /// <summary>Those of the blocks whose turn it was that are gone.</summary>
+    public ulong[] Look(double now)
+    {
+        List<ulong> gone = [];
+        int turn = (int)Math.Min(_blocks.Count, (now - _looked) / Round * _blocks.Count);
+        if (turn > 0)
+            _looked = now;
+        for (; turn > 0 && _blocks.Count > 0; turn--)
+        {
+            _next = _next < _blocks.Count ? _next : 0;
+            (ulong hash, BlockKey key) = _blocks[_next];
+            if (machine.HasOfItsOwn(key))
+            {
+                _next++;
+                continue;
+            }
+            gone.Add(hash);
+            _hashes.Remove(hash);
+            _blocks[_next] = _blocks[^1];
+            _blocks.RemoveAt(_blocks.Count - 1);
+        }
+        return [.. gone];
+    }
+
+    public void Clear()
+    {
+        _blocks.Clear();
+        _hashes.Clear();
+    }
+}

@@ -1,0 +1,78 @@
+using Kvasir.Planning.Traces;
+
+namespace Kvasir.Planning.Simulation;
+
+/// <summary>
+/// What is different where some machines compute prompts for others: who answers asks one of them for all whole blocks that it lacks, gets
+/// them while they are computed, and computes the rest of the prompt itself.
+/// </summary>
+sealed partial class Serving
+{
+    /// <summary>Whether others compute its prompt.</summary>
+    bool IsSplit(Visit visit) => fleet.Prefill is not null && visit.Helps is null;
+
+    /// <summary>Has another machine compute what is missing, as far as it has not come yet.</summary>
+    void Delegate(Visit visit, double now)
+    {
+        visit.Tail = default; // blocks come whole
+        int whole = (visit.Request.InputTokens - 1) / blockTokens;
+        visit.Awaited = [.. Enumerable.Range(0, whole).Where(block => visit.Found[block] < 0 && !visit.Received.Contains(block))];
+        if (visit.Awaited.Count == 0)
+        {
+            ComputeEnd(visit, now);
+            return;
+        }
+        double arrival = now + options.Peers.Latency.TotalSeconds;
+        TraceRequest part = new(TimeSpan.FromSeconds(arrival), whole * blockTokens, 0, visit.Request.Blocks[..whole]);
+        At(visit, arrival, time =>
+        {
+            Visit help = fleet.Prefill!.Place(part, time);
+            help.Helps = visit;
+            visit.Helper = help;
+            if (help.Machine.SilentUntil(time) is { } until)
+                At(visit, until, later => Delegate(visit, later));
+            else
+                Enter(help, time);
+        });
+    }
+
+    /// <summary>What a machine has of a prompt that it computes for another goes there at once, the rest as it is computed.</summary>
+    void Send(Visit help, double begin)
+    {
+        int[] there = [.. help.Helps!.Awaited.Where(block => help.Found[block] >= 0)];
+        if (there.Length > 0)
+            Send(help, there, begin + help.Computed);
+        foreach ((double after, int[] blocks) in fleet.Chunks(help))
+            At(help, begin + Math.Max(after, help.Computed), time => Send(help, blocks, time));
+    }
+
+    void Send(Visit help, int[] blocks, double now)
+    {
+        Visit visit = help.Helps!;
+        if (visit.IsLost)
+            return;
+        fleet.Peers!.Begin(help.Machine, blocks.Length * help.Machine.BlockBytes, now,
+            sent => At(visit, sent + options.Peers.Latency.TotalSeconds, time => Receive(visit, help, blocks, time)));
+    }
+
+    void Receive(Visit visit, Visit help, int[] blocks, double now)
+    {
+        if (visit.Helper != help)
+            return; // it was given up, and another one sends them
+        ledger.Received(visit, blocks.Length * blockTokens);
+        foreach (int block in blocks)
+        {
+            visit.Received.Add(block);
+            visit.Awaited.Remove(block);
+        }
+        if (visit.Awaited.Count == 0)
+            ComputeEnd(visit, now);
+    }
+
+    /// <summary>The last token is there to be computed in any case, and what is before it of its block.</summary>
+    void ComputeEnd(Visit visit, double now)
+    {
+        visit.Compute = fleet.ComputeEnd(visit);
+        At(visit, now + visit.Compute, time => HasComputed(visit, time));
+    }
+}
