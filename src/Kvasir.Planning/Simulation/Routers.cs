@@ -12,7 +12,7 @@ sealed class Routers
 {
     readonly Machine[] _machines;
     readonly int _blockTokens;
-    readonly (PrefixMap Prefixes, RoutingPolicy Policy)[] _routers;
+    readonly Router[] _routers;
     readonly Announced[] _announced;
     readonly (double Time, NodeLoad Load)[] _loads;
     readonly ulong[] _ids;
@@ -22,7 +22,7 @@ sealed class Routers
     public Routers(SimulationOptions options, Machine[] machines, int blockTokens)
     {
         (_machines, _blockTokens) = (machines, blockTokens);
-        _routers = [.. Enumerable.Range(0, options.Routers).Select(number => NewRouter(options, number))];
+        _routers = [.. Enumerable.Range(0, options.Routers).Select(number => new Router(options, machines.Length, number))];
         _announced = [.. machines.Select(machine => new Announced(machine))];
         _loads = [.. machines.Select(_ => (double.NegativeInfinity, default(NodeLoad)))];
         _ids = [.. machines.Select((_, number) => RendezvousHash.Id($"machine {number}"))];
@@ -35,12 +35,12 @@ sealed class Routers
     public Machine Choose(TraceRequest request, double now)
     {
         Hear(now);
-        (PrefixMap prefixes, RoutingPolicy policy) = _routers[_turn++ % _routers.Length];
+        Router router = _routers[_turn++ % _routers.Length];
         ulong[] chain = Chain(request);
-        NodeState[] nodes = [.. Candidates(now)];
+        NodeState[] nodes = [.. Candidates(router, now)];
         RoutedPrompt prompt = new(chain, request.InputTokens, _blockTokens, chain.Length > 0 ? chain[0] : 0);
-        int chosen = nodes[policy.Choose(prompt, nodes)].Number;
-        prefixes.Add(chosen, chain);
+        int chosen = nodes[router.Policy.Choose(prompt, nodes)].Number;
+        router.Send(chosen, chain, Math.Max(1, request.InputTokens - router.Prefixes.Known(chosen, chain) * (long)_blockTokens));
         return _machines[chosen];
     }
 
@@ -82,7 +82,7 @@ sealed class Routers
     void TellAt(double due, Action<PrefixMap> change) => _news.Enqueue(change, (due, _told++));
 
     /// <summary>Those not known to be lost, with what was last heard of their load; if there is none, all.</summary>
-    IEnumerable<NodeState> Candidates(double now)
+    IEnumerable<NodeState> Candidates(Router router, double now)
     {
         bool isAnyLive = Array.Exists(_machines, machine => !machine.IsKnownLost(now));
         for (int number = 0; number < _machines.Length; number++)
@@ -91,19 +91,13 @@ sealed class Routers
                 continue;
             if (now - _loads[number].Time >= Options.EventDelay)
                 _loads[number] = (now, _machines[number].Load(now));
-            yield return new NodeState(number, _ids[number], _loads[number].Load);
+            yield return new NodeState(number, _ids[number], router.Load(number, _loads[number]));
         }
     }
 
     /// <summary>The whole blocks of a prompt, by the hashes that routers know.</summary>
     ulong[] Chain(TraceRequest request) =>
         [.. request.Blocks.Take(request.InputTokens / _blockTokens).Select(id => Visit.Mix((ulong)id))];
-
-    static (PrefixMap, RoutingPolicy) NewRouter(SimulationOptions options, int number)
-    {
-        PrefixMap prefixes = new(Options.Capacity);
-        return (prefixes, RoutingPolicy.Create(Kind(options.Placement)!.Value, prefixes, options.Seed + number));
-    }
 
     static RoutingPolicyKind? Kind(Placement placement) => placement switch
     {
@@ -113,6 +107,40 @@ sealed class Routers
         Placement.RoundRobin => RoutingPolicyKind.RoundRobin,
         _ => null,
     };
+
+    /// <summary>One router: what it knows, and what it has sent to machines that they have not told of yet.</summary>
+    sealed class Router
+    {
+        readonly (double Since, int Requests, long Tokens)[] _sent;
+
+        public Router(SimulationOptions options, int machines, int number)
+        {
+            Prefixes = new PrefixMap(Options.Capacity);
+            Policy = RoutingPolicy.Create(Kind(options.Placement)!.Value, Prefixes, options.Seed + number);
+            _sent = new (double, int, long)[machines];
+        }
+
+        public PrefixMap Prefixes { get; }
+
+        public RoutingPolicy Policy { get; }
+
+        /// <summary>A request goes to a machine, where so many tokens of it have to be computed.</summary>
+        public void Send(int machine, ulong[] chain, long tokens)
+        {
+            Prefixes.Add(machine, chain);
+            (double since, int requests, long before) = _sent[machine];
+            _sent[machine] = (since, requests + 1, before + tokens);
+        }
+
+        /// <summary>What a machine has to do: what it told, and what came after that.</summary>
+        public NodeLoad Load(int machine, (double Time, NodeLoad Load) told)
+        {
+            ref (double Since, int Requests, long Tokens) sent = ref _sent[machine];
+            if (sent.Since < told.Time)
+                sent = (told.Time, 0, 0);
+            return told.Load with { Waiting = told.Load.Waiting + sent.Requests, QueuedTokens = told.Load.QueuedTokens + sent.Tokens };
+        }
+    }
 
     /// <summary>As routers and nodes have them.</summary>
     static class Options
