@@ -19,6 +19,7 @@ static class ArchitectureTable
             Metrics
             Prefixes
             Eviction -> Prefixes
+            Routing -> Eviction
             Blocks -> Eviction, Layout, Metrics, Prefixes
             Tiers -> Blocks, Codecs, Eviction, Layout, Metrics, Prefixes
             Tiers/Disk -> Blocks, Eviction, Layout, Metrics, Prefixes, Tiers
