@@ -64,8 +64,17 @@ sealed partial class Fleet
     {
         double compute = ComputeSeconds(visit.Request, visit.Found)
             - _options.Prefill.Seconds((long)visit.Tail.Block * _blockTokens, (long)visit.Tail.Block * _blockTokens + visit.Tail.Tokens);
-        visit.Machine.Costs.Computed(visit.Found.Count(tier => tier < 0) * _blockTokens, TimeSpan.FromSeconds(compute));
+        visit.Machine.Costs.Computed(ComputedTokens(visit), TimeSpan.FromSeconds(compute));
         return compute;
+    }
+
+    int ComputedTokens(Visit visit)
+    {
+        int tokens = visit.Found[^1] < 0 ? 0 : 1;
+        for (int block = 0; block < visit.Found.Length; block++)
+            if (visit.Found[block] < 0)
+                tokens += Math.Min(_blockTokens, visit.Request.InputTokens - block * _blockTokens);
+        return tokens - visit.Tail.Tokens;
     }
 
     /// <summary>Seconds to compute what follows the last whole block of a prompt before its last token.</summary>

@@ -12,6 +12,7 @@ sealed class Routers
 {
     readonly Machine[] _machines;
     readonly int _blockTokens;
+    readonly TraceSessions _sessions;
     readonly Router[] _routers;
     readonly Announced[] _announced;
     readonly (double Time, NodeLoad Load)[] _loads;
@@ -21,9 +22,9 @@ sealed class Routers
 
     public Routers(SimulationOptions options, Machine[] machines, int blockTokens)
     {
-        (_machines, _blockTokens) = (machines, blockTokens);
-        _routers = [.. Enumerable.Range(0, options.Routers).Select(number => new Router(options, machines.Length, number))];
-        _announced = [.. machines.Select(machine => new Announced(machine))];
+        (_machines, _blockTokens, _sessions) = (machines, blockTokens, new TraceSessions(blockTokens));
+        _routers = [.. Enumerable.Range(0, options.Routers).Select(number => new Router(options, machines.Length, number, blockTokens))];
+        _announced = [.. machines.Select(machine => new Announced(machine, Options.Blocks(blockTokens)))];
         _loads = [.. machines.Select(_ => (double.NegativeInfinity, default(NodeLoad)))];
         _ids = [.. machines.Select((_, number) => RendezvousHash.Id($"machine {number}"))];
     }
@@ -38,7 +39,7 @@ sealed class Routers
         Router router = _routers[_turn++ % _routers.Length];
         ulong[] chain = Chain(request);
         NodeState[] nodes = [.. Candidates(router, now)];
-        RoutedPrompt prompt = new(chain, request.InputTokens, _blockTokens, chain.Length > 0 ? chain[0] : 0);
+        RoutedPrompt prompt = new(chain, request.InputTokens, _blockTokens, Visit.Mix((ulong)_sessions.Of(request)));
         int chosen = nodes[router.Policy.Choose(prompt, nodes)].Number;
         router.Send(chosen, chain, Math.Max(1, request.InputTokens - router.Prefixes.Known(chosen, chain) * (long)_blockTokens));
         return _machines[chosen];
@@ -48,9 +49,9 @@ sealed class Routers
     public void Served(Machine machine, TraceRequest request, BlockKey[] keys, double now)
     {
         int number = Array.IndexOf(_machines, machine);
-        ulong[] chain = Chain(request);
-        _announced[number].Add(chain, keys);
-        TellAt(now + Options.EventDelay, prefixes => prefixes.Add(number, chain));
+        ulong[] added = _announced[number].Add(Chain(request), keys);
+        if (added.Length > 0)
+            TellAt(now + Options.EventDelay, prefixes => prefixes.Add(number, added));
     }
 
     /// <summary>A machine is known to be lost from a time on.</summary>
@@ -67,9 +68,7 @@ sealed class Routers
         for (int number = 0; number < _machines.Length; number++)
         {
             ulong[] gone = _announced[number].Look(now);
-            int node = number;
-            if (gone.Length > 0)
-                TellAt(now + Options.EventDelay, prefixes => prefixes.Remove(node, gone));
+            Array.ForEach(_routers, router => router.Prefixes.Remove(number, gone));
         }
         while (_news.TryPeek(out Action<PrefixMap>? change, out (double Due, int) news) && news.Due <= now)
         {
@@ -113,9 +112,9 @@ sealed class Routers
     {
         readonly (double Since, int Requests, long Tokens)[] _sent;
 
-        public Router(SimulationOptions options, int machines, int number)
+        public Router(SimulationOptions options, int machines, int number, int blockTokens)
         {
-            Prefixes = new PrefixMap(Options.Capacity);
+            Prefixes = new PrefixMap(Options.Blocks(blockTokens));
             Policy = RoutingPolicy.Create(Kind(options.Placement)!.Value, Prefixes, options.Seed + number);
             _sent = new (double, int, long)[machines];
         }
@@ -148,57 +147,13 @@ sealed class Routers
         /// <summary>Seconds until something that a machine tells is known.</summary>
         public const double EventDelay = 0.05;
 
-        /// <summary>Hashes that are remembered of each machine.</summary>
-        public const int Capacity = 1 << 20;
-    }
-}
+        /// <summary>Hashes that a router remembers of each machine, and a machine itself.</summary>
+        const int Remembered = 1 << 18;
 
-/// <summary>What a machine has told that it has. It looks at a part of it each second, and tells of what has left its own tiers.</summary>
-sealed class Announced(Machine machine)
-{
-    /// <summary>Seconds in which it looks at all.</summary>
-    const double Round = 10;
+        /// <summary>Tokens of what such a hash covers: 256 bytes of text.</summary>
+        const int PieceTokens = 64;
 
-    readonly List<(ulong Hash, BlockKey Key)> _blocks = [];
-    readonly HashSet<ulong> _hashes = [];
-    double _looked;
-    int _next;
-
-    /// <summary>Blocks that are there now.</summary>
-    public void Add(ulong[] hashes, BlockKey[] keys)
-    {
-        for (int block = 0; block < hashes.Length; block++)
-            if (_hashes.Add(hashes[block]))
-                _blocks.Add((hashes[block], keys[block]));
-    }
-
-    /// <summary>Those of the blocks whose turn it was that are gone.</summary>
-    public ulong[] Look(double now)
-    {
-        List<ulong> gone = [];
-        int turn = (int)Math.Min(_blocks.Count, (now - _looked) / Round * _blocks.Count);
-        if (turn > 0)
-            _looked = now;
-        for (; turn > 0 && _blocks.Count > 0; turn--)
-        {
-            _next = _next < _blocks.Count ? _next : 0;
-            (ulong hash, BlockKey key) = _blocks[_next];
-            if (machine.HasOfItsOwn(key))
-            {
-                _next++;
-                continue;
-            }
-            gone.Add(hash);
-            _hashes.Remove(hash);
-            _blocks[_next] = _blocks[^1];
-            _blocks.RemoveAt(_blocks.Count - 1);
-        }
-        return [.. gone];
-    }
-
-    public void Clear()
-    {
-        _blocks.Clear();
-        _hashes.Clear();
+        /// <summary>As many blocks as those cover.</summary>
+        public static int Blocks(int blockTokens) => (int)Math.Max(1, (long)Remembered * PieceTokens / blockTokens);
     }
 }
