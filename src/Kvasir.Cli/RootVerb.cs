@@ -15,6 +15,7 @@ static class RootVerb
         new("run", "Answer a prompt, or a question about a file", RunVerb.Create),
         new("chat", "Talk with a model: /help inside lists what you can do", ChatVerb.Create),
         new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols", ServeVerb.Create),
+        new("route", "Stand before nodes that serve a model, and pass each request to the one that answers it soonest", RouteVerb.Create),
         new("store", "Run a store in which many machines share keys and values", StoreVerb.Create),
         new("show", "Describe a model: architecture, tensors, quantisation, KV bytes per token", ShowVerb.Create),
         new("tokenize", "Show a text as tokens: one per line, id and text", TokenizeVerb.Create),

@@ -80,6 +80,9 @@ public sealed record EngineOptions
     /// <summary>How long closing the cache may take: what is not written by then is dropped.</summary>
     public TimeSpan KvCloseDeadline { get; init; } = KvCacheOptions.DefaultCloseDeadline;
 
+    /// <summary>Makes what other machines bring to the engine's cache; null for none.</summary>
+    internal Func<TieredKvCache, IPeer>? KvPeer { get; init; }
+
     internal InstructionSet InstructionSet { get; init; } = InstructionSets.Chosen();
 }
 

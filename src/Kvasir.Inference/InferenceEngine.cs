@@ -6,6 +6,7 @@ using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Inference;
 
@@ -112,6 +113,21 @@ public sealed class InferenceEngine : IDisposable
         sequence.Append(prompt);
         CheckPrompt(sequence, options);
         return Submit(new Generation(_parts, sequence, options, ownsSequence: true, cancellation));
+    }
+
+    /// <summary>
+    /// Begins to compute the keys and values of a prompt and nothing else, for another machine: its root is known, and not its salt.
+    /// </summary>
+    /// <param name="prompt">Whole blocks.</param>
+    /// <param name="root">The key before the first of them.</param>
+    /// <param name="asker">Brings what that machine has of the prompt.</param>
+    /// <param name="cancellation">Ends it at the next step.</param>
+    internal Completion StartPrefill(ReadOnlySpan<int> prompt, BlockKey root, IPeer asker, CancellationToken cancellation)
+    {
+        Sequence sequence = new(_parts, Cache.NewSequence(root, asker, Context));
+        sequence.Append(prompt);
+        return Submit(new Generation(_parts, sequence, new GenerationOptions { MaxTokens = 0, WantsHidden = true, TellsProgress = true },
+            ownsSequence: true, cancellation));
     }
 
     void CheckPrompt(Sequence sequence, GenerationOptions options)
@@ -280,6 +296,7 @@ public sealed class InferenceEngine : IDisposable
         HostCodec = Options.KvHostCodec,
         Disk = SharesBlocks ? Options.KvDisk : null,
         FurtherTiers = SharesBlocks ? Options.KvFurtherTiers : [],
+        Peer = SharesBlocks ? Options.KvPeer : null,
         LookupDeadline = Options.KvLookupDeadline,
         CloseDeadline = Options.KvCloseDeadline,
         ModelName = Model.Config.Name,

@@ -25,14 +25,16 @@ public sealed class CachedSequence : IDisposable
     readonly TieredKvCache _cache;
     readonly bool _sharing;
     readonly BlockKey _root;
+    readonly IPeer? _peer;
     readonly PrefixKeys _keys;
     readonly PendingLoads _loads;
     readonly HashSet<int> _computed = []; // blocks that became full since the request began
+    readonly HashSet<int> _brought = []; // blocks that another machine brought since then: as good as computed
     Task<PrefixLookup>? _later;
 
-    internal CachedSequence(TieredKvCache cache, BlockKey root, bool sharing, int tokens)
+    internal CachedSequence(TieredKvCache cache, BlockKey root, bool sharing, int tokens, IPeer? peer)
     {
-        (_cache, _root, _sharing) = (cache, root, sharing);
+        (_cache, _root, _sharing, _peer) = (cache, root, sharing, peer);
         _keys = new PrefixKeys(root, cache.Layout.BlockTokens, cache.Layout.BlocksFor(tokens));
         Table = new BlockTable(cache.Device, cache.Layout.BlocksFor(tokens));
         _loads = new PendingLoads(cache, Table);
@@ -56,6 +58,7 @@ public sealed class CachedSequence : IDisposable
         Use = new CacheUse { Tokens = tokens };
         _later = null;
         _computed.Clear();
+        _brought.Clear();
         Use.Reuse(Tier.Device, 0, Length);
     }
 
@@ -68,9 +71,11 @@ public sealed class CachedSequence : IDisposable
         if (!_sharing || tokens.Length - 1 <= Length)
             return null;
         ComputeKeys(tokens);
-        PrefixQuery query = new(_keys.First((tokens.Length - 1) / BlockTokens), _root, tokens.ToArray(), BlockTokens);
-        return _cache.Find(query);
+        return _cache.Find(Query(tokens));
     }
+
+    PrefixQuery Query(ReadOnlySpan<int> tokens) =>
+        new(_keys.First((tokens.Length - 1) / BlockTokens), _root, tokens.ToArray(), BlockTokens);
 
     /// <summary>Computes the keys of a prompt's blocks ahead of <see cref="Lookup"/>, on whichever thread has the time.</summary>
     public void ComputeKeys(ReadOnlySpan<int> tokens)
@@ -162,6 +167,9 @@ public sealed class CachedSequence : IDisposable
     /// <summary>Whether blocks are on their way.</summary>
     public bool IsWaiting => _loads.Any;
 
+    /// <summary>Whether some of them come from other machines: then no layer is there before all of the last block is.</summary>
+    internal bool IsWaitingForPeers => _loads.AnyOfPeers;
+
     /// <summary>Whether a wait for them would be over at once: all have come, or will not be waited for any longer.</summary>
     public bool HasArrived => _loads.AreOver;
 
@@ -225,6 +233,8 @@ public sealed class CachedSequence : IDisposable
             _cache.Account(Use);
         for (int block = Math.Min(Length / BlockTokens, _keys.Count) - 1; _sharing && block >= 0; block--)
         {
+            if (_brought.Contains(block))
+                _cache.Offload(_keys[block], Admission.WhenFull);
             _cache.Touch(_keys[block], isNew: _computed.Contains(block));
             _cache.Offload(_keys[block], Admission.EndOfRequest);
         }
@@ -263,19 +273,37 @@ public sealed class CachedSequence : IDisposable
     void PlaceBlocks(ReadOnlySpan<int> tokens, PrefixLookup lookup)
     {
         int blocks = lookup.Tail.Common > 0 ? lookup.TailBlock : lookup.LastPresent + 1;
+        PeerOffer? offer = OfferOf(tokens, lookup);
+        blocks = Math.Max(blocks, offer?.Blocks.Max() + 1 ?? 0);
         bool room = true;
         for (int block = 0; block < blocks && room; block++)
             if (block >= Table.Count || Table.Filled(block) == 0)
-                room = PlaceBlock(block, tokens, lookup);
-        if (room && Table.Count == blocks && lookup.TailFound is { Match.Common: > 0 } tail)
+                room = PlaceBlock(block, tokens, lookup, offer);
+        if (room && Table.Count == lookup.TailBlock && lookup.TailFound is { Match.Common: > 0 } tail)
             PlaceTail(tail, lookup.TailSource);
         _loads.Start();
+    }
+
+    /// <summary>What other machines would bring.</summary>
+    sealed record PeerOffer(IPeer Peer, PrefixQuery Prompt, IReadOnlySet<int> Blocks);
+
+    /// <summary>What other machines would bring of what is missing; null when that is nothing.</summary>
+    PeerOffer? OfferOf(ReadOnlySpan<int> tokens, PrefixLookup lookup)
+    {
+        if (_peer is null)
+            return null;
+        int[] missing = [.. Enumerable.Range(0, lookup.Blocks).Where(
+            block => lookup.TierOf(block) is null && (block >= Table.Count || Table.Filled(block) == 0))];
+        if (missing.Length == 0)
+            return null;
+        PrefixQuery prompt = Query(tokens);
+        return _peer.Offers(prompt, missing) is { Count: > 0 } offers ? new PeerOffer(_peer, prompt, offers) : null;
     }
 
     /// <summary>
     /// Puts a block where it is found, or a hole; false when the pool has no room: what follows is computed as if it were missing.
     /// </summary>
-    bool PlaceBlock(int block, ReadOnlySpan<int> tokens, PrefixLookup lookup)
+    bool PlaceBlock(int block, ReadOnlySpan<int> tokens, PrefixLookup lookup, PeerOffer? offer)
     {
         ReadOnlySpan<int> own = _keys.TokensOf(tokens, block);
         (ITier? source, long place) = lookup.SourceOf(block);
@@ -283,6 +311,8 @@ public sealed class CachedSequence : IDisposable
         BlockLease? lease = _cache.Device.TryFind(_keys[block], own);
         if (lease is null && source is not null)
             (lease, from) = (_loads.Want(source, _keys[block], _keys[block - 1], own, place), source.Tier);
+        else if (lease is null && offer?.Blocks.Contains(block) == true)
+            (lease, from) = (_loads.Want(offer.Peer, offer.Prompt, block), Tier.Peer);
         if (lease is not null && _loads.Expect(lease))
         {
             Take(block, lease, from);
@@ -304,6 +334,8 @@ public sealed class CachedSequence : IDisposable
         else
             Table.Add(lease);
         Use.Reuse(tier, block * BlockTokens + own, (block + 1) * BlockTokens);
+        if (tier == Tier.Peer)
+            _brought.Add(block);
         _cache.Offload(lease.Key, Admission.SecondUse, from: tier);
     }
 

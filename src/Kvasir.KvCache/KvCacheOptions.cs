@@ -34,6 +34,9 @@ public sealed record KvCacheOptions
     /// </summary>
     public IReadOnlyList<Func<KvLayout, Fingerprint, ITier>> FurtherTiers { get; init; } = [];
 
+    /// <summary>Makes what other machines bring to a cache; null for none.</summary>
+    internal Func<TieredKvCache, IPeer>? Peer { get; init; }
+
     /// <summary>
     /// How long a request waits at most for tiers to say what they have of its prompt. Others compute meanwhile, and a tier that is late
     /// time and again is left alone for a while.

@@ -14,7 +14,7 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
 {
     static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
 
-    readonly Dictionary<ITier, OwnLoad> _own = []; // of the blocks that are wanted from each tier, until they start and after
+    readonly Dictionary<object, OwnLoad> _own = []; // of the blocks that are wanted from each tier or peer, until they start and after
     readonly List<BlockLoad> _loads = [], _late = [];
     BlockLease? _tailSource;
     int _tailBlock, _groupsReady;
@@ -22,12 +22,19 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
     TimeSpan _patience;
 
     /// <summary>A lease of a block that is on its way as soon as <see cref="Start"/> is called; null when the pool has no room.</summary>
-    public BlockLease? Want(ITier tier, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, long place)
+    public BlockLease? Want(ITier tier, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, long place) =>
+        Want(tier, tier.Tier, tier.Load, key, parent, tokens, place);
+
+    /// <summary>The same for a block that another machine brings.</summary>
+    public BlockLease? Want(IPeer peer, PrefixQuery prompt, int block) =>
+        Want(peer, Tier.Peer, load => peer.Load(prompt, load), prompt.Keys[block], prompt.Before(block), prompt.TokensOf(block), block);
+
+    BlockLease? Want(object source, Tier from, Action<BlockLoad> begin, BlockKey key, BlockKey parent, ReadOnlySpan<int> tokens, long place)
     {
         if (cache.Device.TryAllocate() is not { } room)
             return null;
-        if (!_own.TryGetValue(tier, out OwnLoad? own))
-            _own[tier] = own = new OwnLoad(cache.NewLoad(tier), []);
+        if (!_own.TryGetValue(source, out OwnLoad? own))
+            _own[source] = own = new OwnLoad(cache.NewLoad(from), begin, []);
         BlockLease lease = room.Announce(key, parent, tokens, own.Load);
         if (lease.Load == own.Load) // or somebody else was faster
             own.Wanted.Add(new LoadedBlock(cache.Device, lease.Share(), place));
@@ -63,15 +70,15 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
     /// </summary>
     public void Start()
     {
-        foreach ((ITier tier, OwnLoad own) in _own.ToArray())
+        foreach ((object source, OwnLoad own) in _own.ToArray())
         {
             if (own.Wanted.Count == 0)
                 continue;
             own.Load.Begin([.. own.Wanted]);
             own.Wanted.Clear();
-            tier.Load(own.Load);
+            own.Begin(own.Load);
             if (!_loads.Contains(own.Load))
-                _own.Remove(tier); // nobody waits for what found no room in the table, but it comes all the same
+                _own.Remove(source); // nobody waits for what found no room in the table, but it comes all the same
         }
         if (_loads.Count == 0)
             return;
@@ -103,6 +110,9 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
     /// <summary>Whether something is still on its way.</summary>
     public bool Any => _loads.Count > 0;
 
+    /// <summary>Whether some of it comes from other machines, block by block: no layer is there before the last block is.</summary>
+    public bool AnyOfPeers => _loads.Exists(load => load.From == Tier.Peer);
+
     /// <summary>Whether waiting for all of it would be over at once.</summary>
     public bool AreOver => _loads.TrueForAll(load => load.Wait(cache.Groups.Length - 1, TimeSpan.Zero) || IsLate(load));
 
@@ -126,8 +136,11 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
         return true;
     }
 
-    /// <summary>Whether a load has taken as long as computing would, or would at the pace so far.</summary>
-    bool IsLate(BlockLoad load) => cache.Costs.IsLate(load.From, Stopwatch.GetElapsedTime(_start), _patience, load.Share);
+    /// <summary>
+    /// Whether a load has taken as long as computing would, or would at the pace so far. A peer computes itself, and sees to it that its
+    /// loads end.
+    /// </summary>
+    bool IsLate(BlockLoad load) => load.From != Tier.Peer && cache.Costs.IsLate(load.From, Stopwatch.GetElapsedTime(_start), _patience, load.Share);
 
     /// <summary>
     /// Blocks that failed, or have not come yet after all this time, become holes. Their memory goes back when
@@ -195,7 +208,10 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
     void End(CacheUse use)
     {
         foreach (OwnLoad own in _own.Values)
+        {
+            use.AddPeer(own.Load);
             use.RestoredBytes += own.Load.Blocks.Count(block => block.Outcome == ReadOutcome.Ok) * cache.Layout.BlockBytes;
+        }
         if (_own.Count > 0)
             use.RestoreTime += _own.Values.Max(own => own.Load.Time);
         Forget();
@@ -217,5 +233,5 @@ sealed class PendingLoads(TieredKvCache cache, BlockTable table)
         return group;
     }
 
-    sealed record OwnLoad(BlockLoad Load, List<LoadedBlock> Wanted);
+    sealed record OwnLoad(BlockLoad Load, Action<BlockLoad> Begin, List<LoadedBlock> Wanted);
 }

@@ -41,6 +41,7 @@ public sealed class TieredKvCache : IDisposable
         Groups = LayerGroup.Of(layout, DiskTier.LeastGroupBytes);
         Device = new BlockPool(layout, arena ?? new NativeArena(layout, options.DeviceBlocks), time: options.Time, tier: Tier.Device);
         Tiers = [.. NewTiers().OrderBy(tier => tier.Tier)];
+        Peer = options.Peer?.Invoke(this);
         _counters = new CacheCounters(Tiers);
         _accounts = new RequestAccounts(_counters);
         _index = new PrefixIndex(Device, Tiers, Costs, options.Time);
@@ -84,6 +85,9 @@ public sealed class TieredKvCache : IDisposable
 
     internal KvCacheOptions Options { get; }
 
+    /// <summary>Other machines that bring what no tier has; null when there are none.</summary>
+    internal IPeer? Peer { get; }
+
     /// <summary>A new, empty sequence.</summary>
     /// <param name="salt">Whose it is: sequences find what was computed under the same salt only. Empty for nobody's in particular.</param>
     /// <param name="sharing">Whether it finds and leaves blocks at all.</param>
@@ -93,8 +97,11 @@ public sealed class TieredKvCache : IDisposable
         BlockKey root = KeyChain.Root(Fingerprint, salt);
         foreach (IDurableTier tier in Tiers.OfType<IDurableTier>())
             tier.AddRoot(root);
-        return new CachedSequence(this, root, sharing, tokens);
+        return new CachedSequence(this, root, sharing, tokens, Peer);
     }
+
+    /// <summary>A new, empty sequence that begins with a root which somebody else made, and what that one has.</summary>
+    internal CachedSequence NewSequence(BlockKey root, IPeer peer, int tokens) => new(this, root, sharing: true, tokens, peer);
 
     /// <summary>Where the blocks of a prompt are, and why the others are missing, without touching anything.</summary>
     /// <param name="tokens">The prompt; at least one token.</param>
@@ -284,11 +291,15 @@ public sealed class TieredKvCache : IDisposable
         Device.Dispose(); // last: until then somebody may write from there
     }
 
+    /// <summary>A right to read a block as it was computed, where memory has it; null where none has.</summary>
+    internal TierLease? TryRead(BlockKey key) => TierLease.TryRead(Device, key)
+        ?? Tiers.Where(tier => tier.IsLossless).Select(tier => tier.TryRead(key)).FirstOrDefault(copy => copy is not null);
+
     /// <summary>Looks a prompt up.</summary>
     internal Task<PrefixLookup> Find(PrefixQuery query) => _index.Find(query, Options.LookupDeadline);
 
     /// <summary>A load of blocks from a tier, to be begun.</summary>
-    internal BlockLoad NewLoad(ITier tier) => new(tier.Tier, Groups) { Over = Account };
+    internal BlockLoad NewLoad(Tier from) => new(from, Groups) { Over = Account };
 
     /// <summary>Accounts for a request: to the process's metrics, and to counters beside the blocks. Returns at once.</summary>
     internal void Account(CacheUse use) => _accounts.Add(use);

@@ -1,8 +1,11 @@
 using System.Net;
+using Kvasir.Cluster;
+using Kvasir.Cluster.Events;
 using Kvasir.Inference;
 using Kvasir.Server.Accounting;
 using Kvasir.Server.Anthropic;
 using Kvasir.Server.Dashboard;
+using Kvasir.Server.Hints;
 using Kvasir.Server.Http;
 using Kvasir.Server.Kv;
 using Kvasir.Server.Observability;
@@ -40,6 +43,8 @@ public sealed class KvasirServer : IAsyncDisposable
     readonly InferenceEngine _engine;
     readonly ServerOptions _options;
     readonly PromptKeeper _keeper;
+    readonly PromptBook _book;
+    readonly string _incarnation = Guid.NewGuid().ToString("N")[..16];
     readonly CancellationTokenSource _stopping = new();
     readonly Gate _gate;
     readonly ServerLog _log;
@@ -58,6 +63,7 @@ public sealed class KvasirServer : IAsyncDisposable
         options.Validate();
         (_engine, _options, _gate, _keeper) =
             (engine, options, new Gate(options.ApiKeys, options.AllowedHosts, options.AllowedOrigins), new PromptKeeper(engine.Cache));
+        _book = new PromptBook(engine.Cache);
         _log = new ServerLog(options.Log, options.LogsJson, options.LogsRequests);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -67,7 +73,7 @@ public sealed class KvasirServer : IAsyncDisposable
         _app = builder.Build();
         _bodies = new BodyLimit(engine.Context, engine.Model.Tokenizer.LongestToken);
         _recorder = options.RecordTo is { } path ? new TraceRecorder(engine, path, _log.Note) : null;
-        Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate));
+        Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate) { Node = options.NodeName });
     }
 
     /// <summary>Where it listens, such as <c>http://127.0.0.1:8080</c>; known once it has started.</summary>
@@ -103,6 +109,7 @@ public sealed class KvasirServer : IAsyncDisposable
         await Stop();
         await _app.DisposeAsync();
         _keeper.Dispose();
+        _book.Dispose();
         _recorder?.Dispose();
         _room.Dispose();
         _stopping.Dispose();
@@ -125,9 +132,9 @@ public sealed class KvasirServer : IAsyncDisposable
     void Map(ServedModel model)
     {
         RequestLog log = new();
-        ResponseStore responses = new();
+        ResponseStore responses = new(_incarnation);
         CompletionService service = new(model, new ServingOptions(_options.MaxChoices, _options.ShowsText), log, _log, _keeper, _recorder);
-        KvEndpoints kv = new(service, log, _stopping.Token);
+        KvEndpoints kv = new(service, log, Node(), _stopping.Token);
         _app.Use(next => context => Answer(context, next));
         Telemetry.Map(_app, _options.VllmMetrics, kv);
         Pages.Map(_app);
@@ -145,7 +152,15 @@ public sealed class KvasirServer : IAsyncDisposable
         _app.MapPost("/tokenize", context => Tokens.Tokenize(context, model));
         _app.MapPost("/detokenize", context => Tokens.Detokenize(context, model));
         kv.Map(_app);
+        new HintEvents(_engine, _book, () => Identity(model), _stopping.Token).Map(_app);
     }
+
+    NodeHello Identity(ServedModel model) => new(NodeEvents.Version, _options.NodeName ?? $"{Environment.MachineName}:{new Uri(Address).Port}",
+        _incarnation, model.Id, _engine.Cache.Fingerprint.ToString(), _options.Role.Name());
+
+    /// <summary>What is told of the node; null of a server that is alone.</summary>
+    Func<KvNode>? Node() => _options.NodeName is not { } name ? null
+        : () => new KvNode(name, _options.Role.Name(), _options.PrefillNodes?.States);
 
     /// <summary>Around every request: who may come in, and what a failure looks like from outside.</summary>
     async Task Answer(HttpContext context, RequestDelegate next)
@@ -156,6 +171,7 @@ public sealed class KvasirServer : IAsyncDisposable
             if (_gate.Check(context))
                 return;
             context.Features.Set(_room);
+            context.Features.Set(_book);
             _bodies.Apply(context);
             await next(context);
             if (context.Response is { HasStarted: false, StatusCode: 404 or 405 })

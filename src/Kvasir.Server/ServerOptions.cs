@@ -1,4 +1,6 @@
 using System.Net;
+using Kvasir.Cluster;
+using Kvasir.Cluster.Peers;
 using Kvasir.Server.Security;
 
 namespace Kvasir.Server;
@@ -25,6 +27,15 @@ public sealed record ServerOptions
 
     /// <summary>The name under which the model is served; null takes the model's own.</summary>
     public string? ModelId { get; init; }
+
+    /// <summary>What this server is called among the nodes of a cluster; null when it is alone.</summary>
+    public string? NodeName { get; init; }
+
+    /// <summary>What it does for the others.</summary>
+    public NodeRole Role { get; init; }
+
+    /// <summary>Who computes its prompts; null when it does. The engine's options have to know them, too.</summary>
+    public PrefillNodes? PrefillNodes { get; init; }
 
     /// <summary>A chat template (Jinja) instead of the model's own; a model without either is asked in ChatML.</summary>
     public string? ChatTemplate { get; init; }

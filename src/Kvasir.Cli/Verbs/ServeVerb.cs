@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Net;
 using System.Runtime.InteropServices;
 using Kvasir.Cli.Configuration;
+using Kvasir.Cluster.Membership;
+using Kvasir.Cluster.Peers;
 using Kvasir.Inference;
 using Kvasir.Inference.Templates;
 using Kvasir.KvCache.Blocks;
@@ -79,6 +81,7 @@ static class ServeVerb
     {
         Description = "Print one JSON object a line instead: where it listens, every request when it is over, and that it stops",
     };
+    static readonly ClusterFlags s_cluster = new();
     static readonly EngineFlags s_flags = new($"room for {RoomInContexts} contexts, or a quarter of the machine's memory if that is less");
 
     public static Command Create()
@@ -88,6 +91,7 @@ static class ServeVerb
         foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_text, s_compat,
             s_otlp, s_record, s_quiet, s_json])
             verb.Options.Add(option);
+        s_cluster.AddTo(verb);
         s_flags.AddServingTo(verb);
         verb.SetAction(Run);
         return verb;
@@ -96,21 +100,25 @@ static class ServeVerb
     static int Run(ParseResult parsed)
     {
         ServerOptions options = Options(parsed);
+        using ClusterPlace place = s_cluster.Read(parsed, s_listen.Address(parsed), options.Port);
+        options = options with { NodeName = place.Name, Role = place.Role, PrefillNodes = place.PrefillNodes };
         using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
-        using VerbEngine host = new(model, EngineOptions(parsed, model), verbose: true);
+        using VerbEngine host = new(model, place.Join(EngineOptions(parsed, model)), verbose: true);
         InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);
         s_flags.Template.WarnWithout(parsed, model);
         engine.WarmUp();
-        return Serve(engine, options, parsed.GetValue(s_json)).GetAwaiter().GetResult();
+        using PrefillServer? others = place.Listen(engine);
+        return Serve(engine, options, address => place.Belong(address, others), parsed.GetValue(s_json)).GetAwaiter().GetResult();
     }
 
-    static async Task<int> Serve(InferenceEngine engine, ServerOptions options, bool json)
+    static async Task<int> Serve(InferenceEngine engine, ServerOptions options, Func<string, ClusterMembership?> belong, bool json)
     {
         await using KvasirServer server = new(engine, options);
         TaskCompletionSource stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
         using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop), terminate = OnSignal(PosixSignal.SIGTERM, stop);
         await server.Start();
+        using ClusterMembership? membership = belong(server.Address);
         if (json)
             VerbJson.Write(ServeStart.Of(engine, options, server.Address));
         else
@@ -157,9 +165,13 @@ static class ServeVerb
     internal static TierContent? ContentOf(InferenceEngine engine, Tier tier) =>
         engine.Cache.Tiers.FirstOrDefault(other => other.Tier == tier && other.CanWrite)?.Content();
 
+    /// <summary>Where telemetry goes.</summary>
+    internal static Uri? Collector(string? address) => string.IsNullOrEmpty(address) ? null
+        : Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) ? uri
+        : throw new UsageException($"--otlp-endpoint '{address}': expected an address such as http://localhost:4317");
+
     static ServerOptions Options(ParseResult parsed)
     {
-        string? otlp = parsed.GetValue(s_otlp);
         return new ServerOptions
         {
             Address = s_listen.Address(parsed),
@@ -177,9 +189,7 @@ static class ServeVerb
                 var other =>
                 throw new UsageException($"--metrics-compat '{other}': expected vllm")
             },
-            OtlpEndpoint = string.IsNullOrEmpty(otlp) ? null
-                : Uri.TryCreate(otlp, UriKind.Absolute, out Uri? uri) ? uri
-                : throw new UsageException($"--otlp-endpoint '{otlp}': expected an address such as http://localhost:4317"),
+            OtlpEndpoint = Collector(parsed.GetValue(s_otlp)),
             RecordTo = parsed.GetValue(s_record),
             Log = parsed.GetValue(s_json) ? Console.Out.WriteLine : Terminal.Line,
             LogsRequests = !parsed.GetValue(s_quiet),

@@ -22,6 +22,8 @@ namespace Kvasir.Cli.Verbs;
 [JsonSerializable(typeof(ServeStart))]
 [JsonSerializable(typeof(ServeEvent))]
 [JsonSerializable(typeof(StoreStart))]
+[JsonSerializable(typeof(RouteStart))]
+[JsonSerializable(typeof(RouteNote))]
 [JsonSerializable(typeof(ModelLimitsReport))]
 [JsonSerializable(typeof(SampleQuestion))]
 sealed partial class VerbJson : JsonSerializerContext

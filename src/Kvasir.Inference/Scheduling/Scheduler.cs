@@ -7,6 +7,8 @@ namespace Kvasir.Inference.Scheduling;
 /// </summary>
 sealed class Scheduler : IDisposable
 {
+    static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(1); // while all wait for other machines
+
     readonly object _gate = new();
     readonly List<Generation> _arrived = []; // under the gate
     readonly List<Generation> _waiting = [], _arriving = [], _running = []; // in the order in which they are served
@@ -14,7 +16,7 @@ sealed class Scheduler : IDisposable
     readonly StepPlanner _planner;
     readonly Thread _thread;
     int _waitingCount, _runningCount;
-    long _arrivals, _preemptions, _steps, _computedTokens;
+    long _arrivals, _preemptions, _steps, _computedTokens, _queuedTokens, _arrivedTokens;
     bool _stopping, _woken; // under the gate
 
     public Scheduler(EngineParts engine)
@@ -27,7 +29,8 @@ sealed class Scheduler : IDisposable
 
     /// <summary>What it is doing.</summary>
     public SchedulerCounts Counts => new(Volatile.Read(ref _runningCount), Volatile.Read(ref _waitingCount),
-        Volatile.Read(ref _preemptions), Volatile.Read(ref _steps), Volatile.Read(ref _computedTokens));
+        Volatile.Read(ref _preemptions), Volatile.Read(ref _steps), Volatile.Read(ref _computedTokens),
+        Volatile.Read(ref _queuedTokens) + Volatile.Read(ref _arrivedTokens));
 
     /// <summary>Takes a completion, unless too many wait already.</summary>
     /// <exception cref="QueueFullException">As many wait as may.</exception>
@@ -42,6 +45,7 @@ sealed class Scheduler : IDisposable
             Interlocked.Increment(ref _waitingCount); // the scheduler counts down without the gate
             generation.Number = _arrivals++;
             _arrived.Add(generation);
+            _arrivedTokens += generation.Sequence.Tokens.Length;
             Monitor.Pulse(_gate);
         }
     }
@@ -67,11 +71,24 @@ sealed class Scheduler : IDisposable
             Admit();
             if (_running.Count > 0)
                 Step();
+            if (_running.Count > 0 && _planner.Pass.Rows == 0)
+                Rest();
             Volatile.Write(ref _runningCount, _running.Count + _arriving.Count);
+            Volatile.Write(ref _queuedTokens, TokensOf(_running) + TokensOf(_arriving) + TokensOf(_waiting));
         }
         TakeIn();
         EndAll(_ => true);
         Volatile.Write(ref _runningCount, 0);
+        Volatile.Write(ref _queuedTokens, 0);
+    }
+
+    /// <summary>Tokens that are missing of prompts; the one that every answer computes in each pass is no prompt's.</summary>
+    static long TokensOf(List<Generation> generations)
+    {
+        long tokens = 0;
+        foreach (Generation generation in generations)
+            tokens += Math.Max(0, generation.Sequence.Tokens.Length - generation.Sequence.Cached - 1);
+        return tokens;
     }
 
     /// <summary>
@@ -86,6 +103,14 @@ sealed class Scheduler : IDisposable
             _woken = false;
             return !_stopping;
         }
+    }
+
+    /// <summary>Nothing can be computed before something comes.</summary>
+    void Rest()
+    {
+        lock (_gate)
+            if (!_stopping && !_woken && _arrived.Count == 0)
+                Monitor.Wait(_gate, s_look);
     }
 
     void Wake()
@@ -104,6 +129,7 @@ sealed class Scheduler : IDisposable
             foreach (Generation generation in _arrived)
                 Insert(_waiting, generation);
             _arrived.Clear();
+            _arrivedTokens = 0;
         }
     }
 
@@ -176,6 +202,8 @@ sealed class Scheduler : IDisposable
                     MakeRoomFor(homeless);
             }
             while (_planner.Pass.Rows > 0 && !_planner.Pass.TryCompute());
+            if (_planner.Pass.Rows == 0)
+                return;
             (_steps, _computedTokens) = (_steps + 1, _computedTokens + _planner.Pass.Rows);
             for (int row = 0; row < _planner.Completed.Count; row++)
                 Take(_planner.Completed[row], row);

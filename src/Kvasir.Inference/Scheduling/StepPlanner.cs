@@ -49,8 +49,13 @@ sealed class StepPlanner(EngineParts engine)
         return Pass.Rows > 0 || running.Count == 0 ? null : PlanWaiting(running);
     }
 
-    /// <summary>Everybody waits for blocks: the first one's layers are computed as they come.</summary>
-    Generation? PlanWaiting(List<Generation> running) => TryAddPrompt(running[0], engine.Transformer.MaxTokens) ? null : running[0];
+    /// <summary>
+    /// Everybody waits for blocks: the first one's layers are computed as they come. What other machines bring comes block by block: of
+    /// those that wait for that, nothing can be computed yet.
+    /// </summary>
+    Generation? PlanWaiting(List<Generation> running) =>
+        running.Find(generation => !generation.Sequence.Blocks.IsWaitingForPeers) is not { } first
+            || TryAddPrompt(first, engine.Transformer.MaxTokens) ? null : first;
 
     /// <summary>A completion ended that took so long, beside so many others.</summary>
     public void Ended(TimeSpan time, int beside) =>

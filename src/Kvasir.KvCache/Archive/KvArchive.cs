@@ -63,16 +63,14 @@ public static class KvArchive
     /// <summary>Reads a block as it was computed, from the warmest tier that has it so.</summary>
     static unsafe bool TryRead(TieredKvCache cache, SlotHeader header, BlockKey key, byte[] slot)
     {
-        IEnumerable<ITier> exact = cache.Tiers.Where(tier => tier.IsLossless);
-        using TierLease? lease = TierLease.TryRead(cache.Device, key)
-            ?? exact.Select(tier => tier.TryRead(key)).FirstOrDefault(copy => copy is not null);
+        using TierLease? lease = cache.TryRead(key);
         if (lease is not null)
         {
             Fill(slot, header, new BlockWrite(key, lease.Parent, lease.Tokens.ToArray(), (nint)lease.Address), cache.Layout);
             return true;
         }
         using NativeBuffer buffer = new((int)cache.Layout.StrideBytes);
-        foreach (ITier tier in exact)
+        foreach (ITier tier in cache.Tiers.Where(tier => tier.IsLossless))
             if (tier.Describe(key) is { } found && TryLoad(cache, tier, found, buffer))
             {
                 Fill(slot, header, new BlockWrite(key, found.Parent, found.Tokens, (nint)buffer.Address), cache.Layout);

@@ -91,6 +91,13 @@ public class BlockBooks
             return _index.TryFind(key, out int slot) && _slots[slot].Leases > 0;
     }
 
+    /// <summary>Whether others hold a block beside who asks, who does.</summary>
+    internal bool IsShared(BlockId id)
+    {
+        lock (_gate)
+            return _slots[id.Index].Leases > 1;
+    }
+
     /// <summary>A lease of the block known under a key, or null when the pool does not hold it.</summary>
     public BlockLease? TryFind(BlockKey key)
     {

@@ -39,6 +39,12 @@ public sealed class BlockLoad
     /// <summary>From the start to the arrival of the last group; zero before that.</summary>
     public TimeSpan Time { get; private set; }
 
+    /// <summary>Who brought them, when that is another machine.</summary>
+    internal string? Origin { get; set; }
+
+    /// <summary>Tokens that were computed there for it.</summary>
+    internal int ComputedThere { get; set; }
+
     /// <summary>How much of it has come, or will not: from 0 to 1.</summary>
     internal double Share
     {

@@ -60,6 +60,9 @@ public sealed unsafe class LoadedBlock
     /// <summary>Whether it is the block that a lease of the pool is of.</summary>
     internal bool IsFor(BlockLease lease) => _target is not null && _target.Id == lease.Id;
 
+    /// <summary>Whether anybody waits for it, as far as is known: nobody does when all have given their leases back.</summary>
+    internal bool IsWanted => _target is null || _pool!.IsShared(_target.Id);
+
     internal bool TryFail(ReadOutcome outcome)
     {
         if (Interlocked.Exchange(ref _failed, 1) != 0)

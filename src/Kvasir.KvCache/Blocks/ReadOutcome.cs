@@ -39,8 +39,11 @@ public enum ReadOutcome
     /// <summary>Damaged keys and values.</summary>
     WrongPayloadChecksum,
 
-    /// <summary>The disk did not give it.</summary>
+    /// <summary>The disk did not give it, or the machine that had it is gone.</summary>
     IoError,
+
+    /// <summary>Another machine did not bring it in a time that is worth waiting for.</summary>
+    Late,
 }
 
 /// <summary>What outcomes are called wherever a program or a person reads of one.</summary>

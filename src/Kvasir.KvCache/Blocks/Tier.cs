@@ -14,4 +14,7 @@ public enum Tier
 
     /// <summary>A store that several machines share.</summary>
     Remote,
+
+    /// <summary>Another machine: what it has, or computes when it is asked. None that blocks are kept in.</summary>
+    Peer,
 }

@@ -14,6 +14,8 @@ public sealed record CacheUse
 {
     readonly List<CacheSpan> _reused = []; // ascending, without overlap
     readonly List<Miss> _misses = [];
+    readonly List<string> _peers = [];
+    int _computedByPeers;
     readonly List<(PrefixLookup Lookup, int From)> _lookups = []; // each explains what is missing from there to where the next one does
 
     /// <summary>Tokens of the prompt.</summary>
@@ -31,8 +33,17 @@ public sealed record CacheUse
     /// <summary>Tokens that came from a shared store.</summary>
     public int Remote => From(Tier.Remote);
 
-    /// <summary>All of them.</summary>
-    public int Reused => _reused.Sum(span => span.To - span.From);
+    /// <summary>Tokens that came from other machines, which had them or computed them.</summary>
+    public int Peer => From(Tier.Peer);
+
+    /// <summary>Of those, the ones that were computed there for this request.</summary>
+    public int ComputedByPeers => Math.Min(Peer, _computedByPeers);
+
+    /// <summary>The machines that brought them.</summary>
+    public IReadOnlyList<string> Peers => _peers;
+
+    /// <summary>All of them that were computed for nobody's sake now.</summary>
+    public int Reused => _reused.Sum(span => span.To - span.From) - ComputedByPeers;
 
     /// <summary>
     /// The block, which goes on differently or ends, of which the first so many tokens were copied after the last whole
@@ -80,6 +91,16 @@ public sealed record CacheUse
     }
 
     internal void Add(Miss miss) => _misses.Add(miss);
+
+    /// <summary>A load is over: if a machine brought it, takes note of who.</summary>
+    internal void AddPeer(BlockLoad load)
+    {
+        if (load.Origin is not { } origin)
+            return;
+        _computedByPeers += load.ComputedThere;
+        if (!_peers.Contains(origin))
+            _peers.Add(origin);
+    }
 
     /// <summary>What was missing from a position on is what a lookup did not find.</summary>
     internal void Explain(PrefixLookup lookup, int from) => _lookups.Add((lookup, from));

@@ -34,6 +34,20 @@ public sealed class PrefixMap(int capacity)
     /// <summary>Pieces of a chain that a node has. A cache uses what lies behind a hole, too, so all of them count.</summary>
     public int Known(int node, ReadOnlySpan<ulong> chain) => Of(node).Known(chain);
 
+    /// <summary>Hashes of a node that none of some others has: what is lost with it.</summary>
+    public int CountOnly(int node, ReadOnlySpan<int> others)
+    {
+        int only = 0;
+        foreach (ulong hash in Of(node).All())
+        {
+            bool isElsewhere = false;
+            foreach (int other in others)
+                isElsewhere |= other != node && Of(other).Known([hash]) > 0;
+            only += isElsewhere ? 0 : 1;
+        }
+        return only;
+    }
+
     Node Of(int node)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(node);
@@ -63,6 +77,12 @@ public sealed class PrefixMap(int capacity)
                 lock (_lock)
                     return _slots.Count;
             }
+        }
+
+        public ulong[] All()
+        {
+            lock (_lock)
+                return [.. _slots.Keys];
         }
 
         public void Add(ReadOnlySpan<ulong> chain, int capacity)

@@ -2,9 +2,9 @@ namespace Kvasir.KvCache.Routing;
 
 /// <summary>
 /// Sends a request where its first token is there soonest: seconds to compute what a node has to compute before, and what it has not of
-/// this prompt. So a conversation goes where its prefix is, until the wait there costs more than computing it anew elsewhere. Where it makes
-/// no difference, affinity decides, so that what belongs together meets even before anybody has it. (Cost as in NVIDIA Dynamo's router,
-/// which counts blocks; its temperature is left out: equal costs are told apart by hash.)
+/// this prompt. So a conversation goes where its prefix is, until the wait there costs more than computing it anew elsewhere. Where it
+/// makes no difference, affinity decides, so that what belongs together meets even before anybody has it. (Cost as in NVIDIA Dynamo's
+/// router, which counts blocks; its temperature is left out: equal costs are told apart by hash.)
 /// </summary>
 public sealed class PrefixPolicy : RoutingPolicy
 {
@@ -15,6 +15,8 @@ public sealed class PrefixPolicy : RoutingPolicy
     public const int TokensOfSequence = 64;
 
     const double UnknownRate = 1000; // tokens/s; only equal for all, since nobody knows it
+    const double OtherMachine = 2; // nodes whose rates differ by less are alike: what one prompt took says no more
+    const int MostOnStack = 64;
     const double Indifference = 0.1; // of the shortest time: estimates are not better than that
 
     readonly PrefixMap _prefixes;
@@ -27,20 +29,37 @@ public sealed class PrefixPolicy : RoutingPolicy
     }
 
     /// <summary>Seconds until a node would have the prompt's first token, about.</summary>
-    public double Seconds(in RoutedPrompt prompt, in NodeState node)
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="node">The node.</param>
+    /// <param name="usual">Tokens that nodes of this kind compute in a second; those of this one count when they are far from that.</param>
+    public double Seconds(in RoutedPrompt prompt, in NodeState node, double usual)
     {
         double known = _prefixes.Known(node.Number, prompt.Chain) * prompt.PieceTokens;
         double missing = Math.Max(1, prompt.Tokens - known); // the last token is computed in any case
         long others = node.Load.QueuedTokens + (long)(node.Load.Running + node.Load.Waiting) * TokensOfSequence;
-        return (others + missing) / (node.Load.PrefillTokensPerSecond > 0 ? node.Load.PrefillTokensPerSecond : UnknownRate);
+        double own = node.Load.PrefillTokensPerSecond;
+        return (others + missing) / (own > 0 && (own > usual * OtherMachine || own < usual / OtherMachine) ? own : usual);
+    }
+
+    /// <summary>What most nodes compute in a second: the median, since one may be of another kind.</summary>
+    public static double UsualRate(ReadOnlySpan<NodeState> nodes)
+    {
+        Span<double> rates = nodes.Length <= MostOnStack ? stackalloc double[nodes.Length] : new double[nodes.Length];
+        int known = 0;
+        foreach (NodeState node in nodes)
+            if (node.Load.PrefillTokensPerSecond > 0)
+                rates[known++] = node.Load.PrefillTokensPerSecond;
+        rates[..known].Sort();
+        return known > 0 ? rates[known / 2] : UnknownRate;
     }
 
     private protected override int ChooseOf(in RoutedPrompt prompt, ReadOnlySpan<NodeState> nodes)
     {
-        Span<double> seconds = nodes.Length <= 64 ? stackalloc double[nodes.Length] : new double[nodes.Length];
+        double usual = UsualRate(nodes);
+        Span<double> seconds = nodes.Length <= MostOnStack ? stackalloc double[nodes.Length] : new double[nodes.Length];
         double shortest = double.MaxValue;
         for (int node = 0; node < nodes.Length; node++)
-            shortest = Math.Min(shortest, seconds[node] = Seconds(prompt, nodes[node]));
+            shortest = Math.Min(shortest, seconds[node] = Seconds(prompt, nodes[node], usual));
         int home = -1;
         for (int node = 0; node < nodes.Length; node++)
             if (seconds[node] <= shortest * (1 + Indifference) && (home < 0 || IsCloser(prompt, nodes[node], nodes[home])))

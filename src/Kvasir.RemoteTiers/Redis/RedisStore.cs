@@ -15,7 +15,7 @@ namespace Kvasir.RemoteTiers.Redis;
 sealed partial class RedisStore : IBlockStore
 {
     const int MostNamesAtOnce = 1024, ScanPage = 1000;
-    const int SmallTimeout = 1500, LargeTimeout = 5000; // milliseconds
+    const int SmallTimeout = 1500, LargeTimeout = RedisSettings.LargeTimeout; // milliseconds
 
     readonly RemoteTierOptions _options;
     readonly ServerCertificate _certificate;
@@ -151,25 +151,7 @@ sealed partial class RedisStore : IBlockStore
         throw failure!;
     }
 
-    Task<ConnectionMultiplexer> Open(int timeout)
-    {
-        RemoteAddress address = _options.Address;
-        ConfigurationOptions configuration = new()
-        {
-            User = address.User, Password = _options.PasswordInUse, DefaultDatabase = address.Database, Ssl = address.UsesTls,
-            SslHost = address.UsesTls && address.Hosts.Count == 1 ? address.Hosts[0].Host : null,
-            AbortOnConnectFail = true, // it says why then; after the first time the library connects again by itself
-            ConnectRetry = 1, ConnectTimeout = LargeTimeout, AsyncTimeout = timeout, SyncTimeout = timeout,
-            BacklogPolicy = BacklogPolicy.FailFast, ClientName = "kvasir", TieBreaker = "", ConfigurationChannel = "",
-            IncludeDetailInExceptions = false,
-            AllowAdmin = true, // INFO counts as such; what a user may not, the server says
-        };
-        if (address.UsesTls)
-            configuration.CertificateValidation += _certificate.Accept;
-        foreach ((string host, int port) in address.Hosts)
-            configuration.EndPoints.Add(host, port);
-        return ConnectionMultiplexer.ConnectAsync(configuration);
-    }
+    Task<ConnectionMultiplexer> Open(int timeout) => ConnectionMultiplexer.ConnectAsync(RedisSettings.Of(_options, _certificate, timeout));
 
     async Task Renew(IReadOnlyList<string> names, TimeSpan life, ExpireWhen when) =>
         await Task.WhenAll(names.Select(name => Small.KeyExpireAsync(name, life, when))).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Blocks;
@@ -10,6 +11,14 @@ sealed record Explanation(
     ReusedTokens Reused, int Computed, long RestoredBytes, double RestoreS, double SavedS, IReadOnlyList<ExplainedSpan> Spans,
     IReadOnlyList<ExplainedMiss> Miss)
 {
+    /// <summary>The node that served it; absent when there is only one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Node { get; init; }
+
+    /// <summary>What other nodes brought; absent when that is nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ExplainedPeers? Peers { get; init; }
+
     /// <summary>Explains what a completion did.</summary>
     /// <param name="result">The completion.</param>
     /// <param name="tokenizer">The model's tokenizer, or null for whoever may not see text.</param>
@@ -18,7 +27,10 @@ sealed record Explanation(
         new ReusedTokens(result.Kv.Device, result.Kv.Host, result.Kv.Disk, result.Kv.Remote),
         result.ComputedTokens, result.Kv.RestoredBytes,
         result.Kv.RestoreTime.TotalSeconds, result.Kv.Saved.TotalSeconds, [.. result.Kv.Spans.Select(ExplainedSpan.Of)],
-        [.. result.Kv.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers))]);
+        [.. result.Kv.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers))])
+    {
+        Peers = result.Kv.Peers.Count > 0 ? new ExplainedPeers(result.Kv.Peer, result.Kv.ComputedByPeers, result.Kv.Peers) : null,
+    };
 
     /// <summary>Explains what would be done for a prompt.</summary>
     public static Explanation Of(PrefixLookup lookup, Tokenizer? tokenizer)
@@ -32,6 +44,9 @@ sealed record Explanation(
             [.. lookup.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers: true))]);
     }
 }
+
+/// <summary>Tokens that other nodes brought, those of them that they computed for it, and who they were.</summary>
+sealed record ExplainedPeers(int Tokens, int Computed, IReadOnlyList<string> Nodes);
 
 /// <summary>Tokens found in each tier.</summary>
 sealed record ReusedTokens(int Device, int Host, int Disk, int Remote);

@@ -111,13 +111,17 @@ sealed class RequestLog
             _listeners.Remove(listener);
     }
 
-    /// <summary>The coldest of the tiers that gave at least half of what was reused; computed when little was.</summary>
+    /// <summary>
+    /// The coldest of the tiers that gave at least half of what was reused; computed when little was, and other nodes when they brought half.
+    /// </summary>
     public static string ServedBy(GenerationResult result)
     {
+        if (result.Kv.Peer * 2 >= result.PromptTokens)
+            return Tier.Peer.Name();
         if (result.Kv.Reused * 2 < result.PromptTokens)
             return ExplainedSpan.Computed;
         Tier tier = Tier.Remote;
-        for (int tokens = result.Kv.From(tier); tokens * 2 < result.Kv.Reused; tokens += result.Kv.From(tier))
+        for (int tokens = result.Kv.From(tier); tier > Tier.Device && tokens * 2 < result.Kv.Reused; tokens += result.Kv.From(tier))
             tier--;
         return tier.Name();
     }

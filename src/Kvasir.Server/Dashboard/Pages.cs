@@ -7,11 +7,12 @@ using Microsoft.AspNetCore.Routing;
 namespace Kvasir.Server.Dashboard;
 
 /// <summary>The dashboard: three files within this library, compressed once, that load nothing from anywhere else.</summary>
-static class Pages
+public static class Pages
 {
     const string Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
         + "frame-ancestors 'none'; require-trusted-types-for 'script'";
 
+    /// <summary>Adds them, at <c>/</c> and below <c>/assets</c>.</summary>
     public static void Map(IEndpointRouteBuilder routes)
     {
         Map(routes, "/", "index.html", "text/html; charset=utf-8");

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Kvasir.Cluster.Peers;
 using Kvasir.Server.Accounting;
 using Kvasir.Server.Serving;
 
@@ -8,7 +9,18 @@ namespace Kvasir.Server.Kv;
 sealed record KvStats(
     int Version, double Time, double UptimeS, KvModel Model, IReadOnlyList<KvTier> Tiers, KvTokens Tokens,
     IReadOnlyDictionary<string, long> Misses, KvRequestCounts Requests, double SavedS,
-    IReadOnlyList<TierTtft> Ttft);
+    IReadOnlyList<TierTtft> Ttft)
+{
+    /// <summary>Which node of a cluster it is; absent when it is alone.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public KvNode? Node { get; init; }
+
+    /// <summary>Tokens that other nodes brought.</summary>
+    public long PeerTokens { get; init; }
+}
+
+/// <summary>A node of a cluster, what it does for the others, and who computes its prompts; null where it does.</summary>
+sealed record KvNode(string Name, string Role, IReadOnlyList<PrefillNodeState>? PrefillNodes);
 
 /// <summary>Whose keys and values they are.</summary>
 sealed record KvModel(string Id, string Fingerprint, int BlockTokens, long BytesPerToken, int Context);

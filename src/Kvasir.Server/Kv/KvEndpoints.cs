@@ -19,7 +19,7 @@ using Microsoft.AspNetCore.Routing;
 namespace Kvasir.Server.Kv;
 
 /// <summary><c>/v1/kv</c>: what the cache holds, and what may be done with it.</summary>
-sealed class KvEndpoints(CompletionService service, RequestLog log, CancellationToken stopping)
+sealed class KvEndpoints(CompletionService service, RequestLog log, Func<KvNode>? node, CancellationToken stopping)
 {
     const int Version = 1, MostNodes = 50_000, BlocksPerNode = 16;
 
@@ -57,7 +57,11 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
             [.. Tiers(totals)],
             new KvTokens(totals.PromptTokens, totals.ReusedTokens, totals.ComputedTokens, totals.CompletionTokens), log.Misses,
             new KvRequestCounts(serving.Running, serving.Waiting, totals.Finished, totals.Cancelled, totals.Rejected, totals.Failed,
-                serving.Preemptions), totals.SavedS, log.Ttft);
+                serving.Preemptions), totals.SavedS, log.Ttft)
+        {
+            Node = node?.Invoke(),
+            PeerTokens = totals.TokensFrom(Tier.Peer),
+        };
     }
 
     IEnumerable<KvTier> Tiers(RequestTotals totals)
@@ -101,7 +105,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Cancellation
         return new KvTreeNode(
             run.Last.Key.ToString(), run.BlocksBefore == 0 ? null : run.Blocks[0].Parent.ToString(), run.Before,
             run.Before + run.Tokens, run.Blocks.Count,
-            Enum.GetValues<Tier>().ToDictionary(tier => tier.Name(), tier => run.Blocks.Count(block => block.Tiers.Contains(tier))),
+            TierNames.All.ToDictionary(name => name, name => run.Blocks.Count(block => block.Tiers.Any(tier => tier.Name() == name))),
             used?.ToUnixTimeSeconds(), run.Blocks.Any(block => block.IsPinned), run.Blocks.Any(block => block.IsLeased), text);
     }
 

@@ -16,6 +16,9 @@ namespace Kvasir.Server.Observability;
 /// <summary>Carries what is measured to the outside: Prometheus at <c>/metrics</c>, and OTLP where an endpoint is named.</summary>
 static class Telemetry
 {
+    /// <summary>ASP.NET Core's spans: by them a trace that began elsewhere, in a router perhaps, goes on here.</summary>
+    const string IncomingRequests = "Microsoft.AspNetCore";
+
     public static void Add(IServiceCollection services, Uri? otlpEndpoint)
     {
         PrometheusText prometheus = new();
@@ -28,7 +31,8 @@ static class Telemetry
                 metrics.AddOtlpExporter(otlp => otlp.Endpoint = endpoint);
         });
         if (otlpEndpoint is { } collector)
-            telemetry.WithTracing(tracing => tracing.AddSource(ServerMetrics.Name).AddOtlpExporter(otlp => otlp.Endpoint = collector));
+            telemetry.WithTracing(tracing => tracing.AddSource(ServerMetrics.Name, IncomingRequests)
+                .AddOtlpExporter(otlp => otlp.Endpoint = collector));
     }
 
     /// <summary>What has been counted, then gauges that are read when they are asked for, and vLLM's names where they are wanted.</summary>

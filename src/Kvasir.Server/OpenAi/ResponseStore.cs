@@ -7,7 +7,8 @@ namespace Kvasir.Server.OpenAi;
 /// The last conversations of <c>/v1/responses</c>, by the answer that ended them, for <c>previous_response_id</c>. In
 /// memory, and only for who held them.
 /// </summary>
-sealed class ResponseStore
+/// <param name="incarnation">Of the server: an id says who made it, so that a router brings back what goes on from there.</param>
+sealed class ResponseStore(string incarnation)
 {
     const int Most = 1000;
     const long MostCharacters = 64 << 20;
@@ -16,6 +17,9 @@ sealed class ResponseStore
     readonly Dictionary<string, (string Owner, string Json)> _conversations = [];
     readonly Queue<string> _order = new();
     long _characters;
+
+    /// <summary>A name for an answer.</summary>
+    public string NewId() => $"resp_{incarnation}{Guid.NewGuid().ToString("N")[..16]}";
 
     public JsonArray? Find(string id, Principal principal)
     {

@@ -28,7 +28,7 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
         CompletionRequest completion = new()
         {
             Endpoint = "/v1/responses",
-            Id = $"resp_{Guid.NewGuid():N}",
+            Id = store.NewId(),
             Prompts = [prompt],
             Options = RequestReader.Options(body, body["max_output_tokens"].Whole(1, int.MaxValue), RequestReader.Stops(body["stop"]), model) with
             {

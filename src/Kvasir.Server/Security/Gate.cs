@@ -38,7 +38,7 @@ sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts
             return true;
         Principal principal = Authenticate(context.Request);
         Scopes needed = Needed(context.Request.Path);
-        if ((principal.Scopes & needed) != needed)
+        if (needed != Scopes.None && (principal.Scopes & needed) == Scopes.None)
             throw new RequestException(403, $"this key has no scope {Name(needed)}", code: "missing_scope");
         context.Items[s_principal] = principal;
         return false;
@@ -50,10 +50,14 @@ sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts
             return Scopes.None;
         if (path.StartsWithSegments("/metrics"))
             return Scopes.Metrics;
+        if (path.StartsWithSegments("/v1/cluster"))
+            return Scopes.Metrics | Scopes.KvAdmin; // either
         return path.StartsWithSegments("/v1/kv") ? Scopes.KvAdmin : Scopes.Infer;
     }
 
-    static string Name(Scopes scope) => scope == Scopes.KvAdmin ? "kv-admin" : scope.ToString().ToLowerInvariant();
+    static string Name(Scopes scopes) => string.Join(" or ", Enum.GetValues<Scopes>()
+        .Where(scope => int.IsPow2((int)scope) && scopes.HasFlag(scope))
+        .Select(scope => scope == Scopes.KvAdmin ? "kv-admin" : scope.ToString().ToLowerInvariant()));
 
     static bool IsOpen(PathString path) => s_open.Contains(path.Value) || path.StartsWithSegments("/assets");
 

@@ -60,7 +60,7 @@ sealed class CompletionRun : IDisposable
 
     /// <summary>The explanation that a client gets, if it asked: its own text is no secret to it.</summary>
     public Explanation? ExplanationOf(GenerationResult result) =>
-        Request.Explains ? Explanation.Of(result, _model.Engine.Model.Tokenizer, seesOthers: Request.Salt.Length == 0) : null;
+        Request.Explains ? Explanation.Of(result, _model.Engine.Model.Tokenizer, seesOthers: Request.Salt.Length == 0) with { Node = _model.Node } : null;
 
     /// <summary>Reads all of them to their ends, when they have ended: nobody waits for their pieces.</summary>
     public async Task<GenerationResult[]> ReadAll(Action<ChoicePiece> take)

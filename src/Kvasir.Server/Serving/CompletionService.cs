@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Accounting;
+using Kvasir.Server.Hints;
 using Kvasir.Server.Http;
 using Microsoft.AspNetCore.Http;
 
@@ -34,6 +35,8 @@ sealed class CompletionService(
         finally
         {
             await Account(run, context.RequestAborted.IsCancellationRequested ? "cancelled" : status, start);
+            if (request.Prompts.Count == 1)
+                context.Features.Get<PromptBook>()?.Served(context, request.Prompts[0], request.Salt);
         }
     }
 
@@ -76,5 +79,7 @@ sealed class CompletionService(
         results.Sum(result => result.TokenIds.Count),
         results.Length > 0 ? results[0].QueueTime.TotalSeconds : 0,
         results.Length > 0 ? results.Min(result => result.TimeToFirstToken.TotalSeconds) : 0, duration.TotalSeconds,
-        results.Length > 0 ? Explanation.Of(results[0], options.ShowsText ? model.Engine.Model.Tokenizer : null, seesOthers: true) : null);
+        results.Length > 0
+            ? Explanation.Of(results[0], options.ShowsText ? model.Engine.Model.Tokenizer : null, seesOthers: true) with { Node = model.Node }
+            : null);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Kvasir.Server.Hints;
 using Kvasir.Server.Http;
 using Microsoft.AspNetCore.Http;
 
@@ -30,6 +31,7 @@ static class RequestFields
         Task answering = await RequestBody.Read(context, body =>
         {
             Check(context, endpoint, body);
+            context.Features.Get<PromptBook>()?.Note(context, body.Json);
             return answer(body);
         });
         await answering;

@@ -10,6 +10,9 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
 
     public string Id => id;
 
+    /// <summary>The node that serves it; null when there is only one.</summary>
+    public string? Node { get; init; }
+
     /// <summary>Whether a client that says this name means this model.</summary>
     public bool GoesBy(string name) =>
         name.Equals(id, StringComparison.OrdinalIgnoreCase) || name.Equals(engine.Model.Config.Name, StringComparison.OrdinalIgnoreCase)

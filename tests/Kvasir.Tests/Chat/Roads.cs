@@ -155,7 +155,7 @@ sealed class Roads : IDisposable
             explains: false).Completion.Prompts[0];
 
     int[] Responses(JsonObject body) =>
-        ResponsesRequest.Read(Field(body), _served, Principal.Anyone, new ResponseStore(), explains: false).Completion.Prompts[0];
+        ResponsesRequest.Read(Field(body), _served, Principal.Anyone, new ResponseStore("00"), explains: false).Completion.Prompts[0];
 
     int[] Messages(JsonObject body) => MessagesRequest.Read(Field(body), _served, Principal.Anyone, explains: false).Completion.Prompts[0];
 

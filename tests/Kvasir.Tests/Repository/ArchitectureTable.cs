@@ -72,18 +72,25 @@ static class ArchitectureTable
             (root) -> Indexes, Redis, S3, Settings, Stores, Values
             """),
         new("Kvasir.Store", [], "(root)"),
-        new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], "(root)"),
+        new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference", "Kvasir.RemoteTiers"], """
+            (root)
+            Events
+            Peers -> (root)
+            Membership -> (root), Peers
+            Routing -> Events
+            """),
         new("Kvasir.Server", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.Cluster"], """
             Http
             Security -> Http
             Accounting -> Http
-            Serving -> Accounting, Http, Security
+            Hints -> Http
+            Serving -> Accounting, Hints, Http, Security
             OpenAi -> Accounting, Http, Security, Serving
             Anthropic -> Accounting, Http, Security, Serving
             Kv -> Accounting, Http, OpenAi, Security, Serving
             Observability -> Accounting, Http, Kv
             Dashboard -> Http
-            (root) -> Accounting, Anthropic, Dashboard, Http, Kv, Observability, OpenAi, Security, Serving
+            (root) -> Accounting, Anthropic, Dashboard, Hints, Http, Kv, Observability, OpenAi, Security, Serving
             """),
         new("Kvasir.Cli", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers",
             "Kvasir.Cluster", "Kvasir.Server", "Kvasir.Store"], """
@@ -131,6 +138,7 @@ static class ArchitectureTable
             Measurement -> Cli, Fixtures
             RemoteTiers -> Cli, Fixtures, Reuse
             Server -> Cli, Fixtures, Reuse
+            Cluster -> Cli, Fixtures, RemoteTiers, Reuse, Server
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             Simulation -> Cli, Fixtures, KvCache/Replay, KvCache/Tiers, Reuse
             Sizing -> Cli, Fixtures

@@ -5,6 +5,7 @@ import { tierNames } from './tiers.mjs';
 import { blocksBelow, evict, nodesOf, pathTo, treeOf } from './tree.mjs';
 
 export const routes = {
+  'GET /health': (_, __, response) => json(response, { status: 'ok' }),
   'GET /v1/models': ({ engine }, _, response) => {
     const { model } = engine.stats();
     json(response, { object: 'list', data: [{

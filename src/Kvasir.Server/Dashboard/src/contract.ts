@@ -42,7 +42,13 @@ export interface Stats {
   requests: Record<RequestCount, number>;
   saved_s: number;
   ttft: Ttft[];
+  /** Which node of a cluster it is, and who computes its prompts. */
+  node?: { name: string; role: string; prefill_nodes: PrefillNode[] | null } | null;
+  /** Tokens that other nodes brought. */
+  peer_tokens?: number;
 }
+
+export interface PrefillNode { address: string; name: string | null; problem: string | null; asked_tokens: number; brought_tokens: number }
 
 export type RequestCount = 'running' | 'waiting' | 'finished' | 'cancelled' | 'rejected' | 'failed' | 'preempted';
 
@@ -102,4 +108,32 @@ export interface ChatChunk {
   choices?: { delta?: { content?: string | null }; finish_reason?: string | null }[];
   kvasir?: Explain;
   error?: { message?: string };
+}
+
+/** What a server says of its health; a router has nodes. */
+export interface Health { status: string; nodes?: number; alive?: number }
+
+/** The nodes behind a router. */
+export interface FleetAnswer { version: number; policy: string; uptime_s: number; nodes: FleetNode[] }
+
+export interface FleetNode {
+  name: string;
+  address: string;
+  alive: boolean;
+  problem: string | null;
+  since_s: number;
+  role: string | null;
+  running: number;
+  waiting: number;
+  queued_tokens: number;
+  prefill_tokens_per_s: number;
+  in_flight: number;
+  known_pieces: number;
+  routed_requests: number;
+  retried_requests: number;
+  failed_requests: number;
+  hinted_requests: number;
+  hinted_pieces: number;
+  lost_pieces: number;
+  stats: Stats | null;
 }

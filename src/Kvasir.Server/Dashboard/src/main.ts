@@ -4,6 +4,7 @@ import { keyEvents } from './connection/key';
 import { Live, type LinkState } from './connection/live';
 import type { ServedRequest, Stats } from './contract';
 import { byId, setText } from './dom';
+import { Fleet } from './fleet/fleet';
 import { ConnectionView } from './header/connection';
 import { wireKeyDialog } from './header/keyDialog';
 import { wireTheme } from './header/theme';
@@ -33,6 +34,7 @@ new Chat();
 wireWarmForm(() => map.refreshSoon(0));
 keyEvents.addEventListener('changed', () => map.refreshSoon(0));
 void live.run();
+void new Fleet().run();
 
 /** Whatever happened while nobody listened is asked for when the connection is back. */
 function showState(state: LinkState): void {

@@ -42,6 +42,18 @@ public class RoutingPolicyTests
         Assert.Equal(1, policy.Choose(Prompt(), [slow, fast]));
     }
 
+    /// <summary>What is measured of equal machines differs; a cold fleet would fill one cache and leave the others empty.</summary>
+    [Fact]
+    public void Nodes_that_are_about_as_fast_share_what_is_new()
+    {
+        var policy = new PrefixPolicy(new PrefixMap(10));
+        NodeState[] nodes = [Node(0, new NodeLoad(0, 0, 0, 700)), Node(1, new NodeLoad(0, 0, 0, 1000)), Node(2, new NodeLoad(0, 0, 0, 1300))];
+        int[] chosen = new int[3];
+        for (ulong affinity = 0; affinity < 300; affinity++)
+            chosen[policy.Choose(Prompt(affinity), nodes)]++;
+        Assert.All(chosen, count => Assert.InRange(count, 70, 130));
+    }
+
     [Fact]
     public void The_choice_is_never_slower_than_the_best_by_more_than_a_tenth() =>
         Gen.Select(Gen.Int[0, 16], Gen.Int[0, 20], Gen.Long[0, 5000], Gen.Double[1, 5000]).Array[1, 8].Select(Gen.Int[0, 16].Array[8],
@@ -53,9 +65,9 @@ public class RoutingPolicyTests
             for (int node = 0; node < nodes.Length; node++)
                 map.Add(node, s_chain.AsSpan(0, known[node]));
             var policy = new PrefixPolicy(map);
-            double best = nodes.Min(node => policy.Seconds(Prompt(affinity), node));
+            double usual = PrefixPolicy.UsualRate(nodes), best = nodes.Min(node => policy.Seconds(Prompt(affinity), node, usual));
             int chosen = policy.Choose(Prompt(affinity), nodes);
-            Assert.InRange(policy.Seconds(Prompt(affinity), nodes[chosen]), best, best * 1.1000001);
+            Assert.InRange(policy.Seconds(Prompt(affinity), nodes[chosen], usual), best, best * 1.1000001);
             Assert.Equal(chosen, policy.Choose(Prompt(affinity), nodes));
         });
 

@@ -96,6 +96,8 @@ sealed class SchemaValidator(JsonElement root)
             "hostname" => Uri.CheckHostName(value) == UriHostNameType.Dns,
             "uri" => Uri.TryCreate(value, UriKind.Absolute, out _),
             "regex" => new Regex(value, RegexOptions.ECMAScript).ToString() == value,
+            "duration" => Regex.IsMatch(value, @"^P(\d+W|(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?)(?<!P)\z"),
+            "json-pointer" => Regex.IsMatch(value, @"^(/([^~/]|~[01])*)*\z"),
             "email" => System.Net.Mail.MailAddress.TryCreate(value, out _),
             _ => true,
         },

@@ -13,6 +13,7 @@ readonly record struct NumberBound(DecimalNumber Number, bool IsExclusive);
 sealed class NumberRange(IReadOnlyList<NumberBound> lower, IReadOnlyList<NumberBound> upper)
 {
     const int WholeDigits = 18; // that a number may have before the point, whatever the bounds
+    const int WholeDigitsOfFraction = 7; // that one which is no integer may have: to who reads doubles, it must be none either
     const int ExactDigits = 15; // that doubles, as which most read numbers, tell apart: more could round to an excluded bound
     const string Unsigned = @"[0-9]+(?:\.[0-9]+)?", AnyFraction = @"(?:\.[0-9]+)?";
 
@@ -27,8 +28,10 @@ sealed class NumberRange(IReadOnlyList<NumberBound> lower, IReadOnlyList<NumberB
     /// <param name="work">What it may cost.</param>
     public ByteAutomaton Texts(JsonTypes types, WorkLimit work)
     {
-        int longest = Longest(bound => bound.Number.Whole.Length), whole = Math.Max(WholeDigits, 1 + longest);
-        int places = Math.Max(1 + Longest(bound => bound.Number.Fraction.Length), ExactDigits - longest);
+        bool isFraction = (types & JsonTypes.Number) == JsonTypes.Fraction;
+        int longest = Longest(bound => bound.Number.Whole.Length);
+        int whole = Math.Max(isFraction ? WholeDigitsOfFraction : WholeDigits, 1 + longest);
+        int places = Math.Max(1 + Longest(bound => bound.Number.Fraction.Length), ExactDigits - (isFraction ? whole : longest));
         string integer = $"[1-9][0-9]{{0,{whole - 1}}}", fraction = $@"\.[0-9]{{0,{places - 1}}}";
         ByteAutomaton texts = JsonText.Automaton((types & JsonTypes.Number) switch
         {

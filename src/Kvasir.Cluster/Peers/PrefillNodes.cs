@@ -1,0 +1,102 @@
+using System.Collections.Concurrent;
+using Kvasir.Inference;
+using Kvasir.KvCache;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
+
+namespace Kvasir.Cluster.Peers;
+
+/// <summary>
+/// The prefill nodes of a decode node: what it lacks of a prompt, one of them computes, and sends block by block as it does. What of the
+/// prompt only the decode node has, because it generated it, the other asks back for. Thread-safe.
+/// </summary>
+public sealed class PrefillNodes : IPeer, IDisposable
+{
+    /// <summary>Fewer missing tokens are computed here: they hardly take longer than a step, and the way there and back does.</summary>
+    public const int LeastTokens = 64;
+
+    static readonly TimeSpan s_leastPatience = TimeSpan.FromSeconds(2), s_mostPatience = TimeSpan.FromSeconds(30);
+
+    readonly PeerOptions _options;
+    readonly ConcurrentDictionary<PeerAddress, PrefillNode> _nodes = [];
+    IReadOnlyCollection<PeerAddress> _addresses;
+    TieredKvCache? _cache;
+
+    /// <param name="options">Who this node is.</param>
+    /// <param name="addresses">Where they answer.</param>
+    public PrefillNodes(PeerOptions options, IEnumerable<PeerAddress> addresses) => (_options, _addresses) = (options, [.. addresses]);
+
+    /// <summary>What is known of each, dead ones too.</summary>
+    public IReadOnlyList<PrefillNodeState> States => [.. _nodes.Values.Select(node => node.State)];
+
+    /// <summary>The options of an engine whose prompts these nodes compute.</summary>
+    public EngineOptions Serve(EngineOptions engine)
+    {
+        ArgumentNullException.ThrowIfNull(engine);
+        return engine with { KvPeer = Attach };
+    }
+
+    /// <summary>From now on, these are the nodes.</summary>
+    public void Set(IEnumerable<PeerAddress> addresses)
+    {
+        _addresses = [.. addresses];
+        if (_cache is not { } cache)
+            return;
+        foreach (PeerAddress address in _addresses)
+            _nodes.GetOrAdd(address, added => new PrefillNode(added, _options, cache));
+        foreach ((PeerAddress address, PrefillNode node) in _nodes)
+            if (!_addresses.Contains(address) && _nodes.TryRemove(address, out _))
+                node.Dispose();
+    }
+
+    IReadOnlySet<int> IPeer.Offers(PrefixQuery prompt, IReadOnlyList<int> missing) =>
+        missing.Count * prompt.BlockTokens >= LeastTokens && _nodes.Values.Any(node => node.IsReady) ? missing.ToHashSet()
+            : System.Collections.Frozen.FrozenSet<int>.Empty;
+
+    void IPeer.Load(PrefixQuery prompt, BlockLoad load)
+    {
+        TimeSpan compute = _cache!.Costs.ComputeTime(load.Blocks.Count * prompt.BlockTokens);
+        TimeSpan patience = compute < s_leastPatience ? s_leastPatience : compute > s_mostPatience ? s_mostPatience : compute;
+        if (Choose(prompt, load.Blocks.Count) is { } node)
+            node.Load(prompt, load, patience);
+        else
+            new ExpectedLoad(load, patience, _options.Time).FailRest(ReadOutcome.Gone); // it has died since it was offered
+    }
+
+    /// <summary>Ends all connections: what was to come is computed here.</summary>
+    public void Dispose()
+    {
+        foreach (PrefillNode node in _nodes.Values)
+            node.Dispose();
+    }
+
+    PrefillNodes Attach(TieredKvCache cache)
+    {
+        _cache = cache;
+        Set(_addresses);
+        return this;
+    }
+
+    /// <summary>
+    /// The node that a conversation always goes to, since it has its beginning, unless so much waits there that another would have computed
+    /// all of it before.
+    /// </summary>
+    PrefillNode? Choose(PrefixQuery prompt, int blocks)
+    {
+        PrefillNode[] ready = [.. _nodes.Values.Where(node => node.IsReady)];
+        if (ready.Length == 0)
+            return null;
+        BlockKey second = prompt.Keys[Math.Min(prompt.Blocks - 1, 1)];
+        PrefillNode usual = ready.MaxBy(node => HashCode.Combine(second, node.Address))!, idle = ready.MinBy(node => node.Queued)!;
+        return usual.Queued - idle.Queued > (long)blocks * prompt.BlockTokens ? idle : usual;
+    }
+}
+
+/// <summary>A prefill node, as a decode node sees it.</summary>
+/// <param name="Address">Where it answers.</param>
+/// <param name="Name">What it is called; null before it has said so.</param>
+/// <param name="Problem">What is wrong with it; null when nothing is.</param>
+/// <param name="AskedTokens">Tokens that it was asked for.</param>
+/// <param name="BroughtTokens">Of those, the ones that came.</param>
+public sealed record PrefillNodeState(string Address, string? Name, string? Problem, long AskedTokens, long BroughtTokens);
