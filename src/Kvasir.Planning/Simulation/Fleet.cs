@@ -63,6 +63,7 @@ sealed partial class Fleet
     public double Compute(Visit visit)
     {
         double compute = ComputeSeconds(visit.Request, visit.Found)
+            - visit.Received.Sum(block => BlockSeconds(visit.Request, block, block + 1))
             - _options.Prefill.Seconds((long)visit.Tail.Block * _blockTokens, (long)visit.Tail.Block * _blockTokens + visit.Tail.Tokens);
         visit.Machine.Costs.Computed(ComputedTokens(visit), TimeSpan.FromSeconds(compute));
         return compute;
@@ -72,7 +73,7 @@ sealed partial class Fleet
     {
         int tokens = visit.Found[^1] < 0 ? 0 : 1;
         for (int block = 0; block < visit.Found.Length; block++)
-            if (visit.Found[block] < 0)
+            if (visit.Found[block] < 0 && !visit.Received.Contains(block))
                 tokens += Math.Min(_blockTokens, visit.Request.InputTokens - block * _blockTokens);
         return tokens - visit.Tail.Tokens;
     }
@@ -80,8 +81,8 @@ sealed partial class Fleet
     /// <summary>Seconds to compute what follows the last whole block of a prompt before its last token.</summary>
     public double ComputeEnd(Visit visit)
     {
-        bool isFound = visit.Found[^1] >= 0 && visit.Request.InputTokens % _blockTokens == 0;
-        long from = isFound ? visit.Request.InputTokens - 1 : (visit.Request.InputTokens - 1L) / _blockTokens * _blockTokens;
+        bool isFound = visit.Found[^1] >= 0;
+        long from = isFound ? visit.Request.InputTokens - 1 : (visit.Request.InputTokens - 1L) / _blockTokens * _blockTokens + visit.Tail.Tokens;
         double compute = _options.Prefill.Seconds(from, visit.Request.InputTokens);
         visit.Machine.Costs.Computed((int)(visit.Request.InputTokens - from), TimeSpan.FromSeconds(compute));
         return compute;
@@ -97,7 +98,7 @@ sealed partial class Fleet
         List<int> chunk = [];
         for (int block = 0, tokens = 0; block < help.Found.Length; block++)
         {
-            if (help.Found[block] < 0)
+            if (help.Found[block] < 0 && !help.Received.Contains(block))
             {
                 seconds += BlockSeconds(help.Request, block, block + 1);
                 tokens += _blockTokens;

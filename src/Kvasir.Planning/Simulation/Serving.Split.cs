@@ -14,7 +14,6 @@ sealed partial class Serving
     /// <summary>Has another machine compute what is missing, as far as it has not come yet.</summary>
     void Delegate(Visit visit, double now)
     {
-        visit.Tail = default; // blocks come whole
         int whole = (visit.Request.InputTokens - 1) / blockTokens;
         visit.Awaited = [.. Enumerable.Range(0, whole).Where(block => visit.Found[block] < 0 && !visit.Received.Contains(block))];
         if (visit.Awaited.Count == 0)
@@ -22,6 +21,7 @@ sealed partial class Serving
             ComputeEnd(visit, now);
             return;
         }
+        visit.Tail = default; // that block comes whole
         double arrival = now + options.Peers.Latency.TotalSeconds;
         TraceRequest part = new(TimeSpan.FromSeconds(arrival), whole * blockTokens, 0, visit.Request.Blocks[..whole]);
         At(visit, arrival, time =>
@@ -34,6 +34,26 @@ sealed partial class Serving
             else
                 Enter(help, time);
         });
+    }
+
+    /// <summary>Asks who it computes for to send what it lacks itself; false when that is nothing.</summary>
+    bool AsksBack(Visit help, double now)
+    {
+        if (help.Helps is not { IsLost: false } visit || help.Received.Count > 0)
+            return false;
+        int[] blocks = [.. Enumerable.Range(0, help.Found.Length).Where(block =>
+            help.Found[block] < 0 && (visit.Found[block] >= 0 || visit.Received.Contains(block)))];
+        if (blocks.Length == 0)
+            return false;
+        help.Received.UnionWith(blocks);
+        fleet.Peers!.Begin(visit.Machine, blocks.Length * help.Machine.BlockBytes, now,
+            sent => At(help, sent + 2 * options.Peers.Latency.TotalSeconds, time =>
+            {
+                ledger.Received(help, blocks.Length * blockTokens);
+                help.Waited += time - now;
+                Compute(help, time);
+            }));
+        return true;
     }
 
     /// <summary>What a machine has of a prompt that it computes for another goes there at once, the rest as it is computed.</summary>

@@ -183,6 +183,8 @@ sealed partial class Serving(Fleet fleet, Agenda agenda, Ledger ledger, Simulati
             Delegate(visit, now);
             return;
         }
+        if (AsksBack(visit, now))
+            return;
         visit.Compute = fleet.Compute(visit);
         visit.Machine.BusyUntil = now + visit.Compute - visit.Computed;
         if (visit.Helps is not null)
