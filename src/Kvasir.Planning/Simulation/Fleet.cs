@@ -78,16 +78,6 @@ sealed partial class Fleet
         return tokens - visit.Tail.Tokens;
     }
 
-    /// <summary>Seconds to compute what follows the last whole block of a prompt before its last token.</summary>
-    public double ComputeEnd(Visit visit)
-    {
-        bool isFound = visit.Found[^1] >= 0;
-        long from = isFound ? visit.Request.InputTokens - 1 : (visit.Request.InputTokens - 1L) / _blockTokens * _blockTokens + visit.Tail.Tokens;
-        double compute = _options.Prefill.Seconds(from, visit.Request.InputTokens);
-        visit.Machine.Costs.Computed((int)(visit.Request.InputTokens - from), TimeSpan.FromSeconds(compute));
-        return compute;
-    }
-
     /// <summary>
     /// Blocks that a machine computes and another one waits for, in chunks of what one pass computes, each with the seconds after which it
     /// is computed.

@@ -6,6 +6,9 @@ public sealed record PeerOptions
     /// <summary>Tokens that are computed in one pass, and sent when it is over.</summary>
     internal const int ChunkTokens = 512;
 
+    /// <summary>Fewer missing tokens are computed by who answers.</summary>
+    internal const int LeastTokens = 64;
+
     /// <summary>Bytes a second that a machine which computes can send.</summary>
     public double BytesPerS { get; init; } = 12.5e9;
 

@@ -58,6 +58,8 @@ sealed class Routers
     public void Lost(Machine machine, double known)
     {
         int number = Array.IndexOf(_machines, machine);
+        if (number < 0)
+            return; // behind others
         _announced[number].Clear();
         TellAt(known, prefixes => prefixes.Clear(number));
     }

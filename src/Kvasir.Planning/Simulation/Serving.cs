@@ -26,11 +26,17 @@ sealed partial class Serving(Fleet fleet, Agenda agenda, Ledger ledger, Simulati
     /// <summary>A request is at its machine, where one prompt is computed at a time, unless others compute them.</summary>
     void Enter(Visit visit, double now)
     {
-        Machine machine = visit.Machine;
-        machine.Unanswered.Add(visit);
+        visit.Machine.Unanswered.Add(visit);
         if (IsSplit(visit))
             Begin(visit, now);
-        else if (machine.Current is not null)
+        else
+            Enqueue(visit, now);
+    }
+
+    void Enqueue(Visit visit, double now)
+    {
+        Machine machine = visit.Machine;
+        if (machine.Current is not null)
         {
             machine.Waiting.Enqueue(visit);
             machine.Backlog += visit.Estimate;
@@ -66,7 +72,7 @@ sealed partial class Serving(Fleet fleet, Agenda agenda, Ledger ledger, Simulati
                 if (visit.Helps is null)
                     Resend(visit.Request, time);
                 else if (!visit.Helps.IsLost)
-                    Delegate(visit.Helps, time);
+                    ComputeAlone(visit.Helps, time);
             });
         }
     }
@@ -93,6 +99,11 @@ sealed partial class Serving(Fleet fleet, Agenda agenda, Ledger ledger, Simulati
 
     void Begin(Visit visit, double now)
     {
+        if (visit.IsAlone)
+        {
+            Compute(visit, now); // all that was to be found has been
+            return;
+        }
         visit.Start = now;
         visit.Waited = fleet.Ask(visit, now);
         if (visit.Waited == 0)

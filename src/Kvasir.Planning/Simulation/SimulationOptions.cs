@@ -11,8 +11,7 @@ public sealed record SimulationOptions
     public int Nodes { get; init; } = 1;
 
     /// <summary>
-    /// Further machines that compute prompts for those, which then only answer; 0 when everybody computes its own. Which of them does, is
-    /// chosen as it is chosen who answers.
+    /// Further machines that compute prompts for those, which then only answer; 0 when everybody computes its own.
     /// </summary>
     public int PrefillNodes { get; init; }
 

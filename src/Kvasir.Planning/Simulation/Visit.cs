@@ -34,10 +34,13 @@ sealed class Visit(TraceRequest request, Machine machine, BlockKey[] keys)
     public long Missing { get; init; }
 
     /// <summary>For whom it computes a prompt; null for itself.</summary>
-    public Visit? Helps { get; set; }
+    public Visit? Helps { get; init; }
 
     /// <summary>Who computes its prompt.</summary>
     public Visit? Helper { get; set; }
+
+    /// <summary>Whether nobody else computes its prompt though others do.</summary>
+    public bool IsAlone { get; set; }
 
     /// <summary>Blocks that it waits for, and those that have come from another machine.</summary>
     public SortedSet<int> Awaited { get; set; } = [];

@@ -20,7 +20,7 @@ public class RoutingPolicyTests
         map.Add(1, s_chain.AsSpan(0, 12));
         RoutingPolicy policy = RoutingPolicy.Create(RoutingPolicyKind.Prefix, map);
         Assert.Equal(1, policy.Choose(Prompt(), [Node(0), Node(1), Node(2)]));
-        Assert.Equal(1, policy.Choose(Prompt(), [Node(0), Node(1, new NodeLoad(2, 0, 4000, 1000)), Node(2)]));
+        Assert.Equal(1, policy.Choose(Prompt(), [Node(0), Node(1, new NodeLoad(2, 0, 3000, 1000)), Node(2)]));
         Assert.NotEqual(1, policy.Choose(Prompt(), [Node(0), Node(1, new NodeLoad(2, 0, 6000, 1000)), Node(2)]));
         Assert.NotEqual(1, policy.Choose(Prompt(), [Node(0), Node(1, new NodeLoad(60, 50, 0, 1000)), Node(2)]));
     }
