@@ -20,7 +20,7 @@ sealed partial class Fleet
         Machines = [.. Enumerable.Range(0, options.Nodes + options.PrefillNodes)
             .Select(_ => new Machine(options, blockTokens, mostBlocks, Store?.Books))];
         Placing = new Placing(options, Machines[..options.Nodes], blockTokens, Estimate);
-        Prefill = options.PrefillNodes > 0 ? new Placing(options, Machines[options.Nodes..], blockTokens, Estimate) : null;
+        Prefill = options.PrefillNodes > 0 ? new Helping(Machines[options.Nodes..], blockTokens) : null;
         Peers = Prefill is null ? null : new Link(options.Peers.BytesPerS, double.PositiveInfinity);
     }
 
@@ -34,7 +34,7 @@ sealed partial class Fleet
     public Placing Placing { get; }
 
     /// <summary>Who computes prompts for others; null where everybody computes its own.</summary>
-    public Placing? Prefill { get; }
+    public Helping? Prefill { get; }
 
     /// <summary>The way from those to who answers.</summary>
     public Link? Peers { get; }
@@ -129,7 +129,8 @@ sealed partial class Fleet
             EndRequest(visit, left, 0, whole);
             Leave(visit, left, whole, left.Length); // a tail, as the sequence goes
             EndRequest(visit, left, whole, left.Length);
-            (visit.Helps is null ? Placing : Prefill!).Served(visit, now);
+            if (visit.Helps is null)
+                Placing.Served(visit, now);
             Store?.Write(visit.Machine, [.. Deepest(visit, left, 0, whole), .. Deepest(visit, left, whole, left.Length)], now);
         }
         visit.Release();

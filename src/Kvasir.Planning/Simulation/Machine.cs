@@ -12,6 +12,9 @@ namespace Kvasir.Planning.Simulation;
 /// </summary>
 sealed class Machine
 {
+    /// <summary>Blocks that a machine remembers to have had computed by each other one, as nodes do.</summary>
+    const int MostSent = 1 << 16;
+
     readonly SimulationOptions _options;
     readonly int _blockTokens, _mostBlocks;
 
@@ -49,6 +52,9 @@ sealed class Machine
 
     /// <summary>What has come and has no token yet.</summary>
     public HashSet<Visit> Unanswered { get; } = [];
+
+    /// <summary>Which prompts it had computed by which other machine.</summary>
+    public PrefixMap Sent { get; private set; } = new(MostSent);
 
     /// <summary>Answers that are being generated.</summary>
     public int Answering { get; set; }
@@ -99,7 +105,7 @@ sealed class Machine
         Tiers = NewTiers(Tiers.FirstOrDefault(tier => tier.Tier == Tier.Remote));
         for (int i = 0; i < old.Length; i++)
             Tiers[i].TakeCounts(old[i]);
-        Costs = new();
+        (Costs, Sent) = (new(), new(MostSent));
         Generation++;
     }
 
@@ -114,6 +120,9 @@ sealed class Machine
 
     /// <summary>Whether a tier of its own has a block.</summary>
     public bool HasOfItsOwn(BlockKey key) => Find(key) is >= 0 and var tier && Tiers[tier].Tier != Tier.Remote;
+
+    /// <summary>Blocks that are to come from another machine.</summary>
+    public long AwaitedBlocks(Machine other) => Unanswered.Sum(visit => visit.Helper?.Machine == other ? visit.Awaited.Count : 0L);
 
     /// <summary>What it tells routers that it has to do.</summary>
     public NodeLoad Load(double now)

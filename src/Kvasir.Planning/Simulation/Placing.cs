@@ -1,5 +1,4 @@
 using Kvasir.KvCache.Prefixes;
-using Kvasir.KvCache.Routing;
 using Kvasir.Planning.Traces;
 
 namespace Kvasir.Planning.Simulation;
@@ -27,9 +26,6 @@ sealed class Placing
         _routers = Routers.Know(options.Placement) ? new Routers(options, machines, blockTokens) : null;
     }
 
-    /// <summary>Whether there is any that can.</summary>
-    public bool HasLive(double now) => Array.Exists(_machines, machine => !machine.IsKnownLost(now));
-
     /// <summary>Brings a request to the machine that serves it.</summary>
     public Visit Place(TraceRequest request, double now)
     {
@@ -49,26 +45,6 @@ sealed class Placing
             Generation = machine.Generation,
             Estimate = _placement == Placement.CacheAware ? _estimate(machine, request, keys) : 0,
             Missing = _routers is null ? 0 : Math.Max(1, request.InputTokens - keys.Count(machine.HasOfItsOwn) * _blockTokens),
-        };
-    }
-
-    /// <summary>
-    /// The machine that computes a prompt for another: of the prompt's beginning always the same, unless so much waits there that another
-    /// one would have computed all of it before. Nodes choose so, who know of each other's queues only.
-    /// </summary>
-    public Visit Help(Visit visit, TraceRequest part, double now)
-    {
-        Machine[] live = Array.FindAll(_machines, machine => !machine.IsKnownLost(now));
-        ulong[] ids = [.. live.Select(machine => RendezvousHash.Id($"machine {Array.IndexOf(_machines, machine)}"))];
-        Machine usual = live[RendezvousHash.Highest(ids, Visit.Mix((ulong)part.Blocks[Math.Min(part.Blocks.Length - 1, 1)]))],
-            idle = live.MinBy(machine => machine.Load(now).QueuedTokens)!;
-        long wait = usual.Load(now).QueuedTokens - idle.Load(now).QueuedTokens;
-        Machine machine = wait > visit.Awaited.Count * (long)_blockTokens ? idle : usual;
-        return visit.Helper = new Visit(part, machine, visit.Keys[..part.Blocks.Length])
-        {
-            Generation = machine.Generation,
-            Missing = visit.Awaited.Count * (long)_blockTokens,
-            Helps = visit,
         };
     }
 

@@ -18,8 +18,6 @@ sealed partial class Serving
         visit.Awaited = [.. Enumerable.Range(0, whole).Where(block => visit.Found[block] < 0)];
         if (visit.Awaited.Count * blockTokens < PeerOptions.LeastTokens)
             Finish(visit, now);
-        else if (!fleet.Prefill!.HasLive(now))
-            ComputeAlone(visit, now);
         else
         {
             visit.Tail = default; // that block comes whole
@@ -31,7 +29,12 @@ sealed partial class Serving
 
     void Ask(Visit visit, TraceRequest part, double now)
     {
-        Visit help = fleet.Prefill!.Help(visit, part, now);
+        if (!fleet.Prefill!.HasLive(now))
+        {
+            ComputeAlone(visit, now);
+            return;
+        }
+        Visit help = fleet.Prefill.Help(visit, part, now);
         if (help.Machine.SilentUntil(now) is { } until)
             At(visit, until, time => ComputeAlone(visit, time));
         else

@@ -63,7 +63,7 @@ sealed partial class Serving(Fleet fleet, Agenda agenda, Ledger ledger, Simulati
     {
         double known = now + (options.IsInstant ? 0 : options.LossKnownAfter.TotalSeconds);
         fleet.Placing.Lost(machine, known);
-        fleet.Prefill?.Lost(machine, known);
+        agenda.At(known, _ => fleet.Prefill?.Forget(machine, fleet.Machines));
         foreach (Visit visit in machine.Lose(known, Math.Max(known, now + seconds)))
         {
             visit.Release();
