@@ -37,7 +37,7 @@ sealed class Ledger
     public void Cut() => _cut++;
 
     /// <summary>A machine has received tokens that another one had or computed for it.</summary>
-    public void Received(Visit visit, long tokens) => visit.Machine.Accounts.PeerTokens += tokens;
+    public static void Received(Visit visit, long tokens) => visit.Machine.Accounts.PeerTokens += tokens;
 
     /// <summary>A machine has computed a prompt, or what others left of it.</summary>
     public void Computed(Visit visit, Fleet fleet)

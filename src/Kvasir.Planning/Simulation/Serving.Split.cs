@@ -61,7 +61,7 @@ sealed partial class Serving
         fleet.Peers!.Begin(visit.Machine, blocks.Length * help.Machine.BlockBytes, now,
             sent => At(help, sent + 2 * options.Peers.Latency.TotalSeconds, time =>
             {
-                ledger.Received(help, blocks.Length * blockTokens);
+                Ledger.Received(help, blocks.Length * blockTokens);
                 help.Waited += time - now;
                 Compute(help, time);
             }));
@@ -90,7 +90,7 @@ sealed partial class Serving
     {
         if (visit.Helper != help)
             return; // it was given up
-        ledger.Received(visit, blocks.Length * blockTokens);
+        Ledger.Received(visit, blocks.Length * blockTokens);
         visit.Received.UnionWith(blocks);
         visit.Awaited.ExceptWith(blocks);
         if (visit.Awaited.Count == 0)
