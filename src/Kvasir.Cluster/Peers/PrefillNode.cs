@@ -13,6 +13,7 @@ sealed class PrefillNode : IDisposable
 
     readonly PeerOptions _options;
     readonly TieredKvCache _cache;
+    readonly Action<int> _lost;
     readonly CancellationTokenSource _over = new();
     readonly ConcurrentDictionary<uint, PrefixQuery> _prompts = [];
     PeerLink? _link;
@@ -20,11 +21,19 @@ sealed class PrefillNode : IDisposable
     long _asked; // tokens that are wanted and have not come
     long _askedInAll, _brought;
 
-    public PrefillNode(PeerAddress address, PeerOptions options, TieredKvCache cache)
+    /// <param name="number">Its number among the nodes.</param>
+    /// <param name="address">Where it answers.</param>
+    /// <param name="options">Who this node is.</param>
+    /// <param name="cache">The cache that blocks are for.</param>
+    /// <param name="lost">Hears its number when it is lost: what it had, it may have no more.</param>
+    public PrefillNode(int number, PeerAddress address, PeerOptions options, TieredKvCache cache, Action<int> lost)
     {
-        (Address, _options, _cache) = (address, options, cache);
+        (Number, Address, _options, _cache, _lost) = (number, address, options, cache, lost);
         new Thread(KeepConnected) { IsBackground = true, Name = $"kvasir peer {address}" }.Start();
     }
+
+    /// <summary>Its number among the nodes.</summary>
+    public int Number { get; }
 
     /// <summary>Where it answers.</summary>
     public PeerAddress Address { get; }
@@ -81,6 +90,7 @@ sealed class PrefillNode : IDisposable
                 Tell($"prompts are computed by {link.Other.Name} at {Address}");
                 link.Over.WaitHandle.WaitOne();
                 (_link, _problem) = (null, link.Failure);
+                _lost(Number);
             }
             catch (IOException e)
             {

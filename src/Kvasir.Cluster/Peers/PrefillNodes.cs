@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using Kvasir.Inference;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
-using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Routing;
 using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Cluster.Peers;
@@ -16,16 +16,22 @@ public sealed class PrefillNodes : IPeer, IDisposable
     /// <summary>Fewer missing tokens are computed here: they hardly take longer than a step, and the way there and back does.</summary>
     public const int LeastTokens = 64;
 
+    const int HashesPerNode = 1 << 16;
+
     static readonly TimeSpan s_leastPatience = TimeSpan.FromSeconds(2), s_mostPatience = TimeSpan.FromSeconds(30);
 
     readonly PeerOptions _options;
     readonly ConcurrentDictionary<PeerAddress, PrefillNode> _nodes = [];
+    readonly PrefixMap _prefixes = new(HashesPerNode);
+    readonly PrefixPolicy _policy;
     IReadOnlyCollection<PeerAddress> _addresses;
+    int _numbers;
     TieredKvCache? _cache;
 
     /// <param name="options">Who this node is.</param>
     /// <param name="addresses">Where they answer.</param>
-    public PrefillNodes(PeerOptions options, IEnumerable<PeerAddress> addresses) => (_options, _addresses) = (options, [.. addresses]);
+    public PrefillNodes(PeerOptions options, IEnumerable<PeerAddress> addresses) =>
+        (_options, _addresses, _policy) = (options, [.. addresses], new PrefixPolicy(_prefixes));
 
     /// <summary>What is known of each, dead ones too.</summary>
     public IReadOnlyList<PrefillNodeState> States => [.. _nodes.Values.Select(node => node.State)];
@@ -44,7 +50,7 @@ public sealed class PrefillNodes : IPeer, IDisposable
         if (_cache is not { } cache)
             return;
         foreach (PeerAddress address in _addresses)
-            _nodes.GetOrAdd(address, added => new PrefillNode(added, _options, cache));
+            _nodes.GetOrAdd(address, added => new PrefillNode(Interlocked.Increment(ref _numbers), added, _options, cache, _prefixes.Clear));
         foreach ((PeerAddress address, PrefillNode node) in _nodes)
             if (!_addresses.Contains(address) && _nodes.TryRemove(address, out _))
                 node.Dispose();
@@ -58,7 +64,7 @@ public sealed class PrefillNodes : IPeer, IDisposable
     {
         TimeSpan compute = _cache!.Costs.ComputeTime(load.Blocks.Count * prompt.BlockTokens);
         TimeSpan patience = compute < s_leastPatience ? s_leastPatience : compute > s_mostPatience ? s_mostPatience : compute;
-        if (Choose(prompt, load.Blocks.Count) is { } node)
+        if (Choose(prompt) is { } node)
             node.Load(prompt, load, patience);
         else
             new ExpectedLoad(load, patience, _options.Time).FailRest(ReadOutcome.Gone); // it has died since it was offered
@@ -78,18 +84,21 @@ public sealed class PrefillNodes : IPeer, IDisposable
         return this;
     }
 
-    /// <summary>
-    /// The node that a conversation always goes to, since it has its beginning, unless so much waits there that another would have computed
-    /// all of it before.
-    /// </summary>
-    PrefillNode? Choose(PrefixQuery prompt, int blocks)
+    /// <summary>The node that has the prompt's blocks soonest, as <see cref="PrefixPolicy"/> counts it for routers.</summary>
+    PrefillNode? Choose(PrefixQuery prompt)
     {
         PrefillNode[] ready = [.. _nodes.Values.Where(node => node.IsReady)];
         if (ready.Length == 0)
             return null;
-        BlockKey second = prompt.Keys[Math.Min(prompt.Blocks - 1, 1)];
-        PrefillNode usual = ready.MaxBy(node => HashCode.Combine(second, node.Address))!, idle = ready.MinBy(node => node.Queued)!;
-        return usual.Queued - idle.Queued > (long)blocks * prompt.BlockTokens ? idle : usual;
+        ulong[] chain = new ulong[prompt.Blocks];
+        for (int block = 0; block < chain.Length; block++)
+            chain[block] = prompt.Keys[block].Digest.First;
+        double rate = _cache!.Costs.TokensPerSecond; // theirs is not known, and the same for all
+        NodeState[] states =
+            [.. ready.Select(node => new NodeState(node.Number, RendezvousHash.Id($"{node.Address}"), new NodeLoad(0, 0, node.Queued, rate)))];
+        int chosen = _policy.Choose(new RoutedPrompt(chain, prompt.Tokens.Length, prompt.BlockTokens, chain[Math.Min(1, chain.Length - 1)]), states);
+        _prefixes.Add(ready[chosen].Number, chain);
+        return ready[chosen];
     }
 }
 

@@ -6,7 +6,7 @@ namespace Kvasir.Cluster.Routing;
 /// <summary>The nodes of a router: who is there, who fits to the others, and who takes a request. Thread-safe.</summary>
 sealed class NodeList
 {
-    const int HashesPerNode = 1 << 17;
+    const int HashesPerNode = 1 << 18;
 
     readonly Lock _gate = new();
     readonly RoutingPolicy _policy;

@@ -22,6 +22,9 @@ public readonly record struct Digest
         _d = BinaryPrimitives.ReadUInt64BigEndian(bytes[24..]);
     }
 
+    /// <summary>The first 64 bits, as a big-endian number.</summary>
+    internal ulong First => _a;
+
     /// <summary>Writes the <see cref="Size"/> bytes.</summary>
     public void CopyTo(Span<byte> bytes)
     {

@@ -7,9 +7,9 @@ sealed class Agenda
     long _order;
 
     /// <summary>
-    /// The way to the store, whose transfers end before anything else that happens at the same time; null when there is none.
+    /// The ways between machines and to the store, whose transfers end before anything else that happens at the same time.
     /// </summary>
-    public Link? Link { get; init; }
+    public Link[] Links { get; init; } = [];
 
     /// <summary>Plans something.</summary>
     public void At(double time, Action<double> happens) => _events.Enqueue(happens, (time, _order++));
@@ -20,11 +20,12 @@ sealed class Agenda
         while (true)
         {
             double next = _events.TryPeek(out _, out (double Time, long) at) ? at.Time : double.PositiveInfinity;
-            double end = Link?.NextEnd ?? double.PositiveInfinity;
+            Link? link = Links.MinBy(link => link.NextEnd);
+            double end = link?.NextEnd ?? double.PositiveInfinity;
             if (Math.Min(next, end) is var first && (first > time || double.IsPositiveInfinity(first)))
                 return;
             if (end <= next)
-                Link!.EndNext();
+                link!.EndNext();
             else
                 _events.Dequeue()(next);
         }

@@ -12,7 +12,6 @@ sealed partial class Fleet
     /// </summary>
     public double Ask(Visit visit, double now)
     {
-        visit.Generation = visit.Machine.Generation;
         visit.Found = [.. visit.Keys.Select(key => Home(visit, key).Find(key))];
         if (Store is null)
             return 0;
@@ -33,7 +32,7 @@ sealed partial class Fleet
             return latency.TotalSeconds;
         }
         Store.WasTooLate();
-        if (latency < deadline)
+        if (latency < deadline && !_options.StopsAtHoles)
             (visit.Late, visit.LateBy) = ([.. visit.Found], (latency - patience).TotalSeconds);
         Forget(visit);
         return patience.TotalSeconds;
@@ -95,6 +94,7 @@ sealed partial class Fleet
                 visit.Found[block] = -1;
                 Home(visit, visit.Keys[block]).CopyToHost(visit.Keys[block], visit.Parent(block));
             }
+        ForgoBehindHole(visit.Found);
         if (visit.Tail.Tokens > 0 && visit.Machine.Tiers[visit.Tail.Tier].Tier == Tier.Remote)
             visit.Tail = default;
     }

@@ -10,49 +10,42 @@ sealed partial class Fleet
     readonly SimulationOptions _options;
     readonly Random _random;
     readonly int _blockTokens;
-    readonly TraceSessions _sessions;
-    int _turn;
 
     public Fleet(SimulationOptions options, int blockTokens, int mostBlocks)
     {
         (_options, _blockTokens, _random) = (options, blockTokens, new Random(options.Seed));
-        _sessions = new TraceSessions(blockTokens);
         Store = options.Tiers.FirstOrDefault(tier => tier.Tier == Tier.Remote) is { } shared
             ? new SharedStore(shared, options, options.BytesPerToken * blockTokens, mostBlocks)
             : null;
-        Machines = [.. Enumerable.Range(0, options.Nodes).Select(_ => new Machine(options, blockTokens, mostBlocks, Store?.Books))];
+        Machines = [.. Enumerable.Range(0, options.Nodes + options.PrefillNodes)
+            .Select(_ => new Machine(options, blockTokens, mostBlocks, Store?.Books))];
+        Placing = new Placing(options, Machines[..options.Nodes], blockTokens, Estimate);
+        Prefill = options.PrefillNodes > 0 ? new Helping(Machines[options.Nodes..], blockTokens) : null;
+        Peers = Prefill is null ? null : new Link(options.Peers.BytesPerS, double.PositiveInfinity);
     }
 
     /// <summary>The store that all machines share, if there is one.</summary>
     public SharedStore? Store { get; }
 
+    /// <summary>All machines, those that answer first.</summary>
     public Machine[] Machines { get; }
+
+    /// <summary>Who answers a request.</summary>
+    public Placing Placing { get; }
+
+    /// <summary>Who computes prompts for others; null where everybody computes its own.</summary>
+    public Helping? Prefill { get; }
+
+    /// <summary>The way from those to who answers.</summary>
+    public Link? Peers { get; }
 
     /// <summary>Whether a prompt's blocks lie on several machines.</summary>
     public bool IsSpread => _options.Placement == Placement.Block;
 
-    /// <summary>Who serves a request.</summary>
-    public Visit Place(TraceRequest request, double now)
-    {
-        BlockKey[] keys = Visit.KeysOf(request.Blocks);
-        Machine machine = _options.Placement switch
-        {
-            _ when Machines.Length == 1 => Machines[0],
-            Placement.Chain => Machines[Visit.Mix((ulong)request.Blocks[0]) % (ulong)Machines.Length],
-            Placement.Session => Machines[_sessions.Of(request) % Machines.Length],
-            Placement.CacheAware =>
-                Machines.MinBy(machine => Math.Max(0, machine.BusyUntil - now) + machine.Backlog + Estimate(machine, request, keys))!,
-            _ => Machines[_turn++ % Machines.Length],
-        };
-        return new Visit(request, machine, keys)
-        {
-            Estimate = _options.Placement == Placement.CacheAware ? Estimate(machine, request, keys) : 0,
-        };
-    }
-
     /// <summary>The machine in whose tiers a request's block has its place.</summary>
-    public Machine Home(Visit visit, BlockKey key) =>
-        IsSpread ? Machines[(uint)key.GetHashCode() % (uint)Machines.Length] : visit.Machine;
+    public Machine Home(Visit visit, BlockKey key) => IsSpread
+        ? Placing.Live((int)((uint)key.GetHashCode() % (uint)_options.Nodes), visit.Start)
+        : visit.Machine;
 
     /// <summary>
     /// Takes the blocks that are worth loading, or room for them; returns the seconds until those are there that do not come from the
@@ -61,6 +54,7 @@ sealed partial class Fleet
     public double Take(Visit visit)
     {
         ForgoWhatIsDear(visit);
+        ForgoBehindHole(visit.Found);
         TakeBlocks(visit);
         return RestoreSeconds(visit);
     }
@@ -69,16 +63,51 @@ sealed partial class Fleet
     public double Compute(Visit visit)
     {
         double compute = ComputeSeconds(visit.Request, visit.Found)
+            - visit.Received.Sum(block => BlockSeconds(visit.Request, block, block + 1))
             - _options.Prefill.Seconds((long)visit.Tail.Block * _blockTokens, (long)visit.Tail.Block * _blockTokens + visit.Tail.Tokens);
-        visit.Machine.Costs.Computed(visit.Found.Count(tier => tier < 0) * _blockTokens, TimeSpan.FromSeconds(compute));
+        visit.Machine.Costs.Computed(ComputedTokens(visit), TimeSpan.FromSeconds(compute));
         return compute;
+    }
+
+    int ComputedTokens(Visit visit)
+    {
+        int tokens = visit.Found[^1] < 0 ? 0 : 1;
+        for (int block = 0; block < visit.Found.Length; block++)
+            if (visit.Found[block] < 0 && !visit.Received.Contains(block))
+                tokens += Math.Min(_blockTokens, visit.Request.InputTokens - block * _blockTokens);
+        return tokens - visit.Tail.Tokens;
+    }
+
+    /// <summary>
+    /// Blocks that a machine computes and another one waits for, in chunks of what one pass computes, each with the seconds after which it
+    /// is computed.
+    /// </summary>
+    public IEnumerable<(double After, int[] Blocks)> Chunks(Visit help)
+    {
+        double seconds = 0;
+        List<int> chunk = [];
+        for (int block = 0, tokens = 0; block < help.Found.Length; block++)
+        {
+            if (help.Found[block] < 0 && !help.Received.Contains(block))
+            {
+                seconds += BlockSeconds(help.Request, block, block + 1);
+                tokens += _blockTokens;
+                if (help.Helps!.Awaited.Contains(block))
+                    chunk.Add(block);
+            }
+            if (chunk.Count == 0 || tokens < PeerOptions.ChunkTokens && block < help.Found.Length - 1)
+                continue;
+            yield return (seconds, [.. chunk]);
+            chunk.Clear();
+            tokens = 0;
+        }
     }
 
     /// <summary>The prompt is computed: its blocks are there for all, but for one that the answer continues.</summary>
     public static void Complete(Visit visit, int blockTokens)
     {
         foreach ((int block, Machine home, MutableBlock own) in visit.Own)
-            if (visit.Found[block] >= 0 || visit.Machine.Generation != visit.Generation || visit.Request.Left is not null
+            if (visit.Found[block] >= 0 || visit.Request.Left is not null
                 && (block + 1L) * blockTokens > visit.Request.InputTokens)
                 own.Dispose();
             else
@@ -89,7 +118,7 @@ sealed partial class Fleet
     /// <summary>The answer is complete: what it left is there, too, and all of it may go to the colder tiers.</summary>
     public void End(Visit visit, double now)
     {
-        if (visit.Machine.Generation == visit.Generation)
+        if (!visit.IsLost)
         {
             BlockKey[] left = visit.Request.Left is { } ids ? Visit.KeysOf(ids) : visit.Keys;
             int whole = visit.Request.Left is null
@@ -100,6 +129,8 @@ sealed partial class Fleet
             EndRequest(visit, left, 0, whole);
             Leave(visit, left, whole, left.Length); // a tail, as the sequence goes
             EndRequest(visit, left, whole, left.Length);
+            if (visit.Helps is null)
+                Placing.Served(visit, now);
             Store?.Write(visit.Machine, [.. Deepest(visit, left, 0, whole), .. Deepest(visit, left, whole, left.Length)], now);
         }
         visit.Release();
@@ -126,14 +157,11 @@ sealed partial class Fleet
                 block < visit.Found.Length && visit.Found[block] >= 0);
     }
 
-    /// <summary>Something goes wrong.</summary>
+    /// <summary>Something goes wrong that loses no machine.</summary>
     public void Suffer(Fault fault)
     {
-        Machine[] machines = fault.Node is { } node ? [Machines[node]] : Machines;
-        IEnumerable<TierBooks> tiers = machines.SelectMany(machine => machine.Tiers).Distinct(); // machines share a store
-        if (fault.Kind == FaultKind.NodeLoss)
-            Array.ForEach(machines, machine => machine.Replace());
-        else if (fault.Kind == FaultKind.SlowDisk)
+        IEnumerable<TierBooks> tiers = Affected(fault).SelectMany(machine => machine.Tiers).Distinct(); // machines share a store
+        if (fault.Kind == FaultKind.SlowDisk)
             foreach (TierBooks tier in tiers.Where(tier => tier.Tier == Tier.Disk))
                 tier.Slowness = fault.Amount;
         else
@@ -143,6 +171,9 @@ sealed partial class Fleet
                         tier.Pool.TryDrop(key);
     }
 
+    /// <summary>The machines that something happens to.</summary>
+    public Machine[] Affected(Fault fault) => fault.Node is { } node ? [Machines[node]] : Machines;
+
     /// <summary>Blocks that would take longer to load than to compute count as missing, run by run, as in the engine.</summary>
     static void ForgoWhatIsDear(Visit visit)
     {
@@ -151,6 +182,13 @@ sealed partial class Fleet
             if (visit.Found[first] is > 0 and var tier && !machine.Costs.LoadIsCheaper(machine.Tiers[tier].Tier,
                 (end - first) * machine.BlockBytes, machine.TokensOf(end - first)))
                 visit.Found.AsSpan(first..end).Fill(-1);
+    }
+
+    /// <summary>Nothing behind a hole is used, where a cache cannot.</summary>
+    void ForgoBehindHole(int[] found)
+    {
+        if (_options.StopsAtHoles && Array.IndexOf(found, -1) is >= 0 and var hole)
+            found.AsSpan(hole).Fill(-1);
     }
 
     /// <summary>Takes what is found, and room for what is missing, while there is some: the rest is computed and not kept.</summary>
@@ -208,6 +246,7 @@ sealed partial class Fleet
     double Estimate(Machine machine, TraceRequest request, BlockKey[] keys)
     {
         int[] found = [.. keys.Select(machine.Find)];
+        ForgoBehindHole(found);
         return ComputeSeconds(request, found) + Runs(found).Sum(run => found[run.First] > 0
             ? Math.Min(machine.LoadSeconds(found[run.First], run.End - run.First), BlockSeconds(request, run.First, run.End))
             : 0);

@@ -10,13 +10,17 @@ sealed class Ledger
 {
     const int Slices = 60;
 
+    /// <summary>Seconds before and after a loss that are compared, at most.</summary>
+    const double MostAround = 600;
+
     readonly Trace _trace;
     readonly SimulationOptions _options;
     readonly double _sliceSeconds;
     readonly Slice[] _slices;
     readonly List<double> _ttft, _queue;
     double _prefill, _without, _restore;
-    long _blocks, _tokens;
+    readonly List<(double Arrival, long Tokens, long Found)> _requests = [];
+    long _blocks, _tokens, _resent, _cut;
 
     public Ledger(Trace trace, SimulationOptions options)
     {
@@ -26,29 +30,45 @@ sealed class Ledger
         _slices = [.. Enumerable.Range(0, Slices).Select(_ => new Slice(new long[options.Tiers.Length]))];
     }
 
-    /// <summary>A request is being served.</summary>
-    public void Served(Visit visit, Fleet fleet, double compute)
+    /// <summary>A request was sent again, since its machine was lost before the first token.</summary>
+    public void Resent() => _resent++;
+
+    /// <summary>A machine was lost amid an answer.</summary>
+    public void Cut() => _cut++;
+
+    /// <summary>A machine has received tokens that another one had or computed for it.</summary>
+    public static void Received(Visit visit, long tokens) => visit.Machine.Accounts.PeerTokens += tokens;
+
+    /// <summary>A machine has computed a prompt, or what others left of it.</summary>
+    public void Computed(Visit visit, Fleet fleet)
     {
-        TraceRequest request = visit.Request;
-        double arrival = request.Arrival.TotalSeconds, queue = visit.Start - arrival, restore = visit.Waited,
-            ttft = queue + restore + compute;
-        Slice slice = _slices[Math.Min(Slices - 1, (int)(arrival / _sliceSeconds))];
-        slice.Requests++;
-        slice.InputTokens += request.InputTokens;
-        slice.Ttft.Add(ttft);
-        slice.EvictionsAfter = fleet.Machines.Sum(machine => machine.Tiers[0].Evictions);
-        Hits(visit, fleet, slice);
-        _ttft.Add(ttft);
-        _queue.Add(queue);
-        (_blocks, _tokens) = (_blocks + request.Blocks.Length, _tokens + request.InputTokens);
-        (_prefill, _restore, _without) =
-            (_prefill + compute, _restore + restore, _without + _options.Prefill.Seconds(0, request.InputTokens));
         MachineAccounts machine = visit.Machine.Accounts;
-        (machine.Requests, machine.InputTokens) = (machine.Requests + 1, machine.InputTokens + request.InputTokens);
-        (machine.PrefillSeconds, machine.RestoreSeconds) = (machine.PrefillSeconds + compute, machine.RestoreSeconds + restore);
+        (machine.Requests, machine.InputTokens) = (machine.Requests + 1, machine.InputTokens + visit.Request.InputTokens);
+        (machine.PrefillSeconds, machine.RestoreSeconds) = (machine.PrefillSeconds + visit.Compute, machine.RestoreSeconds + visit.Waited);
+        (_prefill, _restore) = (_prefill + visit.Compute, _restore + visit.Waited);
+        SliceOf((visit.Helps ?? visit).Request).EvictionsAfter = fleet.Machines.Sum(each => each.Tiers[0].Evictions);
+        Hits(visit, fleet);
     }
 
-    void Hits(Visit visit, Fleet fleet, Slice slice)
+    /// <summary>A request has its first token.</summary>
+    public void Served(Visit visit, double now)
+    {
+        TraceRequest request = visit.Request;
+        double arrival = request.Arrival.TotalSeconds;
+        Slice slice = SliceOf(request);
+        slice.Requests++;
+        slice.InputTokens += request.InputTokens;
+        slice.Ttft.Add(now - arrival);
+        _ttft.Add(now - arrival);
+        _queue.Add((visit.Helper ?? visit).Start - (visit.Helper ?? visit).Request.Arrival.TotalSeconds);
+        (_blocks, _tokens) = (_blocks + request.Blocks.Length, _tokens + request.InputTokens);
+        _requests.Add((arrival, request.InputTokens, visit.HitTokens + (visit.Helper?.HitTokens ?? 0)));
+        _without += _options.Prefill.Seconds(0, request.InputTokens);
+    }
+
+    Slice SliceOf(TraceRequest request) => _slices[Math.Min(Slices - 1, (int)(request.Arrival.TotalSeconds / _sliceSeconds))];
+
+    void Hits(Visit visit, Fleet fleet)
     {
         int blockTokens = _trace.BlockTokens;
         for (int block = 0; block < visit.Found.Length; block++)
@@ -56,18 +76,26 @@ sealed class Ledger
             if (visit.Found[block] is not (>= 0 and var found))
                 continue;
             // the last token is computed in any case
-            int tokens = Math.Min(blockTokens, visit.Request.InputTokens - 1 - block * blockTokens);
+            int tokens = visit.Helps is null ? Math.Min(blockTokens, visit.Request.InputTokens - 1 - block * blockTokens) : blockTokens;
+            visit.Machine.Accounts.HitTokens[found] += tokens;
+            if (visit.Helps is { } helped && helped.Found[block] >= 0)
+                continue; // who asked has it, too
             Machine home = fleet.Home(visit, visit.Keys[block]);
             home.Tiers[found].Hit(tokens, home.BlockBytes);
-            slice.HitTokens[found] += tokens;
-            visit.Machine.Accounts.HitTokens[found] += tokens;
+            Hit(visit, found, tokens);
         }
         if (visit.Tail is (var tier, var tail, > 0 and var copied))
         {
             fleet.Home(visit, visit.Keys[tail]).Tiers[tier].HitTail(copied);
-            slice.HitTokens[tier] += copied;
             visit.Machine.Accounts.HitTokens[tier] += copied;
+            Hit(visit, tier, copied);
         }
+    }
+
+    void Hit(Visit visit, int tier, int tokens)
+    {
+        SliceOf((visit.Helps ?? visit).Request).HitTokens[tier] += tokens;
+        visit.HitTokens += tokens;
     }
 
     public SimulationResult Result(Fleet fleet, References references) => new()
@@ -85,9 +113,29 @@ sealed class Ledger
         Nodes = [.. fleet.Machines.Select(machine => machine.Accounts.Result())],
         Store = fleet.Store?.Result(_trace.Requests[^1].Arrival),
         References = references,
+        Losses = [.. _options.Faults.Where(fault => fault.Kind != FaultKind.SlowDisk).OrderBy(fault => fault.At).Select(Loss)],
+        Resent = _resent,
+        CutAnswers = _cut,
         Timeline = [.. _slices.Select((slice, i) => new TimeSlice(TimeSpan.FromSeconds(i * _sliceSeconds), slice.Requests,
             slice.InputTokens, slice.HitTokens, slice.Ttft.Count == 0 ? 0 : Percentile.Of(slice.Ttft, 0.5), EvictionsIn(i)))],
     };
+
+    /// <summary>What was found before and after something was lost, in times of the same length.</summary>
+    LossResult Loss(Fault fault)
+    {
+        double at = fault.At.TotalSeconds, window = Math.Min(Math.Min(at, _trace.Requests[^1].Arrival.TotalSeconds - at), MostAround);
+        return new LossResult(fault.At, TimeSpan.FromSeconds(Math.Max(0, window)), Rate(at - window, at), Rate(at, at + window));
+    }
+
+    /// <summary>Share of tokens found of the requests that came in a time.</summary>
+    double Rate(double from, double to)
+    {
+        long tokens = 0, found = 0;
+        foreach ((double arrival, long ofPrompt, long ofTiers) in _requests)
+            if (arrival >= from && arrival < to)
+                (tokens, found) = (tokens + ofPrompt, found + ofTiers);
+        return tokens == 0 ? 0 : (double)found / tokens;
+    }
 
     long EvictionsIn(int slice) => _slices[slice].Requests == 0 ? 0 : _slices[slice].EvictionsAfter
         - _slices[..slice].Where(before => before.Requests > 0).Select(before => before.EvictionsAfter).LastOrDefault();

@@ -1,5 +1,6 @@
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Routing;
 using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Planning.Simulation;
@@ -11,6 +12,9 @@ namespace Kvasir.Planning.Simulation;
 /// </summary>
 sealed class Machine
 {
+    /// <summary>Blocks that a machine remembers to have had computed by each other one, as nodes do.</summary>
+    const int MostSent = 1 << 16;
+
     readonly SimulationOptions _options;
     readonly int _blockTokens, _mostBlocks;
 
@@ -37,14 +41,23 @@ sealed class Machine
     /// <summary>What waits for it, in the order of arrival.</summary>
     public Queue<Visit> Waiting { get; } = [];
 
-    /// <summary>Whether it computes a prompt.</summary>
-    public bool IsBusy { get; set; }
+    /// <summary>What it loads or computes.</summary>
+    public Visit? Current { get; set; }
 
     /// <summary>When it will have computed what it computes.</summary>
     public double BusyUntil { get; set; }
 
     /// <summary>Seconds that what waits will take, as estimated on arrival.</summary>
     public double Backlog { get; set; }
+
+    /// <summary>What has come and has no token yet.</summary>
+    public HashSet<Visit> Unanswered { get; } = [];
+
+    /// <summary>Which prompts it had computed by which other machine.</summary>
+    public PrefixMap Sent { get; private set; } = new(MostSent);
+
+    /// <summary>Answers that are being generated.</summary>
+    public int Answering { get; set; }
 
     /// <summary>Blocks that the store is to get or to hear of.</summary>
     public Queue<UsedBlock> Unwritten { get; } = [];
@@ -61,14 +74,38 @@ sealed class Machine
     /// <summary>Tokens of so many blocks.</summary>
     public int TokensOf(int blocks) => blocks * _blockTokens;
 
-    /// <summary>An empty machine takes its place; the shared store stays.</summary>
-    public void Replace()
+    /// <summary>When its loss is known, and when an empty machine has taken its place.</summary>
+    public double LossKnown { get; private set; }
+
+    public double Back { get; private set; }
+
+    /// <summary>Whether nobody sends it anything, since it is known to be lost.</summary>
+    public bool IsKnownLost(double now) => now >= LossKnown && now < Back;
+
+    /// <summary>When who sends it something will send it again, since it has no answer; null when it answers.</summary>
+    public double? SilentUntil(double now) => now >= Back ? null : now < LossKnown ? LossKnown : Back;
+
+    /// <summary>
+    /// It is lost, and an empty one takes its place; the shared store stays. Returns what it was to serve and has not begun to answer.
+    /// </summary>
+    public List<Visit> Lose(double known, double back)
+    {
+        List<Visit> lost = [.. Unanswered.OrderBy(visit => visit.Request.Arrival)];
+        (LossKnown, Back, Current, Answering, Backlog, BusyUntil, IsWriting) = (known, back, null, 0, 0, 0, false);
+        Waiting.Clear();
+        Unanswered.Clear();
+        Unwritten.Clear();
+        Replace();
+        return lost;
+    }
+
+    void Replace()
     {
         TierBooks[] old = Tiers;
         Tiers = NewTiers(Tiers.FirstOrDefault(tier => tier.Tier == Tier.Remote));
         for (int i = 0; i < old.Length; i++)
             Tiers[i].TakeCounts(old[i]);
-        Costs = new();
+        (Costs, Sent) = (new(), new(MostSent));
         Generation++;
     }
 
@@ -79,6 +116,21 @@ sealed class Machine
             if (Tiers[tier].Pool.Contains(key))
                 return tier;
         return -1;
+    }
+
+    /// <summary>Whether a tier of its own has a block.</summary>
+    public bool HasOfItsOwn(BlockKey key) => Find(key) is >= 0 and var tier && Tiers[tier].Tier != Tier.Remote;
+
+    /// <summary>Blocks that are to come from another machine.</summary>
+    public long AwaitedBlocks(Machine other) => Unanswered.Sum(visit => visit.Helper?.Machine == other ? visit.Awaited.Count : 0L);
+
+    /// <summary>What it tells routers that it has to do.</summary>
+    public NodeLoad Load(double now)
+    {
+        double left = Current is not { } current ? 0
+            : current.Compute > 0 ? current.Missing * Math.Clamp((BusyUntil - now) / current.Compute, 0, 1) : current.Missing;
+        return new NodeLoad(Answering + (Current is null ? 0 : 1), Waiting.Count,
+            (long)left + Waiting.Sum(visit => visit.Missing), Costs.TokensPerSecond);
     }
 
     /// <summary>A block on the device, or in the host's memory, to be written elsewhere; null when neither has it.</summary>
@@ -145,5 +197,8 @@ sealed class MachineAccounts(int tiers)
 
     public double RestoreSeconds { get; set; }
 
-    public NodeResult Result() => new(Requests, InputTokens, HitTokens, PrefillSeconds, RestoreSeconds);
+    /// <summary>Tokens that came from machines that compute for others.</summary>
+    public long PeerTokens { get; set; }
+
+    public NodeResult Result() => new(Requests, InputTokens, HitTokens, PrefillSeconds, RestoreSeconds, PeerTokens);
 }

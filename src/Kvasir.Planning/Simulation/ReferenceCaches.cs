@@ -52,7 +52,8 @@ sealed class ReferenceCaches
     public double Belady(SimulationOptions options, int blockTokens, CancellationToken cancellation)
     {
         double room = options.Tiers.Sum(tier =>
-            (tier.Tier == KvCache.Blocks.Tier.Remote ? 1 : options.Nodes) * (double)(tier.Bytes / (options.BytesPerToken * blockTokens)));
+            (tier.Tier == KvCache.Blocks.Tier.Remote ? 1 : options.Nodes + options.PrefillNodes)
+                * (double)(tier.Bytes / (options.BytesPerToken * blockTokens)));
         return room >= DistinctBlocks ? Infinite : (double)BeladyHits((int)room, cancellation) / _asked;
     }
 

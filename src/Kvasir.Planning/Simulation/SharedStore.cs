@@ -77,8 +77,11 @@ sealed class SharedStore
             else
             {
                 machine.IsWriting = true;
+                int generation = machine.Generation;
                 Link.Begin(machine, leases.Count * _blockBytes, now, end =>
                 {
+                    if (machine.Generation != generation)
+                        return; // it was lost, and a value is written whole or not at all
                     Sent(batch, leases, end);
                     WriteNext(machine, end);
                 });

@@ -1,16 +1,30 @@
 using System.Collections.Immutable;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Routing;
 
 namespace Kvasir.Planning.Simulation;
 
 /// <summary>The fleet that a trace is replayed on.</summary>
 public sealed record SimulationOptions
 {
-    /// <summary>Machines, each with tiers of its own.</summary>
+    /// <summary>Machines that answer, each with tiers of its own.</summary>
     public int Nodes { get; init; } = 1;
+
+    /// <summary>
+    /// Further machines that compute prompts for those, which then only answer; 0 when everybody computes its own.
+    /// </summary>
+    public int PrefillNodes { get; init; }
+
+    /// <summary>The way between them.</summary>
+    public PeerOptions Peers { get; init; } = new();
 
     /// <summary>Which machine serves a request.</summary>
     public Placement Placement { get; init; } = Placement.CacheAware;
+
+    /// <summary>
+    /// Routers that requests come to by turns, each with a map of its own of who has what; only some placements ask them.
+    /// </summary>
+    public int Routers { get; init; } = 1;
 
     /// <summary>The tiers of each machine, the warmest first.</summary>
     public required ImmutableArray<SimulatedTier> Tiers { get; init; }
@@ -36,6 +50,12 @@ public sealed record SimulationOptions
     /// <summary>What goes wrong, and when.</summary>
     public ImmutableArray<Fault> Faults { get; init; } = [];
 
+    /// <summary>How long a machine is silent before it is known to be lost, and its requests are sent again.</summary>
+    public TimeSpan LossKnownAfter { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Whether nothing behind a missing block is used, as in caches that know beginnings only.</summary>
+    public bool StopsAtHoles { get; init; }
+
     /// <summary>Seed of what is random: which blocks are lost.</summary>
     public int Seed { get; init; } = 1;
 
@@ -52,6 +72,11 @@ public sealed record SimulationOptions
     internal void Check()
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(Nodes, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(Routers, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(PrefillNodes);
+        Peers.Check();
+        if (PrefillNodes > 0 && (IsInstant || Placement == Placement.Block))
+            throw new ArgumentException("prefill nodes: expected time to go by, and each prompt on one machine");
         ArgumentOutOfRangeException.ThrowIfLessThan(BytesPerToken, 1);
         if (Tiers.IsDefaultOrEmpty || Tiers[0].Tier != Tier.Device)
             throw new ArgumentException("tiers: the first has to be the device");
@@ -61,15 +86,15 @@ public sealed record SimulationOptions
             throw new ArgumentException($"tier {odd.Tier}: {odd.Bytes} bytes at {odd.BytesPerS} a second after {odd.Latency}, expected a "
                 + $"speed above 0, and room and latency of 0 or more");
         Store.Check(Tiers.Any(tier => tier.Tier == Tier.Remote));
-        if (Faults.FirstOrDefault(fault => fault.Node is { } node && (node < 0 || node >= Nodes)) is { } wrong)
-            throw new ArgumentException($"fault on machine {wrong.Node}: there are {Nodes}, counted from 0");
+        if (Faults.FirstOrDefault(fault => fault.Node is { } node && (node < 0 || node >= Nodes + PrefillNodes)) is { } wrong)
+            throw new ArgumentException($"fault on machine {wrong.Node}: there are {Nodes + PrefillNodes}, counted from 0");
     }
 }
 
 /// <summary>Which machine serves a request.</summary>
 public enum Placement
 {
-    /// <summary>By turns.</summary>
+    /// <summary>As routers do it (<see cref="RoutingPolicyKind.RoundRobin"/>): by turns.</summary>
     RoundRobin,
 
     /// <summary>
@@ -85,6 +110,18 @@ public enum Placement
 
     /// <summary>Where the most of the prompt is, weighed against how long the machine is busy.</summary>
     CacheAware,
+
+    /// <summary>
+    /// As routers do it (<see cref="RoutingPolicyKind.Prefix"/>): like <see cref="CacheAware"/>, but by what they know, which is late and
+    /// not all.
+    /// </summary>
+    Prefix,
+
+    /// <summary>As routers do it (<see cref="RoutingPolicyKind.Affinity"/>): what begins alike goes to the same machine.</summary>
+    Affinity,
+
+    /// <summary>As routers do it (<see cref="RoutingPolicyKind.Random"/>).</summary>
+    Random,
 }
 
 /// <summary>One tier of a machine; of the remote one, what the machine sees of the store that all share.</summary>
@@ -109,13 +146,14 @@ public sealed record PrefillCost(double SecondsPerToken, double SecondsPerPair =
 /// <param name="At">When, from the start of the trace.</param>
 /// <param name="Kind">What.</param>
 /// <param name="Node">On which machine; null for all.</param>
-/// <param name="Amount">Of a slowdown the factor of the disk's time; of lost blocks the share, 0 to 1; of a lost machine nothing.</param>
+/// <param name="Amount">Of a slowdown the factor of the disk's time; of lost blocks the share, 0 to 1; of a lost machine the
+/// seconds until an empty one takes its place, which is no sooner than the loss is known.</param>
 public sealed record Fault(TimeSpan At, FaultKind Kind, int? Node, double Amount);
 
 /// <summary>What can go wrong.</summary>
 public enum FaultKind
 {
-    /// <summary>A machine is replaced by an empty one.</summary>
+    /// <summary>A machine says nothing any more, and in time an empty one takes its place.</summary>
     NodeLoss,
 
     /// <summary>Disks become slower.</summary>

@@ -32,7 +32,7 @@ public sealed record SimulationResult
     /// <summary>Seconds that they waited for colder tiers: for their blocks, and for what the remote one says.</summary>
     public required double RestoreSeconds { get; init; }
 
-    /// <summary>What each machine had of it.</summary>
+    /// <summary>What each machine had of it, those that answer first.</summary>
     public required IReadOnlyList<NodeResult> Nodes { get; init; }
 
     /// <summary>What went to and from the remote store; null when there is none.</summary>
@@ -43,6 +43,15 @@ public sealed record SimulationResult
 
     /// <summary>What other ways to decide would have given: no cache, an infinite one, and Belady's with the same room.</summary>
     public required References References { get; init; }
+
+    /// <summary>What was found before and after machines or blocks were lost.</summary>
+    public IReadOnlyList<LossResult> Losses { get; init; } = [];
+
+    /// <summary>How often a request was sent again because its machine was lost before the first token.</summary>
+    public long Resent { get; init; }
+
+    /// <summary>Answers that ended early because their machine was lost.</summary>
+    public long CutAnswers { get; init; }
 
     /// <summary>The trace's time in equal parts.</summary>
     public required IReadOnlyList<TimeSlice> Timeline { get; init; }
@@ -83,8 +92,9 @@ public sealed record TierResult(Tier Tier, long HitTokens, long HitBlocks, long 
 /// <param name="HitTokens">Tokens that did not need to be computed, by tier in the order of <see cref="SimulationResult.Tiers"/>.</param>
 /// <param name="PrefillSeconds">Seconds of prefill.</param>
 /// <param name="RestoreSeconds">Seconds that it waited for colder tiers.</param>
+/// <param name="PeerTokens">Tokens that machines brought which compute prompts for others.</param>
 public sealed record NodeResult(long Requests, long InputTokens, IReadOnlyList<long> HitTokens, double PrefillSeconds,
-    double RestoreSeconds)
+    double RestoreSeconds, long PeerTokens = 0)
 {
     /// <summary>Share of tokens that did not need to be computed, 0 to 1.</summary>
     public double TokenHitRate => InputTokens == 0 ? 0 : (double)HitTokens.Sum() / InputTokens;
@@ -102,6 +112,13 @@ public sealed record NodeResult(long Requests, long InputTokens, IReadOnlyList<l
 /// <param name="Price">What it costs for the time of the trace.</param>
 public sealed record StoreResult(long BytesRead, long BytesWritten, long PeakBytes, long Requests, double RequestsPerS,
     long MostRequestsPerS, long TooLate, long DroppedBlocks, double Price);
+
+/// <summary>What was found around a loss.</summary>
+/// <param name="At">When something was lost.</param>
+/// <param name="Window">The time before and the time after it that are compared.</param>
+/// <param name="Before">Share of tokens found of the requests that came in the time before, 0 to 1.</param>
+/// <param name="After">And in the time after.</param>
+public sealed record LossResult(TimeSpan At, TimeSpan Window, double Before, double After);
 
 /// <summary>Half, nine tenths and ninety-nine hundredths of requests took at most so many seconds.</summary>
 public sealed record Quantiles(double P50, double P90, double P99);

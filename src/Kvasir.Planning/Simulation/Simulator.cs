@@ -21,7 +21,7 @@ public sealed class Simulator
         (_trace, _options) = (trace, options);
         _fleet = new Fleet(options, trace.BlockTokens, (int)Math.Min(references.DistinctBlocks + 1024, 1 << 30));
         _ledger = new Ledger(trace, options);
-        _agenda = new Agenda { Link = _fleet.Store?.Link };
+        _agenda = new Agenda { Links = [.. new[] { _fleet.Store?.Link, _fleet.Peers }.OfType<Link>()] };
         _serving = new Serving(_fleet, _agenda, _ledger, options, trace.BlockTokens, observe);
     }
 
@@ -64,7 +64,7 @@ public sealed class Simulator
             while (faults.TryPeek(out Fault? fault) && fault.At <= request.Arrival)
             {
                 _agenda.HappenUntil(fault.At.TotalSeconds);
-                _fleet.Suffer(faults.Dequeue());
+                _serving.Suffer(faults.Dequeue());
             }
             _agenda.HappenUntil(request.Arrival.TotalSeconds);
             _serving.Arrive(request, request.Arrival.TotalSeconds);

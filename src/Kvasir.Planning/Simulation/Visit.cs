@@ -22,16 +22,39 @@ sealed class Visit(TraceRequest request, Machine machine, BlockKey[] keys)
     public (int Tier, int Block, int Tokens) Tail { get; set; }
 
     /// <summary>Which replacement of the machine it began on.</summary>
-    public int Generation { get; set; }
+    public int Generation { get; init; }
+
+    /// <summary>Whether the machine was lost since.</summary>
+    public bool IsLost => Generation != machine.Generation;
 
     /// <summary>Seconds that it was estimated to take when it came.</summary>
     public double Estimate { get; set; }
+
+    /// <summary>Tokens that its machine had to compute for it, as it seemed when it came; only routers ask.</summary>
+    public long Missing { get; init; }
+
+    /// <summary>For whom it computes a prompt; null for itself.</summary>
+    public Visit? Helps { get; init; }
+
+    /// <summary>Who computes its prompt.</summary>
+    public Visit? Helper { get; set; }
+
+    /// <summary>Whether nobody else computes its prompt though others do.</summary>
+    public bool IsAlone { get; set; }
+
+    /// <summary>Blocks that it waits for, and those that have come from another machine.</summary>
+    public SortedSet<int> Awaited { get; set; } = [];
+
+    public HashSet<int> Received { get; } = [];
 
     /// <summary>When its turn came.</summary>
     public double Start { get; set; }
 
     /// <summary>Seconds that it has waited for colder tiers since then.</summary>
     public double Waited { get; set; }
+
+    /// <summary>Seconds that computing takes.</summary>
+    public double Compute { get; set; }
 
     /// <summary>Seconds for which it has computed already.</summary>
     public double Computed { get; set; }
@@ -43,6 +66,9 @@ sealed class Visit(TraceRequest request, Machine machine, BlockKey[] keys)
     public int[] Late { get; set; } = [];
 
     public double LateBy { get; set; }
+
+    /// <summary>Tokens that were found, and that nobody else had found for the same request.</summary>
+    public long HitTokens { get; set; }
 
     /// <summary>Rights to the blocks that it reads.</summary>
     public List<(int Block, BlockLease Lease)> Leases { get; } = [];
@@ -61,6 +87,8 @@ sealed class Visit(TraceRequest request, Machine machine, BlockKey[] keys)
     /// <summary>Gives the blocks back, the deepest first, as sequences do.</summary>
     public void Release()
     {
+        Own.ForEach(own => own.Own.Dispose()); // those of a prompt that was never computed
+        Own.Clear();
         Leases.Sort((one, other) => other.Block.CompareTo(one.Block));
         foreach ((_, BlockLease lease) in Leases)
             lease.Dispose();

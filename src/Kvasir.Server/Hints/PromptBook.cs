@@ -18,7 +18,7 @@ namespace Kvasir.Server.Hints;
 /// </summary>
 sealed class PromptBook : IDisposable
 {
-    const int MostPieces = 1 << 16, MostAtOnce = 4096, MostUnread = 256;
+    const int MostPieces = 1 << 18, MostAtOnce = 4096, MostUnread = 256;
     const int Parts = 8; // in as many seconds all of the book is looked through
 
     readonly TieredKvCache _cache;

@@ -15,7 +15,7 @@ namespace Kvasir.Tests.Simulation;
 /// <summary>The same requests through the engine and through the simulator: the same hits in the same tiers, block by block.</summary>
 public sealed class EngineAgreementTests : IDisposable
 {
-    const int BlockTokens = 16;
+    internal const int BlockTokens = 16;
 
     readonly LanguageModel _model = LanguageModel.Load(SagaModel.Path);
     readonly TemporaryFolder _folder = new();
@@ -43,7 +43,7 @@ public sealed class EngineAgreementTests : IDisposable
             KvDisk = hasDisk ? CachedEngine.Disk(_folder["kv"]) : null,
         });
         Assert.Equal(deviceBlocks, cached.Cache.Device.Counts.Total);
-        var (requests, expected) = await Ask(cached);
+        var (requests, expected, _) = await Ask(cached);
         SimulationResult result = AssertSame(requests, expected, Fleet(deviceBlocks, hostBlocks, hasDisk));
         Assert.True(result.Tiers.All(tier => tier.HitBlocks > 0), string.Join(", ", result.Tiers));
     }
@@ -67,7 +67,7 @@ public sealed class EngineAgreementTests : IDisposable
             KvFurtherTiers = [(_, _) => store],
         }))];
         using CachedEngine one = machines[0], other = machines[1];
-        var (requests, expected) = await Ask(machines);
+        var (requests, expected, _) = await Ask(machines);
         SimulationOptions fleet = Fleet(deviceBlocks, hostBlocks, hasDisk);
         fleet = fleet with
         {
@@ -82,7 +82,7 @@ public sealed class EngineAgreementTests : IDisposable
                 result.Nodes[node].HitTokens[^1]);
     }
 
-    static SimulationResult AssertSame(List<TraceRequest> requests, List<int[]> expected, SimulationOptions fleet)
+    internal static SimulationResult AssertSame(List<TraceRequest> requests, List<int[]> expected, SimulationOptions fleet)
     {
         List<int[]> found = [];
         SimulationResult result = Simulator.Run(new Trace("engine", BlockTokens, requests), fleet, (_, tiers) => found.Add([.. tiers]),
@@ -94,7 +94,7 @@ public sealed class EngineAgreementTests : IDisposable
         return result;
     }
 
-    static SimulationOptions Fleet(int device, int host, bool hasDisk)
+    internal static SimulationOptions Fleet(int device, int host, bool hasDisk)
     {
         List<SimulatedTier> tiers = [Of(Tier.Device, device, "lru")];
         if (host > 0)
@@ -110,13 +110,13 @@ public sealed class EngineAgreementTests : IDisposable
     /// Conversations that share a system prompt, and prompts that come once; one after another, by turns where there are machines. Of each
     /// prompt, the tiers of its full blocks.
     /// </summary>
-    static async Task<(List<TraceRequest> Requests, List<int[]> Found)> Ask(params CachedEngine[] machines)
+    internal static async Task<(List<TraceRequest> Requests, List<int[]> Found, List<int[]> Prompts)> Ask(params CachedEngine[] machines)
     {
         Random random = new(7);
         int[] system = Tokens(random, 100);
         int[][] chats = [.. Enumerable.Range(0, 9).Select(_ => system)];
         List<TraceRequest> requests = [];
-        List<int[]> found = [];
+        List<int[]> found = [], prompts = [];
         for (int turn = 0; turn < 80; turn++)
         {
             int chat = random.Next(chats.Length);
@@ -134,20 +134,21 @@ public sealed class EngineAgreementTests : IDisposable
                 Ids(cached, prompt), Ids(cached, all[..^1]),
                 result.Kv.Tail is { } tail ? new TraceTail(Id(tail.Key), tail.Tokens) : null));
             found.Add(Tiers(result.Kv, prompt.Length));
+            prompts.Add(prompt);
             if (turn % 5 != 4)
                 chats[chat] = all;
         }
-        return (requests, found);
+        return (requests, found, prompts);
     }
 
     static long[] Ids(CachedEngine cached, int[] tokens) => [.. cached.Cache.Keys(tokens).Select(Id)];
 
-    static long Id(BlockKey key) => BitConverter.ToInt64(key.Digest.ToArray());
+    internal static long Id(BlockKey key) => BitConverter.ToInt64(key.Digest.ToArray());
 
     static int[] Tokens(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(260, 900))];
 
     /// <summary>The tiers of a prompt's blocks before the one with its last token, as the simulator numbers them.</summary>
-    static int[] Tiers(CacheUse use, int tokens) => [.. Enumerable.Range(0, (tokens - 1) / BlockTokens).Select(block =>
+    internal static int[] Tiers(CacheUse use, int tokens) => [.. Enumerable.Range(0, (tokens - 1) / BlockTokens).Select(block =>
     {
         CacheSpan[] spans = [.. use.Spans.Where(span => span.From < (block + 1) * BlockTokens && block * BlockTokens < span.To)];
         return spans.Length == 1 && spans[0].Tier is { } tier ? (int)tier : -1; // a block that began as another one was computed in part

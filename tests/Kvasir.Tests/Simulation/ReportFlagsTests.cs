@@ -49,7 +49,7 @@ public class ReportFlagsTests
     [InlineData("device=0", "--sweep device=0: expected more")]
     [InlineData("nodes=0", "--sweep nodes=0: expected numbers from 1 to 10000")]
     [InlineData("policy=fifo", "--sweep policy=fifo: expected lru or s3-fifo")]
-    [InlineData("placement=random", "--sweep placement 'random': expected one of round-robin")]
+    [InlineData("placement=anywhere", "--sweep placement 'anywhere': expected one of round-robin")]
     [InlineData("host=1..1TiB disk=1..1TiB", "1,681 combinations, expected at most 1,000")]
     public void Sweeps_that_make_no_sense_are_refused(string text, string expected) =>
         Assert.Contains(expected, Assert.Throws<UsageException>(() => Sweep.Parse(text)).Message, StringComparison.Ordinal);

@@ -26,6 +26,22 @@ sealed class FleetFlags
         Description = $"Which machine serves a request: {string.Join(", ", PlacementText.Names)}",
         DefaultValueFactory = _ => "cache-aware", HelpName = "HOW",
     };
+    readonly Option<int> _prefillNodes = new("--prefill-nodes")
+    {
+        Description = "Further machines that compute prompts for those, which then only answer",
+        DefaultValueFactory = _ => 0, CustomParser = Number.ParseWithin(0, 10_000), HelpName = "N",
+    };
+    readonly Option<string?> _peers = new("--peer-bandwidth")
+    {
+        Description = "What a machine that computes prompts can send to others, and the latency, as in 10GiB/s,100us; without it, 12.5e9 "
+            + "bytes a second and 100us",
+        HelpName = "SPEED",
+    };
+    readonly Option<int> _routers = new("--routers")
+    {
+        Description = "Routers that requests come to by turns, each with a map of its own of who has what, for --placement prefix",
+        DefaultValueFactory = _ => 1, CustomParser = Number.ParseWithin(1, 100), HelpName = "N",
+    };
     readonly Option<string?> _device = TierOption("--device",
         "Room of the device tier on each machine; without it, what --hardware has beside the weights, or 16GiB");
     readonly Option<string?> _host = TierOption("--host",
@@ -70,8 +86,12 @@ sealed class FleetFlags
     };
     readonly Option<string[]> _faults = new("--fault")
     {
-        Description = "What goes wrong: node-loss@600s:node=1, slow-disk@10min:factor=8, "
+        Description = "What goes wrong: node-loss@600s:node=1,for=5min, slow-disk@10min:factor=8, "
         + "block-loss@1h:share=0.1; may be given several times", HelpName = "F"
+    };
+    readonly Option<bool> _prefixOnly = new("--prefix-only")
+    {
+        Description = "Nothing behind a missing block is used, as in caches that know beginnings only",
     };
     readonly Option<bool> _instant = new("--instant")
     {
@@ -83,10 +103,10 @@ sealed class FleetFlags
     public void AddTo(Command verb)
     {
         _model.AddTo(verb);
-        foreach (Option option in (Option[])[_nodes, _placement, _device, _host, _disk, _remote])
+        foreach (Option option in (Option[])[_nodes, _prefillNodes, _peers, _placement, _routers, _device, _host, _disk, _remote])
             verb.Options.Add(option);
         _store.AddTo(verb);
-        foreach (Option option in (Option[])[_policy, _bytes, _prefill, _decode, _network, _price, _faults, _seed, _instant])
+        foreach (Option option in (Option[])[_policy, _bytes, _prefill, _decode, _network, _price, _faults, _seed, _prefixOnly, _instant])
             verb.Options.Add(option);
     }
 
@@ -97,13 +117,16 @@ sealed class FleetFlags
     {
         (MachineShape? shape, string? words) = _model.Parse(parsed, cancellation) is var (machine, said) ? (machine, said) : (null, null);
         Fault[] faults = [.. (parsed.GetValue(_faults) ?? []).Select(FaultText.Parse)];
-        int nodes = parsed.GetValue(_nodes);
-        if (faults.FirstOrDefault(fault => fault.Node >= nodes) is { } wrong)
-            throw new UsageException($"--fault: node={wrong.Node}, expected 0 to {nodes - 1}");
+        int nodes = parsed.GetValue(_nodes), prefillNodes = parsed.GetValue(_prefillNodes);
+        if (faults.FirstOrDefault(fault => fault.Node >= nodes + prefillNodes) is { } wrong)
+            throw new UsageException($"--fault: node={wrong.Node}, expected 0 to {nodes + prefillNodes - 1}");
         SimulationOptions options = new()
         {
             Nodes = nodes,
+            PrefillNodes = prefillNodes,
+            Peers = Peers(parsed.GetValue(_peers), prefillNodes),
             Placement = PlacementText.Parse("--placement", parsed.GetRequiredValue(_placement)),
+            Routers = parsed.GetValue(_routers),
             Tiers = [.. Tiers(parsed, shape?.RoomBytes)],
             Store = _store.Parse(parsed, TierText.Parse(Tier.Remote, parsed.GetValue(_remote))),
             BytesPerToken = parsed.GetValue(_bytes) switch
@@ -122,9 +145,27 @@ sealed class FleetFlags
             Seed = parsed.GetValue(_seed),
             PricePerHour = parsed.GetValue(_price) ?? 0,
             Faults = [.. faults],
+            StopsAtHoles = parsed.GetValue(_prefixOnly),
             IsInstant = parsed.GetValue(_instant),
         };
+        if (prefillNodes > 0 && options.IsInstant)
+            throw new UsageException("--prefill-nodes: expected no --instant, since what they do is take time");
+        if (prefillNodes > 0 && options.Placement == Placement.Block)
+            throw new UsageException("--prefill-nodes: expected another --placement than block, which spreads prompts over machines");
         return (options, words);
+    }
+
+    static PeerOptions Peers(string? text, int prefillNodes)
+    {
+        if (text is null)
+            return new PeerOptions();
+        if (prefillNodes == 0)
+            throw new UsageException($"--peer-bandwidth {Printable.Quote(text)}: expected --prefill-nodes that send something, too");
+        string[] parts = text.Split(',', 2);
+        TimeSpan latency = new PeerOptions().Latency;
+        if (TierText.Speed(parts[0]) is not { } speed || parts.Length > 1 && !Duration.TryParse(parts[1], out latency))
+            throw new UsageException($"--peer-bandwidth {Printable.Quote(text)}: expected a speed such as 10GiB/s, or 10GiB/s,100us");
+        return new PeerOptions { BytesPerS = speed, Latency = latency };
     }
 
     IEnumerable<SimulatedTier> Tiers(ParseResult parsed, long? room)

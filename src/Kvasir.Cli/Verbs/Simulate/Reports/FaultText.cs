@@ -5,7 +5,8 @@ using Kvasir.Planning.Simulation;
 namespace Kvasir.Cli.Verbs.Simulate.Reports;
 
 /// <summary>
-/// Faults as users type them: <c>node-loss@600s:node=1</c>, <c>slow-disk@10min:factor=8</c>, <c>block-loss@1h:share=0.1,node=0</c>.
+/// Faults as users type them: <c>node-loss@600s:node=1,for=10min</c>, <c>slow-disk@10min:factor=8</c>,
+/// <c>block-loss@1h:share=0.1,node=0</c>.
 /// </summary>
 static class FaultText
 {
@@ -28,11 +29,13 @@ static class FaultText
         foreach (string[] pair in halves.Skip(1).SelectMany(rest => rest.Split(',')).Select(pair => pair.Split('=', 2)))
             if (pair is ["node", var number] && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int given))
                 node = given;
+            else if (kind.Kind == FaultKind.NodeLoss && pair is ["for", var time] && Duration.TryParse(time, out TimeSpan gone))
+                amount = gone.TotalSeconds;
             else if (pair.Length == 2 && pair[0] == kind.Amount)
                 amount = Amount(text, pair[1], kind.Most);
             else
                 throw Wrong(text,
-                    $"expected {(kind.Amount is null ? "" : $"{kind.Amount}=NUMBER or ")}node=NUMBER, from 0, behind the colon");
+                    $"expected {(kind.Amount is null ? "for=TIME" : $"{kind.Amount}=NUMBER")} or node=NUMBER, from 0, behind the colon");
         if (kind.Amount is not null && amount is null)
             throw Wrong(text, $"expected {kind.Amount}=NUMBER behind a colon");
         return new Fault(at, kind.Kind, node, amount ?? 0);
@@ -50,7 +53,8 @@ static class FaultText
         string where = fault.Node is { } node ? $"machine {node}" : "all machines";
         return fault.Kind switch
         {
-            FaultKind.NodeLoss => $"{where} replaced with nothing in the cache",
+            FaultKind.NodeLoss => $"{where} lost, and replaced with nothing in the cache "
+                + (fault.Amount > 0 ? $"after {Duration.Text(fault.Amount)}" : "as soon as that is known"),
             FaultKind.SlowDisk => FormattableString.Invariant($"disks {fault.Amount:0.##} times slower on {where}"),
             _ => FormattableString.Invariant($"{fault.Amount * 100:0.##} % of blocks lost on {where}"),
         };

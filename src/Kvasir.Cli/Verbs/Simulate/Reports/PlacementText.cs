@@ -9,7 +9,8 @@ static class PlacementText
 {
     static readonly (string Name, Placement Placement)[] s_all =
         [("round-robin", Placement.RoundRobin), ("session", Placement.Session), ("chain", Placement.Chain), ("block", Placement.Block),
-            ("cache-aware", Placement.CacheAware)];
+            ("cache-aware", Placement.CacheAware), ("prefix", Placement.Prefix), ("affinity", Placement.Affinity),
+            ("random", Placement.Random)];
 
     public static IEnumerable<string> Names => s_all.Select(known => known.Name);
 

@@ -25,13 +25,21 @@ sealed record TraceSummary(string Name, long Requests, long PromptTokens, double
 
 /// <summary>The fleet.</summary>
 sealed record FleetSummary(int Nodes, string Placement, IReadOnlyList<TierSummary> Tiers, long BytesPerToken, double PrefillTokensPerS,
-    double PricePerHour, IReadOnlyList<FaultSummary> Faults, bool Instant, StoreSummary? Store)
+    double PricePerHour, IReadOnlyList<FaultSummary> Faults, bool Instant, StoreSummary? Store,
+    int Routers, bool PrefixOnly, int PrefillNodes, PeerSummary? Peers)
 {
     public static FleetSummary From(SimulationOptions options) =>
         new(options.Nodes, PlacementText.Name(options.Placement), [.. options.Tiers.Select(TierSummary.From)],
         options.BytesPerToken, 1 / options.Prefill.SecondsPerToken, options.PricePerHour, [.. options.Faults.OrderBy(fault => fault.At)
             .Select(fault => new FaultSummary(fault.At.TotalSeconds, FaultText.Describe(fault)))], options.IsInstant,
-        options.Tiers.Any(tier => tier.Tier == Tier.Remote) ? StoreSummary.From(options.Store) : null);
+        options.Tiers.Any(tier => tier.Tier == Tier.Remote) ? StoreSummary.From(options.Store) : null,
+        options.Routers, options.StopsAtHoles, options.PrefillNodes, options.PrefillNodes > 0 ? PeerSummary.From(options.Peers) : null);
+}
+
+/// <summary>The way from machines that compute prompts to those that answer.</summary>
+sealed record PeerSummary(double BytesPerS, double LatencyS)
+{
+    public static PeerSummary From(PeerOptions peers) => new(peers.BytesPerS, peers.Latency.TotalSeconds);
 }
 
 /// <summary>The store behind the remote tier. <paramref name="BytesPerS"/> is null when only machines limit it.</summary>
@@ -68,16 +76,18 @@ sealed record TierSummary(string Tier, long? Bytes, double? BytesPerS, double La
 sealed record Outcome(double TokenHitRate, double BlockHitRate, double InfiniteBlockHitRate, double? BeladyBlockHitRate,
     Quantiles TtftS, Quantiles QueueS,
     double PrefillS, double PrefillWithoutS, double RestoreS, double SavedS, double MoneySaved, double Load,
-    IReadOnlyList<TierOutcome> Tiers, IReadOnlyList<NodeOutcome> Nodes, StoreResult? Store, IReadOnlyList<TimelinePoint> Timeline)
+    IReadOnlyList<TierOutcome> Tiers, IReadOnlyList<NodeOutcome> Nodes, StoreResult? Store, IReadOnlyList<TimelinePoint> Timeline,
+    IReadOnlyList<LossPoint> Losses, long Resent, long CutAnswers)
 {
     public static Outcome From(SimulationResult result, SimulationOptions options, double traceSeconds) =>
         new(result.TokenHitRate, result.BlockHitRate,
         result.References.Infinite, result.References.Belady, result.Ttft, result.Queue, result.PrefillSeconds,
         result.PrefillSecondsWithout, result.RestoreSeconds,
         result.PrefillSecondsWithout - result.PrefillSeconds - result.RestoreSeconds, result.MoneySaved,
-        traceSeconds == 0 ? 0 : (result.PrefillSeconds + result.RestoreSeconds) / (options.Nodes * traceSeconds),
+        traceSeconds == 0 ? 0 : (result.PrefillSeconds + result.RestoreSeconds) / ((options.Nodes + options.PrefillNodes) * traceSeconds),
         [.. result.Tiers.Select(tier => TierOutcome.From(tier, result.InputTokens))],
-        [.. result.Nodes.Select(node => NodeOutcome.From(node, options))], result.Store, [.. result.Timeline.Select(TimelinePoint.From)]);
+        [.. result.Nodes.Select(node => NodeOutcome.From(node, options))], result.Store, [.. result.Timeline.Select(TimelinePoint.From)],
+        [.. result.Losses.Select(LossPoint.From)], result.Resent, result.CutAnswers);
 
     /// <summary>Share of the machines' work that was saved; below 0 when restoring took longer than computing would have.</summary>
     public double SavedShare => PrefillWithoutS == 0 ? 0 : SavedS / PrefillWithoutS;
@@ -94,12 +104,12 @@ sealed record TierOutcome(string Tier, long HitTokens, double TokenShare, long H
 
 /// <summary>A machine's part in it.</summary>
 sealed record NodeOutcome(long Requests, long PromptTokens, double TokenHitRate, IReadOnlyDictionary<string, double> TokenShares,
-    double PrefillS, double RestoreS)
+    double PrefillS, double RestoreS, long PeerTokens)
 {
     public static NodeOutcome From(NodeResult node, SimulationOptions options) => new(node.Requests, node.InputTokens, node.TokenHitRate,
         options.Tiers.Zip(node.HitTokens).ToDictionary(pair => pair.First.Tier.Name(),
             pair => node.InputTokens == 0 ? 0 : (double)pair.Second / node.InputTokens),
-        node.PrefillSeconds, node.RestoreSeconds);
+        node.PrefillSeconds, node.RestoreSeconds, node.PeerTokens);
 }
 
 /// <summary>A part of the trace's time; hits by tier in their order.</summary>
@@ -107,6 +117,12 @@ sealed record TimelinePoint(double FromS, long Requests, long PromptTokens, IRea
 {
     public static TimelinePoint From(TimeSlice slice) =>
         new(slice.From.TotalSeconds, slice.Requests, slice.InputTokens, slice.HitTokens, slice.TtftP50, slice.Evictions);
+}
+
+/// <summary>What was found before and after something was lost, in as much time.</summary>
+sealed record LossPoint(double AtS, double WindowS, double TokenHitRateBefore, double TokenHitRateAfter)
+{
+    public static LossPoint From(LossResult loss) => new(loss.At.TotalSeconds, loss.Window.TotalSeconds, loss.Before, loss.After);
 }
 
 /// <summary>One fleet of a sweep: what differs, by name, and what came of it.</summary>

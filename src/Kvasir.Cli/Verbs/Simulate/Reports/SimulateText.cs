@@ -28,6 +28,9 @@ static class SimulateText
             Terminal.Answers.WriteLine(Describe(store, report.Fleet.Store!.HasPrice));
         Terminal.Answers.WriteLine($"found {outcome.TokenHitRate:P1} of tokens, {outcome.BlockHitRate:P1} of blocks; a cache without limit "
             + $"{outcome.InfiniteBlockHitRate:P1}{Belady(outcome.BeladyBlockHitRate)}");
+        foreach (LossPoint loss in outcome.Losses)
+            Terminal.Answers.WriteLine($"loss after {Duration.Text(loss.AtS)}: {loss.TokenHitRateBefore:P1} of tokens found in the "
+                + $"{Duration.Text(loss.WindowS)} before, {loss.TokenHitRateAfter:P1} in those after{InFlight(outcome)}");
         Terminal.Answers.WriteLine($"TTFT {Quantiles(outcome.TtftS)}; of it waiting for a machine {Quantiles(outcome.QueueS)}");
         Terminal.Answers.WriteLine($"prefill {Duration.Text(outcome.PrefillS)} instead of {Duration.Text(outcome.PrefillWithoutS)}, "
             + $"restoring {Duration.Text(outcome.RestoreS)}: {Saved(report)}");
@@ -50,15 +53,27 @@ static class SimulateText
     }
 
     public static string Describe(FleetSummary fleet) =>
-        $"{(fleet.Nodes == 1 ? "1 machine" : $"{fleet.Nodes:N0} machines, "
-            + $"{fleet.Placement}")}: {string.Join(", ", fleet.Tiers.Select(tier => $"{tier.Tier} {tier.Room} ({tier.Policy})"))}; "
+        $"{Machines(fleet)}: {string.Join(", ", fleet.Tiers.Select(tier => $"{tier.Tier} {tier.Room} ({tier.Policy})"))}; "
         + $"{TierText.Room(fleet.BytesPerToken)} a token, prefill {fleet.PrefillTokensPerS:N0} "
-        + $"tok/s{(fleet.Instant ? ", blocks at once" : "")}";
+        + $"tok/s{(fleet.Instant ? ", blocks at once" : "")}"
+        + (fleet.PrefixOnly ? ", nothing behind a hole is used" : "");
+
+    static string Machines(FleetSummary fleet)
+    {
+        string answer = fleet.Nodes == 1 ? "1 machine" : $"{fleet.Nodes:N0} machines",
+            split = fleet.Peers is not { } peers ? "" : $" that answer and {fleet.PrefillNodes:N0} that compute prompts "
+                + $"({ByteSize.Text((long)peers.BytesPerS)}/s, {Duration.Text(peers.LatencyS)} away)";
+        return answer + split + (fleet.Nodes + fleet.PrefillNodes == 1 ? "" : $", {fleet.Placement}")
+            + (fleet.Routers > 1 ? $" by {fleet.Routers} routers" : "");
+    }
+
+    static string InFlight(Outcome outcome) => outcome.Resent + outcome.CutAnswers == 0 ? ""
+        : $"; in all {outcome.Resent:N0} requests sent again, {outcome.CutAnswers:N0} answers cut";
 
     /// <summary>A warning where waiting grows without end, so that nobody takes those times for the cache's fault.</summary>
     public static string? Overload(SimulateReport report) => report.Outcome.Load <= 1 || report.Fleet.Instant ? null
         : $"the machines are overloaded: they need {report.Outcome.Load:0.0#} times the trace's time, so waiting grows to its end. About "
-            + $"{Math.Ceiling(report.Outcome.Load * report.Fleet.Nodes / 0.8):N0} machines would keep up";
+            + $"{Math.Ceiling(report.Outcome.Load * (report.Fleet.Nodes + report.Fleet.PrefillNodes) / 0.8):N0} machines would keep up";
 
     static string Saved(SimulateReport report) => report.Outcome.SavedS >= 0
         ? $"{Duration.Text(report.Outcome.SavedS)} saved "
@@ -90,10 +105,12 @@ static class SimulateText
         if (report.Outcome.Nodes.Count is < 2 or > MostNodes)
             return null;
         Table table = Columns(["machine", "!requests", "!prompt tokens", "!found", .. report.Outcome.Tiers.Select(tier => $"!{tier.Tier}"),
-            "!prefill", "!waited for tiers"]);
+            .. report.Fleet.PrefillNodes > 0 ? (string[])["!from peers"] : [], "!prefill", "!waited for tiers"]);
         foreach ((int number, NodeOutcome node) in report.Outcome.Nodes.Index())
             table.AddRow([$"{number}", $"{node.Requests:N0}", $"{node.PromptTokens:N0}", $"{node.TokenHitRate:P1}",
-                .. node.TokenShares.Values.Select(share => $"{share:P1}"), Duration.Text(node.PrefillS), Duration.Text(node.RestoreS)]);
+                .. node.TokenShares.Values.Select(share => $"{share:P1}"),
+                .. report.Fleet.PrefillNodes > 0 ? (string[])[number < report.Fleet.Nodes ? $"{node.PeerTokens:N0}" : "computes"] : [],
+                Duration.Text(node.PrefillS), Duration.Text(node.RestoreS)]);
         return table;
     }
 
