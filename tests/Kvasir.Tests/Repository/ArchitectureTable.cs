@@ -139,7 +139,7 @@ static class ArchitectureTable
             Measurement -> Cli, Fixtures
             RemoteTiers -> Cli, Fixtures, Reuse
             Server -> Cli, Fixtures, Reuse
-            Cluster -> Cli, RemoteTiers, Reuse, Server
+            Cluster -> Cli, Fixtures, RemoteTiers, Reuse, Server
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             Simulation -> Cli, Fixtures, KvCache/Replay, KvCache/Tiers, Reuse
             Sizing -> Cli, Fixtures

@@ -47,7 +47,7 @@ public class RoutingPolicyTests
     public void Nodes_that_are_about_as_fast_share_what_is_new()
     {
         var policy = new PrefixPolicy(new PrefixMap(10));
-        NodeState[] nodes = [Node(0, new NodeLoad(0, 0, 0, 700)), Node(1, new NodeLoad(0, 0, 0, 1000)), Node(2, new NodeLoad(0, 0, 0, 1300))];
+        NodeState[] nodes = [.. ((double[])[700, 1000, 1300]).Select((rate, number) => Node(number, new NodeLoad(0, 0, 0, rate)))];
         int[] chosen = new int[3];
         for (ulong affinity = 0; affinity < 300; affinity++)
             chosen[policy.Choose(Prompt(affinity), nodes)]++;
