@@ -15,7 +15,11 @@ static class RouteVerb
 {
     const int DefaultPort = 8090;
 
-    static readonly RoutingPolicyKind[] s_policies = Enum.GetValues<RoutingPolicyKind>();
+    static readonly (string Name, RoutingPolicyKind Kind)[] s_policies =
+    [
+        ("prefix", RoutingPolicyKind.Prefix), ("affinity", RoutingPolicyKind.Affinity), ("random", RoutingPolicyKind.Random),
+        ("round-robin", RoutingPolicyKind.RoundRobin),
+    ];
 
     static readonly ListenFlags s_listen = new("nodes that want API keys", DefaultPort);
     static readonly Setting<string[]> s_nodes = new("--node")
@@ -80,7 +84,7 @@ static class RouteVerb
                 [.. members.Where(member => member.Role is not null).Select(member => member.Address)]);
         membership?.Start();
         Tell(RouteStart.Of(options, router), $"routing to {router.AliveNodes} of {options.Nodes.Count} nodes at {router.Address} "
-            + $"({options.Policy.Name()}); dashboard: {router.Address}/");
+            + $"({NameOf(options.Policy)}); dashboard: {router.Address}/");
         await stop.Task;
         await router.Stop();
         Tell(new ServeEvent("stopped"), "stopped");
@@ -97,18 +101,20 @@ static class RouteVerb
         }
     }
 
+    internal static string NameOf(RoutingPolicyKind policy) => Array.Find(s_policies, named => named.Kind == policy).Name;
+
     static RouterOptions Options(ParseResult parsed)
     {
         string name = parsed.GetRequiredValue(s_policy);
-        int policy = Array.FindIndex(s_policies, kind => kind.Name() == name);
+        (string? known, RoutingPolicyKind policy) = Array.Find(s_policies, policy => policy.Name == name);
         return new RouterOptions
         {
             Nodes = [.. (parsed.GetValue(s_nodes) ?? []).SelectMany(list => list.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries))
                 .Select(RouterOptions.ParseNode)],
             Address = s_listen.Address(parsed),
             Port = s_listen.Port(parsed),
-            Policy = policy >= 0 ? s_policies[policy] : throw new UsageException(
-                $"--policy {Printable.Quote(name)}: expected {string.Join(", ", s_policies.Select(kind => kind.Name()))}"),
+            Policy = known is not null ? policy : throw new UsageException(
+                $"--policy {Printable.Quote(name)}: expected {string.Join(", ", s_policies.Select(one => one.Name))}"),
             NodeKey = parsed.GetValue(s_key) is { } file ? SecretFile.ReadPassword(file) : null,
             OtlpEndpoint = ServeVerb.Collector(parsed.GetValue(s_otlp)),
             Pages = Pages.Map,
@@ -125,7 +131,7 @@ static class RouteVerb
 sealed record RouteStart(string Event, string Address, string Policy, IReadOnlyList<string> Nodes, int Alive)
 {
     public static RouteStart Of(RouterOptions options, KvasirRouter router) => new("started", router.Address,
-        options.Policy.Name(), [.. options.Nodes.Select(node => node.OriginalString)], router.AliveNodes);
+        RouteVerb.NameOf(options.Policy), [.. options.Nodes.Select(node => node.OriginalString)], router.AliveNodes);
 }
 
 /// <summary>A later line: <c>note</c>, what became of a node.</summary>

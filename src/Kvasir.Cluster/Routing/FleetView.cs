@@ -29,7 +29,7 @@ sealed class FleetView(NodeList nodes, HttpMessageInvoker http, RoutingPolicyKin
         Dictionary<Node, Told> told = await Ask(context, "/v1/kv/stats", [.. nodes.All.Where(node => node.IsAlive)]);
         if (!await IsLetIn(context, "/v1/kv/stats", told))
             return;
-        FleetAnswer answer = new(Version, policy.Name(), Stopwatch.GetElapsedTime(_start).TotalSeconds,
+        FleetAnswer answer = new(Version, PolicyName(), Stopwatch.GetElapsedTime(_start).TotalSeconds,
             [.. nodes.All.Select(node => FleetNode.Of(node, nodes.Prefixes.Count(node.Number), StatsOf(told, node)))]);
         await context.Response.WriteAsJsonAsync(answer, FleetJson.Default.FleetAnswer, cancellationToken: context.RequestAborted);
     }
@@ -42,6 +42,8 @@ sealed class FleetView(NodeList nodes, HttpMessageInvoker http, RoutingPolicyKin
         context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
         await context.Response.WriteAsync(FleetMetrics.Of(nodes), context.RequestAborted);
     }
+
+    string PolicyName() => policy == RoutingPolicyKind.RoundRobin ? "round-robin" : policy.ToString().ToLowerInvariant();
 
     static JsonElement? StatsOf(Dictionary<Node, Told> told, Node node)
     {

@@ -88,7 +88,7 @@ sealed class NodeList
     {
         lock (_gate)
         {
-            bool wasThere = node.IsAlive;
+            bool wasThere = node.Trouble is null; // a request may have seen before that it does not answer
             node.Down(problem, isGone);
             if (wasThere)
                 node.Counts.Lost(Prefixes.CountOnly(node.Number, [.. All.Where(other => other.IsAlive).Select(other => other.Number)]));

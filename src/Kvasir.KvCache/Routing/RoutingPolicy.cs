@@ -16,14 +16,6 @@ public enum RoutingPolicyKind
     RoundRobin,
 }
 
-/// <summary>What the kinds are called wherever a program or a person reads of one.</summary>
-public static class RoutingPolicyKinds
-{
-    /// <summary>The name, such as <c>round-robin</c>.</summary>
-    public static string Name(this RoutingPolicyKind kind) =>
-        kind == RoutingPolicyKind.RoundRobin ? "round-robin" : kind.ToString().ToLowerInvariant();
-}
-
 /// <summary>Chooses the node that serves a request. Thread-safe; given the same calls, it chooses the same.</summary>
 public abstract class RoutingPolicy
 {

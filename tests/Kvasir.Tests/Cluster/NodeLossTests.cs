@@ -20,13 +20,15 @@ public sealed class NodeLossTests
         await using RouterFixture router = await RouterFixture.StartWith(2, RoutingPolicyKind.RoundRobin);
         ServerFixture[] nodes = router.Servers;
         Node gone = router.Node(nodes[0]);
+        for (int request = 10; request < 12; request++)
+            await router.Ask("/v1/completions", RouterFixture.Prompt(request));
         await nodes[0].Server.Stop();
         for (int request = 0; request < 4; request++)
         {
             (JsonElement _, string by) = await router.Ask("/v1/completions", RouterFixture.Prompt(request));
             Assert.NotEqual(gone.Name, by);
         }
-        await Within(2, () => !gone.IsAlive);
+        await Within(2, () => !gone.IsAlive && gone.Counts.LostPieces > 0);
         Assert.Single(router.Lines, line => line.StartsWith($"node {gone.Name}: ", StringComparison.Ordinal)
             && !line.Contains("is there", StringComparison.Ordinal));
         await nodes[1].Server.Stop();

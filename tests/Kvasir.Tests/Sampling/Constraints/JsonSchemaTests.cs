@@ -80,7 +80,7 @@ public class JsonSchemaTests
 
     [Theory]
     [InlineData("""{"oneOf":[{},{"type":"integer"}],"type":"number"}""")]
-    [InlineData("""{"oneOf":[{"type":"integer"},{"type":"number"}],"minimum":-40,"maximum":123456}""")]
+    [InlineData("""{"oneOf":[{"type":"integer"},{"type":"number"}]}""")]
     public void A_number_that_may_be_no_integer_is_none_to_who_reads_doubles(string schema)
     {
         OutputGrammar grammar = Grammar(schema);
