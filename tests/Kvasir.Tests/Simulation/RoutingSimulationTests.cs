@@ -187,7 +187,9 @@ public sealed class RoutingSimulationTests
         Assert.Equal(100, filled[30].Count(tier => tier == 0)); // computed once, and kept elsewhere
     }
 
-    /// <summary>A third of an hour of conversations (Qin et al., "Mooncake", FAST 2025) on four machines, beside one of their room.</summary>
+    /// <summary>
+    /// A third of an hour of conversations (Qin et al., "Mooncake", FAST 2025) on four machines, beside one of their room.
+    /// </summary>
     [Fact]
     public void On_mooncakes_trace_routers_find_what_one_big_cache_finds_but_for_a_twentieth()
     {
