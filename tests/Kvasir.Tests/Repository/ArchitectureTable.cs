@@ -141,7 +141,7 @@ static class ArchitectureTable
             Server -> Cli, Fixtures, Reuse
             Cluster -> Cli, Fixtures, RemoteTiers, Reuse, Server
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
-            Simulation -> Cli, Fixtures, KvCache/Replay, KvCache/Tiers, Reuse
+            Simulation -> Cli, Cluster, Fixtures, KvCache/Replay, KvCache/Tiers, RemoteTiers, Reuse
             Sizing -> Cli, Fixtures
             Formats -> Fixtures, Sizing
             Traces -> Fixtures

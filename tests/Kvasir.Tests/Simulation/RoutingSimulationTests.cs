@@ -136,7 +136,10 @@ public sealed class RoutingSimulationTests
     public void An_answer_that_has_begun_is_cut()
     {
         Trace trace = Of(new TraceRequest(TimeSpan.Zero, 160, 1000, Blocks(1, 10)), Request(100, Blocks(1, 10)));
-        SimulationOptions options = Fleet(1, Placement.Prefix) with { Faults = [new Fault(TimeSpan.FromSeconds(5), FaultKind.NodeLoss, 0, 0)] };
+        SimulationOptions options = Fleet(1, Placement.Prefix) with
+        {
+            Faults = [new Fault(TimeSpan.FromSeconds(5), FaultKind.NodeLoss, 0, 0)],
+        };
         SimulationResult result = Run(trace, options);
         Assert.Equal((0L, 1L, 0L), (result.Resent, result.CutAnswers, result.HitTokens));
     }
@@ -144,7 +147,10 @@ public sealed class RoutingSimulationTests
     [Fact]
     public void When_all_are_lost_requests_wait_until_they_are_back()
     {
-        SimulationOptions options = Fleet(2, Placement.Prefix) with { Faults = [new Fault(TimeSpan.FromSeconds(5), FaultKind.NodeLoss, null, 60)] };
+        SimulationOptions options = Fleet(2, Placement.Prefix) with
+        {
+            Faults = [new Fault(TimeSpan.FromSeconds(5), FaultKind.NodeLoss, null, 60)],
+        };
         SimulationResult result = Run(Of(Request(0, Blocks(1, 10)), Request(10, Blocks(2, 10))), options);
         Assert.Equal(65 - 10 + 0.16, result.Ttft.P99, 6);
     }
@@ -181,7 +187,9 @@ public sealed class RoutingSimulationTests
         Assert.Equal(100, filled[30].Count(tier => tier == 0)); // computed once, and kept elsewhere
     }
 
-    /// <summary>A third of an hour of conversations (Qin et al., "Mooncake", FAST 2025) on four machines, beside one with all their room.</summary>
+    /// <summary>
+    /// A third of an hour of conversations (Qin et al., "Mooncake", FAST 2025) on four machines, beside one of their room.
+    /// </summary>
     [Fact]
     public void On_mooncakes_trace_routers_find_what_one_big_cache_finds_but_for_a_twentieth()
     {
@@ -198,7 +206,10 @@ public sealed class RoutingSimulationTests
             WantsBelady = false,
         };
         SimulationResult routed = Run(trace, four), random = Run(trace, four with { Placement = Placement.Random }),
-            one = Run(trace, four with { Nodes = 1, Prefill = new PrefillCost(1 / 80_000.0), Tiers = [four.Tiers[0] with { Bytes = 4L << 40 }] });
+            one = Run(trace, four with
+            {
+                Nodes = 1, Prefill = new PrefillCost(1 / 80_000.0), Tiers = [four.Tiers[0] with { Bytes = 4L << 40 }],
+            });
         Assert.InRange(routed.HitTokens, 0.95 * one.HitTokens, one.HitTokens);
         Assert.True(random.HitTokens < 0.6 * one.HitTokens, $"{random.HitTokens} of {one.HitTokens}");
         Assert.True(routed.Ttft.P90 < 0.6 * random.Ttft.P90, $"{routed.Ttft} and {random.Ttft}");

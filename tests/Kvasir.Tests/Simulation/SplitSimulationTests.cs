@@ -64,7 +64,8 @@ public sealed class SplitSimulationTests
         Assert.Equal(999, result.Nodes[0].HitTokens[0]); // nobody was asked
         Assert.Equal((1L, 992L), (result.Nodes[1].Requests, result.Nodes[0].PeerTokens));
         // two that answer: the second has nothing, and who computes has everything
-        result = Run(Of(Request(0, 1000, Blocks(1, 63)), Request(10, 1000, Blocks(1, 63))), Fleet(2, 1) with { Placement = Placement.RoundRobin });
+        result = Run(Of(Request(0, 1000, Blocks(1, 63)), Request(10, 1000, Blocks(1, 63))),
+            Fleet(2, 1) with { Placement = Placement.RoundRobin });
         Assert.Equal((992L, 992L), (result.Nodes[0].PeerTokens, result.Nodes[1].PeerTokens));
         Assert.Equal((992L, 992L), (result.Nodes[2].HitTokens[0], result.HitTokens));
         Assert.Equal(1.0 + 0.008 + 0.001, result.PrefillSeconds, 6); // who is asked for what it has computes a token, as for an answer
@@ -88,7 +89,7 @@ public sealed class SplitSimulationTests
         Trace trace = TraceGenerator.Generate("chat:users=60,turns=5,over=200,think=15,system=0,question=100,answer=60", BlockTokens,
             TestContext.Current.CancellationToken);
         SimulationResult three = Run(trace, Fleet(3, 3)), none = Run(trace, Fleet(3, 0));
-        Assert.InRange(three.PrefillSeconds, 0.9 * none.PrefillSeconds, 1.05 * none.PrefillSeconds); // an answer is not computed again there
+        Assert.InRange(three.PrefillSeconds, 0.9 * none.PrefillSeconds, 1.05 * none.PrefillSeconds); // no answer is computed again
         Assert.Equal(trace.Requests.Count, three.Requests);
         Assert.All(three.Nodes.Skip(3), node => Assert.True(node.Requests > 0));
         TraceRequest[] burst = [.. Enumerable.Range(0, 20).Select(i => Request(1, 1601, [1, 2, .. Blocks(1 + i, 99)]))];
@@ -111,7 +112,10 @@ public sealed class SplitSimulationTests
     public void Whoever_is_lost_all_requests_are_served(int node, double seconds)
     {
         TraceRequest[] requests = [.. Enumerable.Range(0, 50).Select(i => Request(i, 1000, Blocks(i % 20, 63)))];
-        SimulationOptions options = Fleet(2, 2) with { Faults = [new Fault(TimeSpan.FromSeconds(10.5), FaultKind.NodeLoss, node, seconds)] };
+        SimulationOptions options = Fleet(2, 2) with
+        {
+            Faults = [new Fault(TimeSpan.FromSeconds(10.5), FaultKind.NodeLoss, node, seconds)],
+        };
         SimulationResult result = Run(Of(requests), options);
         Assert.Equal(50, result.Requests);
         Assert.InRange(result.Ttft.P99, 1, 6);
