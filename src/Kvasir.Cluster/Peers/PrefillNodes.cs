@@ -50,7 +50,8 @@ public sealed class PrefillNodes : IPeer, IDisposable
         if (_cache is not { } cache)
             return;
         foreach (PeerAddress address in _addresses)
-            _nodes.GetOrAdd(address, added => new PrefillNode(Interlocked.Increment(ref _numbers), added, _options, cache, _prefixes.Clear));
+            _nodes.GetOrAdd(address,
+                added => new PrefillNode(Interlocked.Increment(ref _numbers), added, _options, cache, _prefixes.Clear));
         foreach ((PeerAddress address, PrefillNode node) in _nodes)
             if (!_addresses.Contains(address) && _nodes.TryRemove(address, out _))
                 node.Dispose();
@@ -94,9 +95,10 @@ public sealed class PrefillNodes : IPeer, IDisposable
         for (int block = 0; block < chain.Length; block++)
             chain[block] = prompt.Keys[block].Digest.First;
         double rate = _cache!.Costs.TokensPerSecond; // theirs is not known, and the same for all
-        NodeState[] states =
-            [.. ready.Select(node => new NodeState(node.Number, RendezvousHash.Id($"{node.Address}"), new NodeLoad(0, 0, node.Queued, rate)))];
-        int chosen = _policy.Choose(new RoutedPrompt(chain, prompt.Tokens.Length, prompt.BlockTokens, chain[Math.Min(1, chain.Length - 1)]), states);
+        NodeState[] states = [.. ready.Select(node =>
+            new NodeState(node.Number, RendezvousHash.Id($"{node.Address}"), new NodeLoad(0, 0, node.Queued, rate)))];
+        ulong affinity = chain[Math.Min(1, chain.Length - 1)]; // of the second block: the first is the system prompt's, and everybody's
+        int chosen = _policy.Choose(new RoutedPrompt(chain, prompt.Tokens.Length, prompt.BlockTokens, affinity), states);
         _prefixes.Add(ready[chosen].Number, chain);
         return ready[chosen];
     }
