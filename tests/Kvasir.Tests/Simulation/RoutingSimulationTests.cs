@@ -208,7 +208,9 @@ public sealed class RoutingSimulationTests
         SimulationResult routed = Run(trace, four), random = Run(trace, four with { Placement = Placement.Random }),
             one = Run(trace, four with
             {
-                Nodes = 1, Prefill = new PrefillCost(1 / 80_000.0), Tiers = [four.Tiers[0] with { Bytes = 4L << 40 }],
+                Nodes = 1,
+                Prefill = new PrefillCost(1 / 80_000.0),
+                Tiers = [four.Tiers[0] with { Bytes = 4L << 40 }],
             });
         Assert.InRange(routed.HitTokens, 0.95 * one.HitTokens, one.HitTokens);
         Assert.True(random.HitTokens < 0.6 * one.HitTokens, $"{random.HitTokens} of {one.HitTokens}");
