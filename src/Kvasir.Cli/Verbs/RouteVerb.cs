@@ -43,7 +43,7 @@ static class RouteVerb
     static readonly MemberFlags s_member = new(s_certificate);
     static readonly Setting<string?> s_otlp = new("--otlp-endpoint")
     {
-        Description = "Send metrics and traces there by OTLP, as OTEL_EXPORTER_OTLP_ENDPOINT does",
+        Description = "Send traces there by OTLP, and what a server measures; OTEL_EXPORTER_OTLP_ENDPOINT says the same",
         HelpName = "URL",
         OtherVariables = ["OTEL_EXPORTER_OTLP_ENDPOINT"],
     };

@@ -68,7 +68,7 @@ static class ServeVerb
     };
     static readonly Setting<string?> s_otlp = new("--otlp-endpoint")
     {
-        Description = "Send metrics and traces there by OTLP, as OTEL_EXPORTER_OTLP_ENDPOINT does",
+        Description = "Send traces there by OTLP, and what a server measures; OTEL_EXPORTER_OTLP_ENDPOINT says the same",
         HelpName = "URL",
         OtherVariables = ["OTEL_EXPORTER_OTLP_ENDPOINT"],
     };

@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Kvasir.Cluster.Events;
 using Kvasir.Formats;
+using OpenTelemetry;
 
 namespace Kvasir.Cluster.Routing;
 
@@ -27,6 +28,7 @@ sealed class NodeWatch(Node node, NodeList nodes, HttpMessageInvoker http, Route
     /// <summary>Listens until the router stops.</summary>
     public async Task Run(CancellationToken stopping)
     {
+        using IDisposable unseen = SuppressInstrumentationScope.Begin(); // what goes on all the time is nobody's trace
         while (!stopping.IsCancellationRequested)
         {
             (string? problem, bool isGone) = await Problem(stopping);
