@@ -38,7 +38,7 @@ public sealed class SplitFaultTests : IDisposable
     public void Damaged_blocks_are_holes()
     {
         Random random = new(5);
-        for (int round = 0; round < 8; round++)
+        for (int round = 0; round < 4; round++)
         {
             using BadWay way = new();
             using SplitPair pair = new SplitPair(_model, way.To).Connected();
@@ -90,7 +90,7 @@ public sealed class SplitFaultTests : IDisposable
         using SplitPair pair = new SplitPair(_model).Connected();
         IPEndPoint endpoint = IPEndPoint.Parse(pair.State.Address);
         Random random = new(7);
-        for (int round = 0; round < 200; round++)
+        for (int round = 0; round < 80; round++)
         {
             using TcpClient socket = new();
             await socket.ConnectAsync(endpoint, TestContext.Current.CancellationToken);
@@ -111,7 +111,7 @@ public sealed class SplitFaultTests : IDisposable
         IPEndPoint endpoint = IPEndPoint.Parse(pair.State.Address);
         using InferenceEngine mad = new(_model, new EngineOptions { Context = 64 });
         Random random = new(9);
-        for (int round = 0; round < 60; round++)
+        for (int round = 0; round < 25; round++)
         {
             using PeerLink link = new(await PeerStream.Connect(new PeerAddress($"{endpoint.Address}", endpoint.Port),
                 new PeerOptions { Name = "mad" }, mad.Cache, TestContext.Current.CancellationToken), TimeProvider.System);
