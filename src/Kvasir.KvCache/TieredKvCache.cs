@@ -288,6 +288,7 @@ public sealed class TieredKvCache : IDisposable
             writeBack.Dispose();
         foreach (ITier tier in Tiers)
             tier.Dispose();
+        (Peer as IDisposable)?.Dispose();
         Device.Dispose(); // last: until then somebody may write from there
     }
 

@@ -30,6 +30,7 @@ sealed unsafe class PeerLink : IDisposable
     readonly BlockingCollection<OutFrame> _out = new(MostOut);
     readonly ConcurrentDictionary<uint, ExpectedLoad> _expected = [];
     readonly CancellationTokenSource _over = new();
+    readonly List<Thread> _threads = [];
     readonly byte[] _sink = new byte[1 << 16]; // of blocks that nobody expects
     Action<PeerFrame, byte[]>? _handle;
     Func<long>? _queued;
@@ -68,8 +69,12 @@ sealed unsafe class PeerLink : IDisposable
         Begin(Send, "sends");
         Begin(Watch, "watches");
 
-        void Begin(Action work, string name) =>
-            new Thread(() => Run(work)) { IsBackground = true, Name = $"kvasir peer {name}" }.Start();
+        void Begin(Action work, string name)
+        {
+            Thread thread = new(() => Run(work)) { IsBackground = true, Name = $"kvasir peer {name}" };
+            _threads.Add(thread);
+            thread.Start();
+        }
     }
 
     /// <summary>Expects blocks; returns the number under which they come.</summary>
@@ -98,8 +103,14 @@ sealed unsafe class PeerLink : IDisposable
     public void SendBlock(uint load, int index, bool isComputed, TierLease block) =>
         Enqueue(new OutFrame(new PeerFrame(FrameKind.Block, load, index, isComputed, (int)_blockBytes, 0), [], block));
 
-    /// <summary>Ends the connection; what was to come fails.</summary>
-    public void Dispose() => End("closed");
+    /// <summary>Ends the connection; what was to come fails. Nothing reads or writes the pool's memory afterwards.</summary>
+    public void Dispose()
+    {
+        End("closed");
+        foreach (Thread thread in _threads)
+            if (thread != Thread.CurrentThread)
+                thread.Join(Silence);
+    }
 
     void Enqueue(OutFrame frame)
     {

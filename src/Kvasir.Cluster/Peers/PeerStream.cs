@@ -44,6 +44,7 @@ sealed class PeerStream : IDisposable
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             patience.CancelAfter(s_patience);
+            using CancellationTokenRegistration end = patience.Token.Register(socket.Dispose); // also of who says a byte at a time
             await socket.ConnectAsync(address.Host, address.Port, patience.Token).ConfigureAwait(false);
             PeerStream stream = await Secure(socket, options, isAsker: true, patience.Token).ConfigureAwait(false);
             stream.Ask(options, cache);
@@ -65,6 +66,7 @@ sealed class PeerStream : IDisposable
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             patience.CancelAfter(s_patience);
+            using CancellationTokenRegistration end = patience.Token.Register(socket.Dispose); // also of who says a byte at a time
             PeerStream stream = await Secure(socket, options, isAsker: false, patience.Token).ConfigureAwait(false);
             await Task.Factory.StartNew(() => stream.Answer(options, cache), patience.Token, TaskCreationOptions.LongRunning,
                 TaskScheduler.Default).ConfigureAwait(false);

@@ -88,7 +88,7 @@ sealed class PrefillNode : IDisposable
                 link.Start((frame, body) => Handle(link, frame, body), () => 0);
                 (_link, _name, _problem) = (link, link.Other.Name, null);
                 Tell($"prompts are computed by {link.Other.Name} at {Address}");
-                link.Over.WaitHandle.WaitOne();
+                WaitHandle.WaitAny([link.Over.WaitHandle, _over.Token.WaitHandle]);
                 (_link, _problem) = (null, link.Failure);
                 _lost(Number);
             }

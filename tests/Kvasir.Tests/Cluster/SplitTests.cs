@@ -120,16 +120,16 @@ public sealed class SplitTests : IDisposable
     [Fact]
     public async Task Whoever_is_cancelled_is_not_computed_for_any_longer()
     {
-        EngineOptions slow = new() { Context = 4096, PrefillChunk = 16, Threads = 1 };
+        EngineOptions slow = new() { Context = 16_384, PrefillChunk = 16, Threads = 1 };
         using SplitPair pair = new SplitPair(_model, options: slow).Connected();
         using CancellationTokenSource cancel = new();
-        Completion completion = pair.Decode.Engine.Start(Prompt(length: 4000), new GenerationOptions { MaxTokens = 1 },
+        Completion completion = pair.Decode.Engine.Start(Prompt(length: 16_000), new GenerationOptions { MaxTokens = 1 },
             cancellation: cancel.Token);
         Assert.True(SpinWait.SpinUntil(() => pair.Prefill.Serving.Running > 0, TimeSpan.FromSeconds(10)));
         await cancel.CancelAsync();
         await completion.Result;
         Assert.True(SpinWait.SpinUntil(() => pair.Prefill.Serving.Running == 0, TimeSpan.FromSeconds(20)));
-        Assert.InRange(pair.Prefill.Serving.ComputedTokens, 0, 3984);
+        Assert.InRange(pair.Prefill.Serving.ComputedTokens, 1, 12_000); // of 15,984
     }
 
     [Fact]
