@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Kvasir.Cluster.Peers;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
+using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
 using Kvasir.Tests.Reuse;
@@ -82,6 +83,22 @@ public sealed class SplitFaultTests : IDisposable
         Assert.Equal(0, answer.Use.Peer);
         Assert.Contains(answer.Use.Misses, miss => miss is { Reason: MissReason.LoadFailed, Detail: "late" });
         Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 1, 15);
+    }
+
+    [Fact]
+    public void An_engine_that_ends_while_blocks_come_has_nobody_write_into_its_memory()
+    {
+        EngineOptions slow = new() { Context = 4096, PrefillChunk = 16, Threads = 1 };
+        using InferenceEngine prefill = new(_model, slow);
+        using PrefillServer server = new(prefill, new PeerOptions(), SplitPair.Loopback);
+        using PrefillNodes nodes = new(new PeerOptions(), [new PeerAddress("127.0.0.1", server.Endpoint.Port)]);
+        InferenceEngine decode = new(_model, nodes.Serve(slow));
+        Assert.True(SpinWait.SpinUntil(() => nodes.States[0].Problem is null, TimeSpan.FromSeconds(20)));
+        decode.Start(Prompt(length: 4000), new GenerationOptions { MaxTokens = 1 }, cancellation: TestContext.Current.CancellationToken);
+        Assert.True(SpinWait.SpinUntil(() => prefill.Serving.ComputedTokens > 100, TimeSpan.FromSeconds(20)));
+        decode.Dispose();
+        Assert.True(SpinWait.SpinUntil(() => nodes.States[0].Problem is not null, TimeSpan.FromSeconds(5)));
+        Assert.True(SpinWait.SpinUntil(() => prefill.Serving.Running == 0, TimeSpan.FromSeconds(20)));
     }
 
     [Fact]
