@@ -54,9 +54,9 @@ public class EstimateTests
     }
 
     [Fact]
-    public void Csv_has_no_blocks_under_a_policy() =>
-        Assert.Contains("llama-3-8b,window:60+4,1,8192,1,f16,8388608,,8388608",
-            Run("estimate", "llama-3-8b", "-c", "8k", "--retention", "window:60+4", "--csv").Answer, StringComparison.Ordinal);
+    public void Csv_has_whole_slots_under_a_policy() =>
+        Assert.Contains("llama-3-8b,\"window:60+4,min=512 v1\",1,8192,1,f16,10485760,10485760,8388608",
+            Run("estimate", "llama-3-8b", "-c", "8k", "--kv-retain", "window:60+4", "--csv").Answer, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("the nearest are", "llama-9")]
