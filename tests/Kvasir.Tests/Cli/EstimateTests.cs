@@ -36,7 +36,7 @@ public class EstimateTests
         Assert.Equal(1 + 2 * 5, csv.Length);
         Assert.All(csv, line => Assert.Equal(8, line.Count(letter => letter == ',')));
         string markdown = Run("estimate", "llama-3-8b", "--retention", "pyramidkv:128", "--markdown").Answer;
-        Assert.Contains("| 8,192 | 1 | 16.0 MiB | 8.0 MiB | 8.5 MiB | 4.5 MiB | 1.56 % | 16.0 MiB |", markdown, StringComparison.Ordinal);
+        Assert.Contains("| 8,192 | 1 | 18.0 MiB | 9.0 MiB | 9.6 MiB | 5.1 MiB | 1.56 % | 16.0 MiB |", markdown, StringComparison.Ordinal);
     }
 
     /// <summary>
