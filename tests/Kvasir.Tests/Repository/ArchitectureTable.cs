@@ -125,7 +125,7 @@ static class ArchitectureTable
             KvCache/Tiers
             Model -> Fixtures
             Packages -> Fixtures
-            Retention -> Fixtures
+            Retention
             Reuse -> Fixtures, KvCache/Tiers
             Saga
             Samples -> Fixtures
