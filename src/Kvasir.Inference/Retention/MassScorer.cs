@@ -19,8 +19,9 @@ class MassScorer(int positions, int firstRow, ProfileParts parts) : Scorer(posit
 /// </summary>
 sealed class SnapKvScorer(int positions, int firstRow, ProfileParts parts) : MassScorer(positions, firstRow, parts)
 {
-    const int Pool = 7;
-
-    protected override void Finish(int layer, int head, ReadOnlySpan<float> seen, Span<float> score) =>
-        SnapKvPooling.Max(seen, Pool, score);
+    protected override void Finish(int layer, int head, ReadOnlySpan<float> seen, Span<float> score)
+    {
+        seen.CopyTo(score);
+        SnapKvPooling.Max(score);
+    }
 }
