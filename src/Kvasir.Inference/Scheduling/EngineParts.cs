@@ -4,6 +4,8 @@ using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Retention;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Scheduling;
 
@@ -35,7 +37,19 @@ sealed class EngineParts
     /// <summary>Whether every step computes its whole sequence again: the oracle for the cache.</summary>
     public required bool Recomputes { get; init; }
 
+    /// <summary>Whether sequences find and leave blocks at all.</summary>
+    public required bool SharesBlocks { get; init; }
+
+    /// <summary>Views that completions make; the scheduler's thread alone touches it.</summary>
+    public Dictionary<ViewName, RetentionRun> ViewsInTheMaking { get; } = [];
+
     public KvLayout Layout => Cache.Layout;
+
+    /// <summary>How a policy's views store keys and values.</summary>
+    public ViewCodecs ViewCodecs(RetentionPolicy policy) => new(Layout.Codec, Layout.Codec);
+
+    /// <summary>An empty sequence.</summary>
+    public Sequence NewSequence(byte[] salt) => new(this, () => Cache.NewSequence(salt, SharesBlocks, Context)) { Salt = salt };
 
     public ForwardPass NewPass() => new(Transformer, Cache);
 }

@@ -1,0 +1,78 @@
+using Kvasir.Inference.Model;
+using Kvasir.KvCache;
+using Kvasir.KvCache.Retention;
+
+namespace Kvasir.Inference.Retention;
+
+/// <summary>
+/// Finds out which positions of an exact prefix matter, by passes whose rows look at it and answer nothing. Nothing is left out before all
+/// rows have looked. A pass at a time, so that others compute in between.
+/// </summary>
+sealed class RetentionProfile : IDisposable
+{
+    readonly Transformer _transformer;
+    readonly CachedSequence _blocks;
+    readonly int[] _tokens;
+    readonly Scorer? _scorer;
+    readonly int _trained;
+    int _done;
+
+    /// <param name="policy">What is asked.</param>
+    /// <param name="prefix">The exact prefix, computed.</param>
+    /// <param name="tokens">Its tokens.</param>
+    /// <param name="prompt">What is known of the model's vocabulary and shape.</param>
+    public RetentionProfile(RetentionPolicy policy, CachedSequence prefix, int[] tokens, ProfileParts prompt)
+    {
+        (_transformer, _blocks, _tokens, _trained) = (prompt.Transformer, prefix, tokens, prompt.Config.Context);
+        _scorer = Scorer.Of(policy, tokens, prefix.Table, prompt);
+        _done = _scorer?.FirstRow ?? tokens.Length;
+    }
+
+    /// <summary>Whether all rows have looked.</summary>
+    public bool IsOver => _done == _tokens.Length;
+
+    /// <summary>The next pass. False when the pool has no room for its rows.</summary>
+    public bool TryStep() => _scorer!.LeavesCache ? TryLook() : TryReplay();
+
+    /// <summary>Rows look from their own places.</summary>
+    bool TryLook()
+    {
+        int from = _done;
+        _done = Math.Min(_tokens.Length, from + _transformer.MaxTokens);
+        Compute(from, _done, from);
+        return true;
+    }
+
+    /// <summary>
+    /// Rows of a piece follow the prefix, or, where the trained context is not long enough, are rotated as if they ended where that does.
+    /// </summary>
+    bool TryReplay()
+    {
+        int piece = _done / ReplayScorer.Piece * ReplayScorer.Piece, first = Math.Max(0, piece - ReplayScorer.LeadIn);
+        int end = Math.Min(_tokens.Length, piece + ReplayScorer.Piece), from = _done == piece ? first : _done;
+        int last = _tokens.Length + end - first;
+        if (!_blocks.TryReserve(last))
+            return false;
+        _scorer!.Shift(Math.Min(0, Math.Max(_trained, _tokens.Length) - last));
+        _done = Math.Min(end, from + _transformer.MaxTokens);
+        Compute(from, _done, _tokens.Length + from - first);
+        return true;
+    }
+
+    /// <summary>Computes the rows of the tokens <c>[from, to)</c>, from a position on.</summary>
+    void Compute(int from, int to, int position)
+    {
+        Batch batch = new() { Observer = _scorer };
+        for (int token = from; token < to; token++)
+            batch.Add(_tokens[token], position + token - from, _blocks, wantsLogits: false);
+        _transformer.Forward(batch);
+    }
+
+    /// <summary>What was found out: null where a policy needs none.</summary>
+    public RetentionScores? Scores(RetentionShape shape) => _scorer?.Scores(shape);
+
+    /// <summary>What each layer's heads need, in a FastGen policy.</summary>
+    public FastGenHead[][]? Heads => (_scorer as FastGenScorer)?.Heads;
+
+    public void Dispose() => _scorer?.Dispose();
+}
