@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using Kvasir.Formats;
 using Kvasir.Formats.Models;
@@ -51,13 +50,17 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
             throw new ArgumentException($"retention {this}: {Printable.Line(size.Spec.Name)} has no layer that attends to everything");
         long[] rows = [.. size.Layers.Select(layer =>
             layer is null ? 0L : RowBytes(Policy.KeyType, layer.KeyDim) + RowBytes(Policy.ValueType, layer.ValueDim))];
-        RetentionShape shape = Shape(size, tokens, rows);
+        // A view is of whole blocks; what is behind them lies in a block of its own.
+        long rest = tokens % KvSize.BlockTokens, tail = size.AllocatedBytes(rest);
+        RetentionShape shape = Shape(size, tokens - rest, rows);
         if (RetentionSelection.Estimate(Policy, shape, FastGenShare) is not { } view)
-            return KvUse.OfEverything(size, tokens) with { Bytes = size.StateBytes + shape.ExactBytes };
-        ImmutableArray<long> kept = view.Positions;
-        return new KvUse(size.StateBytes + view.Slots * shape.SlotBytes,
-            Enumerable.Range(0, rows.Length).Aggregate(size.StateBytes, (sum, layer) =>
-                checked(sum + (size.Layers[layer] is { } attention ? kept[attention.Producer] * rows[layer] : 0))), kept.Sum());
+            return KvUse.OfEverything(size, tokens) with { Bytes = size.StateBytes + shape.ExactBytes + tail };
+        long[] seen = [.. size.Layers.Select(layer => layer is null ? 0 : layer.Window is { } window
+            ? layer.KvHeads * Math.Clamp(window - rest, 0, tokens - rest)
+            : view.Positions[layer.Producer])];
+        return new KvUse(size.StateBytes + view.Slots * shape.SlotBytes + tail,
+            seen.Zip(rows, (n, bytes) => n * bytes).Sum() + size.ReadBytes(rest),
+            seen.Where((_, layer) => size.Layers[layer]?.Producer == layer).Sum() + size.Rows(rest));
 
         long RowBytes(string? codec, int elements) =>
             codec is not null && KvCodecs.TryParse(codec, out IKvCodec? own) ? own.RowBytes(elements) : size.Type.RowBytes(elements);

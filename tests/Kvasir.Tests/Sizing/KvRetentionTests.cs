@@ -56,6 +56,11 @@ public class KvRetentionTests
             Assert.Equal((rows, rows * 256), (use.Rows, use.ReadBytes));
     }
 
+    /// <summary>What is behind the last whole block is not part of a view: 5 tokens in a block of their own.</summary>
+    [Fact]
+    public void A_begun_block_is_kept_beside_the_view() =>
+        Assert.Equal(new KvUse(17 * 16_384, (48 * 16 + 4 * 5) * 256, 48 * 16 + 4 * 5), Use("25%", Specs.Dense(2, 2, 2, 64), 1024 + 5));
+
     [Fact]
     public void Sliding_layers_keep_their_window_and_readers_read_what_their_producer_has()
     {
