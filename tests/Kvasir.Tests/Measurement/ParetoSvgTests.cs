@@ -32,7 +32,8 @@ public class ParetoSvgTests
             Assert.All(points, point => Assert.Contains(best, other => other.BytesPerToken <= point.BytesPerToken
                 && other.Answers.Share >= point.Answers.Share));
             Assert.All(best, point => Assert.DoesNotContain(points, other => other.BytesPerToken <= point.BytesPerToken
-                && other.Answers.Share >= point.Answers.Share && (other.BytesPerToken, other.Answers) != (point.BytesPerToken, point.Answers)));
+                && other.Answers.Share >= point.Answers.Share
+                && (other.BytesPerToken, other.Answers) != (point.BytesPerToken, point.Answers)));
         });
 
     [Fact]
