@@ -38,7 +38,7 @@ public sealed class InferenceEngine : IDisposable
         (Model, Options) = (model, options);
         Context = ValidContext(model.Config, options);
         EarlyCompilation.Begin(options.InstructionSet);
-        Layout = new KvLayout(options.BlockTokens, options.KvCodec, KvLayers.Of(model.Config));
+        Layout = LayoutOf(model, options);
         Cache = new TieredKvCache(Layout, SharesBlocks ? ModelFingerprint.Of(model.Digest, Layout, options.KvHostCodec) : default,
             CacheOptions());
         _compute = new ComputePool(options.Threads);
@@ -309,9 +309,12 @@ public sealed class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        var layout = new KvLayout(options.BlockTokens, options.KvCodec, KvLayers.Of(model.Config));
+        KvLayout layout = LayoutOf(model, options);
         return (layout.BlocksFor(ValidContext(model.Config, options)) + 1) * layout.StrideBytes;
     }
+
+    static KvLayout LayoutOf(LanguageModel model, EngineOptions options) =>
+        new(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model.Config));
 
     int DeviceBlocks()
     {

@@ -87,7 +87,7 @@ sealed class BenchVerb
         }
         Measuring.Warn(cache);
         var report = new BenchReport(
-            model.Config.Name, threads, engine.Layout.Codec.Name, new FileInfo(path).Length, ModelCost.Of(engine).WeightBytes,
+            model.Config.Name, threads, engine.Layout.CodecName, new FileInfo(path).Length, ModelCost.Of(engine).WeightBytes,
             engine.Layout.BlockBytes * engine.Layout.BlocksFor(engine.Context), peakMemory, cache.Limits.Machine, limits, Rows(limits));
         if (parsed.GetValue(s_json))
             VerbJson.Write(report);

@@ -14,8 +14,8 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
 {
     const int Lane = ILanes<T>.Count, Tile = AttentionInput.Tile;
 
-    readonly KvRows _keys = new(layout.KeyOffset(layer, kvHead), layout.Layers[layer].KeyDim, layout.Codec);
-    readonly KvRows _values = new(layout.ValueOffset(layer, kvHead), layout.Layers[layer].ValueDim, layout.Codec);
+    readonly KvRows _keys = new(layout.KeyOffset(layer, kvHead), layout.Layers[layer].KeyDim, layout.KeyCodec);
+    readonly KvRows _values = new(layout.ValueOffset(layer, kvHead), layout.Layers[layer].ValueDim, layout.ValueCodec);
 
     /// <summary>
     /// Positions <c>[from, to)</c> of the tile at position <paramref name="start"/>, rounded outwards to sixteen: what lies beyond is in
@@ -79,11 +79,11 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
     }
 
     /// <summary>Any codec, any width: only rows that were written, since a codec may refuse others.</summary>
-    void Decode(byte* stored, int count, in KvRows from, float* rows)
+    static void Decode(byte* stored, int count, in KvRows from, float* rows)
     {
         for (; count > 0; count--, stored += from.Bytes, rows += from.Padded)
         {
-            layout.Codec.Decode(new(stored, from.Bytes), new(rows, from.Dim));
+            from.Codec.Decode(new(stored, from.Bytes), new(rows, from.Dim));
             new Span<float>(rows + from.Dim, from.Padded - from.Dim).Clear();
         }
     }
@@ -108,6 +108,8 @@ readonly unsafe struct KvRows(long offset, int dim, IKvCodec codec)
 
     /// <summary>Whether rows are halves that fill whole vectors, two at a time.</summary>
     public readonly bool AreHalves = codec is F16Codec && dim % 32 == 0;
+
+    public readonly IKvCodec Codec = codec;
 
     readonly long _offset = offset;
 
