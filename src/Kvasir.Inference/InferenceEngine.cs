@@ -70,7 +70,7 @@ public sealed class InferenceEngine : IDisposable
 
     /// <summary>An empty sequence.</summary>
     /// <param name="salt">Whose it is: only what was computed under the same salt is used again. Empty for nobody's in particular.</param>
-    public Sequence NewSequence(ReadOnlySpan<byte> salt = default) => new(_parts, Cache.NewSequence(salt, SharesBlocks, Context));
+    public Sequence NewSequence(ReadOnlySpan<byte> salt = default) => _parts.NewSequence(salt.ToArray());
 
     /// <summary>
     /// Begins to complete a sequence. Tokens that are not in the cache are computed first, so the sequence may be new, longer by another
@@ -124,7 +124,7 @@ public sealed class InferenceEngine : IDisposable
     /// <param name="cancellation">Ends it at the next step.</param>
     internal Completion StartPrefill(ReadOnlySpan<int> prompt, BlockKey root, IPeer asker, CancellationToken cancellation)
     {
-        Sequence sequence = new(_parts, Cache.NewSequence(root, asker, Context));
+        Sequence sequence = new(_parts, () => Cache.NewSequence(root, asker, Context));
         sequence.Append(prompt);
         return Submit(new Generation(_parts, sequence, new GenerationOptions { MaxTokens = 0, WantsHidden = true, TellsProgress = true },
             ownsSequence: true, cancellation));
@@ -145,7 +145,7 @@ public sealed class InferenceEngine : IDisposable
             throw new InvalidOperationException("a completion of this sequence is under way");
         try
         {
-            sequence.Blocks.ComputeKeys(sequence.Tokens); // here, not on the thread that computes for everybody
+            generation.ComputeKeys(); // here, not on the thread that computes for everybody
             _scheduler.Value.Submit(generation);
         }
         catch
@@ -188,7 +188,7 @@ public sealed class InferenceEngine : IDisposable
     /// </summary>
     public void WarmUp()
     {
-        using Sequence sequence = new(_parts, Cache.NewSequence(sharing: false, tokens: Context));
+        using Sequence sequence = new(_parts, () => Cache.NewSequence(sharing: false, tokens: Context));
         long start = Stopwatch.GetTimestamp();
         for (int round = 0; round < 32 && Stopwatch.GetElapsedTime(start) < s_warmUp; round++)
         {
@@ -239,7 +239,7 @@ public sealed class InferenceEngine : IDisposable
         {
             if (cancellation.IsCancellationRequested)
                 return [];
-            sequence.Blocks.Adopt(sequence.Tokens);
+            sequence.Blocks.Adopt(sequence.Tail);
             Compute(sequence, int.MaxValue, wantsAllLogits: false);
             progress?.Report(new PrefillProgress(sequence.Cached, sequence.Tokens.Length));
         }
@@ -287,6 +287,7 @@ public sealed class InferenceEngine : IDisposable
         MaxWaiting = Options.MaxWaiting,
         StepTime = Options.StepTime,
         Recomputes = Options.KvReuse == KvReuse.Off,
+        SharesBlocks = SharesBlocks,
     };
 
     KvCacheOptions CacheOptions() => new()

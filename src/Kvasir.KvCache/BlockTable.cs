@@ -1,5 +1,6 @@
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.KvCache;
 
@@ -18,6 +19,12 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
 
     /// <summary>Shape of the blocks.</summary>
     public KvLayout Layout => pool.Layout;
+
+    /// <summary>What stands for the tokens before the first block; null when there are none.</summary>
+    public RetainedView? View { get; init; }
+
+    /// <summary>The position in the whole sequence of the first block's first token; here, positions count from there.</summary>
+    public int Start => View?.Positions ?? 0;
 
     /// <summary>Blocks.</summary>
     public int Count => _blocks.Count;

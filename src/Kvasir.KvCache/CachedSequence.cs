@@ -2,6 +2,7 @@ using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.KvCache;
 
@@ -18,6 +19,7 @@ namespace Kvasir.KvCache;
 ///   Fill(tokens, from, to)          what was computed belongs to the cache
 /// EndRequest()                      what may go to the disk, goes
 /// </code>
+/// Behind a view, tokens and positions are those after the view's prefix, but for what <see cref="Use"/> tells.
 /// Belongs to one thread at a time.
 /// </summary>
 public sealed class CachedSequence : IDisposable
@@ -32,11 +34,11 @@ public sealed class CachedSequence : IDisposable
     readonly HashSet<int> _brought = []; // blocks that another machine brought since then: as good as computed
     Task<PrefixLookup>? _later;
 
-    internal CachedSequence(TieredKvCache cache, BlockKey root, bool sharing, int tokens, IPeer? peer)
+    internal CachedSequence(TieredKvCache cache, BlockKey root, bool sharing, int tokens, IPeer? peer, RetainedView? view = null)
     {
         (_cache, _root, _sharing, _peer) = (cache, root, sharing, peer);
         _keys = new PrefixKeys(root, cache.Layout.BlockTokens, cache.Layout.BlocksFor(tokens));
-        Table = new BlockTable(cache.Device, cache.Layout.BlocksFor(tokens));
+        Table = new BlockTable(cache.Device, cache.Layout.BlocksFor(tokens)) { View = view };
         _loads = new PendingLoads(cache, Table);
     }
 
@@ -53,9 +55,15 @@ public sealed class CachedSequence : IDisposable
 
     /// <summary>A request begins: the accounts are new.</summary>
     /// <param name="tokens">Tokens of its prompt, those of earlier turns included.</param>
-    public void BeginRequest(int tokens)
+    /// <param name="retention">What a retention policy means for the request; null without one.</param>
+    /// <param name="before">What was done before for the prefix that the view stands for; null when the view was there.</param>
+    public void BeginRequest(int tokens, RetentionUse? retention = null, CacheUse? before = null)
     {
-        Use = new CacheUse { Tokens = tokens };
+        Use = new CacheUse { Tokens = Table.Start + tokens, Start = Table.Start };
+        if (before is not null)
+            Use.GoOnAfter(before);
+        if (retention is not null)
+            Use.Retain(retention);
         _later = null;
         _computed.Clear();
         _brought.Clear();
@@ -223,13 +231,14 @@ public sealed class CachedSequence : IDisposable
     /// <summary>
     /// A request ends: its blocks count as used now, the deepest first, and are admitted to the tiers that take them then.
     /// </summary>
-    public void EndRequest()
+    /// <param name="isWhole">Whether it is all of a request, which is counted; or the part that a view stands for from now on.</param>
+    public void EndRequest(bool isWhole = true)
     {
         TimeSpan saved = _cache.Costs.TokensPerSecond is > 0 and var rate
             ? TimeSpan.FromSeconds(Use.Reused / rate) - Use.RestoreTime
             : TimeSpan.Zero;
         Use.Saved = saved > TimeSpan.Zero ? saved : TimeSpan.Zero;
-        if (_sharing)
+        if (_sharing && isWhole)
             _cache.Account(Use);
         for (int block = Math.Min(Length / BlockTokens, _keys.Count) - 1; _sharing && block >= 0; block--)
         {

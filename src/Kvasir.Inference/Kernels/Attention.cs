@@ -49,6 +49,13 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
         }
     }
 
+    /// <summary>Observes the attention that was computed; see <see cref="ObserveAttention{T}"/>.</summary>
+    public void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen)
+    {
+        var observe = new ObserveAttention<T>(input, observation, seen, firstSeen, _scratch);
+        _pool.Run(ref observe, input.KvHeads * ((seen.Width + AttentionInput.Tile - 1) / AttentionInput.Tile));
+    }
+
     public void Dispose()
     {
         _gathered.Dispose();
@@ -70,21 +77,21 @@ unsafe struct AttendToAll<T>(AttentionInput input, AttentionScratch[] scratch) :
     public readonly void Run(int item, int thread)
     {
         (RowRun run, int kvHead) = (input.Runs[item / input.KvHeads], item % input.KvHeads);
-        var attention = new StretchAttention<T>(input, run, kvHead, scratch[thread]);
+        var attention = new RunAttention<T>(input, run, kvHead, scratch[thread]);
         int dim = input.ValueDim, width = RunningSoftmax<T>.Width(dim), group = input.Group;
         float* whole = scratch[thread].Whole[0], gathered = scratch[thread].Stretch[0];
         for (int row = 0; row < attention.Rows; row++)
             RunningSoftmax<T>.Start(whole + row * width, dim);
-        attention.LoadQueries();
         (int first, int last) = input.Stretches(run);
         for (int stretch = first; stretch <= last; stretch++)
         {
+            if (stretch == first || stretch == 0)
+                attention.LoadQueries(stretch);
             attention.Attend(stretch, gathered);
             for (int row = 0; row < attention.Rows; row++)
                 RunningSoftmax<T>.Merge(whole + row * width, gathered + row * width, dim);
         }
         for (int row = 0; row < attention.Rows; row++)
-            RunningSoftmax<T>.Finish(whole + row * width, dim,
-                input.Output[run.FirstRow + row / group] + (kvHead * group + row % group) * dim);
+            input.Finish<T>(whole + row * width, run.FirstRow + row / group, kvHead * group + row % group);
     }
 }

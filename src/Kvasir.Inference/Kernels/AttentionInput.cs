@@ -10,7 +10,9 @@ namespace Kvasir.Inference.Kernels;
 /// <param name="positions">Each row's position; ascending within a run.</param>
 /// <param name="queries">[rows, heads · key dim].</param>
 /// <param name="output">[rows, heads · value dim].</param>
-readonly struct AttentionInput(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output)
+/// <param name="scales">Receives what turns a score into a probability, [rows, heads · 2], where somebody wants to know.</param>
+readonly struct AttentionInput(
+    KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output, FloatRows? scales = null)
 {
     /// <summary>Positions whose keys and values are widened together, aligned to absolute positions.</summary>
     public const int Tile = 64;
@@ -24,6 +26,7 @@ readonly struct AttentionInput(KvLayout layout, int layer, List<RowRun> runs, Li
     public readonly int Layer = layer;
     public readonly List<RowRun> Runs = runs;
     public readonly FloatRows Queries = queries, Output = output;
+    public readonly FloatRows? Scales = scales;
     public readonly int KvHeads = layout.Layers[layer].KvHeads;
     public readonly int KeyDim = layout.Layers[layer].KeyDim, ValueDim = layout.Layers[layer].ValueDim;
 
@@ -39,7 +42,22 @@ readonly struct AttentionInput(KvLayout layout, int layer, List<RowRun> runs, Li
     /// <summary>The first position that a row sees; the last is its own.</summary>
     public int FirstVisible(int row) => Math.Max(0, positions[row] - _window + 1);
 
-    /// <summary>The stretches that a run sees, from the first to the last.</summary>
-    public (int First, int Last) Stretches(RowRun run) =>
-        (FirstVisible(run.FirstRow) / Stretch, positions[run.FirstRow + run.Rows - 1] / Stretch);
+    /// <summary>The stretches that a run sees, from the first to the last; see <see cref="RunAttention{T}"/>.</summary>
+    public (int First, int Last) Stretches(RowRun run)
+    {
+        int start = run.Table.Start / Stretch, ofView = StretchesOfView(run);
+        return (ofView > 0 ? -ofView : FirstVisible(run.FirstRow) / Stretch - start,
+            positions[run.FirstRow + run.Rows - 1] / Stretch - start);
+    }
+
+    /// <summary>Stretches of what a view keeps for the head that keeps most; 0 without one.</summary>
+    public int StretchesOfView(RowRun run) => run.Table.View is { } view ? (view.Most(Layer) + Stretch - 1) / Stretch : 0;
+
+    /// <summary>What a row has gathered for a query head becomes its result.</summary>
+    public unsafe void Finish<T>(float* gathered, int row, int head) where T : struct, ILanes<T>
+    {
+        RunningSoftmax<T>.Finish(gathered, ValueDim, Output[row] + head * ValueDim);
+        if (Scales is not null)
+            RunningSoftmax<T>.WriteScale(gathered, ValueDim, Scales[row] + 2 * head);
+    }
 }

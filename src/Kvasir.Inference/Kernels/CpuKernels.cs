@@ -31,7 +31,11 @@ abstract class CpuKernels : IDisposable
 
     public abstract void Rope(RopeTable table, FloatRows heads, int headDim, int tokens);
     public abstract void StoreKv(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows keys, FloatRows values);
-    public abstract void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output);
+    public abstract void Attention(AttentionInput input);
+
+    /// <summary>Looks once more at an attention that was computed, with its scales; see <see cref="ObserveAttention{T}"/>.</summary>
+    public abstract void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen);
+
     public abstract void SwiGlu(FloatRows gate, FloatRows up, int tokens);
     public abstract void Add(FloatRows x, FloatRows y, int tokens);
 
@@ -96,9 +100,10 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
         pool.Run(ref job, runs.Count);
     }
 
-    public override void Attention(KvLayout layout, int layer, List<RowRun> runs, List<int> positions,
-        FloatRows queries, FloatRows output) =>
-        _attention!.Run(new AttentionInput(layout, layer, runs, positions, queries, output));
+    public override void Attention(AttentionInput input) => _attention!.Run(input);
+
+    public override void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen) =>
+        _attention!.Observe(input, observation, seen, firstSeen);
 
     public override void SwiGlu(FloatRows gate, FloatRows up, int tokens)
     {

@@ -31,9 +31,9 @@ static class EarlyCompilation
         Prepare(typeof(RmsNorm<Lanes512>));
         Prepare(typeof(Quantize<Lanes512>));
         Prepare(typeof(Rope<Lanes512>));
-        Prepare(typeof(StretchAttention<Lanes512>));
+        Prepare(typeof(StretchAttention<Lanes512, BlockRows>));
         Prepare(typeof(RunningSoftmax<Lanes512>));
-        Prepare(typeof(KvTile<Lanes512>));
+        Prepare(typeof(KvTile<Lanes512, BlockRows>));
         Prepare(typeof(RowsByPanel<Lanes512>));
         Prepare(typeof(Add<Lanes512>));
         Prepare(typeof(SwiGlu<Lanes512>));

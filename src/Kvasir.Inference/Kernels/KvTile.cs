@@ -1,40 +1,43 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
-using Kvasir.Inference.Kernels.Panels;
-using Kvasir.KvCache;
-using Kvasir.KvCache.Codecs;
-using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Widens the keys and values of one KV head, sixteen positions at a time: keys as columns, so that lanes are positions; values as rows.
+/// Widens the keys and values of one KV head, sixteen places at a time: keys as columns, so that lanes are places; values as rows.
 /// </summary>
-readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, AttentionScratch scratch) where T : struct, ILanes<T>
+readonly unsafe struct KvTile<T, TSource>(TSource source, AttentionScratch scratch)
+    where T : struct, ILanes<T> where TSource : struct, IKvSource
 {
     const int Lane = ILanes<T>.Count, Tile = AttentionInput.Tile;
 
-    readonly KvRows _keys = new(layout.KeyOffset(layer, kvHead), layout.Layers[layer].KeyDim, layout.KeyCodec);
-    readonly KvRows _values = new(layout.ValueOffset(layer, kvHead), layout.Layers[layer].ValueDim, layout.ValueCodec);
+    readonly TSource _source = source;
+    readonly KvRows _keys = source.Keys, _values = source.Values;
 
     /// <summary>
-    /// Positions <c>[from, to)</c> of the tile at position <paramref name="start"/>, rounded outwards to sixteen: what lies beyond is in
+    /// Places <c>[from, to)</c> of the tile at place <paramref name="start"/>, rounded outwards to sixteen: what lies beyond is in
     /// the block, but may be anything. The next tile's, as far as <paramref name="end"/>, are asked for meanwhile, a line for each line:
     /// its blocks may be anywhere, which the hardware cannot foresee, and more at a time than it can wait for would hold up the work.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public void Widen(BlockTable table, int start, int from, int to, int end)
+    public void Widen(int start, int from, int to, int end)
     {
         for (int t = from & -Lane; t < to; t += Lane)
         {
-            int rows = Math.Min(Lane, to - t);
-            KvPlace place = Find(table, start + t), next = start + t + Tile < end ? Find(table, start + t + Tile) : place;
-            WidenKeys(_keys.At(place), (nint)(_keys.At(next) - _keys.At(place)), rows, scratch.Keys[0] + t);
-            WidenValues(_values.At(place), (nint)(_values.At(next) - _values.At(place)), rows, scratch.Values[0] + t * _values.Padded);
+            int rows = Math.Min(Lane, to - t), place = start + t, next = place + Tile < end ? place + Tile : place;
+            byte* key = _source.Key(place), value = _source.Value(place);
+            WidenKeys(key, (nint)(_source.Key(next) - key), rows, scratch.Keys[0] + t);
+            WidenValues(value, (nint)(_source.Value(next) - value), rows, scratch.Values[0] + t * _values.Padded);
         }
     }
 
-    KvPlace Find(BlockTable table, int position) => new(table.Address(position / layout.BlockTokens), position % layout.BlockTokens);
+    /// <summary>The keys alone, for those who want to know only how much each place is looked at.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public void WidenKeys(int start, int to)
+    {
+        for (int t = 0; t < to; t += Lane)
+            WidenKeys(_source.Key(start + t), 0, Math.Min(Lane, to - t), scratch.Keys[0] + t);
+    }
 
     /// <summary>Halves thirty-two columns at a time.</summary>
     void WidenKeys(byte* stored, nint ahead, int count, float* columns)
@@ -87,32 +90,4 @@ readonly unsafe struct KvTile<T>(KvLayout layout, int layer, int kvHead, Attenti
             new Span<float>(rows + from.Dim, from.Padded - from.Dim).Clear();
         }
     }
-}
-
-/// <summary>A token's place.</summary>
-/// <param name="block">First byte of its block.</param>
-/// <param name="token">Which token of the block.</param>
-readonly unsafe struct KvPlace(byte* block, int token)
-{
-    public readonly byte* Block = block;
-    public readonly int Token = token;
-}
-
-/// <summary>How the keys, or the values, of one KV head lie in a block.</summary>
-/// <param name="offset">Offset of the first row.</param>
-/// <param name="dim">Elements of a row.</param>
-/// <param name="codec">How a row is stored.</param>
-readonly unsafe struct KvRows(long offset, int dim, IKvCodec codec)
-{
-    public readonly int Dim = dim, Padded = FloatRows.PadToLanes(dim), Bytes = codec.RowBytes(dim);
-
-    /// <summary>Whether rows are halves that fill whole vectors, two at a time.</summary>
-    public readonly bool AreHalves = codec is F16Codec && dim % 32 == 0;
-
-    public readonly IKvCodec Codec = codec;
-
-    readonly long _offset = offset;
-
-    /// <summary>A token's row.</summary>
-    public byte* At(KvPlace place) => place.Block + _offset + (long)place.Token * Bytes;
 }

@@ -50,7 +50,37 @@ sealed unsafe class RopeTable : IDisposable
         }
     }
 
+    /// <summary>The mean of the rotations of so many positions: what a vector becomes on average.</summary>
+    public MeanRotation Mean(int from, int count)
+    {
+        double[] cosines = new double[_frequencies.Length], sines = new double[_frequencies.Length];
+        for (int position = from; position < from + count; position++)
+            for (int i = 0; i < _frequencies.Length; i++)
+            {
+                (double sine, double cosine) = Math.SinCos(position * _frequencies[i]);
+                (cosines[i], sines[i]) = (cosines[i] + cosine / count, sines[i] + sine / count);
+            }
+        return new MeanRotation(Style, cosines, sines);
+    }
+
     public void Dispose() => _rotations.Dispose();
+}
+
+/// <summary>A mean of rotations: pair <c>i</c> is turned by none of them, and shortened.</summary>
+sealed class MeanRotation(RopeStyle style, double[] cosines, double[] sines)
+{
+    /// <summary>The vector, turned.</summary>
+    public float[] Of(float[] x)
+    {
+        float[] turned = [.. x];
+        for (int i = 0; i < cosines.Length; i++)
+        {
+            (int a, int b) = style == RopeStyle.Adjacent ? (2 * i, 2 * i + 1) : (i, i + cosines.Length);
+            turned[a] = (float)(x[a] * cosines[i] - x[b] * sines[i]);
+            turned[b] = (float)(x[b] * cosines[i] + x[a] * sines[i]);
+        }
+        return turned;
+    }
 }
 
 /// <summary>Rotates every head of every row by its position.</summary>

@@ -70,6 +70,10 @@ static unsafe class RunningSoftmax<T> where T : struct, ILanes<T>
             result[i] = row[i] / total;
     }
 
+    /// <summary>Writes what turns a score <c>s</c> into its probability <c>2^(s - scale[0]) · scale[1]</c>.</summary>
+    public static void WriteScale(float* row, int headDim, float* scale) =>
+        (scale[0], scale[1]) = (*Largest(row, headDim), 1 / T.Sum(T.Load(Totals(row, headDim))));
+
     static float* Totals(float* row, int headDim) => row + FloatRows.PadToLanes(headDim);
 
     static float* Largest(float* row, int headDim) => Totals(row, headDim) + Lane;

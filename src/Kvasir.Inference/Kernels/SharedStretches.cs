@@ -24,8 +24,8 @@ unsafe struct AttendToStretch<T>(SharedStretches<T> stretches, AttentionScratch[
         AttentionInput input = stretches.Input;
         (int stretch, item) = (item % stretches.Count, item / stretches.Count);
         (RowRun run, int kvHead) = (input.Runs[item / input.KvHeads], item % input.KvHeads);
-        var attention = new StretchAttention<T>(input, run, kvHead, scratch[thread]);
-        attention.LoadQueries();
+        var attention = new RunAttention<T>(input, run, kvHead, scratch[thread]);
+        attention.LoadQueries(stretches.First + stretch);
         attention.Attend(stretches.First + stretch, stretches.Row(kvHead, stretch, run.FirstRow));
     }
 }
@@ -43,7 +43,7 @@ unsafe struct MergeStretches<T>(SharedStretches<T> stretches) : IComputeJob wher
             RunningSoftmax<T>.Start(whole, dim);
             for (int stretch = 0; stretch < stretches.Count; stretch++)
                 RunningSoftmax<T>.Merge(whole, stretches.Row(head / group, stretch, row) + head % group * width, dim);
-            RunningSoftmax<T>.Finish(whole, dim, input.Output[row] + head * dim);
+            input.Finish<T>(whole, row, head);
         }
     }
 }

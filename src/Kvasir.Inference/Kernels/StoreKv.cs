@@ -24,7 +24,7 @@ unsafe struct StoreKv(KvLayout layout, int layer, List<RowRun> runs, List<int> p
     {
         KvLayer shape = layout.Layers[layer];
         int keyBytes = layout.KeyRowBytes(layer), valueBytes = layout.ValueRowBytes(layer), token = position % layout.BlockTokens;
-        byte* block = table.Address(position / layout.BlockTokens);
+        byte* block = table.Address((position - table.Start) / layout.BlockTokens); // a view's prefix is whole blocks
         for (int head = 0; head < shape.KvHeads; head++)
         {
             byte* key = block + layout.KeyOffset(layer, head) + token * keyBytes;

@@ -3,16 +3,18 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// The rows of one run attend, for the query heads of one KV head, to one stretch of positions after the other. Within a stretch, tiles
-/// follow in ascending order, and so do the positions of a tile. What a row gathers, and in which order, depends on its position alone:
+/// The rows of one run attend, for the query heads of one KV head, to one stretch of places after the other. Within a stretch, tiles
+/// follow in ascending order, and so do the places of a tile. What a row gathers, and in which order, depends on its position alone:
 /// which rows share a tile, and who computes which stretch, changes nothing.
 /// </summary>
-readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int kvHead, AttentionScratch scratch)
-    where T : struct, ILanes<T>
+readonly unsafe struct StretchAttention<T, TSource>(
+    AttentionInput input, RowRun run, TSource source, int kvHead, AttentionScratch scratch)
+    where T : struct, ILanes<T> where TSource : struct, IKvSource
 {
     const int Tile = AttentionInput.Tile, TilesPerStretch = AttentionInput.Stretch / Tile;
 
-    readonly KvTile<T> _tile = new(input.Layout, input.Layer, kvHead, scratch);
+    readonly TSource _source = source;
+    readonly KvTile<T, TSource> _tile = new(source, scratch);
     readonly int _group = input.Group, _keyDim = input.KeyDim, _keyPadded = FloatRows.PadToLanes(input.KeyDim);
     readonly int _valueDim = input.ValueDim, _valuePadded = FloatRows.PadToLanes(input.ValueDim);
     readonly int _width = RunningSoftmax<T>.Width(input.ValueDim);
@@ -40,16 +42,22 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
     }
 
     /// <summary>Gathers what the rows see of a stretch.</summary>
-    /// <param name="stretch">Which stretch.</param>
+    /// <param name="stretch">Which stretch of the source's places.</param>
     /// <param name="gathered">Receives a <see cref="RunningSoftmax{T}"/> for each row.</param>
     public void Attend(int stretch, float* gathered)
     {
-        for (int row = 0; row < Rows; row++)
-            RunningSoftmax<T>.Start(gathered + row * _width, _valueDim);
-        int first = Math.Max(stretch * TilesPerStretch, input.FirstVisible(run.FirstRow) / Tile);
-        int last = Math.Min((stretch + 1) * TilesPerStretch - 1, input.Position(run.FirstRow + run.Rows - 1) / Tile);
+        Start(gathered);
+        int first = Math.Max(stretch * TilesPerStretch, _source.First(run.FirstRow) / Tile);
+        int last = Math.Min((stretch + 1) * TilesPerStretch - 1, (End - 1) / Tile);
         for (int tile = first; tile <= last; tile++)
             AttendTile(tile * Tile, gathered);
+    }
+
+    /// <summary>Nothing gathered yet.</summary>
+    public void Start(float* gathered)
+    {
+        for (int row = 0; row < Rows; row++)
+            RunningSoftmax<T>.Start(gathered + row * _width, _valueDim);
     }
 
     /// <summary>Rows are in ascending positions, so those that see a tile stand together.</summary>
@@ -63,18 +71,43 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
         if (first == end)
             return;
         (int from, int to) = (From(first, start), To(end - 1, start));
-        _tile.Widen(run.Table, start, from, to, input.Position(run.FirstRow + run.Rows - 1) + 1);
+        _tile.Widen(start, from, to, End);
         Score(first, end, from & -ILanes<T>.Count, FloatRows.PadToLanes(to));
         Weigh(first, end, start, gathered);
         Accumulate(first, end, start, gathered);
     }
 
-    /// <summary>What a row sees of a tile: the positions <c>[from, to)</c>.</summary>
-    int From(int row, int start) => Math.Max(0, input.FirstVisible(run.FirstRow + row) - start);
+    /// <summary>
+    /// Leaves in the scratch weights, [row · group + query head, tile], with which probability each row looks at the places of a tile; 0
+    /// where it does not see them.
+    /// </summary>
+    /// <param name="start">The first place of the tile.</param>
+    /// <param name="scales">What turns scores into probabilities, as <see cref="RunningSoftmax{T}.WriteScale"/> left it.</param>
+    public void Probabilities(int start, FloatRows scales)
+    {
+        int to = Math.Min(Tile, End - start), padded = FloatRows.PadToLanes(to);
+        _tile.WidenKeys(start, to);
+        Score(0, run.Rows, 0, padded);
+        for (int row = 0; row < Rows; row++)
+        {
+            float* weights = scratch.Weights[row], scale = scales[run.FirstRow + row / _group] + 2 * (kvHead * _group + row % _group);
+            T largest = T.Broadcast(scale[0]), share = T.Broadcast(scale[1]);
+            for (int i = 0; i < padded; i += ILanes<T>.Count)
+                T.Store(Exp<T>.PowerOf2(T.Load(weights + i) - largest) * share, weights + i);
+            for (int i = Math.Clamp(To(row / _group, start), 0, Tile); i < padded; i++)
+                weights[i] = 0;
+        }
+    }
 
-    int To(int row, int start) => Math.Min(Tile, input.Position(run.FirstRow + row) + 1 - start);
+    /// <summary>The place after the last that any row sees.</summary>
+    int End => _source.End(run.FirstRow + run.Rows - 1);
 
-    /// <summary>Scores of positions that some row does not see, or nobody, are computed too and never looked at.</summary>
+    /// <summary>What a row sees of a tile: the places <c>[from, to)</c>.</summary>
+    int From(int row, int start) => Math.Max(0, _source.First(run.FirstRow + row) - start);
+
+    int To(int row, int start) => Math.Min(Tile, _source.End(run.FirstRow + row) - start);
+
+    /// <summary>Scores of places that some row does not see, or nobody, are computed too and never looked at.</summary>
     void Score(int first, int end, int from, int to)
     {
         float* scores = scratch.Weights[first * _group];
@@ -95,11 +128,11 @@ readonly unsafe struct StretchAttention<T>(AttentionInput input, RowRun run, int
         }
     }
 
-    /// <summary>Whether rows see the same positions of a tile. Bounds ascend with the rows.</summary>
+    /// <summary>Whether rows see the same places of a tile. Bounds ascend with the rows.</summary>
     bool SeeAlike(int first, int end, int start) => From(first, start) == From(end - 1, start) && To(first, start) == To(end - 1, start);
 
     /// <summary>
-    /// Adds the weighted values. The positions that all rows see are taken together; those before and after, row by row, since a row may
+    /// Adds the weighted values. The places that all rows see are taken together; those before and after, row by row, since a row may
     /// touch only what it sees: a weight of zero times a value that is not a number would be one.
     /// </summary>
     void Accumulate(int first, int end, int start, float* gathered)

@@ -25,6 +25,9 @@ sealed class Batch
     /// <summary>The rows whose logits are wanted.</summary>
     public List<int> LogitRows => _logitRows;
 
+    /// <summary>Who looks at the attention of all rows, which then are of one sequence; null for nobody.</summary>
+    public AttentionObserver? Observer { get; set; }
+
     public void Add(int token, int position, CachedSequence sequence, bool wantsLogits)
     {
         if (_runs.Count > 0 && _runs[^1] is { Rows: < CpuKernels.RowsPerRun } last && last.Table == sequence.Table)
@@ -52,6 +55,7 @@ sealed class Batch
 
     public void Clear()
     {
+        Observer = null;
         _sequences.Clear();
         _tokens.Clear();
         _positions.Clear();

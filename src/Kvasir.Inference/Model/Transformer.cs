@@ -67,6 +67,7 @@ sealed class Transformer : IDisposable
                 _kernels.MatMul(a.Normed, n, queries);
             if (w.QNorm is not null)
                 _kernels.RmsNorm(own.Queries, w.QNorm, _epsilon, own.Queries, n);
+            batch.Observer?.SeeQueries(layer, own.Queries, n);
             Rotate(layer, own.Queries, n);
             if (!batch.WaitForLayer(layer))
                 return false;
@@ -75,9 +76,13 @@ sealed class Transformer : IDisposable
                 if (w.KNorm is not null)
                     _kernels.RmsNorm(own.Keys, w.KNorm, _epsilon, own.Keys, n);
                 Rotate(layer, own.Keys, n);
-                _kernels.StoreKv(_layout, layer, batch.Runs, batch.Positions, own.Keys, own.Values);
+                if (batch.Observer is not { LeavesCache: true })
+                    _kernels.StoreKv(_layout, layer, batch.Runs, batch.Positions, own.Keys, own.Values);
             }
-            _kernels.Attention(_layout, layer, batch.Runs, batch.Positions, own.Queries, own.Attended);
+            AttentionInput attention =
+                new(_layout, layer, batch.Runs, batch.Positions, own.Queries, own.Attended, batch.Observer?.Scales(layer));
+            _kernels.Attention(attention);
+            batch.Observer?.SeeAttention(_kernels, attention);
             _kernels.MatMul(own.Attended, n, new Product(w.AttentionOutput, w.AttentionOutputBias, a.Projected));
             _kernels.Add(a.Residual, a.Projected, n);
 
@@ -99,6 +104,9 @@ sealed class Transformer : IDisposable
         return true;
     }
 
+    /// <summary>How a layer rotates on average the queries of so many positions; null where it does not.</summary>
+    public MeanRotation? MeanRotation(int layer, int from, int count) => _ropes[layer]?.Mean(from, count);
+
     public void Dispose()
     {
         _activations.Dispose();
@@ -116,7 +124,7 @@ sealed class Transformer : IDisposable
         for (int row = 0; row < batch.Count; row++)
         {
             _weights.Embedding.Row(batch.Tokens[row], _activations.Residual.Span(row));
-            _ropes.Place(row, batch.Positions[row]);
+            _ropes.Place(row, batch.Positions[row] + (batch.Observer?.RotationShift ?? 0));
         }
     }
 

@@ -4,6 +4,8 @@ using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Retention;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Scheduling;
 
@@ -35,7 +37,16 @@ sealed class EngineParts
     /// <summary>Whether every step computes its whole sequence again: the oracle for the cache.</summary>
     public required bool Recomputes { get; init; }
 
+    /// <summary>Whether sequences find and leave blocks at all.</summary>
+    public required bool SharesBlocks { get; init; }
+
     public KvLayout Layout => Cache.Layout;
+
+    /// <summary>How a policy's views store keys and values.</summary>
+    public ViewCodecs ViewCodecs(RetentionPolicy policy) => new(Layout.KeyCodec, Layout.ValueCodec);
+
+    /// <summary>An empty sequence.</summary>
+    public Sequence NewSequence(byte[] salt) => new(this, () => Cache.NewSequence(salt, SharesBlocks, Context)) { Salt = salt };
 
     public ForwardPass NewPass() => new(Transformer, Cache);
 }

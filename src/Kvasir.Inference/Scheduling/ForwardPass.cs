@@ -13,7 +13,7 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
     const int LeastToTime = 64; // fewer rows say little about the speed of prefill
     const int LeastRowsPerPiece = 4; // neither do many sequences with a row each
 
-    readonly record struct Piece(Sequence Sequence, int From, int To);
+    readonly record struct Piece(Sequence Sequence, int From, int To); // in the sequence's tail
 
     readonly Batch _batch = new();
     readonly List<Piece> _pieces = [];
@@ -45,9 +45,10 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
     {
         int first = _pieces.Count, left = Math.Min(most, Room);
         BlockTable table = sequence.Blocks.Table;
-        for (int position = table.Length; left > 0 && position < sequence.Tokens.Length; position = table.NextMissing(position))
+        int end = sequence.Tail.Length;
+        for (int position = table.Length; left > 0 && position < end; position = table.NextMissing(position))
         {
-            int to = Math.Min(Math.Min(table.EndOfMissing(position), sequence.Tokens.Length), position + left);
+            int to = Math.Min(Math.Min(table.EndOfMissing(position), end), position + left);
             if (!sequence.Blocks.TryReserve(to))
             {
                 _pieces.RemoveRange(first, _pieces.Count - first);
@@ -75,7 +76,7 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
             cache.Computed(Rows, Stopwatch.GetElapsedTime(start));
         foreach ((Sequence sequence, int from, int to) in _pieces)
         {
-            sequence.Blocks.Fill(sequence.Tokens, from, to);
+            sequence.Blocks.Fill(sequence.Tail, from, to);
             sequence.Computed += to - from;
         }
         return true;
@@ -89,8 +90,10 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
 
     void AddRows(Piece piece, bool wantsAllLogits)
     {
-        for (int position = piece.From; position < piece.To; position++)
-            _batch.Add(piece.Sequence.Tokens[position], position, piece.Sequence.Blocks,
-                wantsAllLogits || position == piece.Sequence.Tokens.Length - 1);
+        Sequence sequence = piece.Sequence;
+        int start = sequence.Blocks.Table.Start;
+        for (int position = start + piece.From; position < start + piece.To; position++)
+            _batch.Add(sequence.Tokens[position], position, sequence.Blocks,
+                wantsAllLogits || position == sequence.Tokens.Length - 1);
     }
 }

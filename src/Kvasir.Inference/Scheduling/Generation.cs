@@ -17,6 +17,8 @@ sealed class Generation
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
     readonly EngineParts _engine;
+    readonly Sequence _own;
+    readonly RetentionRun? _retention;
     readonly Sampler _sampler;
     readonly StopFilter _stops;
     readonly Detokenizer _detokenizer;
@@ -30,6 +32,7 @@ sealed class Generation
     readonly long _submitted = Stopwatch.GetTimestamp();
     long _started, _first, _last, _computed;
     Task<PrefixLookup>? _lookup;
+    Action? _over;
     CancellationTokenRegistration _cancelled; // while it is looked up
     TimeSpan _lookupTime, _store;
     CacheUse? _use; // of the prompt, when it was paused later
@@ -39,7 +42,8 @@ sealed class Generation
     public Generation(EngineParts engine, Sequence sequence, GenerationOptions options, bool ownsSequence, CancellationToken cancellation)
     {
         options.Validate();
-        (_engine, Sequence, Options, _ownsSequence, _cancellation) = (engine, sequence, options, ownsSequence, cancellation);
+        (_engine, _own, Options, _ownsSequence, _cancellation) = (engine, sequence, options, ownsSequence, cancellation);
+        _retention = options.Retention is { } retention ? new RetentionRun(engine, sequence, retention) : null;
         _promptTokens = sequence.Tokens.Length;
         _sampler = new Sampler(options.Sampling, engine.Tokenizer.Bytes);
         _stops = new StopFilter(options.Stops, options.KeepsStop);
@@ -48,8 +52,8 @@ sealed class Generation
         _logprobs = options.TopLogprobs is { } top ? new LogprobMeter(top) : null;
     }
 
-    /// <summary>What grows.</summary>
-    public Sequence Sequence { get; }
+    /// <summary>What is computed: the sequence that grows, or the prefix of which a view is to be made.</summary>
+    public Sequence Sequence => _retention?.Subject ?? _own;
 
     public GenerationOptions Options { get; }
 
@@ -67,7 +71,22 @@ sealed class Generation
     public TimeSpan Age => Stopwatch.GetElapsedTime(_started);
 
     /// <summary>Blocks of the pool that it needs beyond those that it, or others for it, hold.</summary>
-    public int BlocksWanted => Sequence.Blocks.BlocksWanted(Sequence.Tokens);
+    public int BlocksWanted => Sequence.Blocks.BlocksWanted(Sequence.Tail);
+
+    /// <summary>Whether passes are to look at its prefix.</summary>
+    public bool IsProfiling => _retention is { IsProfiling: true };
+
+    /// <summary>Whether it comes to its view, and nothing of it is to be computed meanwhile.</summary>
+    public bool IsArriving => _lookup is not null || _retention is { IsGathering: true } or { IsGathered: true };
+
+    /// <summary>Computes the keys of its blocks ahead, on whichever thread has the time.</summary>
+    public void ComputeKeys()
+    {
+        if (_retention is null)
+            _own.Blocks.ComputeKeys(_own.Tail);
+        else
+            _retention.ComputeKeys();
+    }
 
     /// <summary>
     /// Its turn has come, for the first time or again: what the tiers have of its tokens is looked up, and
@@ -75,41 +94,69 @@ sealed class Generation
     /// </summary>
     public void Arrive(Action over)
     {
+        _over = over;
         if (_started == 0)
-            (_started, _computed) = (Stopwatch.GetTimestamp(), Sequence.Computed);
-        Sequence.Blocks.BeginRequest(Sequence.Tokens.Length);
+            (_started, _computed) = (Stopwatch.GetTimestamp(), Computed);
         if (Options.MaxTokens == 0 && !Options.WantsHidden)
-            Finish(FinishReason.Length);
-        else if (_engine.Recomputes)
-            Sequence.Blocks.Table.Clear();
-        else if ((_lookup = Sequence.Blocks.Lookup(Sequence.Tokens)) is { IsCompleted: false } lookup)
         {
-            lookup.ContinueWith(_ => over(), TaskScheduler.Default);
-            _cancelled = _cancellation.Register(over); // nobody may be there whose steps would notice it
+            Sequence.Blocks.BeginRequest(Sequence.Tail.Length);
+            Finish(FinishReason.Length);
+            return;
+        }
+        if (_retention is null)
+            _own.LeaveView();
+        else
+            _retention.Arrive();
+        LookUp();
+    }
+
+    /// <summary>What the tiers have of the tokens that are to be computed is looked up.</summary>
+    void LookUp()
+    {
+        if (_retention?.Subject is null)
+            _own.Blocks.BeginRequest(_own.Tail.Length, _retention?.Use, _retention?.Before);
+        else
+            Sequence.Blocks.BeginRequest(Sequence.Tokens.Length);
+        if (_engine.Recomputes)
+            Sequence.Blocks.Table.Clear();
+        else if ((_lookup = Sequence.Blocks.Lookup(Sequence.Tail)) is { IsCompleted: false } lookup)
+        {
+            lookup.ContinueWith(_ => _over!(), TaskScheduler.Default);
+            _cancelled = _cancellation.Register(_over!); // nobody may be there whose steps would notice it
         }
     }
 
+    long Computed => _own.Computed + (_retention?.Subject?.Computed ?? 0);
+
     /// <summary>Whether the lookup is over, and what an earlier request, given up since, still brings to the sequence.</summary>
     public bool HasArrived(bool mayWait) =>
-        _lookup is not { IsCompleted: false } && (mayWait || !Sequence.Blocks.IsWaiting || Sequence.Blocks.HasArrived);
+        _retention is not { IsGathering: true } && _lookup is not { IsCompleted: false } && (mayWait || !Sequence.Blocks.IsWaiting || Sequence.Blocks.HasArrived);
 
-    /// <summary>Brings in what was found.</summary>
+    /// <summary>Brings in what was found; behind a view that is gathered, what is there is looked up first.</summary>
     public void Begin()
     {
+        if (_retention is { IsGathered: true })
+        {
+            _retention.Enter();
+            LookUp();
+            return;
+        }
         if (_lookup is not { } lookup)
             return;
         _cancelled.Dispose();
         PrefixLookup found = lookup.GetAwaiter().GetResult();
-        Sequence.Blocks.Place(Sequence.Tokens, found);
+        Sequence.Blocks.Place(Sequence.Tail, found);
         (_lookup, _lookupTime) = (null, _lookupTime + found.Time);
     }
 
     /// <summary>Gives its blocks back to the cache, to fetch them again when its turn comes.</summary>
     public void Pause()
     {
-        Sequence.Blocks.EndRequest();
-        _use ??= Sequence.Blocks.Use;
-        Sequence.Blocks.Clear(Sequence.Tokens);
+        Sequence.Blocks.EndRequest(isWhole: Sequence == _own);
+        if (Sequence == _own)
+            _use ??= Sequence.Blocks.Use;
+        _retention?.Pause();
+        _own.Blocks.Clear(_own.Tail);
         _engine.Cache.FlushCopies(s_patience); // others take the blocks at once, and what is not copied yet would have to be computed again
     }
 
@@ -118,8 +165,8 @@ sealed class Generation
     {
         if (_tokens.Count > 0 || (Options.Progress is null && !Options.TellsProgress))
             return;
-        int done = Sequence.Cached, computed = (int)(_first == 0 ? Sequence.Computed - _computed : _computed);
-        PrefillProgress progress = new(done, Sequence.Tokens.Length, Math.Max(0, done - computed));
+        int done = Sequence.Cached, computed = (int)(_first == 0 ? Computed - _computed : _computed);
+        PrefillProgress progress = new(done, _own.Tokens.Length, Math.Max(0, done - computed));
         Options.Progress?.Report(progress);
         if (Options.TellsProgress)
             Completion.Emit(new CompletionPiece("", -1, null, progress));
@@ -128,9 +175,16 @@ sealed class Generation
     /// <summary>The last token is computed: chooses the next one from its logits.</summary>
     public void Take(ForwardPass pass, int row)
     {
+        if (_retention?.Subject is not null)
+        {
+            Advance();
+            _retention.BeginProfile();
+            WatchGathering();
+            return;
+        }
         _last = Stopwatch.GetTimestamp();
         if (_first == 0)
-            (_first, _computed) = (_last, Sequence.Computed - _computed);
+            (_first, _computed) = (_last, Computed - _computed);
         Advance();
         if (Options.WantsHidden)
             _hidden = LogitsException.Checked(pass.Hidden(row), "a hidden state", _engine.Config.Name).ToArray();
@@ -140,12 +194,23 @@ sealed class Generation
             Sequence.Blocks.Table.Clear();
     }
 
+    /// <summary>A pass looks at the prefix.</summary>
+    public void StepProfile()
+    {
+        _retention!.StepProfile();
+        WatchGathering();
+        if (!_retention.IsProfiling && !IsArriving)
+            LookUp(); // it stays exact
+    }
+
+    void WatchGathering() => _retention!.WhenGathered(_over!);
+
     /// <summary>It is over.</summary>
     public void Finish(FinishReason reason)
     {
         IsOver = true;
         long start = Stopwatch.GetTimestamp();
-        Sequence.Blocks.EndRequest();
+        _own.Blocks.EndRequest();
         _store = Stopwatch.GetElapsedTime(start);
         Emit(_stops.Append(_detokenizer.Flush()) + _stops.Flush(), -1, null);
         GenerationResult result = Result(reason);
@@ -165,9 +230,10 @@ sealed class Generation
     void Release()
     {
         _cancelled.Dispose();
+        _retention?.Dispose();
         if (_ownsSequence)
-            Sequence.Dispose();
-        Sequence.IsBusy = false;
+            _own.Dispose();
+        _own.IsBusy = false;
     }
 
     /// <summary>Takes the next token; returns why the completion is over, or null when it goes on.</summary>
@@ -219,7 +285,7 @@ sealed class Generation
 
     GenerationResult Result(FinishReason reason)
     {
-        int decoded = Sequence.Tokens.Length - _promptTokens - 1;
+        int decoded = _own.Tokens.Length - _promptTokens - 1;
         TimeSpan decodeTime = _first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_first, _last);
         return new GenerationResult
         {
@@ -228,8 +294,8 @@ sealed class Generation
             FinishReason = reason,
             StopText = _stops.Found,
             PromptTokens = _promptTokens,
-            Kv = _use ?? Sequence.Blocks.Use,
-            ComputedTokens = (int)(_first == 0 && _started > 0 ? Sequence.Computed - _computed : _computed),
+            Kv = _use ?? _own.Blocks.Use,
+            ComputedTokens = (int)(_first == 0 && _started > 0 ? Computed - _computed : _computed),
             Seed = _sampler.Seed,
             QueueTime = Stopwatch.GetElapsedTime(_submitted, _started > 0 ? _started : Stopwatch.GetTimestamp()),
             TimeToFirstToken = _first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_submitted, _first),

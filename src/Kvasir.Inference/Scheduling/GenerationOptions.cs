@@ -52,6 +52,9 @@ public sealed record GenerationOptions
     /// <summary>What the completion may be; null for anything.</summary>
     public OutputGrammar? Grammar { get; init; }
 
+    /// <summary>Which keys and values of the prompt are kept; null keeps all, and the completion is exact.</summary>
+    public RetentionOptions? Retention { get; init; }
+
     /// <summary>Whose turn it is, when many wait: the lesser number first, and of equals whoever came first.</summary>
     public int Priority { get; init; }
 

@@ -11,7 +11,7 @@ sealed class Scheduler : IDisposable
 
     readonly object _gate = new();
     readonly List<Generation> _arrived = []; // under the gate
-    readonly List<Generation> _waiting = [], _arriving = [], _running = []; // in the order in which they are served
+    readonly List<Generation> _waiting = [], _arriving = [], _running = [], _profiling = []; // in the order in which they are served
     readonly EngineParts _engine;
     readonly StepPlanner _planner;
     readonly Thread _thread;
@@ -71,9 +71,10 @@ sealed class Scheduler : IDisposable
             Admit();
             if (_running.Count > 0)
                 Step();
-            if (_running.Count > 0 && _planner.Pass.Rows == 0)
+            Profile();
+            if (_running.Count > 0 && _planner.Pass.Rows == 0 && _profiling.Count == 0)
                 Rest();
-            Volatile.Write(ref _runningCount, _running.Count + _arriving.Count);
+            Volatile.Write(ref _runningCount, Begun);
             Volatile.Write(ref _queuedTokens, TokensOf(_running) + TokensOf(_arriving) + TokensOf(_waiting));
         }
         TakeIn();
@@ -81,6 +82,9 @@ sealed class Scheduler : IDisposable
         Volatile.Write(ref _runningCount, 0);
         Volatile.Write(ref _queuedTokens, 0);
     }
+
+    /// <summary>Completions whose turn has come.</summary>
+    int Begun => _running.Count + _arriving.Count + _profiling.Count;
 
     /// <summary>Tokens that are missing of prompts; the one that every answer computes in each pass is no prompt's.</summary>
     static long TokensOf(List<Generation> generations)
@@ -98,7 +102,7 @@ sealed class Scheduler : IDisposable
     {
         lock (_gate)
         {
-            while (!_stopping && !_woken && _arrived.Count + _running.Count == 0 && (_arriving.Count > 0 || _waiting.Count == 0))
+            while (!_stopping && !_woken && _arrived.Count + _running.Count + _profiling.Count == 0 && (_arriving.Count > 0 || _waiting.Count == 0))
                 Monitor.Wait(_gate);
             _woken = false;
             return !_stopping;
@@ -139,13 +143,13 @@ sealed class Scheduler : IDisposable
     /// </summary>
     void Start()
     {
-        while (_waiting.Count > 0 && _running.Count + _arriving.Count < _engine.MaxRunning && HasRoomFor(_waiting[0]))
+        while (_waiting.Count > 0 && Begun < _engine.MaxRunning && HasRoomFor(_waiting[0]))
         {
             Generation generation = _waiting[0];
             _waiting.RemoveAt(0);
             Insert(_arriving, generation);
             // before it says anything, and before it waits no more: at no time does it seem to be nowhere
-            Volatile.Write(ref _runningCount, _running.Count + _arriving.Count);
+            Volatile.Write(ref _runningCount, Begun);
             Interlocked.Decrement(ref _waitingCount);
             Try(generation, () => generation.Arrive(Wake));
         }
@@ -166,7 +170,7 @@ sealed class Scheduler : IDisposable
             _arriving.RemoveAt(i);
             Try(generation, generation.Begin);
             if (!generation.IsOver)
-                Insert(_running, generation);
+                Insert(generation.IsArriving ? _arriving : _running, generation);
         }
     }
 
@@ -185,11 +189,11 @@ sealed class Scheduler : IDisposable
 
     bool HasRoomFor(Generation generation)
     {
-        if (_running.Count + _arriving.Count == 0)
+        if (Begun == 0)
             return true; // a context always fits, and if others hold the pool, its failure says so
         var counts = _engine.Cache.Device.Counts;
-        return generation.BlocksWanted + _running.Concat(_arriving)
-            .Sum(other => Math.Max(1, other.BlocksWanted)) <= counts.Free + counts.Cached;
+        return generation.BlocksWanted + _running.Concat(_arriving).Concat(_profiling)
+            .Sum(other => Math.Max(1, other.BlocksWanted)) <= counts.Free + counts.Cached + _engine.Cache.Views.Reclaimable;
     }
 
     void Step()
@@ -216,6 +220,26 @@ sealed class Scheduler : IDisposable
                 generation.Fail(e);
         }
         _running.RemoveAll(generation => generation.IsOver);
+        foreach (Generation generation in _running)
+            if (generation.IsProfiling)
+                Insert(_profiling, generation);
+            else if (generation.IsArriving)
+                Insert(_arriving, generation);
+        _running.RemoveAll(generation => generation.IsProfiling || generation.IsArriving);
+    }
+
+    /// <summary>One pass looks at the prefix of whoever comes first; others compute between the passes.</summary>
+    void Profile()
+    {
+        if (_profiling.Count == 0)
+            return;
+        Generation generation = _profiling[0];
+        Try(generation, generation.StepProfile);
+        if (generation.IsProfiling && !generation.IsOver)
+            return;
+        _profiling.RemoveAt(0);
+        if (!generation.IsOver)
+            Insert(_arriving, generation);
     }
 
     void Take(Generation generation, int row)
@@ -255,7 +279,7 @@ sealed class Scheduler : IDisposable
     /// <summary>Ends, as cancelled, what is to end.</summary>
     void EndAll(Predicate<Generation> which)
     {
-        foreach (List<Generation> generations in (ReadOnlySpan<List<Generation>>)[_running, _arriving, _waiting])
+        foreach (List<Generation> generations in (ReadOnlySpan<List<Generation>>)[_running, _arriving, _profiling, _waiting])
             End(generations, which);
     }
 

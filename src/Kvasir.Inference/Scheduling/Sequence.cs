@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Scheduling;
 
@@ -10,10 +11,12 @@ namespace Kvasir.Inference.Scheduling;
 public sealed class Sequence : IDisposable
 {
     readonly List<int> _tokens;
+    readonly Func<CachedSequence> _newBlocks;
+    ViewLease? _view;
 
-    internal Sequence(EngineParts engine, CachedSequence blocks)
+    internal Sequence(EngineParts engine, Func<CachedSequence> newBlocks)
     {
-        (Engine, Blocks) = (engine, blocks);
+        (Engine, _newBlocks, Blocks) = (engine, newBlocks, newBlocks());
         _tokens = new List<int>(engine.Context); // grown once: a decode step allocates nothing
     }
 
@@ -21,7 +24,7 @@ public sealed class Sequence : IDisposable
     public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
 
     /// <summary>How many of them have their keys and values in the cache.</summary>
-    public int Cached => Blocks.Length;
+    public int Cached => Blocks.Table.Start + Blocks.Length;
 
     /// <summary>Tokens of which keys and values were computed for this sequence so far.</summary>
     public long Computed { get; internal set; }
@@ -31,7 +34,16 @@ public sealed class Sequence : IDisposable
 
     internal EngineParts Engine { get; }
 
-    internal CachedSequence Blocks { get; }
+    /// <summary>Whose it is.</summary>
+    internal byte[] Salt { get; init; } = [];
+
+    internal CachedSequence Blocks { get; private set; }
+
+    /// <summary>What stands for the first tokens; null when all are there exactly.</summary>
+    internal RetainedView? View => _view?.View;
+
+    /// <summary>The tokens whose keys and values lie in <see cref="Blocks"/>: all, or those behind the view.</summary>
+    internal ReadOnlySpan<int> Tail => Tokens[Blocks.Table.Start..];
 
     /// <summary>Adds tokens at the end.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A token is not of the model's vocabulary.</exception>
@@ -48,8 +60,27 @@ public sealed class Sequence : IDisposable
     /// <summary>Forgets all tokens and gives the blocks back; the cache keeps what it can.</summary>
     public void Clear()
     {
-        Blocks.Clear(Tokens);
+        LeaveView();
+        Blocks.Clear(Tail);
         _tokens.Clear();
+    }
+
+    /// <summary>Goes on behind a view of its first tokens: the exact blocks go back to the cache.</summary>
+    internal void Enter(ViewLease view)
+    {
+        LeaveView();
+        Blocks.Clear(Tokens);
+        (_view, Blocks) = (view, Engine.Cache.NewSequence(view.View, Engine.SharesBlocks, Engine.Context - view.View.Positions));
+    }
+
+    /// <summary>Becomes exact again: what was computed behind the view goes back to the cache, and nothing is there.</summary>
+    internal void LeaveView()
+    {
+        if (_view is null)
+            return;
+        Blocks.Clear(Tail);
+        _view.Dispose();
+        (_view, Blocks) = (null, _newBlocks());
     }
 
     /// <summary>Gives the blocks back.</summary>

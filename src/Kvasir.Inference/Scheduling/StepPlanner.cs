@@ -38,7 +38,7 @@ sealed class StepPlanner(EngineParts engine)
         _claims.Clear();
         _prefillRows = 0;
         foreach (Generation generation in running)
-            generation.Sequence.Blocks.Adopt(generation.Sequence.Tokens);
+            generation.Sequence.Blocks.Adopt(generation.Sequence.Tail);
         foreach (Generation generation in running) // ready first: what did not come is a hole then, and more is needed than the last
             if (IsReady(generation) && NeedsOnlyItsLast(generation) && !TryAdd(generation, 1))
                 return generation;
@@ -74,11 +74,11 @@ sealed class StepPlanner(EngineParts engine)
     bool TryAdd(Generation generation, int most)
     {
         Sequence sequence = generation.Sequence;
-        int logits = Pass.LogitRows, from = sequence.Cached;
+        int logits = Pass.LogitRows, from = sequence.Blocks.Length;
         if (!Pass.TryAdd(sequence, most))
             return false;
         (Pass.LogitRows > logits ? Completed : Advanced).Add(generation);
-        ClaimBlocks(sequence, from, (int)Math.Min(sequence.Tokens.Length, (long)from + most));
+        ClaimBlocks(sequence, from, (int)Math.Min(sequence.Tail.Length, (long)from + most));
         return true;
     }
 
@@ -86,7 +86,7 @@ sealed class StepPlanner(EngineParts engine)
     {
         int blockTokens = engine.Layout.BlockTokens;
         for (int start = from - from % blockTokens; start < to; start += blockTokens)
-            if (sequence.Blocks.KeyBefore(sequence.Tokens, start) is { } before)
+            if (sequence.Blocks.KeyBefore(sequence.Tail, start) is { } before)
                 _claims.TryAdd(before, new Claim(sequence, start, start + blockTokens <= to));
     }
 
@@ -110,7 +110,7 @@ sealed class StepPlanner(EngineParts engine)
     {
         if (Claimed(generation) == engine.Layout.BlockTokens)
             return false;
-        generation.Sequence.Blocks.AdoptTail(generation.Sequence.Tokens);
+        generation.Sequence.Blocks.AdoptTail(generation.Sequence.Tail);
         return Claimed(generation) < WorthAStep;
     }
 
@@ -122,10 +122,10 @@ sealed class StepPlanner(EngineParts engine)
     {
         Sequence sequence = generation.Sequence;
         (int blockTokens, int done) = (engine.Layout.BlockTokens, sequence.Cached % engine.Layout.BlockTokens);
-        int start = sequence.Cached - done;
-        if (sequence.Blocks.KeyBefore(sequence.Tokens, start) is not { } before || !_claims.TryGetValue(before, out Claim claim))
+        int start = sequence.Blocks.Length - done;
+        if (sequence.Blocks.KeyBefore(sequence.Tail, start) is not { } before || !_claims.TryGetValue(before, out Claim claim))
             return 0;
-        ReadOnlySpan<int> own = sequence.Tokens[start..^1], others = claim.Sequence.Tokens[claim.Start..];
+        ReadOnlySpan<int> own = sequence.Tail[start..^1], others = claim.Sequence.Tail[claim.Start..];
         int common = own[..Math.Min(own.Length, blockTokens)].CommonPrefixLength(others);
         // half a block of its own is exchanged for a whole one, not for another half
         return common == blockTokens || claim.IsFilled && done == 0 ? common : 0;

@@ -21,6 +21,14 @@ public sealed record CacheUse
     /// <summary>Tokens of the prompt.</summary>
     public required int Tokens { get; init; }
 
+    /// <summary>
+    /// The position from which on those who take notes here count: behind a view. Everything that is told counts from the prompt's start.
+    /// </summary>
+    internal int Start { get; init; }
+
+    /// <summary>What a retention policy meant for the answer; null without one: it is exact.</summary>
+    public RetentionUse? Retention { get; private set; }
+
     /// <summary>Tokens that were in the pool already, those of the sequence itself included.</summary>
     public int Device => From(Tier.Device);
 
@@ -90,7 +98,24 @@ public sealed record CacheUse
         }
     }
 
-    internal void Add(Miss miss) => _misses.Add(miss);
+    /// <summary>Goes on after what was done for the beginning of the prompt, which a view stands for now.</summary>
+    internal void GoOnAfter(CacheUse before)
+    {
+        _reused.AddRange(before._reused);
+        _misses.AddRange(before.Misses);
+        _peers.AddRange(before._peers);
+        (_computedByPeers, RestoredBytes, RestoreTime) = (before._computedByPeers, before.RestoredBytes, before.RestoreTime);
+    }
+
+    /// <summary>A policy is applied; a view that was there is reused.</summary>
+    internal void Retain(RetentionUse retention)
+    {
+        Retention = retention;
+        if (retention is { View: not null, WasFound: true })
+            Reuse(Tier.Device, -Start, 0);
+    }
+
+    internal void Add(Miss miss) => _misses.Add(miss with { From = Start + miss.From, To = Start + miss.To });
 
     /// <summary>A load is over: if a machine brought it, takes note of who.</summary>
     internal void AddPeer(BlockLoad load)
@@ -110,12 +135,13 @@ public sealed record CacheUse
         (PrefixLookup lookup, int from) = _lookups[index];
         int to = index + 1 < _lookups.Count ? _lookups[index + 1].From : int.MaxValue;
         return lookup.Misses.Where(miss => miss.To > from && miss.From < to)
-            .Select(miss => miss with { From = Math.Max(miss.From, from), To = Math.Min(miss.To, to) });
+            .Select(miss => miss with { From = Start + Math.Max(miss.From, from), To = Start + Math.Min(miss.To, to) });
     }
 
     /// <summary>Tokens are reused that were not before.</summary>
     internal void Reuse(Tier tier, int from, int to)
     {
+        (from, to) = (Start + from, Start + to);
         int at = _reused.FindLastIndex(span => span.To <= from) + 1;
         if (to > from)
             _reused.Insert(at, new CacheSpan(from, to, tier));
@@ -124,6 +150,7 @@ public sealed record CacheUse
     /// <summary>Tokens that counted as reused are not, after all.</summary>
     internal void Lose(int from, int to)
     {
+        (from, to) = (Start + from, Start + to);
         for (int i = _reused.Count - 1; i >= 0; i--)
         {
             CacheSpan span = _reused[i];

@@ -84,7 +84,7 @@ sealed unsafe class AttentionProblem : IDisposable
         return Allocations.Of(() =>
         {
             for (int i = 0; i < 50; i++)
-                kernels.Attention(_layout, 0, runs, positions, _queries, _output);
+                kernels.Attention(new(_layout, 0, runs, positions, _queries, _output));
         });
     }
 
@@ -120,7 +120,7 @@ sealed unsafe class AttentionProblem : IDisposable
         List<RowRun> runs =
             [.. Enumerable.Range(0, count).Chunk(CpuKernels.RowsPerRun).Select(run => new RowRun(_table, run[0], run.Length))];
         kernels.StoreKv(_layout, 0, runs, positions, keys, values);
-        kernels.Attention(_layout, 0, runs, positions, queries, output);
+        kernels.Attention(new(_layout, 0, runs, positions, queries, output));
         return [.. Enumerable.Range(0, count).SelectMany(row => output.Span(row).ToArray())];
     }
 

@@ -18,6 +18,7 @@ static class ArchitectureTable
             Layout -> Codecs
             Metrics
             Prefixes
+            Retention -> Codecs
             Eviction -> Prefixes
             Routing -> Eviction
             Blocks -> Eviction, Layout, Metrics, Prefixes
@@ -124,6 +125,7 @@ static class ArchitectureTable
             KvCache/Tiers
             Model -> Fixtures
             Packages -> Fixtures
+            Retention -> Fixtures
             Reuse -> Fixtures, KvCache/Tiers
             Saga
             Samples -> Fixtures

@@ -1,0 +1,110 @@
+namespace Kvasir.KvCache.Retention;
+
+/// <summary>One choice: ranks the positions of heads, divides the budget and takes the best.</summary>
+sealed class Chooser
+{
+    const double Floor = .2; // α of AdaKV
+
+    readonly RetentionPolicy _policy;
+    readonly RetentionShape _shape;
+    readonly RankedHead[][] _layers; // those that select
+    readonly RankedHead[] _heads;
+    readonly int[] _firstHeads;
+
+    public Chooser(RetentionPolicy policy, RetentionShape shape, RetentionScores? scores, FastGenHead[][]? fastGen)
+    {
+        (_policy, _shape, _firstHeads) = (policy, shape, shape.FirstHeads());
+        int unit = policy.Budget is RetentionBudget.Share or RetentionBudget.Bytes ? shape.SegmentSlots : 1;
+        _layers = [.. Enumerable.Range(0, shape.Layers.Length)
+            .Where(layer => shape.Layers[layer] is { Selects: true, KvHeads: > 0 })
+            .Select(layer => Enumerable.Range(0, shape.Layers[layer].KvHeads).Select(head => new RankedHead(
+                policy, shape.Positions, unit, (layer, head, _firstHeads[layer] + head), scores?.Row(layer, head), fastGen?[layer][head]))
+                .ToArray())];
+        _heads = [.. _layers.SelectMany(heads => heads)];
+    }
+
+    public int[][] Choose()
+    {
+        if (_policy.Budget is null)
+            foreach (RankedHead head in _heads)
+                head.Units = head.Required;
+        else if (_policy.Schedule == RetentionSchedule.Global)
+            TakeBest(_heads, Allowed(_policy.Budget));
+        else
+            foreach ((RankedHead[] heads, long units) in _layers.Zip(Budgets(_policy.Budget)))
+                Divide(heads, units);
+        return Kept();
+    }
+
+    Allowance Allowed(RetentionBudget budget)
+    {
+        if (budget is RetentionBudget.Tokens tokens)
+            return new Allowance(_heads.Sum(head => (long)tokens.PerHead - head.Least));
+        var sizes = SegmentSizes.OfWindows(_shape);
+        foreach (RankedHead head in _heads)
+            sizes.Take(head.Layer, head.Least);
+        return new Allowance(sizes, Math.Max(sizes.Slots, RetentionSelection.Slots(budget, _shape)));
+    }
+
+    long[] Budgets(RetentionBudget budget)
+    {
+        var layers = new LayerBudgets(_policy, _shape, _layers);
+        return budget is RetentionBudget.Tokens tokens
+            ? layers.OfTokens(tokens.PerHead)
+            : layers.OfSlots(RetentionSelection.Slots(budget, _shape));
+    }
+
+    /// <summary>Divides a layer's units among its heads.</summary>
+    void Divide(RankedHead[] heads, long units)
+    {
+        if (_policy.Scorer == RetentionScorer.FastGen || _policy.Schedule == RetentionSchedule.Layer)
+            TakeBest(heads, new Allowance(units - heads.Sum(head => (long)head.Least)));
+        if (_policy.Scorer == RetentionScorer.FastGen)
+            return;
+        double floor = _policy.Schedule == RetentionSchedule.Layer ? Floor : 1, mean = (double)units / heads.Length;
+        double[] weights = [.. heads.Select(head => (1 - floor) * head.Units + floor * mean)];
+        long[] each = LargestRemainder.Split(units, weights,
+            [.. heads.Select(head => (long)head.Least)], [.. heads.Select(head => (long)head.Most)]);
+        for (int i = 0; i < heads.Length; i++)
+            heads[i].Units = (int)each[i];
+    }
+
+    /// <summary>FastGen's required units first, then the others, by mass per byte; without it all by score.</summary>
+    void TakeBest(RankedHead[] heads, Allowance left)
+    {
+        bool isFastGen = _policy.Scorer == RetentionScorer.FastGen;
+        if (isFastGen)
+            Take(heads, left, head => head.Required, Key);
+        Take(heads, left, head => head.Most, isFastGen ? Key : head => head.NextByScore);
+
+        ulong Key(RankedHead head) => head.NextByMass(_shape.Layers[head.Layer].SegmentBytes);
+    }
+
+    static void Take(RankedHead[] heads, Allowance left, Func<RankedHead, int> most, Func<RankedHead, ulong> key)
+    {
+        var queue = new PriorityQueue<RankedHead, ulong>();
+        foreach (RankedHead head in heads)
+            if (head.Units < most(head))
+                queue.Enqueue(head, key(head));
+        while (queue.TryDequeue(out RankedHead? head, out _))
+            if (left.TryTake(head.Layer) && ++head.Units < most(head)) // a head that is refused once would be refused later too
+                queue.Enqueue(head, key(head));
+    }
+
+    int[][] Kept()
+    {
+        int[][] kept = new int[_firstHeads[^1]][];
+        for (int layer = 0; layer < _shape.Layers.Length; layer++)
+            for (int head = 0; head < _shape.Layers[layer].KvHeads; head++)
+                kept[_firstHeads[layer] + head] = _shape.Layers[layer].Selects ? [] : Window(_shape.Layers[layer].Keeps);
+        foreach (RankedHead head in _heads)
+            kept[head.Index] = head.Kept();
+        return kept;
+    }
+
+    int[] Window(int keeps)
+    {
+        int first = Math.Max(0, _shape.Positions - keeps);
+        return [.. Enumerable.Range(first, _shape.Positions - first)];
+    }
+}

@@ -1,0 +1,82 @@
+using System.Globalization;
+
+namespace Kvasir.KvCache.Retention;
+
+/// <summary>Which positions of a prefix a view keeps, in each layer and head. Whoever names none reads everything.</summary>
+public sealed record RetentionPolicy
+{
+    /// <summary>Of the algorithms: whatever changes what they keep changes it.</summary>
+    public const int Version = 1;
+
+    /// <summary>What <see cref="Parse"/> reads.</summary>
+    public const string Forms = "none, BUDGET, window:N, window:N+SINKS, SCORER:BUDGET with random, h2o, snapkv, expected or replay, "
+        + "SCHEDULE:BUDGET with uniform, layer, global, pyramid or funnel, fastgen:T or fastgen:T+SCHEDULE:BUDGET; "
+        + "a budget is a share such as 25%, tokens per head such as 512, or a size such as 64MiB";
+
+    /// <summary>What says how much a position is worth.</summary>
+    public required RetentionScorer Scorer { get; init; }
+
+    /// <summary>How the budget is divided.</summary>
+    public RetentionSchedule Schedule { get; init; }
+
+    /// <summary>How much is kept; null for a window, and for FastGen alone, which keeps what its threshold asks for.</summary>
+    public RetentionBudget? Budget { get; init; }
+
+    /// <summary>FastGen's T: the share of its attention that a head has to keep, above 0 and at most 1; 0 for other scorers.</summary>
+    public double Threshold { get; init; }
+
+    /// <summary>First positions that every head keeps.</summary>
+    public int Sinks { get; init; } = 4;
+
+    /// <summary>Last positions that every head keeps.</summary>
+    public int Recent { get; init; } = 32;
+
+    /// <summary>Prefixes shorter than that are kept whole.</summary>
+    public int Minimum { get; init; } = 512;
+
+    /// <summary>The codec of the view's keys; null for the pool's.</summary>
+    public string? KeyType { get; init; }
+
+    /// <summary>The codec of the view's values; null for the pool's.</summary>
+    public string? ValueType { get; init; }
+
+    /// <summary>Whether the view's rows are rotated before they are rounded; null for the default of their codecs.</summary>
+    public bool? Rotates { get; init; }
+
+    /// <summary>
+    /// Whether what is kept depends on the prompt's last rows, which are the question: such a view is right for it alone.
+    /// </summary>
+    public bool IsAware => Scorer == RetentionScorer.SnapKv;
+
+    /// <summary>Reads a policy as users write it (<see cref="Forms"/>), with modifiers after commas; null for <c>none</c>.</summary>
+    /// <exception cref="ArgumentException">It is no policy, or one that no prefix could satisfy.</exception>
+    public static RetentionPolicy? Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return new RetentionParser(text).Parse();
+    }
+
+    /// <summary>
+    /// Everything that changes a result, always written in the same way. Without the version, <see cref="Parse"/> reads it.
+    /// </summary>
+    public override string ToString()
+    {
+        string form = Scorer == RetentionScorer.Window ? $"window:{Recent}+{Sinks}" : $"{Scored},sinks={Sinks},recent={Recent}";
+        string types = (KeyType is null ? "" : $",type-k={KeyType}") + (ValueType is null ? "" : $",type-v={ValueType}")
+            + (Rotates is { } rotates ? $",rotate={(rotates ? "on" : "off")}" : "");
+        return $"{form},min={Minimum}{types} v{Version}";
+    }
+
+    string Scored => (Scorer, Budget) switch
+    {
+        (RetentionScorer.FastGen, null) => $"fastgen:{Share}",
+        (RetentionScorer.FastGen, _) => $"fastgen:{Share}+{Name(Schedule)}:{Budget}",
+        _ => $"{Name(Scorer)}:{Budget},alloc={Name(Schedule)}",
+    };
+
+    string Share => Threshold.ToString(CultureInfo.InvariantCulture);
+
+#pragma warning disable CA1308 // words of the command line, which are lower-case
+    static string Name<T>(T word) where T : struct, Enum => word.ToString().ToLowerInvariant();
+#pragma warning restore CA1308
+}
