@@ -39,7 +39,7 @@ public sealed class InferenceEngine : IDisposable
         Context = ValidContext(model.Config, options);
         EarlyCompilation.Begin(options.InstructionSet);
         Layout = LayoutOf(model, options);
-        Cache = new TieredKvCache(Layout, SharesBlocks ? ModelFingerprint.Of(model.Digest, Layout, options.KvHostCodec) : default,
+        Cache = new TieredKvCache(Layout, SharesBlocks ? FingerprintOf(model, options) : default,
             CacheOptions());
         _compute = new ComputePool(options.Threads);
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
@@ -302,6 +302,15 @@ public sealed class InferenceEngine : IDisposable
         CloseDeadline = Options.KvCloseDeadline,
         ModelName = Model.Config.Name,
     };
+
+    /// <summary>What names the keys and values that a model has with some options.</summary>
+    /// <exception cref="ArgumentException">Rows of the model cannot be stored so.</exception>
+    public static Fingerprint FingerprintOf(LanguageModel model, EngineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        return ModelFingerprint.Of(model.Digest, LayoutOf(model, options), options.KvHostCodec);
+    }
 
     /// <summary>
     /// Bytes of pool that one sequence at full context needs: the least that <see cref="EngineOptions.KvDeviceBytes"/> may be.

@@ -37,8 +37,8 @@ public abstract class CentroidCodec : ScaledGroupCodec
         if (!ScaledGroup.TryWriteScale(scale, group))
             codes.Clear();
         else
-            for (int i = 0; i < codes.Length; i++)
-                codes[i] = Code(Unsafe.Add(ref Unsafe.AsRef(in values), i), start);
+            Vector256.Narrow(Vector256.Narrow(Codes(in values, 0, start), Codes(in values, 8, start)),
+                Vector256.Narrow(Codes(in values, 16, start), Codes(in values, 24, start))).CopyTo(codes);
         Pack(codes, group[ScaledGroup.ScaleBytes..]);
     }
 
@@ -49,8 +49,8 @@ public abstract class CentroidCodec : ScaledGroupCodec
         Unpack(group[ScaledGroup.ScaleBytes..], codes);
         for (int i = 0; i < codes.Length; i += Eight)
         {
-            (Vector128<ushort> words, _) = Vector128.Widen(Vector128.CreateScalar(BitConverter.ToUInt64(codes[i..])).AsByte());
-            Vector256<int> indices = Vector256.Create(Vector128.WidenLower(words), Vector128.WidenUpper(words)).AsInt32();
+            Vector128<ushort> words = Vector128.WidenLower(Vector128.CreateScalar(BitConverter.ToUInt64(codes[i..])).AsByte());
+            Vector256<int> indices = Vector256.WidenLower(words.ToVector256Unsafe()).AsInt32();
             (Vector256.Shuffle(table, indices) * scale).StoreUnsafe(ref values, (nuint)i);
         }
     }
@@ -113,13 +113,14 @@ public abstract class CentroidCodec : ScaledGroupCodec
         return centroid;
     }
 
-    byte Code(float value, float unit)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    Vector256<uint> Codes(ref readonly float values, int at, float unit)
     {
-        int code = float.IsNegative(value) ? _magnitudes.Length : 0;
-        for (int i = 1; i < _magnitudes.Length; i++)
-            if (MathF.Abs(value) > Border(i) * unit)
-                code++;
-        return (byte)code;
+        Vector256<uint> isNegative = Vector256.LoadUnsafe(in values, (nuint)at).AsUInt32() >>> 31;
+        Vector256<uint> code = isNegative * (uint)_magnitudes.Length;
+        for (int i = 1; i < _magnitudes.Length; i++) // a mask is -1
+            code -= Vector256.GreaterThan(Magnitudes(in values, at), Vector256.Create(Border(i) * unit)).AsUInt32();
+        return code;
     }
 
     /// <summary>Where a centroid begins.</summary>

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Kvasir.KvCache.Codecs;
 
 /// <summary>
@@ -31,7 +33,15 @@ public sealed class Q3Codec : CentroidCodec
     private protected override void Unpack(ReadOnlySpan<byte> packed, Span<byte> codes)
     {
         TwoBits.Unpack(packed[SignBytes..], codes);
-        for (int i = 0; i < codes.Length; i++)
-            codes[i] |= (byte)((packed[i / 8] >> i % 8 & 1) * Negative);
+        Span<ulong> eights = MemoryMarshal.Cast<byte, ulong>(codes);
+        for (int i = 0; i < SignBytes; i++)
+            eights[i] |= Spread(packed[i]) * Negative;
+    }
+
+    /// <summary>A byte's bits as eight bytes of 0 or 1.</summary>
+    static ulong Spread(byte bits)
+    {
+        const ulong ones = 0x0101_0101_0101_0101;
+        return ((bits * ones & 0x8040_2010_0804_0201) + 0x7F * ones) >> 7 & ones; // the one bit in a byte carries to its highest
     }
 }
