@@ -15,6 +15,7 @@ public unsafe class StoredRowsBenchmark
     readonly byte[] _stored = GC.AllocateArray<byte>(Rows * Dim * sizeof(float), pinned: true);
     readonly float[] _rows = GC.AllocateArray<float>(Rows * Dim, pinned: true);
     IKvCodec _codec = F16Codec.Instance;
+    KvRows _from;
 
     /// <summary>How they are stored.</summary>
     [Params("f16", "bf16", "q8_0", "q5_0", "q4_0", "q3", "q2")]
@@ -26,6 +27,7 @@ public unsafe class StoredRowsBenchmark
     {
         var random = new Random(1);
         _codec = KvCodecs.TryParse(Type, out IKvCodec? codec) ? codec : throw new InvalidOperationException(Type);
+        _from = new KvRows(Dim, _codec);
         for (int row = 0; row < Rows; row++)
             _codec.Encode([.. Enumerable.Range(0, Dim).Select(_ => random.NextSingle() - 0.5f)], _stored.AsSpan(row * _codec.RowBytes(Dim)));
     }
@@ -60,6 +62,6 @@ public unsafe class StoredRowsBenchmark
     {
         fixed (byte* stored = _stored)
         fixed (float* rows = _rows)
-            StoredRows<T>.Widen(new KvRows(Dim, _codec), stored, 0, Rows, rows);
+            StoredRows<T>.Widen(_from, stored, 0, Rows, rows);
     }
 }

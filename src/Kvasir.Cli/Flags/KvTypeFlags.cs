@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Kvasir.Cli.Configuration;
 using Kvasir.Formats;
 using Kvasir.Formats.Models;
 using Kvasir.Inference;
@@ -47,15 +48,16 @@ sealed class KvTypeFlags
     {
         foreach (int elements in model.Config.Attention.Select(dim).Distinct())
             if (Refusal(codec, elements) is { } why)
-                throw new UsageException($"{flag.Name} {codec.Name}: {why}, expected one of "
-                    + $"{string.Join(", ", KvCodecs.Names.Where(name => CanStore(name, elements)))} for the {what} of {Printable.Line(model.Config.Name)}");
+                throw new UsageException($"{flag.Name} {codec.Name}: {why}; expected one of {string.Join(", ", Storable(elements))} for the "
+                    + $"{what} of {Printable.Line(model.Config.Name)}");
     }
 
     /// <summary>Codecs that the rows of a model can have, in its keys or its values.</summary>
     public static IEnumerable<IKvCodec> StorableBy(LanguageModel model, Func<AttentionSpec, int> dim) =>
         KvCodecs.All.Where(codec => model.Config.Attention.All(layer => Refusal(codec, dim(layer)) is null));
 
-    static bool CanStore(string name, int elements) => KvCodecs.TryParse(name, out IKvCodec? codec) && Refusal(codec, elements) is null;
+    static IEnumerable<string> Storable(int elements) =>
+        KvCodecs.All.Where(codec => codec is not RotatedCodec && Refusal(codec, elements) is null).Select(codec => codec.Name);
 
     static string? Refusal(IKvCodec codec, int elements)
     {
