@@ -35,6 +35,14 @@ static class EvalVerb
     {
         Description = "Ask a document's questions one after another in one conversation, not each in its own",
     };
+    static readonly Option<string?> s_retain = new("--kv-retain")
+    {
+        Description = "What to keep of a document's keys and values; several policies with commas between", HelpName = "POLICY,…",
+    };
+    static readonly Option<bool> s_aware = new("--aware")
+    {
+        Description = "Let a policy see the question before it chooses; else it sees the document alone",
+    };
     static readonly Option<int> s_documents = new("--documents")
     {
         Description = "Documents of each size, or stories", DefaultValueFactory = _ => 20,
@@ -54,7 +62,7 @@ static class EvalVerb
     {
         Command verb = new("eval")
         {
-            s_model, s_task, s_facts, s_tokens, s_conversation, s_documents, s_seed, s_threads, s_json,
+            s_model, s_task, s_facts, s_tokens, s_conversation, s_retain, s_aware, s_documents, s_seed, s_threads, s_json,
         };
         foreach (Option option in s_types.All)
             verb.Options.Add(option);
@@ -135,9 +143,11 @@ static class EvalVerb
         using InferenceEngine engine = Engine(parsed, model, reuses: true);
         int documents = parsed.GetValue(s_documents);
         List<RetrievalResult> results = [];
-        Retrieval retrieval = new(engine, parsed.GetValue(s_seed), parsed.GetValue(s_conversation), s_template.Prompts(parsed, model));
+        foreach (KvCache.Retention.RetentionPolicy? policy in (parsed.GetValue(s_retain) ?? "none").Split(';').Select(KvCache.Retention.RetentionPolicy.Parse))
         foreach (DocumentSize size in Sizes(parsed))
         {
+            Retrieval retrieval = new(engine, parsed.GetValue(s_seed), parsed.GetValue(s_conversation), s_template.Prompts(parsed, model), policy, parsed.GetValue(s_aware));
+            Console.Error.WriteLine(policy);
             double asked =
                 documents * (size.Unit == DocumentUnit.Facts ? Math.Min(RetrievalResult.Deciles, size.Count) : RetrievalResult.Deciles);
             results.Add(await WorkProgress.Show(size.ToString(), progress =>

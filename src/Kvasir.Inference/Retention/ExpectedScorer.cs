@@ -55,8 +55,8 @@ sealed unsafe class ExpectedScorer : Scorer
         }
     }
 
-    protected override void Observe(CpuKernels kernels, AttentionInput attention, int firstSeen) =>
-        throw new InvalidOperationException("attention itself is not looked at");
+    /// <summary>Queries say all: what they have looked at does not matter.</summary>
+    protected override void Observe(CpuKernels kernels, AttentionInput attention, int firstSeen) { }
 
     protected override void Finish(int layer, int head, ReadOnlySpan<float> seen, Span<float> score)
     {

@@ -11,7 +11,10 @@ namespace Kvasir.Inference.Retention;
 sealed class ReplayScorer(int positions, ProfileParts parts) : Scorer(positions, 0, parts)
 {
     /// <summary>Tokens of a piece.</summary>
-    public const int Chunk = 512;
+    public const int Piece = 512;
+
+    /// <summary>Tokens before them that are written as well: without any, nobody knows where the original goes on.</summary>
+    public const int LeadIn = 32;
 
     public override bool LeavesCache => false;
 

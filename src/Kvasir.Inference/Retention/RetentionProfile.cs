@@ -32,24 +32,40 @@ sealed class RetentionProfile : IDisposable
     public bool IsOver => _done == _tokens.Length;
 
     /// <summary>The next pass. False when the pool has no room for its rows.</summary>
-    public bool TryStep()
+    public bool TryStep() => _scorer!.LeavesCache ? TryLook() : TryReplay();
+
+    /// <summary>Rows look from their own places.</summary>
+    bool TryLook()
+    {
+        int from = _done;
+        _done = Math.Min(_tokens.Length, from + _transformer.MaxTokens);
+        Compute(from, _done, from);
+        return true;
+    }
+
+    /// <summary>
+    /// Rows of a piece follow the prefix, or, where the trained context is not long enough, are rotated as if they ended where that does.
+    /// </summary>
+    bool TryReplay()
+    {
+        int piece = _done / ReplayScorer.Piece * ReplayScorer.Piece, first = Math.Max(0, piece - ReplayScorer.LeadIn);
+        int end = Math.Min(_tokens.Length, piece + ReplayScorer.Piece), from = _done == piece ? first : _done;
+        int last = _tokens.Length + end - first;
+        if (!_blocks.TryReserve(last))
+            return false;
+        _scorer!.Shift(Math.Min(0, Math.Max(_trained, _tokens.Length) - last));
+        _done = Math.Min(end, from + _transformer.MaxTokens);
+        Compute(from, _done, _tokens.Length + from - first);
+        return true;
+    }
+
+    /// <summary>Computes the rows of the tokens <c>[from, to)</c>, from a position on.</summary>
+    void Compute(int from, int to, int position)
     {
         Batch batch = new() { Observer = _scorer };
-        int chunk = _scorer!.LeavesCache ? _tokens.Length : ReplayScorer.Chunk;
-        int from = _done, start = from - from % chunk, chunkEnd = Math.Min(_tokens.Length, start + chunk);
-        int to = Math.Min(chunkEnd, from + _transformer.MaxTokens);
-        if (!_scorer.LeavesCache)
-        {
-            if (!_blocks.TryReserve(_tokens.Length + chunkEnd - start))
-                return false;
-            // past the context that the model was trained for, rows repeat from within it
-            _scorer.Shift(Math.Min(0, Math.Max(_trained, _tokens.Length) - (_tokens.Length + chunkEnd - start)));
-        }
         for (int token = from; token < to; token++)
-            batch.Add(_tokens[token], _scorer.LeavesCache ? token : _tokens.Length + token - start, _blocks, wantsLogits: false);
+            batch.Add(_tokens[token], position + token - from, _blocks, wantsLogits: false);
         _transformer.Forward(batch);
-        _done = to;
-        return true;
     }
 
     /// <summary>What was found out: null where a policy needs none.</summary>

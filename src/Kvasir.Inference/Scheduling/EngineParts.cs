@@ -40,6 +40,9 @@ sealed class EngineParts
     /// <summary>Whether sequences find and leave blocks at all.</summary>
     public required bool SharesBlocks { get; init; }
 
+    /// <summary>Views that completions make; the scheduler's thread alone touches it.</summary>
+    public Dictionary<ViewName, RetentionRun> ViewsInTheMaking { get; } = [];
+
     public KvLayout Layout => Cache.Layout;
 
     /// <summary>How a policy's views store keys and values.</summary>

@@ -77,7 +77,7 @@ sealed class Generation
     public bool IsProfiling => _retention is { IsProfiling: true };
 
     /// <summary>Whether it comes to its view, and nothing of it is to be computed meanwhile.</summary>
-    public bool IsArriving => _lookup is not null || _retention is { IsGathering: true } or { IsGathered: true };
+    public bool IsArriving => _lookup is not null || _retention is { IsGathering: true } or { IsGathered: true } or { Waits: true };
 
     /// <summary>Computes the keys of its blocks ahead, on whichever thread has the time.</summary>
     public void ComputeKeys()
@@ -105,9 +105,19 @@ sealed class Generation
         }
         if (_retention is null)
             _own.LeaveView();
-        else
+        FindView();
+    }
+
+    /// <summary>A view is there, or is to be made, or another completion makes it.</summary>
+    void FindView()
+    {
+        if (_retention is not null)
+        {
+            _retention.Ended = _over;
             _retention.Arrive();
-        LookUp();
+        }
+        if (_retention is not { Waits: true })
+            LookUp();
     }
 
     /// <summary>What the tiers have of the tokens that are to be computed is looked up.</summary>
@@ -130,11 +140,16 @@ sealed class Generation
 
     /// <summary>Whether the lookup is over, and what an earlier request, given up since, still brings to the sequence.</summary>
     public bool HasArrived(bool mayWait) =>
-        _retention is not { IsGathering: true } && _lookup is not { IsCompleted: false } && (mayWait || !Sequence.Blocks.IsWaiting || Sequence.Blocks.HasArrived);
+        _retention is not { IsGathering: true } and not { IsWaiting: true } && _lookup is not { IsCompleted: false } && (mayWait || !Sequence.Blocks.IsWaiting || Sequence.Blocks.HasArrived);
 
     /// <summary>Brings in what was found; behind a view that is gathered, what is there is looked up first.</summary>
     public void Begin()
     {
+        if (_retention is { Waits: true })
+        {
+            FindView();
+            return;
+        }
         if (_retention is { IsGathered: true })
         {
             _retention.Enter();

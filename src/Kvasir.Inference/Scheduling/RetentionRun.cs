@@ -12,7 +12,7 @@ namespace Kvasir.Inference.Scheduling;
 /// How a completion comes to its view. One that is there is entered; else the prefix is computed exactly, as a sequence of its own, looked
 /// at by a policy, gathered into a view and given back.
 /// <code>
-/// Arrive ─▶ entered
+/// Arrive ─▶ entered, or waits for another completion that makes the same view, and arrives again
 ///    └────▶ Subject is computed ─▶ BeginProfile, TryStep … ─▶ Gather (elsewhere) ─▶ Enter
 /// </code>
 /// Whatever does not work out leaves the completion exact, and says why.
@@ -27,6 +27,7 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
     ViewName? _name; // once it is decided
     RetentionProfile? _profile;
     Task<ViewLease?>? _gathering;
+    bool _waits;
     long _begun;
 
     /// <summary>The exact prefix while it is computed and looked at; null before and after.</summary>
@@ -47,6 +48,15 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
     /// <summary>Whether the view is gathered, or could not be, and is to be entered.</summary>
     public bool IsGathered => _gathering is { IsCompleted: true };
 
+    /// <summary>Whether another completion makes the same view, or has ended to: then this one arrives again.</summary>
+    public bool Waits => _waits;
+
+    /// <summary>Whether that goes on.</summary>
+    public bool IsWaiting => _waits && engine.ViewsInTheMaking.ContainsKey(_name!);
+
+    /// <summary>Called when others need not wait for this one any longer.</summary>
+    public Action? Ended { get; set; }
+
     int BlockTokens => engine.Layout.BlockTokens;
 
     /// <summary>Computes the keys of the prefix, on whichever thread has the time.</summary>
@@ -59,6 +69,7 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
     /// <summary>Its turn has come, for the first time or again.</summary>
     public void Arrive()
     {
+        _waits = false;
         if (Use.WhyExact is not null)
             return;
         int prefix = _keys.Count * BlockTokens;
@@ -68,8 +79,12 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
             Enter(engine.Cache.Views.TryFind(_name), wasFound: true);
         else
             EnterLongest(NameOf(prefix));
-        if (sequence.View is null && Use.WhyExact is null)
+        if (sequence.View is not null || Use.WhyExact is not null)
+            return;
+        if (_policy.IsAware || engine.ViewsInTheMaking.TryAdd(_name!, this))
             ComputePrefix();
+        else
+            _waits = true;
     }
 
     ViewName NameOf(int prefix)
@@ -168,8 +183,8 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
         }
         Subject!.Blocks.EndRequest(isWhole: false);
         Before = Subject.Blocks.Use;
-        EndSubject();
         Enter(view, wasFound: false);
+        EndSubject();
         Use = Use with { ProfileTime = Stopwatch.GetElapsedTime(_begun) };
     }
 
@@ -212,5 +227,10 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
             sequence.Computed += subject.Computed;
         Subject?.Dispose();
         Subject = null;
+        if (_name is not null && engine.ViewsInTheMaking.TryGetValue(_name, out RetentionRun? maker) && maker == this)
+        {
+            engine.ViewsInTheMaking.Remove(_name);
+            Ended?.Invoke();
+        }
     }
 }

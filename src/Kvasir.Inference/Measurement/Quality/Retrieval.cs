@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Retention;
 
 namespace Kvasir.Inference.Measurement.Quality;
 
@@ -14,7 +15,10 @@ namespace Kvasir.Inference.Measurement.Quality;
 /// <param name="seed">Start of the random numbers: equal seeds give equal documents and questions.</param>
 /// <param name="inOneConversation">Whether a question follows on the answers to those before it, as the model gave them.</param>
 /// <param name="prompts">Writes conversations; as the model's own chat template says if null.</param>
-public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConversation = false, ChatPrompts? prompts = null)
+/// <param name="retention">What is kept of the document's keys and values; null for all.</param>
+/// <param name="aware">Whether the policy sees the question too, and keeps what that one needs; or the document alone.</param>
+public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConversation = false, ChatPrompts? prompts = null,
+    RetentionPolicy? retention = null, bool aware = false)
 {
     const string Instruction = "Answer from this saga.\n";
     const int MostAnswerTokens = 48, TurnTokens = 48;
@@ -104,8 +108,18 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
         return asked;
     }
 
-    Completion Start(JsonArray messages, CancellationToken cancellation) =>
-        engine.Start(_prompts.Encode(messages), new GenerationOptions { MaxTokens = MostAnswerTokens }, cancellation: cancellation);
+    Completion Start(JsonArray messages, CancellationToken cancellation)
+    {
+        int[] prompt = _prompts.Encode(messages);
+        return engine.Start(prompt, new GenerationOptions { MaxTokens = MostAnswerTokens, Retention = Retention(messages, prompt) },
+            cancellation: cancellation);
+    }
+
+    RetentionOptions? Retention(JsonArray messages, int[] prompt) => retention is null ? null : new(retention)
+    {
+        Prefix = aware ? null
+            : _prompts.EncodeBeginning([messages[0]!.DeepClone()]).AsSpan().CommonPrefixLength(prompt),
+    };
 
     static JsonObject System(SagaDocument document) => Message("system", Instruction + document.Text);
 
