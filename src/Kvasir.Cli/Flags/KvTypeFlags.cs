@@ -24,13 +24,21 @@ sealed class KvTypeFlags
     public IEnumerable<Option> All => [_both, _keys, _values, _rotate];
 
     /// <exception cref="UsageException">A type is none, or none that this model's rows can have.</exception>
-    public EngineOptions Apply(ParseResult parsed, EngineOptions options, LanguageModel model)
+    public EngineOptions Apply(ParseResult parsed, EngineOptions options, LanguageModel model) => options with
     {
-        IKvCodec usual = Read(parsed, _both) ?? F16Codec.Instance;
-        IKvCodec keys = Turned(parsed, Read(parsed, _keys) ?? usual), values = Turned(parsed, Read(parsed, _values) ?? usual);
-        Check(Given(parsed, _keys), keys, "keys", model, layer => layer.KeyDim);
-        Check(Given(parsed, _values), values, "values", model, layer => layer.ValueDim);
-        return options with { KvKeyCodec = keys, KvValueCodec = values };
+        KvKeyCodec = Codec(parsed, _keys, "keys", model, layer => layer.KeyDim),
+        KvValueCodec = Codec(parsed, _values, "values", model, layer => layer.ValueDim),
+    };
+
+    IKvCodec Codec(ParseResult parsed, Setting<string?> own, string what, LanguageModel model, Func<AttentionSpec, int> dim)
+    {
+        Setting<string?> flag = parsed.GetValue(own) is null ? _both : own;
+        IKvCodec codec = Read(parsed, flag) ?? F16Codec.Instance;
+        Check(flag, codec, what, model, dim);
+        IKvCodec turned = Turned(parsed, codec);
+        if (model.Config.Attention.Select(layer => Refusal(turned, dim(layer))).FirstOrDefault(why => why is not null) is { } refusal)
+            throw new UsageException($"{_rotate.Name} on: {refusal}; expected off for the {what} of {Printable.Line(model.Config.Name)}");
+        return turned;
     }
 
     /// <summary>The codec that a setting names, rotated ones too; null where it says nothing.</summary>
@@ -79,9 +87,6 @@ sealed class KvTypeFlags
         "off" => codec is RotatedCodec ? throw new UsageException($"--kv-rotate off: {codec.Name} is rotated, expected on") : codec,
         var other => throw new UsageException($"--kv-rotate {Printable.Quote(other)}: expected on or off"),
     };
-
-    /// <summary>The flag that has a say in one of the two.</summary>
-    Setting<string?> Given(ParseResult parsed, Setting<string?> own) => parsed.GetValue(own) is null ? _both : own;
 
     static Setting<string?> Create(string name, string description, string usual) =>
         new(name) { Description = description, Usual = usual, HelpName = "TYPE" };

@@ -9,11 +9,6 @@ public class CentroidCodecTests
 {
     const int Group = 32;
 
-    static readonly Gen<float[]> s_groups = Gen.OneOf(
-        Gen.Float[-4, 4].Array[Group],
-        Gen.Float[-1, 1].Select(Gen.Int[0, 20], (value, magnitude) => value * MathF.Pow(2, magnitude - 8)).Array[Group],
-        Gen.Int[-2, 2].Select(value => (float)value).Array[Group]);
-
     public static TheoryData<string> Names => ["q3", "q2"];
 
     [Theory, MemberData(nameof(Names))]
@@ -24,18 +19,25 @@ public class CentroidCodecTests
         Assert.Equal(Documented(name, stored).Select(BitConverter.SingleToInt32Bits), read.Select(BitConverter.SingleToInt32Bits));
     }, iter: 1000);
 
-    /// <summary>No unit of forty, from far below to far above, with the scale that is best after it, leaves less of an error.</summary>
-    [Theory, InlineData("q3", 1.25), InlineData("q2", 1.25)]
-    public void The_scale_is_about_the_best_there_is(string name, double most) => s_groups.Sample(row =>
+    /// <summary>Forty units, from far below to far above, each with the scale that is best after it, leave hardly less of an error.</summary>
+    [Theory, MemberData(nameof(Names))]
+    public void The_scale_is_about_the_best_there_is(string name)
     {
+        (double error, double least) = (0, 0);
         float[] centroids = Magnitudes(name), read = new float[Group];
         byte[] stored = new byte[Codec(name).RowBytes(Group)];
-        Codec(name).Encode(row, stored);
-        Codec(name).Decode(stored, read);
-        double error = row.Zip(read, (x, y) => Math.Pow(x - y, 2)).Sum(), extreme = row.Max(MathF.Abs);
-        double least = Enumerable.Range(0, 40).Min(i => Error(row, extreme / centroids[^1] * Math.Pow(2, (i - 8) / 8.0), centroids));
-        Assert.InRange(error, 0, most * least + 1e-6 * extreme * extreme);
-    }, iter: 1000);
+        var random = new Random(1);
+        for (int group = 0; group < 500; group++)
+        {
+            float[] row = Normal(random);
+            Codec(name).Encode(row, stored);
+            Codec(name).Decode(stored, read);
+            error += row.Zip(read, (x, y) => Math.Pow(x - y, 2)).Sum();
+            double extreme = row.Max(MathF.Abs);
+            least += Enumerable.Range(0, 40).Min(i => Error(row, extreme / centroids[^1] * Math.Pow(2, (i - 8) / 8.0), centroids));
+        }
+        Assert.InRange(error / least, 1, 1.1);
+    }
 
     [Fact]
     public void Centroids_are_those_of_Lloyd_and_Max()
@@ -65,6 +67,10 @@ public class CentroidCodecTests
             yield return (negative ? -magnitude : magnitude) * scale;
         }
     }
+
+    /// <summary>Normally distributed: what a rotation makes of rows.</summary>
+    static float[] Normal(Random random) => [.. Enumerable.Range(0, Group).Select(_ =>
+        (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
 
     static double Error(float[] row, double unit, float[] centroids)
     {

@@ -56,7 +56,7 @@ public class HadamardTests
     /// <summary>
     /// One value of 8 and 31 of 0.4: unrotated every 0.4 becomes 0. (A row of a single value would be no test: unrotated it is exact.)
     /// </summary>
-    [Theory, InlineData("q4_0", 2.2271), InlineData("q4_0+h", 0.0492)]
+    [Theory, InlineData("q4_0", 2.2271), InlineData("q4_0+h", 0.0476)]
     public void What_an_outlier_costs(string codec, double error)
     {
         float[] row = [8, .. Enumerable.Repeat(0.4f, 31)], read = new float[32];
