@@ -2,7 +2,9 @@ using Kvasir.Inference.Kernels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
+using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Retention;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
@@ -46,8 +48,11 @@ public sealed record EngineOptions
     /// </summary>
     public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>How keys and values are stored.</summary>
-    public IKvCodec KvCodec { get; init; } = F16Codec.Instance;
+    /// <summary>How keys are stored.</summary>
+    public IKvCodec KvKeyCodec { get; init; } = F16Codec.Instance;
+
+    /// <summary>How values are stored.</summary>
+    public IKvCodec KvValueCodec { get; init; } = F16Codec.Instance;
 
     /// <summary>Which keys and values are used again.</summary>
     public KvReuse KvReuse { get; init; } = KvReuse.On;
@@ -57,6 +62,12 @@ public sealed record EngineOptions
     /// found again until its room is needed.
     /// </summary>
     public long? KvDeviceBytes { get; init; }
+
+    /// <summary>
+    /// What prompts are usually asked to keep (<see cref="GenerationOptions.Retention"/>), so that a pool whose size is not given has room
+    /// for a view beside a whole context.
+    /// </summary>
+    public RetentionPolicy? KvRetention { get; init; }
 
     /// <summary>Bytes of the host tier behind the pool; 0 for none.</summary>
     public long KvHostBytes { get; init; }

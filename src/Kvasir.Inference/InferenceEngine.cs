@@ -2,9 +2,11 @@ using System.Diagnostics;
 using Kvasir.Formats.Models;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Model;
+using Kvasir.Inference.Retention;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 
@@ -38,8 +40,8 @@ public sealed class InferenceEngine : IDisposable
         (Model, Options) = (model, options);
         Context = ValidContext(model.Config, options);
         EarlyCompilation.Begin(options.InstructionSet);
-        Layout = new KvLayout(options.BlockTokens, options.KvCodec, KvLayers.Of(model.Config));
-        Cache = new TieredKvCache(Layout, SharesBlocks ? ModelFingerprint.Of(model.Digest, Layout, options.KvHostCodec) : default,
+        Layout = LayoutOf(model, options);
+        Cache = new TieredKvCache(Layout, SharesBlocks ? FingerprintOf(model, options) : default,
             CacheOptions());
         _compute = new ComputePool(options.Threads);
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
@@ -132,6 +134,8 @@ public sealed class InferenceEngine : IDisposable
 
     void CheckPrompt(Sequence sequence, GenerationOptions options)
     {
+        if (options.Retention is { } retention)
+            _parts.Check(retention.Policy);
         if (sequence.Tokens.IsEmpty)
             throw new ArgumentException("the prompt is empty: there is nothing to continue");
         if (sequence.Tokens.Length >= Context && !(options is { WantsHidden: true, MaxTokens: 0 }))
@@ -246,6 +250,27 @@ public sealed class InferenceEngine : IDisposable
         return _pass.Logits(0);
     }
 
+    /// <summary>
+    /// Computes a sequence's first tokens and goes on behind a view of them; on the calling thread, so not while completions are under way:
+    /// for measurements and tests.
+    /// </summary>
+    internal RetentionUse Retain(Sequence sequence, RetentionOptions options, CancellationToken cancellation = default)
+    {
+        using RetentionRun run = new(_parts, sequence, options);
+        run.ComputeKeys();
+        run.Arrive();
+        if (run.Subject is not { } subject)
+            return run.Use;
+        Forward(subject, progress: null, cancellation);
+        run.BeginProfile();
+        while (run.IsProfiling)
+            run.StepProfile();
+        run.WaitUntilGathered();
+        if (run.IsGathered)
+            run.Enter();
+        return run.Use;
+    }
+
     void Compute(Sequence sequence, int most, bool wantsAllLogits)
     {
         do
@@ -303,6 +328,15 @@ public sealed class InferenceEngine : IDisposable
         ModelName = Model.Config.Name,
     };
 
+    /// <summary>What names the keys and values that a model has with some options.</summary>
+    /// <exception cref="ArgumentException">Rows of the model cannot be stored so.</exception>
+    public static Fingerprint FingerprintOf(LanguageModel model, EngineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        return ModelFingerprint.Of(model.Digest, LayoutOf(model, options), options.KvHostCodec);
+    }
+
     /// <summary>
     /// Bytes of pool that one sequence at full context needs: the least that <see cref="EngineOptions.KvDeviceBytes"/> may be.
     /// </summary>
@@ -310,21 +344,28 @@ public sealed class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        var layout = new KvLayout(options.BlockTokens, options.KvCodec, KvLayers.Of(model.Config));
+        KvLayout layout = LayoutOf(model, options);
         return (layout.BlocksFor(ValidContext(model.Config, options)) + 1) * layout.StrideBytes;
     }
+
+    static KvLayout LayoutOf(LanguageModel model, EngineOptions options) =>
+        new(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model.Config));
 
     int DeviceBlocks()
     {
         int least = Layout.BlocksFor(Context) + 1; // one more, of which a tail is copied
         if (Options.KvDeviceBytes is not { } bytes)
-            return checked((least - 1) * Options.Sequences + 1);
+            return checked((least - 1) * Options.Sequences + 1 + BlocksOfViews());
         long blocks = bytes / Layout.StrideBytes;
         return blocks >= least
             ? (int)Math.Min(blocks, int.MaxValue / Layout.BlockTokens)
             : throw new ArgumentException($"KV device bytes: {bytes:N0}, which hold {Math.Max(0, blocks) * Layout.BlockTokens:N0} tokens, "
                 + $"expected at least {least * Layout.StrideBytes:N0} for a context of {Context:N0}");
     }
+
+    /// <summary>Blocks that a view takes beside the whole context from which it is made, and rows that look at that.</summary>
+    int BlocksOfViews() => Options.KvRetention is null ? 0
+        : Layout.BlocksFor(Context) / 2 + Layout.BlocksFor(ReplayScorer.LongestPiece + ReplayScorer.LeadIn);
 
     static int ValidContext(ModelSpec config, EngineOptions options)
     {
