@@ -59,7 +59,8 @@ sealed class Chooser
         double floor = isShared ? Floor : 1, mean = (double)units / heads.Length;
         long[] most = [.. heads.Select(head => (long)(isFastGen ? head.Limits.Required : head.Limits.Most))];
         double[] weights = [.. heads.Select(head => (1 - floor) * head.Units + floor * mean)];
-        long[] each = LargestRemainder.Split(Math.Min(units, most.Sum()), weights, [.. heads.Select(head => (long)head.Limits.Least)], most);
+        long[] each = LargestRemainder.Split(
+            Math.Min(units, most.Sum()), weights, [.. heads.Select(head => (long)head.Limits.Least)], most);
         for (int i = 0; i < heads.Length; i++)
             heads[i].Units = (int)each[i];
         Take(heads, Left(), head => head.Limits.Most, Mass);
