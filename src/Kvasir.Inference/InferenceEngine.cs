@@ -134,6 +134,8 @@ public sealed class InferenceEngine : IDisposable
 
     void CheckPrompt(Sequence sequence, GenerationOptions options)
     {
+        if (options.Retention is { } retention)
+            _parts.Check(retention.Policy);
         if (sequence.Tokens.IsEmpty)
             throw new ArgumentException("the prompt is empty: there is nothing to continue");
         if (sequence.Tokens.Length >= Context && !(options is { WantsHidden: true, MaxTokens: 0 }))
@@ -363,7 +365,7 @@ public sealed class InferenceEngine : IDisposable
 
     /// <summary>Blocks that a view takes beside the whole context from which it is made, and rows that look at that.</summary>
     int BlocksOfViews() => Options.KvRetention is null ? 0
-        : Layout.BlocksFor(Context) / 2 + Layout.BlocksFor(ReplayScorer.Piece + ReplayScorer.LeadIn);
+        : Layout.BlocksFor(Context) / 2 + Layout.BlocksFor(ReplayScorer.LongestPiece + ReplayScorer.LeadIn);
 
     static int ValidContext(ModelSpec config, EngineOptions options)
     {
