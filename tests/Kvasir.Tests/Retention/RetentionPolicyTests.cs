@@ -76,7 +76,7 @@ public class RetentionPolicyTests
     [InlineData("window:5,alloc=layer", "alloc= where the policy has its own schedule or none")]
     [InlineData("fastgen:0.9,alloc=layer", "alloc= where"), InlineData("pyramid:25%,alloc=layer", "alloc= where")]
     [InlineData("window:5,sinks=2", "sinks= beside a window, expected window:N+SINKS")]
-    [InlineData("25%,type=q1", "unknown codec 'q1', expected f16, ")]
+    [InlineData("25%,type=q1", "unknown codec 'q1', expected f32, ")]
     public void What_is_no_policy_is_refused_in_one_line(string text, string message)
     {
         string said = Assert.Throws<ArgumentException>(() => RetentionPolicy.Parse(text)).Message;
