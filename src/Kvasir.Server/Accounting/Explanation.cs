@@ -19,6 +19,10 @@ sealed record Explanation(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ExplainedPeers? Peers { get; init; }
 
+    /// <summary>What a retention policy meant for it; absent without one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ExplainedRetention? Retention { get; init; }
+
     /// <summary>Explains what a completion did.</summary>
     /// <param name="result">The completion.</param>
     /// <param name="tokenizer">The model's tokenizer, or null for whoever may not see text.</param>
