@@ -9,11 +9,12 @@ namespace Kvasir.Server.Serving;
 /// <param name="allowed">What requests may name besides; null for anything.</param>
 sealed class RetentionRules(RetentionPolicy? usual, IReadOnlyList<RetentionPolicy>? allowed)
 {
-    const string Flag = "--kv-retain-allow";
+    const string WhoSays = "the server's --kv-retain-allow says which policies requests may name";
     const int MostCharacters = 200;
 
-    readonly HashSet<string>? _allowed =
-        allowed is null ? null : [.. allowed.Append(usual).OfType<RetentionPolicy>().Select(policy => policy.ToString())];
+    static readonly string s_version = $" v{RetentionPolicy.Version}"; // behind policies as answers name them
+
+    readonly HashSet<string>? _allowed = allowed is null ? null : [.. allowed.Append(usual).OfType<RetentionPolicy>().Select(Text)];
 
     /// <summary>How a request is answered; null for exactly.</summary>
     /// <param name="body">What it says.</param>
@@ -27,20 +28,25 @@ sealed class RetentionRules(RetentionPolicy? usual, IReadOnlyList<RetentionPolic
         if (field.IsAbsent)
             return field.IsNull ? null : usual;
         RetentionPolicy? policy = Parse(field);
-        return policy is null || _allowed is null || _allowed.Contains(policy.ToString()) ? policy
-            : throw field.Wrong($"null, 'none'{string.Concat(_allowed.Order(StringComparer.Ordinal).Select(text => $" or '{text}'"))}: "
-                + $"the server's {Flag} says which policies requests may name");
+        return policy is null || _allowed is null || _allowed.Contains(Text(policy)) ? policy
+            : throw field.Wrong($"{string.Join(" or ", Choices())}; {WhoSays}");
     }
+
+    IEnumerable<string> Choices() => ["null", "'none'", .. _allowed!.Order(StringComparer.Ordinal).Select(text => $"'{text}'")];
 
     static RetentionPolicy? Parse(Field field)
     {
+        string text = field.Text(MostCharacters)!;
         try
         {
-            return RetentionPolicy.Parse(field.Text(MostCharacters)!);
+            return RetentionPolicy.Parse(text.EndsWith(s_version, StringComparison.Ordinal) ? text[..^s_version.Length] : text);
         }
         catch (ArgumentException e)
         {
-            throw new RequestException(400, $"{field.Path}: {e.Message}; the server's {Flag} says which policies requests may name", field.Path);
+            throw new RequestException(400, $"{field.Path}: {e.Message}; {WhoSays}", field.Path);
         }
     }
+
+    /// <summary>A policy as requests may write it, always in the same way.</summary>
+    static string Text(RetentionPolicy policy) => policy.ToString()[..^s_version.Length];
 }
