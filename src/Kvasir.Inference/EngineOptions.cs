@@ -2,7 +2,9 @@ using Kvasir.Inference.Kernels;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
+using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Retention;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
@@ -57,6 +59,12 @@ public sealed record EngineOptions
     /// found again until its room is needed.
     /// </summary>
     public long? KvDeviceBytes { get; init; }
+
+    /// <summary>
+    /// What prompts are usually asked to keep (<see cref="GenerationOptions.Retention"/>), so that a pool whose size is not given has room
+    /// for a view beside a whole context.
+    /// </summary>
+    public RetentionPolicy? KvRetention { get; init; }
 
     /// <summary>Bytes of the host tier behind the pool; 0 for none.</summary>
     public long KvHostBytes { get; init; }

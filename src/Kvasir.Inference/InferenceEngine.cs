@@ -2,9 +2,11 @@ using System.Diagnostics;
 using Kvasir.Formats.Models;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Model;
+using Kvasir.Inference.Retention;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 
@@ -246,6 +248,27 @@ public sealed class InferenceEngine : IDisposable
         return _pass.Logits(0);
     }
 
+    /// <summary>
+    /// Computes a sequence's first tokens and goes on behind a view of them; on the calling thread, so not while completions are under way:
+    /// for measurements and tests.
+    /// </summary>
+    internal RetentionUse Retain(Sequence sequence, RetentionOptions options, CancellationToken cancellation = default)
+    {
+        using RetentionRun run = new(_parts, sequence, options);
+        run.ComputeKeys();
+        run.Arrive();
+        if (run.Subject is not { } subject)
+            return run.Use;
+        Forward(subject, progress: null, cancellation);
+        run.BeginProfile();
+        while (run.IsProfiling)
+            run.StepProfile();
+        run.WaitUntilGathered();
+        if (run.IsGathered)
+            run.Enter();
+        return run.Use;
+    }
+
     void Compute(Sequence sequence, int most, bool wantsAllLogits)
     {
         do
@@ -318,13 +341,17 @@ public sealed class InferenceEngine : IDisposable
     {
         int least = Layout.BlocksFor(Context) + 1; // one more, of which a tail is copied
         if (Options.KvDeviceBytes is not { } bytes)
-            return checked((least - 1) * Options.Sequences + 1);
+            return checked((least - 1) * Options.Sequences + 1 + BlocksOfViews());
         long blocks = bytes / Layout.StrideBytes;
         return blocks >= least
             ? (int)Math.Min(blocks, int.MaxValue / Layout.BlockTokens)
             : throw new ArgumentException($"KV device bytes: {bytes:N0}, which hold {Math.Max(0, blocks) * Layout.BlockTokens:N0} tokens, "
                 + $"expected at least {least * Layout.StrideBytes:N0} for a context of {Context:N0}");
     }
+
+    /// <summary>Blocks that a view takes beside the whole context from which it is made, and rows that look at that.</summary>
+    int BlocksOfViews() => Options.KvRetention is null ? 0
+        : Layout.BlocksFor(Context) / 2 + Layout.BlocksFor(ReplayScorer.Piece + ReplayScorer.LeadIn);
 
     static int ValidContext(ModelSpec config, EngineOptions options)
     {

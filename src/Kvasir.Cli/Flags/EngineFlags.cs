@@ -3,6 +3,7 @@ using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Sessions;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Retention;
 
 namespace Kvasir.Cli.Flags;
 
@@ -51,6 +52,7 @@ sealed class EngineFlags
         Description = "Say where the prompt's keys and values came from, and why others were computed",
     };
     readonly KvFlags _kv;
+    readonly Option<RetentionPolicy?> _retain = RetainFlag.Create();
 
     /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
     public EngineFlags(string usualDevice = "room for one context") => _kv = new KvFlags(usualDevice);
@@ -70,7 +72,7 @@ sealed class EngineFlags
     public void AddTo(Command verb)
     {
         foreach (Option option in (Option[])[_model, _maxTokens, _minTokens, _context, _threads, .. _sampling.All, _stop, _ignoreEos,
-            _noKvCache, _verbose])
+            _noKvCache, _verbose, _retain])
             verb.Options.Add(option);
         Template.AddTo(verb);
         _kv.AddTo(verb);
@@ -88,7 +90,7 @@ sealed class EngineFlags
     /// <summary>Adds the flags of an engine that serves others: how tokens are chosen is their business.</summary>
     public void AddServingTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _context, _threads, _noKvCache])
+        foreach (Option option in (Option[])[_model, _context, _threads, _noKvCache, _retain])
             verb.Options.Add(option);
         Template.AddTo(verb);
         _kv.AddTiersTo(verb);
@@ -103,7 +105,7 @@ sealed class EngineFlags
     public EngineOptions Engine(ParseResult parsed)
     {
         EngineOptions options = _kv.Apply(parsed,
-            new EngineOptions { Context = parsed.GetValue(_context), KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On },
+            new EngineOptions { Context = parsed.GetValue(_context), KvRetention = Retention(parsed), KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On },
             ModelName(parsed));
         return parsed.GetValue(_threads) is { } threads ? options with { Threads = threads } : options;
     }
@@ -116,6 +118,9 @@ sealed class EngineFlags
         if (Verbose(parsed) && _kv.NothingIsKept(parsed) is { } why)
             Terminal.Line(why);
     }
+
+    /// <summary>What is kept of prompts; null for all.</summary>
+    public RetentionPolicy? Retention(ParseResult parsed) => parsed.GetValue(_retain);
 
     public bool Verbose(ParseResult parsed) => parsed.GetValue(_verbose);
 
@@ -131,6 +136,7 @@ sealed class EngineFlags
             IgnoresEnds = parsed.GetValue(_ignoreEos),
             Stops = parsed.GetValue(_stop) ?? [],
             Sampling = _sampling.Read(parsed),
+            Retention = Retention(parsed) is { } policy ? new RetentionOptions(policy) : null,
         };
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Blocks;
@@ -8,6 +9,14 @@ namespace Kvasir.Cli.Output;
 /// <summary>What the cache did, in words.</summary>
 static class KvText
 {
+    /// <summary>Says where a prompt's keys and values came from, and what of them was kept.</summary>
+    public static void Say(GenerationResult result, Tokenizer tokenizer)
+    {
+        Terminal.Line(Line(result.Kv, result.ComputedTokens, tokenizer));
+        if (result.Kv.Retention is { } retention)
+            Terminal.Line(Retained(retention));
+    }
+
     /// <summary>
     /// One line on where a prompt's keys and values came from: <c>prompt 2,113: 2,096 from disk in 21 ms (saved 1.9 s), 17 computed;
     /// diverged at token 2,096: " green" was " red"</c>.
@@ -27,6 +36,20 @@ static class KvText
         string misses = string.Join("; ", use.Misses.Take(3).Select(miss => Of(miss, tokenizer)));
         string more = use.Misses.Count > 3 ? $"; and {use.Misses.Count - 3:N0} more" : "";
         return $"prompt {use.Tokens:N0}: {string.Join(", ", parts)}{(misses.Length > 0 ? "; " : "")}{misses}{more}";
+    }
+
+    /// <summary>
+    /// One line on what was kept of a prompt: <c>replay:25%…: 24.1 % of 2,048 positions in each layer and head (3 to 97 %), 0.7 of 3.0 MiB,
+    /// made in 812 ms</c>; or why everything was.
+    /// </summary>
+    public static string Retained(RetentionUse retention)
+    {
+        if (retention.View is not { } view)
+            return $"{retention.Policy}: everything is kept: {retention.WhyExact}";
+        double[] shares = [.. view.Shares().SelectMany(layer => layer)];
+        return string.Create(CultureInfo.InvariantCulture, $"{retention.Policy}: {shares.Average():P1} of {view.Positions:N0} positions in each "
+            + $"layer and head ({shares.Min():P0} to {shares.Max():P0}), {view.Bytes / 1048576.0:0.0} of {view.ExactBytes / 1048576.0:0.0} MiB, ")
+            + (retention.WasFound ? "there already" : $"made in {GenerationLine.Duration(retention.ProfileTime)}");
     }
 
     /// <summary>Why tokens were not reused.</summary>

@@ -2,6 +2,8 @@ using Kvasir.Formats;
 using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement.Speed;
+using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Retention;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -31,6 +33,24 @@ sealed record BenchTest(string Name, int Tokens, double Work, string Unit, strin
         double bytes = tokens * ModelCost.Of(engine).DecodeBytes(depth + (tokens + 1) / 2.0);
         return new BenchTest($"decode {tokens} at {depth}", tokens, bytes, "GB/s", "memory read",
             limits => bytes / limits.ReadBytesPerS, () => EngineSpeed.Decode(engine, tokens, depth, cancellation));
+    }
+
+    /// <summary>The same behind a view of the tokens before: the limit is how fast weights and what is kept come from memory.</summary>
+    public static BenchTest Decode(InferenceEngine engine, int tokens, int depth, RetentionPolicy policy, CancellationToken cancellation)
+    {
+        ModelCost cost = ModelCost.Of(engine);
+        double bytes = tokens * cost.DecodeBytes((tokens + 1) / 2.0);
+        RetentionUse? told = null;
+        double Read() => bytes + tokens * (double)(told?.View?.Bytes ?? depth * cost.KvBytesPerToken);
+        return new BenchTest($"decode {tokens} at {depth}, {policy}", tokens, bytes, "GB/s", "memory read",
+            limits => Read() / limits.ReadBytesPerS, () =>
+            {
+                (double seconds, RetentionUse retention) = EngineSpeed.Decode(engine, tokens, depth, policy, cancellation);
+                if (told is null)
+                    Terminal.Line(KvText.Retained(retention));
+                told = retention;
+                return seconds;
+            });
     }
 
     /// <summary>What measured times mean beside the machine's limits.</summary>

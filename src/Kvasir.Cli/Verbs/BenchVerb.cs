@@ -4,6 +4,7 @@ using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference.Synthesis;
+using Kvasir.KvCache.Retention;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -18,13 +19,14 @@ sealed class BenchVerb
     static readonly Option<int> s_depth = Count("--depth", "-d", "Measure with N tokens in the KV cache, too", 0);
     static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly Option<int> s_repeat = Count("--repeat", "-r", "Measured runs of each, after one that is not", 5, least: 1);
+    static readonly Option<RetentionPolicy?> s_retain = RetainFlag.Create();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
     {
         Command verb = new("bench")
         {
-            s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_json, BenchKvVerb.Create(), BenchServeVerb.Create(),
+            s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_json, BenchKvVerb.Create(), BenchServeVerb.Create(),
         };
         verb.SetAction(Run);
         return verb;
@@ -77,7 +79,8 @@ sealed class BenchVerb
         Terminal.Line($"limits of this machine, measured {LimitsReport.Date(limits.Measured)}; `kvasir limits --again` measures them anew");
         PeakMemory.Restart();
         using InferenceEngine engine = new(model,
-            new EngineOptions { Context = parsed.GetValue(s_depth) + longest + 1, Threads = threads, KvReuse = KvReuse.WithinSequence });
+            new EngineOptions { Context = parsed.GetValue(s_depth) + longest + 1, Threads = threads, KvReuse = KvReuse.WithinSequence,
+                KvRetention = parsed.GetValue(s_retain) });
         (BenchTest Test, double[] Seconds)[] runs = [.. Tests(parsed, engine, cancellation).Select(test => (test, Repeat(parsed, test)))];
         long peakMemory = PeakMemory.Bytes();
         if (Rows(limits).Any(row => row.Share > 1))
@@ -108,6 +111,8 @@ sealed class BenchVerb
                 yield return BenchTest.Prefill(engine, prompt, depth, cancellation);
             if (generate > 0)
                 yield return BenchTest.Decode(engine, generate, depth, cancellation);
+            if (generate > 0 && depth > 0 && parsed.GetValue(s_retain) is { } policy)
+                yield return BenchTest.Decode(engine, generate, depth, policy, cancellation);
         }
     }
 

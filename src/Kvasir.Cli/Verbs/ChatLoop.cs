@@ -100,7 +100,7 @@ sealed class ChatLoop(RecordedConversation session, GenerationOptions options, b
             else
                 Finish(_last);
             if (verbose)
-                Terminal.Line(KvText.Line(_last.Kv, _last.ComputedTokens, Conversation.Engine.Model.Tokenizer));
+                KvText.Say(_last, Conversation.Engine.Model.Tokenizer);
         }
         catch (ContextExceededException e)
         {

@@ -61,7 +61,7 @@ sealed class RunVerb
         if (!json)
             Terminal.Line(GenerationLine.Of(result));
         if (s_flags.Verbose(parsed))
-            Terminal.Line(KvText.Line(result.Kv, result.ComputedTokens, model.Tokenizer));
+            KvText.Say(result, model.Tokenizer);
         return result.FinishReason == FinishReason.Cancelled ? ExitCode.Failed : ExitCode.Ok;
     }
 
@@ -83,7 +83,19 @@ sealed class RunVerb
         sequence.Append(asked.Tokens(engine.Model.Tokenizer, style, () => s_flags.Template.Prompts(parsed, engine.Model)));
         if (!parsed.GetValue(s_json) && asked.IsContinued(style))
             Terminal.Beginning(asked.Prompt!);
-        return engine.Generate(sequence, options, emit, cancellation);
+        return engine.Generate(sequence, options with { Retention = Retention(parsed, asked, sequence, options.Retention, engine.Model) },
+            emit, cancellation);
+    }
+
+    /// <summary>A policy that does not look at the question sees the document alone.</summary>
+    static RetentionOptions? Retention(ParseResult parsed, Asked asked, Sequence sequence, RetentionOptions? given, LanguageModel model)
+    {
+        if (given is null || given.Policy.IsAware || asked.Document is null || asked.IsRaw)
+            return given;
+        Asked document = asked with { Prompt = null };
+        int[] before = document.Tokens(
+            model.Tokenizer, s_flags.Template.Style(parsed, model), () => s_flags.Template.Prompts(parsed, model));
+        return given with { Prefix = before.AsSpan().CommonPrefixLength(sequence.Tokens) };
     }
 
     static Asked ReadInput(ParseResult parsed)

@@ -73,6 +73,16 @@ public sealed class ChatPrompts
         return tokens.AsSpan().StartsWith(_tokenizer.Opening.AsSpan()) ? tokens : [.. _tokenizer.Opening, .. tokens];
     }
 
+    /// <summary>How many tokens of a conversation come before its last message.</summary>
+    /// <param name="messages">At least two messages.</param>
+    /// <param name="tokens">The whole conversation as tokens.</param>
+    public int TokensBeforeLast(JsonArray messages, ReadOnlySpan<int> tokens)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        JsonArray before = [.. messages.SkipLast(1).Select(message => message!.DeepClone())];
+        return EncodeBeginning(before).AsSpan().CommonPrefixLength(tokens);
+    }
+
     /// <summary>
     /// The tokens with which a conversation begins whatever is said next: what two continuations that differ from their first character
     /// on have in common. Some templates write no system prompt without a question behind it, or write it into the question.

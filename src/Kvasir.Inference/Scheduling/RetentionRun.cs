@@ -171,6 +171,13 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
     /// <summary>Tells somebody when the view is gathered, if one is being.</summary>
     public void WhenGathered(Action over) => _gathering?.ContinueWith(_ => over(), TaskScheduler.Default);
 
+    /// <summary>Waits for the view, if one is being gathered: for a thread that has nothing else to do.</summary>
+    public void WaitUntilGathered()
+    {
+        if (_gathering is { } gathering)
+            ((IAsyncResult)gathering).AsyncWaitHandle.WaitOne();
+    }
+
     /// <summary>The view is gathered: the completion goes on behind it.</summary>
     public void Enter()
     {
@@ -198,12 +205,9 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
 
     public void Dispose()
     {
-        if (_gathering is { } gathering)
-        {
-            ((IAsyncResult)gathering).AsyncWaitHandle.WaitOne();
-            if (gathering.IsCompletedSuccessfully)
-                gathering.Result?.Dispose();
-        }
+        WaitUntilGathered();
+        if (_gathering is { IsCompletedSuccessfully: true })
+            _gathering.Result?.Dispose();
         EndSubject();
     }
 

@@ -76,6 +76,12 @@ public sealed unsafe class RetainedView
     /// <summary>Positions that the head of a layer keeps that keeps most.</summary>
     public int Most(int layer) => _most[layer];
 
+    /// <summary>
+    /// Which share of the prefix each head keeps, [layer][KV head]; of a layer that reads another's, that one's heads.
+    /// </summary>
+    public double[][] Shares() => [.. _layout.Layers.Select((shape, layer) =>
+        Enumerable.Range(0, shape.KvHeads).Select(head => (double)Count(layer, head) / Positions).ToArray())];
+
     /// <summary>Segments that hold so many positions.</summary>
     public static int SegmentsFor(int count) => (count + SegmentSlots - 1) / SegmentSlots;
 

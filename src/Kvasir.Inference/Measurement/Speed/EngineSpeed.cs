@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Retention;
 
 namespace Kvasir.Inference.Measurement.Speed;
 
@@ -27,6 +29,27 @@ public static class EngineSpeed
             Compute(engine, sequence, cancellation);
         }
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    /// <summary>
+    /// Seconds to compute <paramref name="tokens"/> tokens one by one behind a view of <paramref name="depth"/> others.
+    /// </summary>
+    /// <returns>The seconds, how long it took to find out what to keep, and what was kept.</returns>
+    public static (double Seconds, RetentionUse Retention) Decode(InferenceEngine engine, int tokens, int depth, RetentionPolicy policy,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(engine);
+        using Sequence sequence = engine.NewSequence();
+        Append(engine, sequence, depth);
+        RetentionUse retention = engine.Retain(sequence, new RetentionOptions(policy), cancellation);
+        Compute(engine, sequence, cancellation);
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < tokens; i++)
+        {
+            Append(engine, sequence, 1);
+            Compute(engine, sequence, cancellation);
+        }
+        return (Stopwatch.GetElapsedTime(start).TotalSeconds, retention);
     }
 
     static Sequence At(InferenceEngine engine, int depth, CancellationToken cancellation)
