@@ -62,16 +62,10 @@ static class ServeVerb
         CustomParser = Number.ParseOptionalWithin(1, int.MaxValue),
         HelpName = "N",
     };
-    static readonly Setting<string?> s_retain = new("--kv-retain")
-    {
-        Description = "Answer requests that name no policy through what it keeps of their prompts, not exactly",
-        Usual = "none",
-        HelpName = "POLICY",
-    };
     static readonly Setting<string?> s_retainAllow = new("--kv-retain-allow")
     {
-        Description = "Policies that requests may name as kv_retention, with semicolons between, or any",
-        Usual = "none",
+        Description = "Policies that requests may name in place of --kv-retain's, with semicolons between; or any",
+        Usual = "only none, which is always allowed",
         HelpName = "POLICY;…",
     };
     static readonly Setting<bool> s_text = new("--kv-text") { Description = "Show those who may see the cache the texts in it" };
@@ -101,9 +95,8 @@ static class ServeVerb
     {
         Command verb = new("serve");
         s_listen.AddTo(verb);
-        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_retain,
-            s_retainAllow, s_text, s_compat,
-            s_otlp, s_record, s_quiet, s_json])
+        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_retainAllow,
+            s_text, s_compat, s_otlp, s_record, s_quiet, s_json])
             verb.Options.Add(option);
         s_cluster.AddTo(verb);
         s_flags.AddServingTo(verb);
@@ -195,7 +188,7 @@ static class ServeVerb
             AllowedOrigins = parsed.GetValue(s_origins) ?? [],
             ModelId = parsed.GetValue(s_alias),
             ChatTemplate = s_flags.Template.Read(parsed),
-            Retention = parsed.GetValue(s_retain) is { } policy ? Policy(s_retain, policy) : null,
+            Retention = s_flags.Retention(parsed),
             AllowedRetention = AllowedRetention(parsed.GetValue(s_retainAllow)),
             ShowsText = parsed.GetValue(s_text),
             VllmMetrics = parsed.GetValue(s_compat) switch
@@ -218,10 +211,10 @@ static class ServeVerb
     {
         null => [],
         "any" => null,
-        _ => [.. policies.Split(';').Select(text => Policy(s_retainAllow, text.Trim())).OfType<RetentionPolicy>()],
+        _ => [.. policies.Split(';').Select(text => Policy(text.Trim())).OfType<RetentionPolicy>()],
     };
 
-    static RetentionPolicy? Policy(Option flag, string text)
+    static RetentionPolicy? Policy(string text)
     {
         try
         {
@@ -229,7 +222,7 @@ static class ServeVerb
         }
         catch (ArgumentException e)
         {
-            throw new UsageException($"{flag.Name}: {e.Message}");
+            throw new UsageException($"{s_retainAllow.Name}: {e.Message}");
         }
     }
 

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using Kvasir.Inference.Scheduling;
-using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Views;
 
@@ -42,16 +41,16 @@ sealed record ExplainedRetention(string Policy)
     public string? WhyExact { get; init; }
 
     /// <summary>That of a completion; null when no policy was asked for.</summary>
-    public static ExplainedRetention? Of(GenerationResult result, KvLayout layout) => result.Kv.Retention is not { } use ? null
-        : use.View is { } view ? Of(use, view, layout)
+    public static ExplainedRetention? Of(GenerationResult result) => result.Kv.Retention is not { } use ? null
+        : use.View is { } view ? Of(use, view)
         : new ExplainedRetention(use.Policy) { WhyExact = use.WhyExact ?? "it ended before there was a view" };
 
-    static ExplainedRetention Of(RetentionUse use, RetainedView view, KvLayout layout) => new(use.Policy)
+    static ExplainedRetention Of(RetentionUse use, RetainedView view) => new(use.Policy)
     {
         Found = use.WasFound,
         Positions = view.Positions,
-        Kept = ViewHeads.Of(view, layout),
-        KeptShare = Math.Round(ViewHeads.Share(view, layout), 4),
+        Kept = ViewHeads.Counts(view),
+        KeptShare = Math.Round(ViewHeads.Share(view), 4),
         Bytes = view.Bytes,
         ExactBytes = view.ExactBytes,
         ProfileS = use.ProfileTime.TotalSeconds,
@@ -62,10 +61,9 @@ sealed record ExplainedRetention(string Policy)
 static class ViewHeads
 {
     /// <summary>Positions that each KV head of each layer keeps.</summary>
-    public static IReadOnlyList<IReadOnlyList<int>> Of(RetainedView view, KvLayout layout) =>
-        [.. layout.Layers.Select((shape, layer) => (int[])[.. Enumerable.Range(0, shape.KvHeads).Select(head => view.Count(layer, head))])];
+    public static IReadOnlyList<IReadOnlyList<int>> Counts(RetainedView view) =>
+        [.. view.Shares().Select((heads, layer) => (int[])[.. heads.Select((_, head) => view.Count(layer, head))])];
 
     /// <summary>Their share of the prefix, over all heads.</summary>
-    public static double Share(RetainedView view, KvLayout layout) =>
-        Of(view, layout).SelectMany(heads => heads).Average() / view.Positions;
+    public static double Share(RetainedView view) => view.Shares().SelectMany(heads => heads).Average();
 }

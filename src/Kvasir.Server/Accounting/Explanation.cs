@@ -33,6 +33,7 @@ sealed record Explanation(
         result.Kv.RestoreTime.TotalSeconds, result.Kv.Saved.TotalSeconds, [.. result.Kv.Spans.Select(ExplainedSpan.Of)],
         [.. result.Kv.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers))])
     {
+        Retention = ExplainedRetention.Of(result),
         Peers = result.Kv.Peers.Count > 0 ? new ExplainedPeers(result.Kv.Peer, result.Kv.ComputedByPeers, result.Kv.Peers) : null,
     };
 

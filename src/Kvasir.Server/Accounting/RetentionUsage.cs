@@ -1,5 +1,4 @@
 using Kvasir.Inference.Scheduling;
-using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Views;
 
 namespace Kvasir.Server.Accounting;
@@ -12,13 +11,12 @@ sealed record RetentionUsage(string Policy, double KeptTokens, double Ratio)
 {
     /// <summary>That of the prompts which at least one answer saw through a view, together; null when all answers are exact.</summary>
     /// <param name="prompts">The answers to each prompt.</param>
-    /// <param name="layout">The layers and heads.</param>
-    public static RetentionUsage? Of(IEnumerable<IEnumerable<GenerationResult>> prompts, KvLayout layout)
+    public static RetentionUsage? Of(IEnumerable<IEnumerable<GenerationResult>> prompts)
     {
         RetainedView[] views = [.. prompts.Select(View).OfType<RetainedView>()];
         if (views.Length == 0)
             return null;
-        double kept = views.Sum(view => ViewHeads.Share(view, layout) * view.Positions);
+        double kept = views.Sum(view => ViewHeads.Share(view) * view.Positions);
         return new RetentionUsage(views[0].Name.Policy, Math.Round(kept, 1), Math.Round(kept / views.Sum(view => view.Positions), 4));
     }
 

@@ -84,9 +84,10 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Func<KvNode>
             new KvViewsAnswer(Version, views.Count > most, [.. views.Take(most).Select(View)]), KvJson.Default.KvViewsAnswer);
     }
 
-    KvView View(RetainedView view) => new(Convert.ToHexStringLower(HMACSHA256.HashData(_views, view.Name.Key().Digest.ToArray())[..8]),
-        view.Name.Policy, view.Positions, ViewHeads.Of(view, Cache.Layout), ViewHeads.Share(view, Cache.Layout), view.Bytes, view.ExactBytes,
-        view.Codecs.Keys.Name, view.Codecs.Values.Name);
+    KvView View(RetainedView view) => new(IdOf(view), view.Name.Policy, view.Positions, ViewHeads.Counts(view),
+        Math.Round(ViewHeads.Share(view), 4), view.Bytes, view.ExactBytes, view.Codecs.Keys.Name, view.Codecs.Values.Name);
+
+    string IdOf(RetainedView view) => Convert.ToHexStringLower(HMACSHA256.HashData(_views, view.Name.Key().Digest.ToArray())[..8]);
 
     IEnumerable<KvTier> Tiers(RequestTotals totals)
     {

@@ -83,7 +83,6 @@ sealed class CompletionService(
             ? Explanation.Of(results[0], options.ShowsText ? model.Engine.Model.Tokenizer : null, seesOthers: true) with
             {
                 Node = model.Node,
-                Retention = ExplainedRetention.Of(results[0], model.Engine.Layout),
             }
             : null);
 }
