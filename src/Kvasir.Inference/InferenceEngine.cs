@@ -351,7 +351,7 @@ public sealed class InferenceEngine : IDisposable
 
     /// <summary>Blocks that a view takes beside the whole context from which it is made, and rows that look at that.</summary>
     int BlocksOfViews() => Options.KvRetention is null ? 0
-        : Layout.BlocksFor(Context) / 2 + Layout.BlocksFor(ReplayScorer.Piece + ReplayScorer.LeadIn);
+        : Layout.BlocksFor(Context) / 2 + Layout.BlocksFor(ReplayScorer.LongestPiece + ReplayScorer.LeadIn);
 
     static int ValidContext(ModelSpec config, EngineOptions options)
     {

@@ -24,9 +24,13 @@ static class EstimateNotes
         if (spec.Layers.Sum(layer => layer.StateElements * sizeof(float)) is > 0 and long bytes)
             yield return $"{spec.Layers.Count(layer => layer.StateElements > 0)} of {spec.Layers.Length} layers carry a state: "
                 + $"{ByteSize.Text(bytes)} for a sequence of any length, counted above; blocks and tiers hold keys and values only";
-        if (request.Retention != Retention.Everything)
-            yield return "a policy drops tokens when the prompt is computed: until then everything is there, and what is left is no prefix "
-                + "for another prompt; tiers are sized for everything";
+        if (request.Retention.Policy is { } policy)
+        {
+            yield return "a view is made when the prompt has been computed: until then everything is there, and the prefix itself stays in the "
+                + "tiers, which are sized for everything";
+            if (request.Contexts.Any(context => context < policy.Minimum))
+                yield return $"prefixes shorter than {policy.Minimum:N0} tokens are kept whole";
+        }
         if (request.Devices > 1 && spec.Attention.Any(layer => !layer.IsLatent && layer.KvHeads < request.Devices))
             yield return $"{request.Devices} devices share fewer KV heads: some hold the same ones";
         if (request.Memory is not null && request.Weights is null)

@@ -12,7 +12,7 @@ sealed record EstimateRequest
     public required bool IsBeyondContext { get; init; }
     public required int[] Batches { get; init; }
     public required ElementType Type { get; init; }
-    public required Retention Retention { get; init; }
+    public required KvRetention Retention { get; init; }
     public required int Devices { get; init; }
     public required long? Memory { get; init; }
     public required WeightSize? Weights { get; init; }
@@ -41,7 +41,7 @@ sealed record EstimateReport(
     {
         ModelSpec spec = request.Spec;
         KvSize size = new(spec, request.Type, request.Devices), whole = new(spec, request.Type);
-        CapacityPlan device = new(size, request.Retention), tiers = new(whole, request.Retention);
+        CapacityPlan device = new(size, request.Retention), tiers = new(whole, KvRetention.Everything); // tiers hold exact blocks
         return new EstimateReport(
             spec.Name, spec.Source, spec.Architecture, string.Join(", ", spec.Layers.Select(Kind).Distinct()), spec.Context,
             spec.Parameters, spec.ActiveParameters, request.Weights?.Bytes, request.Weights?.ReadBytes, request.Weights?.How,
@@ -90,7 +90,7 @@ sealed record EstimateGroup(int Layers, int SharedBy, int KvHeads, int KeyDim, i
 /// <param name="Context">Tokens of each sequence.</param>
 /// <param name="Batch">Sequences.</param>
 /// <param name="Types">The bytes, by KV type.</param>
-/// <param name="KeptShare">What a retention policy and windows keep of all tokens, 0 to 1.</param>
+/// <param name="KeptShare">What a retention policy and windows keep of the positions of all heads, 0 to 1.</param>
 sealed record EstimateSize(int Context, int Batch, IReadOnlyDictionary<string, EstimateBytes> Types, double KeptShare)
 {
     public static IEnumerable<EstimateSize> Of(EstimateRequest request, KvSize size)
@@ -101,28 +101,26 @@ sealed record EstimateSize(int Context, int Batch, IReadOnlyDictionary<string, E
             foreach (int batch in request.Batches)
                 yield return new EstimateSize(
                     context, batch, types.ToDictionary(type => type.Type.Name, type => EstimateBytes.Of(request, type, context, batch)),
-                    (size.Bytes(request.Retention.Kept(request.Spec, context)) - size.StateBytes)
-                        / Math.Max(1, (double)size.PerToken * context));
+                    request.Retention.Of(size, context).Rows / Math.Max(1, (double)size.Rows(1) * context));
     }
 }
 
 /// <summary>Bytes of a batch with one KV type.</summary>
-/// <param name="Bytes">Of what is kept.</param>
-/// <param name="AllocatedBytes">
-/// In whole blocks of Kvasir's pool; null under a retention policy or with states, which the engine does not have.
-/// </param>
+/// <param name="Bytes">The formula's; under a retention policy those of a view in Kvasir's pool.</param>
+/// <param name="AllocatedBytes">In whole blocks of Kvasir's pool; null with states, which the engine does not have.</param>
 /// <param name="LlamaCppBytes">As llama.cpp allocates it, for models with windows; null for others.</param>
 /// <param name="ReadBytes">That a decoding step reads.</param>
 sealed record EstimateBytes(long Bytes, long? AllocatedBytes, long? LlamaCppBytes, long ReadBytes)
 {
     public static EstimateBytes Of(EstimateRequest request, KvSize size, int context, int batch)
     {
-        var kept = request.Retention.Kept(request.Spec, context);
-        bool isWhole = request.Retention == Retention.Everything, hasBlocks = new CapacityPlan(size, request.Retention).HasBlocks;
+        KvUse use = request.Retention.Of(size, context);
+        bool isWhole = request.Retention == KvRetention.Everything;
+        long? allocated = size.StateBytes > 0 ? null : isWhole ? size.AllocatedBytes(context) : use.Bytes;
         bool hasWindows = request.Spec.Attention.Any(layer => layer.Window is not null);
         return new EstimateBytes(
-            Times(size.Bytes(kept)), hasBlocks ? Times(size.AllocatedBytes(context)) : null,
-            isWhole && hasWindows ? Times(size.LlamaCppBytes(context)) : null, Times(size.ReadBytes(kept)));
+            Times(use.Bytes), allocated is { } blocks ? Times(blocks) : null,
+            isWhole && hasWindows ? Times(size.LlamaCppBytes(context)) : null, Times(use.ReadBytes));
 
         long Times(long bytes) => bytes <= long.MaxValue / batch
             ? bytes * batch

@@ -47,14 +47,14 @@ static class EstimateText
             output.WriteLine($"- {Escape(note)}");
     }
 
-    /// <summary>One line per context, batch and KV type. Under a retention policy, there are no blocks and their field is empty.</summary>
+    /// <summary>One line per context, batch and KV type.</summary>
     public static void WriteCsv(EstimateReport report)
     {
         Console.Out.WriteLine("model,retention,devices,context,batch,kv_type,bytes,allocated_bytes,read_bytes");
         foreach (EstimateSize size in report.Sizes)
             foreach ((string type, EstimateBytes of) in size.Types)
                 Console.Out.WriteLine(FormattableString.Invariant(
-                    $"{Quote(Printable.Line(report.Model))},{report.Retention},{report.Devices},{size.Context},{size.Batch},{type},{of.Bytes},{of.AllocatedBytes},{of.ReadBytes}"));
+                    $"{Quote(Printable.Line(report.Model))},{Quote(report.Retention)},{report.Devices},{size.Context},{size.Batch},{type},{of.Bytes},{of.AllocatedBytes},{of.ReadBytes}"));
     }
 
     static IEnumerable<string> Facts(EstimateReport report)
@@ -105,7 +105,7 @@ static class EstimateText
     {
         string[] types = [.. report.Sizes[0].Types.Keys.Where(type => type != "bf16")]; // as large as f16
         EstimateBytes first = report.Sizes[0].Types[report.KvType];
-        bool isPruned = report.Retention != Retention.Everything.ToString();
+        bool isPruned = report.Retention != KvRetention.Everything.ToString();
         bool hasBlocks = first.AllocatedBytes is not null, hasWindows = first.LlamaCppBytes is not null;
         List<string> columns = ["context", "batch", .. types.Select(type => type == "f16" ? "f16, bf16" : type)];
         if (isPruned || hasBlocks)
@@ -121,7 +121,7 @@ static class EstimateText
             return
             [
                 $"{size.Context:N0}", $"{size.Batch:N0}", .. types.Select(type => ByteSize.Text(size.Types[type].Bytes)),
-                .. (string[])(allocated is { } blocks ? [ByteSize.Text(blocks)] : isPruned ? [$"{100 * size.KeptShare:N2} %"] : []),
+                .. (string[])(isPruned ? [$"{100 * size.KeptShare:N2} %"] : allocated is { } blocks ? [ByteSize.Text(blocks)] : []),
                 .. (string[])(cells is { } padded ? [ByteSize.Text(padded)] : []), ByteSize.Text(read),
             ];
         }

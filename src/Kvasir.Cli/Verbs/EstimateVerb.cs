@@ -20,9 +20,9 @@ sealed class EstimateVerb
     static readonly Option<int[]?> s_batch = Counts("--batch", "-b", "Sequences side by side, such as 1,16; without it, 1");
     static readonly Option<ElementType?> s_type = ElementTypeOption.OfKv("--kv-type",
         "How keys and values are stored, for what is counted once; without it, f16");
-    static readonly Option<string?> s_retention = new("--retention")
+    static readonly Option<string?> s_retention = new("--kv-retain", "--retention")
     {
-        Description = $"What is kept: {Retention.Forms}", HelpName = "POLICY",
+        Description = $"What is kept: {KvRetention.Forms}", HelpName = "POLICY",
     };
     static readonly Option<int> s_devices = new("--tp")
     {
@@ -105,7 +105,7 @@ sealed class EstimateVerb
             IsBeyondContext = isBeyond,
             Batches = parsed.GetValue(s_batch) is { Length: > 0 } batches ? batches : [1],
             Type = parsed.GetValue(s_type) ?? ElementTypeOption.KvDefault,
-            Retention = parsed.GetValue(s_retention) is { } policy ? Retention.Parse(policy) : Retention.Everything,
+            Retention = parsed.GetValue(s_retention) is { } policy ? KvRetention.Parse(policy) : KvRetention.Everything,
             Devices = parsed.GetValue(s_devices),
             Memory = parsed.GetValue(s_memory),
             Weights = WeightSize.Of(spec, parsed.GetValue(s_weights)),

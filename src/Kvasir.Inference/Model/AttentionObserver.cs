@@ -9,9 +9,6 @@ abstract class AttentionObserver
     /// <summary>Whether the rows' keys and values are in the cache already, and nothing is written.</summary>
     public virtual bool LeavesCache => true;
 
-    /// <summary>How far from its place in the blocks each row is rotated.</summary>
-    public int RotationShift { get; protected set; }
-
     /// <summary>What receives a layer's scales, [rows, heads · 2]; null where its attention is not looked at.</summary>
     public virtual FloatRows? Scales(int layer) => null;
 

@@ -124,7 +124,7 @@ sealed class Transformer : IDisposable
         for (int row = 0; row < batch.Count; row++)
         {
             _weights.Embedding.Row(batch.Tokens[row], _activations.Residual.Span(row));
-            _ropes.Place(row, batch.Positions[row] + (batch.Observer?.RotationShift ?? 0));
+            _ropes.Place(row, batch.Positions[row]);
         }
     }
 

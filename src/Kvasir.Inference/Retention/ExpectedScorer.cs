@@ -1,9 +1,5 @@
-using System.Runtime.Intrinsics;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Kernels.Panels;
-using Kvasir.KvCache;
-using Kvasir.KvCache.Codecs;
-using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Retention;
 
@@ -16,14 +12,14 @@ sealed unsafe class ExpectedScorer : Scorer
 {
     const int Future = 512, Sinks = 4; // the first tokens' queries are like no others
 
-    readonly BlockTable _blocks;
+    readonly PrefixRows _prefix;
     readonly FloatRows?[] _sums, _products; // of layers that select: [head, dim], [head · dim, dim]
     readonly int[] _rows;
 
-    public ExpectedScorer(int positions, BlockTable blocks, ProfileParts parts) : base(positions, 0, parts)
+    public ExpectedScorer(int positions, PrefixRows prefix, ProfileParts parts) : base(positions, 0, parts)
     {
         int layers = parts.Layout.Layers.Length;
-        (_blocks, _sums, _products, _rows) = (blocks, new FloatRows[layers], new FloatRows[layers], new int[layers]);
+        (_prefix, _sums, _products, _rows) = (prefix, new FloatRows[layers], new FloatRows[layers], new int[layers]);
         for (int layer = 0; layer < layers; layer++)
             if (parts.Selects(layer))
             {
@@ -60,7 +56,7 @@ sealed unsafe class ExpectedScorer : Scorer
 
     protected override void Finish(int layer, int head, ReadOnlySpan<float> seen, Span<float> score)
     {
-        (float[] keys, float[] lengths) = Stored(layer, head);
+        (float[] keys, float[] lengths) = (_prefix.Keys(layer, head), _prefix.ValueLengths(layer, head));
         int group = _sums[layer]!.Rows / Parts.Layout.Layers[layer].KvHeads;
         score.Clear();
         double[] shares = new double[score.Length];
@@ -70,24 +66,6 @@ sealed unsafe class ExpectedScorer : Scorer
             for (int position = 0; position < score.Length; position++)
                 score[position] += (float)(shares[position] / group * lengths[position]);
         }
-    }
-
-    /// <summary>The keys of a head, and how long its values are.</summary>
-    (float[] Keys, float[] Lengths) Stored(int layer, int head)
-    {
-        KvLayout layout = Parts.Layout;
-        int keyDim = layout.Layers[layer].KeyDim, keyBytes = layout.KeyRowBytes(layer), valueBytes = layout.ValueRowBytes(layer);
-        float[] keys = new float[Positions * keyDim], lengths = new float[Positions], value = new float[layout.Layers[layer].ValueDim];
-        (IKvCodec keyCodec, IKvCodec valueCodec) = (layout.Codec, layout.Codec);
-        for (int position = 0; position < Positions; position++)
-        {
-            (int block, int token) = Math.DivRem(position, layout.BlockTokens);
-            byte* address = _blocks.Address(block);
-            keyCodec.Decode(new(address + layout.KeyOffset(layer, head) + token * keyBytes, keyBytes), keys.AsSpan(position * keyDim, keyDim));
-            valueCodec.Decode(new(address + layout.ValueOffset(layer, head) + token * valueBytes, valueBytes), value);
-            lengths[position] = MathF.Sqrt(Dot(value, value));
-        }
-        return (keys, lengths);
     }
 
     void Expect(int layer, int query, float[] keys, double[] shares)
@@ -100,8 +78,8 @@ sealed unsafe class ExpectedScorer : Scorer
             ReadOnlySpan<float> key = keys.AsSpan(position * dim, dim);
             double quadratic = 0;
             for (int i = 0; i < dim; i++)
-                quadratic += (double)key[i] * Dot(covariance[i], key);
-            shares[position] = Dot(mean, key) / Math.Sqrt(dim) + quadratic / (2 * dim);
+                quadratic += (double)key[i] * PrefixRows.Dot(covariance[i], key);
+            shares[position] = PrefixRows.Dot(mean, key) / Math.Sqrt(dim) + quadratic / (2 * dim);
             most = Math.Max(most, shares[position]);
         }
         for (int position = 0; position < shares.Length; position++)
@@ -131,21 +109,6 @@ sealed unsafe class ExpectedScorer : Scorer
             covariance[i] = rotation.Of(covariance[i]);
         float[][] columns = [.. Enumerable.Range(0, dim).Select(k => rotation.Of([.. covariance.Select(row => row[k])]))];
         return (rotation.Of(mean), columns); // symmetric: columns are rows
-    }
-
-    /// <summary>In eight sums whatever the machine's vectors, so that bits are the same everywhere.</summary>
-    static float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
-    {
-        Vector256<float> sums = default;
-        int i = 0;
-        for (; i + Vector256<float>.Count <= a.Length; i += Vector256<float>.Count)
-            sums += Vector256.Create(a[i..]) * Vector256.Create(b[i..]);
-        float sum = 0;
-        for (int lane = 0; lane < Vector256<float>.Count; lane++)
-            sum += sums[lane];
-        for (; i < a.Length; i++)
-            sum += a[i] * b[i];
-        return sum;
     }
 
     public override void Dispose()

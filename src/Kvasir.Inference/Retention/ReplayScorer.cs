@@ -5,19 +5,32 @@ namespace Kvasir.Inference.Retention;
 /// <summary>
 /// The prefix is written once more after itself, in pieces, and what its rows look at most in the original is what somebody needs who was
 /// to repeat it (KVzip, Kim et al., 2025, https://arxiv.org/abs/2505.23416). A score is the largest probability over all rows and the query
-/// heads of a group. Pieces see the original and themselves; where the model's trained context ends before the piece does, its positions are
-/// the prefix's last ones.
+/// heads of a group, times the length of the value, which says how much that probability moves. Pieces see the original and themselves.
+/// They are as long as the model's trained context has room for; where it has none, they are short, so as not to go far beyond.
 /// </summary>
-sealed class ReplayScorer(int positions, ProfileParts parts) : Scorer(positions, 0, parts)
+sealed class ReplayScorer(int positions, PrefixRows prefix, ProfileParts parts) : Scorer(positions, 0, parts)
 {
-    /// <summary>Tokens of a piece.</summary>
-    public const int Piece = 512;
+    /// <summary>Most tokens of a piece.</summary>
+    public const int LongestPiece = 2048;
+
+    const int ShortestPiece = 128;
 
     /// <summary>Tokens before them that are written as well: without any, nobody knows where the original goes on.</summary>
     public const int LeadIn = 32;
+
+    /// <summary>Tokens of a piece.</summary>
+    public int Piece { get; } =
+        Math.Clamp((parts.Config.Context - positions - LeadIn) / ShortestPiece * ShortestPiece, ShortestPiece, LongestPiece);
 
     public override bool LeavesCache => false;
 
     protected override void Observe(CpuKernels kernels, AttentionInput attention, int firstSeen) =>
         kernels.Observe(attention, Observation.Largest, Seen, firstSeen);
+
+    protected override void Finish(int layer, int head, ReadOnlySpan<float> seen, Span<float> score)
+    {
+        float[] lengths = prefix.ValueLengths(layer, head);
+        for (int position = 0; position < score.Length; position++)
+            score[position] = seen[position] * lengths[position];
+    }
 }

@@ -14,7 +14,6 @@ sealed class RetentionProfile : IDisposable
     readonly CachedSequence _blocks;
     readonly int[] _tokens;
     readonly Scorer? _scorer;
-    readonly int _trained;
     int _done;
 
     /// <param name="policy">What is asked.</param>
@@ -23,7 +22,7 @@ sealed class RetentionProfile : IDisposable
     /// <param name="prompt">What is known of the model's vocabulary and shape.</param>
     public RetentionProfile(RetentionPolicy policy, CachedSequence prefix, int[] tokens, ProfileParts prompt)
     {
-        (_transformer, _blocks, _tokens, _trained) = (prompt.Transformer, prefix, tokens, prompt.Config.Context);
+        (_transformer, _blocks, _tokens) = (prompt.Transformer, prefix, tokens);
         _scorer = Scorer.Of(policy, tokens, prefix.Table, prompt);
         _done = _scorer?.FirstRow ?? tokens.Length;
     }
@@ -43,17 +42,13 @@ sealed class RetentionProfile : IDisposable
         return true;
     }
 
-    /// <summary>
-    /// Rows of a piece follow the prefix, or, where the trained context is not long enough, are rotated as if they ended where that does.
-    /// </summary>
+    /// <summary>Rows of a piece follow the prefix.</summary>
     bool TryReplay()
     {
-        int piece = _done / ReplayScorer.Piece * ReplayScorer.Piece, first = Math.Max(0, piece - ReplayScorer.LeadIn);
-        int end = Math.Min(_tokens.Length, piece + ReplayScorer.Piece), from = _done == piece ? first : _done;
-        int last = _tokens.Length + end - first;
-        if (!_blocks.TryReserve(last))
+        int length = ((ReplayScorer)_scorer!).Piece, piece = _done / length * length, first = Math.Max(0, piece - ReplayScorer.LeadIn);
+        int end = Math.Min(_tokens.Length, piece + length), from = _done == piece ? first : _done;
+        if (!_blocks.TryReserve(_tokens.Length + end - first))
             return false;
-        _scorer!.Shift(Math.Min(0, Math.Max(_trained, _tokens.Length) - last));
         _done = Math.Min(end, from + _transformer.MaxTokens);
         Compute(from, _done, _tokens.Length + from - first);
         return true;

@@ -48,18 +48,17 @@ abstract class Scorer : AttentionObserver, IDisposable
     public static Scorer? Of(RetentionPolicy policy, int[] tokens, BlockTable blocks, ProfileParts parts)
     {
         int last = Math.Max(0, tokens.Length - ObservedRows);
+        PrefixRows prefix = new(parts.Layout, blocks, tokens.Length);
         return policy.Scorer switch
         {
-            RetentionScorer.Replay => new ReplayScorer(tokens.Length, parts),
+            RetentionScorer.Replay => new ReplayScorer(tokens.Length, prefix, parts),
             RetentionScorer.H2O => new MassScorer(tokens.Length, 0, parts),
             RetentionScorer.SnapKv => new SnapKvScorer(tokens.Length, last, parts),
             RetentionScorer.FastGen => new FastGenScorer(policy, tokens, last, parts),
-            RetentionScorer.Expected => new ExpectedScorer(tokens.Length, blocks, parts),
+            RetentionScorer.Expected => new ExpectedScorer(tokens.Length, prefix, parts),
             _ => null,
         };
     }
-
-    public void Shift(int by) => RotationShift = by;
 
     public override FloatRows? Scales(int layer) => Looks(layer) ? _scalesOfLayers[layer] : null;
 

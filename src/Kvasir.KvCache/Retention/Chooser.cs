@@ -14,7 +14,7 @@ sealed class Chooser
     public Chooser(RetentionPolicy policy, RetentionShape shape, RetentionScores? scores, FastGenHead[][]? fastGen)
     {
         (_policy, _shape, _firstHeads) = (policy, shape, shape.FirstHeads());
-        int unit = policy.Budget is RetentionBudget.Share or RetentionBudget.Bytes ? shape.SegmentSlots : 1;
+        int unit = RetentionSelection.Unit(policy, shape);
         _layers = [.. Enumerable.Range(0, shape.Layers.Length)
             .Where(layer => shape.Layers[layer] is { Selects: true, KvHeads: > 0 })
             .Select(layer => Enumerable.Range(0, shape.Layers[layer].KvHeads).Select(head => new RankedHead(
@@ -27,11 +27,11 @@ sealed class Chooser
     {
         if (_policy.Budget is null)
             foreach (RankedHead head in _heads)
-                head.Units = head.Required;
+                head.Units = head.Limits.Required;
         else if (_policy.Schedule == RetentionSchedule.Global)
             TakeBest(_heads, Allowed(_policy.Budget));
         else
-            foreach ((RankedHead[] heads, long units) in _layers.Zip(Budgets(_policy.Budget)))
+            foreach ((RankedHead[] heads, long units) in _layers.Zip(Budgets().Of(_policy.Budget)))
                 Divide(heads, units);
         return Kept();
     }
@@ -39,32 +39,26 @@ sealed class Chooser
     Allowance Allowed(RetentionBudget budget)
     {
         if (budget is RetentionBudget.Tokens tokens)
-            return new Allowance(_heads.Sum(head => (long)tokens.PerHead - head.Least));
+            return new Allowance(_heads.Sum(head => (long)tokens.PerHead - head.Limits.Least));
         var sizes = SegmentSizes.OfWindows(_shape);
         foreach (RankedHead head in _heads)
-            sizes.Take(head.Layer, head.Least);
+            sizes.Take(head.Limits.Layer, head.Limits.Least);
         return new Allowance(sizes, Math.Max(sizes.Slots, RetentionSelection.Slots(budget, _shape)));
     }
 
-    long[] Budgets(RetentionBudget budget)
-    {
-        var layers = new LayerBudgets(_policy, _shape, _layers);
-        return budget is RetentionBudget.Tokens tokens
-            ? layers.OfTokens(tokens.PerHead)
-            : layers.OfSlots(RetentionSelection.Slots(budget, _shape));
-    }
+    LayerBudgets Budgets() => new(_policy, _shape, [.. _layers.Select(heads => heads.Select(head => head.Limits).ToArray())]);
 
     /// <summary>Divides a layer's units among its heads.</summary>
     void Divide(RankedHead[] heads, long units)
     {
         if (_policy.Scorer == RetentionScorer.FastGen || _policy.Schedule == RetentionSchedule.Layer)
-            TakeBest(heads, new Allowance(units - heads.Sum(head => (long)head.Least)));
+            TakeBest(heads, new Allowance(units - heads.Sum(head => (long)head.Limits.Least)));
         if (_policy.Scorer == RetentionScorer.FastGen)
             return;
         double floor = _policy.Schedule == RetentionSchedule.Layer ? Floor : 1, mean = (double)units / heads.Length;
         double[] weights = [.. heads.Select(head => (1 - floor) * head.Units + floor * mean)];
         long[] each = LargestRemainder.Split(units, weights,
-            [.. heads.Select(head => (long)head.Least)], [.. heads.Select(head => (long)head.Most)]);
+            [.. heads.Select(head => (long)head.Limits.Least)], [.. heads.Select(head => (long)head.Limits.Most)]);
         for (int i = 0; i < heads.Length; i++)
             heads[i].Units = (int)each[i];
     }
@@ -74,10 +68,10 @@ sealed class Chooser
     {
         bool isFastGen = _policy.Scorer == RetentionScorer.FastGen;
         if (isFastGen)
-            Take(heads, left, head => head.Required, Key);
-        Take(heads, left, head => head.Most, isFastGen ? Key : head => head.NextByScore);
+            Take(heads, left, head => head.Limits.Required, Key);
+        Take(heads, left, head => head.Limits.Most, isFastGen ? Key : head => head.NextByScore);
 
-        ulong Key(RankedHead head) => head.NextByMass(_shape.Layers[head.Layer].SegmentBytes);
+        ulong Key(RankedHead head) => head.NextByMass(_shape.Layers[head.Limits.Layer].SegmentBytes);
     }
 
     static void Take(RankedHead[] heads, Allowance left, Func<RankedHead, int> most, Func<RankedHead, ulong> key)
@@ -87,7 +81,7 @@ sealed class Chooser
             if (head.Units < most(head))
                 queue.Enqueue(head, key(head));
         while (queue.TryDequeue(out RankedHead? head, out _))
-            if (left.TryTake(head.Layer) && ++head.Units < most(head)) // a head that is refused once would be refused later too
+            if (left.TryTake(head.Limits.Layer) && ++head.Units < most(head)) // a head that is refused once would be refused later too
                 queue.Enqueue(head, key(head));
     }
 

@@ -1,13 +1,16 @@
 namespace Kvasir.KvCache.Retention;
 
 /// <summary>Units that all heads of a layer have together, for each layer that selects.</summary>
-/// <param name="policy">The policy, whose schedule is not global.</param>
+/// <param name="policy">The policy. Where it chooses among all layers, each has the same here.</param>
 /// <param name="shape">The prefix.</param>
 /// <param name="layers">The heads of each layer that selects.</param>
-sealed class LayerBudgets(RetentionPolicy policy, RetentionShape shape, RankedHead[][] layers)
+sealed class LayerBudgets(RetentionPolicy policy, RetentionShape shape, HeadLimits[][] layers)
 {
+    public long[] Of(RetentionBudget budget) =>
+        budget is RetentionBudget.Tokens tokens ? OfTokens(tokens.PerHead) : OfSlots(RetentionSelection.Slots(budget, shape));
+
     /// <summary>Of so many positions of a head, on average over layers.</summary>
-    public long[] OfTokens(int perHead)
+    long[] OfTokens(int perHead)
     {
         int least = Math.Min(shape.Positions, policy.Sinks + policy.Recent);
         long[] budgets = LargestRemainder.Split(Math.Max(perHead, least) * (long)layers.Length, Line(perHead),
@@ -16,7 +19,7 @@ sealed class LayerBudgets(RetentionPolicy policy, RetentionShape shape, RankedHe
     }
 
     /// <summary>Of so many slots of the pool, or those that cannot be avoided.</summary>
-    public long[] OfSlots(long slots)
+    long[] OfSlots(long slots)
     {
         SegmentSizes least = With(head => head.Least), most = With(head => head.Most), windows = SegmentSizes.OfWindows(shape);
         double[] weights = Weights(slots);
@@ -71,7 +74,7 @@ sealed class LayerBudgets(RetentionPolicy policy, RetentionShape shape, RankedHe
         return [.. Line(Math.Min(mean, shape.Positions)).Select((of, i) => of * layers[i].Length)];
     }
 
-    SegmentSizes With(Func<RankedHead, int> units)
+    SegmentSizes With(Func<HeadLimits, int> units)
     {
         var sizes = SegmentSizes.OfWindows(shape);
         for (int i = 0; i < layers.Length; i++)
@@ -79,7 +82,7 @@ sealed class LayerBudgets(RetentionPolicy policy, RetentionShape shape, RankedHe
         return sizes;
     }
 
-    long Sum(int layer, Func<RankedHead, int> units) => layers[layer].Sum(head => (long)units(head));
+    long Sum(int layer, Func<HeadLimits, int> units) => layers[layer].Sum(head => (long)units(head));
 
     long[] Same(long value) => [.. layers.Select(_ => value)];
 

@@ -14,7 +14,7 @@ sealed class RankedHead
     public RankedHead(RetentionPolicy policy, int positions, int unit, (int Layer, int KvHead, int Index) head, float[]? scores,
         FastGenHead? fastGen)
     {
-        (Layer, Index, _unit, _positions, _scores) = (head.Layer, head.Index, unit, positions, scores);
+        (Index, _unit, _positions, _scores) = (head.Index, unit, positions, scores);
         (_sinks, _always) = (Math.Min(policy.Sinks, positions), Math.Min(positions, policy.Sinks + policy.Recent));
         _keys = new ulong[positions - _always];
         for (int i = 0; i < _keys.Length; i++)
@@ -26,19 +26,16 @@ sealed class RankedHead
             Array.Sort(_keys, 0, required);
             Array.Sort(_keys, required, _keys.Length - required);
         }
-        (Least, Required, Most) = (UnitsFor(_always), UnitsFor(_always + required), UnitsFor(positions));
-        Units = Least;
+        Limits = new HeadLimits(head.Layer, HeadLimits.Units(_always, unit), HeadLimits.Units(_always + required, unit),
+            HeadLimits.Units(positions, unit));
+        Units = Limits.Least;
     }
 
-    public int Layer { get; }
+    /// <summary>What may be taken.</summary>
+    public HeadLimits Limits { get; }
 
     /// <summary>Among the heads of all layers.</summary>
     public int Index { get; }
-
-    /// <summary>Units of what is always kept, of that and what is required, and of everything.</summary>
-    public int Least { get; }
-    public int Required { get; }
-    public int Most { get; }
 
     /// <summary>Units that are taken.</summary>
     public int Units { get; set; }
@@ -70,8 +67,6 @@ sealed class RankedHead
                 kept[next++] = position;
         return kept;
     }
-
-    int UnitsFor(int positions) => (positions + _unit - 1) / _unit;
 
     int MoveToFront(ReadOnlySpan<int> required)
     {

@@ -31,6 +31,29 @@ public static class RetentionSelection
         return kept.Bytes < shape.ExactBytes ? kept : null;
     }
 
+    /// <summary>
+    /// What <see cref="Select"/> would keep, without looking at scores: which heads they favour changes where positions lie and not how
+    /// many
+    /// slots a budget in bytes has. Of a budget in tokens that heads share by their scores, each of them may fill one segment more or less.
+    /// </summary>
+    /// <param name="policy">The policy.</param>
+    /// <param name="shape">The prefix.</param>
+    /// <param name="fastGenShare">The share of positions that FastGen alone keeps, as it was measured.</param>
+    /// <exception cref="ArgumentException">FastGen's share is missing, or a segment is larger than a slot.</exception>
+    public static RetentionEstimate? Estimate(RetentionPolicy policy, RetentionShape shape, double? fastGenShare = null)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        ArgumentNullException.ThrowIfNull(shape);
+        if (shape.Positions < policy.Minimum || FitsExactly(policy.Budget, shape))
+            return null;
+        RetentionEstimate estimate = RetentionEstimate.Of(policy, shape, fastGenShare);
+        return estimate.Slots * shape.SlotBytes < shape.ExactBytes ? estimate : null;
+    }
+
+    /// <summary>Positions that are taken at a time: of a budget in bytes, those of a segment.</summary>
+    internal static int Unit(RetentionPolicy policy, RetentionShape shape) =>
+        policy.Budget is RetentionBudget.Share or RetentionBudget.Bytes ? shape.SegmentSlots : 1;
+
     static bool FitsExactly(RetentionBudget? budget, RetentionShape shape) => budget switch
     {
         RetentionBudget.Tokens tokens => tokens.PerHead >= shape.Positions,

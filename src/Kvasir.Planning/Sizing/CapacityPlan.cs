@@ -3,17 +3,17 @@ namespace Kvasir.Planning.Sizing;
 /// <summary>What fits where, and when it is worth loading.</summary>
 /// <param name="size">Bytes of the model's cache.</param>
 /// <param name="retention">What layers keep.</param>
-public sealed class CapacityPlan(KvSize size, Retention retention)
+public sealed class CapacityPlan(KvSize size, KvRetention retention)
 {
     const int DiskHeader = 4096;
 
     /// <summary>Whether sizes in Kvasir's blocks exist: its pool holds whole sequences, and keys and values only.</summary>
-    public bool HasBlocks => retention == Retention.Everything && size.StateBytes == 0;
+    public bool HasBlocks => retention == KvRetention.Everything && size.StateBytes == 0;
 
     /// <summary>Bytes of one sequence: logical, or in Kvasir's blocks.</summary>
     public long SequenceBytes(long tokens, bool inBlocks) => inBlocks
         ? size.AllocatedBytes(tokens)
-        : size.Bytes(retention.Kept(size.Spec, tokens));
+        : retention.Of(size, tokens).Bytes;
 
     /// <summary>The longest sequence that fits, of at most <paramref name="most"/> tokens.</summary>
     public long LongestContext(long room, long most, bool inBlocks)

@@ -5,7 +5,7 @@ namespace Kvasir.Planning.Sizing;
 
 /// <summary>
 /// Bytes of a model's KV cache on one device: <c>Σ n_l · KvHeads_l · (K dim + V dim) · bytes</c> over the layers that own a cache, where
-/// <c>n_l</c> is what the layer keeps (<see cref="Retention"/>). A latent (MLA) has one head and no V.
+/// <c>n_l</c> are the tokens, or those of the layer's window. A latent (MLA) has one head and no V.
 /// </summary>
 public sealed class KvSize
 {
@@ -65,13 +65,16 @@ public sealed class KvSize
     /// <summary>Bytes of a token in one layer.</summary>
     public long TokenBytes(int layer) => _tokenBytes[layer];
 
-    /// <summary>Bytes of what is kept, states included.</summary>
-    public long Bytes(ImmutableArray<long> kept) =>
-        Guarded(() => Owners.Aggregate(StateBytes, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
+    /// <summary>Bytes of a sequence, states included.</summary>
+    public long Bytes(long tokens) =>
+        Guarded(() => Owners.Aggregate(StateBytes, (sum, layer) => checked(sum + Kept(layer, tokens) * _tokenBytes[layer])));
 
     /// <summary>Bytes that one decoding step reads: a layer that reads another's cache reads it again.</summary>
-    public long ReadBytes(ImmutableArray<long> kept) => Guarded(() =>
-        Enumerable.Range(0, Layers.Length).Aggregate(StateBytes, (sum, layer) => checked(sum + kept[layer] * _tokenBytes[layer])));
+    public long ReadBytes(long tokens) => Guarded(() => Enumerable.Range(0, Layers.Length)
+        .Aggregate(StateBytes, (sum, layer) => checked(sum + Kept(layer, tokens) * _tokenBytes[layer])));
+
+    /// <summary>Keys of a sequence: those of all heads and layers that own a cache.</summary>
+    public long Rows(long tokens) => Owners.Sum(layer => Kept(layer, tokens) * Layers[layer]!.KvHeads);
 
     /// <summary>Bytes of a sequence in whole blocks of Kvasir's pool.</summary>
     public long AllocatedBytes(long tokens) => Guarded(() => checked((tokens + BlockTokens - 1) / BlockTokens * BlockBytes));
@@ -82,6 +85,8 @@ public sealed class KvSize
     /// </summary>
     public long LlamaCppBytes(long tokens) => Guarded(() => Owners.Aggregate(StateBytes, (sum, layer) =>
         checked(sum + Cells(Math.Min(tokens, (long?)Layers[layer]!.Window + LlamaCppBatch ?? tokens)) * _tokenBytes[layer])));
+
+    long Kept(int layer, long tokens) => Math.Min(tokens, Layers[layer]?.Window ?? tokens);
 
     static long Cells(long tokens) => (tokens + LlamaCppCells - 1) / LlamaCppCells * LlamaCppCells;
 

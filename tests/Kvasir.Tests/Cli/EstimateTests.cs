@@ -36,7 +36,7 @@ public class EstimateTests
         Assert.Equal(1 + 2 * 5, csv.Length);
         Assert.All(csv, line => Assert.Equal(8, line.Count(letter => letter == ',')));
         string markdown = Run("estimate", "llama-3-8b", "--retention", "pyramidkv:128", "--markdown").Answer;
-        Assert.Contains("| 8,192 | 1 | 16.0 MiB | 8.0 MiB | 8.5 MiB | 4.5 MiB | 1.56 % | 16.0 MiB |", markdown, StringComparison.Ordinal);
+        Assert.Contains("| 8,192 | 1 | 18.0 MiB | 9.0 MiB | 9.6 MiB | 5.1 MiB | 1.56 % | 16.0 MiB |", markdown, StringComparison.Ordinal);
     }
 
     /// <summary>
@@ -54,9 +54,9 @@ public class EstimateTests
     }
 
     [Fact]
-    public void Csv_has_no_blocks_under_a_policy() =>
-        Assert.Contains("llama-3-8b,window:60+4,1,8192,1,f16,8388608,,8388608",
-            Run("estimate", "llama-3-8b", "-c", "8k", "--retention", "window:60+4", "--csv").Answer, StringComparison.Ordinal);
+    public void Csv_has_whole_slots_under_a_policy() =>
+        Assert.Contains("llama-3-8b,\"window:60+4,min=512 v1\",1,8192,1,f16,10485760,10485760,8388608",
+            Run("estimate", "llama-3-8b", "-c", "8k", "--kv-retain", "window:60+4", "--csv").Answer, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("the nearest are", "llama-9")]

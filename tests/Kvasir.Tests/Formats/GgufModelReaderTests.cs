@@ -132,9 +132,8 @@ public sealed class GgufModelReaderTests : IDisposable
         Assert.Equal(kvHeads.Select(heads => heads == 0 ? 4096 : 0), spec.Layers.Select(layer => (int)layer.StateElements));
         var size = new KvSize(spec, Specs.Kv("f16"));
         Assert.Equal((12_288, 163_840), (size.PerToken, size.StateBytes));
-        Assert.Equal(163_840 + 100 * 12_288, size.Bytes(Retention.Everything.Kept(spec, 100)));
-        Assert.Equal(163_840 + 10 * 12_288, size.Bytes(Retention.Parse("window:10").Kept(spec, 100)));
-        Assert.False(new CapacityPlan(size, Retention.Everything).HasBlocks);
+        Assert.Equal(163_840 + 100 * 12_288, size.Bytes(100));
+        Assert.False(new CapacityPlan(size, KvRetention.Everything).HasBlocks);
         Assert.Equal(163_840 + 100 * 12_288, new ModelTraffic(spec with { ActiveParameters = 1 }, 2, 2).KvBytesRead(100));
     }
 

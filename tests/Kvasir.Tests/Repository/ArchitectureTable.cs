@@ -125,7 +125,7 @@ static class ArchitectureTable
             KvCache/Tiers
             Model -> Fixtures
             Packages -> Fixtures
-            Retention -> Fixtures
+            Retention
             Reuse -> Fixtures, KvCache/Tiers
             Saga
             Samples -> Fixtures
@@ -144,7 +144,7 @@ static class ArchitectureTable
             Cluster -> Cli, Fixtures, RemoteTiers, Reuse, Server
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             Simulation -> Cli, Cluster, Fixtures, KvCache/Replay, KvCache/Tiers, RemoteTiers, Reuse
-            Sizing -> Cli, Fixtures
+            Sizing -> Cli, Fixtures, Retention
             Formats -> Fixtures, Sizing
             Traces -> Fixtures
             """),

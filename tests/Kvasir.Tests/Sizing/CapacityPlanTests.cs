@@ -7,14 +7,14 @@ namespace Kvasir.Tests.Sizing;
 /// <summary>What fits where.</summary>
 public class CapacityPlanTests
 {
-    static CapacityPlan Plan(string model, string type = "bf16", Retention? retention = null) =>
-        new(new KvSize(ModelSpecs.Find(model), Specs.Kv(type)), retention ?? Retention.Everything);
+    static CapacityPlan Plan(string model, string type = "bf16", KvRetention? retention = null) =>
+        new(new KvSize(ModelSpecs.Find(model), Specs.Kv(type)), retention ?? KvRetention.Everything);
 
     [Fact]
     public void The_longest_context_fits_and_one_token_more_does_not() =>
         Gen.Select(Specs.Any, Gen.Long[0, 1 << 22], Gen.Bool).Sample((spec, room, inBlocks) =>
         {
-            var plan = new CapacityPlan(new KvSize(spec, Specs.Kv("q8_0")), Retention.Everything);
+            var plan = new CapacityPlan(new KvSize(spec, Specs.Kv("q8_0")), KvRetention.Everything);
             const int Most = 5000;
             long longest = plan.LongestContext(room, Most, inBlocks);
             Assert.True(plan.SequenceBytes(longest, inBlocks) <= room);
@@ -50,10 +50,12 @@ public class CapacityPlanTests
     }
 
     [Fact]
-    public void Under_a_policy_there_are_no_blocks_and_more_sequences()
+    public void Under_a_policy_sequences_take_what_their_views_do()
     {
-        CapacityPlan plan = Plan("llama-3-8b", "bf16", Retention.Parse("window:1024"));
+        CapacityPlan plan = Plan("llama-3-8b", "bf16", KvRetention.Parse("window:1020+4"));
         Assert.False(plan.HasBlocks);
-        Assert.Equal(8, plan.Sequences(1L << 30, 8192, inBlocks: false));
+        // 256 heads with 64 segments of 16 · (512 + 4) bytes, of which 254 lie in a slot of 2 MiB
+        Assert.Equal((256 * 64 + 253) / 254 * (2L << 20), plan.SequenceBytes(8192, inBlocks: false));
+        Assert.Equal(7, plan.Sequences(1L << 30, 8192, inBlocks: false));
     }
 }

@@ -15,7 +15,7 @@ public class KvSizeTests
     static long Bytes(string model, long tokens, string type = "bf16") => Bytes(ModelSpecs.Find(model), tokens, type);
 
     static long Bytes(ModelSpec spec, long tokens, string type = "bf16") =>
-        new KvSize(spec, Specs.Kv(type)).Bytes(Retention.Everything.Kept(spec, tokens));
+        new KvSize(spec, Specs.Kv(type)).Bytes(tokens);
 
     /// <summary>
     /// Layers × KV heads × 2 · head dim × 2 bytes of the published configurations; named sources where somebody else has the figure, too.
@@ -119,9 +119,8 @@ public class KvSizeTests
             for (int token = 0; token < tokens; token++)
                 cache.Append(token);
             var size = new KvSize(spec, type);
-            var kept = Retention.Everything.Kept(spec, tokens);
-            Assert.Equal(cache.Bits(type.Name), 8 * size.Bytes(kept));
-            Assert.Equal(cache.ReadBits(type.Name), 8 * size.ReadBytes(kept));
+            Assert.Equal(cache.Bits(type.Name), 8 * size.Bytes(tokens));
+            Assert.Equal(cache.ReadBits(type.Name), 8 * size.ReadBytes(tokens));
         }, iter: 300);
 
     /// <summary>The pool's layout is the engine's: what is said of its blocks must be what it does.</summary>
