@@ -31,7 +31,7 @@ test('the chosen view stays chosen when others come', async ({ page }) => {
   });
   await page.evaluate(() => sessionStorage.setItem('kvasir-api-key', 'x'));
   await page.getByRole('button', { name: 'API key' }).click();
-  await page.getByLabel('Key').fill('y');
+  await page.getByRole('textbox', { name: 'Key' }).fill('y');
   await page.keyboard.press('Enter');
   await expect(list).toHaveCount(4);
   await expect(list.nth(2)).toHaveAttribute('aria-pressed', 'true');
