@@ -57,7 +57,7 @@ public class AttentionBenchmark
 
     /// <summary>The attention.</summary>
     [Benchmark]
-    public void Attention() => _kernels.Attention(_layout, 0, _runs, _positions, _queries, _output);
+    public void Attention() => _kernels.Attention(new AttentionInput(_layout, 0, _runs, _positions, _queries, _output));
 
     /// <summary>Frees the operands.</summary>
     [GlobalCleanup]

@@ -48,8 +48,11 @@ public sealed record EngineOptions
     /// </summary>
     public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>How keys and values are stored.</summary>
-    public IKvCodec KvCodec { get; init; } = F16Codec.Instance;
+    /// <summary>How keys are stored.</summary>
+    public IKvCodec KvKeyCodec { get; init; } = F16Codec.Instance;
+
+    /// <summary>How values are stored.</summary>
+    public IKvCodec KvValueCodec { get; init; } = F16Codec.Instance;
 
     /// <summary>Which keys and values are used again.</summary>
     public KvReuse KvReuse { get; init; } = KvReuse.On;

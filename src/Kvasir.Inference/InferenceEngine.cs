@@ -40,8 +40,8 @@ public sealed class InferenceEngine : IDisposable
         (Model, Options) = (model, options);
         Context = ValidContext(model.Config, options);
         EarlyCompilation.Begin(options.InstructionSet);
-        Layout = new KvLayout(options.BlockTokens, options.KvCodec, KvLayers.Of(model.Config));
-        Cache = new TieredKvCache(Layout, SharesBlocks ? ModelFingerprint.Of(model.Digest, Layout, options.KvHostCodec) : default,
+        Layout = LayoutOf(model, options);
+        Cache = new TieredKvCache(Layout, SharesBlocks ? FingerprintOf(model, options) : default,
             CacheOptions());
         _compute = new ComputePool(options.Threads);
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
@@ -134,6 +134,8 @@ public sealed class InferenceEngine : IDisposable
 
     void CheckPrompt(Sequence sequence, GenerationOptions options)
     {
+        if (options.Retention is { } retention)
+            _parts.Check(retention.Policy);
         if (sequence.Tokens.IsEmpty)
             throw new ArgumentException("the prompt is empty: there is nothing to continue");
         if (sequence.Tokens.Length >= Context && !(options is { WantsHidden: true, MaxTokens: 0 }))
@@ -326,6 +328,15 @@ public sealed class InferenceEngine : IDisposable
         ModelName = Model.Config.Name,
     };
 
+    /// <summary>What names the keys and values that a model has with some options.</summary>
+    /// <exception cref="ArgumentException">Rows of the model cannot be stored so.</exception>
+    public static Fingerprint FingerprintOf(LanguageModel model, EngineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        return ModelFingerprint.Of(model.Digest, LayoutOf(model, options), options.KvHostCodec);
+    }
+
     /// <summary>
     /// Bytes of pool that one sequence at full context needs: the least that <see cref="EngineOptions.KvDeviceBytes"/> may be.
     /// </summary>
@@ -333,9 +344,12 @@ public sealed class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        var layout = new KvLayout(options.BlockTokens, options.KvCodec, KvLayers.Of(model.Config));
+        KvLayout layout = LayoutOf(model, options);
         return (layout.BlocksFor(ValidContext(model.Config, options)) + 1) * layout.StrideBytes;
     }
+
+    static KvLayout LayoutOf(LanguageModel model, EngineOptions options) =>
+        new(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model.Config));
 
     int DeviceBlocks()
     {

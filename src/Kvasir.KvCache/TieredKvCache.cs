@@ -378,10 +378,10 @@ public sealed class TieredKvCache : IDisposable
 
     IEnumerable<ITier> NewTiers()
     {
-        KvLayout stored = HostTier.Stored(Layout, Options.HostCodec ?? Layout.Codec);
+        KvLayout stored = HostTier.Stored(Layout, Options.HostCodec);
         if (Options.HostBytes >= stored.StrideBytes)
             yield return new HostTier(Layout, new NativeArena(stored,
-                (int)Math.Min(Options.HostBytes / stored.StrideBytes, int.MaxValue / Layout.BlockTokens)), stored.Codec, Options.Time);
+                (int)Math.Min(Options.HostBytes / stored.StrideBytes, int.MaxValue / Layout.BlockTokens)), Options.HostCodec, Options.Time);
         if (Options.Disk is { } disk && OpenDisk(disk) is { } opened)
             yield return opened;
         foreach (Func<KvLayout, Fingerprint, ITier> tier in Options.FurtherTiers)

@@ -102,11 +102,15 @@ sealed class EngineFlags
 
     public string ModelName(ParseResult parsed) => parsed.GetRequiredValue(_model);
 
-    public EngineOptions Engine(ParseResult parsed)
+    public EngineOptions Engine(ParseResult parsed, LanguageModel model)
     {
         EngineOptions options = _kv.Apply(parsed,
-            new EngineOptions { Context = parsed.GetValue(_context), KvRetention = Retention(parsed), KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On },
-            ModelName(parsed));
+            new EngineOptions
+            {
+                Context = parsed.GetValue(_context), KvRetention = Retention(parsed),
+                KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On,
+            },
+            ModelName(parsed), model);
         return parsed.GetValue(_threads) is { } threads ? options with { Threads = threads } : options;
     }
 

@@ -31,10 +31,11 @@ sealed class KvFlags
     };
     readonly Setting<string?> _hostCodec = new("--kv-host-type")
     {
-        Description = "How that memory stores them: q8_0 or q4_0 hold more and lose a little",
+        Description = "How that memory stores them: fewer bits hold more and lose a little; as --kv-type, or rotated, such as q4_0+h",
         Usual = "as the pool does",
         HelpName = "TYPE",
     };
+    readonly KvTypeFlags _types = new();
     readonly Setting<long?> _device;
     readonly Option<string?> _session = new("--session")
     {
@@ -67,20 +68,21 @@ sealed class KvFlags
     /// <summary>Adds the flags of all tiers, for an engine that holds no conversations of its own.</summary>
     public void AddTiersTo(Command verb)
     {
-        foreach (Option option in (Option[])[_folder, _disk, _host, _hostCodec, _device, _noPersist])
+        foreach (Option option in (Option[])[_folder, _disk, _host, _hostCodec, .. _types.All, _device, _noPersist])
             verb.Options.Add(option);
         _remote.AddTo(verb);
     }
 
     /// <summary>
-    /// Adds the flags for the disk and the store, and the one that makes other keys: blocks of a lossy host tier are not those of a
-    /// lossless one.
+    /// Adds the flags for the disk and the store, and those that make other keys: blocks of one codec are not those of another, nor those
+    /// of a lossy host tier those of a lossless one.
     /// </summary>
     public void AddPlaceTo(Command verb)
     {
         verb.Options.Add(_folder);
         verb.Options.Add(_disk);
-        verb.Options.Add(_hostCodec);
+        foreach (Option option in (Option[])[_hostCodec, .. _types.All])
+            verb.Options.Add(option);
         _remote.AddTo(verb);
     }
 
@@ -105,14 +107,16 @@ sealed class KvFlags
 
     /// <param name="parsed">The flags.</param>
     /// <param name="options">What else is wanted.</param>
-    /// <param name="model">What the model is called.</param>
-    public EngineOptions Apply(ParseResult parsed, EngineOptions options, string model) => _remote.Apply(parsed, options, model) with
-    {
-        KvDeviceBytes = parsed.GetValue(_device),
-        KvHostBytes = parsed.GetValue(_host) ?? DefaultHost,
-        KvHostCodec = HostCodec(parsed),
-        KvDisk = parsed.GetValue(_noPersist) ? null : Disk(parsed),
-    };
+    /// <param name="name">What the model is called.</param>
+    /// <param name="model">The model.</param>
+    public EngineOptions Apply(ParseResult parsed, EngineOptions options, string name, LanguageModel model) =>
+        _types.Apply(parsed, _remote.Apply(parsed, options, name), model) with
+        {
+            KvDeviceBytes = parsed.GetValue(_device),
+            KvHostBytes = parsed.GetValue(_host) ?? DefaultHost,
+            KvHostCodec = HostCodec(parsed, model),
+            KvDisk = parsed.GetValue(_noPersist) ? null : Disk(parsed),
+        };
 
     /// <summary>Why the disk keeps nothing, where nobody has said that it should not; null when it does.</summary>
     public string? NothingIsKept(ParseResult parsed) => !parsed.GetValue(_noPersist) && Folder(parsed.GetValue(_folder)) is null
@@ -123,12 +127,12 @@ sealed class KvFlags
         ? new DiskTierOptions { Folder = folder, MaxBytes = parsed.GetValue(_disk) ?? DiskTierOptions.DefaultMaxBytes }
         : null;
 
-    IKvCodec? HostCodec(ParseResult parsed)
+    IKvCodec? HostCodec(ParseResult parsed, LanguageModel model)
     {
-        if (parsed.GetValue(_hostCodec) is not { } name)
+        if (KvTypeFlags.Read(parsed, _hostCodec) is not { } codec)
             return null;
-        return KvCodecs.TryParse(name, out IKvCodec? codec)
-            ? codec
-            : throw new UsageException($"--kv-host-type {Printable.Quote(name)}: expected one of {string.Join(", ", KvCodecs.Names)}");
+        KvTypeFlags.Check(_hostCodec, codec, "keys", model, layer => layer.KeyDim);
+        KvTypeFlags.Check(_hostCodec, codec, "values", model, layer => layer.ValueDim);
+        return codec;
     }
 }

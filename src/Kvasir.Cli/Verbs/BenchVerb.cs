@@ -18,6 +18,7 @@ sealed class BenchVerb
     static readonly Option<int> s_generate = Count("--generate", "-n", "Tokens to decode; 0 skips it", 128);
     static readonly Option<int> s_depth = Count("--depth", "-d", "Measure with N tokens in the KV cache, too", 0);
     static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
+    static readonly KvTypeFlags s_types = new();
     static readonly Option<int> s_repeat = Count("--repeat", "-r", "Measured runs of each, after one that is not", 5, least: 1);
     static readonly Option<RetentionPolicy?> s_retain = RetainFlag.Create();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
@@ -28,6 +29,8 @@ sealed class BenchVerb
         {
             s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_json, BenchKvVerb.Create(), BenchServeVerb.Create(),
         };
+        foreach (Option option in s_types.All)
+            verb.Options.Add(option);
         verb.SetAction(Run);
         return verb;
     }
@@ -78,9 +81,11 @@ sealed class BenchVerb
         ThreadLimits limits = cache.Get(threads);
         Terminal.Line($"limits of this machine, measured {LimitsReport.Date(limits.Measured)}; `kvasir limits --again` measures them anew");
         PeakMemory.Restart();
-        using InferenceEngine engine = new(model,
-            new EngineOptions { Context = parsed.GetValue(s_depth) + longest + 1, Threads = threads, KvReuse = KvReuse.WithinSequence,
-                KvRetention = parsed.GetValue(s_retain) });
+        using InferenceEngine engine = new(model, s_types.Apply(parsed, new()
+        {
+            Context = parsed.GetValue(s_depth) + longest + 1, Threads = threads, KvReuse = KvReuse.WithinSequence,
+            KvRetention = parsed.GetValue(s_retain),
+        }, model));
         (BenchTest Test, double[] Seconds)[] runs = [.. Tests(parsed, engine, cancellation).Select(test => (test, Repeat(parsed, test)))];
         long peakMemory = PeakMemory.Bytes();
         if (Rows(limits).Any(row => row.Share > 1))
@@ -90,7 +95,7 @@ sealed class BenchVerb
         }
         Measuring.Warn(cache);
         var report = new BenchReport(
-            model.Config.Name, threads, engine.Layout.Codec.Name, new FileInfo(path).Length, ModelCost.Of(engine).WeightBytes,
+            model.Config.Name, threads, engine.Layout.CodecName, new FileInfo(path).Length, ModelCost.Of(engine).WeightBytes,
             engine.Layout.BlockBytes * engine.Layout.BlocksFor(engine.Context), peakMemory, cache.Limits.Machine, limits, Rows(limits));
         if (parsed.GetValue(s_json))
             VerbJson.Write(report);

@@ -37,7 +37,7 @@ sealed class ChatVerb
         using Session? session = s_flags.Session(parsed);
         using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
         string? system = document is null ? parsed.GetValue(s_system) : PromptStyle.From(model.Metadata).SystemPrompt(document);
-        using VerbEngine host = new(model, s_flags.Engine(parsed), s_flags.Verbose(parsed));
+        using VerbEngine host = new(model, s_flags.Engine(parsed, model), s_flags.Verbose(parsed));
         InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);
         s_flags.TellWhereNothingIsKept(parsed);

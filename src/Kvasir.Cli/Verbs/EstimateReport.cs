@@ -11,7 +11,7 @@ sealed record EstimateRequest
     public required int[] Contexts { get; init; }
     public required bool IsBeyondContext { get; init; }
     public required int[] Batches { get; init; }
-    public required ElementType Type { get; init; }
+    public required KvTypes Type { get; init; }
     public required KvRetention Retention { get; init; }
     public required int Devices { get; init; }
     public required long? Memory { get; init; }
@@ -21,8 +21,8 @@ sealed record EstimateRequest
     public required double? Flops { get; init; }
 
     /// <summary>Types that are compared: those of everyday use, and the one that is asked for.</summary>
-    public IEnumerable<ElementType> Types =>
-        ElementType.OfKv.Where(type => type == Type || type.Name is "f16" or "bf16" or "fp8" or "q8_0" or "q4_0");
+    public IEnumerable<KvTypes> Types => ElementType.OfKv.Select(type => new KvTypes(type))
+        .Where(type => type == Type || type.Name is "f16" or "bf16" or "fp8" or "q8_0" or "q4_0").Append(Type).Distinct();
 }
 
 /// <summary>
@@ -76,7 +76,7 @@ sealed record EstimateReport(
 sealed record EstimateGroup(int Layers, int SharedBy, int KvHeads, int KeyDim, int ValueDim,
     string BytesPerElement, int? Window, long BytesPerToken)
 {
-    public static IReadOnlyList<EstimateGroup> Of(KvSize size, ElementType type) =>
+    public static IReadOnlyList<EstimateGroup> Of(KvSize size, KvTypes type) =>
         [.. size.Layers.Select((layer, i) => (Layer: layer!, Index: i)).Where(item => item.Layer is not null)
             .GroupBy(item => (item.Layer.KvHeads, item.Layer.KeyDim, item.Layer.ValueDim, item.Layer.Window)).Select(group =>
         {
@@ -100,7 +100,7 @@ sealed record EstimateSize(int Context, int Batch, IReadOnlyDictionary<string, E
         foreach (int context in request.Contexts)
             foreach (int batch in request.Batches)
                 yield return new EstimateSize(
-                    context, batch, types.ToDictionary(type => type.Type.Name, type => EstimateBytes.Of(request, type, context, batch)),
+                    context, batch, types.ToDictionary(type => type.Types.Name, type => EstimateBytes.Of(request, type, context, batch)),
                     request.Retention.Of(size, context).Rows / Math.Max(1, (double)size.Rows(1) * context));
     }
 }

@@ -18,8 +18,8 @@ sealed class EstimateVerb
     static readonly Option<int[]?> s_context = Counts("--context", "-c",
         "Tokens of a sequence, such as 8k,32k; without it, up to the model's context");
     static readonly Option<int[]?> s_batch = Counts("--batch", "-b", "Sequences side by side, such as 1,16; without it, 1");
-    static readonly Option<ElementType?> s_type = ElementTypeOption.OfKv("--kv-type",
-        "How keys and values are stored, for what is counted once; without it, f16");
+    static readonly KvTypeOptions s_types =
+        ElementTypeOption.ForKv("How keys and values are stored, for what is counted once; without it, f16");
     static readonly Option<string?> s_retention = new("--kv-retain", "--retention")
     {
         Description = $"What is kept: {KvRetention.Forms}", HelpName = "POLICY",
@@ -59,9 +59,11 @@ sealed class EstimateVerb
     {
         Command verb = new("estimate")
         {
-            s_model, s_context, s_batch, s_type, s_retention, s_devices, s_memory, s_weights, s_host, s_disk, s_flops, s_beyond,
+            s_model, s_context, s_batch, s_retention, s_devices, s_memory, s_weights, s_host, s_disk, s_flops, s_beyond,
             s_assume, s_json, s_csv, s_markdown,
         };
+        foreach (Option option in s_types.All)
+            verb.Options.Add(option);
         verb.SetAction(Run);
         return verb;
     }
@@ -104,7 +106,7 @@ sealed class EstimateVerb
             Contexts = Contexts(spec, parsed.GetValue(s_context), isBeyond),
             IsBeyondContext = isBeyond,
             Batches = parsed.GetValue(s_batch) is { Length: > 0 } batches ? batches : [1],
-            Type = parsed.GetValue(s_type) ?? ElementTypeOption.KvDefault,
+            Type = s_types.Read(parsed),
             Retention = parsed.GetValue(s_retention) is { } policy ? KvRetention.Parse(policy) : KvRetention.Everything,
             Devices = parsed.GetValue(s_devices),
             Memory = parsed.GetValue(s_memory),

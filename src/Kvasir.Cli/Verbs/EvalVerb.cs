@@ -54,6 +54,7 @@ static class EvalVerb
         CustomParser = Number.Parse<int>, HelpName = "S",
     };
     static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
+    static readonly KvTypeFlags s_types = new();
     static readonly TemplateFlag s_template = new();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
@@ -63,6 +64,8 @@ static class EvalVerb
         {
             s_model, s_task, s_facts, s_tokens, s_conversation, s_retain, s_aware, s_documents, s_seed, s_threads, s_json,
         };
+        foreach (Option option in s_types.All)
+            verb.Options.Add(option);
         s_template.AddTo(verb);
         verb.SetAction(Run);
         return verb;
@@ -116,10 +119,10 @@ static class EvalVerb
 
     static InferenceEngine Engine(ParseResult parsed, LanguageModel model, bool reuses)
     {
-        EngineOptions options = new()
+        EngineOptions options = s_types.Apply(parsed, new()
         {
             Context = model.Config.Context, Sequences = reuses ? 3 : 1, KvReuse = reuses ? KvReuse.On : KvReuse.WithinSequence,
-        };
+        }, model);
         return new InferenceEngine(model, parsed.GetValue(s_threads) is { } threads ? options with { Threads = threads } : options);
     }
 

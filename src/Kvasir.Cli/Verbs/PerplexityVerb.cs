@@ -25,6 +25,7 @@ sealed class PerplexityVerb
         HelpName = "CTX",
     };
     static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
+    static readonly KvTypeFlags s_types = new();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
@@ -33,6 +34,8 @@ sealed class PerplexityVerb
         {
             s_model, s_file, s_context, s_threads, s_json,
         };
+        foreach (Option option in s_types.All)
+            verb.Options.Add(option);
         verb.SetAction(Run);
         return verb;
     }
@@ -74,10 +77,10 @@ sealed class PerplexityVerb
 
     static EngineOptions Options(ParseResult parsed, LanguageModel model)
     {
-        var options = new EngineOptions
+        EngineOptions options = s_types.Apply(parsed, new()
         {
             Context = parsed.GetValue(s_context) ?? Math.Min(model.Config.Context, DefaultContext), KvReuse = KvReuse.WithinSequence,
-        };
+        }, model);
         return parsed.GetValue(s_threads) is { } threads ? options with { Threads = threads } : options;
     }
 

@@ -39,7 +39,7 @@ sealed class RunVerb
             throw new UsageException("--session is a conversation in the model's chat format, and --raw has none: choose one");
         long start = Stopwatch.GetTimestamp();
         using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
-        using VerbEngine host = new(model, s_flags.Engine(parsed), s_flags.Verbose(parsed));
+        using VerbEngine host = new(model, s_flags.Engine(parsed, model), s_flags.Verbose(parsed));
         InferenceEngine engine = host.Engine;
         TimeSpan load = Stopwatch.GetElapsedTime(start);
         WarnBeyondTraining(engine);

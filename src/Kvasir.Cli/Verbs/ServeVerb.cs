@@ -238,7 +238,7 @@ static class ServeVerb
 
     static EngineOptions EngineOptions(ParseResult parsed, LanguageModel model)
     {
-        EngineOptions options = s_flags.Engine(parsed);
+        EngineOptions options = s_flags.Engine(parsed, model);
         options = options with
         {
             MaxRunning = parsed.GetValue(s_parallel) ?? options.MaxRunning,

@@ -10,9 +10,9 @@ readonly unsafe struct BlockRows(AttentionInput input, RowRun run, int kvHead) :
     readonly int _start = run.Table.Start, _blockTokens = input.Layout.BlockTokens;
     readonly long _keys = input.Layout.KeyOffset(input.Layer, kvHead), _values = input.Layout.ValueOffset(input.Layer, kvHead);
 
-    public KvRows Keys { get; } = new(input.KeyDim, input.Layout.Codec);
+    public KvRows Keys { get; } = new(input.KeyDim, input.Layout.KeyCodec);
 
-    public KvRows Values { get; } = new(input.ValueDim, input.Layout.Codec);
+    public KvRows Values { get; } = new(input.ValueDim, input.Layout.ValueCodec);
 
     public int First(int row) => Math.Max(_start, _input.FirstVisible(row));
 

@@ -25,6 +25,12 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Sixteen bfloat16 numbers, widened. The conversion is exact.</summary>
     static abstract T LoadBrainHalf(ushort* source);
 
+    /// <summary>Sixteen signed bytes.</summary>
+    static abstract T LoadSignedBytes(sbyte* source);
+
+    /// <summary>Sixteen bytes as numbers from 0 to 15: their low four bits, and their high four.</summary>
+    static abstract void LoadNibbles(byte* source, out T low, out T high);
+
     static abstract void Store(T lanes, float* destination);
 
     /// <summary>Stores integral numbers from -128 to 127 as signed bytes.</summary>

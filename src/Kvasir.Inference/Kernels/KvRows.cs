@@ -8,9 +8,14 @@ namespace Kvasir.Inference.Kernels;
 /// <param name="codec">How a row is stored.</param>
 readonly struct KvRows(int dim, IKvCodec codec)
 {
-    public readonly IKvCodec Codec = codec;
+    /// <summary>How a row is stored, after it was rotated, if it was.</summary>
+    public readonly IKvCodec Codec = codec is RotatedCodec rotated ? rotated.Inner : codec;
+
+    /// <summary>Whether rows are rotated: what meets them has to be, too.</summary>
+    public readonly bool AreRotated = codec is RotatedCodec;
+
     public readonly int Dim = dim, Padded = FloatRows.PadToLanes(dim), Bytes = codec.RowBytes(dim);
 
     /// <summary>Whether rows are halves that fill whole vectors, two at a time.</summary>
-    public readonly bool AreHalves = codec is F16Codec && dim % 32 == 0;
+    public readonly bool AreHalves = codec is F16Codec or RotatedCodec { Inner: F16Codec } && dim % 32 == 0;
 }

@@ -44,7 +44,7 @@ readonly unsafe struct KvTile<T, TSource>(TSource source, AttentionScratch scrat
     {
         if (!_keys.AreHalves)
         {
-            Decode(stored, count, _keys, scratch.Stored[0]);
+            StoredRows<T>.Widen(_keys, stored, ahead, count, scratch.Stored[0]);
             for (int i = 0; i < _keys.Dim; i += Lane)
                 T.Transpose(scratch.Stored[0] + i, _keys.Padded, columns + i * Tile, Tile);
             return;
@@ -62,7 +62,7 @@ readonly unsafe struct KvTile<T, TSource>(TSource source, AttentionScratch scrat
     {
         if (!_values.AreHalves)
         {
-            Decode(stored, count, _values, rows);
+            StoredRows<T>.Widen(_values, stored, ahead, count, rows);
             return;
         }
         ushort* halves = (ushort*)stored;
@@ -79,15 +79,5 @@ readonly unsafe struct KvTile<T, TSource>(TSource source, AttentionScratch scrat
     {
         if (Sse.IsSupported)
             Sse.Prefetch0(line);
-    }
-
-    /// <summary>Any codec, any width: only rows that were written, since a codec may refuse others.</summary>
-    static void Decode(byte* stored, int count, in KvRows from, float* rows)
-    {
-        for (; count > 0; count--, stored += from.Bytes, rows += from.Padded)
-        {
-            from.Codec.Decode(new(stored, from.Bytes), new(rows, from.Dim));
-            new Span<float>(rows + from.Dim, from.Padded - from.Dim).Clear();
-        }
     }
 }

@@ -35,6 +35,24 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadSignedBytes(sbyte* source) => Widen(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadNibbles(byte* source, out Lanes256 low, out Lanes256 high)
+    {
+        Vector128<byte> pairs = Vector128.Load(source);
+        low = Widen((pairs & Vector128.Create((byte)0x0F)).AsSByte());
+        high = Widen((pairs >>> 4).AsSByte());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes256 Widen(Vector128<sbyte> bytes)
+    {
+        Vector256<short> words = Vector256.WidenLower(bytes.ToVector256Unsafe());
+        return new(Vector256.ConvertToSingle(Vector256.WidenLower(words)), Vector256.ConvertToSingle(Vector256.WidenUpper(words)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes256 lanes, float* destination)
     {
         lanes._low.Store(destination);

@@ -29,6 +29,23 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
         new(BF16.Widen(Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe())));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadSignedBytes(sbyte* source) => Widen(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadNibbles(byte* source, out Lanes512 low, out Lanes512 high)
+    {
+        Vector128<byte> pairs = Vector128.Load(source);
+        low = Widen((pairs & Vector128.Create((byte)0x0F)).AsSByte());
+        high = Widen((pairs >>> 4).AsSByte());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes512 Widen(Vector128<sbyte> bytes) => new(Vector512.ConvertToSingle(
+        Avx512F.IsSupported
+            ? Avx512F.ConvertToVector512Int32(bytes)
+            : Vector512.WidenLower(Vector512.WidenLower(bytes.ToVector256Unsafe().ToVector512Unsafe()))));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes512 lanes, float* destination) => lanes._v.Store(destination);
 
     public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)

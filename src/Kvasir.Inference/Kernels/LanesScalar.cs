@@ -40,6 +40,23 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesScalar LoadSignedBytes(sbyte* source)
+    {
+        LanesScalar result = default;
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            result._lanes[i] = source[i];
+        return result;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadNibbles(byte* source, out LanesScalar low, out LanesScalar high)
+    {
+        (low, high) = (default, default);
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            (low._lanes[i], high._lanes[i]) = (source[i] & 0x0F, source[i] >> 4);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(LanesScalar lanes, float* destination) => *(LanesScalar*)destination = lanes;
 
     public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)

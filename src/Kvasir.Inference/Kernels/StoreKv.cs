@@ -29,8 +29,8 @@ unsafe struct StoreKv(KvLayout layout, int layer, List<RowRun> runs, List<int> p
         {
             byte* key = block + layout.KeyOffset(layer, head) + token * keyBytes;
             byte* value = block + layout.ValueOffset(layer, head) + token * valueBytes;
-            layout.Codec.Encode(new(keys[row] + head * shape.KeyDim, shape.KeyDim), new(key, keyBytes));
-            layout.Codec.Encode(new(values[row] + head * shape.ValueDim, shape.ValueDim), new(value, valueBytes));
+            layout.KeyCodec.Encode(new(keys[row] + head * shape.KeyDim, shape.KeyDim), new(key, keyBytes));
+            layout.ValueCodec.Encode(new(values[row] + head * shape.ValueDim, shape.ValueDim), new(value, valueBytes));
         }
     }
 }

@@ -1,4 +1,5 @@
 using Kvasir.Inference.Kernels.Panels;
+using Kvasir.KvCache.Codecs;
 
 namespace Kvasir.Inference.Kernels;
 
@@ -15,6 +16,7 @@ readonly unsafe struct StretchAttention<T, TSource>(
 
     readonly TSource _source = source;
     readonly KvTile<T, TSource> _tile = new(source, scratch);
+    readonly KvRows _keys = source.Keys, _values = source.Values;
     readonly int _group = input.Group, _keyDim = input.KeyDim, _keyPadded = FloatRows.PadToLanes(input.KeyDim);
     readonly int _valueDim = input.ValueDim, _valuePadded = FloatRows.PadToLanes(input.ValueDim);
     readonly int _width = RunningSoftmax<T>.Width(input.ValueDim);
@@ -22,7 +24,10 @@ readonly unsafe struct StretchAttention<T, TSource>(
     /// <summary>Rows that gather: one for each row of the run and query head.</summary>
     public int Rows => run.Rows * _group;
 
-    /// <summary>Copies the queries, scaled, to where <see cref="Attend"/> expects them: [row · group + query head, key dim].</summary>
+    /// <summary>
+    /// Copies the queries, scaled, and rotated where keys are, to where <see cref="Attend"/> expects them:
+    /// [row · group + query head, key dim].
+    /// </summary>
     public void LoadQueries()
     {
         float scale = (float)(1 / (Math.Sqrt(_keyDim) * Math.Log(2))); // scores are powers of 2
@@ -37,6 +42,8 @@ readonly unsafe struct StretchAttention<T, TSource>(
                     T.Store(T.Load(query + i) * T.Broadcast(scale), scaled + i);
                 for (; i < _keyDim; i++) // the next head's query follows
                     scaled[i] = query[i] * scale;
+                if (_keys.AreRotated)
+                    Hadamard.Transform(new Span<float>(scaled, _keyDim));
             }
         }
     }
@@ -51,6 +58,8 @@ readonly unsafe struct StretchAttention<T, TSource>(
         int last = Math.Min((stretch + 1) * TilesPerStretch - 1, (End - 1) / Tile);
         for (int tile = first; tile <= last; tile++)
             AttendTile(tile * Tile, gathered);
+        for (int row = 0; row < Rows && _values.AreRotated; row++)
+            Hadamard.Transform(new Span<float>(gathered + row * _width, _valueDim)); // sums of rotated values, turned back
     }
 
     /// <summary>Nothing gathered yet.</summary>

@@ -41,7 +41,7 @@ static class ModelFingerprint
     public static Fingerprint Of(Digest model, KvLayout layout, IKvCodec? hostCodec)
     {
         using var hasher = new FieldHasher();
-        hasher.Add(NumericsVersion).Add(model).Add(layout.Codec.Name).Add(hostCodec?.Name ?? layout.Codec.Name)
+        hasher.Add(NumericsVersion).Add(model).Add(layout.CodecName).Add(hostCodec?.Name ?? layout.CodecName)
             .Add(layout.BlockTokens).Add(layout.Layers.Length);
         foreach (KvLayer layer in layout.Layers)
             hasher.Add(layer.KvHeads).Add(layer.KeyDim).Add(layer.Producer).Add((layer.State as LayerState.Window)?.Tokens ?? 0);

@@ -13,7 +13,7 @@ sealed unsafe class PrefixRows(KvLayout layout, BlockTable blocks, int positions
         int dim = layout.Layers[layer].KeyDim, bytes = layout.KeyRowBytes(layer);
         float[] keys = new float[positions * dim];
         for (int position = 0; position < positions; position++)
-            layout.Codec.Decode(new(Row(position, layout.KeyOffset(layer, head), bytes), bytes), keys.AsSpan(position * dim, dim));
+            layout.KeyCodec.Decode(new(Row(position, layout.KeyOffset(layer, head), bytes), bytes), keys.AsSpan(position * dim, dim));
         return keys;
     }
 
@@ -24,7 +24,7 @@ sealed unsafe class PrefixRows(KvLayout layout, BlockTable blocks, int positions
         float[] lengths = new float[positions], value = new float[layout.Layers[layer].ValueDim];
         for (int position = 0; position < positions; position++)
         {
-            layout.Codec.Decode(new(Row(position, layout.ValueOffset(layer, head), bytes), bytes), value);
+            layout.ValueCodec.Decode(new(Row(position, layout.ValueOffset(layer, head), bytes), bytes), value);
             lengths[position] = MathF.Sqrt(Dot(value, value));
         }
         return lengths;

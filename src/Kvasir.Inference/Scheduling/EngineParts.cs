@@ -3,6 +3,7 @@ using Kvasir.Inference.Model;
 using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Retention;
 using Kvasir.KvCache.Views;
@@ -46,7 +47,24 @@ sealed class EngineParts
     public KvLayout Layout => Cache.Layout;
 
     /// <summary>How a policy's views store keys and values.</summary>
-    public ViewCodecs ViewCodecs(RetentionPolicy policy) => new(Layout.Codec, Layout.Codec);
+    public ViewCodecs ViewCodecs(RetentionPolicy policy) =>
+        new(CodecOf(policy.KeyType, policy.Rotates, Layout.KeyCodec), CodecOf(policy.ValueType, policy.Rotates, Layout.ValueCodec));
+
+    /// <exception cref="ArgumentException">A model's rows cannot be stored as a policy wants it.</exception>
+    public void Check(RetentionPolicy policy)
+    {
+        ViewCodecs codecs = ViewCodecs(policy);
+        foreach (KvLayer layer in Layout.Layers)
+            codecs.SegmentBytes(layer);
+    }
+
+    /// <summary>As the pool does, unless a policy names another codec, or says whether rows are rotated.</summary>
+    static IKvCodec CodecOf(string? name, bool? rotates, IKvCodec pool)
+    {
+        IKvCodec plain = name is not null && KvCodecs.TryParse(name, out IKvCodec? named) ? named
+            : pool is RotatedCodec { Inner: var inner } && rotates is not null ? inner : pool;
+        return rotates ?? (name is not null && KvCodecs.GainsByRotation(plain)) ? KvCodecs.Rotated(plain) : plain;
+    }
 
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence(byte[] salt) => new(this, () => Cache.NewSequence(salt, SharesBlocks, Context)) { Salt = salt };

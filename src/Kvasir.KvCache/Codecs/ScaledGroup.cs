@@ -6,7 +6,7 @@ using System.Runtime.Intrinsics;
 namespace Kvasir.KvCache.Codecs;
 
 /// <summary>
-/// 32 values of a row that share a scale in half precision: what <c>q8_0</c> and <c>q4_0</c> have in common. Bytes 0 and 1
+/// 32 values of a row that share a scale in half precision: what all codecs of fewer than sixteen bits have in common. Bytes 0 and 1
 /// are the scale, the codes follow.
 /// </summary>
 static class ScaledGroup

@@ -19,19 +19,24 @@ public sealed class KvLayout
     readonly long[] _keyOffsets;
     readonly long[] _valueOffsets;
 
+    /// <summary>Where keys and values are stored alike.</summary>
+    public KvLayout(int blockTokens, IKvCodec codec, IEnumerable<KvLayer> layers) : this(blockTokens, codec, codec, layers) { }
+
     /// <param name="blockTokens">Tokens per block; at least 1.</param>
-    /// <param name="codec">How a head's row of values is stored.</param>
+    /// <param name="keys">How a head's key is stored.</param>
+    /// <param name="values">How a head's value is stored.</param>
     /// <param name="layers">The model's layers in order.</param>
     /// <exception cref="ArgumentException">
-    /// A shape is not positive, a producer is not an earlier layer of the same shape that owns its cache, or a layer keeps a state that is
-    /// no keys and values.
+    /// A shape is not positive or none that its codec can store, a producer is not an earlier layer of the same shape that owns its cache,
+    /// or a layer keeps a state that is no keys and values.
     /// </exception>
-    public KvLayout(int blockTokens, IKvCodec codec, IEnumerable<KvLayer> layers)
+    public KvLayout(int blockTokens, IKvCodec keys, IKvCodec values, IEnumerable<KvLayer> layers)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(blockTokens, 1);
-        ArgumentNullException.ThrowIfNull(codec);
+        ArgumentNullException.ThrowIfNull(keys);
+        ArgumentNullException.ThrowIfNull(values);
         ArgumentNullException.ThrowIfNull(layers);
-        (BlockTokens, Codec, Layers) = (blockTokens, codec, [.. layers]);
+        (BlockTokens, KeyCodec, ValueCodec, Layers) = (blockTokens, keys, values, [.. layers]);
         _keyOffsets = new long[Layers.Length];
         _valueOffsets = new long[Layers.Length];
         for (int layer = 0; layer < Layers.Length; layer++)
@@ -41,8 +46,14 @@ public sealed class KvLayout
     /// <summary>Tokens per block.</summary>
     public int BlockTokens { get; }
 
-    /// <summary>How a head's row of values is stored.</summary>
-    public IKvCodec Codec { get; }
+    /// <summary>How a head's key is stored.</summary>
+    public IKvCodec KeyCodec { get; }
+
+    /// <summary>How a head's value is stored.</summary>
+    public IKvCodec ValueCodec { get; }
+
+    /// <summary>What both are called: <c>f16</c>, or <c>q8_0/q4_0</c> where keys and values differ.</summary>
+    public string CodecName => KeyCodec.Name == ValueCodec.Name ? KeyCodec.Name : $"{KeyCodec.Name}/{ValueCodec.Name}";
 
     /// <summary>The model's layers in order.</summary>
     public ImmutableArray<KvLayer> Layers { get; }
@@ -57,10 +68,10 @@ public sealed class KvLayout
     public long BytesPerToken { get; private set; }
 
     /// <summary>Bytes of one head's key of one token.</summary>
-    public int KeyRowBytes(int layer) => Codec.RowBytes(Layers[layer].KeyDim);
+    public int KeyRowBytes(int layer) => KeyCodec.RowBytes(Layers[layer].KeyDim);
 
     /// <summary>Bytes of one head's value of one token.</summary>
-    public int ValueRowBytes(int layer) => Codec.RowBytes(Layers[layer].ValueDim);
+    public int ValueRowBytes(int layer) => ValueCodec.RowBytes(Layers[layer].ValueDim);
 
     /// <summary>Offset in a block of the key of token 0 of a head; token <c>t</c> follows <c>t * KeyRowBytes(layer)</c> later.</summary>
     public long KeyOffset(int layer, int kvHead) => _keyOffsets[layer] + HeadOffset(kvHead, KeyRowBytes(layer));

@@ -14,9 +14,9 @@ public sealed unsafe class HostTier : ITier
 
     /// <param name="layout">Shape of the pool's blocks.</param>
     /// <param name="arena">The memory, for blocks of that shape in the tier's codec; it is the tier's from now on.</param>
-    /// <param name="codec">How blocks are stored; any but the pool's own is lossy.</param>
+    /// <param name="codec">How keys and values are stored; null as in the pool, and any other way is lossy.</param>
     /// <param name="time">The clock; null takes the system's.</param>
-    public HostTier(KvLayout layout, IBlockArena arena, IKvCodec codec, TimeProvider? time = null)
+    public HostTier(KvLayout layout, IBlockArena arena, IKvCodec? codec, TimeProvider? time = null)
     {
         _layout = layout;
         Pool = new BlockPool(Stored(layout, codec), arena, new S3Fifo(), time, Tier);
@@ -30,7 +30,7 @@ public sealed unsafe class HostTier : ITier
     public Tier Tier => Tier.Host;
 
     /// <inheritdoc/>
-    public bool IsLossless => Pool.Layout.Codec == _layout.Codec;
+    public bool IsLossless => Pool.Layout.CodecName == _layout.CodecName;
 
     /// <inheritdoc/>
     public bool IsFar => false;
@@ -45,10 +45,10 @@ public sealed unsafe class HostTier : ITier
     public string? Problem => null;
 
     /// <summary>Shape of the blocks that a host tier stores of a pool.</summary>
-    public static KvLayout Stored(KvLayout layout, IKvCodec codec)
+    public static KvLayout Stored(KvLayout layout, IKvCodec? codec)
     {
         ArgumentNullException.ThrowIfNull(layout);
-        return layout.Codec == codec ? layout : new KvLayout(layout.BlockTokens, codec, layout.Layers);
+        return codec is null || codec.Name == layout.CodecName ? layout : new KvLayout(layout.BlockTokens, codec, layout.Layers);
     }
 
     /// <inheritdoc/>

@@ -34,8 +34,8 @@ sealed unsafe class ViewGathering(BlockPool pool, BlockTable exact, ViewName nam
     {
         KvLayer shape = _layout.Layers[layer];
         ReadOnlySpan<int> positions = kept.Of(layer, head);
-        var keys = new RowCopy(_layout.Codec, codecs.Keys, shape.KeyDim);
-        var values = new RowCopy(_layout.Codec, codecs.Values, shape.ValueDim);
+        var keys = new RowCopy(_layout.KeyCodec, codecs.Keys, shape.KeyDim);
+        var values = new RowCopy(_layout.ValueCodec, codecs.Values, shape.ValueDim);
         for (int first = 0, segment = 0; first < positions.Length; first += RetainedView.SegmentSlots, segment++)
         {
             (int slot, long offset) = kept.Packed.Of(layer, head, segment);

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Kvasir.Formats;
-using Kvasir.Formats.Models;
 
 namespace Kvasir.Planning.Sizing;
 
@@ -17,13 +16,16 @@ public sealed record ElementType(string Name, int GroupElements, int GroupBytes)
         new("fp8", 1, 1), new("int8", 1, 1), new("int4", 2, 1),
     ];
 
-    /// <summary>Those of them that keys and values may have.</summary>
+    /// <summary>Those of keys and values: some that weights have, too, and two of the cache's own.</summary>
     public static ImmutableArray<ElementType> OfKv { get; } =
-        [.. ((string[])["f32", "f16", "bf16", "fp8", "int8", "q8_0", "q4_0", "int4"]).Select(name => Find(name, OfWeights)!)];
+    [
+        .. ((string[])["f32", "f16", "bf16", "fp8", "int8", "q8_0", "q5_0", "q4_0", "int4"]).Select(name => Find(name, OfWeights)!),
+        new("q3", 32, 14), new("q2", 32, 10),
+    ];
 
-    /// <summary>The type of a name, in either case; null where the allowed ones have none.</summary>
+    /// <summary>The type of a name, in either case, where <c>q5</c> is <c>q5_0</c>; null where the allowed ones have none.</summary>
     public static ElementType? Find(string name, ImmutableArray<ElementType> allowed) =>
-        allowed.FirstOrDefault(type => type.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+        allowed.FirstOrDefault(type => type.Name.Equals(name == "q5" ? "q5_0" : name, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Names for messages and help.</summary>
     public static string Names(ImmutableArray<ElementType> types) => string.Join(", ", types.Select(type => type.Name));
@@ -33,13 +35,6 @@ public sealed record ElementType(string Name, int GroupElements, int GroupBytes)
 
     /// <summary>Bytes of an element, its part of the scale included.</summary>
     public double Bytes => (double)GroupBytes / GroupElements;
-
-    /// <summary>Whether rows of a model's heads are made of whole groups.</summary>
-    public bool Holds(ModelSpec spec)
-    {
-        ArgumentNullException.ThrowIfNull(spec);
-        return spec.Attention.All(layer => layer.KeyDim % GroupElements == 0 && layer.ValueDim % GroupElements == 0);
-    }
 
     /// <summary>Bytes of one head's key or value of one token.</summary>
     /// <exception cref="ArgumentException">The row is not made of whole groups.</exception>

@@ -49,7 +49,7 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
         if (!size.Layers.Any(layer => layer is { Window: null }))
             throw new ArgumentException($"retention {this}: {Printable.Line(size.Spec.Name)} has no layer that attends to everything");
         long[] rows = [.. size.Layers.Select(layer =>
-            layer is null ? 0L : RowBytes(Policy.KeyType, layer.KeyDim) + RowBytes(Policy.ValueType, layer.ValueDim))];
+            layer is null ? 0L : RowBytes(Policy.KeyType, size.Types.Keys, layer.KeyDim) + RowBytes(Policy.ValueType, size.Types.Values, layer.ValueDim))];
         // A view is of whole blocks; what is behind them lies in a block of its own.
         long rest = tokens % KvSize.BlockTokens, tail = size.AllocatedBytes(rest);
         RetentionShape shape = Shape(size, tokens - rest, rows);
@@ -62,8 +62,8 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
             seen.Zip(rows, (n, bytes) => n * bytes).Sum() + size.ReadBytes(rest),
             seen.Where((_, layer) => size.Layers[layer]?.Producer == layer).Sum() + size.Rows(rest));
 
-        long RowBytes(string? codec, int elements) =>
-            codec is not null && KvCodecs.TryParse(codec, out IKvCodec? own) ? own.RowBytes(elements) : size.Type.RowBytes(elements);
+        static long RowBytes(string? codec, ElementType pool, int elements) =>
+            codec is not null && KvCodecs.TryParse(codec, out IKvCodec? own) ? own.RowBytes(elements) : pool.RowBytes(elements);
     }
 
     /// <inheritdoc/>

@@ -17,30 +17,34 @@ public sealed class KvSize
 
     readonly long[] _tokenBytes; // of each layer, shared or not
 
+    /// <summary>Where keys and values are stored alike.</summary>
+    public KvSize(ModelSpec spec, ElementType type, int devices = 1) : this(spec, new KvTypes(type), devices) { }
+
     /// <param name="spec">The model.</param>
-    /// <param name="type">How elements are stored.</param>
+    /// <param name="types">How elements are stored.</param>
     /// <param name="devices">Devices over which tensor parallelism spreads the heads.</param>
     /// <exception cref="ArgumentException">Rows are not made of whole groups, heads do not divide among the devices, or there are
     /// more bytes than 2^63.</exception>
-    public KvSize(ModelSpec spec, ElementType type, int devices = 1)
+    public KvSize(ModelSpec spec, KvTypes types, int devices = 1)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        ArgumentNullException.ThrowIfNull(type);
-        (Spec, Type) = (spec, type);
+        ArgumentNullException.ThrowIfNull(types);
+        (Spec, Types) = (spec, types);
         Layers = [.. spec.Layers.Select(layer =>
             layer.Attention is { } whole ? whole with { KvHeads = TensorParallel.HeadsPerDevice(whole, devices) } : null)];
         _tokenBytes = [.. Layers.Select(layer =>
-            layer is null ? 0 : layer.KvHeads * (type.RowBytes(layer.KeyDim) + type.RowBytes(layer.ValueDim)))];
+            layer is null ? 0 : layer.KvHeads * (types.Keys.RowBytes(layer.KeyDim) + types.Values.RowBytes(layer.ValueDim)))];
         StateBytes = spec.Layers.Sum(layer => checked(layer.StateElements * sizeof(float)));
         PerToken = Owners.Sum(layer => _tokenBytes[layer]);
-        BlockBytes = WholePages(Owners.Sum(layer => Aligned(Layers[layer]!.KeyDim, layer) + Aligned(Layers[layer]!.ValueDim, layer)));
+        BlockBytes = WholePages(Owners.Sum(layer =>
+            Aligned(layer, types.Keys.RowBytes(Layers[layer]!.KeyDim)) + Aligned(layer, types.Values.RowBytes(Layers[layer]!.ValueDim))));
     }
 
     /// <summary>The model.</summary>
     public ModelSpec Spec { get; }
 
     /// <summary>How elements are stored.</summary>
-    public ElementType Type { get; }
+    public KvTypes Types { get; }
 
     /// <summary>Attention of each layer with the KV heads that one device has; null where a layer has none.</summary>
     public ImmutableArray<AttentionSpec?> Layers { get; }
@@ -50,6 +54,10 @@ public sealed class KvSize
 
     /// <summary>Bytes of a token that every layer keeps: of each of the first tokens of a sequence.</summary>
     public long PerToken { get; }
+
+    /// <summary>Bytes of an element, keys and values together; 0 where nothing is kept.</summary>
+    public double BytesPerElement => PerToken / Math.Max(1, (double)Owners.Sum(layer =>
+        (long)Layers[layer]!.KvHeads * (Layers[layer]!.KeyDim + Layers[layer]!.ValueDim)));
 
     /// <summary>Bytes that one more token takes once all windows are full.</summary>
     public long PerTokenBeyondWindows => Owners.Sum(layer => Layers[layer]!.Window is null ? _tokenBytes[layer] : 0);
@@ -92,7 +100,7 @@ public sealed class KvSize
 
     static long WholePages(long bytes) => (bytes + Page - 1) / Page * Page;
 
-    long Aligned(int dim, int layer) => (BlockTokens * Layers[layer]!.KvHeads * Type.RowBytes(dim) + CacheLine - 1) / CacheLine * CacheLine;
+    long Aligned(int layer, long rowBytes) => (BlockTokens * Layers[layer]!.KvHeads * rowBytes + CacheLine - 1) / CacheLine * CacheLine;
 
     long Guarded(Func<long> bytes)
     {

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
-using Kvasir.KvCache.Codecs;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Golden;
@@ -29,7 +28,7 @@ public class LlamaCppTests
     public void Stories_from_nothing_are_those_of_llama2_c()
     {
         using var model = LanguageModel.Load(Checkout.Shared("models/stories260K/stories260K.gguf"));
-        using var engine = new InferenceEngine(model, new EngineOptions { KvCodec = F32Codec.Instance, Context = 512 });
+        using var engine = new InferenceEngine(model, StoredAs.Floats with { Context = 512 });
         int[] expected = JsonSerializer.Deserialize<int[]>(File.ReadAllText(Checkout.Shared("models/stories260K/golden_greedy_ids.json")))!;
         using Sequence sequence = engine.NewSequence();
         sequence.Append([1]);
@@ -41,7 +40,7 @@ public class LlamaCppTests
     static void Check(string modelPath, string goldenPath)
     {
         using var model = LanguageModel.Load(modelPath);
-        using var engine = new InferenceEngine(model, new EngineOptions { KvCodec = F32Codec.Instance, Context = 2048 });
+        using var engine = new InferenceEngine(model, StoredAs.Floats with { Context = 2048 });
         string[] goldens = File.ReadAllLines(goldenPath);
         Assert.NotEmpty(goldens);
         foreach (string line in goldens)

@@ -1,6 +1,7 @@
 using CsCheck;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
+using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.KvCache;
 
@@ -28,14 +29,15 @@ public unsafe class BlockTranscoderTests
     /// </summary>
     [Fact]
     public void Every_row_arrives_at_its_place_and_nothing_else_is_touched() =>
-        Gen.Select(s_layers, Gen.Int[1, 5], s_names, s_names, Gen.Int).Sample((layers, tokens, fromName, toName, seed) =>
+        Gen.Select(s_layers, Gen.Int[1, 5], Gen.Select(s_names, s_names), Gen.Select(s_names, s_names), Gen.Int).Sample(
+            (layers, tokens, fromNames, toNames, seed) =>
         {
-            KvLayout from = Layout(tokens, fromName, layers), to = Layout(tokens, toName, layers);
+            KvLayout from = Layout(tokens, fromNames, layers), to = Layout(tokens, toNames, layers);
             byte[] source = new byte[from.BlockBytes],
                 destination = [.. Enumerable.Repeat(Untouched, (int)to.BlockBytes)], expected = [.. destination];
             Fill(from, source, new Random(seed));
-            foreach ((long sourceAt, long destinationAt, int elements) in Rows(from, to))
-                Convert(from, source.AsSpan((int)sourceAt), to, expected.AsSpan((int)destinationAt), elements);
+            foreach ((StoredRow row, StoredRow copy) in Rows(from).Zip(Rows(to)))
+                Convert(row, source, copy, expected);
             fixed (byte* first = source, second = destination)
                 BlockTranscoder.Transcode(from, first, to, second);
             Assert.Equal(expected, destination);
@@ -56,36 +58,37 @@ public unsafe class BlockTranscoderTests
             Assert.Throws<ArgumentException>(() => BlockTranscoder.Transcode(layout, none, other, none));
     }
 
-    static KvLayout Layout(int tokens, string codec, params KvLayer[] layers) =>
-        new(tokens, KvCodecs.TryParse(codec, out IKvCodec? known) ? known : throw new ArgumentException(codec), layers);
+    static KvLayout Layout(int tokens, string codec, params KvLayer[] layers) => Layout(tokens, (codec, codec), layers);
+
+    static KvLayout Layout(int tokens, (string Keys, string Values) codecs, params KvLayer[] layers) =>
+        new(tokens, StoredAs.Codec(codecs.Keys), StoredAs.Codec(codecs.Values), layers);
 
     /// <summary>All rows by the addresses that attention uses: those of a layer that reads another's are the other's.</summary>
-    static IEnumerable<(long Source, long Destination, int Elements)> Rows(KvLayout from, KvLayout to)
+    static IEnumerable<StoredRow> Rows(KvLayout layout)
     {
-        for (int layer = 0; layer < from.Layers.Length; layer++)
-            for (int head = 0; head < from.Layers[layer].KvHeads; head++)
-                for (int token = 0; token < from.BlockTokens; token++)
+        for (int layer = 0; layer < layout.Layers.Length; layer++)
+            for (int head = 0; head < layout.Layers[layer].KvHeads; head++)
+                for (int token = 0; token < layout.BlockTokens; token++)
                 {
-                    yield return (Key(from, layer, head, token), Key(to, layer, head, token), from.Layers[layer].KeyDim);
-                    yield return (Value(from, layer, head, token), Value(to, layer, head, token), from.Layers[layer].ValueDim);
+                    yield return new(layout.KeyCodec, (int)layout.KeyOffset(layer, head) + token * layout.KeyRowBytes(layer),
+                        layout.Layers[layer].KeyDim);
+                    yield return new(layout.ValueCodec, (int)layout.ValueOffset(layer, head) + token * layout.ValueRowBytes(layer),
+                        layout.Layers[layer].ValueDim);
                 }
     }
 
-    static long Key(KvLayout layout, int layer, int head, int token) => layout.KeyOffset(layer, head) + token * layout.KeyRowBytes(layer);
-
-    static long Value(KvLayout layout, int layer, int head, int token) =>
-        layout.ValueOffset(layer, head) + token * layout.ValueRowBytes(layer);
-
     static void Fill(KvLayout layout, byte[] block, Random random)
     {
-        foreach ((long at, _, int elements) in Rows(layout, layout))
-            layout.Codec.Encode([.. Enumerable.Range(0, elements).Select(_ => random.NextSingle() * 8 - 4)], block.AsSpan((int)at));
+        foreach (StoredRow row in Rows(layout))
+            row.Codec.Encode([.. Enumerable.Range(0, row.Elements).Select(_ => random.NextSingle() * 8 - 4)], block.AsSpan(row.At));
     }
 
-    static void Convert(KvLayout from, ReadOnlySpan<byte> source, KvLayout to, Span<byte> destination, int elements)
+    static void Convert(StoredRow from, byte[] source, StoredRow to, byte[] destination)
     {
-        float[] row = new float[elements];
-        from.Codec.Decode(source, row);
-        to.Codec.Encode(row, destination);
+        float[] row = new float[from.Elements];
+        from.Codec.Decode(source.AsSpan(from.At), row);
+        to.Codec.Encode(row, destination.AsSpan(to.At));
     }
+
+    readonly record struct StoredRow(IKvCodec Codec, int At, int Elements);
 }

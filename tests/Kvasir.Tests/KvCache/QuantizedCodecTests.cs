@@ -3,6 +3,7 @@ using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
+using static Kvasir.Tests.Fixtures.StoredAs;
 
 namespace Kvasir.Tests.KvCache;
 
@@ -24,16 +25,17 @@ public class QuantizedCodecTests
         Gen.Int[-2, 2].Select(value => (float)value).Array[Group]).Array[1, 4]
         .Select(groups => groups.SelectMany(group => group).ToArray());
 
-    public static TheoryData<string> Names => ["q8_0", "q4_0"];
+    /// <summary>Those that model files have, too.</summary>
+    public static TheoryData<string> OfFiles => ["q8_0", "q5_0", "q4_0"];
 
-    static IKvCodec Codec(string name) => KvCodecs.TryParse(name, out IKvCodec? codec) ? codec : throw new ArgumentException(name);
+    public static TheoryData<string> Names => [.. OfFiles, "q3", "q2"];
 
     /// <summary>An implementation of the same formats that shares no code with this one, and whose files llama.cpp reads.</summary>
-    [Theory, MemberData(nameof(Names))]
+    [Theory, MemberData(nameof(OfFiles))]
     public void Bytes_are_those_of_model_files(string name) => s_rows.Sample(row =>
     {
         byte[] expected = new byte[Codec(name).RowBytes(row.Length)];
-        TensorType type = name == "q8_0" ? TensorType.Q8_0 : TensorType.Q4_0;
+        TensorType type = Enum.GetValues<TensorType>().Single(type => type.DisplayName() == name);
         RowFormat.Quantize(type, row, expected);
         byte[] actual = Encoded(Codec(name), row);
         for (int group = 0; group < row.Length / Group; group++)
@@ -45,10 +47,12 @@ public class QuantizedCodecTests
     }, iter: 3000);
 
     /// <summary>
-    /// Half a step and the rounding of the scale to eleven bits; for q4_0 a whole step opposite the extreme, since +8 is no code.
+    /// Half a step and the rounding of the scale to eleven bits; for q4_0 and q5_0 a whole step opposite the extreme, since +8 and +16 are
+    /// no codes.
     /// </summary>
     [Theory]
     [InlineData("q8_0", 127, 0.5)]
+    [InlineData("q5_0", 16, 1)]
     [InlineData("q4_0", 8, 1)]
     public void A_value_comes_back_within_a_step(string name, int most, double steps) => s_rows.Sample(row =>
     {
@@ -74,7 +78,10 @@ public class QuantizedCodecTests
 
     [Theory]
     [InlineData("q8_0", 0.006)]
+    [InlineData("q5_0", 0.045)]
     [InlineData("q4_0", 0.09)]
+    [InlineData("q3", 0.168)]
+    [InlineData("q2", 0.33)]
     public void Normal_numbers_lose_little(string name, double most)
     {
         var random = new Random(1);
@@ -110,7 +117,7 @@ public class QuantizedCodecTests
     public void Zeros_and_what_is_too_small_for_a_scale_read_back_as_zeros()
     {
         foreach (IKvCodec codec in Names.Select(name => Codec(name.Data)))
-            foreach (float value in (float[])[0f, -0f, float.Epsilon, -1e-40f, 1e-8f])
+            foreach (float value in (float[])[0f, -0f, float.Epsilon, -1e-40f, 1e-9f])
                 Assert.All(Decoded(codec, Encoded(codec, [.. Enumerable.Repeat(value, Group)]), Group),
                     read => Assert.Equal(0, BitConverter.SingleToInt32Bits(read)));
     }
@@ -137,8 +144,10 @@ public class QuantizedCodecTests
     [Fact]
     public void Names_lead_to_codecs()
     {
-        Assert.Equal(["f16", "f32", "q8_0", "q4_0"], KvCodecs.Names);
-        Assert.All(KvCodecs.Names, name => Assert.Equal(name, Codec(name).Name));
+        Assert.Equal(["f32", "f16", "bf16", "q8_0", "q5_0", "q4_0", "q3", "q2"], KvCodecs.Names);
+        Assert.All(KvCodecs.All, codec => Assert.Equal(codec.Name, Codec(codec.Name).Name));
+        Assert.Equal([.. KvCodecs.Names, .. KvCodecs.Names.Select(name => name + "+h")], KvCodecs.All.Select(codec => codec.Name));
+        Assert.Same(Q5_0Codec.Instance, Codec("q5"));
         Assert.False(KvCodecs.TryParse("Q8_0", out _));
     }
 

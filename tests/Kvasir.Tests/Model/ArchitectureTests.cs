@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
-using Kvasir.KvCache.Codecs;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Model;
@@ -30,7 +29,7 @@ public class ArchitectureTests
     {
         using var folder = new TemporaryFolder();
         using var model = LanguageModel.Load(Models[name].WriteTo(folder["tiny.gguf"]));
-        using var engine = new InferenceEngine(model, new EngineOptions { KvCodec = F32Codec.Instance });
+        using var engine = new InferenceEngine(model, StoredAs.Floats);
         using Sequence sequence = engine.NewSequence();
         JsonElement golden = Golden(name);
         sequence.Append([.. golden.GetProperty("tokens").EnumerateArray().Select(token => token.GetInt32())]);

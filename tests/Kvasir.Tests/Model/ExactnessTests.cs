@@ -3,7 +3,6 @@ using Kvasir.Inference;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
-using Kvasir.KvCache.Codecs;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Model;
@@ -28,7 +27,7 @@ public class ExactnessTests
     {
         using var folder = new TemporaryFolder();
         using LanguageModel model = Load(name, folder);
-        float[][] expected = Logits(model, new EngineOptions { KvCodec = F32Codec.Instance, Threads = 1, PrefillChunk = Tokens });
+        float[][] expected = Logits(model, StoredAs.Floats with { Threads = 1, PrefillChunk = Tokens });
         Assert.Equal(Tokens, expected.Length);
         Assert.True(expected[^1].Distinct().Count() > 10, "the logits say nothing");
         foreach (EngineOptions options in Variants())
@@ -79,7 +78,7 @@ public class ExactnessTests
 
     static IEnumerable<EngineOptions> Variants()
     {
-        var options = new EngineOptions { KvCodec = F32Codec.Instance };
+        var options = StoredAs.Floats;
         foreach (InstructionSet set in InstructionSets.Available)
             foreach (int threads in (int[])[1, 2, 4])
                 foreach (int chunk in set == InstructionSet.Scalar ? (int[])[16] : [1, 3, 16, 50])
@@ -110,7 +109,7 @@ public class ExactnessTests
 
     static int[] Generate(LanguageModel model, KvReuse reuse)
     {
-        using var engine = new InferenceEngine(model, new EngineOptions { KvCodec = F32Codec.Instance, KvReuse = reuse });
+        using var engine = new InferenceEngine(model, StoredAs.Floats with { KvReuse = reuse });
         using Sequence sequence = engine.NewSequence();
         int[] prompt = [.. model.Tokenizer.Opening, .. model.Tokenizer.Encode("Once upon a time")];
         sequence.Append(prompt);

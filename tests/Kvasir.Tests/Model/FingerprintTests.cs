@@ -29,11 +29,9 @@ public class FingerprintTests
         using var folder = new TemporaryFolder();
         TinyModel tiny = TinyModel.Llama with { Layers = 4, Window = 10, FullEvery = 2, HeadDim = 32 };
         using var model = LanguageModel.Load(tiny.WriteTo(folder["tiny.gguf"]));
-        EngineOptions options = new() { KvCodec = Codec(codec), KvHostCodec = host is null ? null : Codec(host) };
+        EngineOptions options = StoredAs.Both(StoredAs.Codec(codec)) with { KvHostCodec = host is null ? null : StoredAs.Codec(host) };
         Assert.StartsWith(fingerprint, FingerprintOf(model, options), StringComparison.Ordinal);
     }
-
-    static IKvCodec Codec(string name) => KvCodecs.TryParse(name, out IKvCodec? codec) ? codec : throw new ArgumentException(name);
 
     static string FingerprintOf(LanguageModel model, EngineOptions options)
     {

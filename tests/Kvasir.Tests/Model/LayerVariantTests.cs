@@ -1,7 +1,6 @@
 using Kvasir.Formats.Gguf;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
-using Kvasir.KvCache.Codecs;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Model;
@@ -32,7 +31,7 @@ public class LayerVariantTests
         using GgufFile file = GgufFile.Open(path);
         double[] expected = new PlainTransformer(file).Logits(Prompt(41));
         using var model = LanguageModel.Load(path);
-        using var engine = new InferenceEngine(model, new EngineOptions { KvCodec = F32Codec.Instance, PrefillChunk = 17 });
+        using var engine = new InferenceEngine(model, StoredAs.Floats with { PrefillChunk = 17 });
         using Sequence sequence = engine.NewSequence();
         sequence.Append(Prompt(41));
         float[] actual = engine.ComputeLogits(sequence)[^1];
@@ -45,7 +44,7 @@ public class LayerVariantTests
     {
         using var folder = new TemporaryFolder();
         using var model = LanguageModel.Load(Models["shared-kv"].WriteTo(folder["tiny.gguf"]));
-        using var engine = new InferenceEngine(model, new EngineOptions { KvCodec = F32Codec.Instance });
+        using var engine = new InferenceEngine(model, StoredAs.Floats);
         // of five layers three have their own: K and V, two heads of 16 floats
         Assert.Equal(3 * 2 * 2 * 16 * 4, engine.Layout.BytesPerToken);
     }

@@ -6,7 +6,6 @@ using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Synthesis;
-using Kvasir.KvCache.Codecs;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Model;
@@ -88,7 +87,7 @@ public class PrecisionTests
     static float[][] Logits(string path)
     {
         using LanguageModel model = LanguageModel.Load(path);
-        using var engine = new InferenceEngine(model, new EngineOptions { KvCodec = F32Codec.Instance, Context = 128 });
+        using var engine = new InferenceEngine(model, StoredAs.Floats with { Context = 128 });
         using Sequence sequence = engine.NewSequence();
         sequence.Append([.. Text(model)]);
         return engine.ComputeLogits(sequence);

@@ -1,7 +1,6 @@
 using Kvasir.Formats.Gguf;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
-using Kvasir.KvCache.Codecs;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Model;
@@ -34,7 +33,7 @@ public class WindowTests
         file.Set("llama.attention.sliding_window", (uint)window);
         file.Write(folder["window.gguf"]);
         using var model = LanguageModel.Load(folder["window.gguf"]);
-        using var engine = new InferenceEngine(model, new EngineOptions { KvCodec = F32Codec.Instance, PrefillChunk = 13 });
+        using var engine = new InferenceEngine(model, StoredAs.Floats with { PrefillChunk = 13 });
         using Sequence sequence = engine.NewSequence();
         int[] prompt = [.. s_prompt];
         if (changed is { } index)

@@ -4,6 +4,7 @@ using Kvasir.Inference.Model;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
 using Kvasir.Planning.Sizing;
+using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Sizing;
 
@@ -126,11 +127,11 @@ public class KvSizeTests
     /// <summary>The pool's layout is the engine's: what is said of its blocks must be what it does.</summary>
     [Fact]
     public void Blocks_are_those_of_the_pool() =>
-        Gen.Select(Specs.Any, Specs.OneOf([.. KvCodecs.Names])).Sample((spec, name) =>
+        Gen.Select(Specs.Any, Specs.OneOf([.. KvCodecs.Names]), Specs.OneOf([.. KvCodecs.Names])).Sample((spec, keys, values) =>
         {
-            Assert.True(KvCodecs.TryParse(name, out IKvCodec? codec));
-            var layout = new KvLayout(KvSize.BlockTokens, codec, KvLayers.Of(spec));
-            var size = new KvSize(spec, Specs.Kv(name));
+            var layout = new KvLayout(KvSize.BlockTokens, StoredAs.Codec(keys), StoredAs.Codec(values), KvLayers.Of(spec));
+            var size = new KvSize(spec, new KvTypes(Specs.Kv(keys), Specs.Kv(values)));
+            Assert.Equal(layout.CodecName, size.Types.Name);
             Assert.Equal((layout.StrideBytes, layout.BytesPerToken), (size.BlockBytes, size.PerToken));
             Assert.Equal(layout.BlocksFor(1000) * layout.StrideBytes, size.AllocatedBytes(1000));
         }, iter: 200);
@@ -165,7 +166,7 @@ public class KvSizeTests
     public void Rows_of_broken_groups_and_sizes_beyond_all_measure_are_refused()
     {
         ModelSpec odd = Specs.Dense(1, 1, 1, 80), vast = Specs.Dense(4096, 1 << 16, 1 << 16, 1 << 20);
-        Assert.False(Specs.Kv("q8_0").Holds(odd));
+        Assert.False(new KvTypes(Specs.Kv("q8_0")).Holds(odd));
         Assert.Contains("a row of 80", Assert.Throws<ArgumentException>(() => new KvSize(odd, Specs.Kv("q8_0"))).Message,
             StringComparison.Ordinal);
         Assert.Contains("8 EiB", Assert.Throws<ArgumentException>(() => Bytes(vast, 1 << 20)).Message, StringComparison.Ordinal);

@@ -61,7 +61,10 @@ sealed class TokenByTokenCache(ModelSpec spec)
         "f16" or "bf16" => 16,
         "fp8" or "int8" or "q8_0" =>
         8,
+        "q5_0" => 5,
         "q4_0" or "int4" => 4,
+        "q3" => 3,
+        "q2" => 2,
         _ => throw new ArgumentException(type)
     };
 }

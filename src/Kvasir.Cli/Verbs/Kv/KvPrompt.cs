@@ -34,7 +34,7 @@ sealed class KvPrompt
         Asked asked = ReadInput(parsed);
         using LanguageModel model = ModelOption.Load(_flags.ModelName(parsed));
         int[] tokens = asked.Tokens(model.Tokenizer, _flags.Template.Style(parsed, model), () => _flags.Template.Prompts(parsed, model));
-        using VerbEngine host = new(model, _flags.Engine(parsed));
+        using VerbEngine host = new(model, _flags.Engine(parsed, model));
         return run(parsed, host.Engine, tokens);
     }
 

@@ -43,18 +43,15 @@ static class TreeVerb
         run.Before + run.Tokens, tier.Name(), run.Blocks.Max(block => block.Used),
         run.Blocks.Any(block => block.PinnedBy is not null), text);
 
-    /// <summary>Those that a model has with any host tier. Tokens of another model mean something else, or nothing.</summary>
+    /// <summary>Those that a model has with any codec. Tokens of another model mean something else, or nothing.</summary>
     static HashSet<Fingerprint> Fingerprints(LanguageModel model)
     {
-        HashSet<Fingerprint> found = [];
-        foreach (string name in KvCodecs.Names)
-            if (KvCodecs.TryParse(name, out IKvCodec? codec))
-            {
-                using InferenceEngine engine = new(model,
-                    new EngineOptions { Context = Math.Min(64, model.Config.Context), Threads = 1, KvHostCodec = codec });
-                found.Add(engine.Cache.Fingerprint);
-            }
-        return found;
+        IKvCodec[] keys = [.. KvTypeFlags.StorableBy(model, layer => layer.KeyDim)],
+            values = [.. KvTypeFlags.StorableBy(model, layer => layer.ValueDim)];
+        return [.. from key in keys
+            from value in values
+            from host in keys.Intersect(values).Append(null)
+            select InferenceEngine.FingerprintOf(model, new() { KvKeyCodec = key, KvValueCodec = value, KvHostCodec = host })];
     }
 
     static string? Beginning(BlockRun<InspectedBlock> run, LanguageModel model)

@@ -34,7 +34,7 @@ sealed class ModelFlags
         Description = "How the weights are stored, such as q4_0, or their size, such as 20GiB; without it, as the file has them, or bf16",
         HelpName = "TYPE|SIZE",
     };
-    readonly Option<ElementType?> _kv = ElementTypeOption.OfKv("--kv-type", "How keys and values are stored; without it, f16");
+    readonly KvTypeOptions _kv = ElementTypeOption.ForKv("How keys and values are stored; without it, f16");
     readonly Option<double> _share = new("--efficiency")
     {
         Description = "Share of the hardware's limits that the engine reaches", DefaultValueFactory = _ => UsualShare,
@@ -43,7 +43,7 @@ sealed class ModelFlags
 
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _hardware, _devices, _weights, _kv, _share])
+        foreach (Option option in (Option[])[_model, _hardware, _devices, _weights, .. _kv.All, _share])
             verb.Options.Add(option);
     }
 
@@ -59,10 +59,9 @@ sealed class ModelFlags
             ?? throw new UsageException($"--model {Printable.Line(name)}: its parameters are not known; --weights says their size");
         int devices = parsed.GetValue(_devices);
         Hardware machine = ModelLimitsVerb.Find(hardware, null, cancellation).Times(devices);
-        ElementType type = parsed.GetValue(_kv) ?? ElementTypeOption.KvDefault;
-        KvSize size = new(spec, type);
+        KvSize size = new(spec, _kv.Read(parsed));
         double bytesPerWeight = (double)weights.Bytes / (spec.Parameters ?? spec.ActiveParameters ?? 1), share = parsed.GetValue(_share);
-        SpeedOfLight limits = new(new ModelTraffic(spec, bytesPerWeight, type.Bytes), machine, machine.UsualFor(bytesPerWeight));
+        SpeedOfLight limits = new(new ModelTraffic(spec, bytesPerWeight, size.BytesPerElement), machine, machine.UsualFor(bytesPerWeight));
         var shape = MachineShape.Of(limits, size, weights.Bytes, share);
         if (shape.RoomBytes == 0)
             throw new UsageException($"--hardware {Printable.Line(hardware)}: {ByteSize.Text(weights.Bytes)} of weights leave no room in "
