@@ -7,6 +7,7 @@ using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Retention;
+using Kvasir.KvCache.Tiers;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Retention;
