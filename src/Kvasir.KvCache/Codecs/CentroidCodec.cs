@@ -13,6 +13,7 @@ public abstract class CentroidCodec : ScaledGroupCodec
     const int Eight = 8;
 
     readonly float[] _magnitudes; // ascending
+    readonly float[] _borders; // where each begins
     readonly float[] _table; // of every code: magnitudes, then the same below zero
 
     /// <param name="name">What the codec is called.</param>
@@ -21,6 +22,7 @@ public abstract class CentroidCodec : ScaledGroupCodec
     private protected CentroidCodec(string name, int groupBytes, params float[] magnitudes) : base(name, groupBytes)
     {
         _magnitudes = magnitudes;
+        _borders = [.. magnitudes.Select((magnitude, i) => i == 0 ? 0 : (magnitudes[i - 1] + magnitude) / 2)];
         _table = new float[Eight];
         for (int code = 0; code < 2 * magnitudes.Length; code++)
             _table[code] = code < magnitudes.Length ? magnitudes[code] : -magnitudes[code - magnitudes.Length];
@@ -45,21 +47,19 @@ public abstract class CentroidCodec : ScaledGroupCodec
     private protected override void DecodeGroup(ReadOnlySpan<byte> group, ref float values)
     {
         Vector256<float> table = Vector256.Create(_table), scale = ScaledGroup.ReadScale(group);
-        Span<byte> codes = stackalloc byte[ScaledGroup.Elements];
-        Unpack(group[ScaledGroup.ScaleBytes..], codes);
-        for (int i = 0; i < codes.Length; i += Eight)
+        for (int part = 0; part < ScaledGroup.Elements / Eight; part++)
         {
-            Vector128<ushort> words = Vector128.WidenLower(Vector128.CreateScalar(BitConverter.ToUInt64(codes[i..])).AsByte());
-            Vector256<int> indices = Vector256.WidenLower(words.ToVector256Unsafe()).AsInt32();
-            (Vector256.Shuffle(table, indices) * scale).StoreUnsafe(ref values, (nuint)i);
+            Vector128<byte> codes = Vector128.CreateScalar(Unpack(group[ScaledGroup.ScaleBytes..], part)).AsByte();
+            Vector256<int> indices = Vector256.WidenLower(Vector128.WidenLower(codes).ToVector256Unsafe()).AsInt32();
+            (Vector256.Shuffle(table, indices) * scale).StoreUnsafe(ref values, (nuint)(part * Eight));
         }
     }
 
     /// <summary>Stores 32 codes.</summary>
     private protected abstract void Pack(ReadOnlySpan<byte> codes, Span<byte> packed);
 
-    /// <summary>Reads 32 codes.</summary>
-    private protected abstract void Unpack(ReadOnlySpan<byte> packed, Span<byte> codes);
+    /// <summary>Reads eight codes, the first in the lowest byte.</summary>
+    private protected abstract ulong Unpack(ReadOnlySpan<byte> packed, int part);
 
     /// <summary>
     /// The unit by which values are coded best. Tried are their root mean square, and what makes the greatest a centroid: a group that was
@@ -87,17 +87,19 @@ public abstract class CentroidCodec : ScaledGroupCodec
     /// <summary>The scale, as it can be stored, of values that are coded by a unit, and the squared error that remains.</summary>
     (float Scale, float Error) Fit(ref readonly float values, float start)
     {
+        Span<Vector256<float>> nearest = stackalloc Vector256<float>[ScaledGroup.Elements / Eight];
         Vector256<float> product = Vector256<float>.Zero, square = product, error = product;
-        for (int i = 0; i < ScaledGroup.Elements; i += Eight)
+        for (int i = 0; i < nearest.Length; i++)
         {
-            Vector256<float> value = Magnitudes(in values, i), centroid = Nearest(value, start);
-            product += value * centroid;
-            square += centroid * centroid;
+            Vector256<float> value = Magnitudes(in values, i * Eight);
+            nearest[i] = Nearest(value, start);
+            product += value * nearest[i];
+            square += nearest[i] * nearest[i];
         }
         float scale = (float)(Half)(Sum(product) / Sum(square));
-        for (int i = 0; i < ScaledGroup.Elements; i += Eight)
+        for (int i = 0; i < nearest.Length; i++)
         {
-            Vector256<float> value = Magnitudes(in values, i), off = value - Nearest(value, start) * Vector256.Create(scale);
+            Vector256<float> off = Magnitudes(in values, i * Eight) - nearest[i] * Vector256.Create(scale);
             error += off * off;
         }
         return (scale, Sum(error));
@@ -106,10 +108,11 @@ public abstract class CentroidCodec : ScaledGroupCodec
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     Vector256<float> Nearest(Vector256<float> magnitude, float unit)
     {
-        Vector256<float> centroid = Vector256.Create(_magnitudes[0]);
-        for (int i = 1; i < _magnitudes.Length; i++)
-            centroid = Vector256.ConditionalSelect(Vector256.GreaterThan(magnitude, Vector256.Create(Border(i) * unit)),
-                Vector256.Create(_magnitudes[i]), centroid);
+        float[] magnitudes = _magnitudes, borders = _borders;
+        Vector256<float> centroid = Vector256.Create(magnitudes[0]);
+        for (int i = 1; i < magnitudes.Length && i < borders.Length; i++)
+            centroid = Vector256.ConditionalSelect(Vector256.GreaterThan(magnitude, Vector256.Create(borders[i] * unit)),
+                Vector256.Create(magnitudes[i]), centroid);
         return centroid;
     }
 
@@ -118,14 +121,10 @@ public abstract class CentroidCodec : ScaledGroupCodec
     {
         Vector256<uint> isNegative = Vector256.LoadUnsafe(in values, (nuint)at).AsUInt32() >>> 31;
         Vector256<uint> code = isNegative * (uint)_magnitudes.Length;
-        for (int i = 1; i < _magnitudes.Length; i++) // a mask is -1
-            code -= Vector256.GreaterThan(Magnitudes(in values, at), Vector256.Create(Border(i) * unit)).AsUInt32();
+        for (int i = 1; i < _borders.Length; i++) // a mask is -1
+            code -= Vector256.GreaterThan(Magnitudes(in values, at), Vector256.Create(_borders[i] * unit)).AsUInt32();
         return code;
     }
-
-    /// <summary>Where a centroid begins.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    float Border(int centroid) => (_magnitudes[centroid - 1] + _magnitudes[centroid]) / 2;
 
     static float RootMeanSquare(ref readonly float values)
     {

@@ -20,5 +20,5 @@ public sealed class Q2Codec : CentroidCodec
 
     private protected override void Pack(ReadOnlySpan<byte> codes, Span<byte> packed) => TwoBits.Pack(codes, packed);
 
-    private protected override void Unpack(ReadOnlySpan<byte> packed, Span<byte> codes) => TwoBits.Unpack(packed, codes);
+    private protected override ulong Unpack(ReadOnlySpan<byte> packed, int part) => TwoBits.Unpack(packed, part);
 }

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Kvasir.KvCache.Codecs;
 
 /// <summary>
@@ -30,13 +28,8 @@ public sealed class Q3Codec : CentroidCodec
         TwoBits.Pack(codes, packed[SignBytes..]);
     }
 
-    private protected override void Unpack(ReadOnlySpan<byte> packed, Span<byte> codes)
-    {
-        TwoBits.Unpack(packed[SignBytes..], codes);
-        Span<ulong> eights = MemoryMarshal.Cast<byte, ulong>(codes);
-        for (int i = 0; i < SignBytes; i++)
-            eights[i] |= Spread(packed[i]) * Negative;
-    }
+    private protected override ulong Unpack(ReadOnlySpan<byte> packed, int part) =>
+        TwoBits.Unpack(packed[SignBytes..], part) | Spread(packed[part]) * Negative;
 
     /// <summary>A byte's bits as eight bytes of 0 or 1.</summary>
     static ulong Spread(byte bits)

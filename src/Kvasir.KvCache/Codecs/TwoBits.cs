@@ -18,10 +18,7 @@ static class TwoBits
         BinaryPrimitives.WriteUInt64LittleEndian(packed, bytes);
     }
 
-    public static void Unpack(ReadOnlySpan<byte> packed, Span<byte> codes)
-    {
-        ulong bytes = BinaryPrimitives.ReadUInt64LittleEndian(packed);
-        for (int part = 0; part < 4; part++)
-            BinaryPrimitives.WriteUInt64LittleEndian(codes[(part * Bytes)..], bytes >> 2 * part & Lowest);
-    }
+    /// <summary>Eight of them, each a byte.</summary>
+    public static ulong Unpack(ReadOnlySpan<byte> packed, int part) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(packed) >> 2 * part & Lowest;
 }

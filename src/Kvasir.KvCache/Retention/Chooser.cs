@@ -29,7 +29,7 @@ sealed class Chooser
             foreach (RankedHead head in _heads)
                 head.Units = head.Limits.Required;
         else if (_policy.Schedule == RetentionSchedule.Global)
-            TakeBest(_heads, Allowed(_policy.Budget));
+            TakeBest(Allowed(_policy.Budget));
         else
             foreach ((RankedHead[] heads, long units) in _layers.Zip(Budgets().Of(_policy.Budget)))
                 Divide(heads, units);
@@ -48,31 +48,36 @@ sealed class Chooser
 
     LayerBudgets Budgets() => new(_policy, _shape, [.. _layers.Select(heads => heads.Select(head => head.Limits).ToArray())]);
 
-    /// <summary>Divides a layer's units among its heads.</summary>
+    /// <summary>
+    /// Divides a layer's units among its heads: equally, by AdaKV, or with FastGen none more than it needs, and then what is left by mass.
+    /// </summary>
     void Divide(RankedHead[] heads, long units)
     {
-        if (_policy.Scorer == RetentionScorer.FastGen || _policy.Schedule == RetentionSchedule.Layer)
-            TakeBest(heads, new Allowance(units - heads.Sum(head => (long)head.Limits.Least)));
-        if (_policy.Scorer == RetentionScorer.FastGen)
-            return;
-        double floor = _policy.Schedule == RetentionSchedule.Layer ? Floor : 1, mean = (double)units / heads.Length;
+        bool isFastGen = _policy.Scorer == RetentionScorer.FastGen, isShared = !isFastGen && _policy.Schedule == RetentionSchedule.Layer;
+        if (isShared)
+            Take(heads, Left(), head => head.Limits.Most, head => head.NextByScore);
+        double floor = isShared ? Floor : 1, mean = (double)units / heads.Length;
+        long[] most = [.. heads.Select(head => (long)(isFastGen ? head.Limits.Required : head.Limits.Most))];
         double[] weights = [.. heads.Select(head => (1 - floor) * head.Units + floor * mean)];
-        long[] each = LargestRemainder.Split(units, weights,
-            [.. heads.Select(head => (long)head.Limits.Least)], [.. heads.Select(head => (long)head.Limits.Most)]);
+        long[] each = LargestRemainder.Split(
+            Math.Min(units, most.Sum()), weights, [.. heads.Select(head => (long)head.Limits.Least)], most);
         for (int i = 0; i < heads.Length; i++)
             heads[i].Units = (int)each[i];
+        Take(heads, Left(), head => head.Limits.Most, Mass);
+
+        Allowance Left() => new(units - heads.Sum(head => (long)head.Units));
     }
 
-    /// <summary>FastGen's required units first, then the others, by mass per byte; without it all by score.</summary>
-    void TakeBest(RankedHead[] heads, Allowance left)
+    /// <summary>Takes the best of all heads: with FastGen first what they need, by mass per byte; without it by score.</summary>
+    void TakeBest(Allowance left)
     {
         bool isFastGen = _policy.Scorer == RetentionScorer.FastGen;
         if (isFastGen)
-            Take(heads, left, head => head.Limits.Required, Key);
-        Take(heads, left, head => head.Limits.Most, isFastGen ? Key : head => head.NextByScore);
-
-        ulong Key(RankedHead head) => head.NextByMass(_shape.Layers[head.Limits.Layer].SegmentBytes);
+            Take(_heads, left, head => head.Limits.Required, Mass);
+        Take(_heads, left, head => head.Limits.Most, isFastGen ? Mass : head => head.NextByScore);
     }
+
+    ulong Mass(RankedHead head) => head.NextByMass(_shape.Layers[head.Limits.Layer].SegmentBytes);
 
     static void Take(RankedHead[] heads, Allowance left, Func<RankedHead, int> most, Func<RankedHead, ulong> key)
     {

@@ -1,9 +1,11 @@
 namespace Kvasir.KvCache.Retention;
 
 /// <summary>
-/// A head's positions in the order in which they are taken: those that are always kept, then what FastGen requires, then the others, by
-/// score
-/// and of equals the first. They are taken in units: single positions, or segments.
+/// A head's positions in the order in which they are taken: those that are always kept, then the others by score, and of equals the
+/// first. They
+/// are taken in units: single positions, or segments. With a budget, FastGen says how many a head needs, and scores which: of so many,
+/// those
+/// have the most attention.
 /// </summary>
 sealed class RankedHead
 {
@@ -21,11 +23,8 @@ sealed class RankedHead
             _keys[i] = (ulong)(scores is null ? Hash(head.Layer, head.KvHead, _sinks + i) : Descending(scores[_sinks + i])) << 32
                 | (uint)(_sinks + i);
         int required = fastGen is null ? 0 : MoveToFront(fastGen.Required.AsSpan());
-        if (policy.Budget is not null) // without one, all that is required is kept and nothing else
-        {
-            Array.Sort(_keys, 0, required);
-            Array.Sort(_keys, required, _keys.Length - required);
-        }
+        if (policy.Budget is not null) // without one, what is required is kept and nothing else
+            Array.Sort(_keys);
         Limits = new HeadLimits(head.Layer, HeadLimits.Units(_always, unit), HeadLimits.Units(_always + required, unit),
             HeadLimits.Units(positions, unit));
         Units = Limits.Least;

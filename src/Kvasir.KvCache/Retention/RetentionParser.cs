@@ -8,6 +8,7 @@ sealed class RetentionParser(string text)
 {
     const string Modifiers = "alloc=, sinks=, recent=, min=, type=, type-k=, type-v= or rotate=";
     const int SlopesRecent = 8; // α of PyramidKV
+    const int ReplaysRecent = 4; // what was said last is replayed like all else
 
     readonly HashSet<string> _given = [];
     RetentionPolicy _policy = null!; // Parse reads the form first
@@ -30,14 +31,15 @@ sealed class RetentionParser(string text)
             : _policy;
     }
 
-    int DefaultRecent => _policy.Schedule is RetentionSchedule.Pyramid or RetentionSchedule.Funnel ? SlopesRecent : 32;
+    int DefaultRecent => _policy.Scorer == RetentionScorer.Replay ? ReplaysRecent
+        : _policy.Schedule is RetentionSchedule.Pyramid or RetentionSchedule.Funnel ? SlopesRecent : 32;
 
     RetentionPolicy Form(string form)
     {
         int colon = form.IndexOf(':', StringComparison.Ordinal);
         (string name, string rest) = colon < 0 ? ("", form) : (form[..colon], form[(colon + 1)..]);
         if (name.Length == 0)
-            return colon < 0 && char.IsAsciiDigit(form.FirstOrDefault()) ? Chosen(RetentionScorer.Replay, form) : throw Unknown();
+            return colon < 0 && char.IsAsciiDigit(form.FirstOrDefault()) ? Best(form) : throw Unknown();
         return name switch
         {
             "window" => Window(rest),
@@ -49,6 +51,12 @@ sealed class RetentionParser(string text)
             _ => throw Unknown(),
         };
     }
+
+    /// <summary>
+    /// What loses least for its bytes (docs/retention.md): twice as many positions in half as many bits are worth more than they cost.
+    /// </summary>
+    RetentionPolicy Best(string budget) =>
+        Chosen(RetentionScorer.Replay, budget) with { KeyType = Q8_0Codec.Instance.Name, ValueType = Q8_0Codec.Instance.Name };
 
     RetentionPolicy Chosen(RetentionScorer scorer, string budget)
     {

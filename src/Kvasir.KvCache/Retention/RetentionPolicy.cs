@@ -56,6 +56,20 @@ public sealed record RetentionPolicy
         return new RetentionParser(text).Parse();
     }
 
+    /// <summary>Reads several with commas between: what has no <c>=</c> begins another.</summary>
+    /// <exception cref="ArgumentException">One of them is no policy.</exception>
+    public static IReadOnlyList<RetentionPolicy?> ParseSeveral(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        List<string> texts = [];
+        foreach (string part in text.Split(','))
+            if (part.Contains('=', StringComparison.Ordinal) && texts.Count > 0)
+                texts[^1] += $",{part}";
+            else
+                texts.Add(part);
+        return [.. texts.Select(Parse)];
+    }
+
     /// <summary>
     /// Everything that changes a result, always written in the same way. Without the version, <see cref="Parse"/> reads it.
     /// </summary>

@@ -5,9 +5,8 @@ public static class RetentionSelection
 {
     /// <summary>
     /// The positions that a policy keeps of a prefix. Sinks and recent ones are always among them, windowed layers keep theirs, and equal
-    /// scores go to
-    /// the first layer, head and position. Null where the prefix is to be read exactly: it is shorter than the policy's minimum, is itself
-    /// within the budget, or would take no fewer bytes as a view.
+    /// scores go to the first layer, head and position. Null where the prefix is to be read exactly: it is shorter than the policy's
+    /// minimum, is itself within the budget, or would take no fewer bytes as a view.
     /// </summary>
     /// <param name="policy">The policy.</param>
     /// <param name="shape">The prefix.</param>

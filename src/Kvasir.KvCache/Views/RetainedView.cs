@@ -10,8 +10,10 @@ namespace Kvasir.KvCache.Views;
 /// What a retention policy keeps of an exact prefix: for each layer and KV head its own positions, ascending, whose keys and values are
 /// gathered into segments of sixteen in blocks of the pool. Derived and disposable: it can be made again as long as the exact blocks can.
 /// <code>
-/// segment: [16 keys][16 values][16 positions, int32]
+/// segment: [16 keys][16 values]
 /// </code>
+/// Keys are rotated by their positions before they are stored, and every row behind the view sees all of it, so where a key was is not kept.
+/// Behind a window it matters: windowed layers keep what lies before the view's end, without a gap.
 /// Immutable; several sequences may read it, each with a lease.
 /// </summary>
 public sealed unsafe class RetainedView
@@ -91,24 +93,11 @@ public sealed unsafe class RetainedView
     /// <summary>First byte of a segment; valid while the view is leased.</summary>
     public byte* Segment(int segment) => (byte*)_segments[segment];
 
-    /// <summary>The position of a kept key and value, the <paramref name="index"/>-th of a head.</summary>
-    public int Position(int layer, int kvHead, int index)
-    {
-        KvLayer shape = _layout.Layers[layer];
-        byte* positions = Segment(FirstSegment(layer, kvHead) + index / SegmentSlots) + Codecs.PositionsOffset(shape);
-        return ((int*)positions)[index % SegmentSlots];
-    }
-
-    /// <summary>How many of the positions that a head keeps lie before one.</summary>
+    /// <summary>How many of the positions that a head of a windowed layer keeps lie before one.</summary>
     public int CountBefore(int layer, int kvHead, int position)
     {
-        (int from, int to) = (0, Count(layer, kvHead));
-        while (from < to)
-        {
-            int middle = (from + to) / 2;
-            (from, to) = Position(layer, kvHead, middle) < position ? (middle + 1, to) : (from, middle);
-        }
-        return from;
+        int count = Count(layer, kvHead);
+        return Math.Clamp(position - (Positions - count), 0, count);
     }
 
     /// <summary>Gives the blocks back to the pool.</summary>

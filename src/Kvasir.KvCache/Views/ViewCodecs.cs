@@ -11,12 +11,9 @@ public sealed record ViewCodecs(IKvCodec Keys, IKvCodec Values)
     /// <summary>Offset in a segment of its first value; of its first key, 0.</summary>
     public long ValuesOffset(KvLayer layer) => RetainedView.SegmentSlots * (long)Keys.RowBytes(Valid(layer).KeyDim);
 
-    /// <summary>Offset in a segment of its first position.</summary>
-    public long PositionsOffset(KvLayer layer) =>
+    /// <summary>Bytes of a segment of a layer: sixteen keys and values.</summary>
+    public long SegmentBytes(KvLayer layer) =>
         ValuesOffset(layer) + RetainedView.SegmentSlots * (long)Values.RowBytes(Valid(layer).ValueDim);
-
-    /// <summary>Bytes of a segment of a layer: sixteen keys, values and positions.</summary>
-    public long SegmentBytes(KvLayer layer) => PositionsOffset(layer) + RetainedView.SegmentSlots * sizeof(int);
 
     static KvLayer Valid(KvLayer layer) => layer ?? throw new ArgumentNullException(nameof(layer));
 }

@@ -41,14 +41,12 @@ sealed unsafe class ViewGathering(BlockPool pool, BlockTable exact, ViewName nam
             (int slot, long offset) = kept.Packed.Of(layer, head, segment);
             byte* to = pool.Address(slots[slot]) + offset;
             _segments.Add((nint)to);
-            int* places = (int*)(to + codecs.PositionsOffset(shape));
             for (int i = 0; i < Math.Min(RetainedView.SegmentSlots, positions.Length - first); i++)
             {
                 (int block, int token) = Math.DivRem(positions[first + i], _layout.BlockTokens);
                 byte* from = exact.Address(block);
                 keys.Copy(from + _layout.KeyOffset(layer, head), token, to, i);
                 values.Copy(from + _layout.ValueOffset(layer, head), token, to + codecs.ValuesOffset(shape), i);
-                places[i] = positions[first + i];
             }
         }
     }

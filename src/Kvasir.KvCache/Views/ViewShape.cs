@@ -14,13 +14,26 @@ public static class ViewShape
     {
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(codecs);
-        return new RetentionShape([.. layout.Layers.Select((layer, index) => Layer(layer, index, codecs, positions))], positions,
+        return new RetentionShape([.. layout.Layers.Select((_, index) => Layer(layout, index, codecs, positions))], positions,
             RetainedView.SegmentSlots, layout.StrideBytes, layout.BlocksFor(positions) * layout.StrideBytes);
     }
 
-    static RetainedLayer Layer(KvLayer layer, int index, ViewCodecs codecs, int positions) => layer.Producer != index
-        ? new RetainedLayer(0, 0, false, 0)
-        : layer.State is LayerState.Window window
-            ? new RetainedLayer(layer.KvHeads, codecs.SegmentBytes(layer), false, Math.Min(window.Tokens, positions))
-            : new RetainedLayer(layer.KvHeads, codecs.SegmentBytes(layer), true, positions);
+    /// <summary>
+    /// Whether a policy chooses what a layer keeps: it has keys and values of its own, to all of which it attends, and so do all layers that
+    /// read them.
+    /// </summary>
+    public static bool Selects(KvLayout layout, int layer)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        return layout.Layers[layer].Producer == layer
+            && layout.Layers.All(reader => reader.Producer != layer || reader.State is LayerState.Full);
+    }
+
+    static RetainedLayer Layer(KvLayout layout, int index, ViewCodecs codecs, int positions)
+    {
+        KvLayer layer = layout.Layers[index];
+        return layer.Producer != index ? new RetainedLayer(0, 0, false, 0)
+            : new RetainedLayer(layer.KvHeads, codecs.SegmentBytes(layer), Selects(layout, index),
+                layer.State is LayerState.Window window ? Math.Min(window.Tokens, positions) : positions);
+    }
 }

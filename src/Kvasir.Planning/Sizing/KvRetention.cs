@@ -12,7 +12,6 @@ namespace Kvasir.Planning.Sizing;
 public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare = null)
 {
     const string Kept = ",kept=";
-    const int PositionBytes = 4;
 
     /// <summary>What <see cref="Parse"/> reads.</summary>
     public const string Forms = RetentionPolicy.Forms + "; what fastgen:T alone keeps depends on the text and is said as ,kept=55%";
@@ -73,7 +72,7 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
 
     static RetentionShape Shape(KvSize size, long tokens, long[] rows) => new(
         [.. size.Layers.Select((layer, i) => layer is null || layer.Producer != i ? new RetainedLayer(0, 0, false, 0)
-            : new RetainedLayer(layer.KvHeads, KvSize.BlockTokens * (rows[i] + PositionBytes), layer.Window is null, layer.Window ?? 0))],
+            : new RetainedLayer(layer.KvHeads, KvSize.BlockTokens * rows[i], layer.Window is null, layer.Window ?? 0))],
         (int)tokens, KvSize.BlockTokens, size.BlockBytes, size.AllocatedBytes(tokens));
 
     static double Share(string text, string share) =>

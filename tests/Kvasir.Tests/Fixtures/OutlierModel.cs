@@ -12,7 +12,7 @@ namespace Kvasir.Tests.Fixtures;
 /// </summary>
 static class OutlierModel
 {
-    const float Factor = 16;
+    const float Factor = 4;
 
     /// <summary>Writes such a model, of one of llama's architecture, and returns its path.</summary>
     /// <param name="source">The original.</param>

@@ -38,6 +38,11 @@ public class RetentionPolicyTests
     [Fact]
     public void No_policy_is_written_none() => Assert.Null(RetentionPolicy.Parse("none"));
 
+    [Fact]
+    public void Several_have_commas_between_as_their_modifiers_have() => Assert.Equal(
+        [null, "replay:25%,alloc=layer,sinks=4,recent=32,min=0 v1", "window:60+4,min=512 v1"],
+        RetentionPolicy.ParseSeveral("none,25%,alloc=layer,min=0,window:60").Select(policy => policy?.ToString()));
+
     /// <summary>Every text that is read is read again from what is printed of it, to an equal policy.</summary>
     [Fact]
     public void Canonical_texts_are_read_as_they_are_written() =>

@@ -71,7 +71,7 @@ public sealed class ViewTests : IDisposable
         using InferenceEngine engine = new(_model, Small), other = new(_model, Small);
         byte[] expected = Bits(await Ask(other, 3, null));
         GenerationResult lossy = await Ask(engine, 3, s_replay);
-        HashSet<BlockKey> afterLossy = [.. engine.Cache.Device.ListBlocks(int.MaxValue).Select(block => block.Key)];
+        HashSet<BlockKey> afterLossy = [.. engine.Cache.Blocks(int.MaxValue).Select(block => block.Key)];
         GenerationResult exact = await Ask(engine, 3, null);
         Assert.Equal(expected, Bits(exact));
         Assert.NotEqual(expected, Bits(lossy));

@@ -12,7 +12,7 @@ namespace Kvasir.Tests.Reuse;
 public sealed class KvTypeTests : IDisposable
 {
     /// <summary>More of them for figures to quote.</summary>
-    static int Stories => int.TryParse(Environment.GetEnvironmentVariable("KVASIR_STORIES"), out int stories) ? stories : 6;
+    static int Stories => int.TryParse(Environment.GetEnvironmentVariable("KVASIR_STORIES"), out int stories) ? stories : 4;
 
     readonly LanguageModel _model = LanguageModel.Load(SagaModel.Path);
     readonly TemporaryFolder _folder = new();
@@ -113,7 +113,7 @@ public sealed class KvTypeTests : IDisposable
     static Dictionary<string, double> Lost(LanguageModel model, params string[] types)
     {
         SagaGenerator generator = new(11);
-        int[][] stories = [.. Enumerable.Range(0, Stories).Select(_ => model.Tokenizer.Encode(generator.Story()).Take(256).ToArray())];
+        int[][] stories = [.. Enumerable.Range(0, Stories).Select(_ => model.Tokenizer.Encode(generator.Story()).Take(160).ToArray())];
         float[][] exact = Logits(model, stories, "f16");
         return types.ToDictionary(type => type, type =>
         {

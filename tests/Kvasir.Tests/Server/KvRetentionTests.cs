@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Kvasir.Inference;
 using Kvasir.Inference.Saga;
 using Kvasir.KvCache.Retention;
 using Kvasir.Server;
@@ -183,6 +184,23 @@ public sealed class KvRetentionTests
                 Assert.EndsWith("--kv-retain-allow says which policies requests may name", error.GetProperty("message").GetString(),
                     StringComparison.Ordinal);
             }
+    }
+
+    [Fact]
+    public async Task A_policy_that_a_models_rows_do_not_allow_is_a_400()
+    {
+        using TemporaryFolder folder = new();
+        string model = new TinyModel { HeadDim = 16 }.WriteTo(folder["tiny.gguf"]);
+        await using ServerFixture server = await ServerFixture.Start(new EngineOptions { Context = 512 },
+            new ServerOptions { AllowedRetention = null }, model: model);
+        JsonObject body = new() { ["prompt"] = "a b c", ["max_tokens"] = 4, ["kv_retention"] = "replay:50%,min=0,type=q4_0" };
+        using HttpResponseMessage response = await server.Post("/v1/completions", body);
+        string text = await response.Content.ReadAsStringAsync(ServerFixture.Patience);
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains("kv_retention: 'replay:50%,", text, StringComparison.Ordinal);
+        Assert.Contains("32", text, StringComparison.Ordinal);
+        body["kv_retention"] = "none";
+        await server.Ask("/v1/completions", body);
     }
 
     [Fact]
