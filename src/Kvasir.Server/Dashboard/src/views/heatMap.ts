@@ -6,7 +6,7 @@ import { count, percent } from '../format';
 export function showHeat(view: View): void {
   const most = Math.max(...view.kept.flat(), 1);
   const heads = Math.max(...view.kept.map((layer) => layer.length));
-  setText(byId('heat-title'), `Percent of ${count(view.positions)} tokens kept, by layer and head: ${view.policy}`);
+  setText(byId('heat-title'), `Percent of ${count(view.positions)} tokens kept, layers down and heads across: ${view.policy}`);
   setText(byId('heat-most'), percent(most / view.positions));
   byId('heat').replaceChildren(
     h('thead', {}, h('tr', {}, h('td', {}), ...numbers(heads).map((head) => heading('col', 'head', head)), heading('col', 'mean'))),
