@@ -33,7 +33,7 @@ sealed class ServerLog(Action<string>? write, bool isJson, bool hasRequests)
 
     static string? Policy(RequestRecord record) => record.Kvasir?.Retention is { WhyExact: null, Policy: var policy } ? policy : null;
 
-    static string Through(RequestRecord record) => Policy(record) is { } policy ? $", kept by {policy}" : "";
+    static string Through(RequestRecord record) => Policy(record) is { } policy ? $", through {policy}" : "";
 
     /// <summary>A request failed for a reason that is none of its client's.</summary>
     public void Failure(HttpRequest request, string reason)

@@ -92,7 +92,7 @@ public sealed class KvRetentionTests
         }
         Assert.True(Details(answers[1]).GetProperty("cached_tokens").GetInt32() >= Retention(answers[1]).GetProperty("positions").GetInt32());
         await ServerFixture.Until(() => server.Engine.Serving is { Running: 0, Waiting: 0 } && lines.Count == 3, "nothing runs");
-        Assert.Contains($", kept by {s_canonical})", lines[0], StringComparison.Ordinal);
+        Assert.Contains($", through {s_canonical})", lines[0], StringComparison.Ordinal);
         await AssertCounted(server, Retention(answers[0]));
     }
 

@@ -48,12 +48,16 @@ export function badgeText(explain: Explain): string {
   return `${count(reused)} of ${count(total)} from ${tiersUsed(explain)}${saved}${through}`;
 }
 
-/** The policy through which an answer saw less than its prompt, without its modifiers; null for an exact answer. */
+/** The policy through which an answer saw less than its prompt, in short; null for an exact answer. */
 export const throughPolicy = ({ retention }: Explain): string | null =>
   retention?.positions == null ? null : policyName(retention.policy);
 
-/** "replay:25%,alloc=global,sinks=4 v1" → "replay:25%" */
-export const policyName = (policy: string): string => policy.split(',')[0]!;
+/** "replay:25%,alloc=global,sinks=4 v1" → "replay:25% global" */
+export function policyName(policy: string): string {
+  const [form, ...modifiers] = policy.split(',');
+  const allocation = modifiers.find((modifier) => modifier.startsWith('alloc='))?.slice('alloc='.length);
+  return allocation ? `${form} ${allocation}` : form!;
+}
 
 /** What a policy meant for a prompt, as a sentence. */
 export function retentionSentence(retention: Retention): string {

@@ -52,7 +52,7 @@ test('an answer through a view says so where its tokens are counted', async ({ p
   const whole = { ...request, id: 'whole', kvasir: { ...request.kvasir, retention: { policy: 'replay:25% v1', why_exact: 'it is short' } } };
   await page.route('**/v1/kv/requests', (route) => route.fulfill({ json: { requests: [request, whole] } }));
   await open(page);
-  await expect(page.getByTestId('request-through')).toHaveText('through replay:25%');
+  await expect(page.getByTestId('request-through')).toHaveText('through replay:25% global');
   await page.locator('#request-list summary').nth(0).click();
   await page.locator('#request-list summary').nth(1).click();
   await expect(page.locator('#request-list .why').nth(0)).toContainText('Not exact: the first 416 tokens through a view that was there');
