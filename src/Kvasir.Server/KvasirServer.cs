@@ -73,7 +73,11 @@ public sealed class KvasirServer : IAsyncDisposable
         _app = builder.Build();
         _bodies = new BodyLimit(engine.Context, engine.Model.Tokenizer.LongestToken);
         _recorder = options.RecordTo is { } path ? new TraceRecorder(engine, path, _log.Note) : null;
-        Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate) { Node = options.NodeName });
+        Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate)
+        {
+            Node = options.NodeName,
+            Retention = new RetentionRules(options.Retention, options.AllowedRetention),
+        });
     }
 
     /// <summary>Where it listens, such as <c>http://127.0.0.1:8080</c>; known once it has started.</summary>

@@ -1,6 +1,7 @@
 using System.Net;
 using Kvasir.Cluster;
 using Kvasir.Cluster.Peers;
+using Kvasir.KvCache.Retention;
 using Kvasir.Server.Security;
 
 namespace Kvasir.Server;
@@ -39,6 +40,12 @@ public sealed record ServerOptions
 
     /// <summary>A chat template (Jinja) instead of the model's own; a model without either is asked in ChatML.</summary>
     public string? ChatTemplate { get; init; }
+
+    /// <summary>Through what requests that name no policy are answered; null for exactly.</summary>
+    public RetentionPolicy? Retention { get; init; }
+
+    /// <summary>The policies that requests may name, besides that one and none; null for any.</summary>
+    public IReadOnlyList<RetentionPolicy>? AllowedRetention { get; init; } = [];
 
     /// <summary>Most bytes of a request's body.</summary>
     public long MaxBodyBytes { get; init; } = 16 << 20;

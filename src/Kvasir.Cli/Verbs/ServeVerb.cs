@@ -7,6 +7,7 @@ using Kvasir.Cluster.Peers;
 using Kvasir.Inference;
 using Kvasir.Inference.Templates;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Retention;
 using Kvasir.KvCache.Tiers;
 using Kvasir.Server;
 using Kvasir.Server.Security;
@@ -61,6 +62,12 @@ static class ServeVerb
         CustomParser = Number.ParseOptionalWithin(1, int.MaxValue),
         HelpName = "N",
     };
+    static readonly Setting<string?> s_retainAllow = new("--kv-retain-allow")
+    {
+        Description = "Policies that requests may name in place of --kv-retain's, with semicolons between; or any",
+        Usual = "only none, which is always allowed",
+        HelpName = "POLICY;…",
+    };
     static readonly Setting<bool> s_text = new("--kv-text") { Description = "Show those who may see the cache the texts in it" };
     static readonly Setting<string?> s_compat = new("--metrics-compat")
     {
@@ -88,8 +95,8 @@ static class ServeVerb
     {
         Command verb = new("serve");
         s_listen.AddTo(verb);
-        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_text, s_compat,
-            s_otlp, s_record, s_quiet, s_json])
+        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_retainAllow,
+            s_text, s_compat, s_otlp, s_record, s_quiet, s_json])
             verb.Options.Add(option);
         s_cluster.AddTo(verb);
         s_flags.AddServingTo(verb);
@@ -181,6 +188,8 @@ static class ServeVerb
             AllowedOrigins = parsed.GetValue(s_origins) ?? [],
             ModelId = parsed.GetValue(s_alias),
             ChatTemplate = s_flags.Template.Read(parsed),
+            Retention = s_flags.Retention(parsed),
+            AllowedRetention = AllowedRetention(parsed.GetValue(s_retainAllow)),
             ShowsText = parsed.GetValue(s_text),
             VllmMetrics = parsed.GetValue(s_compat) switch
             {
@@ -195,6 +204,26 @@ static class ServeVerb
             LogsRequests = !parsed.GetValue(s_quiet),
             LogsJson = parsed.GetValue(s_json),
         };
+    }
+
+    /// <summary>The policies that a flag names; null for any.</summary>
+    static RetentionPolicy[]? AllowedRetention(string? policies) => policies switch
+    {
+        null => [],
+        "any" => null,
+        _ => [.. policies.Split(';').Select(text => Policy(text.Trim())).OfType<RetentionPolicy>()],
+    };
+
+    static RetentionPolicy? Policy(string text)
+    {
+        try
+        {
+            return RetentionPolicy.Parse(text);
+        }
+        catch (ArgumentException e)
+        {
+            throw new UsageException($"{s_retainAllow.Name}: {e.Message}");
+        }
     }
 
     static List<ApiKey> Keys(ParseResult parsed)

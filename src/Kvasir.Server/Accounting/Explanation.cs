@@ -19,6 +19,10 @@ sealed record Explanation(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ExplainedPeers? Peers { get; init; }
 
+    /// <summary>What a retention policy meant for it; absent without one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ExplainedRetention? Retention { get; init; }
+
     /// <summary>Explains what a completion did.</summary>
     /// <param name="result">The completion.</param>
     /// <param name="tokenizer">The model's tokenizer, or null for whoever may not see text.</param>
@@ -29,6 +33,7 @@ sealed record Explanation(
         result.Kv.RestoreTime.TotalSeconds, result.Kv.Saved.TotalSeconds, [.. result.Kv.Spans.Select(ExplainedSpan.Of)],
         [.. result.Kv.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers))])
     {
+        Retention = ExplainedRetention.Of(result),
         Peers = result.Kv.Peers.Count > 0 ? new ExplainedPeers(result.Kv.Peer, result.Kv.ComputedByPeers, result.Kv.Peers) : null,
     };
 

@@ -25,11 +25,15 @@ sealed class ServerLog(Action<string>? write, bool isJson, bool hasRequests)
         if (isJson)
             Write(new LoggedRequest("request", record.Id, record.Endpoint, record.Status, record.Time,
                 record.PromptTokens, reused, record.CompletionTokens,
-                record.QueueS, record.TtftS, record.DurationS, principal));
+                record.QueueS, record.TtftS, record.DurationS, principal, Policy(record)));
         else
-            write?.Invoke($"{record.Endpoint} {record.Status} prompt {record.PromptTokens:N0} (reused {reused:N0}) completion {record.CompletionTokens:N0} "
+            write?.Invoke($"{record.Endpoint} {record.Status} prompt {record.PromptTokens:N0} (reused {reused:N0}{Through(record)}) completion {record.CompletionTokens:N0} "
                 + $"queue {record.QueueS:F3} s ttft {record.TtftS:F3} s total {record.DurationS:F3} s for {principal}");
     }
+
+    static string? Policy(RequestRecord record) => record.Kvasir?.Retention is { WhyExact: null, Policy: var policy } ? policy : null;
+
+    static string Through(RequestRecord record) => Policy(record) is { } policy ? $", through {policy}" : "";
 
     /// <summary>A request failed for a reason that is none of its client's.</summary>
     public void Failure(HttpRequest request, string reason)
@@ -56,7 +60,8 @@ sealed class ServerLog(Action<string>? write, bool isJson, bool hasRequests)
 /// <summary>A request that is over, in a log for programs.</summary>
 sealed record LoggedRequest(
     string Event, string Id, string Endpoint, string Status, double Time, int PromptTokens, int ReusedTokens, int CompletionTokens,
-    double QueueS, double TtftS, double DurationS, string Principal);
+    double QueueS, double TtftS, double DurationS, string Principal,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? KvRetention);
 
 /// <summary>A request that failed inside the server.</summary>
 sealed record LoggedFailure(string Event, string Method, string Path, string Error);

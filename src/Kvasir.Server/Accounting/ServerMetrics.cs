@@ -34,6 +34,8 @@ static class ServerMetrics
         "Of the prompts' tokens, those whose keys and values were not computed");
     static readonly Counter<double> s_saved = s_meter.CreateCounter<double>("kvasir.server.prefill.saved", "s",
         "About the time that the cache has saved");
+    static readonly Histogram<double> s_profile = s_meter.CreateHistogram("kvasir.kv.profile", "s",
+        "Finding out what a retention policy keeps of a prefix, and gathering it", advice: s_buckets);
     static readonly ActivitySource s_activities = new(Name);
 
     /// <summary>A request is over.</summary>
@@ -57,6 +59,8 @@ static class ServerMetrics
             s_queue.Record(result.QueueTime.TotalSeconds, name);
             if (result.TimeToFirstToken > TimeSpan.Zero)
                 s_ttft.Record(result.TimeToFirstToken.TotalSeconds, operation, name, new(ServedBy, RequestLog.ServedBy(result)));
+            if (result.Kv.Retention is { View: not null, WasFound: false, ProfileTime: var profile })
+                s_profile.Record(profile.TotalSeconds, name);
             if (result.TokenIds.Count > 1)
                 s_perToken.Record(result.DecodeTime.TotalSeconds / (result.TokenIds.Count - 1), operation, name);
         }
@@ -78,7 +82,8 @@ static class ServerMetrics
             .SetTag("gen_ai.usage.input_tokens", result.PromptTokens)
             .SetTag("gen_ai.usage.output_tokens", result.TokenIds.Count).SetTag("gen_ai.usage.cache_read.input_tokens", result.ReusedTokens)
             .SetTag("gen_ai.usage.cache_creation.input_tokens", result.ComputedTokens)
-            .SetTag("gen_ai.response.finish_reasons", new[] { record.Status });
+            .SetTag("gen_ai.response.finish_reasons", new[] { record.Status })
+            .SetTag("kvasir.kv.retention", result.Kv.Retention is { View: not null, Policy: var policy } ? policy : null);
         DateTimeOffset begun = start + result.QueueTime, first = start + result.TimeToFirstToken;
         Span("queue", start, begun);
         Span("kv.lookup", begun, begun + result.LookupTime, ("kvasir.tokens", result.ReusedTokens));

@@ -17,7 +17,7 @@ sealed record Message(
         GenerationResult? result, bool hasCalls) => new(
         run.Request.Id, "message", "assistant", model.Id, content,
         result is null ? null : Messages.StopReason(result, hasCalls), result?.StopText,
-        MessageUsage.Of(run.Request.PromptTokens, result, model.Engine.Layout.BlockTokens));
+        MessageUsage.Of(run, result, model.Engine.Layout.BlockTokens));
 }
 
 /// <summary>A part of a message: what was said, or a call.</summary>
@@ -43,12 +43,20 @@ sealed record ToolUseBlock(string Id, string Name, JsonElement Input) : MessageB
 sealed record MessageUsage(int InputTokens, int? CacheCreationInputTokens, int? CacheReadInputTokens,
     CacheCreation? CacheCreation, int OutputTokens)
 {
-    public static MessageUsage Of(int promptTokens, GenerationResult? result, int blockTokens)
+    /// <summary>What was left out of the prompt's keys and values; absent when nothing was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public RetentionUsage? KvRetention { get; init; }
+
+    public static MessageUsage Of(CompletionRun run, GenerationResult? result, int blockTokens)
     {
+        int promptTokens = run.Request.PromptTokens;
         if (result is null)
             return new MessageUsage(promptTokens, null, null, null, 0);
         int read = result.ReusedTokens, written = Math.Max(0, result.ComputedTokens - promptTokens % blockTokens);
-        return new MessageUsage(promptTokens - read - written, written, read, new CacheCreation(written, 0), result.TokenIds.Count);
+        return new MessageUsage(promptTokens - read - written, written, read, new CacheCreation(written, 0), result.TokenIds.Count)
+        {
+            KvRetention = run.RetentionOf([result]),
+        };
     }
 }
 

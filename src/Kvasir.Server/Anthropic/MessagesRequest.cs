@@ -31,6 +31,7 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
                     Grammar = choice.Kind == ToolChoiceKind.Required
                         ? model.Prompts.Tools!.Calls(choice.Tools, several: false)
                         : GrammarField.Read(body, body["output_config"]["format"], field => field["schema"]),
+                    Retention = model.Retention.Read(body, () => input.TokensBeforeQuestion(model, choice, prompt)),
                 },
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),

@@ -26,7 +26,7 @@ sealed class MessagesStream(HttpContext context, ServedModel model, MessagesRequ
             failure => events.Send(AnthropicError.Of(failure), HttpJson.Default.AnthropicError, "error"), context.RequestAborted);
         string reason = Messages.StopReason(_result!, _calls > 0);
         Send(events, new MessageDelta(
-            new StopDelta(reason, _result!.StopText), MessageUsage.Of(run.Request.PromptTokens, _result, model.Engine.Layout.BlockTokens),
+            new StopDelta(reason, _result!.StopText), MessageUsage.Of(run, _result, model.Engine.Layout.BlockTokens),
             run.ExplanationOf(_result!)));
         Send(events, new MessageEvent("message_stop"));
         await events.Flush(context.RequestAborted);

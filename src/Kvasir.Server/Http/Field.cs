@@ -16,6 +16,8 @@ readonly struct Field(string path, JsonElement value)
 
     public bool IsAbsent => value.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null;
 
+    public bool IsNull => value.ValueKind == JsonValueKind.Null;
+
     public bool IsString => value.ValueKind == JsonValueKind.String;
 
     public bool IsArray => value.ValueKind == JsonValueKind.Array;

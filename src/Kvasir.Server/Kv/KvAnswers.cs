@@ -17,7 +17,23 @@ sealed record KvStats(
 
     /// <summary>Tokens that other nodes brought.</summary>
     public long PeerTokens { get; init; }
+
+    /// <summary>What retention policies have made of prefixes.</summary>
+    public required KvViewCounts Views { get; init; }
 }
+
+/// <summary>Views in the pool, their bytes, those of the exact prefixes that they stand for, and those that nobody reads now.</summary>
+sealed record KvViewCounts(int Count, long Bytes, long ExactBytes, long ReclaimableBytes);
+
+/// <summary>The answer of <c>/v1/kv/views</c>: the one that was used last first.</summary>
+sealed record KvViewsAnswer(int Version, bool Truncated, IReadOnlyList<KvView> Views);
+
+/// <summary>
+/// A view: the tokens of its prefix, and how many of them each KV head of each layer keeps. Its id says nothing of whose it is, nor of
+/// what: the same prefix has another one in another process.
+/// </summary>
+sealed record KvView(string Id, string Policy, int Positions, IReadOnlyList<IReadOnlyList<int>> Kept, double KeptShare, long Bytes,
+    long ExactBytes, string KeyType, string ValueType);
 
 /// <summary>A node of a cluster, what it does for the others, and who computes its prompts; null where it does.</summary>
 sealed record KvNode(string Name, string Role, IReadOnlyList<PrefillNodeState>? PrefillNodes);

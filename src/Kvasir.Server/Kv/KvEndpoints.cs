@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
 using System.Threading.Channels;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
@@ -7,6 +8,7 @@ using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache.Views;
 using Kvasir.Server.Accounting;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
@@ -21,11 +23,12 @@ namespace Kvasir.Server.Kv;
 /// <summary><c>/v1/kv</c>: what the cache holds, and what may be done with it.</summary>
 sealed class KvEndpoints(CompletionService service, RequestLog log, Func<KvNode>? node, CancellationToken stopping)
 {
-    const int Version = 1, MostNodes = 50_000, BlocksPerNode = 16;
+    const int Version = 1, MostNodes = 50_000, BlocksPerNode = 16, MostViews = 1000;
 
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30), s_pace = TimeSpan.FromSeconds(1), s_day = TimeSpan.FromDays(1);
 
     readonly long _start = Stopwatch.GetTimestamp();
+    readonly byte[] _views = RandomNumberGenerator.GetBytes(32); // their names come from prefixes and salts, which nobody is told
 
     ServedModel Model => service.Model;
 
@@ -35,6 +38,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Func<KvNode>
     {
         routes.MapGet("/v1/kv/stats", context => context.Response.WriteAsJsonAsync(Stats(), KvJson.Default.KvStats));
         routes.MapGet("/v1/kv/tree", Tree);
+        routes.MapGet("/v1/kv/views", Views);
         routes.MapGet("/v1/kv/requests", context => context.Response.WriteAsJsonAsync(new KvRequests(log.Last), KvJson.Default.KvRequests));
         routes.MapGet("/v1/kv/events", Events);
         routes.MapPost("/v1/kv/lookup", context => WithBody(context, Endpoints.KvLookup, Lookup));
@@ -61,8 +65,29 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Func<KvNode>
         {
             Node = node?.Invoke(),
             PeerTokens = totals.TokensFrom(Tier.Peer),
+            Views = ViewCounts(),
         };
     }
+
+    KvViewCounts ViewCounts()
+    {
+        IReadOnlyList<RetainedView> views = Cache.Views.All;
+        return new KvViewCounts(views.Count, views.Sum(view => view.Bytes), views.Sum(view => view.ExactBytes),
+            Cache.Views.Reclaimable * Cache.Layout.StrideBytes);
+    }
+
+    Task Views(HttpContext context)
+    {
+        int most = int.TryParse(context.Request.Query["limit"], out int limit) ? Math.Clamp(limit, 1, MostViews) : 20;
+        IReadOnlyList<RetainedView> views = Cache.Views.All;
+        return context.Response.WriteAsJsonAsync(
+            new KvViewsAnswer(Version, views.Count > most, [.. views.Take(most).Select(View)]), KvJson.Default.KvViewsAnswer);
+    }
+
+    KvView View(RetainedView view) => new(IdOf(view), view.Name.Policy, view.Positions, ViewHeads.Counts(view),
+        Math.Round(ViewHeads.Share(view), 4), view.Bytes, view.ExactBytes, view.Codecs.Keys.Name, view.Codecs.Values.Name);
+
+    string IdOf(RetainedView view) => Convert.ToHexStringLower(HMACSHA256.HashData(_views, view.Name.Key().Digest.ToArray())[..8]);
 
     IEnumerable<KvTier> Tiers(RequestTotals totals)
     {

@@ -7,6 +7,7 @@ namespace Kvasir.Server.Kv;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(KvStats))]
 [JsonSerializable(typeof(KvTreeAnswer))]
+[JsonSerializable(typeof(KvViewsAnswer))]
 [JsonSerializable(typeof(KvLookupAnswer))]
 [JsonSerializable(typeof(KvWarmAnswer))]
 [JsonSerializable(typeof(KvPinned))]

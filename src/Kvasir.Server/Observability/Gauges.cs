@@ -21,6 +21,10 @@ static class Gauges
         Gauge("kv_blocks", "Blocks that a tier holds", PerTier(tier => tier.Blocks));
         Gauge("kv_leased_blocks", "Blocks that sequences hold", PerTier(tier => tier.LeasedBlocks));
         Gauge("kv_pinned_blocks", "Blocks that somebody keeps", PerTier(tier => tier.PinnedBlocks));
+        Gauge("kv_views", "Views that retention policies have made", [("", stats.Views.Count)]);
+        Gauge("kv_retained_bytes", "Bytes that views take", [("", stats.Views.Bytes)]);
+        Gauge("kv_retained_ratio", "Their bytes over those of the exact prefixes; none without views",
+            stats.Views.Count == 0 ? [] : [("", stats.Views.Bytes / (double)stats.Views.ExactBytes)]);
         Gauge("requests_running", "Completions that compute", [("", stats.Requests.Running)]);
         Gauge("requests_waiting", "Completions that wait", [("", stats.Requests.Waiting)]);
         return text.ToString();

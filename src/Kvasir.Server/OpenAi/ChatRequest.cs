@@ -31,7 +31,12 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
                 Id = $"chatcmpl-{Guid.NewGuid():N}",
                 Prompts = [prompt],
                 PerPrompt = body["n"].Whole(1, options.MaxChoices) ?? 1,
-                Options = generation with { TopLogprobs = TopLogprobs(body), Grammar = Grammar(body, input, choice, model) },
+                Options = generation with
+                {
+                    TopLogprobs = TopLogprobs(body),
+                    Grammar = Grammar(body, input, choice, model),
+                    Retention = model.Retention.Read(body, () => input.TokensBeforeQuestion(model, choice, prompt)),
+                },
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),
                 Keep = RequestReader.Keep(body, input, choice, model, prompt),

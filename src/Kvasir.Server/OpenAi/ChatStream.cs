@@ -31,7 +31,7 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
         await events.Flush(context.RequestAborted);
         await StreamPump.Run(run, events, piece => Send(events, piece), fail: null, context.RequestAborted);
         if (request.IncludesUsage || run.Request.Explains)
-            events.Send(Chunk([], request.IncludesUsage ? Usage.Of(_results, run.Request.PerPrompt) : null, run.ExplanationOf(_results[0])),
+            events.Send(Chunk([], request.IncludesUsage ? Usage.Of(run, _results) : null, run.ExplanationOf(_results[0])),
                 OpenAiJson.Default.ChatChunk);
         events.SendDone();
         await events.Flush(context.RequestAborted);

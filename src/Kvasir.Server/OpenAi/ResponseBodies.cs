@@ -62,13 +62,14 @@ sealed record ResponsePart(string Type, string Text, IReadOnlyList<string> Annot
 sealed record ResponseUsage(
     int InputTokens, ResponseInputDetails InputTokensDetails, int OutputTokens, ResponseOutputDetails OutputTokensDetails, int TotalTokens)
 {
-    public static ResponseUsage Of(GenerationResult result) => new(
-        result.PromptTokens, new ResponseInputDetails(result.ReusedTokens, result.ComputedTokens),
+    public static ResponseUsage Of(CompletionRun run, GenerationResult result) => new(
+        result.PromptTokens, new ResponseInputDetails(result.ReusedTokens, result.ComputedTokens, run.RetentionOf([result])),
         result.TokenIds.Count, new ResponseOutputDetails(0), result.PromptTokens + result.TokenIds.Count);
 }
 
-/// <summary>Where the prompt's keys and values came from.</summary>
-sealed record ResponseInputDetails(int CachedTokens, int CacheWriteTokens);
+/// <summary>Where the prompt's keys and values came from, and what was left out of them, if anything was.</summary>
+sealed record ResponseInputDetails(int CachedTokens, int CacheWriteTokens,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RetentionUsage? KvRetention);
 
 /// <summary>What the answer's tokens were for.</summary>
 sealed record ResponseOutputDetails(int ReasoningTokens);

@@ -138,7 +138,7 @@ sealed class ResponsesAnswer(HttpContext context, ServedModel model, ResponsesRe
         Status = _result.FinishReason == FinishReason.Length ? "incomplete" : "completed",
         IncompleteDetails = _result.FinishReason == FinishReason.Length ? new IncompleteDetails("max_output_tokens") : null,
         Output = _output,
-        Usage = ResponseUsage.Of(_result),
+        Usage = ResponseUsage.Of(run, _result),
     };
 
     /// <summary>Keeps the conversation with this answer, to be continued.</summary>

@@ -35,6 +35,7 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
                 Grammar = choice.Kind == ToolChoiceKind.Required
                     ? model.Prompts.Tools!.Calls(choice.Tools, several)
                     : format,
+                Retention = model.Retention.Read(body, () => input.TokensBeforeQuestion(model, choice, prompt)),
             },
             Principal = principal,
             Salt = RequestReader.Salt(body, principal),

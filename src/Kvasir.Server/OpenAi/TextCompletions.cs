@@ -67,6 +67,7 @@ static class TextCompletions
             {
                 TopLogprobs = body["logprobs"].Whole(0, GenerationOptions.MostLogprobs),
                 Grammar = GrammarField.Read(body, body["response_format"], field => field["json_schema"]["schema"]),
+                Retention = service.Model.Retention.Read(body, () => null),
             },
             Principal = principal,
             Salt = RequestReader.Salt(body, principal),
@@ -124,7 +125,7 @@ static class TextCompletions
             ChoiceLogprobs.Of(choice, run.Request.Options, service.Model.Engine.Model.Tokenizer) is { } logprobs
                 ? TextLogprobs.Of(logprobs.Content)
                 : null, ChatCompletions.FinishReasonOf(results[i], false)))];
-        TextCompletion body = Body(service.Model, run, texts, Usage.Of(results, run.Request.PerPrompt), run.ExplanationOf(results[0]));
+        TextCompletion body = Body(service.Model, run, texts, Usage.Of(run, results), run.ExplanationOf(results[0]));
         await context.Response.WriteAsJsonAsync(body with { Timings = Timings.Of(run, results[0]) },
             OpenAiJson.Wire.TextCompletion, cancellationToken: context.RequestAborted);
         return texts[0].FinishReason!;
@@ -155,7 +156,7 @@ static class TextCompletions
                     piece.Result is { } result ? ChatCompletions.FinishReasonOf(result, false) : null), took);
         }, fail: null, context.RequestAborted);
         if (includesUsage || run.Request.Explains)
-            Write(Body(service.Model, run, [], includesUsage ? Usage.Of(results, run.Request.PerPrompt) : null,
+            Write(Body(service.Model, run, [], includesUsage ? Usage.Of(run, results) : null,
                 run.ExplanationOf(results[0])));
         events.SendDone();
         await events.Flush(context.RequestAborted);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Serialization;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Serving;
 
@@ -12,10 +13,17 @@ sealed record Timings(
     int CacheN, int PromptN, double PromptMs, double PromptPerTokenMs, double PromptPerSecond,
     int PredictedN, double PredictedMs, double PredictedPerTokenMs, double PredictedPerSecond)
 {
+    /// <summary>The policy through which an answer saw less than all of its prompt; absent of an exact one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? KvRetention { get; init; }
+
     /// <summary>Those of an answer that is over; null unless they were asked for.</summary>
     public static Timings? Of(CompletionRun run, GenerationResult result) => run.Request.TellsTimings
         ? Of(result.ReusedTokens, result.ComputedTokens, result.TimeToFirstToken - result.QueueTime,
-            result.TokenIds.Count, result.DecodeTime)
+            result.TokenIds.Count, result.DecodeTime) with
+        {
+            KvRetention = run.RetentionOf([result])?.Policy,
+        }
         : null;
 
     public static Timings Of(int cached, int computed, TimeSpan prompt, int predicted, TimeSpan answer) => new(

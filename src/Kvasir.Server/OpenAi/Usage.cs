@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Kvasir.Inference.Scheduling;
+using Kvasir.Server.Accounting;
 using Kvasir.Server.Serving;
 
 namespace Kvasir.Server.OpenAi;
@@ -7,17 +8,19 @@ namespace Kvasir.Server.OpenAi;
 /// <summary>What a request used. Cached tokens are among the prompt's; those written are new in the cache.</summary>
 sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens, PromptTokensDetails PromptTokensDetails)
 {
-    public static Usage Of(IReadOnlyList<GenerationResult> results, int perPrompt)
+    public static Usage Of(CompletionRun run, IReadOnlyList<GenerationResult> results)
     {
-        GenerationResult[] first = [.. results.Where((_, i) => i % perPrompt == 0)];
+        GenerationResult[] first = [.. results.Where((_, i) => i % run.Request.PerPrompt == 0)];
         int prompt = first.Sum(result => result.PromptTokens), completion = results.Sum(result => result.TokenIds.Count);
         return new Usage(prompt, completion, prompt + completion,
-            new PromptTokensDetails(first.Sum(result => result.ReusedTokens), first.Sum(result => result.ComputedTokens)));
+            new PromptTokensDetails(first.Sum(result => result.ReusedTokens), first.Sum(result => result.ComputedTokens),
+                run.RetentionOf(results)));
     }
 }
 
-/// <summary>Where the prompt's keys and values came from.</summary>
-sealed record PromptTokensDetails(int CachedTokens, int CacheWriteTokens);
+/// <summary>Where the prompt's keys and values came from, and what was left out of them, if anything was.</summary>
+sealed record PromptTokensDetails(int CachedTokens, int CacheWriteTokens,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RetentionUsage? KvRetention = null);
 
 /// <summary>How likely tokens were.</summary>
 sealed record ChoiceLogprobs(IReadOnlyList<TokenLogprob> Content, IReadOnlyList<TokenLogprob>? Refusal = null)

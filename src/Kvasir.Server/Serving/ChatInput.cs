@@ -48,8 +48,24 @@ sealed class ChatInput : ChatTranscript
         JsonArray before = [.. Messages.Take(place.Message + 1).Select(message => message!.DeepClone())];
         JsonNode last = before[^1]!;
         last["content"] = ((string?)last["content"] ?? "")[..place.Characters];
-        return model.Prompts.EncodeBeginning(before, Offered(choice), More).AsSpan().CommonPrefixLength(prompt);
+        return Beginning(before, model, choice, prompt);
     }
+
+    /// <summary>
+    /// How many tokens of a prompt come before the last message of a user, which asks, with all that follows it. Null where nothing does:
+    /// all is question.
+    /// </summary>
+    public int? TokensBeforeQuestion(ServedModel model, ToolChoice choice, int[] prompt)
+    {
+        int question = Messages.Count - 1;
+        while (question > 0 && (string?)Messages[question]!["role"] != "user")
+            question--;
+        return question <= 0 ? null
+            : Beginning([.. Messages.Take(question).Select(message => message!.DeepClone())], model, choice, prompt);
+    }
+
+    int Beginning(JsonArray messages, ServedModel model, ToolChoice choice, int[] prompt) =>
+        model.Prompts.EncodeBeginning(messages, Offered(choice), More).AsSpan().CommonPrefixLength(prompt);
 
     JsonArray? Offered(ToolChoice choice) => choice.Kind == ToolChoiceKind.None ? null : ToolDefinitions;
 }

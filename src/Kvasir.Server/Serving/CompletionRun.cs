@@ -64,6 +64,9 @@ sealed class CompletionRun : IDisposable
             ? Explanation.Of(result, _model.Engine.Model.Tokenizer, seesOthers: Request.Salt.Length == 0) with { Node = _model.Node }
             : null;
 
+    /// <summary>What usage says of a policy through which answers saw less than their prompts; null when all were exact.</summary>
+    public RetentionUsage? RetentionOf(IEnumerable<GenerationResult> results) => RetentionUsage.Of(results.Chunk(Request.PerPrompt));
+
     /// <summary>Reads all of them to their ends, when they have ended: nobody waits for their pieces.</summary>
     public async Task<GenerationResult[]> ReadAll(Action<ChoicePiece> take)
     {

@@ -51,6 +51,10 @@ sealed class CompletionService(
             log.Reject();
             throw;
         }
+        catch (ArgumentException e) when (request.Options.Retention is { Policy: var policy })
+        {
+            throw new RequestException(400, $"kv_retention: '{policy}': {e.Message}", "kv_retention"); // this model's rows do not allow it
+        }
     }
 
     async Task Account(CompletionRun run, string status, long start)

@@ -139,6 +139,7 @@ static class FieldTable
 
         // what becomes of it in the cache
         Honoured("cache_salt", Computed | KvPrompts),
+        Honoured("kv_retention", Answers, "[what may be left out](#what-may-be-left-out)"),
         Honoured("ttl", KvPin, "a day unless said"),
         Honoured("owner", KvPin | KvUnpin, "the key's, unless said; `unpin` lets go of all that is its"),
         Honoured("all", KvEvict),

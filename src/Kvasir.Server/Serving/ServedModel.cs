@@ -13,6 +13,9 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
     /// <summary>The node that serves it; null when there is only one.</summary>
     public string? Node { get; init; }
 
+    /// <summary>Which of its answers may be less than exact.</summary>
+    public RetentionRules Retention { get; init; } = new(null, []);
+
     /// <summary>Whether a client that says this name means this model.</summary>
     public bool GoesBy(string name) =>
         name.Equals(id, StringComparison.OrdinalIgnoreCase) || name.Equals(engine.Model.Config.Name, StringComparison.OrdinalIgnoreCase)

@@ -32,7 +32,7 @@ public sealed class SecurityTests
             await Refusal(await server.Post("/v1/chat/completions", ServerFixture.Chat("Hi"))));
         Assert.Equal((HttpStatusCode.Unauthorized, "invalid_api_key"),
             await Refusal(await server.Post("/v1/chat/completions", ServerFixture.Chat("Hi"), "alice-012345678")));
-        foreach (string path in (string[])["/v1/models", "/metrics", "/v1/kv/stats", "/v1/kv/events", "/nothing"])
+        foreach (string path in (string[])["/v1/models", "/metrics", "/v1/kv/stats", "/v1/kv/views", "/v1/kv/events", "/nothing"])
             Assert.Equal((HttpStatusCode.Unauthorized, "invalid_api_key"),
                 await Refusal(await server.Client.GetAsync(path, ServerFixture.Patience)));
         foreach (string path in (string[])["/health", "/", "/assets/kvasir.js"])

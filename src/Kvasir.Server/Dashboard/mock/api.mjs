@@ -15,6 +15,7 @@ export const routes = {
   },
   'GET /v1/kv/stats': ({ engine }, _, response) => json(response, engine.stats()),
   'GET /v1/kv/requests': ({ engine }, _, response) => json(response, { requests: engine.requests }),
+  'GET /v1/kv/views': ({ engine }, _, response) => json(response, { version: 1, truncated: false, views: engine.views }),
   'GET /v1/kv/tree': ({ engine, url, text }, _, response) =>
     json(response, treeOf(
       engine.cache, { text: text && url.searchParams.get('text') === '1', limit: Number(url.searchParams.get('limit') ?? 2000) })),

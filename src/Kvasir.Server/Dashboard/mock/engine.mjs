@@ -1,10 +1,12 @@
 // Counts, timings and the list of requests around the pretended cache.
 import { Cache, prefillRate, tokenize } from './cache.mjs';
+import { viewCounts } from './views.mjs';
 import { blockTokens, bytesPerToken } from './tiers.mjs';
 
 const sources = ['device', 'host', 'disk', 'computed'];
 
 export class Engine {
+  views = [];
   cache = new Cache();
   requests = [];
   listeners = new Set();
@@ -55,6 +57,7 @@ export class Engine {
       version: 1, time, uptime_s: time - this.#started,
       model: { id: 'saga', fingerprint: '9f27c1d4a8e05b36', block_tokens: blockTokens, bytes_per_token: bytesPerToken, context: 8192 },
       tiers: this.cache.tiers.stats(), tokens: this.#tokens, misses: this.#misses, requests: this.#counts, saved_s: this.#saved,
+      views: viewCounts(this.views),
       ttft: sources.map((tier) =>
         ({ tier, count: this.#ttft[tier].length, p50_s: quantile(this.#ttft[tier], 0.5), p95_s: quantile(this.#ttft[tier], 0.95) })),
     };

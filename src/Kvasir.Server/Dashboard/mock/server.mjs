@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { routes, problem } from './api.mjs';
 import { Engine } from './engine.mjs';
 import { serveFile } from './files.mjs';
+import { views } from './views.mjs';
 import { prompts, seeded } from './traffic.mjs';
 
 const options = {
@@ -21,6 +22,7 @@ if (args.help) {
 }
 
 const engine = new Engine();
+if (!args.empty) engine.views = views;
 const random = seeded(7);
 const coming = prompts(random);
 if (!args.empty) for (let at = 60; at > 0; at--) serve(Date.now() / 1000 - at * 7);
@@ -38,9 +40,15 @@ createServer((request, response) => {
 
 function serve(time) {
   const begun = engine.begin(coming.next().value);
+  if (random() < 0.2) Object.assign(begun.kvasir, { retention: retentionOf(views[0]) });
   const fate = random();
   const status = fate < 0.03 ? 'error' : fate < 0.07 ? 'cancelled' : fate < 0.15 ? 'length' : 'stop';
   engine.end(begun, { completion: 10 + Math.floor(random() * 90), status, queue: random() < 0.2 ? random() * 0.4 : 0, time });
+}
+
+/** As if the view had been there. */
+function retentionOf({ policy, positions, kept_share, bytes, exact_bytes }) {
+  return { policy, found: true, positions, kept_share, bytes, exact_bytes, profile_s: 0 };
 }
 
 function later() {

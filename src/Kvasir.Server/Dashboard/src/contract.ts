@@ -46,6 +46,35 @@ export interface Stats {
   node?: { name: string; role: string; prefill_nodes: PrefillNode[] | null } | null;
   /** Tokens that other nodes brought. */
   peer_tokens?: number;
+  /** What retention policies have made of prefixes. */
+  views?: { count: number; bytes: number; exact_bytes: number; reclaimable_bytes: number };
+}
+
+/** What a retention policy keeps of a prefix: of each layer, how many positions each head. */
+export interface View {
+  id: string;
+  policy: string;
+  positions: number;
+  kept: number[][];
+  kept_share: number;
+  bytes: number;
+  exact_bytes: number;
+  key_type: string;
+  value_type: string;
+}
+
+export interface Views { truncated: boolean; views: View[] }
+
+/** What a policy meant for a prompt: the view through which it was seen, or why it was seen whole. */
+export interface Retention {
+  policy: string;
+  found?: boolean;
+  positions?: number;
+  kept_share?: number;
+  bytes?: number;
+  exact_bytes?: number;
+  profile_s?: number;
+  why_exact?: string;
 }
 
 export interface PrefillNode { address: string; name: string | null; problem: string | null; asked_tokens: number; brought_tokens: number }
@@ -64,6 +93,8 @@ export interface Explain {
   saved_s?: number;
   spans: Span[];
   miss: Miss[];
+  /** Absent where no policy was asked for. */
+  retention?: Retention | null;
 }
 
 export interface ServedRequest {

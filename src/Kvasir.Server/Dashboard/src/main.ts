@@ -16,6 +16,7 @@ import { showMisses } from './requests/misses';
 import { RequestList } from './requests/requestList';
 import { TierStrip } from './tiers/tierStrip';
 import { Trends } from './trends/trends';
+import { Views } from './views/views';
 
 wireTheme();
 wireKeyDialog();
@@ -28,11 +29,13 @@ const tiers = new TierStrip();
 const requests = new RequestList();
 const trends = new Trends();
 const map = new PrefixMap(() => serverTime);
+const views = new Views();
 const connection = new ConnectionView(() => live.retryNow());
 const live = new Live({ state: showState, stats: showStats, request: showRequest });
 new Chat();
 wireWarmForm(() => map.refreshSoon(0));
 keyEvents.addEventListener('changed', () => map.refreshSoon(0));
+keyEvents.addEventListener('changed', () => views.refreshSoon(0));
 void live.run();
 void new Fleet().run();
 
@@ -51,6 +54,7 @@ function showStats(stats: Stats): void {
   showServer(stats);
   showTotals(stats);
   tiers.update(stats);
+  views.update(stats);
   showMisses(stats);
   trends.addStats(stats);
 }
@@ -59,4 +63,5 @@ function showRequest(request: ServedRequest): void {
   requests.add(request);
   trends.addRequest(request);
   map.refreshSoon();
+  if (request.kvasir?.retention) views.refreshSoon();
 }

@@ -2,7 +2,7 @@ import type { Explain } from '../contract';
 import { h } from '../dom';
 import { bytes, range, seconds } from '../format';
 import { isSource, sourceNames, swatch } from './sources';
-import { missSentence, spansSentence } from './words';
+import { missSentence, retentionSentence, spansSentence } from './words';
 
 /** A prompt as one line: which tokens came from which tier, and which were computed. */
 export function ribbon(explain: Explain): HTMLElement {
@@ -23,6 +23,7 @@ export function ribbonWords(explain: Explain): HTMLElement {
   for (const miss of explain.miss) list.append(h('li', { class: 'why' }, missSentence(miss)));
   if (explain.restored_bytes)
     list.append(h('li', { class: 'why' }, `Restored ${bytes(explain.restored_bytes)} in ${seconds(explain.restore_s ?? 0)}.`));
+  if (explain.retention) list.append(h('li', { class: 'why' }, retentionSentence(explain.retention)));
   return list;
 }
 

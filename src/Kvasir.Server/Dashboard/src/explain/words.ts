@@ -1,5 +1,5 @@
-import { tierNames, type Explain, type Miss } from '../contract';
-import { count, counted, range, seconds } from '../format';
+import { tierNames, type Explain, type Miss, type Retention } from '../contract';
+import { count, counted, percent, range, seconds } from '../format';
 import { reusedTokens } from './sources';
 
 /** A few words for each reason why tokens were not reused. */
@@ -41,9 +41,30 @@ export function missSentence(miss: Miss): string {
 export function badgeText(explain: Explain): string {
   const reused = reusedTokens(explain);
   const total = reused + explain.computed;
-  if (reused === 0) return `0 of ${count(total)} from the cache · all computed`;
+  const policy = throughPolicy(explain);
+  const through = policy ? ` · through ${policy}` : '';
+  if (reused === 0) return `0 of ${count(total)} from the cache · all computed${through}`;
   const saved = explain.saved_s ? ` · saved ${seconds(explain.saved_s)}` : '';
-  return `${count(reused)} of ${count(total)} from ${tiersUsed(explain)}${saved}`;
+  return `${count(reused)} of ${count(total)} from ${tiersUsed(explain)}${saved}${through}`;
+}
+
+/** The policy through which an answer saw less than its prompt, in short; null for an exact answer. */
+export const throughPolicy = ({ retention }: Explain): string | null =>
+  retention?.positions == null ? null : policyName(retention.policy);
+
+/** "replay:25%,alloc=global,sinks=4 v1" → "replay:25% global" */
+export function policyName(policy: string): string {
+  const [form, ...modifiers] = policy.split(',');
+  const allocation = modifiers.find((modifier) => modifier.startsWith('alloc='))?.slice('alloc='.length);
+  return allocation ? `${form} ${allocation}` : form!;
+}
+
+/** What a policy meant for a prompt, as a sentence. */
+export function retentionSentence(retention: Retention): string {
+  if (retention.positions == null) return `Exact, and not through ${retention.policy}: ${retention.why_exact ?? 'there was no view'}.`;
+  const made = retention.found ? 'a view that was there' : `a view made in ${seconds(retention.profile_s ?? 0)}`;
+  return `Not exact: the first ${count(retention.positions)} tokens through ${made}, `
+    + `which keeps ${percent(retention.kept_share ?? 0)} of them by ${retention.policy}.`;
 }
 
 function tiersUsed(explain: Explain): string {

@@ -2,6 +2,7 @@ import type { Explain, ServedRequest } from '../contract';
 import { h, hidden, setNumber } from '../dom';
 import { ribbon, ribbonWords } from '../explain/ribbon';
 import { reusedTokens } from '../explain/sources';
+import { throughPolicy } from '../explain/words';
 import { clock, count, counted, day, seconds } from '../format';
 
 const statusNames: Record<string, string> = {
@@ -23,12 +24,18 @@ function line(request: ServedRequest): HTMLElement[] {
     h('span', { class: `status status-${request.status}` }, statusNames[request.status] ?? request.status),
     kvasir ? ribbon(kvasir) : h('span', { class: 'ribbon none' }),
     cell('reused', 'reused tokens', kvasir && reusedTokens(kvasir), count,
-      h('span', { class: 'of' }, ` of ${count(request.prompt_tokens)}`)),
+      h('span', { class: 'of' }, ` of ${count(request.prompt_tokens)}`), ...through(kvasir)),
     cell('ttft', 'TTFT', request.ttft_s, seconds),
     cell('queue', 'queued', request.queue_s, seconds),
     cell('saved', 'saved', kvasir?.saved_s, seconds),
   ];
 }
+
+/** What was reused through a view is not the whole of it. */
+const through = (explain: Explain | null): HTMLElement[] => {
+  const policy = explain && throughPolicy(explain);
+  return policy ? [h('span', { class: 'through', 'data-testid': 'request-through' }, hidden(' through '), policy)] : [];
+};
 
 /** The name is visible where there is no heading above (phones), and heard everywhere. */
 function cell(

@@ -1,0 +1,69 @@
+using System.Text.Json.Serialization;
+using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Views;
+
+namespace Kvasir.Server.Accounting;
+
+/// <summary>What a retention policy meant for a prompt: the view through which it was seen, or why it was seen whole.</summary>
+sealed record ExplainedRetention(string Policy)
+{
+    /// <summary>Whether the view was there already; absent when there is none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? Found { get; init; }
+
+    /// <summary>Tokens, from the prompt's first, that the view stands for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Positions { get; init; }
+
+    /// <summary>How many of them each KV head of each layer keeps.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<IReadOnlyList<int>>? Kept { get; init; }
+
+    /// <summary>The same over all heads, as a share.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? KeptShare { get; init; }
+
+    /// <summary>Bytes of the view.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? Bytes { get; init; }
+
+    /// <summary>Bytes that those tokens take whole.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? ExactBytes { get; init; }
+
+    /// <summary>How long it took to find out what to keep; 0 when the view was there.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? ProfileS { get; init; }
+
+    /// <summary>Why there is no view: the answer is exact. Absent when there is one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? WhyExact { get; init; }
+
+    /// <summary>That of a completion; null when no policy was asked for.</summary>
+    public static ExplainedRetention? Of(GenerationResult result) => result.Kv.Retention is not { } use ? null
+        : use.View is { } view ? Of(use, view)
+        : new ExplainedRetention(use.Policy) { WhyExact = use.WhyExact ?? "it ended before there was a view" };
+
+    static ExplainedRetention Of(RetentionUse use, RetainedView view) => new(use.Policy)
+    {
+        Found = use.WasFound,
+        Positions = view.Positions,
+        Kept = ViewHeads.Counts(view),
+        KeptShare = Math.Round(ViewHeads.Share(view), 4),
+        Bytes = view.Bytes,
+        ExactBytes = view.ExactBytes,
+        ProfileS = use.ProfileTime.TotalSeconds,
+    };
+}
+
+/// <summary>What the heads of a view keep.</summary>
+static class ViewHeads
+{
+    /// <summary>Positions that each KV head of each layer keeps.</summary>
+    public static IReadOnlyList<IReadOnlyList<int>> Counts(RetainedView view) =>
+        [.. view.Shares().Select((heads, layer) => (int[])[.. heads.Select((_, head) => view.Count(layer, head))])];
+
+    /// <summary>Their share of the prefix, over all heads.</summary>
+    public static double Share(RetainedView view) => view.Shares().SelectMany(heads => heads).Average();
+}
