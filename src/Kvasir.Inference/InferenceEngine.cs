@@ -271,6 +271,17 @@ public sealed class InferenceEngine : IDisposable
         return run.Use;
     }
 
+    /// <summary>Computes the first tokens of a sequence, on the calling thread: for measurements and tests.</summary>
+    internal void Forward(Sequence sequence, int tokens)
+    {
+        while (sequence.Cached < tokens)
+        {
+            sequence.Blocks.Adopt(sequence.Tail[..tokens]);
+            if (sequence.Cached < tokens)
+                Compute(sequence, tokens - sequence.Cached, wantsAllLogits: false);
+        }
+    }
+
     void Compute(Sequence sequence, int most, bool wantsAllLogits)
     {
         do

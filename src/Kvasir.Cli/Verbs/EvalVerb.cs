@@ -6,6 +6,7 @@ using Kvasir.Formats;
 using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Quality;
 using Kvasir.Inference.Saga;
+using Kvasir.KvCache.Retention;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -35,13 +36,18 @@ static class EvalVerb
     {
         Description = "Ask a document's questions one after another in one conversation, not each in its own",
     };
-    static readonly Option<string?> s_retain = new("--kv-retain")
+    static readonly Option<RetentionPolicy[]?> s_retain = new("--kv-retain")
     {
-        Description = "What to keep of a document's keys and values; several policies with commas between", HelpName = "POLICY,…",
+        Description = "Compare with exact answers what is answered when less is kept; several policies with commas between",
+        CustomParser = ParsePolicies, HelpName = "POLICY,…",
     };
     static readonly Option<bool> s_aware = new("--aware")
     {
         Description = "Let a policy see the question before it chooses; else it sees the document alone",
+    };
+    static readonly Option<string?> s_pareto = new("--pareto")
+    {
+        Description = "Draw answers, and what stories lose, against bytes: a picture (.svg) or a page (.html)", HelpName = "FILE",
     };
     static readonly Option<int> s_documents = new("--documents")
     {
@@ -62,7 +68,7 @@ static class EvalVerb
     {
         Command verb = new("eval")
         {
-            s_model, s_task, s_facts, s_tokens, s_conversation, s_retain, s_aware, s_documents, s_seed, s_threads, s_json,
+            s_model, s_task, s_facts, s_tokens, s_conversation, s_retain, s_aware, s_pareto, s_documents, s_seed, s_threads, s_json,
         };
         foreach (Option option in s_types.All)
             verb.Options.Add(option);
@@ -91,20 +97,44 @@ static class EvalVerb
             .Concat(tokens.Select(count => new DocumentSize(count, DocumentUnit.Tokens))).Distinct();
     }
 
+    /// <summary>A measurement is of the policy, however short the text: without another word, no prefix is kept whole.</summary>
+    static RetentionPolicy[]? ParsePolicies(ArgumentResult result)
+    {
+        string text = result.Tokens[^1].Value;
+        bool saysMinimum = text.Contains("min=", StringComparison.Ordinal);
+        try
+        {
+            return [.. RetentionPolicy.ParseSeveral(text).OfType<RetentionPolicy>()
+                .Select(policy => saysMinimum ? policy : policy with { Minimum = 0 })];
+        }
+        catch (ArgumentException e)
+        {
+            result.AddError($"--kv-retain: {e.Message}");
+            return null;
+        }
+    }
+
     static int Run(ParseResult parsed)
     {
         string task = parsed.GetRequiredValue(s_task);
         if (task is not ("retrieval" or "stories"))
             throw new UsageException($"--task {Printable.Quote(task)}: expected retrieval or stories");
+        RetentionPolicy[] policies = parsed.GetValue(s_retain) ?? [];
+        EvalPlot? plot = parsed.GetValue(s_pareto) is { } file ? EvalPlot.To(file) : null;
+        if (policies.Length == 0 && (parsed.GetValue(s_aware) || plot is not null))
+            throw new UsageException("--aware and --pareto are about what --kv-retain names, and it names nothing");
         using LanguageModel model = ModelOption.Load(parsed.GetRequiredValue(s_model));
         using Interrupt interrupt = new();
         try
         {
             long start = Stopwatch.GetTimestamp();
             EvalReport report = task == "stories"
-                ? Stories(parsed, model, interrupt.Token)
-                : Retrieval(parsed, model, interrupt.Token).GetAwaiter().GetResult();
+                ? Stories(parsed, model, policies, interrupt.Token)
+                : Retrieval(parsed, model, policies, interrupt.Token).GetAwaiter().GetResult();
+            if (plot is not null && task != "stories")
+                report = report with { Retained = Stories(parsed, model, policies, interrupt.Token).Retained };
             report = report with { Model = model.Config.Name, Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds };
+            plot?.Write(report);
             if (parsed.GetValue(s_json))
                 VerbJson.Write(report);
             else
@@ -117,43 +147,63 @@ static class EvalVerb
         }
     }
 
-    static InferenceEngine Engine(ParseResult parsed, LanguageModel model, bool reuses)
+    static InferenceEngine Engine(ParseResult parsed, LanguageModel model, bool reuses, RetentionPolicy? policy = null)
     {
-        EngineOptions options = s_types.Apply(parsed, new()
+        EngineOptions options = s_types.Apply(parsed, new EngineOptions
         {
             Context = model.Config.Context, Sequences = reuses ? 3 : 1, KvReuse = reuses ? KvReuse.On : KvReuse.WithinSequence,
+            KvRetention = policy,
         }, model);
         return new InferenceEngine(model, parsed.GetValue(s_threads) is { } threads ? options with { Threads = threads } : options);
     }
 
-    static EvalReport Stories(ParseResult parsed, LanguageModel model, CancellationToken cancellation)
+    static EvalReport Stories(ParseResult parsed, LanguageModel model, RetentionPolicy[] policies, CancellationToken cancellation)
     {
-        using InferenceEngine engine = Engine(parsed, model, reuses: false);
-        int stories = parsed.GetValue(s_documents);
-        return new EvalReport
-        {
-            Task = "stories", Stories = WorkProgress.Show("stories", progress =>
-            Inference.Measurement.Quality.Stories.Measure(engine, stories, parsed.GetValue(s_seed),
-                new Steps<int>(progress, done => (double)done / stories), cancellation))
-        };
+        using InferenceEngine engine = Engine(parsed, model, reuses: policies.Length > 0, policies.FirstOrDefault());
+        (int stories, int seed) = (parsed.GetValue(s_documents), parsed.GetValue(s_seed));
+        EvalReport report = new() { Task = "stories" };
+        return policies.Length == 0
+            ? report with
+            {
+                Stories = WorkProgress.Show("stories", progress => Inference.Measurement.Quality.Stories.Measure(engine, stories, seed,
+                    new Steps<int>(progress, done => (double)done / stories), cancellation)),
+            }
+            : report with
+            {
+                Retained = WorkProgress.Show("stories", progress => new RetainedStories(engine, seed).Measure(policies, stories,
+                    new Steps<int>(progress, done => (double)done / stories), cancellation)),
+            };
     }
 
-    static async Task<EvalReport> Retrieval(ParseResult parsed, LanguageModel model, CancellationToken cancellation)
+    static async Task<EvalReport> Retrieval(
+        ParseResult parsed, LanguageModel model, RetentionPolicy[] policies, CancellationToken cancellation)
     {
-        using InferenceEngine engine = Engine(parsed, model, reuses: true);
-        int documents = parsed.GetValue(s_documents);
+        using InferenceEngine engine = Engine(parsed, model, reuses: true, policies.FirstOrDefault());
         List<RetrievalResult> results = [];
-        foreach (KvCache.Retention.RetentionPolicy? policy in (parsed.GetValue(s_retain) ?? "none").Split(';').Select(KvCache.Retention.RetentionPolicy.Parse))
         foreach (DocumentSize size in Sizes(parsed))
         {
-            Retrieval retrieval = new(engine, parsed.GetValue(s_seed), parsed.GetValue(s_conversation), s_template.Prompts(parsed, model), policy, parsed.GetValue(s_aware));
-            Console.Error.WriteLine(policy);
-            double asked =
-                documents * (size.Unit == DocumentUnit.Facts ? Math.Min(RetrievalResult.Deciles, size.Count) : RetrievalResult.Deciles);
-            results.Add(await WorkProgress.Show(size.ToString(), progress =>
-                retrieval.Ask(size, documents, new Steps<Score>(progress, score => Math.Min(1, score.Asked / asked)), cancellation)));
+            RetrievalResult exact = await Ask(parsed, engine, size, null, cancellation);
+            results.Add(exact);
+            foreach (RetentionPolicy policy in policies)
+            {
+                RetrievalResult kept = await Ask(parsed, engine, size, policy, cancellation);
+                results.Add(kept with { AgainstExact = PairedBootstrap.Compare(kept.ByDocument, exact.ByDocument) });
+                engine.Cache.Views.Clear();
+            }
         }
         return new EvalReport { Task = "retrieval", Retrieval = results, PrefillTokensPerS = engine.Cache.Costs.TokensPerSecond };
+    }
+
+    static Task<RetrievalResult> Ask(
+        ParseResult parsed, InferenceEngine engine, DocumentSize size, RetentionPolicy? policy, CancellationToken cancellation)
+    {
+        int documents = parsed.GetValue(s_documents);
+        double asked =
+            documents * (size.Unit == DocumentUnit.Facts ? Math.Min(RetrievalResult.Deciles, size.Count) : RetrievalResult.Deciles);
+        Retrieval retrieval = new(engine, parsed.GetValue(s_seed), parsed.GetValue(s_conversation),
+            s_template.Prompts(parsed, engine.Model), policy, parsed.GetValue(s_aware));
+        return WorkProgress.Show(policy is null ? size.ToString() : $"{size}, {policy}", progress =>
+            retrieval.Ask(size, documents, new Steps<Score>(progress, score => Math.Min(1, score.Asked / asked)), cancellation));
     }
 
     sealed class Steps<T>(IProgress<double> share, Func<T, double> of) : IProgress<T>

@@ -103,7 +103,7 @@ readonly unsafe struct StretchAttention<T, TSource>(
             T largest = T.Broadcast(scale[0]), share = T.Broadcast(scale[1]);
             for (int i = 0; i < padded; i += ILanes<T>.Count)
                 T.Store(Exp<T>.PowerOf2(T.Load(weights + i) - largest) * share, weights + i);
-            for (int i = Math.Clamp(To(row / _group, start), 0, Tile); i < padded; i++)
+            for (int i = Math.Clamp(To(row / _group, start), 0, Tile); i < Tile; i++)
                 weights[i] = 0;
         }
     }

@@ -63,7 +63,8 @@ sealed class Chooser
             Math.Min(units, most.Sum()), weights, [.. heads.Select(head => (long)head.Limits.Least)], most);
         for (int i = 0; i < heads.Length; i++)
             heads[i].Units = (int)each[i];
-        Take(heads, Left(), head => head.Limits.Most, Mass);
+        if (isFastGen)
+            Take(heads, Left(), head => head.Limits.Most, Mass);
 
         Allowance Left() => new(units - heads.Sum(head => (long)head.Units));
     }

@@ -8,7 +8,7 @@ public abstract record RetentionBudget
     RetentionBudget() { }
 
     /// <summary>
-    /// A share of the bytes that the exact prefix takes in the pool; positions, scales and unused room of the view count.
+    /// A share of the bytes that the exact prefix takes in the pool; scales and unused room of the view count.
     /// </summary>
     /// <param name="Of">Above 0, at most 1.</param>
     public sealed record Share(decimal Of) : RetentionBudget
@@ -25,7 +25,7 @@ public abstract record RetentionBudget
         public override string ToString() => PerHead.ToString(CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Bytes of the pool; positions, scales and unused room of the view count.</summary>
+    /// <summary>Bytes of the pool; scales and unused room of the view count.</summary>
     /// <param name="Of">At least 1.</param>
     public sealed record Bytes(long Of) : RetentionBudget
     {

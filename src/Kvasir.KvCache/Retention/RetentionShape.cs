@@ -4,7 +4,7 @@ namespace Kvasir.KvCache.Retention;
 
 /// <summary>One layer of a prefix as a view stores it.</summary>
 /// <param name="KvHeads">Heads that have rows of their own: 0 in a layer that reads another's.</param>
-/// <param name="SegmentBytes">Bytes of one head's segment: keys, values and positions of <see cref="RetentionShape.SegmentSlots"/>
+/// <param name="SegmentBytes">Bytes of one head's segment: keys and values of <see cref="RetentionShape.SegmentSlots"/>
 /// tokens.</param>
 /// <param name="Selects">Whether the layer attends to everything, and a policy chooses. A windowed layer does not.</param>
 /// <param name="Keeps">Positions from the end that a layer without choice keeps for every head.</param>

@@ -55,7 +55,7 @@ public class EstimateTests
 
     [Fact]
     public void Csv_has_whole_slots_under_a_policy() =>
-        Assert.Contains("llama-3-8b,\"window:60+4,min=512 v1\",1,8192,1,f16,10485760,10485760,8388608",
+        Assert.Contains("llama-3-8b,\"window:60+4,min=512 v1\",1,8192,1,f16,8388608,8388608,8388608",
             Run("estimate", "llama-3-8b", "-c", "8k", "--kv-retain", "window:60+4", "--csv").Answer, StringComparison.Ordinal);
 
     [Theory]

@@ -6,7 +6,7 @@ namespace Kvasir.Tests.Retention;
 /// <summary>Prefixes and scores to choose from.</summary>
 static class Prefixes
 {
-    public const int SegmentSlots = 16, Slot = 24_576, Segment = 16 * 128 + 64; // saga in f16
+    public const int SegmentSlots = 16, Slot = 24_576, Segment = 16 * 128; // saga in f16
 
     /// <summary>Layers of the same shape that all select.</summary>
     public static RetentionShape Even(int layers, int heads, int positions, long slot = Slot, long segment = Segment) => new(

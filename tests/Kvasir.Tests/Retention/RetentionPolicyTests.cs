@@ -8,12 +8,12 @@ namespace Kvasir.Tests.Retention;
 public class RetentionPolicyTests
 {
     [Theory]
-    [InlineData("25%", "replay:25%,alloc=global,sinks=4,recent=32,min=512 v1")]
-    [InlineData("512", "replay:512,alloc=global,sinks=4,recent=32,min=512 v1")]
-    [InlineData("64MiB", "replay:64MiB,alloc=global,sinks=4,recent=32,min=512 v1")]
-    [InlineData("replay:12.50%", "replay:12.5%,alloc=global,sinks=4,recent=32,min=512 v1")]
-    [InlineData("replay:1.5KiB", "replay:1536B,alloc=global,sinks=4,recent=32,min=512 v1")]
-    [InlineData("REPLAY:2gib,ALLOC=Layer", "replay:2GiB,alloc=layer,sinks=4,recent=32,min=512 v1")]
+    [InlineData("25%", "replay:25%,alloc=global,sinks=4,recent=4,min=512,type-k=q8_0,type-v=q8_0 v1")]
+    [InlineData("512", "replay:512,alloc=global,sinks=4,recent=4,min=512,type-k=q8_0,type-v=q8_0 v1")]
+    [InlineData("64MiB", "replay:64MiB,alloc=global,sinks=4,recent=4,min=512,type-k=q8_0,type-v=q8_0 v1")]
+    [InlineData("replay:12.50%", "replay:12.5%,alloc=global,sinks=4,recent=4,min=512 v1")]
+    [InlineData("replay:1.5KiB", "replay:1536B,alloc=global,sinks=4,recent=4,min=512 v1")]
+    [InlineData("REPLAY:2gib,ALLOC=Layer", "replay:2GiB,alloc=layer,sinks=4,recent=4,min=512 v1")]
     [InlineData("window:1020", "window:1020+4,min=512 v1")]
     [InlineData("window:1020+0,min=0", "window:1020+0,min=0 v1")]
     [InlineData("random:25%", "random:25%,alloc=uniform,sinks=4,recent=32,min=512 v1")]
@@ -23,15 +23,15 @@ public class RetentionPolicyTests
     [InlineData("pyramid:64", "snapkv:64,alloc=pyramid,sinks=4,recent=8,min=512 v1")]
     [InlineData("pyramidkv:64", "snapkv:64,alloc=pyramid,sinks=4,recent=8,min=512 v1")]
     [InlineData("funnel:25%,sinks=0", "snapkv:25%,alloc=funnel,sinks=0,recent=8,min=512 v1")]
-    [InlineData("uniform:25%", "replay:25%,alloc=uniform,sinks=4,recent=32,min=512 v1")]
-    [InlineData("layer:25%", "replay:25%,alloc=layer,sinks=4,recent=32,min=512 v1")]
-    [InlineData("global:25%", "replay:25%,alloc=global,sinks=4,recent=32,min=512 v1")]
+    [InlineData("uniform:25%", "replay:25%,alloc=uniform,sinks=4,recent=4,min=512 v1")]
+    [InlineData("layer:25%", "replay:25%,alloc=layer,sinks=4,recent=4,min=512 v1")]
+    [InlineData("global:25%", "replay:25%,alloc=global,sinks=4,recent=4,min=512 v1")]
     [InlineData("fastgen:0.95", "fastgen:0.95,sinks=4,recent=32,min=512 v1")]
     [InlineData("fastgen:1", "fastgen:1,sinks=4,recent=32,min=512 v1")]
     [InlineData("fastgen:.9+pyramid:25%", "fastgen:0.9+pyramid:25%,sinks=4,recent=8,min=512 v1")]
     [InlineData("fastgen:0.9+global:64MiB", "fastgen:0.9+global:64MiB,sinks=4,recent=32,min=512 v1")]
-    [InlineData("25%,type=q8_0", "replay:25%,alloc=global,sinks=4,recent=32,min=512,type-k=q8_0,type-v=q8_0 v1")]
-    [InlineData("25%,type-v=q4_0,rotate=off", "replay:25%,alloc=global,sinks=4,recent=32,min=512,type-v=q4_0,rotate=off v1")]
+    [InlineData("25%,type=q8_0", "replay:25%,alloc=global,sinks=4,recent=4,min=512,type-k=q8_0,type-v=q8_0 v1")]
+    [InlineData("25%,type-v=q4_0,rotate=off", "replay:25%,alloc=global,sinks=4,recent=4,min=512,type-k=q8_0,type-v=q4_0,rotate=off v1")]
     public void What_is_written_becomes_a_canonical_text(string written, string canonical) =>
         Assert.Equal(canonical, RetentionPolicy.Parse(written)!.ToString());
 
@@ -40,8 +40,8 @@ public class RetentionPolicyTests
 
     [Fact]
     public void Several_have_commas_between_as_their_modifiers_have() => Assert.Equal(
-        [null, "replay:25%,alloc=layer,sinks=4,recent=32,min=0 v1", "window:60+4,min=512 v1"],
-        RetentionPolicy.ParseSeveral("none,25%,alloc=layer,min=0,window:60").Select(policy => policy?.ToString()));
+        [null, "replay:25%,alloc=layer,sinks=4,recent=4,min=0 v1", "window:60+4,min=512 v1"],
+        RetentionPolicy.ParseSeveral("none,replay:25%,alloc=layer,min=0,window:60").Select(policy => policy?.ToString()));
 
     /// <summary>Every text that is read is read again from what is printed of it, to an equal policy.</summary>
     [Fact]
@@ -62,9 +62,9 @@ public class RetentionPolicyTests
     [InlineData("replay:-5", "a budget of '-5'"), InlineData("replay:", "a budget of ''"), InlineData("h2o:1e3", "a budget of '1e3'")]
     [InlineData("replay:0.4B", "a budget of '0.4b'"), InlineData("replay:9000000TiB", "a budget of '9000000tib'")]
     [InlineData("replay:99999999999", "a budget of '99999999999'"), InlineData("replay:%", "a budget of '%'")]
-    [InlineData("replay:35", "35 tokens per head, expected at least the 4 sinks and 32 recent ones")]
+    [InlineData("replay:7", "7 tokens per head, expected at least the 4 sinks and 4 recent ones")]
     [InlineData("pyramid:11", "11 tokens per head, expected at least the 4 sinks and 8 recent ones")]
-    [InlineData("64,sinks=40", "64 tokens per head, expected at least the 40 sinks and 32 recent ones")]
+    [InlineData("64,sinks=62", "64 tokens per head, expected at least the 62 sinks and 4 recent ones")]
     [InlineData("fastgen:0", "a threshold of '0', expected above 0 and at most 1"), InlineData("fastgen:1.1", "a threshold of '1.1'")]
     [InlineData("fastgen:nan", "a threshold of 'nan'"), InlineData("fastgen:-1", "a threshold of '-1'")]
     [InlineData("window:0", "'0' recent tokens, expected 1 to"), InlineData("window:", "'' recent tokens")]
@@ -76,7 +76,7 @@ public class RetentionPolicyTests
     [InlineData("window:5,alloc=layer", "alloc= where the policy has its own schedule or none")]
     [InlineData("fastgen:0.9,alloc=layer", "alloc= where"), InlineData("pyramid:25%,alloc=layer", "alloc= where")]
     [InlineData("window:5,sinks=2", "sinks= beside a window, expected window:N+SINKS")]
-    [InlineData("25%,type=q3", "unknown codec 'q3', expected f16, ")]
+    [InlineData("25%,type=q1", "unknown codec 'q1', expected f32, ")]
     public void What_is_no_policy_is_refused_in_one_line(string text, string message)
     {
         string said = Assert.Throws<ArgumentException>(() => RetentionPolicy.Parse(text)).Message;

@@ -238,7 +238,7 @@ public class RetentionSelectionTests
         Gen.Select(Gen.Int[1, 4], Gen.Int[1, 4], Gen.Int[50, 400], Prefixes.OneOf("uniform", "global"), Gen.Int[1, 93], Gen.Int[1, 93],
             Gen.Bool, Gen.Int[0, 1000]).Sample((layers, heads, positions, schedule, a, b, isShare, seed) =>
         {
-            RetentionShape shape = Prefixes.Even(layers, heads, positions, layers * heads * (Prefixes.Segment - 64) + 500);
+            RetentionShape shape = Prefixes.Even(layers, heads, positions, layers * heads * Prefixes.Segment + 500);
             string unit = isShare ? "%" : "";
             KeptPositions? less = Select($"{schedule}:{Math.Min(a, b) + 7}{unit}" + ",sinks=2,recent=5", shape, seed),
                 more = Select($"{schedule}:{Math.Max(a, b) + 7}{unit}" + ",sinks=2,recent=5", shape, seed);

@@ -159,7 +159,7 @@ public sealed class ViewTests : IDisposable
     [Fact]
     public async Task Views_that_nobody_reads_give_way()
     {
-        using InferenceEngine engine = new(_model, Small with { Sequences = 1 });
+        using InferenceEngine engine = new(_model, Small with { KvDeviceBytes = InferenceEngine.PoolBytes(_model, Small) * 3 / 2 });
         for (byte salt = 0; salt < 12; salt++)
             Assert.NotNull((await Ask(engine, salt, s_replay, [salt])).Kv.Retention!.View);
         Assert.InRange(engine.Cache.Views.All.Count, 1, 11);

@@ -54,8 +54,8 @@ public class CapacityPlanTests
     {
         CapacityPlan plan = Plan("llama-3-8b", "bf16", KvRetention.Parse("window:1020+4"));
         Assert.False(plan.HasBlocks);
-        // 256 heads with 64 segments of 16 · (512 + 4) bytes, of which 254 lie in a slot of 2 MiB
-        Assert.Equal((256 * 64 + 253) / 254 * (2L << 20), plan.SequenceBytes(8192, inBlocks: false));
-        Assert.Equal(7, plan.Sequences(1L << 30, 8192, inBlocks: false));
+        // 256 heads with 64 segments of 16 · 512 bytes, of which 256 lie in a slot of 2 MiB
+        Assert.Equal(64 * (2L << 20), plan.SequenceBytes(8192, inBlocks: false));
+        Assert.Equal(8, plan.Sequences(1L << 30, 8192, inBlocks: false));
     }
 }

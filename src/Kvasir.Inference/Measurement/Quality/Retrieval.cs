@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Retention;
 
 namespace Kvasir.Inference.Measurement.Quality;
@@ -34,7 +35,7 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
     public async Task<RetrievalResult> Ask(DocumentSize size, int documents, IProgress<Score>? progress = null,
         CancellationToken cancellation = default)
     {
-        Tally tally = new(size);
+        Tally tally = new(size, retention, engine.Layout);
         for (int i = 0; i < documents; i++)
         {
             int number = unchecked(seed + i * 7919 + size.Count);
@@ -45,6 +46,7 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
             else
                 await AskEach(document, asked, tally, cancellation);
             cancellation.ThrowIfCancellationRequested();
+            tally.EndDocument();
             progress?.Report(tally.All);
         }
         return tally.Result();
@@ -127,8 +129,11 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
 
     sealed record Asked(SagaQuestion Question, string Kind, int Decile);
 
-    sealed class Tally(DocumentSize size)
+    sealed class Tally(DocumentSize size, RetentionPolicy? policy, KvLayout layout)
     {
+        readonly List<Score> _documents = [];
+        Score _before;
+        double _bytes;
         readonly Score[] _deciles = new Score[RetrievalResult.Deciles];
         readonly SortedDictionary<string, Score> _kinds = new(StringComparer.Ordinal);
         long _prompts, _reused;
@@ -142,12 +147,20 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
             All = All.With(isRight);
             _deciles[asked.Decile] = _deciles[asked.Decile].With(isRight);
             _kinds[asked.Kind] = _kinds.GetValueOrDefault(asked.Kind).With(isRight);
+            _bytes += result.Kv.Retention?.View is { } view ? (double)view.Bytes / view.Positions : (double)layout.StrideBytes / layout.BlockTokens;
             (_prompts, _reused, _longest) =
                 (_prompts + result.PromptTokens, _reused + result.ReusedTokens, Math.Max(_longest, result.PromptTokens));
         }
 
+        public void EndDocument()
+        {
+            _documents.Add(new Score(All.Right - _before.Right, All.Asked - _before.Asked));
+            _before = All;
+        }
+
         public RetrievalResult Result() => new()
         {
+            Policy = policy?.ToString(), ByDocument = _documents, BytesPerToken = _bytes / Math.Max(1, All.Asked),
             Size = size, LongestPrompt = _longest, All = All, ByDecile = _deciles, ByKind = _kinds,
             PromptTokens = _prompts, ReusedTokens = _reused,
         };

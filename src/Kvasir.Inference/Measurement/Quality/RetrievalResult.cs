@@ -76,6 +76,21 @@ public sealed record RetrievalResult
     /// <summary>By kind of fact.</summary>
     public required IReadOnlyDictionary<string, Score> ByKind { get; init; }
 
+    /// <summary>What was kept of the documents; null for all.</summary>
+    public string? Policy { get; init; }
+
+    /// <summary>Answers of each document, for comparisons in pairs.</summary>
+    public IReadOnlyList<Score> ByDocument { get; init; } = [];
+
+    /// <summary>
+    /// Bytes of the pool for each token that the policy applied to: whole blocks, so all that is wasted counts; of exact ones, where there is
+    /// no policy or nothing was to be left out.
+    /// </summary>
+    public double BytesPerToken { get; init; }
+
+    /// <summary>By how much the share is above that of exact answers; null where these were not asked for.</summary>
+    public ShareDifference? AgainstExact { get; init; }
+
     /// <summary>Tokens of all prompts.</summary>
     public required long PromptTokens { get; init; }
 
