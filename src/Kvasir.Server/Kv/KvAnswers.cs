@@ -85,8 +85,10 @@ sealed record KvPinned(int PinnedBlocks, double Until, string Owner);
 /// <summary>The answer of <c>/v1/kv/unpin</c>.</summary>
 sealed record KvUnpinned(int UnpinnedBlocks);
 
-/// <summary>The answer of <c>/v1/kv/evict</c>: copies of blocks that went, and that stayed because somebody holds or keeps them.</summary>
-sealed record KvEvicted(int EvictedBlocks, int KeptBlocks);
+/// <summary>
+/// The answer of <c>/v1/kv/evict</c>: copies of blocks that went, and that stayed because somebody holds or keeps them; and views that went.
+/// </summary>
+sealed record KvEvicted(int EvictedBlocks, int KeptBlocks, int EvictedViews);
 
 /// <summary>
 /// The answer of <c>/v1/kv/import</c>: blocks in the archive, and how many of them are new, were there already, and found no room.

@@ -252,7 +252,8 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Func<KvNode>
             ? [.. Cache.Blocks(KvTarget.MostBlocks).Select(block => block.Key)]
             : KvTarget.Subtree(body["id"], Cache);
         (int evicted, int kept) = await Guarded(() => Cache.Evict(keys, tier));
-        await context.Response.WriteAsJsonAsync(new KvEvicted(evicted, kept), KvJson.Default.KvEvicted);
+        int views = all && tier is null or Tier.Device ? Cache.Views.Clear() : 0; // what is left of a prefix goes with everything
+        await context.Response.WriteAsJsonAsync(new KvEvicted(evicted, kept, views), KvJson.Default.KvEvicted);
     }
 
     async Task Export(HttpContext context, Field body)

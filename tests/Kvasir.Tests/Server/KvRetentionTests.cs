@@ -206,16 +206,42 @@ public sealed class KvRetentionTests
     [Fact]
     public async Task A_servers_own_policy_holds_for_who_says_nothing_and_any_may_be_named_where_all_are_allowed()
     {
-        await using ServerFixture server = await ServerFixture.Start(
-            options: new ServerOptions { Retention = RetentionPolicy.Parse(Policy), AllowedRetention = null });
+        List<string> lines = [];
+        await using ServerFixture server = await ServerFixture.Start(options: new ServerOptions
+        {
+            Retention = RetentionPolicy.Parse(Policy), AllowedRetention = null, Log = lines.Add, LogsJson = true,
+        });
         (string path, JsonObject body) = Asked("chat", 0, policy: null);
         Assert.False(Details(await server.Ask(path, body)).TryGetProperty("kv_retention", out _)); // null is exact
         body.Remove("kv_retention");
         Assert.Equal(s_canonical, PolicyOf(await server.Ask(path, body)));
         Assert.StartsWith("window:64+4,", PolicyOf(await Ask(server, 0, "window:64+4,min=64")), StringComparison.Ordinal);
         Assert.Equal(2, (await server.Get("/v1/kv/views")).GetProperty("views").GetArrayLength());
+        await ServerFixture.Until(() => lines.Count == 3, "all have their lines");
+        Assert.DoesNotContain("retention", lines[0], StringComparison.Ordinal);
+        Assert.Equal(s_canonical, JsonDocument.Parse(lines[1]).RootElement.GetProperty("kv_retention").GetString());
 
         static string PolicyOf(JsonElement answer) => Details(answer).GetProperty("kv_retention").GetProperty("policy").GetString()!;
+    }
+
+    [Fact]
+    public async Task Several_answers_and_prompts_are_counted_together()
+    {
+        await using ServerFixture server = await ServerFixture.Start(options: Allowing(Policy));
+        string other = new SagaGenerator(6).Document(facts: 30).Text;
+        JsonElement one = await Ask(new JsonArray(s_saga.Text), 2), both = await Ask(new JsonArray(s_saga.Text, other), 2);
+        double Kept(JsonElement answer) => Details(answer).GetProperty("kv_retention").GetProperty("kept_tokens").GetDouble();
+        JsonElement[] views = [.. (await server.Get("/v1/kv/views")).GetProperty("views").EnumerateArray()];
+        double[] means = [.. views.Select(view => view.GetProperty("kept").Deserialize<int[][]>()!.SelectMany(heads => heads).Average())];
+        Assert.Equal(2, means.Length);
+        Assert.Contains(means, mean => Math.Abs(mean - Kept(one)) < 0.1);
+        Assert.Equal(means.Sum(), Kept(both), 1);
+        Assert.Equal(s_canonical, both.GetProperty("timings").GetProperty("kv_retention").GetString());
+
+        Task<JsonElement> Ask(JsonArray prompts, int answers) => server.Ask("/v1/completions", new JsonObject
+        {
+            ["prompt"] = prompts, ["n"] = answers, ["max_tokens"] = 2, ["kv_retention"] = Policy, ["timings_per_token"] = true,
+        });
     }
 
     [Fact]
@@ -256,8 +282,8 @@ public sealed class KvRetentionTests
         Assert.Equal(document, await Positions(Policy, system, second, told, Said("tool", "3"))); // which belong to their question
         Assert.InRange(await Positions(Policy, Said("user", s_saga.Text)), document - 16, document + 16); // it has nothing before it
         Assert.True(await Positions(Aware, system, first) >= document);
-        await server.Ask("/v1/kv/evict", new JsonObject { ["all"] = true });
-        server.Engine.Cache.Views.Clear();
+        JsonElement evicted = await server.Ask("/v1/kv/evict", new JsonObject { ["all"] = true });
+        Assert.Equal(server.Engine.Cache.Views.All.Count + 2, evicted.GetProperty("evicted_views").GetInt32());
         Assert.True(await Positions(Policy, system, first, told, second) > document);
 
         async Task<int> Positions(string policy, params JsonObject[] messages)
