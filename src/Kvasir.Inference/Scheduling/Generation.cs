@@ -140,7 +140,8 @@ sealed class Generation
 
     /// <summary>Whether the lookup is over, and what an earlier request, given up since, still brings to the sequence.</summary>
     public bool HasArrived(bool mayWait) =>
-        _retention is not { IsGathering: true } and not { IsWaiting: true } && _lookup is not { IsCompleted: false } && (mayWait || !Sequence.Blocks.IsWaiting || Sequence.Blocks.HasArrived);
+        _retention is not { IsGathering: true } and not { IsWaiting: true } && _lookup is not { IsCompleted: false }
+        && (mayWait || !Sequence.Blocks.IsWaiting || Sequence.Blocks.HasArrived);
 
     /// <summary>Brings in what was found; behind a view that is gathered, what is there is looked up first.</summary>
     public void Begin()
