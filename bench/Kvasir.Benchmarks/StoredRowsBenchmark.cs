@@ -29,7 +29,8 @@ public unsafe class StoredRowsBenchmark
         _codec = KvCodecs.TryParse(Type, out IKvCodec? codec) ? codec : throw new InvalidOperationException(Type);
         _from = new KvRows(Dim, _codec);
         for (int row = 0; row < Rows; row++)
-            _codec.Encode([.. Enumerable.Range(0, Dim).Select(_ => random.NextSingle() - 0.5f)], _stored.AsSpan(row * _codec.RowBytes(Dim)));
+            _codec.Encode([.. Enumerable.Range(0, Dim).Select(_ => random.NextSingle() - 0.5f)],
+                _stored.AsSpan(row * _codec.RowBytes(Dim)));
     }
 
     /// <summary>As attention does with 256 bits.</summary>

@@ -87,7 +87,9 @@ public sealed class Conversation : IDisposable
     /// <summary>Gives the blocks back.</summary>
     public void Dispose() => _sequence.Dispose();
 
-    /// <summary>A policy that does not look at the question sees what comes before it: its view is of use to the next questions, too.</summary>
+    /// <summary>
+    /// A policy that does not look at the question sees what comes before it: its view is of use to the next questions, too.
+    /// </summary>
     GenerationOptions Retained(GenerationOptions options) => options.Retention is { Prefix: null, Policy.IsAware: false } retention
         && _transcript.Messages.Count > 1
         ? options with { Retention = retention with { Prefix = _prompts.TokensBeforeLast(_transcript.Messages, _sequence.Tokens) } }

@@ -120,7 +120,8 @@ public sealed class TieredKvCache : IDisposable
     }
 
     /// <summary>
-    /// Makes a view of the first tokens of a sequence, which must be there, in all layers. On any thread, while nobody changes the sequence.
+    /// Makes a view of the first tokens of a sequence, which must be there, in all layers. On any thread, while nobody changes the
+    /// sequence.
     /// </summary>
     /// <param name="exact">The sequence.</param>
     /// <param name="name">What it is called.</param>
@@ -131,7 +132,11 @@ public sealed class TieredKvCache : IDisposable
     public ViewLease? TryGather(CachedSequence exact, ViewName name, ViewCodecs codecs, KeptPositions kept, bool isFound)
     {
         ArgumentNullException.ThrowIfNull(exact);
-        return new ViewGathering(Device, exact.Table, name, codecs, kept).TryGather() is { } view ? Views.Add(view, isFound) : null;
+        ArgumentNullException.ThrowIfNull(name);
+        nint[] blocks = [.. Enumerable.Range(0, Layout.BlocksFor(name.Positions)).Select(block => Place(exact, block))];
+        return new ViewGathering(Device, blocks, name, codecs, kept).TryGather() is { } view ? Views.Add(view, isFound) : null;
+
+        static unsafe nint Place(CachedSequence exact, int block) => (nint)exact.Table.Address(block);
     }
 
     /// <summary>A new, empty sequence that begins with a root which somebody else made, and what that one has.</summary>

@@ -11,7 +11,8 @@ static class RetainFlag
     /// <summary>A policy, or none.</summary>
     public static Option<RetentionPolicy?> Create() => new Setting<RetentionPolicy?>("--kv-retain")
     {
-        Description = "Keep less of a prompt's keys and values: a share such as 25%, or a policy such as replay:25%. Answers are not exact then",
+        Description = "Keep less of a prompt's keys and values: a share such as 25%, or a policy such as replay:25%. Answers are "
+            + "not exact then",
         Usual = "none: everything is kept",
         CustomParser = Read,
         HelpName = "POLICY",

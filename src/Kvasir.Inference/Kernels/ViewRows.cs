@@ -3,7 +3,9 @@ using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>What a view keeps for one KV head: places are slots of its segments, all of which rows see, but for those behind a window.</summary>
+/// <summary>
+/// What a view keeps for one KV head: places are slots of its segments, all of which rows see, but for those behind a window.
+/// </summary>
 readonly unsafe struct ViewRows(AttentionInput input, RetainedView view, int kvHead) : IKvSource
 {
     const int Slots = RetainedView.SegmentSlots;

@@ -11,4 +11,7 @@ public sealed record RetentionOptions(RetentionPolicy Policy)
     /// the whole prompt. A view of what stands before a question is of use to all questions.
     /// </summary>
     public int? Prefix { get; init; }
+
+    /// <summary>Changes scores before they are used, for measurements of what they are worth; such a view is found by nobody.</summary>
+    internal Action<RetentionScores>? Adjust { get; init; }
 }

@@ -57,6 +57,9 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
     /// <summary>Called when others need not wait for this one any longer.</summary>
     public Action? Ended { get; set; }
 
+    /// <summary>Whether the view is for others, too.</summary>
+    bool IsShared => engine.SharesBlocks && !_policy.IsAware && options.Adjust is null;
+
     int BlockTokens => engine.Layout.BlockTokens;
 
     /// <summary>Computes the keys of the prefix, on whichever thread has the time.</summary>
@@ -81,7 +84,7 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
             EnterLongest(NameOf(prefix));
         if (sequence.View is not null || Use.WhyExact is not null)
             return;
-        if (_policy.IsAware || engine.ViewsInTheMaking.TryAdd(_name!, this))
+        if (!IsShared || engine.ViewsInTheMaking.TryAdd(_name!, this))
             ComputePrefix();
         else
             _waits = true;
@@ -103,7 +106,7 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
             (_name, Use) = (current.Name, Use with { View = current, WasFound = true });
             return;
         }
-        ViewLease? found = _policy.IsAware ? null : engine.Cache.Views.TryFindLongest(_keys, whole, BlockTokens);
+        ViewLease? found = !IsShared ? null : engine.Cache.Views.TryFindLongest(_keys, whole, BlockTokens);
         if (found is not null && IsTooShort(found.View.Positions, whole.Positions))
         {
             found.Dispose();
@@ -163,8 +166,11 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
         {
             ViewCodecs codecs = Codecs();
             RetentionShape shape = ViewShape.Of(engine.Layout, codecs, name.Positions);
-            KeptPositions? kept = RetentionSelection.Select(_policy, shape, profile.Scores(shape), profile.Heads);
-            return kept is null ? null : engine.Cache.TryGather(subject.Blocks, name, codecs, kept, engine.SharesBlocks && !_policy.IsAware);
+            RetentionScores? scores = profile.Scores(shape);
+            if (scores is not null)
+                options.Adjust?.Invoke(scores);
+            KeptPositions? kept = RetentionSelection.Select(_policy, shape, scores, profile.Heads);
+            return kept is null ? null : engine.Cache.TryGather(subject.Blocks, name, codecs, kept, isFound: IsShared);
         });
     }
 

@@ -102,7 +102,8 @@ sealed class Scheduler : IDisposable
     {
         lock (_gate)
         {
-            while (!_stopping && !_woken && _arrived.Count + _running.Count + _profiling.Count == 0 && (_arriving.Count > 0 || _waiting.Count == 0))
+            while (!_stopping && !_woken && _arrived.Count + _running.Count + _profiling.Count == 0
+                && (_arriving.Count > 0 || _waiting.Count == 0))
                 Monitor.Wait(_gate);
             _woken = false;
             return !_stopping;

@@ -13,7 +13,9 @@ public static class KvCodecs
 
     static readonly IKvCodec[] s_all = [.. s_plain, .. s_plain.Select(codec => new RotatedCodec(codec))];
 
-    /// <summary>Names that <see cref="TryParse"/> knows, those of rotated codecs left out: <c>q4_0</c> stands for <c>q4_0+h</c>, too.</summary>
+    /// <summary>
+    /// Names that <see cref="TryParse"/> knows, those of rotated codecs left out: <c>q4_0</c> stands for <c>q4_0+h</c>, too.
+    /// </summary>
     public static IEnumerable<string> Names => s_plain.Select(codec => codec.Name);
 
     /// <summary>All codecs, each also rotated.</summary>

@@ -135,6 +135,7 @@ sealed class RetentionParser(string text)
 
     static RetentionScorer? Scorer(string name) => name switch
     {
+        "recent" => RetentionScorer.Recent,
         "random" => RetentionScorer.Random,
         "h2o" => RetentionScorer.H2O,
         "snapkv" => RetentionScorer.SnapKv,

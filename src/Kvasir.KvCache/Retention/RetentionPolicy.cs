@@ -9,7 +9,7 @@ public sealed record RetentionPolicy
     public const int Version = 1;
 
     /// <summary>What <see cref="Parse"/> reads.</summary>
-    public const string Forms = "none, BUDGET, window:N, window:N+SINKS, SCORER:BUDGET with random, h2o, snapkv, expected or replay, "
+    public const string Forms = "none, BUDGET, window:N, window:N+SINKS, SCORER:BUDGET with recent, random, h2o, snapkv, expected or replay, "
         + "SCHEDULE:BUDGET with uniform, layer, global, pyramid or funnel, fastgen:T or fastgen:T+SCHEDULE:BUDGET; "
         + "a budget is a share such as 25%, tokens per head such as 512, or a size such as 64MiB";
 

@@ -8,6 +8,9 @@ public enum RetentionScorer
     /// </summary>
     Window,
 
+    /// <summary>How late a position is: a window of what a budget has room for.</summary>
+    Recent,
+
     /// <summary>A hash of position, layer and head: what every other scorer has to beat.</summary>
     Random,
 

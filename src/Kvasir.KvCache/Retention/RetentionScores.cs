@@ -19,5 +19,15 @@ public sealed class RetentionScores
     /// <summary>The scores of a head, by position.</summary>
     public Span<float> Of(int layer, int kvHead) => Row(layer, kvHead);
 
+    /// <summary>The later, the more.</summary>
+    internal static RetentionScores ByPosition(RetentionShape shape)
+    {
+        var scores = new RetentionScores(shape);
+        foreach (float[] head in scores._scores)
+            for (int position = 0; position < head.Length; position++)
+                head[position] = position;
+        return scores;
+    }
+
     internal float[] Row(int layer, int kvHead) => _scores[_firstHeads[layer] + kvHead];
 }

@@ -21,10 +21,12 @@ public static class RetentionSelection
         if (policy.Scorer == RetentionScorer.FastGen && heads is null)
             throw new ArgumentException($"retention {policy}: no kinds of heads");
         bool readsScores = policy.Budget is not null && policy.Scorer != RetentionScorer.Random;
-        if (scores is null && readsScores)
+        if (scores is null && readsScores && policy.Scorer != RetentionScorer.Recent)
             throw new ArgumentException($"retention {policy}: no scores");
         if (shape.Positions < policy.Minimum || FitsExactly(policy.Budget, shape))
             return null;
+        if (policy.Scorer == RetentionScorer.Recent)
+            scores = RetentionScores.ByPosition(shape);
         KeptPositions kept = new(shape, new Chooser(policy, shape, readsScores ? scores : null,
             policy.Scorer == RetentionScorer.FastGen ? heads : null).Choose());
         return kept.Bytes < shape.ExactBytes ? kept : null;

@@ -12,8 +12,8 @@ namespace Kvasir.KvCache.Views;
 /// <code>
 /// segment: [16 keys][16 values]
 /// </code>
-/// Keys are rotated by their positions before they are stored, and every row behind the view sees all of it, so where a key was is not kept.
-/// Behind a window it matters: windowed layers keep what lies before the view's end, without a gap.
+/// Keys are rotated by their positions before they are stored, and every row behind the view sees all of it, so where a key was is not
+/// kept. Behind a window it matters: windowed layers keep what lies before the view's end, without a gap.
 /// Immutable; several sequences may read it, each with a lease.
 /// </summary>
 public sealed unsafe class RetainedView

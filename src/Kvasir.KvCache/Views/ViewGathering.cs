@@ -5,8 +5,13 @@ using Kvasir.KvCache.Retention;
 
 namespace Kvasir.KvCache.Views;
 
-/// <summary>Makes a view: copies what is kept of an exact prefix into blocks of the same pool, in another codec where the view has one.</summary>
-sealed unsafe class ViewGathering(BlockPool pool, BlockTable exact, ViewName name, ViewCodecs codecs, KeptPositions kept)
+/// <summary>Makes a view: copies what is kept of an exact prefix into blocks of the same pool, in another codec where it has one.</summary>
+/// <param name="pool">The pool.</param>
+/// <param name="exact">Where the blocks of the prefix are.</param>
+/// <param name="name">What the view is called.</param>
+/// <param name="codecs">How it stores keys and values.</param>
+/// <param name="kept">What is kept.</param>
+sealed unsafe class ViewGathering(BlockPool pool, nint[] exact, ViewName name, ViewCodecs codecs, KeptPositions kept)
 {
     readonly KvLayout _layout = pool.Layout;
     readonly List<nint> _segments = [];
@@ -44,7 +49,7 @@ sealed unsafe class ViewGathering(BlockPool pool, BlockTable exact, ViewName nam
             for (int i = 0; i < Math.Min(RetainedView.SegmentSlots, positions.Length - first); i++)
             {
                 (int block, int token) = Math.DivRem(positions[first + i], _layout.BlockTokens);
-                byte* from = exact.Address(block);
+                byte* from = (byte*)exact[block];
                 keys.Copy(from + _layout.KeyOffset(layer, head), token, to, i);
                 values.Copy(from + _layout.ValueOffset(layer, head), token, to + codecs.ValuesOffset(shape), i);
             }

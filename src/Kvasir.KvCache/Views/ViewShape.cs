@@ -19,8 +19,8 @@ public static class ViewShape
     }
 
     /// <summary>
-    /// Whether a policy chooses what a layer keeps: it has keys and values of its own, to all of which it attends, and so do all layers that
-    /// read them.
+    /// Whether a policy chooses what a layer keeps: it has keys and values of its own, to all of which it attends, and so do all layers
+    /// that read them.
     /// </summary>
     public static bool Selects(KvLayout layout, int layer)
     {

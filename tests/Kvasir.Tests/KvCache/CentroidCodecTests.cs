@@ -19,7 +19,9 @@ public class CentroidCodecTests
         Assert.Equal(Documented(name, stored).Select(BitConverter.SingleToInt32Bits), read.Select(BitConverter.SingleToInt32Bits));
     }, iter: 1000);
 
-    /// <summary>Forty units, from far below to far above, each with the scale that is best after it, leave hardly less of an error.</summary>
+    /// <summary>
+    /// Forty units, from far below to far above, each with the scale that is best after it, leave hardly less of an error.
+    /// </summary>
     [Theory, MemberData(nameof(Names))]
     public void The_scale_is_about_the_best_there_is(string name)
     {

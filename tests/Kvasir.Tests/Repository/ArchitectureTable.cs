@@ -24,8 +24,9 @@ static class ArchitectureTable
             Blocks -> Eviction, Layout, Metrics, Prefixes
             Tiers -> Blocks, Codecs, Eviction, Layout, Metrics, Prefixes
             Tiers/Disk -> Blocks, Eviction, Layout, Metrics, Prefixes, Tiers
-            Lookups -> Blocks, Prefixes, Tiers
-            (root) -> Blocks, Codecs, Layout, Lookups, Metrics, Prefixes, Tiers, Tiers/Disk
+            Views -> Blocks, Codecs, Layout, Prefixes, Retention
+            Lookups -> Blocks, Prefixes, Tiers, Views
+            (root) -> Blocks, Codecs, Layout, Lookups, Metrics, Prefixes, Retention, Tiers, Tiers/Disk, Views
             Archive -> (root), Blocks, Layout, Prefixes, Tiers, Tiers/Disk
             """),
         new("Kvasir.Planning", ["Kvasir.Formats", "Kvasir.KvCache"], """
@@ -53,11 +54,12 @@ static class ArchitectureTable
             Sampling/Constraints/Masks -> Sampling/Constraints/Automata, Sampling/Constraints/Nodes, Tokenization
             Sampling/Constraints -> Sampling/Constraints/Automata, Sampling/Constraints/Gbnf, Sampling/Constraints/Json,
                 Sampling/Constraints/Masks, Sampling/Constraints/Nodes, Sampling/Constraints/Schemas, Tokenization
-            Scheduling -> Model, Sampling, Sampling/Constraints, Sampling/Constraints/Masks, Tokenization
+            Retention -> Kernels, Kernels/Panels, Model, Tokenization
+            Scheduling -> Model, Retention, Sampling, Sampling/Constraints, Sampling/Constraints/Masks, Tokenization
             Chat -> Sampling/Constraints, Sampling/Constraints/Schemas, Templates, Templates/Library, Templates/Syntax, Templates/Values,
                 Tokenization
             ExtensionsAI -> Chat, Sampling, Sampling/Constraints, Sampling/Constraints/Schemas, Scheduling
-            (root) -> Chat, ExtensionsAI, Kernels, Model, Saga, Sampling/Constraints/Masks, Scheduling, Tokenization
+            (root) -> Chat, ExtensionsAI, Kernels, Model, Retention, Saga, Sampling/Constraints/Masks, Scheduling, Tokenization
             Measurement/Limits -> Kernels
             Measurement/Speed -> (root), Kernels, Kernels/Panels, Measurement/Limits, Model, Scheduling
             Measurement/Quality -> (root), Chat, Saga, Scheduling, Tokenization
@@ -125,7 +127,7 @@ static class ArchitectureTable
             KvCache/Tiers
             Model -> Fixtures
             Packages -> Fixtures
-            Retention
+            Retention -> Fixtures
             Reuse -> Fixtures, KvCache/Tiers
             Saga
             Samples -> Fixtures

@@ -82,7 +82,8 @@ public sealed unsafe class ViewAttentionTests
             _kept = [Choose(first, random), Choose(second, random)];
             var codecs = new ViewCodecs(F32Codec.Instance, F32Codec.Instance);
             var kept = new KeptPositions(ViewShape.Of(_layout, codecs, Prefix), _kept);
-            _view = new ViewGathering(_pool, _exact, new ViewName(default, Prefix, "by hand", "f32", "f32"), codecs, kept).TryGather()!;
+            nint[] blocks = [.. Enumerable.Range(0, _layout.BlocksFor(Prefix)).Select(block => (nint)_exact.Address(block))];
+            _view = new ViewGathering(_pool, blocks, new ViewName(default, Prefix, "by hand", "f32", "f32"), codecs, kept).TryGather()!;
             _tail = new BlockTable(_pool) { View = _view };
             Assert.True(_tail.TryReserve(Rows));
         }

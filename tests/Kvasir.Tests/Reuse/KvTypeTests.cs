@@ -73,7 +73,8 @@ public sealed class KvTypeTests : IDisposable
     public void Every_pair_of_codecs_has_a_fingerprint_of_its_own_and_with_other_hosts()
     {
         IKvCodec[] all = [.. KvCodecs.All];
-        string[] fingerprints = [.. from keys in all from values in all from host in all.Where(host => host.Name is "q8_0" or "q4_0+h").Append(null)
+        IKvCodec?[] hosts = [null, StoredAs.Codec("q8_0"), StoredAs.Codec("q4_0+h")];
+        string[] fingerprints = [.. from keys in all from values in all from host in hosts
             where host is null || host.Name != keys.Name || keys.Name != values.Name // the pool's own is the same as none
             select InferenceEngine.FingerprintOf(_model, new() { KvKeyCodec = keys, KvValueCodec = values, KvHostCodec = host }).ToString()];
         Assert.Equal(fingerprints.Length, fingerprints.Distinct().Count());

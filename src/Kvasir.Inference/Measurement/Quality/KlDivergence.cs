@@ -1,6 +1,8 @@
 namespace Kvasir.Inference.Measurement.Quality;
 
-/// <summary>How much is lost by expecting with one distribution what comes from another: KL(p ‖ q) of two rows of logits, in nats.</summary>
+/// <summary>
+/// How much is lost by expecting with one distribution what comes from another: KL(p ‖ q) of two rows of logits, in nats.
+/// </summary>
 static class KlDivergence
 {
     public static double Of(ReadOnlySpan<float> p, ReadOnlySpan<float> q)

@@ -147,7 +147,8 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
             All = All.With(isRight);
             _deciles[asked.Decile] = _deciles[asked.Decile].With(isRight);
             _kinds[asked.Kind] = _kinds.GetValueOrDefault(asked.Kind).With(isRight);
-            _bytes += result.Kv.Retention?.View is { } view ? (double)view.Bytes / view.Positions : (double)layout.StrideBytes / layout.BlockTokens;
+            _bytes += result.Kv.Retention?.View is { } view
+                ? (double)view.Bytes / view.Positions : (double)layout.StrideBytes / layout.BlockTokens;
             (_prompts, _reused, _longest) =
                 (_prompts + result.PromptTokens, _reused + result.ReusedTokens, Math.Max(_longest, result.PromptTokens));
         }

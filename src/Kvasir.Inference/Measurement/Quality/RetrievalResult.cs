@@ -83,8 +83,8 @@ public sealed record RetrievalResult
     public IReadOnlyList<Score> ByDocument { get; init; } = [];
 
     /// <summary>
-    /// Bytes of the pool for each token that the policy applied to: whole blocks, so all that is wasted counts; of exact ones, where there is
-    /// no policy or nothing was to be left out.
+    /// Bytes of the pool for each token that the policy applied to: whole blocks, so all that is wasted counts; of exact ones, where there
+    /// is no policy or nothing was to be left out.
     /// </summary>
     public double BytesPerToken { get; init; }
 
