@@ -86,7 +86,8 @@ sealed record KvPinned(int PinnedBlocks, double Until, string Owner);
 sealed record KvUnpinned(int UnpinnedBlocks);
 
 /// <summary>
-/// The answer of <c>/v1/kv/evict</c>: copies of blocks that went, and that stayed because somebody holds or keeps them; and views that went.
+/// The answer of <c>/v1/kv/evict</c>: copies of blocks that went, and that stayed because somebody holds or keeps them; and views that
+/// went.
 /// </summary>
 sealed record KvEvicted(int EvictedBlocks, int KeptBlocks, int EvictedViews);
 

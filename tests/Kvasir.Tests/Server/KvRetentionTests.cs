@@ -245,6 +245,16 @@ public sealed class KvRetentionTests
     }
 
     [Fact]
+    public async Task Questions_that_come_together_share_one_view()
+    {
+        await using ServerFixture server = await ServerFixture.Start(options: Allowing(Policy));
+        JsonElement[] answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(i => Ask(server, i * 6)));
+        Assert.Single(answers, answer => !Retention(answer).GetProperty("found").GetBoolean());
+        Assert.All(answers, answer => Assert.Equal(s_canonical, Details(answer).GetProperty("kv_retention").GetProperty("policy").GetString()));
+        Assert.Equal(1, (await server.Get("/v1/kv/stats")).GetProperty("views").GetProperty("count").GetInt32());
+    }
+
+    [Fact]
     public async Task Two_salts_never_share_a_view_and_nobody_is_told_of_them()
     {
         await using ServerFixture server = await ServerFixture.Start(options: Allowing(Policy));

@@ -22,7 +22,8 @@ function row({ positions }: View, layer: number[], index: number, heads: number,
 }
 
 function cell(kept: number, positions: number, most: number): HTMLElement {
-  const element = h('td', { class: 'heat-cell', 'data-value': kept, title: `${count(kept)} of ${count(positions)} tokens` }, whole(kept, positions));
+  const title = `${count(kept)} of ${count(positions)} tokens`;
+  const element = h('td', { class: 'heat-cell', 'data-value': kept, title }, whole(kept, positions));
   element.style.setProperty('--heat', String(kept / most));
   return element;
 }

@@ -46,10 +46,11 @@ test('a page without views does not speak of them', async ({ page }) => {
 });
 
 test('an answer through a view says so where its tokens are counted', async ({ page }) => {
-  const request = { id: 'thin', endpoint: '/v1/chat/completions', status: 'stop', time: 1764000000, prompt_tokens: 438, completion_tokens: 9,
-    queue_s: 0, ttft_s: 0.1, duration_s: 0.1, kvasir: { reused: { device: 429 }, computed: 9, spans: [], miss: [], retention: {
-      policy: 'replay:25%,alloc=global,min=64 v1', found: true, positions: 416, kept_share: 0.21, profile_s: 0 } } };
-  const whole = { ...request, id: 'whole', kvasir: { ...request.kvasir, retention: { policy: 'replay:25% v1', why_exact: 'it is short' } } };
+  const view = { policy: 'replay:25%,alloc=global,min=64 v1', found: true, positions: 416, kept_share: 0.21, profile_s: 0 };
+  const kvasir = { reused: { device: 429 }, computed: 9, spans: [], miss: [], retention: view };
+  const request = { id: 'thin', endpoint: '/v1/chat/completions', status: 'stop', time: 1764000000, prompt_tokens: 438,
+    completion_tokens: 9, queue_s: 0, ttft_s: 0.1, duration_s: 0.1, kvasir };
+  const whole = { ...request, id: 'whole', kvasir: { ...kvasir, retention: { policy: 'replay:25% v1', why_exact: 'it is short' } } };
   await page.route('**/v1/kv/requests', (route) => route.fulfill({ json: { requests: [request, whole] } }));
   await open(page);
   await expect(page.getByTestId('request-through')).toHaveText('through replay:25% global');
