@@ -47,6 +47,8 @@ public sealed class InferenceEngine : IDisposable
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
         _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Math.Min(options.PrefillChunk, Context));
         _parts = Parts();
+        if (options.KvRetention is { } retention)
+            _parts.Check(retention);
         _pass = _parts.NewPass();
         _scheduler = new Lazy<Scheduler>(() => new Scheduler(_parts));
     }
@@ -254,14 +256,22 @@ public sealed class InferenceEngine : IDisposable
     /// Computes a sequence's first tokens and goes on behind a view of them; on the calling thread, so not while completions are under way:
     /// for measurements and tests.
     /// </summary>
-    internal RetentionUse Retain(Sequence sequence, RetentionOptions options, CancellationToken cancellation = default)
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="options">What is kept.</param>
+    /// <param name="prefix">Brings the prefix about; null computes it.</param>
+    /// <param name="cancellation">Ends it early; the sequence is exact then.</param>
+    internal RetentionUse Retain(Sequence sequence, RetentionOptions options, Action<Sequence>? prefix = null,
+        CancellationToken cancellation = default)
     {
         using RetentionRun run = new(_parts, sequence, options);
         run.ComputeKeys();
         run.Arrive();
         if (run.Subject is not { } subject)
             return run.Use;
-        Forward(subject, progress: null, cancellation);
+        if (prefix is not null)
+            prefix(subject);
+        else
+            Forward(subject, progress: null, cancellation);
         run.BeginProfile();
         while (run.IsProfiling)
             run.StepProfile();

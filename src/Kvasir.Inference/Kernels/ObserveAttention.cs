@@ -48,14 +48,16 @@ unsafe struct ObserveAttention<T>(AttentionInput input, Observation observation,
 
     readonly void Take(float* weights, int kvHead, int row, int head, int start)
     {
-        int count = Math.Min(Tile, seen.Width - start), ofRows = (kvHead * input.Group + head) * input.Rows + row;
+        int count = FloatRows.PadToLanes(Math.Min(Tile, seen.Width - start)), ofRows = (kvHead * input.Group + head) * input.Rows + row;
         float* to = seen[firstSeen + (observation == Observation.Rows ? ofRows : kvHead)] + start;
-        for (int i = 0; i < count; i++)
-            to[i] = observation switch
-            {
-                Observation.Largest => MathF.Max(to[i], weights[i]),
-                Observation.Sum => to[i] + weights[i],
-                _ => weights[i],
-            };
+        for (int i = 0; i < count; i += ILanes<T>.Count)
+        {
+            T weight = T.Load(weights + i);
+            if (observation == Observation.Largest)
+                weight = T.Max(T.Load(to + i), weight);
+            else if (observation == Observation.Sum)
+                weight = T.Load(to + i) + weight;
+            T.Store(weight, to + i);
+        }
     }
 }

@@ -64,18 +64,8 @@ public class BlockBooks
         }
     }
 
-    /// <summary>Gives blocks back that somebody holds and could do without; false when there are none.</summary>
-    internal Func<bool>? Reclaim { get; set; }
-
     /// <summary>A block to write, or null when every block is leased or in flight. Its memory holds whatever was there before.</summary>
-    public MutableBlock? TryAllocate()
-    {
-        MutableBlock? block;
-        while ((block = TryAllocateNow()) is null && Reclaim?.Invoke() == true) { }
-        return block;
-    }
-
-    MutableBlock? TryAllocateNow()
+    public virtual MutableBlock? TryAllocate()
     {
         lock (_gate)
         {

@@ -26,6 +26,17 @@ public sealed unsafe class BlockPool : BlockBooks, IDisposable
     /// <summary>The memory, and what copies in it, into it and out of it.</summary>
     public IBlockArena Arena { get; }
 
+    /// <summary>Gives blocks back that somebody holds and could do without; false when there are none.</summary>
+    internal Func<bool>? Reclaim { get; set; }
+
+    /// <inheritdoc/>
+    public override MutableBlock? TryAllocate()
+    {
+        MutableBlock? block;
+        while ((block = base.TryAllocate()) is null && Reclaim?.Invoke() == true) { }
+        return block;
+    }
+
     /// <summary>
     /// First byte of a block, at the start of a page, as those who compute on it reach it; valid while the handle is held.
     /// </summary>

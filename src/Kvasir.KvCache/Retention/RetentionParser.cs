@@ -18,7 +18,7 @@ sealed class RetentionParser(string text)
     public RetentionPolicy? Parse()
     {
 #pragma warning disable CA1308 // what is compared with is lower-case
-        string[] parts = text.ToLowerInvariant().Split(',');
+        string[] parts = Unversioned(text.ToLowerInvariant()).Split(',');
 #pragma warning restore CA1308
         if (parts is ["none"])
             return null;
@@ -30,6 +30,11 @@ sealed class RetentionParser(string text)
             ? throw Wrong($"{tokens} tokens per head, expected at least the {_policy.Sinks} sinks and {_policy.Recent} recent ones")
             : _policy;
     }
+
+    /// <summary>Without the version with which policies are written, if it is this one's.</summary>
+    string Unversioned(string policy) => policy.Split(" v") is [var words, var version]
+        ? version == $"{RetentionPolicy.Version}" ? words : throw Wrong($"version {version}, expected {RetentionPolicy.Version}")
+        : policy;
 
     int DefaultRecent => _policy.Scorer == RetentionScorer.Replay ? ReplaysRecent
         : _policy.Schedule is RetentionSchedule.Pyramid or RetentionSchedule.Funnel ? SlopesRecent : 32;
@@ -110,7 +115,7 @@ sealed class RetentionParser(string text)
             "sinks" => _policy with { Sinks = Count(value, "sinks") },
             "recent" => _policy with { Recent = (_recent = Count(value, "recent tokens")).Value },
             "min" => _policy with { Minimum = Count(value, "tokens of the shortest prefix") },
-            "type" => _policy with { KeyType = Codec(value), ValueType = value },
+            "type" => _policy with { KeyType = Codec(value), ValueType = Codec(value) },
             "type-k" => _policy with { KeyType = Codec(value) },
             "type-v" => _policy with { ValueType = Codec(value) },
             "rotate" when value is "on" or "off" => _policy with { Rotates = value == "on" },
@@ -144,8 +149,8 @@ sealed class RetentionParser(string text)
         _ => null,
     };
 
-    string Codec(string name) => KvCodecs.TryParse(name, out _)
-        ? name
+    string Codec(string name) => KvCodecs.TryParse(name, out IKvCodec? codec)
+        ? codec.Name
         : throw Wrong($"unknown codec {Quote(name)}, expected {string.Join(", ", KvCodecs.Names)}");
 
     int Count(string digits, string what, int least = 0) =>

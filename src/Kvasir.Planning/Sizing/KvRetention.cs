@@ -48,7 +48,8 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
         if (!size.Layers.Any(layer => layer is { Window: null }))
             throw new ArgumentException($"retention {this}: {Printable.Line(size.Spec.Name)} has no layer that attends to everything");
         long[] rows = [.. size.Layers.Select(layer =>
-            layer is null ? 0L : RowBytes(Policy.KeyType, size.Types.Keys, layer.KeyDim) + RowBytes(Policy.ValueType, size.Types.Values, layer.ValueDim))];
+            layer is null ? 0L : RowBytes(Policy.KeyType, size.Types.Keys, layer.KeyDim)
+                + RowBytes(Policy.ValueType, size.Types.Values, layer.ValueDim))];
         // A view is of whole blocks; what is behind them lies in a block of its own.
         long rest = tokens % KvSize.BlockTokens, tail = size.AllocatedBytes(rest);
         RetentionShape shape = Shape(size, tokens - rest, rows);

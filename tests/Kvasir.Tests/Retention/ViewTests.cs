@@ -96,7 +96,8 @@ public sealed class ViewTests : IDisposable
         RetentionPolicy parsed = RetentionPolicy.Parse(policy)!;
         List<byte[]> bits = [];
         foreach (EngineOptions options in (EngineOptions[])
-            [Small with { Threads = 1 }, Small with { Threads = 2, PrefillChunk = 96 }, Small with { KvReuse = KvReuse.Off, Sequences = 6 }])
+            [Small with { Threads = 1 }, Small with { Threads = 2, PrefillChunk = 96 },
+                Small with { KvReuse = KvReuse.Off, Sequences = 6 }])
         {
             using InferenceEngine engine = new(_model, options);
             bits.Add(Bits(await Ask(engine, 7, parsed)));
@@ -128,8 +129,10 @@ public sealed class ViewTests : IDisposable
         using InferenceEngine engine = new(_model, Small);
         RetentionPolicy aware = RetentionPolicy.Parse("snapkv:30%,min=0")!;
         for (int i = 0; i < 2; i++)
-            Assert.False((await engine.Start(Prompt(9), Options(null) with { Retention = new RetentionOptions(aware) }, cancellation: Patience)
-                .Result).Kv.Retention!.WasFound);
+        {
+            GenerationOptions options = Options(null) with { Retention = new RetentionOptions(aware) };
+            Assert.False((await engine.Start(Prompt(9), options, cancellation: Patience).Result).Kv.Retention!.WasFound);
+        }
         Assert.Empty(engine.Cache.Views.All);
         End(engine);
     }
@@ -137,7 +140,8 @@ public sealed class ViewTests : IDisposable
     [Fact]
     public async Task What_does_not_work_out_is_exact_and_says_why()
     {
-        using InferenceEngine plenty = new(_model, Small), tight = new(_model, Small with { Sequences = 1, KvRetention = null, Context = 700 });
+        EngineOptions little = Small with { Sequences = 1, KvRetention = null, Context = 700 };
+        using InferenceEngine plenty = new(_model, Small), tight = new(_model, little);
         byte[] expected = Bits(await Ask(plenty, 11, null));
         RetentionUse shortOne = await Exact(plenty, "replay:30%,min=5000"), all = await Exact(plenty, "replay:100%,min=0"),
             noRoom = await Exact(tight, "replay:60%,min=0");
@@ -196,5 +200,34 @@ public sealed class ViewTests : IDisposable
             Assert.True(result.FinishReason is FinishReason.Cancelled or FinishReason.Stop or FinishReason.Length);
         }
         End(engine);
+    }
+
+    /// <summary>A score that is wrong, and nobody notices, would be worth as much as a right one.</summary>
+    [Fact]
+    public async Task Scores_are_worth_more_than_the_same_in_another_order()
+    {
+        using InferenceEngine engine = new(_model, Small with { Context = 768 });
+        RetentionOptions real = new(RetentionPolicy.Parse("replay:25%,min=0")!), shuffled = real with { Adjust = Shuffle };
+        Assert.InRange(await Right(real) - await Right(shuffled), 8, 24); // of 24: a third and more
+
+        async Task<int> Right(RetentionOptions retention)
+        {
+            int right = 0;
+            for (int fact = 0; fact < 24; fact++)
+            {
+                GenerationOptions options = new() { MaxTokens = 24, Retention = retention with { Prefix = Beginning.Length } };
+                GenerationResult result = await engine.Start(Prompt(fact), options, cancellation: Patience).Result;
+                right += result.Text.Trim() == s_document.Facts[fact].Questions[0].Answer ? 1 : 0;
+            }
+            return right;
+        }
+
+        void Shuffle(RetentionScores scores)
+        {
+            Random random = new(3);
+            for (int layer = 0; layer < engine.Layout.Layers.Length; layer++)
+                for (int head = 0; head < engine.Layout.Layers[layer].KvHeads; head++)
+                    random.Shuffle(scores.Of(layer, head));
+        }
     }
 }

@@ -76,7 +76,8 @@ public sealed class KvTypeTests : IDisposable
         IKvCodec?[] hosts = [null, StoredAs.Codec("q8_0"), StoredAs.Codec("q4_0+h")];
         string[] fingerprints = [.. from keys in all from values in all from host in hosts
             where host is null || host.Name != keys.Name || keys.Name != values.Name // the pool's own is the same as none
-            select InferenceEngine.FingerprintOf(_model, new() { KvKeyCodec = keys, KvValueCodec = values, KvHostCodec = host }).ToString()];
+            select InferenceEngine.FingerprintOf(_model, new() { KvKeyCodec = keys, KvValueCodec = values, KvHostCodec = host })
+                .ToString()];
         Assert.Equal(fingerprints.Length, fingerprints.Distinct().Count());
     }
 
@@ -98,8 +99,8 @@ public sealed class KvTypeTests : IDisposable
     }
 
     /// <summary>
-    /// Mean divergence from exact predictions over the tokens of stories, in nats. Where some channels are far above the others, as in large
-    /// models, rotation makes four bits lose a fraction; saga has no such channels, and there it is much the same.
+    /// Mean divergence from exact predictions over the tokens of stories, in nats. Where some channels are far above the others,
+    /// as in large models, rotation makes four bits lose a fraction; saga has no such channels, and there it is much the same.
     /// </summary>
     [Fact]
     public void Rotated_four_bits_lose_less_than_half_of_unrotated_ones_where_channels_stand_out()

@@ -38,7 +38,7 @@ public sealed class RetainedStories(InferenceEngine engine, int seed)
             {
                 cancellation.ThrowIfCancellationRequested();
                 using Sequence sequence = Begin(text);
-                var retention = engine.Retain(sequence, new RetentionOptions(policies[k]) { Prefix = half }, cancellation);
+                var retention = engine.Retain(sequence, new RetentionOptions(policies[k]) { Prefix = half }, cancellation: cancellation);
                 if (retention.View is null)
                     engine.Forward(sequence, half);
                 divergences[k].Bytes += (retention.View?.Bytes ?? engine.Layout.BlocksFor(half) * engine.Layout.StrideBytes) / (double)half;

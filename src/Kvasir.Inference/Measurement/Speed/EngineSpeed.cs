@@ -1,11 +1,15 @@
 using System.Diagnostics;
 using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache.Codecs;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Retention;
 
 namespace Kvasir.Inference.Measurement.Speed;
 
-/// <summary>Times an engine on tokens that mean nothing: speed does not depend on what is said.</summary>
+/// <summary>
+/// Times an engine on tokens that mean nothing, after others whose keys and values are noise: speed does not depend on what is said.
+/// </summary>
 public static class EngineSpeed
 {
     /// <summary>Seconds to compute a prompt of <paramref name="tokens"/> tokens after <paramref name="depth"/> others.</summary>
@@ -41,7 +45,7 @@ public static class EngineSpeed
         ArgumentNullException.ThrowIfNull(engine);
         using Sequence sequence = engine.NewSequence();
         Append(engine, sequence, depth);
-        RetentionUse retention = engine.Retain(sequence, new RetentionOptions(policy), cancellation);
+        RetentionUse retention = engine.Retain(sequence, new RetentionOptions(policy), FillWithNoise, cancellation);
         Compute(engine, sequence, cancellation);
         long start = Stopwatch.GetTimestamp();
         for (int i = 0; i < tokens; i++)
@@ -57,8 +61,40 @@ public static class EngineSpeed
         Sequence sequence = engine.NewSequence();
         Append(engine, sequence, depth);
         if (depth > 0)
-            Compute(engine, sequence, cancellation);
+            FillWithNoise(sequence);
+        cancellation.ThrowIfCancellationRequested();
         return sequence;
+    }
+
+    /// <summary>Keys and values as long as any: each block has the same ones, in memory of its own.</summary>
+    static unsafe void FillWithNoise(Sequence sequence)
+    {
+        int tokens = sequence.Tokens.Length;
+        KvLayout layout = sequence.Blocks.Table.Layout;
+        if (!sequence.Blocks.TryReserve(tokens))
+            throw new InvalidOperationException($"the pool has no room for {tokens} tokens");
+        byte[] noise = new byte[layout.BlockBytes];
+        Random random = new(1);
+        for (int layer = 0; layer < layout.Layers.Length; layer++)
+            for (int head = 0; layout.Layers[layer].Producer == layer && head < layout.Layers[layer].KvHeads; head++)
+            {
+                Write(layout.KeyCodec, layout.Layers[layer].KeyDim, noise.AsSpan((int)layout.KeyOffset(layer, head)));
+                Write(layout.ValueCodec, layout.Layers[layer].ValueDim, noise.AsSpan((int)layout.ValueOffset(layer, head)));
+            }
+        for (int block = 0; block < sequence.Blocks.Table.Count; block++)
+            noise.CopyTo(new Span<byte>(sequence.Blocks.Table.Address(block), noise.Length));
+        sequence.Blocks.Fill(sequence.Tokens, 0, tokens);
+
+        void Write(IKvCodec codec, int dim, Span<byte> rows)
+        {
+            float[] row = new float[dim];
+            for (int token = 0; token < layout.BlockTokens; token++)
+            {
+                foreach (ref float value in row.AsSpan())
+                    value = random.NextSingle() * 2 - 1;
+                codec.Encode(row, rows.Slice(token * codec.RowBytes(dim), codec.RowBytes(dim)));
+            }
+        }
     }
 
     static void Append(InferenceEngine engine, Sequence sequence, int tokens)
