@@ -6,7 +6,6 @@ using Kvasir.Inference.Retention;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Layout;
-using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 
@@ -16,7 +15,7 @@ namespace Kvasir.Inference;
 /// Turns tokens into tokens: a model, its cache and the threads that compute. Any number of completions may be under way, each of its own
 /// sequence: they are computed together, and what one has computed the others find at their next step.
 /// </summary>
-public sealed class InferenceEngine : IDisposable
+public sealed partial class InferenceEngine : IDisposable
 {
     const int WarmUpTokens = 128;
 
@@ -250,46 +249,6 @@ public sealed class InferenceEngine : IDisposable
             progress?.Report(new PrefillProgress(sequence.Cached, sequence.Tokens.Length));
         }
         return _pass.Logits(0);
-    }
-
-    /// <summary>
-    /// Computes a sequence's first tokens and goes on behind a view of them; on the calling thread, so not while completions are under way:
-    /// for measurements and tests.
-    /// </summary>
-    /// <param name="sequence">The sequence.</param>
-    /// <param name="options">What is kept.</param>
-    /// <param name="prefix">Brings the prefix about; null computes it.</param>
-    /// <param name="cancellation">Ends it early; the sequence is exact then.</param>
-    internal RetentionUse Retain(Sequence sequence, RetentionOptions options, Action<Sequence>? prefix = null,
-        CancellationToken cancellation = default)
-    {
-        using RetentionRun run = new(_parts, sequence, options);
-        run.ComputeKeys();
-        run.Arrive();
-        if (run.Subject is not { } subject)
-            return run.Use;
-        if (prefix is not null)
-            prefix(subject);
-        else
-            Forward(subject, progress: null, cancellation);
-        run.BeginProfile();
-        while (run.IsProfiling)
-            run.StepProfile();
-        run.WaitUntilGathered();
-        if (run.IsGathered)
-            run.Enter();
-        return run.Use;
-    }
-
-    /// <summary>Computes the first tokens of a sequence, on the calling thread: for measurements and tests.</summary>
-    internal void Forward(Sequence sequence, int tokens)
-    {
-        while (sequence.Cached < tokens)
-        {
-            sequence.Blocks.Adopt(sequence.Tail[..tokens]);
-            if (sequence.Cached < tokens)
-                Compute(sequence, tokens - sequence.Cached, wantsAllLogits: false);
-        }
     }
 
     void Compute(Sequence sequence, int most, bool wantsAllLogits)

@@ -68,7 +68,7 @@ public class HadamardTests
     /// <summary>What is stored is the inner codec's row of the rotated values: who rotates queries may read it so.</summary>
     [Fact]
     public void A_rotated_codec_stores_what_its_inner_one_makes_of_the_rotated_row() =>
-        Gen.Select(Gen.OneOfConst([.. KvCodecs.Names]), Gen.OneOfConst(32, 64, 96, 2048).SelectMany(Rows)).Sample((name, row) =>
+        Gen.Select(OneOf([.. KvCodecs.Names]), OneOf(32, 64, 96, 2048).SelectMany(Rows)).Sample((name, row) =>
         {
             var codec = Assert.IsType<RotatedCodec>(Codec(name + "+h"));
             byte[] stored = new byte[codec.RowBytes(row.Length)], expected = [.. stored];
@@ -121,4 +121,6 @@ public class HadamardTests
     static double Norm(float[] row) => Math.Sqrt(row.Sum(x => (double)x * x));
 
     static double Dot(float[] a, float[] b) => a.Zip(b, (x, y) => (double)x * y).Sum();
+
+    static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(i => values[i]);
 }
