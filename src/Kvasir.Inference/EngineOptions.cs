@@ -1,8 +1,8 @@
 using Kvasir.Inference.Kernels;
+using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
-using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Retention;
 using Kvasir.KvCache.Tiers;
