@@ -1,11 +1,12 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using Kvasir.Formats;
 using Kvasir.Inference.Measurement.Quality;
 
 namespace Kvasir.Cli.Verbs;
 
 /// <summary>Where a comparison of policies is drawn to: a picture, or a page with the picture and its numbers.</summary>
-sealed class EvalPlot
+sealed partial class EvalPlot
 {
     readonly string _file;
 
@@ -45,8 +46,14 @@ sealed class EvalPlot
             policy.Key is null ? null : stories.GetValueOrDefault(policy.Key)?.MeanKl));
     }
 
-    /// <summary>The policy without what all have in common.</summary>
-    static string Name(string policy) => policy.Split(" v")[0].Replace(",min=0", "", StringComparison.Ordinal);
+    /// <summary>The policy without what is usual: there is little room beside a point.</summary>
+    static string Name(string policy) => TwoTypes().Replace(Usual().Replace(policy, ""), ",type=$1");
+
+    [GeneratedRegex(@",min=\d+|,sinks=4|,recent=(?:4|8|32)(?!\d)|(?<=^replay:[^,]*),alloc=global|(?<!^replay:[^,]*),alloc=uniform| v\d+$")]
+    private static partial Regex Usual();
+
+    [GeneratedRegex(",type-k=(\\w+),type-v=\\1(?!\\w)")]
+    private static partial Regex TwoTypes();
 
     static string Group(string policy) => policy.Split(':')[0];
 

@@ -33,7 +33,7 @@ sealed class RetentionParser(string text)
 
     /// <summary>Without the version with which policies are written, if it is this one's.</summary>
     string Unversioned(string policy) => policy.Split(" v") is [var words, var version]
-        ? version == $"{RetentionPolicy.Version}" ? words : throw Wrong($"version {version}, expected {RetentionPolicy.Version}")
+        ? version == $"{RetentionPolicy.Version}" ? words : throw Wrong($"version {Quote(version)}, expected {RetentionPolicy.Version}")
         : policy;
 
     int DefaultRecent => _policy.Scorer == RetentionScorer.Replay ? ReplaysRecent

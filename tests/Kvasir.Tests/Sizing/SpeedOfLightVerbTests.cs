@@ -140,8 +140,8 @@ public sealed class SpeedOfLightVerbTests : IDisposable
         "llama-3-8b", "--hardware", "h1000")]
     [InlineData("m2-air: no figure for int8", "llama-3-8b", "--hardware", "m2-air", "--math", "int8")]
     [InlineData("--weights 'q99': expected a type of weights, one of f32", "llama-3-8b", "--weights", "q99")]
-    [InlineData("--kv 'q4_k': expected a type of keys and values, one of f32, f16, bf16, fp8, int8, q8_0, q4_0, int4", "llama-3-8b",
-        "--kv", "q4_k")]
+    [InlineData("--kv 'q4_k': expected a type of keys and values, one of f32, f16, bf16, fp8, int8, q8_0, q5_0, q4_0, int4, q3, q2",
+        "llama-3-8b", "--kv", "q4_k")]
     [InlineData("--batch 0: expected numbers from 1", "llama-3-8b", "--batch", "1,0")]
     [InlineData("--position : expected numbers from 0", "llama-3-8b", "--position", "1,")]
     [InlineData("--experts 8: expected how many", "llama-3-8b", "--experts", "8")]

@@ -50,11 +50,11 @@ sealed class ParetoPanel
 
     public void Dot(double x, double y, string colour, bool isHollow, string text) => Circle(_svg, X(x), Y(y), colour, isHollow, text);
 
-    /// <summary>A name beside a point, on the side that has more room.</summary>
-    public void Name(double x, double y, string text)
+    /// <summary>A name beside a point, on the side that has more room; above it or below.</summary>
+    public void Name(double x, double y, string text, bool isBelow)
     {
         bool isRight = X(x) > (Left + Width) / 2;
-        Add($"<text class=\"name\" x=\"{X(x) + (isRight ? -7 : 7):0.#}\" y=\"{Y(y) - 7:0.#}\" text-anchor=\"{(isRight ? "end" : "start")}\">{text}</text>");
+        Add($"<text class=\"name\" x=\"{X(x) + (isRight ? -7 : 7):0.#}\" y=\"{Y(y) + (isBelow ? 16 : -7):0.#}\" text-anchor=\"{(isRight ? "end" : "start")}\">{text}</text>");
     }
 
     public static void Circle(StringBuilder svg, double x, double y, string colour, bool isHollow, string text) =>

@@ -84,8 +84,8 @@ public static class ParetoSvg
             int group = Array.IndexOf(groups, point.Group);
             panel.Dot(point.BytesPerToken, y(point), Colour(group), group >= Colours, Escape(Words(point)));
         }
-        foreach (ParetoPoint point in best)
-            panel.Name(point.BytesPerToken, y(point), Escape(point.Name));
+        for (int i = 0; i < best.Count; i++) // neighbours are often long and close
+            panel.Name(best[i].BytesPerToken, y(best[i]), Escape(best[i].Name), isBelow: i % 2 == 1);
     }
 
     static string Words(ParetoPoint point) => string.Create(CultureInfo.InvariantCulture,
