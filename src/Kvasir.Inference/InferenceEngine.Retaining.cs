@@ -28,7 +28,7 @@ public sealed partial class InferenceEngine
             Forward(subject, progress: null, cancellation);
         run.BeginProfile();
         while (run.IsProfiling)
-            run.StepProfile();
+            run.StepProfile(_transformer.MaxTokens);
         run.WaitUntilGathered();
         if (run.IsGathered)
             run.Enter();

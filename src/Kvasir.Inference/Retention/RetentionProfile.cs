@@ -31,25 +31,26 @@ sealed class RetentionProfile : IDisposable
     public bool IsOver => _done == _tokens.Length;
 
     /// <summary>The next pass. False when the pool has no room for its rows.</summary>
-    public bool TryStep() => _scorer!.LeavesCache ? TryLook() : TryReplay();
+    /// <param name="most">Most rows, at least <see cref="Scorer.ObservedRows"/>: how many changes no score.</param>
+    public bool TryStep(int most) => _scorer!.LeavesCache ? TryLook(most) : TryReplay(most);
 
     /// <summary>Rows look from their own places.</summary>
-    bool TryLook()
+    bool TryLook(int most)
     {
         int from = _done;
-        _done = Math.Min(_tokens.Length, from + _transformer.MaxTokens);
+        _done = Math.Min(_tokens.Length, from + most);
         Compute(from, _done, from);
         return true;
     }
 
     /// <summary>Rows of a piece follow the prefix.</summary>
-    bool TryReplay()
+    bool TryReplay(int most)
     {
         int length = ((ReplayScorer)_scorer!).Piece, piece = _done / length * length, first = Math.Max(0, piece - ReplayScorer.LeadIn);
         int end = Math.Min(_tokens.Length, piece + length), from = _done == piece ? first : _done;
         if (!_blocks.TryReserve(_tokens.Length + end - first))
             return false;
-        _done = Math.Min(end, from + _transformer.MaxTokens);
+        _done = Math.Min(end, from + most);
         Compute(from, _done, _tokens.Length + from - first);
         return true;
     }

@@ -10,7 +10,8 @@ namespace Kvasir.Inference.Retention;
 /// <summary>Gives each position of a prefix a score, for each layer and KV head, by what rows look at.</summary>
 abstract class Scorer : AttentionObserver, IDisposable
 {
-    const int ObservedRows = 32; // of SnapKV, and where FastGen looks
+    /// <summary>The last rows, which SnapKV asks and FastGen looks at: all in one pass.</summary>
+    public const int ObservedRows = 32;
 
     readonly FloatRows _scales;
     readonly FloatRows[] _scalesOfLayers;

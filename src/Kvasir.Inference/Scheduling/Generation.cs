@@ -79,6 +79,9 @@ sealed class Generation
     /// <summary>Whether it comes to its view, and nothing of it is to be computed meanwhile.</summary>
     public bool IsArriving => _lookup is not null || _retention is { IsGathering: true } or { IsGathered: true } or { Waits: true };
 
+    /// <summary>Whether it holds the blocks of a prefix of which a view is made, and will give them back.</summary>
+    public bool HoldsPrefix => _retention?.Subject is not null;
+
     /// <summary>Computes the keys of its blocks ahead, on whichever thread has the time.</summary>
     public void ComputeKeys()
     {
@@ -210,10 +213,10 @@ sealed class Generation
             Sequence.Blocks.Table.Clear();
     }
 
-    /// <summary>A pass looks at the prefix.</summary>
-    public void StepProfile()
+    /// <summary>A pass of at most so many rows looks at the prefix.</summary>
+    public void StepProfile(int rows)
     {
-        _retention!.StepProfile();
+        _retention!.StepProfile(rows);
         WatchGathering();
         if (!_retention.IsProfiling && !IsArriving)
             LookUp(); // it stays exact

@@ -27,6 +27,7 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
     ViewName? _name; // once it is decided
     RetentionProfile? _profile;
     Task<ViewLease?>? _gathering;
+    bool _keepsAll; // written by the gathering before it ends
     bool _waits;
     long _begun;
 
@@ -127,7 +128,7 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
             sequence.LeaveView();
             return;
         }
-        sequence.Enter(view);
+        sequence.Enter(view, IsShared);
         Use = Use with { View = view.View, WasFound = wasFound };
     }
 
@@ -148,10 +149,10 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
             BeginGathering();
     }
 
-    /// <summary>One pass.</summary>
-    public void StepProfile()
+    /// <summary>One pass, of at most so many rows.</summary>
+    public void StepProfile(int rows)
     {
-        if (!_profile!.TryStep())
+        if (!_profile!.TryStep(rows))
             GiveUp("the pool has no room to look at the prefix");
         else if (_profile.IsOver)
             BeginGathering();
@@ -170,6 +171,7 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
             if (scores is not null)
                 options.Adjust?.Invoke(scores);
             KeptPositions? kept = RetentionSelection.Select(_policy, shape, scores, profile.Heads);
+            _keepsAll = kept is null;
             return kept is null ? null : engine.Cache.TryGather(subject.Blocks, name, codecs, kept, isFound: IsShared);
         });
     }
@@ -191,7 +193,7 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
         _gathering = null;
         if (view is null)
         {
-            GiveUp("the pool has no room for the view, or all fits its budget");
+            GiveUp(_keepsAll ? "a view would take no less" : "the pool has no room for the view beside the exact prefix");
             return;
         }
         Subject!.Blocks.EndRequest(isWhole: false);

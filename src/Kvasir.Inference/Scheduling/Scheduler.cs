@@ -235,7 +235,8 @@ sealed class Scheduler : IDisposable
         if (_profiling.Count == 0)
             return;
         Generation generation = _profiling[0];
-        Try(generation, generation.StepProfile);
+        int rows = _planner.RowsThatLook(isAlone: _running.Count == 0);
+        Try(generation, () => generation.StepProfile(rows));
         if (generation.IsProfiling && !generation.IsOver)
             return;
         _profiling.RemoveAt(0);
@@ -263,8 +264,9 @@ sealed class Scheduler : IDisposable
     /// </summary>
     void MakeRoomFor(Generation homeless)
     {
-        Generation last = _running[^1];
-        if (last == homeless && _running.Count == 1)
+        List<Generation> those = _profiling.Count > 0 ? _profiling : _running;
+        Generation last = those[^1];
+        if (last == homeless && _running.Count == 1 && !_arriving.Exists(generation => generation.HoldsPrefix))
             homeless.Fail(new InvalidOperationException($"the pool has no room for "
                 + $"{homeless.Sequence.Tokens.Length - homeless.Sequence.Cached} more tokens: {_engine.Cache.Device.Counts}"));
         else
@@ -274,7 +276,7 @@ sealed class Scheduler : IDisposable
             Interlocked.Increment(ref _waitingCount);
             _preemptions++;
         }
-        _running.RemoveAll(generation => generation == last);
+        those.Remove(last);
     }
 
     /// <summary>Ends, as cancelled, what is to end.</summary>

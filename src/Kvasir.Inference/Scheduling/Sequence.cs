@@ -66,11 +66,13 @@ public sealed class Sequence : IDisposable
     }
 
     /// <summary>Goes on behind a view of its first tokens: the exact blocks go back to the cache.</summary>
-    internal void Enter(ViewLease view)
+    /// <param name="view">The view.</param>
+    /// <param name="isShared">Whether others who go on behind it find what is computed here.</param>
+    internal void Enter(ViewLease view, bool isShared)
     {
         LeaveView();
         Blocks.Clear(Tokens);
-        (_view, Blocks) = (view, Engine.Cache.NewSequence(view.View, Engine.SharesBlocks, Engine.Context - view.View.Positions));
+        (_view, Blocks) = (view, Engine.Cache.NewSequence(view.View, isShared, Engine.Context - view.View.Positions));
     }
 
     /// <summary>Becomes exact again: what was computed behind the view goes back to the cache, and nothing is there.</summary>

@@ -57,6 +57,14 @@ sealed class StepPlanner(EngineParts engine)
         running.Find(generation => !generation.Sequence.Blocks.IsWaitingForPeers) is not { } first
             || TryAddPrompt(first, engine.Transformer.MaxTokens) ? null : first;
 
+    /// <summary>
+    /// Rows that may look at a prefix in a pass while others compute: each takes about as long as two of a prompt.
+    /// </summary>
+    public int RowsThatLook(bool isAlone) => isAlone || engine.Cache.Costs.TokensPerSecond is not (> 0 and var rate)
+        ? engine.Transformer.MaxTokens
+        : (int)Math.Clamp(rate * engine.StepTime.TotalSeconds / 2, Math.Min(LeastPrefill, engine.Transformer.MaxTokens),
+            engine.Transformer.MaxTokens);
+
     /// <summary>A completion ended that took so long, beside so many others.</summary>
     public void Ended(TimeSpan time, int beside) =>
         SecondsPerCompletion += 0.1 * (time.TotalSeconds / Math.Max(1, beside) - SecondsPerCompletion);

@@ -100,7 +100,9 @@ public sealed class ViewTests : IDisposable
                 Small with { KvReuse = KvReuse.Off, Sequences = 6 }])
         {
             using InferenceEngine engine = new(_model, options);
-            bits.Add(Bits(await Ask(engine, 7, parsed)));
+            GenerationResult result = await Ask(engine, 7, parsed);
+            Assert.NotNull(result.Kv.Retention!.View);
+            bits.Add(Bits(result));
             End(engine);
         }
         using InferenceEngine crowd = new(_model, Small);
@@ -229,5 +231,19 @@ public sealed class ViewTests : IDisposable
                 for (int head = 0; head < engine.Layout.Layers[layer].KvHeads; head++)
                     random.Shuffle(scores.Of(layer, head));
         }
+    }
+
+    [Fact]
+    public async Task Nobody_fails_because_somebody_else_makes_a_view()
+    {
+        EngineOptions tight = Small with { KvDeviceBytes = InferenceEngine.PoolBytes(_model, Small), PrefillChunk = 48 };
+        using InferenceEngine engine = new(_model, tight);
+        Completion[] others = [.. Enumerable.Range(0, 3).Select(i => engine.Start([.. Enumerable.Repeat(260 + i, 60)],
+            new GenerationOptions { MaxTokens = 300, IgnoresEnds = true }, [(byte)(i + 1)], Patience))];
+        GenerationResult[] behind = await Task.WhenAll(Enumerable.Range(0, 3).Select(i => Ask(engine, i, s_replay, [(byte)(i + 9)])));
+        Assert.All(behind, result => Assert.NotNull(result.Kv.Retention));
+        foreach (Completion completion in others)
+            Assert.Equal(300, (await completion.Result).TokenIds.Count);
+        End(engine);
     }
 }
