@@ -34,7 +34,8 @@ sealed unsafe class PeerLink : IDisposable
     readonly byte[] _sink = new byte[1 << 16]; // of blocks that nobody expects
     Action<PeerFrame, byte[]>? _handle;
     Func<long>? _queued;
-    int _loads, _ended;
+    string? _failure;
+    int _loads;
 
     /// <param name="stream">The connection, on which both have said who they are.</param>
     /// <param name="time">The clock.</param>
@@ -54,7 +55,7 @@ sealed unsafe class PeerLink : IDisposable
     public CancellationToken Over => _over.Token;
 
     /// <summary>Why it is over.</summary>
-    public string? Failure { get; private set; }
+    public string? Failure => _failure;
 
     /// <summary>Tokens of prompts that wait at the other node, as it said last.</summary>
     public long QueuedThere { get; private set; }
@@ -65,9 +66,14 @@ sealed unsafe class PeerLink : IDisposable
     public void Start(Action<PeerFrame, byte[]> handle, Func<long> queued)
     {
         (_handle, _queued) = (handle, queued);
-        Begin(Receive, "receives");
-        Begin(Send, "sends");
-        Begin(Watch, "watches");
+        lock (_threads)
+        {
+            if (!IsAlive) // it was closed before it began
+                return;
+            Begin(Receive, "receives");
+            Begin(Send, "sends");
+            Begin(Watch, "watches");
+        }
 
         void Begin(Action work, string name)
         {
@@ -107,7 +113,10 @@ sealed unsafe class PeerLink : IDisposable
     public void Dispose()
     {
         End("closed");
-        foreach (Thread thread in _threads)
+        Thread[] threads;
+        lock (_threads)
+            threads = [.. _threads];
+        foreach (Thread thread in threads)
             if (thread != Thread.CurrentThread)
                 thread.Join(Silence);
     }
@@ -144,9 +153,8 @@ sealed unsafe class PeerLink : IDisposable
 
     void End(string why)
     {
-        if (Interlocked.Exchange(ref _ended, 1) != 0)
+        if (Interlocked.CompareExchange(ref _failure, why, null) is not null)
             return;
-        Failure = why;
         _over.Cancel();
         _out.CompleteAdding();
         _stream.Dispose();

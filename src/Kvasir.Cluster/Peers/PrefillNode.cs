@@ -89,6 +89,7 @@ sealed class PrefillNode : IDisposable
                 (_link, _name, _problem) = (link, link.Other.Name, null);
                 Tell($"prompts are computed by {link.Other.Name} at {Address}");
                 WaitHandle.WaitAny([link.Over.WaitHandle, _over.Token.WaitHandle]);
+                link.Dispose(); // it may be we who end
                 (_link, _problem) = (null, link.Failure);
                 _lost(Number);
             }

@@ -232,10 +232,12 @@ sealed class Scheduler : IDisposable
     /// <summary>One pass looks at the prefix of whoever comes first; others compute between the passes.</summary>
     void Profile()
     {
-        if (_profiling.Count == 0)
-            return;
-        Generation generation = _profiling[0];
-        int rows = _planner.RowsThatLook(isAlone: _running.Count == 0);
+        if (_profiling.Count > 0)
+            Profile(_profiling[0], rows: _planner.RowsThatLook(isAlone: _running.Count == 0));
+    }
+
+    void Profile(Generation generation, int rows)
+    {
         Try(generation, () => generation.StepProfile(rows));
         if (generation.IsProfiling && !generation.IsOver)
             return;
