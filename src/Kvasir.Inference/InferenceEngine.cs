@@ -344,7 +344,7 @@ public sealed partial class InferenceEngine : IDisposable
     }
 
     /// <summary>Blocks that a view takes beside the whole context from which it is made, and rows that look at that.</summary>
-    int BlocksOfViews() => Options.KvRetention is null ? 0
+    int BlocksOfViews() => Options.KvRetention is null or { ReadsPages: true } ? 0
         : Layout.BlocksFor(Context) / 2 + Layout.BlocksFor(ReplayScorer.LongestPiece + ReplayScorer.LeadIn);
 
     static int ValidContext(ModelSpec config, EngineOptions options)

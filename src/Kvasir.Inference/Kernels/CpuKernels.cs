@@ -33,6 +33,9 @@ abstract class CpuKernels : IDisposable
     public abstract void StoreKv(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows keys, FloatRows values);
     public abstract void Attention(AttentionInput input);
 
+    /// <summary>Attention of rows that read only some pages; see <see cref="PagedAttention{T}"/>.</summary>
+    public abstract void PagedAttention(AttentionInput input);
+
     /// <summary>Looks once more at an attention that was computed, with its scales; see <see cref="ObserveAttention{T}"/>.</summary>
     public abstract void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen);
 
@@ -48,13 +51,15 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
     readonly MatMulScratch[] _matMul = new MatMulScratch[pool.Threads];
     QuantizedRows? _quantized;
     Attention<T>? _attention;
+    PagedAttention<T>? _paged; // once a row wants it
+    AttentionSize _size;
 
     public override void Reserve(int tokens, int columns, AttentionSize attention)
     {
         _quantized = new QuantizedRows(tokens, columns);
         for (int thread = 0; thread < pool.Threads; thread++)
             _matMul[thread] = new MatMulScratch();
-        _attention = new Attention<T>(pool, attention);
+        (_attention, _size) = (new Attention<T>(pool, attention), attention);
     }
 
     public override void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens)
@@ -102,6 +107,8 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
 
     public override void Attention(AttentionInput input) => _attention!.Run(input);
 
+    public override void PagedAttention(AttentionInput input) => (_paged ??= new PagedAttention<T>(pool, _size)).Run(input);
+
     public override void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen) =>
         _attention!.Observe(input, observation, seen, firstSeen);
 
@@ -121,6 +128,7 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
     {
         _quantized?.Dispose();
         _attention?.Dispose();
+        _paged?.Dispose();
         foreach (MatMulScratch? scratch in _matMul)
             scratch?.Dispose();
     }

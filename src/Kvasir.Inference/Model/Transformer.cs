@@ -81,7 +81,7 @@ sealed class Transformer : IDisposable
             }
             AttentionInput attention =
                 new(_layout, layer, batch.Runs, batch.Positions, own.Queries, own.Attended, batch.Observer?.Scales(layer));
-            _kernels.Attention(attention);
+            Attend(attention, batch);
             batch.Observer?.SeeAttention(_kernels, attention);
             _kernels.MatMul(own.Attended, n, new Product(w.AttentionOutput, w.AttentionOutputBias, a.Projected));
             _kernels.Add(a.Residual, a.Projected, n);
@@ -111,6 +111,16 @@ sealed class Transformer : IDisposable
     {
         _activations.Dispose();
         _ropes.Dispose();
+    }
+
+    /// <summary>Rows that read only some pages do so where they see everything. The others attend first, and know nothing of them.</summary>
+    void Attend(AttentionInput attention, Batch batch)
+    {
+        bool paged = batch.PagedRuns.Count > 0 && _layout.Layers[attention.Layer].State is LayerState.Full;
+        if (!paged || batch.WholeRuns.Count > 0)
+            _kernels.Attention(paged ? attention.Of(batch.WholeRuns) : attention);
+        if (paged)
+            _kernels.PagedAttention(attention.Of(batch.PagedRuns));
     }
 
     void Rotate(int layer, FloatRows heads, int tokens)
