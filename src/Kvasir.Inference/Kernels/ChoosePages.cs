@@ -6,7 +6,7 @@ namespace Kvasir.Inference.Kernels;
 /// Chooses the pages that a row reads for the query heads of a KV head: the first ones and those up to its own in any case, and of the
 /// others those whose bounds are the largest, of whichever query head. Of equal ones, those of lower positions.
 /// </summary>
-unsafe struct ChoosePages<T>(PagedPortion portion, ChoiceScratch[] scratch) : IComputeJob where T : struct, ILanes<T>
+unsafe struct ChoosePages<T>(PagedPortion portion, AttentionScratch[] scratch, ChoiceScratch[] memory) : IComputeJob where T : struct, ILanes<T>
 {
     public readonly void Run(int item, int thread)
     {
@@ -16,25 +16,46 @@ unsafe struct ChoosePages<T>(PagedPortion portion, ChoiceScratch[] scratch) : IC
         int position = portion.Input.Position(run.FirstRow), pages = position / PageBounds.PageTokens + 1;
         (int first, int last) = reads.Always(position);
         int* list = portion.Pages(row, kvHead);
-        int count = 0, others = pages - first - last;
-        for (int page = 0; page < first; page++)
-            list[count++] = page;
-        count += Choose(row, kvHead, first, others, Math.Clamp(reads.Budget(position) - first - last, 0, others), list + count, scratch[thread]);
-        for (int page = pages - last; page < pages; page++)
-            list[count++] = page;
-        portion.PageCount(row, kvHead) = count;
-        portion.Skipped(row, kvHead) = 0;
+        int others = pages - first - last, chosen;
+        double skipped = 0;
+        if (reads.Budget(position) is not { } budget)
+            chosen = Skip(row, kvHead, (double)reads.Policy.Epsilon!, thread, out skipped);
+        else
+            chosen = Choose(row, kvHead, first, others, Math.Clamp(budget - first - last, 0, others), list + first, memory[thread]);
+        Number(list, 0, first);
+        Number(list + first + chosen, pages - last, last);
+        (portion.PageCount(row, kvHead), portion.Skipped(row, kvHead)) = (first + chosen + last, skipped);
     }
 
-    readonly int Choose(int row, int kvHead, int first, int others, int wanted, int* list, ChoiceScratch memory)
+    /// <summary>What is read in any case, and the row's own page aside, tells what the others are to be measured by.</summary>
+    readonly int Skip(int row, int kvHead, double epsilon, int thread, out double skipped)
+    {
+        int position = portion.Input.Position(portion.Row(row).FirstRow), whole = position / PageBounds.PageTokens;
+        (int first, int last) = portion.Row(row).Table.Pages!.Always(position);
+        int* list = portion.Pages(row, kvHead);
+        int always = first + Math.Max(0, last - 1), others = whole - always;
+        Number(list, 0, first);
+        Number(list + first, first + others, always - first);
+        var skip = new SkipPages<T>(portion, row, kvHead, scratch[thread], memory[thread]);
+        int chosen = skip.Choose(list, always, first, others, epsilon, out skipped);
+        new Span<int>(list + always, chosen).CopyTo(new Span<int>(list + first, chosen));
+        return chosen;
+    }
+
+    static void Number(int* list, int first, int count)
+    {
+        for (int i = 0; i < count; i++)
+            list[i] = first + i;
+    }
+
+    readonly int Choose(int row, int kvHead, int first, int others, int wanted, int* list, ChoiceScratch own)
     {
         if (wanted == others)
         {
-            for (int i = 0; i < others; i++)
-                list[i] = first + i;
+            Number(list, first, others);
             return others;
         }
-        Span<uint> ranks = memory.Ranks.AsSpan(0, others);
+        Span<uint> ranks = own.Ranks.AsSpan(0, others);
         ranks.Clear();
         for (int head = 0; head < portion.Input.Group; head++)
         {
@@ -53,10 +74,14 @@ unsafe struct ChoosePages<T>(PagedPortion portion, ChoiceScratch[] scratch) : IC
 sealed class ChoiceScratch
 {
     public uint[] Ranks { get; private set; } = [];
+    public ulong[] Order { get; private set; } = [];
+    public Gathered[] Heads { get; private set; } = [];
 
-    public void Reserve(int pages)
+    public void Reserve(int pages, int heads)
     {
         if (Ranks.Length < pages)
-            Ranks = new uint[pages];
+            (Ranks, Order) = (new uint[pages], new ulong[pages]);
+        if (Heads.Length < heads)
+            Heads = new Gathered[heads];
     }
 }

@@ -40,7 +40,7 @@ sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
                 pages = Math.Max(pages, input.WholePages(row) + 1);
             }
         foreach (ChoiceScratch scratch in _choices)
-            scratch.Reserve(pages);
+            scratch.Reserve(pages, input.Group);
         int most = Math.Max(1, MostBounds / (pages * input.KvHeads * input.Group));
         for (int first = 0; first < _rows.Count; first += most)
             Attend(input, first, Math.Min(most, _rows.Count - first), pages);
@@ -80,7 +80,7 @@ sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
         PagedPortion portion = new(input, _rows, first, count, _memory);
         var bound = new BoundScores<T>(portion, pieces, _scratch);
         _pool.Run(ref bound, lists * pieces);
-        var choose = new ChoosePages<T>(portion, _choices);
+        var choose = new ChoosePages<T>(portion, _scratch, _choices);
         _pool.Run(ref choose, lists);
         int stretches = (Note(portion) * PageBounds.PageTokens + AttentionInput.Stretch - 1) / AttentionInput.Stretch;
         _memory.ReserveGathered(lists * stretches * input.Group);

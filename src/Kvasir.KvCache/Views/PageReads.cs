@@ -68,15 +68,17 @@ public sealed class PageReads
         return (sinks, Math.Min(pages - sinks, pages - Math.Max(0, position - Math.Max(1, Policy.Recent) + 1) / Page));
     }
 
-    /// <summary>How many pages a row at a position reads with those; all if it sees fewer tokens than the policy thins.</summary>
-    public int Budget(int position)
+    /// <summary>
+    /// How many pages a row at a position reads with those: all if it sees fewer tokens than the policy thins; null where a bound says how many.
+    /// </summary>
+    public int? Budget(int position)
     {
         int pages = position / PageBounds.PageTokens + 1;
         return position + 1 < Policy.Minimum ? pages : Policy.Budget switch
         {
             RetentionBudget.Share share => (int)Math.Ceiling(share.Of * pages),
             RetentionBudget.Tokens tokens => (int)Math.Min(pages, (tokens.PerHead + PageBounds.PageTokens - 1L) / PageBounds.PageTokens),
-            _ => 0, // a bound says how many
+            _ => null,
         };
     }
 

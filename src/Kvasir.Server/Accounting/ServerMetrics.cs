@@ -77,6 +77,10 @@ static class ServerMetrics
             Trace(record, model, results[0]);
     }
 
+    /// <summary>The policy through which an answer saw less than everything; null when it was exact.</summary>
+    static string? PolicyOf(GenerationResult result) => result.Kv.Retention is { } use && (use.View is not null || use.Pages is not null)
+        ? use.Policy : null;
+
     static void Read(PageUse pages, KeyValuePair<string, object?> model)
     {
         s_pagesSeen.Add(pages.Seen, model);
@@ -100,7 +104,7 @@ static class ServerMetrics
             .SetTag("gen_ai.usage.output_tokens", result.TokenIds.Count).SetTag("gen_ai.usage.cache_read.input_tokens", result.ReusedTokens)
             .SetTag("gen_ai.usage.cache_creation.input_tokens", result.ComputedTokens)
             .SetTag("gen_ai.response.finish_reasons", new[] { record.Status })
-            .SetTag("kvasir.kv.retention", result.Kv.Retention is { WhyExact: null, Policy: var policy } ? policy : null);
+            .SetTag("kvasir.kv.retention", PolicyOf(result));
         DateTimeOffset begun = start + result.QueueTime, first = start + result.TimeToFirstToken;
         Span("queue", start, begun);
         Span("kv.lookup", begun, begun + result.LookupTime, ("kvasir.tokens", result.ReusedTokens));
