@@ -3,15 +3,15 @@ using Kvasir.KvCache.Views;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Finds between which bounds the keys of pages lie that have become whole, from what is stored. An item is a run, a KV head and some groups
-/// of pages.
+/// Finds between which bounds the keys of pages lie that have become whole, from what is stored. An item is a run, a KV head and some
+/// pages.
 /// </summary>
 unsafe struct BoundKeys<T>(AttentionInput input, int pieces, AttentionScratch[] scratch) : IComputeJob where T : struct, ILanes<T>
 {
-    const int Page = PageBounds.PageTokens, Group = PageBounds.Group;
+    const int Page = PageBounds.PageTokens, Group = PageBounds.Group, Spans = PageBounds.Spans;
 
     /// <summary>Pages of an item.</summary>
-    public const int Piece = 4 * Group;
+    public const int Piece = 64;
 
     public readonly void Run(int item, int thread)
     {
@@ -23,18 +23,20 @@ unsafe struct BoundKeys<T>(AttentionInput input, int pieces, AttentionScratch[] 
         for (int page = Math.Max(first, piece * Piece); page < Math.Min(whole, (piece + 1) * Piece); page++)
         {
             StoredRows<T>.Widen(rows.Keys, rows.Key(page * Page), 0, Page, scratch[thread].Stored[0]);
-            Bound(scratch[thread].Stored[0], rows.Keys, bounds.Of(input.Layer, kvHead, page / Group) + page % Group);
+            for (int span = 0; span < Spans; span++)
+                Bound(scratch[thread].Stored[0] + span * PageBounds.SpanTokens * rows.Keys.Padded, rows.Keys,
+                    bounds.Of(input.Layer, kvHead, (page * Spans + span) / Group) + (page * Spans + span) % Group);
         }
     }
 
-    /// <summary>Of sixteen keys, the least and the greatest of each element.</summary>
-    static void Bound(float* keys, KvRows shape, float* bounds)
+    /// <summary>Of the keys of a span, the least and the greatest of each element.</summary>
+    static void Bound(float* keys, KvRows shape, ushort* bounds)
     {
         float* least = stackalloc float[ILanes<T>.Count], most = stackalloc float[ILanes<T>.Count];
         for (int i = 0; i < shape.Dim; i += ILanes<T>.Count)
         {
             T low = T.Load(keys + i), high = low;
-            for (int key = 1; key < Page; key++)
+            for (int key = 1; key < PageBounds.SpanTokens; key++)
             {
                 T next = T.Load(keys + key * shape.Padded + i);
                 (low, high) = (T.Min(low, next), T.Max(high, next));
@@ -42,7 +44,18 @@ unsafe struct BoundKeys<T>(AttentionInput input, int pieces, AttentionScratch[] 
             T.Store(low, least);
             T.Store(high, most);
             for (int lane = 0; lane < Math.Min(ILanes<T>.Count, shape.Dim - i); lane++, bounds += 2 * Group)
-                (bounds[0], bounds[Group]) = (least[lane], most[lane]);
+                (bounds[0], bounds[Group]) = (Below(least[lane]), Above(most[lane]));
         }
+    }
+    static ushort Above(float number)
+    {
+        Half half = (Half)number;
+        return BitConverter.HalfToUInt16Bits((float)half < number ? Half.BitIncrement(half) : half);
+    }
+
+    static ushort Below(float number)
+    {
+        Half half = (Half)number;
+        return BitConverter.HalfToUInt16Bits((float)half > number ? Half.BitDecrement(half) : half);
     }
 }

@@ -41,7 +41,7 @@ sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
             }
         foreach (ChoiceScratch scratch in _choices)
             scratch.Reserve(pages, input.Group);
-        int most = Math.Max(1, MostBounds / (pages * input.KvHeads * input.Group));
+        int most = Math.Max(1, MostBounds / (pages * PageBounds.Spans * input.KvHeads * input.Group));
         for (int first = 0; first < _rows.Count; first += most)
             Attend(input, first, Math.Min(most, _rows.Count - first), pages);
     }
@@ -75,9 +75,10 @@ sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
 
     void Attend(AttentionInput input, int first, int count, int pages)
     {
-        int lists = count * input.KvHeads, pieces = (pages + BoundScores<T>.Piece * PageBounds.Group - 1) / (BoundScores<T>.Piece * PageBounds.Group);
-        _memory.ReservePages(lists, input.Group, pages + PageBounds.Group);
+        int lists = count * input.KvHeads, spans = pages * PageBounds.Spans + PageBounds.Group, ofPiece = BoundScores<T>.Piece * PageBounds.Group;
+        _memory.ReservePages(lists, input.Group, spans, pages);
         PagedPortion portion = new(input, _rows, first, count, _memory);
+        int pieces = (spans + ofPiece - 1) / ofPiece;
         var bound = new BoundScores<T>(portion, pieces, _scratch);
         _pool.Run(ref bound, lists * pieces);
         var choose = new ChoosePages<T>(portion, _scratch, _choices);

@@ -18,7 +18,7 @@ readonly unsafe struct PagedPortion(AttentionInput input, List<RowRun> rows, int
     /// <summary>A row as a run of its own.</summary>
     public RowRun Row(int row) => rows[first + row];
 
-    /// <summary>The most that a query head's scores can be in each whole page.</summary>
+    /// <summary>The most that a query head's scores can be in each span of whole pages.</summary>
     public float* Bounds(int row, int kvHead, int head) => memory.Bounds[(row * Input.KvHeads + kvHead) * Input.Group + head];
 
     /// <summary>The pages that are read, ascending.</summary>
@@ -47,11 +47,11 @@ sealed class PagedMemory(int gatheredWidth) : IDisposable
     public int[] Counts { get; private set; } = [];
     public double[] Skipped { get; private set; } = [];
 
-    public void ReservePages(int lists, int group, int pages)
+    public void ReservePages(int lists, int group, int spans, int pages)
     {
         if (lists > Counts.Length)
             (Counts, Skipped) = (new int[lists], new double[lists]);
-        Bounds = Grown(Bounds, lists * group, pages);
+        Bounds = Grown(Bounds, lists * group, spans);
         Pages = Grown(Pages, lists, pages);
     }
 

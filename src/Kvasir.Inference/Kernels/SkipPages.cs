@@ -12,7 +12,7 @@ namespace Kvasir.Inference.Kernels;
 readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, AttentionScratch scratch, ChoiceScratch memory)
     where T : struct, ILanes<T>
 {
-    const int Page = PageBounds.PageTokens, Group = PageBounds.Group, PagesOfTile = AttentionInput.Tile / Page;
+    const int Page = PageBounds.PageTokens, Group = PageBounds.Group, Spans = PageBounds.Spans, PagesOfTile = AttentionInput.Tile / Page;
     const float MostPower = 100; // above it, nothing can be skipped
 
     readonly RowRun _run = portion.Row(row);
@@ -51,8 +51,9 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
     {
         memory.Heads[head] = new Gathered(float.NegativeInfinity, 0, Margin(head));
         float* bounds = portion.Bounds(row, kvHead, head);
-        new Span<float>(bounds, first).Fill(float.NegativeInfinity);
-        new Span<float>(bounds + first + others, FloatRows.PadToLanes(_whole) - first - others).Fill(float.NegativeInfinity);
+        int end = (first + others) * Spans;
+        new Span<float>(bounds, first * Spans).Fill(float.NegativeInfinity);
+        new Span<float>(bounds + end, FloatRows.PadToLanes(_whole * Spans) - end).Fill(float.NegativeInfinity);
     }
 
     /// <summary>
@@ -64,12 +65,12 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
         int dim = portion.Input.KeyDim;
         float* query = scratch.Queries[0] + head * FloatRows.PadToLanes(dim);
         T most = default, minus = T.Broadcast(-1);
-        for (int group = 0; group * Group < _whole; group++)
+        for (int group = 0; group * Group < _whole * Spans; group++)
         {
-            float* bounds = _run.Table.Pages!.Bounds.Of(portion.Input.Layer, kvHead, group);
+            ushort* bounds = _run.Table.Pages!.Bounds.Of(portion.Input.Layer, kvHead, group);
             T sum = default;
             for (int i = 0; i < dim; i++, bounds += 2 * Group)
-                sum = T.MultiplyAdd(T.Broadcast(Math.Abs(query[i])), T.Max(T.Load(bounds + Group), T.Load(bounds) * minus), sum);
+                sum = T.MultiplyAdd(T.Broadcast(Math.Abs(query[i])), T.Max(T.LoadHalf(bounds + Group), T.LoadHalf(bounds) * minus), sum);
             most = T.Max(sum, most);
         }
         double error = 2 * Math.Log(2) * (dim + 4) * T.Largest(most) / (1 << 24);
@@ -83,10 +84,10 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
         order.Clear();
         for (int head = 0; head < portion.Input.Group; head++)
         {
-            float* bounds = portion.Bounds(row, kvHead, head);
+            float* bounds = portion.Bounds(row, kvHead, head) + first * Spans;
             float largest = memory.Heads[head].Largest;
-            for (int i = 0; i < others; i++)
-                order[i] = Math.Max(order[i], LargestRanks.Of(float.IsInfinity(largest) ? bounds[first + i] : bounds[first + i] - largest));
+            for (int i = 0; i < others * Spans; i++)
+                order[i / Spans] = Math.Max(order[i / Spans], LargestRanks.Of(float.IsInfinity(largest) ? bounds[i] : bounds[i] - largest));
         }
         for (int i = 0; i < others; i++)
             order[i] = (ulong)~(uint)order[i] << 32 | (uint)(first + i);
@@ -106,7 +107,7 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
             {
                 Gather(ref memory.Heads[head], scratch.Weights[head], together * Page);
                 for (int i = 0; i < together; i++)
-                    portion.Bounds(row, kvHead, head)[pages[i]] = float.NegativeInfinity;
+                    new Span<float>(portion.Bounds(row, kvHead, head) + pages[i] * Spans, Spans).Fill(float.NegativeInfinity);
             }
         }
     }
@@ -131,7 +132,7 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
         for (int head = 0; head < portion.Input.Group; head++)
         {
             Gathered gathered = memory.Heads[head];
-            double rest = gathered.Margin * Page * Rest(portion.Bounds(row, kvHead, head), gathered.Largest);
+            double rest = gathered.Margin * PageBounds.SpanTokens * Rest(portion.Bounds(row, kvHead, head), gathered.Largest);
             double share = rest / (gathered.Total / gathered.Margin + rest);
             most = share >= most ? share : double.IsNaN(share) ? 1 : most;
         }
@@ -142,8 +143,8 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
     double Rest(float* bounds, float largest)
     {
         double rest = 0;
-        for (int page = 0; page < _whole; page += ILanes<T>.Count)
-            rest += T.Sum(Exp<T>.PowerOf2(T.Min(T.Load(bounds + page) - T.Broadcast(largest), T.Broadcast(MostPower))));
+        for (int span = 0; span < _whole * Spans; span += ILanes<T>.Count)
+            rest += T.Sum(Exp<T>.PowerOf2(T.Min(T.Load(bounds + span) - T.Broadcast(largest), T.Broadcast(MostPower))));
         return rest;
     }
 }

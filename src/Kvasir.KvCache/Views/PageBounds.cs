@@ -5,27 +5,34 @@ using Kvasir.KvCache.Layout;
 namespace Kvasir.KvCache.Views;
 
 /// <summary>
-/// Between which bounds the keys of each page of sixteen tokens lie, element by element, as attention sees them: what tells how much a row
-/// can look at a page, without reading it. For each layer and KV head, sixteen pages together, so that vectors hold pages:
+/// Between which bounds the keys of each page lie, element by element, as attention sees them: what tells how much a row can look at a
+/// page, without reading it. A page has several spans with bounds of their own, since those of many keys are loose. For each layer and KV
+/// head, sixteen spans together, so that vectors hold spans, in half precision, rounded outwards:
 /// <code>
-/// group of sixteen pages: [layer][KV head][element of the key][16 least | 16 most]
+/// group of sixteen spans: [layer][KV head][element of the key][16 least | 16 most]
 /// </code>
 /// Layers that attend to a window have none. Grows by groups; memory is given back as tokens are forgotten.
 /// </summary>
 public sealed unsafe class PageBounds
 {
-    /// <summary>Tokens of a page: as many as a vector has lanes.</summary>
+    /// <summary>Tokens of a page, which is read as a whole: as many as a vector has lanes.</summary>
     public const int PageTokens = 16;
 
-    /// <summary>Pages that lie side by side.</summary>
+    /// <summary>Tokens that have bounds of their own.</summary>
+    public const int SpanTokens = 4;
+
+    /// <summary>Spans of a page.</summary>
+    public const int Spans = PageTokens / SpanTokens;
+
+    /// <summary>Spans that lie side by side.</summary>
     public const int Group = 16;
 
     readonly List<NativeBuffer> _groups = [];
-    readonly int[] _offsets; // of each layer's first head in a group, in floats
+    readonly int[] _offsets; // of each layer's first head in a group, in halves
     readonly int[] _firstHead; // of each layer, among all heads; a layer that reads another's has that one's
     readonly int[] _dims; // of each layer's keys
     readonly int[] _bounded; // of each head: pages, from the first, whose bounds are there
-    readonly int _groupFloats;
+    readonly int _groupHalves;
 
     /// <param name="layout">Shape of the blocks.</param>
     public PageBounds(KvLayout layout)
@@ -37,12 +44,12 @@ public sealed unsafe class PageBounds
         for (int layer = 0; layer < layers; layer++)
         {
             KvLayer shape = layout.Layers[layer];
-            (_offsets[layer], _firstHead[layer]) = shape.Producer == layer ? (_groupFloats, heads)
+            (_offsets[layer], _firstHead[layer]) = shape.Producer == layer ? (_groupHalves, heads)
                 : (_offsets[shape.Producer], _firstHead[shape.Producer]);
             if (shape.Producer != layer || !IsRead(layout, layer))
                 continue;
             heads += shape.KvHeads;
-            _groupFloats += shape.KvHeads * HeadFloats(layer);
+            _groupHalves += shape.KvHeads * HeadHalves(layer);
         }
         _bounded = new int[heads];
     }
@@ -53,9 +60,9 @@ public sealed unsafe class PageBounds
     /// <summary>Makes room for the pages of so many tokens. Not while bounds are read or written.</summary>
     public void Reserve(int tokens)
     {
-        for (int groups = (tokens / PageTokens + Group - 1) / Group; _groups.Count < groups;)
+        for (int groups = GroupsFor(tokens / PageTokens); _groups.Count < groups;)
         {
-            NativeBuffer group = new(_groupFloats * sizeof(float));
+            NativeBuffer group = new(_groupHalves * sizeof(ushort));
             group.Span.Clear();
             _groups.Add(group);
         }
@@ -64,14 +71,14 @@ public sealed unsafe class PageBounds
     /// <summary>How many pages of a head, from the first, have their bounds.</summary>
     public ref int Bounded(int layer, int kvHead) => ref _bounded[_firstHead[layer] + kvHead];
 
-    /// <summary>A head's bounds of a group of pages.</summary>
-    public float* Of(int layer, int kvHead, int group) =>
-        (float*)_groups[group].Address + _offsets[layer] + kvHead * HeadFloats(layer);
+    /// <summary>A head's bounds of a group of spans.</summary>
+    public ushort* Of(int layer, int kvHead, int group) =>
+        (ushort*)_groups[group].Address + _offsets[layer] + kvHead * HeadHalves(layer);
 
     /// <summary>Forgets the pages that are not whole any more when so many tokens are there.</summary>
     public void Truncate(int tokens)
     {
-        int pages = tokens / PageTokens, groups = (pages + Group - 1) / Group;
+        int pages = tokens / PageTokens, groups = GroupsFor(pages);
         foreach (ref int bounded in _bounded.AsSpan())
             bounded = Math.Min(bounded, pages);
         if (groups >= _groups.Count)
@@ -85,5 +92,7 @@ public sealed unsafe class PageBounds
     static bool IsRead(KvLayout layout, int layer) =>
         layout.Layers.Any(reader => reader.Producer == layer && reader.State is LayerState.Full);
 
-    int HeadFloats(int layer) => _dims[layer] * 2 * Group;
+    static int GroupsFor(int pages) => (pages * Spans + Group - 1) / Group;
+
+    int HeadHalves(int layer) => _dims[layer] * 2 * Group;
 }

@@ -82,6 +82,9 @@ public sealed class PageReads
         };
     }
 
+    /// <summary>The pages that the last row chose, ascending: without those that it reads in any case.</summary>
+    public ReadOnlySpan<int> Chosen(int layer, int kvHead) => _last[_firstHead[layer] + kvHead].AsSpan(0, _lastCount[_firstHead[layer] + kvHead]);
+
     /// <summary>Takes note of what a row reads. Of one layer's head, one row after the other.</summary>
     /// <param name="layer">The layer.</param>
     /// <param name="kvHead">The KV head.</param>
