@@ -3,6 +3,7 @@ using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Cli.Output;
 

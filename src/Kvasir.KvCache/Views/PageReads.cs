@@ -1,5 +1,4 @@
 using Kvasir.KvCache.Layout;
-using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Retention;
 
 namespace Kvasir.KvCache.Views;

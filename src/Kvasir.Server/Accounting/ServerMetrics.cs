@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Blocks;
-using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Server.Accounting;
 

@@ -5,7 +5,6 @@ using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
-using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Retention;
 using Kvasir.KvCache.Views;
 

@@ -1,4 +1,4 @@
-namespace Kvasir.KvCache.Lookups;
+namespace Kvasir.KvCache.Views;
 
 /// <summary>What rows read of the pages that they saw, over all layers that attend to everything, and their KV heads.</summary>
 public sealed record PageUse
