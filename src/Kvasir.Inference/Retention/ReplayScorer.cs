@@ -8,7 +8,7 @@ namespace Kvasir.Inference.Retention;
 /// heads of a group, times the length of the value, which says how much that probability moves. Pieces see the original and themselves.
 /// They are as long as the model's trained context has room for; where it has none, they are short, so as not to go far beyond.
 /// </summary>
-sealed class ReplayScorer(int positions, PrefixRows prefix, ProfileParts parts) : Scorer(positions, 0, parts)
+sealed class ReplayScorer(int positions, PrefixRows prefix, ProfileParts parts) : Scorer(positions, 0, parts, isLargest: true)
 {
     /// <summary>Most tokens of a piece.</summary>
     public const int LongestPiece = 2048;

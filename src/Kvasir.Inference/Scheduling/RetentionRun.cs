@@ -169,7 +169,8 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
                 options.Adjust?.Invoke(scores);
             KeptPositions? kept = RetentionSelection.Select(_policy, shape, scores, profile.Heads);
             _keepsAll = kept is null;
-            return kept is null ? null : engine.Cache.TryGather(subject.Blocks, name, codecs, kept, isFound: IsShared);
+            return kept is null ? null
+                : engine.Cache.TryGather(subject.Blocks, name, codecs, kept, isFound: IsShared, profile.Mass(kept));
         });
     }
 

@@ -30,7 +30,7 @@ sealed class Retaining(SimulatedRetention retention, PrefillCost prefill, int bl
     /// <summary>Blocks of a prompt that are thinned, or behind a view of them on the machine; none when it stays exact.</summary>
     public (int Blocks, MachineView? View) Road(Machine machine, int inputTokens, BlockKey[] keys)
     {
-        int prefix = Math.Max(0, Math.Min(inputTokens - retention.QuestionTokens, inputTokens - 1)) / blockTokens;
+        int question = Math.Max(1, IsShared ? retention.QuestionTokens : 0), prefix = Math.Max(0, inputTokens - question) / blockTokens;
         if (prefix == 0 || Slots(prefix) is null)
             return (0, null);
         MachineView? view = IsShared ? machine.Views.FindLongest(keys.AsSpan(0, prefix)) : null;

@@ -3,7 +3,9 @@ using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Planning.Simulation;
 
-/// <summary>What a policy keeps of prompts: of each, what stands before its last tokens, which are taken to be the question.</summary>
+/// <summary>
+/// What a policy keeps of prompts: of each, what stands before its last tokens, which are taken to be the question; all, if it looks at that.
+/// </summary>
 /// <param name="Keeps">What is kept; not everything.</param>
 /// <param name="Size">The model's keys and values.</param>
 public sealed record SimulatedRetention(KvRetention Keeps, KvSize Size)

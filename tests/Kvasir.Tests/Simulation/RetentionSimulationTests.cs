@@ -170,7 +170,10 @@ public sealed class RetentionSimulationTests
         {
             GenerationResult result = await cached.Engine.Start(prompt, new GenerationOptions
             {
-                MaxTokens = answer, IgnoresEnds = true, Retention = new RetentionOptions(parsed) { Prefix = prompt.Length - Question },
+                MaxTokens = answer, IgnoresEnds = true, Retention = new RetentionOptions(parsed)
+                {
+                    Prefix = parsed.IsAware ? null : prompt.Length - Question,
+                },
             }, cancellation: TestContext.Current.CancellationToken).Result;
             uses.Add(result.Kv.Retention!);
             long[] left = [.. cached.Cache.Keys([.. prompt, .. result.TokenIds.SkipLast(1)]).Select(EngineAgreementTests.Id)];
