@@ -5,7 +5,9 @@ namespace Kvasir.Inference.Kernels;
 /// <summary>What becomes of the probabilities with which rows look at positions.</summary>
 enum Observation
 {
-    /// <summary>The largest over rows and query heads: one row of <c>seen</c> for each KV head.</summary>
+    /// <summary>
+    /// The largest over rows and query heads: one row of <c>seen</c> for each KV head; and their sum, in a row half of its rows further on.
+    /// </summary>
     Largest,
 
     /// <summary>The sum over rows and query heads, in their order: one row of <c>seen</c> for each KV head.</summary>
@@ -52,14 +54,19 @@ unsafe struct ObserveAttention<T>(
     {
         int count = FloatRows.PadToLanes(Math.Min(Tile, seen.Width - start)), ofRows = (kvHead * input.Group + head) * input.Rows + row;
         float* to = seen[firstSeen + (observation == Observation.Rows ? ofRows : kvHead)] + start;
-        for (int i = 0; i < count; i += ILanes<T>.Count)
+        if (observation != Observation.Largest)
+            Store(weights, to, count, observation == Observation.Sum);
+        else
         {
-            T weight = T.Load(weights + i);
-            if (observation == Observation.Largest)
-                weight = T.Max(T.Load(to + i), weight);
-            else if (observation == Observation.Sum)
-                weight = T.Load(to + i) + weight;
-            T.Store(weight, to + i);
+            for (int i = 0; i < count; i += ILanes<T>.Count)
+                T.Store(T.Max(T.Load(to + i), T.Load(weights + i)), to + i);
+            Store(weights, seen[firstSeen + kvHead + seen.Rows / 2] + start, count, adds: true);
         }
+    }
+
+    static void Store(float* weights, float* to, int count, bool adds)
+    {
+        for (int i = 0; i < count; i += ILanes<T>.Count)
+            T.Store(adds ? T.Load(to + i) + T.Load(weights + i) : T.Load(weights + i), to + i);
     }
 }

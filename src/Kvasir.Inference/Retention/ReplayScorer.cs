@@ -10,7 +10,7 @@ namespace Kvasir.Inference.Retention;
 /// finds the same. They are as long as the model's trained context has room for; where it has none, they are short, so as not to go far
 /// beyond.
 /// </summary>
-sealed class ReplayScorer(int positions, PrefixRows prefix, ProfileParts parts) : Scorer(positions, 0, parts)
+sealed class ReplayScorer(int positions, PrefixRows prefix, ProfileParts parts) : Scorer(positions, 0, parts, isLargest: true)
 {
     /// <summary>Most tokens of a piece: longer ones look at themselves more, and shorter ones are led in more often.</summary>
     public const int LongestPiece = 512;

@@ -1,6 +1,7 @@
 using Kvasir.Inference.Model;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Retention;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Retention;
 
@@ -68,6 +69,9 @@ sealed class RetentionProfile : IDisposable
 
     /// <summary>What was found out: null where a policy needs none.</summary>
     public RetentionScores? Scores(RetentionShape shape) => _scorer?.Scores(shape);
+
+    /// <summary>Which share of the attention goes to what is kept; null where nobody looked.</summary>
+    public ViewMass? Mass(KeptPositions kept) => _scorer?.Mass(kept);
 
     /// <summary>What each layer's heads need, in a FastGen policy.</summary>
     public FastGenHead[][]? Heads => (_scorer as FastGenScorer)?.Heads;
