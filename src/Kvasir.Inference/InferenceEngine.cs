@@ -328,6 +328,18 @@ public sealed partial class InferenceEngine : IDisposable
         return (layout.BlocksFor(ValidContext(model.Config, options)) + 1) * layout.StrideBytes;
     }
 
+    /// <summary>
+    /// Bytes of pool that a view takes beside a sequence at full context from which it is made, and rows that look at that, if the view is
+    /// of half as many bytes.
+    /// </summary>
+    public static long ViewBytes(LanguageModel model, EngineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        KvLayout layout = LayoutOf(model, options);
+        return BlocksOfView(layout, ValidContext(model.Config, options)) * layout.StrideBytes;
+    }
+
     static KvLayout LayoutOf(LanguageModel model, EngineOptions options) =>
         new(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model.Config));
 
@@ -335,7 +347,8 @@ public sealed partial class InferenceEngine : IDisposable
     {
         int least = Layout.BlocksFor(Context) + 1; // one more, of which a tail is copied
         if (Options.KvDeviceBytes is not { } bytes)
-            return checked((least - 1) * Options.Sequences + 1 + BlocksOfViews());
+            return checked((least - 1) * Options.Sequences + 1
+                + (Options.KvRetention is null or { ReadsPages: true } ? 0 : BlocksOfView(Layout, Context)));
         long blocks = bytes / Layout.StrideBytes;
         return blocks >= least
             ? (int)Math.Min(blocks, int.MaxValue / Layout.BlockTokens)
@@ -343,9 +356,8 @@ public sealed partial class InferenceEngine : IDisposable
                 + $"expected at least {least * Layout.StrideBytes:N0} for a context of {Context:N0}");
     }
 
-    /// <summary>Blocks that a view takes beside the whole context from which it is made, and rows that look at that.</summary>
-    int BlocksOfViews() => Options.KvRetention is null or { ReadsPages: true } ? 0
-        : Layout.BlocksFor(Context) / 2 + Layout.BlocksFor(ReplayScorer.LongestPiece + ReplayScorer.LeadIn);
+    static int BlocksOfView(KvLayout layout, int context) =>
+        layout.BlocksFor(context) / 2 + layout.BlocksFor(ReplayScorer.LongestPiece + ReplayScorer.LeadIn);
 
     static int ValidContext(ModelSpec config, EngineOptions options)
     {

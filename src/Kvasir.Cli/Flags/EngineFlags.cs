@@ -52,7 +52,7 @@ sealed class EngineFlags
         Description = "Say where the prompt's keys and values came from, and why others were computed",
     };
     readonly KvFlags _kv;
-    readonly Option<RetentionPolicy?> _retain = RetainFlag.Create();
+    readonly Option<RetentionChoice> _retain = RetainFlag.Create();
 
     /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
     public EngineFlags(string usualDevice = "room for one context") => _kv = new KvFlags(usualDevice);
@@ -124,7 +124,7 @@ sealed class EngineFlags
     }
 
     /// <summary>What is kept of prompts; null for all.</summary>
-    public RetentionPolicy? Retention(ParseResult parsed) => parsed.GetValue(_retain);
+    public RetentionPolicy? Retention(ParseResult parsed) => parsed.GetValue(_retain)?.Policy;
 
     public bool Verbose(ParseResult parsed) => parsed.GetValue(_verbose);
 

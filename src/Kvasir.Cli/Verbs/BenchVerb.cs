@@ -20,7 +20,7 @@ sealed class BenchVerb
     static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly KvTypeFlags s_types = new();
     static readonly Option<int> s_repeat = Count("--repeat", "-r", "Measured runs of each, after one that is not", 5, least: 1);
-    static readonly Option<RetentionPolicy?> s_retain = RetainFlag.Create();
+    static readonly Option<RetentionChoice> s_retain = RetainFlag.Create();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
@@ -84,7 +84,7 @@ sealed class BenchVerb
         using InferenceEngine engine = new(model, s_types.Apply(parsed, new()
         {
             Context = parsed.GetValue(s_depth) + longest + 1, Threads = threads, KvReuse = KvReuse.WithinSequence,
-            KvRetention = parsed.GetValue(s_retain),
+            KvRetention = parsed.GetValue(s_retain)?.Policy,
         }, model));
         (BenchTest Test, double[] Seconds)[] runs = [.. Tests(parsed, engine, cancellation).Select(test => (test, Repeat(parsed, test)))];
         long peakMemory = PeakMemory.Bytes();
@@ -116,7 +116,7 @@ sealed class BenchVerb
                 yield return BenchTest.Prefill(engine, prompt, depth, cancellation);
             if (generate > 0)
                 yield return BenchTest.Decode(engine, generate, depth, cancellation);
-            if (generate > 0 && depth > 0 && parsed.GetValue(s_retain) is { } policy)
+            if (generate > 0 && depth > 0 && parsed.GetValue(s_retain)?.Policy is { } policy)
                 yield return BenchTest.Decode(engine, generate, depth, policy, cancellation);
         }
     }

@@ -246,8 +246,11 @@ static class ServeVerb
         };
         if (options.KvDeviceBytes is not null)
             return options;
-        long perContext = InferenceEngine.PoolBytes(model, options), quarter = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
-        return options with { KvDeviceBytes = Math.Max(perContext, Math.Min(RoomInContexts * perContext, quarter)) };
+        long perContext = InferenceEngine.PoolBytes(model, options), quarter = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4,
+            views = options.KvRetention is null && AllowedRetention(parsed.GetValue(s_retainAllow)) is { Length: 0 }
+                ? 0
+                : InferenceEngine.ViewBytes(model, options);
+        return options with { KvDeviceBytes = Math.Max(perContext, Math.Min(RoomInContexts * perContext, quarter)) + views };
     }
 }
 

@@ -37,7 +37,7 @@ abstract class CpuKernels : IDisposable
     public abstract void PagedAttention(AttentionInput input);
 
     /// <summary>Looks once more at an attention that was computed, with its scales; see <see cref="ObserveAttention{T}"/>.</summary>
-    public abstract void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen);
+    public abstract void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions);
 
     public abstract void SwiGlu(FloatRows gate, FloatRows up, int tokens);
     public abstract void Add(FloatRows x, FloatRows y, int tokens);
@@ -109,8 +109,8 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
 
     public override void PagedAttention(AttentionInput input) => (_paged ??= new PagedAttention<T>(pool, _size)).Run(input);
 
-    public override void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen) =>
-        _attention!.Observe(input, observation, seen, firstSeen);
+    public override void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions) =>
+        _attention!.Observe(input, observation, seen, firstSeen, positions);
 
     public override void SwiGlu(FloatRows gate, FloatRows up, int tokens)
     {
