@@ -158,7 +158,7 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
         Truncate(Layout.BlocksFor(tokens));
         if (tokens % Layout.BlockTokens is > 0 and var rest)
             _filled[^1] = rest;
-        FindLength(_blocks.Count);
+        FindLength(tokens / Layout.BlockTokens);
     }
 
     void Add(BlockHandle handle, int filled)

@@ -113,7 +113,7 @@ sealed class Transformer : IDisposable
         _ropes.Dispose();
     }
 
-    /// <summary>Rows that read only some pages do so where they see everything. The others attend first, and know nothing of them.</summary>
+    /// <summary>Rows that read only some pages do so where they see everything; the others attend first.</summary>
     void Attend(AttentionInput attention, Batch batch)
     {
         bool paged = batch.PagedRuns.Count > 0 && _layout.Layers[attention.Layer].State is LayerState.Full;

@@ -79,7 +79,8 @@ public sealed class PagedReadingTests : IDisposable
     [Fact]
     public async Task Whoever_has_to_wait_in_between_goes_on_alike()
     {
-        using InferenceEngine alone = new(_model, Small), tight = new(_model, Small with { KvDeviceBytes = InferenceEngine.PoolBytes(_model, Small) });
+        using InferenceEngine alone = new(_model, Small);
+        using InferenceEngine tight = new(_model, Small with { KvDeviceBytes = InferenceEngine.PoolBytes(_model, Small) });
         byte[][] expected = [Bits(await Ask(alone, 1, s_few)), Bits(await Ask(alone, 2, s_few)), Bits(await Ask(alone, 3, s_few))];
         Completion[] others = [.. Enumerable.Range(0, 2).Select(i => tight.Start([.. Enumerable.Repeat(260 + i, 60)],
             new GenerationOptions { MaxTokens = 300, IgnoresEnds = true, Priority = 1 }, [(byte)(i + 1)], Patience))];
@@ -99,7 +100,8 @@ public sealed class PagedReadingTests : IDisposable
         Assert.NotEqual(Bits(exact), Bits(lossy));
         HashSet<BlockKey> ofPrompt = [.. engine.Cache.Keys(Prompt(3))];
         Assert.NotEmpty(ofPrompt);
-        Assert.All(engine.Cache.Blocks(int.MaxValue).Where(block => block.Tokens.Count == 16), block => Assert.Contains(block.Key, ofPrompt));
+        Assert.All(engine.Cache.Blocks(int.MaxValue).Where(block => block.Tokens.Length == 16),
+            block => Assert.Contains(block.Key, ofPrompt));
         int[] whole = [.. Prompt(3), .. lossy.TokenIds];
         foreach (int[] prompt in (int[][])[Prompt(3), whole, [.. whole, .. Prompt(5)[..40]]])
             Assert.Equal(Bits(await other.Start(prompt, Options(null), cancellation: Patience).Result),
@@ -137,7 +139,8 @@ public sealed class PagedReadingTests : IDisposable
         Assert.Equal(Prompt(3).Length, sequence.Cached);
         sequence.Append([5, 6, 7]);
         again.Append(sequence.Tokens);
-        Assert.Equal(Bits(await other.Start(again, Options(null), Patience).Result), Bits(await engine.Start(sequence, Options(null), Patience).Result));
+        Assert.Equal(Bits(await other.Start(again, Options(null), Patience).Result),
+            Bits(await engine.Start(sequence, Options(null), Patience).Result));
         Assert.Equal(24, first.TokenIds.Count);
     }
 
