@@ -26,15 +26,17 @@ enum Observation
 /// <param name="observation">What is wanted.</param>
 /// <param name="seen">Receives it, or is added to: [as <see cref="Observation"/> says, positions].</param>
 /// <param name="firstSeen">Its first row that is the layer's.</param>
+/// <param name="firstTile">The tile of the first item.</param>
 /// <param name="scratch">A thread's memory.</param>
-unsafe struct ObserveAttention<T>(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, AttentionScratch[] scratch)
+unsafe struct ObserveAttention<T>(
+    AttentionInput input, Observation observation, FloatRows seen, int firstSeen, int firstTile, AttentionScratch[] scratch)
     : IComputeJob where T : struct, ILanes<T>
 {
     const int Tile = AttentionInput.Tile;
 
     public readonly void Run(int item, int thread)
     {
-        (int kvHead, int start) = (item % input.KvHeads, item / input.KvHeads * Tile);
+        (int kvHead, int start) = (item % input.KvHeads, (firstTile + item / input.KvHeads) * Tile);
         foreach (RowRun run in input.Runs)
         {
             var source = new BlockRows(input, run, kvHead);

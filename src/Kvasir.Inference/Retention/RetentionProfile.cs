@@ -47,11 +47,13 @@ sealed class RetentionProfile : IDisposable
     /// <summary>Rows of a piece follow the prefix.</summary>
     bool TryReplay(int most)
     {
-        int length = ((ReplayScorer)_scorer!).Piece, piece = _done / length * length, first = Math.Max(0, piece - ReplayScorer.LeadIn);
+        var replay = (ReplayScorer)_scorer!;
+        int length = replay.Piece, piece = _done / length * length, first = Math.Max(0, piece - ReplayScorer.LeadIn);
         int end = Math.Min(_tokens.Length, piece + length), from = _done == piece ? first : _done;
         if (!_blocks.TryReserve(_tokens.Length + end - first))
             return false;
         _done = Math.Min(end, from + most);
+        replay.Original = first..end;
         Compute(from, _done, _tokens.Length + from - first);
         return true;
     }
