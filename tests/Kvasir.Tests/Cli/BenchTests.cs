@@ -31,11 +31,6 @@ public sealed class BenchTests : IDisposable
     }
 
     [Fact]
-    public void The_tiers_are_measured_with_the_type_that_is_asked_for() =>
-        Assert.Equal("q8_0", Run("bench", "kv", "-m", "saga", "-p", "256", "-r", "1", "--kv-type", "q8_0", "--kv-dir", _folder["kv"], "--json")
-            .Json.GetProperty("kv_type").GetString());
-
-    [Fact]
     public void A_synthetic_model_is_written_shown_and_run()
     {
         string path = _folder["synth.gguf"];

@@ -234,8 +234,8 @@ public sealed class ViewTests : IDisposable
     }
 
     /// <summary>
-    /// Of 65 blocks, 52 are a prefix that 52 passes look at, and who computes meanwhile, alone, comes to need 14: then who looks begins again
-    /// later.
+    /// Of 65 blocks, 52 are a prefix that 52 passes look at, and who computes meanwhile, alone, comes to need 14: then who looks begins
+    /// again later.
     /// </summary>
     [Fact]
     public async Task Nobody_fails_because_somebody_else_makes_a_view()
