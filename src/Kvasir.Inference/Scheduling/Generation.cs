@@ -73,6 +73,12 @@ sealed class Generation
     /// <summary>Blocks of the pool that it needs beyond those that it, or others for it, hold.</summary>
     public int BlocksWanted => Sequence.Blocks.BlocksWanted(Sequence.Tail);
 
+    /// <summary>The same, wherever they lie.</summary>
+    public int AllBlocksWanted => Sequence.Blocks.AllBlocksWanted(Sequence.Tail);
+
+    /// <summary>Whether a part of it is read from outside the pool.</summary>
+    public bool IsStreamed => Sequence.Blocks.StreamedBlocks > 0;
+
     /// <summary>Whether passes are to look at its prefix.</summary>
     public bool IsProfiling => _retention is { IsProfiling: true };
 

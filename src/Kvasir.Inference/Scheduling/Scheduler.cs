@@ -193,8 +193,11 @@ sealed class Scheduler : IDisposable
         if (Begun == 0)
             return true; // a context always fits, and if others hold the pool, its failure says so
         var counts = _engine.Cache.Device.Counts;
+        if (!_engine.HasRoomAnywhere(generation.AllBlocksWanted, _running.Concat(_arriving)))
+            return false;
         return generation.BlocksWanted + _running.Concat(_arriving).Concat(_profiling)
-            .Sum(other => Math.Max(1, other.BlocksWanted)) <= counts.Free + counts.Cached + _engine.Cache.Views.Reclaimable;
+            .Sum(other => Math.Max(1, other.BlocksWanted)) 
+            <= counts.Free + counts.Cached + _engine.Cache.Views.Reclaimable + _running.Sum(other => other.Sequence.Blocks.MovableBlocks);
     }
 
     void Step()
@@ -203,6 +206,7 @@ sealed class Scheduler : IDisposable
         {
             do
             {
+                FailLost();
                 while (_planner.Plan(_running) is { } homeless)
                     MakeRoomFor(homeless);
             }
@@ -266,11 +270,13 @@ sealed class Scheduler : IDisposable
     /// </summary>
     void MakeRoomFor(Generation homeless)
     {
+        if (MoveOut())
+            return;
         List<Generation> those = _profiling.Count > 0 ? _profiling : _running;
-        Generation last = those[^1];
+        Generation last = those == _running && homeless.IsStreamed && _running.Exists(other => !other.IsStreamed)
+            ? homeless : those[^1];
         if (last == homeless && _running.Count == 1 && !_arriving.Exists(generation => generation.HoldsPrefix))
-            homeless.Fail(new InvalidOperationException($"the pool has no room for "
-                + $"{homeless.Sequence.Tokens.Length - homeless.Sequence.Cached} more tokens: {_engine.Cache.Device.Counts}"));
+            homeless.Fail(_engine.NoRoomFor(homeless.Sequence));
         else
         {
             last.Pause();
@@ -279,6 +285,22 @@ sealed class Scheduler : IDisposable
             _preemptions++;
         }
         those.Remove(last);
+    }
+
+    /// <summary>
+    /// The sequence that has most of the pool reads its oldest blocks from elsewhere, where the cache is set up for that: short ones stay
+    /// whole.
+    /// </summary>
+    bool MoveOut() => _engine.Cache.Streamed is not null
+        && _running.MaxBy(generation => generation.Sequence.Blocks.MovableBlocks)!.Sequence.Blocks.TryMoveOut();
+
+    /// <summary>Ends what has lost keys and values that cannot be computed again.</summary>
+    void FailLost()
+    {
+        foreach (Generation generation in _running)
+            if (generation.Sequence.Blocks.Failure is { } why)
+                generation.Fail(new IOException(why));
+        _running.RemoveAll(generation => generation.IsOver);
     }
 
     /// <summary>Ends, as cancelled, what is to end.</summary>
