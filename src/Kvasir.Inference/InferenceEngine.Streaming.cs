@@ -39,6 +39,25 @@ public sealed partial class InferenceEngine
         });
     }
 
+    /// <summary>
+    /// The context that a model can have in the tiers of some options: what it was trained for or, if less, what they have room for beside
+    /// a pool for <see cref="EngineOptions.DefaultContext"/>, from which more is streamed.
+    /// </summary>
+    public static int ContextFor(LanguageModel model, EngineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        KvLayout layout = LayoutOf(model, options);
+        long pool = options.KvDeviceBytes / layout.StrideBytes * layout.BlockTokens ?? EngineOptions.DefaultContext;
+        pool -= pool / ShareOfRing + 2 * layout.BlockTokens; // for the ring, the block of which a tail is copied, and what is rounded off
+        bool isLossless = HostTier.Stored(layout, options.KvHostCodec) == layout;
+        long room = options.KvReuse == KvReuse.Off ? 0
+            : (isLossless ? options.KvHostBytes / layout.StrideBytes : 0)
+                + (options.KvDisk is { } disk ? disk.MaxBytes / StreamFile.BytesFor(layout, 1) : 0);
+        long context = room > 0 ? pool + room * layout.BlockTokens : EngineOptions.DefaultContext;
+        return (int)Math.Clamp(context, 1, model.Config.Context);
+    }
+
     int PassTokens => Math.Min(Options.PrefillChunk, Context);
 
     /// <summary>What a pass writes, its first and last block in part, and a block of which a tail is copied.</summary>

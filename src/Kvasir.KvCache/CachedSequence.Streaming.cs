@@ -30,6 +30,9 @@ public sealed partial class CachedSequence
         return count;
     }
 
+    StreamUse? StreamedNow() => StreamedBlocks is > 0 and var streamed && BlocksOnDisk is var onDisk
+        ? new StreamUse(Table.Count, streamed - onDisk, onDisk, onDisk * _cache.Layout.BlockBytes) : null;
+
     /// <summary>
     /// Moves blocks that are full out of the pool, the oldest first, to where attention reads them all the same. Not while a pass is
     /// computed.

@@ -243,6 +243,7 @@ public sealed partial class CachedSequence : IDisposable
             ? TimeSpan.FromSeconds(Use.Reused / rate) - Use.RestoreTime
             : TimeSpan.Zero;
         Use.Saved = saved > TimeSpan.Zero ? saved : TimeSpan.Zero;
+        Use.Streamed = StreamedNow();
         if (_sharing && isWhole)
             _cache.Account(Use);
         for (int block = Math.Min(Length / BlockTokens, _keys.Count) - 1; _sharing && block >= 0; block--)

@@ -51,7 +51,8 @@ public sealed partial class TieredKvCache : IDisposable
         _accounts = new RequestAccounts(_counters);
         _index = new PrefixIndex(Device, Tiers, Costs, options.Time);
         _writeBacks =
-            [.. Tiers.Select(tier => new WriteBack(tier, Device, [.. Tiers.TakeWhile(other => other != tier)], Traffic, options.Time))];
+            [.. Tiers.Select(tier => new WriteBack(tier, Device, [.. Tiers.TakeWhile(other => other != tier)], Traffic, options.Time,
+                Streamed is null ? null : Streamed.TryCopy))];
         if (Durable is { } book and not (DiskTier or OpeningTier))
             RecallCosts(book);
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Kvasir.Inference.Scheduling;
 
 /// <summary>
@@ -204,15 +206,18 @@ sealed class Scheduler : IDisposable
     {
         try
         {
+            long start;
             do
             {
                 FailLost();
                 while (_planner.Plan(_running) is { } homeless)
                     MakeRoomFor(homeless);
+                start = Stopwatch.GetTimestamp();
             }
             while (_planner.Pass.Rows > 0 && !_planner.Pass.TryCompute());
             if (_planner.Pass.Rows == 0)
                 return;
+            _planner.Took(Stopwatch.GetElapsedTime(start));
             (_steps, _computedTokens) = (_steps + 1, _computedTokens + _planner.Pass.Rows);
             for (int row = 0; row < _planner.Completed.Count; row++)
                 Take(_planner.Completed[row], row);

@@ -1,6 +1,8 @@
 using System.IO.Hashing;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 using Microsoft.Win32.SafeHandles;
 
@@ -120,6 +122,26 @@ sealed unsafe class StreamFile : BlockBooks, IDisposable
             Failed(e.Message);
             return 0;
         }
+    }
+
+    /// <summary>A copy of a block, all of its layers; null when it is not here, or not as it was written.</summary>
+    internal TierLease? TryCopy(BlockKey key, KvLayout layout)
+    {
+        if (TryRead(key) is not { } lease)
+            return null;
+        var copy = new NativeBuffer((int)layout.StrideBytes);
+        using var piece = new NativeBuffer(Slices.LargestStride);
+        foreach (int layer in Slices.Owning)
+        {
+            if (Read(layer, lease.Id.Index, 1, piece.Address) == 0)
+            {
+                copy.Dispose();
+                lease.Dispose();
+                return null;
+            }
+            piece.Span[..Slices[layer].Bytes].CopyTo(copy.Span[(int)Slices[layer].Offset..]);
+        }
+        return new TierLease(lease, copy);
     }
 
     bool IsAsWritten(int layer, int slot, byte* content) =>

@@ -64,6 +64,9 @@ sealed unsafe class StreamedBlocks : IDisposable
         : File?.TryFind(key, tokens) is { } onDisk ? new StreamedBlock(onDisk, 0)
         : null;
 
+    /// <summary>A copy of a block on the disk, on its way to a tier; null when it is not there.</summary>
+    internal TierLease? TryCopy(BlockKey key) => File?.TryCopy(key, _layout);
+
     /// <summary>Takes blocks of the pool, as far as there is room; returns those that are here now, the first ones.</summary>
     internal List<StreamedBlock> Take(ReadOnlySpan<BlockWrite> blocks)
     {
