@@ -260,7 +260,9 @@ public sealed partial class InferenceEngine : IDisposable
                 throw new IOException(why);
             _pass.Clear();
             while (!_pass.TryAdd(sequence, most, wantsAllLogits))
-                if (!sequence.Blocks.TryMoveOut())
+                if (sequence.Blocks.IsWaiting)
+                    sequence.Blocks.WaitForAll(); // what fills the pool can be moved as soon as it is there
+                else if (!sequence.Blocks.TryMoveOut())
                     throw _parts.NoRoomFor(sequence);
         }
         while (!_pass.TryCompute());

@@ -94,28 +94,35 @@ public sealed partial class CachedSequence
     internal string? Failure { get; private set; }
 
     /// <summary>
-    /// Slots of the disk did not come as they were written: the sequence's blocks in them are holes from now on, if the disk is trusted
-    /// any more and the pool has the room to compute them again; else this is <see cref="Failure"/>.
+    /// Slots of the disk did not come as they were written: the sequence's blocks in them are holes from now on, or its end where the pool
+    /// has no room for a hole. While the disk keeps failing there is no use in it: that is <see cref="Failure"/>.
     /// </summary>
     internal void LoseStreamed(IReadOnlyList<int> slots)
     {
-        for (int block = 0; slots.Count > 0 && block < Table.Count; block++)
-            if (Table[block] is BlockLease lease && lease.IsOf(_cache.Streamed?.File) && slots.Contains(lease.Id.Index))
-                Lose(block, lease);
+        if (slots.Count == 0 || _cache.Streamed?.File is not { } file)
+            return;
+        List<int> lost = [];
+        for (int block = 0; block < Table.Count; block++)
+            if (Table[block] is BlockLease lease && lease.IsOf(file) && slots.Contains(lease.Id.Index))
+            {
+                lost.Add(block);
+                if (!lease.HasFailed)
+                    lease.MakeVoid();
+            }
+        if (lost.Count > 0 && file.IsBroken)
+            Failure = $"the disk that the context is streamed from keeps failing: {file.Problem}";
+        foreach (int block in lost)
+            Lose(block);
     }
 
-    void Lose(int block, BlockLease lease)
+    void Lose(int block)
     {
-        if (!lease.HasFailed)
-            lease.MakeVoid();
+        if (block >= Table.Count)
+            return;
         MakeRoomForOne();
-        bool hasRoom = _cache.Device.Counts is not { Free: 0, Cached: 0 };
-        if (_cache.Streamed!.File is { IsBroken: true } file)
-            Failure = $"the disk that the context streams from keeps failing: {file.Problem}";
-        else if (!hasRoom)
-            Failure = $"a block was lost, and there is no room to compute it again: {_cache.Streamed.File!.Problem}";
         Use.Lose(block * BlockTokens, (block + 1) * BlockTokens);
         Use.Add(new Miss(block * BlockTokens, (block + 1) * BlockTokens, MissReason.LoadFailed, Tier.Disk));
         Table.MakeHole(block);
+        Use.Lose(Table.Count * BlockTokens, int.MaxValue - Table.Start); // where that was its end
     }
 }

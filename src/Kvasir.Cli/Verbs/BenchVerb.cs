@@ -22,7 +22,7 @@ sealed class BenchVerb
     static readonly KvTypeFlags s_types = new();
     static readonly Option<int> s_repeat = Count("--repeat", "-r", "Measured runs of each, after one that is not", 5, least: 1);
     static readonly Option<RetentionPolicy?> s_retain = RetainFlag.Create();
-    static readonly Option<long?> s_device = Size("--kv-device", "Pool that attention reads: what finds no room is streamed; else room for all");
+    static readonly Option<long?> s_device = Size("--kv-device", "Pool that attention reads, else room for all: the rest is streamed");
     static readonly Option<long?> s_host = Size("--kv-host", "Memory behind a smaller pool");
     static readonly Option<long?> s_disk = Size("--kv-disk", "Room behind both on the disk of --kv-dir");
     static readonly Option<string?> s_folder = KvFlags.CreateFolder("Directory on the disk that is streamed from");
@@ -32,7 +32,8 @@ sealed class BenchVerb
     {
         Command verb = new("bench")
         {
-            s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_device, s_host, s_disk, s_folder, s_json, BenchKvVerb.Create(), BenchServeVerb.Create(),
+            s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_device, s_host, s_disk, s_folder, s_json,
+            BenchKvVerb.Create(), BenchServeVerb.Create(),
         };
         foreach (Option option in s_types.All)
             verb.Options.Add(option);

@@ -275,7 +275,7 @@ sealed class Scheduler : IDisposable
     /// </summary>
     void MakeRoomFor(Generation homeless)
     {
-        if (MoveOut())
+        if (MoveOut() || WaitsForWhatFillsThePool(homeless))
             return;
         List<Generation> those = _profiling.Count > 0 ? _profiling : _running;
         Generation last = those == _running && homeless.IsStreamed && _running.Exists(other => !other.IsStreamed)
@@ -298,6 +298,15 @@ sealed class Scheduler : IDisposable
     /// </summary>
     bool MoveOut() => _engine.Cache.Streamed is not null
         && _running.MaxBy(generation => generation.Sequence.Blocks.MovableBlocks)!.Sequence.Blocks.TryMoveOut();
+
+    /// <summary>What is on its way into the pool can be read from elsewhere as soon as it is there.</summary>
+    bool WaitsForWhatFillsThePool(Generation homeless)
+    {
+        if (_engine.Cache.Streamed is null || !homeless.Sequence.Blocks.IsWaiting)
+            return false;
+        homeless.Sequence.Blocks.WaitForAll();
+        return true;
+    }
 
     /// <summary>Ends what has lost keys and values that cannot be computed again.</summary>
     void FailLost()

@@ -72,8 +72,8 @@ sealed class StepPlanner(EngineParts engine)
             engine.Transformer.MaxTokens);
 
     /// <summary>
-    /// The pass took so long. One that takes long because of what it reads from outside the pool is followed by as much time for the others:
-    /// a long sequence has half of the machine, and most steps of short ones are as quick as without it.
+    /// The pass took so long. One that takes long because of what it reads from outside the pool is followed by as much time for others: a
+    /// long sequence has half of the machine, and most steps of short ones are as quick as without it.
     /// </summary>
     public void Took(TimeSpan time)
     {

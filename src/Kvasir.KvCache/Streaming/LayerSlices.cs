@@ -11,7 +11,7 @@ namespace Kvasir.KvCache.Streaming;
 readonly record struct LayerSlice(int Owner, long Offset, int Bytes, int Stride, long FileOffset);
 
 /// <summary>
-/// A block cut into its layers, and a file ordered by them: <c>[layer][slot]</c>. What a layer's attention reads of consecutive slots is one
+/// A block cut into its layers, and a file ordered by them: <c>[layer][slot]</c>. What a layer's attention reads of slots in a row is one
 /// piece of the file, whereas whole blocks would have to be read once for each layer.
 /// </summary>
 sealed class LayerSlices

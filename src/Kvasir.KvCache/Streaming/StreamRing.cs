@@ -98,15 +98,23 @@ sealed unsafe class StreamRing : IDisposable
     {
         while (Next() is var (part, run))
         {
-            int first = _parts[part].Slots[run.First];
-            int good = _file.Read(_parts[part].Layer, first, run.Count, PieceOf(part, run.First));
+            Read(_parts[part], part, run);
             lock (_gate)
-            {
-                for (int i = good; i < run.Count; i++)
-                    _parts[part].Failed.Add(first + i);
                 if (--_parts[part].Left == 0)
                     Monitor.PulseAll(_gate);
-            }
+        }
+    }
+
+    /// <summary>Where a slot does not come, those after it are read all the same: no more is lost than is.</summary>
+    void Read(Part to, int part, (int First, int Count) run)
+    {
+        int end = run.First + run.Count;
+        for (int i = run.First; i < end; i++)
+        {
+            i += _file.Read(to.Layer, to.Slots[i], end - i, PieceOf(part, i));
+            if (i < end)
+                lock (_gate)
+                    to.Failed.Add(to.Slots[i]);
         }
     }
 

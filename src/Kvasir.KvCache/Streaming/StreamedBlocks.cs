@@ -61,7 +61,7 @@ sealed unsafe class StreamedBlocks : IDisposable
     /// <summary>A block of a key and tokens; null when it is not here.</summary>
     internal StreamedBlock? TryFind(BlockKey key, ReadOnlySpan<int> tokens) =>
         Host?.TryFind(key, tokens) is { } inMemory ? new StreamedBlock(inMemory, (nint)Host.Address(inMemory))
-        : File?.TryFind(key, tokens) is { } onDisk ? new StreamedBlock(onDisk, 0)
+        : File is { IsBroken: false } && File.TryFind(key, tokens) is { } onDisk ? new StreamedBlock(onDisk, 0)
         : null;
 
     /// <summary>A copy of a block on the disk, on its way to a tier; null when it is not there.</summary>

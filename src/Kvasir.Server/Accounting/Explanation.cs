@@ -59,7 +59,7 @@ sealed record Explanation(
 /// <summary>Tokens that other nodes brought, those of them that they computed for it, and who they were.</summary>
 sealed record ExplainedPeers(int Tokens, int Computed, IReadOnlyList<string> Nodes);
 
-/// <summary>Blocks of a sequence that is longer than the pool, those read in the host's memory and from the disk; and a step's time.</summary>
+/// <summary>Blocks of a sequence longer than the pool, those read in the host's memory and from the disk; and a step's time.</summary>
 sealed record ExplainedStreaming(int Blocks, int Host, int Disk, long DiskBytes, double StepS);
 
 /// <summary>Tokens found in each tier.</summary>
