@@ -334,12 +334,23 @@ public sealed partial class InferenceEngine : IDisposable
         return (layout.BlocksFor(ValidContext(model.Config, options)) + 1) * layout.StrideBytes;
     }
 
+    /// <summary>
+    /// Bytes of pool that a view takes beside a sequence at full context from which it is made, and rows that look at that, if the view is
+    /// of half as many bytes.
+    /// </summary>
+    public static long ViewBytes(LanguageModel model, EngineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        KvLayout layout = LayoutOf(model, options);
+        return BlocksOfView(layout, ValidContext(model.Config, options)) * layout.StrideBytes;
+    }
+
     static KvLayout LayoutOf(LanguageModel model, EngineOptions options) =>
         new(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model.Config));
 
-    /// <summary>Blocks that a view takes beside the whole context from which it is made, and rows that look at that.</summary>
-    int BlocksOfViews() => Options.KvRetention is null ? 0
-        : Layout.BlocksFor(Context) / 2 + Layout.BlocksFor(ReplayScorer.LongestPiece + ReplayScorer.LeadIn);
+    static int BlocksOfView(KvLayout layout, int context) =>
+        layout.BlocksFor(context) / 2 + layout.BlocksFor(ReplayScorer.LongestPiece + ReplayScorer.LeadIn);
 
     static int ValidContext(ModelSpec config, EngineOptions options)
     {

@@ -31,13 +31,15 @@ public sealed partial class TieredKvCache
     /// <param name="codecs">How it stores keys and values.</param>
     /// <param name="kept">What is kept.</param>
     /// <param name="isFound">Whether others may find it.</param>
+    /// <param name="mass">What of their attention rows gave to what is kept; null where none looked.</param>
     /// <returns>A lease of it; null when the pool has no room.</returns>
-    public ViewLease? TryGather(CachedSequence exact, ViewName name, ViewCodecs codecs, KeptPositions kept, bool isFound)
+    public ViewLease? TryGather(CachedSequence exact, ViewName name, ViewCodecs codecs, KeptPositions kept, bool isFound,
+        ViewMass? mass = null)
     {
         ArgumentNullException.ThrowIfNull(exact);
         ArgumentNullException.ThrowIfNull(name);
         nint[] blocks = [.. Enumerable.Range(0, Layout.BlocksFor(name.Positions)).Select(block => Place(exact, block))];
-        return new ViewGathering(Device, blocks, name, codecs, kept).TryGather() is { } view ? Views.Add(view, isFound) : null;
+        return new ViewGathering(Device, blocks, name, codecs, kept, mass).TryGather() is { } view ? Views.Add(view, isFound) : null;
 
         static unsafe nint Place(CachedSequence exact, int block) => (nint)exact.Table.Address(block);
     }

@@ -24,11 +24,18 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
     /// <summary>A store to measure too; null for none.</summary>
     public RemoteTierOptions? Store { get; init; }
 
+    /// <summary>How keys and values are stored.</summary>
+    public EngineOptions Stores { get; init; } = new();
+
+    /// <summary>The same in words, once it has run.</summary>
+    public string KvType { get; private set; } = "";
+
     public IReadOnlyList<KvBenchRow> Run()
     {
         int[] prompt;
         using (InferenceEngine engine = NewEngine(KvReuse.On))
         {
+            KvType = engine.Layout.CodecName;
             var speed = new KvSpeed(engine);
             prompt = speed.Prompt(tokens, 1);
             Cold(speed);
@@ -47,7 +54,7 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
 
     InferenceEngine NewEngine(KvReuse reuse) => new(model, NewOptions(reuse));
 
-    EngineOptions NewOptions(KvReuse reuse) => new()
+    EngineOptions NewOptions(KvReuse reuse) => Stores with
     {
         Context = tokens + DecodeTokens + 16, Threads = threads, Sequences = 2, KvReuse = reuse, KvHostBytes = 1L << 30,
         KvDisk = new DiskTierOptions { Folder = folder, MaxBytes = 4L << 30 },

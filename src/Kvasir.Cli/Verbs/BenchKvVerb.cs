@@ -25,6 +25,7 @@ sealed class BenchKvVerb
     static readonly Option<string?> s_folder =
         KvFlags.CreateFolder("A directory of the disk to measure; a folder in it is made and removed");
     static readonly RemoteFlags s_remote = new();
+    static readonly KvTypeFlags s_types = new();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
@@ -34,6 +35,8 @@ sealed class BenchKvVerb
             s_model, s_prompt, s_threads, s_repeat, s_folder, s_json,
         };
         s_remote.AddTo(verb);
+        foreach (Option option in s_types.All)
+            verb.Options.Add(option);
         verb.SetAction(Run);
         return verb;
     }
@@ -61,8 +64,13 @@ sealed class BenchKvVerb
         {
             PrivateFolder.Create(folder);
             using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
-            BenchKv bench = new(model, tokens, threads, parsed.GetValue(s_repeat), folder, cancellation) { Store = s_remote.Store(parsed) };
-            var report = new KvBenchReport(model.Config.Name, tokens, threads, MachineIdentity.Current(), bench.Run());
+            BenchKv bench = new(model, tokens, threads, parsed.GetValue(s_repeat), folder, cancellation)
+            {
+                Store = s_remote.Store(parsed),
+                Stores = s_types.Apply(parsed, new EngineOptions(), model),
+            };
+            IReadOnlyList<KvBenchRow> rows = bench.Run();
+            var report = new KvBenchReport(model.Config.Name, bench.KvType, tokens, threads, MachineIdentity.Current(), rows);
             if (parsed.GetValue(s_json))
                 VerbJson.Write(report);
             else
@@ -78,11 +86,12 @@ sealed class BenchKvVerb
 }
 
 /// <summary>What <c>bench kv --json</c> prints.</summary>
-sealed record KvBenchReport(string Model, int PromptTokens, int Threads, MachineIdentity Machine, IReadOnlyList<KvBenchRow> Rows)
+sealed record KvBenchReport(string Model, string KvType, int PromptTokens, int Threads, MachineIdentity Machine,
+    IReadOnlyList<KvBenchRow> Rows)
 {
     public void Print()
     {
-        Terminal.Answers.WriteLine($"{Printable.Line(Model)}, prompt of {PromptTokens:N0} tokens, {Threads} threads; medians, each "
+        Terminal.Answers.WriteLine($"{Printable.Line(Model)}, keys and values in {KvType}, prompt of {PromptTokens:N0} tokens, {Threads} threads; medians, each "
             + $"transfer beside what was possible right before it");
         Table table = new Table().SimpleBorder().AddColumn("what").AddColumn(new TableColumn("value").RightAligned()).AddColumn("limit")
             .AddColumn("should be").AddColumn("");

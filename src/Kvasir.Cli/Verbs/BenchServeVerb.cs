@@ -30,6 +30,7 @@ static class BenchServeVerb
         Description = "Rounds, after one that is not measured", DefaultValueFactory = _ => 15,
         CustomParser = Number.ParseWithin(1, 1000), HelpName = "N",
     };
+    static readonly KvTypeFlags s_types = new();
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
@@ -38,6 +39,8 @@ static class BenchServeVerb
         {
             s_model, s_generate, s_threads, s_repeat, s_json,
         };
+        foreach (Option option in s_types.All)
+            verb.Options.Add(option);
         verb.SetAction(Run);
         return verb;
     }
@@ -61,8 +64,8 @@ static class BenchServeVerb
         int tokens = parsed.GetValue(s_generate), threads = parsed.GetValue(s_threads) ?? Environment.ProcessorCount,
             rounds = parsed.GetValue(s_repeat);
         using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
-        using InferenceEngine engine = new(model,
-            new EngineOptions { Context = PromptTokens + tokens + 1, Threads = threads, Sequences = 4 });
+        using InferenceEngine engine = new(model, s_types.Apply(parsed,
+            new EngineOptions { Context = PromptTokens + tokens + 1, Threads = threads, Sequences = 4 }, model));
         engine.WarmUp();
         await using KvasirServer server = new(engine, new ServerOptions { Port = 0 });
         await server.Start(cancellation);

@@ -254,8 +254,11 @@ static class ServeVerb
             options = options with { Context = InferenceEngine.ContextFor(model, options) };
         if (options.KvDeviceBytes is not null)
             return options;
-        long perContext = InferenceEngine.PoolBytes(model, whole), quarter = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
-        return options with { KvDeviceBytes = Math.Max(perContext, Math.Min(RoomInContexts * perContext, quarter)) };
+        long perContext = InferenceEngine.PoolBytes(model, whole), quarter = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4,
+            views = options.KvRetention is null && AllowedRetention(parsed.GetValue(s_retainAllow)) is { Length: 0 }
+                ? 0
+                : InferenceEngine.ViewBytes(model, whole);
+        return options with { KvDeviceBytes = Math.Max(perContext, Math.Min(RoomInContexts * perContext, quarter)) + views };
     }
 }
 

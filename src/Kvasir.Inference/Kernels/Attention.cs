@@ -60,11 +60,15 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
         return _parts = new FloatRows(rows, _gathered.Width);
     }
 
-    /// <summary>Observes the attention that was computed; see <see cref="ObserveAttention{T}"/>.</summary>
-    public void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen)
+    /// <summary>
+    /// Observes the attention that was computed, to positions rounded outwards to tiles; see <see cref="ObserveAttention{T}"/>.
+    /// </summary>
+    public void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions)
     {
-        var observe = new ObserveAttention<T>(input, observation, seen, firstSeen, _scratch);
-        _pool.Run(ref observe, input.KvHeads * ((seen.Width + AttentionInput.Tile - 1) / AttentionInput.Tile));
+        (int from, int count) = positions.GetOffsetAndLength(seen.Width);
+        int firstTile = from / AttentionInput.Tile, endTile = (from + count + AttentionInput.Tile - 1) / AttentionInput.Tile;
+        var observe = new ObserveAttention<T>(input, observation, seen, firstSeen, firstTile, _scratch);
+        _pool.Run(ref observe, input.KvHeads * (endTile - firstTile));
     }
 
     public void Dispose()

@@ -38,7 +38,7 @@ abstract class CpuKernels : IDisposable
     public void Attention(AttentionInput input) => Attention(input, StretchPart.All);
 
     /// <summary>Looks once more at an attention that was computed, with its scales; see <see cref="ObserveAttention{T}"/>.</summary>
-    public abstract void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen);
+    public abstract void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions);
 
     public abstract void SwiGlu(FloatRows gate, FloatRows up, int tokens);
     public abstract void Add(FloatRows x, FloatRows y, int tokens);
@@ -106,8 +106,8 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
 
     public override void Attention(AttentionInput input, StretchPart part) => _attention!.Run(input, part);
 
-    public override void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen) =>
-        _attention!.Observe(input, observation, seen, firstSeen);
+    public override void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions) =>
+        _attention!.Observe(input, observation, seen, firstSeen, positions);
 
     public override void SwiGlu(FloatRows gate, FloatRows up, int tokens)
     {

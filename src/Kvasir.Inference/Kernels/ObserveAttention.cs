@@ -5,7 +5,9 @@ namespace Kvasir.Inference.Kernels;
 /// <summary>What becomes of the probabilities with which rows look at positions.</summary>
 enum Observation
 {
-    /// <summary>The largest over rows and query heads: one row of <c>seen</c> for each KV head.</summary>
+    /// <summary>
+    /// The largest over rows and query heads: one row of <c>seen</c> for each KV head; and their sum, in a row half of its rows further on.
+    /// </summary>
     Largest,
 
     /// <summary>The sum over rows and query heads, in their order: one row of <c>seen</c> for each KV head.</summary>
@@ -24,15 +26,17 @@ enum Observation
 /// <param name="observation">What is wanted.</param>
 /// <param name="seen">Receives it, or is added to: [as <see cref="Observation"/> says, positions].</param>
 /// <param name="firstSeen">Its first row that is the layer's.</param>
+/// <param name="firstTile">The tile of the first item.</param>
 /// <param name="scratch">A thread's memory.</param>
-unsafe struct ObserveAttention<T>(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, AttentionScratch[] scratch)
+unsafe struct ObserveAttention<T>(
+    AttentionInput input, Observation observation, FloatRows seen, int firstSeen, int firstTile, AttentionScratch[] scratch)
     : IComputeJob where T : struct, ILanes<T>
 {
     const int Tile = AttentionInput.Tile;
 
     public readonly void Run(int item, int thread)
     {
-        (int kvHead, int start) = (item % input.KvHeads, item / input.KvHeads * Tile);
+        (int kvHead, int start) = (item % input.KvHeads, (firstTile + item / input.KvHeads) * Tile);
         foreach (RowRun run in input.Runs)
         {
             var source = new BlockRows(input, run, kvHead);
@@ -50,14 +54,19 @@ unsafe struct ObserveAttention<T>(AttentionInput input, Observation observation,
     {
         int count = FloatRows.PadToLanes(Math.Min(Tile, seen.Width - start)), ofRows = (kvHead * input.Group + head) * input.Rows + row;
         float* to = seen[firstSeen + (observation == Observation.Rows ? ofRows : kvHead)] + start;
-        for (int i = 0; i < count; i += ILanes<T>.Count)
+        if (observation != Observation.Largest)
+            Store(weights, to, count, observation == Observation.Sum);
+        else
         {
-            T weight = T.Load(weights + i);
-            if (observation == Observation.Largest)
-                weight = T.Max(T.Load(to + i), weight);
-            else if (observation == Observation.Sum)
-                weight = T.Load(to + i) + weight;
-            T.Store(weight, to + i);
+            for (int i = 0; i < count; i += ILanes<T>.Count)
+                T.Store(T.Max(T.Load(to + i), T.Load(weights + i)), to + i);
+            Store(weights, seen[firstSeen + kvHead + seen.Rows / 2] + start, count, adds: true);
         }
+    }
+
+    static void Store(float* weights, float* to, int count, bool adds)
+    {
+        for (int i = 0; i < count; i += ILanes<T>.Count)
+            T.Store(adds ? T.Load(to + i) + T.Load(weights + i) : T.Load(weights + i), to + i);
     }
 }

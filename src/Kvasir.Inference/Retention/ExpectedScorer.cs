@@ -1,5 +1,7 @@
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Kernels.Panels;
+using Kvasir.KvCache.Retention;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Retention;
 
@@ -53,6 +55,8 @@ sealed unsafe class ExpectedScorer : Scorer
 
     /// <summary>Queries say all: what they have looked at does not matter.</summary>
     protected override void Observe(CpuKernels kernels, AttentionInput attention, int firstSeen) { }
+
+    public override ViewMass? Mass(KeptPositions kept) => null;
 
     protected override void Finish(int layer, int head, ReadOnlySpan<float> seen, Span<float> score)
     {

@@ -35,10 +35,10 @@ sealed class FastGenScorer : Scorer
     protected override void Observe(CpuKernels kernels, AttentionInput attention, int firstSeen)
     {
         int rows = attention.Rows, group = attention.Group;
-        kernels.Observe(attention, Observation.Sum, Seen, firstSeen);
+        kernels.Observe(attention, Observation.Sum, Seen, firstSeen, ..);
         if (!Parts.Selects(attention.Layer))
             return; // another layer's keys and values
-        kernels.Observe(attention, Observation.Rows, _rows, 0);
+        kernels.Observe(attention, Observation.Rows, _rows, 0, ..);
         float[] seen = new float[group * rows * Positions];
         for (int head = 0; head < attention.KvHeads; head++)
         {

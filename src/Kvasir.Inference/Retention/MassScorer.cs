@@ -10,7 +10,7 @@ namespace Kvasir.Inference.Retention;
 class MassScorer(int positions, int firstRow, ProfileParts parts) : Scorer(positions, firstRow, parts)
 {
     protected override void Observe(CpuKernels kernels, AttentionInput attention, int firstSeen) =>
-        kernels.Observe(attention, Observation.Sum, Seen, firstSeen);
+        kernels.Observe(attention, Observation.Sum, Seen, firstSeen, ..);
 }
 
 /// <summary>

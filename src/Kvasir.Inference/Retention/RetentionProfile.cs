@@ -1,6 +1,7 @@
 using Kvasir.Inference.Model;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Retention;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Retention;
 
@@ -46,11 +47,13 @@ sealed class RetentionProfile : IDisposable
     /// <summary>Rows of a piece follow the prefix.</summary>
     bool TryReplay(int most)
     {
-        int length = ((ReplayScorer)_scorer!).Piece, piece = _done / length * length, first = Math.Max(0, piece - ReplayScorer.LeadIn);
+        var replay = (ReplayScorer)_scorer!;
+        int length = replay.Piece, piece = _done / length * length, first = Math.Max(0, piece - ReplayScorer.LeadIn);
         int end = Math.Min(_tokens.Length, piece + length), from = _done == piece ? first : _done;
         if (!_blocks.TryReserve(_tokens.Length + end - first))
             return false;
         _done = Math.Min(end, from + most);
+        replay.Original = first..end;
         Compute(from, _done, _tokens.Length + from - first);
         return true;
     }
@@ -66,6 +69,9 @@ sealed class RetentionProfile : IDisposable
 
     /// <summary>What was found out: null where a policy needs none.</summary>
     public RetentionScores? Scores(RetentionShape shape) => _scorer?.Scores(shape);
+
+    /// <summary>Which share of the attention goes to what is kept; null where nobody looked.</summary>
+    public ViewMass? Mass(KeptPositions kept) => _scorer?.Mass(kept);
 
     /// <summary>What each layer's heads need, in a FastGen policy.</summary>
     public FastGenHead[][]? Heads => (_scorer as FastGenScorer)?.Heads;

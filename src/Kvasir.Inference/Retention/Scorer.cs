@@ -4,6 +4,7 @@ using Kvasir.Inference.Model;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Retention;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Retention;
 
@@ -15,9 +16,14 @@ abstract class Scorer : AttentionObserver, IDisposable
 
     readonly FloatRows _scales;
     readonly FloatRows[] _scalesOfLayers;
+    readonly int _rows; // of Seen, without sums beside them
     readonly int[] _firstSeen; // of each layer, the row of its first KV head; a layer that reads another's has that one's
 
-    protected Scorer(int positions, int firstRow, ProfileParts parts)
+    /// <param name="positions">Tokens of the prefix.</param>
+    /// <param name="firstRow">The first of them whose row looks.</param>
+    /// <param name="parts">What the profile is made with.</param>
+    /// <param name="isLargest">Whether <see cref="Seen"/> has the largest of what was seen, and behind these rows as many with sums.</param>
+    protected Scorer(int positions, int firstRow, ProfileParts parts, bool isLargest = false)
     {
         (Parts, Positions, FirstRow) = (parts, positions, firstRow);
         int[] heads = [.. parts.Config.Layers.Select(layer => layer.Attention!.Heads)];
@@ -31,7 +37,8 @@ abstract class Scorer : AttentionObserver, IDisposable
             _firstSeen[layer] = shape.Producer == layer ? rows : _firstSeen[shape.Producer];
             rows += parts.Selects(layer) ? shape.KvHeads : 0;
         }
-        Seen = new FloatRows(Math.Max(1, rows), positions);
+        _rows = isLargest ? Math.Max(1, rows) : 0;
+        Seen = new FloatRows(Math.Max(1, rows) + _rows, positions);
     }
 
     /// <summary>The first token whose row looks.</summary>
@@ -80,6 +87,28 @@ abstract class Scorer : AttentionObserver, IDisposable
             for (int head = 0; Parts.Selects(layer) && head < shape.Layers[layer].KvHeads; head++)
                 Finish(layer, head, Seen.Span(_firstSeen[layer] + head), scores.Of(layer, head));
         return scores;
+    }
+
+    /// <summary>
+    /// Which share of the attention of the rows that looked went to positions that are kept; null where none was summed.
+    /// </summary>
+    public virtual ViewMass? Mass(KeptPositions kept)
+    {
+        List<double> shares = [];
+        for (int layer = 0; layer < kept.Shape.Layers.Length; layer++)
+            for (int head = 0; Parts.Selects(layer) && head < kept.Shape.Layers[layer].KvHeads; head++)
+                shares.Add(Share(Seen.Span(_rows + _firstSeen[layer] + head), kept.Of(layer, head)));
+        return new ViewMass(shares.Average(), shares.Min());
+    }
+
+    static double Share(ReadOnlySpan<float> sums, ReadOnlySpan<int> kept)
+    {
+        double all = 0, of = 0;
+        foreach (float sum in sums)
+            all += sum;
+        foreach (int position in kept)
+            of += sums[position];
+        return all == 0 ? 1 : of / all;
     }
 
     protected virtual void Finish(int layer, int head, ReadOnlySpan<float> seen, Span<float> score) => seen.CopyTo(score);

@@ -1,5 +1,6 @@
 using Kvasir.Formats.Models;
 using Kvasir.Inference.Model;
+using Kvasir.Inference.Retention;
 using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache;
@@ -51,9 +52,12 @@ sealed class EngineParts
     public ViewCodecs ViewCodecs(RetentionPolicy policy) =>
         new(CodecOf(policy.KeyType, policy.Rotates, Layout.KeyCodec), CodecOf(policy.ValueType, policy.Rotates, Layout.ValueCodec));
 
-    /// <exception cref="ArgumentException">A model's rows cannot be stored as a policy wants it.</exception>
+    /// <exception cref="ArgumentException">A model's rows cannot be stored as a policy wants it, or passes are too short for it.</exception>
     public void Check(RetentionPolicy policy)
     {
+        if (policy.Scorer == RetentionScorer.FastGen && Transformer.MaxTokens < Math.Min(Scorer.ObservedRows, Context))
+            throw new ArgumentException(
+                $"prefill chunk: {Transformer.MaxTokens}, expected at least {Scorer.ObservedRows} for retention {policy}: its rows look together");
         ViewCodecs codecs = ViewCodecs(policy);
         foreach (KvLayer layer in Layout.Layers)
             codecs.SegmentBytes(layer);

@@ -19,8 +19,6 @@ namespace Kvasir.Inference.Scheduling;
 /// </summary>
 sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOptions options) : IDisposable
 {
-    const int MostTail = 512; // tokens behind a view that are worth no new view, and a quarter of what it stands for
-
     readonly RetentionPolicy _policy = options.Policy;
     readonly int _promptTokens = sequence.Tokens.Length;
     IReadOnlyList<BlockKey> _keys = [];
@@ -102,13 +100,14 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
     /// <summary>Enters the view that leaves the least behind it, unless that is too much: then a new one is made.</summary>
     void EnterLongest(ViewName whole)
     {
-        if (sequence.View is { } current && IsOfThisPrefix(current.Name, whole) && !IsTooShort(current.Positions, whole.Positions))
+        if (sequence.View is { } current && IsOfThisPrefix(current.Name, whole)
+            && !ViewReach.IsTooShort(current.Positions, whole.Positions))
         {
             (_name, Use) = (current.Name, Use with { View = current, WasFound = true });
             return;
         }
         ViewLease? found = !IsShared ? null : engine.Cache.Views.TryFindLongest(_keys, whole, BlockTokens);
-        if (found is not null && IsTooShort(found.View.Positions, whole.Positions))
+        if (found is not null && ViewReach.IsTooShort(found.View.Positions, whole.Positions))
         {
             found.Dispose();
             found = null;
@@ -118,8 +117,6 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
     }
 
     bool IsOfThisPrefix(ViewName name, ViewName whole) => name.Positions <= whole.Positions && name == NameOf(name.Positions);
-
-    static bool IsTooShort(int positions, int prefix) => prefix - positions > Math.Max(MostTail, positions / 4);
 
     void Enter(ViewLease? view, bool wasFound)
     {
@@ -177,7 +174,8 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
                 options.Adjust?.Invoke(scores);
             KeptPositions? kept = RetentionSelection.Select(_policy, shape, scores, profile.Heads);
             _keepsAll = kept is null;
-            return kept is null ? null : engine.Cache.TryGather(subject.Blocks, name, codecs, kept, isFound: IsShared);
+            return kept is null ? null
+                : engine.Cache.TryGather(subject.Blocks, name, codecs, kept, isFound: IsShared, profile.Mass(kept));
         });
     }
 

@@ -72,6 +72,15 @@ public sealed unsafe class RetainedView
     /// <summary>Bytes of the pool that the exact prefix takes.</summary>
     public long ExactBytes => _layout.BlocksFor(Positions) * _layout.StrideBytes;
 
+    /// <summary>Which share of their attention the rows that looked at the prefix gave to what is kept; null where none did.</summary>
+    public ViewMass? Mass { get; internal init; }
+
+    /// <summary>
+    /// Bytes that a step behind the view does not read, and would of the exact prefix: of every layer, also of those that read another's.
+    /// Below 0 where the view stores keys and values in more bits than the pool, and keeps nearly all.
+    /// </summary>
+    public long UnreadBytes => Enumerable.Range(0, _layout.Layers.Length).Sum(UnreadOf);
+
     /// <summary>Positions that a head keeps.</summary>
     public int Count(int layer, int kvHead) => _counts[_firstHead[layer] + kvHead];
 
@@ -83,6 +92,15 @@ public sealed unsafe class RetainedView
     /// </summary>
     public double[][] Shares() => [.. _layout.Layers.Select((shape, layer) =>
         Enumerable.Range(0, shape.KvHeads).Select(head => (double)Count(layer, head) / Positions).ToArray())];
+
+    long UnreadOf(int index)
+    {
+        KvLayer layer = _layout.Layers[index];
+        long seen = layer.State is LayerState.Window window ? Math.Min(window.Tokens, Positions) : Positions;
+        long kept = Enumerable.Range(0, layer.KvHeads).Sum(head => (long)Count(index, head));
+        return seen * layer.KvHeads * (_layout.KeyRowBytes(index) + _layout.ValueRowBytes(index))
+            - kept * (Codecs.Keys.RowBytes(layer.KeyDim) + Codecs.Values.RowBytes(layer.ValueDim));
+    }
 
     /// <summary>Segments that hold so many positions.</summary>
     public static int SegmentsFor(int count) => (count + SegmentSlots - 1) / SegmentSlots;

@@ -11,7 +11,9 @@ namespace Kvasir.KvCache.Views;
 /// <param name="name">What the view is called.</param>
 /// <param name="codecs">How it stores keys and values.</param>
 /// <param name="kept">What is kept.</param>
-sealed unsafe class ViewGathering(BlockPool pool, nint[] exact, ViewName name, ViewCodecs codecs, KeptPositions kept)
+/// <param name="mass">What is known of the attention that it got.</param>
+sealed unsafe class ViewGathering(BlockPool pool, nint[] exact, ViewName name, ViewCodecs codecs, KeptPositions kept,
+    ViewMass? mass = null)
 {
     readonly KvLayout _layout = pool.Layout;
     readonly List<nint> _segments = [];
@@ -32,7 +34,7 @@ sealed unsafe class ViewGathering(BlockPool pool, nint[] exact, ViewName name, V
         for (int layer = 0; layer < _layout.Layers.Length; layer++)
             for (int head = 0; _layout.Layers[layer].Producer == layer && head < _layout.Layers[layer].KvHeads; head++)
                 Gather(layer, head, slots);
-        return new RetainedView(name, _layout, codecs, kept, slots, [.. _segments]);
+        return new RetainedView(name, _layout, codecs, kept, slots, [.. _segments]) { Mass = mass };
     }
 
     void Gather(int layer, int head, MutableBlock[] slots)

@@ -12,7 +12,8 @@ sealed partial class Fleet
     /// </summary>
     public double Ask(Visit visit, double now)
     {
-        visit.Found = [.. visit.Keys.Select(key => Home(visit, key).Find(key))];
+        Retaining?.Arrive(visit);
+        visit.Found = [.. visit.Keys.Select((key, block) => block < visit.Unread ? 0 : Home(visit, key).Find(key))];
         if (Store is null)
             return 0;
         TransferCosts costs = visit.Machine.Costs;

@@ -21,6 +21,7 @@ sealed partial class Fleet
             .Select(_ => new Machine(options, blockTokens, mostBlocks, Store?.Books))];
         Placing = new Placing(options, Machines[..options.Nodes], blockTokens, Estimate);
         Prefill = options.PrefillNodes > 0 ? new Helping(Machines[options.Nodes..], blockTokens) : null;
+        Retaining = options.Retention is { } retention ? new Retaining(retention, options.Prefill, blockTokens) : null;
         Peers = Prefill is null ? null : new Link(options.Peers.BytesPerS, double.PositiveInfinity);
     }
 
@@ -35,6 +36,9 @@ sealed partial class Fleet
 
     /// <summary>Who computes prompts for others; null where everybody computes its own.</summary>
     public Helping? Prefill { get; }
+
+    /// <summary>How requests come to views; null where all are answered exactly.</summary>
+    public Retaining? Retaining { get; }
 
     /// <summary>The way from those to who answers.</summary>
     public Link? Peers { get; }
@@ -66,7 +70,7 @@ sealed partial class Fleet
             - visit.Received.Sum(block => BlockSeconds(visit.Request, block, block + 1))
             - _options.Prefill.Seconds((long)visit.Tail.Block * _blockTokens, (long)visit.Tail.Block * _blockTokens + visit.Tail.Tokens);
         visit.Machine.Costs.Computed(ComputedTokens(visit), TimeSpan.FromSeconds(compute));
-        return compute;
+        return compute + (Retaining?.Profile(visit) ?? 0);
     }
 
     int ComputedTokens(Visit visit)
@@ -104,15 +108,29 @@ sealed partial class Fleet
     }
 
     /// <summary>The prompt is computed: its blocks are there for all, but for one that the answer continues.</summary>
-    public static void Complete(Visit visit, int blockTokens)
+    public void Complete(Visit visit, double now)
     {
         foreach ((int block, Machine home, MutableBlock own) in visit.Own)
-            if (visit.Found[block] >= 0 || visit.Request.Left is not null
-                && (block + 1L) * blockTokens > visit.Request.InputTokens)
+            if (visit.Found[block] >= 0 || !IsLeft(visit, block) || visit.Request.Left is not null
+                && (block + 1L) * _blockTokens > visit.Request.InputTokens)
                 own.Dispose();
             else
                 visit.Leases.Add((block, home.Keep(own, visit.Keys[block], visit.Parent(block))));
         visit.Own.Clear();
+        if (visit.MakesView)
+            EnterView(visit, now);
+    }
+
+    /// <summary>Whether a block can be found by others: behind a view that is for one request alone, none can.</summary>
+    bool IsLeft(Visit visit, int block) => visit.Prefix == 0 || block < visit.Prefix || Retaining!.IsShared;
+
+    /// <summary>The view is made: the exact prefix has been used, and is given back.</summary>
+    void EnterView(Visit visit, double now)
+    {
+        EndBlocks(visit, visit.Keys, 0, visit.Prefix, now);
+        visit.ReleasePrefix();
+        if (Retaining!.IsShared)
+            visit.Machine.Views.Add(visit.View!);
     }
 
     /// <summary>The answer is complete: what it left is there, too, and all of it may go to the colder tiers.</summary>
@@ -120,40 +138,52 @@ sealed partial class Fleet
     {
         if (!visit.IsLost)
         {
-            BlockKey[] left = visit.Request.Left is { } ids ? Visit.KeysOf(ids) : visit.Keys;
-            int whole = visit.Request.Left is null
+            BlockKey[] left = visit.Request.Left is { } ids ? visit.KeysOf(ids) : visit.Keys;
+            int from = visit.Prefix, whole = visit.Request.Left is null
                 ? left.Length
                 : Math.Min(left.Length, (int)(((long)visit.Request.InputTokens + visit.Request.OutputTokens - 1) / _blockTokens));
-            if (visit.Request.Left is not null)
-                Leave(visit, left, 0, whole);
-            EndRequest(visit, left, 0, whole);
-            Leave(visit, left, whole, left.Length); // a tail, as the sequence goes
-            EndRequest(visit, left, whole, left.Length);
+            bool isLeft = from == 0 || Retaining!.IsShared;
+            if (isLeft)
+            {
+                if (visit.Request.Left is not null)
+                    Leave(visit, left, from, whole);
+                EndRequest(visit, left, from, whole);
+                Leave(visit, left, whole, left.Length); // a tail, as the sequence goes
+                EndRequest(visit, left, whole, left.Length);
+            }
             if (visit.Helps is null)
                 Placing.Served(visit, now);
-            Store?.Write(visit.Machine, [.. Deepest(visit, left, 0, whole), .. Deepest(visit, left, whole, left.Length)], now);
+            if (isLeft)
+                Store?.Write(visit.Machine, [.. Deepest(visit, left, from, whole), .. Deepest(visit, left, whole, left.Length)], now);
         }
         visit.Release();
+    }
+
+    /// <summary>The blocks have been used, and go to the colder tiers.</summary>
+    void EndBlocks(Visit visit, BlockKey[] keys, int from, int to, double now)
+    {
+        EndRequest(visit, keys, from, to);
+        Store?.Write(visit.Machine, [.. Deepest(visit, keys, from, to)], now);
     }
 
     void Leave(Visit visit, BlockKey[] left, int from, int to)
     {
         for (int block = from; block < to; block++)
             if (Home(visit, left[block]) is var home && !home.Tiers[0].Pool.Contains(left[block])
-                && home.Tiers[0].Pool.TryAllocate() is { } own)
-                visit.Leases.Add((block, home.Keep(own, left[block], Visit.Parent(left, block))));
+                && home.TryAllocate() is { } own)
+                visit.Leases.Add((block, home.Keep(own, left[block], visit.Parent(left, block))));
     }
 
     IEnumerable<UsedBlock> Deepest(Visit visit, BlockKey[] left, int from, int to)
     {
         for (int block = to - 1; block >= from; block--)
-            yield return new UsedBlock(left[block], Visit.Parent(left, block), Home(visit, left[block]));
+            yield return new UsedBlock(left[block], visit.Parent(left, block), Home(visit, left[block]));
     }
 
     void EndRequest(Visit visit, BlockKey[] left, int from, int to)
     {
         for (int block = to - 1; block >= from; block--)
-            Home(visit, left[block]).EndRequest(left[block], Visit.Parent(left, block),
+            Home(visit, left[block]).EndRequest(left[block], visit.Parent(left, block),
                 block < visit.Found.Length && visit.Found[block] >= 0);
     }
 
@@ -195,8 +225,10 @@ sealed partial class Fleet
     void TakeBlocks(Visit visit)
     {
         bool room = true;
-        for (int block = 0; block < visit.Keys.Length; block++)
+        for (int block = visit.Unread; block < visit.Keys.Length; block++)
         {
+            if (visit.MakesView && block == visit.Prefix)
+                Retaining!.Reserve(visit);
             Machine home = Home(visit, visit.Keys[block]);
             if (visit.Found[block] >= 0 && room && home.Take(visit.Found[block], visit.Keys[block], visit.Parent(block)) is { } lease)
                 visit.Leases.Add((block, lease));
@@ -207,7 +239,7 @@ sealed partial class Fleet
             using BlockLease? tail = visit.Request.Tail is not null && block == visit.Found.AsSpan().LastIndexOfAnyExcept(-1) + 1
                 ? TakeTail(visit, home, block)
                 : null;
-            if (home.Tiers[0].Pool.TryAllocate() is { } own)
+            if (home.TryAllocate() is { } own)
                 visit.Own.Add((block, home, own));
             else
                 room = false;
@@ -217,7 +249,7 @@ sealed partial class Fleet
     /// <summary>A block that begins as the next one is read, and so is used, if it is somewhere.</summary>
     BlockLease? TakeTail(Visit visit, Machine home, int block)
     {
-        if (visit.Request.Tail is not { } tail || Visit.KeysOf([tail.Id])[0] is var key && home.Find(key) is var tier
+        if (visit.Request.Tail is not { } tail || visit.KeyOf(tail.Id, block) is var key && home.Find(key) is var tier
             && (tier < 0 || !visit.HasAnswer && home.Tiers[tier].Tier == Tier.Remote
                 || home.Take(tier, key, visit.Parent(block)) is not { } lease))
             return null;
@@ -245,9 +277,11 @@ sealed partial class Fleet
 
     double Estimate(Machine machine, TraceRequest request, BlockKey[] keys)
     {
-        int[] found = [.. keys.Select(machine.Find)];
+        (int prefix, MachineView? view) = Retaining?.Road(machine, request.InputTokens, keys) ?? (0, null);
+        int[] found = [.. keys.Select((key, block) => view is not null && block < prefix ? 0 : machine.Find(key))];
         ForgoBehindHole(found);
-        return ComputeSeconds(request, found) + Runs(found).Sum(run => found[run.First] > 0
+        double profile = prefix > 0 && view is null ? Retaining!.ProfileSeconds(prefix) : 0;
+        return profile + ComputeSeconds(request, found) + Runs(found).Sum(run => found[run.First] > 0
             ? Math.Min(machine.LoadSeconds(found[run.First], run.End - run.First), BlockSeconds(request, run.First, run.End))
             : 0);
     }

@@ -112,6 +112,7 @@ sealed class Ledger
         MoneySaved = (_without - _prefill - _restore) / 3600 * _options.PricePerHour,
         Nodes = [.. fleet.Machines.Select(machine => machine.Accounts.Result())],
         Store = fleet.Store?.Result(_trace.Requests[^1].Arrival),
+        Retention = fleet.Retaining?.Result(fleet.Machines),
         References = references,
         Losses = [.. _options.Faults.Where(fault => fault.Kind != FaultKind.SlowDisk).OrderBy(fault => fault.At).Select(Loss)],
         Resent = _resent,

@@ -17,6 +17,7 @@ sealed class Machine
 
     readonly SimulationOptions _options;
     readonly int _blockTokens, _mostBlocks;
+    long _reclaimedBefore;
 
     /// <param name="options">The fleet.</param>
     /// <param name="blockTokens">Tokens of a block.</param>
@@ -31,6 +32,12 @@ sealed class Machine
 
     /// <summary>The tiers, the warmest first.</summary>
     public TierBooks[] Tiers { get; private set; }
+
+    /// <summary>What a policy has kept of prefixes, in the device's pool.</summary>
+    public MachineViews Views { get; private set; } = new();
+
+    /// <summary>Views that gave way, also on the machines whose place it took.</summary>
+    public long Reclaimed => _reclaimedBefore + Views.Reclaimed;
 
     /// <summary>What loading and computing takes, as the engine learns it.</summary>
     public TransferCosts Costs { get; private set; } = new();
@@ -105,7 +112,8 @@ sealed class Machine
         Tiers = NewTiers(Tiers.FirstOrDefault(tier => tier.Tier == Tier.Remote));
         for (int i = 0; i < old.Length; i++)
             Tiers[i].TakeCounts(old[i]);
-        (Costs, Sent) = (new(), new(MostSent));
+        _reclaimedBefore = Reclaimed;
+        (Costs, Sent, Views) = (new(), new(MostSent), new());
         Generation++;
     }
 
@@ -146,7 +154,15 @@ sealed class Machine
         BlockBooks device = Tiers[0].Pool;
         if (device.TryFind(key) is { } there)
             return there;
-        return tier > 0 && device.TryAllocate() is { } own ? Registered(own, key, parent) : null;
+        return tier > 0 && TryAllocate() is { } own ? Registered(own, key, parent) : null;
+    }
+
+    /// <summary>Room for a block on the device: what nobody reads gives way, views last; null when there is none.</summary>
+    public MutableBlock? TryAllocate()
+    {
+        MutableBlock? own;
+        while ((own = Tiers[0].Pool.TryAllocate()) is null && Views.TryReclaim()) { }
+        return own;
     }
 
     /// <summary>A computed block becomes known on the device, and is copied to the host.</summary>

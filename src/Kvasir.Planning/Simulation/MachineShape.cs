@@ -44,4 +44,49 @@ public sealed record MachineShape(long BytesPerToken, PrefillCost Prefill, doubl
             share * batch / limits.Step(batch, position).Seconds,
             limits.Hardware.MemoryBytes is null || weightBytes is null ? null : (long)Math.Max(0, room));
     }
+
+    /// <summary>What is different behind views of a policy.</summary>
+    /// <param name="limits">The model on the hardware at its limits.</param>
+    /// <param name="retention">The policy, and the model's keys and values.</param>
+    /// <param name="share">Share of the limits that is reached, above 0 and at most 1.</param>
+    public RetainedShape Retained(SpeedOfLight limits, SimulatedRetention retention, double share)
+    {
+        ArgumentNullException.ThrowIfNull(limits);
+        ArgumentNullException.ThrowIfNull(retention);
+        int longest = limits.Traffic.Model.Context, position = Math.Min(UsualPosition, longest);
+        KvSize size = retention.Size;
+        KvUse exact = KvRetention.Everything.Of(size, position), kept = retention.Keeps.Of(size, position);
+        CapacityPlan whole = new(size, KvRetention.Everything), thinned = new(size, retention.Keeps);
+        int batch = (int)Math.Clamp((RoomBytes ?? long.MaxValue) / Math.Max(1, kept.Bytes), 1, MostTogether);
+        return new RetainedShape(Step(UsualBatch) / share, share * batch / Step(batch), position,
+            Fitting(whole, inBlocks: true), Fitting(thinned, inBlocks: false));
+
+        FittingSequences? Fitting(CapacityPlan plan, bool inBlocks) => RoomBytes is { } room
+            ? new FittingSequences(plan.Sequences(room, position, inBlocks), plan.LongestContext(room, longest, inBlocks))
+            : null;
+
+        double Step(int sequences)
+        {
+            PassCost cost = limits.Traffic.Step(sequences, position);
+            return limits.Of(cost with
+            {
+                KvBytes = (double)sequences * kept.ReadBytes,
+                AttentionOperations = cost.AttentionOperations * kept.Rows / Math.Max(1, exact.Rows),
+            }).Seconds;
+        }
+    }
 }
+
+/// <summary>What a machine is where everybody is answered through views.</summary>
+/// <param name="SecondsPerOutputToken">Between two tokens of an answer, as <see cref="MachineShape.SecondsPerOutputToken"/>.</param>
+/// <param name="OutputTokensPerS">Tokens of all answers together, as <see cref="MachineShape.OutputTokensPerS"/>.</param>
+/// <param name="Position">Tokens of the sequences that are counted.</param>
+/// <param name="Exact">What fits exactly beside the weights, in whole blocks of the pool; null where the room is not known.</param>
+/// <param name="Thinned">What fits of views and what stands behind them, likewise.</param>
+public sealed record RetainedShape(double SecondsPerOutputToken, double OutputTokensPerS, int Position, FittingSequences? Exact,
+    FittingSequences? Thinned);
+
+/// <summary>What fits into a pool.</summary>
+/// <param name="Sequences">Sequences side by side, none of which shares anything.</param>
+/// <param name="Context">Tokens of the longest sequence, at most of the model's context.</param>
+public sealed record FittingSequences(long Sequences, long Context);

@@ -19,6 +19,9 @@ sealed class ReferenceCaches
     /// <summary>Different blocks of the trace, those that answers leave included.</summary>
     public int DistinctBlocks { get; private init; }
 
+    /// <summary>How often blocks are used or left.</summary>
+    public int Uses => _uses.Length;
+
     /// <summary>Share of blocks that one without bounds finds.</summary>
     public double Infinite { get; private init; }
 

@@ -93,7 +93,7 @@ sealed partial class Serving(Fleet fleet, Agenda agenda, Ledger ledger, Simulati
         visit.Waited += Math.Max(near, far);
         visit.Compute = fleet.Compute(visit);
         Account(visit, now + visit.Waited + visit.Compute);
-        Fleet.Complete(visit, blockTokens);
+        fleet.Complete(visit, now);
         fleet.End(visit, now);
     }
 
@@ -223,10 +223,11 @@ sealed partial class Serving(Fleet fleet, Agenda agenda, Ledger ledger, Simulati
     {
         Machine machine = visit.Machine;
         Account(visit, now);
-        Fleet.Complete(visit, blockTokens);
+        fleet.Complete(visit, now);
         machine.Unanswered.Remove(visit);
         machine.Answering++;
-        agenda.At(now + visit.Request.OutputTokens * options.SecondsPerOutputToken, time => End(visit, time));
+        double step = fleet.Retaining?.SecondsPerOutputToken(visit) ?? options.SecondsPerOutputToken;
+        agenda.At(now + visit.Request.OutputTokens * step, time => End(visit, time));
         if (machine.Current != visit)
             return;
         machine.Current = null;

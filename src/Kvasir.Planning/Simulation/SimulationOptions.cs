@@ -38,6 +38,9 @@ public sealed record SimulationOptions
     /// <summary>Seconds between two tokens of an answer; while it lasts, the request's blocks cannot be evicted.</summary>
     public double SecondsPerOutputToken { get; init; } = 0.03;
 
+    /// <summary>What is kept of prompts; null for everything.</summary>
+    public SimulatedRetention? Retention { get; init; }
+
     /// <summary>Speed at which blocks come from another machine, where <see cref="Placement.Block"/> keeps them.</summary>
     public double NetworkBytesPerS { get; init; } = 12.5e9;
 
@@ -77,6 +80,8 @@ public sealed record SimulationOptions
         Peers.Check();
         if (PrefillNodes > 0 && (IsInstant || Placement == Placement.Block))
             throw new ArgumentException("prefill nodes: expected time to go by, and each prompt on one machine");
+        if (Retention is not null && (PrefillNodes > 0 || Placement == Placement.Block))
+            throw new ArgumentException("retention: expected each prompt on the machine that answers it");
         ArgumentOutOfRangeException.ThrowIfLessThan(BytesPerToken, 1);
         if (Tiers.IsDefaultOrEmpty || Tiers[0].Tier != Tier.Device)
             throw new ArgumentException("tiers: the first has to be the device");

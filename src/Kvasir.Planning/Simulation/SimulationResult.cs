@@ -38,6 +38,9 @@ public sealed record SimulationResult
     /// <summary>What went to and from the remote store; null when there is none.</summary>
     public StoreResult? Store { get; init; }
 
+    /// <summary>What came of a retention policy; null when there is none.</summary>
+    public RetentionResult? Retention { get; init; }
+
     /// <summary>Price of what was saved, without that of a store; 0 when machines have no price.</summary>
     public required double MoneySaved { get; init; }
 

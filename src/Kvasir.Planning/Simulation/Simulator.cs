@@ -19,7 +19,7 @@ public sealed class Simulator
     Simulator(Trace trace, SimulationOptions options, ReferenceCaches references, Action<TraceRequest, IReadOnlyList<int>>? observe)
     {
         (_trace, _options) = (trace, options);
-        _fleet = new Fleet(options, trace.BlockTokens, (int)Math.Min(references.DistinctBlocks + 1024, 1 << 30));
+        _fleet = new Fleet(options, trace.BlockTokens, MostBlocks(references, options));
         _ledger = new Ledger(trace, options);
         _agenda = new Agenda { Links = [.. new[] { _fleet.Store?.Link, _fleet.Peers }.OfType<Link>()] };
         _serving = new Serving(_fleet, _agenda, _ledger, options, trace.BlockTokens, observe);
@@ -49,11 +49,16 @@ public sealed class Simulator
         options.Check();
         var references = ReferenceCaches.Of(trace, cancellation);
         Task<double?> belady =
-            Task.Run(() => options.WantsBelady ? references.Belady(options, trace.BlockTokens, cancellation) : (double?)null, cancellation);
+            Task.Run(() => options is { WantsBelady: true, Retention: null }
+                ? references.Belady(options, trace.BlockTokens, cancellation) : (double?)null, cancellation);
         Simulator simulator = new(trace, options, references, observe);
         simulator.Replay(progress, cancellation);
         return simulator._ledger.Result(simulator._fleet, new References(references.Infinite, belady.GetAwaiter().GetResult()));
     }
+
+    /// <summary>All that there can be; behind different views the same text is different blocks.</summary>
+    static int MostBlocks(ReferenceCaches references, SimulationOptions options) =>
+        (int)Math.Min(references.DistinctBlocks + (options.Retention is null ? 0L : 2L * references.Uses) + 1024, 1 << 30);
 
     void Replay(IProgress<double>? progress, CancellationToken cancellation)
     {

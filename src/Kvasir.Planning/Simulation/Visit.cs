@@ -8,12 +8,47 @@ namespace Kvasir.Planning.Simulation;
 /// <summary>A request at the machine that serves it.</summary>
 sealed class Visit(TraceRequest request, Machine machine, BlockKey[] keys)
 {
+
     public TraceRequest Request => request;
 
     public Machine Machine => machine;
 
     /// <summary>The keys of the prompt's blocks.</summary>
-    public BlockKey[] Keys => keys;
+    public BlockKey[] Keys { get; private set; } = keys;
+
+    /// <summary>Blocks at the prompt's start for which a view stands, or is to; 0 when the request is exact.</summary>
+    public int Prefix { get; private set; }
+
+    /// <summary>Whether a view of them has to be made; else, if there is a prefix, it was found.</summary>
+    public bool MakesView { get; private set; }
+
+    /// <summary>The view that it reads, or has room for.</summary>
+    public MachineView? View { get; set; }
+
+    /// <summary>Blocks at the start that it neither reads nor leaves, since it found a view of them.</summary>
+    public int Unread => MakesView ? 0 : Prefix;
+
+    /// <summary>It goes on behind a view of so many blocks; of none exactly.</summary>
+    public void Thin(int blocks, MachineView? view)
+    {
+        (Prefix, MakesView, View) = (blocks, blocks > 0 && view is null, view);
+        Keys = KeysOf(request.Blocks);
+    }
+
+    /// <summary>Keys of blocks of this prompt, and of what follows it; behind a view they are no exact request's.</summary>
+    public BlockKey[] KeysOf(long[] ids)
+    {
+        BlockKey[] exact = KeysOf((ReadOnlySpan<long>)ids);
+        for (int block = Prefix; Prefix > 0 && block < ids.Length; block++)
+            exact[block] = KeyOf(ids[block], block);
+        return exact;
+    }
+
+    /// <summary>The key of one of them.</summary>
+    public BlockKey KeyOf(long id, int block) => Key(id, Prefix > 0 && block >= Prefix ? request.Blocks[Prefix - 1] : null);
+
+    /// <summary>The key before a block's; the first one's, and the first one's behind a view, is the root, which is zero.</summary>
+    public BlockKey Parent(BlockKey[] chain, int block) => block == 0 || block == Prefix ? default : chain[block - 1];
 
     /// <summary>Where each block was found, as an index of its machine's tiers; -1 for nowhere.</summary>
     public int[] Found { get; set; } = [];
@@ -77,12 +112,9 @@ sealed class Visit(TraceRequest request, Machine machine, BlockKey[] keys)
     public List<(int Block, Machine Home, MutableBlock Own)> Own { get; } = [];
 
     /// <summary>Whether a block is the one with the last token, which is computed in any case, into a block of the request's own.</summary>
-    public bool IsLast(int block) => block == keys.Length - 1;
+    public bool IsLast(int block) => block == Keys.Length - 1;
 
-    public BlockKey Parent(int block) => Parent(keys, block);
-
-    /// <summary>The key before a block's; the first one's is the root, which is zero.</summary>
-    public static BlockKey Parent(BlockKey[] keys, int block) => block == 0 ? default : keys[block - 1];
+    public BlockKey Parent(int block) => Parent(Keys, block);
 
     /// <summary>Gives the blocks back, the deepest first, as sequences do.</summary>
     public void Release()
@@ -93,22 +125,43 @@ sealed class Visit(TraceRequest request, Machine machine, BlockKey[] keys)
         foreach ((_, BlockLease lease) in Leases)
             lease.Dispose();
         Leases.Clear();
+        LeaveView();
+    }
+
+    /// <summary>Gives back the exact blocks of a prefix whose view is made.</summary>
+    public void ReleasePrefix()
+    {
+        Leases.Sort((one, other) => other.Block.CompareTo(one.Block));
+        foreach ((_, BlockLease lease) in Leases.FindAll(each => each.Block < Prefix))
+            lease.Dispose();
+        Leases.RemoveAll(each => each.Block < Prefix);
+    }
+
+    void LeaveView()
+    {
+        if (View is { } view && --view.Readers == 0 && !view.IsFound)
+            view.Release();
+        View = null;
     }
 
     /// <summary>Keys for a trace's ids.</summary>
     public static BlockKey[] KeysOf(ReadOnlySpan<long> ids)
     {
         var keys = new BlockKey[ids.Length];
-        Span<byte> digest = stackalloc byte[Digest.Size];
-        digest.Clear();
         for (int i = 0; i < ids.Length; i++)
-        {
-            BinaryPrimitives.WriteUInt64BigEndian(digest, Mix((ulong)ids[i]));
-            BinaryPrimitives.WriteInt64BigEndian(digest[8..], ids[i]);
-            BinaryPrimitives.WriteInt64BigEndian(digest[16..], 1); // no id is the root, which is zero
-            keys[i] = new BlockKey(new Digest(digest));
-        }
+            keys[i] = Key(ids[i], view: null);
         return keys;
+    }
+
+    /// <summary>The key for an id, behind the view of a prefix that ends with another one, if there is one.</summary>
+    static BlockKey Key(long id, long? view)
+    {
+        Span<byte> digest = stackalloc byte[Digest.Size];
+        BinaryPrimitives.WriteUInt64BigEndian(digest, Mix((ulong)(id ^ view.GetValueOrDefault())));
+        BinaryPrimitives.WriteInt64BigEndian(digest[8..], id);
+        BinaryPrimitives.WriteInt64BigEndian(digest[16..], view is null ? 1 : 2); // no id is the root, which is zero
+        BinaryPrimitives.WriteInt64BigEndian(digest[24..], view.GetValueOrDefault());
+        return new BlockKey(new Digest(digest));
     }
 
     /// <summary>

@@ -45,12 +45,8 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
         ArgumentNullException.ThrowIfNull(size);
         if (Policy is null)
             return KvUse.OfEverything(size, tokens);
-        if (!size.Layers.Any(layer => layer is { Window: null }))
-            throw new ArgumentException($"retention {this}: {Printable.Line(size.Spec.Name)} has no layer that attends to everything");
-        long[] rows = [.. size.Layers.Select(layer =>
-            layer is null ? 0L : RowBytes(Policy.KeyType, size.Types.Keys, layer.KeyDim)
-                + RowBytes(Policy.ValueType, size.Types.Values, layer.ValueDim))];
         // A view is of whole blocks; what is behind them lies in a block of its own.
+        long[] rows = Rows(size);
         long rest = tokens % KvSize.BlockTokens, tail = size.AllocatedBytes(rest);
         RetentionShape shape = Shape(size, tokens - rest, rows);
         if (RetentionSelection.Estimate(Policy, shape, FastGenShare) is not { } view)
@@ -61,6 +57,28 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
         return new KvUse(size.StateBytes + view.Slots * shape.SlotBytes + tail,
             seen.Zip(rows, (n, bytes) => n * bytes).Sum() + size.ReadBytes(rest),
             seen.Where((_, layer) => size.Layers[layer]?.Producer == layer).Sum() + size.Rows(rest));
+    }
+
+    /// <summary>Bytes of the pool that a view of a prefix takes; null where the prefix is kept whole.</summary>
+    /// <param name="size">The model's keys and values.</param>
+    /// <param name="tokens">Tokens of the prefix: whole blocks.</param>
+    /// <exception cref="ArgumentException">As <see cref="Of"/> has it.</exception>
+    public long? ViewBytes(KvSize size, long tokens)
+    {
+        ArgumentNullException.ThrowIfNull(size);
+        return Policy is not null && RetentionSelection.Estimate(Policy, Shape(size, tokens, Rows(size)), FastGenShare) is { } view
+            ? view.Slots * size.BlockBytes
+            : null;
+    }
+
+    /// <summary>Bytes of a kept position in a KV head of each layer.</summary>
+    long[] Rows(KvSize size)
+    {
+        if (!size.Layers.Any(layer => layer is { Window: null }))
+            throw new ArgumentException($"retention {this}: {Printable.Line(size.Spec.Name)} has no layer that attends to everything");
+        return [.. size.Layers.Select(layer =>
+            layer is null ? 0L : RowBytes(Policy!.KeyType, size.Types.Keys, layer.KeyDim)
+                + RowBytes(Policy.ValueType, size.Types.Values, layer.ValueDim))];
 
         static long RowBytes(string? codec, ElementType pool, int elements) =>
             codec is not null && KvCodecs.TryParse(codec, out IKvCodec? own) ? own.RowBytes(elements) : pool.RowBytes(elements);

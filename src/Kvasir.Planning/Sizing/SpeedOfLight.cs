@@ -32,11 +32,14 @@ public sealed class SpeedOfLight
     /// <summary>Its peak of the arithmetic.</summary>
     public double OperationsPerS { get; }
 
+    /// <summary>The least time of a pass.</summary>
+    public PassTime Of(PassCost cost) => cost.At(_bytesPerS, OperationsPerS);
+
     /// <summary>A step in which each sequence of a batch gets one token, with <paramref name="position"/> tokens before it.</summary>
-    public PassTime Step(int batch, int position) => Traffic.Step(batch, position).At(_bytesPerS, OperationsPerS);
+    public PassTime Step(int batch, int position) => Of(Traffic.Step(batch, position));
 
     /// <summary>A prompt of so many tokens after <paramref name="depth"/> others.</summary>
-    public PassTime Prefill(int tokens, int depth = 0) => Traffic.Prefill(tokens, depth).At(_bytesPerS, OperationsPerS);
+    public PassTime Prefill(int tokens, int depth = 0) => Of(Traffic.Prefill(tokens, depth));
 
     /// <summary>
     /// The batch from which products wait for arithmetic and no longer for weights:

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Views;
@@ -32,6 +33,22 @@ sealed record ExplainedRetention(string Policy)
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? ExactBytes { get; init; }
 
+    /// <summary>Which share of their attention rows gave to what is kept, in the mean over KV heads; absent where none looked.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Mass { get; init; }
+
+    /// <summary>The same in the head that lost most.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? LeastMass { get; init; }
+
+    /// <summary>Bytes that each step reads less.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? StepBytesSaved { get; init; }
+
+    /// <summary>About the seconds that this takes, at the speed that was measured of the memory; absent where none was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? StepSavedS { get; init; }
+
     /// <summary>How long it took to find out what to keep; 0 when the view was there.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? ProfileS { get; init; }
@@ -53,6 +70,10 @@ sealed record ExplainedRetention(string Policy)
         KeptShare = Math.Round(ViewHeads.Share(view), 4),
         Bytes = view.Bytes,
         ExactBytes = view.ExactBytes,
+        Mass = ViewHeads.Rounded(view.Mass?.Mean),
+        LeastMass = ViewHeads.Rounded(view.Mass?.Least),
+        StepBytesSaved = view.UnreadBytes,
+        StepSavedS = KnownLimits.Saved(view.UnreadBytes)?.TotalSeconds,
         ProfileS = use.ProfileTime.TotalSeconds,
     };
 }
@@ -63,6 +84,9 @@ static class ViewHeads
     /// <summary>Positions that each KV head of each layer keeps.</summary>
     public static IReadOnlyList<IReadOnlyList<int>> Counts(RetainedView view) =>
         [.. view.Shares().Select((heads, layer) => (int[])[.. heads.Select((_, head) => view.Count(layer, head))])];
+
+    /// <summary>A share as it is told.</summary>
+    public static double? Rounded(double? share) => share is { } of ? Math.Round(of, 4) : null;
 
     /// <summary>Their share of the prefix, over all heads.</summary>
     public static double Share(RetainedView view) => view.Shares().SelectMany(heads => heads).Average();

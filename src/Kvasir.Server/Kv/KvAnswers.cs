@@ -1,5 +1,7 @@
 using System.Text.Json.Serialization;
 using Kvasir.Cluster.Peers;
+using Kvasir.Inference.Measurement.Limits;
+using Kvasir.KvCache.Views;
 using Kvasir.Server.Accounting;
 using Kvasir.Server.Serving;
 
@@ -23,17 +25,44 @@ sealed record KvStats(
 }
 
 /// <summary>Views in the pool, their bytes, those of the exact prefixes that they stand for, and those that nobody reads now.</summary>
-sealed record KvViewCounts(int Count, long Bytes, long ExactBytes, long ReclaimableBytes);
+sealed record KvViewCounts(int Count, long Bytes, long ExactBytes, long ReclaimableBytes)
+{
+    /// <summary>Which share of their attention rows gave to what views keep, in the mean over them; null where none looked.</summary>
+    public double? Mass { get; init; }
+
+    /// <summary>The same in the head that lost most.</summary>
+    public double? LeastMass { get; init; }
+
+    /// <summary>Bytes that a step behind one of them reads less, in the mean.</summary>
+    public long StepBytesSaved { get; init; }
+
+    /// <summary>About the seconds that this takes; null where the memory's speed was not measured.</summary>
+    public double? StepSavedS { get; init; }
+
+    public static KvViewCounts Of(IReadOnlyList<RetainedView> views, long reclaimableBytes)
+    {
+        long unread = views.Count == 0 ? 0 : (long)views.Average(view => view.UnreadBytes);
+        return new KvViewCounts(views.Count, views.Sum(view => view.Bytes), views.Sum(view => view.ExactBytes), reclaimableBytes)
+        {
+            Mass = ViewHeads.Rounded(views.Average(view => view.Mass?.Mean)),
+            LeastMass = ViewHeads.Rounded(views.Min(view => view.Mass?.Least)),
+            StepBytesSaved = unread,
+            StepSavedS = views.Count == 0 ? null : KnownLimits.Saved(unread)?.TotalSeconds,
+        };
+    }
+}
 
 /// <summary>The answer of <c>/v1/kv/views</c>: the one that was used last first.</summary>
 sealed record KvViewsAnswer(int Version, bool Truncated, IReadOnlyList<KvView> Views);
 
 /// <summary>
 /// A view: the tokens of its prefix, and how many of them each KV head of each layer keeps. Its id says nothing of whose it is, nor of
-/// what: the same prefix has another one in another process.
+/// what: the same prefix has another one in another process. Rows that looked at the prefix gave <c>Mass</c> of their attention to what is
+/// kept, in the mean over heads; null where none looked. A step reads <c>StepBytesSaved</c> less, which takes about <c>StepSavedS</c> at
+/// the measured speed of the memory; null where that is not known.
 /// </summary>
 sealed record KvView(string Id, string Policy, int Positions, IReadOnlyList<IReadOnlyList<int>> Kept, double KeptShare, long Bytes,
-    long ExactBytes, string KeyType, string ValueType);
+    long ExactBytes, string KeyType, string ValueType, double? Mass, double? LeastMass, long StepBytesSaved, double? StepSavedS);
 
 /// <summary>A node of a cluster, what it does for the others, and who computes its prompts; null where it does.</summary>
 sealed record KvNode(string Name, string Role, IReadOnlyList<PrefillNodeState>? PrefillNodes);

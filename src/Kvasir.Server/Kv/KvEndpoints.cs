@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Threading.Channels;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Archive;
@@ -65,15 +66,8 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Func<KvNode>
         {
             Node = node?.Invoke(),
             PeerTokens = totals.TokensFrom(Tier.Peer),
-            Views = ViewCounts(),
+            Views = KvViewCounts.Of(Cache.Views.All, Cache.Views.Reclaimable * Cache.Layout.StrideBytes),
         };
-    }
-
-    KvViewCounts ViewCounts()
-    {
-        IReadOnlyList<RetainedView> views = Cache.Views.All;
-        return new KvViewCounts(views.Count, views.Sum(view => view.Bytes), views.Sum(view => view.ExactBytes),
-            Cache.Views.Reclaimable * Cache.Layout.StrideBytes);
     }
 
     Task Views(HttpContext context)
@@ -85,7 +79,9 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Func<KvNode>
     }
 
     KvView View(RetainedView view) => new(IdOf(view), view.Name.Policy, view.Positions, ViewHeads.Counts(view),
-        Math.Round(ViewHeads.Share(view), 4), view.Bytes, view.ExactBytes, view.Codecs.Keys.Name, view.Codecs.Values.Name);
+        Math.Round(ViewHeads.Share(view), 4), view.Bytes, view.ExactBytes, view.Codecs.Keys.Name, view.Codecs.Values.Name,
+        ViewHeads.Rounded(view.Mass?.Mean), ViewHeads.Rounded(view.Mass?.Least), view.UnreadBytes,
+        KnownLimits.Saved(view.UnreadBytes)?.TotalSeconds);
 
     string IdOf(RetainedView view) => Convert.ToHexStringLower(HMACSHA256.HashData(_views, view.Name.Key().Digest.ToArray())[..8]);
 

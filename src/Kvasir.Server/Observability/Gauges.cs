@@ -25,6 +25,12 @@ static class Gauges
         Gauge("kv_retained_bytes", "Bytes that views take", [("", stats.Views.Bytes)]);
         Gauge("kv_retained_ratio", "Their bytes over those of the exact prefixes; none without views",
             stats.Views.Count == 0 ? [] : [("", stats.Views.Bytes / (double)stats.Views.ExactBytes)]);
+        Gauge("kv_retained_mass", "Share of their attention that rows gave to what views keep; none where no rows looked",
+            stats.Views is { Mass: { } mean, LeastMass: { } least } ? [("{over=\"mean\"}", mean), ("{over=\"least\"}", least)] : []);
+        Gauge("kv_step_saved_bytes", "Bytes that a step behind a view reads less, in the mean over views; none without views",
+            stats.Views.Count == 0 ? [] : [("", stats.Views.StepBytesSaved)]);
+        Gauge("kv_step_saved_seconds", "About the time that this takes; none where kvasir limits has not measured the memory",
+            stats.Views.StepSavedS is { } saved ? [("", saved)] : []);
         Gauge("requests_running", "Completions that compute", [("", stats.Requests.Running)]);
         Gauge("requests_waiting", "Completions that wait", [("", stats.Requests.Waiting)]);
         return text.ToString();

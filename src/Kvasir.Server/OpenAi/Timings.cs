@@ -34,7 +34,12 @@ sealed record Timings(
 }
 
 /// <summary>How far a prompt is, as llama-server tells it: all its tokens, those found, and those done, which has found ones too.</summary>
-sealed record PromptProgress(int Total, int Cache, int Processed, double TimeMs);
+sealed record PromptProgress(int Total, int Cache, int Processed, double TimeMs)
+{
+    /// <summary>The retention policy that was asked for: what is found may be so through a view. Absent without one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? KvRetention { get; init; }
+}
 
 /// <summary>What a stream says of progress and time on the way, as far as it was asked for.</summary>
 sealed class StreamTimings(CompletionRun run)
@@ -45,6 +50,9 @@ sealed class StreamTimings(CompletionRun run)
     /// <summary>How far the prompt is, if a piece says so and the client wants to know.</summary>
     public PromptProgress? Progress(ChoicePiece piece) => run.Request.TellsProgress && piece.Piece.Progress is { } progress
         ? new PromptProgress(progress.Total, progress.Reused, progress.Done, Stopwatch.GetElapsedTime(_start).TotalMilliseconds)
+        {
+            KvRetention = run.Request.Options.Retention?.Policy.ToString(),
+        }
         : null;
 
     /// <summary>Takes a piece; returns what its answer took so far, if the client wants to know.</summary>

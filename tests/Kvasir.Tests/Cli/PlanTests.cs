@@ -51,7 +51,31 @@ public sealed class PlanTests
         Assert.Contains("nothing that was tried is enough: at best 2 machines", result.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>As many bytes as <c>estimate</c> says, which are those that the engine takes.</summary>
+    [Fact]
+    public void A_policy_fits_more_and_steps_faster()
+    {
+        string[] policy = ["--kv-retain", "25%"];
+        JsonElement plan = Run(["plan", Traffic, .. s_model, .. policy, "--ttft", "1s", "--host", "0", "--disk", "0", "--json"]).Json,
+            kept = plan.GetProperty("retention");
+        long bytes = Run(["estimate", "llama-3-8b", .. policy, "-c", "4096", "--json"]).Json
+            .GetProperty("sizes")[0].GetProperty("types").GetProperty("f16").GetProperty("bytes").GetInt64();
+        Assert.Equal(plan.GetProperty("device_bytes").GetInt64() / bytes, kept.GetProperty("sequences").GetInt64());
+        Assert.InRange(kept.GetProperty("sequences").GetInt64() / kept.GetProperty("exact_sequences").GetDouble(), 3.9, 4.5);
+        Assert.InRange(kept.GetProperty("step_s").GetDouble(), 0, 0.95 * kept.GetProperty("exact_step_s").GetDouble());
+        JsonElement views = plan.GetProperty("best").GetProperty("views");
+        Assert.Equal(240, views.GetProperty("made").GetInt64() + views.GetProperty("found").GetInt64() + views.GetProperty("exact").GetInt64());
+        KvasirResult simulated = Run(["simulate", Traffic, .. s_model, .. policy, "--kv-question", "200"]);
+        Assert.Contains("all but 200 tokens at the end of a prompt: ", simulated.Answer, StringComparison.Ordinal);
+        Assert.Contains("views: ", simulated.Answer, StringComparison.Ordinal);
+    }
+
     [Theory]
+    [InlineData("--kv-retain 25%: expected a --model, whose layers and heads say what a view takes", "--kv-retain", "25%")]
+    [InlineData("retention 'best': expected none, BUDGET, window:N", "-m", "llama-3-8b", "--hardware", "h200", "--kv-retain", "best")]
+    [InlineData("retention '0%': a budget of '0%', expected above 0%", "-m", "llama-3-8b", "--hardware", "h200", "--kv-retain", "0%")]
+    [InlineData("expected the share that was measured behind it", "-m", "llama-3-8b", "--hardware", "h200", "--kv-retain", "fastgen:0.9")]
+    [InlineData("--kv-question 50: expected a policy in --kv-retain", "-m", "llama-3-8b", "--hardware", "h200", "--kv-question", "50")]
     [InlineData("--ttft 'soon': expected a time such as 500ms or 2s", "-m", "llama-3-8b", "--hardware", "h200", "--ttft", "soon")]
     [InlineData("--model: expected the model that is served, and --hardware that it is served on")]
     [InlineData("--model: expected --hardware that it is served on, such as h100-sxm or this", "-m", "llama-3-8b")]

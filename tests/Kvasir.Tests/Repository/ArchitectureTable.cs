@@ -147,8 +147,8 @@ static class ArchitectureTable
             Server -> Cli, Fixtures, Reuse
             Cluster -> Cli, Fixtures, RemoteTiers, Reuse, Server
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
-            Simulation -> Cli, Cluster, Fixtures, KvCache/Replay, KvCache/Tiers, RemoteTiers, Reuse
             Sizing -> Cli, Fixtures, Retention
+            Simulation -> Cli, Cluster, Fixtures, KvCache/Replay, KvCache/Tiers, RemoteTiers, Reuse, Sizing
             Formats -> Fixtures, Sizing
             Traces -> Fixtures
             """),

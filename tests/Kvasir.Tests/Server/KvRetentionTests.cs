@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Saga;
 using Kvasir.KvCache.Retention;
 using Kvasir.Server;
@@ -101,7 +102,7 @@ public sealed class KvRetentionTests
     {
         JsonElement view = Assert.Single((await server.Get("/v1/kv/views")).GetProperty("views").EnumerateArray());
         Assert.Equal(s_canonical, view.GetProperty("policy").GetString());
-        foreach (string name in (string[])["positions", "kept", "bytes", "exact_bytes"])
+        foreach (string name in (string[])["positions", "kept", "bytes", "exact_bytes", "mass", "least_mass", "step_bytes_saved"])
             Assert.Equal(expected.GetProperty(name).ToString(), view.GetProperty(name).ToString());
         JsonElement counts = (await server.Get("/v1/kv/stats")).GetProperty("views");
         long bytes = view.GetProperty("bytes").GetInt64(), exact = view.GetProperty("exact_bytes").GetInt64();
@@ -111,6 +112,11 @@ public sealed class KvRetentionTests
         Assert.Contains($"\nkvasir_kv_views 1\n", metrics, StringComparison.Ordinal);
         Assert.Contains($"\nkvasir_kv_retained_bytes {bytes}\n", metrics, StringComparison.Ordinal);
         Assert.Matches(@"\nkvasir_kv_retained_ratio 0\.2\d+\n", metrics);
+        Assert.Contains($"\nkvasir_kv_retained_mass{{over=\"least\"}} {counts.GetProperty("least_mass")}\n", metrics,
+            StringComparison.Ordinal);
+        Assert.Contains($"\nkvasir_kv_step_saved_bytes {view.GetProperty("step_bytes_saved")}\n", metrics, StringComparison.Ordinal);
+        Assert.InRange(view.GetProperty("mass").GetDouble(), view.GetProperty("least_mass").GetDouble(), 1);
+        Assert.Equal(KnownLimits.ReadBytesPerS is null, view.GetProperty("step_saved_s").ValueKind == JsonValueKind.Null);
         Assert.Matches(@"\nkvasir_kv_profile_seconds_count\{[^}]+\} 1\n", metrics);
     }
 
@@ -222,6 +228,22 @@ public sealed class KvRetentionTests
         Assert.Equal(s_canonical, JsonDocument.Parse(lines[1]).RootElement.GetProperty("kv_retention").GetString());
 
         static string PolicyOf(JsonElement answer) => Details(answer).GetProperty("kv_retention").GetProperty("policy").GetString()!;
+    }
+
+    [Theory]
+    [InlineData(Policy)]
+    [InlineData(null)]
+    public async Task Progress_names_the_policy_beside_what_was_found(string? policy)
+    {
+        await using ServerFixture server = await ServerFixture.Start(options: Allowing(Policy));
+        (string path, JsonObject body) = Asked("chat", 7, policy, streams: true);
+        body["return_progress"] = true;
+        using HttpResponseMessage response = await server.Post(path, body);
+        string text = await response.Content.ReadAsStringAsync(ServerFixture.Patience);
+        string[] progress = [.. Regex.Matches(text, @"""prompt_progress"":\{[^}]*\}").Select(match => match.Value)];
+        Assert.NotEmpty(progress);
+        Assert.All(progress, each => Assert.Equal(policy is null ? "" : s_canonical,
+            Regex.Match(each, @"""kv_retention"":""([^""]+)""").Groups[1].Value));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Kvasir.Server;
 using Kvasir.Tests.Fixtures;
@@ -50,9 +51,13 @@ public sealed class ObservabilityTests
     [Fact]
     public async Task The_dashboard_for_Grafana_asks_for_metrics_that_there_are()
     {
-        await using ServerFixture server = await ServerFixture.Start(hasDisk: true);
-        await server.Ask("/v1/chat/completions", ServerFixture.Chat(ServerFixture.LongText(10)));
-        await server.Ask("/v1/chat/completions", ServerFixture.Chat(ServerFixture.LongText(10)));
+        await using ServerFixture server = await ServerFixture.Start(hasDisk: true, options: new ServerOptions { AllowedRetention = null });
+        foreach (string policy in (string[])["none", "none", "h2o:25%,min=16,sinks=1,recent=1"])
+        {
+            JsonObject chat = ServerFixture.Chat(ServerFixture.LongText(10));
+            chat["kv_retention"] = policy;
+            await server.Ask("/v1/chat/completions", chat);
+        }
         string metrics = await server.Client.GetStringAsync("/metrics", ServerFixture.Patience);
         string[] asked = [.. System.Text.RegularExpressions.Regex.Matches(
             await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "docs/grafana.json"), ServerFixture.Patience),

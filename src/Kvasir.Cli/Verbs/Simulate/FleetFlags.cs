@@ -113,9 +113,11 @@ sealed class FleetFlags
     /// <summary>
     /// The fleet, of which the trace may know the size of keys and values, and what of it follows from a model, in words.
     /// </summary>
-    public (SimulationOptions Options, string? Model) Parse(ParseResult parsed, long? traceBytesPerToken, CancellationToken cancellation)
+    public (SimulationOptions Options, ServedModel? Model) Parse(ParseResult parsed, long? traceBytesPerToken,
+        CancellationToken cancellation)
     {
-        (MachineShape? shape, string? words) = _model.Parse(parsed, cancellation) is var (machine, said) ? (machine, said) : (null, null);
+        ServedModel? model = _model.Parse(parsed, cancellation);
+        MachineShape? shape = model?.Shape;
         Fault[] faults = [.. (parsed.GetValue(_faults) ?? []).Select(FaultText.Parse)];
         int nodes = parsed.GetValue(_nodes), prefillNodes = parsed.GetValue(_prefillNodes);
         if (faults.FirstOrDefault(fault => fault.Node >= nodes + prefillNodes) is { } wrong)
@@ -139,6 +141,7 @@ sealed class FleetFlags
                 ? new PrefillCost(1 / speed)
                 : shape?.Prefill ?? new PrefillCost(1 / UsualPrefill),
             SecondsPerOutputToken = 1 / parsed.GetValue(_decode) ?? shape?.SecondsPerOutputToken ?? 0.03,
+            Retention = Retention(parsed, model),
             NetworkBytesPerS = parsed.GetValue(_network) is > 0 and var network
                 ? network
                 : throw new UsageException("--network 0: expected more"),
@@ -152,8 +155,17 @@ sealed class FleetFlags
             throw new UsageException("--prefill-nodes: expected no --instant, since what they do is take time");
         if (prefillNodes > 0 && options.Placement == Placement.Block)
             throw new UsageException("--prefill-nodes: expected another --placement than block, which spreads prompts over machines");
-        return (options, words);
+        if (options.Retention is not null && (prefillNodes > 0 || options.Placement == Placement.Block))
+            throw new UsageException("--kv-retain: expected each prompt on the machine that answers it, so no --prefill-nodes and no "
+                + "--placement block");
+        return (options, model);
     }
+
+    /// <summary>What is kept; answers are as fast as is said, if it is.</summary>
+    SimulatedRetention? Retention(ParseResult parsed, ServedModel? model) =>
+        model?.Retention is { } kept && parsed.GetValue(_decode) is not null
+            ? kept with { SecondsPerOutputToken = null }
+            : model?.Retention;
 
     static PeerOptions Peers(string? text, int prefillNodes)
     {

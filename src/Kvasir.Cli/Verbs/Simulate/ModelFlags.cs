@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Formats;
 using Kvasir.Formats.Models;
 using Kvasir.Inference.Saga;
@@ -35,6 +36,7 @@ sealed class ModelFlags
         HelpName = "TYPE|SIZE",
     };
     readonly KvTypeOptions _kv = ElementTypeOption.ForKv("How keys and values are stored; without it, f16");
+    readonly RetentionFlags _retention = new();
     readonly Option<double> _share = new("--efficiency")
     {
         Description = "Share of the hardware's limits that the engine reaches", DefaultValueFactory = _ => UsualShare,
@@ -43,15 +45,18 @@ sealed class ModelFlags
 
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _hardware, _devices, _weights, .. _kv.All, _share])
+        foreach (Option option in (Option[])[_model, _hardware, _devices, _weights, .. _kv.All, .. _retention.All, _share])
             verb.Options.Add(option);
     }
 
-    /// <summary>What a machine is; null without a model. In words, too, since it is assumed.</summary>
-    public (MachineShape Shape, string Words)? Parse(ParseResult parsed, CancellationToken cancellation)
+    /// <summary>What a machine is; null without a model.</summary>
+    public ServedModel? Parse(ParseResult parsed, CancellationToken cancellation)
     {
         if (parsed.GetValue(_model) is not { } name)
+        {
+            _retention.Parse(parsed, size: null);
             return parsed.GetValue(_hardware) is null ? null : throw new UsageException("--hardware: expected a --model that it serves");
+        }
         if (parsed.GetValue(_hardware) is not { } hardware)
             throw new UsageException("--model: expected --hardware that it is served on, such as h100-sxm or this");
         ModelSpec spec = ModelSpecs.Find(name == "saga" ? SagaModel.Path : name);
@@ -66,10 +71,13 @@ sealed class ModelFlags
         if (shape.RoomBytes == 0)
             throw new UsageException($"--hardware {Printable.Line(hardware)}: {ByteSize.Text(weights.Bytes)} of weights leave no room in "
                 + $"{ByteSize.Text((long)machine.MemoryBytes!)}; expected more --devices, or smaller --weights");
-        return (shape, string.Create(CultureInfo.InvariantCulture,
+        SimulatedRetention? retention = _retention.Parse(parsed, size);
+        RetainedShape? retained = retention is null ? null : shape.Retained(limits, retention, share);
+        return new ServedModel(shape, string.Create(CultureInfo.InvariantCulture,
             $"{Printable.Line(spec.Name)}, {ByteSize.Text(weights.Bytes)} of weights ({weights.How}), on {devices} × "
                 + $"{Printable.Line(machine.Name)} at {share:0.##} of its limits: {1 / shape.Prefill.Seconds(0, 1):N0} tok/s of prefill at "
-                + $"the start of a prompt, {shape.SecondsPerOutputToken * 1e3:0.#} ms between tokens"));
+                + $"the start of a prompt, {shape.SecondsPerOutputToken * 1e3:0.#} ms between tokens"),
+            retention is null ? null : retention with { SecondsPerOutputToken = retained!.SecondsPerOutputToken }, retained);
     }
 
     static double ParseShare(System.CommandLine.Parsing.ArgumentResult result)
@@ -80,4 +88,15 @@ sealed class ModelFlags
         result.AddError($"--efficiency {Printable.Quote(text)}: expected a number above 0 and at most 1");
         return 1;
     }
+}
+
+/// <summary>A model on a machine.</summary>
+/// <param name="Shape">What the machine is.</param>
+/// <param name="Words">In words, since it is assumed.</param>
+/// <param name="Retention">What is kept of prompts; null for everything.</param>
+/// <param name="Retained">What the machine is behind views; null without a policy.</param>
+sealed record ServedModel(MachineShape Shape, string Words, SimulatedRetention? Retention, RetainedShape? Retained)
+{
+    /// <summary>What the policy changes.</summary>
+    public RetentionSummary? Summary => Retention is null ? null : RetentionSummary.Of(Retention, Retained!, Shape);
 }

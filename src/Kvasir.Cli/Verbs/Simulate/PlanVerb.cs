@@ -93,16 +93,16 @@ static class PlanVerb
         if (!Duration.TryParse(parsed.GetRequiredValue(s_ttft), out TimeSpan target) || target <= TimeSpan.Zero)
             throw new UsageException(
                 $"--ttft {Formats.Printable.Quote(parsed.GetRequiredValue(s_ttft))}: expected a time such as 500ms or 2s");
-        (MachineShape shape, string model) = s_model.Parse(parsed, cancellation)
+        ServedModel model = s_model.Parse(parsed, cancellation)
             ?? throw new UsageException("--model: expected the model that is served, and --hardware that it is served on");
         if (parsed.GetValue(s_blockTokens) is < 1 or > TraceHeader.MostBlockTokens)
             throw new UsageException($"--block-tokens: expected 1 to {TraceHeader.MostBlockTokens}");
         SimulatedTier remote = TierText.Parse(Tier.Remote, parsed.GetRequiredValue(s_remote));
         StoreOptions store = s_store.Parse(parsed, remote);
         (Trace trace, _) = TraceSource.Load(traffic, parsed.GetValue(s_blockTokens), sort: false, cancellation);
-        PlanOptions options = Options(parsed, trace, shape, target.TotalSeconds, remote, store);
+        PlanOptions options = Options(parsed, trace, model, target.TotalSeconds, remote, store);
         Plan plan = WorkProgress.Show("trying fleets", progress => FleetPlanner.Run(options, progress, cancellation));
-        PlanReport report = PlanReport.Of(options, plan, model);
+        PlanReport report = PlanReport.Of(options, plan, model.Words, model.Summary);
         if (parsed.GetValue(s_json))
             SimulateJson.Write(report);
         else
@@ -110,7 +110,7 @@ static class PlanVerb
         return plan.Best.IsEnough ? ExitCode.Ok : ExitCode.Failed;
     }
 
-    static PlanOptions Options(ParseResult parsed, Trace trace, MachineShape shape, double target, SimulatedTier remote,
+    static PlanOptions Options(ParseResult parsed, Trace trace, ServedModel model, double target, SimulatedTier remote,
         StoreOptions store) => new()
         {
             Trace = trace,
@@ -118,17 +118,18 @@ static class PlanVerb
             {
                 Store = store,
                 Tiers = [TierText.Usual(Tier.Device,
-                shape.RoomBytes ?? throw new UsageException("--hardware: its memory is not known, so there is no telling what fits"))],
-                BytesPerToken = shape.BytesPerToken,
-                Prefill = shape.Prefill,
-                SecondsPerOutputToken = shape.SecondsPerOutputToken,
+                model.Shape.RoomBytes ?? throw new UsageException("--hardware: its memory is not known, so there is no telling what fits"))],
+                BytesPerToken = model.Shape.BytesPerToken,
+                Prefill = model.Shape.Prefill,
+                SecondsPerOutputToken = model.Shape.SecondsPerOutputToken,
+                Retention = model.Retention,
                 PricePerHour = parsed.GetValue(s_price) ?? UsualMachinePrice,
             },
             Host = Offer(Tier.Host, parsed.GetRequiredValue(s_host), parsed.GetValue(s_hostPrice) ?? UsualHostPrice),
             Disk = Offer(Tier.Disk, parsed.GetRequiredValue(s_disk), parsed.GetValue(s_diskPrice) ?? UsualDiskPrice),
             Remote = remote.Bytes > 0 ? remote : null,
             TargetTtft = target,
-            OutputTokensPerS = shape.OutputTokensPerS,
+            OutputTokensPerS = model.Retained?.OutputTokensPerS ?? model.Shape.OutputTokensPerS,
             MostMachines = parsed.GetValue(s_most),
         };
 

@@ -71,7 +71,7 @@ sealed class SimulateVerb
         s_fleet.Parse(parsed, null, cancellation); // wrong flags are told before a long file is read
         (Trace trace, long? bytesPerToken) = TraceSource.Load(source, parsed.GetValue(s_blockTokens),
             parsed.GetValue(s_sort), cancellation);
-        (SimulationOptions options, string? model) = s_fleet.Parse(parsed, bytesPerToken, cancellation);
+        (SimulationOptions options, ServedModel? model) = s_fleet.Parse(parsed, bytesPerToken, cancellation);
         PlacementText.Check("--placement", options.Placement, trace);
         if (sweep?.Dimensions.Any(dimension => dimension.Values.Any(value => value.Text == "session")) == true)
             PlacementText.Check("--sweep placement", Placement.Session, trace);
@@ -79,7 +79,7 @@ sealed class SimulateVerb
         IReadOnlyList<SweepPoint>? points = sweep is null
             ? null
             : WorkProgress.Show("replaying the sweep", progress => SweepRun.Run(trace, options, sweep, progress, cancellation));
-        SimulateReport report = SimulateReport.From(trace, options, result, points, model);
+        SimulateReport report = SimulateReport.From(trace, options, result, points, model?.Words, model?.Summary);
         if (parsed.GetValue(s_html) is { } page)
             File.WriteAllText(page, HtmlReport.Render(report), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
         if (parsed.GetValue(s_json))

@@ -61,6 +61,12 @@ export interface View {
   exact_bytes: number;
   key_type: string;
   value_type: string;
+  /** Which share of their attention rows gave to what is kept, over heads; null where none looked. */
+  mass?: number | null;
+  least_mass?: number | null;
+  /** What a step reads less, and about the seconds that this takes; null where the memory's speed is not known. */
+  step_bytes_saved?: number;
+  step_saved_s?: number | null;
 }
 
 export interface Views { truncated: boolean; views: View[] }
@@ -73,6 +79,8 @@ export interface Retention {
   kept_share?: number;
   bytes?: number;
   exact_bytes?: number;
+  mass?: number;
+  step_bytes_saved?: number;
   profile_s?: number;
   why_exact?: string;
 }

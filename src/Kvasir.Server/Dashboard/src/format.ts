@@ -36,6 +36,9 @@ export function seconds(value: number): string {
   return `${Math.floor(whole / large)} ${largeName} ${Math.floor((whole % large) / small)} ${smallName}`;
 }
 
+/** Of a step, where milliseconds say little: 0.000112 → "112 µs" */
+export const microseconds = (value: number): string => (value < 0.000995 ? `${Math.round(value * 1e6)} µs` : seconds(value));
+
 /** 0.874 → "87.4 %" */
 export const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
 

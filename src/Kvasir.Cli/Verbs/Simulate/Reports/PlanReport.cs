@@ -7,23 +7,24 @@ namespace Kvasir.Cli.Verbs.Simulate.Reports;
 
 /// <summary>A fleet of a plan, as <c>plan --json</c> prints it. Tiers are those of one machine, the store and prices of all.</summary>
 sealed record PlanLine(string? Change, int Machines, long HostBytes, long DiskBytes, long RemoteBytes, double TtftP90S, double Load,
-    double TokenHitRate, double PrefillSavedS, double PricePerHour, bool IsEnough)
+    double TokenHitRate, double PrefillSavedS, double PricePerHour, bool IsEnough, ViewsOutcome? Views)
 {
     public static PlanLine Of(PlannedFleet fleet, string? change = null) => new(
         change, fleet.Machines, fleet.HostBytes, fleet.DiskBytes, fleet.RemoteBytes, fleet.Ttft, fleet.Load, fleet.Result.TokenHitRate,
-        fleet.Result.PrefillSecondsWithout - fleet.Result.PrefillSeconds, fleet.PricePerHour, fleet.IsEnough);
+        fleet.Result.PrefillSecondsWithout - fleet.Result.PrefillSeconds, fleet.PricePerHour, fleet.IsEnough,
+        ViewsOutcome.From(fleet.Result.Retention));
 }
 
 /// <summary>What <c>plan --json</c> prints.</summary>
 sealed record PlanReport(string Traffic, long Requests, double TrafficS, string Model, long DeviceBytes, long BytesPerToken,
-    double TargetTtftS, PlanLine Best, PlanLine WithoutTiers,
+    RetentionSummary? Retention, double TargetTtftS, PlanLine Best, PlanLine WithoutTiers,
     IReadOnlyList<PlanLine> Removals, IReadOnlyList<PlanLine> Sensitivity, IReadOnlyList<PlanLine> Tried, double InfiniteTokenShare)
 {
     const int MostShown = 8;
 
-    public static PlanReport Of(PlanOptions options, Plan plan, string model) => new(
+    public static PlanReport Of(PlanOptions options, Plan plan, string model, RetentionSummary? retention) => new(
         options.Trace.Name, options.Trace.Requests.Count, options.Trace.Requests[^1].Arrival.TotalSeconds, model,
-        options.Machine.Tiers[0].Bytes, options.Machine.BytesPerToken, options.TargetTtft,
+        options.Machine.Tiers[0].Bytes, options.Machine.BytesPerToken, retention, options.TargetTtft,
         PlanLine.Of(plan.Best), PlanLine.Of(plan.WithoutTiers), [.. plan.Removals.Select(each => PlanLine.Of(each.Fleet, each.Change))],
         [.. plan.Sensitivity.Select(each => PlanLine.Of(each.Fleet, each.Change))],
         [.. plan.Tried.Select(fleet => PlanLine.Of(fleet))], plan.Best.Result.References.Infinite);
@@ -32,6 +33,8 @@ sealed record PlanReport(string Traffic, long Requests, double TrafficS, string 
     {
         Say($"{Printable.Line(Traffic)}: {Requests:N0} requests in {Duration.Text(TrafficS)}");
         Say($"{Model}; {TierText.Room(DeviceBytes)} for keys and values beside the weights, {TierText.Room(BytesPerToken)} a token");
+        if (Retention is not null)
+            Say($"{Retention}");
         Say("");
         Say(Best.IsEnough
             ? $"recommended: {Fleet(Best)}, {Price(Best)} an hour; nine tenths of the requests begin to answer within "
@@ -49,6 +52,8 @@ sealed record PlanReport(string Traffic, long Requests, double TrafficS, string 
             Say($"the store saves {Duration.Text(Best.PrefillSavedS - without.PrefillSavedS)} of prefill and "
                 + $"{without.PricePerHour - Best.PricePerHour:N2} an hour: without it, {Fleet(without)}, {Price(without)} an hour, "
                 + $"{Duration.Text(without.TtftP90S)}{(without.IsEnough ? "" : ", not enough")}");
+        if (Best.Views is { } views)
+            Say($"{views}");
         Write("what each tier saves", Removals);
         Write("if something is different (the same machines)", Sensitivity);
         Write("the cheapest that were tried", [.. Tried.Take(MostShown)]);

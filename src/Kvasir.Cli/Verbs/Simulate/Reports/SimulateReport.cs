@@ -7,12 +7,12 @@ namespace Kvasir.Cli.Verbs.Simulate.Reports;
 
 /// <summary>What <c>simulate --json</c> prints and the page shows. Sizes are bytes, times seconds, shares 0 to 1.</summary>
 sealed record SimulateReport(TraceSummary Trace, FleetSummary Fleet, Outcome Outcome,
-    IReadOnlyList<SweepPoint>? Sweep, string? Model = null)
+    IReadOnlyList<SweepPoint>? Sweep, string? Model = null, RetentionSummary? Retention = null)
 {
     public static SimulateReport From(Trace trace, SimulationOptions options, SimulationResult result,
-        IReadOnlyList<SweepPoint>? sweep = null, string? model = null) =>
+        IReadOnlyList<SweepPoint>? sweep = null, string? model = null, RetentionSummary? retention = null) =>
         new(TraceSummary.From(trace), FleetSummary.From(options),
-            Outcome.From(result, options, trace.Requests[^1].Arrival.TotalSeconds), sweep, model);
+            Outcome.From(result, options, trace.Requests[^1].Arrival.TotalSeconds), sweep, model, retention);
 }
 
 /// <summary>The trace.</summary>
@@ -77,7 +77,7 @@ sealed record Outcome(double TokenHitRate, double BlockHitRate, double InfiniteB
     Quantiles TtftS, Quantiles QueueS,
     double PrefillS, double PrefillWithoutS, double RestoreS, double SavedS, double MoneySaved, double Load,
     IReadOnlyList<TierOutcome> Tiers, IReadOnlyList<NodeOutcome> Nodes, StoreResult? Store, IReadOnlyList<TimelinePoint> Timeline,
-    IReadOnlyList<LossPoint> Losses, long Resent, long CutAnswers)
+    IReadOnlyList<LossPoint> Losses, long Resent, long CutAnswers, ViewsOutcome? Views)
 {
     public static Outcome From(SimulationResult result, SimulationOptions options, double traceSeconds) =>
         new(result.TokenHitRate, result.BlockHitRate,
@@ -87,10 +87,22 @@ sealed record Outcome(double TokenHitRate, double BlockHitRate, double InfiniteB
         traceSeconds == 0 ? 0 : (result.PrefillSeconds + result.RestoreSeconds) / ((options.Nodes + options.PrefillNodes) * traceSeconds),
         [.. result.Tiers.Select(tier => TierOutcome.From(tier, result.InputTokens))],
         [.. result.Nodes.Select(node => NodeOutcome.From(node, options))], result.Store, [.. result.Timeline.Select(TimelinePoint.From)],
-        [.. result.Losses.Select(LossPoint.From)], result.Resent, result.CutAnswers);
+        [.. result.Losses.Select(LossPoint.From)], result.Resent, result.CutAnswers,
+        ViewsOutcome.From(result.Retention));
 
     /// <summary>Share of the machines' work that was saved; below 0 when restoring took longer than computing would have.</summary>
     public double SavedShare => PrefillWithoutS == 0 ? 0 : SavedS / PrefillWithoutS;
+}
+
+/// <summary>What became of requests whose prompts a policy thins; of <paramref name="Exact"/> ones some had no room for a view.</summary>
+sealed record ViewsOutcome(long Made, long Found, long Exact, long NoRoom, long FoundTokens, double ProfileS, long Reclaimed)
+{
+    public static ViewsOutcome? From(RetentionResult? result) => result is null ? null : new(
+        result.Made, result.Found, result.Exact, result.NoRoom, result.Tokens, result.ProfileSeconds, result.Reclaimed);
+
+    public override string ToString() =>
+        $"views: {Made:N0} made, {Found:N0} requests found one ({FoundTokens:N0} tokens), {Exact:N0} were answered exactly ({NoRoom:N0} of "
+        + $"them had no room); {Duration.Text(ProfileS)} of looking at prefixes, {Reclaimed:N0} gave way";
 }
 
 /// <summary>A tier's part in it.</summary>

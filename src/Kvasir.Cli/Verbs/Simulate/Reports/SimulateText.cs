@@ -18,12 +18,16 @@ static class SimulateText
             + $"{Duration.Text(trace.Seconds)}, blocks of {trace.BlockTokens:N0} tokens");
         if (report.Model is { } model)
             Terminal.Answers.WriteLine(model);
+        if (report.Retention is { } retention)
+            Terminal.Answers.WriteLine($"{retention}");
         Terminal.Answers.WriteLine(Describe(report.Fleet));
         foreach (FaultSummary fault in report.Fleet.Faults)
             Terminal.Answers.WriteLine($"after {Duration.Text(fault.AtS)}: {fault.What}");
         Terminal.Answers.Write(TierTable(report));
         if (NodeTable(report) is { } nodes)
             Terminal.Answers.Write(nodes);
+        if (outcome.Views is { } views)
+            Terminal.Answers.WriteLine($"{views}");
         if (outcome.Store is { } store)
             Terminal.Answers.WriteLine(Describe(store, report.Fleet.Store!.HasPrice));
         Terminal.Answers.WriteLine($"found {outcome.TokenHitRate:P1} of tokens, {outcome.BlockHitRate:P1} of blocks; a cache without limit "

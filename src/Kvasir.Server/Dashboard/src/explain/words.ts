@@ -1,5 +1,5 @@
 import { tierNames, type Explain, type Miss, type Retention } from '../contract';
-import { count, counted, percent, range, seconds } from '../format';
+import { bytes, count, counted, percent, range, seconds } from '../format';
 import { reusedTokens } from './sources';
 
 /** A few words for each reason why tokens were not reused. */
@@ -63,8 +63,9 @@ export function policyName(policy: string): string {
 export function retentionSentence(retention: Retention): string {
   if (retention.positions == null) return `Exact, and not through ${retention.policy}: ${retention.why_exact ?? 'there was no view'}.`;
   const made = retention.found ? 'a view that was there' : `a view made in ${seconds(retention.profile_s ?? 0)}`;
+  const attention = retention.mass == null ? '' : ` and ${percent(retention.mass)} of the attention`;
   return `Not exact: the first ${count(retention.positions)} tokens through ${made}, `
-    + `which keeps ${percent(retention.kept_share ?? 0)} of them by ${retention.policy}.`;
+    + `which keeps ${percent(retention.kept_share ?? 0)} of them${attention} by ${retention.policy}${retention.step_bytes_saved ? `; a step reads ${bytes(retention.step_bytes_saved)} less` : ''}.`;
 }
 
 function tiersUsed(explain: Explain): string {

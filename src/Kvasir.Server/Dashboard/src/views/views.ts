@@ -1,7 +1,7 @@
 import { getJson, sentenceOf } from '../connection/http';
 import type { Stats, View, Views as Answer } from '../contract';
 import { byId, h, setText } from '../dom';
-import { bytes, count, counted, percent } from '../format';
+import { bytes, count, counted, microseconds, percent } from '../format';
 import { policyName } from '../explain/words';
 import { showHeat } from './heatMap';
 
@@ -56,7 +56,8 @@ export class Views {
       h('span', { class: 'view-policy' }, policyName(view.policy)),
       h('span', { class: 'soft num' }, `${percent(view.kept_share)} of ${count(view.positions)} tokens`),
       h('span', { class: 'meter', 'aria-hidden': 'true' }, used),
-      h('span', { class: 'soft num' }, `${bytes(view.bytes)} of ${bytes(view.exact_bytes)}, ${types(view)}`));
+      h('span', { class: 'soft num' }, `${bytes(view.bytes)} of ${bytes(view.exact_bytes)}, ${types(view)}`),
+      h('span', { class: 'soft num' }, `${attention(view)}${step(view)}`));
     button.addEventListener('click', () => {
       this.#chosen = view.id;
       this.#show();
@@ -66,3 +67,9 @@ export class Views {
 }
 
 const types = ({ key_type, value_type }: View): string => (key_type === value_type ? key_type : `${key_type} and ${value_type}`);
+
+const attention = ({ mass, least_mass }: View): string =>
+  (mass == null ? 'no rows have looked' : `${percent(mass)} of the attention, ${percent(least_mass ?? mass)} in the head that lost most`);
+
+const step = ({ step_bytes_saved, step_saved_s }: View): string => (step_bytes_saved == null ? ''
+  : `; a step reads ${bytes(step_bytes_saved)} less${step_saved_s ? `, about ${microseconds(step_saved_s)}` : ''}`);

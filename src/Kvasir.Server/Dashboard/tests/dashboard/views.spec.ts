@@ -16,6 +16,9 @@ test('views are those of /v1/kv/views, and the map has the counts of the chosen 
       [...row.querySelectorAll('[data-value]')].map((cell) => Number(cell.getAttribute('data-value')))));
     expect(counts).toEqual(view.kept);
     await expect(page.locator('#heat-title')).toContainText(view.policy);
+    const attention = view.mass == null ? 'no rows have looked' : `${(view.mass * 100).toFixed(1)} % of the attention`;
+    await expect(list.nth(at)).toContainText(attention);
+    await expect(list.nth(at)).toContainText('; a step reads ');
   }
 });
 
