@@ -204,7 +204,7 @@ sealed class Generation
         {
             Advance();
             _retention.BeginProfile();
-            WatchGathering();
+            WatchProfile();
             return;
         }
         _last = Stopwatch.GetTimestamp();
@@ -223,12 +223,15 @@ sealed class Generation
     public void StepProfile(int rows)
     {
         _retention!.StepProfile(rows);
-        WatchGathering();
+        WatchProfile();
+    }
+
+    void WatchProfile()
+    {
+        _retention!.WhenGathered(_over!);
         if (!_retention.IsProfiling && !IsArriving)
             LookUp(); // it stays exact
     }
-
-    void WatchGathering() => _retention!.WhenGathered(_over!);
 
     /// <summary>It is over.</summary>
     public void Finish(FinishReason reason)

@@ -7,6 +7,7 @@ using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Retention;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Reuse;
@@ -258,4 +259,20 @@ public sealed class StreamingTests : IDisposable
     public void Without_a_cache_the_pool_has_to_hold_the_context() =>
         Assert.Contains("or the cache", Assert.Throws<ArgumentException>(
             () => new InferenceEngine(_model, Streamed(200, true) with { KvReuse = KvReuse.Off })).Message);
+
+    [Fact]
+    public async Task A_view_is_not_made_of_a_prefix_of_which_a_part_is_on_the_disk()
+    {
+        int[] prompt = Prompt(Tokens);
+        using InferenceEngine engine = new(_model, Streamed(host: 10, disk: true));
+        GenerationOptions options = new()
+        {
+            MaxTokens = 4, IgnoresEnds = true, Sampling = new() { Temperature = 0 },
+            Retention = new RetentionOptions(RetentionPolicy.Parse("replay:25%,min=64")),
+        };
+        GenerationResult result = await engine.Start(prompt, options, cancellation: TestContext.Current.CancellationToken).Result;
+        Assert.Contains("streamed from the disk", result.Kv.Retention!.WhyExact);
+        Assert.Equal(await Alone(prompt, 4), result.TokenIds);
+        engine.AssertNothingLeased();
+    }
 }
