@@ -60,6 +60,10 @@ public sealed partial class CachedSequence
             : new BlockWrite(KeyChain.Next(_root, [block]), _root, [], payload); // of a sequence that shares nothing: nobody looks for it
     }
 
+    /// <summary>Blocks that nobody can look for when the sequence is gone.</summary>
+    BlockKey[] UnsharedKeys() => _sharing || _cache.Streamed is null
+        ? [] : [.. Enumerable.Range(0, Table.Count).Select(block => Table[block]).OfType<BlockLease>().Select(lease => lease.Key)];
+
     /// <summary>The pool has a block for what comes next, if this sequence can do anything about it.</summary>
     void MakeRoomForOne()
     {

@@ -262,7 +262,9 @@ public sealed partial class CachedSequence : IDisposable
         (_later, _unplaced) = (null, null);
         if (_sharing)
             LeaveTail(tokens);
+        BlockKey[] own = UnsharedKeys();
         Table.Clear();
+        _cache.Streamed?.Drop(own);
         _keys.Clear();
     }
 

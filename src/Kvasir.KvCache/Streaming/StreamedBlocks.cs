@@ -95,6 +95,14 @@ sealed unsafe class StreamedBlocks : IDisposable
         return file.Write(blocks[..missing]);
     }
 
+    /// <summary>Gives up blocks that nobody will look for.</summary>
+    internal void Drop(BlockKey[] keys)
+    {
+        foreach (BlockKey key in keys)
+            if (Host?.TryDrop(key) != true)
+                File?.TryDrop(key);
+    }
+
     StreamedBlock? TakeInMemory(BlockWrite block)
     {
         if (_host is null)

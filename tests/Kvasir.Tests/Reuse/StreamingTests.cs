@@ -128,10 +128,13 @@ public sealed class StreamingTests : IDisposable
                         books?.TryDrop(key);
             AssertSameBits(expected, Logits(engine, prompt), $"{how}, with holes");
             engine.AssertNothingLeased();
-        }, iter: 4, threads: 1);
+        }, iter: 3, threads: 1);
     }
 
-    static Completion Start(InferenceEngine engine, int[] prompt, int tokens, CancellationToken cancellation = default) =>
+    static Completion Start(InferenceEngine engine, int[] prompt, int tokens) =>
+        StartUntil(engine, prompt, tokens, TestContext.Current.CancellationToken);
+
+    static Completion StartUntil(InferenceEngine engine, int[] prompt, int tokens, CancellationToken cancellation) =>
         engine.Start(prompt, new GenerationOptions { MaxTokens = tokens, IgnoresEnds = true, Sampling = new() { Temperature = 0 } },
             cancellation: cancellation);
 
@@ -167,12 +170,12 @@ public sealed class StreamingTests : IDisposable
         {
             await Start(engine, prompt, 2).Result;
             GenerationResult again = await Start(engine, prompt, 2).Result;
-            Assert.InRange(again.ComputedTokens, 1, 16);
+            Assert.InRange(again.ComputedTokens, 1, 64);
             engine.AssertNothingLeased();
         }
         using InferenceEngine next = new(_model, Streamed(host: 8, disk: true));
         GenerationResult kept = await Start(next, prompt, 2).Result;
-        Assert.InRange(kept.ComputedTokens, 1, 300); // from where the pool was full on, in part
+        Assert.InRange(kept.ComputedTokens, 1, 300);
         Assert.Equal(await Alone(prompt, 2), kept.TokenIds);
         next.AssertNothingLeased();
     }
@@ -218,7 +221,7 @@ public sealed class StreamingTests : IDisposable
     {
         using InferenceEngine engine = new(_model, Streamed(host: 10, disk: true));
         using CancellationTokenSource cancel = new();
-        Completion completion = Start(engine, Prompt(Tokens), 1000, cancel.Token);
+        Completion completion = StartUntil(engine, Prompt(Tokens), 1000, cancel.Token);
         await completion.Pieces.WaitToReadAsync(TestContext.Current.CancellationToken);
         await cancel.CancelAsync();
         Assert.Equal(FinishReason.Cancelled, (await completion.Result).FinishReason);
@@ -268,7 +271,7 @@ public sealed class StreamingTests : IDisposable
         GenerationOptions options = new()
         {
             MaxTokens = 4, IgnoresEnds = true, Sampling = new() { Temperature = 0 },
-            Retention = new RetentionOptions(RetentionPolicy.Parse("replay:25%,min=64")),
+            Retention = new RetentionOptions(RetentionPolicy.Parse("replay:25%,min=64")!),
         };
         GenerationResult result = await engine.Start(prompt, options, cancellation: TestContext.Current.CancellationToken).Result;
         Assert.Contains("streamed from the disk", result.Kv.Retention!.WhyExact);
