@@ -31,6 +31,8 @@ public sealed record SimulatedRetention(KvRetention Keeps, KvSize Size)
     internal double ProfileSeconds(PrefillCost prefill, long tokens) => Policy.Scorer switch
     {
         RetentionScorer.Replay => ReplayPrefills * prefill.Seconds(0, tokens),
+        RetentionScorer.FastGen when Policy.Budget is not null => // and then the prefix is replayed
+            prefill.Seconds(Math.Max(0, tokens - LastRows), tokens) + ReplayPrefills * prefill.Seconds(0, tokens),
         RetentionScorer.H2O or RetentionScorer.Expected => prefill.Seconds(0, tokens),
         RetentionScorer.SnapKv or RetentionScorer.FastGen => prefill.Seconds(Math.Max(0, tokens - LastRows), tokens),
         _ => 0,
