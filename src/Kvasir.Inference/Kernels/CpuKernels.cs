@@ -31,7 +31,11 @@ abstract class CpuKernels : IDisposable
 
     public abstract void Rope(RopeTable table, FloatRows heads, int headDim, int tokens);
     public abstract void StoreKv(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows keys, FloatRows values);
-    public abstract void Attention(AttentionInput input);
+
+    /// <summary>All of an attention, or a part; see <see cref="StretchPart"/>.</summary>
+    public abstract void Attention(AttentionInput input, StretchPart part);
+
+    public void Attention(AttentionInput input) => Attention(input, StretchPart.All);
 
     /// <summary>Looks once more at an attention that was computed, with its scales; see <see cref="ObserveAttention{T}"/>.</summary>
     public abstract void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions);
@@ -100,7 +104,7 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
         pool.Run(ref job, runs.Count);
     }
 
-    public override void Attention(AttentionInput input) => _attention!.Run(input);
+    public override void Attention(AttentionInput input, StretchPart part) => _attention!.Run(input, part);
 
     public override void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions) =>
         _attention!.Observe(input, observation, seen, firstSeen, positions);

@@ -81,7 +81,8 @@ sealed class Transformer : IDisposable
             }
             AttentionInput attention =
                 new(_layout, layer, batch.Runs, batch.Positions, own.Queries, own.Attended, batch.Observer?.Scales(layer));
-            _kernels.Attention(attention);
+            if (!TryAttend(attention, batch.Streamed))
+                return false;
             batch.Observer?.SeeAttention(_kernels, attention);
             _kernels.MatMul(own.Attended, n, new Product(w.AttentionOutput, w.AttentionOutputBias, a.Projected));
             _kernels.Add(a.Residual, a.Projected, n);
@@ -101,6 +102,21 @@ sealed class Transformer : IDisposable
         a.ReserveLogits(wanted);
         _kernels.RmsNorm(a.Residual, _weights.OutputNorm, _epsilon, a.Normed, wanted);
         _kernels.MatMul(a.Normed, wanted, new Product(_weights.Output, null, a.Logits));
+        return true;
+    }
+
+    /// <summary>Part by part where blocks come from the disk; false when some did not come.</summary>
+    bool TryAttend(AttentionInput input, StreamedPass? streamed)
+    {
+        if (streamed is null)
+            _kernels.Attention(input);
+        for (bool ends = streamed is null; !ends;)
+        {
+            if (!streamed!.TryNext(input.Layer, out StretchPart part))
+                return false;
+            _kernels.Attention(input, part);
+            ends = part.Ends;
+        }
         return true;
     }
 
