@@ -59,7 +59,8 @@ public sealed record EngineOptions
 
     /// <summary>
     /// Bytes of the pool that attention reads; null takes room for <see cref="Sequences"/> at full context. What sequences leave there is
-    /// found again until its room is needed.
+    /// found again until its room is needed. Where it is too small for the context, and host or disk have the room, the rest of a sequence
+    /// is read from there, to the same bits.
     /// </summary>
     public long? KvDeviceBytes { get; init; }
 

@@ -7,6 +7,7 @@ using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Streaming;
 using Kvasir.KvCache.Tiers;
 
 namespace Kvasir.Inference;
@@ -41,7 +42,7 @@ public sealed partial class InferenceEngine : IDisposable
         EarlyCompilation.Begin(options.InstructionSet);
         Layout = LayoutOf(model, options);
         Cache = new TieredKvCache(Layout, SharesBlocks ? FingerprintOf(model, options) : default,
-            CacheOptions());
+            CacheOptions(PoolOf()));
         _compute = new ComputePool(options.Threads);
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
         _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Math.Min(options.PrefillChunk, Context));
@@ -255,10 +256,14 @@ public sealed partial class InferenceEngine : IDisposable
     {
         do
         {
+            if (sequence.Blocks.Failure is { } why)
+                throw new IOException(why);
             _pass.Clear();
-            if (!_pass.TryAdd(sequence, most, wantsAllLogits))
-                throw new InvalidOperationException(
-                    $"the pool has no room for {sequence.Tokens.Length - sequence.Cached} more tokens: {Cache.Device.Counts}");
+            while (!_pass.TryAdd(sequence, most, wantsAllLogits))
+                if (sequence.Blocks.IsWaiting)
+                    sequence.Blocks.WaitForAll(); // what fills the pool can be moved as soon as it is there
+                else if (!sequence.Blocks.TryMoveOut())
+                    throw _parts.NoRoomFor(sequence);
         }
         while (!_pass.TryCompute());
     }
@@ -295,10 +300,11 @@ public sealed partial class InferenceEngine : IDisposable
         SharesBlocks = SharesBlocks,
     };
 
-    KvCacheOptions CacheOptions() => new()
+    KvCacheOptions CacheOptions((int DeviceBlocks, StreamingOptions? Streaming) pool) => new()
     {
-        DeviceBlocks = DeviceBlocks(),
-        HostBytes = SharesBlocks ? Options.KvHostBytes : 0,
+        DeviceBlocks = pool.DeviceBlocks,
+        Streaming = pool.Streaming,
+        HostBytes = SharesBlocks || pool.Streaming is not null ? Options.KvHostBytes : 0,
         HostCodec = Options.KvHostCodec,
         Disk = SharesBlocks ? Options.KvDisk : null,
         FurtherTiers = SharesBlocks ? Options.KvFurtherTiers : [],
@@ -342,19 +348,6 @@ public sealed partial class InferenceEngine : IDisposable
 
     static KvLayout LayoutOf(LanguageModel model, EngineOptions options) =>
         new(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model.Config));
-
-    int DeviceBlocks()
-    {
-        int least = Layout.BlocksFor(Context) + 1; // one more, of which a tail is copied
-        if (Options.KvDeviceBytes is not { } bytes)
-            return checked((least - 1) * Options.Sequences + 1
-                + (Options.KvRetention is null or { ReadsPages: true } ? 0 : BlocksOfView(Layout, Context)));
-        long blocks = bytes / Layout.StrideBytes;
-        return blocks >= least
-            ? (int)Math.Min(blocks, int.MaxValue / Layout.BlockTokens)
-            : throw new ArgumentException($"KV device bytes: {bytes:N0}, which hold {Math.Max(0, blocks) * Layout.BlockTokens:N0} tokens, "
-                + $"expected at least {least * Layout.StrideBytes:N0} for a context of {Context:N0}");
-    }
 
     static int BlocksOfView(KvLayout layout, int context) =>
         layout.BlocksFor(context) / 2 + layout.BlocksFor(ReplayScorer.LongestPiece + ReplayScorer.LeadIn);

@@ -1,5 +1,6 @@
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Streaming;
 using Kvasir.KvCache.Views;
 
 namespace Kvasir.KvCache;
@@ -118,6 +119,29 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
         FindLength(Count - 1);
     }
 
+    /// <summary>Adds a block that lies outside the pool, which is there as a whole.</summary>
+    internal void Add(StreamedBlock streamed)
+    {
+        Append(streamed.Lease, Layout.BlockTokens, streamed.Address);
+        FindLength(Count - 1);
+    }
+
+    /// <summary>A block is read from outside the pool from now on, in place of what was there, which is given back.</summary>
+    internal void Stream(int block, StreamedBlock streamed)
+    {
+        _blocks[block].Dispose();
+        (_blocks[block], _filled[block], _addresses[block]) = (streamed.Lease, Layout.BlockTokens, streamed.Address);
+        FindLength(block);
+    }
+
+    /// <summary>Where a block that comes through a ring lies until the next one takes its place; only a layer of it is there.</summary>
+    internal void Place(int block, byte* address) => _addresses[block] = (nint)address;
+
+    /// <summary>Whether a block is full and exact, and the pool's: it could be read from elsewhere.</summary>
+    internal bool IsMovable(int block) => !(Pages?.From < (block + 1) * Layout.BlockTokens)
+        && _filled[block] == Layout.BlockTokens && _blocks[block].IsOf(pool)
+        && _blocks[block] is not BlockLease { Load: not null } and not BlockLease { HasFailed: true };
+
     /// <summary>Puts a shared block in place of one of the sequence's own, which must be spent.</summary>
     public void Replace(int block, BlockLease lease) => Put(block, lease, Layout.BlockTokens);
 
@@ -161,11 +185,13 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
         FindLength(tokens / Layout.BlockTokens);
     }
 
-    void Add(BlockHandle handle, int filled)
+    void Add(BlockHandle handle, int filled) => Append(handle, filled, (nint)pool.Address(handle));
+
+    void Append(BlockHandle handle, int filled, nint address)
     {
         _blocks.Add(handle);
         _filled.Add(filled);
-        _addresses.Add((nint)pool.Address(handle));
+        _addresses.Add(address);
     }
 
     void Put(int block, BlockHandle handle, int filled)

@@ -22,7 +22,7 @@ namespace Kvasir.KvCache;
 /// Behind a view, tokens and positions are those after the view's prefix, but for what <see cref="Use"/> tells.
 /// Belongs to one thread at a time.
 /// </summary>
-public sealed class CachedSequence : IDisposable
+public sealed partial class CachedSequence : IDisposable
 {
     readonly TieredKvCache _cache;
     readonly bool _sharing;
@@ -87,7 +87,7 @@ public sealed class CachedSequence : IDisposable
             Use.GoOnAfter(before);
         if (retention is not null)
             Use.Retain(retention);
-        _later = null;
+        (_later, Failure) = (null, null);
         _computed.Clear();
         _brought.Clear();
         Use.Reuse(Tier.Device, 0, Length);
@@ -147,13 +147,18 @@ public sealed class CachedSequence : IDisposable
         tokens = Exact(tokens);
         if (_later is { IsCompletedSuccessfully: true } && !IsWaiting)
             Place(tokens, _later.Result);
+        PlaceRest(tokens);
         for (int block = Length / BlockTokens; _sharing && (block + 1) * BlockTokens < tokens.Length; block++)
         {
             if (block < Table.Count && Table.Filled(block) > 0 && IsWaiting)
                 return; // a beginning is on its way into it
             _keys.Extend(tokens, block + 1);
             if (_cache.Device.TryFind(_keys[block], _keys.TokensOf(tokens, block)) is not { } lease)
-                return;
+            {
+                if (!TryStream(block, tokens))
+                    return;
+                continue;
+            }
             if (lease.Load is not null || lease.HasFailed) // perhaps the very one that did not come in time
             {
                 lease.Dispose();
@@ -235,10 +240,10 @@ public sealed class CachedSequence : IDisposable
     /// </summary>
     public int BlocksWanted(ReadOnlySpan<int> tokens)
     {
-        int wanted = _cache.Layout.BlocksFor(tokens.Length + 1) - Table.Count;
+        int wanted = AllBlocksWanted(tokens);
         for (int block = Table.Count; SharedKey(tokens, block * BlockTokens) is { } key && _cache.Device.IsLeased(key); block++)
             wanted--;
-        return wanted;
+        return _cache.Streamed is { } streamed ? Math.Min(wanted, streamed.Options.Resident) : wanted;
     }
 
     /// <summary>Makes room for the first <paramref name="tokens"/> tokens; false when the pool has too little.</summary>
@@ -266,6 +271,7 @@ public sealed class CachedSequence : IDisposable
             ? TimeSpan.FromSeconds(Use.Reused / rate) - Use.RestoreTime
             : TimeSpan.Zero;
         Use.Saved = saved > TimeSpan.Zero ? saved : TimeSpan.Zero;
+        Use.Streamed = StreamedNow();
         if (_sharing && isWhole)
             _cache.Account(Use);
         for (int block = Math.Min(Length / BlockTokens, _keys.Count) - 1; _sharing && block >= 0; block--)
@@ -281,11 +287,13 @@ public sealed class CachedSequence : IDisposable
     public void Clear(ReadOnlySpan<int> tokens)
     {
         _loads.Abandon();
-        _later = null;
+        (_later, _unplaced) = (null, null);
         ReadAll();
         if (_sharing)
             LeaveTail(tokens);
+        BlockKey[] own = UnsharedKeys();
         Table.Clear();
+        _cache.Streamed?.Drop(own);
         _keys.Clear();
     }
 
@@ -319,6 +327,7 @@ public sealed class CachedSequence : IDisposable
                 room = PlaceBlock(block, tokens, lookup, offer);
         if (room && Table.Count == lookup.TailBlock && lookup.TailFound is { Match.Common: > 0 } tail)
             PlaceTail(tail, lookup.TailSource);
+        _unplaced = room || _cache.Streamed is null ? null : lookup;
         _loads.Start();
     }
 
@@ -347,6 +356,9 @@ public sealed class CachedSequence : IDisposable
         (ITier? source, long place) = lookup.SourceOf(block);
         Tier from = Tier.Device;
         BlockLease? lease = _cache.Device.TryFind(_keys[block], own);
+        if (lease is null && TryStream(block, tokens))
+            return true;
+        MakeRoomForOne();
         if (lease is null && source is not null)
             (lease, from) = (_loads.Want(source, _keys[block], _keys[block - 1], own, place), source.Tier);
         else if (lease is null && offer?.Blocks.Contains(block) == true)

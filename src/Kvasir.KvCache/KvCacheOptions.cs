@@ -1,6 +1,7 @@
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Streaming;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
@@ -33,6 +34,9 @@ public sealed record KvCacheOptions
     /// Makes further tiers of a pool's blocks, which stand behind the others: those of a shared store, or a program's own.
     /// </summary>
     public IReadOnlyList<Func<KvLayout, Fingerprint, ITier>> FurtherTiers { get; init; } = [];
+
+    /// <summary>How sequences may be longer than the pool; null when none is.</summary>
+    internal StreamingOptions? Streaming { get; init; }
 
     /// <summary>Makes what other machines bring to a cache; null for none.</summary>
     internal Func<TieredKvCache, IPeer>? Peer { get; init; }

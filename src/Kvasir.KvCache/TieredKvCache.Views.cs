@@ -19,7 +19,7 @@ public sealed partial class TieredKvCache
     public CachedSequence NewSequence(RetainedView view, bool sharing = true, int tokens = 0)
     {
         ArgumentNullException.ThrowIfNull(view);
-        return new CachedSequence(this, view.Name.Key(), sharing, tokens, peer: null, view);
+        return new CachedSequence(this, sharing ? view.Name.Key() : PrivateRoot(), sharing, tokens, peer: null, view);
     }
 
     /// <summary>

@@ -1,9 +1,11 @@
 using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
+using System.Security.Cryptography;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Streaming;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
 
@@ -42,12 +44,15 @@ public sealed partial class TieredKvCache : IDisposable
         Device = new BlockPool(layout, arena ?? new NativeArena(layout, options.DeviceBlocks), time: options.Time, tier: Tier.Device);
         Device.Reclaim = Views.TryReclaim;
         Tiers = [.. NewTiers().OrderBy(tier => tier.Tier)];
+        Streamed = options.Streaming is { } streaming
+            ? new StreamedBlocks(Device, Tiers.OfType<HostTier>().FirstOrDefault(), streaming) : null;
         Peer = options.Peer?.Invoke(this);
         _counters = new CacheCounters(Tiers);
         _accounts = new RequestAccounts(_counters);
         _index = new PrefixIndex(Device, Tiers, Costs, options.Time);
         _writeBacks =
-            [.. Tiers.Select(tier => new WriteBack(tier, Device, [.. Tiers.TakeWhile(other => other != tier)], Traffic, options.Time))];
+            [.. Tiers.Select(tier => new WriteBack(tier, Device, [.. Tiers.TakeWhile(other => other != tier)], Traffic, options.Time,
+                Streamed is null ? null : Streamed.TryCopy))];
         if (Durable is { } book and not (DiskTier or OpeningTier))
             RecallCosts(book);
     }
@@ -60,6 +65,9 @@ public sealed partial class TieredKvCache : IDisposable
 
     /// <summary>The pool that attention reads.</summary>
     public BlockPool Device { get; }
+
+    /// <summary>Where blocks of running sequences lie for which the pool has no room; null when it has room for all.</summary>
+    internal StreamedBlocks? Streamed { get; }
 
     /// <summary>The tiers behind it that there are and that can be used, the warmest first.</summary>
     public ImmutableArray<ITier> Tiers { get; }
@@ -98,8 +106,11 @@ public sealed partial class TieredKvCache : IDisposable
         BlockKey root = KeyChain.Root(Fingerprint, salt);
         foreach (IDurableTier tier in Tiers.OfType<IDurableTier>())
             tier.AddRoot(root);
-        return new CachedSequence(this, root, sharing, tokens, Peer);
+        return new CachedSequence(this, sharing ? root : PrivateRoot(), sharing, tokens, Peer);
     }
+
+    /// <summary>What names the blocks of a sequence that shares none: nobody else can make it.</summary>
+    static BlockKey PrivateRoot() => new(new Digest(RandomNumberGenerator.GetBytes(Digest.Size)));
 
     /// <summary>A new, empty sequence that begins with a root which somebody else made, and what that one has.</summary>
     internal CachedSequence NewSequence(BlockKey root, IPeer peer, int tokens) => new(this, root, sharing: true, tokens, peer);
@@ -287,6 +298,7 @@ public sealed partial class TieredKvCache : IDisposable
         _accounts.Dispose();
         foreach (WriteBack writeBack in _writeBacks)
             writeBack.Dispose();
+        Streamed?.Dispose();
         foreach (ITier tier in Tiers)
             tier.Dispose();
         (Peer as IDisposable)?.Dispose();

@@ -28,13 +28,7 @@ sealed class EngineFlags
         CustomParser = Number.ParseWithin(0, int.MaxValue),
         HelpName = "N",
     };
-    readonly Setting<int?> _context = new("--ctx-size", "-c")
-    {
-        Description = "Tokens of context",
-        Usual = $"the model's, but at most {EngineOptions.DefaultContext}",
-        CustomParser = Number.ParseOptionalWithin(1, 1 << 24),
-        HelpName = "CTX",
-    };
+    readonly Setting<int?> _context;
     readonly Option<int?> _threads = CreateThreads();
     readonly SamplingFlags _sampling = new();
     readonly Option<string[]> _stop = new("--stop")
@@ -55,7 +49,18 @@ sealed class EngineFlags
     readonly Option<RetentionChoice> _retain = RetainFlag.Create();
 
     /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
-    public EngineFlags(string usualDevice = "room for one context") => _kv = new KvFlags(usualDevice);
+    /// <param name="usualContext">How long the context is where nothing is said of it, in words.</param>
+    public EngineFlags(string usualDevice = "room for one context", string? usualContext = null)
+    {
+        _kv = new KvFlags(usualDevice);
+        _context = new("--ctx-size", "-c")
+        {
+            Description = "Tokens of context",
+            Usual = usualContext ?? $"the model's, but at most {EngineOptions.DefaultContext}",
+            CustomParser = Number.ParseOptionalWithin(1, 1 << 24),
+            HelpName = "CTX",
+        };
+    }
 
     /// <summary>The threads, which verbs that measure take too.</summary>
     public static Option<int?> CreateThreads() => new Setting<int?>("--threads", "-t")

@@ -15,6 +15,8 @@ static class KvText
     public static void Say(GenerationResult result, Tokenizer tokenizer)
     {
         Terminal.Line(Line(result.Kv, result.ComputedTokens, tokenizer));
+        if (result.Kv.Streamed is { } streamed)
+            Terminal.Line(StreamText.Of(streamed, result.StepSeconds));
         if (result.Kv.Retention is { } retention)
             Terminal.Line(Retained(retention));
     }

@@ -5,6 +5,7 @@ using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference.Synthesis;
 using Kvasir.KvCache.Retention;
+using Kvasir.KvCache.Tiers.Disk;
 
 namespace Kvasir.Cli.Verbs;
 
@@ -21,13 +22,18 @@ sealed class BenchVerb
     static readonly KvTypeFlags s_types = new();
     static readonly Option<int> s_repeat = Count("--repeat", "-r", "Measured runs of each, after one that is not", 5, least: 1);
     static readonly Option<RetentionChoice> s_retain = RetainFlag.Create();
+    static readonly Option<long?> s_device = Size("--kv-device", "Pool that attention reads, else room for all: the rest is streamed");
+    static readonly Option<long?> s_host = Size("--kv-host", "Memory behind a smaller pool");
+    static readonly Option<long?> s_disk = Size("--kv-disk", "Room behind both on the disk of --kv-dir");
+    static readonly Option<string?> s_folder = KvFlags.CreateFolder("Directory on the disk that is streamed from");
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
     {
         Command verb = new("bench")
         {
-            s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_json, BenchKvVerb.Create(), BenchServeVerb.Create(),
+            s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_device, s_host, s_disk, s_folder, s_json,
+            BenchKvVerb.Create(), BenchServeVerb.Create(),
         };
         foreach (Option option in s_types.All)
             verb.Options.Add(option);
@@ -40,6 +46,13 @@ sealed class BenchVerb
         {
             Description = description, DefaultValueFactory = _ => value, CustomParser = Number.ParseWithin(least, 1 << 20), HelpName = "N",
         };
+
+    static Option<long?> Size(string name, string description) =>
+        new(name) { Description = description, CustomParser = ByteSize.Parse, HelpName = "SIZE" };
+
+    static DiskTierOptions? Disk(ParseResult parsed) => parsed.GetValue(s_disk) is { } bytes
+        ? new DiskTierOptions { Folder = KvFlags.Folder(parsed.GetValue(s_folder)) ?? Path.GetTempPath(), MaxBytes = bytes }
+        : null;
 
     static int Run(ParseResult parsed)
     {
@@ -84,7 +97,8 @@ sealed class BenchVerb
         using InferenceEngine engine = new(model, s_types.Apply(parsed, new()
         {
             Context = parsed.GetValue(s_depth) + longest + 1, Threads = threads, KvReuse = KvReuse.WithinSequence,
-            KvRetention = parsed.GetValue(s_retain)?.Policy,
+            KvRetention = parsed.GetValue(s_retain)?.Policy, KvDeviceBytes = parsed.GetValue(s_device),
+            KvHostBytes = parsed.GetValue(s_host) ?? 0, KvDisk = Disk(parsed),
         }, model));
         (BenchTest Test, double[] Seconds)[] runs = [.. Tests(parsed, engine, cancellation).Select(test => (test, Repeat(parsed, test)))];
         long peakMemory = PeakMemory.Bytes();

@@ -89,7 +89,9 @@ static class ServeVerb
         Description = "Print one JSON object a line instead: where it listens, every request when it is over, and that it stops",
     };
     static readonly ClusterFlags s_cluster = new();
-    static readonly EngineFlags s_flags = new($"room for {RoomInContexts} contexts, or a quarter of the machine's memory if that is less");
+    static readonly EngineFlags s_flags = new(
+        $"room for {RoomInContexts} contexts of at most {Inference.EngineOptions.DefaultContext} tokens, or a quarter of the machine's "
+            + "memory if that is less", "the model's, as far as pool, host and disk have room");
 
     public static Command Create()
     {
@@ -155,8 +157,11 @@ static class ServeVerb
         string disk = ContentOf(engine, Tier.Disk) is { } kept
             ? $"{kept.Directory}, up to {ByteSize.Text(kept.CapacityBytes)}, {kept.Blocks:N0} blocks there"
             : "nowhere on the disk";
+        int blocks = engine.Cache.Device.Counts.Total;
+        string streamed = engine.Context <= (long)blocks * engine.Layout.BlockTokens ? ""
+            : $" for {blocks * engine.Layout.BlockTokens:N0} tokens, the rest is streamed";
         Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool "
-            + $"{ByteSize.Text(engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes)})");
+            + $"{ByteSize.Text(blocks * engine.Layout.StrideBytes)}{streamed})");
         Terminal.Line($"keys and values: {disk}");
         if (ContentOf(engine, Tier.Remote) is { } shared)
             Terminal.Line($"shared keys and values: {shared.Directory}");
@@ -244,12 +249,15 @@ static class ServeVerb
             MaxRunning = parsed.GetValue(s_parallel) ?? options.MaxRunning,
             MaxWaiting = parsed.GetValue(s_queue) ?? options.MaxWaiting,
         };
+        EngineOptions whole = options; // what the pool has room for, where nothing is said of it
+        if (options.Context is null && options.KvReuse == KvReuse.On)
+            options = options with { Context = InferenceEngine.ContextFor(model, options) };
         if (options.KvDeviceBytes is not null)
             return options;
-        long perContext = InferenceEngine.PoolBytes(model, options), quarter = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4,
+        long perContext = InferenceEngine.PoolBytes(model, whole), quarter = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4,
             views = options.KvRetention is null && AllowedRetention(parsed.GetValue(s_retainAllow)) is { Length: 0 }
                 ? 0
-                : InferenceEngine.ViewBytes(model, options);
+                : InferenceEngine.ViewBytes(model, whole);
         return options with { KvDeviceBytes = Math.Max(perContext, Math.Min(RoomInContexts * perContext, quarter)) + views };
     }
 }

@@ -14,6 +14,7 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
     readonly ComputePool _pool;
     readonly AttentionScratch[] _scratch;
     readonly FloatRows _gathered; // of stretches that are shared out
+    FloatRows? _parts; // of all stretches before a part
 
     /// <param name="pool">The threads.</param>
     /// <param name="largest">The largest layer in every respect.</param>
@@ -26,7 +27,7 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
         _gathered = new FloatRows(largest.Heads * CpuKernels.RowsPerRun * 8, width);
     }
 
-    public void Run(AttentionInput input)
+    public void Run(AttentionInput input, StretchPart part)
     {
         int items = input.Runs.Count * input.KvHeads, first = int.MaxValue, last = 0;
         foreach (RowRun run in input.Runs)
@@ -34,19 +35,29 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
             (int firstSeen, int lastSeen) = input.Stretches(run);
             (first, last) = (Math.Min(first, firstSeen), Math.Max(last, lastSeen));
         }
+        (first, last) = part.Of((first, last));
         var stretches = new SharedStretches<T>(input, first, last - first + 1, _gathered);
+        var whole = new PartRows<T>(input, part, part.IsAll ? null : PartMemory(PartRows<T>.Count(input)));
         if (_pool.Threads > 1 && items < EnoughItems * _pool.Threads && stretches.Count > 1 && stretches.Fit)
         {
             var attend = new AttendToStretch<T>(stretches, _scratch);
             _pool.Run(ref attend, items * stretches.Count);
-            var merge = new MergeStretches<T>(stretches);
+            var merge = new MergeStretches<T>(stretches, whole);
             _pool.Run(ref merge, input.Rows);
         }
         else
         {
-            var attend = new AttendToAll<T>(input, _scratch);
+            var attend = new AttendToAll<T>(input, whole, _scratch);
             _pool.Run(ref attend, items);
         }
+    }
+
+    FloatRows PartMemory(int rows)
+    {
+        if (_parts is { } parts && parts.Rows >= rows)
+            return parts;
+        _parts?.Dispose();
+        return _parts = new FloatRows(rows, _gathered.Width);
     }
 
     /// <summary>
@@ -63,6 +74,7 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
     public void Dispose()
     {
         _gathered.Dispose();
+        _parts?.Dispose();
         foreach (AttentionScratch scratch in _scratch)
             scratch.Dispose();
     }
@@ -75,18 +87,18 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
 /// <param name="ValueDim">The most elements of a value.</param>
 readonly record struct AttentionSize(int Heads, int Group, int KeyDim, int ValueDim);
 
-/// <summary>One run and KV head, all stretches.</summary>
-unsafe struct AttendToAll<T>(AttentionInput input, AttentionScratch[] scratch) : IComputeJob where T : struct, ILanes<T>
+/// <summary>One run and KV head, all stretches of a part.</summary>
+unsafe struct AttendToAll<T>(AttentionInput input, PartRows<T> rows, AttentionScratch[] scratch) : IComputeJob where T : struct, ILanes<T>
 {
     public readonly void Run(int item, int thread)
     {
         (RowRun run, int kvHead) = (input.Runs[item / input.KvHeads], item % input.KvHeads);
         var attention = new RunAttention<T>(input, run, kvHead, scratch[thread]);
         int dim = input.ValueDim, width = RunningSoftmax<T>.Width(dim), group = input.Group;
-        float* whole = scratch[thread].Whole[0], gathered = scratch[thread].Stretch[0];
-        for (int row = 0; row < attention.Rows; row++)
+        float* whole = rows.Row(kvHead, run.FirstRow, scratch[thread].Whole[0]), gathered = scratch[thread].Stretch[0];
+        for (int row = 0; row < attention.Rows && rows.Part.Begins; row++)
             RunningSoftmax<T>.Start(whole + row * width, dim);
-        (int first, int last) = input.Stretches(run);
+        (int first, int last) = rows.Part.Of(input.Stretches(run));
         for (int stretch = first; stretch <= last; stretch++)
         {
             if (stretch == first || stretch == 0)
@@ -95,7 +107,7 @@ unsafe struct AttendToAll<T>(AttentionInput input, AttentionScratch[] scratch) :
             for (int row = 0; row < attention.Rows; row++)
                 RunningSoftmax<T>.Merge(whole + row * width, gathered + row * width, dim);
         }
-        for (int row = 0; row < attention.Rows; row++)
+        for (int row = 0; row < attention.Rows && rows.Part.Ends; row++)
             input.Finish<T>(whole + row * width, run.FirstRow + row / group, kvHead * group + row % group);
     }
 }

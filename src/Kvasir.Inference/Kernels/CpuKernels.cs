@@ -31,7 +31,11 @@ abstract class CpuKernels : IDisposable
 
     public abstract void Rope(RopeTable table, FloatRows heads, int headDim, int tokens);
     public abstract void StoreKv(KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows keys, FloatRows values);
-    public abstract void Attention(AttentionInput input);
+
+    /// <summary>All of an attention, or a part; see <see cref="StretchPart"/>.</summary>
+    public abstract void Attention(AttentionInput input, StretchPart part);
+
+    public void Attention(AttentionInput input) => Attention(input, StretchPart.All);
 
     /// <summary>Attention of rows that read only some pages; see <see cref="PagedAttention{T}"/>.</summary>
     public abstract void PagedAttention(AttentionInput input);
@@ -105,7 +109,7 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
         pool.Run(ref job, runs.Count);
     }
 
-    public override void Attention(AttentionInput input) => _attention!.Run(input);
+    public override void Attention(AttentionInput input, StretchPart part) => _attention!.Run(input, part);
 
     public override void PagedAttention(AttentionInput input) => (_paged ??= new PagedAttention<T>(pool, _size)).Run(input);
 

@@ -31,19 +31,22 @@ unsafe struct AttendToStretch<T>(SharedStretches<T> stretches, AttentionScratch[
 }
 
 /// <summary>One row, all heads: merges its stretches in ascending order.</summary>
-unsafe struct MergeStretches<T>(SharedStretches<T> stretches) : IComputeJob where T : struct, ILanes<T>
+unsafe struct MergeStretches<T>(SharedStretches<T> stretches, PartRows<T> rows) : IComputeJob where T : struct, ILanes<T>
 {
     public readonly void Run(int row, int thread)
     {
         AttentionInput input = stretches.Input;
         int dim = input.ValueDim, width = RunningSoftmax<T>.Width(dim), group = input.Group;
-        float* whole = stackalloc float[width];
+        float* own = stackalloc float[group * width];
         for (int head = 0; head < input.KvHeads * group; head++)
         {
-            RunningSoftmax<T>.Start(whole, dim);
+            float* whole = rows.Row(head / group, row, own) + head % group * width;
+            if (rows.Part.Begins)
+                RunningSoftmax<T>.Start(whole, dim);
             for (int stretch = 0; stretch < stretches.Count; stretch++)
                 RunningSoftmax<T>.Merge(whole, stretches.Row(head / group, stretch, row) + head % group * width, dim);
-            input.Finish<T>(whole, row, head);
+            if (rows.Part.Ends)
+                input.Finish<T>(whole, row, head);
         }
     }
 }

@@ -33,6 +33,12 @@ sealed class Batch
     /// <summary>The rows whose logits are wanted.</summary>
     public List<int> LogitRows => _logitRows;
 
+    /// <summary>Brings what its sequences have on the disk; null when they have nothing there.</summary>
+    public StreamedPass? Streamed { get; set; }
+
+    /// <summary>Whose tokens they are.</summary>
+    public IReadOnlyList<CachedSequence> Sequences => _sequences;
+
     /// <summary>Who looks at the attention of all rows, which then are of one sequence; null for nobody.</summary>
     public AttentionObserver? Observer { get; set; }
 
@@ -72,7 +78,7 @@ sealed class Batch
 
     public void Clear()
     {
-        Observer = null;
+        (Observer, Streamed) = (null, null);
         _sequences.Clear();
         _tokens.Clear();
         _positions.Clear();

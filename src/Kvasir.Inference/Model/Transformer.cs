@@ -81,7 +81,8 @@ sealed class Transformer : IDisposable
             }
             AttentionInput attention =
                 new(_layout, layer, batch.Runs, batch.Positions, own.Queries, own.Attended, batch.Observer?.Scales(layer));
-            Attend(attention, batch);
+            if (!TryAttend(attention, batch))
+                return false;
             batch.Observer?.SeeAttention(_kernels, attention);
             _kernels.MatMul(own.Attended, n, new Product(w.AttentionOutput, w.AttentionOutputBias, a.Projected));
             _kernels.Add(a.Residual, a.Projected, n);
@@ -101,6 +102,23 @@ sealed class Transformer : IDisposable
         a.ReserveLogits(wanted);
         _kernels.RmsNorm(a.Residual, _weights.OutputNorm, _epsilon, a.Normed, wanted);
         _kernels.MatMul(a.Normed, wanted, new Product(_weights.Output, null, a.Logits));
+        return true;
+    }
+
+    /// <summary>
+    /// Part by part where blocks come from the disk, in whole stretches, of which all rows read everything; false when some did not come.
+    /// </summary>
+    bool TryAttend(AttentionInput input, Batch batch)
+    {
+        if (batch.Streamed is null)
+            Attend(input, batch);
+        for (bool ends = batch.Streamed is null; !ends;)
+        {
+            if (!batch.Streamed!.TryNext(input.Layer, out StretchPart part))
+                return false;
+            _kernels.Attention(input, part);
+            ends = part.Ends;
+        }
         return true;
     }
 

@@ -8,8 +8,7 @@ namespace Kvasir.Inference.Retention;
 
 /// <summary>
 /// What each head needs, told from what the last 32 rows look at (FastGen, Ge et al., 2023, https://arxiv.org/abs/2310.01801; the paper
-/// looks at all rows). A KV head needs what any of its query heads does. Beside that, how much those rows look at each position and its
-/// neighbours: within a budget, that says which of them.
+/// looks at all rows). A KV head needs what any of its query heads does.
 /// </summary>
 sealed class FastGenScorer : Scorer
 {
@@ -47,12 +46,6 @@ sealed class FastGenScorer : Scorer
             Heads[attention.Layer][head] = FastGen.Classify(
                 seen, group, rows, Positions, _special, _punctuation, _policy.Threshold, _policy.Sinks, _policy.Recent);
         }
-    }
-
-    protected override void Finish(int layer, int head, ReadOnlySpan<float> seen, Span<float> score)
-    {
-        seen.CopyTo(score);
-        SnapKvPooling.Max(score);
     }
 
     static bool IsPunctuation(ReadOnlySpan<byte> text)

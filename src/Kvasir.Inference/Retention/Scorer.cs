@@ -52,19 +52,21 @@ abstract class Scorer : AttentionObserver, IDisposable
     /// <summary>A score for each position: rows are the KV heads of all layers that select.</summary>
     protected FloatRows Seen { get; }
 
-    /// <summary>The scorer of a policy; null where positions alone decide.</summary>
-    public static Scorer? Of(RetentionPolicy policy, int[] tokens, BlockTable blocks, ProfileParts parts)
+    /// <summary>The scorers of a policy, the one whose scores count last; none where positions alone decide.</summary>
+    public static Scorer[] Of(RetentionPolicy policy, int[] tokens, BlockTable blocks, ProfileParts parts)
     {
         int last = Math.Max(0, tokens.Length - ObservedRows);
         PrefixRows prefix = new(parts.Layout, blocks, tokens.Length);
         return policy.Scorer switch
         {
-            RetentionScorer.Replay => new ReplayScorer(tokens.Length, prefix, parts),
-            RetentionScorer.H2O => new MassScorer(tokens.Length, 0, parts),
-            RetentionScorer.SnapKv => new SnapKvScorer(tokens.Length, last, parts),
-            RetentionScorer.FastGen => new FastGenScorer(policy, tokens, last, parts),
-            RetentionScorer.Expected => new ExpectedScorer(tokens.Length, prefix, parts),
-            _ => null,
+            RetentionScorer.Replay => [new ReplayScorer(tokens.Length, prefix, parts)],
+            RetentionScorer.H2O => [new MassScorer(tokens.Length, 0, parts)],
+            RetentionScorer.SnapKv => [new SnapKvScorer(tokens.Length, last, parts)],
+            RetentionScorer.FastGen when policy.Budget is null => [new FastGenScorer(policy, tokens, last, parts)],
+            RetentionScorer.FastGen =>
+                [new FastGenScorer(policy, tokens, last, parts), new ReplayScorer(tokens.Length, prefix, parts)],
+            RetentionScorer.Expected => [new ExpectedScorer(tokens.Length, prefix, parts)],
+            _ => [],
         };
     }
 

@@ -4,6 +4,7 @@ using Kvasir.Inference.Retention;
 using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Retention;
@@ -69,6 +70,19 @@ sealed class EngineParts
             : pool is RotatedCodec { Inner: var inner } && rotates is not null ? inner : pool;
         return rotates ?? (name is not null && KvCodecs.GainsByRotation(plain)) ? KvCodecs.Rotated(plain) : plain;
     }
+
+    /// <summary>Whether there is room for so many blocks, in the pool or outside it, beside what others will take.</summary>
+    public bool HasRoomAnywhere(int blocks, IEnumerable<Generation> beside)
+    {
+        PoolCounts counts = Cache.Device.Counts;
+        return Cache.Streamed is not { } streamed
+            || blocks + beside.Sum(other => Math.Max(1, other.AllBlocksWanted)) <= counts.Free + counts.Cached + streamed.Room;
+    }
+
+    /// <summary>What to say when a sequence finds no room for its next tokens.</summary>
+    public InvalidOperationException NoRoomFor(Sequence sequence) => new(
+        $"the pool has no room for {sequence.Tokens.Length - sequence.Cached} more tokens: {Cache.Device.Counts}"
+        + (Cache.Streamed is { } streamed ? $", and outside it there is room for {streamed.Room} blocks {streamed.File?.Problem}" : ""));
 
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence(byte[] salt) => new(this, () => Cache.NewSequence(salt, SharesBlocks, Context)) { Salt = salt };

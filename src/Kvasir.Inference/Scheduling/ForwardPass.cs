@@ -17,6 +17,7 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
 
     readonly Batch _batch = new();
     readonly List<Piece> _pieces = [];
+    readonly StreamedPass? _streamed = cache.Streamed is { Ring: { } ring, File: { } file } ? new(ring, file, cache.Layout) : null;
 
     /// <summary>Tokens in it.</summary>
     public int Rows => _batch.Count;
@@ -70,8 +71,12 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
     {
         bool undisturbed = !_pieces.Exists(piece => piece.Sequence.Blocks.IsWaiting);
         long start = Stopwatch.GetTimestamp();
+        _batch.Streamed = _streamed is not null && _streamed.TryBegin(_batch) ? _streamed : null;
         if (!transformer.Forward(_batch))
+        {
+            LoseStreamed();
             return false;
+        }
         if (undisturbed && Rows >= Math.Max(LeastToTime, LeastRowsPerPiece * _pieces.Count))
             cache.Computed(Rows, Stopwatch.GetElapsedTime(start));
         foreach ((Sequence sequence, int from, int to) in _pieces)
@@ -80,6 +85,17 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
             sequence.Computed += to - from;
         }
         return true;
+    }
+
+    /// <summary>Sequences with blocks on the disk that it may have.</summary>
+    public int MostStreamed => _streamed?.MostSequences ?? int.MaxValue;
+
+    /// <summary>What did not come from the disk is to be computed again.</summary>
+    void LoseStreamed()
+    {
+        _batch.Streamed?.End();
+        foreach (CachedSequence sequence in _batch.Sequences)
+            sequence.LoseStreamed(_batch.Streamed?.Failed ?? []);
     }
 
     /// <summary>The logits of the i-th row that wanted them, [vocabulary]; valid until the next pass.</summary>

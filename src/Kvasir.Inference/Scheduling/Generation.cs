@@ -76,6 +76,12 @@ sealed class Generation
     /// <summary>Blocks of the pool that it needs beyond those that it, or others for it, hold.</summary>
     public int BlocksWanted => Sequence.Blocks.BlocksWanted(Sequence.Tail);
 
+    /// <summary>The same, wherever they lie.</summary>
+    public int AllBlocksWanted => Sequence.Blocks.AllBlocksWanted(Sequence.Tail);
+
+    /// <summary>Whether a part of it is read from outside the pool.</summary>
+    public bool IsStreamed => Sequence.Blocks.StreamedBlocks > 0;
+
     /// <summary>Whether passes are to look at its prefix.</summary>
     public bool IsProfiling => _retention is { IsProfiling: true };
 
@@ -205,7 +211,7 @@ sealed class Generation
         {
             Advance();
             _retention.BeginProfile();
-            WatchGathering();
+            WatchProfile();
             return;
         }
         _last = Stopwatch.GetTimestamp();
@@ -224,12 +230,15 @@ sealed class Generation
     public void StepProfile(int rows)
     {
         _retention!.StepProfile(rows);
-        WatchGathering();
+        WatchProfile();
+    }
+
+    void WatchProfile()
+    {
+        _retention!.WhenGathered(_over!);
         if (!_retention.IsProfiling && !IsArriving)
             LookUp(); // it stays exact
     }
-
-    void WatchGathering() => _retention!.WhenGathered(_over!);
 
     /// <summary>It is over.</summary>
     public void Finish(FinishReason reason)

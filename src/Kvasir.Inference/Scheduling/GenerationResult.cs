@@ -71,5 +71,8 @@ public sealed record GenerationResult
     /// <summary>Tokens per second after the first; 0 when there was no second.</summary>
     public required double DecodeTokensPerSecond { get; init; }
 
+    /// <summary>Seconds from one token to the next; 0 when there was no second.</summary>
+    public double StepSeconds => DecodeTokensPerSecond > 0 ? 1 / DecodeTokensPerSecond : 0;
+
     internal static double PerSecond(int tokens, TimeSpan time) => time > TimeSpan.Zero ? tokens / time.TotalSeconds : 0;
 }

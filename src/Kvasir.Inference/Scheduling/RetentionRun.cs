@@ -140,6 +140,11 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
     public void BeginProfile()
     {
         _begun = Stopwatch.GetTimestamp();
+        if (Subject!.Blocks.BlocksOnDisk > 0)
+        {
+            GiveUp("a part of the prefix is streamed from the disk");
+            return;
+        }
         ProfileParts parts = new(engine.Transformer, engine.Config, engine.Tokenizer, engine.Layout);
         _profile = new RetentionProfile(_policy, Subject!.Blocks, Subject.Tokens.ToArray(), parts);
         if (_profile.IsOver)

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Kvasir.Inference.Scheduling;
 
 /// <summary>
@@ -193,22 +195,29 @@ sealed class Scheduler : IDisposable
         if (Begun == 0)
             return true; // a context always fits, and if others hold the pool, its failure says so
         var counts = _engine.Cache.Device.Counts;
+        if (!_engine.HasRoomAnywhere(generation.AllBlocksWanted, _running.Concat(_arriving)))
+            return false;
         return generation.BlocksWanted + _running.Concat(_arriving).Concat(_profiling)
-            .Sum(other => Math.Max(1, other.BlocksWanted)) <= counts.Free + counts.Cached + _engine.Cache.Views.Reclaimable;
+            .Sum(other => Math.Max(1, other.BlocksWanted)) 
+            <= counts.Free + counts.Cached + _engine.Cache.Views.Reclaimable + _running.Sum(other => other.Sequence.Blocks.MovableBlocks);
     }
 
     void Step()
     {
         try
         {
+            long start;
             do
             {
+                FailLost();
                 while (_planner.Plan(_running) is { } homeless)
                     MakeRoomFor(homeless);
+                start = Stopwatch.GetTimestamp();
             }
             while (_planner.Pass.Rows > 0 && !_planner.Pass.TryCompute());
             if (_planner.Pass.Rows == 0)
                 return;
+            _planner.Took(Stopwatch.GetElapsedTime(start));
             (_steps, _computedTokens) = (_steps + 1, _computedTokens + _planner.Pass.Rows);
             for (int row = 0; row < _planner.Completed.Count; row++)
                 Take(_planner.Completed[row], row);
@@ -266,11 +275,13 @@ sealed class Scheduler : IDisposable
     /// </summary>
     void MakeRoomFor(Generation homeless)
     {
+        if (MoveOut() || WaitsForWhatFillsThePool(homeless))
+            return;
         List<Generation> those = _profiling.Count > 0 ? _profiling : _running;
-        Generation last = those[^1];
+        Generation last = those == _running && homeless.IsStreamed && _running.Exists(other => !other.IsStreamed)
+            ? homeless : those[^1];
         if (last == homeless && _running.Count == 1 && !_arriving.Exists(generation => generation.HoldsPrefix))
-            homeless.Fail(new InvalidOperationException($"the pool has no room for "
-                + $"{homeless.Sequence.Tokens.Length - homeless.Sequence.Cached} more tokens: {_engine.Cache.Device.Counts}"));
+            homeless.Fail(_engine.NoRoomFor(homeless.Sequence));
         else
         {
             last.Pause();
@@ -279,6 +290,31 @@ sealed class Scheduler : IDisposable
             _preemptions++;
         }
         those.Remove(last);
+    }
+
+    /// <summary>
+    /// The sequence that has most of the pool reads its oldest blocks from elsewhere, where the cache is set up for that: short ones stay
+    /// whole.
+    /// </summary>
+    bool MoveOut() => _engine.Cache.Streamed is not null
+        && _running.MaxBy(generation => generation.Sequence.Blocks.MovableBlocks)!.Sequence.Blocks.TryMoveOut();
+
+    /// <summary>What is on its way into the pool can be read from elsewhere as soon as it is there.</summary>
+    bool WaitsForWhatFillsThePool(Generation homeless)
+    {
+        if (_engine.Cache.Streamed is null || !homeless.Sequence.Blocks.IsWaiting)
+            return false;
+        homeless.Sequence.Blocks.WaitForAll();
+        return true;
+    }
+
+    /// <summary>Ends what has lost keys and values that cannot be computed again.</summary>
+    void FailLost()
+    {
+        foreach (Generation generation in _running)
+            if (generation.Sequence.Blocks.Failure is { } why)
+                generation.Fail(new IOException(why));
+        _running.RemoveAll(generation => generation.IsOver);
     }
 
     /// <summary>Ends, as cancelled, what is to end.</summary>

@@ -15,7 +15,8 @@ sealed class StepPlanner(EngineParts engine)
     readonly record struct Claim(Sequence Sequence, int Start, bool IsFilled);
 
     readonly Dictionary<BlockKey, Claim> _claims = []; // by the key of the block before
-    int _prefillRows;
+    int _prefillRows, _streamed;
+    TimeSpan _owed; // by those that read from outside the pool to the others
 
     /// <summary>The pass.</summary>
     public ForwardPass Pass { get; } = engine.NewPass();
@@ -36,16 +37,21 @@ sealed class StepPlanner(EngineParts engine)
         Completed.Clear();
         Advanced.Clear();
         _claims.Clear();
-        _prefillRows = 0;
+        (_prefillRows, _streamed) = (0, 0);
         foreach (Generation generation in running)
             generation.Sequence.Blocks.Adopt(generation.Sequence.Tail);
         foreach (Generation generation in running) // ready first: what did not come is a hole then, and more is needed than the last
-            if (IsReady(generation) && NeedsOnlyItsLast(generation) && !TryAdd(generation, 1))
+            if (IsReady(generation) && NeedsOnlyItsLast(generation) && HasTurn(generation) && !TryAdd(generation, 1))
                 return generation;
         int budget = PrefillBudget(running.Count - Pass.Rows);
         foreach (Generation generation in running)
-            if (!NeedsOnlyItsLast(generation) && IsReady(generation) && !TryAddPrompt(generation, budget))
+            if (!NeedsOnlyItsLast(generation) && IsReady(generation) && HasTurn(generation) && !TryAddPrompt(generation, budget))
                 return generation;
+        if (Pass.Rows == 0 && _owed > TimeSpan.Zero)
+        {
+            _owed = TimeSpan.Zero; // the others have nothing to do
+            return Plan(running);
+        }
         return Pass.Rows > 0 || running.Count == 0 ? null : PlanWaiting(running);
     }
 
@@ -64,6 +70,28 @@ sealed class StepPlanner(EngineParts engine)
         ? engine.Transformer.MaxTokens
         : (int)Math.Clamp(rate * engine.StepTime.TotalSeconds / 2, Math.Min(LeastPrefill, engine.Transformer.MaxTokens),
             engine.Transformer.MaxTokens);
+
+    /// <summary>
+    /// The pass took so long. One that takes long because of what it reads from outside the pool is followed by as much time for others: a
+    /// long sequence has half of the machine, and most steps of short ones are as quick as without it.
+    /// </summary>
+    public void Took(TimeSpan time)
+    {
+        bool isLong = Completed.Exists(generation => generation.IsStreamed) || Advanced.Exists(generation => generation.IsStreamed);
+        _owed = isLong && time > engine.StepTime ? time : _owed > time ? _owed - time : TimeSpan.Zero;
+    }
+
+    /// <summary>
+    /// Whether it is to be in the pass: what reads from outside the pool owes others nothing, and the ring has room for what comes from the
+    /// disk.
+    /// </summary>
+    bool HasTurn(Generation generation)
+    {
+        if (engine.Cache.Streamed is null || !generation.IsStreamed)
+            return true;
+        return _owed <= TimeSpan.Zero
+            && (generation.Sequence.Blocks.BlocksOnDisk == 0 || ++_streamed <= Pass.MostStreamed);
+    }
 
     /// <summary>A completion ended that took so long, beside so many others.</summary>
     public void Ended(TimeSpan time, int beside) =>

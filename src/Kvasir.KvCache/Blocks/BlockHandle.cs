@@ -26,6 +26,9 @@ public abstract class BlockHandle : IDisposable
 
     private protected BlockBooks Books { get; }
 
+    /// <summary>Whether it is a block of some books.</summary>
+    internal bool IsOf(BlockBooks? books) => Books == books;
+
     /// <summary>Gives the right back. Further calls do nothing.</summary>
     public void Dispose()
     {

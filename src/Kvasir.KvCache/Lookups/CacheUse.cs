@@ -29,6 +29,9 @@ public sealed record CacheUse
     /// <summary>What a retention policy meant for the answer; null without one: it is exact.</summary>
     public RetentionUse? Retention { get; private set; }
 
+    /// <summary>What was read from outside the pool at the end; null when the pool had room for all.</summary>
+    public StreamUse? Streamed { get; internal set; }
+
     /// <summary>Tokens that were in the pool already, those of the sequence itself included.</summary>
     public int Device => From(Tier.Device);
 

@@ -2,10 +2,7 @@ namespace Kvasir.KvCache.Retention;
 
 /// <summary>
 /// A head's positions in the order in which they are taken: those that are always kept, then the others by score, and of equals the
-/// first. They
-/// are taken in units: single positions, or segments. With a budget, FastGen says how many a head needs, and scores which: of so many,
-/// those
-/// have the most attention.
+/// first. They are taken in units: single positions, or segments. With a budget, FastGen says how many a head needs, and scores say which.
 /// </summary>
 sealed class RankedHead
 {

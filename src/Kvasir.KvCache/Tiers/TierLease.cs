@@ -23,6 +23,12 @@ public sealed unsafe class TierLease : IDisposable
         }
     }
 
+    internal TierLease(BlockLease lease, NativeBuffer copy)
+    {
+        (_lease, _copy) = (lease, copy);
+        Address = copy.Address;
+    }
+
     /// <summary>The block's identity.</summary>
     public BlockKey Key => _lease.Key;
 

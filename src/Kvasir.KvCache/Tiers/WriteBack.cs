@@ -14,8 +14,10 @@ namespace Kvasir.KvCache.Tiers;
 /// <param name="warmer">Tiers that have them as they were computed when the pool has them no more.</param>
 /// <param name="traffic">What was moved.</param>
 /// <param name="time">The clock.</param>
+/// <param name="last">Copies what none of them has; null when nothing could.</param>
 sealed unsafe class WriteBack(
-    ITier tier, BlockPool device, IReadOnlyList<ITier> warmer, TierTraffic traffic, TimeProvider time) : IDisposable
+    ITier tier, BlockPool device, IReadOnlyList<ITier> warmer, TierTraffic traffic, TimeProvider time,
+    Func<BlockKey, TierLease?>? last = null) : IDisposable
 {
     /// <summary>Blocks that wait at most.</summary>
     public const int MostQueued = 1 << 16;
@@ -173,6 +175,8 @@ sealed unsafe class WriteBack(
         foreach (ITier other in warmer)
             if (other.IsLossless && other.TryRead(key) is { } copy) // what a lossy codec made of a block goes no further
                 return copy;
+        if (last?.Invoke(key) is { } found)
+            return found;
         Drop(1);
         return null;
     }

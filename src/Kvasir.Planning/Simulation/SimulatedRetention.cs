@@ -4,7 +4,8 @@ using Kvasir.Planning.Sizing;
 namespace Kvasir.Planning.Simulation;
 
 /// <summary>
-/// What a policy keeps of prompts: of each, what stands before its last tokens, which are taken to be the question; all, if it looks at that.
+/// What a policy keeps of prompts: of each, what stands before its last tokens, which are taken to be the question; or all, if it looks at
+/// that.
 /// </summary>
 /// <param name="Keeps">What is kept; not everything.</param>
 /// <param name="Size">The model's keys and values.</param>
@@ -31,6 +32,8 @@ public sealed record SimulatedRetention(KvRetention Keeps, KvSize Size)
     internal double ProfileSeconds(PrefillCost prefill, long tokens) => Policy.Scorer switch
     {
         RetentionScorer.Replay => ReplayPrefills * prefill.Seconds(0, tokens),
+        RetentionScorer.FastGen when Policy.Budget is not null => // and then the prefix is replayed
+            prefill.Seconds(Math.Max(0, tokens - LastRows), tokens) + ReplayPrefills * prefill.Seconds(0, tokens),
         RetentionScorer.H2O or RetentionScorer.Expected => prefill.Seconds(0, tokens),
         RetentionScorer.SnapKv or RetentionScorer.FastGen => prefill.Seconds(Math.Max(0, tokens - LastRows), tokens),
         _ => 0,

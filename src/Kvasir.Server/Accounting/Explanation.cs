@@ -23,6 +23,10 @@ sealed record Explanation(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ExplainedRetention? Retention { get; init; }
 
+    /// <summary>What was read from outside the pool in each step; absent when the pool had room for all.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ExplainedStreaming? Streaming { get; init; }
+
     /// <summary>Explains what a completion did.</summary>
     /// <param name="result">The completion.</param>
     /// <param name="tokenizer">The model's tokenizer, or null for whoever may not see text.</param>
@@ -34,6 +38,8 @@ sealed record Explanation(
         [.. result.Kv.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers))])
     {
         Retention = ExplainedRetention.Of(result),
+        Streaming = result.Kv.Streamed is { } streamed
+            ? new ExplainedStreaming(streamed.Blocks, streamed.Host, streamed.Disk, streamed.DiskBytes, result.StepSeconds) : null,
         Peers = result.Kv.Peers.Count > 0 ? new ExplainedPeers(result.Kv.Peer, result.Kv.ComputedByPeers, result.Kv.Peers) : null,
     };
 
@@ -52,6 +58,9 @@ sealed record Explanation(
 
 /// <summary>Tokens that other nodes brought, those of them that they computed for it, and who they were.</summary>
 sealed record ExplainedPeers(int Tokens, int Computed, IReadOnlyList<string> Nodes);
+
+/// <summary>Blocks of a sequence longer than the pool, those read in the host's memory and from the disk; and a step's time.</summary>
+sealed record ExplainedStreaming(int Blocks, int Host, int Disk, long DiskBytes, double StepS);
 
 /// <summary>Tokens found in each tier.</summary>
 sealed record ReusedTokens(int Device, int Host, int Disk, int Remote);

@@ -32,6 +32,7 @@ sealed partial class KvasirProcess : IDisposable
         foreach (string word in redirections is null ? [] : (string[])["-c", $"exec dotnet \"$@\" {redirections}", "sh"])
             start.ArgumentList.Add(word);
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Kvasir.Cli.dll"));
+        start.Environment["DOTNET_TC_QuickJitForLoops"] = "1"; // most of what is run here ends before a kernel compiled fully has paid
         start.Environment["XDG_CACHE_HOME"] = cache ?? s_cache.Value;
         start.Environment["XDG_CONFIG_HOME"] = Path.Combine(s_cache.Value, "no-settings"); // whoever runs the tests may have some
         foreach (string setting in start.Environment.Keys.Where(name => name.StartsWith("KVASIR_", StringComparison.Ordinal)).ToArray())

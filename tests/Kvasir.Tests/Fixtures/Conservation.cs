@@ -17,5 +17,7 @@ static class Conservation
         Assert.Equal((0, 0), (device.Leased, device.InFlight));
         if (engine.Cache.Host?.CheckConservation() is { } host)
             Assert.Equal((0, 0), (host.Leased, host.InFlight));
+        if (engine.Cache.Streamed?.File?.CheckConservation() is { } file)
+            Assert.Equal((0, 0), (file.Leased, file.InFlight));
     }
 }

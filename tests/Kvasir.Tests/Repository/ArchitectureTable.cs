@@ -24,9 +24,11 @@ static class ArchitectureTable
             Blocks -> Eviction, Layout, Metrics, Prefixes
             Tiers -> Blocks, Codecs, Eviction, Layout, Metrics, Prefixes
             Tiers/Disk -> Blocks, Eviction, Layout, Metrics, Prefixes, Tiers
+            Streaming -> Blocks, Layout, Prefixes, Tiers, Tiers/Disk
             Views -> Blocks, Codecs, Layout, Prefixes, Retention
             Lookups -> Blocks, Prefixes, Tiers, Views
-            (root) -> Blocks, Codecs, Layout, Lookups, Metrics, Prefixes, Retention, Tiers, Tiers/Disk, Views
+            (root) -> Blocks, Codecs, Layout, Lookups, Metrics, Prefixes, Retention, Streaming, Tiers, Tiers/Disk,
+                Views
             Archive -> (root), Blocks, Layout, Prefixes, Tiers, Tiers/Disk
             """),
         new("Kvasir.Planning", ["Kvasir.Formats", "Kvasir.KvCache"], """

@@ -71,8 +71,6 @@ public static class EngineSpeed
     {
         int tokens = sequence.Tokens.Length;
         KvLayout layout = sequence.Blocks.Table.Layout;
-        if (!sequence.Blocks.TryReserve(tokens))
-            throw new InvalidOperationException($"the pool has no room for {tokens} tokens");
         byte[] noise = new byte[layout.BlockBytes];
         Random random = new(1);
         for (int layer = 0; layer < layout.Layers.Length; layer++)
@@ -81,9 +79,15 @@ public static class EngineSpeed
                 Write(layout.KeyCodec, layout.Layers[layer].KeyDim, noise.AsSpan((int)layout.KeyOffset(layer, head)));
                 Write(layout.ValueCodec, layout.Layers[layer].ValueDim, noise.AsSpan((int)layout.ValueOffset(layer, head)));
             }
-        for (int block = 0; block < sequence.Blocks.Table.Count; block++)
-            noise.CopyTo(new Span<byte>(sequence.Blocks.Table.Address(block), noise.Length));
-        sequence.Blocks.Fill(sequence.Tokens, 0, tokens);
+        for (int from = 0, to; from < tokens; from = to)
+        {
+            to = Math.Min(tokens, from + layout.BlockTokens);
+            while (!sequence.Blocks.TryReserve(to))
+                if (!sequence.Blocks.TryMoveOut())
+                    throw sequence.Engine.NoRoomFor(sequence);
+            noise.CopyTo(new Span<byte>(sequence.Blocks.Table.Address(from / layout.BlockTokens), noise.Length));
+            sequence.Blocks.Fill(sequence.Tokens, from, to);
+        }
 
         void Write(IKvCodec codec, int dim, Span<byte> rows)
         {

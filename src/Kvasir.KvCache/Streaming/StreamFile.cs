@@ -1,0 +1,162 @@
+using System.IO.Hashing;
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Prefixes;
+using Kvasir.KvCache.Tiers;
+using Kvasir.KvCache.Tiers.Disk;
+using Microsoft.Win32.SafeHandles;
+
+namespace Kvasir.KvCache.Streaming;
+
+/// <summary>
+/// Blocks of running sequences on a disk, to be read a layer at a time, once for each pass. The file has no name: it is gone with the
+/// process, however that ends. What was written is known by a checksum for each layer.
+/// </summary>
+sealed unsafe class StreamFile : BlockBooks, IDisposable
+{
+    /// <summary>Slots that are written, or read, in one request at most.</summary>
+    public const int MostAtOnce = 32;
+
+    const int MostFailures = 3; // in a row, before the disk is not trusted any more
+
+    readonly DiskTierOptions _options;
+    readonly SafeFileHandle _file;
+    readonly NativeBuffer _staging;
+    readonly ulong[] _checksums; // [slot, layer]
+    readonly int _layers;
+    int _failures;
+
+    /// <summary>Makes the file.</summary>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    internal StreamFile(DiskTierOptions options, KvLayout layout, int slots) : base(slots, layout.BlockTokens)
+    {
+        (_options, _layers, Slices) = (options, layout.Layers.Length, new LayerSlices(layout, slots));
+        PrivateFolder.Create(options.Folder);
+        _file = DirectFile.OpenTemporary(options.Folder, out _);
+        _staging = new NativeBuffer(MostAtOnce * Slices.LargestStride);
+        _checksums = new ulong[(long)slots * _layers];
+    }
+
+    /// <summary>What went wrong last, in one line; null when nothing did.</summary>
+    public string? Problem { get; private set; }
+
+    /// <summary>Whether it fails time and again: nothing more is written, and what is there is lost.</summary>
+    public bool IsBroken => Volatile.Read(ref _failures) >= MostFailures;
+
+    internal LayerSlices Slices { get; }
+
+    /// <summary>Bytes of a disk that so many blocks take.</summary>
+    public static long BytesFor(KvLayout layout, long blocks) => new LayerSlices(layout, 1).SlotBytes * blocks;
+
+    /// <summary>Writes blocks, as far as there is room; returns those that are there now, the first ones.</summary>
+    /// <param name="blocks">At most <see cref="MostAtOnce"/>.</param>
+    internal List<BlockLease> Write(ReadOnlySpan<BlockWrite> blocks)
+    {
+        List<MutableBlock> slots = [];
+        while (!IsBroken && slots.Count < blocks.Length && TryAllocate() is { } slot)
+            slots.Add(slot);
+        List<BlockLease> leases = [];
+        bool written = TryWrite(slots, blocks);
+        for (int i = 0; i < slots.Count; i++)
+            if (written)
+                leases.Add(slots[i].Complete().Register(blocks[i].Key, blocks[i].Parent, blocks[i].Tokens));
+            else
+                slots[i].Dispose();
+        return leases;
+    }
+
+    bool TryWrite(List<MutableBlock> slots, ReadOnlySpan<BlockWrite> blocks)
+    {
+        try
+        {
+            for (int first = 0, end; first < slots.Count; first = end)
+            {
+                for (end = first + 1; end < slots.Count && slots[end].Id.Index == slots[end - 1].Id.Index + 1; end++) { }
+                _options.FaultPoint?.Invoke("stream write");
+                foreach (int layer in Slices.Owning)
+                    WriteRun(layer, slots[first].Id.Index, blocks[first..end]);
+            }
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Failed(e.Message);
+            return false;
+        }
+    }
+
+    void WriteRun(int layer, int slot, ReadOnlySpan<BlockWrite> blocks)
+    {
+        LayerSlice slice = Slices[layer];
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            ReadOnlySpan<byte> content = new((byte*)blocks[i].Payload + slice.Offset, slice.Bytes);
+            content.CopyTo(_staging.Span[(i * slice.Stride)..]);
+            _checksums[(long)(slot + i) * _layers + layer] = XxHash3.HashToUInt64(content);
+        }
+        RandomAccess.Write(_file, _staging.Span[..(blocks.Length * slice.Stride)], slice.FileOffset + (long)slot * slice.Stride);
+    }
+
+    /// <summary>
+    /// Reads a layer of consecutive slots; returns how many of the first ones are as they were written. Any number of threads may read.
+    /// </summary>
+    internal int Read(int layer, int slot, int count, byte* destination)
+    {
+        LayerSlice slice = Slices[layer];
+        try
+        {
+            _options.FaultPoint?.Invoke("stream read");
+            int bytes = RandomAccess.Read(
+                _file, new Span<byte>(destination, count * slice.Stride), slice.FileOffset + (long)slot * slice.Stride);
+            int good = 0;
+            while (good < bytes / slice.Stride && IsAsWritten(slice.Owner, slot + good, destination + (long)good * slice.Stride))
+                good++;
+            if (good == count)
+                Volatile.Write(ref _failures, 0);
+            else
+                Failed("a block is not as it was written");
+            return good;
+        }
+        catch (Exception e) // of whatever kind: on the threads that read, it would end the process
+        {
+            Failed(e.Message);
+            return 0;
+        }
+    }
+
+    /// <summary>A copy of a block, all of its layers; null when it is not here, or not as it was written.</summary>
+    internal TierLease? TryCopy(BlockKey key, KvLayout layout)
+    {
+        if (TryRead(key) is not { } lease)
+            return null;
+        var copy = new NativeBuffer((int)layout.StrideBytes);
+        using var piece = new NativeBuffer(Slices.LargestStride);
+        foreach (int layer in Slices.Owning)
+        {
+            if (Read(layer, lease.Id.Index, 1, piece.Address) == 0)
+            {
+                copy.Dispose();
+                lease.Dispose();
+                return null;
+            }
+            piece.Span[..Slices[layer].Bytes].CopyTo(copy.Span[(int)Slices[layer].Offset..]);
+        }
+        return new TierLease(lease, copy);
+    }
+
+    bool IsAsWritten(int layer, int slot, byte* content) =>
+        XxHash3.HashToUInt64(new ReadOnlySpan<byte>(content, Slices[layer].Bytes)) == _checksums[(long)slot * _layers + layer];
+
+    void Failed(string why)
+    {
+        Problem = $"{_options.Folder}: {why}";
+        Interlocked.Increment(ref _failures);
+    }
+
+    /// <summary>Closes the file, which is its end.</summary>
+    public void Dispose()
+    {
+        _file.Dispose();
+        _staging.Dispose();
+    }
+}
