@@ -155,6 +155,22 @@ public sealed class PagedReadingTests : IDisposable
         Assert.Equal(few, Bits(await Ask(other, 2, s_few)));
     }
 
+    /// <summary>A pool of half the context: the rest lies in the host's memory, where pages are read in place.</summary>
+    [Fact]
+    public async Task What_lies_behind_the_pool_is_read_where_it_lies()
+    {
+        using InferenceEngine plenty = new(_model, Small);
+        long block = plenty.Layout.StrideBytes;
+        using InferenceEngine tight = new(_model,
+            Small with { KvDeviceBytes = 14 * block, KvHostBytes = 100 * block, PrefillChunk = 64 });
+        byte[] expected = Bits(await Ask(plenty, 3, s_few));
+        GenerationResult result = await Ask(tight, 3, s_few);
+        Assert.True(result.Kv.Streamed is { Host: > 0 });
+        Assert.Equal(expected, Bits(result));
+        Assert.Equal(Bits(await Ask(plenty, 8, null)), Bits(await Ask(tight, 8, null)));
+        tight.AssertNothingLeased();
+    }
+
     [Fact]
     public async Task Whoever_gives_up_leaves_nothing_behind()
     {
