@@ -48,10 +48,14 @@ public sealed partial class InferenceEngine
         if (prefix is not null)
             prefix(sequence);
         sequence.Blocks.Table.Cut(from);
-        sequence.Blocks.Read(pages);
+        if (!Cache.StreamsFromDisk)
+            sequence.Blocks.Read(pages);
         Forward(sequence, from);
         cancellation.ThrowIfCancellationRequested();
-        return new RetentionUse(options.Policy.ToString()) { Pages = pages };
+        return new RetentionUse(options.Policy.ToString())
+        {
+            Pages = Cache.StreamsFromDisk ? null : pages, WhyExact = Cache.StreamsFromDisk ? PageReads.NotFromDisk : null,
+        };
     }
 
     /// <summary>Computes the first tokens of a sequence, on the calling thread: for measurements and tests.</summary>

@@ -110,25 +110,19 @@ sealed class Transformer : IDisposable
     /// </summary>
     bool TryAttend(AttentionInput input, Batch batch)
     {
-        if (batch.Streamed is null)
-            Attend(input, batch);
-        for (bool ends = batch.Streamed is null; !ends;)
+        if (batch.Streamed is not { } streamed)
         {
-            if (!batch.Streamed!.TryNext(input.Layer, out StretchPart part))
+            Attend(input, batch);
+            return true;
+        }
+        for (bool ends = false; !ends;)
+        {
+            if (!streamed.TryNext(input.Layer, out StretchPart part))
                 return false;
             _kernels.Attention(input, part);
             ends = part.Ends;
         }
         return true;
-    }
-
-    /// <summary>How a layer rotates on average the queries of so many positions; null where it does not.</summary>
-    public MeanRotation? MeanRotation(int layer, int from, int count) => _ropes[layer]?.Mean(from, count);
-
-    public void Dispose()
-    {
-        _activations.Dispose();
-        _ropes.Dispose();
     }
 
     /// <summary>Rows that read only some pages do so where they see everything; the others attend first.</summary>
@@ -139,6 +133,15 @@ sealed class Transformer : IDisposable
             _kernels.Attention(paged ? attention.Of(batch.WholeRuns) : attention);
         if (paged)
             _kernels.PagedAttention(attention.Of(batch.PagedRuns));
+    }
+
+    /// <summary>How a layer rotates on average the queries of so many positions; null where it does not.</summary>
+    public MeanRotation? MeanRotation(int layer, int from, int count) => _ropes[layer]?.Mean(from, count);
+
+    public void Dispose()
+    {
+        _activations.Dispose();
+        _ropes.Dispose();
     }
 
     void Rotate(int layer, FloatRows heads, int tokens)

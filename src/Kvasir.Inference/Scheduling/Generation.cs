@@ -46,7 +46,8 @@ sealed class Generation
         options.Validate();
         (_engine, _own, Options, _ownsSequence, _cancellation) = (engine, sequence, options, ownsSequence, cancellation);
         _promptTokens = sequence.Tokens.Length;
-        _pages = options.Retention is { Policy: { ReadsPages: true } policy } ? new PageReads(engine.Layout, policy, _promptTokens) : null;
+        _pages = options.Retention is { Policy: { ReadsPages: true } policy } && !engine.Cache.StreamsFromDisk
+            ? new PageReads(engine.Layout, policy, _promptTokens) : null;
         _retention = options.Retention is { Policy.ReadsPages: false } retention ? new RetentionRun(engine, sequence, retention) : null;
         _sampler = new Sampler(options.Sampling, engine.Tokenizer.Bytes);
         _stops = new StopFilter(options.Stops, options.KeepsStop);
@@ -150,7 +151,8 @@ sealed class Generation
         }
     }
 
-    RetentionUse? ReadsPages => _pages is null ? null : new RetentionUse(_pages.Policy.ToString()) { Pages = _pages };
+    RetentionUse? ReadsPages => Options.Retention is not { Policy: { ReadsPages: true } policy } ? null
+        : new RetentionUse(policy.ToString()) { Pages = _pages, WhyExact = _pages is null ? PageReads.NotFromDisk : null };
 
     long Computed => _own.Computed + (_retention?.Subject?.Computed ?? 0);
 

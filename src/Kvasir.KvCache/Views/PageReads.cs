@@ -31,6 +31,9 @@ public sealed class PageReads
         (_tallies, _lastCount, _last) = (new Tally[heads], new int[heads], [.. Enumerable.Repeat<int[]>([], heads)]);
     }
 
+    /// <summary>Why rows read everything where a sequence may be streamed from the disk.</summary>
+    public const string NotFromDisk = "the cache may stream from the disk, which brings layers whole and not by pages";
+
     /// <summary>What is read.</summary>
     public RetentionPolicy Policy { get; }
 
