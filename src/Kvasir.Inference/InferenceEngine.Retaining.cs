@@ -1,5 +1,6 @@
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference;
 
@@ -17,6 +18,8 @@ public sealed partial class InferenceEngine
     internal RetentionUse Retain(Sequence sequence, RetentionOptions options, Action<Sequence>? prefix = null,
         CancellationToken cancellation = default)
     {
+        if (options.Policy.ReadsPages)
+            return ReadPages(sequence, options, prefix, cancellation);
         using RetentionRun run = new(_parts, sequence, options);
         run.ComputeKeys();
         run.Arrive();
@@ -33,6 +36,24 @@ public sealed partial class InferenceEngine
         if (run.IsGathered)
             run.Enter();
         return run.Use;
+    }
+
+    /// <summary>Of a policy that keeps everything: rows behind the prefix read only some pages of it, until the sequence is cleared.</summary>
+    RetentionUse ReadPages(Sequence sequence, RetentionOptions options, Action<Sequence>? prefix, CancellationToken cancellation)
+    {
+        int before = sequence.Tokens.Length - 1, from = options.Prefix ?? before - before % Layout.BlockTokens;
+        PageReads pages = new(Layout, options.Policy, from);
+        if (prefix is not null)
+            prefix(sequence);
+        sequence.Blocks.Table.Cut(from);
+        if (!Cache.StreamsFromDisk)
+            sequence.Blocks.Read(pages);
+        Forward(sequence, from);
+        cancellation.ThrowIfCancellationRequested();
+        return new RetentionUse(options.Policy.ToString())
+        {
+            Pages = Cache.StreamsFromDisk ? null : pages, WhyExact = Cache.StreamsFromDisk ? PageReads.NotFromDisk : null,
+        };
     }
 
     /// <summary>Computes the first tokens of a sequence, on the calling thread: for measurements and tests.</summary>

@@ -19,7 +19,7 @@ public sealed partial class InferenceEngine
         int context = Layout.BlocksFor(Context) + 1; // one more, of which a tail is copied
         if (Options.KvDeviceBytes is not { } bytes)
             return (checked((context - 1) * Options.Sequences + 1
-                + (Options.KvRetention is null ? 0 : BlocksOfView(Layout, Context))), null);
+                + (Options.KvRetention is null or { ReadsPages: true } ? 0 : BlocksOfView(Layout, Context))), null);
         if (bytes / Layout.StrideBytes is var blocks && blocks >= context)
             return ((int)Math.Min(blocks, int.MaxValue / Layout.BlockTokens), null);
         if (Options.KvReuse == KvReuse.Off || (HostBlocks == 0 && Options.KvDisk is null))

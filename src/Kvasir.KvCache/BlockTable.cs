@@ -27,6 +27,9 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
     /// <summary>The position in the whole sequence of the first block's first token; here, positions count from there.</summary>
     public int Start => View?.Positions ?? 0;
 
+    /// <summary>How the rows from a position on read only some pages; null when all rows read everything.</summary>
+    public PageReads? Pages { get; internal set; }
+
     /// <summary>Blocks.</summary>
     public int Count => _blocks.Count;
 
@@ -170,6 +173,17 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
         FindLength(block);
     }
 
+    /// <summary>Forgets the tokens from a position on, which must not lie within a shared block.</summary>
+    public void Cut(int tokens)
+    {
+        if (Length <= tokens)
+            return;
+        Truncate(Layout.BlocksFor(tokens));
+        if (tokens % Layout.BlockTokens is > 0 and var rest)
+            _filled[^1] = rest;
+        FindLength(_blocks.Count);
+    }
+
     void Add(BlockHandle handle, int filled) => Append(handle, filled, (nint)pool.Address(handle));
 
     void Append(BlockHandle handle, int filled, nint address)
@@ -192,5 +206,6 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
         while (block < _blocks.Count && _filled[block] == Layout.BlockTokens)
             block++;
         Length = block * Layout.BlockTokens + (block < _blocks.Count ? _filled[block] : 0);
+        Pages?.Bounds.Truncate(Length);
     }
 }

@@ -53,6 +53,28 @@ public sealed partial class CachedSequence : IDisposable
 
     int BlockTokens => _cache.Layout.BlockTokens;
 
+    /// <summary>
+    /// From a position on, rows read only some pages: what they compute is not exact, and nobody else's, until <see cref="ReadAll"/>.
+    /// </summary>
+    public void Read(PageReads pages)
+    {
+        ReadAll();
+        Table.Pages = pages;
+    }
+
+    /// <summary>Rows read everything again. What was computed of some pages alone is forgotten.</summary>
+    public void ReadAll()
+    {
+        if (Table.Pages is not { } pages)
+            return;
+        Table.Cut(pages.From);
+        Table.Pages = null;
+        pages.Bounds.Truncate(0);
+    }
+
+    /// <summary>The tokens, from the first, whose keys and values are exact: others may find them.</summary>
+    ReadOnlySpan<int> Exact(ReadOnlySpan<int> tokens) => Table.Pages is { From: var from } && from < tokens.Length ? tokens[..from] : tokens;
+
     /// <summary>A request begins: the accounts are new.</summary>
     /// <param name="tokens">Tokens of its prompt, those of earlier turns included.</param>
     /// <param name="retention">What a retention policy means for the request; null without one.</param>
@@ -76,6 +98,7 @@ public sealed partial class CachedSequence : IDisposable
     /// </summary>
     public Task<PrefixLookup>? Lookup(ReadOnlySpan<int> tokens)
     {
+        tokens = Exact(tokens);
         if (!_sharing || tokens.Length - 1 <= Length)
             return null;
         ComputeKeys(tokens);
@@ -88,6 +111,7 @@ public sealed partial class CachedSequence : IDisposable
     /// <summary>Computes the keys of a prompt's blocks ahead of <see cref="Lookup"/>, on whichever thread has the time.</summary>
     public void ComputeKeys(ReadOnlySpan<int> tokens)
     {
+        tokens = Exact(tokens);
         if (_sharing && tokens.Length > 0)
             _keys.Extend(tokens, (tokens.Length - 1) / BlockTokens);
     }
@@ -119,6 +143,7 @@ public sealed partial class CachedSequence : IDisposable
     /// </summary>
     public void Adopt(ReadOnlySpan<int> tokens)
     {
+        tokens = Exact(tokens);
         if (_later is { IsCompletedSuccessfully: true } && !IsWaiting)
             Place(tokens, _later.Result);
         PlaceRest(tokens);
@@ -148,6 +173,7 @@ public sealed partial class CachedSequence : IDisposable
     /// </summary>
     public void AdoptTail(ReadOnlySpan<int> tokens)
     {
+        tokens = Exact(tokens);
         int block = Table.Count, start = block * BlockTokens;
         if (!_sharing || Length != start || IsWaiting || tokens.Length - 1 <= start)
             return;
@@ -189,7 +215,8 @@ public sealed partial class CachedSequence : IDisposable
     /// <summary>The key of the block before that of a position; null when nothing is shared.</summary>
     public BlockKey? KeyBefore(ReadOnlySpan<int> tokens, int position)
     {
-        if (!_sharing)
+        int end = (position / BlockTokens + 1) * BlockTokens;
+        if (!_sharing || (Exact(tokens).Length < tokens.Length && end > Exact(tokens).Length))
             return null;
         _keys.Extend(tokens, position / BlockTokens);
         return _keys[position / BlockTokens - 1];
@@ -201,7 +228,7 @@ public sealed partial class CachedSequence : IDisposable
     BlockKey? SharedKey(ReadOnlySpan<int> tokens, int position)
     {
         int block = position / BlockTokens;
-        if (!_sharing || (block + 1) * BlockTokens >= tokens.Length)
+        if (!_sharing || (block + 1) * BlockTokens >= Exact(tokens).Length)
             return null;
         _keys.Extend(tokens, block + 1);
         return _keys[block];
@@ -226,7 +253,7 @@ public sealed partial class CachedSequence : IDisposable
     {
         Table.Fill(from, to);
         for (int block = from / BlockTokens; _sharing && block * BlockTokens < to; block++)
-            if (Table.Filled(block) == BlockTokens && Table[block] is MutableBlock own)
+            if (Table.Filled(block) == BlockTokens && Table[block] is MutableBlock own && (block + 1) * BlockTokens <= Exact(tokens).Length)
             {
                 _cache.Offload(Register(block, own, tokens, BlockTokens).Key, Admission.WhenFull);
                 _computed.Add(block);
@@ -260,6 +287,7 @@ public sealed partial class CachedSequence : IDisposable
     {
         _loads.Abandon();
         (_later, _unplaced) = (null, null);
+        ReadAll();
         if (_sharing)
             LeaveTail(tokens);
         BlockKey[] own = UnsharedKeys();

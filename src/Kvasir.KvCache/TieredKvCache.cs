@@ -69,6 +69,9 @@ public sealed partial class TieredKvCache : IDisposable
     /// <summary>Where blocks of running sequences lie for which the pool has no room; null when it has room for all.</summary>
     internal StreamedBlocks? Streamed { get; }
 
+    /// <summary>Whether sequences longer than the pool may be read from the disk.</summary>
+    public bool StreamsFromDisk => Streamed?.File is not null;
+
     /// <summary>The tiers behind it that there are and that can be used, the warmest first.</summary>
     public ImmutableArray<ITier> Tiers { get; }
 

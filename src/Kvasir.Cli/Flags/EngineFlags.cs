@@ -46,7 +46,7 @@ sealed class EngineFlags
         Description = "Say where the prompt's keys and values came from, and why others were computed",
     };
     readonly KvFlags _kv;
-    readonly Option<RetentionPolicy?> _retain = RetainFlag.Create();
+    readonly Option<RetentionChoice> _retain = RetainFlag.Create();
 
     /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
     /// <param name="usualContext">How long the context is where nothing is said of it, in words.</param>
@@ -129,7 +129,7 @@ sealed class EngineFlags
     }
 
     /// <summary>What is kept of prompts; null for all.</summary>
-    public RetentionPolicy? Retention(ParseResult parsed) => parsed.GetValue(_retain);
+    public RetentionPolicy? Retention(ParseResult parsed) => parsed.GetValue(_retain)?.Policy;
 
     public bool Verbose(ParseResult parsed) => parsed.GetValue(_verbose);
 

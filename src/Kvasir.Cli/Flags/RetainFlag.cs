@@ -9,7 +9,7 @@ namespace Kvasir.Cli.Flags;
 static class RetainFlag
 {
     /// <summary>A policy, or none.</summary>
-    public static Option<RetentionPolicy?> Create() => new Setting<RetentionPolicy?>("--kv-retain")
+    public static Option<RetentionChoice> Create() => new Setting<RetentionChoice>("--kv-retain")
     {
         Description = "Keep less of a prompt's keys and values: a share such as 25%, or a policy such as replay:25%. Answers are "
             + "not exact then",
@@ -18,12 +18,12 @@ static class RetainFlag
         HelpName = "POLICY",
     };
 
-    static RetentionPolicy? Read(ArgumentResult result)
+    static RetentionChoice? Read(ArgumentResult result)
     {
         string text = result.Tokens[^1].Value;
         try
         {
-            return RetentionPolicy.Parse(text);
+            return new RetentionChoice(RetentionPolicy.Parse(text));
         }
         catch (ArgumentException e)
         {
@@ -32,3 +32,7 @@ static class RetainFlag
         }
     }
 }
+
+/// <summary>What was said, which may be that nothing is left out: the parser takes no null for a value.</summary>
+/// <param name="Policy">The policy; null for none.</param>
+sealed record RetentionChoice(RetentionPolicy? Policy);

@@ -45,10 +45,12 @@ static class KvText
     /// <summary>
     /// One line on what was kept of a prompt: <c>replay:25%…: 24.1 % of 2,048 positions in each layer and head (3 to 97 %), 0.7 of 3.0 MiB,
     /// made in 812 ms; they had 71.2 % of the attention (40.0 % in the head that lost most); a step reads 2.3 MiB less, about 110 µs at the
-    /// memory's measured speed</c>; or why everything was.
+    /// memory's measured speed</c>; which pages were read, of everything; or why everything was.
     /// </summary>
     public static string Retained(RetentionUse retention)
     {
+        if (retention.Pages is { Use: var pages })
+            return Read(retention.Policy, pages);
         if (retention.View is not { } view)
             return $"{retention.Policy}: everything is kept: {retention.WhyExact}";
         double[] shares = [.. view.Shares().SelectMany(layer => layer)];
@@ -65,6 +67,16 @@ static class KvText
     static string Unread(long bytes) => string.Create(CultureInfo.InvariantCulture, $"a step reads {bytes / 1048576.0:0.0} MiB less")
         + (KnownLimits.Saved(bytes) is { } saved && saved > TimeSpan.Zero
             ? $", about {GenerationLine.Duration(saved)} at the memory's measured speed"
+            : "");
+
+    /// <summary>
+    /// <c>quest:25%…: 40 rows read 26.1 % of the pages of each layer and head, of those chosen 71 % again; 1.5 MiB of bounds</c>; and what
+    /// the rest had at most, if that was bounded.
+    /// </summary>
+    static string Read(string policy, PageUse pages) => string.Create(CultureInfo.InvariantCulture,
+        $"{policy}: {pages.Rows:N0} rows read {pages.ReadShare:P1} of the pages of each layer and head, of those chosen {pages.AgainShare:P0} "
+            + $"again; {pages.BoundsBytes / 1048576.0:0.0} MiB of bounds")
+        + (pages.Bound is { } bound ? string.Create(CultureInfo.InvariantCulture, $"; no row skipped more than {bound:0.0e+0} of its attention")
             : "");
 
     /// <summary>Why tokens were not reused.</summary>

@@ -21,7 +21,7 @@ sealed class BenchVerb
     static readonly Option<int?> s_threads = EngineFlags.CreateThreads();
     static readonly KvTypeFlags s_types = new();
     static readonly Option<int> s_repeat = Count("--repeat", "-r", "Measured runs of each, after one that is not", 5, least: 1);
-    static readonly Option<RetentionPolicy?> s_retain = RetainFlag.Create();
+    static readonly Option<RetentionChoice> s_retain = RetainFlag.Create();
     static readonly Option<long?> s_device = Size("--kv-device", "Pool that attention reads, else room for all: the rest is streamed");
     static readonly Option<long?> s_host = Size("--kv-host", "Memory behind a smaller pool");
     static readonly Option<long?> s_disk = Size("--kv-disk", "Room behind both on the disk of --kv-dir");
@@ -97,7 +97,7 @@ sealed class BenchVerb
         using InferenceEngine engine = new(model, s_types.Apply(parsed, new()
         {
             Context = parsed.GetValue(s_depth) + longest + 1, Threads = threads, KvReuse = KvReuse.WithinSequence,
-            KvRetention = parsed.GetValue(s_retain), KvDeviceBytes = parsed.GetValue(s_device),
+            KvRetention = parsed.GetValue(s_retain)?.Policy, KvDeviceBytes = parsed.GetValue(s_device),
             KvHostBytes = parsed.GetValue(s_host) ?? 0, KvDisk = Disk(parsed),
         }, model));
         (BenchTest Test, double[] Seconds)[] runs = [.. Tests(parsed, engine, cancellation).Select(test => (test, Repeat(parsed, test)))];
@@ -130,7 +130,7 @@ sealed class BenchVerb
                 yield return BenchTest.Prefill(engine, prompt, depth, cancellation);
             if (generate > 0)
                 yield return BenchTest.Decode(engine, generate, depth, cancellation);
-            if (generate > 0 && depth > 0 && parsed.GetValue(s_retain) is { } policy)
+            if (generate > 0 && depth > 0 && parsed.GetValue(s_retain)?.Policy is { } policy)
                 yield return BenchTest.Decode(engine, generate, depth, policy, cancellation);
         }
     }

@@ -58,9 +58,9 @@ sealed record EvalReport
         if (retrieval.Any(result => result.Policy is not null))
         {
             Say("what is kept, and what that costs: points against exact answers, with 95 % confidence between the bounds");
-            Write(retrieval, ["bytes/token", "right", "against exact", "bounds"], result =>
+            Write(retrieval, ["bytes/token", "pages read", "right", "against exact", "bounds"], result =>
             [
-                $"{result.BytesPerToken:N0}", $"{result.All.Share:P1}",
+                $"{result.BytesPerToken:N0}", $"{result.PagesRead ?? 1:P1}", $"{result.All.Share:P1}",
                 .. result.AgainstExact is { } against ? (string[])[Points(against.Difference),
                     $"{Points(against.Interval.Low)} – {Points(against.Interval.High)}"] : ["", ""],
             ]);

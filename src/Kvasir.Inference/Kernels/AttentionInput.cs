@@ -1,5 +1,6 @@
 using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Kernels;
 
@@ -37,10 +38,16 @@ readonly struct AttentionInput(
 
     public int Rows => Runs[^1].FirstRow + Runs[^1].Rows;
 
+    /// <summary>The same for some of the rows.</summary>
+    public AttentionInput Of(List<RowRun> some) => new(Layout, Layer, some, positions, Queries, Output, Scales);
+
     public int Position(int row) => positions[row];
 
     /// <summary>The first position that a row sees; the last is its own.</summary>
     public int FirstVisible(int row) => Math.Max(0, positions[row] - _window + 1);
+
+    /// <summary>Pages before a row's own.</summary>
+    public int WholePages(int row) => positions[row] / PageBounds.PageTokens;
 
     /// <summary>The stretches that a run sees, from the first to the last; see <see cref="RunAttention{T}"/>.</summary>
     public (int First, int Last) Stretches(RowRun run)

@@ -37,6 +37,9 @@ abstract class CpuKernels : IDisposable
 
     public void Attention(AttentionInput input) => Attention(input, StretchPart.All);
 
+    /// <summary>Attention of rows that read only some pages; see <see cref="PagedAttention{T}"/>.</summary>
+    public abstract void PagedAttention(AttentionInput input);
+
     /// <summary>Looks once more at an attention that was computed, with its scales; see <see cref="ObserveAttention{T}"/>.</summary>
     public abstract void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions);
 
@@ -52,13 +55,15 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
     readonly MatMulScratch[] _matMul = new MatMulScratch[pool.Threads];
     QuantizedRows? _quantized;
     Attention<T>? _attention;
+    PagedAttention<T>? _paged; // once a row wants it
+    AttentionSize _size;
 
     public override void Reserve(int tokens, int columns, AttentionSize attention)
     {
         _quantized = new QuantizedRows(tokens, columns);
         for (int thread = 0; thread < pool.Threads; thread++)
             _matMul[thread] = new MatMulScratch();
-        _attention = new Attention<T>(pool, attention);
+        (_attention, _size) = (new Attention<T>(pool, attention), attention);
     }
 
     public override void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens)
@@ -106,6 +111,8 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
 
     public override void Attention(AttentionInput input, StretchPart part) => _attention!.Run(input, part);
 
+    public override void PagedAttention(AttentionInput input) => (_paged ??= new PagedAttention<T>(pool, _size)).Run(input);
+
     public override void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions) =>
         _attention!.Observe(input, observation, seen, firstSeen, positions);
 
@@ -125,6 +132,7 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
     {
         _quantized?.Dispose();
         _attention?.Dispose();
+        _paged?.Dispose();
         foreach (MatMulScratch? scratch in _matMul)
             scratch?.Dispose();
     }

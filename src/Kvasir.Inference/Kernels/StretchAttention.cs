@@ -108,6 +108,13 @@ readonly unsafe struct StretchAttention<T, TSource>(
         }
     }
 
+    /// <summary>Leaves in the scratch weights the scores of the first places, as powers of 2.</summary>
+    public void Score(int places)
+    {
+        _tile.WidenKeys(0, places);
+        Score(0, run.Rows, 0, places);
+    }
+
     /// <summary>The place after the last that any row sees.</summary>
     int End => _source.End(run.FirstRow + run.Rows - 1);
 

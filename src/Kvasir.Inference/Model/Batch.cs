@@ -12,6 +12,8 @@ sealed class Batch
     readonly List<int> _tokens = [];
     readonly List<int> _positions = [];
     readonly List<RowRun> _runs = [];
+    readonly List<RowRun> _wholeRuns = [];
+    readonly List<RowRun> _pagedRuns = [];
     readonly List<int> _logitRows = [];
     readonly List<CachedSequence> _sequences = [];
 
@@ -21,6 +23,12 @@ sealed class Batch
 
     /// <summary>The rows in groups that attend together, at most <see cref="CpuKernels.RowsPerRun"/> each.</summary>
     public List<RowRun> Runs => _runs;
+
+    /// <summary>Of those, the ones whose rows read everything.</summary>
+    public List<RowRun> WholeRuns => _wholeRuns;
+
+    /// <summary>Of those, the ones whose rows read only some pages.</summary>
+    public List<RowRun> PagedRuns => _pagedRuns;
 
     /// <summary>The rows whose logits are wanted.</summary>
     public List<int> LogitRows => _logitRows;
@@ -36,16 +44,25 @@ sealed class Batch
 
     public void Add(int token, int position, CachedSequence sequence, bool wantsLogits)
     {
-        if (_runs.Count > 0 && _runs[^1] is { Rows: < CpuKernels.RowsPerRun } last && last.Table == sequence.Table)
-            _runs[^1] = last with { Rows = last.Rows + 1 };
-        else
-            _runs.Add(new RowRun(sequence.Table, Count, 1));
+        bool isPaged = sequence.Table.Pages is { From: var from } && position >= from;
+        if (isPaged)
+            sequence.Table.Pages!.Reserve(position + 1);
+        AddTo(_runs, sequence.Table);
+        AddTo(isPaged ? _pagedRuns : _wholeRuns, sequence.Table);
         if (_sequences.Count == 0 || _sequences[^1] != sequence)
             _sequences.Add(sequence);
         if (wantsLogits)
             _logitRows.Add(Count);
         _tokens.Add(token);
         _positions.Add(position);
+    }
+
+    void AddTo(List<RowRun> runs, BlockTable table)
+    {
+        if (runs.Count > 0 && runs[^1] is { Rows: < CpuKernels.RowsPerRun } last && last.Table == table)
+            runs[^1] = last with { Rows = last.Rows + 1 };
+        else
+            runs.Add(new RowRun(table, Count, 1));
     }
 
     /// <summary>
@@ -66,6 +83,8 @@ sealed class Batch
         _tokens.Clear();
         _positions.Clear();
         _runs.Clear();
+        _wholeRuns.Clear();
+        _pagedRuns.Clear();
         _logitRows.Clear();
     }
 }

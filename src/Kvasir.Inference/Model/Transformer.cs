@@ -81,7 +81,7 @@ sealed class Transformer : IDisposable
             }
             AttentionInput attention =
                 new(_layout, layer, batch.Runs, batch.Positions, own.Queries, own.Attended, batch.Observer?.Scales(layer));
-            if (!TryAttend(attention, batch.Streamed))
+            if (!TryAttend(attention, batch))
                 return false;
             batch.Observer?.SeeAttention(_kernels, attention);
             _kernels.MatMul(own.Attended, n, new Product(w.AttentionOutput, w.AttentionOutputBias, a.Projected));
@@ -106,18 +106,31 @@ sealed class Transformer : IDisposable
     }
 
     /// <summary>Part by part where blocks come from the disk; false when some did not come.</summary>
-    bool TryAttend(AttentionInput input, StreamedPass? streamed)
+    bool TryAttend(AttentionInput input, Batch batch)
     {
-        if (streamed is null)
-            _kernels.Attention(input);
-        for (bool ends = streamed is null; !ends;)
+        if (batch.Streamed is not { } streamed)
         {
-            if (!streamed!.TryNext(input.Layer, out StretchPart part))
+            Attend(input, batch);
+            return true;
+        }
+        for (bool ends = false; !ends;)
+        {
+            if (!streamed.TryNext(input.Layer, out StretchPart part))
                 return false;
             _kernels.Attention(input, part);
             ends = part.Ends;
         }
         return true;
+    }
+
+    /// <summary>Rows that read only some pages do so where they see everything. The others attend first, and know nothing of them.</summary>
+    void Attend(AttentionInput attention, Batch batch)
+    {
+        bool paged = batch.PagedRuns.Count > 0 && _layout.Layers[attention.Layer].State is LayerState.Full;
+        if (!paged || batch.WholeRuns.Count > 0)
+            _kernels.Attention(paged ? attention.Of(batch.WholeRuns) : attention);
+        if (paged)
+            _kernels.PagedAttention(attention.Of(batch.PagedRuns));
     }
 
     /// <summary>How a layer rotates on average the queries of so many positions; null where it does not.</summary>

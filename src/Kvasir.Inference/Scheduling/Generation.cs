@@ -5,6 +5,7 @@ using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Sampling.Constraints.Masks;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Lookups;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Scheduling;
 
@@ -19,6 +20,7 @@ sealed class Generation
     readonly EngineParts _engine;
     readonly Sequence _own;
     readonly RetentionRun? _retention;
+    readonly PageReads? _pages; // of what comes after the prompt
     readonly Sampler _sampler;
     readonly StopFilter _stops;
     readonly Detokenizer _detokenizer;
@@ -43,8 +45,10 @@ sealed class Generation
     {
         options.Validate();
         (_engine, _own, Options, _ownsSequence, _cancellation) = (engine, sequence, options, ownsSequence, cancellation);
-        _retention = options.Retention is { } retention ? new RetentionRun(engine, sequence, retention) : null;
         _promptTokens = sequence.Tokens.Length;
+        _pages = options.Retention is { Policy: { ReadsPages: true } policy } && !engine.Cache.StreamsFromDisk
+            ? new PageReads(engine.Layout, policy, _promptTokens) : null;
+        _retention = options.Retention is { Policy.ReadsPages: false } retention ? new RetentionRun(engine, sequence, retention) : null;
         _sampler = new Sampler(options.Sampling, engine.Tokenizer.Bytes);
         _stops = new StopFilter(options.Stops, options.KeepsStop);
         _detokenizer = Detokenizer.After(engine.Tokenizer, sequence.Tokens);
@@ -114,6 +118,8 @@ sealed class Generation
         }
         if (_retention is null)
             _own.LeaveView();
+        if (_pages is not null)
+            _own.Blocks.Read(_pages);
         FindView();
     }
 
@@ -133,7 +139,7 @@ sealed class Generation
     void LookUp()
     {
         if (_retention?.Subject is null)
-            _own.Blocks.BeginRequest(_own.Tail.Length, _retention?.Use, _retention?.Before);
+            _own.Blocks.BeginRequest(_own.Tail.Length, _retention?.Use ?? ReadsPages, _retention?.Before);
         else
             Sequence.Blocks.BeginRequest(Sequence.Tokens.Length);
         if (_engine.Recomputes)
@@ -144,6 +150,9 @@ sealed class Generation
             _cancelled = _cancellation.Register(_over!); // nobody may be there whose steps would notice it
         }
     }
+
+    RetentionUse? ReadsPages => Options.Retention is not { Policy: { ReadsPages: true } policy } ? null
+        : new RetentionUse(policy.ToString()) { Pages = _pages, WhyExact = _pages is null ? PageReads.NotFromDisk : null };
 
     long Computed => _own.Computed + (_retention?.Subject?.Computed ?? 0);
 
@@ -259,6 +268,7 @@ sealed class Generation
     {
         _cancelled.Dispose();
         _retention?.Dispose();
+        _own.Blocks.ReadAll();
         if (_ownsSequence)
             _own.Dispose();
         _own.IsBusy = false;

@@ -18,6 +18,9 @@ public sealed record RetentionUse(string Policy)
     /// <summary>How long it took to find out what to keep and to gather it; zero when the view was there.</summary>
     public TimeSpan ProfileTime { get; init; }
 
-    /// <summary>Why there is no view; null when there is one.</summary>
+    /// <summary>How rows read only some pages of what is kept whole, as it stands; null with other policies.</summary>
+    public PageReads? Pages { get; init; }
+
+    /// <summary>Why there is no view; null when there is one, or none is to be.</summary>
     public string? WhyExact { get; init; }
 }

@@ -6,9 +6,12 @@ namespace Kvasir.KvCache.Retention;
 /// <summary>Reads one policy, and says in one line what is wrong with it.</summary>
 sealed class RetentionParser(string text)
 {
+    const string Epsilon = "eps=";
     const string Modifiers = "alloc=, sinks=, recent=, min=, type=, type-k=, type-v= or rotate=";
     const int SlopesRecent = 8; // α of PyramidKV
     const int ReplaysRecent = 4; // what was said last is replayed like all else
+
+    const int QuestsRecent = 64; // pages of them, and the one that fills
 
     readonly HashSet<string> _given = [];
     RetentionPolicy _policy = null!; // Parse reads the form first
@@ -36,7 +39,7 @@ sealed class RetentionParser(string text)
         ? version == $"{RetentionPolicy.Version}" ? words : throw Wrong($"version {Quote(version)}, expected {RetentionPolicy.Version}")
         : policy;
 
-    int DefaultRecent => _policy.Scorer == RetentionScorer.Replay ? ReplaysRecent
+    int DefaultRecent => _policy.ReadsPages ? QuestsRecent : _policy.Scorer == RetentionScorer.Replay ? ReplaysRecent
         : _policy.Schedule is RetentionSchedule.Pyramid or RetentionSchedule.Funnel ? SlopesRecent : 32;
 
     RetentionPolicy Form(string form)
@@ -49,6 +52,7 @@ sealed class RetentionParser(string text)
         {
             "window" => Window(rest),
             "fastgen" => FastGen(rest),
+            "quest" => Quest(rest),
             _ when Schedule(name) is { } schedule => Of(
                 schedule is RetentionSchedule.Pyramid or RetentionSchedule.Funnel ? RetentionScorer.SnapKv : RetentionScorer.Replay,
                 schedule, rest),
@@ -101,6 +105,19 @@ sealed class RetentionParser(string text)
             : throw Unknown();
     }
 
+    RetentionPolicy Quest(string rest)
+    {
+        RetentionPolicy policy = new() { Scorer = RetentionScorer.Quest };
+        if (rest.StartsWith(Epsilon, StringComparison.Ordinal))
+            return decimal.TryParse(rest[Epsilon.Length..], NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
+                CultureInfo.InvariantCulture, out decimal epsilon) && epsilon is > 0 and < 1
+                ? policy with { Epsilon = epsilon }
+                : throw Wrong($"{Epsilon}{Quote(rest[Epsilon.Length..])}, expected above 0 and below 1, such as {Epsilon}1e-4");
+        return RetentionBudget.Find(rest) is (RetentionBudget.Share or RetentionBudget.Tokens) and var budget
+            ? policy with { Budget = budget }
+            : throw Wrong($"{Quote(rest)}, expected a share of the pages above 0% and at most 100%, tokens such as 512, or {Epsilon}1e-4");
+    }
+
     void Modify(string modifier)
     {
         string[] parts = modifier.Split('=', 2);
@@ -108,6 +125,8 @@ sealed class RetentionParser(string text)
             throw Wrong($"{Quote(parts[0])} twice");
         string value = parts.Length == 2 ? parts[1] : "";
         bool isWindow = _policy.Scorer == RetentionScorer.Window;
+        if (_policy.ReadsPages && parts[0] is not ("sinks" or "recent" or "min"))
+            throw Wrong($"{Quote(modifier)} beside quest, which keeps everything as it is, expected sinks=, recent= or min=");
         _policy = parts[0] switch
         {
             "alloc" => _policy with { Schedule = Allocation(value) },

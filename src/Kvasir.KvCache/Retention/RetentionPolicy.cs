@@ -10,7 +10,7 @@ public sealed record RetentionPolicy
 
     /// <summary>What <see cref="Parse"/> reads.</summary>
     public const string Forms = "none, BUDGET, window:N, window:N+SINKS, SCORER:BUDGET with recent, random, h2o, snapkv, expected or replay, "
-        + "SCHEDULE:BUDGET with uniform, layer, global, pyramid or funnel, fastgen:T or fastgen:T+SCHEDULE:BUDGET; "
+        + "SCHEDULE:BUDGET with uniform, layer, global, pyramid or funnel, fastgen:T, fastgen:T+SCHEDULE:BUDGET, quest:BUDGET or quest:eps=E; "
         + "a budget is a share such as 25%, tokens per head such as 512, or a size such as 64MiB";
 
     /// <summary>What says how much a position is worth.</summary>
@@ -24,6 +24,11 @@ public sealed record RetentionPolicy
 
     /// <summary>FastGen's T: the share of its attention that a head has to keep, above 0 and at most 1; 0 for other scorers.</summary>
     public double Threshold { get; init; }
+
+    /// <summary>
+    /// The share of its attention that what a row skips may have, above 0 and below 1, for Quest without a budget; null else.
+    /// </summary>
+    public decimal? Epsilon { get; init; }
 
     /// <summary>First positions that every head keeps.</summary>
     public int Sinks { get; init; } = 4;
@@ -48,6 +53,9 @@ public sealed record RetentionPolicy
     /// </summary>
     public bool IsAware => Scorer == RetentionScorer.SnapKv;
 
+    /// <summary>Whether everything is kept and rows read some pages of it, instead of a view.</summary>
+    public bool ReadsPages => Scorer == RetentionScorer.Quest;
+
     /// <summary>Reads a policy as users write it (<see cref="Forms"/>), with modifiers after commas; null for <c>none</c>.</summary>
     /// <exception cref="ArgumentException">It is no policy, or one that no prefix could satisfy.</exception>
     public static RetentionPolicy? Parse(string text)
@@ -56,14 +64,14 @@ public sealed record RetentionPolicy
         return new RetentionParser(text).Parse();
     }
 
-    /// <summary>Reads several with commas between: what has no <c>=</c> begins another.</summary>
+    /// <summary>Reads several with commas between: what has no <c>=</c>, or a colon, begins another.</summary>
     /// <exception cref="ArgumentException">One of them is no policy.</exception>
     public static IReadOnlyList<RetentionPolicy?> ParseSeveral(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
         List<string> texts = [];
         foreach (string part in text.Split(','))
-            if (part.Contains('=', StringComparison.Ordinal) && texts.Count > 0)
+            if (part.Contains('=', StringComparison.Ordinal) && !part.Contains(':', StringComparison.Ordinal) && texts.Count > 0)
                 texts[^1] += $",{part}";
             else
                 texts.Add(part);
@@ -83,6 +91,8 @@ public sealed record RetentionPolicy
 
     string Scored => (Scorer, Budget) switch
     {
+        (RetentionScorer.Quest, null) => $"quest:eps={Epsilon!.Value.ToString("0.############################", CultureInfo.InvariantCulture)}",
+        (RetentionScorer.Quest, _) => $"quest:{Budget}",
         (RetentionScorer.FastGen, null) => $"fastgen:{Share}",
         (RetentionScorer.FastGen, _) => $"fastgen:{Share}+{Name(Schedule)}:{Budget}",
         _ => $"{Name(Scorer)}:{Budget},alloc={Name(Schedule)}",

@@ -28,4 +28,10 @@ public enum RetentionScorer
 
     /// <summary>The greatest attention while the prompt is repeated (KVzip, Kim et al., 2025, https://arxiv.org/abs/2505.23416).</summary>
     Replay,
+
+    /// <summary>
+    /// Nothing: all is kept, and each row reads the pages whose keys may match its query best (Quest, Tang et al., 2024,
+    /// https://arxiv.org/abs/2406.10774).
+    /// </summary>
+    Quest,
 }

@@ -4,7 +4,8 @@ using Kvasir.Planning.Sizing;
 namespace Kvasir.Planning.Simulation;
 
 /// <summary>
-/// What a policy keeps of prompts: of each, what stands before its last tokens, which are taken to be the question; all, if it looks at that.
+/// What a policy keeps of prompts: of each, what stands before its last tokens, which are taken to be the question; or all, if it looks at
+/// that.
 /// </summary>
 /// <param name="Keeps">What is kept; not everything.</param>
 /// <param name="Size">The model's keys and values.</param>

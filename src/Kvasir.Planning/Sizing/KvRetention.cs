@@ -3,6 +3,7 @@ using Kvasir.Formats;
 using Kvasir.Formats.Models;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Retention;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Planning.Sizing;
 
@@ -45,6 +46,8 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
         ArgumentNullException.ThrowIfNull(size);
         if (Policy is null)
             return KvUse.OfEverything(size, tokens);
+        if (Policy.ReadsPages)
+            return KvUse.OfEverything(size, tokens) with { ReadBytes = ReadBytes(size, tokens) };
         // A view is of whole blocks; what is behind them lies in a block of its own.
         long[] rows = Rows(size);
         long rest = tokens % KvSize.BlockTokens, tail = size.AllocatedBytes(rest);
@@ -66,9 +69,28 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
     public long? ViewBytes(KvSize size, long tokens)
     {
         ArgumentNullException.ThrowIfNull(size);
-        return Policy is not null && RetentionSelection.Estimate(Policy, Shape(size, tokens, Rows(size)), FastGenShare) is { } view
+        return Policy is { ReadsPages: false } && RetentionSelection.Estimate(Policy, Shape(size, tokens, Rows(size)), FastGenShare) is { } view
             ? view.Slots * size.BlockBytes
             : null;
+    }
+
+    /// <summary>
+    /// What a step reads of pages: as many as the budget has, and the bounds of all. Without a budget, the text says how many: all at most.
+    /// </summary>
+    long ReadBytes(KvSize size, long tokens)
+    {
+        const int Page = PageBounds.PageTokens;
+        long read = tokens < Policy!.Minimum ? tokens : Policy.Budget switch
+        {
+            RetentionBudget.Share share => (long)Math.Ceiling(share.Of * ((tokens + Page - 1) / Page)) * Page,
+            RetentionBudget.Tokens of => (of.PerHead + Page - 1L) / Page * Page,
+            _ => tokens,
+        };
+        read = Math.Min(tokens, Math.Max(read, Policy.Sinks + Policy.Recent));
+        long bounds = read == tokens ? 0 : tokens / PageBounds.SpanTokens;
+        return size.StateBytes + Rows(size).Select((bytes, i) => size.Layers[i] is not { } layer ? 0
+            : layer.Window is { } window ? layer.KvHeads * Math.Min(window, tokens) * bytes
+            : layer.KvHeads * (read * bytes + bounds * 2 * layer.KeyDim * sizeof(ushort))).Sum();
     }
 
     /// <summary>Bytes of a kept position in a KV head of each layer.</summary>

@@ -33,6 +33,10 @@ sealed record ExplainedRetention(string Policy)
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? ExactBytes { get; init; }
 
+    /// <summary>Of a policy that keeps everything, what rows read of it; absent with others.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ExplainedPages? Pages { get; init; }
+
     /// <summary>Which share of their attention rows gave to what is kept, in the mean over KV heads; absent where none looked.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? Mass { get; init; }
@@ -60,6 +64,7 @@ sealed record ExplainedRetention(string Policy)
     /// <summary>That of a completion; null when no policy was asked for.</summary>
     public static ExplainedRetention? Of(GenerationResult result) => result.Kv.Retention is not { } use ? null
         : use.View is { } view ? Of(use, view)
+        : use.Pages is { Use: var pages } ? new ExplainedRetention(use.Policy) { Pages = ExplainedPages.Of(pages) }
         : new ExplainedRetention(use.Policy) { WhyExact = use.WhyExact ?? "it ended before there was a view" };
 
     static ExplainedRetention Of(RetentionUse use, RetainedView view) => new(use.Policy)
@@ -76,6 +81,26 @@ sealed record ExplainedRetention(string Policy)
         StepSavedS = KnownLimits.Saved(view.UnreadBytes)?.TotalSeconds,
         ProfileS = use.ProfileTime.TotalSeconds,
     };
+}
+
+/// <summary>What rows read of the pages of a prompt, over all layers and KV heads.</summary>
+/// <param name="Rows">Rows that did not read everything.</param>
+/// <param name="Seen">Pages that they saw.</param>
+/// <param name="Read">Pages that they read.</param>
+/// <param name="ReadShare">The same as a share.</param>
+/// <param name="AgainShare">Of the pages that were chosen, those that the row before had chosen, too.</param>
+/// <param name="BoundsBytes">Bytes of what was known of pages.</param>
+sealed record ExplainedPages(long Rows, long Seen, long Read, double ReadShare, double AgainShare, long BoundsBytes)
+{
+    /// <summary>The share of its attention that what a row skipped had at most; absent where the policy bounds none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Bound { get; init; }
+
+    public static ExplainedPages Of(PageUse use) =>
+        new(use.Rows, use.Seen, use.Read, Math.Round(use.ReadShare, 4), Math.Round(use.AgainShare, 4), use.BoundsBytes)
+        {
+            Bound = use.Bound,
+        };
 }
 
 /// <summary>What the heads of a view keep.</summary>

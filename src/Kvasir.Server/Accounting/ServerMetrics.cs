@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Server.Accounting;
 
@@ -36,6 +37,12 @@ static class ServerMetrics
         "About the time that the cache has saved");
     static readonly Histogram<double> s_profile = s_meter.CreateHistogram("kvasir.kv.profile", "s",
         "Finding out what a retention policy keeps of a prefix, and gathering it", advice: s_buckets);
+    static readonly Counter<long> s_pagesSeen = s_meter.CreateCounter<long>("kvasir.kv.pages.seen", "{page}",
+        "Pages that rows saw which read only some, over layers and KV heads");
+    static readonly Counter<long> s_pagesRead = s_meter.CreateCounter<long>("kvasir.kv.pages.read", "{page}", "Of those, read");
+    static readonly Histogram<double> s_skipped = s_meter.CreateHistogram("kvasir.kv.pages.skipped", "1",
+        "The share of its attention that what a row of an answer skipped had at most, where that was bounded",
+        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1] });
     static readonly ActivitySource s_activities = new(Name);
 
     /// <summary>A request is over.</summary>
@@ -61,11 +68,25 @@ static class ServerMetrics
                 s_ttft.Record(result.TimeToFirstToken.TotalSeconds, operation, name, new(ServedBy, RequestLog.ServedBy(result)));
             if (result.Kv.Retention is { View: not null, WasFound: false, ProfileTime: var profile })
                 s_profile.Record(profile.TotalSeconds, name);
+            if (result.Kv.Retention?.Pages is { Use: var pages })
+                Read(pages, name);
             if (result.TokenIds.Count > 1)
                 s_perToken.Record(result.DecodeTime.TotalSeconds / (result.TokenIds.Count - 1), operation, name);
         }
         if (results.Count > 0)
             Trace(record, model, results[0]);
+    }
+
+    /// <summary>The policy through which an answer saw less than everything; null when it was exact.</summary>
+    static string? PolicyOf(GenerationResult result) => result.Kv.Retention is { } use && (use.View is not null || use.Pages is not null)
+        ? use.Policy : null;
+
+    static void Read(PageUse pages, KeyValuePair<string, object?> model)
+    {
+        s_pagesSeen.Add(pages.Seen, model);
+        s_pagesRead.Add(pages.Read, model);
+        if (pages.Bound is { } bound)
+            s_skipped.Record(bound, model);
     }
 
     /// <summary>
@@ -83,7 +104,7 @@ static class ServerMetrics
             .SetTag("gen_ai.usage.output_tokens", result.TokenIds.Count).SetTag("gen_ai.usage.cache_read.input_tokens", result.ReusedTokens)
             .SetTag("gen_ai.usage.cache_creation.input_tokens", result.ComputedTokens)
             .SetTag("gen_ai.response.finish_reasons", new[] { record.Status })
-            .SetTag("kvasir.kv.retention", result.Kv.Retention is { View: not null, Policy: var policy } ? policy : null);
+            .SetTag("kvasir.kv.retention", PolicyOf(result));
         DateTimeOffset begun = start + result.QueueTime, first = start + result.TimeToFirstToken;
         Span("queue", start, begun);
         Span("kv.lookup", begun, begun + result.LookupTime, ("kvasir.tokens", result.ReusedTokens));

@@ -48,5 +48,8 @@ public sealed class BenchTests : IDisposable
     [InlineData("--prompt -1: expected 0 to", "bench", "-p", "-1")]
     [InlineData("--prompt 256,512: expected a whole number", "bench", "-p", "256,512")]
     [InlineData("--prompt ten: expected a whole number", "bench", "kv", "-p", "ten")]
+    [InlineData("--kv-type 'q9': expected one of f32", "bench", "kv", "-m", "saga", "-p", "256", "--kv-type", "q9")]
+    [InlineData("--kv-type-v 'q9': expected one of f32", "bench", "serve", "-m", "saga", "--kv-type-v", "q9")]
+    [InlineData("--kv-rotate 'x': expected on or off", "bench", "serve", "-m", "saga", "--kv-rotate", "x")]
     public void What_cannot_be_measured_is_a_mistake_of_usage(string message, params string[] args) => Run(args).Fails(2, message);
 }

@@ -87,6 +87,24 @@ public sealed class WarmAndServeTests : IDisposable
         }
     }
 
+    /// <summary>Requests may ask for views where policies are allowed, as much as where one holds for all.</summary>
+    [Fact]
+    public async Task A_pool_has_room_for_a_view_beside_its_prefix_where_anybody_may_ask_for_one()
+    {
+        long exact = await Pool(), held = await Pool("--kv-retain", "25%"), allowed = await Pool("--kv-retain-allow", "replay:25%");
+        Assert.InRange(allowed - exact, 1, exact);
+        Assert.Equal(allowed, held);
+
+        async Task<long> Pool(params string[] flags)
+        {
+            using KvasirProcess server = StartWith(_folder["cache"], ["serve", "--port", "0", "--json", "--no-persist", .. flags]);
+            string started = (await server.Output.ReadLineAsync(TestContext.Current.CancellationToken))!;
+            server.Interrupt();
+            server.Finish().Succeeds();
+            return JsonElement.Parse(started).GetProperty("pool_bytes").GetInt64();
+        }
+    }
+
     [Fact]
     public async Task A_refusal_is_the_same_line_on_every_road()
     {

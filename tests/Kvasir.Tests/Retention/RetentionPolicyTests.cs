@@ -16,6 +16,9 @@ public class RetentionPolicyTests
     [InlineData("REPLAY:2gib,ALLOC=Layer", "replay:2GiB,alloc=layer,sinks=4,recent=4,min=512 v1")]
     [InlineData("window:1020", "window:1020+4,min=512 v1")]
     [InlineData("window:1020+0,min=0", "window:1020+0,min=0 v1")]
+    [InlineData("quest:12.50%", "quest:12.5%,sinks=4,recent=64,min=512 v1")]
+    [InlineData("QUEST:512,min=0,recent=32", "quest:512,sinks=4,recent=32,min=0 v1")]
+    [InlineData("quest:eps=1E-4", "quest:eps=0.0001,sinks=4,recent=64,min=512 v1")]
     [InlineData("random:25%", "random:25%,alloc=uniform,sinks=4,recent=32,min=512 v1")]
     [InlineData("h2o:64", "h2o:64,alloc=uniform,sinks=4,recent=32,min=512 v1")]
     [InlineData("snapkv:25%,recent=16", "snapkv:25%,alloc=uniform,sinks=4,recent=16,min=512 v1")]
@@ -76,6 +79,13 @@ public class RetentionPolicyTests
     [InlineData("window:5,alloc=layer", "alloc= where the policy has its own schedule or none")]
     [InlineData("fastgen:0.9,alloc=layer", "alloc= where"), InlineData("pyramid:25%,alloc=layer", "alloc= where")]
     [InlineData("window:5,sinks=2", "sinks= beside a window, expected window:N+SINKS")]
+    [InlineData("quest:", "'', expected a share of the pages"), InlineData("quest:0%", "'0%', expected a share of the pages above 0%")]
+    [InlineData("quest:100.5%", "'100.5%', expected a share"), InlineData("quest:64MiB", "'64mib', expected a share")]
+    [InlineData("quest:eps=0", "eps='0', expected above 0 and below 1"), InlineData("quest:eps=1", "eps='1', expected above 0 and below 1")]
+    [InlineData("quest:eps=-1e-4", "eps='-1e-4'"), InlineData("quest:eps=nan", "eps='nan'"), InlineData("quest:eps=1e-40", "eps='1e-40'")]
+    [InlineData("quest:25%,type=q8_0", "'type=q8_0' beside quest, which keeps everything as it is, expected sinks=, recent= or min=")]
+    [InlineData("quest:25%,alloc=layer", "'alloc=layer' beside quest"), InlineData("quest:eps=0.1,rotate=on", "'rotate=on' beside quest")]
+    [InlineData("quest:25%,eps=0.1", "'eps=0.1' beside quest"), InlineData("quest:16", "16 tokens per head, expected at least the 4 sinks and 64")]
     [InlineData("25%,type=q1", "unknown codec 'q1', expected f32, ")]
     public void What_is_no_policy_is_refused_in_one_line(string text, string message)
     {
@@ -87,7 +97,7 @@ public class RetentionPolicyTests
 
     [Fact]
     public void Whatever_is_written_is_read_or_refused() =>
-        Gen.Char["0159%+:,=.-kMiBnovefastgenpyramidwindowreplay\n "].Array[0, 24].Sample(letters =>
+        Gen.Char["0159%+:,=.-kMiBnovefastgenpyramidwindowreplayquestps\n "].Array[0, 24].Sample(letters =>
         {
             try
             {

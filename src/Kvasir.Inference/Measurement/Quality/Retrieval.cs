@@ -136,7 +136,7 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
         double _bytes;
         readonly Score[] _deciles = new Score[RetrievalResult.Deciles];
         readonly SortedDictionary<string, Score> _kinds = new(StringComparer.Ordinal);
-        long _prompts, _reused;
+        long _prompts, _reused, _pages, _pagesRead;
         int _longest;
 
         public Score All { get; private set; }
@@ -149,6 +149,8 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
             _kinds[asked.Kind] = _kinds.GetValueOrDefault(asked.Kind).With(isRight);
             _bytes += result.Kv.Retention?.View is { } view
                 ? (double)view.Bytes / view.Positions : (double)layout.StrideBytes / layout.BlockTokens;
+            if (result.Kv.Retention?.Pages is { Use: var pages })
+                (_pages, _pagesRead) = (_pages + pages.Seen, _pagesRead + pages.Read);
             (_prompts, _reused, _longest) =
                 (_prompts + result.PromptTokens, _reused + result.ReusedTokens, Math.Max(_longest, result.PromptTokens));
         }
@@ -163,7 +165,7 @@ public sealed class Retrieval(InferenceEngine engine, int seed, bool inOneConver
         {
             Policy = policy?.ToString(), ByDocument = _documents, BytesPerToken = _bytes / Math.Max(1, All.Asked),
             Size = size, LongestPrompt = _longest, All = All, ByDecile = _deciles, ByKind = _kinds,
-            PromptTokens = _prompts, ReusedTokens = _reused,
+            PagesRead = _pages == 0 ? null : (double)_pagesRead / _pages, PromptTokens = _prompts, ReusedTokens = _reused,
         };
     }
 }

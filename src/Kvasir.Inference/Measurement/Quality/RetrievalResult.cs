@@ -88,6 +88,9 @@ public sealed record RetrievalResult
     /// </summary>
     public double BytesPerToken { get; init; }
 
+    /// <summary>Which share of the pages rows read; null where they read all that was kept.</summary>
+    public double? PagesRead { get; init; }
+
     /// <summary>By how much the share is above that of exact answers; null where these were not asked for.</summary>
     public ShareDifference? AgainstExact { get; init; }
 

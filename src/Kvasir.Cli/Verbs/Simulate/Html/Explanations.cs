@@ -53,6 +53,8 @@ static class Explanations
                 : "as fast as the machines' connections together") + $", values of {TierText.Room(store.ValueBytes)}{Prices(store)}");
         if (report.Model is { } model)
             yield return ("Model", model);
+        if (report.Retention is { } retention)
+            yield return ("Retention", $"{retention}. {report.Outcome.Views}");
         yield return ("Keys and values",
             $"{TierText.Room(fleet.BytesPerToken)} a token, {TierText.Room(fleet.BytesPerToken * trace.BlockTokens)} a block");
         yield return ("Prefill", $"{fleet.PrefillTokensPerS:N0} tokens a second on a machine, one prompt after another; writing the "

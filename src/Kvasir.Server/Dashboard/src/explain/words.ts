@@ -64,8 +64,9 @@ export function retentionSentence(retention: Retention): string {
   if (retention.positions == null) return `Exact, and not through ${retention.policy}: ${retention.why_exact ?? 'there was no view'}.`;
   const made = retention.found ? 'a view that was there' : `a view made in ${seconds(retention.profile_s ?? 0)}`;
   const attention = retention.mass == null ? '' : ` and ${percent(retention.mass)} of the attention`;
+  const step = retention.step_bytes_saved ? `; a step reads ${bytes(retention.step_bytes_saved)} less` : '';
   return `Not exact: the first ${count(retention.positions)} tokens through ${made}, `
-    + `which keeps ${percent(retention.kept_share ?? 0)} of them${attention} by ${retention.policy}${retention.step_bytes_saved ? `; a step reads ${bytes(retention.step_bytes_saved)} less` : ''}.`;
+    + `which keeps ${percent(retention.kept_share ?? 0)} of them${attention} by ${retention.policy}${step}.`;
 }
 
 function tiersUsed(explain: Explain): string {
