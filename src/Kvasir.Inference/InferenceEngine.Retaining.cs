@@ -38,7 +38,9 @@ public sealed partial class InferenceEngine
         return run.Use;
     }
 
-    /// <summary>Of a policy that keeps everything: rows behind the prefix read only some pages of it, until the sequence is cleared.</summary>
+    /// <summary>
+    /// Of a policy that keeps everything: rows behind the prefix read only some pages of it, until the sequence is cleared.
+    /// </summary>
     RetentionUse ReadPages(Sequence sequence, RetentionOptions options, Action<Sequence>? prefix, CancellationToken cancellation)
     {
         int before = sequence.Tokens.Length - 1, from = options.Prefix ?? before - before % Layout.BlockTokens;

@@ -137,8 +137,9 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
     /// <summary>Where a block that comes through a ring lies until the next one takes its place; only a layer of it is there.</summary>
     internal void Place(int block, byte* address) => _addresses[block] = (nint)address;
 
-    /// <summary>Whether a block is full, and the pool's: it could be read from elsewhere.</summary>
-    internal bool IsMovable(int block) => _filled[block] == Layout.BlockTokens && _blocks[block].IsOf(pool)
+    /// <summary>Whether a block is full and exact, and the pool's: it could be read from elsewhere.</summary>
+    internal bool IsMovable(int block) => !(Pages?.From < (block + 1) * Layout.BlockTokens)
+        && _filled[block] == Layout.BlockTokens && _blocks[block].IsOf(pool)
         && _blocks[block] is not BlockLease { Load: not null } and not BlockLease { HasFailed: true };
 
     /// <summary>Puts a shared block in place of one of the sequence's own, which must be spent.</summary>
@@ -181,7 +182,7 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
         Truncate(Layout.BlocksFor(tokens));
         if (tokens % Layout.BlockTokens is > 0 and var rest)
             _filled[^1] = rest;
-        FindLength(_blocks.Count);
+        FindLength(tokens / Layout.BlockTokens);
     }
 
     void Add(BlockHandle handle, int filled) => Append(handle, filled, (nint)pool.Address(handle));

@@ -73,7 +73,8 @@ public sealed partial class CachedSequence : IDisposable
     }
 
     /// <summary>The tokens, from the first, whose keys and values are exact: others may find them.</summary>
-    ReadOnlySpan<int> Exact(ReadOnlySpan<int> tokens) => Table.Pages is { From: var from } && from < tokens.Length ? tokens[..from] : tokens;
+    ReadOnlySpan<int> Exact(ReadOnlySpan<int> tokens) =>
+        Table.Pages is { From: var from } && from < tokens.Length ? tokens[..from] : tokens;
 
     /// <summary>A request begins: the accounts are new.</summary>
     /// <param name="tokens">Tokens of its prompt, those of earlier turns included.</param>

@@ -73,7 +73,7 @@ static class KvText
     /// <c>quest:25%…: 40 rows read 26.1 % of the pages of each layer and head, of those chosen 71 % again; 1.5 MiB of bounds</c>; and what
     /// the rest had at most, if that was bounded.
     /// </summary>
-    static string Read(string policy, PageUse pages) => string.Create(CultureInfo.InvariantCulture,
+    static string Read(string policy, PageUse pages) => pages.Rows == 0 ? $"{policy}: all rows read everything" : string.Create(CultureInfo.InvariantCulture,
         $"{policy}: {pages.Rows:N0} rows read {pages.ReadShare:P1} of the pages of each layer and head, of those chosen {pages.AgainShare:P0} "
             + $"again; {pages.BoundsBytes / 1048576.0:0.0} MiB of bounds")
         + (pages.Bound is { } bound ? string.Create(CultureInfo.InvariantCulture, $"; no row skipped more than {bound:0.0e+0} of its attention")

@@ -41,7 +41,8 @@ sealed record BenchTest(string Name, int Tokens, double Work, string Unit, strin
         ModelCost cost = ModelCost.Of(engine);
         double bytes = tokens * cost.DecodeBytes((tokens + 1) / 2.0);
         RetentionUse? told = null;
-        double Read() => bytes + tokens * (told?.Pages is { Use: var pages } ? pages.ReadShare * depth * cost.KvBytesPerToken + pages.BoundsBytes
+        double Read() => bytes + tokens * (told?.Pages is { Use: var pages }
+            ? pages.ReadShare * depth * cost.KvBytesPerToken + pages.BoundsBytes
             : told?.View?.Bytes ?? depth * cost.KvBytesPerToken);
         return new BenchTest($"decode {tokens} at {depth}, {policy}", tokens, bytes, "GB/s", "memory read",
             limits => Read() / limits.ReadBytesPerS, () =>

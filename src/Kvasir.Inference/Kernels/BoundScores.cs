@@ -20,10 +20,12 @@ unsafe struct BoundScores<T>(PagedPortion portion, int pieces, AttentionScratch[
         (int piece, item) = (item % pieces, item / pieces);
         (int row, int kvHead) = (item / portion.Input.KvHeads, item % portion.Input.KvHeads);
         RowRun run = portion.Row(row);
-        int groups = (portion.Input.WholePages(run.FirstRow) * PageBounds.Spans + Group - 1) / Group, end = Math.Min(groups, (piece + 1) * Piece);
+        int groups = (portion.Input.WholePages(run.FirstRow) * PageBounds.Spans + Group - 1) / Group;
+        int end = Math.Min(groups, (piece + 1) * Piece);
         if (piece * Piece >= end)
             return;
-        new StretchAttention<T, BlockRows>(portion.Input, run, new BlockRows(portion.Input, run, kvHead), kvHead, scratch[thread]).LoadQueries();
+        BlockRows rows = new(portion.Input, run, kvHead);
+        new StretchAttention<T, BlockRows>(portion.Input, run, rows, kvHead, scratch[thread]).LoadQueries();
         ushort** bounds = stackalloc ushort*[Together];
         for (int first = piece * Piece; first < end; first += Together)
         {

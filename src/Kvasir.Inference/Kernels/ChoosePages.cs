@@ -6,7 +6,8 @@ namespace Kvasir.Inference.Kernels;
 /// Chooses the pages that a row reads for the query heads of a KV head: the first ones and those up to its own in any case, and of the
 /// others those whose bounds are the largest, of whichever query head. Of equal ones, those of lower positions.
 /// </summary>
-unsafe struct ChoosePages<T>(PagedPortion portion, AttentionScratch[] scratch, ChoiceScratch[] memory) : IComputeJob where T : struct, ILanes<T>
+unsafe struct ChoosePages<T>(PagedPortion portion, AttentionScratch[] scratch, ChoiceScratch[] memory) : IComputeJob
+    where T : struct, ILanes<T>
 {
     public readonly void Run(int item, int thread)
     {

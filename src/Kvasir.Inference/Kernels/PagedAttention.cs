@@ -3,8 +3,8 @@ using Kvasir.KvCache.Views;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Attention of rows that read only some pages (<see cref="PageReads"/>), each on its own: bounds of what has become whole, bounds of scores,
-/// a choice, and then the arithmetic of <see cref="Attention{T}"/> over what was chosen. What a row reads, and its bits, follow from its
+/// Attention of rows that read only some pages (<see cref="PageReads"/>), each on its own: bounds of what has become whole, bounds of
+/// scores, a choice, and then the arithmetic of <see cref="Attention{T}"/> over what was chosen. What a row reads, and its bits, follow from its
 /// sequence alone.
 /// </summary>
 sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
@@ -75,7 +75,8 @@ sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
 
     void Attend(AttentionInput input, int first, int count, int pages)
     {
-        int lists = count * input.KvHeads, spans = pages * PageBounds.Spans + PageBounds.Group, ofPiece = BoundScores<T>.Piece * PageBounds.Group;
+        int lists = count * input.KvHeads, spans = pages * PageBounds.Spans + PageBounds.Group;
+        int ofPiece = BoundScores<T>.Piece * PageBounds.Group;
         _memory.ReservePages(lists, input.Group, spans, pages);
         PagedPortion portion = new(input, _rows, first, count, _memory);
         int pieces = (spans + ofPiece - 1) / ofPiece;

@@ -105,7 +105,9 @@ sealed class Transformer : IDisposable
         return true;
     }
 
-    /// <summary>Part by part where blocks come from the disk; false when some did not come.</summary>
+    /// <summary>
+    /// Part by part where blocks come from the disk, in whole stretches, of which all rows read everything; false when some did not come.
+    /// </summary>
     bool TryAttend(AttentionInput input, Batch batch)
     {
         if (batch.Streamed is not { } streamed)
@@ -123,7 +125,7 @@ sealed class Transformer : IDisposable
         return true;
     }
 
-    /// <summary>Rows that read only some pages do so where they see everything. The others attend first, and know nothing of them.</summary>
+    /// <summary>Rows that read only some pages do so where they see everything; the others attend first.</summary>
     void Attend(AttentionInput attention, Batch batch)
     {
         bool paged = batch.PagedRuns.Count > 0 && _layout.Layers[attention.Layer].State is LayerState.Full;

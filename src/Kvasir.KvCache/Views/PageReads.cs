@@ -71,7 +71,8 @@ public sealed class PageReads
     }
 
     /// <summary>
-    /// How many pages a row at a position reads with those: all if it sees fewer tokens than the policy thins; null where a bound says how many.
+    /// How many pages a row at a position reads with those: all if it sees fewer tokens than the policy thins; null where a
+    /// bound says how many.
     /// </summary>
     public int? Budget(int position)
     {
@@ -85,7 +86,8 @@ public sealed class PageReads
     }
 
     /// <summary>The pages that the last row chose, ascending: without those that it reads in any case.</summary>
-    public ReadOnlySpan<int> Chosen(int layer, int kvHead) => _last[_firstHead[layer] + kvHead].AsSpan(0, _lastCount[_firstHead[layer] + kvHead]);
+    public ReadOnlySpan<int> Chosen(int layer, int kvHead) =>
+        _last[_firstHead[layer] + kvHead].AsSpan(0, _lastCount[_firstHead[layer] + kvHead]);
 
     /// <summary>Takes note of what a row reads. Of one layer's head, one row after the other.</summary>
     /// <param name="layer">The layer.</param>

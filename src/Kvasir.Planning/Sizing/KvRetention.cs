@@ -69,7 +69,8 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
     public long? ViewBytes(KvSize size, long tokens)
     {
         ArgumentNullException.ThrowIfNull(size);
-        return Policy is { ReadsPages: false } && RetentionSelection.Estimate(Policy, Shape(size, tokens, Rows(size)), FastGenShare) is { } view
+        return Policy is { ReadsPages: false }
+            && RetentionSelection.Estimate(Policy, Shape(size, tokens, Rows(size)), FastGenShare) is { } view
             ? view.Slots * size.BlockBytes
             : null;
     }

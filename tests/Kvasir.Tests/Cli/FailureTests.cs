@@ -45,6 +45,7 @@ public sealed class FailureTests : IDisposable
     [InlineData("--file: the file's name is empty", "tokenize", "-f", "")]
     [InlineData("--record: the file's name is empty", "serve", "--record", "")]
     [InlineData("--kv-retain: retention 'most': expected none, BUDGET, window:N, ", "serve", "--kv-retain", "most")]
+    [InlineData("--kv-retain: retention 'quest:0%': '0%', expected a share of the pages above 0%", "run", "hi", "--kv-retain", "quest:0%")]
     [InlineData("--kv-retain-allow: retention 'h2o:0%': a budget of '0%', ", "serve", "--kv-retain-allow", "replay:25%; h2o:0%")]
     [InlineData("--kv-retain-allow: retention '': expected none, ", "serve", "--kv-retain-allow", "replay:25%;")]
     [InlineData("--api-key-file: the file's name is empty", "serve", "--api-key-file", "")]

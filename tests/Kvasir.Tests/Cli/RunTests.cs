@@ -26,6 +26,10 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public void None_keeps_everything() =>
+        Assert.Equal(Run("run", Once, "-n", "5").Answer, Run("run", Once, "-n", "5", "--kv-retain", "none").Answer);
+
+    [Fact]
     public void Json_is_one_object_with_the_documented_fields_and_nothing_else()
     {
         KvasirResult result = Run("run", Once, "-n", "20", "--json");

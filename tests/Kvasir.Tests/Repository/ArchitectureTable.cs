@@ -129,7 +129,7 @@ static class ArchitectureTable
             KvCache/Tiers
             Model -> Fixtures
             Packages -> Fixtures
-            Retention -> Fixtures
+            Retention -> Fixtures, Model
             Reuse -> Fixtures, KvCache/Tiers
             Saga
             Samples -> Fixtures

@@ -79,7 +79,8 @@ public sealed class PagedReadingTests : IDisposable
     [Fact]
     public async Task Whoever_has_to_wait_in_between_goes_on_alike()
     {
-        using InferenceEngine alone = new(_model, Small), tight = new(_model, Small with { KvDeviceBytes = InferenceEngine.PoolBytes(_model, Small) });
+        using InferenceEngine alone = new(_model, Small);
+        using InferenceEngine tight = new(_model, Small with { KvDeviceBytes = InferenceEngine.PoolBytes(_model, Small) });
         byte[][] expected = [Bits(await Ask(alone, 1, s_few)), Bits(await Ask(alone, 2, s_few)), Bits(await Ask(alone, 3, s_few))];
         Completion[] others = [.. Enumerable.Range(0, 2).Select(i => tight.Start([.. Enumerable.Repeat(260 + i, 60)],
             new GenerationOptions { MaxTokens = 300, IgnoresEnds = true, Priority = 1 }, [(byte)(i + 1)], Patience))];
@@ -99,7 +100,8 @@ public sealed class PagedReadingTests : IDisposable
         Assert.NotEqual(Bits(exact), Bits(lossy));
         HashSet<BlockKey> ofPrompt = [.. engine.Cache.Keys(Prompt(3))];
         Assert.NotEmpty(ofPrompt);
-        Assert.All(engine.Cache.Blocks(int.MaxValue).Where(block => block.Tokens.Count == 16), block => Assert.Contains(block.Key, ofPrompt));
+        Assert.All(engine.Cache.Blocks(int.MaxValue).Where(block => block.Tokens.Length == 16),
+            block => Assert.Contains(block.Key, ofPrompt));
         int[] whole = [.. Prompt(3), .. lossy.TokenIds];
         foreach (int[] prompt in (int[][])[Prompt(3), whole, [.. whole, .. Prompt(5)[..40]]])
             Assert.Equal(Bits(await other.Start(prompt, Options(null), cancellation: Patience).Result),
@@ -137,7 +139,8 @@ public sealed class PagedReadingTests : IDisposable
         Assert.Equal(Prompt(3).Length, sequence.Cached);
         sequence.Append([5, 6, 7]);
         again.Append(sequence.Tokens);
-        Assert.Equal(Bits(await other.Start(again, Options(null), Patience).Result), Bits(await engine.Start(sequence, Options(null), Patience).Result));
+        Assert.Equal(Bits(await other.Start(again, Options(null), Patience).Result),
+            Bits(await engine.Start(sequence, Options(null), Patience).Result));
         Assert.Equal(24, first.TokenIds.Count);
     }
 
@@ -150,6 +153,22 @@ public sealed class PagedReadingTests : IDisposable
         Assert.Equal(exact, Bits(await Ask(engine, 2, RetentionPolicy.Parse("quest:100%,min=0"))));
         Assert.NotEqual(exact, few);
         Assert.Equal(few, Bits(await Ask(other, 2, s_few)));
+    }
+
+    /// <summary>A pool of half the context: the rest lies in the host's memory, where pages are read in place.</summary>
+    [Fact]
+    public async Task What_lies_behind_the_pool_is_read_where_it_lies()
+    {
+        using InferenceEngine plenty = new(_model, Small);
+        long block = plenty.Layout.StrideBytes;
+        using InferenceEngine tight = new(_model,
+            Small with { KvDeviceBytes = 14 * block, KvHostBytes = 100 * block, PrefillChunk = 64 });
+        byte[] expected = Bits(await Ask(plenty, 3, s_few));
+        GenerationResult result = await Ask(tight, 3, s_few);
+        Assert.True(result.Kv.Streamed is { Host: > 0 });
+        Assert.Equal(expected, Bits(result));
+        Assert.Equal(Bits(await Ask(plenty, 8, null)), Bits(await Ask(tight, 8, null)));
+        tight.AssertNothingLeased();
     }
 
     [Fact]

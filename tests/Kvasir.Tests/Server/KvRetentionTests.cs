@@ -97,6 +97,23 @@ public sealed class KvRetentionTests
         await AssertCounted(server, Retention(answers[0]));
     }
 
+    [Fact]
+    public async Task Answers_say_how_much_they_read()
+    {
+        await using ServerFixture server = await ServerFixture.Start(options: Allowing("quest:50%,min=0", "quest:eps=0.5,min=0"));
+        JsonElement half = await Ask(server, 3, "quest:50%,min=0"), bounded = await Ask(server, 3, "quest:eps=0.5,min=0");
+        JsonElement usage = Details(half).GetProperty("kv_retention"), pages = Retention(half).GetProperty("pages");
+        Assert.Equal("quest:50%,sinks=4,recent=64,min=0 v1", usage.GetProperty("policy").GetString());
+        Assert.InRange(usage.GetProperty("ratio").GetDouble(), 0.4, 0.6);
+        Assert.Equal(usage.GetProperty("ratio").GetDouble(), pages.GetProperty("read_share").GetDouble());
+        Assert.False(usage.TryGetProperty("kept_tokens", out _) || usage.TryGetProperty("bound", out _));
+        Assert.False(Retention(half).TryGetProperty("why_exact", out _));
+        Assert.InRange(Details(bounded).GetProperty("kv_retention").GetProperty("bound").GetDouble(), 0, 0.5);
+        Assert.False(Details(await Ask(server, 3, "none")).TryGetProperty("kv_retention", out _));
+        string metrics = await server.Client.GetStringAsync("/metrics", ServerFixture.Patience);
+        Assert.Contains("kvasir_kv_pages_read", metrics, StringComparison.Ordinal);
+    }
+
     /// <summary>What the cache tells of its one view.</summary>
     static async Task AssertCounted(ServerFixture server, JsonElement expected)
     {

@@ -56,6 +56,19 @@ public class KvRetentionTests
             Assert.Equal((rows, rows * 256), (use.Rows, use.ReadBytes));
     }
 
+    /// <summary>By hand: 16 of 64 pages, or 8, of 16 · 256 bytes, and bounds of 256 spans of 256 bytes, for each of 4 heads.</summary>
+    [Theory]
+    [InlineData("quest:25%", 4 * (16 * 16 * 256 + 256 * 256))]
+    [InlineData("quest:120", 4 * (8 * 16 * 256 + 256 * 256))]
+    [InlineData("quest:100%", 4 * 1024 * 256)]
+    [InlineData("quest:1%,min=2000", 4 * 1024 * 256)]
+    [InlineData("quest:eps=0.01", 4 * 1024 * 256)] // at most
+    public void Of_what_is_kept_whole_pages_are_read(string policy, long bytes)
+    {
+        KvUse all = KvRetention.Everything.Of(new KvSize(Specs.Dense(2, 2, 2, 64), Specs.Kv("f16")), 1024);
+        Assert.Equal(all with { ReadBytes = bytes }, Use(policy, Specs.Dense(2, 2, 2, 64), 1024));
+    }
+
     /// <summary>What is behind the last whole block is not part of a view: 5 tokens in a block of their own.</summary>
     [Fact]
     public void A_begun_block_is_kept_beside_the_view() =>
