@@ -66,7 +66,7 @@ static class KvText
     /// <summary>What a step is spared: bytes, and as far as the memory is known, about the time that they take.</summary>
     static string Unread(long bytes) => string.Create(CultureInfo.InvariantCulture, $"a step reads {bytes / 1048576.0:0.0} MiB less")
         + (KnownLimits.Saved(bytes) is { } saved && saved > TimeSpan.Zero
-            ? $", about {GenerationLine.Duration(saved)} at the memory's measured speed"
+            ? $", about {saved.TotalMicroseconds:N0} µs at the memory's measured speed"
             : "");
 
     /// <summary>

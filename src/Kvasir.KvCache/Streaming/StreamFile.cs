@@ -55,6 +55,7 @@ sealed unsafe class StreamFile : BlockBooks, IDisposable
         List<MutableBlock> slots = [];
         while (!IsBroken && slots.Count < blocks.Length && TryAllocate() is { } slot)
             slots.Add(slot);
+        slots.Sort(static (a, b) => a.Id.Index.CompareTo(b.Id.Index)); // what was freed comes back last first, and is to be read in runs
         List<BlockLease> leases = [];
         bool written = TryWrite(slots, blocks);
         for (int i = 0; i < slots.Count; i++)
