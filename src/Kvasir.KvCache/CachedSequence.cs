@@ -53,29 +53,6 @@ public sealed partial class CachedSequence : IDisposable
 
     int BlockTokens => _cache.Layout.BlockTokens;
 
-    /// <summary>
-    /// From a position on, rows read only some pages: what they compute is not exact, and nobody else's, until <see cref="ReadAll"/>.
-    /// </summary>
-    public void Read(PageReads pages)
-    {
-        ReadAll();
-        Table.Pages = pages;
-    }
-
-    /// <summary>Rows read everything again. What was computed of some pages alone is forgotten.</summary>
-    public void ReadAll()
-    {
-        if (Table.Pages is not { } pages)
-            return;
-        Table.Cut(pages.From);
-        Table.Pages = null;
-        pages.Bounds.Truncate(0);
-    }
-
-    /// <summary>The tokens, from the first, whose keys and values are exact: others may find them.</summary>
-    ReadOnlySpan<int> Exact(ReadOnlySpan<int> tokens) =>
-        Table.Pages is { From: var from } && from < tokens.Length ? tokens[..from] : tokens;
-
     /// <summary>A request begins: the accounts are new.</summary>
     /// <param name="tokens">Tokens of its prompt, those of earlier turns included.</param>
     /// <param name="retention">What a retention policy means for the request; null without one.</param>
@@ -166,33 +143,6 @@ public sealed partial class CachedSequence : IDisposable
             }
             Take(block, lease, Tier.Device);
         }
-    }
-
-    /// <summary>
-    /// Takes over, as a copy, the first tokens of a block that begins like the next one and then goes on differently. Worth it only when
-    /// nobody else is about to compute the next one as a whole: half a block of its own is no other's any more.
-    /// </summary>
-    public void AdoptTail(ReadOnlySpan<int> tokens)
-    {
-        tokens = Exact(tokens);
-        int block = Table.Count, start = block * BlockTokens;
-        if (!_sharing || Length != start || IsWaiting || tokens.Length - 1 <= start)
-            return;
-        _keys.Extend(tokens, block);
-        TailMatch tail = _cache.Device.LongestTail(_keys[block - 1], tokens[start..^1]);
-        if (tail.Common == 0 || _cache.Device.TryFind(tail.Key) is not { } source)
-            return;
-        using (source)
-            if (source.Load is null && !source.HasFailed && Table.TryAddOwn())
-                CopyTail(block, source, tail.Common);
-    }
-
-    void CopyTail(int block, BlockLease source, int tokens)
-    {
-        _cache.Device.Arena.Copy(source.Id, Table[block].Id, 0, _cache.Layout.BlockBytes);
-        Table.Fill(block * BlockTokens, block * BlockTokens + tokens);
-        Use.Reuse(Tier.Device, block * BlockTokens, block * BlockTokens + tokens);
-        Use.Tail = (source.Key, tokens);
     }
 
     /// <summary>
@@ -389,24 +339,6 @@ public sealed partial class CachedSequence : IDisposable
         _cache.Offload(lease.Key, Admission.SecondUse, from: tier);
     }
 
-    /// <summary>Takes over the first tokens of a block that goes on differently, or ends: a copy, to be continued.</summary>
-    void PlaceTail(TailFind tail, ITier? from)
-    {
-        int block = tail.Block, start = block * BlockTokens;
-        BlockLease? source = _cache.Device.TryFind(tail.Match.Key);
-        if (source is null && from is not null)
-            source = _loads.Want(from, tail.Match.Key, _keys[block - 1], tail.Tokens, tail.Place);
-        if (source is null || !_loads.Expect(source) || !Table.TryAddOwn())
-        {
-            source?.Dispose();
-            return;
-        }
-        Table.Fill(start, start + tail.Match.Common);
-        Use.Reuse(from?.Tier ?? Tier.Device, start, start + tail.Match.Common);
-        Use.Tail = (tail.Match.Key, tail.Match.Common);
-        _loads.TakeOver(block, source);
-    }
-
     BlockLease Register(int block, MutableBlock own, ReadOnlySpan<int> tokens, int count)
     {
         _keys.Extend(tokens, block);
@@ -422,20 +354,5 @@ public sealed partial class CachedSequence : IDisposable
         BlockLease lease = own.Complete().Register(key, _keys[block - 1], content);
         Table.Replace(block, lease);
         return lease;
-    }
-
-    /// <summary>The last block, not full, becomes findable: the next sequence copies it and goes on.</summary>
-    void LeaveTail(ReadOnlySpan<int> tokens)
-    {
-        int block = Length / BlockTokens, count = Length % BlockTokens;
-        if (count == 0 || tokens.Length < Length || Table[block] is not MutableBlock own)
-            return;
-        _keys.Extend(tokens, block);
-        if (_cache.Device.LongestTail(_keys[block - 1], tokens.Slice(block * BlockTokens, count)).Common == count)
-            return; // a longer one begins with it
-        _cache.Device.ClearTokens(own, count); // what another sequence left there is nobody's business
-        BlockKey tail = Register(block, own, tokens, count).Key;
-        _cache.Offload(tail, Admission.WhenFull);
-        _cache.Offload(tail, Admission.EndOfRequest);
     }
 }
