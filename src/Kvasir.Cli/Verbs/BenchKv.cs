@@ -56,7 +56,11 @@ sealed class BenchKv(LanguageModel model, int tokens, int threads, int runs, str
 
     EngineOptions NewOptions(KvReuse reuse) => Stores with
     {
-        Context = tokens + DecodeTokens + 16, Threads = threads, Sequences = 2, KvReuse = reuse, KvHostBytes = 1L << 30,
+        Context = tokens + DecodeTokens + 16,
+        Threads = threads,
+        Sequences = 2,
+        KvReuse = reuse,
+        KvHostBytes = 1L << 30,
         KvDisk = new DiskTierOptions { Folder = folder, MaxBytes = 4L << 30 },
     };
 

@@ -198,7 +198,7 @@ sealed class Scheduler : IDisposable
         if (!_engine.HasRoomAnywhere(generation.AllBlocksWanted, _running.Concat(_arriving)))
             return false;
         return generation.BlocksWanted + _running.Concat(_arriving).Concat(_profiling)
-            .Sum(other => Math.Max(1, other.BlocksWanted)) 
+            .Sum(other => Math.Max(1, other.BlocksWanted))
             <= counts.Free + counts.Cached + _engine.Cache.Views.Reclaimable + _running.Sum(other => other.Sequence.Blocks.MovableBlocks);
     }
 

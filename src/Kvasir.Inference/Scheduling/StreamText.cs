@@ -17,7 +17,7 @@ public static class StreamText
         if (use.Host > 0)
             parts.Add($"{use.Host:N0} in {Tier.Host.Name()}");
         if (use.Disk > 0)
-            parts.Add(string.Create(CultureInfo.InvariantCulture, 
+            parts.Add(string.Create(CultureInfo.InvariantCulture,
                 $"{use.Disk:N0} ({use.DiskBytes / 1048576.0:0.0} MiB) from {Tier.Disk.Name()}"));
         if (stepSeconds > 0)
             parts.Add(string.Create(CultureInfo.InvariantCulture, $"about {1000 * stepSeconds:0.#} ms a step"));

@@ -14,8 +14,8 @@ public sealed record SimulatedRetention(KvRetention Keeps, KvSize Size)
     /// <summary>Tokens of a question unless it is said: traces do not say where the last message of the user begins.</summary>
     public const int UsualQuestion = 128;
 
-    /// <summary>Prefills of a prefix that its replay takes: 1.3 to 2.7 were measured (docs/retention.md, What it costs).</summary>
-    const double ReplayPrefills = 2;
+    /// <summary>Prefills of a prefix that its replay takes: 1.2 to 1.7 were measured (docs/retention.md, What it costs).</summary>
+    const double ReplayPrefills = 1.5;
 
     /// <summary>Rows that look where the last ones of a prefix do.</summary>
     const int LastRows = 32;

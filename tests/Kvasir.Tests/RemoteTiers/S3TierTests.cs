@@ -87,7 +87,9 @@ public sealed class S3TierTests : IDisposable
         Assert.Equal(202, second.Cached.Ask(Prompt()).Use.Remote);
         S3Request[] requests = _server.TakeRequests();
         S3Request[] index = [.. requests.Where(request => !request.IsOfRun)];
-        Assert.True(index.Length is >= 1 and <= 8, string.Join('\n', requests.AsEnumerable()));
+        int runs = requests.Where(request => request.IsOfRun).DistinctBy(request => request.Name).Count();
+        int most = runs <= 3 ? 8 : 4 * runs; // a machine that has much else to do writes in more pieces
+        Assert.True(index.Length >= 1 && index.Length <= most, string.Join('\n', requests.AsEnumerable()));
         Assert.All(requests.Where(request => request.IsOfRun), request => Assert.NotEqual("", request.Range));
         Assert.DoesNotContain(requests, request => request.Name == ""); // no lists
     }

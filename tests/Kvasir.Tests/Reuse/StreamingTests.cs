@@ -116,7 +116,8 @@ public sealed class StreamingTests : IDisposable
         {
             using InferenceEngine engine = new(_model, Streamed(host, disk: true, Math.Max(pool, chunk / 16 + 4)) with
             {
-                PrefillChunk = chunk, Threads = threads,
+                PrefillChunk = chunk,
+                Threads = threads,
             });
             string how = $"pool {pool}, host {host}, chunk {chunk}, threads {threads}, seed {seed}";
             AssertSameBits(expected, Logits(engine, prompt), how);
