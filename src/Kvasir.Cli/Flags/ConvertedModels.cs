@@ -6,6 +6,7 @@ using Kvasir.Formats.Hub;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.KvCache.Prefixes;
+using Spectre.Console;
 
 namespace Kvasir.Cli.Flags;
 
@@ -47,7 +48,8 @@ static class ConvertedModels
 
     static void AddVersion(FieldHasher hasher, string path)
     {
-        foreach (string file in Directory.Exists(path) ? Directory.EnumerateFiles(path).Order(StringComparer.Ordinal) : [path])
+        string[] files = Directory.Exists(path) ? [.. Directory.EnumerateFiles(path).Order(StringComparer.Ordinal)] : [path];
+        foreach (string file in files)
         {
             FileInfo info = new(file);
             FileSystemInfo target = info.ResolveLinkTarget(returnFinalTarget: true) ?? info;

@@ -20,13 +20,14 @@ sealed class HubGeneration(string configPath, JsonElement config, string path, J
     public void AddTo(GgufEntries entries)
     {
         entries.Set(HubConfig.UseCacheKey, Flag("use_cache") == false ? false : null);
-        if (Flag("do_sample") == false)
+        entries.Set("general.sampling.penalty_repeat", Number("repetition_penalty", 100));
+        float temperature = Number("temperature", 100) ?? 1;
+        if (Flag("do_sample") != true) // transformers samples only where somebody says so, and then with these
             return;
-        entries.Set("general.sampling.temp", Number("temperature", 100));
+        entries.Set("general.sampling.temp", temperature);
+        entries.Set("general.sampling.top_k", (int)(Number("top_k", 1 << 24) ?? 50));
         entries.Set("general.sampling.top_p", Number("top_p", 1));
         entries.Set("general.sampling.min_p", Number("min_p", 1));
-        entries.Set("general.sampling.top_k", (int?)Number("top_k", int.MaxValue / 2));
-        entries.Set("general.sampling.penalty_repeat", Number("repetition_penalty", 100));
     }
 
     (JsonElement Value, string Path)? Find(string name)
