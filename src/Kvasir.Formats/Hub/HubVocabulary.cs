@@ -12,6 +12,7 @@ sealed class HubVocabulary
     readonly string _path;
     readonly string?[] _tokens;
     readonly int[] _types;
+    readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
     readonly List<int> _swallowing = [];
     readonly JsonElement _model;
 
@@ -29,7 +30,7 @@ sealed class HubVocabulary
     public bool HasNoSpaceInside => !_tokens.Where((token, id) => _types[id] == Normal && token!.LastIndexOf('▁') > 0).Any();
 
     /// <summary>The id of a token.</summary>
-    public int? Find(string? text) => text is not null && Array.IndexOf(_tokens, text) is >= 0 and int id ? id : null;
+    public int? Find(string? text) => text is not null && _ids.TryGetValue(text, out int id) ? id : null;
 
     /// <param name="entries">Receives the tokens.</param>
     /// <param name="unknown">The token of what cannot be spelt; null where there is none. With one, there are tokens of one byte.</param>
@@ -71,16 +72,26 @@ sealed class HubVocabulary
             throw Invalid("model.vocab", $"the id of {Printable.Quote(token)}", $"0 to {_tokens.Length - 1}, a row of the embedding");
         if (_tokens[id] is { } other)
             throw Invalid("model.vocab", $"{Printable.Quote(token)} and {Printable.Quote(other)} of id {id}", "an id for each");
-        (_tokens[id], _types[id]) = (token, type);
+        (_tokens[id], _types[id], _ids[token]) = (token, type, id);
     }
 
     /// <summary>Both forms, <c>"a b"</c> and <c>["a", "b"]</c>, as the first.</summary>
     string Merge(JsonElement merge)
     {
-        if (merge.ValueKind == JsonValueKind.String)
-            return merge.GetString()!;
+        string pair = Pair(merge);
+        int space = pair.IndexOf(' ', 1);
+        string? absent = ((string[])[pair[..space], pair[(space + 1)..], pair.Remove(space, 1)]).FirstOrDefault(token => !_ids.ContainsKey(token));
+        return absent is null ? pair
+            : throw Invalid("model.merges", Printable.Quote(pair), $"{Printable.Quote(absent)} to be in the vocabulary");
+    }
+
+    string Pair(JsonElement merge)
+    {
+        if (merge.ValueKind == JsonValueKind.String && merge.GetString()! is { Length: > 2 } pair && pair.IndexOf(' ', 1) is > 0 and int space
+            && space < pair.Length - 1)
+            return pair;
         return merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2
-            && merge.EnumerateArray().All(part => part.ValueKind == JsonValueKind.String && !part.GetString()!.Contains(' '))
+            && merge.EnumerateArray().All(part => part.ValueKind == JsonValueKind.String && part.GetString() is { Length: > 0 } text && !text.Contains(' '))
             ? $"{merge[0].GetString()} {merge[1].GetString()}"
             : throw Invalid("model.merges", Printable.Line(merge.GetRawText(), 60), "two tokens without spaces");
     }

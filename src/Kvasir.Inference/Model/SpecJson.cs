@@ -5,6 +5,4 @@ namespace Kvasir.Inference.Model;
 
 /// <summary>Writes a description with every field that it has, those that it will have one day included.</summary>
 [JsonSerializable(typeof(ModelSpec))]
-[JsonSourceGenerationOptions(
-    GenerationMode = JsonSourceGenerationMode.Serialization, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 sealed partial class SpecJson : JsonSerializerContext;
