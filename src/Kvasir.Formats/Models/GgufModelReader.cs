@@ -48,7 +48,7 @@ sealed class GgufModelReader
             Norm = new NormSpec(_family.Norm, _fields.Number(_family.Norm == NormKind.Rms ? RmsEpsilon : LayerEpsilon)),
             EmbeddingScale = _fields.NonZero("embedding_scale") ?? (_family.ScalesEmbedding ? MathF.Sqrt(width) : null),
             ResidualScale = _fields.NonZero("residual_scale"),
-            LogitScale = _fields.NonZero("logit_scale"),
+            LogitScale = _family.LogitScaleOf(_fields.NonZero("logit_scale")),
             LogitSoftcap = _fields.NonZero("final_logit_softcapping"),
             IsTied = !_file.TryGetTensor("output.weight", out _),
             Beyond = _family.Beyond,

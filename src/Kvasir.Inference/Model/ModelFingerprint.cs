@@ -75,7 +75,11 @@ static class ModelFingerprint
     };
 
     /// <summary>The fingerprint of a model with a layout, and with a host tier that stores blocks otherwise, if it does.</summary>
-    public static Fingerprint Of(Digest model, KvLayout layout, IKvCodec? hostCodec)
+    /// <param name="model">The model's digest.</param>
+    /// <param name="layout">How its keys and values lie in blocks.</param>
+    /// <param name="hostCodec">How the host stores them, if otherwise.</param>
+    /// <param name="isLong">Whether positions are rotated as in a long context, by a model that makes a difference.</param>
+    public static Fingerprint Of(Digest model, KvLayout layout, IKvCodec? hostCodec, bool isLong = false)
     {
         using var hasher = new FieldHasher();
         hasher.Add(NumericsVersion).Add(model).Add(layout.CodecName).Add(hostCodec?.Name ?? layout.CodecName)
@@ -85,6 +89,8 @@ static class ModelFingerprint
         foreach ((int index, KvLayer layer) in layout.Layers.Index())
             if (layer.ValueDim != layer.KeyDim) // no word of it where both are alike: those fingerprints are older
                 hasher.Add(index).Add(layer.ValueDim);
+        if (isLong)
+            hasher.Add(-1); // no layer's index
         return new Fingerprint(hasher.Finish());
     }
 
