@@ -53,7 +53,8 @@ static class ConvertedModels
         {
             FileInfo info = new(file);
             FileSystemInfo target = info.ResolveLinkTarget(returnFinalTarget: true) ?? info;
-            hasher.Add(Path.GetFileName(file)).Add(target is FileInfo { Exists: true } one ? one.Length : 0).Add(target.LastWriteTimeUtc.Ticks);
+            hasher.Add(Path.GetFileName(file)).Add(target is FileInfo { Exists: true } one ? one.Length : 0)
+                .Add(target.LastWriteTimeUtc.Ticks);
         }
     }
 }

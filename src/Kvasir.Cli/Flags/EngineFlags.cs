@@ -78,7 +78,8 @@ sealed class EngineFlags
 
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _weights.Option, _maxTokens, _minTokens, _context, _threads, .. _sampling.All, _stop, _ignoreEos,
+        foreach (Option option in (Option[])[_model, _weights.Option, _maxTokens, _minTokens, _context, _threads, .. _sampling.All, _stop,
+            _ignoreEos,
             _noKvCache, _verbose, _retain])
             verb.Options.Add(option);
         Template.AddTo(verb);

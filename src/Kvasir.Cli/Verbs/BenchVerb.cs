@@ -33,7 +33,8 @@ sealed class BenchVerb
     {
         Command verb = new("bench")
         {
-            s_model, s_weights.Option, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_device, s_host, s_disk, s_folder, s_json,
+            s_model, s_weights.Option, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_device, s_host, s_disk, s_folder,
+            s_json,
             BenchKvVerb.Create(), BenchServeVerb.Create(),
         };
         foreach (Option option in s_types.All)
@@ -60,7 +61,8 @@ sealed class BenchVerb
         using Interrupt interrupt = new();
         try
         {
-            return WithModel(s_weights.Resolve(parsed, parsed.GetRequiredValue(s_model)), path => Measure(parsed, path, interrupt.Token), interrupt.Token);
+            string model = s_weights.Resolve(parsed, parsed.GetRequiredValue(s_model));
+            return WithModel(model, path => Measure(parsed, path, interrupt.Token), interrupt.Token);
         }
         catch (OperationCanceledException)
         {

@@ -69,7 +69,8 @@ static class EvalVerb
     {
         Command verb = new("eval")
         {
-            s_model, s_weights.Option, s_task, s_facts, s_tokens, s_conversation, s_retain, s_aware, s_pareto, s_documents, s_seed, s_threads, s_json,
+            s_model, s_weights.Option, s_task, s_facts, s_tokens, s_conversation, s_retain, s_aware, s_pareto, s_documents, s_seed,
+            s_threads, s_json,
         };
         foreach (Option option in s_types.All)
             verb.Options.Add(option);

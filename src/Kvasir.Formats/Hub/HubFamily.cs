@@ -17,15 +17,25 @@ sealed record HubFamily(string Architecture)
     static readonly ImmutableDictionary<string, string> s_phi3 =
         s_layer.AddRange(Names("attn_qkv self_attn.qkv_proj", "ffn_up mlp.gate_up_proj"));
 
+    static readonly ImmutableDictionary<string, string> s_olmo2 = s_layer.SetItems(Names(
+        "post_attention_norm post_attention_layernorm", "post_ffw_norm post_feedforward_layernorm"));
+
+    static readonly ImmutableDictionary<string, string> s_glm4 = s_phi3.AddRange(Names(
+        "post_attention_norm post_self_attn_layernorm", "post_ffw_norm post_mlp_layernorm"));
+
     static readonly ImmutableDictionary<string, string> s_whole =
         Names("token_embd model.embed_tokens", "output_norm model.norm", "output lm_head");
 
-    static readonly HubFamily s_llama = new("llama") { PairsRows = true };
-
     static readonly ImmutableSortedDictionary<string, HubFamily> s_all = new Dictionary<string, HubFamily>
     {
-        ["llama"] = s_llama,
-        ["mistral"] = s_llama,
+        ["llama"] = new("llama"),
+        ["mistral"] = new("llama"),
+        ["ministral3"] = new("mistral3"),
+        ["smollm3"] = new("smollm3"),
+        ["granite"] = new("granite"),
+        ["glm4"] = new("glm4") { Layer = s_glm4 },
+        ["olmo2"] = new("olmo2") { Layer = s_olmo2 },
+        ["olmo3"] = new("olmo2") { Layer = s_olmo2 },
         ["qwen2"] = new("qwen2"),
         ["qwen3"] = new("qwen3"),
         ["phi3"] = new("phi3") { Layer = s_phi3 },
@@ -34,12 +44,11 @@ sealed record HubFamily(string Architecture)
         ["gemma3_text"] = new("gemma3") { NormsLackOne = true, Layer = s_gemma2 },
     }.ToImmutableSortedDictionary(StringComparer.Ordinal);
 
-    /// <summary>Names that hold nothing that a language model computes with: a table that is computed, and other parts of a larger model.</summary>
+    /// <summary>
+    /// Names that hold nothing that a language model computes with: a table that is computed, and other parts of a larger model.
+    /// </summary>
     static readonly string[] s_ignored =
         ["rotary_emb.inv_freq", "mtp.", "visual.", "vision_tower.", "vision_model.", "multi_modal_projector.", "audio_tower."];
-
-    /// <summary>Whether rows of queries and keys that are rotated together lie side by side in GGUF files, and a half head apart here.</summary>
-    public bool PairsRows { get; private init; }
 
     /// <summary>Whether norms multiply with one more than what is stored.</summary>
     public bool NormsLackOne { get; private init; }
@@ -66,7 +75,7 @@ sealed record HubFamily(string Architecture)
             return stored;
         if (s_whole.TryGetValue(name[..dot], out string? whole))
             return whole + name[dot..];
-        return name.Split('.', 4) is ["model", "layers", string layer, string rest] && Layer.TryGetValue(rest[..^(name.Length - dot)], out string? part)
+        return name[..dot].Split('.', 4) is ["model", "layers", string layer, string rest] && Layer.TryGetValue(rest, out string? part)
             ? $"blk.{layer}.{part}{name[dot..]}"
             : stored;
     }

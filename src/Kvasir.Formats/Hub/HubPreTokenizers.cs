@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Kvasir.Formats.Hub;
 
 /// <summary>
-/// The names that GGUF files give to the ways in which byte-level vocabularies cut text into words, by the steps of a <c>tokenizer.json</c>.
+/// The names that GGUF files give to the ways in which byte-level vocabularies cut text into words, by the steps of a
+/// <c>tokenizer.json</c>.
 /// Expressions are found as they are spelt: another engine's would be run by another engine's rules, and by hostile ones for ever, so that
 /// an unknown one is refused.
 /// </summary>
@@ -57,7 +58,8 @@ static class HubPreTokenizers
             throw ModelFormatException.At(path, "pre_tokenizer.add_prefix_space", "true", "false with a vocabulary of bytes"),
         "ByteLevel" => step.Flag("use_regex", true) ? Gpt2 : null,
         "Digits" when step.Flag("individual_digits", false) => Digits,
-        "Split" when step.Text("behavior") == (step.Flag("invert", false) ? "Removed" : "Isolated") && step.Object("pattern")?.Text("Regex") is { } regex => regex,
+        "Split" when step.Text("behavior") == (step.Flag("invert", false) ? "Removed" : "Isolated")
+            && step.Object("pattern")?.Text("Regex") is { } regex => regex,
         _ => Printable.Line(step.GetRawText(), 200),
     };
 }

@@ -19,9 +19,11 @@ sealed class HubSpecialTokens(string path, JsonElement root, JsonElement? config
         Set(entries, "eos_token_id", eos);
         Set(entries, "padding_token_id", Named("pad_token"));
         entries.Set(Section + "eos_token_ids", ends.Length > 1 ? ends : null);
-        entries.Set(Section + "add_bos_token", (config?.Flag("add_bos_token", before is not null) ?? before is not null) && bos is not null);
-        entries.Set(Section + "add_eos_token", (config?.Flag("add_eos_token", after is not null) ?? after is not null) && eos is not null);
+        entries.Set(Section + "add_bos_token", bos is not null && Adds("add_bos_token", before));
+        entries.Set(Section + "add_eos_token", eos is not null && Adds("add_eos_token", after));
     }
+
+    bool Adds(string name, int? processed) => config?.Flag(name, processed is not null) ?? processed is not null;
 
     static void Set(GgufEntries entries, string key, int? id) => entries.Set(Section + key, (uint?)id);
 

@@ -26,9 +26,10 @@ static class HubTemplates
     {
         entries.Set(Key, fields.Text(Name));
         foreach (JsonElement named in fields.Items(Name))
-            entries.Set(named.Text("name") switch { "default" => Key, "tool_use" => ToolKey, _ => $"{Key}.{Printable.Line(named.Text("name") ?? "")}" },
-                named.Text("template"));
+            entries.Set(KeyOf(named.Text("name") ?? ""), named.Text("template"));
     }
+
+    static string KeyOf(string name) => name == "default" ? Key : $"{Key}.{Printable.Line(name)}";
 
     static string? ReadText(string path)
     {

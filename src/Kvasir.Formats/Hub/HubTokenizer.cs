@@ -73,13 +73,15 @@ sealed class HubTokenizer(string folder, int rows)
                 case "NFC": break;
                 case "Prepend" when step.Text("prepend") == Space: prefixes = true; break;
                 case "Replace" when step.Object("pattern")?.Text("String") == " " && step.Text("content") == Space: replaces = true; break;
-                default: throw Invalid("normalizer", Printable.Line(step.GetRawText(), 120), $"NFC, Prepend {Space}, or Replace ' ' with {Space}");
+                default: throw Invalid("normalizer", Printable.Line(step.GetRawText(), 120),
+                    $"NFC, Prepend {Space}, or Replace ' ' with {Space}");
             }
         foreach (JsonElement step in cuts)
             switch (step.Text("type"))
             {
                 case "Split" when replaces && step.Object("pattern")?.Text("String") == " ": break; // there are none any more
-                case "Metaspace" when (step.Text("replacement") ?? Space) == Space && (!step.Flag("split", true) || vocabulary.HasNoSpaceInside):
+                case "Metaspace" when (step.Text("replacement") ?? Space) == Space
+                    && (!step.Flag("split", true) || vocabulary.HasNoSpaceInside):
                     replaces = true;
                     string scheme = step.Text("prepend_scheme") ?? (step.Flag("add_prefix_space", true) ? "always" : "never");
                     (prefixes, onlyFirst) = (prefixes || scheme != "never", scheme == "first");
@@ -88,7 +90,7 @@ sealed class HubTokenizer(string folder, int rows)
                     $"ByteLevel, Metaspace that does not split, or Split ' ' behind Replace");
             }
         if (!replaces)
-            throw Invalid("normalizer", "spaces that stay", $"Replace ' ' with {Space}, or Metaspace, where pre_tokenizer has no ByteLevel");
+            throw Invalid("normalizer", "spaces that stay", $"Replace ' ' with {Space}, or Metaspace, without ByteLevel");
         entries.Set(Section + "add_space_prefix", prefixes);
         entries.Set("kvasir.tokenizer.prefix_first_only", onlyFirst ? true : null);
     }

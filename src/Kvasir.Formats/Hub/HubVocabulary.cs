@@ -80,18 +80,19 @@ sealed class HubVocabulary
     {
         string pair = Pair(merge);
         int space = pair.IndexOf(' ', 1);
-        string? absent = ((string[])[pair[..space], pair[(space + 1)..], pair.Remove(space, 1)]).FirstOrDefault(token => !_ids.ContainsKey(token));
+        string? absent = Array.Find([pair[..space], pair[(space + 1)..], pair.Remove(space, 1)], token => !_ids.ContainsKey(token));
         return absent is null ? pair
             : throw Invalid("model.merges", Printable.Quote(pair), $"{Printable.Quote(absent)} to be in the vocabulary");
     }
 
     string Pair(JsonElement merge)
     {
-        if (merge.ValueKind == JsonValueKind.String && merge.GetString()! is { Length: > 2 } pair && pair.IndexOf(' ', 1) is > 0 and int space
-            && space < pair.Length - 1)
+        if (merge.ValueKind == JsonValueKind.String && merge.GetString()! is { Length: > 2 } pair
+            && pair.IndexOf(' ', 1) is > 0 and int space && space < pair.Length - 1)
             return pair;
         return merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2
-            && merge.EnumerateArray().All(part => part.ValueKind == JsonValueKind.String && part.GetString() is { Length: > 0 } text && !text.Contains(' '))
+            && merge.EnumerateArray().All(part =>
+                part.ValueKind == JsonValueKind.String && part.GetString() is { Length: > 0 } text && !text.Contains(' '))
             ? $"{merge[0].GetString()} {merge[1].GetString()}"
             : throw Invalid("model.merges", Printable.Line(merge.GetRawText(), 60), "two tokens without spaces");
     }

@@ -15,7 +15,8 @@ static class JsonFields
         _ => otherwise,
     };
 
-    public static JsonElement? Object(this JsonElement of, string name) => of.Field(name) is { ValueKind: JsonValueKind.Object } value ? value : null;
+    public static JsonElement? Object(this JsonElement of, string name) =>
+        of.Field(name) is { ValueKind: JsonValueKind.Object } value ? value : null;
 
     /// <summary>The items of an array; none where there is no such.</summary>
     public static IEnumerable<JsonElement> Items(this JsonElement of, string name) =>

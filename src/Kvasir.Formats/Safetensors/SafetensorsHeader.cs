@@ -66,7 +66,8 @@ sealed class SafetensorsHeader
         long bytes = shape.Aggregate((long)type.BlockBytes(), (product, size) => checked(product * size));
         long[] offsets = Numbers(at, entry, Offsets);
         if (offsets is not [long begin, long end] || begin > end || end > _length - _data)
-            throw Invalid($"{at}.{Offsets}", $"[{string.Join(", ", offsets)}]", $"a begin and an end within the {_length - _data} bytes of data");
+            throw Invalid(
+                $"{at}.{Offsets}", $"[{string.Join(", ", offsets)}]", $"a begin and an end within the {_length - _data} bytes of data");
         if (end - begin != bytes)
             throw Invalid($"{at}.{Offsets}", $"{end - begin} bytes", $"{bytes}, for the shape and {type.DisplayName()}");
         return bytes / shape.Skip(1).Aggregate(1L, (rows, size) => rows * size) is var row && row <= int.MaxValue
@@ -88,7 +89,8 @@ sealed class SafetensorsHeader
         const long Most = long.MaxValue / 8;
         long left = Most;
         if (shape.Length > MostDimensions || shape.Any(size => size == 0 || (left /= size) == 0))
-            throw Invalid($"{at}.{Shape}", $"[{string.Join(", ", shape)}]", $"up to {MostDimensions} sizes from 1 whose product fits in the file");
+            throw Invalid(
+                $"{at}.{Shape}", $"[{string.Join(", ", shape)}]", $"up to {MostDimensions} sizes from 1 whose product fits in the file");
         return shape.Length == 0 ? [1] : [.. shape.Reverse()];
     }
 

@@ -79,7 +79,8 @@ sealed class SafetensorsShards : IDisposable
         string? Like(string suffix) => names.FirstOrDefault(name => name.EndsWith(suffix, StringComparison.OrdinalIgnoreCase));
         string seen = Like(".gguf") is { } gguf ? $"a GGUF file, {Printable.Quote(gguf)}, which can be named itself"
             : Like(".safetensors") is { } shard ? $"{Printable.Quote(shard)} without an index"
-            : (Like(".bin") ?? Like(".pt") ?? Like(".pth")) is { } pickle ? $"{Printable.Quote(pickle)}, which is a program rather than data"
+            : (Like(".bin") ?? Like(".pt") ?? Like(".pth")) is { } pickle
+                ? $"{Printable.Quote(pickle)}, which is a program rather than data"
             : names.Length == 0 ? "an empty folder" : $"{names.Length} files, none of them with weights";
         return ModelFormatException.At(folder, "weights", seen, $"{Single}, or {Index} and the files that it names");
     }

@@ -193,7 +193,9 @@ public sealed class Tokenizer
     {
         bool isPhi3 = vocabulary.Name.Contains("phi-3", StringComparison.OrdinalIgnoreCase)
             || vocabulary.Name.Contains("phi3", StringComparison.OrdinalIgnoreCase);
-        return isPhi3 && vocabulary.Swallowing.IsEmpty ? Enumerable.Range(0, table.Count).Where(Swallows).ToFrozenSet() : [.. vocabulary.Swallowing];
+        return isPhi3 && vocabulary.Swallowing.IsEmpty
+            ? Enumerable.Range(0, table.Count).Where(Swallows).ToFrozenSet()
+            : vocabulary.Swallowing.ToFrozenSet();
 
         bool Swallows(int token) =>
             table.Type(token) is TokenType.Control or TokenType.UserDefined or TokenType.Unknown

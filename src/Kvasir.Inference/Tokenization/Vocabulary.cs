@@ -93,7 +93,8 @@ public sealed record Vocabulary
             Tokens = metadata.GetStrings(Section + "tokens"),
             Types = metadata.TryGetInt32s(Section + "token_type", out var types) ? [.. types.Select(type => (TokenType)type)] : [],
             Scores = isSentencePiece && metadata.TryGetSingles(Section + "scores", out var scores) ? scores : [],
-            Merges = (!isSentencePiece || !metadata.Contains(Section + "scores")) && metadata.TryGetStrings(Section + "merges", out var merges) ? merges : [],
+            Merges = !(isSentencePiece && metadata.Contains(Section + "scores"))
+                && metadata.TryGetStrings(Section + "merges", out var merges) ? merges : [],
             Bos = Id(metadata, "bos_token_id"),
             Eos = Id(metadata, "eos_token_id"),
             Eot = Id(metadata, "eot_token_id"),

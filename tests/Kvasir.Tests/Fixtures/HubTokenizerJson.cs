@@ -21,7 +21,9 @@ static class HubTokenizerJson
                 .Select(id => Added(id, tokens[id], special: types[id] != 4))]),
             ["normalizer"] = pieces ? Pieces() : null,
             ["pre_tokenizer"] = pieces ? null : Cuts(metadata.GetString("tokenizer.ggml.pre")),
-            ["post_processor"] = metadata.GetBool("tokenizer.ggml.add_bos_token", pieces) ? Begin(tokens[metadata.GetInt32("tokenizer.ggml.bos_token_id")]) : null,
+            ["post_processor"] = metadata.GetBool("tokenizer.ggml.add_bos_token", pieces)
+                ? Begin(tokens[metadata.GetInt32("tokenizer.ggml.bos_token_id")])
+                : null,
             ["model"] = new JsonObject
             {
                 ["type"] = "BPE",
@@ -93,7 +95,8 @@ static class HubTokenizerJson
                 ids[tokens[id]] = id;
         return ids.OrderByDescending(entry => scores[entry.Value]).ThenBy(entry => entry.Value).SelectMany(entry =>
             Enumerable.Range(1, Math.Max(0, entry.Key.Length - 1))
-                .Where(cut => !char.IsLowSurrogate(entry.Key[cut]) && ids.ContainsKey(entry.Key[..cut]) && ids.ContainsKey(entry.Key[cut..]))
+                .Where(cut => !char.IsLowSurrogate(entry.Key[cut]))
+                .Where(cut => ids.ContainsKey(entry.Key[..cut]) && ids.ContainsKey(entry.Key[cut..]))
                 .OrderBy(cut => ids[entry.Key[..cut]]).ThenBy(cut => ids[entry.Key[cut..]])
                 .Select(cut => $"{entry.Key[..cut]} {entry.Key[cut..]}"));
     }

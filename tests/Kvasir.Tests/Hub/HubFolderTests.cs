@@ -12,7 +12,8 @@ namespace Kvasir.Tests.Hub;
 /// <summary>What folders of the hub may lack, contradict and ask for.</summary>
 public sealed class HubFolderTests : IDisposable
 {
-    const string Index = "model.safetensors.index.json", First = "model-00001-of-00003.safetensors", Second = "model-00002-of-00003.safetensors";
+    const string Index = "model.safetensors.index.json";
+    const string First = "model-00001-of-00003.safetensors", Second = "model-00002-of-00003.safetensors";
 
     readonly TemporaryFolder _folder = new();
 
@@ -90,8 +91,9 @@ public sealed class HubFolderTests : IDisposable
     public void Llama_3s_scaling_becomes_the_divisors_that_a_converter_writes()
     {
         string folder = Tiny();
-        Edit(folder, "config.json", config => config["rope_scaling"] = JsonNode.Parse(
-            """{"rope_type":"llama3","factor":32.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":256}"""));
+        Edit(folder, "config.json", config => config["rope_scaling"] = JsonNode.Parse("""
+            {"rope_type":"llama3","factor":32.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":256}
+            """));
         using var model = LanguageModel.Load(folder);
         float[] expected = new RopeScaling("llama3", 32) { OriginalContext = 256 }.Divisors(10_000, 16);
         Assert.Equal(expected, model.Weights.RopeDivisors);
@@ -157,6 +159,7 @@ public sealed class HubFolderTests : IDisposable
         int header = BitConverter.ToInt32(bytes), data = bytes.Length - 8 - header;
         JsonNode json = JsonNode.Parse(bytes.AsSpan(8, header))!;
         json[name] = Safetensors.Entry("F32", [2, 1], data, data + 8);
-        File.WriteAllBytes(Path.Combine(folder, "model.safetensors"), Safetensors.Bytes(json.ToJsonString(), [.. bytes[(8 + header)..], .. new byte[8]]));
+        byte[] all = [.. bytes[(8 + header)..], .. new byte[8]];
+        File.WriteAllBytes(Path.Combine(folder, "model.safetensors"), Safetensors.Bytes(json.ToJsonString(), all));
     }
 }

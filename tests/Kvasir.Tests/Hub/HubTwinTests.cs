@@ -11,7 +11,7 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Hub;
 
-/// <summary>One model, as a GGUF file and as a folder of the hub: the same bits, the same tokens, the same names of keys and values.</summary>
+/// <summary>One model, as a GGUF file and as a folder of the hub: the same bits, tokens and names of keys and values.</summary>
 public sealed class HubTwinTests : IDisposable
 {
     readonly TemporaryFolder _folder = new();
@@ -39,6 +39,48 @@ public sealed class HubTwinTests : IDisposable
             gguf = NarrowVectors(gguf, type);
         using var ours = LanguageModel.Load(gguf);
         using var theirs = LanguageModel.Load(HubTwin.Write(gguf, _folder["hub"], type));
+        AssertAlike(ours, theirs);
+    }
+
+    /// <summary>What the configurations of other families say beside the geometry.</summary>
+    public static TheoryData<string, string, string> Families => new()
+    {
+        { "gemma", "gemma", "{}" },
+        { "gemma2", "gemma2", """{"sliding_window":10,"attn_logit_softcapping":2,"final_logit_softcapping":3}""" },
+        { "gemma3", "gemma3_text", """
+            {"sliding_window":10,"sliding_window_pattern":6,"rope_theta":1000000,"rope_scaling":{"rope_type":"linear","factor":8}}
+            """ },
+        { "phi3-long", "phi3", Phi3(64) },
+        { "phi3-short", "phi3", Phi3(256) },
+        { "smollm3", "smollm3", """{"rope_theta":10000}""" },
+        { "olmo2", "olmo2", "{}" },
+        { "olmo3", "olmo3", """
+            {"sliding_window":10,"rope_scaling":{"rope_type":"yarn","factor":8,"original_max_position_embeddings":64}}
+            """ },
+        { "granite", "granite", """
+            {"embedding_multiplier":12,"residual_multiplier":0.22,"attention_multiplier":0.1,"logits_scaling":8}
+            """ },
+        { "glm4", "glm4", """{"partial_rotary_factor":0.5,"attention_bias":true}""" },
+        { "mistral3", "ministral3", """
+            {"rope_parameters":{"rope_type":"yarn","rope_theta":10000,"factor":16,"beta_fast":4,"beta_slow":1,"mscale":1,
+             "mscale_all_dim":1,"llama_4_scaling_beta":0.3,"original_max_position_embeddings":8}}
+            """ },
+        { "llama-linear", "llama", """{"rope_scaling":{"type":"linear","factor":4}}""" },
+    };
+
+    /// <summary>Its divisors stand in the test's file as tensors, and are put in here.</summary>
+    static string Phi3(int original) => $$"""
+        {"partial_rotary_factor":0.75,"original_max_position_embeddings":{{original}},
+         "rope_scaling":{"type":"longrope","attention_factor":1.19,"short_factor":"rope_factors_short.weight",
+         "long_factor":"rope_factors_long.weight"} }
+        """;
+
+    [Theory, MemberData(nameof(Families))]
+    public void So_do_those_of_other_families(string name, string type, string fields)
+    {
+        string gguf = TinyModel.Families[name].WriteTo(_folder["tiny.gguf"]);
+        using var ours = LanguageModel.Load(gguf);
+        using var theirs = LanguageModel.Load(HubTwin.Write(gguf, _folder["hub"], modelType: type, fields: fields));
         AssertAlike(ours, theirs);
     }
 
