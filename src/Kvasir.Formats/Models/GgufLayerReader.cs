@@ -4,7 +4,7 @@ using Kvasir.Formats.Gguf;
 namespace Kvasir.Formats.Models;
 
 /// <summary>Reads the layers of a model from a GGUF file.</summary>
-sealed class GgufLayerReader(GgufFile file, GgufFields fields, ModelFamily family, bool isAssumed)
+sealed class GgufLayerReader(IModelFile file, GgufFields fields, ModelFamily family, bool isAssumed)
 {
     const int MostLayers = 4096, MostHeads = 1 << 16, MostExperts = 1 << 16, MostWidth = 1 << 20;
 

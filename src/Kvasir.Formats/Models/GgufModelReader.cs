@@ -14,12 +14,12 @@ sealed class GgufModelReader
 
     const string RmsEpsilon = "attention.layer_norm_rms_epsilon", LayerEpsilon = "attention.layer_norm_epsilon";
 
-    readonly GgufFile _file;
+    readonly IModelFile _file;
     readonly GgufFields _fields;
     readonly ModelFamily _family;
     readonly bool _isAssumed;
 
-    public GgufModelReader(GgufFile file, bool assumeLlama)
+    public GgufModelReader(IModelFile file, bool assumeLlama)
     {
         (_file, _fields) = (file, new GgufFields(file));
         _isAssumed = !ModelFamily.Gguf.TryGetValue(_fields.Architecture, out ModelFamily? family);

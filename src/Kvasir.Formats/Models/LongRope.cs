@@ -17,13 +17,13 @@ static class LongRope
 
     /// <summary>The scaling with the divisors of a file.</summary>
     /// <exception cref="ModelFormatException">They are missing, of another length, or not positive.</exception>
-    public static RopeScaling Read(GgufFile file, RopeScaling scaling, int dims) => scaling with
+    public static RopeScaling Read(IModelFile file, RopeScaling scaling, int dims) => scaling with
     {
         ShortDivisors = Divisors(file, Short, dims / 2), LongDivisors = Divisors(file, Long, dims / 2),
         AttentionFactor = scaling.AttentionFactor ?? 1, // files give it whole
     };
 
-    static ImmutableArray<float> Divisors(GgufFile file, string name, int count)
+    static ImmutableArray<float> Divisors(IModelFile file, string name, int count)
     {
         if (!file.TryGetTensor(name, out StoredTensor? tensor))
             throw ModelFormatException.At(file.Path, $"tensor {name}", "the tensor is missing", $"[{count}]: divisors of rotary frequencies");

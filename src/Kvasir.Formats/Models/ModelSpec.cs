@@ -76,7 +76,7 @@ public sealed record ModelSpec
     /// <param name="file">The file.</param>
     /// <param name="assumeLlama">Read an unknown architecture as if every layer kept a key and a value per KV head.</param>
     /// <exception cref="ModelFormatException">It contradicts itself, or is of an unknown architecture; one line names the key.</exception>
-    public static ModelSpec From(GgufFile file, bool assumeLlama = false)
+    public static ModelSpec From(IModelFile file, bool assumeLlama = false)
     {
         ArgumentNullException.ThrowIfNull(file);
         return new GgufModelReader(file, assumeLlama).Read();

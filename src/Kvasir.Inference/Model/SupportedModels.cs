@@ -18,9 +18,9 @@ public static class SupportedModels
 
     static string Names => string.Join(", ", s_architectures);
 
-    /// <summary>Reads what a GGUF file is, if it can be computed.</summary>
+    /// <summary>Reads what a model is, if it can be computed.</summary>
     /// <exception cref="ModelFormatException">It cannot; one line names the key, its value and what is computed.</exception>
-    public static ModelSpec Read(GgufFile file)
+    public static ModelSpec Read(IModelFile file)
     {
         ArgumentNullException.ThrowIfNull(file);
         string architecture = file.Metadata.GetString("general.architecture");
