@@ -89,7 +89,7 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
             (all[i], perItem[i]) = (products[i], PanelsPerItem.For(products[i].W, tokens, pool.Threads));
             items += MatMul<T>.Items(products[i].W, perItem[i]);
             quantized |= products[i].W.IsQuantized;
-            halves |= products[i].W.Format is QuantizedPanels { Kind.Scales: DotScales.ScaledSixteens };
+            halves |= products[i].W.Format is QuantizedPanels { Kind.Parts: 2 };
         }
         if (quantized)
             Quantize(x, products[0].W.Columns, tokens, halves);
