@@ -65,7 +65,7 @@ public sealed class HubVerbTests : IDisposable
         Assert.Contains("safetensors", Run("show", hub).Answer, StringComparison.Ordinal);
         Assert.Contains("qwen3", Run("estimate", hub).Answer, StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(hub, "tokenizer.json"), "{");
-        Assert.Matches(@"^error: .*tokenizer\.json: no valid JSON: .*$", Run("run", "x", "-m", hub).Errors.TrimEnd());
+        Assert.Matches(@"^kvasir: .*tokenizer\.json: no valid JSON: .*$", Run("run", "x", "-m", hub).Errors.TrimEnd());
     }
 
     static void Change(string path, Action<JsonNode> change)
