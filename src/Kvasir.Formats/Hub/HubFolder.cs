@@ -69,14 +69,16 @@ public sealed class HubFolder : IModelFile
     public ReadOnlySpan<byte> Row(StoredTensor tensor, long row)
     {
         ArgumentNullException.ThrowIfNull(tensor);
-        return _byName[tensor.Name].Row(row);
+        HubTensor found = _byName[tensor.Name];
+        return found.Row(found.FirstRowOf(tensor) + row);
     }
 
     /// <inheritdoc/>
     public void Read(StoredTensor tensor, long firstRow, Span<byte> rows)
     {
         ArgumentNullException.ThrowIfNull(tensor);
-        _byName[tensor.Name].Read(firstRow, rows);
+        HubTensor found = _byName[tensor.Name];
+        found.Read(found.FirstRowOf(tensor) + firstRow, rows);
     }
 
     /// <inheritdoc/>
