@@ -32,9 +32,11 @@ sealed class SafetensorsShards : IDisposable
                 shards._files.Add(File.Exists(single) ? SafetensorsFile.Open(single) : throw NoWeights(folder));
             return shards;
         }
-        catch
+        catch (Exception e)
         {
             shards.Dispose();
+            if (e is InvalidOperationException) // what the JSON reader throws when a text is asked for that is no Unicode
+                throw ModelFormatException.At(folder, Index, Printable.Line(e.Message), "Unicode");
             throw;
         }
     }

@@ -5,6 +5,7 @@ using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference;
 using Kvasir.Inference.Model;
+using Kvasir.Inference.Tokenization;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Hub;
@@ -135,6 +136,33 @@ public sealed class HubFolderTests : IDisposable
         }
         Edit(folder, "generation_config.json", advice => advice["temperature"] = "hot");
         Assert.Contains("generation_config.json: temperature: \"hot\"", Refused(folder), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("config.json", 1)]
+    [InlineData("tokenizer.json", 2)]
+    [InlineData("generation_config.json", 3)]
+    [InlineData("model.safetensors.index.json", 4)]
+    public void A_damaged_file_is_read_or_refused(string file, int seed)
+    {
+        string folder = Tiny(shards: 3), path = Path.Combine(folder, file), whole = File.ReadAllText(path);
+        string[] pieces = ["\\ud800", "null", "-1", "1e99", "[]", "{}", "\"\"", "99999999999", ",", "true", "▁", "\\u0000"];
+        var random = new Random(seed);
+        for (int i = 0; i < 150; i++)
+        {
+            int at = random.Next(whole.Length), length = random.Next(Math.Min(8, whole.Length - at));
+            File.WriteAllText(path, whole.Remove(at, length).Insert(at, pieces[random.Next(pieces.Length)]));
+            try
+            {
+                using HubFolder hub = HubFolder.Open(folder);
+                SupportedModels.Read(hub);
+                Tokenizer.From(hub).Encode("Once upon a time");
+            }
+            catch (ModelFormatException e)
+            {
+                Assert.DoesNotContain('\n', e.Message);
+            }
+        }
     }
 
     string Tiny(int shards = 1) => HubTwin.Write(TinyModel.Llama.WriteTo(_folder["tiny.gguf"]), _folder["hub"], shards: shards);

@@ -12,7 +12,7 @@ static class ArchitectureTable
             Gguf -> (root)
             Safetensors -> (root)
             Quantization -> (root), Gguf
-            Models -> (root), Gguf
+            Models -> (root), Gguf, Quantization
             Hub -> (root), Gguf, Models, Quantization, Safetensors
             """),
         new("Kvasir.KvCache", [], """
