@@ -21,11 +21,11 @@ public sealed class HubFolderTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData("", "weights: an empty folder")]
-    [InlineData("pytorch_model.bin", "weights: 'pytorch_model.bin', which is a program rather than data")]
-    [InlineData("tiny.gguf", "weights: a GGUF file, 'tiny.gguf', which can be named itself")]
-    [InlineData("model-00001-of-00002.safetensors", "'model-00001-of-00002.safetensors' without an index")]
-    [InlineData("README.md", "weights: 1 files, none of them with weights")]
+    [InlineData("", "weights: a directory with nothing in it")]
+    [InlineData("pytorch_model.bin", "weights: a directory with 'pytorch_model.bin', which is a program rather than data")]
+    [InlineData("tiny.gguf", "weights: a directory with 'tiny.gguf', which can be named itself")]
+    [InlineData("model-00001-of-00002.safetensors", "'model-00001-of-00002.safetensors' and no index")]
+    [InlineData("README.md", "weights: a directory with files of other kinds")]
     public void A_folder_without_weights_says_what_it_has(string file, string expected)
     {
         Directory.CreateDirectory(_folder["hub"]);
