@@ -16,6 +16,9 @@ sealed class ModelWeights : IDisposable
     public float[]? RopeDivisors { get; init; } // [rope dims / 2]; Llama 3
     public required WeightMemory Memory { get; init; } // of all matrices
 
+    /// <summary>Bytes of all matrices that a step reads: every one but the embedding, unless that is the output too.</summary>
+    public long BytesPerStep => Output.FileBytes + Layers.Sum(layer => layer.Matrices.Sum(matrix => matrix.FileBytes));
+
     public void Dispose() => Memory.Dispose();
 }
 
@@ -37,4 +40,7 @@ sealed class LayerWeights
     public required PackedMatrix Gate { get; init; } // [feed-forward, d]
     public required PackedMatrix Up { get; init; } // [feed-forward, d]
     public required PackedMatrix Down { get; init; } // [d, feed-forward]
+
+    public IEnumerable<PackedMatrix> Matrices =>
+        new[] { Q, K, V, AttentionOutput, Gate, Up, Down }.OfType<PackedMatrix>();
 }

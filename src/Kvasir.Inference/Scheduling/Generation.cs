@@ -180,6 +180,7 @@ sealed class Generation
         _cancelled.Dispose();
         PrefixLookup found = lookup.GetAwaiter().GetResult();
         Sequence.Blocks.Place(Sequence.Tail, found);
+        Sequence.Blocks.Use.Foreseen = _engine.Forecast.Of(Sequence.Tail.Length);
         (_lookup, _lookupTime) = (null, _lookupTime + found.Time);
     }
 
