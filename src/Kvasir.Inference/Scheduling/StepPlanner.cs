@@ -16,8 +16,10 @@ sealed class StepPlanner(EngineParts engine)
 
     readonly Dictionary<BlockKey, Claim> _claims = []; // by the key of the block before
     readonly FairTurns _turns = new(engine.StepTime);
-    int _prefillRows, _streamed;
-    TimeSpan _reading; // what the next pass reads from the disk, if those are in it that need that
+    readonly List<Generation> _reading = []; // those that may come from the disk in the next pass
+    int _prefillRows;
+    long _steps;
+    TimeSpan _readTime; // of theirs
     bool _mayStream;
 
     /// <summary>The pass.</summary>
@@ -41,13 +43,13 @@ sealed class StepPlanner(EngineParts engine)
         _claims.Clear();
         foreach (Generation generation in running)
             generation.Sequence.Blocks.Adopt(generation.Sequence.Tail);
-        _reading = Reading(running);
-        return Plan(running, _turns.MayStream(_reading));
+        ChooseWhoReads(running);
+        return Plan(running, _turns.MayStream(_readTime));
     }
 
     Generation? Plan(List<Generation> running, bool mayStream)
     {
-        (_prefillRows, _streamed, _mayStream) = (0, 0, mayStream);
+        (_prefillRows, _mayStream) = (0, mayStream);
         foreach (Generation generation in running) // ready first: what did not come is a hole then, and more is needed than the last
             if (IsReady(generation) && NeedsOnlyItsLast(generation) && HasTurn(generation) && !TryAdd(generation, 1))
                 return generation;
@@ -77,31 +79,44 @@ sealed class StepPlanner(EngineParts engine)
             engine.Transformer.MaxTokens);
 
     /// <summary>The pass took so long.</summary>
-    public void Took(TimeSpan time) => _turns.Took(time,
-        Completed.Exists(generation => generation.IsStreamed) || Advanced.Exists(generation => generation.IsStreamed));
-
-    /// <summary>About how long the disk takes for what those need of it that a pass may have.</summary>
-    TimeSpan Reading(List<Generation> running)
+    public void Took(TimeSpan time)
     {
+        _steps++;
+        bool streams = Took(Completed) | Took(Advanced);
+        _turns.Took(time, streams);
+    }
+
+    bool Took(List<Generation> those)
+    {
+        bool streams = false;
+        foreach (Generation generation in those)
+        {
+            generation.Step = _steps;
+            streams |= generation.IsStreamed;
+        }
+        return streams;
+    }
+
+    /// <summary>The ring has room for so many sequences at a time: those come first that have waited for longest.</summary>
+    void ChooseWhoReads(List<Generation> running)
+    {
+        _reading.Clear();
+        _readTime = TimeSpan.Zero;
         if (!engine.Cache.StreamsFromDisk)
-            return TimeSpan.Zero;
-        long blocks = 0;
-        int those = 0;
-        foreach (Generation generation in running)
-            if (generation.Sequence.Blocks.BlocksOnDisk is > 0 and var own && those++ < Pass.MostStreamed)
-                blocks += own;
-        return engine.Forecast.Reading(blocks);
+            return;
+        _reading.AddRange(running.Where(generation => generation.Sequence.Blocks is { BlocksOnDisk: > 0, IsWaiting: false })
+            .OrderBy(generation => generation.Step).Take(Pass.MostStreamed));
+        _readTime = engine.Forecast.Reading(_reading.Sum(generation => (long)generation.Sequence.Blocks.BlocksOnDisk));
     }
 
     /// <summary>
-    /// Whether it is to be in the pass: it is the turn of what reads from outside the pool, and the ring has room for what comes from the
-    /// disk.
+    /// Whether it is to be in the pass: it is the turn of what reads from outside the pool, and its own of what comes from the disk.
     /// </summary>
     bool HasTurn(Generation generation)
     {
         if (engine.Cache.Streamed is null || !generation.IsStreamed)
             return true;
-        return _mayStream && (generation.Sequence.Blocks.BlocksOnDisk == 0 || ++_streamed <= Pass.MostStreamed);
+        return _mayStream && (generation.Sequence.Blocks.BlocksOnDisk == 0 || _reading.Contains(generation));
     }
 
     /// <summary>A completion ended that took so long, beside so many others.</summary>
@@ -185,7 +200,7 @@ sealed class StepPlanner(EngineParts engine)
         return whole > generation.Sequence.Cached ? whole - generation.Sequence.Cached : most;
     }
 
-    TimeSpan PassTime => _mayStream && _reading > engine.StepTime ? _reading : engine.StepTime;
+    TimeSpan PassTime => _mayStream && _readTime > engine.StepTime ? _readTime : engine.StepTime;
 
     /// <summary>
     /// While others generate, as many tokens of prompts as take about <see cref="EngineOptions.StepTime"/>, or as long as the disk takes for
