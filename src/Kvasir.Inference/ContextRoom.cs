@@ -41,7 +41,9 @@ public sealed class ContextRoom
     /// <summary>Bytes of the pool that are the ring's, through which blocks come from the disk.</summary>
     public long RingBytes { get; }
 
-    /// <summary>Blocks that there is room for: in the pool beside the ring, in the host where they can be read in place, on the disk.</summary>
+    /// <summary>
+    /// Blocks that there is room for: in the pool beside the ring, in the host where they can be read in place, on the disk.
+    /// </summary>
     public TierBlocks Capacity { get; }
 
     /// <summary>Blocks that a sequence takes at full context: one more, of which a tail is copied.</summary>
@@ -59,7 +61,9 @@ public sealed class ContextRoom
     /// <summary>The longest context that has room.</summary>
     public long LongestContext => Math.Max(0, Capacity.All - 1) * Layout.BlockTokens;
 
-    /// <summary>Blocks that a sequence needs in the pool however long it is: what a pass writes, and one of which a tail is copied.</summary>
+    /// <summary>
+    /// Blocks that a sequence needs in the pool however long it is: what a pass writes, and one of which a tail is copied.
+    /// </summary>
     public int Resident => Layout.BlocksFor(PassTokens) + 2;
 
     /// <summary>Why an engine cannot have the context, in one line that says which tier is too small and by how much; else null.</summary>

@@ -45,10 +45,11 @@ public sealed partial class InferenceEngine
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        EngineOptions whole = options with { Context = options.Context ?? model.Config.Context };
-        whole = whole with
+        int wanted = options.Context ?? model.Config.Context, usual = Math.Min(EngineOptions.DefaultContext, wanted);
+        EngineOptions whole = options with
         {
-            KvDeviceBytes = options.KvDeviceBytes ?? PoolBytes(model, whole with { Context = Math.Min(EngineOptions.DefaultContext, whole.Context.Value) }),
+            Context = wanted,
+            KvDeviceBytes = options.KvDeviceBytes ?? PoolBytes(model, options with { Context = usual }),
         };
         ContextRoom here = ContextRoom.Here(model.Config, whole), room = ContextRoom.Of(model.Config, whole);
         isShort = Longest(here) < Longest(room);

@@ -50,13 +50,15 @@ sealed record EstimateStreaming(int Context, long PoolTokens, long HostTokens, l
     static string Folder => KvFlags.Folder(null) ?? Path.GetTempPath();
 
     static IKvCodec Codec(ElementType type) => KvCodecs.TryParse(type.Name, out IKvCodec? codec) ? codec
-        : throw new UsageException($"--kv-device: expected a --kv-type that the engine stores, {string.Join(", ", KvCodecs.Names)}, not {type.Name}");
+        : throw new UsageException(
+            $"--kv-device: expected a --kv-type that the engine stores, {string.Join(", ", KvCodecs.Names)}, not {type.Name}");
 
     /// <summary>The disk is read while memory is: the longer of both counts.</summary>
     static double? Seconds(EstimateRequest request, long memory, long disk)
     {
-        if (KnownLimits.ReadBytesPerS is not { } speed || (disk > 0 && KnownLimits.DiskReadBytesPerS(Folder) is null))
-            return null;
-        return Math.Max(((request.Weights?.ReadBytes ?? 0) + memory + disk) / speed, disk > 0 ? disk / KnownLimits.DiskReadBytesPerS(Folder)!.Value : 0);
+        double? reading = disk == 0 ? 0 : disk / KnownLimits.DiskReadBytesPerS(Folder);
+        return KnownLimits.ReadBytesPerS is { } speed && reading is { } seconds
+            ? Math.Max(((request.Weights?.ReadBytes ?? 0) + memory + disk) / speed, seconds)
+            : null;
     }
 }

@@ -38,7 +38,7 @@ sealed class EstimateVerb
     };
     static readonly Option<long?> s_host = Size("--host", "Memory behind the device: how many tokens and conversations fit");
     static readonly Option<long?> s_disk = Size("--disk", "Room on a disk: how many tokens and conversations fit");
-    static readonly Option<long?> s_kvDevice = Size("--kv-device", "Pool that attention reads, as in serve: what of a sequence lies where");
+    static readonly Option<long?> s_kvDevice = Size("--kv-device", "A pool as serve has it: what of a sequence lies where");
     static readonly Option<long?> s_kvHost = Size("--kv-host", "Memory behind that pool; without it, none");
     static readonly Option<long?> s_kvDisk = Size("--kv-disk", "Room behind both on a disk; without it, none");
     static readonly Option<double?> s_flops = new("--flops")

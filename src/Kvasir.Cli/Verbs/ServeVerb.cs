@@ -243,7 +243,9 @@ static class ServeVerb
         return keys;
     }
 
-    /// <summary>What is asked for or, without that, all that the tiers have room for; less where a disk has less free than it may take.</summary>
+    /// <summary>
+    /// What is asked for or, without that, all that the tiers have room for; less where a disk has less free than it may take.
+    /// </summary>
     static int? Context(LanguageModel model, EngineOptions options)
     {
         int fits = InferenceEngine.ContextFor(model, options, out bool isShort);

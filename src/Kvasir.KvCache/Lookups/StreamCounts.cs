@@ -8,5 +8,5 @@ namespace Kvasir.KvCache.Lookups;
 /// <param name="ReadTime">How long something was being read.</param>
 /// <param name="Waited">How long computing waited for it.</param>
 /// <param name="DiskBytesPerS">Bytes per second that the disk is taken to give; null while nobody has measured it.</param>
-public sealed record StreamCounts(long RingBytes, int FileCapacityBlocks, int FileBlocks, long ReadBytes, TimeSpan ReadTime, TimeSpan Waited,
-    double? DiskBytesPerS);
+public sealed record StreamCounts(long RingBytes, int FileCapacityBlocks, int FileBlocks, long ReadBytes, TimeSpan ReadTime,
+    TimeSpan Waited, double? DiskBytesPerS);

@@ -1,6 +1,8 @@
 namespace Kvasir.KvCache.Streaming;
 
-/// <summary>Blocks in the pool, behind it in the host's memory, and on the disk: those that there is room for, or those of a sequence.</summary>
+/// <summary>
+/// Blocks in the pool, behind it in the host's memory, and on the disk: those that there is room for, or those of a sequence.
+/// </summary>
 /// <param name="Pool">In the pool, from which attention reads.</param>
 /// <param name="Host">In the host's memory, read in place.</param>
 /// <param name="Disk">On the disk, from where they come in every pass.</param>

@@ -30,8 +30,8 @@ sealed record KvStats(
 }
 
 /// <summary>
-/// What was read from the disk for sequences longer than the pool, how long it was read, and how long computing waited for it; the speed that
-/// it is taken to have, null while nobody has measured it; and what a step is foreseen to read of a whole context.
+/// What was read from the disk for sequences longer than the pool, how long it was read, and how long computing waited for it; the speed
+/// that it is taken to have, null while nobody has measured it; and what a step is foreseen to read of a whole context.
 /// </summary>
 sealed record KvStreaming(long RingBytes, long FileCapacityBlocks, long FileBlocks, long ReadBytes, double ReadS, double WaitedS,
     double? DiskBytesPerS, ForeseenStreaming? Foreseen)

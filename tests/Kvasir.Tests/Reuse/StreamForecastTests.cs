@@ -1,16 +1,19 @@
 using System.Diagnostics;
 using CsCheck;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Synthesis;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Streaming;
 using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.Planning.Sizing;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Reuse;
@@ -53,10 +56,12 @@ public sealed class StreamForecastTests : IDisposable
     /// <summary>What is said of a context before is what an engine has, or why there is none.</summary>
     [Fact]
     public void Room_is_what_an_engine_has_whatever_the_sizes() =>
-        Gen.Select(Gen.Int[1, 120], Gen.Int[0, 60], Gen.Int[0, 80], Gen.Int[1, 1500], Gen.Int[1, 300]).Sample((pool, host, disk, context, chunk) =>
+        Gen.Select(Gen.Int[1, 120], Gen.Int[0, 60], Gen.Int[0, 80], Gen.Int[1, 1500], Gen.Int[1, 300]).Sample(sizes =>
         {
+            (int pool, int host, int disk, int context, int chunk) = sizes;
             EngineOptions options = Streamed(context, pool, host) with { PrefillChunk = chunk };
-            options = options with { KvDisk = disk == 0 ? null : options.KvDisk! with { MaxBytes = disk * StreamFile.BytesFor(Layout, 1) } };
+            long bytes = disk * StreamFile.BytesFor(Layout, 1);
+            options = options with { KvDisk = disk == 0 ? null : options.KvDisk! with { MaxBytes = bytes } };
             var room = ContextRoom.Of(_model.Config, options);
             if (room.Problem is { } problem)
             {
@@ -121,6 +126,33 @@ public sealed class StreamForecastTests : IDisposable
         Assert.Equal(7, KnownLimits.DiskReadBytesPerS(limits, Path.Combine(root, "b", "kv")));
         Assert.Equal(5, KnownLimits.DiskReadBytesPerS(limits, Path.Combine(root, "c")));
         Assert.Null(KnownLimits.DiskReadBytesPerS(limits, Path.GetFullPath(_folder["elsewhere"])));
+    }
+
+    /// <summary>A model of two small layers that was trained for 131,072 tokens.</summary>
+    [Fact]
+    public void Without_a_wish_the_context_is_the_models_as_far_as_tiers_have_room()
+    {
+        ModelSpec shape = ModelSpecs.WellKnown("llama-3.2-1b")!;
+        shape = shape with
+        {
+            Width = 256, Vocabulary = 400,
+            Layers = [.. shape.Layers.Take(2).Select(layer => layer with { FeedForward = layer.FeedForward! with { Width = 512 } })],
+        };
+        new SyntheticModel(shape, WeightMix.All["q8_0"]).Write(_folder["long.gguf"], cancellation: TestContext.Current.CancellationToken);
+        using var model = LanguageModel.Load(_folder["long.gguf"]);
+        EngineOptions options = new() { KvReuse = KvReuse.On };
+        Assert.Equal(EngineOptions.DefaultContext, ContextFor(options));
+        Assert.Equal(EngineOptions.DefaultContext, ContextFor(options with { KvReuse = KvReuse.Off, KvHostBytes = 1 << 30 }));
+        long block = ContextRoom.Of(model.Config, options).Layout.StrideBytes;
+        Assert.Equal(EngineOptions.DefaultContext + 16 * 100, ContextFor(options with { KvHostBytes = 100 * block }));
+        DiskTierOptions large = CachedEngine.Disk(_folder["kv"]) with { MaxBytes = 1L << 40, FreeSpace = () => 1L << 40 };
+        Assert.Equal(131_072, ContextFor(options with { KvDisk = large }));
+        options = options with { KvDeviceBytes = 300 * block, KvHostBytes = 20 * block, KvDisk = CachedEngine.Disk(_folder["kv"]) };
+        using InferenceEngine engine = new(model, options with { Context = ContextFor(options) }); // and that is not too much
+        Assert.InRange(engine.Context, 320 * 16, 131_071);
+        Assert.Throws<ArgumentException>(() => new InferenceEngine(model, options with { Context = engine.Context + 16 }));
+
+        int ContextFor(EngineOptions of) => InferenceEngine.ContextFor(model, of, out _);
     }
 
     [Fact]

@@ -9,7 +9,9 @@ public class FairTurnsTests
 {
     static readonly TimeSpan s_step = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>A long sequence computes whenever it may, beside others that always do; seconds of each pass, and whether it was a long one.</summary>
+    /// <summary>
+    /// A long sequence computes whenever it may, beside others that always do; seconds of each pass, and whether it was a long one.
+    /// </summary>
     static List<(double Seconds, bool IsLong)> Passes(double others, Func<int, double> reading, bool isForeseen, int count = 2000)
     {
         FairTurns turns = new(s_step);

@@ -9,7 +9,9 @@ public static class KnownLimits
     /// <summary>Bytes that it reads from memory in a second, with the threads that read most; null where nobody measured.</summary>
     public static double? ReadBytesPerS => s_limits.Value?.Threads.Max(threads => (double?)threads.ReadBytesPerS);
 
-    /// <summary>Bytes that it reads in a second from the disk below a directory, or below one that this lies in; null where nobody measured.</summary>
+    /// <summary>
+    /// Bytes that it reads in a second from the disk below a directory, or below one that this lies in; null where nobody measured.
+    /// </summary>
     public static double? DiskReadBytesPerS(string directory) => s_limits.Value is { } limits
         ? DiskReadBytesPerS(limits, Path.GetFullPath(directory)) : null;
 
