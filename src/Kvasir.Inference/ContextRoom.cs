@@ -18,12 +18,13 @@ public sealed class ContextRoom
     readonly EngineOptions _options;
     readonly long _free; // bytes of the file system that the disk's blocks may take
 
-    ContextRoom(ModelSpec model, EngineOptions options, long free)
+    ContextRoom(ModelSpec model, EngineOptions options, bool isHere)
     {
-        (_options, _free) = (options, free);
+        _options = options;
         Context = InferenceEngine.ValidContext(model, options);
         Layout = InferenceEngine.LayoutOf(model, options);
         Streams = options.KvDeviceBytes < Blocks * Layout.StrideBytes;
+        _free = isHere && Streams && options.KvDisk is { } disk ? disk.FreeBytes() : long.MaxValue; // who needs none waits for no disk
         RingBytes = Streams && options.KvDisk is not null ? RingOf(options.KvDeviceBytes!.Value) : 0;
         Capacity = new TierBlocks(PoolCapacity(), HostCapacity(), DiskCapacity());
         Lies = Capacity.Fill(Blocks);
@@ -87,7 +88,7 @@ public sealed class ContextRoom
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        return new ContextRoom(model, options, long.MaxValue);
+        return new ContextRoom(model, options, isHere: false);
     }
 
     /// <summary>The same, with a disk of which no more can be taken than is free on it now.</summary>
@@ -96,7 +97,7 @@ public sealed class ContextRoom
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        return new ContextRoom(model, options, options.KvDisk?.FreeBytes() ?? long.MaxValue);
+        return new ContextRoom(model, options, isHere: true);
     }
 
     long PoolCapacity() => _options.KvDeviceBytes is { } bytes

@@ -38,7 +38,7 @@ static class EstimateNotes
         if (request.Memory < request.Weights?.Bytes / request.Devices)
             yield return "the weights alone are larger than the memory";
         foreach (EstimateStreaming row in EstimateStreaming.Of(request).Where(row => row.Problem is not null))
-            yield return $"{row.Context:N0} tokens: {row.Problem}";
+            yield return row.Problem!;
         if (EstimateStreaming.Of(request).Any(row => row is { Problem: null, StepSeconds: null }))
             yield return "how long a step takes is not known: `kvasir limits` measures memory and disk of this machine";
         if (request.Flops is not null)

@@ -51,7 +51,7 @@ public class FairTurnsTests
     {
         List<(double Seconds, bool IsLong)> passes = Passes(0.1, _ => 1, isForeseen: true, count: 12);
         Assert.Equal(10, passes.TakeWhile(pass => !pass.IsLong).Count());
-        Assert.Equal(0, Passes(0.1, _ => 1, isForeseen: false, count: 12).TakeWhile(pass => !pass.IsLong).Count());
+        Assert.Empty(Passes(0.1, _ => 1, isForeseen: false, count: 12).TakeWhile(pass => !pass.IsLong));
     }
 
     [Fact]
