@@ -46,7 +46,7 @@ public sealed partial class InferenceEngine : IDisposable
             CacheOptions(PoolOf()));
         _compute = new ComputePool(options.Threads);
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
-        _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Math.Min(options.PrefillChunk, Context));
+        _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Context, Math.Min(options.PrefillChunk, Context));
         _parts = Parts();
         if (options.KvRetention is { } retention)
             _parts.Check(retention);
@@ -322,7 +322,9 @@ public sealed partial class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        return ModelFingerprint.Of(model.Digest, LayoutOf(model.Config, options), options.KvHostCodec);
+        int context = ValidContext(model.Config, options);
+        return ModelFingerprint.Of(model.Digest, LayoutOf(model.Config, options), options.KvHostCodec,
+            model.Config.Attention.Any(layer => RotaryTables.IsLong(layer.Rope, context)));
     }
 
     /// <summary>

@@ -30,8 +30,8 @@ public class EstimateTests
     }
 
     /// <summary>
-    /// Saga, by hand: a block of 16 tokens takes 6 layers × 2 heads × 64 elements × 2 bytes × 16 = 24,576. Of a pool of 1 MiB the ring takes
-    /// a stretch of 33 blocks, of the layer's page each, twice: 31 are left. 2 MiB of host hold 85, and the disk the rest.
+    /// Saga, by hand: a block of 16 tokens takes 6 layers × 2 heads × 64 elements × 2 bytes × 16 = 24,576. Of a pool of 1 MiB the ring
+    /// takes a stretch of 33 blocks, of the layer's page each, twice: 31 are left. 2 MiB of host hold 85, and the disk the rest.
     /// </summary>
     [Fact]
     public void What_is_longer_than_the_pool_lies_in_host_and_disk_and_what_has_no_room_is_named()
