@@ -62,7 +62,8 @@ sealed class EstimateVerb
     {
         Command verb = new("estimate")
         {
-            s_model, s_context, s_batch, s_retention, s_devices, s_memory, s_weights, s_host, s_disk, s_kvDevice, s_kvHost, s_kvDisk, s_flops, s_beyond,
+            s_model, s_context, s_batch, s_retention, s_devices, s_memory, s_weights, s_host, s_disk, s_kvDevice, s_kvHost, s_kvDisk,
+            s_flops, s_beyond,
             s_assume, s_json, s_csv, s_markdown,
         };
         foreach (Option option in s_types.All)
