@@ -16,7 +16,7 @@ static class KvText
     {
         Terminal.Line(Line(result.Kv, result.ComputedTokens, tokenizer));
         if (result.Kv.Streamed is { } streamed)
-            Terminal.Line(StreamText.Of(streamed, result.StepSeconds));
+            Terminal.Line(StreamText.Of(streamed, result.StepSeconds, result.Kv.Foreseen));
         if (result.Kv.Retention is { } retention)
             Terminal.Line(Retained(retention));
     }

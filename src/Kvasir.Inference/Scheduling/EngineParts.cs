@@ -25,6 +25,9 @@ sealed class EngineParts
 
     public required TieredKvCache Cache { get; init; }
 
+    /// <summary>What steps take that read from outside the pool.</summary>
+    public required StepForecast Forecast { get; init; }
+
     /// <summary>Tokens that a sequence may hold.</summary>
     public required int Context { get; init; }
 

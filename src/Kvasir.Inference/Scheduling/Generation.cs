@@ -83,6 +83,9 @@ sealed class Generation
     /// <summary>Whether a part of it is read from outside the pool.</summary>
     public bool IsStreamed => Sequence.Blocks.StreamedBlocks > 0;
 
+    /// <summary>The last step that it was in.</summary>
+    public long Step { get; set; }
+
     /// <summary>Whether passes are to look at its prefix.</summary>
     public bool IsProfiling => _retention is { IsProfiling: true };
 
@@ -180,6 +183,7 @@ sealed class Generation
         _cancelled.Dispose();
         PrefixLookup found = lookup.GetAwaiter().GetResult();
         Sequence.Blocks.Place(Sequence.Tail, found);
+        Sequence.Blocks.Use.Foreseen = _engine.Forecast.Of(Sequence.Tail.Length);
         (_lookup, _lookupTime) = (null, _lookupTime + found.Time);
     }
 

@@ -16,6 +16,7 @@ sealed unsafe class StreamRing : IDisposable
     readonly NativeBuffer _memory;
     readonly Part[] _parts = [new(), new()];
     readonly List<Thread> _threads = [];
+    long _readingSince;
     bool _stopping;
 
     internal StreamRing(StreamFile file, int capacity)
@@ -30,8 +31,13 @@ sealed unsafe class StreamRing : IDisposable
     /// <summary>Bytes that were read.</summary>
     public long BytesRead { get; private set; }
 
+    /// <summary>How long something was being read.</summary>
+    public TimeSpan ReadTime { get; private set; }
+
     /// <summary>How long <see cref="Wait"/> has waited.</summary>
     public TimeSpan Waited { get; private set; }
+
+    bool IsReading => _parts[0].Left > 0 || _parts[1].Left > 0;
 
     /// <summary>Begins to read a layer of blocks into a part that nobody reads any more.</summary>
     /// <param name="part">0 or 1.</param>
@@ -44,6 +50,8 @@ sealed unsafe class StreamRing : IDisposable
         lock (_gate)
         {
             Part to = _parts[part];
+            if (slots.Count > 0 && !IsReading)
+                _readingSince = Stopwatch.GetTimestamp();
             to.Begin(layer, slots);
             BytesRead += (long)slots.Count * _file.Slices[layer].Bytes;
             while (_threads.Count < Readers && to.Runs.Count > _threads.Count)
@@ -101,7 +109,11 @@ sealed unsafe class StreamRing : IDisposable
             Read(_parts[part], part, run);
             lock (_gate)
                 if (--_parts[part].Left == 0)
+                {
+                    if (!IsReading)
+                        ReadTime += Stopwatch.GetElapsedTime(_readingSince);
                     Monitor.PulseAll(_gate);
+                }
         }
     }
 

@@ -328,7 +328,7 @@ sealed unsafe class DiskWriter : IDisposable
             Segment.TryDelete(Segment.PathOf(_options.Folder, id));
     }
 
-    long FreeSpace() => new DriveInfo(_options.Folder).AvailableFreeSpace;
+    long FreeSpace() => _options.FreeOnDisk();
 
     void Fault(string step) => _options.FaultPoint?.Invoke(step);
 }
