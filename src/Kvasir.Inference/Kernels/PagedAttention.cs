@@ -53,15 +53,15 @@ sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
             scratch.Dispose();
     }
 
-    /// <summary>Of the pages that have become whole in this layer.</summary>
+    /// <summary>Of the groups of pages that have become whole in this layer.</summary>
     void BoundKeys(AttentionInput input)
     {
         int whole = 0;
         bool some = false;
         foreach (RowRun run in input.Runs)
         {
-            whole = Math.Max(whole, input.WholePages(run.FirstRow + run.Rows - 1));
-            some |= run.Table.Pages!.Bounds.Bounded(input.Layer, 0) < input.WholePages(run.FirstRow + run.Rows - 1);
+            whole = Math.Max(whole, input.WholeGroups(run.FirstRow + run.Rows - 1));
+            some |= run.Table.Pages!.Bounds.Bounded(input.Layer, 0) < input.WholeGroups(run.FirstRow + run.Rows - 1);
         }
         if (!some)
             return;
@@ -70,7 +70,7 @@ sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
         _pool.Run(ref bound, input.Runs.Count * input.KvHeads * pieces);
         foreach (RowRun run in input.Runs)
             for (int head = 0; head < input.KvHeads; head++)
-                run.Table.Pages!.Bounds.Bounded(input.Layer, head) = input.WholePages(run.FirstRow + run.Rows - 1);
+                run.Table.Pages!.Bounds.Bounded(input.Layer, head) = input.WholeGroups(run.FirstRow + run.Rows - 1);
     }
 
     void Attend(AttentionInput input, int first, int count, int pages)

@@ -7,11 +7,14 @@ namespace Kvasir.KvCache.Views;
 /// <summary>
 /// Between which bounds the keys of each page lie, element by element, as attention sees them: what tells how much a row can look at a
 /// page, without reading it. A page has several spans with bounds of their own, since those of many keys are loose. For each layer and KV
-/// head, sixteen spans together, so that vectors hold spans, in half precision, rounded outwards:
+/// head, sixteen spans together, so that vectors hold spans; an element's bounds are steps of the range that all of them span, four bits
+/// each, rounded outwards:
 /// <code>
-/// group of sixteen spans: [layer][KV head][element of the key][16 least | 16 most]
+/// group of sixteen spans: [layer][KV head] { [element of the key][span] least in the low four bits, greatest in the high ones;
+///                                            [element] where the range begins; [element] its step, both in half precision }
 /// </code>
-/// Layers that attend to a window have none. Grows by groups; memory is given back as tokens are forgotten.
+/// Pages have bounds when all of their group are whole. Layers that attend to a window have none. Grows by groups; memory is given back as
+/// tokens are forgotten.
 /// </summary>
 public sealed unsafe class PageBounds
 {
@@ -27,12 +30,18 @@ public sealed unsafe class PageBounds
     /// <summary>Spans that lie side by side.</summary>
     public const int Group = 16;
 
+    /// <summary>Pages of a group.</summary>
+    public const int GroupPages = Group / Spans;
+
+    /// <summary>The last step of an element's range.</summary>
+    public const int LastStep = 15;
+
     readonly List<NativeBuffer> _groups = [];
-    readonly int[] _offsets; // of each layer's first head in a group, in halves
+    readonly int[] _offsets; // of each layer's first head in a group, in bytes
     readonly int[] _firstHead; // of each layer, among all heads; a layer that reads another's has that one's
     readonly int[] _dims; // of each layer's keys
-    readonly int[] _bounded; // of each head: pages, from the first, whose bounds are there
-    readonly int _groupHalves;
+    readonly int[] _bounded; // of each head: groups, from the first, whose bounds are there
+    readonly int _groupBytes;
 
     /// <param name="layout">Shape of the blocks.</param>
     public PageBounds(KvLayout layout)
@@ -44,12 +53,12 @@ public sealed unsafe class PageBounds
         for (int layer = 0; layer < layers; layer++)
         {
             KvLayer shape = layout.Layers[layer];
-            (_offsets[layer], _firstHead[layer]) = shape.Producer == layer ? (_groupHalves, heads)
+            (_offsets[layer], _firstHead[layer]) = shape.Producer == layer ? (_groupBytes, heads)
                 : (_offsets[shape.Producer], _firstHead[shape.Producer]);
             if (shape.Producer != layer || !IsRead(layout, layer))
                 continue;
             heads += shape.KvHeads;
-            _groupHalves += shape.KvHeads * HeadHalves(layer);
+            _groupBytes += shape.KvHeads * HeadBytes(layer);
         }
         _bounded = new int[heads];
     }
@@ -60,27 +69,35 @@ public sealed unsafe class PageBounds
     /// <summary>Makes room for the pages of so many tokens. Not while bounds are read or written.</summary>
     public void Reserve(int tokens)
     {
-        for (int groups = GroupsFor(tokens / PageTokens); _groups.Count < groups;)
+        for (int groups = GroupsOf(tokens); _groups.Count < groups;)
         {
-            NativeBuffer group = new(_groupHalves * sizeof(ushort));
+            NativeBuffer group = new(_groupBytes);
             group.Span.Clear();
             _groups.Add(group);
         }
     }
 
-    /// <summary>How many pages of a head, from the first, have their bounds.</summary>
+    /// <summary>How many groups of a head, from the first, have their bounds.</summary>
     public ref int Bounded(int layer, int kvHead) => ref _bounded[_firstHead[layer] + kvHead];
 
-    /// <summary>A head's bounds of a group of spans.</summary>
-    public ushort* Of(int layer, int kvHead, int group) =>
-        (ushort*)_groups[group].Address + _offsets[layer] + kvHead * HeadHalves(layer);
+    /// <summary>A head's bounds of a group of spans: the steps of its first element.</summary>
+    public byte* Steps(int layer, int kvHead, int group) => _groups[group].Address + _offsets[layer] + kvHead * HeadBytes(layer);
 
-    /// <summary>Forgets the pages that are not whole any more when so many tokens are there.</summary>
+    /// <summary>Where the elements' ranges begin, in half precision; 0 for those up to whole vectors.</summary>
+    public ushort* Starts(int layer, int kvHead, int group) => (ushort*)(Steps(layer, kvHead, group) + _dims[layer] * Group);
+
+    /// <summary>How wide a step is, likewise.</summary>
+    public ushort* Widths(int layer, int kvHead, int group) => Starts(layer, kvHead, group) + Padded(layer);
+
+    /// <summary>Groups whose pages are all whole when so many tokens are there.</summary>
+    public static int GroupsOf(int tokens) => tokens / (PageTokens * GroupPages);
+
+    /// <summary>Forgets the pages that are not whole any more when so many tokens are there, and those that share a group with them.</summary>
     public void Truncate(int tokens)
     {
-        int pages = tokens / PageTokens, groups = GroupsFor(pages);
+        int groups = GroupsOf(tokens);
         foreach (ref int bounded in _bounded.AsSpan())
-            bounded = Math.Min(bounded, pages);
+            bounded = Math.Min(bounded, groups);
         if (groups >= _groups.Count)
             return;
         foreach (NativeBuffer group in CollectionsMarshal.AsSpan(_groups)[groups..])
@@ -92,7 +109,7 @@ public sealed unsafe class PageBounds
     static bool IsRead(KvLayout layout, int layer) =>
         layout.Layers.Any(reader => reader.Producer == layer && reader.State is LayerState.Full);
 
-    static int GroupsFor(int pages) => (pages * Spans + Group - 1) / Group;
+    int Padded(int layer) => (_dims[layer] + Group - 1) / Group * Group;
 
-    int HeadHalves(int layer) => _dims[layer] * 2 * Group;
+    int HeadBytes(int layer) => _dims[layer] * Group + 2 * sizeof(ushort) * Padded(layer);
 }

@@ -62,12 +62,16 @@ public sealed class PageReads
         _bytes = Math.Max(_bytes, Bounds.Bytes);
     }
 
-    /// <summary>Pages that a row at a position reads in any case, at its beginning and up to its own.</summary>
+    /// <summary>
+    /// Pages that a row at a position reads in any case, at its beginning and up to its own: the last ones of the policy or, if there are
+    /// more, those that have no bounds yet.
+    /// </summary>
     public (int First, int Last) Always(int position)
     {
         const int Page = PageBounds.PageTokens;
         int pages = position / Page + 1, sinks = Math.Min(pages, (Policy.Sinks + Page - 1) / Page);
-        return (sinks, Math.Min(pages - sinks, pages - Math.Max(0, position - Math.Max(1, Policy.Recent) + 1) / Page));
+        int recent = Math.Max(0, position - Math.Max(1, Policy.Recent) + 1) / Page;
+        return (sinks, Math.Min(pages - sinks, pages - Math.Min(recent, PageBounds.GroupsOf(position) * PageBounds.GroupPages)));
     }
 
     /// <summary>

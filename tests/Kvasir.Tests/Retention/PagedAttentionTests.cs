@@ -59,34 +59,42 @@ public sealed unsafe class PagedAttentionTests
     }
 
     /// <summary>First and last ones, and of the others those whose bounds are the largest, of whichever query head.</summary>
-    [Fact]
-    public void The_pages_that_may_match_best_are_read()
+    [Theory]
+    [InlineData(40, 640), InlineData(100, 592)]
+    public void The_pages_that_may_match_best_are_read(int policysRecent, int readFrom)
     {
         using var problem = new Problem(Keys.Random, "f16", 16);
-        problem.Attend(Policy("quest:20%,min=0,sinks=20,recent=40"), InstructionSets.Available.Last(), threads: 2, chunk: 7);
-        int last = (Tokens - 1) / Page, recent = (Tokens - 40) / Page;
-        int wanted = (int)Math.Ceiling(.2 * (last + 1)) - 2 - (last - recent + 1);
+        problem.Attend(Policy($"quest:25%,min=0,sinks=20,recent={policysRecent}"), InstructionSets.Available.Last(), threads: 2, chunk: 7);
+        int last = (Tokens - 1) / Page, recent = readFrom / Page;
+        int wanted = (int)Math.Ceiling(.25 * (last + 1)) - 2 - (last - recent + 1);
         for (int kvHead = 0; kvHead < KvHeads; kvHead++)
         {
             int head = kvHead;
-            int[] best = [.. Enumerable.Range(2, recent - 2)
-                .OrderByDescending(page => Enumerable.Range(0, Group * PageBounds.Spans).Max(i =>
-                    problem.Bound(head * Group + i / PageBounds.Spans, page * PageBounds.Spans + i % PageBounds.Spans)))
-                .ThenBy(page => page).Take(wanted).Order()];
-            Assert.Equal(Enumerable.Range(0, 2).Concat(best).Concat(Enumerable.Range(recent, last - recent + 1)), problem.LastPages(head));
+            double Bound(int page) => Enumerable.Range(0, Group * PageBounds.Spans).Max(i =>
+                problem.Bound(head * Group + i / PageBounds.Spans, page * PageBounds.Spans + i % PageBounds.Spans));
+            int[] chosen = problem.LastPages(kvHead)[2..^(last - recent + 1)], others = [.. Enumerable.Range(2, recent - 2).Except(chosen)];
+            Assert.Equal(wanted, chosen.Length);
+            Assert.Equal([0, 1, .. chosen, .. Enumerable.Range(recent, last - recent + 1)], problem.LastPages(kvHead));
+            Assert.True(chosen.Min(Bound) >= others.Max(Bound) - 1e-4);
         }
     }
 
+    /// <summary>Rounded outwards, by less than a step of the range that the keys of a group span.</summary>
     [Fact]
-    public void No_score_is_above_its_bound() => Gen.Select(Gen.Int[0, 1 << 20], Prefixes.OneOf(Keys.Random, Keys.Clustered, Keys.Needle))
-        .Sample((seed, keys) =>
+    public void Keys_lie_within_their_bounds() => Gen.Select(
+        Gen.Int[0, 1 << 20], Prefixes.OneOf(Enum.GetValues<Keys>()), Prefixes.OneOf("f16", "f32", "q8_0")).Sample((seed, keys, codec) =>
         {
-            using var problem = new Problem(keys, "f16", 16, seed);
+            using var problem = new Problem(keys, codec, 16, seed);
             problem.Attend(Policy("quest:20%,min=0"), InstructionSets.Available.Last(), threads: 1, chunk: Tokens);
-            for (int head = 0; head < KvHeads * Group; head++)
-                for (int position = 0; position < (Tokens - 1) / Page * Page; position++)
-                    Assert.True(problem.Score(head, position) <= problem.Bound(head, position / PageBounds.SpanTokens));
-        }, iter: 10);
+            for (int span = 0; span < PageBounds.GroupsOf(Tokens) * PageBounds.Group; span++)
+                for (int i = 0; i < KvHeads * Dim; i++)
+                {
+                    ((double least, double most, double step), int element) = (problem.Bounds(i / Dim, span, i % Dim), i % Dim);
+                    float[] real = [.. problem.Span(i / Dim, span).Select(key => key[element])];
+                    Assert.InRange(real.Min(), least, least + step);
+                    Assert.InRange(real.Max(), most - step, most);
+                }
+        }, iter: 6);
 
     /// <summary>The share that is skipped, in double precision over the keys as they are stored.</summary>
     [Fact]
@@ -269,28 +277,27 @@ public sealed unsafe class PagedAttentionTests
             return Enumerable.Range(0, Dim).Sum(i => (double)_queries.Span(Tokens - 1)[head * Dim + i] * key[i]) / Math.Sqrt(Dim);
         })];
 
-        /// <summary>The score of the last row as it is computed, one fused chain.</summary>
-        public float Score(int head, int position) => Chain(head, Stored(head / Group, position), Stored(head / Group, position));
-
-        /// <summary>What the last row's scores can be in a span at most.</summary>
-        public float Bound(int head, int span)
+        /// <summary>What the last row's scores can be in a span at most, in double precision.</summary>
+        public double Bound(int head, int span) => Enumerable.Range(0, Dim).Sum(i =>
         {
-            float[][] keys = [.. Enumerable.Range(span * PageBounds.SpanTokens, PageBounds.SpanTokens)
-                .Select(position => Stored(head / Group, position))];
-            return Chain(head, [.. Enumerable.Range(0, Dim).Select(i => keys.Min(key => key[i]))],
-                [.. Enumerable.Range(0, Dim).Select(i => keys.Max(key => key[i]))]);
+            (double least, double most, _) = Bounds(head / Group, span, i);
+            double query = _queries.Span(Tokens - 1)[head * Dim + i] / Math.Sqrt(Dim) / Math.Log(2);
+            return query * (query < 0 ? least : most);
+        });
+
+        /// <summary>What is known of an element of a span's keys, and how exactly.</summary>
+        public (double Least, double Most, double Step) Bounds(int kvHead, int span, int element)
+        {
+            (int group, PageBounds bounds) = (span / PageBounds.Group, _reads!.Bounds);
+            byte steps = bounds.Steps(0, kvHead, group)[element * PageBounds.Group + span % PageBounds.Group];
+            double start = (double)BitConverter.UInt16BitsToHalf(bounds.Starts(0, kvHead, group)[element]);
+            double width = (double)BitConverter.UInt16BitsToHalf(bounds.Widths(0, kvHead, group)[element]);
+            return (start + (steps & 15) * width, start + (steps >> 4) * width, width);
         }
 
-        float Chain(int head, float[] least, float[] most)
-        {
-            float sum = 0, scale = (float)(1 / (Math.Sqrt(Dim) * Math.Log(2)));
-            for (int i = 0; i < Dim; i++)
-            {
-                float query = _queries.Span(Tokens - 1)[head * Dim + i] * scale;
-                sum = MathF.FusedMultiplyAdd(query, query < 0 ? least[i] : most[i], sum);
-            }
-            return sum;
-        }
+        /// <summary>A span's keys.</summary>
+        public IEnumerable<float[]> Span(int kvHead, int span) => Enumerable.Range(span * PageBounds.SpanTokens, PageBounds.SpanTokens)
+            .Select(position => Stored(kvHead, position));
 
         float[] Stored(int kvHead, int position)
         {
