@@ -6,7 +6,8 @@ namespace Kvasir.Inference.Kernels;
 /// Finds between which bounds the keys of groups of pages lie that have become whole, from what is stored. An item is a run, a KV head and
 /// some groups.
 /// </summary>
-unsafe struct BoundKeys<T>(AttentionInput input, int pieces, AttentionScratch[] scratch) : IComputeJob where T : struct, ILanes<T>
+unsafe struct BoundKeys<T>(AttentionInput input, StretchPart part, int pieces, AttentionScratch[] scratch) : IComputeJob
+    where T : struct, ILanes<T>
 {
     const int Page = PageBounds.PageTokens, Group = PageBounds.Group, Spans = PageBounds.Spans, Pages = PageBounds.GroupPages;
 
@@ -18,7 +19,7 @@ unsafe struct BoundKeys<T>(AttentionInput input, int pieces, AttentionScratch[] 
         (int piece, item) = (item % pieces, item / pieces);
         (RowRun run, int kvHead) = (input.Runs[item / input.KvHeads], item % input.KvHeads);
         PageBounds bounds = run.Table.Pages!.Bounds;
-        int whole = input.WholeGroups(run.FirstRow + run.Rows - 1), first = bounds.Bounded(input.Layer, kvHead);
+        int whole = part.WholeGroups(input, run), first = bounds.Bounded(input.Layer, kvHead);
         BlockRows rows = new(input, run, kvHead);
         for (int group = Math.Max(first, piece * Piece); group < Math.Min(whole, (piece + 1) * Piece); group++)
         {

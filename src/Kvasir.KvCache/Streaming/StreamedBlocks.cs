@@ -19,6 +19,7 @@ sealed unsafe class StreamedBlocks : IDisposable
 {
     readonly KvLayout _layout;
     readonly HostTier? _host;
+    StreamedPages? _pages; // once a row wants it
 
     /// <exception cref="IOException">The file cannot be made.</exception>
     internal StreamedBlocks(BlockPool device, HostTier? host, StreamingOptions options)
@@ -43,6 +44,9 @@ sealed unsafe class StreamedBlocks : IDisposable
 
     /// <summary>Through which they come.</summary>
     public StreamRing? Ring { get; }
+
+    /// <summary>Through which pages of them come; null when there are none.</summary>
+    public StreamedPages? Pages => File is null ? null : _pages ??= new StreamedPages(File, _layout);
 
     /// <summary>Blocks that may still be moved here.</summary>
     public long Room => Unleased(Host) + (File is { IsBroken: false } ? Unleased(File) : 0);
@@ -116,6 +120,7 @@ sealed unsafe class StreamedBlocks : IDisposable
     public void Dispose()
     {
         Ring?.Dispose();
+        _pages?.Dispose();
         File?.Dispose();
     }
 }

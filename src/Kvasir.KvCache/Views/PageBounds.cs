@@ -80,6 +80,9 @@ public sealed unsafe class PageBounds
     /// <summary>How many groups of a head, from the first, have their bounds.</summary>
     public ref int Bounded(int layer, int kvHead) => ref _bounded[_firstHead[layer] + kvHead];
 
+    /// <summary>How many groups of every head have them.</summary>
+    public int LeastBounded => _bounded.Length == 0 ? 0 : _bounded.Min();
+
     /// <summary>A head's bounds of a group of spans: the steps of its first element.</summary>
     public byte* Steps(int layer, int kvHead, int group) => _groups[group].Address + _offsets[layer] + kvHead * HeadBytes(layer);
 

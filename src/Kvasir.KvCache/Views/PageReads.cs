@@ -1,5 +1,6 @@
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Retention;
+using Kvasir.KvCache.Streaming;
 
 namespace Kvasir.KvCache.Views;
 
@@ -10,13 +11,17 @@ namespace Kvasir.KvCache.Views;
 /// </summary>
 public sealed class PageReads
 {
+    const int MostOfPool = 2; // what pages from the disk may take, in pools
+
     readonly record struct Tally(long Rows, long Read, long Seen, long Chosen, long Again, double Skipped);
 
     readonly int[] _firstHead; // of each layer, among the heads of all layers
     readonly Tally[] _tallies; // of each head: threads count apart
     readonly int[][] _last; // of each head: the pages that its last row chose, ascending
     readonly int[] _lastCount;
-    long _bytes;
+    readonly KvLayout _layout;
+    ChosenPages? _fromDisk;
+    long _bytes, _pageBytes, _onDisk, _brought;
 
     /// <param name="layout">Shape of the blocks.</param>
     /// <param name="policy">What is read.</param>
@@ -25,14 +30,11 @@ public sealed class PageReads
     {
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(policy);
-        (Policy, From, Bounds) = (policy, from, new PageBounds(layout));
+        (Policy, From, Bounds, _layout) = (policy, from, new PageBounds(layout), layout);
         _firstHead = [.. layout.Layers.Select((_, layer) => layout.Layers.Take(layer).Sum(before => before.KvHeads))];
         int heads = layout.Layers.Sum(layer => layer.KvHeads);
         (_tallies, _lastCount, _last) = (new Tally[heads], new int[heads], [.. Enumerable.Repeat<int[]>([], heads)]);
     }
-
-    /// <summary>Why rows read everything where a sequence may be streamed from the disk.</summary>
-    public const string NotFromDisk = "the cache may stream from the disk, which brings layers whole and not by pages";
 
     /// <summary>What is read.</summary>
     public RetentionPolicy Policy { get; }
@@ -53,7 +55,13 @@ public sealed class PageReads
         Again = _tallies.Sum(tally => tally.Again),
         Bound = Policy.Epsilon is null ? null : _tallies.Max(tally => tally.Skipped),
         BoundsBytes = _bytes,
+        OnDisk = _onDisk,
+        Brought = _brought,
+        PageBytes = _pageBytes,
     };
+
+    /// <summary>What the last row chose of what lies on the disk.</summary>
+    internal ChosenPages FromDisk => _fromDisk ??= new ChosenPages(_layout);
 
     /// <summary>Makes room to know the pages of so many tokens. Not while rows attend.</summary>
     public void Reserve(int tokens)
@@ -89,9 +97,45 @@ public sealed class PageReads
         };
     }
 
+    /// <summary>
+    /// Why rows of a sequence of so many tokens read everything where it may be streamed from the disk; null when they read by pages.
+    /// </summary>
+    internal string? WhyAll(TieredKvCache cache, int tokens)
+    {
+        if (!cache.StreamsFromDisk)
+            return null;
+        if (_layout.Layers.Any(layer => layer.State is not LayerState.Full))
+            return "the cache may stream from the disk, which brings layers whole where some of them have windows";
+        if (Budget(Math.Max(tokens, Policy.Minimum) - 1) is not { } pages)
+            return "the cache may stream from the disk, of which a bound would have to look at most keys";
+        long bytes = pages * Enumerable.Range(0, _layout.Layers.Length).Sum(layer => (long)_layout.Layers[layer].KvHeads
+            * PageBounds.PageTokens * (_layout.KeyRowBytes(layer) + _layout.ValueRowBytes(layer)));
+        return bytes <= MostOfPool * cache.Device.Counts.Total * _layout.StrideBytes ? null
+            : $"the cache may stream from the disk, and the pages that a row reads would take {bytes:N0} bytes, "
+                + $"expected at most {MostOfPool} times the pool's";
+    }
+
     /// <summary>The pages that the last row chose, ascending: without those that it reads in any case.</summary>
     public ReadOnlySpan<int> Chosen(int layer, int kvHead) =>
         _last[_firstHead[layer] + kvHead].AsSpan(0, _lastCount[_firstHead[layer] + kvHead]);
+
+    /// <summary>Takes note of how many pages that a row reads lie on the disk, and how many of them were brought for it.</summary>
+    internal void NoteDisk(int pages, int brought)
+    {
+        (_onDisk, _brought) = (_onDisk + pages, _brought + brought);
+        _pageBytes = Math.Max(_pageBytes, FromDisk.Bytes);
+    }
+
+    /// <summary>Forgets the pages that came from the disk.</summary>
+    internal void ForgetPages() => _fromDisk?.Dispose();
+
+    /// <summary>Forgets what is known of tokens from one on.</summary>
+    internal void Truncate(int tokens)
+    {
+        Bounds.Truncate(tokens);
+        if (tokens == 0)
+            ForgetPages();
+    }
 
     /// <summary>Takes note of what a row reads. Of one layer's head, one row after the other.</summary>
     /// <param name="layer">The layer.</param>
