@@ -9,7 +9,7 @@ namespace Kvasir.Inference.Kernels;
 unsafe struct BoundKeys<T>(AttentionInput input, StretchPart part, int pieces, AttentionScratch[] scratch) : IComputeJob
     where T : struct, ILanes<T>
 {
-    const int Page = PageBounds.PageTokens, Group = PageBounds.Group, Spans = PageBounds.Spans, Pages = PageBounds.GroupPages;
+    const int Tokens = PageBounds.GroupTokens, Lane = ILanes<T>.Count;
 
     /// <summary>Groups of an item.</summary>
     public const int Piece = 16;
@@ -20,70 +20,47 @@ unsafe struct BoundKeys<T>(AttentionInput input, StretchPart part, int pieces, A
         (RowRun run, int kvHead) = (input.Runs[item / input.KvHeads], item % input.KvHeads);
         PageBounds bounds = run.Table.Pages!.Bounds;
         int whole = part.WholeGroups(input, run), first = bounds.Bounded(input.Layer, kvHead);
-        BlockRows rows = new(input, run, kvHead);
+        var tile = new KvTile<T, BlockRows>(new BlockRows(input, run, kvHead), scratch[thread]);
         for (int group = Math.Max(first, piece * Piece); group < Math.Min(whole, (piece + 1) * Piece); group++)
         {
-            for (int page = 0; page < Pages; page++)
-            {
-                StoredRows<T>.Widen(rows.Keys, rows.Key((group * Pages + page) * Page), 0, Page, scratch[thread].Stored[0]);
-                for (int span = 0; span < Spans; span++)
-                    Bound(scratch[thread].Stored[0] + span * PageBounds.SpanTokens * rows.Keys.Padded, rows.Keys,
-                        scratch[thread].Keys[0] + page * Spans + span);
-            }
-            byte* steps = bounds.Steps(input.Layer, kvHead, group);
+            tile.WidenKeys(group * Tokens, Tokens);
+            uint* cells = bounds.CellsOf(input.Layer, kvHead, group);
+            new Span<uint>(cells, (input.KeyDim + Lane - 1) / Lane * Tokens).Clear();
             ushort* starts = bounds.Starts(input.Layer, kvHead, group), widths = bounds.Widths(input.Layer, kvHead, group);
             for (int i = 0; i < input.KeyDim; i++)
-                (starts[i], widths[i]) = Pack(scratch[thread].Keys[i], steps + i * Group);
-        }
-    }
-
-    /// <summary>Of the keys of a span, the least and the greatest of each element: [element, 16 least | 16 greatest | …].</summary>
-    static void Bound(float* keys, KvRows shape, float* bounds)
-    {
-        float* least = stackalloc float[ILanes<T>.Count], most = stackalloc float[ILanes<T>.Count];
-        for (int i = 0; i < shape.Dim; i += ILanes<T>.Count)
-        {
-            T low = T.Load(keys + i), high = low;
-            for (int key = 1; key < PageBounds.SpanTokens; key++)
-            {
-                T next = T.Load(keys + key * shape.Padded + i);
-                (low, high) = (T.Min(low, next), T.Max(high, next));
-            }
-            T.Store(low, least);
-            T.Store(high, most);
-            for (int lane = 0; lane < Math.Min(ILanes<T>.Count, shape.Dim - i); lane++, bounds += AttentionInput.Tile)
-                (bounds[0], bounds[Group]) = (least[lane], most[lane]);
+                (starts[i], widths[i]) = Pack(scratch[thread].Keys[i], cells + i / Lane * Tokens, i % 4 * 8 + i % Lane / 4 * 2);
         }
     }
 
     /// <summary>
-    /// An element's bounds as steps of the range of all of them, rounded outwards: no bound is moved inwards, as double precision, which
-    /// holds all that is added here exactly, sees it.
+    /// An element's range, rounded outwards, and in which of its cells each key is, as double precision sees it, which holds all that is
+    /// added here exactly.
     /// </summary>
-    static (ushort Start, ushort Width) Pack(float* bounds, byte* steps)
+    static (ushort Start, ushort Width) Pack(float* keys, uint* cells, int shift)
     {
-        Half start = Below(-T.Largest(T.Broadcast(-1) * T.Load(bounds))), width = Width(start, T.Largest(T.Load(bounds + Group)));
-        double from = (double)start, step = (double)width;
-        for (int span = 0; span < Group; span++)
+        T least = T.Load(keys), most = least;
+        for (int key = Lane; key < Tokens; key += Lane)
+            (least, most) = (T.Min(least, T.Load(keys + key)), T.Max(most, T.Load(keys + key)));
+        Half start = Below(-T.Largest(T.Broadcast(-1) * least)), width = Width(start, T.Largest(most));
+        double from = (double)start, step = (double)width, perStep = step > 0 ? 1 / step : 0;
+        for (int key = 0; key < Tokens; key++)
         {
-            int least = Step(Math.Floor((bounds[span] - from) / step)), most = Step(Math.Ceiling((bounds[Group + span] - from) / step));
-            if (from + least * step > bounds[span])
-                least--;
-            if (from + most * step < bounds[Group + span])
-                most++;
-            steps[span] = (byte)(least | most << 4);
+            int cell = Math.Clamp((int)((keys[key] - from) * perStep), 0, PageBounds.Cells - 1);
+            if (from + cell * step > keys[key])
+                cell--;
+            else if (from + (cell + 1) * step < keys[key])
+                cell++;
+            cells[key] |= (uint)cell << shift;
         }
         return (BitConverter.HalfToUInt16Bits(start), BitConverter.HalfToUInt16Bits(width));
     }
 
-    /// <summary>The width of steps that reach from a number to another.</summary>
+    /// <summary>The width of cells that reach from a number to another.</summary>
     static Half Width(Half start, float end)
     {
-        Half width = (Half)((end - (double)start) / PageBounds.LastStep);
-        return (double)start + PageBounds.LastStep * (double)width < end ? Half.BitIncrement(width) : width;
+        Half width = (Half)((end - (double)start) / PageBounds.Cells);
+        return (double)start + PageBounds.Cells * (double)width < end ? Half.BitIncrement(width) : width;
     }
-
-    static int Step(double step) => Math.Clamp((int)step, 0, PageBounds.LastStep);
 
     static Half Below(float number)
     {

@@ -4,15 +4,18 @@ using Kvasir.KvCache.Views;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// The most that the scores of a row can be in each span: <c>Σ_d max(q_d · least_d, q_d · most_d)</c>. Since bounds are steps from where a
-/// range begins, this is <c>Σ_d q_d · start_d + Σ_d (q_d · width_d) · step_d</c>, with the least step where <c>q_d</c> is negative, and else
-/// the greatest. An item is a row, a KV head and some groups of spans.
+/// The most that a row's scores can be. Of a key it is known in which cell each element is, so this is
+/// <c>Σ_d q_d · start_d + max(0, q_d · width_d) + Σ_d (q_d · width_d) · cell_d</c>. In the last sum, which is all the work, queries are
+/// rounded to whole numbers of up to 127, for each group of pages anew, and what that can change at most is added. An item is a row, a KV
+/// head and some groups.
 /// </summary>
 unsafe struct BoundScores<T>(PagedPortion portion, int pieces, AttentionScratch[] scratch) : IComputeJob where T : struct, ILanes<T>
 {
-    const int Group = PageBounds.Group, Both = 2 * Group, Tile = AttentionInput.Tile, Together = Tile / Both, Chains = 4;
+    const int Page = PageBounds.PageTokens, Pages = PageBounds.GroupPages, Tokens = PageBounds.GroupTokens, Lane = ILanes<T>.Count;
+    const int Together = 128 / Lane; // vectors of elements whose products 16 bits hold
+    const float MostSteps = 127, Round = 12582912f; // 1.5 * 2^23: adding it leaves an integer in the mantissa
 
-    /// <summary>Groups of spans of an item.</summary>
+    /// <summary>Groups of pages of an item.</summary>
     public const int Piece = 16;
 
     public readonly void Run(int item, int thread)
@@ -25,72 +28,83 @@ unsafe struct BoundScores<T>(PagedPortion portion, int pieces, AttentionScratch[
             return;
         BlockRows rows = new(portion.Input, run, kvHead);
         new StretchAttention<T, BlockRows>(portion.Input, run, rows, kvHead, scratch[thread]).LoadQueries();
-        for (int group = piece * Piece; group < end; group += Together)
-        {
-            int next = Math.Min(group + 1, end - 1);
-            Widen(run, kvHead, group, scratch[thread].Keys[0]);
-            Widen(run, kvHead, next, scratch[thread].Keys[0] + Both);
+        bool isOfKeys = run.Table.Pages!.Policy.Epsilon is not null;
+        for (int group = piece * Piece; group < end; group++)
             for (int head = 0; head < portion.Input.Group; head++)
             {
                 float* query = scratch[thread].Queries[0] + head * FloatRows.PadToLanes(portion.Input.KeyDim);
-                float* most = portion.Bounds(row, kvHead, head);
-                T first = T.Broadcast(Scale(run, kvHead, group, query, scratch[thread].Stored[0]));
-                T second = T.Broadcast(Scale(run, kvHead, next, query, scratch[thread].Stored[1]));
-                Add(query, scratch[thread].Stored[0], scratch[thread].Stored[1], scratch[thread].Keys[0], ref first, ref second);
-                T.Store(second, most + next * Group);
-                T.Store(first, most + group * Group);
+                float* most = portion.Bounds(row, kvHead, head) + group * (isOfKeys ? Tokens : Pages);
+                Bound(run.Table.Pages.Bounds, kvHead, group, query, scratch[thread].Stored[0], most, isOfKeys);
+            }
+    }
+
+    /// <summary>Of each key, or of each page the most of its keys.</summary>
+    readonly void Bound(PageBounds bounds, int kvHead, int group, float* query, float* steps, float* most, bool isOfKeys)
+    {
+        int layer = portion.Input.Layer;
+        (float step, float rest) = Scale(query, bounds.Starts(layer, kvHead, group), bounds.Widths(layer, kvHead, group), steps);
+        float* cells = (float*)bounds.CellsOf(layer, kvHead, group);
+        int vectors = (portion.Input.KeyDim + Lane - 1) / Lane;
+        T s0 = default, s1 = default, s2 = default, s3 = default; // of a page each
+        for (int first = 0; first < vectors; first += Together)
+            Add(cells + first * Tokens, (int*)steps + first * 4, Math.Min(Together, vectors - first), ref s0, ref s1, ref s2, ref s3);
+        T by = T.Broadcast(step), from = T.Broadcast(rest);
+        Store(T.MultiplyAdd(s0, by, from), most, 0, isOfKeys);
+        Store(T.MultiplyAdd(s1, by, from), most, 1, isOfKeys);
+        Store(T.MultiplyAdd(s2, by, from), most, 2, isOfKeys);
+        Store(T.MultiplyAdd(s3, by, from), most, 3, isOfKeys);
+    }
+
+    static void Store(T bounds, float* most, int page, bool isOfKeys)
+    {
+        if (isOfKeys)
+            T.Store(bounds, most + page * Page);
+        else
+            most[page] = T.Largest(bounds);
+    }
+
+    /// <summary>A query in steps, bytes; returns how large a step is, and the part that does not depend on cells.</summary>
+    readonly (float Step, float From) Scale(float* query, ushort* starts, ushort* widths, float* steps)
+    {
+        T largest = default, minus = T.Broadcast(-1), zero = default;
+        for (int i = 0; i < portion.Input.KeyDim; i += Lane)
+        {
+            T scaled = T.Load(query + i) * T.LoadHalf(widths + i);
+            largest = T.Max(largest, T.Max(scaled, scaled * minus));
+        }
+        float most = T.Largest(largest), step = most / MostSteps;
+        T perStep = T.Broadcast(most > 0 ? MostSteps / most : 0), back = T.Broadcast(-step), round = T.Broadcast(Round), rest = default;
+        for (int i = 0; i < portion.Input.KeyDim; i += Lane)
+        {
+            T some = T.Load(query + i), scaled = some * T.LoadHalf(widths + i);
+            T whole = T.MultiplyAdd(scaled, perStep, round) - round;
+            T.StoreBytes(whole, (sbyte*)steps + i);
+            T off = T.MultiplyAdd(back, whole, scaled);
+            rest = T.MultiplyAdd(T.Max(off, off * minus), T.Broadcast(PageBounds.Cells - 1), rest) + T.Max(scaled, zero);
+            rest = T.MultiplyAdd(some, T.LoadHalf(starts + i), rest);
+        }
+        return (step, T.Sum(rest));
+    }
+
+    /// <summary>Adds, for the keys of four pages, the products of some vectors of elements.</summary>
+    static void Add(float* cells, int* steps, int vectors, ref T s0, ref T s1, ref T s2, ref T s3)
+    {
+        T a0 = default, a1 = default, a2 = default, a3 = default;
+        for (; vectors > 0; vectors--, cells += Tokens)
+        {
+            T c0 = T.Load(cells), c1 = T.Load(cells + Lane), c2 = T.Load(cells + 2 * Lane), c3 = T.Load(cells + 3 * Lane);
+            for (int i = 0; i < 4; i++, steps++)
+            {
+                T four = T.BroadcastInteger(*steps);
+                (a0, c0) = (T.AddCellProducts(a0, c0, four), T.NextCells(c0));
+                (a1, c1) = (T.AddCellProducts(a1, c1, four), T.NextCells(c1));
+                (a2, c2) = (T.AddCellProducts(a2, c2, four), T.NextCells(c2));
+                (a3, c3) = (T.AddCellProducts(a3, c3, four), T.NextCells(c3));
             }
         }
+        s0 += T.ConvertToSingle(T.AddHalves(a0));
+        s1 += T.ConvertToSingle(T.AddHalves(a1));
+        s2 += T.ConvertToSingle(T.AddHalves(a2));
+        s3 += T.ConvertToSingle(T.AddHalves(a3));
     }
-
-    /// <summary>The steps of a group as numbers: [element, 16 least | 16 greatest | …].</summary>
-    readonly void Widen(RowRun run, int kvHead, int group, float* numbers)
-    {
-        byte* steps = run.Table.Pages!.Bounds.Steps(portion.Input.Layer, kvHead, group);
-        for (int i = 0; i < portion.Input.KeyDim; i++, steps += Group, numbers += Tile)
-        {
-            T.LoadNibbles(steps, out T least, out T most);
-            T.Store(least, numbers);
-            T.Store(most, numbers + Group);
-        }
-    }
-
-    /// <summary>A query in steps of a group; returns what it gives where the ranges begin.</summary>
-    readonly float Scale(RowRun run, int kvHead, int group, float* query, float* scaled)
-    {
-        ushort* starts = run.Table.Pages!.Bounds.Starts(portion.Input.Layer, kvHead, group);
-        ushort* widths = run.Table.Pages!.Bounds.Widths(portion.Input.Layer, kvHead, group);
-        T sum = default;
-        for (int i = 0; i < portion.Input.KeyDim; i += ILanes<T>.Count)
-        {
-            T some = T.Load(query + i);
-            T.Store(some * T.LoadHalf(widths + i), scaled + i);
-            sum = T.MultiplyAdd(some, T.LoadHalf(starts + i), sum);
-        }
-        return T.Sum(sum);
-    }
-
-    /// <summary>Two groups side by side, of each some chains, since each addition waits for the one before.</summary>
-    readonly void Add(float* query, float* scaled0, float* scaled1, float* steps, ref T first, ref T second)
-    {
-        T a0 = first, b0 = second, a1 = default, b1 = default, a2 = default, b2 = default, a3 = default, b3 = default;
-        int dim = portion.Input.KeyDim, i = 0;
-        for (; i + Chains <= dim; i += Chains)
-        {
-            float* s0 = Side(query, i, steps), s1 = Side(query, i + 1, steps), s2 = Side(query, i + 2, steps), s3 = Side(query, i + 3, steps);
-            (a0, b0) = (T.MultiplyAdd(T.Broadcast(scaled0[i]), T.Load(s0), a0), T.MultiplyAdd(T.Broadcast(scaled1[i]), T.Load(s0 + Both), b0));
-            (a1, b1) = (T.MultiplyAdd(T.Broadcast(scaled0[i + 1]), T.Load(s1), a1), T.MultiplyAdd(T.Broadcast(scaled1[i + 1]), T.Load(s1 + Both), b1));
-            (a2, b2) = (T.MultiplyAdd(T.Broadcast(scaled0[i + 2]), T.Load(s2), a2), T.MultiplyAdd(T.Broadcast(scaled1[i + 2]), T.Load(s2 + Both), b2));
-            (a3, b3) = (T.MultiplyAdd(T.Broadcast(scaled0[i + 3]), T.Load(s3), a3), T.MultiplyAdd(T.Broadcast(scaled1[i + 3]), T.Load(s3 + Both), b3));
-        }
-        for (; i < dim; i++)
-        {
-            float* s0 = Side(query, i, steps);
-            (a0, b0) = (T.MultiplyAdd(T.Broadcast(scaled0[i]), T.Load(s0), a0), T.MultiplyAdd(T.Broadcast(scaled1[i]), T.Load(s0 + Both), b0));
-        }
-        (first, second) = (a0 + a1 + (a2 + a3), b0 + b1 + (b2 + b3));
-    }
-
-    /// <summary>Where an element's steps lie that make a query's product the largest.</summary>
-    static float* Side(float* query, int element, float* steps) => steps + element * Tile + (query[element] < 0 ? 0 : Group);
 }

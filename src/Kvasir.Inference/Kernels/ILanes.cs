@@ -86,6 +86,18 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// </summary>
     static abstract T AddDotProducts(T sums, T even, T odd, int x);
 
+    /// <summary>
+    /// Adds to the two 16-bit integers of each lane the products of two numbers each: the low two bits of the lane's bytes, with its four
+    /// signed bytes of <paramref name="x"/>.
+    /// </summary>
+    static abstract T AddCellProducts(T sums, T cells, T x);
+
+    /// <summary>The bits of each lane, two further down.</summary>
+    static abstract T NextCells(T cells);
+
+    /// <summary>The sum of the two 16-bit integers of each lane.</summary>
+    static abstract T AddHalves(T sums);
+
     /// <summary>Integers as numbers, rounded to nearest even.</summary>
     static abstract T ConvertToSingle(T integers);
 }

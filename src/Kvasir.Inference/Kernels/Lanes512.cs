@@ -158,6 +158,22 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 AddCellProducts(Lanes512 sums, Lanes512 cells, Lanes512 x)
+    {
+        if (!Avx512BW.IsSupported)
+            return new(Vector512.Create(Lanes256.AddCellProducts(sums._v.GetLower(), cells._v.GetLower(), x._v.GetLower()),
+                Lanes256.AddCellProducts(sums._v.GetUpper(), cells._v.GetUpper(), x._v.GetUpper())));
+        Vector512<byte> low = (cells._v.AsInt32() & Vector512.Create(0x03030303)).AsByte();
+        return new((sums._v.AsInt16() + Avx512BW.MultiplyAddAdjacent(low, x._v.AsSByte())).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 NextCells(Lanes512 cells) => new((cells._v.AsUInt32() >>> 2).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 AddHalves(Lanes512 sums) => new(((sums._v.AsInt32() << 16 >> 16) + (sums._v.AsInt32() >> 16)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 ConvertToSingle(Lanes512 integers) => new(Vector512.ConvertToSingle(integers._v.AsInt32()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -45,7 +45,7 @@ sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
             }
         foreach (ChoiceScratch scratch in _choices)
             scratch.Reserve(pages, input.Group);
-        int most = disk is null ? Math.Max(1, MostBounds / (pages * PageBounds.Spans * input.KvHeads * input.Group)) : 1;
+        int most = disk is null ? Math.Max(1, MostBounds / (pages * PageBounds.PageTokens * input.KvHeads * input.Group)) : 1;
         bool all = true;
         for (int first = 0; first < _rows.Count && all; first += most)
             all = TryAttend(input, first, Math.Min(most, _rows.Count - first), pages, disk);
@@ -85,11 +85,10 @@ sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
 
     bool TryAttend(AttentionInput input, int first, int count, int pages, StreamedPages? disk)
     {
-        int lists = count * input.KvHeads, spans = pages * PageBounds.Spans + PageBounds.Group;
-        int ofPiece = BoundScores<T>.Piece * PageBounds.Group;
-        _memory.ReservePages(lists, input.Group, spans, pages);
+        int lists = count * input.KvHeads;
+        _memory.ReservePages(lists, input.Group, pages);
         PagedPortion portion = new(input, _rows, first, count, _memory, arePlaced: disk is not null);
-        int pieces = (spans + ofPiece - 1) / ofPiece;
+        int pieces = pages / (PageBounds.GroupPages * BoundScores<T>.Piece) + 1;
         var bound = new BoundScores<T>(portion, pieces, _scratch);
         _pool.Run(ref bound, lists * pieces);
         var choose = new ChoosePages<T>(portion, _scratch, _choices);

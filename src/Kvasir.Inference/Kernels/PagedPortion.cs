@@ -1,4 +1,5 @@
 using Kvasir.Inference.Kernels.Panels;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Kernels;
 
@@ -20,7 +21,9 @@ readonly unsafe struct PagedPortion(
     /// <summary>A row as a run of its own.</summary>
     public RowRun Row(int row) => rows[first + row];
 
-    /// <summary>The most that a query head's scores can be in each span of whole pages.</summary>
+    /// <summary>
+    /// The most that a query head's scores can be in each whole page; with a bound, of each key in it.
+    /// </summary>
     public float* Bounds(int row, int kvHead, int head) => memory.Bounds[(row * Input.KvHeads + kvHead) * Input.Group + head];
 
     /// <summary>The pages that are read, ascending.</summary>
@@ -53,11 +56,11 @@ sealed class PagedMemory(int gatheredWidth) : IDisposable
     public int[] Counts { get; private set; } = [];
     public double[] Skipped { get; private set; } = [];
 
-    public void ReservePages(int lists, int group, int spans, int pages)
+    public void ReservePages(int lists, int group, int pages)
     {
         if (lists > Counts.Length)
             (Counts, Skipped) = (new int[lists], new double[lists]);
-        Bounds = Grown(Bounds, lists * group, spans);
+        Bounds = Grown(Bounds, lists * group, pages * PageBounds.PageTokens);
         Pages = Grown(Pages, lists, pages);
         Places = Grown(Places, lists, pages * 2 * sizeof(long) / sizeof(float));
     }

@@ -12,7 +12,7 @@ namespace Kvasir.Inference.Kernels;
 readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, AttentionScratch scratch, ChoiceScratch memory)
     where T : struct, ILanes<T>
 {
-    const int Page = PageBounds.PageTokens, Spans = PageBounds.Spans, PagesOfTile = AttentionInput.Tile / Page;
+    const int Page = PageBounds.PageTokens, PagesOfTile = AttentionInput.Tile / Page;
     const float MostPower = 100; // above it, nothing can be skipped
 
     readonly RowRun _run = portion.Row(row);
@@ -54,9 +54,9 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
     {
         memory.Heads[head] = new Gathered(float.NegativeInfinity, 0, Margin(head, widened));
         float* bounds = portion.Bounds(row, kvHead, head);
-        int end = (first + others) * Spans;
-        new Span<float>(bounds, first * Spans).Fill(float.NegativeInfinity);
-        new Span<float>(bounds + end, FloatRows.PadToLanes(_whole * Spans) - end).Fill(float.NegativeInfinity);
+        int end = (first + others) * Page;
+        new Span<float>(bounds, first * Page).Fill(float.NegativeInfinity);
+        new Span<float>(bounds + end, FloatRows.PadToLanes(_whole * Page) - end).Fill(float.NegativeInfinity);
     }
 
     /// <summary>
@@ -72,7 +72,7 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
         for (int group = 0; group < portion.Input.WholeGroups(_run.FirstRow); group++)
             most = Math.Max(most, Magnitude(query, bounds.Starts(portion.Input.Layer, kvHead, group),
                 bounds.Widths(portion.Input.Layer, kvHead, group), dim));
-        double error = 2 * Math.Log(2) * (3 * dim + 8) * most / (1 << 24);
+        double error = 2 * Math.Log(2) * (4 * dim + 16) * most / (1 << 24);
         return error < 0.5 ? (1 + error + error * error) * (1 + 1e-5) : double.PositiveInfinity; // e^error, and the sums of weights
     }
 
@@ -100,7 +100,7 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
         for (int i = 0; i < dim; i += ILanes<T>.Count)
         {
             T some = T.Load(query + i), start = T.LoadHalf(starts + i);
-            T most = T.MultiplyAdd(T.LoadHalf(widths + i), T.Broadcast(PageBounds.LastStep), T.Max(start, start * minus));
+            T most = T.MultiplyAdd(T.LoadHalf(widths + i), T.Broadcast(PageBounds.Cells), T.Max(start, start * minus));
             sum = T.MultiplyAdd(T.Max(some, some * minus), most, sum);
         }
         return T.Sum(sum);
@@ -113,10 +113,10 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
         order.Clear();
         for (int head = 0; head < portion.Input.Group; head++)
         {
-            float* bounds = portion.Bounds(row, kvHead, head) + first * Spans;
+            float* bounds = portion.Bounds(row, kvHead, head) + first * Page;
             float largest = memory.Heads[head].Largest;
-            for (int i = 0; i < others * Spans; i++)
-                order[i / Spans] = Math.Max(order[i / Spans], LargestRanks.Of(float.IsInfinity(largest) ? bounds[i] : bounds[i] - largest));
+            for (int i = 0; i < others * Page; i++)
+                order[i / Page] = Math.Max(order[i / Page], LargestRanks.Of(float.IsInfinity(largest) ? bounds[i] : bounds[i] - largest));
         }
         for (int i = 0; i < others; i++)
             order[i] = (ulong)~(uint)order[i] << 32 | (uint)(first + i);
@@ -135,7 +135,7 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
             {
                 Gather(ref memory.Heads[head], scratch.Weights[head], together * Page);
                 for (int i = 0; i < together; i++)
-                    new Span<float>(portion.Bounds(row, kvHead, head) + pages[i] * Spans, Spans).Fill(float.NegativeInfinity);
+                    new Span<float>(portion.Bounds(row, kvHead, head) + pages[i] * Page, Page).Fill(float.NegativeInfinity);
             }
         }
     }
@@ -163,7 +163,7 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
         for (int head = 0; head < portion.Input.Group; head++)
         {
             Gathered gathered = memory.Heads[head];
-            double rest = gathered.Margin * PageBounds.SpanTokens * Rest(portion.Bounds(row, kvHead, head), gathered.Largest);
+            double rest = gathered.Margin * Rest(portion.Bounds(row, kvHead, head), gathered.Largest);
             double share = rest / (gathered.Total / gathered.Margin + rest);
             most = share >= most ? share : double.IsNaN(share) ? 1 : most;
         }
@@ -174,8 +174,8 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
     double Rest(float* bounds, float largest)
     {
         double rest = 0;
-        for (int span = 0; span < _whole * Spans; span += ILanes<T>.Count)
-            rest += T.Sum(Exp<T>.PowerOf2(T.Min(T.Load(bounds + span) - T.Broadcast(largest), T.Broadcast(MostPower))));
+        for (int key = 0; key < _whole * Page; key += ILanes<T>.Count)
+            rest += T.Sum(Exp<T>.PowerOf2(T.Min(T.Load(bounds + key) - T.Broadcast(largest), T.Broadcast(MostPower))));
         return rest;
     }
 }

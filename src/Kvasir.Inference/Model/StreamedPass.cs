@@ -136,7 +136,7 @@ sealed unsafe class StreamedPass(StreamedBlocks streamed, StreamRing ring, Strea
 
     /// <summary>Whether it is known between which bounds the keys lie that are on the disk.</summary>
     bool IsBounded(BlockTable table) =>
-        !IsOnDisk(table, table.Pages!.Bounds.LeastBounded * PageBounds.GroupPages * PageBounds.PageTokens / layout.BlockTokens);
+        !IsOnDisk(table, table.Pages!.Bounds.LeastBounded * PageBounds.GroupTokens / layout.BlockTokens);
 
     bool IsOnDisk(BlockTable table, int from)
     {

@@ -48,6 +48,9 @@ sealed unsafe class StreamedBlocks : IDisposable
     /// <summary>Through which pages of them come; null when there are none.</summary>
     public StreamedPages? Pages => File is null ? null : _pages ??= new StreamedPages(File, _layout);
 
+    /// <summary>Bytes that came from the disk.</summary>
+    public long BytesRead => (Ring?.BytesRead ?? 0) + (_pages?.BytesRead ?? 0);
+
     /// <summary>Blocks that may still be moved here.</summary>
     public long Room => Unleased(Host) + (File is { IsBroken: false } ? Unleased(File) : 0);
 

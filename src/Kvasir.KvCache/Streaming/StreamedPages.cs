@@ -27,6 +27,9 @@ sealed unsafe class StreamedPages : IDisposable
     /// <summary>Slots that did not come as they were written, when <see cref="TryBring"/> has said so.</summary>
     public List<int> Failed { get; } = [];
 
+    /// <summary>Bytes that were read.</summary>
+    public long BytesRead => _ring.BytesRead;
+
     /// <summary>Says where pages lie that a row reads, in memory now or when they are brought.</summary>
     /// <param name="table">The sequence.</param>
     /// <param name="layer">The layer.</param>

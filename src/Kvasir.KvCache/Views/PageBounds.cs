@@ -5,13 +5,12 @@ using Kvasir.KvCache.Layout;
 namespace Kvasir.KvCache.Views;
 
 /// <summary>
-/// Between which bounds the keys of each page lie, element by element, as attention sees them: what tells how much a row can look at a
-/// page, without reading it. A page has several spans with bounds of their own, since those of many keys are loose. For each layer and KV
-/// head, sixteen spans together, so that vectors hold spans; an element's bounds are steps of the range that all of them span, four bits
-/// each, rounded outwards:
+/// Between which bounds the keys of pages lie, element by element, as attention sees them: what tells how much a row can look at a page,
+/// without reading it. For each layer and KV head, four pages together: each element has the range of its values there, cut into four cells,
+/// and each key says in two bits in which one it is.
 /// <code>
-/// group of sixteen spans: [layer][KV head] { [element of the key][span] least in the low four bits, greatest in the high ones;
-///                                            [element] where the range begins; [element] its step, both in half precision }
+/// group of 64 keys: [layer][KV head] { [sixteen elements][key] cells, those of element 4 i + b in bits 8 b + 2 i;
+///                                      [element] where its range begins; [element] how wide a cell is, both in half precision }
 /// </code>
 /// Pages have bounds when all of their group are whole. Layers that attend to a window have none. Grows by groups; memory is given back as
 /// tokens are forgotten.
@@ -21,20 +20,16 @@ public sealed unsafe class PageBounds
     /// <summary>Tokens of a page, which is read as a whole: as many as a vector has lanes.</summary>
     public const int PageTokens = 16;
 
-    /// <summary>Tokens that have bounds of their own.</summary>
-    public const int SpanTokens = 4;
+    /// <summary>Pages whose bounds lie together.</summary>
+    public const int GroupPages = 4;
 
-    /// <summary>Spans of a page.</summary>
-    public const int Spans = PageTokens / SpanTokens;
+    /// <summary>Tokens of such a group.</summary>
+    public const int GroupTokens = GroupPages * PageTokens;
 
-    /// <summary>Spans that lie side by side.</summary>
-    public const int Group = 16;
+    /// <summary>Cells of an element's range.</summary>
+    public const int Cells = 4;
 
-    /// <summary>Pages of a group.</summary>
-    public const int GroupPages = Group / Spans;
-
-    /// <summary>The last step of an element's range.</summary>
-    public const int LastStep = 15;
+    const int Lanes = 16; // elements are padded to so many
 
     readonly List<NativeBuffer> _groups = [];
     readonly int[] _offsets; // of each layer's first head in a group, in bytes
@@ -83,17 +78,21 @@ public sealed unsafe class PageBounds
     /// <summary>How many groups of every head have them.</summary>
     public int LeastBounded => _bounded.Length == 0 ? 0 : _bounded.Min();
 
-    /// <summary>A head's bounds of a group of spans: the steps of its first element.</summary>
-    public byte* Steps(int layer, int kvHead, int group) => _groups[group].Address + _offsets[layer] + kvHead * HeadBytes(layer);
+    /// <summary>A head's bounds of a group of pages: the cells of its first elements.</summary>
+    public uint* CellsOf(int layer, int kvHead, int group) =>
+        (uint*)(_groups[group].Address + _offsets[layer] + kvHead * HeadBytes(layer));
 
     /// <summary>Where the elements' ranges begin, in half precision; 0 for those up to whole vectors.</summary>
-    public ushort* Starts(int layer, int kvHead, int group) => (ushort*)(Steps(layer, kvHead, group) + _dims[layer] * Group);
+    public ushort* Starts(int layer, int kvHead, int group) => (ushort*)(CellsOf(layer, kvHead, group) + Padded(layer) / Lanes * GroupTokens);
 
-    /// <summary>How wide a step is, likewise.</summary>
+    /// <summary>How wide a cell is, likewise.</summary>
     public ushort* Widths(int layer, int kvHead, int group) => Starts(layer, kvHead, group) + Padded(layer);
 
     /// <summary>Groups whose pages are all whole when so many tokens are there.</summary>
-    public static int GroupsOf(int tokens) => tokens / (PageTokens * GroupPages);
+    public static int GroupsOf(int tokens) => tokens / GroupTokens;
+
+    /// <summary>Bytes of a KV head's bounds of a group.</summary>
+    public static int BytesOf(int keyDim) => ToLanes(keyDim) / Lanes * GroupTokens * sizeof(uint) + 2 * sizeof(ushort) * ToLanes(keyDim);
 
     /// <summary>Forgets the pages that are not whole any more when so many tokens are there, and those that share a group with them.</summary>
     public void Truncate(int tokens)
@@ -112,7 +111,9 @@ public sealed unsafe class PageBounds
     static bool IsRead(KvLayout layout, int layer) =>
         layout.Layers.Any(reader => reader.Producer == layer && reader.State is LayerState.Full);
 
-    int Padded(int layer) => (_dims[layer] + Group - 1) / Group * Group;
+    int Padded(int layer) => ToLanes(_dims[layer]);
 
-    int HeadBytes(int layer) => _dims[layer] * Group + 2 * sizeof(ushort) * Padded(layer);
+    int HeadBytes(int layer) => BytesOf(_dims[layer]);
+
+    static int ToLanes(int keyDim) => (keyDim + Lanes - 1) / Lanes * Lanes;
 }

@@ -11,6 +11,7 @@ namespace Kvasir.KvCache.Views;
 /// </summary>
 public sealed class PageReads
 {
+    const int LeastChosen = 8; // pages of a share, besides those that are read in any case
     const int MostOfPool = 2; // what pages from the disk may take, in pools
 
     readonly record struct Tally(long Rows, long Read, long Seen, long Chosen, long Again, double Skipped);
@@ -70,31 +71,37 @@ public sealed class PageReads
         _bytes = Math.Max(_bytes, Bounds.Bytes);
     }
 
-    /// <summary>
-    /// Pages that a row at a position reads in any case, at its beginning and up to its own: the last ones of the policy or, if there are
-    /// more, those that have no bounds yet.
-    /// </summary>
-    public (int First, int Last) Always(int position)
-    {
-        const int Page = PageBounds.PageTokens;
-        int pages = position / Page + 1, sinks = Math.Min(pages, (Policy.Sinks + Page - 1) / Page);
-        int recent = Math.Max(0, position - Math.Max(1, Policy.Recent) + 1) / Page;
-        return (sinks, Math.Min(pages - sinks, pages - Math.Min(recent, PageBounds.GroupsOf(position) * PageBounds.GroupPages)));
-    }
+    /// <summary>Pages that a row at a position reads in any case, at its beginning and up to its own.</summary>
+    public (int First, int Last) Always(int position) => Always(Policy, position);
+
+    /// <summary>How many pages a row at a position reads with those; null where a bound says how many.</summary>
+    public int? Budget(int position) => Budget(Policy, position);
 
     /// <summary>
-    /// How many pages a row at a position reads with those: all if it sees fewer tokens than the policy thins; null where a
-    /// bound says how many.
+    /// How many pages a row at a position reads: all if it sees fewer tokens than the policy thins; of a share, some besides those that
+    /// it reads in any case, however few pages there are; null where a bound says how many.
     /// </summary>
-    public int? Budget(int position)
+    public static int? Budget(RetentionPolicy policy, int position)
     {
-        int pages = position / PageBounds.PageTokens + 1;
-        return position + 1 < Policy.Minimum ? pages : Policy.Budget switch
+        ArgumentNullException.ThrowIfNull(policy);
+        const int Page = PageBounds.PageTokens;
+        int pages = position / Page + 1;
+        (int first, int last) = Always(policy, position);
+        return position + 1 < policy.Minimum ? pages : policy.Budget switch
         {
-            RetentionBudget.Share share => (int)Math.Ceiling(share.Of * pages),
-            RetentionBudget.Tokens tokens => (int)Math.Min(pages, (tokens.PerHead + PageBounds.PageTokens - 1L) / PageBounds.PageTokens),
+            RetentionBudget.Share share => Math.Min(pages, Math.Max((int)Math.Ceiling(share.Of * pages), first + last + LeastChosen)),
+            RetentionBudget.Tokens tokens => (int)Math.Min(pages, Math.Max((tokens.PerHead + Page - 1L) / Page, first + last)),
             _ => null,
         };
+    }
+
+    /// <summary>The last ones are the policy's or, if there are more, those that have no bounds yet.</summary>
+    static (int First, int Last) Always(RetentionPolicy policy, int position)
+    {
+        const int Page = PageBounds.PageTokens;
+        int pages = position / Page + 1, sinks = Math.Min(pages, (policy.Sinks + Page - 1) / Page);
+        int recent = Math.Max(0, position - Math.Max(1, policy.Recent) + 1) / Page;
+        return (sinks, Math.Min(pages - sinks, pages - Math.Min(recent, PageBounds.GroupsOf(position) * PageBounds.GroupPages)));
     }
 
     /// <summary>
