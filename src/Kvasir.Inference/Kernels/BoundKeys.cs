@@ -24,36 +24,40 @@ unsafe struct BoundKeys<T>(AttentionInput input, StretchPart part, int pieces, A
         for (int group = Math.Max(first, piece * Piece); group < Math.Min(whole, (piece + 1) * Piece); group++)
         {
             tile.WidenKeys(group * Tokens, Tokens);
-            uint* cells = bounds.CellsOf(input.Layer, kvHead, group);
-            new Span<uint>(cells, (input.KeyDim + Lane - 1) / Lane * Tokens).Clear();
+            float* cells = (float*)bounds.CellsOf(input.Layer, kvHead, group);
             ushort* starts = bounds.Starts(input.Layer, kvHead, group), widths = bounds.Widths(input.Layer, kvHead, group);
-            for (int i = 0; i < input.KeyDim; i++)
-                (starts[i], widths[i]) = Pack(scratch[thread].Keys[i], cells + i / Lane * Tokens, i % 4 * 8 + i % Lane / 4 * 2);
+            for (int i = 0; i < input.KeyDim; i += Lane, cells += Tokens)
+                Pack(scratch[thread].Keys[i], Math.Min(Lane, input.KeyDim - i), cells, starts + i, widths + i);
         }
     }
 
     /// <summary>
-    /// An element's range, rounded outwards, and in which of its cells each key is, as double precision sees it, which holds all that is
-    /// added here exactly.
+    /// The ranges of up to sixteen elements, rounded outwards, and in which of its cells each key is: how many of the borders between them
+    /// it reaches. Borders are rounded, as if keys were a rounding less exact.
     /// </summary>
-    static (ushort Start, ushort Width) Pack(float* keys, uint* cells, int shift)
+    static void Pack(float* keys, int count, float* cells, ushort* starts, ushort* widths)
     {
-        T least = T.Load(keys), most = least;
-        for (int key = Lane; key < Tokens; key += Lane)
-            (least, most) = (T.Min(least, T.Load(keys + key)), T.Max(most, T.Load(keys + key)));
-        Half start = Below(-T.Largest(T.Broadcast(-1) * least)), width = Width(start, T.Largest(most));
-        double from = (double)start, step = (double)width, perStep = step > 0 ? 1 / step : 0;
-        for (int key = 0; key < Tokens; key++)
+        T c0 = default, c1 = default, c2 = default, c3 = default; // of a page each
+        for (int i = 0; i < count; i++, keys += AttentionInput.Tile)
         {
-            int cell = Math.Clamp((int)((keys[key] - from) * perStep), 0, PageBounds.Cells - 1);
-            if (from + cell * step > keys[key])
-                cell--;
-            else if (from + (cell + 1) * step < keys[key])
-                cell++;
-            cells[key] |= (uint)cell << shift;
+            T k0 = T.Load(keys), k1 = T.Load(keys + Lane), k2 = T.Load(keys + 2 * Lane), k3 = T.Load(keys + 3 * Lane);
+            Half start = Below(-T.Largest(T.Broadcast(-1) * T.Min(T.Min(k0, k1), T.Min(k2, k3))));
+            Half width = Width(start, T.Largest(T.Max(T.Max(k0, k1), T.Max(k2, k3))));
+            (starts[i], widths[i]) = (BitConverter.HalfToUInt16Bits(start), BitConverter.HalfToUInt16Bits(width));
+            T first = Border(start, width, 1), second = Border(start, width, 2), third = Border(start, width, 3);
+            int shift = i % 4 * 8 + i / 4 * 2;
+            c0 = T.AddBits(c0, T.AtLeast(k0, first) + T.AtLeast(k0, second) + T.AtLeast(k0, third), shift);
+            c1 = T.AddBits(c1, T.AtLeast(k1, first) + T.AtLeast(k1, second) + T.AtLeast(k1, third), shift);
+            c2 = T.AddBits(c2, T.AtLeast(k2, first) + T.AtLeast(k2, second) + T.AtLeast(k2, third), shift);
+            c3 = T.AddBits(c3, T.AtLeast(k3, first) + T.AtLeast(k3, second) + T.AtLeast(k3, third), shift);
         }
-        return (BitConverter.HalfToUInt16Bits(start), BitConverter.HalfToUInt16Bits(width));
+        T.Store(c0, cells);
+        T.Store(c1, cells + Lane);
+        T.Store(c2, cells + 2 * Lane);
+        T.Store(c3, cells + 3 * Lane);
     }
+
+    static T Border(Half start, Half width, int cells) => T.Broadcast((float)((double)start + cells * (double)width));
 
     /// <summary>The width of cells that reach from a number to another.</summary>
     static Half Width(Half start, float end)

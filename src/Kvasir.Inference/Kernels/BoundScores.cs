@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache.Views;
 
@@ -30,20 +31,41 @@ unsafe struct BoundScores<T>(PagedPortion portion, int pieces, AttentionScratch[
         new StretchAttention<T, BlockRows>(portion.Input, run, rows, kvHead, scratch[thread]).LoadQueries();
         bool isOfKeys = run.Table.Pages!.Policy.Epsilon is not null;
         for (int group = piece * Piece; group < end; group++)
+        {
+            Fetch((byte*)run.Table.Pages.Bounds.CellsOf(portion.Input.Layer, kvHead, Math.Min(group + 1, end - 1)));
+            Widen(run.Table.Pages.Bounds, kvHead, group, scratch[thread].Stored);
             for (int head = 0; head < portion.Input.Group; head++)
             {
                 float* query = scratch[thread].Queries[0] + head * FloatRows.PadToLanes(portion.Input.KeyDim);
                 float* most = portion.Bounds(row, kvHead, head) + group * (isOfKeys ? Tokens : Pages);
-                Bound(run.Table.Pages.Bounds, kvHead, group, query, scratch[thread].Stored[0], most, isOfKeys);
+                Bound(run.Table.Pages.Bounds, kvHead, group, query, scratch[thread].Stored, most, isOfKeys);
             }
+        }
+    }
+
+    /// <summary>Asks for the next group's, while this one's are computed.</summary>
+    readonly void Fetch(byte* bounds)
+    {
+        for (int line = 0; line < PageBounds.BytesOf(portion.Input.KeyDim) && Sse.IsSupported; line += 64)
+            Sse.Prefetch0(bounds + line);
+    }
+
+    /// <summary>Where a group's ranges begin, and how wide their cells are, for all query heads.</summary>
+    readonly void Widen(PageBounds bounds, int kvHead, int group, FloatRows memory)
+    {
+        ushort* starts = bounds.Starts(portion.Input.Layer, kvHead, group), widths = bounds.Widths(portion.Input.Layer, kvHead, group);
+        for (int i = 0; i < portion.Input.KeyDim; i += Lane)
+        {
+            T.Store(T.LoadHalf(starts + i), memory[0] + i);
+            T.Store(T.LoadHalf(widths + i), memory[1] + i);
+        }
     }
 
     /// <summary>Of each key, or of each page the most of its keys.</summary>
-    readonly void Bound(PageBounds bounds, int kvHead, int group, float* query, float* steps, float* most, bool isOfKeys)
+    readonly void Bound(PageBounds bounds, int kvHead, int group, float* query, FloatRows memory, float* most, bool isOfKeys)
     {
-        int layer = portion.Input.Layer;
-        (float step, float rest) = Scale(query, bounds.Starts(layer, kvHead, group), bounds.Widths(layer, kvHead, group), steps);
-        float* cells = (float*)bounds.CellsOf(layer, kvHead, group);
+        (float step, float rest) = Scale(query, memory[0], memory[1], memory[2]);
+        float* cells = (float*)bounds.CellsOf(portion.Input.Layer, kvHead, group), steps = memory[2];
         int vectors = (portion.Input.KeyDim + Lane - 1) / Lane;
         T s0 = default, s1 = default, s2 = default, s3 = default; // of a page each
         for (int first = 0; first < vectors; first += Together)
@@ -64,24 +86,24 @@ unsafe struct BoundScores<T>(PagedPortion portion, int pieces, AttentionScratch[
     }
 
     /// <summary>A query in steps, bytes; returns how large a step is, and the part that does not depend on cells.</summary>
-    readonly (float Step, float From) Scale(float* query, ushort* starts, ushort* widths, float* steps)
+    readonly (float Step, float From) Scale(float* query, float* starts, float* widths, float* steps)
     {
         T largest = default, minus = T.Broadcast(-1), zero = default;
         for (int i = 0; i < portion.Input.KeyDim; i += Lane)
         {
-            T scaled = T.Load(query + i) * T.LoadHalf(widths + i);
+            T scaled = T.Load(query + i) * T.Load(widths + i);
             largest = T.Max(largest, T.Max(scaled, scaled * minus));
         }
         float most = T.Largest(largest), step = most / MostSteps;
         T perStep = T.Broadcast(most > 0 ? MostSteps / most : 0), back = T.Broadcast(-step), round = T.Broadcast(Round), rest = default;
         for (int i = 0; i < portion.Input.KeyDim; i += Lane)
         {
-            T some = T.Load(query + i), scaled = some * T.LoadHalf(widths + i);
+            T some = T.Load(query + i), scaled = some * T.Load(widths + i);
             T whole = T.MultiplyAdd(scaled, perStep, round) - round;
             T.StoreBytes(whole, (sbyte*)steps + i);
             T off = T.MultiplyAdd(back, whole, scaled);
             rest = T.MultiplyAdd(T.Max(off, off * minus), T.Broadcast(PageBounds.Cells - 1), rest) + T.Max(scaled, zero);
-            rest = T.MultiplyAdd(some, T.LoadHalf(starts + i), rest);
+            rest = T.MultiplyAdd(some, T.Load(starts + i), rest);
         }
         return (step, T.Sum(rest));
     }

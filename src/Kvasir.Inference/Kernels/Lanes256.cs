@@ -184,6 +184,14 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
         new(AddCellProducts(sums._low, cells._low, x._low), AddCellProducts(sums._high, cells._high, x._high));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AddBits(Lanes256 bits, Lanes256 numbers, int shift) =>
+        new((bits._low.AsInt32() | Vector256.ConvertToInt32Native(numbers._low) << shift).AsSingle(),
+            (bits._high.AsInt32() | Vector256.ConvertToInt32Native(numbers._high) << shift).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AtLeast(Lanes256 a, Lanes256 b) => new(AtLeast(a._low, b._low), AtLeast(a._high, b._high));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 NextCells(Lanes256 cells) =>
         new((cells._low.AsUInt32() >>> 2).AsSingle(), (cells._high.AsUInt32() >>> 2).AsSingle());
 
@@ -204,6 +212,9 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
         Vector256<short> even = (low.AsInt16() << 8 >>> 8) * (x.AsInt16() << 8 >> 8), odd = (low.AsInt16() >>> 8) * (x.AsInt16() >> 8);
         return (sums.AsInt16() + even + odd).AsSingle();
     }
+
+    static Vector256<float> AtLeast(Vector256<float> a, Vector256<float> b) =>
+        Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(a, b), Vector256<float>.One, Vector256<float>.Zero);
 
     static Vector256<float> AddHalves(Vector256<int> sums) => ((sums << 16 >> 16) + (sums >> 16)).AsSingle();
 

@@ -114,6 +114,10 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static Lanes512 Min(Lanes512 a, Lanes512 b) => new(Vector512.MinNative(a._v, b._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 AtLeast(Lanes512 a, Lanes512 b) =>
+        new(Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(a._v, b._v), Vector512<float>.One, Vector512<float>.Zero));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) => new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -166,6 +170,10 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
         Vector512<byte> low = (cells._v.AsInt32() & Vector512.Create(0x03030303)).AsByte();
         return new((sums._v.AsInt16() + Avx512BW.MultiplyAddAdjacent(low, x._v.AsSByte())).AsSingle());
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 AddBits(Lanes512 bits, Lanes512 numbers, int shift) =>
+        new((bits._v.AsInt32() | Vector512.ConvertToInt32Native(numbers._v) << shift).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 NextCells(Lanes512 cells) => new((cells._v.AsUInt32() >>> 2).AsSingle());

@@ -204,6 +204,20 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
         return sums;
     }
 
+    public static LanesScalar AddBits(LanesScalar bits, LanesScalar numbers, int shift)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            bits._lanes[i] = BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(bits._lanes[i]) | (int)numbers._lanes[i] << shift);
+        return bits;
+    }
+
+    public static LanesScalar AtLeast(LanesScalar a, LanesScalar b)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            a._lanes[i] = a._lanes[i] >= b._lanes[i] ? 1 : 0;
+        return a;
+    }
+
     public static LanesScalar NextCells(LanesScalar cells)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)

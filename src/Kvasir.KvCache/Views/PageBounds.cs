@@ -9,11 +9,12 @@ namespace Kvasir.KvCache.Views;
 /// without reading it. For each layer and KV head, four pages together: each element has the range of its values there, cut into four cells,
 /// and each key says in two bits in which one it is.
 /// <code>
-/// group of 64 keys: [layer][KV head] { [sixteen elements][key] cells, those of element 4 i + b in bits 8 b + 2 i;
-///                                      [element] where its range begins; [element] how wide a cell is, both in half precision }
+/// sixteen groups: [layer][KV head][group of 64 keys] {
+///     [sixteen elements][key] cells, those of element 4 i + b in bits 8 b + 2 i;
+///     [element] where its range begins; [element] how wide a cell is, both in half precision }
 /// </code>
-/// Pages have bounds when all of their group are whole. Layers that attend to a window have none. Grows by groups; memory is given back as
-/// tokens are forgotten.
+/// Pages have bounds when all of their group are whole. Layers that attend to a window have none. Grows by sixteen groups; memory is given
+/// back as tokens are forgotten.
 /// </summary>
 public sealed unsafe class PageBounds
 {
@@ -30,8 +31,9 @@ public sealed unsafe class PageBounds
     public const int Cells = 4;
 
     const int Lanes = 16; // elements are padded to so many
+    const int Groups = 16; // that lie together
 
-    readonly List<NativeBuffer> _groups = [];
+    readonly List<NativeBuffer> _buffers = [];
     readonly int[] _offsets; // of each layer's first head in a group, in bytes
     readonly int[] _firstHead; // of each layer, among all heads; a layer that reads another's has that one's
     readonly int[] _dims; // of each layer's keys
@@ -59,16 +61,16 @@ public sealed unsafe class PageBounds
     }
 
     /// <summary>Bytes that they take.</summary>
-    public long Bytes => _groups.Sum(group => (long)group.Bytes);
+    public long Bytes => _buffers.Sum(buffer => (long)buffer.Bytes);
 
     /// <summary>Makes room for the pages of so many tokens. Not while bounds are read or written.</summary>
     public void Reserve(int tokens)
     {
-        for (int groups = GroupsOf(tokens); _groups.Count < groups;)
+        for (int buffers = BuffersOf(GroupsOf(tokens)); _buffers.Count < buffers;)
         {
-            NativeBuffer group = new(_groupBytes);
-            group.Span.Clear();
-            _groups.Add(group);
+            NativeBuffer buffer = new(Groups * _groupBytes);
+            buffer.Span.Clear();
+            _buffers.Add(buffer);
         }
     }
 
@@ -80,7 +82,7 @@ public sealed unsafe class PageBounds
 
     /// <summary>A head's bounds of a group of pages: the cells of its first elements.</summary>
     public uint* CellsOf(int layer, int kvHead, int group) =>
-        (uint*)(_groups[group].Address + _offsets[layer] + kvHead * HeadBytes(layer));
+        (uint*)(_buffers[group / Groups].Address + Groups * (_offsets[layer] + kvHead * HeadBytes(layer)) + group % Groups * HeadBytes(layer));
 
     /// <summary>Where the elements' ranges begin, in half precision; 0 for those up to whole vectors.</summary>
     public ushort* Starts(int layer, int kvHead, int group) => (ushort*)(CellsOf(layer, kvHead, group) + Padded(layer) / Lanes * GroupTokens);
@@ -100,16 +102,19 @@ public sealed unsafe class PageBounds
         int groups = GroupsOf(tokens);
         foreach (ref int bounded in _bounded.AsSpan())
             bounded = Math.Min(bounded, groups);
-        if (groups >= _groups.Count)
+        int buffers = BuffersOf(groups);
+        if (buffers >= _buffers.Count)
             return;
-        foreach (NativeBuffer group in CollectionsMarshal.AsSpan(_groups)[groups..])
-            group.Dispose();
-        _groups.RemoveRange(groups, _groups.Count - groups);
+        foreach (NativeBuffer buffer in CollectionsMarshal.AsSpan(_buffers)[buffers..])
+            buffer.Dispose();
+        _buffers.RemoveRange(buffers, _buffers.Count - buffers);
     }
 
     /// <summary>Whether rows of some layer choose among a layer's pages.</summary>
     static bool IsRead(KvLayout layout, int layer) =>
         layout.Layers.Any(reader => reader.Producer == layer && reader.State is LayerState.Full);
+
+    static int BuffersOf(int groups) => (groups + Groups - 1) / Groups;
 
     int Padded(int layer) => ToLanes(_dims[layer]);
 
