@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Kvasir.Formats;
 
 /// <summary>Where a model's tensors come from. They have ggml's names, whatever the source calls them.</summary>
-interface ITensorSource
+public interface ITensorSource
 {
     /// <summary>The source in messages: the path of a file.</summary>
     string Path { get; }

@@ -22,6 +22,10 @@ public sealed record StoredTensor(string Name, TensorType Type, ImmutableArray<l
     /// <summary>Bytes of one row.</summary>
     public int RowBytes => (int)(ByteLength / Rows);
 
+    /// <summary>Some consecutive rows of a matrix, as a matrix.</summary>
+    public StoredTensor RowsFrom(int first, int count) =>
+        new(Name, Type, [Columns, count], Offset + (long)first * RowBytes, (long)count * RowBytes);
+
     /// <summary>The shape as messages show it: <c>[64, 32]</c>.</summary>
     public string ShapeText => $"[{string.Join(", ", Shape)}]";
 }

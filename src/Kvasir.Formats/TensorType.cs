@@ -21,12 +21,20 @@ public enum TensorType
     Q5_1 = 7,
     /// <summary>32 values of 8 bits, one scale.</summary>
     Q8_0 = 8,
+    /// <summary>256 values of 2 bits in sixteen groups with 4-bit scales and minimums.</summary>
+    Q2_K = 10,
+    /// <summary>256 values of 3 bits in sixteen groups with 6-bit scales.</summary>
+    Q3_K = 11,
     /// <summary>256 values of 4 bits in eight groups with 6-bit scales and minimums.</summary>
     Q4_K = 12,
     /// <summary>256 values of 5 bits in eight groups with 6-bit scales and minimums.</summary>
     Q5_K = 13,
     /// <summary>256 values of 6 bits in sixteen groups with 8-bit scales.</summary>
     Q6_K = 14,
+    /// <summary>32 values of 4 bits that choose from a table, one scale.</summary>
+    IQ4_NL = 20,
+    /// <summary>256 values of 4 bits that choose from a table, in eight groups with 6-bit scales.</summary>
+    IQ4_XS = 23,
     /// <summary>The upper half of binary32.</summary>
     BF16 = 30,
 }

@@ -45,7 +45,7 @@ public sealed partial class InferenceEngine : IDisposable
             CacheOptions(PoolOf()));
         _compute = new ComputePool(options.Threads);
         _kernels = CpuKernels.Create(options.InstructionSet, _compute);
-        _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Math.Min(options.PrefillChunk, Context));
+        _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Context, Math.Min(options.PrefillChunk, Context));
         _parts = Parts();
         if (options.KvRetention is { } retention)
             _parts.Check(retention);
@@ -320,7 +320,9 @@ public sealed partial class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        return ModelFingerprint.Of(model.Digest, LayoutOf(model, options), options.KvHostCodec);
+        int context = ValidContext(model.Config, options);
+        return ModelFingerprint.Of(model.Digest, LayoutOf(model, options), options.KvHostCodec,
+            model.Config.Attention.Any(layer => RotaryTables.IsLong(layer.Rope, context)));
     }
 
     /// <summary>

@@ -1,5 +1,6 @@
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Hub;
 using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Model;
@@ -10,16 +11,16 @@ using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Inference;
 
-/// <summary>A model file opened for use: its configuration, weights and tokenizer. Several engines may share one.</summary>
+/// <summary>A model opened for use: its configuration, weights and tokenizer. Several engines may share one.</summary>
 public sealed class LanguageModel : IDisposable
 {
-    readonly GgufFile _file;
+    readonly IModelFile _file;
     readonly Lazy<Digest> _digest;
 
-    LanguageModel(GgufFile file, IProgress<LoadProgress>? progress)
+    LanguageModel(IModelFile file, IProgress<LoadProgress>? progress)
     {
         _file = file;
-        _digest = new Lazy<Digest>(() => ModelFingerprint.DigestOf(file));
+        _digest = new Lazy<Digest>(() => ModelFingerprint.DigestOf(file, Config!));
         TokenTrie = new Lazy<TokenTrie>(() => new TokenTrie(Tokenizer!));
         Config = SupportedModels.Read(file);
         Tokenizer = Tokenizer.From(file);
@@ -35,13 +36,13 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Text to tokens and back.</summary>
     public Tokenizer Tokenizer { get; }
 
-    /// <summary>The file's keys and values.</summary>
+    /// <summary>The file's keys and values; of a folder, those that a GGUF file of it would have.</summary>
     public GgufMetadata Metadata => _file.Metadata;
 
     /// <summary>Numbers in all its tensors.</summary>
     public long Parameters => _file.Tensors.Sum(tensor => tensor.Elements);
 
-    /// <summary>Bytes of the file.</summary>
+    /// <summary>Bytes of the file, or of all that hold tensors.</summary>
     public long FileBytes => _file.Length;
 
     /// <summary>The vocabulary as constrained decoding walks it, built when it is first asked for.</summary>
@@ -49,20 +50,20 @@ public sealed class LanguageModel : IDisposable
 
     internal ModelWeights Weights { get; }
 
-    /// <summary>The digest of the file, computed when it is first asked for: only a cache needs it.</summary>
+    /// <summary>The digest of what it computes with, computed when it is first asked for: only a cache needs it.</summary>
     internal Digest Digest => _digest.Value;
 
     /// <summary>
-    /// Opens a GGUF file and packs its weights for this machine's kernels, on all processors. They are in memory once, in little more room
-    /// than in the file; token embeddings stay in the file.
+    /// Opens a GGUF file, or a folder as Hugging Face's hub has it, and packs its weights for this machine's kernels, on all processors.
+    /// They are in memory once, in little more room than in the file; token embeddings stay in the file.
     /// </summary>
-    /// <param name="path">The file.</param>
+    /// <param name="path">The file or folder.</param>
     /// <param name="progress">Told after every matrix, on the calling thread.</param>
     /// <exception cref="ModelFormatException">The file is missing, damaged or of an unknown kind; one line says where and why.</exception>
     /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
     public static LanguageModel Load(string path, IProgress<LoadProgress>? progress = null)
     {
-        GgufFile file = GgufFile.Open(path);
+        IModelFile file = ModelFiles.Open(path);
         try
         {
             return new LanguageModel(file, progress);

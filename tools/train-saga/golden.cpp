@@ -2,6 +2,7 @@
 //   golden tokens MODEL < texts.json    ids of each text, with control tokens as text and as tokens
 //   golden greedy MODEL < prompts.json  greedy decoding in f32 (weights as the file has them, K and V in f32, no flash attention),
 //                                       and the first logits
+//   golden logits MODEL < tokens.json   all logits after each list of tokens, in the same precision and a context of 128
 #include "llama.h"
 #include "nlohmann/json.hpp"
 #include <algorithm>
@@ -70,18 +71,36 @@ static json greedy(llama_model *model, const json &request)
     return result;
 }
 
+static json logits(llama_model *model, const json &tokens)
+{
+    llama_context_params params = llama_context_default_params();
+    params.n_ctx = params.n_batch = params.n_ubatch = 128;
+    params.n_threads = params.n_threads_batch = 1;
+    params.type_k = params.type_v = GGML_TYPE_F32;
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    llama_context *context = llama_init_from_model(model, params);
+    std::vector<llama_token> prompt = tokens;
+    if (llama_decode(context, llama_batch_get_one(prompt.data(), (int)prompt.size()))) throw std::runtime_error("decode");
+    const float *first = llama_get_logits_ith(context, -1);
+    std::vector<float> all(first, first + llama_vocab_n_tokens(llama_model_get_vocab(model)));
+    llama_free(context);
+    return { { "tokens", tokens }, { "logits", all } };
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 3) return 2;
     llama_log_set([](ggml_log_level, const char *, void *) {}, nullptr);
     llama_model_params params = llama_model_default_params();
-    bool tokens_only = std::string(argv[1]) == "tokens";
+    bool tokens_only = std::string(argv[1]) == "tokens", logits_only = std::string(argv[1]) == "logits";
     params.vocab_only = tokens_only;
     llama_model *model = llama_model_load_from_file(argv[2], params);
     if (!model) return 1;
     json requests = json::parse(std::cin);
     for (const json &request : requests)
-        if (tokens_only) {
+        if (logits_only)
+            std::cout << logits(model, request).dump() << "\n";
+        else if (tokens_only) {
             const llama_vocab *vocab = llama_model_get_vocab(model);
             std::cout << json{ { "text", request["text"] }, { "tokens", tokenize(vocab, request["text"], false) },
                 { "template_tokens", tokenize(vocab, request["text"], true) } }.dump() << "\n";

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Sessions;
 using Kvasir.Inference;
+using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Retention;
 
@@ -11,6 +12,7 @@ namespace Kvasir.Cli.Flags;
 sealed class EngineFlags
 {
     readonly Option<string> _model = ModelOption.Create();
+    readonly WeightsFlag _weights = new();
     /// <summary>As many as the engine takes.</summary>
     public const int MostThreads = 1024;
 
@@ -76,7 +78,8 @@ sealed class EngineFlags
 
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _maxTokens, _minTokens, _context, _threads, .. _sampling.All, _stop, _ignoreEos,
+        foreach (Option option in (Option[])[_model, _weights.Option, _maxTokens, _minTokens, _context, _threads, .. _sampling.All, _stop,
+            _ignoreEos,
             _noKvCache, _verbose, _retain])
             verb.Options.Add(option);
         Template.AddTo(verb);
@@ -86,7 +89,7 @@ sealed class EngineFlags
     /// <summary>Adds the flags that say which model, and where its keys and values are kept.</summary>
     public void AddPlaceTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _context, _threads])
+        foreach (Option option in (Option[])[_model, _weights.Option, _context, _threads])
             verb.Options.Add(option);
         Template.AddTo(verb);
         _kv.AddPlaceTo(verb);
@@ -95,7 +98,7 @@ sealed class EngineFlags
     /// <summary>Adds the flags of an engine that serves others: how tokens are chosen is their business.</summary>
     public void AddServingTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _context, _threads, _noKvCache, _retain])
+        foreach (Option option in (Option[])[_model, _weights.Option, _context, _threads, _noKvCache, _retain])
             verb.Options.Add(option);
         Template.AddTo(verb);
         _kv.AddTiersTo(verb);
@@ -107,16 +110,31 @@ sealed class EngineFlags
 
     public string ModelName(ParseResult parsed) => parsed.GetRequiredValue(_model);
 
+    /// <summary>Loads the model, with the weights that are asked for.</summary>
+    public LanguageModel Load(ParseResult parsed) => ModelOption.Load(_weights.Resolve(parsed, ModelName(parsed)));
+
     public EngineOptions Engine(ParseResult parsed, LanguageModel model)
     {
         EngineOptions options = _kv.Apply(parsed,
             new EngineOptions
             {
                 Context = parsed.GetValue(_context), KvRetention = Retention(parsed),
-                KvReuse = parsed.GetValue(_noKvCache) ? KvReuse.Off : KvReuse.On,
+                KvReuse = UsesCache(parsed, model) ? KvReuse.On : KvReuse.Off,
             },
             ModelName(parsed), model);
         return parsed.GetValue(_threads) is { } threads ? options with { Threads = threads } : options;
+    }
+
+    /// <summary>Whether keys and values are kept: as the flag says, or else the model's files, or else they are.</summary>
+    bool UsesCache(ParseResult parsed, LanguageModel model)
+    {
+        if (parsed.GetResult(_noKvCache) is { Implicit: false })
+            return !parsed.GetValue(_noKvCache);
+        bool wanted = model.Metadata.GetBool("kvasir.use_cache", true);
+        if (!wanted)
+            Terminal.Line("use_cache is false in the model's files: keys and values are computed again at every step; "
+                + "--no-kv-cache=false keeps them");
+        return wanted;
     }
 
     public Session? Session(ParseResult parsed) => _kv.Session(parsed);
@@ -132,6 +150,9 @@ sealed class EngineFlags
     public RetentionPolicy? Retention(ParseResult parsed) => parsed.GetValue(_retain)?.Policy;
 
     public bool Verbose(ParseResult parsed) => parsed.GetValue(_verbose);
+
+    /// <summary>How tokens are chosen: as the flags say, and where they say nothing, as the model's makers advise.</summary>
+    public SamplingOptions Sampling(ParseResult parsed, LanguageModel model) => _sampling.Read(parsed, model.Metadata);
 
     public GenerationOptions Generation(ParseResult parsed)
     {

@@ -10,9 +10,9 @@ namespace Kvasir.Cli.Flags;
 static class ModelOption
 {
     /// <summary>What verbs that measure speed take.</summary>
-    public const string OrSynthetic = "a GGUF file, 'saga', or synth:SHAPE@TYPE (see `kvasir synth --help`)";
+    public const string OrSynthetic = "a GGUF file, a folder, 'saga', or synth:SHAPE@TYPE (see `kvasir synth --help`)";
 
-    const string Help = "a GGUF file, or 'saga', the model that ships with Kvasir";
+    const string Help = "a GGUF file, a folder of Hugging Face's, or 'saga', the model that ships with Kvasir";
 
     /// <summary>The model, where a verb takes any.</summary>
     /// <param name="help">What it may be.</param>
@@ -28,10 +28,10 @@ static class ModelOption
         if (name == "saga")
             return SagaModel.Path;
         if (name.Length == 0)
-            throw new UsageException("the model's name is empty: give a GGUF file, or 'saga'");
+            throw new UsageException("the model's name is empty: give a GGUF file, a folder, or 'saga'");
         return File.Exists(name) || Directory.Exists(name)
             ? name
-            : throw new ModelFormatException($"{Printable.Line(name, 4096)}: no such file; a model is a GGUF file, or 'saga'");
+            : throw new ModelFormatException($"{Printable.Line(name, 4096)}: no such file; a model is a GGUF file, a folder of Hugging Face's, or 'saga'");
     }
 
     public static LanguageModel Load(string name) => LanguageModel.Load(Resolve(name), new LoadMeter());

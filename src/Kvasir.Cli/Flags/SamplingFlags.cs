@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Numerics;
 using Kvasir.Cli.Configuration;
+using Kvasir.Formats.Gguf;
 using Kvasir.Inference.Sampling;
 
 namespace Kvasir.Cli.Flags;
@@ -18,7 +19,7 @@ sealed class SamplingFlags
         Usual = "line feed, ':', '\"' and '*'",
         HelpName = "TEXT",
     };
-    readonly List<(Option Flag, Func<ParseResult, SamplingOptions, SamplingOptions> Apply)> _numbers = [];
+    readonly List<(Option Flag, Func<ParseResult, GgufMetadata?, SamplingOptions, SamplingOptions> Apply)> _numbers = [];
 
     public SamplingFlags()
     {
@@ -27,16 +28,19 @@ sealed class SamplingFlags
         DryOptions dry = new() { Multiplier = 0 };
         MirostatOptions mirostat = new();
         Add("--temp", "T", "Temperature; 0 always takes the most likely token", usual.Temperature,
-            (all, value) => all with { Temperature = value });
-        Add("--top-k", "K", "Keep the K most likely tokens; 0 keeps all", usual.TopK, (all, value) => all with { TopK = value });
-        Add("--top-p", "P", "Keep the most likely tokens that together reach P", usual.TopP, (all, value) => all with { TopP = value });
-        Add("--min-p", "P", "Drop tokens less likely than P times the most likely", usual.MinP, (all, value) => all with { MinP = value });
+            (all, value) => all with { Temperature = value }, advice: "temp");
+        Add("--top-k", "K", "Keep the K most likely tokens; 0 keeps all", usual.TopK, (all, value) => all with { TopK = value },
+            advice: "top_k");
+        Add("--top-p", "P", "Keep the most likely tokens that together reach P", usual.TopP, (all, value) => all with { TopP = value },
+            advice: "top_p");
+        Add("--min-p", "P", "Drop tokens less likely than P times the most likely", usual.MinP, (all, value) => all with { MinP = value },
+            advice: "min_p");
         Add("--typical", "P", "Keep the tokens of most usual surprise that together reach P; 1 keeps all", usual.TypicalP,
-            (all, value) => all with { TypicalP = value }, "--typical-p");
+            (all, value) => all with { TypicalP = value }, alias: "--typical-p");
         Add("--top-nsigma", "N", "Drop tokens more than N standard deviations below the best; 0 keeps all", usual.TopNSigma,
-            (all, value) => all with { TopNSigma = value == -1 ? 0 : value }, "--top-n-sigma");
+            (all, value) => all with { TopNSigma = value == -1 ? 0 : value }, alias: "--top-n-sigma");
         Add("--repeat-penalty", "R", "Penalise the last tokens; 1 does not", usual.RepeatPenalty,
-            (all, value) => all with { RepeatPenalty = value });
+            (all, value) => all with { RepeatPenalty = value }, advice: "penalty_repeat");
         Add("--repeat-last-n", "N", "So many are penalised; -1 for all", usual.RepeatWindow,
             (all, value) => all with { RepeatWindow = value == -1 ? int.MaxValue : value });
         Add("--frequency-penalty", "F", "Penalise tokens of the answer by how often they came", usual.FrequencyPenalty,
@@ -71,11 +75,12 @@ sealed class SamplingFlags
 
     public IEnumerable<Option> All => [.. _numbers.Select(number => number.Flag), _breakers, _seed];
 
-    public SamplingOptions Read(ParseResult parsed)
+    /// <summary>What the flags say, and where they say nothing, what the model's makers advise.</summary>
+    public SamplingOptions Read(ParseResult parsed, GgufMetadata? model = null)
     {
         SamplingOptions all = SamplingOptions.Greedy with { Seed = parsed.GetValue(_seed) };
-        foreach ((_, Func<ParseResult, SamplingOptions, SamplingOptions> apply) in _numbers)
-            all = apply(parsed, all);
+        foreach ((_, Func<ParseResult, GgufMetadata?, SamplingOptions, SamplingOptions> apply) in _numbers)
+            all = apply(parsed, model, all);
         string[] breakers = parsed.GetValue(_breakers) is { Length: > 0 } given ? given : [.. all.Dry?.Breakers ?? []];
         all = all.Dry is null ? all : all with { Dry = all.Dry with { Breakers = breakers is ["none"] ? [] : breakers } };
         all.Validate();
@@ -83,16 +88,25 @@ sealed class SamplingFlags
     }
 
     void Add<T>(string name, string help, string description, T usual, Func<SamplingOptions, T, SamplingOptions> with,
-        params string[] aliases)
+        string? alias = null, string? advice = null)
         where T : struct, INumber<T>
     {
-        Setting<T> flag = new(name, aliases)
+        Setting<T> flag = new(name, alias is null ? [] : [alias])
         {
             Description = description,
             DefaultValueFactory = _ => usual,
             CustomParser = Number.ParseChecked<T>(value => with(SamplingOptions.Greedy, value).Validate()),
             HelpName = help,
         };
-        _numbers.Add((flag, (parsed, all) => with(all, parsed.GetValue(flag))));
+        _numbers.Add((flag, (parsed, model, all) => with(all, Advised(parsed, model, flag, advice) ?? parsed.GetValue(flag))));
+    }
+
+    /// <summary>What a model's file advises where nobody else says anything (<c>general.sampling.…</c>).</summary>
+    static T? Advised<T>(ParseResult parsed, GgufMetadata? model, Setting<T> flag, string? advice) where T : struct, INumber<T>
+    {
+        string key = $"general.sampling.{advice}";
+        if (advice is null || model is null || flag.Read(parsed).Source != SettingSource.Default || !model.Contains(key))
+            return null;
+        return typeof(T) == typeof(int) ? T.CreateChecked(model.GetInt32(key)) : T.CreateChecked(model.GetSingle(key));
     }
 }

@@ -15,6 +15,7 @@ sealed class BenchVerb
     const string Synthetic = "synth:";
 
     static readonly Option<string> s_model = ModelOption.Create(ModelOption.OrSynthetic);
+    static readonly WeightsFlag s_weights = new();
     static readonly Option<int> s_prompt = Count("--prompt", "-p", "Tokens to prefill; 0 skips it", 512);
     static readonly Option<int> s_generate = Count("--generate", "-n", "Tokens to decode; 0 skips it", 128);
     static readonly Option<int> s_depth = Count("--depth", "-d", "Measure with N tokens in the KV cache, too", 0);
@@ -32,7 +33,8 @@ sealed class BenchVerb
     {
         Command verb = new("bench")
         {
-            s_model, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_device, s_host, s_disk, s_folder, s_json,
+            s_model, s_weights.Option, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_device, s_host, s_disk, s_folder,
+            s_json,
             BenchKvVerb.Create(), BenchServeVerb.Create(),
         };
         foreach (Option option in s_types.All)
@@ -59,7 +61,8 @@ sealed class BenchVerb
         using Interrupt interrupt = new();
         try
         {
-            return WithModel(parsed.GetRequiredValue(s_model), path => Measure(parsed, path, interrupt.Token), interrupt.Token);
+            string model = s_weights.Resolve(parsed, parsed.GetRequiredValue(s_model));
+            return WithModel(model, path => Measure(parsed, path, interrupt.Token), interrupt.Token);
         }
         catch (OperationCanceledException)
         {
@@ -109,7 +112,7 @@ sealed class BenchVerb
         }
         Measuring.Warn(cache);
         var report = new BenchReport(
-            model.Config.Name, threads, engine.Layout.CodecName, new FileInfo(path).Length, ModelCost.Of(engine).WeightBytes,
+            model.Config.Name, threads, engine.Layout.CodecName, model.FileBytes, ModelCost.Of(engine).WeightBytes,
             engine.Layout.BlockBytes * engine.Layout.BlocksFor(engine.Context), peakMemory, cache.Limits.Machine, limits, Rows(limits));
         if (parsed.GetValue(s_json))
             VerbJson.Write(report);

@@ -35,7 +35,8 @@ sealed class ChatVerb
         GenerationOptions options = s_flags.Generation(parsed);
         string? document = parsed.GetValue(s_file) is { } file ? TextInput.ReadDocument(file) : null;
         using Session? session = s_flags.Session(parsed);
-        using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
+        using LanguageModel model = s_flags.Load(parsed);
+        options = options with { Sampling = s_flags.Sampling(parsed, model) };
         string? system = document is null ? parsed.GetValue(s_system) : PromptStyle.From(model.Metadata).SystemPrompt(document);
         using VerbEngine host = new(model, s_flags.Engine(parsed, model), s_flags.Verbose(parsed));
         InferenceEngine engine = host.Engine;

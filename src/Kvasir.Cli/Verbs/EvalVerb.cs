@@ -17,6 +17,7 @@ static class EvalVerb
     const int HeldOut = 1_000_000_007;
 
     static readonly Option<string> s_model = ModelOption.Create();
+    static readonly WeightsFlag s_weights = new();
     static readonly Option<string> s_task = new("--task")
     {
         Description = "retrieval: exact answers to questions about documents; stories: perplexity of little stories",
@@ -68,7 +69,8 @@ static class EvalVerb
     {
         Command verb = new("eval")
         {
-            s_model, s_task, s_facts, s_tokens, s_conversation, s_retain, s_aware, s_pareto, s_documents, s_seed, s_threads, s_json,
+            s_model, s_weights.Option, s_task, s_facts, s_tokens, s_conversation, s_retain, s_aware, s_pareto, s_documents, s_seed,
+            s_threads, s_json,
         };
         foreach (Option option in s_types.All)
             verb.Options.Add(option);
@@ -123,7 +125,7 @@ static class EvalVerb
         EvalPlot? plot = parsed.GetValue(s_pareto) is { } file ? EvalPlot.To(file) : null;
         if (policies.Length == 0 && (parsed.GetValue(s_aware) || plot is not null))
             throw new UsageException("--aware and --pareto are about what --kv-retain names, and it names nothing");
-        using LanguageModel model = ModelOption.Load(parsed.GetRequiredValue(s_model));
+        using LanguageModel model = ModelOption.Load(s_weights.Resolve(parsed, parsed.GetRequiredValue(s_model)));
         using Interrupt interrupt = new();
         try
         {

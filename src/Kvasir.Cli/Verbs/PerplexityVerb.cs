@@ -12,6 +12,7 @@ sealed class PerplexityVerb
     const int DefaultContext = 512; // llama.cpp's
 
     static readonly Option<string> s_model = ModelOption.Create();
+    static readonly WeightsFlag s_weights = new();
     static readonly Option<string?> s_file = new("--file", "-f")
     {
         Description = "The text file, read as plain text; without it, or as '-', standard input", HelpName = "FILE",
@@ -32,7 +33,7 @@ sealed class PerplexityVerb
     {
         Command verb = new("perplexity")
         {
-            s_model, s_file, s_context, s_threads, s_json,
+            s_model, s_weights.Option, s_file, s_context, s_threads, s_json,
         };
         foreach (Option option in s_types.All)
             verb.Options.Add(option);
@@ -46,7 +47,7 @@ sealed class PerplexityVerb
         if (file is null && !Console.IsInputRedirected)
             throw new UsageException("no text: give it with -f or on standard input");
         string text = TextInput.Read(file ?? "-");
-        using LanguageModel model = ModelOption.Load(parsed.GetRequiredValue(s_model));
+        using LanguageModel model = ModelOption.Load(s_weights.Resolve(parsed, parsed.GetRequiredValue(s_model)));
         int[] tokens = Tokens(model, text, file);
         using InferenceEngine engine = new(model, Options(parsed, model));
         using Interrupt interrupt = new();

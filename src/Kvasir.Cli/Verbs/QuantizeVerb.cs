@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Hub;
 using Kvasir.Formats.Quantization;
 using Spectre.Console;
 
@@ -37,7 +38,7 @@ sealed class QuantizeVerb
         string output = parsed.GetRequiredValue(s_output);
         Dictionary<string, string> entries = Entries(parsed.GetValue(s_set) ?? []);
         _ = TensorTypes.TryParse(parsed.GetRequiredValue(s_type), out TensorType type);
-        using GgufFile input = GgufFile.Open(ModelOption.Resolve(parsed.GetRequiredValue(s_input)));
+        using IModelFile input = ModelFiles.Open(ModelOption.Resolve(parsed.GetRequiredValue(s_input)));
         using Interrupt interrupt = new();
         try
         {
@@ -69,7 +70,7 @@ sealed class QuantizeVerb
         Terminal.Notes.Progress().HideCompleted(true).Start(context =>
         {
             ProgressTask bar = context.AddTask("quantize");
-            work(new BarProgress(bar));
+            work(new QuantizeBar(bar));
         });
 
     static void Report(QuantizeReport report, bool json)
@@ -79,16 +80,6 @@ sealed class QuantizeVerb
         else
             Terminal.Line($"{Printable.Line(report.Output, 4096)}: {report.Type}, {ByteSize.Text(report.OutputBytes)} "
                 + $"({report.OutputBytes / (double)report.InputBytes:P0} of {ByteSize.Text(report.InputBytes)})");
-    }
-
-    /// <summary>Unlike <see cref="Progress{T}"/>, reports at once and in order.</summary>
-    sealed class BarProgress(ProgressTask bar) : IProgress<QuantizeProgress>
-    {
-        public void Report(QuantizeProgress value)
-        {
-            bar.MaxValue = Math.Max(1, value.BytesTotal);
-            bar.Value = value.BytesDone;
-        }
     }
 }
 

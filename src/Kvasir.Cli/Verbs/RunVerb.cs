@@ -38,7 +38,8 @@ sealed class RunVerb
         if (session is not null && parsed.GetValue(s_raw))
             throw new UsageException("--session is a conversation in the model's chat format, and --raw has none: choose one");
         long start = Stopwatch.GetTimestamp();
-        using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
+        using LanguageModel model = s_flags.Load(parsed);
+        options = options with { Sampling = s_flags.Sampling(parsed, model) };
         using VerbEngine host = new(model, s_flags.Engine(parsed, model), s_flags.Verbose(parsed));
         InferenceEngine engine = host.Engine;
         TimeSpan load = Stopwatch.GetElapsedTime(start);

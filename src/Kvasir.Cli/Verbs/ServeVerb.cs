@@ -111,7 +111,7 @@ static class ServeVerb
         ServerOptions options = Options(parsed);
         using ClusterPlace place = s_cluster.Read(parsed, s_listen.Address(parsed), options.Port);
         options = options with { NodeName = place.Name, Role = place.Role, PrefillNodes = place.PrefillNodes };
-        using LanguageModel model = ModelOption.Load(s_flags.ModelName(parsed));
+        using LanguageModel model = s_flags.Load(parsed);
         using VerbEngine host = new(model, place.Join(EngineOptions(parsed, model)), verbose: true);
         InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);

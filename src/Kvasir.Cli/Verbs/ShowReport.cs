@@ -9,13 +9,13 @@ namespace Kvasir.Cli.Verbs;
 
 /// <summary>What <c>show</c> knows of a model file. Sizes are in bytes.</summary>
 sealed record ShowReport(
-    string File, long FileBytes, uint GgufVersion, string? Name, string? Architecture, string? License,
+    string File, long FileBytes, uint? GgufVersion, string? Name, string? Architecture, string? License,
     string? ChatTemplate, string? NotRunnable,
     ShowConfig? Config, long Parameters, IReadOnlyList<ShowType> Types, IReadOnlyList<ShowKv> KvBytesPerToken,
     IReadOnlyList<ShowTensor> Tensors)
 {
-    public static ShowReport Of(GgufFile file, ModelSpec? spec, string? chatTemplate, string? notRunnable) => new(
-        file.Path, file.Length, file.Version,
+    public static ShowReport Of(IModelFile file, ModelSpec? spec, string? chatTemplate, string? notRunnable) => new(
+        file.Path, file.Length, (file as GgufFile)?.Version,
         file.Metadata.GetString("general.name", null), file.Metadata.GetString("general.architecture", null),
         file.Metadata.GetString("general.license", null),
         chatTemplate, notRunnable,

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Hub;
 using Kvasir.Formats.Models;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Model;
@@ -29,7 +30,7 @@ sealed class ShowVerb
 
     static int Run(ParseResult parsed)
     {
-        using GgufFile file = GgufFile.Open(ModelOption.Resolve(parsed.GetRequiredValue(s_model)));
+        using IModelFile file = ModelFiles.Open(ModelOption.Resolve(parsed.GetRequiredValue(s_model)));
         (ModelSpec? spec, _) = Try(() => ModelSpec.From(file));
         (_, string? notRunnable) = Try(() => SupportedModels.Read(file));
         (string? chat, string? noTokenizer) = Try(() => TemplateOf(file));
@@ -55,7 +56,7 @@ sealed class ShowVerb
     }
 
     /// <summary>What a conversation is written by, and whether tools have a place in it.</summary>
-    static string TemplateOf(GgufFile file)
+    static string TemplateOf(IModelFile file)
     {
         Tokenizer tokenizer = Tokenizer.From(file);
         try
@@ -84,7 +85,7 @@ sealed class ShowVerb
     {
         Grid grid = new Grid().AddColumn().AddColumn();
         Add(grid, "model", report.Name ?? "–");
-        Add(grid, "file", $"{report.File} ({ByteSize.Text(report.FileBytes)}, GGUF v{report.GgufVersion})");
+        Add(grid, "file", $"{report.File} ({ByteSize.Text(report.FileBytes)}, {(report.GgufVersion is { } version ? $"GGUF v{version}" : "safetensors")})");
         Add(grid, "architecture", report.Architecture ?? "–");
         Add(grid, "parameters", $"{report.Parameters:N0}");
         if (report.Config is { } config)

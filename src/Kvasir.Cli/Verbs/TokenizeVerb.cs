@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Unicode;
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Hub;
 using Kvasir.Inference;
 using Kvasir.Inference.Tokenization;
 
@@ -31,7 +32,7 @@ sealed class TokenizeVerb
         if (parsed.GetValue(s_text) is null && parsed.GetValue(s_file) is null && !Console.IsInputRedirected)
             throw new UsageException("no text: give it as an argument, with -f or on standard input");
         string text = parsed.GetValue(s_text) ?? TextInput.Read(parsed.GetValue(s_file) ?? "-");
-        using GgufFile file = GgufFile.Open(ModelOption.Resolve(parsed.GetRequiredValue(s_model)));
+        using IModelFile file = ModelFiles.Open(ModelOption.Resolve(parsed.GetRequiredValue(s_model)));
         Tokenizer tokenizer = Tokenizer.From(file);
         int[] tokens = parsed.GetValue(s_special) ? tokenizer.EncodeTemplate(text) : tokenizer.Encode(text);
         if (parsed.GetValue(s_json))

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.IO.MemoryMappedFiles;
 
 namespace Kvasir.Formats.Gguf;
 
@@ -8,39 +7,24 @@ namespace Kvasir.Formats.Gguf;
 /// not trusted: opening it checks every extent, so that afterwards any tensor may be read without further checks. The file must not be
 /// truncated by others while it is open (the operating system ends a process that reads a vanished part of a mapping).
 /// </summary>
-public sealed unsafe class GgufFile : ITensorSource, IDisposable
+public sealed unsafe class GgufFile : IModelFile
 {
-    readonly FileStream _stream;
-    readonly MemoryMappedFile _mapping;
-    readonly MemoryMappedViewAccessor _view;
+    readonly MappedFile _file;
     readonly GgufHeader _header;
     readonly Dictionary<string, StoredTensor> _byName;
-    byte* _start;
 
-    GgufFile(string path, FileStream stream)
+    GgufFile(MappedFile file)
     {
-        (Path, Length, _stream) = (path, stream.Length, stream);
-        _mapping = MemoryMappedFile.CreateFromFile(
-            stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
-        _view = _mapping.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
-        try
-        {
-            _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
-            _header = new GgufHeader(path, _start, Length);
-            _byName = _header.Tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
-        }
-        catch
-        {
-            Dispose();
-            throw;
-        }
+        _file = file;
+        _header = new GgufHeader(file.Path, file.Start, file.Length);
+        _byName = _header.Tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
     }
 
     /// <summary>The path as given to <see cref="Open"/>.</summary>
-    public string Path { get; }
+    public string Path => _file.Path;
 
     /// <summary>Bytes of the file.</summary>
-    public long Length { get; }
+    public long Length => _file.Length;
 
     /// <summary>The version of the format: 2 or 3.</summary>
     public uint Version => _header.Version;
@@ -55,25 +39,15 @@ public sealed unsafe class GgufFile : ITensorSource, IDisposable
     /// <exception cref="ModelFormatException">The file is missing, unreadable or not a well-formed GGUF file.</exception>
     public static GgufFile Open(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        MappedFile file = MappedFile.Open(path, "a GGUF file");
         try
         {
-            RefuseWhatCannotBeMapped(path);
-            // Sharing Delete lets a new version be renamed over the file while this one is still being read.
-            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
-            try
-            {
-                return new GgufFile(path, stream);
-            }
-            catch
-            {
-                stream.Dispose();
-                throw;
-            }
+            return new GgufFile(file);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch
         {
-            throw new ModelFormatException($"{Printable.Line(path, 4096)}: cannot be opened: {Printable.Line(e.Message, 512)}", e);
+            file.Dispose();
+            throw;
         }
     }
 
@@ -92,10 +66,9 @@ public sealed unsafe class GgufFile : ITensorSource, IDisposable
     public byte* Pointer(StoredTensor tensor)
     {
         ArgumentNullException.ThrowIfNull(tensor);
-        ObjectDisposedException.ThrowIf(_start is null, this);
         if (tensor.Offset < 0 || tensor.ByteLength < 0 || tensor.Offset > Length - tensor.ByteLength)
             throw new ArgumentException($"tensor {Printable.Quote(tensor.Name)} is of another file", nameof(tensor));
-        return _start + tensor.Offset;
+        return _file.Start + tensor.Offset;
     }
 
     /// <summary>The bytes of one row, valid until <see cref="Dispose"/>.</summary>
@@ -117,45 +90,10 @@ public sealed unsafe class GgufFile : ITensorSource, IDisposable
         ArgumentNullException.ThrowIfNull(tensor);
         ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(firstRow * tensor.RowBytes + rows.Length, tensor.ByteLength, nameof(rows));
-        Read(tensor.Offset + firstRow * tensor.RowBytes, rows, $"tensor {Printable.Quote(tensor.Name)}", tensor.Offset + tensor.ByteLength);
-    }
-
-    /// <summary>Reads bytes of the file, whatever they are. Safe to call from several threads.</summary>
-    /// <exception cref="ModelFormatException">The file ends before: somebody has truncated it.</exception>
-    internal void Read(long offset, Span<byte> bytes) => Read(offset, bytes, "file", Length);
-
-    void Read(long offset, Span<byte> bytes, string what, long end)
-    {
-        while (!bytes.IsEmpty)
-        {
-            int read = RandomAccess.Read(_stream.SafeFileHandle, bytes, offset);
-            if (read == 0)
-                throw ModelFormatException.At(Path, what, $"the file ends at byte {offset}", $"data up to byte {end}");
-            bytes = bytes[read..];
-            offset += read;
-        }
+        _file.Read(
+            tensor.Offset + firstRow * tensor.RowBytes, rows, $"tensor {Printable.Quote(tensor.Name)}", tensor.Offset + tensor.ByteLength);
     }
 
     /// <summary>Unmaps the file; pointers and spans into it are invalid from here on.</summary>
-    public void Dispose()
-    {
-        if (_start is not null)
-        {
-            _view.SafeMemoryMappedViewHandle.ReleasePointer();
-            _start = null;
-        }
-        _view.Dispose();
-        _mapping.Dispose();
-        _stream.Dispose();
-    }
-
-    // Asked before opening: opening a named pipe would wait for its writer, and an empty file cannot be mapped.
-    static void RefuseWhatCannotBeMapped(string path)
-    {
-        if (Directory.Exists(path)) throw ModelFormatException.At(path, "file", "a directory", "a GGUF file");
-        FileInfo file = new(path);
-        if (file.LinkTarget is not null && file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target) file = target;
-        if (!file.Exists) throw ModelFormatException.At(path, "file", "it does not exist", "a GGUF file");
-        if (file.Length == 0) throw ModelFormatException.At(path, "file", "it is empty or not a regular file", "a GGUF file");
-    }
+    public void Dispose() => _file.Dispose();
 }

@@ -20,8 +20,14 @@ public sealed record AttentionSpec(int Heads, int KvHeads, int KeyDim, int Value
     /// <summary>How positions rotate queries and keys; null where they do not.</summary>
     public RopeSpec? Rope { get; init; }
 
-    /// <summary>Whether each head's query and key is normalised before it is rotated.</summary>
+    /// <summary>Whether queries and keys are normalised before they are rotated: each head's, or those of all heads as one.</summary>
     public bool HasQkNorm { get; init; }
+
+    /// <summary>Where they are normalised, whether the queries of all heads are one vector, and the keys another: OLMo 2.</summary>
+    public bool NormsHeadsAsOne { get; init; }
+
+    /// <summary>How queries grow with their position; null where they do not.</summary>
+    public QueryTemperature? Temperature { get; init; }
 
     /// <summary>What scores are multiplied with; null for <c>1 / sqrt(key dim)</c>.</summary>
     public float? Scale { get; init; }
@@ -34,4 +40,16 @@ public sealed record AttentionSpec(int Heads, int KvHeads, int KeyDim, int Value
 
     /// <summary>Elements kept for one token by a layer that owns its keys and values.</summary>
     public long Elements => KvHeads * ((long)KeyDim + ValueDim);
+}
+
+/// <summary>
+/// Queries far behind are multiplied with <c>1 + scale · ln(1 + ⌊position / every⌋)</c>, so that attention to many positions stays as sharp
+/// as to few: Nakanishi, 2025, https://arxiv.org/abs/2501.19399, in the form of Llama 4 and Ministral 3.
+/// </summary>
+/// <param name="Scale">How much.</param>
+/// <param name="Every">After how many positions each step comes.</param>
+public sealed record QueryTemperature(float Scale, int Every)
+{
+    /// <summary>What a query at a position is multiplied with.</summary>
+    public float At(int position) => (float)(1 + Scale * Math.Log(1 + position / Every));
 }

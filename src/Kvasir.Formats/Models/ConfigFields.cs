@@ -78,6 +78,13 @@ sealed class ConfigFields(string path, string prefix, JsonElement fields, Immuta
             ? layer
             : throw Invalid(name, Seen(item), "an array of layers"))];
 
+    /// <summary>An array of positive numbers; empty where the field is missing or null.</summary>
+    public ImmutableArray<float> Numbers(string name) => !Has(name) ? [] :
+        [.. Items(name, "an array of numbers")
+            .Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetSingle(out float number) && float.IsFinite(number) && number > 0
+            ? number
+            : throw Invalid(name, Seen(item), "positive numbers"))];
+
     /// <summary>
     /// The names of all fields that say something, those of objects inside too, as <c>attn_config.window</c>. What is null, false, 0 or
     /// empty says nothing.

@@ -6,7 +6,7 @@ namespace Kvasir.Formats.Models;
 /// <summary>
 /// The keys of a GGUF file's architecture, which are not trusted: numbers are within bounds, or the reader hears which key is wrong.
 /// </summary>
-sealed class GgufFields(GgufFile file)
+sealed class GgufFields(IModelFile file)
 {
     public GgufMetadata Metadata { get; } = file.Metadata;
 

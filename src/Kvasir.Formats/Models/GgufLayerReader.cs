@@ -4,7 +4,7 @@ using Kvasir.Formats.Gguf;
 namespace Kvasir.Formats.Models;
 
 /// <summary>Reads the layers of a model from a GGUF file.</summary>
-sealed class GgufLayerReader(GgufFile file, GgufFields fields, ModelFamily family, bool isAssumed)
+sealed class GgufLayerReader(IModelFile file, GgufFields fields, ModelFamily family, bool isAssumed)
 {
     const int MostLayers = 4096, MostHeads = 1 << 16, MostExperts = 1 << 16, MostWidth = 1 << 20;
 
@@ -45,11 +45,20 @@ sealed class GgufLayerReader(GgufFile file, GgufFields fields, ModelFamily famil
         {
             Window = window,
             HasQkNorm = family.HasQkNorm || file.TryGetTensor($"blk.{layer}.attn_q_norm.weight", out _),
+            NormsHeadsAsOne = family.NormsHeadsAsOne,
+            Temperature = Temperature(),
             Scale = fields.NonZero("attention.scale") ?? family.ScaleOf(_count, _width, heads),
             Softcap = fields.NonZero("attn_logit_softcapping"),
         };
-        return attention with { Rope = family.RotatesOnlyWindows && window is null ? null : Rope(attention.KeyDim, window is not null) };
+        bool rotates = family.Rotates(layer, window is not null) && !(family.FinetunedMeansRotated && IsNotFinetuned);
+        return attention with { Rope = rotates ? Rope(attention.KeyDim, window is not null) : null };
     }
+
+    bool IsNotFinetuned => fields.Has("rope.scaling.finetuned") && fields.Metadata[fields.Key("rope.scaling.finetuned")] is false;
+
+    QueryTemperature? Temperature() => fields.NonZero("attention.temperature_scale") is { } scale
+        ? new QueryTemperature(scale, fields.Count(OriginalContext, int.MaxValue))
+        : null;
 
     AttentionSpec Shape(int heads, int kvHeads)
     {
@@ -67,6 +76,8 @@ sealed class GgufLayerReader(GgufFile file, GgufFields fields, ModelFamily famil
         return new AttentionSpec(heads, kvHeads, key, fields.Count("attention.value_length", key, MostWidth, 1), null, 0);
     }
 
+    const string OriginalContext = "rope.scaling.original_context_length";
+
     /// <summary>Sliding layers may have a base of their own; they are not stretched then.</summary>
     RopeSpec Rope(int keyDim, bool slides)
     {
@@ -76,21 +87,34 @@ sealed class GgufLayerReader(GgufFile file, GgufFields fields, ModelFamily famil
             throw fields.Invalid("rope.dimension_count", $"{dims}", $"an even number up to the head's {keyDim}");
         return new RopeSpec(local ?? fields.Number("rope.freq_base") ?? 10_000, dims, family.Rope)
         {
-            Scaling = local is null ? Scaling() : null,
+            Scaling = local is not null || (slides && family.StretchesOnlyFullLayers) ? null : _scaling ??= Scaling(dims),
             HasDivisors = file.TryGetTensor("rope_freqs.weight", out _),
         };
     }
 
-    RopeScaling? Scaling()
+    RopeScaling? _scaling; // one for all layers
+
+    RopeScaling? Scaling(int dims)
     {
-        const string Original = "rope.scaling.original_context_length";
         string type = fields.Metadata.GetString(fields.Key("rope.scaling.type"), "none");
-        if (type == "none")
+        if (type == "none" && file.TryGetTensor(LongRope.Long, out _))
+            type = "longrope"; // Phi-3's files name no type
+        if (type == "none" && fields.Number("rope.scaling.attn_factor") is null or 1)
             return null;
-        return new RopeScaling(type, fields.Number("rope.scaling.factor") ?? 1)
+        bool isStretched = type is "yarn" or "longrope";
+        var scaling = new RopeScaling(type == "none" ? "linear" : type, fields.Number("rope.scaling.factor") ?? 1)
         {
-            OriginalContext = fields.Has(Original) ? fields.Count(Original, int.MaxValue) : null,
+            OriginalContext = fields.Has(OriginalContext) ? fields.Count(OriginalContext, int.MaxValue)
+                : isStretched ? fields.Count("context_length", int.MaxValue) : null,
+            FastTurns = fields.Number("rope.scaling.yarn_beta_fast") ?? 32,
+            SlowTurns = fields.Number("rope.scaling.yarn_beta_slow") ?? 1,
+            LogWeights = fields.NonZero("rope.scaling.yarn_log_multiplier") is { } over ? (1, over) : null,
+            AttentionFactor = fields.Number("rope.scaling.yarn_attn_factor"),
         };
+        if (type == "longrope")
+            scaling = LongRope.Read(file, scaling, dims);
+        float magnitude = type == "longrope" ? scaling.AttentionFactor ?? 1 : scaling.Magnitude;
+        return fields.Number("rope.scaling.attn_factor") is { } more ? scaling with { AttentionFactor = magnitude * more } : scaling;
     }
 
     ImmutableArray<int?> Windows()

@@ -14,12 +14,12 @@ sealed class GgufModelReader
 
     const string RmsEpsilon = "attention.layer_norm_rms_epsilon", LayerEpsilon = "attention.layer_norm_epsilon";
 
-    readonly GgufFile _file;
+    readonly IModelFile _file;
     readonly GgufFields _fields;
     readonly ModelFamily _family;
     readonly bool _isAssumed;
 
-    public GgufModelReader(GgufFile file, bool assumeLlama)
+    public GgufModelReader(IModelFile file, bool assumeLlama)
     {
         (_file, _fields) = (file, new GgufFields(file));
         _isAssumed = !ModelFamily.Gguf.TryGetValue(_fields.Architecture, out ModelFamily? family);
@@ -48,7 +48,7 @@ sealed class GgufModelReader
             Norm = new NormSpec(_family.Norm, _fields.Number(_family.Norm == NormKind.Rms ? RmsEpsilon : LayerEpsilon)),
             EmbeddingScale = _fields.NonZero("embedding_scale") ?? (_family.ScalesEmbedding ? MathF.Sqrt(width) : null),
             ResidualScale = _fields.NonZero("residual_scale"),
-            LogitScale = _fields.NonZero("logit_scale"),
+            LogitScale = _family.LogitScaleOf(_fields.NonZero("logit_scale")),
             LogitSoftcap = _fields.NonZero("final_logit_softcapping"),
             IsTied = !_file.TryGetTensor("output.weight", out _),
             Beyond = _family.Beyond,

@@ -49,6 +49,12 @@ sealed record HfFamily(ModelFamily Family)
     {
         ["llama"] = new(ModelFamily.Llama) { KvHeadsMayBeMissing = true },
         ["mistral"] = new(ModelFamily.Llama) { Windows = WindowRule.Everywhere, Defaults = One("sliding_window", 4096) },
+        ["ministral3"] = new(ModelFamily.Llama) { Windows = WindowRule.Everywhere },
+        ["smollm3"] = new(ModelFamily.SmolLm3) { RopeBase = 2e6f },
+        ["olmo2"] = new(ModelFamily.Olmo2),
+        ["olmo3"] = new(ModelFamily.Olmo2) { Windows = WindowRule.AllButEvery },
+        ["granite"] = new(ModelFamily.Granite),
+        ["glm4"] = new(ModelFamily.Glm4) { Rope = RopeStyle.Adjacent, Rotates = 0.5f },
         ["mixtral"] = new(ModelFamily.Llama) { Windows = WindowRule.Everywhere, RopeBase = 1e6f },
         ["phi3"] = new(ModelFamily.Phi3) { Windows = WindowRule.Everywhere, KvHeadsMayBeMissing = true },
         ["qwen2"] = new(ModelFamily.Qwen2) { Windows = WindowRule.FromLayer, HasQkvBias = true },
@@ -120,6 +126,9 @@ sealed record HfFamily(ModelFamily Family)
 
     /// <summary>Biases of queries, keys and values, without a field that says so.</summary>
     public bool HasQkvBias { get; private init; }
+
+    /// <summary>The share of a head that is rotated where the file leaves it out.</summary>
+    public float Rotates { get; private init; } = 1;
 
     /// <summary>A sink for each query head, and biases of router and experts, as gpt-oss has them.</summary>
     public bool HasSinksAndBiases { get; private init; }

@@ -19,16 +19,32 @@ sealed class HfLayerReader(ConfigFields fields, HfFamily family, HfExperts exper
         shape = shape with
         {
             HasQkNorm = family.Family.HasQkNorm || fields.Flag("use_qk_norm"),
+            NormsHeadsAsOne = family.Family.NormsHeadsAsOne,
+            Temperature = ropes.Temperature,
             Scale = Scale(shape),
             Softcap = fields.Number("attn_logit_softcapping", family.Softcap),
         };
+        ImmutableArray<bool> rotates = Rotates(windows);
         return [.. windows.Select((window, layer) => new LayerSpec
         {
-            Attention = shape with { Window = window, Producer = producers[layer], Rope = ropes.Of(window) },
+            Attention = shape with { Window = window, Producer = producers[layer], Rope = rotates[layer] ? ropes.Of(window) : null },
             FeedForward = family.IsCounted ? Network(layer) : null,
             Norms = Norms,
             IsParallel = IsParallel,
         })];
+    }
+
+    /// <summary>Which layers rotate: a list of 1 and 0, or every so many one that does not.</summary>
+    ImmutableArray<bool> Rotates(ImmutableArray<int?> windows)
+    {
+        if (family.Family.RotatesAllButEvery == 0)
+            return [.. windows.Select((window, layer) => family.Family.Rotates(layer, window is not null))];
+        if (fields.LayerNumbers("no_rope_layers") is { IsEmpty: false } listed)
+            return listed.Length == count
+                ? [.. listed.Select(rotates => rotates != 0)]
+                : throw fields.Invalid("no_rope_layers", $"{listed.Length} layers", $"the {count} of num_hidden_layers");
+        int every = fields.Optional("no_rope_layer_interval", MostLayers) ?? family.Family.RotatesAllButEvery;
+        return [.. windows.Select((_, layer) => (layer + 1) % every != 0)];
     }
 
     bool IsParallel => family.Family.IsParallel && (!family.IsFalcon || fields.Flag("parallel_attn", true));
@@ -107,7 +123,8 @@ sealed class HfLayerReader(ConfigFields fields, HfFamily family, HfExperts exper
         _ => throw fields.Invalid("layer_types", Printable.Quote(kind), "full_attention or sliding_attention"),
     };
 
-    float? Scale(AttentionSpec shape) => fields.Number("query_pre_attn_scalar") is { } scalar
+    float? Scale(AttentionSpec shape) => fields.Number("attention_multiplier") is { } multiplier ? multiplier
+        : fields.Number("query_pre_attn_scalar") is { } scalar
         ? scalar == shape.KeyDim ? null : 1 / MathF.Sqrt(scalar)
         : family.Family.ScaleOf(count, width, shape.Heads);
 

@@ -74,8 +74,10 @@ sealed class HfModelReader
             Vocabulary = vocabulary,
             Layers = layers,
             Norm = new NormSpec(_family.Family.Norm, _fields.Number(_family.EpsilonField)),
-            EmbeddingScale = _family.Family.ScalesEmbedding ? MathF.Sqrt(width) : null,
-            LogitScale = _fields.Number("logit_scale", _family.LogitScale),
+            EmbeddingScale = _family.Family.ScalesEmbedding ? MathF.Sqrt(width) : NotOne("embedding_multiplier"),
+            ResidualScale = NotOne("residual_multiplier"),
+            LogitScale = _family.Family.DividesLogits
+                ? _family.Family.LogitScaleOf(NotOne("logits_scaling")) : _fields.Number("logit_scale", _family.LogitScale),
             LogitSoftcap = _fields.Number("final_logit_softcapping", _family.LogitSoftcap),
             IsTied = _fields.Flag("tie_word_embeddings", _family.Family.IsTied),
             Beyond = _family.Family.Beyond,
@@ -85,6 +87,8 @@ sealed class HfModelReader
             Notes = [.. Notes()],
         };
     }
+
+    float? NotOne(string name) => _fields.Number(name) is { } factor && factor != 1 ? factor : null;
 
     IEnumerable<string> Notes()
     {

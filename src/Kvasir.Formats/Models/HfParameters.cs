@@ -52,7 +52,7 @@ sealed class HfParameters(
         if (family.HasSinksAndBiases)
             vectors += layer.Heads;
         if (family.Family.HasQkNorm)
-            vectors += 2 * layer.KeyDim;
+            vectors += family.Family.NormsHeadsAsOne ? query + key : 2 * layer.KeyDim;
         if (fields.Flag("use_qk_norm"))
             vectors += query + key;
         return (width * (2 * query + 2 * key), vectors);

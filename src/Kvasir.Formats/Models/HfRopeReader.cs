@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 
+
 namespace Kvasir.Formats.Models;
 
 /// <summary>
@@ -9,6 +10,7 @@ namespace Kvasir.Formats.Models;
 sealed class HfRopeReader
 {
     const string Full = "full_attention", Sliding = "sliding_attention";
+    const string Original = "original_max_position_embeddings";
     const int MostTokens = 1 << 30;
 
     readonly ConfigFields _fields;
@@ -22,42 +24,69 @@ sealed class HfRopeReader
     {
         (_fields, _family) = (fields, family);
         _full = Read(Full, shape);
-        _sliding = fields.Object("rope_parameters")?.Has(Sliding) == true ? Read(Sliding, shape)
+        _sliding = family.Family.StretchesOnlyFullLayers && fields.Object("rope_parameters")?.Has(Sliding) != true
+            ? _full with { Scaling = null }
+            : fields.Object("rope_parameters")?.Has(Sliding) == true ? Read(Sliding, shape)
             : family.Family.LocalRopeBase is not { } local ? _full
             : _full with { Base = fields.Number("rope_local_base_freq") ?? local, Scaling = null };
     }
 
     /// <summary>The rotation of a layer with a window, or without one.</summary>
-    public RopeSpec? Of(int? window) => window is not null ? _sliding : _family.Family.RotatesOnlyWindows ? null : _full;
+    public RopeSpec Of(int? window) => window is not null ? _sliding : _full;
+
+    /// <summary>How queries grow with their position (Llama 4, Ministral 3).</summary>
+    public QueryTemperature? Temperature => _fields.Object("rope_parameters") is { } given && given.Number("llama_4_scaling_beta") is { } beta
+        ? new QueryTemperature(beta, given.Count(Original, MostTokens))
+        : null;
 
     RopeSpec Read(string kind, AttentionSpec shape)
     {
         ConfigFields? given = _fields.Object("rope_parameters");
         given = given?.Object(kind) ?? given;
         float theta = given?.Number("rope_theta") ?? _fields.Number("rope_theta") ?? _family.RopeBase;
-        return new RopeSpec(theta, Dims(given, shape), _family.Rope) { Scaling = Scaling(given ?? _fields.Object("rope_scaling")) };
+        return new RopeSpec(theta, Dims(given, shape), _family.Rope) { Scaling = Scaling(given ?? _fields.Object("rope_scaling"), shape) };
     }
 
     int Dims(ConfigFields? given, AttentionSpec shape)
     {
         if (shape.IsLatent)
             return _fields.Count("qk_rope_head_dim");
-        float share = given?.Number("partial_rotary_factor") ?? _fields.Number("partial_rotary_factor") ?? 1;
+        float share = given?.Number("partial_rotary_factor") ?? _fields.Number("partial_rotary_factor") ?? _family.Rotates;
         return share <= 1
             ? (int)(shape.KeyDim * share) / 2 * 2
             : throw _fields.Invalid("partial_rotary_factor", $"{share}", "a number up to 1");
     }
 
-    RopeScaling? Scaling(ConfigFields? given)
+    RopeScaling? Scaling(ConfigFields? given, AttentionSpec shape)
     {
-        const string Original = "original_max_position_embeddings";
         if ((given?.Text("rope_type") ?? given?.Text("type")) is not { } type || type == "default")
             return null;
-        return new RopeScaling(type, given!.Number("factor") ?? 1)
+        int? original = given!.Optional(Original, MostTokens) ?? _fields.Optional(Original, MostTokens);
+        bool isLong = type is "longrope" or "su"; // Phi-3 called it after its author first
+        if (isLong || type == "yarn")
+            original ??= _fields.Count("max_position_embeddings", MostTokens);
+        return new RopeScaling(isLong ? "longrope" : type, Factor(given, original, isLong))
         {
-            OriginalContext = given.Optional(Original, MostTokens) ?? _fields.Optional(Original, MostTokens),
+            OriginalContext = original,
             LowFrequencyFactor = given.Number("low_freq_factor") ?? 1,
             HighFrequencyFactor = given.Number("high_freq_factor") ?? 4,
+            AttentionFactor = given.Number("attention_factor"),
+            FastTurns = given.Number("beta_fast") ?? 32,
+            SlowTurns = given.Number("beta_slow") ?? 1,
+            RoundsPairs = given.Flag("truncate", true),
+            LogWeights = given.Number("mscale") is { } of && given.Number("mscale_all_dim") is { } over ? (of, over) : null,
+            ShortDivisors = isLong ? Divisors(given, "short_factor", Dims(given, shape) / 2) : [],
+            LongDivisors = isLong ? Divisors(given, "long_factor", Dims(given, shape) / 2) : [],
         };
     }
+
+    /// <summary>LongRoPE's is how much longer the context became, whatever the field says.</summary>
+    float Factor(ConfigFields given, int? original, bool isLong) => isLong
+        ? (float)_fields.Count("max_position_embeddings", MostTokens) / original!.Value
+        : given.Number("factor") ?? 1;
+
+    static ImmutableArray<float> Divisors(ConfigFields given, string name, int count) =>
+        given.Numbers(name) is var divisors && divisors.Length == count
+            ? divisors
+            : throw given.Invalid(name, $"{divisors.Length} numbers", $"{count}: one for each pair that is rotated");
 }

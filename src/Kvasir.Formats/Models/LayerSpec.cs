@@ -29,6 +29,12 @@ public sealed record LayerSpec
 /// </param>
 public sealed record FeedForwardSpec(int Width, string Activation)
 {
+    /// <summary>The sigmoid's: <c>x · σ(x)</c>.</summary>
+    public const string Silu = "silu";
+
+    /// <summary>The error function's, approximated with tanh.</summary>
+    public const string Gelu = "gelu_pytorch_tanh";
+
     /// <summary>
     /// Whether the activation of one product is multiplied with another (Shazeer, 2020, https://arxiv.org/abs/2002.05202).
     /// </summary>

@@ -8,13 +8,23 @@ namespace Kvasir.Formats.Models;
 /// </summary>
 sealed record ModelFamily
 {
-    const string Gelu = "gelu_pytorch_tanh";
-
     public static ModelFamily Llama { get; } = new();
     public static ModelFamily Qwen2 { get; } = new() { Rope = RopeStyle.Halves };
     public static ModelFamily Qwen3 { get; } = Qwen2 with { HasQkNorm = true };
     public static ModelFamily Phi3 { get; } = new() { Rope = RopeStyle.Halves };
-    public static ModelFamily Gemma { get; } = new() { Rope = RopeStyle.Halves, Activation = Gelu, ScalesEmbedding = true, IsTied = true };
+    public static ModelFamily Gemma { get; } = new() { Rope = RopeStyle.Halves, Activation = FeedForwardSpec.Gelu, ScalesEmbedding = true, IsTied = true };
+    public static ModelFamily SmolLm3 { get; } = new() { RotatesAllButEvery = 4 };
+    public static ModelFamily Olmo2 { get; } = new()
+    {
+        Rope = RopeStyle.Halves,
+        Norms = NormPlaces.AfterAttention | NormPlaces.AfterFeedForward,
+        HasQkNorm = true,
+        NormsHeadsAsOne = true,
+        FullEvery = 4,
+        StretchesOnlyFullLayers = true,
+    };
+    public static ModelFamily Granite { get; } = new() { DividesLogits = true, FinetunedMeansRotated = true };
+    public static ModelFamily Glm4 { get; } = new() { Norms = NormPlaces.AroundSublayers };
     public static ModelFamily Gemma2 { get; } = Gemma with { Norms = NormPlaces.AroundSublayers, FullEvery = 2, LayersScaledByWidth = 46 };
     public static ModelFamily Gemma3 { get; } =
         Gemma2 with { HasQkNorm = true, FullEvery = 6, LocalRopeBase = 10_000, LayersScaledByWidth = 62 };
@@ -41,6 +51,7 @@ sealed record ModelFamily
         ["llama"] = Llama, ["qwen2"] = Qwen2, ["qwen3"] = Qwen3, ["qwen3moe"] = Qwen3, ["phi3"] = Phi3,
         ["gemma"] = Gemma, ["gemma2"] = Gemma2, ["gemma3"] = Gemma3, ["gemma3n"] = Gemma3n, ["gpt-oss"] = GptOss,
         ["deepseek2"] = DeepSeek, ["command-r"] = CommandR, ["cohere2"] = Cohere2, ["falcon"] = Falcon, ["lfm2"] = Lfm2,
+        ["mistral3"] = Llama, ["smollm3"] = SmolLm3, ["olmo2"] = Olmo2, ["granite"] = Granite, ["glm4"] = Glm4,
     }.ToImmutableSortedDictionary(StringComparer.Ordinal);
 
     /// <summary>Where there is a window, every so many layers one attends to everything; 0 where all slide.</summary>
@@ -55,8 +66,23 @@ sealed record ModelFamily
     /// <summary>Whether layers that attend to everything rotate nothing.</summary>
     public bool RotatesOnlyWindows { get; private init; }
 
-    /// <summary>A norm over each head of queries and keys.</summary>
+    /// <summary>Whether sliding layers are not stretched where the others are, with the same base.</summary>
+    public bool StretchesOnlyFullLayers { get; private init; }
+
+    /// <summary>Every so many layers one rotates nothing, unless a file says which; 0 where all do.</summary>
+    public int RotatesAllButEvery { get; private init; }
+
+    /// <summary>Whether <c>rope.scaling.finetuned = false</c> says that nothing is rotated.</summary>
+    public bool FinetunedMeansRotated { get; private init; }
+
+    /// <summary>A norm over each head of queries and keys, or over all of them.</summary>
     public bool HasQkNorm { get; private init; }
+
+    /// <summary>Whether that is one norm for all heads.</summary>
+    public bool NormsHeadsAsOne { get; private init; }
+
+    /// <summary>Whether the file gives what logits are divided by.</summary>
+    public bool DividesLogits { get; private init; }
 
     /// <summary>What scores are multiplied with; null for <c>1 / sqrt(key dim)</c>.</summary>
     public float? AttentionScale { get; private init; }
@@ -74,7 +100,7 @@ sealed record ModelFamily
     public bool IsParallel { get; private init; }
 
     /// <summary>Activation of the feed-forward network.</summary>
-    public string Activation { get; private init; } = "silu";
+    public string Activation { get; private init; } = FeedForwardSpec.Silu;
 
     /// <summary>Whether the network is gated.</summary>
     public bool IsGated { get; private init; } = true;
@@ -90,6 +116,13 @@ sealed record ModelFamily
 
     /// <summary>What the model does that a description has no field for.</summary>
     public string? Beyond { get; private init; }
+
+    /// <summary>Whether a layer rotates queries and keys.</summary>
+    public bool Rotates(int layer, bool slides) =>
+        (slides || !RotatesOnlyWindows) && (RotatesAllButEvery == 0 || (layer + 1) % RotatesAllButEvery != 0);
+
+    /// <summary>What logits are multiplied with, from what a file says.</summary>
+    public float? LogitScaleOf(float? given) => DividesLogits ? 1 / given : given;
 
     /// <summary>The scale of scores, as a description has it: null for <c>1 / sqrt(key dim)</c>.</summary>
     public float? ScaleOf(int layers, int width, int heads) =>

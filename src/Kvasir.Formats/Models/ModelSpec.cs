@@ -39,7 +39,7 @@ public sealed record ModelSpec
     /// <summary>What each sublayer's result is multiplied with before it is added to the residual stream; null for nothing.</summary>
     public float? ResidualScale { get; init; }
 
-    /// <summary>A factor on logits, as the source gives it (some architectures divide by it); null for none.</summary>
+    /// <summary>What logits are multiplied with; null for nothing.</summary>
     public float? LogitScale { get; init; }
 
     /// <summary>The c of logits that are held by <c>c · tanh(logit / c)</c>; null for none.</summary>
@@ -76,7 +76,7 @@ public sealed record ModelSpec
     /// <param name="file">The file.</param>
     /// <param name="assumeLlama">Read an unknown architecture as if every layer kept a key and a value per KV head.</param>
     /// <exception cref="ModelFormatException">It contradicts itself, or is of an unknown architecture; one line names the key.</exception>
-    public static ModelSpec From(GgufFile file, bool assumeLlama = false)
+    public static ModelSpec From(IModelFile file, bool assumeLlama = false)
     {
         ArgumentNullException.ThrowIfNull(file);
         return new GgufModelReader(file, assumeLlama).Read();

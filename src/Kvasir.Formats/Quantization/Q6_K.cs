@@ -11,7 +11,13 @@ namespace Kvasir.Formats.Quantization;
 /// </summary>
 static class Q6_K
 {
-    const int Elements = 256, Bytes = 210, HighBits = 128, Scales = 192, Scale = 208, Run = 32, Group = 16;
+    const int Elements = 256, Bytes = 210, HighBits = 128, Scales = 192, Run = 32, Group = 16;
+
+    /// <summary>Where d stands in a block.</summary>
+    public const int Scale = 208;
+
+    /// <summary>What d is multiplied with for sixteen values of a block.</summary>
+    public static sbyte ScaleOf(ReadOnlySpan<byte> block, int sixteen) => (sbyte)block[Scales + sixteen];
 
     public static void Dequantize(ReadOnlySpan<byte> row, Span<float> destination)
     {

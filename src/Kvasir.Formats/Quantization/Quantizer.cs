@@ -29,7 +29,7 @@ public static class Quantizer
     /// <exception cref="IOException">The output cannot be written; the message names it.</exception>
     /// <exception cref="ModelFormatException">A weight cannot be represented: not a number, or too large.</exception>
     public static void Quantize(
-        GgufFile source, string outputPath, TensorType type, IReadOnlyDictionary<string, string>? metadata = null,
+        IModelFile source, string outputPath, TensorType type, IReadOnlyDictionary<string, string>? metadata = null,
         IProgress<QuantizeProgress>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -81,7 +81,7 @@ public static class Quantizer
         _ => throw new ArgumentException($"{type.DisplayName()} can only be read", nameof(type)),
     };
 
-    static void Convert(GgufFile source, StoredTensor tensor, TensorType target, long firstRow, Memory<byte> bytes)
+    static void Convert(IModelFile source, StoredTensor tensor, TensorType target, long firstRow, Memory<byte> bytes)
     {
         int rowBytes = (int)target.RowBytes(tensor.Columns);
         try
@@ -100,7 +100,7 @@ public static class Quantizer
         }
     }
 
-    static void Requantize(GgufFile source, StoredTensor tensor, long row, float[] values, TensorType target, Span<byte> destination)
+    static void Requantize(IModelFile source, StoredTensor tensor, long row, float[] values, TensorType target, Span<byte> destination)
     {
         RowFormat.Dequantize(tensor.Type, source.Row(tensor, row), values);
         // f16, and with it the scales of all blocks, ends here. Written this way round, the comparison also refuses NaN.

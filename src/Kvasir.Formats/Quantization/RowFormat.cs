@@ -22,9 +22,13 @@ public static class RowFormat
             case TensorType.Q4_1: Q4_1.Dequantize(row, destination); break;
             case TensorType.Q5_0: Q5_0.Dequantize(row, destination); break;
             case TensorType.Q5_1: Q5_1.Dequantize(row, destination); break;
+            case TensorType.Q2_K: Q2_K.Dequantize(row, destination); break;
+            case TensorType.Q3_K: Q3_K.Dequantize(row, destination); break;
             case TensorType.Q4_K: Q4_K.Dequantize(row, destination); break;
             case TensorType.Q5_K: Q5_K.Dequantize(row, destination); break;
             case TensorType.Q6_K: Q6_K.Dequantize(row, destination); break;
+            case TensorType.IQ4_NL: IQ4_NL.Dequantize(row, destination); break;
+            case TensorType.IQ4_XS: IQ4_XS.Dequantize(row, destination); break;
             default: throw new ArgumentOutOfRangeException(nameof(type), type, "not a tensor type");
         }
     }
@@ -47,9 +51,9 @@ public static class RowFormat
         }
     }
 
-    /// <summary>Whether rows of this type can be written: all but the k-quants.</summary>
-    public static bool CanQuantize(TensorType type) =>
-        type is not (TensorType.Q4_K or TensorType.Q5_K or TensorType.Q6_K) && Enum.IsDefined(type);
+    /// <summary>Whether rows of this type can be written: all but the k-quants and those that choose from a table.</summary>
+    public static bool CanQuantize(TensorType type) => type is TensorType.F32 or TensorType.F16 or TensorType.BF16 or TensorType.Q8_0
+        or TensorType.Q4_0 or TensorType.Q4_1 or TensorType.Q5_0 or TensorType.Q5_1;
 
     static void CheckLengths(TensorType type, int bytes, int elements)
     {

@@ -11,9 +11,11 @@ namespace Kvasir.Inference.Kernels;
 /// <param name="positions">Each row's position; ascending within a run.</param>
 /// <param name="queries">[rows, heads · key dim].</param>
 /// <param name="output">[rows, heads · value dim].</param>
+/// <param name="form">How products of queries and keys become scores.</param>
 /// <param name="scales">Receives what turns a score into a probability, [rows, heads · 2], where somebody wants to know.</param>
 readonly struct AttentionInput(
-    KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output, FloatRows? scales = null)
+    KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output, ScoreForm form = default,
+    FloatRows? scales = null)
 {
     /// <summary>Positions whose keys and values are widened together, aligned to absolute positions.</summary>
     public const int Tile = 64;
@@ -27,6 +29,7 @@ readonly struct AttentionInput(
     public readonly int Layer = layer;
     public readonly List<RowRun> Runs = runs;
     public readonly FloatRows Queries = queries, Output = output;
+    public readonly ScoreForm Form = form;
     public readonly FloatRows? Scales = scales;
     public readonly int KvHeads = layout.Layers[layer].KvHeads;
     public readonly int KeyDim = layout.Layers[layer].KeyDim, ValueDim = layout.Layers[layer].ValueDim;
@@ -39,7 +42,7 @@ readonly struct AttentionInput(
     public int Rows => Runs[^1].FirstRow + Runs[^1].Rows;
 
     /// <summary>The same for some of the rows.</summary>
-    public AttentionInput Of(List<RowRun> some) => new(Layout, Layer, some, positions, Queries, Output, Scales);
+    public AttentionInput Of(List<RowRun> some) => new(Layout, Layer, some, positions, Queries, Output, Form, Scales);
 
     public int Position(int row) => positions[row];
 

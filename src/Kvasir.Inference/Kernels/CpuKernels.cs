@@ -49,7 +49,13 @@ abstract class CpuKernels : IDisposable
     public abstract void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions);
 
     public abstract void SwiGlu(FloatRows gate, FloatRows up, int tokens);
-    public abstract void Add(FloatRows x, FloatRows y, int tokens);
+    public abstract void GeGlu(FloatRows gate, FloatRows up, int tokens);
+
+    /// <summary>Adds so many times y.</summary>
+    public abstract void Add(FloatRows x, FloatRows y, float scale, int tokens);
+
+    /// <summary>Multiplies logits and caps them, where a model does.</summary>
+    public abstract void FormLogits(FloatRows logits, float? scale, float? cap, int rows);
 
     /// <summary>Frees the scratch memory.</summary>
     public abstract void Dispose();
@@ -88,7 +94,7 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
             (all[i], perItem[i]) = (products[i], PanelsPerItem.For(products[i].W, tokens, pool.Threads));
             items += MatMul<T>.Items(products[i].W, perItem[i]);
             quantized |= products[i].W.IsQuantized;
-            halves |= products[i].W.Format is QuantizedPanels { Kind.Scales: DotScales.ScaledSixteens };
+            halves |= products[i].W.Format is QuantizedPanels { Kind.Parts: 2 };
         }
         if (quantized)
             Quantize(x, products[0].W.Columns, tokens, halves);
@@ -131,10 +137,22 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
         pool.Run(ref job, tokens);
     }
 
-    public override void Add(FloatRows x, FloatRows y, int tokens)
+    public override void GeGlu(FloatRows gate, FloatRows up, int tokens)
     {
-        var job = new Add<T>(x, y);
+        var job = new GeGlu<T>(gate, up);
         pool.Run(ref job, tokens);
+    }
+
+    public override void Add(FloatRows x, FloatRows y, float scale, int tokens)
+    {
+        var job = new Add<T>(x, y, scale);
+        pool.Run(ref job, tokens);
+    }
+
+    public override void FormLogits(FloatRows logits, float? scale, float? cap, int rows)
+    {
+        var job = new FormLogits<T>(logits, scale, cap);
+        pool.Run(ref job, rows);
     }
 
     public override void Dispose()

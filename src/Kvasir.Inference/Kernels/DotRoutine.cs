@@ -18,13 +18,13 @@ sealed class DotRoutine(DotKind kind, int tokens)
     const int BlockGroups = 8; // of k-quants
     const int Ahead = 4096; // bytes
 
-    static readonly Operand s_nibbleMask = Zmm(20), s_upperMask = Zmm(21);
+    static readonly Operand s_lowMask = Zmm(20), s_upperMask = Zmm(21), s_table = Zmm(21);
 
     readonly Avx512Assembler _code = new();
     readonly Register _weights = Rax, _x = Rsi, _start = Rcx, _startStride = Rdx, _y = R8, _stride = R9, _blocks = R10, _row = R11;
     readonly Register _groups = Rcx; // the start is needed at the start only
-    readonly int _parts = kind.Scales == DotScales.ScaledSixteens ? 2 : 1;
-    readonly bool _hasHeader = kind.Scales is DotScales.ScaledSixteens or DotScales.ScaledWithMinimums;
+    readonly int _parts = kind.Parts;
+    readonly bool _hasHeader = kind.Scales is not (DotScales.Halves or DotScales.HalvesWithMinimums);
 
     public byte[] Assemble()
     {
@@ -64,16 +64,27 @@ sealed class DotRoutine(DotKind kind, int tokens)
             for (int quad = part * Quads / _parts; quad < (part + 1) * Quads / _parts; quad++)
                 MultiplyQuad(quad);
             AddScaled(part);
+            if (_parts == 2 && kind.HasMinimums)
+                AddMinimumsOfPart(part);
         }
-        if (kind.HasMinimums)
+        if (_parts == 1 && kind.HasMinimums)
             AddMinimums();
-        _code.Add(_weights, QuantBytes() + 2 * Outputs * (kind.Scales == DotScales.HalvesWithMinimums ? 2 : 1));
+        _code.Add(_weights, QuantBytes() + ScaleBytes);
         _code.Add(_x, tokens * QuantizedRows.GroupBytes);
     }
 
+    int ScaleBytes => kind.Scales switch
+    {
+        DotScales.ScaledSigned => Outputs,
+        DotScales.HalvesWithMinimums or DotScales.ScaledSixteensWithMinimums => 4 * Outputs,
+        _ => 2 * Outputs,
+    };
+
     int QuantBytes() => kind.Quants switch
     {
-        DotQuants.FourBits => FourBits.PackedBytes,
+        DotQuants.TwoBits => TwoBits.PackedBytes,
+        DotQuants.ThreeBits => TwoBits.PackedBytes + QuadBytes,
+        DotQuants.FourBits or DotQuants.Choices => FourBits.PackedBytes,
         DotQuants.FiveBits => FourBits.PackedBytes + QuadBytes,
         DotQuants.SixBits => FourBits.PackedBytes + 2 * QuadBytes,
         _ => QuantizedPanels.UnpackedBytes,
@@ -88,6 +99,8 @@ sealed class DotRoutine(DotKind kind, int tokens)
             for (int half = 0; half < Halves; half++)
             {
                 LoadHalves(ScaleOfMinimums(half), Outputs * sizeof(ushort), half);
+                if (_parts == 2)
+                    continue; // what they are multiplied with is negated
                 _code.Vpxord(Product(half), Product(half), Product(half));
                 _code.Vsubps(ScaleOfMinimums(half), Product(half), ScaleOfMinimums(half));
             }
@@ -98,11 +111,19 @@ sealed class DotRoutine(DotKind kind, int tokens)
 
     void LoadMasks()
     {
-        _code.Mov(Rax, 0x0F0F0F0F);
-        _code.Vpbroadcastd(s_nibbleMask, Rax);
-        _code.Mov(Rax, kind.Quants == DotQuants.SixBits ? 0x30303030 : 0x10101010);
+        _code.Mov(Rax, HasPairs ? 0x03030303 : 0x0F0F0F0F);
+        _code.Vpbroadcastd(s_lowMask, Rax);
+        if (kind.Quants == DotQuants.Choices)
+        {
+            _code.Mov(Rax, At(Rdi, DotOperands.TableAt));
+            _code.Vmovups(s_table, At(Rax));
+            return;
+        }
+        _code.Mov(Rax, kind.Quants switch { DotQuants.SixBits => 0x30303030, DotQuants.ThreeBits => 0x04040404, _ => 0x10101010 });
         _code.Vpbroadcastd(s_upperMask, Rax);
     }
+
+    bool HasPairs => kind.Quants is DotQuants.TwoBits or DotQuants.ThreeBits;
 
     void LoadOperands()
     {
@@ -158,7 +179,7 @@ sealed class DotRoutine(DotKind kind, int tokens)
     /// </summary>
     void Prefetch(int quad)
     {
-        int lines = (QuantBytes() + 2 * Outputs) / Vector;
+        int lines = (QuantBytes() + ScaleBytes) / Vector;
         for (int line = quad; line < lines; line += Quads)
             _code.Prefetcht0(At(_weights, Ahead + line * Vector));
     }
@@ -168,17 +189,28 @@ sealed class DotRoutine(DotKind kind, int tokens)
         int pair = quad % (Quads / 2);
         if (kind.Quants == DotQuants.Bytes)
             _code.Vmovdqu8(Weights(half), Quants(quad * QuadBytes, half));
-        else if (quad == pair)
-            _code.Vpandd(Weights(half), s_nibbleMask, Quants(pair * QuadBytes, half));
         else
-        {
-            _code.Vpsrlw(Weights(half), Quants(pair * QuadBytes, half), 4);
-            _code.Vpandd(Weights(half), Weights(half), s_nibbleMask);
-        }
+            LoadLow(half, HasPairs ? Quants(quad / 4 * QuadBytes, half) : Quants(pair * QuadBytes, half), HasPairs ? 2 * pair : quad - pair);
         if (kind.Quants == DotQuants.FiveBits)
             AddUpperBits(half, Quants(UpperBits, half), 4 - quad);
         else if (kind.Quants == DotQuants.SixBits)
             AddUpperBits(half, Quants(UpperBits + quad / 4 * QuadBytes, half), 4 - 2 * pair);
+        else if (kind.Quants == DotQuants.ThreeBits)
+            AddUpperBits(half, Quants(TwoBits.PackedBytes, half), 2 - quad);
+        else if (kind.Quants == DotQuants.Choices)
+            _code.Vpshufb(Weights(half), s_table, Weights(half));
+    }
+
+    /// <summary>The lower bits of a quad, which stand so many bits up.</summary>
+    void LoadLow(int half, Operand stored, int up)
+    {
+        if (up == 0)
+        {
+            _code.Vpandd(Weights(half), s_lowMask, stored);
+            return;
+        }
+        _code.Vpsrlw(Weights(half), stored, up);
+        _code.Vpandd(Weights(half), Weights(half), s_lowMask);
     }
 
     /// <summary>Brings a quad's upper bits to their place, from so many bits below it, and sets them.</summary>
@@ -213,16 +245,34 @@ sealed class DotRoutine(DotKind kind, int tokens)
             LoadScaled(Scales(half), QuantBytes() + part * Outputs, half, ScaleOfScales(half));
     }
 
-    /// <summary>Bytes times what scales them: signed ones only in q6_k.</summary>
+    /// <summary>Bytes times what scales them: signed ones only where there are no minimums.</summary>
     void LoadScaled(Operand floats, int offset, int half, Operand scale)
     {
         Operand bytes = At(_weights, offset + half * Vector / 4);
-        if (kind.Scales == DotScales.ScaledSixteens)
+        if (!kind.HasMinimums)
             _code.Vpmovsxbd(floats, bytes);
         else
             _code.Vpmovzxbd(floats, bytes);
         _code.Vcvtdq2ps(floats, floats);
         _code.Vmulps(floats, floats, scale);
+    }
+
+    /// <summary>For sixteen inputs: the activations hold −128 · Σ q of either half.</summary>
+    void AddMinimumsOfPart(int part)
+    {
+        const int bitsOf128 = 7;
+        for (int half = 0; half < Halves; half++)
+            LoadScaled(Scales(half), QuantBytes() + (2 + part) * Outputs, half, ScaleOfMinimums(half));
+        for (int token = 0; token < tokens; token++)
+        {
+            Operand sum = Product(0);
+            _code.Vpbroadcastd(sum, At(_x, tokens * (QuantizedRows.HalfOffsets + part * sizeof(int)) + token * sizeof(int)));
+            _code.Vpsrad(sum, sum, bitsOf128);
+            _code.Vcvtdq2ps(sum, sum);
+            _code.Vmulps(sum, sum, InAllLanes(_x, tokens * QuantizedRows.Scales + token * sizeof(float)));
+            for (int half = 0; half < Halves; half++)
+                _code.Vfmadd231ps(Sum(token, half), Scales(half), sum);
+        }
     }
 
     void AddMinimums()

@@ -16,7 +16,7 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         public byte* Quants; // [8 quads][32 outputs][4], unsigned
         public int QuantStride; // bytes to the next group's
         public float* Scales; // [groups][1 or 2][32 outputs]
-        public float* Minimums; // [groups][32 outputs]
+        public float* Minimums; // likewise
         public byte* X; // groups of a tile of activations
         public float* Y; // [tokens][32 outputs]
         public nint YStride; // bytes
@@ -75,7 +75,7 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         byte* quants = o.Quants, x = o.X;
         float* scales = o.Scales, minimums = o.Minimums, y0 = o.Y, y1 = Next(y0, o.YStride),
             y2 = Next(y1, o.YStride), y3 = Next(y2, o.YStride);
-        int parts = o.Kind.Scales == DotScales.ScaledSixteens ? 2 : 1, quads = Quads / parts;
+        int parts = o.Kind.Parts, quads = Quads / parts;
         T a = T.Load(y0), b = T.Load(y1), c = T.Load(y2), d = T.Load(y3);
         for (int group = 0; group < o.Groups; group++, x += count * QuantizedRows.GroupBytes, quants += o.QuantStride)
         {
@@ -99,8 +99,17 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
                 b = T.MultiplyAdd(T.ConvertToSingle(t), scale * T.Broadcast(scaleX[1]), b);
                 c = T.MultiplyAdd(T.ConvertToSingle(u), scale * T.Broadcast(scaleX[2]), c);
                 d = T.MultiplyAdd(T.ConvertToSingle(v), scale * T.Broadcast(scaleX[3]), d);
+                if (parts == 2 && o.Kind.HasMinimums)
+                {
+                    T minimum = T.Load(minimums);
+                    a = T.MultiplyAdd(minimum, T.Broadcast(HalfSum(offsets[0], scaleX[0])), a);
+                    b = T.MultiplyAdd(minimum, T.Broadcast(HalfSum(offsets[1], scaleX[1])), b);
+                    c = T.MultiplyAdd(minimum, T.Broadcast(HalfSum(offsets[2], scaleX[2])), c);
+                    d = T.MultiplyAdd(minimum, T.Broadcast(HalfSum(offsets[3], scaleX[3])), d);
+                    minimums += QuantizedPanels.PanelOutputs;
+                }
             }
-            if (o.Kind.HasMinimums)
+            if (parts == 1 && o.Kind.HasMinimums)
             {
                 T minimum = T.Load(minimums);
                 float* sums = (float*)(x + count * QuantizedRows.ScaledSums);
@@ -123,12 +132,13 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
     {
         byte* quants = o.Quants, x = o.X;
         float* scales = o.Scales, minimums = o.Minimums, y = (float*)((byte*)o.Y + token * o.YStride);
-        int parts = o.Kind.Scales == DotScales.ScaledSixteens ? 2 : 1, quads = Quads / parts;
+        int parts = o.Kind.Parts, quads = Quads / parts;
         T a = T.Load(y), b = T.Load(y + Lane);
         for (int group = 0; group < o.Groups; group++, x += count * QuantizedRows.GroupBytes, quants += o.QuantStride)
         {
             byte* w = quants;
-            T scaleX = T.Broadcast(((float*)(x + count * QuantizedRows.Scales))[token]);
+            float scaleOfX = ((float*)(x + count * QuantizedRows.Scales))[token];
+            T scaleX = T.Broadcast(scaleOfX);
             int* offsets = (int*)(x + count * (parts == 2 ? QuantizedRows.HalfOffsets : QuantizedRows.Offsets)) + token,
                 quad = (int*)x + token;
             for (int part = 0; part < parts; part++, offsets += count, scales += QuantizedPanels.PanelOutputs)
@@ -143,8 +153,15 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
                 }
                 a = T.MultiplyAdd(T.ConvertToSingle(s), T.Load(scales) * scaleX, a);
                 b = T.MultiplyAdd(T.ConvertToSingle(t), T.Load(scales + Lane) * scaleX, b);
+                if (parts == 2 && o.Kind.HasMinimums)
+                {
+                    T half = T.Broadcast(HalfSum(offsets[0], scaleOfX));
+                    a = T.MultiplyAdd(T.Load(minimums), half, a);
+                    b = T.MultiplyAdd(T.Load(minimums + Lane), half, b);
+                    minimums += QuantizedPanels.PanelOutputs;
+                }
             }
-            if (o.Kind.HasMinimums)
+            if (parts == 1 && o.Kind.HasMinimums)
             {
                 T sum = T.Broadcast(((float*)(x + count * QuantizedRows.ScaledSums))[token]);
                 a = T.MultiplyAdd(T.Load(minimums), sum, a);
@@ -155,6 +172,9 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         T.Store(a, y);
         T.Store(b, y + Lane);
     }
+
+    /// <summary>The sum of a half group's activations, of what their bytes of 128 too much take back.</summary>
+    static float HalfSum(int offset, float scale) => -(offset / QuantizedPanels.Zero) * scale;
 
     static float* Next(float* y, nint stride) => (float*)((byte*)y + stride);
 }

@@ -5,12 +5,13 @@ namespace Kvasir.Inference.Kernels;
 
 /// <summary>
 /// The rotations of a batch's rows: pair <c>i</c> at position <c>p</c> turns by <c>p · base^(-2i / dims) / divisor[i]</c>
-/// (<see cref="RopeSpec"/>). Angles are computed in double, so a position's rotation does not depend on the way to it.
+/// (<see cref="RopeSpec"/>) and is multiplied with the rope's magnitude. Angles are computed in double, so a position's rotation does not depend on the way to it.
 /// </summary>
 sealed unsafe class RopeTable : IDisposable
 {
     readonly RopeSpec _spec;
     readonly double[] _frequencies;
+    readonly double _magnitude;
     readonly FloatRows _rotations;
 
     /// <param name="spec">What is rotated.</param>
@@ -18,7 +19,7 @@ sealed unsafe class RopeTable : IDisposable
     /// <param name="maxTokens">Most rows of a batch.</param>
     public RopeTable(RopeSpec spec, ReadOnlySpan<float> divisors, int maxTokens)
     {
-        _spec = spec;
+        (_spec, _magnitude) = (spec, spec.Magnitude);
         _frequencies = new double[spec.Dims / 2];
         for (int i = 0; i < _frequencies.Length; i++)
             _frequencies[i] = Math.Pow(spec.Base, -2.0 * i / spec.Dims) / divisors[i];
@@ -45,6 +46,7 @@ sealed unsafe class RopeTable : IDisposable
         for (int i = 0; i < _frequencies.Length; i++)
         {
             (double sine, double cosine) = Math.SinCos(position * _frequencies[i]);
+            (sine, cosine) = (sine * _magnitude, cosine * _magnitude);
             (rotation[i * step], rotation[i * step + apart]) = ((float)cosine, (float)cosine);
             (rotation[dims + i * step], rotation[dims + i * step + apart]) = (-(float)sine, (float)sine);
         }
@@ -58,7 +60,7 @@ sealed unsafe class RopeTable : IDisposable
             for (int i = 0; i < _frequencies.Length; i++)
             {
                 (double sine, double cosine) = Math.SinCos(position * _frequencies[i]);
-                (cosines[i], sines[i]) = (cosines[i] + cosine / count, sines[i] + sine / count);
+                (cosines[i], sines[i]) = (cosines[i] + cosine * _magnitude / count, sines[i] + sine * _magnitude / count);
             }
         return new MeanRotation(Style, cosines, sines);
     }

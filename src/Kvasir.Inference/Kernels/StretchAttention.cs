@@ -20,6 +20,7 @@ readonly unsafe struct StretchAttention<T, TSource>(
     readonly int _group = input.Group, _keyDim = input.KeyDim, _keyPadded = FloatRows.PadToLanes(input.KeyDim);
     readonly int _valueDim = input.ValueDim, _valuePadded = FloatRows.PadToLanes(input.ValueDim);
     readonly int _width = RunningSoftmax<T>.Width(input.ValueDim);
+    readonly float? _cap = input.Form.Cap;
 
     /// <summary>Rows that gather: one for each row of the run and query head.</summary>
     public int Rows => run.Rows * _group;
@@ -30,10 +31,10 @@ readonly unsafe struct StretchAttention<T, TSource>(
     /// </summary>
     public void LoadQueries()
     {
-        float scale = (float)(1 / (Math.Sqrt(_keyDim) * Math.Log(2))); // scores are powers of 2
         float* scaled = scratch.Queries[0];
         for (int row = 0; row < run.Rows; row++)
         {
+            float scale = input.Form.OfQuery(_keyDim, input.Position(run.FirstRow + row));
             float* query = input.Queries[run.FirstRow + row] + kvHead * _group * _keyDim;
             for (int g = 0; g < _group; g++, query += _keyDim, scaled += _keyPadded)
             {
@@ -130,6 +131,8 @@ readonly unsafe struct StretchAttention<T, TSource>(
         int rows = (end - first) * _group;
         RowsByPanel<T>.Multiply(scratch.Queries[0] + first * _group * _keyPadded, _keyPadded, rows,
             scratch.Keys[0] + from, Tile, _keyDim, scores + from, Tile, to - from);
+        for (int row = 0; row < rows && _cap is not null; row++)
+            SoftCap<T>.Apply(scores + row * Tile + from, to - from, _cap.Value);
     }
 
     /// <summary>Rows that see the same of the tile are weighed together: mostly all of it.</summary>

@@ -14,7 +14,9 @@ static class KnownKeys
             "attention.sliding_window", "attention.sliding_window_pattern", "attention.shared_kv_layers", "attention.kv_producers",
             "attn_logit_softcapping", "final_logit_softcapping", "embedding_scale", "residual_scale", "logit_scale",
             "rope.dimension_count", "rope.freq_base", "rope.freq_base_swa", "rope.scaling.type", "rope.scaling.factor",
-            "rope.scaling.original_context_length", "rope.scaling.finetuned",
+            "rope.scaling.original_context_length", "rope.scaling.finetuned", "rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor",
+            "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow", "rope.scaling.yarn_log_multiplier",
+            "attention.temperature_scale",
             "expert_count", "leading_dense_block_count", "pooling_type",
         ],
         new Dictionary<string, double>
@@ -28,7 +30,7 @@ static class KnownKeys
             ["expert_shared_count"] = 0,
             ["nextn_predict_layers"] = 0,
             ["rope.scale_linear"] = 1,
-            ["rope.scaling.attn_factor"] = 1,
+            ["rope.scaling.yarn_ext_factor"] = 1,
             ["use_parallel_residual"] = 0,
         });
 

@@ -1,5 +1,9 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using Kvasir.Formats.Gguf;
+using System.Text.Json;
+using Kvasir.Formats;
+using Kvasir.Formats.Models;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Kernels;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
@@ -19,26 +23,63 @@ static class ModelFingerprint
     const int PieceBytes = 4 << 20;
 
     /// <summary>
-    /// The digest of the whole file: weights, tokenizer, geometry and rotary settings. It is that of the digests of its pieces, because a
-    /// single one could use only one processor.
+    /// The digest of what is computed with: every tensor by its name, and the description. A file and a folder of one model have the same,
+    /// whatever else they say, in whatever order. Vectors count as floats, which is what they are computed as. Tensors are hashed in
+    /// pieces, because a single digest could use only one processor.
     /// </summary>
-    public static Digest DigestOf(GgufFile file)
+    public static Digest DigestOf(ITensorSource source, ModelSpec spec)
     {
-        var pieces = new Digest[(file.Length + PieceBytes - 1) / PieceBytes];
-        using (var pool = new ComputePool(Math.Min(Environment.ProcessorCount, pieces.Length)))
+        StoredTensor[] tensors = [.. source.Tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal)];
+        (StoredTensor Tensor, long FirstRow)[] starts = [.. tensors.Where(IsMatrix).SelectMany(Pieces)];
+        var pieces = new Digest[starts.Length];
+        using (var pool = new ComputePool(Math.Min(Environment.ProcessorCount, Math.Max(1, pieces.Length))))
         {
-            var job = new HashPieces(file, pieces, new byte[pool.Threads][]);
+            var job = new HashPieces(source, starts, pieces, new byte[pool.Threads][]);
             pool.Run(ref job, pieces.Length);
         }
         using var hasher = new FieldHasher();
-        hasher.Add(file.Length);
-        foreach (Digest piece in pieces)
-            hasher.Add(piece);
+        hasher.Add(JsonSerializer.SerializeToUtf8Bytes(Computed(spec), SpecJson.Default.ModelSpec)).Add(tensors.Length);
+        int next = 0;
+        foreach (StoredTensor tensor in tensors)
+        {
+            hasher.Add(tensor.Name).Add(IsMatrix(tensor) ? tensor.Type.DisplayName() : "f32").Add(tensor.ShapeText);
+            if (!IsMatrix(tensor))
+                hasher.Add(MemoryMarshal.AsBytes<float>(Floats(source, tensor)));
+            for (; next < starts.Length && starts[next].Tensor == tensor; next++)
+                hasher.Add(pieces[next]);
+        }
         return hasher.Finish();
     }
 
+    static bool IsMatrix(StoredTensor tensor) => tensor.Shape.Length > 1;
+
+    static IEnumerable<(StoredTensor, long)> Pieces(StoredTensor tensor)
+    {
+        for (long row = 0; row < tensor.Rows; row += RowsOfPiece(tensor))
+            yield return (tensor, row);
+    }
+
+    static long RowsOfPiece(StoredTensor tensor) => Math.Max(1, PieceBytes / tensor.RowBytes);
+
+    static float[] Floats(ITensorSource source, StoredTensor vector)
+    {
+        float[] values = new float[vector.Elements];
+        RowFormat.Dequantize(vector.Type, source.Row(vector, 0), values);
+        return values;
+    }
+
+    /// <summary>The description without names, and without what does not change what is computed.</summary>
+    static ModelSpec Computed(ModelSpec spec) => spec with
+    {
+        Name = "", Source = "", Context = 0, Parameters = null, ActiveParameters = null, Experts = null, WeightBytes = null, Notes = [],
+    };
+
     /// <summary>The fingerprint of a model with a layout, and with a host tier that stores blocks otherwise, if it does.</summary>
-    public static Fingerprint Of(Digest model, KvLayout layout, IKvCodec? hostCodec)
+    /// <param name="model">The model's digest.</param>
+    /// <param name="layout">How its keys and values lie in blocks.</param>
+    /// <param name="hostCodec">How the host stores them, if otherwise.</param>
+    /// <param name="isLong">Whether positions are rotated as in a long context, by a model that makes a difference.</param>
+    public static Fingerprint Of(Digest model, KvLayout layout, IKvCodec? hostCodec, bool isLong = false)
     {
         using var hasher = new FieldHasher();
         hasher.Add(NumericsVersion).Add(model).Add(layout.CodecName).Add(hostCodec?.Name ?? layout.CodecName)
@@ -48,17 +89,22 @@ static class ModelFingerprint
         foreach ((int index, KvLayer layer) in layout.Layers.Index())
             if (layer.ValueDim != layer.KeyDim) // no word of it where both are alike: those fingerprints are older
                 hasher.Add(index).Add(layer.ValueDim);
+        if (isLong)
+            hasher.Add(-1); // no layer's index
         return new Fingerprint(hasher.Finish());
     }
 
-    readonly struct HashPieces(GgufFile file, Digest[] pieces, byte[][] buffers) : IComputeJob
+    readonly struct HashPieces(ITensorSource source, (StoredTensor Tensor, long FirstRow)[] starts, Digest[] pieces, byte[][] buffers)
+        : IComputeJob
     {
         public void Run(int piece, int thread)
         {
-            long offset = (long)piece * PieceBytes;
-            buffers[thread] ??= new byte[Math.Min(PieceBytes, file.Length)];
-            Span<byte> bytes = buffers[thread].AsSpan(0, (int)Math.Min(PieceBytes, file.Length - offset));
-            file.Read(offset, bytes);
+            (StoredTensor tensor, long first) = starts[piece];
+            int length = checked((int)(Math.Min(RowsOfPiece(tensor), tensor.Rows - first) * tensor.RowBytes));
+            if (buffers[thread] is null || buffers[thread].Length < length)
+                buffers[thread] = new byte[length];
+            Span<byte> bytes = buffers[thread].AsSpan(0, length);
+            source.Read(tensor, first, bytes);
             pieces[piece] = new Digest(SHA256.HashData(bytes));
         }
     }

@@ -22,7 +22,7 @@ sealed class ModelWeights : IDisposable
 /// <summary>One layer's tensors. What an architecture does not have is null.</summary>
 sealed class LayerWeights
 {
-    public required FloatRows AttentionNorm { get; init; } // [d]
+    public FloatRows? AttentionNorm { get; init; } // [d]
     public required PackedMatrix Q { get; init; } // [heads · key dim, d]
     public PackedMatrix? K { get; init; } // [KV heads · key dim, d]; null where the layer reads another's
     public PackedMatrix? V { get; init; } // [KV heads · value dim, d]
@@ -31,10 +31,15 @@ sealed class LayerWeights
     public FloatRows? KBias { get; init; }
     public FloatRows? VBias { get; init; }
     public FloatRows? AttentionOutputBias { get; init; }
-    public FloatRows? QNorm { get; init; } // [key dim]; qwen3
+    public FloatRows? QNorm { get; init; } // [key dim]; qwen3; or as wide as all queries: olmo2
     public FloatRows? KNorm { get; init; }
-    public required FloatRows FeedForwardNorm { get; init; } // [d]
+    public FloatRows? PostAttentionNorm { get; init; } // [d]; gemma2
+    public FloatRows? FeedForwardNorm { get; init; } // [d]
     public required PackedMatrix Gate { get; init; } // [feed-forward, d]
     public required PackedMatrix Up { get; init; } // [feed-forward, d]
     public required PackedMatrix Down { get; init; } // [d, feed-forward]
+    public FloatRows? GateBias { get; init; }
+    public FloatRows? UpBias { get; init; }
+    public FloatRows? DownBias { get; init; }
+    public FloatRows? PostFeedForwardNorm { get; init; } // [d]; gemma2
 }

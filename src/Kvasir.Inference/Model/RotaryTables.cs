@@ -11,12 +11,13 @@ sealed class RotaryTables : IDisposable
 
     /// <param name="spec">The model.</param>
     /// <param name="divisors">Divisors of frequencies that came with the weights; null where none did.</param>
+    /// <param name="context">Tokens of context that are served.</param>
     /// <param name="maxTokens">Most rows of a batch.</param>
-    public RotaryTables(ModelSpec spec, float[]? divisors, int maxTokens)
+    public RotaryTables(ModelSpec spec, float[]? divisors, int context, int maxTokens)
     {
         RopeSpec?[] ropes = [.. spec.Layers.Select(layer => layer.Attention?.Rope)];
         Dictionary<RopeSpec, RopeTable> tables = ropes.OfType<RopeSpec>().Distinct()
-            .ToDictionary(rope => rope, rope => new RopeTable(rope, Divisors(rope, divisors), maxTokens));
+            .ToDictionary(rope => rope, rope => new RopeTable(rope, Divisors(rope, divisors, context), maxTokens));
         _ofLayers = [.. ropes.Select(rope => rope is null ? null : tables[rope])];
         _tables = [.. tables.Values];
     }
@@ -37,11 +38,15 @@ sealed class RotaryTables : IDisposable
             table.Dispose();
     }
 
-    static float[] Divisors(RopeSpec rope, float[]? given)
+    /// <summary>Whether a context of so many tokens is rotated as a long one, by a rope that tells long ones from short ones.</summary>
+    public static bool IsLong(RopeSpec? rope, int context) =>
+        rope?.Scaling is { DependsOnContext: true, OriginalContext: { } original } && context > original;
+
+    static float[] Divisors(RopeSpec rope, float[]? given, int context)
     {
         float[] divisors = new float[rope.Dims / 2];
         Array.Fill(divisors, 1);
-        divisors = rope.Scaling?.Divisors(rope.Base, rope.Dims) ?? divisors;
+        divisors = rope.Scaling?.Divisors(rope.Base, rope.Dims, IsLong(rope, context)) ?? divisors;
         for (int i = 0; i < divisors.Length && rope.HasDivisors; i++)
             divisors[i] *= given![i];
         return divisors;

@@ -11,13 +11,16 @@ namespace Kvasir.Inference.Model;
 public static class SupportedModels
 {
     /// <summary>Architectures whose answers are checked against another engine's.</summary>
-    static readonly string[] s_architectures = ["llama", "qwen2", "qwen3"];
+    static readonly string[] s_architectures = 
+    [
+        "gemma", "gemma2", "gemma3", "glm4", "granite", "llama", "mistral3", "olmo2", "phi3", "qwen2", "qwen3", "smollm3",
+    ];
 
     static string Names => string.Join(", ", s_architectures);
 
-    /// <summary>Reads what a GGUF file is, if it can be computed.</summary>
+    /// <summary>Reads what a model is, if it can be computed.</summary>
     /// <exception cref="ModelFormatException">It cannot; one line names the key, its value and what is computed.</exception>
-    public static ModelSpec Read(GgufFile file)
+    public static ModelSpec Read(IModelFile file)
     {
         ArgumentNullException.ThrowIfNull(file);
         string architecture = file.Metadata.GetString("general.architecture");
@@ -49,14 +52,6 @@ public static class SupportedModels
 
     static IEnumerable<(string Key, object Seen, string Expected)> OfModel(ModelSpec spec)
     {
-        if (spec.LogitSoftcap is { } cap)
-            yield return ("final_logit_softcapping", cap, "none: logits have no cap here");
-        if (spec.EmbeddingScale is { } embedding)
-            yield return ("embedding_scale", embedding, "none: embeddings are taken as they are");
-        if (spec.ResidualScale is { } residual)
-            yield return ("residual_scale", residual, "none: sublayers are added as they are");
-        if (spec.LogitScale is { } logits)
-            yield return ("logit_scale", logits, "none: logits are taken as they are");
         if (spec.Norm is { Kind: NormKind.Rms, Epsilon: null })
             yield return ("attention.layer_norm_rms_epsilon", "the key is missing", "a positive number");
     }
@@ -76,13 +71,9 @@ public static class SupportedModels
             yield return ("attention.head_count", $"{attention.Heads} of {attention.KeyDim} elements", "heads that a machine can hold");
         if (attention.IsLatent)
             yield return ("attention.kv_lora_rank", attention.KeyDim - attention.Rope!.Dims, "none: keys and values, not one latent");
-        if (attention.Softcap is { } cap)
-            yield return ("attn_logit_softcapping", cap, "none: scores have no cap here");
-        if (attention.Scale is { } scale)
-            yield return ("attention.scale", scale, $"none: scores are scaled by 1 / sqrt({attention.KeyDim})");
         if (attention.Rope?.Scaling is { HasFormula: false } scaling)
             yield return (
-                "rope.scaling.type", Printable.Quote(scaling.Type), "none, linear, or Llama 3's factors as tensor rope_freqs.weight");
+                "rope.scaling.type", Printable.Quote(scaling.Type), "none, linear, yarn, longrope, or Llama 3's factors as tensor rope_freqs.weight");
     }
 
     /// <summary>What follows from the name and is not computed, in words; null for an architecture that is.</summary>
@@ -92,9 +83,9 @@ public static class SupportedModels
         [
             spec.Beyond,
             spec.Norm.Kind == NormKind.Rms ? null : "norms of mean and variance",
-            spec.Layers.All(layer => layer.Norms == NormPlaces.BeforeSublayers) ? null : "norms elsewhere than before each sublayer",
             spec.Layers.Any(layer => layer.IsParallel) ? "attention and network at once" : null,
-            spec.Layers.All(layer => layer.FeedForward is { Activation: "silu", IsGated: true }) ? null : "networks other than gated silu",
+            spec.Layers.All(layer => layer.FeedForward is { Activation: FeedForwardSpec.Silu or FeedForwardSpec.Gelu, IsGated: true })
+                ? null : "networks other than gated silu and gelu",
         ];
         string[] named = [.. beyond.OfType<string>()];
         return named.Length > 0 ? $"; not computed: {string.Join(", ", named)}" : s_architectures.Contains(spec.Architecture) ? null : "";

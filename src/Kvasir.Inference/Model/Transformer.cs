@@ -11,22 +11,26 @@ namespace Kvasir.Inference.Model;
 /// </summary>
 sealed class Transformer : IDisposable
 {
+    readonly ModelSpec _spec;
     readonly ModelWeights _weights;
     readonly KvLayout _layout;
     readonly CpuKernels _kernels;
     readonly RotaryTables _ropes;
     readonly Activations _activations;
+    readonly ScoreForm[] _scores;
     readonly float _epsilon;
 
     /// <param name="spec">What the model is, as far as <see cref="SupportedModels"/> goes.</param>
     /// <param name="weights">Its tensors.</param>
     /// <param name="layout">Where keys and values lie in a block.</param>
     /// <param name="kernels">What computes.</param>
+    /// <param name="context">Tokens of context that are served.</param>
     /// <param name="maxTokens">Most rows of a batch.</param>
-    public Transformer(ModelSpec spec, ModelWeights weights, KvLayout layout, CpuKernels kernels, int maxTokens)
+    public Transformer(ModelSpec spec, ModelWeights weights, KvLayout layout, CpuKernels kernels, int context, int maxTokens)
     {
-        (_weights, _layout, _kernels, _epsilon) = (weights, layout, kernels, spec.Norm.Epsilon!.Value);
-        _ropes = new RotaryTables(spec, weights.RopeDivisors, maxTokens);
+        (_spec, _weights, _layout, _kernels, _epsilon) = (spec, weights, layout, kernels, spec.Norm.Epsilon!.Value);
+        _scores = [.. spec.Attention.Select(ScoreForm.Of)];
+        _ropes = new RotaryTables(spec, weights.RopeDivisors, context, maxTokens);
         _activations = new Activations(spec, maxTokens);
         AttentionSpec[] attention = [.. spec.Layers.Select(layer => layer.Attention!)];
         kernels.Reserve(maxTokens, WidestInput(spec), new AttentionSize(
@@ -57,14 +61,14 @@ sealed class Transformer : IDisposable
             LayerWeights w = _weights.Layers[layer];
             LayerActivations own = a.Layers[layer];
 
-            // x += W_o · attention(norm(x))
-            _kernels.RmsNorm(a.Residual, w.AttentionNorm, _epsilon, a.Normed, n);
+            // x += W_o · attention(norm(x)); some normalise what is added, too, or nothing else
+            FloatRows x = Normed(w.AttentionNorm, n);
             Product queries = new(w.Q, w.QBias, own.Queries);
             bool ownsCache = w is { K: not null, V: not null };
             if (ownsCache)
-                _kernels.MatMul(a.Normed, n, queries, new Product(w.K!, w.KBias, own.Keys), new Product(w.V!, w.VBias, own.Values));
+                _kernels.MatMul(x, n, queries, new Product(w.K!, w.KBias, own.Keys), new Product(w.V!, w.VBias, own.Values));
             else
-                _kernels.MatMul(a.Normed, n, queries);
+                _kernels.MatMul(x, n, queries);
             if (w.QNorm is not null)
                 _kernels.RmsNorm(own.Queries, w.QNorm, _epsilon, own.Queries, n);
             batch.Observer?.SeeQueries(layer, own.Queries, n);
@@ -79,20 +83,20 @@ sealed class Transformer : IDisposable
                 if (batch.Observer is not { LeavesCache: true })
                     _kernels.StoreKv(_layout, layer, batch.Runs, batch.Positions, own.Keys, own.Values);
             }
-            AttentionInput attention =
-                new(_layout, layer, batch.Runs, batch.Positions, own.Queries, own.Attended, batch.Observer?.Scales(layer));
+            AttentionInput attention = new(_layout, layer, batch.Runs, batch.Positions, own.Queries, own.Attended, _scores[layer],
+                batch.Observer?.Scales(layer));
             if (!TryAttend(attention, batch))
                 return false;
             batch.Observer?.SeeAttention(_kernels, attention);
             _kernels.MatMul(own.Attended, n, new Product(w.AttentionOutput, w.AttentionOutputBias, a.Projected));
-            _kernels.Add(a.Residual, a.Projected, n);
+            AddProjected(w.PostAttentionNorm, n);
 
-            // x += W_down · (silu(W_gate · norm(x)) ⊙ W_up · norm(x))
-            _kernels.RmsNorm(a.Residual, w.FeedForwardNorm, _epsilon, a.Normed, n);
-            _kernels.MatMul(a.Normed, n, new Product(w.Gate, null, own.Gate), new Product(w.Up, null, own.Up));
-            _kernels.SwiGlu(own.Gate, own.Up, n);
-            _kernels.MatMul(own.Gate, n, new Product(w.Down, null, a.Projected));
-            _kernels.Add(a.Residual, a.Projected, n);
+            // x += W_down · (activation(W_gate · norm(x)) ⊙ W_up · norm(x))
+            x = Normed(w.FeedForwardNorm, n);
+            _kernels.MatMul(x, n, new Product(w.Gate, w.GateBias, own.Gate), new Product(w.Up, w.UpBias, own.Up));
+            Gate(layer, own, n);
+            _kernels.MatMul(own.Gate, n, new Product(w.Down, w.DownBias, a.Projected));
+            AddProjected(w.PostFeedForwardNorm, n);
         }
 
         // logits = W_output · norm(x), for the rows that want them
@@ -102,7 +106,34 @@ sealed class Transformer : IDisposable
         a.ReserveLogits(wanted);
         _kernels.RmsNorm(a.Residual, _weights.OutputNorm, _epsilon, a.Normed, wanted);
         _kernels.MatMul(a.Normed, wanted, new Product(_weights.Output, null, a.Logits));
+        if (_spec.LogitScale is not null || _spec.LogitSoftcap is not null)
+            _kernels.FormLogits(a.Logits, _spec.LogitScale, _spec.LogitSoftcap, wanted);
         return true;
+    }
+
+    /// <summary>The residual stream, normalised if the sublayer has a norm before it.</summary>
+    FloatRows Normed(FloatRows? weight, int tokens)
+    {
+        if (weight is null)
+            return _activations.Residual;
+        _kernels.RmsNorm(_activations.Residual, weight, _epsilon, _activations.Normed, tokens);
+        return _activations.Normed;
+    }
+
+    /// <summary>Adds a sublayer's result, normalised if it has a norm after it.</summary>
+    void AddProjected(FloatRows? weight, int tokens)
+    {
+        if (weight is not null)
+            _kernels.RmsNorm(_activations.Projected, weight, _epsilon, _activations.Projected, tokens);
+        _kernels.Add(_activations.Residual, _activations.Projected, _spec.ResidualScale ?? 1, tokens);
+    }
+
+    void Gate(int layer, LayerActivations own, int tokens)
+    {
+        if (_spec.Layers[layer].FeedForward!.Activation == FeedForwardSpec.Gelu)
+            _kernels.GeGlu(own.Gate, own.Up, tokens);
+        else
+            _kernels.SwiGlu(own.Gate, own.Up, tokens);
     }
 
     /// <summary>
@@ -145,7 +176,10 @@ sealed class Transformer : IDisposable
     {
         for (int row = 0; row < batch.Count; row++)
         {
-            _weights.Embedding.Row(batch.Tokens[row], _activations.Residual.Span(row));
+            Span<float> x = _activations.Residual.Span(row);
+            _weights.Embedding.Row(batch.Tokens[row], x);
+            for (int i = 0; i < x.Length && _spec.EmbeddingScale is { } scale; i++)
+                x[i] *= scale;
             _ropes.Place(row, batch.Positions[row]);
         }
     }

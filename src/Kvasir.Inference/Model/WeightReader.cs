@@ -14,6 +14,9 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec)
 {
     const string Embedding = "token_embd.weight", Output = "output.weight", RopeDivisors = "rope_freqs.weight";
 
+    /// <summary>What the description of a rope already holds.</summary>
+    static readonly string[] s_ofContext = ["rope_factors_long.weight", "rope_factors_short.weight"];
+
     readonly HashSet<string> _taken = [];
     readonly WeightPacking _packing = new(source);
 
@@ -42,25 +45,66 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec)
         string prefix = $"blk.{layer}.";
         AttentionSpec attention = spec.Layers[layer].Attention!;
         LayerWidths widths = LayerWidths.Of(spec.Layers[layer]);
-        bool ownsCache = attention.Producer == layer;
+        bool ownsCache = attention.Producer == layer, one = attention.NormsHeadsAsOne;
+        Projection[] qkv = Projections(prefix + "attn_qkv", (prefix + "attn_q", widths.Queries),
+            (prefix + "attn_k", ownsCache ? widths.Keys : 0), (prefix + "attn_v", ownsCache ? widths.Values : 0));
+        Projection[] network = Projections(prefix + "ffn_up", (prefix + "ffn_gate", widths.Network), (prefix + "ffn_up", widths.Network));
         return new LayerWeights
         {
-            AttentionNorm = Vector(prefix + "attn_norm.weight", spec.Width),
-            Q = Matrix(prefix + "attn_q.weight", widths.Queries, spec.Width),
-            K = ownsCache ? Matrix(prefix + "attn_k.weight", widths.Keys, spec.Width) : null,
-            V = ownsCache ? Matrix(prefix + "attn_v.weight", widths.Values, spec.Width) : null,
+            AttentionNorm = Norm(layer, NormPlaces.BeforeAttention, "attn_norm.weight"),
+            Q = qkv[0].Matrix!,
+            K = qkv[1].Matrix,
+            V = qkv[2].Matrix,
             AttentionOutput = Matrix(prefix + "attn_output.weight", spec.Width, widths.Attended),
-            QBias = Optional(prefix + "attn_q.bias", widths.Queries),
-            KBias = ownsCache ? Optional(prefix + "attn_k.bias", widths.Keys) : null,
-            VBias = ownsCache ? Optional(prefix + "attn_v.bias", widths.Values) : null,
+            QBias = qkv[0].Bias,
+            KBias = qkv[1].Bias,
+            VBias = qkv[2].Bias,
             AttentionOutputBias = Optional(prefix + "attn_output.bias", spec.Width),
-            QNorm = attention.HasQkNorm ? Vector(prefix + "attn_q_norm.weight", attention.KeyDim) : null,
-            KNorm = attention.HasQkNorm && ownsCache ? Vector(prefix + "attn_k_norm.weight", attention.KeyDim) : null,
-            FeedForwardNorm = Vector(prefix + "ffn_norm.weight", spec.Width),
-            Gate = Matrix(prefix + "ffn_gate.weight", widths.Network, spec.Width),
-            Up = Matrix(prefix + "ffn_up.weight", widths.Network, spec.Width),
+            QNorm = attention.HasQkNorm ? Vector(prefix + "attn_q_norm.weight", one ? widths.Queries : attention.KeyDim) : null,
+            KNorm = attention.HasQkNorm && ownsCache ? Vector(prefix + "attn_k_norm.weight", one ? widths.Keys : attention.KeyDim) : null,
+            PostAttentionNorm = Norm(layer, NormPlaces.AfterAttention, "post_attention_norm.weight"),
+            FeedForwardNorm = Norm(layer, NormPlaces.BeforeFeedForward, "ffn_norm.weight"),
+            Gate = network[0].Matrix!,
+            Up = network[1].Matrix!,
             Down = Matrix(prefix + "ffn_down.weight", spec.Width, widths.Network),
+            GateBias = network[0].Bias,
+            UpBias = network[1].Bias,
+            DownBias = Optional(prefix + "ffn_down.bias", spec.Width),
+            PostFeedForwardNorm = Norm(layer, NormPlaces.AfterFeedForward, "post_ffw_norm.weight"),
         };
+    }
+
+    FloatRows? Norm(int layer, NormPlaces place, string name) =>
+        spec.Layers[layer].Norms.HasFlag(place) ? Vector($"blk.{layer}.{name}", spec.Width) : null;
+
+    /// <summary>
+    /// Matrices that read the same input, with their biases: each under its name, or all of them one after the other under another
+    /// (Phi-3). Those of no rows are none.
+    /// </summary>
+    Projection[] Projections(string together, params (string Name, int Rows)[] parts)
+    {
+        if (!source.TryGetTensor(together + ".weight", out _) || source.TryGetTensor(parts[0].Name + ".weight", out _))
+            return [.. parts.Select(part => part.Rows == 0
+                ? default
+                : new Projection(Matrix(part.Name + ".weight", part.Rows, spec.Width), Optional(part.Name + ".bias", part.Rows)))];
+        int all = parts.Sum(part => part.Rows), first = 0;
+        StoredTensor tensor = TakeMatrix(together + ".weight", all, spec.Width);
+        FloatRows? bias = Optional(together + ".bias", all);
+        var projections = new Projection[parts.Length];
+        for (int i = 0; i < parts.Length; first += parts[i++].Rows)
+            projections[i] = new Projection(_packing.Add(tensor.RowsFrom(first, parts[i].Rows)), Part(bias, first, parts[i].Rows));
+        return projections;
+    }
+
+    readonly record struct Projection(PackedMatrix? Matrix, FloatRows? Bias);
+
+    static FloatRows? Part(FloatRows? vector, int first, int count)
+    {
+        if (vector is null)
+            return null;
+        var part = new FloatRows(1, count);
+        vector.Span(0).Slice(first, count).CopyTo(part.Span(0));
+        return part;
     }
 
     PackedMatrix Matrix(string name, int rows, int columns) => _packing.Add(TakeMatrix(name, rows, columns));
@@ -91,6 +135,8 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec)
         IEnumerable<RopeSpec> ropes = spec.Layers.Select(layer => layer.Attention!.Rope).OfType<RopeSpec>();
         foreach (int dims in ropes.Where(rope => rope.HasDivisors).Select(rope => rope.Dims).Distinct())
             divisors = Vector(RopeDivisors, dims / 2).Span(0).ToArray(); // of several widths, all but one are refused
+        if (ropes.Any(rope => rope.Scaling is { DependsOnContext: true }))
+            _taken.UnionWith(s_ofContext);
         int wrong = Array.FindIndex(divisors ?? [], divisor => !float.IsFinite(divisor) || divisor <= 0);
         return wrong < 0
             ? divisors

@@ -12,7 +12,7 @@ sealed class BytePairEncoder : TextEncoder
     readonly TokenTable _table;
     readonly PreTokenizer _preTokenizer;
     readonly int[] _byteTokens = new int[256];
-    readonly Pairs _pairs;
+    readonly MergedPairs _pairs;
 
     public BytePairEncoder(Vocabulary vocabulary, TokenTable table, PreTokenizer preTokenizer)
     {
@@ -20,10 +20,10 @@ sealed class BytePairEncoder : TextEncoder
         for (int value = 0; value < 256; value++)
             _byteTokens[value] = table.TryFindWritable([ByteAlphabet.Character((byte)value)], out int token) ? token : -1;
         if (_byteTokens.All(token => token < 0)) throw vocabulary.Invalid("tokens", "no token of a single byte", "one for each byte");
-        _pairs = new Pairs(Merges.Read(vocabulary, table));
+        _pairs = new MergedPairs(Merges.Read(vocabulary, table));
     }
 
-    public override void Encode(ReadOnlySpan<char> text, List<int> tokens)
+    public override void Encode(ReadOnlySpan<char> text, bool isFirst, List<int> tokens)
     {
         var merger = new Merger();
         int start = 0;
@@ -70,15 +70,5 @@ sealed class BytePairEncoder : TextEncoder
         bool found = _table.TryFindWritable(rented.AsSpan(0, bytes.Length), out token);
         ArrayPool<char>.Shared.Return(rented);
         return found;
-    }
-
-    readonly struct Pairs(Dictionary<long, Merge> merges) : IPairs
-    {
-        public bool TryJoin(in Symbol left, in Symbol right, out int rank, out int token)
-        {
-            bool found = merges.TryGetValue(Merges.Key(left.Token, right.Token), out Merge merge);
-            (rank, token) = (merge.Rank, merge.Token);
-            return found;
-        }
     }
 }

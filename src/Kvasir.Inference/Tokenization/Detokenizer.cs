@@ -32,8 +32,8 @@ public sealed class Detokenizer
     public static Detokenizer After(Tokenizer tokenizer, ReadOnlySpan<int> prompt, ControlTokens controlTokens = ControlTokens.Hidden)
     {
         var detokenizer = new Detokenizer(tokenizer, controlTokens);
-        detokenizer._dropsSpace &= prompt.IsEmpty
-            || tokenizer.Type(prompt[^1]) is TokenType.Control or TokenType.Unknown or TokenType.UserDefined;
+        detokenizer._dropsSpace &= prompt.IsEmpty || tokenizer.PrefixesEverywhere
+            && tokenizer.Type(prompt[^1]) is TokenType.Control or TokenType.Unknown or TokenType.UserDefined;
         return detokenizer;
     }
 

@@ -45,3 +45,14 @@ static class Merges
     static ModelFormatException Invalid(Vocabulary vocabulary, int rank, string expected) =>
         vocabulary.Invalid(Field, $"{Printable.Quote(vocabulary.Merges[rank])} at index {rank}", expected);
 }
+
+/// <summary>Joins the pairs that are listed.</summary>
+readonly struct MergedPairs(Dictionary<long, Merge> merges) : IPairs
+{
+    public bool TryJoin(in Symbol left, in Symbol right, out int rank, out int token)
+    {
+        bool found = merges.TryGetValue(Merges.Key(left.Token, right.Token), out Merge merge);
+        (rank, token) = (merge.Rank, merge.Token);
+        return found;
+    }
+}

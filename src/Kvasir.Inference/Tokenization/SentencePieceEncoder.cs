@@ -6,29 +6,31 @@ using Kvasir.Formats;
 namespace Kvasir.Inference.Tokenization;
 
 /// <summary>
-/// SentencePiece's BPE: characters are joined, best score first, as long as the joined text is a piece; what is no piece is spelt in bytes.
-/// Spaces are written ▁, and one goes before the text.
+/// SentencePiece's BPE: characters are joined, best score first, as long as the joined text is a piece, or as merges say where there are no
+/// scores; what is no piece is spelt in bytes. Spaces are written ▁, and one goes before the text.
 /// </summary>
 sealed class SentencePieceEncoder : TextEncoder
 {
     const char Space = '▁';
 
     readonly TokenTable _table;
-    readonly bool _addSpacePrefix;
+    readonly bool _addSpacePrefix, _firstOnly;
+    readonly Dictionary<long, Merge>? _merges;
     readonly int[] _ranks;
     readonly int[] _byteTokens;
 
     public SentencePieceEncoder(Vocabulary vocabulary, TokenTable table)
     {
-        (_table, _addSpacePrefix) = (table, vocabulary.AddSpacePrefix);
+        (_table, _addSpacePrefix, _firstOnly) = (table, vocabulary.AddSpacePrefix, vocabulary.PrefixesFirstOnly);
+        _merges = vocabulary.Merges.IsEmpty ? null : Merges.Read(vocabulary, table);
         _ranks = RanksOf(vocabulary);
         _byteTokens = ByteTokens(vocabulary, table);
     }
 
-    public override void Encode(ReadOnlySpan<char> text, List<int> tokens)
+    public override void Encode(ReadOnlySpan<char> text, bool isFirst, List<int> tokens)
     {
         char[] rented = ArrayPool<char>.Shared.Rent(text.Length + 1);
-        int prefix = _addSpacePrefix ? 1 : 0;
+        int prefix = _addSpacePrefix && (isFirst || !_firstOnly) ? 1 : 0;
         rented[0] = Space;
         text.Replace(rented.AsSpan(prefix), ' ', Space);
         Merge(rented.AsSpan(0, text.Length + prefix), tokens);
@@ -55,7 +57,10 @@ sealed class SentencePieceEncoder : TextEncoder
             merger.Add(start, length, _table.TryFindWritable(text.Slice(start, length), out int token) ? token : -1);
             start += length;
         }
-        merger.Run(new Pairs(text, _table, _ranks));
+        if (_merges is null)
+            merger.Run(new Pairs(text, _table, _ranks));
+        else
+            merger.Run(new MergedPairs(_merges));
         for (int i = merger.First; i >= 0; i = merger[i].Next)
             if (merger[i].Token >= 0) tokens.Add(merger[i].Token);
             else AddBytes(text.Slice(merger[i].Start, merger[i].Length), tokens);

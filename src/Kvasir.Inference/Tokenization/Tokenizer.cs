@@ -82,11 +82,14 @@ public sealed class Tokenizer
     /// <summary>Whether the model's tokenizer puts a space before text, which decoding takes away again.</summary>
     internal bool AddsSpacePrefix => _encoder is SentencePieceEncoder && Vocabulary.AddSpacePrefix;
 
+    /// <summary>Whether that is so after special tokens, too.</summary>
+    internal bool PrefixesEverywhere => !Vocabulary.PrefixesFirstOnly;
+
     /// <summary>The tokenizer of a model file.</summary>
     /// <exception cref="ModelFormatException">
     /// The vocabulary contradicts itself, is of a kind that is not supported, or has a key that may change results and is not known.
     /// </exception>
-    public static Tokenizer From(GgufFile file)
+    public static Tokenizer From(IModelFile file)
     {
         Tokenizer tokenizer = new(Vocabulary.From(file));
         TokenizerKeys.Check(file.Metadata);
@@ -148,12 +151,12 @@ public sealed class Tokenizer
         int start = 0;
         while (special.TryFind(whole, start, accepts, out SpecialTokens.Match match))
         {
-            if (match.Start > start) _encoder.Encode(whole[start..match.Start], tokens);
+            if (match.Start > start) _encoder.Encode(whole[start..match.Start], start == 0, tokens);
             tokens.Add(match.Token);
             start = match.Start + match.Length;
             if (_swallowsSpaces.Contains(match.Token)) start = whole.Length - whole[start..].TrimStart(AsciiSpaces).Length;
         }
-        if (start < whole.Length) _encoder.Encode(whole[start..], tokens);
+        if (start < whole.Length) _encoder.Encode(whole[start..], start == 0, tokens);
         return [.. tokens];
     }
 
@@ -182,12 +185,17 @@ public sealed class Tokenizer
         return (new BytePairEncoder(vocabulary, table, preTokenizer), preTokenizer.AddsBos);
     }
 
-    /// <summary>Phi-3 was trained on templates whose special tokens swallow the white space after them; only its name tells.</summary>
+    /// <summary>
+    /// Special tokens that swallow the white space after them: those of which the vocabulary says so, and Phi-3's, whose GGUF files tell it
+    /// by no more than their name.
+    /// </summary>
     static FrozenSet<int> SwallowsSpaces(Vocabulary vocabulary, TokenTable table)
     {
         bool isPhi3 = vocabulary.Name.Contains("phi-3", StringComparison.OrdinalIgnoreCase)
             || vocabulary.Name.Contains("phi3", StringComparison.OrdinalIgnoreCase);
-        return isPhi3 ? Enumerable.Range(0, table.Count).Where(Swallows).ToFrozenSet() : [];
+        return isPhi3 && vocabulary.Swallowing.IsEmpty
+            ? Enumerable.Range(0, table.Count).Where(Swallows).ToFrozenSet()
+            : vocabulary.Swallowing.ToFrozenSet();
 
         bool Swallows(int token) =>
             table.Type(token) is TokenType.Control or TokenType.UserDefined or TokenType.Unknown

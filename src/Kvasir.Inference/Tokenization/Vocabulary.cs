@@ -31,7 +31,7 @@ public sealed record Vocabulary
     /// <summary>SentencePiece's scores by id; all are zero when empty.</summary>
     public ImmutableArray<float> Scores { get; init; } = [];
 
-    /// <summary>The pairs that byte-level BPE joins, best first, as <c>left right</c>.</summary>
+    /// <summary>The pairs that are joined, best first, as <c>left right</c>; SentencePiece has them where it has no scores.</summary>
     public ImmutableArray<string> Merges { get; init; } = [];
 
     /// <summary>The token that begins a sequence.</summary>
@@ -61,6 +61,12 @@ public sealed record Vocabulary
     /// <summary>Whether SentencePiece puts a space in front of text.</summary>
     public bool AddSpacePrefix { get; init; } = true;
 
+    /// <summary>Whether that space is put in front of the whole text only, and not after special tokens.</summary>
+    internal bool PrefixesFirstOnly { get; init; }
+
+    /// <summary>Special tokens that swallow the white space after them.</summary>
+    internal ImmutableArray<int> Swallowing { get; init; } = [];
+
     /// <summary>The model's chat template, in Jinja.</summary>
     public string? ChatTemplate { get; init; }
 
@@ -72,7 +78,7 @@ public sealed record Vocabulary
 
     /// <summary>Reads the vocabulary of a model file.</summary>
     /// <exception cref="ModelFormatException">A required key is absent or a key has the wrong type.</exception>
-    public static Vocabulary From(GgufFile file)
+    public static Vocabulary From(IModelFile file)
     {
         ArgumentNullException.ThrowIfNull(file);
         GgufMetadata metadata = file.Metadata;
@@ -87,7 +93,8 @@ public sealed record Vocabulary
             Tokens = metadata.GetStrings(Section + "tokens"),
             Types = metadata.TryGetInt32s(Section + "token_type", out var types) ? [.. types.Select(type => (TokenType)type)] : [],
             Scores = isSentencePiece && metadata.TryGetSingles(Section + "scores", out var scores) ? scores : [],
-            Merges = !isSentencePiece && metadata.TryGetStrings(Section + "merges", out var merges) ? merges : [],
+            Merges = !(isSentencePiece && metadata.Contains(Section + "scores"))
+                && metadata.TryGetStrings(Section + "merges", out var merges) ? merges : [],
             Bos = Id(metadata, "bos_token_id"),
             Eos = Id(metadata, "eos_token_id"),
             Eot = Id(metadata, "eot_token_id"),
@@ -97,6 +104,8 @@ public sealed record Vocabulary
             AddBos = Flag(metadata, "add_bos_token"),
             AddEos = Flag(metadata, "add_eos_token") ?? false,
             AddSpacePrefix = Flag(metadata, "add_space_prefix") ?? true,
+            PrefixesFirstOnly = metadata.GetBool("kvasir.tokenizer.prefix_first_only", false),
+            Swallowing = metadata.TryGetInt32s("kvasir.tokenizer.rstrip", out var swallowing) ? swallowing : [],
             ChatTemplate = metadata.GetString("tokenizer.chat_template", null),
             ToolTemplate = metadata.GetString("tokenizer.chat_template.tool_use", null),
             Ends = [.. FurtherEnds(metadata)],

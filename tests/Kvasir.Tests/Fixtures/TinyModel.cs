@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Tests.Fixtures;
@@ -49,6 +50,39 @@ sealed record TinyModel
     /// <summary>The matrices' type; norms, biases and frequencies are f32. Rows must be whole blocks.</summary>
     public TensorType Type { get; init; } = TensorType.F32;
 
+    /// <summary>Elements of a head that are rotated; null: all.</summary>
+    public int? RopeDims { get; init; }
+
+    /// <summary>Divisors of short and of long contexts, as Phi-3 has them.</summary>
+    public bool LongRope { get; init; }
+
+    /// <summary>Where layers have norms.</summary>
+    public NormPlaces Norms { get; init; } = NormPlaces.BeforeSublayers;
+
+    /// <summary>One norm over all heads of q, and one over those of k, as olmo2 has them.</summary>
+    public bool NormsHeadsAsOne { get; init; }
+
+    /// <summary>Queries, keys and values in one matrix, as Phi-3 has them.</summary>
+    public bool FusesAttention { get; init; }
+
+    /// <summary>Gate and up in one matrix, as Phi-3 and GLM-4 have them.</summary>
+    public bool FusesNetwork { get; init; }
+
+    /// <summary>Biases on gate, up and down.</summary>
+    public bool NetworkBiases { get; init; }
+
+    /// <summary>Whether the file says which layers slide; otherwise its architecture does.</summary>
+    public bool ListsWindows { get; init; } = true;
+
+    /// <summary>More keys, without the architecture in front.</summary>
+    public ImmutableDictionary<string, float> More { get; init; } = ImmutableDictionary<string, float>.Empty;
+
+    /// <summary>Name of the rope's scaling.</summary>
+    public string? Scaling { get; init; }
+
+    /// <summary>Context before scaling.</summary>
+    public int OriginalContext { get; init; }
+
     public int Seed { get; init; } = 1;
 
     /// <summary>Control tokens of a chat template, besides those of ChatML.</summary>
@@ -60,6 +94,79 @@ sealed record TinyModel
     public static TinyModel Llama3 { get; } = new() { RopeFrequencies = true, RopeBase = 500000 };
     public static TinyModel Qwen2 { get; } = new() { Architecture = "qwen2", Biases = true, RopeBase = 1e6f };
     public static TinyModel Qwen3 { get; } = new() { Architecture = "qwen3", QkNorm = true, HeadDim = 32, RopeBase = 1e6f };
+
+    static ImmutableDictionary<string, float> Keys(params (string Key, float Value)[] keys) =>
+        keys.ToImmutableDictionary(pair => pair.Key, pair => pair.Value);
+
+    public static TinyModel Gemma { get; } = new() { Architecture = "gemma" };
+
+    /// <summary>Every other layer slides; scores and logits are capped.</summary>
+    public static TinyModel Gemma2 { get; } = new()
+    {
+        Architecture = "gemma2", Layers = 3, Norms = NormPlaces.AroundSublayers, Window = 10, FullEvery = 2, ListsWindows = false,
+        More = Keys(("attn_logit_softcapping", 2), ("final_logit_softcapping", 3)),
+    };
+
+    /// <summary>Five of six layers slide, and rotate otherwise than the others.</summary>
+    public static TinyModel Gemma3 { get; } = new()
+    {
+        Architecture = "gemma3", Layers = 7, HeadDim = 32, QkNorm = true, Norms = NormPlaces.AroundSublayers, RopeBase = 1e6f,
+        Window = 10, FullEvery = 6, ListsWindows = false, Scaling = "linear", More = Keys(("rope.scaling.factor", 8)),
+    };
+
+    public static TinyModel Phi3 { get; } = new()
+    {
+        Architecture = "phi3", RopeDims = 12, FusesAttention = true, FusesNetwork = true, LongRope = true, OriginalContext = 64,
+        More = Keys(("rope.scaling.attn_factor", 1.19f)),
+    };
+
+    /// <summary>The fourth layer rotates nothing.</summary>
+    public static TinyModel SmolLm3 { get; } = new() { Architecture = "smollm3", Layers = 5 };
+
+    public static TinyModel Olmo2 { get; } = new()
+    {
+        Architecture = "olmo2", TiedOutput = false, QkNorm = true, NormsHeadsAsOne = true,
+        Norms = NormPlaces.AfterAttention | NormPlaces.AfterFeedForward,
+    };
+
+    /// <summary>Three of four layers slide; only the others are stretched.</summary>
+    public static TinyModel Olmo3 { get; } = Olmo2 with
+    {
+        Layers = 5, Window = 10, FullEvery = 4, ListsWindows = false, Scaling = "yarn", OriginalContext = 64,
+        More = Keys(("rope.scaling.factor", 8)),
+    };
+
+    public static TinyModel Granite { get; } = new()
+    {
+        Architecture = "granite",
+        More = Keys(("embedding_scale", 12), ("residual_scale", 0.22f), ("attention.scale", 0.1f), ("logit_scale", 8)),
+    };
+
+    public static TinyModel Glm4 { get; } = new()
+    {
+        Architecture = "glm4", RopeDims = 8, Biases = true, FusesNetwork = true, Norms = NormPlaces.AroundSublayers,
+    };
+
+    /// <summary>Queries grow with their position.</summary>
+    public static TinyModel Mistral3 { get; } = new()
+    {
+        Architecture = "mistral3", Scaling = "yarn", OriginalContext = 8,
+        More = Keys(("rope.scaling.factor", 16), ("rope.scaling.yarn_beta_fast", 4), ("rope.scaling.yarn_beta_slow", 1),
+            ("rope.scaling.yarn_log_multiplier", 1), ("attention.temperature_scale", 0.3f)),
+    };
+
+    /// <summary>The dense families by name.</summary>
+    public static ImmutableSortedDictionary<string, TinyModel> Families { get; } = new Dictionary<string, TinyModel>
+    {
+        ["gemma"] = Gemma, ["gemma2"] = Gemma2, ["gemma3"] = Gemma3, ["phi3-long"] = Phi3, ["phi3-short"] = Phi3 with { OriginalContext = 256 },
+        ["smollm3"] = SmolLm3, ["olmo2"] = Olmo2, ["olmo3"] = Olmo3, ["granite"] = Granite, ["glm4"] = Glm4, ["mistral3"] = Mistral3,
+        ["llama-network-biases"] = Llama with { NetworkBiases = true },
+        ["llama-yarn"] = Llama with
+        {
+            HeadDim = 32, Scaling = "yarn", OriginalContext = 64, More = Keys(("rope.scaling.factor", 4), ("rope.scaling.attn_factor", 0.9f)),
+        },
+        ["llama-linear"] = Llama with { Scaling = "linear", More = Keys(("rope.scaling.factor", 4)) },
+    }.ToImmutableSortedDictionary(StringComparer.Ordinal);
 
     /// <summary>Writes the model and returns the path.</summary>
     public string WriteTo(string path)
@@ -100,16 +207,21 @@ sealed record TinyModel
         writer.Set($"{Architecture}.attention.key_length", (uint)HeadDim);
         writer.Set($"{Architecture}.attention.value_length", (uint)(ValueDim ?? HeadDim));
         writer.Set($"{Architecture}.attention.layer_norm_rms_epsilon", 1e-5f);
-        writer.Set($"{Architecture}.rope.dimension_count", (uint)HeadDim);
+        writer.Set($"{Architecture}.rope.dimension_count", (uint)(RopeDims ?? HeadDim));
         writer.Set($"{Architecture}.rope.freq_base", RopeBase);
+        foreach ((string key, float value) in More.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+            writer.Set($"{Architecture}.{key}", value);
+        if (Scaling is not null)
+            writer.Set($"{Architecture}.rope.scaling.type", Scaling);
+        if (OriginalContext > 0)
+            writer.Set($"{Architecture}.rope.scaling.original_context_length", (uint)OriginalContext);
         if (LocalRopeBase > 0)
             writer.Set($"{Architecture}.rope.freq_base_swa", LocalRopeBase);
         if (Window > 0)
-        {
             writer.Set($"{Architecture}.attention.sliding_window", (uint)Window);
+        if (Window > 0 && ListsWindows)
             writer.Set($"{Architecture}.attention.sliding_window_pattern",
                 ImmutableArray.CreateRange(Enumerable.Range(0, Layers).Select(layer => (layer + 1) % FullEvery != 0)));
-        }
         if (Shared > 1)
             writer.Set($"{Architecture}.attention.kv_producers",
                 ImmutableArray.CreateRange(Enumerable.Range(0, Layers).Select(layer => layer / Shared * Shared)));
@@ -120,23 +232,30 @@ sealed record TinyModel
         int queries = Heads * HeadDim, keys = KvHeads * HeadDim, values = KvHeads * (ValueDim ?? HeadDim);
         Matrix("token_embd.weight", Embedding, Vocabulary);
         if (RopeFrequencies) Vector("rope_freqs.weight", HeadDim / 2, around: 4);
+        if (LongRope) Vector("rope_factors_long.weight", (RopeDims ?? HeadDim) / 2, around: 8);
+        if (LongRope) Vector("rope_factors_short.weight", (RopeDims ?? HeadDim) / 2, around: 1);
         for (int layer = 0; layer < Layers; layer++)
         {
             string block = $"blk.{layer}.";
-            Vector(block + "attn_norm.weight", Embedding, around: 1);
-            Projection(block + "attn_q", Embedding, queries);
-            if (layer % Shared == 0)
+            Norm(block + "attn_norm.weight", NormPlaces.BeforeAttention);
+            if (FusesAttention)
+                Projection(block + "attn_qkv", Embedding, queries + keys + values);
+            else
+                Projection(block + "attn_q", Embedding, queries);
+            if (layer % Shared == 0 && !FusesAttention)
             {
                 Projection(block + "attn_k", Embedding, keys);
                 Projection(block + "attn_v", Embedding, values);
             }
-            if (QkNorm) Vector(block + "attn_q_norm.weight", HeadDim, around: 1);
-            if (QkNorm) Vector(block + "attn_k_norm.weight", HeadDim, around: 1);
+            if (QkNorm) Vector(block + "attn_q_norm.weight", NormsHeadsAsOne ? queries : HeadDim, around: 1);
+            if (QkNorm) Vector(block + "attn_k_norm.weight", NormsHeadsAsOne ? keys : HeadDim, around: 1);
             Matrix(block + "attn_output.weight", Heads * (ValueDim ?? HeadDim), Embedding);
-            Vector(block + "ffn_norm.weight", Embedding, around: 1);
-            Matrix(block + "ffn_gate.weight", Embedding, FeedForward);
-            Matrix(block + "ffn_up.weight", Embedding, FeedForward);
-            Matrix(block + "ffn_down.weight", FeedForward, Embedding);
+            Norm(block + "post_attention_norm.weight", NormPlaces.AfterAttention);
+            Norm(block + "ffn_norm.weight", NormPlaces.BeforeFeedForward);
+            if (!FusesNetwork) Network(block + "ffn_gate", Embedding, FeedForward);
+            Network(block + "ffn_up", Embedding, FusesNetwork ? 2 * FeedForward : FeedForward);
+            Network(block + "ffn_down", FeedForward, Embedding);
+            Norm(block + "post_ffw_norm.weight", NormPlaces.AfterFeedForward);
         }
         Vector("output_norm.weight", Embedding, around: 1);
         if (!TiedOutput) Matrix("output.weight", Embedding, Vocabulary);
@@ -145,6 +264,17 @@ sealed record TinyModel
         {
             Matrix(name + ".weight", columns, rows);
             if (Biases) Vector(name + ".bias", rows, around: 0);
+        }
+
+        void Network(string name, int columns, int rows)
+        {
+            Matrix(name + ".weight", columns, rows);
+            if (NetworkBiases) Vector(name + ".bias", rows, around: 0);
+        }
+
+        void Norm(string name, NormPlaces place)
+        {
+            if (Norms.HasFlag(place)) Vector(name, Embedding, around: 1);
         }
 
         void Matrix(string name, int columns, int rows) =>

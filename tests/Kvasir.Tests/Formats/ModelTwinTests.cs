@@ -46,6 +46,25 @@ public sealed class ModelTwinTests : IDisposable
         { "cohere2", "cohere2", "attention.sliding_window=64 attention.sliding_window_pattern=2 logit_scale=0.0625",
             """ "sliding_window": 64, "sliding_window_pattern": 2 """ },
         { "phi3", "phi3", "", "" },
+        { "smollm3", "smollm3", "rope.freq_base=5000000", """ "rope_theta": 5000000.0 """ },
+        { "olmo2", "olmo2", "", "" },
+        { "olmo2", "olmo3", "attention.sliding_window=64 attention.sliding_window_pattern=2 rope.scaling.type=yarn rope.scaling.factor=8 "
+            + "rope.scaling.original_context_length=64",
+            """
+             "layer_types": ["sliding_attention", "full_attention"], "sliding_window": 64,
+             "rope_scaling": { "rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 64 }
+            """ },
+        { "granite", "granite", "embedding_scale=12 residual_scale=0.22 attention.scale=0.25 logit_scale=8",
+            """
+             "embedding_multiplier": 12, "residual_multiplier": 0.22, "attention_multiplier": 0.25, "logits_scaling": 8
+            """ },
+        { "glm4", "glm4", "rope.dimension_count=8", """ "partial_rotary_factor": 0.5 """ },
+        { "mistral3", "ministral3", "rope.scaling.type=yarn rope.scaling.factor=16 rope.scaling.original_context_length=32 "
+            + "rope.scaling.yarn_log_multiplier=1 attention.temperature_scale=0.1",
+            """
+             "rope_parameters": { "rope_type": "yarn", "rope_theta": 10000, "factor": 16.0, "original_max_position_embeddings": 32,
+               "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1 }
+            """ },
         { "deepseek2", "deepseek_v2", "attention.kv_lora_rank=32 rope.dimension_count=8 leading_dense_block_count=1 expert_count=4 "
             + "expert_used_count=2 expert_feed_forward_length=24",
             """
@@ -63,7 +82,7 @@ public sealed class ModelTwinTests : IDisposable
     }
 
     static object Scales(ModelSpec spec) =>
-        (spec.Context, spec.Width, spec.Vocabulary, spec.Norm, spec.EmbeddingScale, spec.LogitScale, spec.LogitSoftcap, spec.Beyond);
+        (spec.Context, spec.Width, spec.Vocabulary, spec.Norm, spec.EmbeddingScale, spec.ResidualScale, spec.LogitScale, spec.LogitSoftcap, spec.Beyond);
 
     /// <summary>Weights are permuted for the one style of rotation or the other: it is the file's, not the model's.</summary>
     static LayerSpec Comparable(LayerSpec layer)
@@ -91,7 +110,8 @@ public sealed class ModelTwinTests : IDisposable
 
     static object Value(string key, string text) => key.Split('.')[^1] switch
     {
-        "freq_base" or "freq_base_swa" or "factor" or "attn_logit_softcapping" or "final_logit_softcapping" or "logit_scale" =>
+        "freq_base" or "freq_base_swa" or "factor" or "attn_logit_softcapping" or "final_logit_softcapping" or "logit_scale" or "embedding_scale"
+            or "residual_scale" or "scale" or "yarn_log_multiplier" or "temperature_scale" =>
             float.Parse(text),
         "type" => text,
         _ => uint.Parse(text),

@@ -93,7 +93,7 @@ public sealed class QuantizerTests : IDisposable
     }
 
     [Theory]
-    [InlineData(TensorType.Q4_K), InlineData(TensorType.Q6_K)]
+    [InlineData(TensorType.Q2_K), InlineData(TensorType.Q4_K), InlineData(TensorType.Q6_K), InlineData(TensorType.IQ4_XS)]
     public void A_type_that_can_only_be_read_is_refused(TensorType type)
     {
         using GgufFile source = GgufFile.Open(TinyModel.Llama.WriteTo(_folder["in.gguf"]));

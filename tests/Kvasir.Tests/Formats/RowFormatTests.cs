@@ -1,8 +1,10 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Text.Json;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
+using Kvasir.Inference.Sampling;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Formats;
@@ -28,6 +30,37 @@ public sealed class RowFormatTests
         RowFormat.Dequantize(type, golden.GetProperty("rows").GetBytesFromBase64(), values);
 
         AssertSameBits(MemoryMarshal.Cast<byte, float>(expected), values);
+    }
+
+    public static TheoryData<TensorType, int[]> Scales => new() // where a block's halves stand
+    {
+        { TensorType.Q8_0, [0] }, { TensorType.Q4_0, [0] }, { TensorType.Q4_1, [0, 2] }, { TensorType.Q5_0, [0] }, { TensorType.Q5_1, [0, 2] },
+        { TensorType.Q2_K, [80, 82] }, { TensorType.Q3_K, [108] }, { TensorType.Q4_K, [0, 2] }, { TensorType.Q5_K, [0, 2] },
+        { TensorType.Q6_K, [208] }, { TensorType.IQ4_NL, [0] }, { TensorType.IQ4_XS, [0] },
+    };
+
+    /// <summary>Random bytes under scales near a sixteenth, of either sign; the golden file has a hash (FNV-1a) of ggml's bits.</summary>
+    [Theory, MemberData(nameof(Scales))]
+    public void So_are_a_thousand_random_blocks(TensorType type, int[] halves)
+    {
+        const int Blocks = 1000;
+        byte[] rows = new byte[Blocks * type.BlockBytes()];
+        var random = new SplitMix64((ulong)type);
+        foreach (ref byte value in rows.AsSpan())
+            value = (byte)(random.Next() >> 56);
+        for (int block = 0; block < Blocks; block++)
+            foreach (int half in halves)
+            {
+                Span<byte> scale = rows.AsSpan(block * type.BlockBytes() + half, sizeof(ushort));
+                BinaryPrimitives.WriteUInt16LittleEndian(scale,
+                    (ushort)(BinaryPrimitives.ReadUInt16LittleEndian(scale) & 0x83FF | 0x2C00));
+            }
+        float[] values = new float[Blocks * type.BlockElements()];
+        RowFormat.Dequantize(type, rows, values);
+        ulong hash = 14695981039346656037;
+        foreach (byte value in MemoryMarshal.AsBytes<float>(values))
+            hash = unchecked((hash ^ value) * 1099511628211);
+        Assert.Equal(Golden("thousand-blocks").GetProperty(type.DisplayName()).GetString(), $"{hash}");
     }
 
     [Theory, MemberData(nameof(PackedTypes))]
@@ -108,9 +141,11 @@ public sealed class RowFormatTests
     static void AssertSameBits(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual) =>
         Assert.Equal(MemoryMarshal.Cast<float, uint>(expected), MemoryMarshal.Cast<float, uint>(actual));
 
-    static JsonElement Golden(TensorType type)
+    static JsonElement Golden(TensorType type) => Golden(type.DisplayName());
+
+    static JsonElement Golden(string name)
     {
-        string path = Path.Combine(Checkout.Root, "tests/Kvasir.Tests/Golden/quantization", $"{type.DisplayName()}.json");
+        string path = Path.Combine(Checkout.Root, "tests/Kvasir.Tests/Golden/quantization", $"{name}.json");
         return JsonDocument.Parse(File.ReadAllBytes(path)).RootElement;
     }
 }

@@ -18,6 +18,7 @@ public class ExactnessTests
     public static TheoryData<string> Models =>
     [
         "saga", "stories260K", "llama-untied", "qwen2-biases", "qwen3-qk-norm", "odd-widths", "multi-query",
+        "gemma2", "gemma3", "phi3-long", "smollm3", "olmo3", "granite", "glm4", "mistral3",
         "windows-in-part", "shared-kv", "shared-windows", "two-rotations", "narrow-values", "wide-values",
         .. SagaVariantTests.Names.Select(row => row.Data),
     ];
@@ -92,7 +93,7 @@ public class ExactnessTests
         "saga" => SagaModel.Path,
         "saga-window" or "saga-shared" or "saga-mqa" => SagaVariantTests.PathOf(name),
         "stories260K" => Checkout.Shared("models/stories260K/stories260K.gguf"),
-        _ when LayerVariantTests.Models.TryGetValue(name, out TinyModel? variant) => variant.WriteTo(folder["tiny.gguf"]),
+        _ when LayerVariantTests.Models.TryGetValue(name, out TinyModel? variant) || TinyModel.Families.TryGetValue(name, out variant) => variant.WriteTo(folder["tiny.gguf"]),
         _ => ArchitectureTests.Models[name].WriteTo(folder["tiny.gguf"]),
     });
 

@@ -126,7 +126,7 @@ public class LayerShapeTests
             var layout = new KvLayout(16, F32Codec.Instance, KvLayers.Of(spec));
             _weights = new WeightReader(tensors, spec).Read();
             _kernels = CpuKernels.Create(set, _pool);
-            _transformer = new Transformer(spec, _weights, layout, _kernels, maxTokens);
+            _transformer = new Transformer(spec, _weights, layout, _kernels, spec.Context, maxTokens);
             _cache = new TieredKvCache(layout, default, new KvCacheOptions { DeviceBlocks = layout.BlocksFor(Tokens) });
             _sequence = _cache.NewSequence(sharing: false, tokens: Tokens);
             Assert.True(_sequence.TryReserve(Tokens));

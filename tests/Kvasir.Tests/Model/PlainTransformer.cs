@@ -9,9 +9,9 @@ namespace Kvasir.Tests.Model;
 /// The forward pass as a textbook has it: doubles, one token after the other, all keys and values kept in lists. Layers may differ in
 /// everything.
 /// </summary>
-sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec)
+sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec, int context = 0)
 {
-    public PlainTransformer(GgufFile file) : this(file, ModelSpec.From(file)) { }
+    public PlainTransformer(GgufFile file, int context = 0) : this(file, ModelSpec.From(file), context) { }
 
     /// <summary>Logits after the last token.</summary>
     public double[] Logits(int[] tokens)
@@ -21,31 +21,70 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec)
         double[] x = [];
         for (int position = 0; position < tokens.Length; position++)
         {
-            x = Row("token_embd.weight", tokens[position]);
+            x = Scaled(Row("token_embd.weight", tokens[position]), spec.EmbeddingScale ?? 1);
             for (int layer = 0; layer < spec.Layers.Length; layer++)
             {
                 string block = $"blk.{layer}.";
                 AttentionSpec attention = spec.Layers[layer].Attention!;
-                double[] normed = Norm(x, block + "attn_norm.weight"), queries = Heads(block + "attn_q", normed, attention, position);
+                NormPlaces norms = spec.Layers[layer].Norms;
+                double[] normed = norms.HasFlag(NormPlaces.BeforeAttention) ? Norm(x, block + "attn_norm.weight") : x;
+                double[] queries = Heads(Projected(block, "attn_q", 0, attention, normed), block + "attn_q", attention, position);
+                if (attention.Temperature is { } temperature)
+                    queries = Scaled(queries, 1 + temperature.Scale * Math.Log(1 + Math.Floor((double)position / temperature.Every)));
                 if (attention.Producer == layer)
                 {
-                    keys[layer].Add(Heads(block + "attn_k", normed, attention, position));
-                    values[layer].Add(Times(block + "attn_v.weight", normed));
+                    keys[layer].Add(Heads(Projected(block, "attn_k", 1, attention, normed), block + "attn_k", attention, position));
+                    values[layer].Add(Projected(block, "attn_v", 2, attention, normed));
                 }
                 int first = attention.Window is { } window ? Math.Max(0, position - window + 1) : 0, from = attention.Producer;
-                x = Sum(x, Times(block + "attn_output.weight", Attend(attention, queries, keys[from], values[from], first)));
-                normed = Norm(x, block + "ffn_norm.weight");
-                double[] gate = Times(block + "ffn_gate.weight", normed), up = Times(block + "ffn_up.weight", normed);
-                x = Sum(x, Times(block + "ffn_down.weight", [.. gate.Zip(up, (g, u) => g / (1 + Math.Exp(-g)) * u)]));
+                double[] added = Product(block + "attn_output", Attend(attention, queries, keys[from], values[from], first));
+                x = Sum(x, Added(added, norms.HasFlag(NormPlaces.AfterAttention), block + "post_attention_norm.weight"));
+                normed = norms.HasFlag(NormPlaces.BeforeFeedForward) ? Norm(x, block + "ffn_norm.weight") : x;
+                (double[] gate, double[] up) = Network(block, normed, spec.Layers[layer].FeedForward!.Width);
+                bool isGelu = spec.Layers[layer].FeedForward!.Activation != "silu";
+                added = Product(block + "ffn_down", [.. gate.Zip(up, (g, u) => (isGelu ? Gelu(g) : g / (1 + Math.Exp(-g))) * u)]);
+                x = Sum(x, Added(added, norms.HasFlag(NormPlaces.AfterFeedForward), block + "post_ffw_norm.weight"));
             }
         }
-        return Times(spec.IsTied ? "token_embd.weight" : "output.weight", Norm(x, "output_norm.weight"));
+        double[] logits = Times(spec.IsTied ? "token_embd.weight" : "output.weight", Norm(x, "output_norm.weight"));
+        return [.. Scaled(logits, spec.LogitScale ?? 1).Select(logit => Capped(logit, spec.LogitSoftcap))];
     }
 
-    /// <summary>Queries or keys: a product, each head normalised if the model does that, and rotated.</summary>
-    double[] Heads(string name, double[] x, AttentionSpec attention, int position) =>
-        [.. Times(name + ".weight", x).Chunk(attention.KeyDim)
-            .SelectMany(head => Rotate(attention.HasQkNorm ? Norm(head, name + "_norm.weight") : head, attention.Rope, position))];
+    static double Gelu(double x) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+
+    static double Capped(double x, float? cap) => cap is { } most ? most * Math.Tanh(x / most) : x;
+
+    static double[] Scaled(double[] x, double by) => [.. x.Select(value => value * by)];
+
+    double[] Added(double[] x, bool isNormed, string norm) => Scaled(isNormed ? Norm(x, norm) : x, spec.ResidualScale ?? 1);
+
+    /// <summary>A product with its bias, if it has one.</summary>
+    double[] Product(string name, double[] x) => tensors.TryGetTensor(name + ".bias", out _)
+        ? Sum(Times(name + ".weight", x), Row(name + ".bias", 0)) : Times(name + ".weight", x);
+
+    /// <summary>Queries, keys or values, of a matrix of their own or a part of one for all three.</summary>
+    double[] Projected(string block, string name, int part, AttentionSpec attention, double[] x)
+    {
+        if (tensors.TryGetTensor(block + name + ".weight", out _))
+            return Product(block + name, x);
+        int queries = attention.Heads * attention.KeyDim, keys = attention.KvHeads * attention.KeyDim;
+        double[] all = Product(block + "attn_qkv", x);
+        return part switch { 0 => all[..queries], 1 => all[queries..(queries + keys)], _ => all[(queries + keys)..] };
+    }
+
+    (double[] Gate, double[] Up) Network(string block, double[] x, int width) => tensors.TryGetTensor(block + "ffn_gate.weight", out _)
+        ? (Product(block + "ffn_gate", x), Product(block + "ffn_up", x))
+        : (Product(block + "ffn_up", x)[..width], Product(block + "ffn_up", x)[width..]);
+
+    /// <summary>Queries or keys, each head or all of them normalised if the model does that, and rotated.</summary>
+    double[] Heads(double[] all, string name, AttentionSpec attention, int position)
+    {
+        if (attention is { HasQkNorm: true, NormsHeadsAsOne: true })
+            all = Norm(all, name + "_norm.weight");
+        bool isNormed = attention is { HasQkNorm: true, NormsHeadsAsOne: false };
+        return [.. all.Chunk(attention.KeyDim)
+            .SelectMany(head => Rotate(isNormed ? Norm(head, name + "_norm.weight") : head, attention.Rope, position))];
+    }
 
     static double[] Attend(AttentionSpec attention, double[] queries, List<double[]> keys, List<double[]> values, int first)
     {
@@ -56,7 +95,8 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec)
             int from = head / group * dim;
             double[] query = queries[(head * dim)..((head + 1) * dim)];
             double[] weights =
-                [.. keys.Skip(first).Select(key => Math.Exp(query.Zip(key[from..], (q, k) => q * k).Sum() / Math.Sqrt(dim)))];
+                [.. keys.Skip(first).Select(key => Math.Exp(
+                    Capped(query.Zip(key[from..], (q, k) => q * k).Sum() * (attention.Scale ?? 1 / Math.Sqrt(dim)), attention.Softcap)))];
             double total = weights.Sum();
             for (int t = 0; t < weights.Length; t++)
                 for (int i = 0; i < wide; i++)
@@ -73,10 +113,11 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec)
         for (int pair = 0; pair < rope.Dims / 2; pair++)
         {
             (int a, int b) = rope.Style == RopeStyle.Adjacent ? (2 * pair, 2 * pair + 1) : (pair, pair + rope.Dims / 2);
-            double divisor = rope.HasDivisors ? Row("rope_freqs.weight", 0)[pair] : rope.Scaling?.Factor ?? 1; // linear scaling, if any
+            double divisor = rope.HasDivisors ? Row("rope_freqs.weight", 0)[pair]
+                : rope.Scaling?.Divisors(rope.Base, rope.Dims, context > rope.Scaling.OriginalContext)[pair] ?? 1;
             double angle = position * Math.Pow(rope.Base, -2.0 * pair / rope.Dims) / divisor;
-            rotated[a] = head[a] * Math.Cos(angle) - head[b] * Math.Sin(angle);
-            rotated[b] = head[a] * Math.Sin(angle) + head[b] * Math.Cos(angle);
+            rotated[a] = (head[a] * Math.Cos(angle) - head[b] * Math.Sin(angle)) * rope.Magnitude;
+            rotated[b] = (head[a] * Math.Sin(angle) + head[b] * Math.Cos(angle)) * rope.Magnitude;
         }
         return rotated;
     }

@@ -10,8 +10,10 @@ static class ArchitectureTable
         new("Kvasir.Formats", [], """
             (root)
             Gguf -> (root)
+            Safetensors -> (root)
             Quantization -> (root), Gguf
             Models -> (root), Gguf
+            Hub -> (root), Gguf, Models, Quantization, Safetensors
             """),
         new("Kvasir.KvCache", [], """
             Codecs
@@ -138,6 +140,7 @@ static class ArchitectureTable
             Serving
             Synthesis -> Fixtures
             Tokenization -> Fixtures
+            Hub -> Fixtures, Tokenization
             Sampling/Constraints -> Tokenization
             Templates -> Fixtures, Tokenization
             Chat -> Fixtures, Templates, Tokenization

@@ -32,7 +32,7 @@ sealed class KvPrompt
     {
         _flags.Template.CheckUnused(parsed, _raw);
         Asked asked = ReadInput(parsed);
-        using LanguageModel model = ModelOption.Load(_flags.ModelName(parsed));
+        using LanguageModel model = _flags.Load(parsed);
         int[] tokens = asked.Tokens(model.Tokenizer, _flags.Template.Style(parsed, model), () => _flags.Template.Prompts(parsed, model));
         using VerbEngine host = new(model, _flags.Engine(parsed, model));
         return run(parsed, host.Engine, tokens);

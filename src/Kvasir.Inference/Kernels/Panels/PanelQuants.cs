@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Inference.Kernels.Panels;
 
@@ -79,6 +80,101 @@ sealed unsafe class FourBits : PanelQuants
     {
         Vector256<byte> both = Vector256.Load(pairs), mask = Vector256.Create((byte)15);
         return (both & mask, (both.AsUInt16() >>> 4).AsByte() & mask);
+    }
+}
+
+/// <summary>Nibbles as <see cref="FourBits"/> that choose from a table of numbers, which unpacked ones are.</summary>
+sealed unsafe class Choices : PanelQuants
+{
+    static readonly Vector128<byte> s_table = Vector128.Create((ReadOnlySpan<byte>)[.. IQ4.Values.ToArray().Select(value => (byte)(value + IQ4.Zero))]);
+
+    public override int GroupBytes => FourBits.PackedBytes;
+
+    public override DotQuants Kind => DotQuants.Choices;
+
+    /// <summary>The numbers, each so much larger that none is negative.</summary>
+    public static Vector128<byte> Table => s_table;
+
+    public override void Pack(ReadOnlySpan<byte> quants, int row, byte* group) => FourBits.PackNibbles(quants, row, group);
+
+    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
+    {
+        Vector256<byte> table = Vector256.Create(s_table, s_table), added = Vector256.Create(bias);
+        Vector256<byte> upperTable = Vector256.Create((byte)0).WithUpper(Vector128.Create((byte)16)); // indices there choose from its half
+        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes,
+            packed += stride)
+            for (int i = 0; i < FourBits.PackedBytes; i += Vector256<byte>.Count)
+            {
+                (Vector256<byte> low, Vector256<byte> high) = FourBits.Nibbles(packed + i);
+                (Vector256.Shuffle(table, low + upperTable) + added).Store(quants + i);
+                (Vector256.Shuffle(table, high + upperTable) + added).Store(quants + FourBits.PackedBytes + i);
+            }
+    }
+}
+
+/// <summary>
+/// Twice 128 bytes in which bits <c>2j</c> and <c>2j + 1</c> are those for quad <c>j</c>, or <c>j + 4</c>.
+/// </summary>
+sealed unsafe class TwoBits : PanelQuants
+{
+    public const int PackedBytes = 2 * QuadBytes;
+
+    public override int GroupBytes => PackedBytes;
+
+    public override DotQuants Kind => DotQuants.TwoBits;
+
+    public override void Pack(ReadOnlySpan<byte> quants, int row, byte* group) => PackPairs(quants, row, group);
+
+    public static void PackPairs(ReadOnlySpan<byte> quants, int row, byte* group)
+    {
+        for (int i = 0; i < quants.Length; i++)
+            group[i / 16 * QuadBytes + Place(row, i)] |= (byte)((quants[i] & 3) << i / 4 % 4 * 2);
+    }
+
+    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
+    {
+        Vector256<byte> added = Vector256.Create(bias);
+        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes,
+            packed += stride)
+            for (int i = 0; i < QuadBytes; i += Vector256<byte>.Count)
+                for (int quad = 0; quad < Quads; quad++)
+                    (Pairs(packed + i, quad) + added).Store(quants + quad * QuadBytes + i);
+    }
+
+    /// <summary>A quad's two bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Pairs(byte* packed, int quad) =>
+        (Vector256.Load(packed + quad / 4 * QuadBytes).AsUInt16() >>> quad % 4 * 2).AsByte() & Vector256.Create((byte)3);
+}
+
+/// <summary>Pairs as <see cref="TwoBits"/>, then 128 bytes in which bit <c>j</c> is the third bit for quad <c>j</c>.</summary>
+sealed unsafe class ThreeBits : PanelQuants
+{
+    public override int GroupBytes => TwoBits.PackedBytes + QuadBytes;
+
+    public override DotQuants Kind => DotQuants.ThreeBits;
+
+    public override void Pack(ReadOnlySpan<byte> quants, int row, byte* group)
+    {
+        TwoBits.PackPairs(quants, row, group);
+        for (int i = 0; i < quants.Length; i++)
+            group[TwoBits.PackedBytes + Place(row, i)] |= (byte)(quants[i] >> 2 << i / 4);
+    }
+
+    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
+    {
+        Vector256<byte> added = Vector256.Create(bias), third = Vector256.Create((byte)4);
+        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes,
+            packed += stride)
+            for (int i = 0; i < QuadBytes; i += Vector256<byte>.Count)
+            {
+                Vector256<ushort> high = Vector256.Load(packed + TwoBits.PackedBytes + i).AsUInt16();
+                for (int quad = 0; quad < Quads; quad++)
+                {
+                    Vector256<byte> upper = (quad < 2 ? high << (2 - quad) : high >>> (quad - 2)).AsByte() & third;
+                    (TwoBits.Pairs(packed + i, quad) + upper + added).Store(quants + quad * QuadBytes + i);
+                }
+            }
     }
 }
 

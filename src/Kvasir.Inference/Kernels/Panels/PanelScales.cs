@@ -118,29 +118,33 @@ sealed unsafe class ScaledScales : PanelScales
     }
 }
 
+/// <summary>A scale that scales another, of a block in the file.</summary>
+delegate sbyte PartScale(ReadOnlySpan<byte> block, int part);
+
 /// <summary>
-/// The scales of q6_k: a header <c>d[32 outputs]</c> of halves, then for each of eight groups <c>s[2][32 outputs]</c> as signed bytes, one
-/// for sixteen inputs; the scale is <c>d·s</c>.
+/// The scales of q3_k, q6_k and iq4_xs: a header <c>d[32 outputs]</c> of halves, then for each of eight groups <c>s[1 or 2][32 outputs]</c>
+/// as signed bytes, one for a group or for sixteen inputs; the scale is <c>d·s</c>.
 /// </summary>
-sealed unsafe class ScaledSixteens : PanelScales
+/// <param name="perGroup">1 or 2.</param>
+/// <param name="scale">Where d stands in the file's block.</param>
+/// <param name="part">Finds s there.</param>
+sealed unsafe class ScaledParts(int perGroup, int scale, PartScale part) : PanelScales
 {
-    const int FileScales = 192, FileScale = 208; // where s and d stand in the file's block
+    public override DotScales Kind => perGroup == 2 ? DotScales.ScaledSixteens : DotScales.ScaledSigned;
 
-    public override DotScales Kind => DotScales.ScaledSixteens;
-
-    public override int PerGroup => 2;
+    public override int PerGroup => perGroup;
 
     public override int Groups => 8;
 
     public override int HeaderBytes => Outputs * sizeof(ushort);
 
-    public override int GroupBytes => 2 * Outputs;
+    public override int GroupBytes => perGroup * Outputs;
 
     public override void Pack(ReadOnlySpan<byte> source, int row, byte* header, byte* scales, int stride)
     {
-        ((ushort*)header)[row] = Half(source[FileScale..]);
-        for (int sixteen = 0; sixteen < PerGroup * Groups; sixteen++)
-            scales[sixteen / PerGroup * stride + sixteen % PerGroup * Outputs + row] = source[FileScales + sixteen];
+        ((ushort*)header)[row] = Half(source[scale..]);
+        for (int i = 0; i < PerGroup * Groups; i++)
+            scales[i / PerGroup * stride + i % PerGroup * Outputs + row] = (byte)part(source, i);
     }
 
     public override void Unpack(byte* header, byte* packed, int stride, float* scales, float* minimums)
@@ -150,6 +154,48 @@ sealed unsafe class ScaledSixteens : PanelScales
             Vector256<float> d = Halves(header, i);
             for (int sixteen = 0; sixteen < PerGroup * Groups; sixteen++)
                 (d * Bytes(packed + sixteen / PerGroup * stride, sixteen % PerGroup * Outputs + i)).Store(scales + sixteen * Outputs + i);
+        }
+    }
+}
+
+/// <summary>
+/// The scales of q2_k: a header <c>[d | e][32 outputs]</c> of halves, then for each of eight groups <c>[s[2] | m[2]][32 outputs]</c> as
+/// bytes, one for sixteen inputs; the scale is <c>d·s</c>, the minimum <c>−e·m</c>.
+/// </summary>
+sealed unsafe class ScaledSixteensWithMinimums : PanelScales
+{
+    public override DotScales Kind => DotScales.ScaledSixteensWithMinimums;
+
+    public override int PerGroup => 2;
+
+    public override int Groups => 8;
+
+    public override int HeaderBytes => 2 * Outputs * sizeof(ushort);
+
+    public override int GroupBytes => 2 * PerGroup * Outputs;
+
+    public override void Pack(ReadOnlySpan<byte> source, int row, byte* header, byte* scales, int stride)
+    {
+        ((ushort*)header)[row] = Half(source[Q2_K.Scale..]);
+        ((ushort*)header)[Outputs + row] = Half(source[Q2_K.Minimum..]);
+        for (int i = 0; i < PerGroup * Groups; i++)
+        {
+            byte* part = scales + i / PerGroup * stride + i % PerGroup * Outputs + row;
+            (part[0], part[PerGroup * Outputs]) = ((byte)(source[i] & 15), (byte)(source[i] >> 4));
+        }
+    }
+
+    public override void Unpack(byte* header, byte* packed, int stride, float* scales, float* minimums)
+    {
+        for (int i = 0; i < Outputs; i += Eight)
+        {
+            Vector256<float> d = Halves(header, i), e = -Halves(header, Outputs + i);
+            for (int part = 0; part < PerGroup * Groups; part++)
+            {
+                byte* group = packed + part / PerGroup * stride;
+                (d * Bytes(group, part % PerGroup * Outputs + i)).Store(scales + part * Outputs + i);
+                (e * Bytes(group, (PerGroup + part % PerGroup) * Outputs + i)).Store(minimums + part * Outputs + i);
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ sealed unsafe class PanelScratch : IDisposable
     const int FloatsPerGroup = QuantizedPanels.UnpackedBytes / sizeof(float);
     const int ScalesPerGroup = 2 * QuantizedPanels.PanelOutputs;
 
-    readonly FloatRows _memory = new(1, Groups * (FloatsPerGroup + ScalesPerGroup + QuantizedPanels.PanelOutputs));
+    readonly FloatRows _memory = new(1, Groups * (FloatsPerGroup + 2 * ScalesPerGroup));
 
     /// <summary>Bytes <c>[group][8 quads][32 outputs][4 inputs]</c>.</summary>
     public byte* Quants => (byte*)_memory[0];
@@ -19,7 +19,7 @@ sealed unsafe class PanelScratch : IDisposable
     /// <summary>Floats <c>[group][1 or 2][32 outputs]</c>.</summary>
     public float* Scales => _memory[0] + Groups * FloatsPerGroup;
 
-    /// <summary>Floats <c>[group][32 outputs]</c>.</summary>
+    /// <summary>Likewise.</summary>
     public float* Minimums => Scales + Groups * ScalesPerGroup;
 
     public void Dispose() => _memory.Dispose();

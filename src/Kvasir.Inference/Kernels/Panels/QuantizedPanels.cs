@@ -7,7 +7,7 @@ namespace Kvasir.Inference.Kernels.Panels;
 /// <summary>
 /// Panels of quantised weights, in groups of 32 inputs: <c>[quants][scales]</c> of 32 outputs each, and before every eight groups of a
 /// k-quant what scales their scales. A weight is <c>scale · (q − zero) + minimum</c>. Bits per weight are those of the file, but for
-/// k-quants' scales of scales, which take a byte each instead of six bits.
+/// k-quants' scales of scales, which take a byte each instead of four or six bits.
 /// </summary>
 sealed unsafe class QuantizedPanels : PanelFormat
 {
@@ -32,7 +32,11 @@ sealed unsafe class QuantizedPanels : PanelFormat
         s_q5_1 = new(Q5_1.Unpack, new FiveBitQuants(), 0, new HalfScales(hasMinimums: true)),
         s_q4_k = new(Q4_K.Unpack, new FourBits(), 0, new ScaledScales()),
         s_q5_k = new(Q5_K.Unpack, new FiveBitQuants(), 0, new ScaledScales()),
-        s_q6_k = new(Q6_K.Unpack, new SixBits(), 32, new ScaledSixteens());
+        s_q2_k = new(Q2_K.Unpack, new TwoBits(), 0, new ScaledSixteensWithMinimums()),
+        s_q3_k = new(Q3_K.Unpack, new ThreeBits(), 4, new ScaledParts(2, Q3_K.Scale, Q3_K.ScaleOf)),
+        s_q6_k = new(Q6_K.Unpack, new SixBits(), 32, new ScaledParts(2, Q6_K.Scale, Q6_K.ScaleOf)),
+        s_iq4_nl = new(IQ4_NL.Unpack, new Choices(), IQ4.Zero, new HalfScales(hasMinimums: false)),
+        s_iq4_xs = new(IQ4_XS.Unpack, new Choices(), IQ4.Zero, new ScaledParts(1, 0, IQ4_XS.Scale));
 
     readonly Unpacking _unpack;
     readonly PanelQuants _quants;
@@ -62,9 +66,13 @@ sealed unsafe class QuantizedPanels : PanelFormat
         TensorType.Q4_1 => s_q4_1,
         TensorType.Q5_0 => s_q5_0,
         TensorType.Q5_1 => s_q5_1,
+        TensorType.Q2_K => s_q2_k,
+        TensorType.Q3_K => s_q3_k,
         TensorType.Q4_K => s_q4_k,
         TensorType.Q5_K => s_q5_k,
         TensorType.Q6_K => s_q6_k,
+        TensorType.IQ4_NL => s_iq4_nl,
+        TensorType.IQ4_XS => s_iq4_xs,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not a quantised type"),
     };
 
@@ -117,7 +125,7 @@ sealed unsafe class QuantizedPanels : PanelFormat
             Prefetch(block + (long)groups / BlockGroups * _blockBytes);
             quants += BlockGroups * UnpackedBytes;
             scales += BlockGroups * _scales.PerGroup * PanelOutputs;
-            minimums += BlockGroups * PanelOutputs;
+            minimums += BlockGroups * _scales.PerGroup * PanelOutputs;
         }
         return inPlace ? Block(panel, first) : scratch.Quants;
     }
