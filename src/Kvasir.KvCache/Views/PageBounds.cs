@@ -78,7 +78,7 @@ public sealed unsafe class PageBounds
     public ref int Bounded(int layer, int kvHead) => ref _bounded[_firstHead[layer] + kvHead];
 
     /// <summary>How many groups of every head have them.</summary>
-    public int LeastBounded => _bounded.Length == 0 ? 0 : _bounded.Min();
+    internal int LeastBounded => _bounded.Length == 0 ? 0 : _bounded.Min();
 
     /// <summary>A head's bounds of a group of pages: the cells of its first elements.</summary>
     public uint* CellsOf(int layer, int kvHead, int group) =>
