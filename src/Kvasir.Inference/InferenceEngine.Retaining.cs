@@ -48,7 +48,7 @@ public sealed partial class InferenceEngine
         if (prefix is not null)
             prefix(sequence);
         sequence.Blocks.Table.Cut(from);
-        string? whyAll = pages.WhyAll(Cache, Context);
+        string? whyAll = Cache.WhyNotByPages(pages, Context);
         if (whyAll is null)
             sequence.Blocks.Read(pages);
         Forward(sequence, from);

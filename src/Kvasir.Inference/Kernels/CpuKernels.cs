@@ -1,6 +1,6 @@
 using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache.Layout;
-using Kvasir.KvCache.Streaming;
+using Kvasir.KvCache;
 
 namespace Kvasir.Inference.Kernels;
 

@@ -207,7 +207,8 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     public static LanesScalar AddBits(LanesScalar bits, LanesScalar numbers, int shift)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
-            bits._lanes[i] = BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(bits._lanes[i]) | (int)numbers._lanes[i] << shift);
+            bits._lanes[i] = BitConverter.Int32BitsToSingle(
+                BitConverter.SingleToInt32Bits(bits._lanes[i]) | (int)numbers._lanes[i] << shift);
         return bits;
     }
 

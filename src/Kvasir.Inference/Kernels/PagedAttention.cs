@@ -1,4 +1,4 @@
-using Kvasir.KvCache.Streaming;
+using Kvasir.KvCache;
 using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Kernels;

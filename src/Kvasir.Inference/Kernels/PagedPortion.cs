@@ -43,7 +43,8 @@ readonly unsafe struct PagedPortion(
         memory.Gathered[((row * Input.KvHeads + kvHead) * stretches + stretch) * Input.Group];
 
     /// <summary>Chosen keys and values, as a source to attend to.</summary>
-    public PagedRows Source(int row, int kvHead) => new(Input, Row(row), kvHead, Pages(row, kvHead), PageCount(row, kvHead), Places(row, kvHead));
+    public PagedRows Source(int row, int kvHead) =>
+        new(Input, Row(row), kvHead, Pages(row, kvHead), PageCount(row, kvHead), Places(row, kvHead));
 }
 
 /// <summary>The memory of such portions: grows to the largest.</summary>

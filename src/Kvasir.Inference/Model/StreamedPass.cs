@@ -33,6 +33,7 @@ sealed unsafe class StreamedPass(StreamedBlocks streamed, StreamRing ring, Strea
     readonly Dictionary<int, int> _indices = []; // by slot, in the last part
     int _count, _next;
     bool _hasPages;
+    StreamedPages? _pages; // once a row wants it
 
     /// <summary>Sequences with blocks on the disk that a pass may have: each brings a whole stretch at a time.</summary>
     public int MostSequences => ring.Capacity / BlocksPerStretch(layout);
@@ -41,7 +42,7 @@ sealed unsafe class StreamedPass(StreamedBlocks streamed, StreamRing ring, Strea
     public bool HasParts => _count > 0;
 
     /// <summary>Brings pages of sequences whose rows read only some; null when they have none on the disk.</summary>
-    public StreamedPages? Pages => _hasPages ? streamed.Pages : null;
+    public StreamedPages? Pages => _hasPages ? _pages ??= new StreamedPages(streamed.PageRing!, file, layout) : null;
 
     /// <summary>Slots that did not come as they were written, when <see cref="TryNext"/>, or who brings pages, has said so.</summary>
     public IReadOnlyList<int> Failed { get => _failed.Count > 0 ? _failed : Pages?.Failed ?? []; private set => _failed = value; }

@@ -50,7 +50,7 @@ sealed class Generation
         if (options.Retention is { Policy: { ReadsPages: true } policy })
         {
             PageReads pages = new(engine.Layout, policy, _promptTokens);
-            _whyAll = pages.WhyAll(engine.Cache, Math.Min(engine.Context, _promptTokens + (options.MaxTokens ?? engine.Context)));
+            _whyAll = engine.Cache.WhyNotByPages(pages, Math.Min(engine.Context, _promptTokens + (options.MaxTokens ?? engine.Context)));
             _pages = _whyAll is null ? pages : null;
         }
         _retention = options.Retention is { Policy.ReadsPages: false } retention ? new RetentionRun(engine, sequence, retention) : null;

@@ -17,9 +17,11 @@ readonly record struct StreamedBlock(BlockLease Lease, nint Address);
 /// </summary>
 sealed unsafe class StreamedBlocks : IDisposable
 {
+    const int PageSlots = 64, PageReaders = 8;
+
     readonly KvLayout _layout;
     readonly HostTier? _host;
-    StreamedPages? _pages; // once a row wants it
+    StreamRing? _pageRing; // once a row wants it
 
     /// <exception cref="IOException">The file cannot be made.</exception>
     internal StreamedBlocks(BlockPool device, HostTier? host, StreamingOptions options)
@@ -45,11 +47,11 @@ sealed unsafe class StreamedBlocks : IDisposable
     /// <summary>Through which they come.</summary>
     public StreamRing? Ring { get; }
 
-    /// <summary>Through which pages of them come; null when there are none.</summary>
-    public StreamedPages? Pages => File is null ? null : _pages ??= new StreamedPages(File, _layout);
+    /// <summary>Another one, for what lies here and there in the file: of many small reads at a time. Null without a file.</summary>
+    public StreamRing? PageRing => File is null ? null : _pageRing ??= new StreamRing(File, PageSlots, PageReaders);
 
     /// <summary>Bytes that came from the disk.</summary>
-    public long BytesRead => (Ring?.BytesRead ?? 0) + (_pages?.BytesRead ?? 0);
+    public long BytesRead => (Ring?.BytesRead ?? 0) + (_pageRing?.BytesRead ?? 0);
 
     /// <summary>Blocks that may still be moved here.</summary>
     public long Room => Unleased(Host) + (File is { IsBroken: false } ? Unleased(File) : 0);
@@ -123,7 +125,7 @@ sealed unsafe class StreamedBlocks : IDisposable
     public void Dispose()
     {
         Ring?.Dispose();
-        _pages?.Dispose();
+        _pageRing?.Dispose();
         File?.Dispose();
     }
 }

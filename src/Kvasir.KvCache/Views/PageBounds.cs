@@ -6,8 +6,8 @@ namespace Kvasir.KvCache.Views;
 
 /// <summary>
 /// Between which bounds the keys of pages lie, element by element, as attention sees them: what tells how much a row can look at a page,
-/// without reading it. For each layer and KV head, four pages together: each element has the range of its values there, cut into four cells,
-/// and each key says in two bits in which one it is.
+/// without reading it. For each layer and KV head, four pages together: each element has the range of its values there, cut into four
+/// cells, and each key says in two bits in which one it is.
 /// <code>
 /// sixteen groups: [layer][KV head][group of 64 keys] {
 ///     [sixteen elements][key] cells, those of element 4 i + b in bits 8 b + 2 i;
@@ -82,10 +82,11 @@ public sealed unsafe class PageBounds
 
     /// <summary>A head's bounds of a group of pages: the cells of its first elements.</summary>
     public uint* CellsOf(int layer, int kvHead, int group) =>
-        (uint*)(_buffers[group / Groups].Address + Groups * (_offsets[layer] + kvHead * HeadBytes(layer)) + group % Groups * HeadBytes(layer));
+        (uint*)(_buffers[group / Groups].Address + Groups * _offsets[layer] + (kvHead * Groups + group % Groups) * HeadBytes(layer));
 
     /// <summary>Where the elements' ranges begin, in half precision; 0 for those up to whole vectors.</summary>
-    public ushort* Starts(int layer, int kvHead, int group) => (ushort*)(CellsOf(layer, kvHead, group) + Padded(layer) / Lanes * GroupTokens);
+    public ushort* Starts(int layer, int kvHead, int group) =>
+        (ushort*)(CellsOf(layer, kvHead, group) + Padded(layer) / Lanes * GroupTokens);
 
     /// <summary>How wide a cell is, likewise.</summary>
     public ushort* Widths(int layer, int kvHead, int group) => Starts(layer, kvHead, group) + Padded(layer);
@@ -96,7 +97,9 @@ public sealed unsafe class PageBounds
     /// <summary>Bytes of a KV head's bounds of a group.</summary>
     public static int BytesOf(int keyDim) => ToLanes(keyDim) / Lanes * GroupTokens * sizeof(uint) + 2 * sizeof(ushort) * ToLanes(keyDim);
 
-    /// <summary>Forgets the pages that are not whole any more when so many tokens are there, and those that share a group with them.</summary>
+    /// <summary>
+    /// Forgets the pages that are not whole any more when so many tokens are there, and those that share a group with them.
+    /// </summary>
     public void Truncate(int tokens)
     {
         int groups = GroupsOf(tokens);

@@ -1,6 +1,5 @@
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Retention;
-using Kvasir.KvCache.Streaming;
 
 namespace Kvasir.KvCache.Views;
 
@@ -12,7 +11,6 @@ namespace Kvasir.KvCache.Views;
 public sealed class PageReads
 {
     const int LeastChosen = 8; // pages of a share, besides those that are read in any case
-    const int MostOfPool = 2; // what pages from the disk may take, in pools
 
     readonly record struct Tally(long Rows, long Read, long Seen, long Chosen, long Again, double Skipped);
 
@@ -102,24 +100,6 @@ public sealed class PageReads
         int pages = position / Page + 1, sinks = Math.Min(pages, (policy.Sinks + Page - 1) / Page);
         int recent = Math.Max(0, position - Math.Max(1, policy.Recent) + 1) / Page;
         return (sinks, Math.Min(pages - sinks, pages - Math.Min(recent, PageBounds.GroupsOf(position) * PageBounds.GroupPages)));
-    }
-
-    /// <summary>
-    /// Why rows of a sequence of so many tokens read everything where it may be streamed from the disk; null when they read by pages.
-    /// </summary>
-    internal string? WhyAll(TieredKvCache cache, int tokens)
-    {
-        if (!cache.StreamsFromDisk)
-            return null;
-        if (_layout.Layers.Any(layer => layer.State is not LayerState.Full))
-            return "the cache may stream from the disk, which brings layers whole where some of them have windows";
-        if (Budget(Math.Max(tokens, Policy.Minimum) - 1) is not { } pages)
-            return "the cache may stream from the disk, of which a bound would have to look at most keys";
-        long bytes = pages * Enumerable.Range(0, _layout.Layers.Length).Sum(layer => (long)_layout.Layers[layer].KvHeads
-            * PageBounds.PageTokens * (_layout.KeyRowBytes(layer) + _layout.ValueRowBytes(layer)));
-        return bytes <= MostOfPool * cache.Device.Counts.Total * _layout.StrideBytes ? null
-            : $"the cache may stream from the disk, and the pages that a row reads would take {bytes:N0} bytes, "
-                + $"expected at most {MostOfPool} times the pool's";
     }
 
     /// <summary>The pages that the last row chose, ascending: without those that it reads in any case.</summary>

@@ -81,7 +81,7 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
     long ReadBytes(KvSize size, long tokens)
     {
         int position = (int)Math.Clamp(tokens - 1, 0, int.MaxValue - PageBounds.GroupTokens);
-        long read = Math.Min(tokens, (PageReads.Budget(Policy!, position) ?? long.MaxValue / PageBounds.PageTokens) * PageBounds.PageTokens);
+        long read = PageReads.Budget(Policy!, position) is { } pages ? Math.Min(tokens, (long)pages * PageBounds.PageTokens) : tokens;
         long groups = read == tokens ? 0 : PageBounds.GroupsOf(position);
         return size.StateBytes + Rows(size).Select((bytes, i) => size.Layers[i] is not { } layer ? 0
             : layer.Window is { } window ? layer.KvHeads * Math.Min(window, tokens) * bytes

@@ -72,7 +72,8 @@ public sealed unsafe class PagedAttentionTests
         for (int kvHead = 0; kvHead < KvHeads; kvHead++)
         {
             int head = kvHead;
-            double Bound(int page) => Enumerable.Range(0, Group * Page).Max(i => problem.Bound(head * Group + i / Page, page * Page + i % Page));
+            double Bound(int page) => Enumerable.Range(0, Group * Page).Max(
+                i => problem.Bound(head * Group + i / Page, page * Page + i % Page));
             int[] chosen = problem.LastPages(kvHead)[2..^(last - recent + 1)], others = [.. Enumerable.Range(2, recent - 2).Except(chosen)];
             Assert.Equal(wanted, chosen.Length);
             Assert.Equal([0, 1, .. chosen, .. Enumerable.Range(recent, last - recent + 1)], problem.LastPages(kvHead));

@@ -1,8 +1,7 @@
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
-using Kvasir.KvCache.Views;
 
-namespace Kvasir.KvCache.Streaming;
+namespace Kvasir.KvCache.Views;
 
 /// <summary>
 /// Copies of pages that a sequence's last row chose and that lie on the disk, of each layer and KV head on its own: the next row chooses

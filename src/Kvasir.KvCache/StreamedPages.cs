@@ -1,34 +1,23 @@
-using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
+using Kvasir.KvCache.Streaming;
 using Kvasir.KvCache.Views;
 
-namespace Kvasir.KvCache.Streaming;
+namespace Kvasir.KvCache;
 
 /// <summary>
 /// Brings from the disk the pages that a row reads of a layer: of each block once, whichever KV heads want something of it, and only what
 /// the row before did not have brought. Belongs to one thread.
 /// </summary>
-sealed unsafe class StreamedPages : IDisposable
+sealed unsafe class StreamedPages(StreamRing ring, StreamFile file, KvLayout layout)
 {
-    const int Readers = 8, Capacity = 64; // pages lie here and there: many small reads
-
     readonly record struct Wanted(int Slot, int Token, int KvHead, nint Place);
 
-    readonly KvLayout _layout;
-    readonly StreamFile _file;
-    readonly StreamRing _ring;
     readonly List<Wanted> _wanted = [];
     readonly List<int> _slots = [], _pages = [], _missing = [], _part = [];
     readonly List<nint> _onDisk = []; // where in a list of addresses those go that are found here
 
-    internal StreamedPages(StreamFile file, KvLayout layout) =>
-        (_file, _layout, _ring) = (file, layout, new StreamRing(file, Capacity, Readers));
-
     /// <summary>Slots that did not come as they were written, when <see cref="TryBring"/> has said so.</summary>
     public List<int> Failed { get; } = [];
-
-    /// <summary>Bytes that were read.</summary>
-    public long BytesRead => _ring.BytesRead;
 
     /// <summary>Says where pages lie that a row reads, in memory now or when they are brought.</summary>
     /// <param name="table">The sequence.</param>
@@ -44,8 +33,8 @@ sealed unsafe class StreamedPages : IDisposable
         _missing.Clear();
         foreach (int page in pages) // in their blocks, if those are in memory
         {
-            (int block, int token) = Math.DivRem(page * Page, _layout.BlockTokens);
-            if (table[block].IsOf(_file))
+            (int block, int token) = Math.DivRem(page * Page, layout.BlockTokens);
+            if (table[block].IsOf(file))
             {
                 _pages.Add(page);
                 _onDisk.Add((nint)addresses);
@@ -61,7 +50,7 @@ sealed unsafe class StreamedPages : IDisposable
             (((nint*)_onDisk[i])[0], ((nint*)_onDisk[i])[1]) = (places[i], places[i] + kept.ValueOffset(layer));
         foreach (int i in _missing)
         {
-            (int block, int token) = Math.DivRem(_pages[i] * Page, _layout.BlockTokens);
+            (int block, int token) = Math.DivRem(_pages[i] * Page, layout.BlockTokens);
             _wanted.Add(new Wanted(table[block].Id.Index, token, kvHead, places[i]));
         }
         table.Pages.NoteDisk(_pages.Count, _missing.Count);
@@ -77,15 +66,15 @@ sealed unsafe class StreamedPages : IDisposable
             if (_slots.Count == 0 || _slots[^1] != wanted.Slot)
                 _slots.Add(wanted.Slot);
         int next = 0;
-        for (int first = 0, half = 0; first < _slots.Count; first += Capacity, half = 1 - half)
+        for (int first = 0, half = 0; first < _slots.Count; first += ring.Capacity, half = 1 - half)
         {
             if (first == 0)
                 Begin(half, layer, first);
-            if (first + Capacity < _slots.Count)
-                Begin(1 - half, layer, first + Capacity);
-            Failed.AddRange(_ring.Wait(half));
-            for (int i = first; i < Math.Min(first + Capacity, _slots.Count); i++)
-                for (byte* block = _ring.Address(half, i - first); next < _wanted.Count && _wanted[next].Slot == _slots[i]; next++)
+            if (first + ring.Capacity < _slots.Count)
+                Begin(1 - half, layer, first + ring.Capacity);
+            Failed.AddRange(ring.Wait(half));
+            for (int i = first; i < Math.Min(first + ring.Capacity, _slots.Count); i++)
+                for (byte* block = ring.Address(half, i - first); next < _wanted.Count && _wanted[next].Slot == _slots[i]; next++)
                     Copy(block, layer, _wanted[next]);
         }
         _wanted.Clear();
@@ -95,24 +84,21 @@ sealed unsafe class StreamedPages : IDisposable
     void Begin(int half, int layer, int first)
     {
         _part.Clear();
-        for (int i = first; i < Math.Min(first + Capacity, _slots.Count); i++)
+        for (int i = first; i < Math.Min(first + ring.Capacity, _slots.Count); i++)
             _part.Add(_slots[i]);
-        _ring.Begin(half, layer, _part);
+        ring.Begin(half, layer, _part);
     }
 
     void Copy(byte* block, int layer, Wanted wanted)
     {
-        int keys = PageBounds.PageTokens * _layout.KeyRowBytes(layer), values = PageBounds.PageTokens * _layout.ValueRowBytes(layer);
+        int keys = PageBounds.PageTokens * layout.KeyRowBytes(layer), values = PageBounds.PageTokens * layout.ValueRowBytes(layer);
         Buffer.MemoryCopy(Key(block, layer, wanted.KvHead, wanted.Token), (void*)wanted.Place, keys, keys);
         Buffer.MemoryCopy(Value(block, layer, wanted.KvHead, wanted.Token), (byte*)wanted.Place + keys, values, values);
     }
 
     byte* Key(byte* block, int layer, int kvHead, int token) =>
-        block + _layout.KeyOffset(layer, kvHead) + (long)token * _layout.KeyRowBytes(layer);
+        block + layout.KeyOffset(layer, kvHead) + (long)token * layout.KeyRowBytes(layer);
 
     byte* Value(byte* block, int layer, int kvHead, int token) =>
-        block + _layout.ValueOffset(layer, kvHead) + (long)token * _layout.ValueRowBytes(layer);
-
-    /// <summary>Ends the threads.</summary>
-    public void Dispose() => _ring.Dispose();
+        block + layout.ValueOffset(layer, kvHead) + (long)token * layout.ValueRowBytes(layer);
 }

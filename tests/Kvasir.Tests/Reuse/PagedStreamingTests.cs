@@ -7,9 +7,8 @@ using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Retention;
 using Kvasir.KvCache.Views;
 using Kvasir.Tests.Fixtures;
-using Kvasir.Tests.Reuse;
 
-namespace Kvasir.Tests.Retention;
+namespace Kvasir.Tests.Reuse;
 
 /// <summary>Answers whose rows read only some pages of a sequence that is longer than the pool, and lies on the disk.</summary>
 public sealed class PagedStreamingTests : IDisposable
@@ -40,8 +39,8 @@ public sealed class PagedStreamingTests : IDisposable
         KvDisk = CachedEngine.Disk(_folder["kv"]) with { FaultPoint = fault },
     };
 
-    static Completion Start(InferenceEngine engine, int[] prompt, string? policy, int tokens = 20, CancellationToken cancellation = default) =>
-        engine.Start(prompt, new GenerationOptions
+    static Completion Start(
+        InferenceEngine engine, int[] prompt, string? policy, int tokens = 20, CancellationToken cancellation = default) => engine.Start(prompt, new GenerationOptions
         {
             MaxTokens = tokens, IgnoresEnds = true, WantsHidden = true,
             Retention = policy is null ? null : new RetentionOptions(RetentionPolicy.Parse(policy)!),
