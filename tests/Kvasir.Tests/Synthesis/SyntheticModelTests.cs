@@ -16,6 +16,7 @@ public class SyntheticModelTests
     {
         Width = 256,
         Vocabulary = 400,
+        EmbeddingScale = spec.EmbeddingScale is null ? null : 16,
         Layers = [.. spec.Layers.Take(7).Select(layer => layer with { FeedForward = layer.FeedForward! with { Width = 512 } })],
     };
 
