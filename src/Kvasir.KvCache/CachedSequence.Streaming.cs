@@ -124,6 +124,7 @@ public sealed partial class CachedSequence
     {
         if (slots.Count == 0 || _cache.Streamed?.File is not { } file)
             return;
+        Table.Pages?.ForgetPages();
         List<int> lost = [];
         for (int block = 0; block < Table.Count; block++)
             if (Table[block] is BlockLease lease && lease.IsOf(file) && slots.Contains(lease.Id.Index))

@@ -17,7 +17,8 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
 
     readonly Batch _batch = new();
     readonly List<Piece> _pieces = [];
-    readonly StreamedPass? _streamed = cache.Streamed is { Ring: { } ring, File: { } file } ? new(ring, file, cache.Layout) : null;
+    readonly StreamedPass? _streamed = cache.Streamed is { Ring: { } ring, File: { } file } streamed
+        ? new(streamed, ring, file, cache.Layout) : null;
 
     /// <summary>Tokens in it.</summary>
     public int Rows => _batch.Count;

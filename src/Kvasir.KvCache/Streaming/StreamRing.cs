@@ -9,19 +9,20 @@ namespace Kvasir.KvCache.Streaming;
 /// </summary>
 sealed unsafe class StreamRing : IDisposable
 {
-    const int Readers = 4;
+    const int FewReaders = 4;
 
     readonly object _gate = new();
     readonly StreamFile _file;
+    readonly int _readers;
     readonly NativeBuffer _memory;
     readonly Part[] _parts = [new(), new()];
     readonly List<Thread> _threads = [];
     long _readingSince;
     bool _stopping;
 
-    internal StreamRing(StreamFile file, int capacity)
+    internal StreamRing(StreamFile file, int capacity, int readers = FewReaders)
     {
-        (_file, Capacity) = (file, capacity);
+        (_file, Capacity, _readers) = (file, capacity, readers);
         _memory = new NativeBuffer(checked(2 * capacity * file.Slices.LargestStride));
     }
 
@@ -54,7 +55,7 @@ sealed unsafe class StreamRing : IDisposable
                 _readingSince = Stopwatch.GetTimestamp();
             to.Begin(layer, slots);
             BytesRead += (long)slots.Count * _file.Slices[layer].Bytes;
-            while (_threads.Count < Readers && to.Runs.Count > _threads.Count)
+            while (_threads.Count < _readers && to.Runs.Count > _threads.Count)
                 StartThread();
             Monitor.PulseAll(_gate);
         }

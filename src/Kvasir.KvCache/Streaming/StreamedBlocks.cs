@@ -17,8 +17,11 @@ readonly record struct StreamedBlock(BlockLease Lease, nint Address);
 /// </summary>
 sealed unsafe class StreamedBlocks : IDisposable
 {
+    const int PageSlots = 64, PageReaders = 8;
+
     readonly KvLayout _layout;
     readonly HostTier? _host;
+    StreamRing? _pageRing; // once a row wants it
 
     /// <exception cref="IOException">The file cannot be made.</exception>
     internal StreamedBlocks(BlockPool device, HostTier? host, StreamingOptions options)
@@ -47,6 +50,12 @@ sealed unsafe class StreamedBlocks : IDisposable
 
     /// <summary>Who writes them ahead.</summary>
     public StreamWriter? Writer { get; }
+
+    /// <summary>Another one, for what lies here and there in the file: of many small reads at a time. Null without a file.</summary>
+    public StreamRing? PageRing => File is null ? null : _pageRing ??= new StreamRing(File, PageSlots, PageReaders);
+
+    /// <summary>Bytes that came from the disk.</summary>
+    public long BytesRead => (Ring?.BytesRead ?? 0) + (_pageRing?.BytesRead ?? 0);
 
     /// <summary>Blocks that may still be moved here.</summary>
     public long Room => Unleased(Host) + (File?.Room ?? 0);
@@ -137,6 +146,7 @@ sealed unsafe class StreamedBlocks : IDisposable
     {
         Writer?.Dispose();
         Ring?.Dispose();
+        _pageRing?.Dispose();
         File?.Dispose();
     }
 }
