@@ -1,0 +1,89 @@
+using Kvasir.Formats;
+
+namespace Kvasir.Cli.Stores;
+
+/// <summary>A model on this machine.</summary>
+/// <param name="Name">What it is named by; its path where no name leads to it.</param>
+/// <param name="Path">What is opened; null if nothing can be.</param>
+/// <param name="Store">Whose it is.</param>
+/// <param name="Reason">Why nothing can be opened.</param>
+sealed record LocalModel(string Name, string? Path, string Store, string? Reason = null);
+
+/// <summary>The models on this machine by the names that people have for them. Nothing is asked over the network.</summary>
+sealed class LocalModels(ModelPlaces places)
+{
+    public OllamaStore Ollama { get; } = new(places.Ollama);
+
+    public IEnumerable<HubCache> HubCaches => places.HubCaches.Select(root => new HubCache(root));
+
+    /// <summary>The path of a model of a name; null if that is no name of a model.</summary>
+    /// <exception cref="ModelFormatException">There is none of that name here, or it cannot run; one line says what to do.</exception>
+    public string? Find(string name)
+    {
+        if (name.StartsWith(OllamaStore.Scheme, StringComparison.Ordinal))
+            return Ollama.Find(name[OllamaStore.Scheme.Length..])?.Path ?? throw NotInOllama(name);
+        if (!HubName.TryParse(name, out HubName? hub) || name.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
+            return null;
+        return HubCaches.Select(cache => In(cache, hub)).OfType<string>().FirstOrDefault()
+            ?? throw new ModelFormatException($"{name}: not on this machine, neither as a path nor as a model of Hugging Face's hub; "
+                + $"`kvasir pull {name}` fetches it");
+    }
+
+    /// <summary>All of them, each once.</summary>
+    public IEnumerable<LocalModel> All() => HubCaches
+        .SelectMany(cache => cache.Repositories().SelectMany(repository => In(cache, repository)))
+        .Concat(Ollama.Names().Select(InOllama))
+        .Concat(places.Folders.SelectMany(In))
+        .DistinctBy(model => model.Path ?? model.Name);
+
+    static LocalModel[] In(HubCache cache, string repository)
+    {
+        const string Store = "hub";
+        if (cache.Snapshot(repository) is not { } snapshot)
+            return [new LocalModel(repository, null, Store, $"not whole; `kvasir pull {Printable.Line(repository, 256)}` goes on with it")];
+        IReadOnlyList<string> paths = HubCache.Paths(snapshot);
+        LocalModel Gguf(string path, string full) =>
+            new(GgufChoice.TypeOf(path, paths) is { } type ? $"{repository}:{type}" : full, full, Store);
+        LocalModel[] models = [.. GgufChoice.Models(paths).Select(path => Gguf(path, Path.Combine(snapshot, path)))];
+        return models.Length > 0 ? models
+            : paths.Any(path => path is "config.json" || path.EndsWith(".safetensors", StringComparison.Ordinal))
+            ? [new LocalModel(repository, snapshot, Store)]
+            : [];
+    }
+
+    LocalModel InOllama(string name)
+    {
+        string full = OllamaStore.Scheme + name;
+        try
+        {
+            return new LocalModel(full, Ollama.Find(name)?.Path, "ollama");
+        }
+        catch (Exception e) when (e is ModelFormatException or IOException or UnauthorizedAccessException)
+        {
+            return new LocalModel(full, null, "ollama", e.Message);
+        }
+    }
+
+    static IEnumerable<LocalModel> In(string folder)
+    {
+        string store = folder.Contains("llama.cpp", StringComparison.Ordinal) ? "llama.cpp" : "lm studio";
+        string[] paths = Directory.Exists(folder)
+            ? Directory.GetFiles(folder, "*.gguf", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true }) : [];
+        return GgufChoice.Models(paths).Select(path => new LocalModel(path, path, store));
+    }
+
+    /// <summary>The path of a model in a cache: a GGUF file, or a folder. Null where there is none.</summary>
+    static string? In(HubCache cache, HubName name)
+    {
+        if (cache.Snapshot(name.Repository) is not { } snapshot)
+            return null;
+        IReadOnlyList<string> paths = HubCache.Paths(snapshot);
+        return GgufChoice.Find(paths, name.Type) is { } gguf ? Path.Combine(snapshot, gguf)
+            : name.Type is null && paths.Any(path => path.EndsWith(".safetensors", StringComparison.Ordinal)) ? snapshot : null;
+    }
+
+    ModelFormatException NotInOllama(string name) => new($"{Printable.Line(name, 256)}: Ollama has no such model in "
+        + $"{Printable.Line(places.Ollama, 4096)}; `ollama pull {Printable.Line(name[OllamaStore.Scheme.Length..], 256)}` fetches it"
+        + (string.Join(", ", Ollama.Names().Take(8).Select(each => Printable.Line(each))) is { Length: > 0 } there
+            ? $", and there is {there}" : ""));
+}
