@@ -2,8 +2,10 @@ using System.CommandLine;
 using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Stores;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Flags;
 
@@ -36,6 +38,12 @@ static class ModelOption
             : new LocalModels(ModelPlaces.OfEnvironment()).Find(name) ?? throw new ModelFormatException(
                 $"{Printable.Line(name, 4096)}: no such file; a model is a file, a folder, a name of `kvasir models`, or 'saga'");
     }
+
+    /// <summary>What is said of a model: of one on this machine, or of a well-known one.</summary>
+    /// <exception cref="ModelFormatException">It is damaged, or of an unknown architecture.</exception>
+    public static ModelSpec Describe(string name, bool assumeLlama = false) => ModelSpecs.Find(name == "saga" ? SagaModel.Path
+        : name.Length == 0 ? throw new UsageException("the model's name is empty")
+        : Path.Exists(name) ? name : new LocalModels(ModelPlaces.OfEnvironment()).FindIfHere(name) ?? name, assumeLlama);
 
     public static LanguageModel Load(string name) => LanguageModel.Load(Resolve(name), new LoadMeter());
 

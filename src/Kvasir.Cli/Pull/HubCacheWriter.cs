@@ -41,8 +41,18 @@ sealed class HubCacheWriter(HubCache cache, string repository, string commit, bo
         MakeFolder(Path.GetDirectoryName(LockOf(""))!);
     }
 
-    /// <summary>Bytes that are left on the disk.</summary>
-    public long Room() => new DriveInfo(_folder).AvailableFreeSpace;
+    /// <summary>Bytes that are left on the disk; all where nobody can tell.</summary>
+    public long Room()
+    {
+        try
+        {
+            return new DriveInfo(_folder).AvailableFreeSpace;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return long.MaxValue; // the disk says so itself when it is full
+        }
+    }
 
     /// <summary>What is there of a blob that broke off.</summary>
     public long Begun(HubFile file) => new FileInfo(IncompleteOf(file)) is { Exists: true } begun ? begun.Length : 0;

@@ -10,8 +10,8 @@ namespace Kvasir.Cli.Pull;
 /// must not see who asks.
 /// </summary>
 /// <param name="settings">Whom to ask, and as whom.</param>
-/// <param name="pause">Waits; the tests do not.</param>
-sealed class HubClient(HubSettings settings, Func<TimeSpan, CancellationToken, Task>? pause = null) : IDisposable
+/// <param name="pause">Waits, and may say so and why.</param>
+sealed class HubClient(HubSettings settings, Func<TimeSpan, string, CancellationToken, Task> pause) : IDisposable
 {
     const int MostTries = 5, MostRedirects = 10, MostBytesOfJson = 64 << 20;
 
@@ -71,7 +71,7 @@ sealed class HubClient(HubSettings settings, Func<TimeSpan, CancellationToken, T
                 TimeSpan wait = e.RetryAfter ?? TimeSpan.FromSeconds(1 << (tries - 1));
                 if (wait > s_longestWait)
                     throw new HubException($"{e.Message}; it wants to be asked again in {wait.TotalMinutes:0} minutes", e);
-                await (pause ?? Task.Delay)(wait, cancellation).ConfigureAwait(false);
+                await pause(wait, e.Message, cancellation).ConfigureAwait(false);
             }
     }
 

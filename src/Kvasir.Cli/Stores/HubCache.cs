@@ -43,7 +43,7 @@ sealed partial class HubCache(string root)
 
     /// <summary>The paths of a snapshot's files, with <c>/</c>, in order.</summary>
     public static IReadOnlyList<string> Paths(string snapshot) =>
-        [.. Directory.EnumerateFiles(snapshot, "*", SearchOption.AllDirectories)
+        [.. Directory.EnumerateFiles(snapshot, "*", new EnumerationOptions { MaxRecursionDepth = 8, RecurseSubdirectories = true })
             .Select(path => Path.GetRelativePath(snapshot, path).Replace('\\', '/')).Order(StringComparer.Ordinal)];
 
     [GeneratedRegex(@"^[0-9a-f]{40}([0-9a-f]{24})?\z")]

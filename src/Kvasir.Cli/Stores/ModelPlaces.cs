@@ -31,13 +31,20 @@ sealed record ModelPlaces
         {
             HubHome = hub,
             HubCaches = [.. new[] { cache, llama }.OfType<string>().Distinct()],
-            Ollama = Given("OLLAMA_MODELS") ?? Path.Combine(home, ".ollama", "models"),
+            Ollama = Given("OLLAMA_MODELS") ?? OllamaOf(Path.Combine(home, ".ollama", "models")),
             Folders =
             [
                 Path.Combine(home, ".lmstudio", "models"), Path.Combine(home, ".cache", "lm-studio", "models"),
                 llama ?? Path.Combine(OperatingSystem.IsMacOS() ? Path.Combine(home, "Library", "Caches") : caches, "llama.cpp"),
             ],
         };
+    }
+
+    /// <summary>The user's own, or on Linux that of the service that Ollama's installer makes.</summary>
+    static string OllamaOf(string user)
+    {
+        const string Service = "/usr/share/ollama/.ollama/models";
+        return !Directory.Exists(user) && Directory.Exists(Service) ? Service : user;
     }
 
     /// <summary>As a shell would read it: the hub's own client takes <c>~</c> in its variables.</summary>

@@ -38,7 +38,7 @@ sealed class PullVerb
         HubSettings settings = HubSettings.Of(Environment.GetEnvironmentVariable, places);
         if (settings.IsOffline)
             return Terminal.Error($"{name}: not fetched, since HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set", ExitCode.Failed);
-        using HubClient client = new(settings);
+        using HubClient client = new(settings, Wait);
         using Interrupt interrupt = new();
         HubCache cache = new(places.HubCaches[0]);
         string revision = parsed.GetRequiredValue(s_revision);
@@ -56,6 +56,14 @@ sealed class PullVerb
         {
             return Terminal.Error("interrupted; the same command goes on from here", ExitCode.Failed);
         }
+    }
+
+    /// <summary>A wait that somebody may wonder about is told.</summary>
+    static Task Wait(TimeSpan time, string why, CancellationToken cancellation)
+    {
+        if (time.TotalSeconds > 2)
+            Terminal.Notes.WriteLine($"{why}; asked again in {time.TotalSeconds:0} s");
+        return Task.Delay(time, cancellation);
     }
 
     static HubName Name(string text) => HubName.TryParse(text, out HubName? name) ? name

@@ -31,7 +31,7 @@ sealed class PullFixture : IAsyncDisposable
     {
         Assert.True(HubName.TryParse(name, out HubName? parsed));
         HubSettings settings = new(Hub.Endpoint, token, UsesLinks: links, Patience: TimeSpan.FromSeconds(patience));
-        HubClient client = new(settings, (wait, _) =>
+        HubClient client = new(settings, (wait, _, _) =>
         {
             Pauses.Add(wait);
             return Task.CompletedTask;

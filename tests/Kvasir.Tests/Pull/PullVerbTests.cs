@@ -9,6 +9,7 @@ namespace Kvasir.Tests.Pull;
 public sealed class PullVerbTests : IDisposable
 {
     readonly TemporaryFolder _folder = new();
+    readonly List<string> _layers = [];
 
     public void Dispose() => _folder.Dispose();
 
@@ -33,6 +34,36 @@ public sealed class PullVerbTests : IDisposable
         JsonElement[] models = Run(hub, "models", "--json").JsonLines;
         Assert.Equal(["saga", "Org/Tiny:Q8_0"], models.Select(model => model.GetProperty("name").GetString()));
         Assert.Equal(models[0].GetProperty("kv_bytes_per_token").GetInt64(), models[1].GetProperty("kv_bytes_per_token").GetInt64());
+    }
+
+    [Fact]
+    public async Task A_model_of_Ollama_runs_in_place_with_what_its_makers_set()
+    {
+        await using FakeHub hub = await FakeHub.Start();
+        string ollama = Path.Combine(_folder[""], ".ollama", "models");
+        Add("model", File.ReadAllBytes(SagaModel.Path));
+        Add("template", "{{ .Prompt }}"u8.ToArray());
+        Add("params", """{"num_predict": 3, "num_ctx": 128, "num_gpu": 1}"""u8.ToArray());
+        Add("system", "You are a bard."u8.ToArray());
+        string layers = string.Join(',', _layers);
+        Directory.CreateDirectory(Path.Combine(ollama, "manifests", "registry.ollama.ai", "library", "bard"));
+        File.WriteAllText(
+            Path.Combine(ollama, "manifests", "registry.ollama.ai", "library", "bard", "latest"), $$"""{"layers": [{{layers}}]}""");
+        KvasirResult result = Run(hub, "run", "-m", "ollama:bard", "--json", "Once");
+        Assert.Equal(3, result.Json.GetProperty("completion_tokens").GetInt32());
+        Assert.Contains(
+            "not used: template, num_gpu; prompts are written by the template in its GGUF file", result.Errors, StringComparison.Ordinal);
+        Assert.Equal(5, Run(hub, "run", "-m", "ollama:bard", "--json", "Once", "-n", "5").Json.GetProperty("completion_tokens").GetInt32());
+        Assert.Equal(Run(hub, "estimate", "saga", "--csv").Answer, Run(hub, "estimate", "ollama:bard", "--csv").Answer);
+        Run(hub, "run", "-m", "ollama:other", "Once").Fails(1, "Ollama has no such model in ");
+
+        void Add(string kind, byte[] bytes)
+        {
+            string hash = FakeHub.Sha256(bytes);
+            Directory.CreateDirectory(Path.Combine(ollama, "blobs"));
+            File.WriteAllBytes(Path.Combine(ollama, "blobs", $"sha256-{hash}"), bytes);
+            _layers.Add($$"""{"mediaType": "application/vnd.ollama.image.{{kind}}", "digest": "sha256:{{hash}}"}""");
+        }
     }
 
     [Fact]

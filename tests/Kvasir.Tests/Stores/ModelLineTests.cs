@@ -47,7 +47,7 @@ public sealed class ModelLineTests : IDisposable
         Assert.Contains("mamba", lines["Org/Mamba-GGUF:F16"].NotRunnable!, StringComparison.Ordinal);
         Assert.Equal("mamba", lines["Org/Mamba-GGUF:F16"].Family);
         Assert.Contains("expected part 2 of 2", lines["Org/Part-GGUF:Q8_0"].NotRunnable!, StringComparison.Ordinal);
-        Assert.Contains("`kvasir pull Org/Begun` goes on with it", lines["Org/Begun"].NotRunnable!, StringComparison.Ordinal);
+        Assert.Contains("`kvasir pull Org/Begun` fetches that", lines["Org/Begun"].NotRunnable!, StringComparison.Ordinal);
         Assert.Contains("no valid JSON", lines["ollama:tiny:latest"].NotRunnable!, StringComparison.Ordinal);
         Assert.Contains("it does not exist", lines["Org/Dangling:Q8_0"].NotRunnable!, StringComparison.Ordinal);
     }
