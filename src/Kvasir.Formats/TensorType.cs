@@ -31,8 +31,12 @@ public enum TensorType
     Q5_K = 13,
     /// <summary>256 values of 6 bits in sixteen groups with 8-bit scales.</summary>
     Q6_K = 14,
+    /// <summary>256 values of 3 bits in fours from 256 points, and signs, in eight groups with 4-bit scales.</summary>
+    IQ3_XXS = 18,
     /// <summary>32 values of 4 bits that choose from a table, one scale.</summary>
     IQ4_NL = 20,
+    /// <summary>256 values of 3 bits in fours from 512 points, and signs, in eight groups with 4-bit scales.</summary>
+    IQ3_S = 21,
     /// <summary>256 values of 4 bits that choose from a table, in eight groups with 6-bit scales.</summary>
     IQ4_XS = 23,
     /// <summary>The upper half of binary32.</summary>

@@ -54,8 +54,8 @@ public sealed class LanguageModel : IDisposable
     internal Digest Digest => _digest.Value;
 
     /// <summary>
-    /// Opens a GGUF file, or a folder as Hugging Face's hub has it, and packs its weights for this machine's kernels, on all processors. They
-    /// are in memory once, in little more room than in the file; token embeddings stay in the file.
+    /// Opens a GGUF file, or a folder as Hugging Face's hub has it, and packs its weights for this machine's kernels, on all processors.
+    /// They are in memory once, in little more room than in the file; token embeddings stay in the file.
     /// </summary>
     /// <param name="path">The file or folder.</param>
     /// <param name="progress">Told after every matrix, on the calling thread.</param>

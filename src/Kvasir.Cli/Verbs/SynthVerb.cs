@@ -11,7 +11,7 @@ namespace Kvasir.Cli.Verbs;
 sealed class SynthVerb
 {
     /// <summary>Names of the catalogue.</summary>
-    static readonly string[] s_shapes = ["llama-3-8b", "llama-3.2-1b", "qwen3-0.6b", "smollm2-135m"];
+    static readonly string[] s_shapes = ["gemma-3-1b", "gemma-3-4b", "llama-3-8b", "llama-3.2-1b", "phi-3-mini-4k", "qwen3-0.6b", "smollm2-135m"];
 
     static readonly Argument<string> s_shape = new("SHAPE") { Description = $"One of {string.Join(", ", s_shapes)}; @TYPE may follow" };
     static readonly Argument<string> s_output = new("OUT") { Description = "The GGUF file to write" };

@@ -69,14 +69,16 @@ public sealed class HubFolder : IModelFile
     public ReadOnlySpan<byte> Row(StoredTensor tensor, long row)
     {
         ArgumentNullException.ThrowIfNull(tensor);
-        return _byName[tensor.Name].Row(row);
+        HubTensor found = _byName[tensor.Name];
+        return found.Row(found.FirstRowOf(tensor) + row);
     }
 
     /// <inheritdoc/>
     public void Read(StoredTensor tensor, long firstRow, Span<byte> rows)
     {
         ArgumentNullException.ThrowIfNull(tensor);
-        _byName[tensor.Name].Read(firstRow, rows);
+        HubTensor found = _byName[tensor.Name];
+        found.Read(found.FirstRowOf(tensor) + firstRow, rows);
     }
 
     /// <inheritdoc/>
@@ -92,7 +94,7 @@ public sealed class HubFolder : IModelFile
         if (!spec.IsTied && !_byName.ContainsKey(Output))
             throw ModelFormatException.At(Path, "tensor 'lm_head.weight'", "it is missing", "it, since tie_word_embeddings is not true");
         RopeSpec[] ropes = [.. spec.Attention.Select(layer => layer.Rope).OfType<RopeSpec>()];
-        if (Array.Find(ropes, rope => rope.Scaling?.Type == HubConfig.Llama3) is { } rope)
+        if (Array.Find(ropes, rope => rope.Scaling?.Type == GgufSpecKeys.Llama3) is { } rope)
             Add(new HubVector("rope_freqs.weight", rope.Scaling is { HasFormula: true } scaling
                 ? scaling.Divisors(rope.Base, rope.Dims)
                 : throw ModelFormatException.At(config, "rope_scaling.original_max_position_embeddings", "the field is missing", "tokens")),

@@ -8,6 +8,9 @@ namespace Kvasir.Formats.Hub;
 /// <param name="Shown">What it is there.</param>
 abstract record HubTensor(StoredTensor Shown)
 {
+    /// <summary>Where the rows of a part of this tensor begin.</summary>
+    public long FirstRowOf(StoredTensor part) => (part.Offset - Shown.Offset) / Shown.RowBytes;
+
     public abstract ReadOnlySpan<byte> Row(long row);
 
     public abstract void Read(long firstRow, Span<byte> rows);

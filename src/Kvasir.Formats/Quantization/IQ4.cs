@@ -8,7 +8,7 @@ namespace Kvasir.Formats.Quantization;
 /// </summary>
 static class IQ4
 {
-    public const int Half = 16, Zero = 128;
+    public const int Half = 16;
 
     /// <summary>The numbers.</summary>
     public static ReadOnlySpan<sbyte> Values => [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
@@ -70,11 +70,11 @@ static class IQ4_XS
     {
         for (; !row.IsEmpty; row = row[Bytes..], destination = destination[Elements..])
             for (int group = 0; group < Elements / Group; group++)
-                IQ4.Dequantize(row.Slice(Quants + group * IQ4.Half, IQ4.Half), F16.Read(row) * Scale(row, group), destination[(group * Group)..]);
+                IQ4.Dequantize(row.Slice(Quants + group * IQ4.Half, IQ4.Half), F16.Read(row) * ScaleOf(row, group), destination[(group * Group)..]);
     }
 
     /// <summary>What d is multiplied with for a group of a block: −32 to 31.</summary>
-    public static sbyte Scale(ReadOnlySpan<byte> block, int group)
+    public static sbyte ScaleOf(ReadOnlySpan<byte> block, int group)
     {
         int high = BinaryPrimitives.ReadUInt16LittleEndian(block[High..]) >> 2 * group & 3;
         return (sbyte)((block[Low + group / 2] >> group % 2 * 4 & 15 | high << 4) - 32);

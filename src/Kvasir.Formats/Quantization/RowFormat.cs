@@ -27,6 +27,8 @@ public static class RowFormat
             case TensorType.Q4_K: Q4_K.Dequantize(row, destination); break;
             case TensorType.Q5_K: Q5_K.Dequantize(row, destination); break;
             case TensorType.Q6_K: Q6_K.Dequantize(row, destination); break;
+            case TensorType.IQ3_XXS: IQ3_XXS.Dequantize(row, destination); break;
+            case TensorType.IQ3_S: IQ3_S.Dequantize(row, destination); break;
             case TensorType.IQ4_NL: IQ4_NL.Dequantize(row, destination); break;
             case TensorType.IQ4_XS: IQ4_XS.Dequantize(row, destination); break;
             default: throw new ArgumentOutOfRangeException(nameof(type), type, "not a tensor type");

@@ -7,8 +7,8 @@ namespace Kvasir.Inference.Kernels;
 
 /// <summary>
 /// Assembles the code of <see cref="EmittedDot"/> for one kind of weights and number of tokens. Registers: zmm0.. integer sums
-/// [token][half], then float sums [token][half]; 16 and 17 what scales the scales, 18 and 19 what scales the minimums; 20 and 21 masks; 22
-/// and 23 upper bits; 24 and 25 weights; 26 and 27 activations; 28 and 29 scales; 30 and 31 products of scales.
+/// [token][half], then float sums [token][half]; 16 and 17 what scales the scales, 18 and 19 what scales the minimums; 20 and 21 masks, or 21 a
+/// table and 22 a factor; 22 and 23 upper bits; 24 and 25 weights; 26 and 27 activations; 28 and 29 scales; 30 and 31 products of scales.
 /// </summary>
 sealed class DotRoutine(DotKind kind, int tokens)
 {
@@ -18,7 +18,7 @@ sealed class DotRoutine(DotKind kind, int tokens)
     const int BlockGroups = 8; // of k-quants
     const int Ahead = 4096; // bytes
 
-    static readonly Operand s_lowMask = Zmm(20), s_upperMask = Zmm(21), s_table = Zmm(21);
+    static readonly Operand s_lowMask = Zmm(20), s_upperMask = Zmm(21), s_table = Zmm(21), s_factor = Zmm(22);
 
     readonly Avx512Assembler _code = new();
     readonly Register _weights = Rax, _x = Rsi, _start = Rcx, _startStride = Rdx, _y = R8, _stride = R9, _blocks = R10, _row = R11;
@@ -95,6 +95,8 @@ sealed class DotRoutine(DotKind kind, int tokens)
     {
         for (int half = 0; half < Halves; half++)
             LoadHalves(ScaleOfScales(half), 0, half);
+        for (int half = 0; half < Halves && kind.Scales == DotScales.ScaledSigned; half++)
+            _code.Vmulps(ScaleOfScales(half), ScaleOfScales(half), s_factor);
         if (kind.HasMinimums)
             for (int half = 0; half < Halves; half++)
             {
@@ -115,8 +117,9 @@ sealed class DotRoutine(DotKind kind, int tokens)
         _code.Vpbroadcastd(s_lowMask, Rax);
         if (kind.Quants == DotQuants.Choices)
         {
-            _code.Mov(Rax, At(Rdi, DotOperands.TableAt));
+            _code.Mov(Rax, At(Rdi, DotOperands.ConstantsAt));
             _code.Vmovups(s_table, At(Rax));
+            _code.Vbroadcastss(s_factor, At(Rax, Vector));
             return;
         }
         _code.Mov(Rax, kind.Quants switch { DotQuants.SixBits => 0x30303030, DotQuants.ThreeBits => 0x04040404, _ => 0x10101010 });

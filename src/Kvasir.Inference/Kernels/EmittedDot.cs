@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Kvasir.Inference.Kernels.Panels;
 
@@ -15,9 +13,9 @@ unsafe struct DotOperands
     public float* Y; // [tokens][32 outputs]: the sums
     public nint YStride; // likewise
     public nint Count; // blocks, at least 1
-    public byte* Table; // what choices choose from, four times the sixteen numbers
+    public byte* Constants; // see QuantizedPanels.Constants
 
-    public const int TableAt = 7 * sizeof(long);
+    public const int ConstantsAt = 7 * sizeof(long);
 }
 
 /// <summary>
@@ -31,8 +29,6 @@ sealed unsafe class EmittedDot : DotKernel
     const byte Return = 0xC3;
 
     static readonly Lazy<EmittedDot?> s_instance = new(TryCreate);
-
-    static readonly byte* s_table = MakeTable(); // for as long as the process lives
 
     static readonly int s_scaleKinds = Enum.GetValues<DotScales>().Length;
 
@@ -52,7 +48,7 @@ sealed unsafe class EmittedDot : DotKernel
     {
         var format = (QuantizedPanels)w.Format;
         int groups = QuantizedRows.Groups(w.Columns), atOnce = tokens <= QuantizedRows.Tile ? groups : GroupsAtOnce;
-        DotOperands operands = new() { YStride = yStride, Table = s_table };
+        DotOperands operands = new() { YStride = yStride, Constants = format.Constants };
         for (int group = 0; group < groups; group += atOnce)
         {
             operands.Blocks = format.Block(w.Panel(panel), group);
@@ -94,14 +90,6 @@ sealed unsafe class EmittedDot : DotKernel
                 Volatile.Write(ref routine, new ExecutableMemory(code()).Address);
             return routine;
         }
-    }
-
-    static byte* MakeTable()
-    {
-        byte* table = (byte*)NativeMemory.AlignedAlloc((nuint)Vector512<byte>.Count, (nuint)Vector512<byte>.Count);
-        for (int i = 0; i < Vector512<byte>.Count; i += Vector128<byte>.Count)
-            Choices.Table.Store(table + i);
-        return table;
     }
 
     static EmittedDot? TryCreate()

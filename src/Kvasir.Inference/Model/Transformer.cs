@@ -166,6 +166,9 @@ sealed class Transformer : IDisposable
             _kernels.PagedAttention(attention.Of(batch.PagedRuns));
     }
 
+    /// <summary>What a layer's products of queries and keys are multiplied with.</summary>
+    public double ScaleOf(int layer) => _scores[layer].Scale ?? 1 / Math.Sqrt(_layout.Layers[layer].KeyDim);
+
     /// <summary>How a layer rotates on average the queries of so many positions; null where it does not.</summary>
     public MeanRotation? MeanRotation(int layer, int from, int count) => _ropes[layer]?.Mean(from, count);
 

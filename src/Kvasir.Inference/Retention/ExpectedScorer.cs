@@ -76,14 +76,14 @@ sealed unsafe class ExpectedScorer : Scorer
     {
         (float[] mean, float[][] covariance) = Spread(layer, query);
         int dim = mean.Length;
-        double most = double.NegativeInfinity, total = 0;
+        double scale = Parts.Transformer.ScaleOf(layer), most = double.NegativeInfinity, total = 0;
         for (int position = 0; position < shares.Length; position++)
         {
             ReadOnlySpan<float> key = keys.AsSpan(position * dim, dim);
             double quadratic = 0;
             for (int i = 0; i < dim; i++)
                 quadratic += (double)key[i] * PrefixRows.Dot(covariance[i], key);
-            shares[position] = PrefixRows.Dot(mean, key) / Math.Sqrt(dim) + quadratic / (2 * dim);
+            shares[position] = PrefixRows.Dot(mean, key) * scale + quadratic * scale * scale / 2;
             most = Math.Max(most, shares[position]);
         }
         for (int position = 0; position < shares.Length; position++)

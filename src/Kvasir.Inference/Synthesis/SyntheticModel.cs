@@ -14,30 +14,30 @@ namespace Kvasir.Inference.Synthesis;
 /// </summary>
 public sealed class SyntheticModel
 {
+    const float Epsilon = 1e-5f;
+
     readonly GgufWriter _writer = new();
     readonly ModelSpec _spec;
-    readonly AttentionSpec _attention; // of every layer
-    readonly int _network; // width of every layer's
     readonly WeightMix _mix;
     readonly ulong _seed;
     ulong _tensors;
 
-    /// <param name="spec">
-    /// What the model is; layers must be alike and keep everything. Its norms' epsilon is 1e-5, whatever this says.
-    /// </param>
+    /// <param name="spec">What the model is; each layer must own a cache. Its norms' epsilon is 1e-5, whatever this says.</param>
     /// <param name="mix">Which type each matrix gets.</param>
     /// <param name="seed">Equal seeds give equal weights.</param>
     /// <exception cref="ModelFormatException">The engine does not compute such a model; one line names what it does not.</exception>
-    /// <exception cref="ArgumentException">The layers differ, have windows, share a cache or do not rotate.</exception>
+    /// <exception cref="ArgumentException">Layers share a cache, or differ in the size of their heads.</exception>
     public SyntheticModel(ModelSpec spec, WeightMix mix, ulong seed = 1)
     {
+        ArgumentNullException.ThrowIfNull(spec);
+        spec = spec with { Architecture = GgufSpecKeys.ArchitectureOf(spec.Architecture), Norm = spec.Norm with { Epsilon = Epsilon } };
         SupportedModels.Check(spec);
         (_spec, _mix, _seed) = (spec, mix, seed);
-        (_attention, _network) = (spec.Layers[0].Attention!, spec.Layers[0].FeedForward!.Width);
-        if (spec.Layers.Where((layer, i) => layer != spec.Layers[0] with { Attention = _attention with { Producer = i } }).Any()
-            || _attention is not { Window: null, Rope.HasDivisors: false })
-            throw new ArgumentException(
-                $"{Printable.Line(spec.Name)}: expected layers that are all alike, keep everything and rotate as a formula says");
+        if (spec.Layers.Where((layer, i) => layer.Attention!.Producer != i).Any()
+            || spec.Attention.Select(layer => (layer.KeyDim, layer.ValueDim)).Distinct().Count() > 1
+            || spec.Attention.Any(layer => layer.Rope is { HasDivisors: true }))
+            throw new ArgumentException($"{Printable.Line(spec.Name)}: expected layers that each own a cache, have heads of one size, and rotate as "
+                + "a formula says");
     }
 
     /// <summary>Writes the file; equal descriptions, mixes and seeds give equal bytes.</summary>
@@ -52,22 +52,16 @@ public sealed class SyntheticModel
 
     void AddMetadata()
     {
-        string prefix = _spec.Architecture + ".";
         _writer.Set("general.architecture", _spec.Architecture);
         _writer.Set("general.name", $"synth:{_spec.Name}@{_mix.Name}");
         _writer.Set("general.alignment", 32u);
-        _writer.Set(prefix + "context_length", (uint)_spec.Context);
-        _writer.Set(prefix + "embedding_length", (uint)_spec.Width);
-        _writer.Set(prefix + "block_count", (uint)_spec.Layers.Length);
-        _writer.Set(prefix + "feed_forward_length", (uint)_network);
-        _writer.Set(prefix + "attention.head_count", (uint)_attention.Heads);
-        _writer.Set(prefix + "attention.head_count_kv", (uint)_attention.KvHeads);
-        _writer.Set(prefix + "attention.key_length", (uint)_attention.KeyDim);
-        _writer.Set(prefix + "attention.value_length", (uint)_attention.ValueDim);
-        _writer.Set(prefix + "attention.layer_norm_rms_epsilon", 1e-5f);
-        _writer.Set(prefix + "rope.dimension_count", (uint)_attention.Rope!.Dims);
-        _writer.Set(prefix + "rope.freq_base", _attention.Rope.Base);
-        _writer.Set(prefix + "vocab_size", (uint)_spec.Vocabulary);
+        new GgufSpecKeys(_spec, _spec.Architecture, SetKey).Write();
+    }
+
+    void SetKey(string key, object? value)
+    {
+        if (value is not null)
+            _writer.Set(key, value);
     }
 
     void AddVocabulary()
@@ -90,30 +84,50 @@ public sealed class SyntheticModel
 
     void AddTensors()
     {
-        int width = _spec.Width, queries = _attention.Heads * _attention.KeyDim, attended = _attention.Heads * _attention.ValueDim;
-        Matrix("token_embd.weight", width, _spec.Vocabulary);
-        if (_attention.Rope is { Scaling: { } scaling } rope)
-            Vector("rope_freqs.weight", scaling.Divisors(rope.Base, rope.Dims));
+        Matrix("token_embd.weight", _spec.Width, _spec.Vocabulary);
+        AddRope(_spec.Attention.Select(layer => layer.Rope).FirstOrDefault(rope => rope?.Scaling is not null));
         for (int layer = 0; layer < _spec.Layers.Length; layer++)
-        {
-            string prefix = $"blk.{layer}.";
-            Vector(prefix + "attn_norm.weight", Ones(width));
-            Matrix(prefix + "attn_q.weight", width, queries, layer);
-            Matrix(prefix + "attn_k.weight", width, _attention.KvHeads * _attention.KeyDim, layer);
-            Matrix(prefix + "attn_v.weight", width, _attention.KvHeads * _attention.ValueDim, layer);
-            if (_attention.HasQkNorm)
-                Vector(prefix + "attn_q_norm.weight", Ones(_attention.KeyDim));
-            if (_attention.HasQkNorm)
-                Vector(prefix + "attn_k_norm.weight", Ones(_attention.KeyDim));
-            Matrix(prefix + "attn_output.weight", attended, width, layer);
-            Vector(prefix + "ffn_norm.weight", Ones(width));
-            Matrix(prefix + "ffn_gate.weight", width, _network, layer);
-            Matrix(prefix + "ffn_up.weight", width, _network, layer);
-            Matrix(prefix + "ffn_down.weight", _network, width, layer);
-        }
-        Vector("output_norm.weight", Ones(width));
+            AddLayer($"blk.{layer}.", layer, _spec.Layers[layer], _spec.Layers[layer].Attention!, LayerWidths.Of(_spec.Layers[layer]));
+        Vector("output_norm.weight", Ones(_spec.Width));
         if (!_spec.IsTied)
-            Matrix("output.weight", width, _spec.Vocabulary);
+            Matrix("output.weight", _spec.Width, _spec.Vocabulary);
+    }
+
+    void AddRope(RopeSpec? rope)
+    {
+        if (rope?.Scaling is not { } scaling)
+            return;
+        if (scaling.Type == "llama3")
+            Vector("rope_freqs.weight", scaling.Divisors(rope.Base, rope.Dims));
+        foreach (bool isLong in (bool[])[true, false])
+            if (scaling.DependsOnContext)
+                Vector(isLong ? "rope_factors_long.weight" : "rope_factors_short.weight", scaling.Divisors(rope.Base, rope.Dims, isLong));
+    }
+
+    void AddLayer(string prefix, int index, LayerSpec layer, AttentionSpec attention, LayerWidths widths)
+    {
+        int width = _spec.Width;
+        Norm(NormPlaces.BeforeAttention, "attn_norm.weight");
+        Matrix(prefix + "attn_q.weight", width, widths.Queries, index);
+        Matrix(prefix + "attn_k.weight", width, widths.Keys, index);
+        Matrix(prefix + "attn_v.weight", width, widths.Values, index);
+        if (attention.HasQkNorm)
+            Vector(prefix + "attn_q_norm.weight", Ones(attention.NormsHeadsAsOne ? widths.Queries : attention.KeyDim));
+        if (attention.HasQkNorm)
+            Vector(prefix + "attn_k_norm.weight", Ones(attention.NormsHeadsAsOne ? widths.Keys : attention.KeyDim));
+        Matrix(prefix + "attn_output.weight", widths.Attended, width, index);
+        Norm(NormPlaces.AfterAttention, "post_attention_norm.weight");
+        Norm(NormPlaces.BeforeFeedForward, "ffn_norm.weight");
+        Matrix(prefix + "ffn_gate.weight", width, widths.Network, index);
+        Matrix(prefix + "ffn_up.weight", width, widths.Network, index);
+        Matrix(prefix + "ffn_down.weight", widths.Network, width, index);
+        Norm(NormPlaces.AfterFeedForward, "post_ffw_norm.weight");
+
+        void Norm(NormPlaces place, string name)
+        {
+            if (layer.Norms.HasFlag(place))
+                Vector(prefix + name, Ones(width));
+        }
     }
 
     void Matrix(string name, int columns, int rows, int layer = 0)

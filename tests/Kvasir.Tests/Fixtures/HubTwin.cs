@@ -34,7 +34,8 @@ static class HubTwin
         using GgufFile file = GgufFile.Open(gguf);
         ModelSpec spec = ModelSpec.From(file);
         Directory.CreateDirectory(folder);
-        (string Name, long[] Shape, byte[] Bytes)[] tensors = [.. file.Tensors.Where(tensor => !tensor.Name.StartsWith("rope_", StringComparison.Ordinal))
+        (string Name, long[] Shape, byte[] Bytes)[] tensors = [.. file.Tensors
+            .Where(tensor => !tensor.Name.StartsWith("rope_", StringComparison.Ordinal))
             .Select(tensor => (Rename(tensor.Name, prefix, spec), tensor.Shape.Reverse().ToArray(), Bytes(file, tensor, spec, type)))];
         if (shards == 1)
             Safetensors.Write(Path.Combine(folder, "model.safetensors"), Name(type), tensors);

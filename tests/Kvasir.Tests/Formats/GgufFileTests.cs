@@ -232,7 +232,7 @@ public sealed class GgufFileTests : IDisposable
         new RawGguf().Tensor("a\n\u001b[31m\u202e" + new string('x', 100), [1], type: 77).ToArray(),
         @"tensor 'a\u{a}\u{1b}[31m\u{202e}" + new string('x', 56)
             + "…' type: 77, expected one of f32, f16, q4_0, q4_1, q5_0, q5_1, q8_0, "
-            + "q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, bf16");
+            + "q2_k, q3_k, q4_k, q5_k, q6_k, iq3_xxs, iq4_nl, iq3_s, iq4_xs, bf16");
 
     [Theory]
     [InlineData(0), InlineData(5)]
@@ -259,7 +259,7 @@ public sealed class GgufFileTests : IDisposable
         new RawGguf().Tensor("t", [columns], type).ToArray(), $"tensor 't' shape: {message}");
 
     [Theory]
-    [InlineData(18, "18 (iq3_xxs)"), InlineData(39, "39 (mxfp4)"), InlineData(uint.MaxValue, "4294967295"), InlineData(4, "4 (q4_2)")]
+    [InlineData(16, "16 (iq2_xxs)"), InlineData(39, "39 (mxfp4)"), InlineData(uint.MaxValue, "4294967295"), InlineData(4, "4 (q4_2)")]
     public void A_type_that_is_not_read_is_refused_by_name(uint type, string seen) => Refuses(
         new RawGguf().Tensor("t", [256], type).ToArray(),
         $"tensor 't' type: {seen}, expected one of {TensorTypes.AllNames}");

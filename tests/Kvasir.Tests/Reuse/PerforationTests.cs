@@ -51,6 +51,29 @@ public sealed class PerforationTests : IDisposable
         }
     }
 
+    public static TheoryData<string> Families => [.. TinyModel.Families.Keys];
+
+    [Theory, MemberData(nameof(Families))]
+    public void Holes_of_every_family_are_filled_exactly(string name)
+    {
+        const int blocks = 3;
+        int[] prompt = [.. Enumerable.Range(0, blocks * 16 + 5).Select(i => (i * 53 + i / 16) % 250)];
+        using LanguageModel model = LanguageModel.Load(TinyModel.Families[name].WriteTo(_folder["tiny.gguf"]));
+        var options = new EngineOptions { Context = 128, Sequences = 2, PrefillChunk = 24 };
+        CachedEngine.Answer expected;
+        using (CachedEngine fresh = new(model, options with { KvReuse = KvReuse.WithinSequence }))
+            expected = fresh.Ask(prompt);
+        using CachedEngine engine = new(model, options);
+        engine.Ask(prompt);
+        for (int holes = 0; holes < 1 << (blocks + 1); holes++)
+        {
+            engine.Drop(prompt, block => (holes >> block & 1) != 0);
+            CachedEngine.Answer answer = engine.Ask(prompt);
+            answer.AssertSameBits(expected, $"{name}, holes {holes:b4}");
+            Assert.Equal(Enumerable.Range(0, blocks + 1).Sum(block => (holes >> block & 1) * (block < blocks ? 16 : 4)) + 1, answer.Computed);
+        }
+    }
+
     [Fact]
     public void Random_holes_of_a_long_prompt_over_three_tiers_are_filled_exactly()
     {

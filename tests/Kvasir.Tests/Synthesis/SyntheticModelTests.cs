@@ -16,7 +16,8 @@ public class SyntheticModelTests
     {
         Width = 256,
         Vocabulary = 400,
-        Layers = [.. spec.Layers.Take(2).Select(layer => layer with { FeedForward = layer.FeedForward! with { Width = 512 } })],
+        EmbeddingScale = spec.EmbeddingScale is null ? null : 16,
+        Layers = [.. spec.Layers.Take(7).Select(layer => layer with { FeedForward = layer.FeedForward! with { Width = 512 } })],
     };
 
     public static TheoryData<string, int> Mixes => new(WeightMix.All.Keys.SelectMany(mix => new[] { (mix, 256), (mix, 96) }));
@@ -39,6 +40,7 @@ public class SyntheticModelTests
     /// <summary>What the file says of the model is what it was made of; a formula's stretching has become divisors.</summary>
     [Theory]
     [InlineData("qwen3-0.6b"), InlineData("smollm2-135m"), InlineData("llama-3.2-1b"), InlineData("llama-3-8b")]
+    [InlineData("gemma-3-1b"), InlineData("gemma-3-4b"), InlineData("gemma-2-9b"), InlineData("phi-3-mini-4k")]
     public void The_file_is_described_as_it_was_asked_for(string name)
     {
         using var folder = new TemporaryFolder();
@@ -46,21 +48,24 @@ public class SyntheticModelTests
         new SyntheticModel(spec, WeightMix.All["q8_0"]).Write(folder["synth.gguf"], cancellation: TestContext.Current.CancellationToken);
         ModelSpec written = ModelSpecs.Find(folder["synth.gguf"]);
         RopeStyle style = written.Architecture == "llama" ? RopeStyle.Adjacent : RopeStyle.Halves;
-        RopeSpec rope = spec.Layers[0].Attention!.Rope!;
-        rope = rope with { Scaling = null, HasDivisors = rope.Scaling is not null, Style = style };
-        Assert.Equal(spec.Layers.Select(layer => layer with { Attention = layer.Attention! with { Rope = rope } }), written.Layers);
+        Assert.Equal(spec.Layers.Select(layer => layer with { Attention = layer.Attention! with { Rope = Written(layer.Attention.Rope!) } }),
+            written.Layers);
+        Assert.Equal((spec.EmbeddingScale, spec.LogitSoftcap), (written.EmbeddingScale, written.LogitSoftcap));
         Assert.Equal((spec.Context, spec.Width, spec.Vocabulary), (written.Context, written.Width, written.Vocabulary));
         Assert.Equal(spec.IsTied, written.IsTied);
+
+        RopeSpec Written(RopeSpec rope) => rope.Scaling?.Type == "llama3"
+            ? rope with { Scaling = null, HasDivisors = true, Style = style } : rope with { Style = style };
     }
 
     [Fact]
     public void What_cannot_be_computed_or_written_is_refused_by_name()
     {
-        string computed = Assert.Throws<ModelFormatException>(() => Synthetic(ModelSpecs.WellKnown("gemma-2-9b")!)).Message;
-        Assert.Contains("gemma2.final_logit_softcapping: 30", computed, StringComparison.Ordinal);
-        LayerSpec sliding = s_small.Layers[0] with { Attention = s_small.Layers[0].Attention! with { Window = 8 } };
-        string written = Assert.Throws<ArgumentException>(() => Synthetic(s_small with { Layers = [sliding] })).Message;
-        Assert.Contains("qwen3-0.6b: expected layers that are all alike", written, StringComparison.Ordinal);
+        string computed = Assert.Throws<ModelFormatException>(() => Synthetic(ModelSpecs.WellKnown("deepseek-v3")!)).Message;
+        Assert.Contains("attention.kv_lora_rank: 512", computed, StringComparison.Ordinal);
+        LayerSpec reader = s_small.Layers[1] with { Attention = s_small.Layers[1].Attention! with { Producer = 0 } };
+        string written = Assert.Throws<ArgumentException>(() => Synthetic(s_small with { Layers = [s_small.Layers[0], reader] })).Message;
+        Assert.Contains("qwen3-0.6b: expected layers that each own a cache", written, StringComparison.Ordinal);
 
         static SyntheticModel Synthetic(ModelSpec spec) => new(spec, WeightMix.All["q8_0"]);
     }

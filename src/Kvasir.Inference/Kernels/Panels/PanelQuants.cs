@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Inference.Kernels.Panels;
 
@@ -83,31 +82,31 @@ sealed unsafe class FourBits : PanelQuants
     }
 }
 
-/// <summary>Nibbles as <see cref="FourBits"/> that choose from a table of numbers, which unpacked ones are.</summary>
-sealed unsafe class Choices : PanelQuants
+/// <summary>Nibbles as <see cref="FourBits"/> that choose from sixteen numbers, which unpacked ones are.</summary>
+/// <param name="table">The numbers, each so much larger that none is negative.</param>
+sealed unsafe class Choices(Vector128<byte> table) : PanelQuants
 {
-    static readonly Vector128<byte> s_table = Vector128.Create((ReadOnlySpan<byte>)[.. IQ4.Values.ToArray().Select(value => (byte)(value + IQ4.Zero))]);
+    public Choices(ReadOnlySpan<sbyte> values) : this(Vector128.Create(values).AsByte() + Vector128.Create((byte)QuantizedPanels.Zero)) { }
 
     public override int GroupBytes => FourBits.PackedBytes;
 
     public override DotQuants Kind => DotQuants.Choices;
 
-    /// <summary>The numbers, each so much larger that none is negative.</summary>
-    public static Vector128<byte> Table => s_table;
+    public Vector128<byte> Table => table;
 
     public override void Pack(ReadOnlySpan<byte> quants, int row, byte* group) => FourBits.PackNibbles(quants, row, group);
 
     public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
     {
-        Vector256<byte> table = Vector256.Create(s_table, s_table), added = Vector256.Create(bias);
+        Vector256<byte> numbers = Vector256.Create(table, table), added = Vector256.Create(bias);
         Vector256<byte> upperTable = Vector256.Create((byte)0).WithUpper(Vector128.Create((byte)16)); // indices there choose from its half
         for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes,
             packed += stride)
             for (int i = 0; i < FourBits.PackedBytes; i += Vector256<byte>.Count)
             {
                 (Vector256<byte> low, Vector256<byte> high) = FourBits.Nibbles(packed + i);
-                (Vector256.Shuffle(table, low + upperTable) + added).Store(quants + i);
-                (Vector256.Shuffle(table, high + upperTable) + added).Store(quants + FourBits.PackedBytes + i);
+                (Vector256.Shuffle(numbers, low + upperTable) + added).Store(quants + i);
+                (Vector256.Shuffle(numbers, high + upperTable) + added).Store(quants + FourBits.PackedBytes + i);
             }
     }
 }

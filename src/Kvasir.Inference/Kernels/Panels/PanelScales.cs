@@ -122,14 +122,17 @@ sealed unsafe class ScaledScales : PanelScales
 delegate sbyte PartScale(ReadOnlySpan<byte> block, int part);
 
 /// <summary>
-/// The scales of q3_k, q6_k and iq4_xs: a header <c>d[32 outputs]</c> of halves, then for each of eight groups <c>s[1 or 2][32 outputs]</c>
-/// as signed bytes, one for a group or for sixteen inputs; the scale is <c>d·s</c>.
+/// The scales of q3_k, q6_k, iq3 and iq4_xs: a header <c>d[32 outputs]</c> of halves, then for each of eight groups <c>s[1 or 2][32 outputs]</c>
+/// as signed bytes, one for a group or for sixteen inputs; the scale is <c>factor·d·s</c>.
 /// </summary>
 /// <param name="perGroup">1 or 2.</param>
 /// <param name="scale">Where d stands in the file's block.</param>
 /// <param name="part">Finds s there.</param>
-sealed unsafe class ScaledParts(int perGroup, int scale, PartScale part) : PanelScales
+/// <param name="factor">A power of two; other than 1 with one scale a group only.</param>
+sealed unsafe class ScaledParts(int perGroup, int scale, PartScale part, float factor = 1) : PanelScales
 {
+    public float Factor => factor;
+
     public override DotScales Kind => perGroup == 2 ? DotScales.ScaledSixteens : DotScales.ScaledSigned;
 
     public override int PerGroup => perGroup;
@@ -151,7 +154,7 @@ sealed unsafe class ScaledParts(int perGroup, int scale, PartScale part) : Panel
     {
         for (int i = 0; i < Outputs; i += Eight)
         {
-            Vector256<float> d = Halves(header, i);
+            Vector256<float> d = Halves(header, i) * factor;
             for (int sixteen = 0; sixteen < PerGroup * Groups; sixteen++)
                 (d * Bytes(packed + sixteen / PerGroup * stride, sixteen % PerGroup * Outputs + i)).Store(scales + sixteen * Outputs + i);
         }

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
@@ -7,7 +9,8 @@ namespace Kvasir.Inference.Kernels.Panels;
 /// <summary>
 /// Panels of quantised weights, in groups of 32 inputs: <c>[quants][scales]</c> of 32 outputs each, and before every eight groups of a
 /// k-quant what scales their scales. A weight is <c>scale · (q − zero) + minimum</c>. Bits per weight are those of the file, but for
-/// k-quants' scales of scales, which take a byte each instead of four or six bits.
+/// k-quants' scales of scales, which take a byte each instead of four or six bits, and for points of iq3, which become their four numbers: four
+/// bits a weight.
 /// </summary>
 sealed unsafe class QuantizedPanels : PanelFormat
 {
@@ -35,8 +38,10 @@ sealed unsafe class QuantizedPanels : PanelFormat
         s_q2_k = new(Q2_K.Unpack, new TwoBits(), 0, new ScaledSixteensWithMinimums()),
         s_q3_k = new(Q3_K.Unpack, new ThreeBits(), 4, new ScaledParts(2, Q3_K.Scale, Q3_K.ScaleOf)),
         s_q6_k = new(Q6_K.Unpack, new SixBits(), 32, new ScaledParts(2, Q6_K.Scale, Q6_K.ScaleOf)),
-        s_iq4_nl = new(IQ4_NL.Unpack, new Choices(), IQ4.Zero, new HalfScales(hasMinimums: false)),
-        s_iq4_xs = new(IQ4_XS.Unpack, new Choices(), IQ4.Zero, new ScaledParts(1, 0, IQ4_XS.Scale));
+        s_iq3_xxs = new(IQ3_XXS.Unpack, new Choices(IQ3_XXS.Values), Zero, new ScaledParts(1, 0, IQ3_XXS.ScaleOf, IQ3_XXS.Factor)),
+        s_iq3_s = new(IQ3_S.Unpack, new Choices(IQ3_S.Values), Zero, new ScaledParts(1, 0, IQ3_S.ScaleOf)),
+        s_iq4_nl = new(IQ4_NL.Unpack, new Choices(IQ4.Values), Zero, new HalfScales(hasMinimums: false)),
+        s_iq4_xs = new(IQ4_XS.Unpack, new Choices(IQ4.Values), Zero, new ScaledParts(1, 0, IQ4_XS.ScaleOf));
 
     readonly Unpacking _unpack;
     readonly PanelQuants _quants;
@@ -49,6 +54,22 @@ sealed unsafe class QuantizedPanels : PanelFormat
         _groupBytes = quants.GroupBytes + scales.GroupBytes;
         _blockBytes = scales.HeaderBytes + scales.Groups * _groupBytes;
         Kind = new DotKind(quants.Kind, scales.Kind, zero);
+        Constants = MakeConstants();
+    }
+
+    /// <summary>
+    /// What kernels need besides a panel: four times the numbers that choices choose from, then the scales' factor. For as long as the process
+    /// lives.
+    /// </summary>
+    public byte* Constants { get; }
+
+    byte* MakeConstants()
+    {
+        byte* constants = (byte*)NativeMemory.AlignedAlloc(2 * Alignment, Alignment);
+        for (int i = 0; i < Alignment && _quants is Choices; i += Vector128<byte>.Count)
+            ((Choices)_quants).Table.Store(constants + i);
+        *(float*)(constants + Alignment) = (_scales as ScaledParts)?.Factor ?? 1;
+        return constants;
     }
 
     public override int Outputs => PanelOutputs;
@@ -71,6 +92,8 @@ sealed unsafe class QuantizedPanels : PanelFormat
         TensorType.Q4_K => s_q4_k,
         TensorType.Q5_K => s_q5_k,
         TensorType.Q6_K => s_q6_k,
+        TensorType.IQ3_XXS => s_iq3_xxs,
+        TensorType.IQ3_S => s_iq3_s,
         TensorType.IQ4_NL => s_iq4_nl,
         TensorType.IQ4_XS => s_iq4_xs,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not a quantised type"),
