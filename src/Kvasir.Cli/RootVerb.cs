@@ -17,6 +17,8 @@ static class RootVerb
         new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols", ServeVerb.Create),
         new("route", "Stand before nodes that serve a model, and pass each request to the one that answers it soonest", RouteVerb.Create),
         new("store", "Run a store in which many machines share keys and values", StoreVerb.Create),
+        new("pull", "Fetch a model from Hugging Face's hub, into the cache that its other programs use", PullVerb.Create),
+        new("models", "List the models on this machine: the hub's, Ollama's, LM Studio's, llama.cpp's", ModelsVerb.Create),
         new("show", "Describe a model: architecture, tensors, quantisation, KV bytes per token", ShowVerb.Create),
         new("tokenize", "Show a text as tokens: one per line, id and text", TokenizeVerb.Create),
         new("quantize", "Write a model with its matrices in another type", QuantizeVerb.Create),

@@ -48,7 +48,9 @@ static class ConvertedModels
 
     static void AddVersion(FieldHasher hasher, string path)
     {
-        string[] files = Directory.Exists(path) ? [.. Directory.EnumerateFiles(path).Order(StringComparer.Ordinal)] : [path];
+        string[] files = Directory.Exists(path)
+            ? [.. Directory.EnumerateFiles(path).Order(StringComparer.Ordinal)]
+            : [.. GgufShards.PathsOf(path)];
         foreach (string file in files)
         {
             FileInfo info = new(file);

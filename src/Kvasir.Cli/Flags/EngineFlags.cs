@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Sessions;
+using Kvasir.Cli.Stores;
+using Kvasir.Formats;
 using Kvasir.Inference;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Scheduling;
@@ -111,14 +113,25 @@ sealed class EngineFlags
     public string ModelName(ParseResult parsed) => parsed.GetRequiredValue(_model);
 
     /// <summary>Loads the model, with the weights that are asked for.</summary>
-    public LanguageModel Load(ParseResult parsed) => ModelOption.Load(_weights.Resolve(parsed, ModelName(parsed)));
+    public LanguageModel Load(ParseResult parsed)
+    {
+        if (OfOllama(parsed)?.Ignored.ToArray() is { Length: > 0 } ignored)
+            Terminal.Line($"of what Ollama says of this model, not used: {string.Join(", ", ignored.Select(name => Printable.Line(name)))}"
+                + (ignored.Contains("template") ? "; prompts are written by the template in its GGUF file" : ""));
+        return ModelOption.Load(_weights.Resolve(parsed, ModelName(parsed)));
+    }
+
+    /// <summary>The system prompt that Ollama has for a model of its own; null for none.</summary>
+    public string? SystemPrompt(ParseResult parsed) => OfOllama(parsed)?.System;
+
+    OllamaModel? OfOllama(ParseResult parsed) => ModelOption.OfOllama(ModelName(parsed));
 
     public EngineOptions Engine(ParseResult parsed, LanguageModel model)
     {
         EngineOptions options = _kv.Apply(parsed,
             new EngineOptions
             {
-                Context = parsed.GetValue(_context), KvRetention = Retention(parsed),
+                Context = parsed.GetValue(_context) ?? OfOllama(parsed)?.Context, KvRetention = Retention(parsed),
                 KvReuse = UsesCache(parsed, model) ? KvReuse.On : KvReuse.Off,
             },
             ModelName(parsed), model);
@@ -152,11 +165,16 @@ sealed class EngineFlags
     public bool Verbose(ParseResult parsed) => parsed.GetValue(_verbose);
 
     /// <summary>How tokens are chosen: as the flags say, and where they say nothing, as the model's makers advise.</summary>
-    public SamplingOptions Sampling(ParseResult parsed, LanguageModel model) => _sampling.Read(parsed, model.Metadata);
+    public SamplingOptions Sampling(ParseResult parsed, LanguageModel model)
+    {
+        OllamaModel? ollama = OfOllama(parsed);
+        return _sampling.Read(parsed, advice => ollama?.Advice(advice) ?? SamplingFlags.Advised(model.Metadata, advice));
+    }
 
     public GenerationOptions Generation(ParseResult parsed)
     {
-        int? most = parsed.GetValue(_maxTokens);
+        OllamaModel? ollama = OfOllama(parsed);
+        int? most = parsed.GetValue(_maxTokens) ?? ollama?.MaxTokens;
         return new GenerationOptions
         {
             MaxTokens = most,
@@ -164,7 +182,7 @@ sealed class EngineFlags
                 ? least
                 : throw new UsageException($"--min-tokens {least}: expected at most the {most} of --max-tokens"),
             IgnoresEnds = parsed.GetValue(_ignoreEos),
-            Stops = parsed.GetValue(_stop) ?? [],
+            Stops = parsed.GetValue(_stop) is { Length: > 0 } stops ? stops : [.. ollama?.Stops ?? []],
             Sampling = _sampling.Read(parsed),
             Retention = Retention(parsed) is { } policy ? new RetentionOptions(policy) : null,
         };

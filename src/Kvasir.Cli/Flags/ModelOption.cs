@@ -1,18 +1,22 @@
 using System.CommandLine;
 using Kvasir.Cli.Configuration;
+using Kvasir.Cli.Stores;
 using Kvasir.Formats;
+using Kvasir.Formats.Models;
 using Kvasir.Inference;
 using Kvasir.Inference.Saga;
+using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Flags;
 
-/// <summary>The model that a verb works on: a file, or <c>saga</c>, which ships with Kvasir.</summary>
+/// <summary>The model that a verb works on: a path, a name on this machine, or <c>saga</c>, which ships with Kvasir.</summary>
 static class ModelOption
 {
     /// <summary>What verbs that measure speed take.</summary>
-    public const string OrSynthetic = "a GGUF file, a folder, 'saga', or synth:SHAPE@TYPE (see `kvasir synth --help`)";
+    public const string OrSynthetic = "a file, a folder, a name, 'saga', or synth:SHAPE@TYPE (see `kvasir synth --help`)";
 
-    const string Help = "a GGUF file, a folder of Hugging Face's, or 'saga', the model that ships with Kvasir";
+    const string Help = "a GGUF file, a folder of Hugging Face's, a name on this machine such as Qwen/Qwen3-0.6B, org/repo:Q8_0 or "
+        + "ollama:qwen3:0.6b (`kvasir models` lists them), or 'saga', the model that ships with Kvasir";
 
     /// <summary>The model, where a verb takes any.</summary>
     /// <param name="help">What it may be.</param>
@@ -28,11 +32,23 @@ static class ModelOption
         if (name == "saga")
             return SagaModel.Path;
         if (name.Length == 0)
-            throw new UsageException("the model's name is empty: give a GGUF file, a folder, or 'saga'");
-        return File.Exists(name) || Directory.Exists(name)
+            throw new UsageException("the model's name is empty: give a GGUF file, a folder, a name, or 'saga'");
+        return Path.Exists(name)
             ? name
-            : throw new ModelFormatException($"{Printable.Line(name, 4096)}: no such file; a model is a GGUF file, a folder of Hugging Face's, or 'saga'");
+            : new LocalModels(ModelPlaces.OfEnvironment()).Find(name) ?? throw new ModelFormatException(
+                $"{Printable.Line(name, 4096)}: no such file; a model is a file, a folder, a name of `kvasir models`, or 'saga'");
     }
 
+    /// <summary>What is said of a model: of one on this machine, or of a well-known one.</summary>
+    /// <exception cref="ModelFormatException">It is damaged, or of an unknown architecture.</exception>
+    public static ModelSpec Describe(string name, bool assumeLlama = false) => ModelSpecs.Find(name == "saga" ? SagaModel.Path
+        : name.Length == 0 ? throw new UsageException("the model's name is empty")
+        : Path.Exists(name) ? name : new LocalModels(ModelPlaces.OfEnvironment()).FindIfHere(name) ?? name, assumeLlama);
+
     public static LanguageModel Load(string name) => LanguageModel.Load(Resolve(name), new LoadMeter());
+
+    /// <summary>What Ollama says of a model of its own besides; null for others.</summary>
+    public static OllamaModel? OfOllama(string name) => name.StartsWith(OllamaStore.Scheme, StringComparison.Ordinal) && !Path.Exists(name)
+        ? new LocalModels(ModelPlaces.OfEnvironment()).Ollama.Find(name[OllamaStore.Scheme.Length..])
+        : null;
 }

@@ -19,7 +19,7 @@ sealed class SamplingFlags
         Usual = "line feed, ':', '\"' and '*'",
         HelpName = "TEXT",
     };
-    readonly List<(Option Flag, Func<ParseResult, GgufMetadata?, SamplingOptions, SamplingOptions> Apply)> _numbers = [];
+    readonly List<(Option Flag, Func<ParseResult, Func<string, double?>?, SamplingOptions, SamplingOptions> Apply)> _numbers = [];
 
     public SamplingFlags()
     {
@@ -76,11 +76,11 @@ sealed class SamplingFlags
     public IEnumerable<Option> All => [.. _numbers.Select(number => number.Flag), _breakers, _seed];
 
     /// <summary>What the flags say, and where they say nothing, what the model's makers advise.</summary>
-    public SamplingOptions Read(ParseResult parsed, GgufMetadata? model = null)
+    public SamplingOptions Read(ParseResult parsed, Func<string, double?>? maker = null)
     {
         SamplingOptions all = SamplingOptions.Greedy with { Seed = parsed.GetValue(_seed) };
-        foreach ((_, Func<ParseResult, GgufMetadata?, SamplingOptions, SamplingOptions> apply) in _numbers)
-            all = apply(parsed, model, all);
+        foreach ((_, Func<ParseResult, Func<string, double?>?, SamplingOptions, SamplingOptions> apply) in _numbers)
+            all = apply(parsed, maker, all);
         string[] breakers = parsed.GetValue(_breakers) is { Length: > 0 } given ? given : [.. all.Dry?.Breakers ?? []];
         all = all.Dry is null ? all : all with { Dry = all.Dry with { Breakers = breakers is ["none"] ? [] : breakers } };
         all.Validate();
@@ -98,15 +98,19 @@ sealed class SamplingFlags
             CustomParser = Number.ParseChecked<T>(value => with(SamplingOptions.Greedy, value).Validate()),
             HelpName = help,
         };
-        _numbers.Add((flag, (parsed, model, all) => with(all, Advised(parsed, model, flag, advice) ?? parsed.GetValue(flag))));
+        _numbers.Add((flag, (parsed, maker, all) => with(all, Advised(parsed, maker, flag, advice) ?? parsed.GetValue(flag))));
     }
 
-    /// <summary>What a model's file advises where nobody else says anything (<c>general.sampling.…</c>).</summary>
-    static T? Advised<T>(ParseResult parsed, GgufMetadata? model, Setting<T> flag, string? advice) where T : struct, INumber<T>
+    /// <summary>What a model's makers advise where nobody else says anything.</summary>
+    static T? Advised<T>(ParseResult parsed, Func<string, double?>? maker, Setting<T> flag, string? advice) where T : struct, INumber<T> =>
+        advice is not null && maker is not null && flag.Read(parsed).Source == SettingSource.Default && maker(advice) is { } value
+            ? T.CreateSaturating(value)
+            : null;
+
+    /// <summary>What a GGUF file advises (<c>general.sampling.…</c>).</summary>
+    public static double? Advised(GgufMetadata model, string advice)
     {
         string key = $"general.sampling.{advice}";
-        if (advice is null || model is null || flag.Read(parsed).Source != SettingSource.Default || !model.Contains(key))
-            return null;
-        return typeof(T) == typeof(int) ? T.CreateChecked(model.GetInt32(key)) : T.CreateChecked(model.GetSingle(key));
+        return !model.Contains(key) ? null : advice == "top_k" ? model.GetInt32(key) : model.GetSingle(key);
     }
 }

@@ -9,7 +9,8 @@ namespace Kvasir.Cli.Verbs;
 /// <param name="Prompt">The text; null for a document about which questions are to come.</param>
 /// <param name="Document">What it is about; null for nothing.</param>
 /// <param name="IsRaw">Whether it goes to the model as it is.</param>
-sealed record Asked(string? Prompt, string? Document, bool IsRaw)
+/// <param name="System">What the system says where there is no document; null for nothing.</param>
+sealed record Asked(string? Prompt, string? Document, bool IsRaw, string? System = null)
 {
     /// <summary>Whether the answer goes on with the text.</summary>
     public bool IsContinued(PromptStyle style) => Document is null && (IsRaw || style.Continues);
@@ -25,8 +26,8 @@ sealed record Asked(string? Prompt, string? Document, bool IsRaw)
         if (IsContinued(style))
             return [.. tokenizer.Opening, .. tokenizer.Encode(Prompt!)];
         ChatTranscript transcript = new();
-        if (Document is not null)
-            transcript.Add("system", style.SystemPrompt(Document));
+        if ((Document is null ? System : style.SystemPrompt(Document)) is { } system)
+            transcript.Add("system", system);
         if (Prompt is null)
             return prompts().EncodeBeginning(transcript.Messages);
         transcript.Add("user", Prompt);

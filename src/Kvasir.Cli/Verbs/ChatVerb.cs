@@ -37,7 +37,8 @@ sealed class ChatVerb
         using Session? session = s_flags.Session(parsed);
         using LanguageModel model = s_flags.Load(parsed);
         options = options with { Sampling = s_flags.Sampling(parsed, model) };
-        string? system = document is null ? parsed.GetValue(s_system) : PromptStyle.From(model.Metadata).SystemPrompt(document);
+        string? system = document is null ? parsed.GetValue(s_system) ?? s_flags.SystemPrompt(parsed)
+            : PromptStyle.From(model.Metadata).SystemPrompt(document);
         using VerbEngine host = new(model, s_flags.Engine(parsed, model), s_flags.Verbose(parsed));
         InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Kvasir.Formats;
 using Kvasir.Formats.Models;
-using Kvasir.Inference.Saga;
 using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;
@@ -13,7 +12,8 @@ sealed class EstimateVerb
 
     static readonly Argument<string> s_model = new("MODEL")
     {
-        Description = "A GGUF file, a config.json or a folder with one, 'saga', or a well-known model such as llama-3-8b",
+        Description = "A GGUF file, a config.json or a folder with one, a name on this machine, 'saga', or a well-known model "
+            + "such as llama-3-8b",
     };
     static readonly Option<int[]?> s_context = Counts("--context", "-c",
         "Tokens of a sequence, such as 8k,32k; without it, up to the model's context");
@@ -100,9 +100,7 @@ sealed class EstimateVerb
     static EstimateRequest Request(ParseResult parsed)
     {
         string name = parsed.GetRequiredValue(s_model);
-        ModelSpec spec = ModelSpecs.Find(name == "saga" ? SagaModel.Path
-            : name.Length > 0 ? name
-            : throw new UsageException("the model's name is empty"), parsed.GetValue(s_assume));
+        ModelSpec spec = ModelOption.Describe(name, parsed.GetValue(s_assume));
         bool isBeyond = parsed.GetValue(s_beyond);
         return new EstimateRequest
         {

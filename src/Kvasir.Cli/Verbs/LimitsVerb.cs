@@ -13,7 +13,8 @@ sealed class LimitsVerb
 {
     static readonly Argument<string?> s_model = new("MODEL")
     {
-        Description = "Print the least times that a model takes: a GGUF file, a config.json, a well-known model's name, or 'saga'. Without "
+        Description = "Print the least times that a model takes: a GGUF file, a config.json, a name on this machine or of a well-known "
+            + "model, or 'saga'. Without "
             + "it, measure this machine",
         Arity = ArgumentArity.ZeroOrOne,
     };

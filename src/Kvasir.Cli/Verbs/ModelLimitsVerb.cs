@@ -4,7 +4,6 @@ using Kvasir.Formats;
 using Kvasir.Formats.Models;
 using Kvasir.Inference.Measurement;
 using Kvasir.Inference.Measurement.Limits;
-using Kvasir.Inference.Saga;
 using Kvasir.Planning.Sizing;
 
 namespace Kvasir.Cli.Verbs;
@@ -14,7 +13,7 @@ static class ModelLimitsVerb
 {
     public static int Run(ParseResult parsed, string name, bool json, CancellationToken cancellation)
     {
-        ModelSpec model = ModelSpecs.Find(name == "saga" ? SagaModel.Path : name);
+        ModelSpec model = ModelOption.Describe(name);
         BenchReport? bench = parsed.GetValue(ModelLimitsFlags.Bench) is { } file ? BenchFile.Read(file) : null;
         ModelLimitsReport report = Report(parsed, model, Find(parsed.GetValue(ModelLimitsFlags.Hardware), bench, cancellation), bench);
         if (json)

@@ -70,7 +70,7 @@ sealed class RunVerb
         ParseResult parsed, InferenceEngine engine, Session session, Asked asked, GenerationOptions options, Action<string> emit,
         CancellationToken cancellation)
     {
-        string? system = asked.Document is { } document ? PromptStyle.From(engine.Model.Metadata).SystemPrompt(document) : null;
+        string? system = asked.Document is { } document ? PromptStyle.From(engine.Model.Metadata).SystemPrompt(document) : asked.System;
         using RecordedConversation conversation = new(engine, s_flags.Template.Prompts(parsed, engine.Model), session, system);
         return conversation.Say(asked.Prompt!, options, emit, cancellation);
     }
@@ -108,7 +108,7 @@ sealed class RunVerb
             throw new UsageException("'-' stands for both PROMPT and FILE, and there is one standard input");
         string prompt = given is null or "-" ? TextInput.Read("-").TrimEnd('\r', '\n') : given;
         return prompt.Length > 0
-            ? new Asked(prompt, file is null ? null : TextInput.ReadDocument(file), parsed.GetValue(s_raw))
+            ? new Asked(prompt, file is null ? null : TextInput.ReadDocument(file), parsed.GetValue(s_raw), s_flags.SystemPrompt(parsed))
             : throw new UsageException("the prompt is empty: there is nothing to answer");
     }
 

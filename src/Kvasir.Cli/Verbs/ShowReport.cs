@@ -15,7 +15,7 @@ sealed record ShowReport(
     IReadOnlyList<ShowTensor> Tensors)
 {
     public static ShowReport Of(IModelFile file, ModelSpec? spec, string? chatTemplate, string? notRunnable) => new(
-        file.Path, file.Length, (file as GgufFile)?.Version,
+        file.Path, file.Length, (file as GgufFile)?.Version ?? (file as GgufShards)?.Version,
         file.Metadata.GetString("general.name", null), file.Metadata.GetString("general.architecture", null),
         file.Metadata.GetString("general.license", null),
         chatTemplate, notRunnable,

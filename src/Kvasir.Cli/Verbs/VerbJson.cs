@@ -26,6 +26,9 @@ namespace Kvasir.Cli.Verbs;
 [JsonSerializable(typeof(RouteNote))]
 [JsonSerializable(typeof(ModelLimitsReport))]
 [JsonSerializable(typeof(SampleQuestion))]
+[JsonSerializable(typeof(PullReport))]
+[JsonSerializable(typeof(PulledFile))]
+[JsonSerializable(typeof(ModelLine))]
 sealed partial class VerbJson : JsonSerializerContext
 {
     static readonly VerbJson s_readable = new(Json.Options());

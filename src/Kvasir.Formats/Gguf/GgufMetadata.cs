@@ -17,6 +17,14 @@ public sealed class GgufMetadata
     internal GgufMetadata(string path, IReadOnlyList<string> keys, Dictionary<string, object> values) =>
         (_path, Keys, _values) = (path, keys, values);
 
+    /// <summary>The same but for keys that begin so.</summary>
+    internal GgufMetadata Without(string prefix)
+    {
+        bool IsLeft(string key) => !key.StartsWith(prefix, StringComparison.Ordinal);
+        return new(_path, [.. Keys.Where(IsLeft)],
+            _values.Where(entry => IsLeft(entry.Key)).ToDictionary(entry => entry.Key, entry => entry.Value, StringComparer.Ordinal));
+    }
+
     /// <summary>All keys in the order of the file.</summary>
     public IReadOnlyList<string> Keys { get; }
 

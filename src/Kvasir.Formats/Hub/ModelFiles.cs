@@ -5,7 +5,8 @@ namespace Kvasir.Formats.Hub;
 /// <summary>Opens a model, whatever it is stored as.</summary>
 public static class ModelFiles
 {
-    /// <summary>Opens a GGUF file, or a folder as Hugging Face's hub has it.</summary>
+    /// <summary>Opens a GGUF file, the first of several that hold one model, or a folder as Hugging Face's hub has it.</summary>
     /// <exception cref="ModelFormatException">It is missing, damaged or of an unknown kind; one line says where and why.</exception>
-    public static IModelFile Open(string path) => Directory.Exists(path) ? HubFolder.Open(path) : GgufFile.Open(path);
+    public static IModelFile Open(string path) =>
+        Directory.Exists(path) ? HubFolder.Open(path) : GgufShards.IsNamedSo(path) ? GgufShards.Open(path) : GgufFile.Open(path);
 }

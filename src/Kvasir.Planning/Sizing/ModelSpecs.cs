@@ -1,5 +1,6 @@
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Hub;
 using Kvasir.Formats.Models;
 
 namespace Kvasir.Planning.Sizing;
@@ -34,7 +35,7 @@ public static class ModelSpecs
                     + $"{string.Join(", ", ModelCatalogue.Near(nameOrPath))}");
         if (nameOrPath.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
             return ModelSpec.FromConfig(nameOrPath, assumeLlama);
-        using GgufFile file = GgufFile.Open(nameOrPath);
+        using IModelFile file = ModelFiles.Open(nameOrPath);
         return ModelSpec.From(file, assumeLlama);
     }
 }

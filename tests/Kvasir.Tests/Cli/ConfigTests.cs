@@ -110,7 +110,7 @@ public sealed class ConfigTests : IDisposable
     public void A_failure_says_who_asked_for_what_went_wrong()
     {
         RunIn(With("""{"model": "missing.gguf"}"""), "run", "Hello")
-            .Fails(1, "missing.gguf: no such file; a model is a GGUF file, or 'saga'; --model is set by ");
+            .Fails(1, "missing.gguf: no such file; a model is a file, a folder, a name of `kvasir models`, or 'saga'; --model is set by ");
         RunIn(With("{}", ("KVASIR_HOST", "nowhere")), "serve")
             .Fails(2, "expected an IP address such as 127.0.0.1 or 0.0.0.0; --host is set by KVASIR_HOST");
         RunIn(With("""{"no-persist": true}"""), "run", "Hello", "--session", "s").Fails(2, "choose one; --no-persist is set by ");

@@ -92,7 +92,7 @@ public sealed class FailureTests : IDisposable
         byte[] saga = File.ReadAllBytes(SagaModel.Path);
         Refused(_folder["missing.gguf"], "no such file");
         Refused(_folder.Write("text.gguf", RawGguf.Bytes("hello\n")), "not a GGUF file");
-        Refused(Path.GetTempPath(), "a directory");
+        Refused(_folder[""], "weights: ");
         Refused(_folder.Write("header.gguf", saga[..1000]), "header");
         Refused(_folder.Write("tensors.gguf", saga[..1000000]), "bytes of data");
 

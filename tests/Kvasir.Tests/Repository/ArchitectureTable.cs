@@ -104,8 +104,10 @@ static class ArchitectureTable
             Output
             Configuration -> Output
             Sessions -> Output
-            Flags -> Configuration, Output, Sessions
-            Verbs -> Configuration, Flags, Output, Sessions
+            Stores
+            Flags -> Configuration, Output, Sessions, Stores
+            Pull -> Flags, Output, Stores
+            Verbs -> Configuration, Flags, Output, Pull, Sessions, Stores
             Verbs/Kv -> Flags, Output, Verbs
             Verbs/Simulate/Reports -> Flags, Output
             Verbs/Simulate/Html -> Flags, Verbs/Simulate/Reports
@@ -141,11 +143,13 @@ static class ArchitectureTable
             Synthesis -> Fixtures
             Tokenization -> Fixtures
             Hub -> Fixtures, Tokenization
+            Stores -> Fixtures
             Sampling/Constraints -> Tokenization
             Templates -> Fixtures, Tokenization
             Chat -> Fixtures, Templates, Tokenization
             Cli -> Fixtures, KvCache/Disk, Templates
             Measurement -> Cli, Fixtures
+            Pull -> Cli, Fixtures
             RemoteTiers -> Cli, Fixtures, Reuse
             Server -> Cli, Fixtures, Reuse
             Cluster -> Cli, Fixtures, RemoteTiers, Reuse, Server

@@ -14,8 +14,8 @@ namespace Kvasir.Tests.Repository;
 /// </summary>
 public sealed partial class ReadmeTests : IDisposable
 {
-    /// <summary>Verbs that measure or search for long: <see cref="PageTests"/> has their command lines parsed.</summary>
-    static readonly string[] s_long = ["bench", "eval", "perplexity", "plan"];
+    /// <summary>Verbs that measure, search or load for long: <see cref="PageTests"/> has their command lines parsed.</summary>
+    static readonly string[] s_long = ["bench", "eval", "perplexity", "plan", "pull"];
 
     readonly TemporaryFolder _folder = new();
     readonly Page _page = new("README.md");
@@ -72,8 +72,8 @@ public sealed partial class ReadmeTests : IDisposable
         return arguments[0] == "run" && command.Arguments.Any(IsModel) ? [.. arguments, "--max-tokens", "8"] : arguments;
     }
 
-    /// <summary>A file that the reader brings; the other is one that he makes.</summary>
-    static bool IsModel(string argument) => argument.EndsWith(".gguf", StringComparison.Ordinal) && argument != "model-q8_0.gguf";
+    /// <summary>A model that the reader brings; the other is one that he makes.</summary>
+    static bool IsModel(string argument) => argument == "Qwen/Qwen3-0.6B" || argument.EndsWith(".gguf", StringComparison.Ordinal) && argument != "model-q8_0.gguf";
 
     /// <summary>Runs a command whose output goes to a file.</summary>
     string Keep(ShellCommand command)

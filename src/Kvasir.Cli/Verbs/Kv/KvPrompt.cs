@@ -46,6 +46,7 @@ sealed class KvPrompt
         if (prompt is null && file is null)
             throw new UsageException("no prompt: give it as an argument, or a file with -f");
         string? document = file is null ? null : TextInput.ReadDocument(file);
-        return new Asked(prompt is "-" ? TextInput.Read("-").TrimEnd('\r', '\n') : prompt, document, parsed.GetValue(_raw));
+        return new Asked(prompt is "-" ? TextInput.Read("-").TrimEnd('\r', '\n') : prompt, document,
+            parsed.GetValue(_raw), _flags.SystemPrompt(parsed));
     }
 }

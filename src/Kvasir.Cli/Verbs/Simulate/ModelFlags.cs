@@ -3,7 +3,6 @@ using System.Globalization;
 using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Formats;
 using Kvasir.Formats.Models;
-using Kvasir.Inference.Saga;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Sizing;
 
@@ -19,7 +18,9 @@ sealed class ModelFlags
 
     readonly Option<string?> _model = new("--model", "-m")
     {
-        Description = "The model that is served: a GGUF file, a config.json, or a well-known model such as llama-3-8b", HelpName = "MODEL",
+        Description = "The model that is served: a GGUF file, a config.json, a name on this machine, or a well-known model "
+            + "such as llama-3-8b",
+        HelpName = "MODEL",
     };
     readonly Option<string?> _hardware = new("--hardware")
     {
@@ -59,7 +60,7 @@ sealed class ModelFlags
         }
         if (parsed.GetValue(_hardware) is not { } hardware)
             throw new UsageException("--model: expected --hardware that it is served on, such as h100-sxm or this");
-        ModelSpec spec = ModelSpecs.Find(name == "saga" ? SagaModel.Path : name);
+        ModelSpec spec = ModelOption.Describe(name);
         WeightSize weights = WeightSize.Of(spec, parsed.GetValue(_weights))
             ?? throw new UsageException($"--model {Printable.Line(name)}: its parameters are not known; --weights says their size");
         int devices = parsed.GetValue(_devices);
