@@ -51,7 +51,7 @@ public sealed record DiskTierOptions
     }
 
     /// <summary>Bytes that are free where the directory is, or will be made.</summary>
-    internal long FreeOnDisk()
+    long FreeOnDisk()
     {
         if (FreeSpace is { } told)
             return told();

@@ -328,7 +328,7 @@ sealed unsafe class DiskWriter : IDisposable
             Segment.TryDelete(Segment.PathOf(_options.Folder, id));
     }
 
-    long FreeSpace() => _options.FreeOnDisk();
+    long FreeSpace() => new DriveInfo(_options.Folder).AvailableFreeSpace;
 
     void Fault(string step) => _options.FaultPoint?.Invoke(step);
 }
