@@ -40,11 +40,13 @@ public sealed class PagedStreamingTests : IDisposable
     };
 
     static Completion Start(
-        InferenceEngine engine, int[] prompt, string? policy, int tokens = 20, CancellationToken cancellation = default) => engine.Start(prompt, new GenerationOptions
-        {
-            MaxTokens = tokens, IgnoresEnds = true, WantsHidden = true,
-            Retention = policy is null ? null : new RetentionOptions(RetentionPolicy.Parse(policy)!),
-        }, cancellation: cancellation);
+        InferenceEngine engine, int[] prompt, string? policy, int tokens = 20, CancellationToken cancellation = default)
+    {
+        RetentionOptions? retention = policy is null ? null : new RetentionOptions(RetentionPolicy.Parse(policy)!);
+        return engine.Start(prompt,
+            new GenerationOptions { MaxTokens = tokens, IgnoresEnds = true, WantsHidden = true, Retention = retention },
+            cancellation: cancellation);
+    }
 
     static byte[] Bits(GenerationResult result) =>
         [.. MemoryMarshal.AsBytes(result.Hidden!.Value.Span), .. MemoryMarshal.AsBytes<int>([.. result.TokenIds])];
