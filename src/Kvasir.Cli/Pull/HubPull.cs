@@ -68,10 +68,11 @@ sealed class HubPull(HubClient client, HubCache cache, bool usesLinks, IProgress
         {
             void TellThatItWaits() => progress.Report(new(file, writer.Begun(file), IsWaiting: true));
             using IDisposable held = await writer.Lock(file, TellThatItWaits, cancellation).ConfigureAwait(false);
-            if (!writer.HasBlob(file))
+            if (!writer.Has(file) && !writer.HasBlob(file)) // whoever held it may have fetched it
                 fetched = await Fetch(client.Address($"{repository}/resolve/{commit}/{Escaped(file.Path)}"), writer, file, cancellation)
                     .ConfigureAwait(false);
-            writer.Link(file);
+            if (!writer.Has(file))
+                writer.Link(file);
         }
         progress.Report(new(file, file.Size, IsThere: true));
         return fetched;
