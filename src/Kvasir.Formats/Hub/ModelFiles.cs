@@ -9,4 +9,9 @@ public static class ModelFiles
     /// <exception cref="ModelFormatException">It is missing, damaged or of an unknown kind; one line says where and why.</exception>
     public static IModelFile Open(string path) =>
         Directory.Exists(path) ? HubFolder.Open(path) : GgufShards.IsNamedSo(path) ? GgufShards.Open(path) : GgufFile.Open(path);
+
+    /// <summary>
+    /// What GGUF files call an architecture of a <c>config.json</c>; the name itself where they are not known to call it anything.
+    /// </summary>
+    public static string ArchitectureOf(string modelType) => HubFamily.Find(modelType)?.Architecture ?? modelType;
 }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Kvasir.Formats.Hub;
 
 namespace Kvasir.Formats.Models;
 
@@ -12,11 +11,6 @@ public sealed class GgufSpecKeys(ModelSpec spec, string architecture, Action<str
     internal const string Llama3 = "llama3";
 
     ModelFamily Family => ModelFamily.Gguf[architecture];
-
-    /// <summary>
-    /// What GGUF files call an architecture of a <c>config.json</c>; the name itself where they are not known to call it anything.
-    /// </summary>
-    public static string ArchitectureOf(string modelType) => HubFamily.Find(modelType)?.Architecture ?? modelType;
 
     /// <summary>Names all of them.</summary>
     public void Write()

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
+using Kvasir.Formats.Hub;
 using Kvasir.Formats.Models;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Tokenization;
@@ -30,7 +31,7 @@ public sealed class SyntheticModel
     public SyntheticModel(ModelSpec spec, WeightMix mix, ulong seed = 1)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        spec = spec with { Architecture = GgufSpecKeys.ArchitectureOf(spec.Architecture), Norm = spec.Norm with { Epsilon = Epsilon } };
+        spec = spec with { Architecture = ModelFiles.ArchitectureOf(spec.Architecture), Norm = spec.Norm with { Epsilon = Epsilon } };
         SupportedModels.Check(spec);
         (_spec, _mix, _seed) = (spec, mix, seed);
         if (spec.Layers.Where((layer, i) => layer.Attention!.Producer != i).Any()

@@ -98,6 +98,7 @@ public sealed class NodeLossTests
             }
         Assert.Equal(1, cut);
         Assert.Equal(0, router.Router.Nodes.All[0].Counts.RetriedRequests);
+        await ServerFixture.Until(() => router.Router.Nodes.All[0].Counts.FailedRequests > 0, "the router has counted it");
         Assert.Equal(1, router.Router.Nodes.All[0].Counts.FailedRequests);
     }
 
