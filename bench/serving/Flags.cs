@@ -48,6 +48,7 @@ static class Flags
         };
         root.SetAction(RunAsync);
         root.Subcommands.Add(SlowDisk.Create());
+        root.Subcommands.Add(LongOne.Create());
         return root;
     }
 

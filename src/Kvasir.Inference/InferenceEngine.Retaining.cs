@@ -48,14 +48,12 @@ public sealed partial class InferenceEngine
         if (prefix is not null)
             prefix(sequence);
         sequence.Blocks.Table.Cut(from);
-        if (!Cache.StreamsFromDisk)
+        string? whyAll = Cache.WhyNotByPages(pages, Context);
+        if (whyAll is null)
             sequence.Blocks.Read(pages);
         Forward(sequence, from);
         cancellation.ThrowIfCancellationRequested();
-        return new RetentionUse(options.Policy.ToString())
-        {
-            Pages = Cache.StreamsFromDisk ? null : pages, WhyExact = Cache.StreamsFromDisk ? PageReads.NotFromDisk : null,
-        };
+        return new RetentionUse(options.Policy.ToString()) { Pages = whyAll is null ? pages : null, WhyExact = whyAll };
     }
 
     /// <summary>Computes the first tokens of a sequence, on the calling thread: for measurements and tests.</summary>

@@ -40,7 +40,8 @@ public sealed partial class InferenceEngine : IDisposable
         (Model, Options) = (model, options);
         Context = ValidContext(model.Config, options);
         EarlyCompilation.Begin(options.InstructionSet);
-        Layout = LayoutOf(model, options);
+        Room = ContextRoom.Here(model.Config, options);
+        Layout = Room.Layout;
         Cache = new TieredKvCache(Layout, SharesBlocks ? FingerprintOf(model, options) : default,
             CacheOptions(PoolOf()));
         _compute = new ComputePool(options.Threads);
@@ -292,6 +293,7 @@ public sealed partial class InferenceEngine : IDisposable
         TokenTrie = Model.TokenTrie,
         Transformer = _transformer,
         Cache = Cache,
+        Forecast = new StepForecast(Cache, Room.Capacity, Model.Weights.BytesPerStep),
         Context = Context,
         MaxRunning = Options.MaxRunning,
         MaxWaiting = Options.MaxWaiting,
@@ -321,7 +323,7 @@ public sealed partial class InferenceEngine : IDisposable
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
         int context = ValidContext(model.Config, options);
-        return ModelFingerprint.Of(model.Digest, LayoutOf(model, options), options.KvHostCodec,
+        return ModelFingerprint.Of(model.Digest, LayoutOf(model.Config, options), options.KvHostCodec,
             model.Config.Attention.Any(layer => RotaryTables.IsLong(layer.Rope, context)));
     }
 
@@ -332,7 +334,7 @@ public sealed partial class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        KvLayout layout = LayoutOf(model, options);
+        KvLayout layout = LayoutOf(model.Config, options);
         return (layout.BlocksFor(ValidContext(model.Config, options)) + 1) * layout.StrideBytes;
     }
 
@@ -344,17 +346,17 @@ public sealed partial class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        KvLayout layout = LayoutOf(model, options);
+        KvLayout layout = LayoutOf(model.Config, options);
         return BlocksOfView(layout, ValidContext(model.Config, options)) * layout.StrideBytes;
     }
 
-    static KvLayout LayoutOf(LanguageModel model, EngineOptions options) =>
-        new(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model.Config));
+    internal static KvLayout LayoutOf(ModelSpec model, EngineOptions options) =>
+        new(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model));
 
     static int BlocksOfView(KvLayout layout, int context) =>
         layout.BlocksFor(context) / 2 + layout.BlocksFor(ReplayScorer.LongestPiece + ReplayScorer.LeadIn);
 
-    static int ValidContext(ModelSpec config, EngineOptions options)
+    internal static int ValidContext(ModelSpec config, EngineOptions options)
     {
         int context = options.Context ?? Math.Min(config.Context, EngineOptions.DefaultContext);
         Check(context is >= 1 and <= 1 << 24, "context", context, $"1 to {1 << 24}");

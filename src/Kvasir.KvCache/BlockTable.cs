@@ -207,6 +207,6 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
         while (block < _blocks.Count && _filled[block] == Layout.BlockTokens)
             block++;
         Length = block * Layout.BlockTokens + (block < _blocks.Count ? _filled[block] : 0);
-        Pages?.Bounds.Truncate(Length);
+        Pages?.Truncate(Length);
     }
 }

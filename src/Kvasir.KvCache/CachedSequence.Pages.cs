@@ -21,7 +21,7 @@ public sealed partial class CachedSequence
             return;
         Table.Cut(pages.From);
         Table.Pages = null;
-        pages.Bounds.Truncate(0);
+        pages.Truncate(0);
     }
 
     /// <summary>The tokens, from the first, whose keys and values are exact: others may find them.</summary>

@@ -42,14 +42,33 @@ public sealed partial class CachedSequence
     {
         if (_cache.Streamed is not { } streamed)
             return false;
-        List<int> blocks = [];
-        for (int block = 0; block < Table.Count && blocks.Count < StreamFile.MostAtOnce; block++)
-            if (Table.IsMovable(block))
-                blocks.Add(block);
+        List<int> blocks = NextToMove();
+        if (blocks.Count == 0)
+            return streamed.Writer?.WaitFor(_ => true) == true; // which holds some of the pool
         List<StreamedBlock> moved = streamed.Take([.. blocks.Select(ToWrite)]);
         for (int i = 0; i < moved.Count; i++)
             Table.Stream(blocks[i], moved[i]);
         return moved.Count > 0;
+    }
+
+    List<int> NextToMove()
+    {
+        List<int> blocks = [];
+        for (int block = 0; block < Table.Count && blocks.Count < StreamFile.MostAtOnce; block++)
+            if (Table.IsMovable(block))
+                blocks.Add(block);
+        return blocks;
+    }
+
+    /// <summary>
+    /// Has the blocks written to the disk that will be moved there next, while a pass is computed: the pool is nearly full. Those of a
+    /// sequence that shares nothing are written when they are moved.
+    /// </summary>
+    internal void WriteAhead()
+    {
+        if (_cache.Streamed is { File: not null } streamed && _sharing && !IsWaiting
+            && _cache.Device.Counts is var counts && counts.Free + counts.Cached < streamed.Options.Resident + StreamFile.MostAtOnce)
+            streamed.Expect(NextToMove().Select(block => Table[block]).OfType<BlockLease>().Select(lease => lease.Key));
     }
 
     unsafe BlockWrite ToWrite(int block)
@@ -105,6 +124,7 @@ public sealed partial class CachedSequence
     {
         if (slots.Count == 0 || _cache.Streamed?.File is not { } file)
             return;
+        Table.Pages?.ForgetPages();
         List<int> lost = [];
         for (int block = 0; block < Table.Count; block++)
             if (Table[block] is BlockLease lease && lease.IsOf(file) && slots.Contains(lease.Id.Index))

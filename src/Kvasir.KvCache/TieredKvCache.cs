@@ -200,9 +200,7 @@ public sealed partial class TieredKvCache : IDisposable
         return Flush(patience);
     }
 
-    /// <summary>
-    /// Writes blocks that memory has to all <see cref="DurableTiers"/>, and keeps them there from being evicted until a time.
-    /// </summary>
+    /// <summary>Writes blocks that memory has to all <see cref="DurableTiers"/>, and keeps them from being evicted until a time.</summary>
     /// <returns>How many are kept, in the tier that keeps most of them.</returns>
     /// <exception cref="IOException">They cannot be pinned anywhere: too many bytes are already, or the tier cannot be written.</exception>
     public int Pin(IReadOnlyList<BlockKey> keys, string owner, DateTimeOffset until, TimeSpan patience)
@@ -241,6 +239,7 @@ public sealed partial class TieredKvCache : IDisposable
     public bool Flush(TimeSpan patience)
     {
         long start = Options.Time.GetTimestamp();
+        Streamed?.Writer?.WaitFor(_ => true);
         bool done = true;
         foreach (WriteBack writeBack in _writeBacks)
             done &= writeBack.Flush(Rest());

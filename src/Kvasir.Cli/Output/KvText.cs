@@ -16,7 +16,7 @@ static class KvText
     {
         Terminal.Line(Line(result.Kv, result.ComputedTokens, tokenizer));
         if (result.Kv.Streamed is { } streamed)
-            Terminal.Line(StreamText.Of(streamed, result.StepSeconds));
+            Terminal.Line(StreamText.Of(streamed, result.StepSeconds, result.Kv.Foreseen));
         if (result.Kv.Retention is { } retention)
             Terminal.Line(Retained(retention));
     }
@@ -76,6 +76,8 @@ static class KvText
     static string Read(string policy, PageUse pages) => pages.Rows == 0 ? $"{policy}: all rows read everything" : string.Create(CultureInfo.InvariantCulture,
         $"{policy}: {pages.Rows:N0} rows read {pages.ReadShare:P1} of the pages of each layer and head, of those chosen {pages.AgainShare:P0} "
             + $"again; {pages.BoundsBytes / 1048576.0:0.0} MiB of bounds")
+        + (pages.OnDisk == 0 ? "" : string.Create(CultureInfo.InvariantCulture,
+            $"; of {pages.OnDisk:N0} pages on the disk, {pages.Brought:N0} were brought, the others still there, in {pages.PageBytes / 1048576.0:0.0} MiB"))
         + (pages.Bound is { } bound ? string.Create(CultureInfo.InvariantCulture, $"; no row skipped more than {bound:0.0e+0} of its attention")
             : "");
 

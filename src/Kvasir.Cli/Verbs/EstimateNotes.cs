@@ -37,6 +37,10 @@ static class EstimateNotes
             yield return "the weights' size is not known: nothing is subtracted from the memory; --weights SIZE says it";
         if (request.Memory < request.Weights?.Bytes / request.Devices)
             yield return "the weights alone are larger than the memory";
+        foreach (EstimateStreaming row in EstimateStreaming.Of(request).Where(row => row.Problem is not null))
+            yield return row.Problem!;
+        if (EstimateStreaming.Of(request).Any(row => row is { Problem: null, StepSeconds: null }))
+            yield return "how long a step takes is not known: `kvasir limits` measures memory and disk of this machine";
         if (request.Flops is not null)
             yield return "computing counts 2 operations per active parameter and token, without attention's own: long prompts are worth "
                 + "loading from slower places still";

@@ -18,6 +18,7 @@ sealed record EstimateRequest
     public required WeightSize? Weights { get; init; }
     public required long? Host { get; init; }
     public required long? Disk { get; init; }
+    public required EstimateTiers? Tiers { get; init; }
     public required double? Flops { get; init; }
 
     /// <summary>Types that are compared: those of everyday use, and the one that is asked for.</summary>
@@ -34,7 +35,7 @@ sealed record EstimateReport(
     string KvType, string Retention, int Devices, int Layers, long KvBytesPerToken,
     long KvBytesPerTokenBeyondWindows, long KvBytesPerTokenRead,
     IReadOnlyList<EstimateGroup> Groups, IReadOnlyList<EstimateSize> Sizes, EstimateMemory? Memory, IReadOnlyList<EstimateTier> Tiers,
-    IReadOnlyList<EstimateBreakEven> BreakEven,
+    IReadOnlyList<EstimateStreaming> Streaming, IReadOnlyList<EstimateBreakEven> BreakEven,
     IReadOnlyList<string> Notes)
 {
     public static EstimateReport Of(EstimateRequest request)
@@ -51,6 +52,7 @@ sealed record EstimateReport(
             request.Memory is { } memory ? EstimateMemory.Of(request, device, memory) : null,
             [.. EstimateTier.Of(Tier.Host, request.Host, request.Contexts, tiers),
                 .. EstimateTier.Of(Tier.Disk, request.Disk, request.Contexts, tiers)],
+            [.. EstimateStreaming.Of(request)],
             request.Flops is { } flops ? EstimateBreakEven.Of(request, tiers, flops) : [],
             [.. spec.Notes, .. EstimateNotes.Of(request)]);
     }

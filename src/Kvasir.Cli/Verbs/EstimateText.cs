@@ -94,6 +94,8 @@ static class EstimateText
                 $"{tier.Key}, {ByteSize.Text(tier.First().Bytes)}: {tier.First().Tokens:N0} tokens in whole blocks of 16",
                 ["context", "conversations"],
                 [.. tier.Select(row => (string[])[$"{row.Context:N0}", $"{row.Conversations:N0}"])]);
+        if (report.Streaming.Count > 0)
+            yield return Streaming(report.Streaming);
         if (report.BreakEven.Count > 0)
             yield return new Grid(
                 "break-even: above this bandwidth, loading beats computing", ["context", "bytes", "to compute", "bandwidth"],
@@ -134,6 +136,14 @@ static class EstimateText
         memory.LongestContextInBlocks is null ? ["context", "sequences"] : ["context", "sequences", "in Kvasir's blocks"],
         [.. memory.Sequences.Select(row => (string[])[$"{row.Context:N0}", $"{row.Sequences:N0}",
             .. (string[])(row.SequencesInBlocks is { } count ? [$"{count:N0}"] : [])])]);
+
+    static Grid Streaming(IReadOnlyList<EstimateStreaming> rows) => new(
+        "where a sequence lies, in tokens, and what a step reads of it there"
+            + (rows[0].RingBytes is > 0 and var ring ? $"; {ByteSize.Text(ring)} of the pool are the ring's" : ""),
+        ["context", "in the pool", "in host", "on disk", "read in the pool", "in host", "from disk", "a step takes at least"],
+        [.. rows.Select(row => (string[])[$"{row.Context:N0}", $"{row.PoolTokens:N0}", $"{row.HostTokens:N0}", $"{row.DiskTokens:N0}",
+            ByteSize.Text(row.PoolBytesRead), ByteSize.Text(row.HostBytesRead), ByteSize.Text(row.DiskBytesRead),
+            row.Problem is not null ? "impossible" : row.StepSeconds is { } seconds ? Seconds(seconds) : "unknown"])]);
 
     static string Beside(EstimateMemory memory) => memory.WeightBytes is { } weights ? $" beside {ByteSize.Text(weights)} of weights" : "";
 

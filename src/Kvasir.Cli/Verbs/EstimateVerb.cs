@@ -38,6 +38,9 @@ sealed class EstimateVerb
     };
     static readonly Option<long?> s_host = Size("--host", "Memory behind the device: how many tokens and conversations fit");
     static readonly Option<long?> s_disk = Size("--disk", "Room on a disk: how many tokens and conversations fit");
+    static readonly Option<long?> s_kvDevice = Size("--kv-device", "A pool as serve has it: what of a sequence lies where");
+    static readonly Option<long?> s_kvHost = Size("--kv-host", "Memory behind that pool; without it, none");
+    static readonly Option<long?> s_kvDisk = Size("--kv-disk", "Room behind both on a disk; without it, none");
     static readonly Option<double?> s_flops = new("--flops")
     {
         Description = "Operations per second of prefill, such as 400T: above which bandwidth loading beats computing",
@@ -59,7 +62,8 @@ sealed class EstimateVerb
     {
         Command verb = new("estimate")
         {
-            s_model, s_context, s_batch, s_retention, s_devices, s_memory, s_weights, s_host, s_disk, s_flops, s_beyond,
+            s_model, s_context, s_batch, s_retention, s_devices, s_memory, s_weights, s_host, s_disk, s_kvDevice, s_kvHost, s_kvDisk,
+            s_flops, s_beyond,
             s_assume, s_json, s_csv, s_markdown,
         };
         foreach (Option option in s_types.All)
@@ -111,8 +115,19 @@ sealed class EstimateVerb
             Weights = WeightSize.Of(spec, parsed.GetValue(s_weights)),
             Host = parsed.GetValue(s_host),
             Disk = parsed.GetValue(s_disk),
+            Tiers = Tiers(parsed),
             Flops = parsed.GetValue(s_flops),
         };
+    }
+
+    static EstimateTiers? Tiers(ParseResult parsed)
+    {
+        if (parsed.GetValue(s_kvDevice) is not { } device)
+            return parsed.GetValue(s_kvHost) is null && parsed.GetValue(s_kvDisk) is null ? null
+                : throw new UsageException("--kv-host and --kv-disk: expected a --kv-device, the pool before them");
+        if (parsed.GetValue(s_devices) > 1)
+            throw new UsageException("--kv-device: expected one device, where --tp says more");
+        return new EstimateTiers(device, parsed.GetValue(s_kvHost) ?? 0, parsed.GetValue(s_kvDisk) ?? 0);
     }
 
     static int[] Contexts(ModelSpec spec, int[]? given, bool isBeyond)

@@ -160,7 +160,9 @@ static class ServeVerb
         int blocks = engine.Cache.Device.Counts.Total;
         string streamed = engine.Context <= (long)blocks * engine.Layout.BlockTokens ? ""
             : $" for {blocks * engine.Layout.BlockTokens:N0} tokens, the rest is streamed";
-        Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}, pool "
+        int trained = engine.Model.Config.Context;
+        string less = engine.Context < trained ? $" of {trained:N0}" : "";
+        Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}{less}, pool "
             + $"{ByteSize.Text(blocks * engine.Layout.StrideBytes)}{streamed})");
         Terminal.Line($"keys and values: {disk}");
         if (ContentOf(engine, Tier.Remote) is { } shared)
@@ -241,6 +243,18 @@ static class ServeVerb
         return keys;
     }
 
+    /// <summary>
+    /// What is asked for or, without that, all that the tiers have room for; less where a disk has less free than it may take.
+    /// </summary>
+    static int? Context(LanguageModel model, EngineOptions options)
+    {
+        int fits = InferenceEngine.ContextFor(model, options, out bool isShort);
+        if (isShort)
+            Terminal.Line($"warning: {Formats.Printable.Line(options.KvDisk!.Folder, 4096)}: {options.KvDisk.FreeBytes():N0} bytes may be taken "
+                + $"of what is free there, fewer than the {options.KvDisk.MaxBytes:N0} of --kv-disk: the context is {fits:N0} tokens");
+        return options.Context is null || isShort ? fits : options.Context;
+    }
+
     static EngineOptions EngineOptions(ParseResult parsed, LanguageModel model)
     {
         EngineOptions options = s_flags.Engine(parsed, model);
@@ -250,8 +264,8 @@ static class ServeVerb
             MaxWaiting = parsed.GetValue(s_queue) ?? options.MaxWaiting,
         };
         EngineOptions whole = options; // what the pool has room for, where nothing is said of it
-        if (options.Context is null && options.KvReuse == KvReuse.On)
-            options = options with { Context = InferenceEngine.ContextFor(model, options) };
+        if (options.KvReuse == KvReuse.On)
+            options = options with { Context = Context(model, options) };
         if (options.KvDeviceBytes is not null)
             return options;
         long perContext = InferenceEngine.PoolBytes(model, whole), quarter = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4,

@@ -1,5 +1,6 @@
 using Kvasir.Formats;
 using Kvasir.Inference;
+using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Blocks;
 
 namespace Kvasir.Cli.Verbs;
@@ -17,6 +18,8 @@ sealed class VerbEngine : IDisposable
     {
         (Engine, _verbose) = (new InferenceEngine(model, options), verbose);
         WarnOfDisk();
+        if (verbose && Engine.Foresee(Engine.Context) is { } foreseen)
+            Terminal.Line(StreamText.Ahead(Engine.Context, foreseen));
     }
 
     public InferenceEngine Engine { get; }

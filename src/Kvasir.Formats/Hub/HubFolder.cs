@@ -51,9 +51,12 @@ public sealed class HubFolder : IModelFile
         {
             return new HubFolder(path, shards);
         }
-        catch
+        catch (Exception e)
         {
             shards.Dispose();
+            // what the JSON reader throws when a text is asked for that is no Unicode
+            if (e is InvalidOperationException)
+                throw new ModelFormatException($"{Printable.Line(path, 4096)}: JSON: {Printable.Line(e.Message)}, expected Unicode", e);
             throw;
         }
     }

@@ -81,7 +81,8 @@ sealed class ConfigFields(string path, string prefix, JsonElement fields, Immuta
     /// <summary>An array of positive numbers; empty where the field is missing or null.</summary>
     public ImmutableArray<float> Numbers(string name) => !Has(name) ? [] :
         [.. Items(name, "an array of numbers")
-            .Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetSingle(out float number) && float.IsFinite(number) && number > 0
+            .Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetSingle(out float number) && float.IsFinite(number)
+                && number > 0
             ? number
             : throw Invalid(name, Seen(item), "positive numbers"))];
 

@@ -13,7 +13,9 @@ public sealed class GgufSpecKeys(ModelSpec spec, string architecture, Action<str
 
     ModelFamily Family => ModelFamily.Gguf[architecture];
 
-    /// <summary>What GGUF files call an architecture of a <c>config.json</c>; the name itself where they are not known to call it anything.</summary>
+    /// <summary>
+    /// What GGUF files call an architecture of a <c>config.json</c>; the name itself where they are not known to call it anything.
+    /// </summary>
     public static string ArchitectureOf(string modelType) => HubFamily.Find(modelType)?.Architecture ?? modelType;
 
     /// <summary>Names all of them.</summary>

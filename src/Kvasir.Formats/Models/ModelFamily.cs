@@ -12,7 +12,8 @@ sealed record ModelFamily
     public static ModelFamily Qwen2 { get; } = new() { Rope = RopeStyle.Halves };
     public static ModelFamily Qwen3 { get; } = Qwen2 with { HasQkNorm = true };
     public static ModelFamily Phi3 { get; } = new() { Rope = RopeStyle.Halves };
-    public static ModelFamily Gemma { get; } = new() { Rope = RopeStyle.Halves, Activation = FeedForwardSpec.Gelu, ScalesEmbedding = true, IsTied = true };
+    public static ModelFamily Gemma { get; } =
+        new() { Rope = RopeStyle.Halves, Activation = FeedForwardSpec.Gelu, ScalesEmbedding = true, IsTied = true };
     public static ModelFamily SmolLm3 { get; } = new() { RotatesAllButEvery = 4 };
     public static ModelFamily Olmo2 { get; } = new()
     {

@@ -57,7 +57,9 @@ public sealed record RopeScaling(string Type, float Factor)
     /// again (<c>mscale</c> and <c>mscale_all_dim</c>); null where it is the plain formula's.</summary>
     public (float Of, float Over)? LogWeights { get; init; }
 
-    /// <summary>For <c>longrope</c>: divisors of frequencies in contexts up to the original one; empty where the weights hold them.</summary>
+    /// <summary>
+    /// For <c>longrope</c>: divisors of frequencies in contexts up to the original one; empty where the weights hold them.
+    /// </summary>
     public ImmutableArray<float> ShortDivisors { get; init; } = [];
 
     /// <summary>For <c>longrope</c>: divisors of frequencies in longer contexts; empty where the weights hold them.</summary>

@@ -32,8 +32,8 @@ static class IQ3
 /// <code>
 /// byte   0..1    d, binary16
 /// byte   2..65   points, eight a group, see <see cref="IQ3Grids"/>
-/// byte  66..97   a word for each group: four times seven bits, each the signs of eight values, of which the eighth makes their number even;
-///                above them s, four bits
+/// byte  66..97   a word for each group: four times seven bits, each the signs of eight values, of which the eighth makes their
+///                number even; above them s, four bits
 /// </code>
 /// </summary>
 static class IQ3_XXS
@@ -72,7 +72,8 @@ static class IQ3_XXS
         }
     }
 
-    static uint Word(ReadOnlySpan<byte> block, int group) => BinaryPrimitives.ReadUInt32LittleEndian(block[(Words + group * sizeof(uint))..]);
+    static uint Word(ReadOnlySpan<byte> block, int group) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(block[(Words + group * sizeof(uint))..]);
 }
 
 /// <summary>

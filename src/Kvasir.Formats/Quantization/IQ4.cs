@@ -70,7 +70,8 @@ static class IQ4_XS
     {
         for (; !row.IsEmpty; row = row[Bytes..], destination = destination[Elements..])
             for (int group = 0; group < Elements / Group; group++)
-                IQ4.Dequantize(row.Slice(Quants + group * IQ4.Half, IQ4.Half), F16.Read(row) * ScaleOf(row, group), destination[(group * Group)..]);
+                IQ4.Dequantize(row.Slice(Quants + group * IQ4.Half, IQ4.Half), F16.Read(row) * ScaleOf(row, group),
+                    destination[(group * Group)..]);
     }
 
     /// <summary>What d is multiplied with for a group of a block: −32 to 31.</summary>

@@ -36,7 +36,7 @@ sealed class SafetensorsHeader
         {
             Tensors = Read(new ReadOnlySpan<byte>(start + LengthBytes, (int)header));
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException) // the second for text that is no Unicode
         {
             throw Invalid("header", $"no valid JSON ({Printable.Line(e.Message, 160)})", "an object");
         }

@@ -32,9 +32,11 @@ sealed class SafetensorsShards : IDisposable
                 shards._files.Add(File.Exists(single) ? SafetensorsFile.Open(single) : throw NoWeights(folder));
             return shards;
         }
-        catch
+        catch (Exception e)
         {
             shards.Dispose();
+            if (e is InvalidOperationException) // what the JSON reader throws when a text is asked for that is no Unicode
+                throw ModelFormatException.At(folder, Index, Printable.Line(e.Message), "Unicode");
             throw;
         }
     }
@@ -73,15 +75,25 @@ sealed class SafetensorsShards : IDisposable
                 "the name of a safetensors file in the same folder");
     }
 
-    static ModelFormatException NoWeights(string folder)
+    static ModelFormatException NoWeights(string folder) => ModelFormatException.At(
+        folder, "weights", $"a directory with {WhatIsIn(folder)}", $"{Single}, or {Index} and the files that it names");
+
+    static string WhatIsIn(string folder)
     {
-        string[] names = [.. Directory.EnumerateFiles(folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+        string[] names;
+        try
+        {
+            names = [.. Directory.EnumerateFiles(folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"files that cannot be listed ({Printable.Line(e.Message, 160)})";
+        }
         string? Like(string suffix) => names.FirstOrDefault(name => name.EndsWith(suffix, StringComparison.OrdinalIgnoreCase));
-        string seen = Like(".gguf") is { } gguf ? $"a GGUF file, {Printable.Quote(gguf)}, which can be named itself"
-            : Like(".safetensors") is { } shard ? $"{Printable.Quote(shard)} without an index"
+        return Like(".gguf") is { } gguf ? $"{Printable.Quote(gguf)}, which can be named itself"
+            : Like(".safetensors") is { } shard ? $"{Printable.Quote(shard)} and no index"
             : (Like(".bin") ?? Like(".pt") ?? Like(".pth")) is { } pickle
                 ? $"{Printable.Quote(pickle)}, which is a program rather than data"
-            : names.Length == 0 ? "an empty folder" : $"{names.Length} files, none of them with weights";
-        return ModelFormatException.At(folder, "weights", seen, $"{Single}, or {Index} and the files that it names");
+            : names.Length == 0 ? "nothing in it" : "files of other kinds";
     }
 }

@@ -52,6 +52,9 @@ readonly struct AttentionInput(
     /// <summary>Pages before a row's own.</summary>
     public int WholePages(int row) => positions[row] / PageBounds.PageTokens;
 
+    /// <summary>Groups of pages that are all before a row's own.</summary>
+    public int WholeGroups(int row) => PageBounds.GroupsOf(positions[row]);
+
     /// <summary>The stretches that a run sees, from the first to the last; see <see cref="RunAttention{T}"/>.</summary>
     public (int First, int Last) Stretches(RowRun run)
     {

@@ -56,7 +56,8 @@ sealed class Avx512Assembler
     public void Vsubps(Operand to, Operand a, Operand b) => Vector(Prefix.None, Map.H0F, 0x5C, to.Register, a.Register, b);
     public void Vfmadd231ps(Operand sum, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F38, 0xB8, sum.Register, a.Register, b);
     public void Vpdpbusd(Operand sum, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F38, 0x50, sum.Register, a.Register, b);
-    public void Vpshufb(Operand to, Operand table, Operand indices) => Vector(Prefix.H66, Map.H0F38, 0x00, to.Register, table.Register, indices);
+    public void Vpshufb(Operand to, Operand table, Operand indices) =>
+        Vector(Prefix.H66, Map.H0F38, 0x00, to.Register, table.Register, indices);
     public void Vpandd(Operand to, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F, 0xDB, to.Register, a.Register, b);
     public void Vpxord(Operand to, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F, 0xEF, to.Register, a.Register, b);
     public void Vpsrad(Operand to, Operand from, int bits) => Vector(Prefix.H66, Map.H0F, 0x72, 4, to.Register, from, immediate: bits);

@@ -60,9 +60,9 @@ unsafe struct ChoosePages<T>(PagedPortion portion, AttentionScratch[] scratch, C
         ranks.Clear();
         for (int head = 0; head < portion.Input.Group; head++)
         {
-            float* bounds = portion.Bounds(row, kvHead, head) + first * PageBounds.Spans;
-            for (int i = 0; i < others * PageBounds.Spans; i++)
-                ranks[i / PageBounds.Spans] = Math.Max(ranks[i / PageBounds.Spans], LargestRanks.Of(bounds[i]));
+            float* bounds = portion.Bounds(row, kvHead, head) + first;
+            for (int i = 0; i < others; i++)
+                ranks[i] = Math.Max(ranks[i], LargestRanks.Of(bounds[i]));
         }
         int chosen = LargestRanks.Choose(ranks, wanted, new Span<int>(list, wanted));
         for (int i = 0; i < chosen; i++)

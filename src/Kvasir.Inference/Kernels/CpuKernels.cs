@@ -1,5 +1,6 @@
 using Kvasir.Inference.Kernels.Panels;
 using Kvasir.KvCache.Layout;
+using Kvasir.KvCache;
 
 namespace Kvasir.Inference.Kernels;
 
@@ -38,7 +39,11 @@ abstract class CpuKernels : IDisposable
     public void Attention(AttentionInput input) => Attention(input, StretchPart.All);
 
     /// <summary>Attention of rows that read only some pages; see <see cref="PagedAttention{T}"/>.</summary>
-    public abstract void PagedAttention(AttentionInput input);
+    /// <returns>False when pages did not come from the disk.</returns>
+    public abstract bool PagedAttention(AttentionInput input, StreamedPages? disk = null);
+
+    /// <summary>Finds, ahead of that, between which bounds keys lie, as far as a part goes.</summary>
+    public abstract void BoundKeys(AttentionInput input, StretchPart part);
 
     /// <summary>Looks once more at an attention that was computed, with its scales; see <see cref="ObserveAttention{T}"/>.</summary>
     public abstract void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions);
@@ -117,7 +122,11 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
 
     public override void Attention(AttentionInput input, StretchPart part) => _attention!.Run(input, part);
 
-    public override void PagedAttention(AttentionInput input) => (_paged ??= new PagedAttention<T>(pool, _size)).Run(input);
+    public override bool PagedAttention(AttentionInput input, StreamedPages? disk) => Paged.Run(input, disk);
+
+    public override void BoundKeys(AttentionInput input, StretchPart part) => Paged.BoundKeys(input, part);
+
+    PagedAttention<T> Paged => _paged ??= new PagedAttention<T>(pool, _size);
 
     public override void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions) =>
         _attention!.Observe(input, observation, seen, firstSeen, positions);

@@ -7,8 +7,9 @@ namespace Kvasir.Inference.Kernels;
 
 /// <summary>
 /// Assembles the code of <see cref="EmittedDot"/> for one kind of weights and number of tokens. Registers: zmm0.. integer sums
-/// [token][half], then float sums [token][half]; 16 and 17 what scales the scales, 18 and 19 what scales the minimums; 20 and 21 masks, or 21 a
-/// table and 22 a factor; 22 and 23 upper bits; 24 and 25 weights; 26 and 27 activations; 28 and 29 scales; 30 and 31 products of scales.
+/// [token][half], then float sums [token][half]; 16 and 17 what scales the scales, 18 and 19 what scales the minimums; 20 and 21 masks,
+/// or 21 a table and 22 a factor; 22 and 23 upper bits; 24 and 25 weights; 26 and 27 activations; 28 and 29 scales; 30 and 31 products
+/// of scales.
 /// </summary>
 sealed class DotRoutine(DotKind kind, int tokens)
 {
@@ -193,7 +194,7 @@ sealed class DotRoutine(DotKind kind, int tokens)
         if (kind.Quants == DotQuants.Bytes)
             _code.Vmovdqu8(Weights(half), Quants(quad * QuadBytes, half));
         else
-            LoadLow(half, HasPairs ? Quants(quad / 4 * QuadBytes, half) : Quants(pair * QuadBytes, half), HasPairs ? 2 * pair : quad - pair);
+            LoadLow(half, Quants((HasPairs ? quad / 4 : pair) * QuadBytes, half), HasPairs ? 2 * pair : quad - pair);
         if (kind.Quants == DotQuants.FiveBits)
             AddUpperBits(half, Quants(UpperBits, half), 4 - quad);
         else if (kind.Quants == DotQuants.SixBits)

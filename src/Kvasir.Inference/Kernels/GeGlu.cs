@@ -3,8 +3,8 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Gated activation <c>gelu(gate) · up</c>, into <c>gate</c>, with <c>gelu(x) ≈ x · σ(2 √(2/π) (x + 0.044715 x³))</c>: Hendrycks and Gimpel,
-/// 2016, https://arxiv.org/abs/1606.08415, there written with tanh; Shazeer, 2020, https://arxiv.org/abs/2002.05202.
+/// Gated activation <c>gelu(gate) · up</c>, into <c>gate</c>, with <c>gelu(x) ≈ x · σ(2 √(2/π) (x + 0.044715 x³))</c>: Hendrycks and
+/// Gimpel, 2016, https://arxiv.org/abs/1606.08415, there written with tanh; Shazeer, 2020, https://arxiv.org/abs/2002.05202.
 /// </summary>
 unsafe struct GeGlu<T>(FloatRows gate, FloatRows up) : IComputeJob where T : struct, ILanes<T>
 {

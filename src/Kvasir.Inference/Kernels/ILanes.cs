@@ -57,6 +57,9 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary><c>a &lt; b ? a : b</c>, so <paramref name="b"/> where one is not a number.</summary>
     static abstract T Min(T a, T b);
 
+    /// <summary><c>a >= b ? 1 : 0</c>.</summary>
+    static abstract T AtLeast(T a, T b);
+
     /// <summary><c>a * b + c</c>, rounded once.</summary>
     static abstract T MultiplyAdd(T a, T b, T c);
 
@@ -85,6 +88,21 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// bytes of <paramref name="x"/>.
     /// </summary>
     static abstract T AddDotProducts(T sums, T even, T odd, int x);
+
+    /// <summary>
+    /// Adds to the two 16-bit integers of each lane the products of two numbers each: the low two bits of the lane's bytes, with its four
+    /// signed bytes of <paramref name="x"/>.
+    /// </summary>
+    static abstract T AddCellProducts(T sums, T cells, T x);
+
+    /// <summary>Sets bits of each lane, from one on, to those of an integral number.</summary>
+    static abstract T AddBits(T bits, T numbers, int shift);
+
+    /// <summary>The bits of each lane, two further down.</summary>
+    static abstract T NextCells(T cells);
+
+    /// <summary>The sum of the two 16-bit integers of each lane.</summary>
+    static abstract T AddHalves(T sums);
 
     /// <summary>Integers as numbers, rounded to nearest even.</summary>
     static abstract T ConvertToSingle(T integers);

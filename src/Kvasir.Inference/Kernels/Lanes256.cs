@@ -180,8 +180,43 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AddCellProducts(Lanes256 sums, Lanes256 cells, Lanes256 x) =>
+        new(AddCellProducts(sums._low, cells._low, x._low), AddCellProducts(sums._high, cells._high, x._high));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AddBits(Lanes256 bits, Lanes256 numbers, int shift) =>
+        new((bits._low.AsInt32() | Vector256.ConvertToInt32Native(numbers._low) << shift).AsSingle(),
+            (bits._high.AsInt32() | Vector256.ConvertToInt32Native(numbers._high) << shift).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AtLeast(Lanes256 a, Lanes256 b) => new(AtLeast(a._low, b._low), AtLeast(a._high, b._high));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 NextCells(Lanes256 cells) =>
+        new((cells._low.AsUInt32() >>> 2).AsSingle(), (cells._high.AsUInt32() >>> 2).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AddHalves(Lanes256 sums) => new(AddHalves(sums._low.AsInt32()), AddHalves(sums._high.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 ConvertToSingle(Lanes256 integers) =>
         new(Vector256.ConvertToSingle(integers._low.AsInt32()), Vector256.ConvertToSingle(integers._high.AsInt32()));
+
+    // Sums of two products, at most 2 * 3 * 127 each, are in 16 bits.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<float> AddCellProducts(Vector256<float> sums, Vector256<float> cells, Vector256<float> x)
+    {
+        Vector256<int> low = cells.AsInt32() & Vector256.Create(0x03030303);
+        if (Avx2.IsSupported)
+            return (sums.AsInt16() + Avx2.MultiplyAddAdjacent(low.AsByte(), x.AsSByte())).AsSingle();
+        Vector256<short> even = (low.AsInt16() << 8 >>> 8) * (x.AsInt16() << 8 >> 8), odd = (low.AsInt16() >>> 8) * (x.AsInt16() >> 8);
+        return (sums.AsInt16() + even + odd).AsSingle();
+    }
+
+    static Vector256<float> AtLeast(Vector256<float> a, Vector256<float> b) =>
+        Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(a, b), Vector256<float>.One, Vector256<float>.Zero);
+
+    static Vector256<float> AddHalves(Vector256<int> sums) => ((sums << 16 >> 16) + (sums >> 16)).AsSingle();
 
     // Products of 16 bits, added in pairs: bytes 0 and 2 of each four, then 1 and 3. No sum of two can overflow.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

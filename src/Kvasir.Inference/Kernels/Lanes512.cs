@@ -114,6 +114,10 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static Lanes512 Min(Lanes512 a, Lanes512 b) => new(Vector512.MinNative(a._v, b._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 AtLeast(Lanes512 a, Lanes512 b) =>
+        new(Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(a._v, b._v), Vector512<float>.One, Vector512<float>.Zero));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) => new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -156,6 +160,26 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
         Vector512<int> products = Avx512BW.MultiplyAddAdjacent(even._v.AsInt16(), quad << 8 >> 8);
         return new((sums._v.AsInt32() + products + Avx512BW.MultiplyAddAdjacent(odd._v.AsInt16(), quad >> 8)).AsSingle());
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 AddCellProducts(Lanes512 sums, Lanes512 cells, Lanes512 x)
+    {
+        if (!Avx512BW.IsSupported)
+            return new(Vector512.Create(Lanes256.AddCellProducts(sums._v.GetLower(), cells._v.GetLower(), x._v.GetLower()),
+                Lanes256.AddCellProducts(sums._v.GetUpper(), cells._v.GetUpper(), x._v.GetUpper())));
+        Vector512<byte> low = (cells._v.AsInt32() & Vector512.Create(0x03030303)).AsByte();
+        return new((sums._v.AsInt16() + Avx512BW.MultiplyAddAdjacent(low, x._v.AsSByte())).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 AddBits(Lanes512 bits, Lanes512 numbers, int shift) =>
+        new((bits._v.AsInt32() | Vector512.ConvertToInt32Native(numbers._v) << shift).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 NextCells(Lanes512 cells) => new((cells._v.AsUInt32() >>> 2).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 AddHalves(Lanes512 sums) => new(((sums._v.AsInt32() << 16 >> 16) + (sums._v.AsInt32() >> 16)).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 ConvertToSingle(Lanes512 integers) => new(Vector512.ConvertToSingle(integers._v.AsInt32()));

@@ -191,6 +191,51 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesScalar AddCellProducts(LanesScalar sums, LanesScalar cells, LanesScalar x)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+        {
+            uint sum = BitConverter.SingleToUInt32Bits(sums._lanes[i]), cell = BitConverter.SingleToUInt32Bits(cells._lanes[i]);
+            int four = BitConverter.SingleToInt32Bits(x._lanes[i]);
+            short low = (short)(sum + (cell & 3) * (sbyte)four + (cell >> 8 & 3) * (sbyte)(four >> 8));
+            short high = (short)((sum >> 16) + (cell >> 16 & 3) * (sbyte)(four >> 16) + (cell >> 24 & 3) * (sbyte)(four >> 24));
+            sums._lanes[i] = BitConverter.Int32BitsToSingle((ushort)low | high << 16);
+        }
+        return sums;
+    }
+
+    public static LanesScalar AddBits(LanesScalar bits, LanesScalar numbers, int shift)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            bits._lanes[i] = BitConverter.Int32BitsToSingle(
+                BitConverter.SingleToInt32Bits(bits._lanes[i]) | (int)numbers._lanes[i] << shift);
+        return bits;
+    }
+
+    public static LanesScalar AtLeast(LanesScalar a, LanesScalar b)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            a._lanes[i] = a._lanes[i] >= b._lanes[i] ? 1 : 0;
+        return a;
+    }
+
+    public static LanesScalar NextCells(LanesScalar cells)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+            cells._lanes[i] = BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(cells._lanes[i]) >> 2);
+        return cells;
+    }
+
+    public static LanesScalar AddHalves(LanesScalar sums)
+    {
+        for (int i = 0; i < ILanes<LanesScalar>.Count; i++)
+        {
+            int both = BitConverter.SingleToInt32Bits(sums._lanes[i]);
+            sums._lanes[i] = BitConverter.Int32BitsToSingle((short)both + (both >> 16));
+        }
+        return sums;
+    }
+
     public static LanesScalar ConvertToSingle(LanesScalar integers)
     {
         for (int i = 0; i < ILanes<LanesScalar>.Count; i++)

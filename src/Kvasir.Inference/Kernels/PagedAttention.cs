@@ -1,3 +1,4 @@
+using Kvasir.KvCache;
 using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Kernels;
@@ -28,9 +29,12 @@ sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
     }
 
     /// <summary>All runs of the input are of sequences that read so, from their first row on.</summary>
-    public void Run(AttentionInput input)
+    /// <param name="input">The attention.</param>
+    /// <param name="disk">Brings pages that lie on the disk; null when there are none.</param>
+    /// <returns>False when some did not come.</returns>
+    public bool Run(AttentionInput input, StreamedPages? disk)
     {
-        BoundKeys(input);
+        BoundKeys(input, StretchPart.All);
         _rows.Clear();
         int pages = 0;
         foreach (RowRun run in input.Runs)
@@ -41,9 +45,11 @@ sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
             }
         foreach (ChoiceScratch scratch in _choices)
             scratch.Reserve(pages, input.Group);
-        int most = Math.Max(1, MostBounds / (pages * PageBounds.Spans * input.KvHeads * input.Group));
-        for (int first = 0; first < _rows.Count; first += most)
-            Attend(input, first, Math.Min(most, _rows.Count - first), pages);
+        int most = disk is null ? Math.Max(1, MostBounds / (pages * PageBounds.PageTokens * input.KvHeads * input.Group)) : 1;
+        bool all = true;
+        for (int first = 0; first < _rows.Count && all; first += most)
+            all = TryAttend(input, first, Math.Min(most, _rows.Count - first), pages, disk);
+        return all;
     }
 
     public void Dispose()
@@ -53,43 +59,58 @@ sealed class PagedAttention<T> : IDisposable where T : struct, ILanes<T>
             scratch.Dispose();
     }
 
-    /// <summary>Of the pages that have become whole in this layer.</summary>
-    void BoundKeys(AttentionInput input)
+    /// <summary>Of the groups of pages that have become whole in this layer, as far as a part goes.</summary>
+    public void BoundKeys(AttentionInput input, StretchPart part)
     {
         int whole = 0;
         bool some = false;
         foreach (RowRun run in input.Runs)
         {
-            whole = Math.Max(whole, input.WholePages(run.FirstRow + run.Rows - 1));
-            some |= run.Table.Pages!.Bounds.Bounded(input.Layer, 0) < input.WholePages(run.FirstRow + run.Rows - 1);
+            int groups = part.WholeGroups(input, run);
+            whole = Math.Max(whole, groups);
+            some |= run.Table.Pages!.Bounds.Bounded(input.Layer, 0) < groups;
         }
         if (!some)
             return;
         int pieces = (whole + BoundKeys<T>.Piece - 1) / BoundKeys<T>.Piece;
-        var bound = new BoundKeys<T>(input, pieces, _scratch);
+        var bound = new BoundKeys<T>(input, part, pieces, _scratch);
         _pool.Run(ref bound, input.Runs.Count * input.KvHeads * pieces);
         foreach (RowRun run in input.Runs)
             for (int head = 0; head < input.KvHeads; head++)
-                run.Table.Pages!.Bounds.Bounded(input.Layer, head) = input.WholePages(run.FirstRow + run.Rows - 1);
+            {
+                ref int bounded = ref run.Table.Pages!.Bounds.Bounded(input.Layer, head);
+                bounded = Math.Max(bounded, part.WholeGroups(input, run));
+            }
     }
 
-    void Attend(AttentionInput input, int first, int count, int pages)
+    bool TryAttend(AttentionInput input, int first, int count, int pages, StreamedPages? disk)
     {
-        int lists = count * input.KvHeads, spans = pages * PageBounds.Spans + PageBounds.Group;
-        int ofPiece = BoundScores<T>.Piece * PageBounds.Group;
-        _memory.ReservePages(lists, input.Group, spans, pages);
-        PagedPortion portion = new(input, _rows, first, count, _memory);
-        int pieces = (spans + ofPiece - 1) / ofPiece;
+        int lists = count * input.KvHeads;
+        _memory.ReservePages(lists, input.Group, pages);
+        PagedPortion portion = new(input, _rows, first, count, _memory, arePlaced: disk is not null);
+        int pieces = pages / (PageBounds.GroupPages * BoundScores<T>.Piece) + 1;
         var bound = new BoundScores<T>(portion, pieces, _scratch);
         _pool.Run(ref bound, lists * pieces);
         var choose = new ChoosePages<T>(portion, _scratch, _choices);
         _pool.Run(ref choose, lists);
+        if (disk is not null && !TryBring(portion, disk))
+            return false;
         int stretches = (Note(portion) * PageBounds.PageTokens + AttentionInput.Stretch - 1) / AttentionInput.Stretch;
         _memory.ReserveGathered(lists * stretches * input.Group);
         var attend = new AttendToPages<T>(portion, stretches, _scratch);
         _pool.Run(ref attend, lists * stretches);
         var merge = new MergePages<T>(portion, stretches);
         _pool.Run(ref merge, lists);
+        return true;
+    }
+
+    static unsafe bool TryBring(PagedPortion portion, StreamedPages disk)
+    {
+        for (int row = 0; row < portion.Count; row++)
+            for (int head = 0; head < portion.Input.KvHeads; head++)
+                disk.Want(portion.Row(row).Table, portion.Input.Layer, head,
+                    new ReadOnlySpan<int>(portion.Pages(row, head), portion.PageCount(row, head)), portion.Places(row, head));
+        return disk.TryBring(portion.Input.Layer);
     }
 
     /// <summary>Accounts for what was chosen; returns how many pages the row reads that reads most.</summary>

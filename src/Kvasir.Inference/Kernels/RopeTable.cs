@@ -4,8 +4,9 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// The rotations of a batch's rows: pair <c>i</c> at position <c>p</c> turns by <c>p · base^(-2i / dims) / divisor[i]</c>
-/// (<see cref="RopeSpec"/>) and is multiplied with the rope's magnitude. Angles are computed in double, so a position's rotation does not depend on the way to it.
+/// The rotations of a batch's rows: pair <c>i</c> at position <c>p</c> turns by <c>p · base^(-2i / dims) / divisor[i]</c> (<see
+/// cref="RopeSpec"/>) and is multiplied with the rope's magnitude. Angles are computed in double, so a position's rotation does not
+/// depend on the way to it.
 /// </summary>
 sealed unsafe class RopeTable : IDisposable
 {

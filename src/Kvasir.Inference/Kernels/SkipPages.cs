@@ -12,7 +12,7 @@ namespace Kvasir.Inference.Kernels;
 readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, AttentionScratch scratch, ChoiceScratch memory)
     where T : struct, ILanes<T>
 {
-    const int Page = PageBounds.PageTokens, Group = PageBounds.Group, Spans = PageBounds.Spans, PagesOfTile = AttentionInput.Tile / Page;
+    const int Page = PageBounds.PageTokens, PagesOfTile = AttentionInput.Tile / Page;
     const float MostPower = 100; // above it, nothing can be skipped
 
     readonly RowRun _run = portion.Row(row);
@@ -29,8 +29,11 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
     public int Choose(int* list, int always, int first, int others, double epsilon, out double skipped)
     {
         new StretchAttention<T, BlockRows>(portion.Input, _run, new BlockRows(portion.Input, _run, kvHead), kvHead, scratch).LoadQueries();
+        int tail = _whole - portion.Input.WholeGroups(_run.FirstRow) * PageBounds.GroupPages;
+        if (tail > 0)
+            Attention(list + always - tail, tail).Score(tail * Page); // whose keys are widened then
         for (int head = 0; head < portion.Input.Group; head++)
-            Begin(head, first, others);
+            Begin(head, first, others, tail * Page);
         Look(list, always);
         Span<ulong> order = Order(first, others);
         int read = 0;
@@ -47,34 +50,60 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
     }
 
     /// <summary>Nothing is gathered yet; pages that are no others have nothing to lose.</summary>
-    void Begin(int head, int first, int others)
+    void Begin(int head, int first, int others, int widened)
     {
-        memory.Heads[head] = new Gathered(float.NegativeInfinity, 0, Margin(head));
+        memory.Heads[head] = new Gathered(float.NegativeInfinity, 0, Margin(head, widened));
         float* bounds = portion.Bounds(row, kvHead, head);
-        int end = (first + others) * Spans;
-        new Span<float>(bounds, first * Spans).Fill(float.NegativeInfinity);
-        new Span<float>(bounds + end, FloatRows.PadToLanes(_whole * Spans) - end).Fill(float.NegativeInfinity);
+        int end = (first + others) * Page;
+        new Span<float>(bounds, first * Page).Fill(float.NegativeInfinity);
+        new Span<float>(bounds + end, FloatRows.PadToLanes(_whole * Page) - end).Fill(float.NegativeInfinity);
     }
 
     /// <summary>
-    /// By how much rounding may change a weight, as a factor: scores and bounds are chains of so many roundings, each of at most 2^-24 of
+    /// By how much rounding may change a weight, as a factor: scores and bounds are sums of so many roundings, each of at most 2^-24 of
     /// the sum of what is added, signs aside.
     /// </summary>
-    double Margin(int head)
+    double Margin(int head, int widened)
     {
         int dim = portion.Input.KeyDim;
         float* query = scratch.Queries[0] + head * FloatRows.PadToLanes(dim);
+        PageBounds bounds = _run.Table.Pages!.Bounds;
+        float most = Magnitude(query, dim, widened);
+        for (int group = 0; group < portion.Input.WholeGroups(_run.FirstRow); group++)
+            most = Math.Max(most, Magnitude(query, bounds.Starts(portion.Input.Layer, kvHead, group),
+                bounds.Widths(portion.Input.Layer, kvHead, group), dim));
+        double error = 2 * Math.Log(2) * (4 * dim + 16) * most / (1 << 24);
+        return error < 0.5 ? (1 + error + error * error) * (1 + 1e-5) : double.PositiveInfinity; // e^error, and the sums of weights
+    }
+
+    /// <summary>The most that a key gives of those that are widened, signs aside.</summary>
+    float Magnitude(float* query, int dim, int widened)
+    {
         T most = default, minus = T.Broadcast(-1);
-        for (int group = 0; group * Group < _whole * Spans; group++)
+        for (int place = 0; place < widened; place += ILanes<T>.Count)
         {
-            ushort* bounds = _run.Table.Pages!.Bounds.Of(portion.Input.Layer, kvHead, group);
             T sum = default;
-            for (int i = 0; i < dim; i++, bounds += 2 * Group)
-                sum = T.MultiplyAdd(T.Broadcast(Math.Abs(query[i])), T.Max(T.LoadHalf(bounds + Group), T.LoadHalf(bounds) * minus), sum);
+            for (int i = 0; i < dim; i++)
+            {
+                T key = T.Load(scratch.Keys[i] + place);
+                sum = T.MultiplyAdd(T.Broadcast(Math.Abs(query[i])), T.Max(key, key * minus), sum);
+            }
             most = T.Max(sum, most);
         }
-        double error = 2 * Math.Log(2) * (dim + 4) * T.Largest(most) / (1 << 24);
-        return error < 0.5 ? (1 + error + error * error) * (1 + 1e-5) : double.PositiveInfinity; // e^error, and the sums of weights
+        return T.Largest(most);
+    }
+
+    /// <summary>The most that a key of a group can give with a query, and the parts of its bound, signs aside.</summary>
+    static float Magnitude(float* query, ushort* starts, ushort* widths, int dim)
+    {
+        T sum = default, minus = T.Broadcast(-1);
+        for (int i = 0; i < dim; i += ILanes<T>.Count)
+        {
+            T some = T.Load(query + i), start = T.LoadHalf(starts + i);
+            T most = T.MultiplyAdd(T.LoadHalf(widths + i), T.Broadcast(PageBounds.Cells), T.Max(start, start * minus));
+            sum = T.MultiplyAdd(T.Max(some, some * minus), most, sum);
+        }
+        return T.Sum(sum);
     }
 
     /// <summary>The others, those first that may weigh most for some query head beside what it has found.</summary>
@@ -84,10 +113,10 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
         order.Clear();
         for (int head = 0; head < portion.Input.Group; head++)
         {
-            float* bounds = portion.Bounds(row, kvHead, head) + first * Spans;
+            float* bounds = portion.Bounds(row, kvHead, head) + first * Page;
             float largest = memory.Heads[head].Largest;
-            for (int i = 0; i < others * Spans; i++)
-                order[i / Spans] = Math.Max(order[i / Spans], LargestRanks.Of(float.IsInfinity(largest) ? bounds[i] : bounds[i] - largest));
+            for (int i = 0; i < others * Page; i++)
+                order[i / Page] = Math.Max(order[i / Page], LargestRanks.Of(float.IsInfinity(largest) ? bounds[i] : bounds[i] - largest));
         }
         for (int i = 0; i < others; i++)
             order[i] = (ulong)~(uint)order[i] << 32 | (uint)(first + i);
@@ -101,16 +130,18 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
         for (; count > 0; pages += PagesOfTile, count -= PagesOfTile)
         {
             int together = Math.Min(count, PagesOfTile);
-            PagedRows source = new(portion.Input, _run, kvHead, pages, together);
-            new StretchAttention<T, PagedRows>(portion.Input, _run, source, kvHead, scratch).Score(together * Page);
+            Attention(pages, together).Score(together * Page);
             for (int head = 0; head < portion.Input.Group; head++)
             {
                 Gather(ref memory.Heads[head], scratch.Weights[head], together * Page);
                 for (int i = 0; i < together; i++)
-                    new Span<float>(portion.Bounds(row, kvHead, head) + pages[i] * Spans, Spans).Fill(float.NegativeInfinity);
+                    new Span<float>(portion.Bounds(row, kvHead, head) + pages[i] * Page, Page).Fill(float.NegativeInfinity);
             }
         }
     }
+
+    StretchAttention<T, PagedRows> Attention(int* pages, int count) =>
+        new(portion.Input, _run, new PagedRows(portion.Input, _run, kvHead, pages, count), kvHead, scratch);
 
     static void Gather(ref Gathered gathered, float* scores, int count)
     {
@@ -132,7 +163,7 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
         for (int head = 0; head < portion.Input.Group; head++)
         {
             Gathered gathered = memory.Heads[head];
-            double rest = gathered.Margin * PageBounds.SpanTokens * Rest(portion.Bounds(row, kvHead, head), gathered.Largest);
+            double rest = gathered.Margin * Rest(portion.Bounds(row, kvHead, head), gathered.Largest);
             double share = rest / (gathered.Total / gathered.Margin + rest);
             most = share >= most ? share : double.IsNaN(share) ? 1 : most;
         }
@@ -143,8 +174,8 @@ readonly unsafe struct SkipPages<T>(PagedPortion portion, int row, int kvHead, A
     double Rest(float* bounds, float largest)
     {
         double rest = 0;
-        for (int span = 0; span < _whole * Spans; span += ILanes<T>.Count)
-            rest += T.Sum(Exp<T>.PowerOf2(T.Min(T.Load(bounds + span) - T.Broadcast(largest), T.Broadcast(MostPower))));
+        for (int key = 0; key < _whole * Page; key += ILanes<T>.Count)
+            rest += T.Sum(Exp<T>.PowerOf2(T.Min(T.Load(bounds + key) - T.Broadcast(largest), T.Broadcast(MostPower))));
         return rest;
     }
 }

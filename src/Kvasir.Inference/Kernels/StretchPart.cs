@@ -1,4 +1,5 @@
 using Kvasir.Inference.Kernels.Panels;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Kernels;
 
@@ -15,6 +16,10 @@ readonly record struct StretchPart(int First, int Last, bool Begins, bool Ends)
     public static readonly StretchPart All = new(int.MinValue, int.MaxValue, true, true);
 
     public bool IsAll => Begins && Ends;
+
+    /// <summary>Groups of pages that a run's last row sees whole in the part and those before it.</summary>
+    public int WholeGroups(AttentionInput input, RowRun run) => PageBounds.GroupsOf(
+        Math.Min(input.Position(run.FirstRow + run.Rows - 1), (int)Math.Min((Last + 1L) * AttentionInput.Stretch, int.MaxValue)));
 
     /// <summary>Those of the part, of some stretches.</summary>
     public (int First, int Last) Of((int First, int Last) stretches) => (Math.Max(First, stretches.First), Math.Min(Last, stretches.Last));

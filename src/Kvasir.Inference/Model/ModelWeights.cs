@@ -16,6 +16,9 @@ sealed class ModelWeights : IDisposable
     public float[]? RopeDivisors { get; init; } // [rope dims / 2]; Llama 3
     public required WeightMemory Memory { get; init; } // of all matrices
 
+    /// <summary>Bytes of all matrices that a step reads: every one but the embedding, unless that is the output too.</summary>
+    public long BytesPerStep => Output.FileBytes + Layers.Sum(layer => layer.Matrices.Sum(matrix => matrix.FileBytes));
+
     public void Dispose() => Memory.Dispose();
 }
 
@@ -42,4 +45,7 @@ sealed class LayerWeights
     public FloatRows? UpBias { get; init; }
     public FloatRows? DownBias { get; init; }
     public FloatRows? PostFeedForwardNorm { get; init; } // [d]; gemma2
+
+    public IEnumerable<PackedMatrix> Matrices =>
+        new[] { Q, K, V, AttentionOutput, Gate, Up, Down }.OfType<PackedMatrix>();
 }

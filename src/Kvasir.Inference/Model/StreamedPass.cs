@@ -3,14 +3,16 @@ using Kvasir.KvCache;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Streaming;
+using Kvasir.KvCache.Views;
 
 namespace Kvasir.Inference.Model;
 
 /// <summary>
 /// Brings what a pass attends to from the disk, layer by layer and part by part: each block once for all rows, while the part before it, or
-/// the layer before, is computed. Parts are as many stretches as the ring has room for.
+/// the layer before, is computed. Parts are as many stretches as the ring has room for. Rows that read only some pages need no parts, once
+/// it is known between which bounds the keys lie.
 /// </summary>
-sealed unsafe class StreamedPass(StreamRing ring, StreamFile file, KvLayout layout)
+sealed unsafe class StreamedPass(StreamedBlocks streamed, StreamRing ring, StreamFile file, KvLayout layout)
 {
     const int Stretch = AttentionInput.Stretch;
 
@@ -30,12 +32,22 @@ sealed unsafe class StreamedPass(StreamRing ring, StreamFile file, KvLayout layo
     readonly List<Turn> _turns = [];
     readonly Dictionary<int, int> _indices = []; // by slot, in the last part
     int _count, _next;
+    bool _hasPages;
+    StreamedPages? _pages; // once a row wants it
 
     /// <summary>Sequences with blocks on the disk that a pass may have: each brings a whole stretch at a time.</summary>
     public int MostSequences => ring.Capacity / BlocksPerStretch(layout);
 
-    /// <summary>Slots that did not come as they were written, when <see cref="TryNext"/> has said so.</summary>
-    public IReadOnlyList<int> Failed { get; private set; } = [];
+    /// <summary>Whether it has parts.</summary>
+    public bool HasParts => _count > 0;
+
+    /// <summary>Brings pages of sequences whose rows read only some; null when they have none on the disk.</summary>
+    public StreamedPages? Pages => _hasPages ? _pages ??= new StreamedPages(streamed.PageRing!, file, layout) : null;
+
+    /// <summary>Slots that did not come as they were written, when <see cref="TryNext"/>, or who brings pages, has said so.</summary>
+    public IReadOnlyList<int> Failed { get => _failed.Count > 0 ? _failed : Pages?.Failed ?? []; private set => _failed = value; }
+
+    IReadOnlyList<int> _failed = [];
 
     /// <summary>Blocks that a stretch may touch.</summary>
     public static int BlocksPerStretch(KvLayout layout) => layout.BlocksFor(Stretch) + 1;
@@ -45,15 +57,17 @@ sealed unsafe class StreamedPass(StreamRing ring, StreamFile file, KvLayout layo
     {
         End();
         Collect(batch);
-        if (_needed.Count == 0)
+        if (_needed.Count == 0 && !_hasPages)
             return false;
         MakeParts();
         _turns.Clear();
+        Pages?.Failed.Clear();
         for (int layer = 0; layer < layout.Layers.Length; layer++)
             for (int part = FirstPart(batch, layer); part < _count; part++)
                 _turns.Add(new Turn(layer, part));
         (_next, Failed) = (0, []);
-        Bring(0);
+        if (HasParts)
+            Bring(0);
         return true;
     }
 
@@ -96,17 +110,41 @@ sealed unsafe class StreamedPass(StreamRing ring, StreamFile file, KvLayout layo
     void Collect(Batch batch)
     {
         _needed.Clear();
+        _hasPages = false;
+        foreach (RowRun run in batch.PagedRuns)
+            _hasPages |= IsOnDisk(run.Table, 0);
         BlockTable? last = null;
         bool sorted = true;
         foreach (RowRun run in batch.Runs)
         {
-            if (run.Table == last)
+            if (run.Table == last || ReadsByPages(run.Table, batch))
                 continue;
             sorted &= _needed.Count == 0;
             Collect(last = run.Table);
         }
         if (!sorted)
             _needed.Sort(static (a, b) => a.Stretch.CompareTo(b.Stretch));
+    }
+
+    /// <summary>Whether no row of a sequence reads everything.</summary>
+    bool ReadsByPages(BlockTable table, Batch batch)
+    {
+        foreach (RowRun whole in batch.WholeRuns)
+            if (whole.Table == table)
+                return false;
+        return IsBounded(table);
+    }
+
+    /// <summary>Whether it is known between which bounds the keys lie that are on the disk.</summary>
+    bool IsBounded(BlockTable table) =>
+        !IsOnDisk(table, table.Pages!.Bounds.LeastBounded * PageBounds.GroupTokens / layout.BlockTokens);
+
+    bool IsOnDisk(BlockTable table, int from)
+    {
+        for (int block = from; block < table.Count; block++)
+            if (table[block].IsOf(file))
+                return true;
+        return false;
     }
 
     void Collect(BlockTable table)

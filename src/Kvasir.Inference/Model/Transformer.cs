@@ -137,33 +137,24 @@ sealed class Transformer : IDisposable
     }
 
     /// <summary>
-    /// Part by part where blocks come from the disk, in whole stretches, of which all rows read everything; false when some did not come.
+    /// Part by part where blocks come from the disk, in whole stretches; false when some did not come. Rows that read only some pages do so
+    /// where they see everything; the others attend first.
     /// </summary>
     bool TryAttend(AttentionInput input, Batch batch)
     {
-        if (batch.Streamed is not { } streamed)
-        {
-            Attend(input, batch);
-            return true;
-        }
+        bool paged = batch.PagedRuns.Count > 0 && _layout.Layers[input.Layer].State is LayerState.Full;
         for (bool ends = false; !ends;)
         {
-            if (!streamed.TryNext(input.Layer, out StretchPart part))
+            StretchPart part = StretchPart.All;
+            if (batch.Streamed is { HasParts: true } && !batch.Streamed.TryNext(input.Layer, out part))
                 return false;
-            _kernels.Attention(input, part);
+            if (!paged || batch.WholeRuns.Count > 0)
+                _kernels.Attention(paged ? input.Of(batch.WholeRuns) : input, part);
+            if (paged)
+                _kernels.BoundKeys(input.Of(batch.PagedRuns), part);
             ends = part.Ends;
         }
-        return true;
-    }
-
-    /// <summary>Rows that read only some pages do so where they see everything; the others attend first.</summary>
-    void Attend(AttentionInput attention, Batch batch)
-    {
-        bool paged = batch.PagedRuns.Count > 0 && _layout.Layers[attention.Layer].State is LayerState.Full;
-        if (!paged || batch.WholeRuns.Count > 0)
-            _kernels.Attention(paged ? attention.Of(batch.WholeRuns) : attention);
-        if (paged)
-            _kernels.PagedAttention(attention.Of(batch.PagedRuns));
+        return !paged || _kernels.PagedAttention(input.Of(batch.PagedRuns), batch.Streamed?.Pages);
     }
 
     /// <summary>What a layer's products of queries and keys are multiplied with.</summary>

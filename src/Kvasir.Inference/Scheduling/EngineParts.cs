@@ -25,6 +25,9 @@ sealed class EngineParts
 
     public required TieredKvCache Cache { get; init; }
 
+    /// <summary>What steps take that read from outside the pool.</summary>
+    public required StepForecast Forecast { get; init; }
+
     /// <summary>Tokens that a sequence may hold.</summary>
     public required int Context { get; init; }
 
@@ -58,6 +61,9 @@ sealed class EngineParts
         if (policy.Scorer == RetentionScorer.FastGen && Transformer.MaxTokens < Math.Min(Scorer.ObservedRows, Context))
             throw new ArgumentException(
                 $"prefill chunk: {Transformer.MaxTokens}, expected at least {Scorer.ObservedRows} for retention {policy}: its rows look together");
+        if (policy.Epsilon is not null && Config.Attention.FirstOrDefault(layer => layer.Softcap is not null) is { } capped)
+            throw new ArgumentException(
+                $"retention {policy}: scores of this model are capped at {capped.Softcap}, expected a model without a cap, for which bounds hold");
         ViewCodecs codecs = ViewCodecs(policy);
         foreach (KvLayer layer in Layout.Layers)
             codecs.SegmentBytes(layer);

@@ -17,7 +17,8 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
 
     readonly Batch _batch = new();
     readonly List<Piece> _pieces = [];
-    readonly StreamedPass? _streamed = cache.Streamed is { Ring: { } ring, File: { } file } ? new(ring, file, cache.Layout) : null;
+    readonly StreamedPass? _streamed = cache.Streamed is { Ring: { } ring, File: { } file } streamed
+        ? new(streamed, ring, file, cache.Layout) : null;
 
     /// <summary>Tokens in it.</summary>
     public int Rows => _batch.Count;
@@ -71,14 +72,19 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
     {
         bool undisturbed = !_pieces.Exists(piece => piece.Sequence.Blocks.IsWaiting);
         long start = Stopwatch.GetTimestamp();
+        (long bytes, TimeSpan reading, TimeSpan waited) = Read;
+        if (_streamed is not null)
+            foreach (Piece piece in _pieces)
+                piece.Sequence.Blocks.WriteAhead();
         _batch.Streamed = _streamed is not null && _streamed.TryBegin(_batch) ? _streamed : null;
         if (!transformer.Forward(_batch))
         {
             LoseStreamed();
             return false;
         }
+        cache.Costs.Streamed(Read.Bytes - bytes, Read.Time - reading);
         if (undisturbed && Rows >= Math.Max(LeastToTime, LeastRowsPerPiece * _pieces.Count))
-            cache.Computed(Rows, Stopwatch.GetElapsedTime(start));
+            cache.Computed(Rows, Stopwatch.GetElapsedTime(start) - (Read.Waited - waited));
         foreach ((Sequence sequence, int from, int to) in _pieces)
         {
             sequence.Blocks.Fill(sequence.Tail, from, to);
@@ -86,6 +92,10 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
         }
         return true;
     }
+
+    /// <summary>What came from the disk so far, and for how long computing waited for it.</summary>
+    (long Bytes, TimeSpan Time, TimeSpan Waited) Read =>
+        cache.Streamed?.Ring is { } ring ? (ring.BytesRead, ring.ReadTime, ring.Waited) : default;
 
     /// <summary>Sequences with blocks on the disk that it may have.</summary>
     public int MostStreamed => _streamed?.MostSequences ?? int.MaxValue;

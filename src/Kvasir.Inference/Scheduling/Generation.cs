@@ -21,6 +21,7 @@ sealed class Generation
     readonly Sequence _own;
     readonly RetentionRun? _retention;
     readonly PageReads? _pages; // of what comes after the prompt
+    readonly string? _whyAll;
     readonly Sampler _sampler;
     readonly StopFilter _stops;
     readonly Detokenizer _detokenizer;
@@ -46,8 +47,12 @@ sealed class Generation
         options.Validate();
         (_engine, _own, Options, _ownsSequence, _cancellation) = (engine, sequence, options, ownsSequence, cancellation);
         _promptTokens = sequence.Tokens.Length;
-        _pages = options.Retention is { Policy: { ReadsPages: true } policy } && !engine.Cache.StreamsFromDisk
-            ? new PageReads(engine.Layout, policy, _promptTokens) : null;
+        if (options.Retention is { Policy: { ReadsPages: true } policy })
+        {
+            PageReads pages = new(engine.Layout, policy, _promptTokens);
+            _whyAll = engine.Cache.WhyNotByPages(pages, Math.Min(engine.Context, _promptTokens + (options.MaxTokens ?? engine.Context)));
+            _pages = _whyAll is null ? pages : null;
+        }
         _retention = options.Retention is { Policy.ReadsPages: false } retention ? new RetentionRun(engine, sequence, retention) : null;
         _sampler = new Sampler(options.Sampling, engine.Tokenizer.Bytes);
         _stops = new StopFilter(options.Stops, options.KeepsStop);
@@ -82,6 +87,9 @@ sealed class Generation
 
     /// <summary>Whether a part of it is read from outside the pool.</summary>
     public bool IsStreamed => Sequence.Blocks.StreamedBlocks > 0;
+
+    /// <summary>The last step that it was in.</summary>
+    public long Step { get; set; }
 
     /// <summary>Whether passes are to look at its prefix.</summary>
     public bool IsProfiling => _retention is { IsProfiling: true };
@@ -152,7 +160,7 @@ sealed class Generation
     }
 
     RetentionUse? ReadsPages => Options.Retention is not { Policy: { ReadsPages: true } policy } ? null
-        : new RetentionUse(policy.ToString()) { Pages = _pages, WhyExact = _pages is null ? PageReads.NotFromDisk : null };
+        : new RetentionUse(policy.ToString()) { Pages = _pages, WhyExact = _whyAll };
 
     long Computed => _own.Computed + (_retention?.Subject?.Computed ?? 0);
 
@@ -180,6 +188,7 @@ sealed class Generation
         _cancelled.Dispose();
         PrefixLookup found = lookup.GetAwaiter().GetResult();
         Sequence.Blocks.Place(Sequence.Tail, found);
+        Sequence.Blocks.Use.Foreseen = _engine.Forecast.Of(Sequence.Tail.Length);
         (_lookup, _lookupTime) = (null, _lookupTime + found.Time);
     }
 

@@ -15,8 +15,12 @@ sealed class StepPlanner(EngineParts engine)
     readonly record struct Claim(Sequence Sequence, int Start, bool IsFilled);
 
     readonly Dictionary<BlockKey, Claim> _claims = []; // by the key of the block before
-    int _prefillRows, _streamed;
-    TimeSpan _owed; // by those that read from outside the pool to the others
+    readonly FairTurns _turns = new(engine.StepTime);
+    readonly List<Generation> _reading = []; // those that may come from the disk in the next pass
+    int _prefillRows;
+    long _steps;
+    TimeSpan _readTime; // of theirs
+    bool _mayStream;
 
     /// <summary>The pass.</summary>
     public ForwardPass Pass { get; } = engine.NewPass();
@@ -37,9 +41,15 @@ sealed class StepPlanner(EngineParts engine)
         Completed.Clear();
         Advanced.Clear();
         _claims.Clear();
-        (_prefillRows, _streamed) = (0, 0);
         foreach (Generation generation in running)
             generation.Sequence.Blocks.Adopt(generation.Sequence.Tail);
+        ChooseWhoReads(running);
+        return Plan(running, _turns.MayStream(_readTime));
+    }
+
+    Generation? Plan(List<Generation> running, bool mayStream)
+    {
+        (_prefillRows, _mayStream) = (0, mayStream);
         foreach (Generation generation in running) // ready first: what did not come is a hole then, and more is needed than the last
             if (IsReady(generation) && NeedsOnlyItsLast(generation) && HasTurn(generation) && !TryAdd(generation, 1))
                 return generation;
@@ -47,11 +57,8 @@ sealed class StepPlanner(EngineParts engine)
         foreach (Generation generation in running)
             if (!NeedsOnlyItsLast(generation) && IsReady(generation) && HasTurn(generation) && !TryAddPrompt(generation, budget))
                 return generation;
-        if (Pass.Rows == 0 && _owed > TimeSpan.Zero)
-        {
-            _owed = TimeSpan.Zero; // the others have nothing to do
-            return Plan(running);
-        }
+        if (Pass.Rows == 0 && !mayStream && running.Exists(generation => generation.IsStreamed))
+            return Plan(running, mayStream: true); // the others have nothing to do
         return Pass.Rows > 0 || running.Count == 0 ? null : PlanWaiting(running);
     }
 
@@ -71,26 +78,45 @@ sealed class StepPlanner(EngineParts engine)
         : (int)Math.Clamp(rate * engine.StepTime.TotalSeconds / 2, Math.Min(LeastPrefill, engine.Transformer.MaxTokens),
             engine.Transformer.MaxTokens);
 
-    /// <summary>
-    /// The pass took so long. One that takes long because of what it reads from outside the pool is followed by as much time for others: a
-    /// long sequence has half of the machine, and most steps of short ones are as quick as without it.
-    /// </summary>
+    /// <summary>The pass took so long.</summary>
     public void Took(TimeSpan time)
     {
-        bool isLong = Completed.Exists(generation => generation.IsStreamed) || Advanced.Exists(generation => generation.IsStreamed);
-        _owed = isLong && time > engine.StepTime ? time : _owed > time ? _owed - time : TimeSpan.Zero;
+        _steps++;
+        bool streams = Took(Completed) | Took(Advanced);
+        _turns.Took(time, streams);
+    }
+
+    bool Took(List<Generation> those)
+    {
+        bool streams = false;
+        foreach (Generation generation in those)
+        {
+            generation.Step = _steps;
+            streams |= generation.IsStreamed;
+        }
+        return streams;
+    }
+
+    /// <summary>The ring has room for so many sequences at a time: those come first that have waited for longest.</summary>
+    void ChooseWhoReads(List<Generation> running)
+    {
+        _reading.Clear();
+        _readTime = TimeSpan.Zero;
+        if (!engine.Cache.StreamsFromDisk)
+            return;
+        _reading.AddRange(running.Where(generation => generation.Sequence.Blocks is { BlocksOnDisk: > 0, IsWaiting: false })
+            .OrderBy(generation => generation.Step).Take(Pass.MostStreamed));
+        _readTime = engine.Forecast.Reading(_reading.Sum(generation => (long)generation.Sequence.Blocks.BlocksOnDisk));
     }
 
     /// <summary>
-    /// Whether it is to be in the pass: what reads from outside the pool owes others nothing, and the ring has room for what comes from the
-    /// disk.
+    /// Whether it is to be in the pass: it is the turn of what reads from outside the pool, and its own of what comes from the disk.
     /// </summary>
     bool HasTurn(Generation generation)
     {
         if (engine.Cache.Streamed is null || !generation.IsStreamed)
             return true;
-        return _owed <= TimeSpan.Zero
-            && (generation.Sequence.Blocks.BlocksOnDisk == 0 || ++_streamed <= Pass.MostStreamed);
+        return _mayStream && (generation.Sequence.Blocks.BlocksOnDisk == 0 || _reading.Contains(generation));
     }
 
     /// <summary>A completion ended that took so long, beside so many others.</summary>
@@ -174,9 +200,11 @@ sealed class StepPlanner(EngineParts engine)
         return whole > generation.Sequence.Cached ? whole - generation.Sequence.Cached : most;
     }
 
+    TimeSpan PassTime => _mayStream && _readTime > engine.StepTime ? _readTime : engine.StepTime;
+
     /// <summary>
-    /// While others generate, as many tokens of prompts as take about <see cref="EngineOptions.StepTime"/>; more when those who wait for
-    /// their first token are more than those who wait for their next.
+    /// While others generate, as many tokens of prompts as take about <see cref="EngineOptions.StepTime"/>, or as long as the disk takes for
+    /// what they attend to; more when those who wait for their first token are more than those who wait for their next.
     /// </summary>
     int PrefillBudget(int prompts)
     {
@@ -184,7 +212,7 @@ sealed class StepPlanner(EngineParts engine)
         double rate = engine.Cache.Costs.TokensPerSecond;
         return Pass.Rows == 0 || rate == 0
             ? Pass.Room
-            : (int)Math.Clamp(Math.Max(rate * engine.StepTime.TotalSeconds, share * Pass.Room),
+            : (int)Math.Clamp(Math.Max(rate * PassTime.TotalSeconds, share * Pass.Room),
                 Math.Min(LeastPrefill, Pass.Room), Pass.Room);
     }
 }

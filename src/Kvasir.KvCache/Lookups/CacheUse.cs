@@ -32,6 +32,9 @@ public sealed record CacheUse
     /// <summary>What was read from outside the pool at the end; null when the pool had room for all.</summary>
     public StreamUse? Streamed { get; internal set; }
 
+    /// <summary>What a step was foreseen to read of the prompt when it was admitted; null where the pool has room for it.</summary>
+    public StreamForecast? Foreseen { get; internal set; }
+
     /// <summary>Tokens that were in the pool already, those of the sequence itself included.</summary>
     public int Device => From(Tier.Device);
 

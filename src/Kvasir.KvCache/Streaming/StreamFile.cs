@@ -23,8 +23,10 @@ sealed unsafe class StreamFile : BlockBooks, IDisposable
     readonly SafeFileHandle _file;
     readonly NativeBuffer _staging;
     readonly ulong[] _checksums; // [slot, layer]
+    readonly bool[] _takes; // by slot: room of the file system
+    readonly Lock _writing = new();
     readonly int _layers;
-    int _failures;
+    int _failures, _taken;
 
     /// <summary>Makes the file.</summary>
     /// <exception cref="IOException">It cannot be made.</exception>
@@ -35,6 +37,7 @@ sealed unsafe class StreamFile : BlockBooks, IDisposable
         _file = DirectFile.OpenTemporary(options.Folder, out _);
         _staging = new NativeBuffer(MostAtOnce * Slices.LargestStride);
         _checksums = new ulong[(long)slots * _layers];
+        _takes = new bool[slots];
     }
 
     /// <summary>What went wrong last, in one line; null when nothing did.</summary>
@@ -45,6 +48,17 @@ sealed unsafe class StreamFile : BlockBooks, IDisposable
 
     internal LayerSlices Slices { get; }
 
+    /// <summary>Blocks that may still be written: slots that nobody holds, as far as the file system has room for them.</summary>
+    public long Room
+    {
+        get
+        {
+            PoolCounts counts = Counts;
+            long taken = Math.Max(0, Volatile.Read(ref _taken) - counts.Leased);
+            return IsBroken ? 0 : Math.Min(counts.Free + counts.Cached, taken + _options.FreeBytes() / Slices.SlotBytes);
+        }
+    }
+
     /// <summary>Bytes of a disk that so many blocks take.</summary>
     public static long BytesFor(KvLayout layout, long blocks) => new LayerSlices(layout, 1).SlotBytes * blocks;
 
@@ -52,9 +66,16 @@ sealed unsafe class StreamFile : BlockBooks, IDisposable
     /// <param name="blocks">At most <see cref="MostAtOnce"/>.</param>
     internal List<BlockLease> Write(ReadOnlySpan<BlockWrite> blocks)
     {
+        lock (_writing)
+            return WriteAlone(blocks);
+    }
+
+    List<BlockLease> WriteAlone(ReadOnlySpan<BlockWrite> blocks)
+    {
         List<MutableBlock> slots = [];
         while (!IsBroken && slots.Count < blocks.Length && TryAllocate() is { } slot)
             slots.Add(slot);
+        LeaveWhatIsNotFree(slots);
         slots.Sort(static (a, b) => a.Id.Index.CompareTo(b.Id.Index)); // what was freed comes back last first, and is to be read in runs
         List<BlockLease> leases = [];
         bool written = TryWrite(slots, blocks);
@@ -64,6 +85,18 @@ sealed unsafe class StreamFile : BlockBooks, IDisposable
             else
                 slots[i].Dispose();
         return leases;
+    }
+
+    /// <summary>Slots that were never written take room of the file system, of which some has to stay free.</summary>
+    void LeaveWhatIsNotFree(List<MutableBlock> slots)
+    {
+        long wanted = slots.Count(slot => !_takes[slot.Id.Index]) * Slices.SlotBytes;
+        if (wanted == 0 || _options.FreeBytes() is var free && free >= wanted)
+            return;
+        Problem = $"{_options.Folder}: {free:N0} bytes may be taken of what is free, expected {wanted:N0} for what leaves the pool";
+        foreach (MutableBlock slot in slots.Where(slot => !_takes[slot.Id.Index]))
+            slot.Dispose();
+        slots.RemoveAll(slot => !_takes[slot.Id.Index]);
     }
 
     bool TryWrite(List<MutableBlock> slots, ReadOnlySpan<BlockWrite> blocks)
@@ -94,6 +127,11 @@ sealed unsafe class StreamFile : BlockBooks, IDisposable
             ReadOnlySpan<byte> content = new((byte*)blocks[i].Payload + slice.Offset, slice.Bytes);
             content.CopyTo(_staging.Span[(i * slice.Stride)..]);
             _checksums[(long)(slot + i) * _layers + layer] = XxHash3.HashToUInt64(content);
+        }
+        foreach (ref bool takes in _takes.AsSpan(slot, blocks.Length))
+        {
+            _taken += takes ? 0 : 1;
+            takes = true;
         }
         RandomAccess.Write(_file, _staging.Span[..(blocks.Length * slice.Stride)], slice.FileOffset + (long)slot * slice.Stride);
     }

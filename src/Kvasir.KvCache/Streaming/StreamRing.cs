@@ -9,18 +9,20 @@ namespace Kvasir.KvCache.Streaming;
 /// </summary>
 sealed unsafe class StreamRing : IDisposable
 {
-    const int Readers = 4;
+    const int FewReaders = 4;
 
     readonly object _gate = new();
     readonly StreamFile _file;
+    readonly int _readers;
     readonly NativeBuffer _memory;
     readonly Part[] _parts = [new(), new()];
     readonly List<Thread> _threads = [];
+    long _readingSince;
     bool _stopping;
 
-    internal StreamRing(StreamFile file, int capacity)
+    internal StreamRing(StreamFile file, int capacity, int readers = FewReaders)
     {
-        (_file, Capacity) = (file, capacity);
+        (_file, Capacity, _readers) = (file, capacity, readers);
         _memory = new NativeBuffer(checked(2 * capacity * file.Slices.LargestStride));
     }
 
@@ -30,8 +32,13 @@ sealed unsafe class StreamRing : IDisposable
     /// <summary>Bytes that were read.</summary>
     public long BytesRead { get; private set; }
 
+    /// <summary>How long something was being read.</summary>
+    public TimeSpan ReadTime { get; private set; }
+
     /// <summary>How long <see cref="Wait"/> has waited.</summary>
     public TimeSpan Waited { get; private set; }
+
+    bool IsReading => _parts[0].Left > 0 || _parts[1].Left > 0;
 
     /// <summary>Begins to read a layer of blocks into a part that nobody reads any more.</summary>
     /// <param name="part">0 or 1.</param>
@@ -44,9 +51,11 @@ sealed unsafe class StreamRing : IDisposable
         lock (_gate)
         {
             Part to = _parts[part];
+            if (slots.Count > 0 && !IsReading)
+                _readingSince = Stopwatch.GetTimestamp();
             to.Begin(layer, slots);
             BytesRead += (long)slots.Count * _file.Slices[layer].Bytes;
-            while (_threads.Count < Readers && to.Runs.Count > _threads.Count)
+            while (_threads.Count < _readers && to.Runs.Count > _threads.Count)
                 StartThread();
             Monitor.PulseAll(_gate);
         }
@@ -101,7 +110,11 @@ sealed unsafe class StreamRing : IDisposable
             Read(_parts[part], part, run);
             lock (_gate)
                 if (--_parts[part].Left == 0)
+                {
+                    if (!IsReading)
+                        ReadTime += Stopwatch.GetElapsedTime(_readingSince);
                     Monitor.PulseAll(_gate);
+                }
         }
     }
 

@@ -17,8 +17,11 @@ readonly record struct StreamedBlock(BlockLease Lease, nint Address);
 /// </summary>
 sealed unsafe class StreamedBlocks : IDisposable
 {
+    const int PageSlots = 64, PageReaders = 8;
+
     readonly KvLayout _layout;
     readonly HostTier? _host;
+    StreamRing? _pageRing; // once a row wants it
 
     /// <exception cref="IOException">The file cannot be made.</exception>
     internal StreamedBlocks(BlockPool device, HostTier? host, StreamingOptions options)
@@ -30,6 +33,7 @@ sealed unsafe class StreamedBlocks : IDisposable
             return;
         File = new StreamFile(disk, _layout, blocks);
         Ring = new StreamRing(File, RingBlocks(options));
+        Writer = new StreamWriter(File, device);
     }
 
     /// <summary>How it is set up.</summary>
@@ -44,8 +48,17 @@ sealed unsafe class StreamedBlocks : IDisposable
     /// <summary>Through which they come.</summary>
     public StreamRing? Ring { get; }
 
+    /// <summary>Who writes them ahead.</summary>
+    public StreamWriter? Writer { get; }
+
+    /// <summary>Another one, for what lies here and there in the file: of many small reads at a time. Null without a file.</summary>
+    public StreamRing? PageRing => File is null ? null : _pageRing ??= new StreamRing(File, PageSlots, PageReaders);
+
+    /// <summary>Bytes that came from the disk.</summary>
+    public long BytesRead => (Ring?.BytesRead ?? 0) + (_pageRing?.BytesRead ?? 0);
+
     /// <summary>Blocks that may still be moved here.</summary>
-    public long Room => Unleased(Host) + (File is { IsBroken: false } ? Unleased(File) : 0);
+    public long Room => Unleased(Host) + (File?.Room ?? 0);
 
     /// <summary>Blocks that it can hold.</summary>
     public long Capacity => (Host?.Counts.Total ?? 0) + (long)(File?.Counts.Total ?? 0);
@@ -67,12 +80,26 @@ sealed unsafe class StreamedBlocks : IDisposable
     /// <summary>A copy of a block on the disk, on its way to a tier; null when it is not there.</summary>
     internal TierLease? TryCopy(BlockKey key) => File?.TryCopy(key, _layout);
 
+    /// <summary>
+    /// Blocks of the pool will be moved here: those that will go to the disk are written there meanwhile. Returns at once.
+    /// </summary>
+    internal void Expect(IEnumerable<BlockKey> keys)
+    {
+        if (Writer is null || File is { IsBroken: true } || Unleased(Host) > StreamFile.MostAtOnce)
+            return;
+        foreach (BlockKey key in keys)
+            if (Host?.Contains(key) != true && !File!.Contains(key))
+                Writer.Add(key);
+    }
+
     /// <summary>Takes blocks of the pool, as far as there is room; returns those that are here now, the first ones.</summary>
     internal List<StreamedBlock> Take(ReadOnlySpan<BlockWrite> blocks)
     {
         List<StreamedBlock> taken = [];
         while (taken.Count < blocks.Length && TakeInMemory(blocks[taken.Count]) is { } block)
             taken.Add(block);
+        if (taken.Count < blocks.Length && Writer is not null)
+            WaitForThoseOf(blocks[taken.Count..].ToArray());
         while (taken.Count < blocks.Length && File is not null)
         {
             int before = taken.Count;
@@ -83,6 +110,8 @@ sealed unsafe class StreamedBlocks : IDisposable
         }
         return taken;
     }
+
+    void WaitForThoseOf(BlockWrite[] blocks) => Writer!.WaitFor(key => Array.Exists(blocks, block => block.Key == key));
 
     /// <summary>The first block, if another sequence has brought it there; else all up to one that is.</summary>
     static List<BlockLease> TakeOnDisk(StreamFile file, ReadOnlySpan<BlockWrite> blocks)
@@ -115,7 +144,9 @@ sealed unsafe class StreamedBlocks : IDisposable
     /// <summary>Ends the threads and closes the file.</summary>
     public void Dispose()
     {
+        Writer?.Dispose();
         Ring?.Dispose();
+        _pageRing?.Dispose();
         File?.Dispose();
     }
 }

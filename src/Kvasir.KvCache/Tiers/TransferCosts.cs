@@ -27,7 +27,7 @@ public sealed class TransferCosts
     readonly double[] _bytesPerSecond = new double[Enum.GetValues<Tier>().Length];
     readonly double[] _latency = new double[Enum.GetValues<Tier>().Length]; // seconds; of tiers that are far
     readonly double[] _doubt = [.. Enum.GetValues<Tier>().Select(_ => 1.0)]; // what is left of the latency for whom is passed over
-    double _tokensPerSecond;
+    double _tokensPerSecond, _streamedPerSecond;
 
     /// <summary>Computed tokens per second of prefill; 0 until something was computed.</summary>
     public double TokensPerSecond
@@ -48,6 +48,25 @@ public sealed class TransferCosts
         {
             double way = Math.Min(_latency[(int)tier], time.TotalSeconds / 2);
             Update(ref _bytesPerSecond[(int)tier], bytes, time - TimeSpan.FromSeconds(way), WeightOfBytes);
+        }
+    }
+
+    /// <summary>Bytes of running sequences came from a disk, in pieces: their layers, in each pass.</summary>
+    internal void Streamed(long bytes, TimeSpan time)
+    {
+        lock (_gate)
+            Update(ref _streamedPerSecond, bytes, time, WeightOfBytes);
+    }
+
+    /// <summary>
+    /// Bytes per second at which those come, or else at which blocks were loaded from the disk; 0 until something came from there.
+    /// </summary>
+    public double StreamedBytesPerSecond
+    {
+        get
+        {
+            lock (_gate)
+                return _streamedPerSecond > 0 ? _streamedPerSecond : _bytesPerSecond[(int)Tier.Disk];
         }
     }
 

@@ -10,13 +10,17 @@ namespace Kvasir.KvCache.Views;
 /// </summary>
 public sealed class PageReads
 {
+    const int LeastChosen = 8; // pages of a share, besides those that are read in any case
+
     readonly record struct Tally(long Rows, long Read, long Seen, long Chosen, long Again, double Skipped);
 
     readonly int[] _firstHead; // of each layer, among the heads of all layers
     readonly Tally[] _tallies; // of each head: threads count apart
     readonly int[][] _last; // of each head: the pages that its last row chose, ascending
     readonly int[] _lastCount;
-    long _bytes;
+    readonly KvLayout _layout;
+    ChosenPages? _fromDisk;
+    long _bytes, _pageBytes, _onDisk, _brought;
 
     /// <param name="layout">Shape of the blocks.</param>
     /// <param name="policy">What is read.</param>
@@ -25,14 +29,11 @@ public sealed class PageReads
     {
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(policy);
-        (Policy, From, Bounds) = (policy, from, new PageBounds(layout));
+        (Policy, From, Bounds, _layout) = (policy, from, new PageBounds(layout), layout);
         _firstHead = [.. layout.Layers.Select((_, layer) => layout.Layers.Take(layer).Sum(before => before.KvHeads))];
         int heads = layout.Layers.Sum(layer => layer.KvHeads);
         (_tallies, _lastCount, _last) = (new Tally[heads], new int[heads], [.. Enumerable.Repeat<int[]>([], heads)]);
     }
-
-    /// <summary>Why rows read everything where a sequence may be streamed from the disk.</summary>
-    public const string NotFromDisk = "the cache may stream from the disk, which brings layers whole and not by pages";
 
     /// <summary>What is read.</summary>
     public RetentionPolicy Policy { get; }
@@ -53,7 +54,13 @@ public sealed class PageReads
         Again = _tallies.Sum(tally => tally.Again),
         Bound = Policy.Epsilon is null ? null : _tallies.Max(tally => tally.Skipped),
         BoundsBytes = _bytes,
+        OnDisk = _onDisk,
+        Brought = _brought,
+        PageBytes = _pageBytes,
     };
+
+    /// <summary>What the last row chose of what lies on the disk.</summary>
+    internal ChosenPages FromDisk => _fromDisk ??= new ChosenPages(_layout);
 
     /// <summary>Makes room to know the pages of so many tokens. Not while rows attend.</summary>
     public void Reserve(int tokens)
@@ -63,31 +70,59 @@ public sealed class PageReads
     }
 
     /// <summary>Pages that a row at a position reads in any case, at its beginning and up to its own.</summary>
-    public (int First, int Last) Always(int position)
-    {
-        const int Page = PageBounds.PageTokens;
-        int pages = position / Page + 1, sinks = Math.Min(pages, (Policy.Sinks + Page - 1) / Page);
-        return (sinks, Math.Min(pages - sinks, pages - Math.Max(0, position - Math.Max(1, Policy.Recent) + 1) / Page));
-    }
+    public (int First, int Last) Always(int position) => Always(Policy, position);
+
+    /// <summary>How many pages a row at a position reads with those; null where a bound says how many.</summary>
+    public int? Budget(int position) => Budget(Policy, position);
 
     /// <summary>
-    /// How many pages a row at a position reads with those: all if it sees fewer tokens than the policy thins; null where a
-    /// bound says how many.
+    /// How many pages a row at a position reads: all if it sees fewer tokens than the policy thins; of a share, some besides those that
+    /// it reads in any case, however few pages there are; null where a bound says how many.
     /// </summary>
-    public int? Budget(int position)
+    public static int? Budget(RetentionPolicy policy, int position)
     {
-        int pages = position / PageBounds.PageTokens + 1;
-        return position + 1 < Policy.Minimum ? pages : Policy.Budget switch
+        ArgumentNullException.ThrowIfNull(policy);
+        const int Page = PageBounds.PageTokens;
+        int pages = position / Page + 1;
+        (int first, int last) = Always(policy, position);
+        return position + 1 < policy.Minimum ? pages : policy.Budget switch
         {
-            RetentionBudget.Share share => (int)Math.Ceiling(share.Of * pages),
-            RetentionBudget.Tokens tokens => (int)Math.Min(pages, (tokens.PerHead + PageBounds.PageTokens - 1L) / PageBounds.PageTokens),
+            RetentionBudget.Share share => Math.Min(pages, Math.Max((int)Math.Ceiling(share.Of * pages), first + last + LeastChosen)),
+            RetentionBudget.Tokens tokens => (int)Math.Min(pages, Math.Max((tokens.PerHead + Page - 1L) / Page, first + last)),
             _ => null,
         };
+    }
+
+    /// <summary>The last ones are the policy's or, if there are more, those that have no bounds yet.</summary>
+    static (int First, int Last) Always(RetentionPolicy policy, int position)
+    {
+        const int Page = PageBounds.PageTokens;
+        int pages = position / Page + 1, sinks = Math.Min(pages, (policy.Sinks + Page - 1) / Page);
+        int recent = Math.Max(0, position - Math.Max(1, policy.Recent) + 1) / Page;
+        return (sinks, Math.Min(pages - sinks, pages - Math.Min(recent, PageBounds.GroupsOf(position) * PageBounds.GroupPages)));
     }
 
     /// <summary>The pages that the last row chose, ascending: without those that it reads in any case.</summary>
     public ReadOnlySpan<int> Chosen(int layer, int kvHead) =>
         _last[_firstHead[layer] + kvHead].AsSpan(0, _lastCount[_firstHead[layer] + kvHead]);
+
+    /// <summary>Takes note of how many pages that a row reads lie on the disk, and how many of them were brought for it.</summary>
+    internal void NoteDisk(int pages, int brought)
+    {
+        (_onDisk, _brought) = (_onDisk + pages, _brought + brought);
+        _pageBytes = Math.Max(_pageBytes, FromDisk.Bytes);
+    }
+
+    /// <summary>Forgets the pages that came from the disk.</summary>
+    internal void ForgetPages() => _fromDisk?.Dispose();
+
+    /// <summary>Forgets what is known of tokens from one on.</summary>
+    internal void Truncate(int tokens)
+    {
+        Bounds.Truncate(tokens);
+        if (tokens == 0)
+            ForgetPages();
+    }
 
     /// <summary>Takes note of what a row reads. Of one layer's head, one row after the other.</summary>
     /// <param name="layer">The layer.</param>

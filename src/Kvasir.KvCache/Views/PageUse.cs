@@ -26,6 +26,15 @@ public sealed record PageUse
     /// <summary>Bytes of what was known of the pages.</summary>
     public required long BoundsBytes { get; init; }
 
+    /// <summary>Of the pages that they read, those that lay on the disk.</summary>
+    public long OnDisk { get; init; }
+
+    /// <summary>Of those, the ones that were brought from there: the others had been brought for the row before.</summary>
+    public long Brought { get; init; }
+
+    /// <summary>Bytes of memory that those took at most.</summary>
+    public long PageBytes { get; init; }
+
     /// <summary>Which share of the pages was read; everything, if there were none.</summary>
     public double ReadShare => Seen == 0 ? 1 : (double)Read / Seen;
 

@@ -22,6 +22,7 @@ sealed partial class Fleet
         Placing = new Placing(options, Machines[..options.Nodes], blockTokens, Estimate);
         Prefill = options.PrefillNodes > 0 ? new Helping(Machines[options.Nodes..], blockTokens) : null;
         Retaining = options.Retention is { } retention ? new Retaining(retention, options.Prefill, blockTokens) : null;
+        Streaming = new Streaming(options, blockTokens);
         Peers = Prefill is null ? null : new Link(options.Peers.BytesPerS, double.PositiveInfinity);
     }
 
@@ -39,6 +40,9 @@ sealed partial class Fleet
 
     /// <summary>How requests come to views; null where all are answered exactly.</summary>
     public Retaining? Retaining { get; }
+
+    /// <summary>How requests are served that are longer than the device tier.</summary>
+    public Streaming Streaming { get; }
 
     /// <summary>The way from those to who answers.</summary>
     public Link? Peers { get; }
@@ -69,6 +73,7 @@ sealed partial class Fleet
         double compute = ComputeSeconds(visit.Request, visit.Found)
             - visit.Received.Sum(block => BlockSeconds(visit.Request, block, block + 1))
             - _options.Prefill.Seconds((long)visit.Tail.Block * _blockTokens, (long)visit.Tail.Block * _blockTokens + visit.Tail.Tokens);
+        compute = Streaming.Prefill(visit, compute);
         visit.Machine.Costs.Computed(ComputedTokens(visit), TimeSpan.FromSeconds(compute));
         return compute + (Retaining?.Profile(visit) ?? 0);
     }
@@ -224,7 +229,7 @@ sealed partial class Fleet
     /// <summary>Takes what is found, and room for what is missing, while there is some: the rest is computed and not kept.</summary>
     void TakeBlocks(Visit visit)
     {
-        bool room = true;
+        bool room = true, streams = Streaming.Needs(visit);
         for (int block = visit.Unread; block < visit.Keys.Length; block++)
         {
             if (visit.MakesView && block == visit.Prefix)
@@ -232,7 +237,7 @@ sealed partial class Fleet
             Machine home = Home(visit, visit.Keys[block]);
             if (visit.Found[block] >= 0 && room && home.Take(visit.Found[block], visit.Keys[block], visit.Parent(block)) is { } lease)
                 visit.Leases.Add((block, lease));
-            else
+            else if (!streams || visit.Found[block] < 0 || !IsReadInPlace(home.Tiers[visit.Found[block]].Tier))
                 visit.Found[block] = -1;
             if (!room || visit.Found[block] >= 0 && !visit.IsLast(block))
                 continue;
@@ -245,6 +250,9 @@ sealed partial class Fleet
                 room = false;
         }
     }
+
+    /// <summary>Whether what has no room on the device can be read where it lies.</summary>
+    static bool IsReadInPlace(Tier tier) => tier is Tier.Host or Tier.Disk;
 
     /// <summary>A block that begins as the next one is read, and so is used, if it is somewhere.</summary>
     BlockLease? TakeTail(Visit visit, Machine home, int block)

@@ -113,6 +113,7 @@ sealed class Ledger
         Nodes = [.. fleet.Machines.Select(machine => machine.Accounts.Result())],
         Store = fleet.Store?.Result(_trace.Requests[^1].Arrival),
         Retention = fleet.Retaining?.Result(fleet.Machines),
+        Streaming = fleet.Streaming.Result(),
         References = references,
         Losses = [.. _options.Faults.Where(fault => fault.Kind != FaultKind.SlowDisk).OrderBy(fault => fault.At).Select(Loss)],
         Resent = _resent,

@@ -226,7 +226,7 @@ sealed partial class Serving(Fleet fleet, Agenda agenda, Ledger ledger, Simulati
         fleet.Complete(visit, now);
         machine.Unanswered.Remove(visit);
         machine.Answering++;
-        double step = fleet.Retaining?.SecondsPerOutputToken(visit) ?? options.SecondsPerOutputToken;
+        double step = fleet.Streaming.Step(visit, fleet.Retaining?.SecondsPerOutputToken(visit) ?? options.SecondsPerOutputToken);
         agenda.At(now + visit.Request.OutputTokens * step, time => End(visit, time));
         if (machine.Current != visit)
             return;

@@ -41,6 +41,9 @@ public sealed record SimulationResult
     /// <summary>What came of a retention policy; null when there is none.</summary>
     public RetentionResult? Retention { get; init; }
 
+    /// <summary>What came of requests longer than the device tier; null when there were none.</summary>
+    public StreamingResult? Streaming { get; init; }
+
     /// <summary>Price of what was saved, without that of a store; 0 when machines have no price.</summary>
     public required double MoneySaved { get; init; }
 

@@ -80,18 +80,12 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
     /// </summary>
     long ReadBytes(KvSize size, long tokens)
     {
-        const int Page = PageBounds.PageTokens;
-        long read = tokens < Policy!.Minimum ? tokens : Policy.Budget switch
-        {
-            RetentionBudget.Share share => (long)Math.Ceiling(share.Of * ((tokens + Page - 1) / Page)) * Page,
-            RetentionBudget.Tokens of => (of.PerHead + Page - 1L) / Page * Page,
-            _ => tokens,
-        };
-        read = Math.Min(tokens, Math.Max(read, Policy.Sinks + Policy.Recent));
-        long bounds = read == tokens ? 0 : tokens / PageBounds.SpanTokens;
+        int position = (int)Math.Clamp(tokens - 1, 0, int.MaxValue - PageBounds.GroupTokens);
+        long read = PageReads.Budget(Policy!, position) is { } pages ? Math.Min(tokens, (long)pages * PageBounds.PageTokens) : tokens;
+        long groups = read == tokens ? 0 : PageBounds.GroupsOf(position);
         return size.StateBytes + Rows(size).Select((bytes, i) => size.Layers[i] is not { } layer ? 0
             : layer.Window is { } window ? layer.KvHeads * Math.Min(window, tokens) * bytes
-            : layer.KvHeads * (read * bytes + bounds * 2 * layer.KeyDim * sizeof(ushort))).Sum();
+            : layer.KvHeads * (read * bytes + groups * PageBounds.BytesOf(layer.KeyDim))).Sum();
     }
 
     /// <summary>Bytes of a kept position in a KV head of each layer.</summary>

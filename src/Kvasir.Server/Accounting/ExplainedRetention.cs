@@ -96,10 +96,20 @@ sealed record ExplainedPages(long Rows, long Seen, long Read, double ReadShare, 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? Bound { get; init; }
 
+    /// <summary>Of the pages that were read, those that lay on the disk; absent where none did.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? OnDisk { get; init; }
+
+    /// <summary>Of those, the ones that were brought from there, and not for the row before.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? Brought { get; init; }
+
     public static ExplainedPages Of(PageUse use) =>
         new(use.Rows, use.Seen, use.Read, Math.Round(use.ReadShare, 4), Math.Round(use.AgainShare, 4), use.BoundsBytes)
         {
             Bound = use.Bound,
+            OnDisk = use.OnDisk == 0 ? null : use.OnDisk,
+            Brought = use.OnDisk == 0 ? null : use.Brought,
         };
 }
 

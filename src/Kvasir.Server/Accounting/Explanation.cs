@@ -39,7 +39,11 @@ sealed record Explanation(
     {
         Retention = ExplainedRetention.Of(result),
         Streaming = result.Kv.Streamed is { } streamed
-            ? new ExplainedStreaming(streamed.Blocks, streamed.Host, streamed.Disk, streamed.DiskBytes, result.StepSeconds) : null,
+            ? new ExplainedStreaming(streamed.Blocks, streamed.Host, streamed.Disk, streamed.DiskBytes, result.StepSeconds)
+            {
+                Foreseen = ForeseenStreaming.Of(result.Kv.Foreseen),
+            }
+            : null,
         Peers = result.Kv.Peers.Count > 0 ? new ExplainedPeers(result.Kv.Peer, result.Kv.ComputedByPeers, result.Kv.Peers) : null,
     };
 
@@ -60,7 +64,19 @@ sealed record Explanation(
 sealed record ExplainedPeers(int Tokens, int Computed, IReadOnlyList<string> Nodes);
 
 /// <summary>Blocks of a sequence longer than the pool, those read in the host's memory and from the disk; and a step's time.</summary>
-sealed record ExplainedStreaming(int Blocks, int Host, int Disk, long DiskBytes, double StepS);
+sealed record ExplainedStreaming(int Blocks, int Host, int Disk, long DiskBytes, double StepS)
+{
+    /// <summary>What was foreseen of the prompt when it was admitted; absent where the pool seemed to have room for it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ForeseenStreaming? Foreseen { get; init; }
+}
+
+/// <summary>The same before it was computed, for a sequence alone; its time is null where disk or memory were not measured.</summary>
+sealed record ForeseenStreaming(long Blocks, long Host, long Disk, long HostBytes, long DiskBytes, double? StepS)
+{
+    public static ForeseenStreaming? Of(StreamForecast? forecast) => forecast is null ? null
+        : new(forecast.Blocks, forecast.Host, forecast.Disk, forecast.HostBytes, forecast.DiskBytes, forecast.Step?.TotalSeconds);
+}
 
 /// <summary>Tokens found in each tier.</summary>
 sealed record ReusedTokens(int Device, int Host, int Disk, int Remote);

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Kvasir.Cluster.Peers;
+using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.KvCache.Views;
 using Kvasir.Server.Accounting;
@@ -20,8 +21,25 @@ sealed record KvStats(
     /// <summary>Tokens that other nodes brought.</summary>
     public long PeerTokens { get; init; }
 
+    /// <summary>How sequences longer than the pool are read; absent where it has room for all.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public KvStreaming? Streaming { get; init; }
+
     /// <summary>What retention policies have made of prefixes.</summary>
     public required KvViewCounts Views { get; init; }
+}
+
+/// <summary>
+/// What was read from the disk for sequences longer than the pool, how long it was read, and how long computing waited for it; the speed
+/// that it is taken to have, null while nobody has measured it; and what a step is foreseen to read of a whole context.
+/// </summary>
+sealed record KvStreaming(long RingBytes, long FileCapacityBlocks, long FileBlocks, long ReadBytes, double ReadS, double WaitedS,
+    double? DiskBytesPerS, ForeseenStreaming? Foreseen)
+{
+    public static KvStreaming? Of(InferenceEngine engine) => engine.Streaming is not { } streaming ? null
+        : new(streaming.RingBytes, streaming.FileCapacityBlocks, streaming.FileBlocks, streaming.ReadBytes,
+            streaming.ReadTime.TotalSeconds, streaming.Waited.TotalSeconds, streaming.DiskBytesPerS,
+            ForeseenStreaming.Of(engine.Foresee(engine.Context)));
 }
 
 /// <summary>Views in the pool, their bytes, those of the exact prefixes that they stand for, and those that nobody reads now.</summary>

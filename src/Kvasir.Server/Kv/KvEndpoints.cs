@@ -65,6 +65,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Func<KvNode>
                 serving.Preemptions), totals.SavedS, log.Ttft)
         {
             Node = node?.Invoke(),
+            Streaming = KvStreaming.Of(Model.Engine),
             PeerTokens = totals.TokensFrom(Tier.Peer),
             Views = KvViewCounts.Of(Cache.Views.All, Cache.Views.Reclaimable * Cache.Layout.StrideBytes),
         };

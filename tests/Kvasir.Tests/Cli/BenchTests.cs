@@ -41,7 +41,7 @@ public sealed class BenchTests : IDisposable
     }
 
     [Theory]
-    [InlineData("shape 'gpt-9': expected one of llama-3-8b", "synth", "gpt-9", "out.gguf")]
+    [InlineData("shape 'gpt-9': expected one of gemma-3-1b", "synth", "gpt-9", "out.gguf")]
     [InlineData("type 'q9': expected one of", "synth", "smollm2-135m@q9", "out.gguf")]
     [InlineData("shape 'x': expected one of", "bench", "-m", "synth:x")]
     [InlineData("--threads 0: expected 1 to", "bench", "-t", "0")]

@@ -29,6 +29,25 @@ public class EstimateTests
         Assert.Equal(JsonValueKind.Null, json.GetProperty("parameters").ValueKind);
     }
 
+    /// <summary>
+    /// Saga, by hand: a block of 16 tokens takes 6 layers × 2 heads × 64 elements × 2 bytes × 16 = 24,576. Of a pool of 1 MiB the ring
+    /// takes a stretch of 33 blocks, of the layer's page each, twice: 31 are left. 2 MiB of host hold 85, and the disk the rest.
+    /// </summary>
+    [Fact]
+    public void What_is_longer_than_the_pool_lies_in_host_and_disk_and_what_has_no_room_is_named()
+    {
+        string[] tiers = ["--kv-device", "1MiB", "--kv-host", "2MiB", "--kv-disk"], all = [.. tiers, "4MiB", "--json"];
+        JsonElement[] rows =
+            [.. Run(["estimate", "saga", "-c", "256,1k,4k", .. all]).Json.GetProperty("streaming").EnumerateArray()];
+        Assert.Equal([(256, 0, 0, 0), (496, 544, 0, 270_336), (496, 1360, 2256, 270_336)], rows.Select(row =>
+            (Of(row, "pool_tokens"), Of(row, "host_tokens"), Of(row, "disk_tokens"), Of(row, "ring_bytes"))));
+        Assert.Equal([0, 0, 141 * 24_576], rows.Select(row => Of(row, "disk_bytes_read")));
+        Assert.All(rows, row => Assert.Equal(JsonValueKind.Null, row.GetProperty("problem").ValueKind));
+        Assert.Contains("are 2,433,024 too few", Run(["estimate", "saga", "-c", "4k", .. tiers, "1MiB"]).Answer, StringComparison.Ordinal);
+
+        static int Of(JsonElement row, string name) => row.GetProperty(name).GetInt32();
+    }
+
     [Fact]
     public void Csv_and_markdown_have_a_line_for_each_size()
     {

@@ -16,19 +16,16 @@ public sealed class HubVerbTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_folder_runs_as_it_is_and_converted_once()
+    public void A_folder_is_converted_once()
     {
         string hub = HubTwin.Write(SagaInF32.WriteTo(_folder["f32.gguf"]), _folder["hub"]);
-        string answer = Run("run", Once, "-n", "10", "-m", _folder["f32.gguf"]).Answer;
-        Assert.Equal(answer, Run("run", Once, "-n", "10", "-m", hub).Answer);
-
         KvasirResult first = Run("run", Once, "-n", "10", "-m", hub, "--weights", "q8_0"),
             second = Run("run", Once, "-n", "10", "-m", hub, "--weights", "q8_0");
         Assert.Contains("weights in q8_0: ", first.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("weights in q8_0", second.Errors, StringComparison.Ordinal);
         Assert.Equal(Run("run", Once, "-n", "10", "-m", SagaModel.Path).Answer, first.Answer); // saga is q8_0
         Assert.Equal(first.Answer, second.Answer);
-        Assert.Contains("--weights q4_k_m", Run("run", Once, "-m", hub, "--weights", "q4_k_m").Errors, StringComparison.Ordinal);
+        Assert.Contains("'q4_k_m' not recognized", Run("run", Once, "-m", hub, "--weights", "q4_k_m").Errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -65,7 +62,7 @@ public sealed class HubVerbTests : IDisposable
         Assert.Contains("safetensors", Run("show", hub).Answer, StringComparison.Ordinal);
         Assert.Contains("qwen3", Run("estimate", hub).Answer, StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(hub, "tokenizer.json"), "{");
-        Assert.Matches(@"^error: .*tokenizer\.json: no valid JSON: .*$", Run("run", "x", "-m", hub).Errors.TrimEnd());
+        Assert.Matches(@"^kvasir: .*tokenizer\.json: no valid JSON: .*$", Run("run", "x", "-m", hub).Errors.TrimEnd());
     }
 
     static void Change(string path, Action<JsonNode> change)

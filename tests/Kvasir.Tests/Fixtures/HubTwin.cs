@@ -93,8 +93,10 @@ static class HubTwin
     {
         int columns = (int)tensor.Columns, rows = (int)tensor.Rows, head = spec.Layers[0].Attention!.KeyDim;
         bool vector = tensor.Shape.Length == 1;
-        bool lacksOne = spec.Architecture is "gemma" or "gemma2" or "gemma3" && tensor.Name.EndsWith("norm.weight", StringComparison.Ordinal);
-        bool pairs = spec.Architecture is "llama" or "mistral3" or "smollm3" or "granite" && tensor.Name.Split('.') is [_, _, "attn_q" or "attn_k", _];
+        bool lacksOne = spec.Architecture is "gemma" or "gemma2" or "gemma3"
+            && tensor.Name.EndsWith("norm.weight", StringComparison.Ordinal);
+        bool pairs = spec.Architecture is "llama" or "mistral3" or "smollm3" or "granite"
+            && tensor.Name.Split('.') is [_, _, "attn_q" or "attn_k", _];
         float[] values = new float[columns];
         byte[] bytes = new byte[type.RowBytes(columns) * rows];
         for (int row = 0; row < rows; row++)

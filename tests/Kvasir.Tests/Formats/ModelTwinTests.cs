@@ -82,7 +82,8 @@ public sealed class ModelTwinTests : IDisposable
     }
 
     static object Scales(ModelSpec spec) =>
-        (spec.Context, spec.Width, spec.Vocabulary, spec.Norm, spec.EmbeddingScale, spec.ResidualScale, spec.LogitScale, spec.LogitSoftcap, spec.Beyond);
+        (spec.Context, spec.Width, spec.Vocabulary, spec.Norm, spec.EmbeddingScale, spec.ResidualScale, spec.LogitScale, spec.LogitSoftcap,
+            spec.Beyond);
 
     /// <summary>Weights are permuted for the one style of rotation or the other: it is the file's, not the model's.</summary>
     static LayerSpec Comparable(LayerSpec layer)

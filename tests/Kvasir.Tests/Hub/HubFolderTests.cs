@@ -5,6 +5,7 @@ using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference;
 using Kvasir.Inference.Model;
+using Kvasir.Inference.Tokenization;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Hub;
@@ -20,11 +21,11 @@ public sealed class HubFolderTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData("", "weights: an empty folder")]
-    [InlineData("pytorch_model.bin", "weights: 'pytorch_model.bin', which is a program rather than data")]
-    [InlineData("tiny.gguf", "weights: a GGUF file, 'tiny.gguf', which can be named itself")]
-    [InlineData("model-00001-of-00002.safetensors", "'model-00001-of-00002.safetensors' without an index")]
-    [InlineData("README.md", "weights: 1 files, none of them with weights")]
+    [InlineData("", "weights: a directory with nothing in it")]
+    [InlineData("pytorch_model.bin", "weights: a directory with 'pytorch_model.bin', which is a program rather than data")]
+    [InlineData("tiny.gguf", "weights: a directory with 'tiny.gguf', which can be named itself")]
+    [InlineData("model-00001-of-00002.safetensors", "'model-00001-of-00002.safetensors' and no index")]
+    [InlineData("README.md", "weights: a directory with files of other kinds")]
     public void A_folder_without_weights_says_what_it_has(string file, string expected)
     {
         Directory.CreateDirectory(_folder["hub"]);
@@ -135,6 +136,33 @@ public sealed class HubFolderTests : IDisposable
         }
         Edit(folder, "generation_config.json", advice => advice["temperature"] = "hot");
         Assert.Contains("generation_config.json: temperature: \"hot\"", Refused(folder), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("config.json", 1)]
+    [InlineData("tokenizer.json", 2)]
+    [InlineData("generation_config.json", 3)]
+    [InlineData("model.safetensors.index.json", 4)]
+    public void A_damaged_file_is_read_or_refused(string file, int seed)
+    {
+        string folder = Tiny(shards: 3), path = Path.Combine(folder, file), whole = File.ReadAllText(path);
+        string[] pieces = ["\\ud800", "null", "-1", "1e99", "[]", "{}", "\"\"", "99999999999", ",", "true", "▁", "\\u0000"];
+        var random = new Random(seed);
+        for (int i = 0; i < 150; i++)
+        {
+            int at = random.Next(whole.Length), length = random.Next(Math.Min(8, whole.Length - at));
+            File.WriteAllText(path, whole.Remove(at, length).Insert(at, pieces[random.Next(pieces.Length)]));
+            try
+            {
+                using HubFolder hub = HubFolder.Open(folder);
+                SupportedModels.Read(hub);
+                Tokenizer.From(hub).Encode("Once upon a time");
+            }
+            catch (ModelFormatException e)
+            {
+                Assert.DoesNotContain('\n', e.Message);
+            }
+        }
     }
 
     string Tiny(int shards = 1) => HubTwin.Write(TinyModel.Llama.WriteTo(_folder["tiny.gguf"]), _folder["hub"], shards: shards);

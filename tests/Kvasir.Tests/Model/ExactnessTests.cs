@@ -93,7 +93,8 @@ public class ExactnessTests
         "saga" => SagaModel.Path,
         "saga-window" or "saga-shared" or "saga-mqa" => SagaVariantTests.PathOf(name),
         "stories260K" => Checkout.Shared("models/stories260K/stories260K.gguf"),
-        _ when LayerVariantTests.Models.TryGetValue(name, out TinyModel? variant) || TinyModel.Families.TryGetValue(name, out variant) => variant.WriteTo(folder["tiny.gguf"]),
+        _ when LayerVariantTests.Models.TryGetValue(name, out TinyModel? variant) || TinyModel.Families.TryGetValue(name, out variant) =>
+            variant.WriteTo(folder["tiny.gguf"]),
         _ => ArchitectureTests.Models[name].WriteTo(folder["tiny.gguf"]),
     });
 

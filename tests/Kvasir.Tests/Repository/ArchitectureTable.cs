@@ -12,7 +12,7 @@ static class ArchitectureTable
             Gguf -> (root)
             Safetensors -> (root)
             Quantization -> (root), Gguf
-            Models -> (root), Gguf
+            Models -> (root), Gguf, Quantization
             Hub -> (root), Gguf, Models, Quantization, Safetensors
             """),
         new("Kvasir.KvCache", [], """
@@ -59,12 +59,12 @@ static class ArchitectureTable
             Sampling/Constraints -> Sampling/Constraints/Automata, Sampling/Constraints/Gbnf, Sampling/Constraints/Json,
                 Sampling/Constraints/Masks, Sampling/Constraints/Nodes, Sampling/Constraints/Schemas, Tokenization
             Retention -> Kernels, Kernels/Panels, Model, Tokenization
-            Scheduling -> Model, Retention, Sampling, Sampling/Constraints, Sampling/Constraints/Masks, Tokenization
+            Measurement/Limits -> Kernels
+            Scheduling -> Measurement/Limits, Model, Retention, Sampling, Sampling/Constraints, Sampling/Constraints/Masks, Tokenization
             Chat -> Sampling/Constraints, Sampling/Constraints/Schemas, Templates, Templates/Library, Templates/Syntax, Templates/Values,
                 Tokenization
             ExtensionsAI -> Chat, Sampling, Sampling/Constraints, Sampling/Constraints/Schemas, Scheduling
             (root) -> Chat, ExtensionsAI, Kernels, Model, Retention, Saga, Sampling/Constraints/Masks, Scheduling, Tokenization
-            Measurement/Limits -> Kernels
             Measurement/Speed -> (root), Kernels, Kernels/Panels, Measurement/Limits, Model, Scheduling
             Measurement/Quality -> (root), Chat, Saga, Scheduling, Tokenization
             Synthesis -> Model, Sampling, Tokenization

@@ -121,6 +121,18 @@ public sealed class PagedReadingTests : IDisposable
         Assert.True((await Ask(engine, 9, null)).ReusedTokens >= tokens / 16 * 16 - 32);
     }
 
+    [Fact]
+    public void No_bound_is_promised_where_scores_are_capped()
+    {
+        using TemporaryFolder folder = new();
+        using LanguageModel model = LanguageModel.Load(TinyModel.Gemma2.WriteTo(folder["tiny.gguf"]));
+        string message = Assert.Throws<ArgumentException>(() => new InferenceEngine(model,
+            new EngineOptions { Context = 128, KvRetention = RetentionPolicy.Parse("quest:eps=0.1,min=0") })).Message;
+        Assert.Contains("scores of this model are capped at 2", message, StringComparison.Ordinal);
+        using InferenceEngine shares = new(model,
+            new EngineOptions { Context = 128, KvRetention = RetentionPolicy.Parse("quest:50%,min=0") });
+    }
+
     [Theory]
     [InlineData("quest:100%,min=0"), InlineData("quest:5%,min=5000"), InlineData("quest:eps=1e-28,min=0")]
     public async Task Who_reads_everything_is_exact(string policy)

@@ -70,7 +70,8 @@ public sealed class PerforationTests : IDisposable
             engine.Drop(prompt, block => (holes >> block & 1) != 0);
             CachedEngine.Answer answer = engine.Ask(prompt);
             answer.AssertSameBits(expected, $"{name}, holes {holes:b4}");
-            Assert.Equal(Enumerable.Range(0, blocks + 1).Sum(block => (holes >> block & 1) * (block < blocks ? 16 : 4)) + 1, answer.Computed);
+            int lost = Enumerable.Range(0, blocks + 1).Sum(block => (holes >> block & 1) * (block < blocks ? 16 : 4)) + 1;
+            Assert.Equal(lost, answer.Computed);
         }
     }
 

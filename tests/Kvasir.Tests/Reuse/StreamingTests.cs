@@ -9,6 +9,7 @@ using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Retention;
 using Kvasir.Tests.Fixtures;
+using Kvasir.Tests.KvCache.Tiers;
 
 namespace Kvasir.Tests.Reuse;
 
@@ -277,6 +278,82 @@ public sealed class StreamingTests : IDisposable
         GenerationResult result = await engine.Start(prompt, options, cancellation: TestContext.Current.CancellationToken).Result;
         Assert.Contains("streamed from the disk", result.Kv.Retention!.WhyExact);
         Assert.Equal(await Alone(prompt, 4), result.TokenIds);
+        engine.AssertNothingLeased();
+    }
+
+    /// <summary>What a store has comes through what room the pool has, and goes to where it is read from.</summary>
+    [Theory]
+    [InlineData(100, false)]
+    [InlineData(0, true)]
+    [InlineData(20, true)]
+    public async Task What_a_store_has_of_a_sequence_longer_than_the_pool_is_brought_and_not_computed(int host, bool disk)
+    {
+        FakeTier? store = null;
+        EngineOptions options = Streamed(host, disk) with { KvFurtherTiers = [(layout, _) => store ??= new FakeTier(layout)] };
+        int[] prompt = Prompt(Tokens);
+        using (InferenceEngine first = new(_model, options))
+        {
+            await Start(first, prompt, 2).Result;
+            Assert.True(first.Cache.Flush(TimeSpan.FromSeconds(20)));
+        }
+        Assert.InRange(store!.Count, Tokens / 16, Tokens / 16 + 1); // with a tail
+        using InferenceEngine next = new(_model, options with { KvDisk = disk ? CachedEngine.Disk(_folder["another"]) : null });
+        GenerationResult result = await Start(next, prompt, 4).Result;
+        Assert.Equal(await Alone(prompt, 4), result.TokenIds);
+        Assert.InRange(result.ComputedTokens, 1, Tokens % 16);
+        Assert.InRange(result.Kv.Remote, Tokens / 16 * 16, Tokens - 1);
+        Assert.NotNull(result.Kv.Streamed);
+        next.AssertNothingLeased();
+    }
+
+    /// <summary>Where the ring has room for one sequence at a time, they take turns, whoever came first.</summary>
+    [Fact]
+    public async Task A_prompt_that_comes_from_the_disk_is_not_overtaken_for_good()
+    {
+        using InferenceEngine engine = new(_model, Streamed(host: 0, disk: true, pool: 20) with { Context = 4000 });
+        using CancellationTokenSource over = new();
+        Completion[] before = [.. Enumerable.Range(1, 2).Select(seed => StartUntil(engine, Prompt(600, seed), 3000, over.Token))];
+        foreach (Completion each in before)
+            await each.Pieces.WaitToReadAsync(TestContext.Current.CancellationToken);
+        GenerationResult result = await Start(engine, Prompt(Tokens), 2).Result;
+        Assert.NotNull(result.Kv.Streamed);
+        Assert.All(before, each => Assert.False(each.Result.IsCompleted));
+        await over.CancelAsync();
+        foreach (Completion each in before)
+            Assert.Equal(FinishReason.Cancelled, (await each.Result).FinishReason);
+        engine.AssertNothingLeased();
+    }
+
+    [Fact]
+    public async Task What_will_leave_the_pool_is_written_before_while_others_compute()
+    {
+        int[] prompt = Prompt(Tokens);
+        using InferenceEngine engine = new(_model, Streamed(host: 0, disk: true, pool: 30));
+        GenerationResult result = await Start(engine, prompt, 4).Result;
+        Assert.Equal(await Alone(prompt, 4), result.TokenIds);
+        Assert.InRange(engine.Cache.Streamed!.Writer!.Written, result.Kv.Streamed!.Disk / 2, Tokens / 16);
+        engine.AssertNothingLeased();
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    public async Task Whoever_ends_while_blocks_are_written_leaves_nothing_behind(int least)
+    {
+        int writes = 0;
+        using InferenceEngine engine = new(_model, Streamed(host: 0, disk: true, fault: what =>
+        {
+            if (what != "stream write")
+                return;
+            Thread.Sleep(50);
+            Interlocked.Increment(ref writes);
+        }));
+        using CancellationTokenSource cancel = new();
+        Completion completion = StartUntil(engine, Prompt(Tokens), 1000, cancel.Token);
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref writes) >= least, TimeSpan.FromSeconds(20)));
+        await cancel.CancelAsync();
+        Assert.Equal(FinishReason.Cancelled, (await completion.Result).FinishReason);
+        Assert.Equal(await Alone(Prompt(60), 3), (await Start(engine, Prompt(60), 3).Result).TokenIds);
         engine.AssertNothingLeased();
     }
 }

@@ -69,6 +69,27 @@ public sealed class SimulatorTests
         Assert.Equal([0, 1, -1], found[2]);
     }
 
+    /// <summary>
+    /// A block takes 0.16 s to compute and, at 1 MB/s from the host and a half of that from the disk, 0.016 and 0.032 s to read. Of 10
+    /// blocks 3 lie on the device, 4 in the host and 3 on the disk.
+    /// </summary>
+    [Fact]
+    public void A_request_longer_than_the_device_is_streamed_and_its_steps_take_as_long_as_its_bytes()
+    {
+        SimulationOptions options = Fleet(3, Colder(Tier.Host, 4), Colder(Tier.Disk, 100, 0.5e6)) with { SecondsPerOutputToken = 0.05 };
+        TraceRequest request = Request(0, 1, 2, 3, 4, 5, 6, 7, 8, 9) with { OutputTokens = 16 };
+        StreamingResult streaming = Run(Of(request), options).Result.Streaming!;
+        Assert.Equal((1L, 0L, 4 * BlockBytes, 3 * BlockBytes),
+            (streaming.Requests, streaming.NoRoom, streaming.HostBytes, streaming.DiskBytes));
+        Assert.Equal(4 * 0.016 + 3 * 0.032, streaming.LongestStep, 9);
+        Assert.Null(Run(Of(Request(0, 1, 2)), options).Result.Streaming);
+        Assert.Equal(1, Run(Of(request), Fleet(3, Colder(Tier.Host, 4))).Result.Streaming!.NoRoom);
+        // what lies on the disk is not computed again, though the device has no room for it
+        (SimulationResult again, List<int[]> found) = Run(Of(request, request with { Arrival = TimeSpan.FromSeconds(100) }), options);
+        Assert.Equal(2, again.Streaming!.Requests);
+        Assert.DoesNotContain(-1, found[1]);
+    }
+
     [Fact]
     public void What_is_dear_to_load_is_computed()
     {

@@ -56,10 +56,10 @@ public class KvRetentionTests
             Assert.Equal((rows, rows * 256), (use.Rows, use.ReadBytes));
     }
 
-    /// <summary>By hand: 16 of 64 pages, or 8, of 16 · 256 bytes, and bounds of 256 spans of 256 bytes, for each of 4 heads.</summary>
+    /// <summary>By hand: 16 of 64 pages, or 8, of 16 · 256 bytes, and bounds of 15 groups of 64 · 20 bytes, for each of 4 heads.</summary>
     [Theory]
-    [InlineData("quest:25%", 4 * (16 * 16 * 256 + 256 * 256))]
-    [InlineData("quest:120", 4 * (8 * 16 * 256 + 256 * 256))]
+    [InlineData("quest:25%", 4 * (16 * 16 * 256 + 15 * 1280))]
+    [InlineData("quest:120", 4 * (8 * 16 * 256 + 15 * 1280))]
     [InlineData("quest:100%", 4 * 1024 * 256)]
     [InlineData("quest:1%,min=2000", 4 * 1024 * 256)]
     [InlineData("quest:eps=0.01", 4 * 1024 * 256)] // at most

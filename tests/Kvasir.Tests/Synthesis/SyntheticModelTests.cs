@@ -48,7 +48,8 @@ public class SyntheticModelTests
         new SyntheticModel(spec, WeightMix.All["q8_0"]).Write(folder["synth.gguf"], cancellation: TestContext.Current.CancellationToken);
         ModelSpec written = ModelSpecs.Find(folder["synth.gguf"]);
         RopeStyle style = written.Architecture == "llama" ? RopeStyle.Adjacent : RopeStyle.Halves;
-        Assert.Equal(spec.Layers.Select(layer => layer with { Attention = layer.Attention! with { Rope = Written(layer.Attention.Rope!) } }),
+        Assert.Equal(
+            spec.Layers.Select(layer => layer with { Attention = layer.Attention! with { Rope = Written(layer.Attention.Rope!) } }),
             written.Layers);
         Assert.Equal((spec.EmbeddingScale, spec.LogitSoftcap), (written.EmbeddingScale, written.LogitSoftcap));
         Assert.Equal((spec.Context, spec.Width, spec.Vocabulary), (written.Context, written.Width, written.Vocabulary));

@@ -122,8 +122,8 @@ sealed unsafe class ScaledScales : PanelScales
 delegate sbyte PartScale(ReadOnlySpan<byte> block, int part);
 
 /// <summary>
-/// The scales of q3_k, q6_k, iq3 and iq4_xs: a header <c>d[32 outputs]</c> of halves, then for each of eight groups <c>s[1 or 2][32 outputs]</c>
-/// as signed bytes, one for a group or for sixteen inputs; the scale is <c>factor·d·s</c>.
+/// The scales of q3_k, q6_k, iq3 and iq4_xs: a header <c>d[32 outputs]</c> of halves, then for each of eight groups <c>s[1 or 2][32
+/// outputs]</c> as signed bytes, one for a group or for sixteen inputs; the scale is <c>factor·d·s</c>.
 /// </summary>
 /// <param name="perGroup">1 or 2.</param>
 /// <param name="scale">Where d stands in the file's block.</param>

@@ -9,8 +9,8 @@ namespace Kvasir.Inference.Kernels.Panels;
 /// <summary>
 /// Panels of quantised weights, in groups of 32 inputs: <c>[quants][scales]</c> of 32 outputs each, and before every eight groups of a
 /// k-quant what scales their scales. A weight is <c>scale · (q − zero) + minimum</c>. Bits per weight are those of the file, but for
-/// k-quants' scales of scales, which take a byte each instead of four or six bits, and for points of iq3, which become their four numbers: four
-/// bits a weight.
+/// k-quants' scales of scales, which take a byte each instead of four or six bits, and for points of iq3, which become their four
+/// numbers: four bits a weight.
 /// </summary>
 sealed unsafe class QuantizedPanels : PanelFormat
 {
@@ -58,8 +58,8 @@ sealed unsafe class QuantizedPanels : PanelFormat
     }
 
     /// <summary>
-    /// What kernels need besides a panel: four times the numbers that choices choose from, then the scales' factor. For as long as the process
-    /// lives.
+    /// What kernels need besides a panel: four times the numbers that choices choose from, then the scales' factor. For as long as the
+    /// process lives.
     /// </summary>
     public byte* Constants { get; }
 

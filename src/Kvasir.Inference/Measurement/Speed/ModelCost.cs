@@ -37,9 +37,9 @@ public sealed record ModelCost(long WeightBytes, Operations Layers, Operations O
     {
         ArgumentNullException.ThrowIfNull(engine);
         ModelWeights weights = engine.Model.Weights;
-        PackedMatrix[] layers = [.. weights.Layers.SelectMany(Matrices)];
+        PackedMatrix[] layers = [.. weights.Layers.SelectMany(layer => layer.Matrices)];
         return new ModelCost(
-            layers.Append(weights.Output).Sum(matrix => matrix.FileBytes),
+            weights.BytesPerStep,
             layers.Aggregate(default(Operations), (sum, matrix) => sum + Products(matrix)), Products(weights.Output),
             engine.Layout.BytesPerToken,
             new Operations(0, engine.Model.Config.Layers.Sum(layer => OperationsPerToken(layer.Attention!))));
@@ -47,9 +47,6 @@ public sealed record ModelCost(long WeightBytes, Operations Layers, Operations O
 
     /// <summary>q·K and weights·V, two operations for each element.</summary>
     static double OperationsPerToken(AttentionSpec layer) => 2.0 * layer.Heads * ((double)layer.KeyDim + layer.ValueDim);
-
-    static IEnumerable<PackedMatrix> Matrices(LayerWeights layer) =>
-        new[] { layer.Q, layer.K, layer.V, layer.AttentionOutput, layer.Gate, layer.Up, layer.Down }.OfType<PackedMatrix>();
 
     static Operations Products(PackedMatrix matrix)
     {

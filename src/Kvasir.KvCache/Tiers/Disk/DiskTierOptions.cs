@@ -31,5 +31,35 @@ public sealed record DiskTierOptions
     /// </summary>
     internal Action<string>? FaultPoint { get; init; }
 
+    /// <summary>Says how many bytes are free, in place of the system: for tests.</summary>
+    internal Func<long>? FreeSpace { get; init; }
+
+    /// <summary>
+    /// Bytes that may still be taken of the file system: those that are free, less those that stay so. Where it does not say, writing finds
+    /// out.
+    /// </summary>
+    public long FreeBytes()
+    {
+        try
+        {
+            return Math.Max(0, FreeOnDisk() - KeepFreeBytes);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return long.MaxValue;
+        }
+    }
+
+    /// <summary>Bytes that are free where the directory is, or will be made.</summary>
+    long FreeOnDisk()
+    {
+        if (FreeSpace is { } told)
+            return told();
+        string? there = Path.GetFullPath(Folder);
+        while (there is not null && !Directory.Exists(there))
+            there = Path.GetDirectoryName(there);
+        return new DriveInfo(there ?? Folder).AvailableFreeSpace;
+    }
+
     internal Action? QueryFault => FaultPoint is { } hear ? () => hear("query") : null;
 }

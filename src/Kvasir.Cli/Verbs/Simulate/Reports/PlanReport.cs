@@ -7,12 +7,12 @@ namespace Kvasir.Cli.Verbs.Simulate.Reports;
 
 /// <summary>A fleet of a plan, as <c>plan --json</c> prints it. Tiers are those of one machine, the store and prices of all.</summary>
 sealed record PlanLine(string? Change, int Machines, long HostBytes, long DiskBytes, long RemoteBytes, double TtftP90S, double Load,
-    double TokenHitRate, double PrefillSavedS, double PricePerHour, bool IsEnough, ViewsOutcome? Views)
+    double TokenHitRate, double PrefillSavedS, double PricePerHour, bool IsEnough, ViewsOutcome? Views, StreamingOutcome? Streaming)
 {
     public static PlanLine Of(PlannedFleet fleet, string? change = null) => new(
         change, fleet.Machines, fleet.HostBytes, fleet.DiskBytes, fleet.RemoteBytes, fleet.Ttft, fleet.Load, fleet.Result.TokenHitRate,
         fleet.Result.PrefillSecondsWithout - fleet.Result.PrefillSeconds, fleet.PricePerHour, fleet.IsEnough,
-        ViewsOutcome.From(fleet.Result.Retention));
+        ViewsOutcome.From(fleet.Result.Retention), StreamingOutcome.From(fleet.Result.Streaming));
 }
 
 /// <summary>What <c>plan --json</c> prints.</summary>
@@ -54,6 +54,8 @@ sealed record PlanReport(string Traffic, long Requests, double TrafficS, string 
                 + $"{Duration.Text(without.TtftP90S)}{(without.IsEnough ? "" : ", not enough")}");
         if (Best.Views is { } views)
             Say($"{views}");
+        if (Best.Streaming is { } streaming)
+            Say($"{streaming}");
         Write("what each tier saves", Removals);
         Write("if something is different (the same machines)", Sensitivity);
         Write("the cheapest that were tried", [.. Tried.Take(MostShown)]);

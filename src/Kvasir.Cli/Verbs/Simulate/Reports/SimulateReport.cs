@@ -77,7 +77,7 @@ sealed record Outcome(double TokenHitRate, double BlockHitRate, double InfiniteB
     Quantiles TtftS, Quantiles QueueS,
     double PrefillS, double PrefillWithoutS, double RestoreS, double SavedS, double MoneySaved, double Load,
     IReadOnlyList<TierOutcome> Tiers, IReadOnlyList<NodeOutcome> Nodes, StoreResult? Store, IReadOnlyList<TimelinePoint> Timeline,
-    IReadOnlyList<LossPoint> Losses, long Resent, long CutAnswers, ViewsOutcome? Views)
+    IReadOnlyList<LossPoint> Losses, long Resent, long CutAnswers, ViewsOutcome? Views, StreamingOutcome? Streaming)
 {
     public static Outcome From(SimulationResult result, SimulationOptions options, double traceSeconds) =>
         new(result.TokenHitRate, result.BlockHitRate,
@@ -88,7 +88,7 @@ sealed record Outcome(double TokenHitRate, double BlockHitRate, double InfiniteB
         [.. result.Tiers.Select(tier => TierOutcome.From(tier, result.InputTokens))],
         [.. result.Nodes.Select(node => NodeOutcome.From(node, options))], result.Store, [.. result.Timeline.Select(TimelinePoint.From)],
         [.. result.Losses.Select(LossPoint.From)], result.Resent, result.CutAnswers,
-        ViewsOutcome.From(result.Retention));
+        ViewsOutcome.From(result.Retention), StreamingOutcome.From(result.Streaming));
 
     /// <summary>Share of the machines' work that was saved; below 0 when restoring took longer than computing would have.</summary>
     public double SavedShare => PrefillWithoutS == 0 ? 0 : SavedS / PrefillWithoutS;
@@ -103,6 +103,17 @@ sealed record ViewsOutcome(long Made, long Found, long Exact, long NoRoom, long 
     public override string ToString() =>
         $"views: {Made:N0} made, {Found:N0} requests found one ({FoundTokens:N0} tokens), {Exact:N0} were answered exactly ({NoRoom:N0} of "
         + $"them had no room); {Duration.Text(ProfileS)} of looking at prefixes, {Reclaimed:N0} gave way";
+}
+
+/// <summary>Requests longer than the device tier, and what a step of the longest reads outside it.</summary>
+sealed record StreamingOutcome(long Requests, long NoRoom, long HostBytes, long DiskBytes, double LongestStepS)
+{
+    public static StreamingOutcome? From(StreamingResult? result) => result is null ? null
+        : new(result.Requests, result.NoRoom, result.HostBytes, result.DiskBytes, result.LongestStep);
+
+    public override string ToString() => $"{Requests:N0} requests are longer than the device and streamed: a step of the longest reads "
+        + $"{ByteSize.Text(HostBytes)} in host and {ByteSize.Text(DiskBytes)} from disk, {Duration.Text(LongestStepS)}"
+        + (NoRoom > 0 ? $"; {NoRoom:N0} more have no room in all tiers together: nothing could answer them" : "");
 }
 
 /// <summary>A tier's part in it.</summary>

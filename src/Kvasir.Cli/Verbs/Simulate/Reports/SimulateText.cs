@@ -28,6 +28,8 @@ static class SimulateText
             Terminal.Answers.Write(nodes);
         if (outcome.Views is { } views)
             Terminal.Answers.WriteLine($"{views}");
+        if (outcome.Streaming is { } streaming)
+            Terminal.Answers.WriteLine($"{streaming}");
         if (outcome.Store is { } store)
             Terminal.Answers.WriteLine(Describe(store, report.Fleet.Store!.HasPrice));
         Terminal.Answers.WriteLine($"found {outcome.TokenHitRate:P1} of tokens, {outcome.BlockHitRate:P1} of blocks; a cache without limit "
