@@ -78,7 +78,7 @@ sealed class HubCacheWriter(HubCache cache, string repository, string commit, bo
         FileInfo path = new(IncompleteOf(file));
         if (path.LinkTarget is not null)
             path.Delete();
-        FileStream stream = new(path.FullName, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        FileStream stream = new(path.FullName, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 1);
         stream.Position = stream.Length;
         return stream;
     }

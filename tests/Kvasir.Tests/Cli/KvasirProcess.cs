@@ -95,6 +95,10 @@ sealed partial class KvasirProcess : IDisposable
         return process.Finish();
     }
 
+    /// <summary>Starts the program with variables of the environment.</summary>
+    public static KvasirProcess StartIn(IReadOnlyDictionary<string, string> environment, params IEnumerable<string> args) =>
+        new(args, environment: environment);
+
     /// <summary>Runs the program to its end with variables of the environment.</summary>
     public static KvasirResult RunIn(IReadOnlyDictionary<string, string> environment, params IEnumerable<string> args)
     {

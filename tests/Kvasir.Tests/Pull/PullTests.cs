@@ -120,8 +120,8 @@ public sealed class PullTests : IAsyncLifetime
         Assert.Equal(0, (await _pull.Pull(links: false)).Fetched);
     }
 
-    [Fact]
-    public async Task Of_two_at_once_one_fetches_and_the_other_waits()
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task Of_two_at_once_one_fetches_and_the_other_waits(bool links)
     {
         byte[] bytes = Hub.Add("tiny-Q8_0.gguf", 1_000_000);
         TaskCompletionSource isWaiting = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -131,7 +131,8 @@ public sealed class PullTests : IAsyncLifetime
             return false;
         };
         Watcher watcher = new(isWaiting);
-        PullResult[] results = await Task.WhenAll(_pull.Pull(progress: watcher), _pull.Pull(progress: watcher));
+        PullResult[] results = await Task.WhenAll(
+            _pull.Pull(links: links, progress: watcher), _pull.Pull(links: links, progress: watcher));
         Assert.Single(Hub.OfCdn);
         Assert.Equal(bytes.Length, results.Sum(result => result.Fetched));
         Assert.All(results, result => Assert.Equal(bytes, File.ReadAllBytes(result.Path)));

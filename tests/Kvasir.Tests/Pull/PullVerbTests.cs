@@ -67,6 +67,32 @@ public sealed class PullVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task A_process_that_is_killed_leaves_a_beginning_that_the_next_goes_on_with()
+    {
+        await using FakeHub hub = await FakeHub.Start();
+        byte[] bytes = hub.Add("tiny-Q8_0.gguf", 2_000_000);
+        hub.OnCdn = async (context, all) =>
+        {
+            context.Response.ContentLength = all.Length;
+            await context.Response.Body.WriteAsync(all.AsMemory(0, all.Length / 2));
+            await context.Response.Body.FlushAsync();
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+            return true;
+        };
+        string repository = Path.Combine(_folder["cache"], "huggingface", "hub", "models--Org--Tiny"),
+            begun = Path.Combine(repository, "blobs", FakeHub.Sha256(bytes) + ".kvasir.incomplete");
+        using (KvasirProcess killed = KvasirProcess.StartIn(Environment(hub), "pull", "Org/Tiny"))
+            while (!File.Exists(begun) || new FileInfo(begun).Length < bytes.Length / 2)
+                await Task.Delay(20, TestContext.Current.CancellationToken);
+        Run(hub, "run", "-m", "Org/Tiny", "Once").Fails(1, "`kvasir pull Org/Tiny` fetches it");
+        hub.OnCdn = null;
+        JsonElement done = Run(hub, "pull", "Org/Tiny", "--json").JsonLines[^1];
+        Assert.Equal(bytes.Length / 2, done.GetProperty("fetched_bytes").GetInt64());
+        Assert.Equal(bytes, File.ReadAllBytes(done.GetProperty("path").GetString()!));
+        Assert.False(File.Exists(begun));
+    }
+
+    [Fact]
     public async Task Offline_nothing_is_asked()
     {
         await using FakeHub hub = await FakeHub.Start();
