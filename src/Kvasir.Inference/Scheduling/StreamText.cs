@@ -8,7 +8,7 @@ namespace Kvasir.Inference.Scheduling;
 public static class StreamText
 {
     /// <summary>
-    /// One line: <c>streams 60 of 68 blocks: 20 in host, 40 (7.5 MiB) from disk, about 12 ms a step (foreseen 10 ms)</c>.
+    /// One line: <c>streams 60 of 68 blocks: 20 in host, 40 (7.5 MiB) from disk, about 12 ms a step (reading foreseen: at least 10 ms)</c>.
     /// </summary>
     /// <param name="use">What is read.</param>
     /// <param name="stepSeconds">What a step took; 0 when there was none.</param>
@@ -18,7 +18,7 @@ public static class StreamText
         ArgumentNullException.ThrowIfNull(use);
         string measured = stepSeconds > 0 ? $", about {Milliseconds(stepSeconds)} a step" : "";
         return $"{Read(use.Blocks, use.Host, use.Disk, use.DiskBytes)}{measured}"
-            + (foreseen?.Step is { } step ? $" (foreseen {Milliseconds(step.TotalSeconds)})" : "");
+            + (foreseen?.Step is { } step ? $" (reading foreseen: at least {Milliseconds(step.TotalSeconds)})" : "");
     }
 
     /// <summary>

@@ -101,7 +101,7 @@ public sealed class StreamForecastTests : IDisposable
         Assert.Equal((blocks, 8, disk, disk * Layout.BlockBytes), (foreseen.Blocks, foreseen.Host, foreseen.Disk, foreseen.DiskBytes));
         Assert.InRange(result.Kv.Streamed!.Disk, disk, disk + StreamFile.MostAtOnce + 1); // moved some at a time
         Assert.InRange(result.StepSeconds / foreseen.Step!.Value.TotalSeconds, 0.4, 3);
-        Assert.Contains("(foreseen ", StreamText.Of(result.Kv.Streamed, result.StepSeconds, foreseen));
+        Assert.Contains("(reading foreseen: at least ", StreamText.Of(result.Kv.Streamed, result.StepSeconds, foreseen));
         StreamCounts counts = engine.Streaming!;
         Assert.True(counts is { ReadBytes: > 0, DiskBytesPerS: > 0 } && counts.ReadTime >= counts.Waited / 2, $"{counts}");
         engine.AssertNothingLeased();
