@@ -73,7 +73,8 @@ sealed class HubTokenizer(string folder, int rows)
                 case "NFC": break;
                 case "Prepend" when step.Text("prepend") == Space: prefixes = true; break;
                 case "Replace" when step.Object("pattern")?.Text("String") == " " && step.Text("content") == Space: replaces = true; break;
-                default: throw Invalid("normalizer", Printable.Line(step.GetRawText(), 120),
+                default:
+                    throw Invalid("normalizer", Printable.Line(step.GetRawText(), 120),
                     $"NFC, Prepend {Space}, or Replace ' ' with {Space}");
             }
         foreach (JsonElement step in cuts)
@@ -86,7 +87,8 @@ sealed class HubTokenizer(string folder, int rows)
                     string scheme = step.Text("prepend_scheme") ?? (step.Flag("add_prefix_space", true) ? "always" : "never");
                     (prefixes, onlyFirst) = (prefixes || scheme != "never", scheme == "first");
                     break;
-                default: throw Invalid("pre_tokenizer", Printable.Line(step.GetRawText(), 160),
+                default:
+                    throw Invalid("pre_tokenizer", Printable.Line(step.GetRawText(), 160),
                     $"ByteLevel, Metaspace that does not split, or Split ' ' behind Replace");
             }
         if (!replaces)

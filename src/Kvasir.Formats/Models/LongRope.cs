@@ -19,7 +19,8 @@ static class LongRope
     /// <exception cref="ModelFormatException">They are missing, of another length, or not positive.</exception>
     public static RopeScaling Read(IModelFile file, RopeScaling scaling, int dims) => scaling with
     {
-        ShortDivisors = Divisors(file, Short, dims / 2), LongDivisors = Divisors(file, Long, dims / 2),
+        ShortDivisors = Divisors(file, Short, dims / 2),
+        LongDivisors = Divisors(file, Long, dims / 2),
         AttentionFactor = scaling.AttentionFactor ?? 1, // files give it whole
     };
 

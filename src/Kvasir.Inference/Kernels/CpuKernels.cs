@@ -1,6 +1,6 @@
 using Kvasir.Inference.Kernels.Panels;
-using Kvasir.KvCache.Layout;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Layout;
 
 namespace Kvasir.Inference.Kernels;
 

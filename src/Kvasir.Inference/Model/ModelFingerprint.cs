@@ -71,7 +71,14 @@ static class ModelFingerprint
     /// <summary>The description without names, and without what does not change what is computed.</summary>
     static ModelSpec Computed(ModelSpec spec) => spec with
     {
-        Name = "", Source = "", Context = 0, Parameters = null, ActiveParameters = null, Experts = null, WeightBytes = null, Notes = [],
+        Name = "",
+        Source = "",
+        Context = 0,
+        Parameters = null,
+        ActiveParameters = null,
+        Experts = null,
+        WeightBytes = null,
+        Notes = [],
     };
 
     /// <summary>The fingerprint of a model with a layout, and with a host tier that stores blocks otherwise, if it does.</summary>

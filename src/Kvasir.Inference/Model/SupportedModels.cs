@@ -11,7 +11,7 @@ namespace Kvasir.Inference.Model;
 public static class SupportedModels
 {
     /// <summary>Architectures whose answers are checked against another engine's.</summary>
-    static readonly string[] s_architectures = 
+    static readonly string[] s_architectures =
     [
         "gemma", "gemma2", "gemma3", "glm4", "granite", "llama", "mistral3", "olmo2", "phi3", "qwen2", "qwen3", "smollm3",
     ];

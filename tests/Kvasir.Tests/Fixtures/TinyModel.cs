@@ -132,7 +132,12 @@ sealed record TinyModel
     /// <summary>Three of four layers slide; only the others are stretched.</summary>
     public static TinyModel Olmo3 { get; } = Olmo2 with
     {
-        Layers = 5, Window = 10, FullEvery = 4, ListsWindows = false, Scaling = "yarn", OriginalContext = 64,
+        Layers = 5,
+        Window = 10,
+        FullEvery = 4,
+        ListsWindows = false,
+        Scaling = "yarn",
+        OriginalContext = 64,
         More = Keys(("rope.scaling.factor", 8)),
     };
 
@@ -163,7 +168,10 @@ sealed record TinyModel
         ["llama-network-biases"] = Llama with { NetworkBiases = true },
         ["llama-yarn"] = Llama with
         {
-            HeadDim = 32, Scaling = "yarn", OriginalContext = 64, More = Keys(("rope.scaling.factor", 4), ("rope.scaling.attn_factor", 0.9f)),
+            HeadDim = 32,
+            Scaling = "yarn",
+            OriginalContext = 64,
+            More = Keys(("rope.scaling.factor", 4), ("rope.scaling.attn_factor", 0.9f)),
         },
         ["llama-linear"] = Llama with { Scaling = "linear", More = Keys(("rope.scaling.factor", 4)) },
     }.ToImmutableSortedDictionary(StringComparer.Ordinal);

@@ -35,7 +35,8 @@ public sealed class PagedStreamingTests : IDisposable
     /// <summary>A pool of an eighth of the context before a host of so many blocks and a disk.</summary>
     EngineOptions Streamed(int host = 0, Action<string>? fault = null, int pool = (Tokens + 64) / 16 / 8 + 15) => Plain with
     {
-        KvDeviceBytes = pool * Stride, KvHostBytes = host * Stride,
+        KvDeviceBytes = pool * Stride,
+        KvHostBytes = host * Stride,
         KvDisk = CachedEngine.Disk(_folder["kv"]) with { FaultPoint = fault },
     };
 

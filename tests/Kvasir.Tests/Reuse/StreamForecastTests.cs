@@ -135,7 +135,8 @@ public sealed class StreamForecastTests : IDisposable
         ModelSpec shape = ModelSpecs.WellKnown("llama-3.2-1b")!;
         shape = shape with
         {
-            Width = 256, Vocabulary = 400,
+            Width = 256,
+            Vocabulary = 400,
             Layers = [.. shape.Layers.Take(2).Select(layer => layer with { FeedForward = layer.FeedForward! with { Width = 512 } })],
         };
         new SyntheticModel(shape, WeightMix.All["q8_0"]).Write(_folder["long.gguf"], cancellation: TestContext.Current.CancellationToken);
