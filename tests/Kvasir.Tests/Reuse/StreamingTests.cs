@@ -296,12 +296,16 @@ public sealed class StreamingTests : IDisposable
             await Start(first, prompt, 2).Result;
             Assert.True(first.Cache.Flush(TimeSpan.FromSeconds(20)));
         }
-        Assert.InRange(store!.Count, Tokens / 16, Tokens / 16 + 1); // with a tail
+        int lost = Tokens / 16 + 1 - store!.Count; // with a tail; one block may have left the pool before it was its turn to be written
+        Assert.InRange(lost, 0, 1);
         using InferenceEngine next = new(_model, options with { KvDisk = disk ? CachedEngine.Disk(_folder["another"]) : null });
+        next.Cache.Costs.Computed(1, TimeSpan.FromSeconds(10)); // what is found is loaded, however fast this machine computes
+        next.Cache.Costs.IsFrozen = true;
         GenerationResult result = await Start(next, prompt, 4).Result;
         Assert.Equal(await Alone(prompt, 4), result.TokenIds);
-        Assert.InRange(result.ComputedTokens, 1, Tokens % 16);
-        Assert.InRange(result.Kv.Remote, Tokens / 16 * 16, Tokens - 1);
+        Assert.True(result.ComputedTokens >= 1 && result.ComputedTokens <= Tokens % 16 + 16 * lost,
+            $"{result.ComputedTokens} computed: {string.Join(", ", result.Kv.Misses)}");
+        Assert.InRange(result.Kv.Remote, (Tokens / 16 - lost) * 16, Tokens - 1);
         Assert.NotNull(result.Kv.Streamed);
         next.AssertNothingLeased();
     }
