@@ -69,6 +69,9 @@ public sealed partial class InferenceEngine : IDisposable
     /// <summary>What the engine is doing.</summary>
     public SchedulerCounts Serving => _scheduler.IsValueCreated ? _scheduler.Value.Counts : default;
 
+    /// <summary>Most completions that compute at the same time.</summary>
+    public int MaxRunning => Options.MaxRunning;
+
     internal EngineOptions Options { get; }
 
     bool SharesBlocks => Options.KvReuse == KvReuse.On;

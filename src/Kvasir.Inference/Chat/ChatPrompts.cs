@@ -13,7 +13,7 @@ namespace Kvasir.Inference.Chat;
 public sealed class ChatPrompts
 {
     /// <summary>What a model without a template is asked in: ChatML.</summary>
-    const string ChatMl =
+    public const string ChatMl =
         "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
         + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
@@ -32,6 +32,7 @@ public sealed class ChatPrompts
         string source = template ?? tokenizer.Vocabulary.ChatTemplate ?? ChatMl, named = template is null ? "tokenizer.chat_template" : "";
         string? forTools = template is null ? tokenizer.Vocabulary.ToolTemplate : null;
         (_tokenizer, Tools) = (tokenizer, ToolFormat.Of(forTools ?? source));
+        Template = source;
         _template = Parse(source, named);
         _toolTemplate = forTools is null ? _template : Parse(forTools, named + ".tool_use");
     }
@@ -49,6 +50,9 @@ public sealed class ChatPrompts
         }
     }
 
+    /// <summary>The template, in Jinja, of conversations without tools.</summary>
+    public string Template { get; }
+
     /// <summary>How the model calls tools; null when its template has none.</summary>
     public ToolFormat? Tools { get; }
 
@@ -63,14 +67,23 @@ public sealed class ChatPrompts
         JsonArray messages, JsonArray? tools = null, JsonObject? more = null, bool opensAnswer = true, int most = int.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(messages);
+        int[] tokens = _tokenizer.Encode(Write(messages, tools, more, opensAnswer), most);
+        return tokens.AsSpan().StartsWith(_tokenizer.Opening.AsSpan()) ? tokens : [.. _tokenizer.Opening, .. tokens];
+    }
+
+    /// <summary>What the template makes of a conversation, before it becomes tokens.</summary>
+    /// <inheritdoc cref="Encode" path="/param"/>
+    /// <exception cref="TemplateException">The template refuses the conversation.</exception>
+    public RenderedPrompt Write(JsonArray messages, JsonArray? tools = null, JsonObject? more = null, bool opensAnswer = true)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
         JsonObject variables = more is null ? [] : (JsonObject)more.DeepClone();
         variables["messages"] = messages.DeepClone();
         variables["tools"] = tools?.DeepClone();
         variables["add_generation_prompt"] = opensAnswer;
         variables["bos_token"] = Spelling(_tokenizer.Bos);
         variables["eos_token"] = Spelling(_tokenizer.Eos);
-        int[] tokens = _tokenizer.Encode(Render(tools is null ? _template : _toolTemplate, variables), most);
-        return tokens.AsSpan().StartsWith(_tokenizer.Opening.AsSpan()) ? tokens : [.. _tokenizer.Opening, .. tokens];
+        return Render(tools is null ? _template : _toolTemplate, variables);
     }
 
     /// <summary>How many tokens of a conversation come before its last message.</summary>

@@ -40,6 +40,7 @@ sealed class Generation
     TimeSpan _lookupTime, _store;
     CacheUse? _use; // of the prompt, when it was paused later
     float[]? _hidden;
+    bool _hasLine;
 
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     public Generation(EngineParts engine, Sequence sequence, GenerationOptions options, bool ownsSequence, CancellationToken cancellation)
@@ -58,7 +59,7 @@ sealed class Generation
         _stops = new StopFilter(options.Stops, options.KeepsStop);
         _detokenizer = Detokenizer.After(engine.Tokenizer, sequence.Tokens);
         _form = options.Grammar is { } grammar ? new ConstrainedText(grammar, engine.TokenTrie.Value, _detokenizer.DropsSpace) : null;
-        _logprobs = options.TopLogprobs is { } top ? new LogprobMeter(top) : null;
+        _logprobs = options is { TopLogprobs: { } top, LogprobsAfterSampling: false } ? new LogprobMeter(top) : null;
     }
 
     /// <summary>What is computed: the sequence that grows, or the prefix of which a view is to be made.</summary>
@@ -306,11 +307,18 @@ sealed class Generation
         }
         _tokens.Add(token);
         string text = _detokenizer.Append(token);
-        Emit(_tokens.Count < Options.MinTokens ? text : _stops.Append(text), token, _logprobs?.Of(token));
+        Emit(_tokens.Count < Options.MinTokens ? text : _stops.Append(text), token, Logprobs(token));
         if (_stops.Stopped)
             return FinishReason.Stop;
-        return _tokens.Count == Options.MaxTokens || Sequence.Tokens.Length == _engine.Context ? FinishReason.Length : null;
+        return _tokens.Count == Options.MaxTokens || Sequence.Tokens.Length == _engine.Context || IsLate ? FinishReason.Length : null;
     }
+
+    /// <summary>Whether it has taken the time that it may, and a line is whole.</summary>
+    bool IsLate => Options.MostTime is { } most && _hasLine && Stopwatch.GetElapsedTime(_first) > most;
+
+    TokenLogprobs? Logprobs(int token) => Options is { LogprobsAfterSampling: true, TopLogprobs: { } top }
+        ? new TokenLogprobs(token, _sampler.LogChance(token), _sampler.LogChances(token, top))
+        : _logprobs?.Of(token);
 
     void MaskEnds(Span<float> logits)
     {
@@ -327,6 +335,7 @@ sealed class Generation
         if (text.Length == 0 && token < 0)
             return;
         _text.Append(text);
+        _hasLine |= text.Contains('\n');
         Completion.Emit(new CompletionPiece(text, token, logprobs));
     }
 

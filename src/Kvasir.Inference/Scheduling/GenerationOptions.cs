@@ -46,6 +46,18 @@ public sealed record GenerationOptions
     /// </summary>
     public int? TopLogprobs { get; init; }
 
+    /// <summary>
+    /// Whether probabilities are told as the sampler drew from them, after penalties, filters and temperature, of the tokens that were left;
+    /// else as the model gave them.
+    /// </summary>
+    public bool LogprobsAfterSampling { get; init; }
+
+    /// <summary>
+    /// Most time from the first token on; null for any. A completion that takes longer ends when it has come to the end of a line: for
+    /// editors, to which half a line is of no use.
+    /// </summary>
+    public TimeSpan? MostTime { get; init; }
+
     /// <summary>Whether the final hidden state after the prompt is wanted, with or without a completion.</summary>
     public bool WantsHidden { get; init; }
 

@@ -60,6 +60,13 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         return input.Encode(model, ToolChoice.Read(body["tool_choice"], input).For(model), body["add_generation_prompt"].Truth() ?? true);
     }
 
+    /// <summary>What the chat template makes of a body's conversation, before it becomes tokens.</summary>
+    public static string Write(Field body, ServedModel model)
+    {
+        ChatInput input = ReadConversation(body);
+        return input.Write(model, ToolChoice.Read(body["tool_choice"], input).For(model), body["add_generation_prompt"].Truth() ?? true);
+    }
+
     /// <summary>The messages and tools of a body, and what it tells the template.</summary>
     static ChatInput ReadConversation(Field body)
     {

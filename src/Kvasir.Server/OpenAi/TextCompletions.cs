@@ -38,16 +38,18 @@ static class TextCompletions
     const int MostPrompts = 64, MostTokens = 1 << 20, DefaultTokens = 16;
 
     public static Task Handle(HttpContext context, CompletionService service) =>
-        RequestFields.Read(context, Endpoints.Completions, async body =>
-        {
-            CompletionRequest request = Read(body, service, Gate.PrincipalOf(context), RequestReader.Explains(context));
-            bool echoesPrompt = body["echo"].Truth() ?? false;
-            string[] echoes =
-                [.. request.Prompts.Select(prompt => echoesPrompt ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
-            bool streams = body["stream"].Truth() ?? false, includesUsage = body["stream_options"]["include_usage"].Truth() ?? false;
-            await service.Serve(context, request,
-                run => streams ? Stream(context, service, run, echoes, includesUsage) : Answer(context, service, run, echoes));
-        });
+        RequestFields.Read(context, Endpoints.Completions, body => Complete(context, service, body));
+
+    public static Task Complete(HttpContext context, CompletionService service, Field body)
+    {
+        CompletionRequest request = Read(body, service, Gate.PrincipalOf(context), RequestReader.Explains(context));
+        bool echoesPrompt = body["echo"].Truth() ?? false;
+        string[] echoes =
+            [.. request.Prompts.Select(prompt => echoesPrompt ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
+        bool streams = body["stream"].Truth() ?? false, includesUsage = body["stream_options"]["include_usage"].Truth() ?? false;
+        return service.Serve(context, request,
+            run => streams ? Stream(context, service, run, echoes, includesUsage) : Answer(context, service, run, echoes));
+    }
 
     static CompletionRequest Read(Field body, CompletionService service, Principal principal, bool explains)
     {

@@ -40,7 +40,27 @@ sealed class ChatInput : ChatTranscript
     /// <param name="opensAnswer">Whether the answer is to begin.</param>
     /// <param name="most">So many are wanted; of a conversation that certainly has more, only the first come, and more than so many.</param>
     public int[] Encode(ServedModel model, ToolChoice choice, bool opensAnswer = true, int most = int.MaxValue) =>
-        model.Prompts.Encode(Messages, Offered(choice), More, opensAnswer, most);
+        model.Prompts.Encode(Said(Messages, model), Offered(choice), Variables(model), opensAnswer, most);
+
+    /// <summary>What the template makes of the conversation.</summary>
+    public string Write(ServedModel model, ToolChoice choice, bool opensAnswer = true) =>
+        model.Prompts.Write(Said(Messages, model), Offered(choice), Variables(model), opensAnswer).Text;
+
+    /// <summary>With what the system says by default, where it says nothing.</summary>
+    static JsonArray Said(JsonArray messages, ServedModel model) =>
+        model.Defaults.SystemPrompt is not { } system || messages is [{ } first, ..] && (string?)first["role"] is "system" or "developer"
+            ? messages
+            : [new JsonObject { ["role"] = "system", ["content"] = system }, .. messages.Select(message => message!.DeepClone())];
+
+    JsonObject? Variables(ServedModel model)
+    {
+        if (model.Defaults.TemplateVariables is not { } usual)
+            return More;
+        JsonObject all = (JsonObject)usual.DeepClone();
+        foreach ((string name, JsonNode? value) in More ?? [])
+            all[name] = value?.DeepClone();
+        return all;
+    }
 
     /// <summary>How many tokens of a prompt come before a place in the conversation.</summary>
     public int TokensBefore(Breakpoint place, ServedModel model, ToolChoice choice, int[] prompt)
@@ -65,7 +85,7 @@ sealed class ChatInput : ChatTranscript
     }
 
     int Beginning(JsonArray messages, ServedModel model, ToolChoice choice, int[] prompt) =>
-        model.Prompts.EncodeBeginning(messages, Offered(choice), More).AsSpan().CommonPrefixLength(prompt);
+        model.Prompts.EncodeBeginning(Said(messages, model), Offered(choice), Variables(model)).AsSpan().CommonPrefixLength(prompt);
 
     JsonArray? Offered(ToolChoice choice) => choice.Kind == ToolChoiceKind.None ? null : ToolDefinitions;
 }

@@ -36,6 +36,9 @@ sealed record CompletionRequest
     /// <summary>What of the prompt is to be kept, and how long, if that was said.</summary>
     public KeepWish? Keep { get; init; }
 
+    /// <summary>The slot under whose number it runs; null for any.</summary>
+    public int? Slot { get; init; }
+
     /// <summary>Whether a stream is to say how far the prompt is.</summary>
     public bool TellsProgress { get; init; }
 

@@ -52,6 +52,9 @@ sealed class CompletionRun : IDisposable
 
     public CompletionRequest Request { get; }
 
+    /// <summary>The number of the slot in which it runs.</summary>
+    public int Slot { get; set; }
+
     /// <summary>Whether there is nothing more to read.</summary>
     public bool IsOver => Array.TrueForAll(_isOver, over => over);
 

@@ -10,10 +10,10 @@ static class FieldTable
 {
     static readonly string[] s_false = ["false"], s_zero = ["0"], s_none = ["[]"];
 
-    public static IReadOnlyList<RequestField> All { get; } =
+    static readonly RequestField[] s_own =
     [
         // what is asked
-        Honoured("model", Endpoints.All, "a name of the served model, or `default`"),
+        Honoured("model", Computed | Tokenize | Detokenize | Endpoints.Kv, "a name of the served model, or `default`"),
         Honoured("messages", Chat | Messages),
         Honoured("messages", Tokenize | KvPrompts, "as chats have them"),
         Honoured("system", Messages),
@@ -128,8 +128,8 @@ static class FieldTable
         Honoured("return_progress", Texts, "`prompt_progress` in streams, as llama-server has it"),
         Refused("return_progress", Responses | Messages, "not told by this endpoint", s_false),
         Refused("prompt_logprobs", Answers, "tokens of prompts are not told"),
-        Honoured("with_pieces", Tokenize, "`pieces`"),
-        Honoured("return_token_strs", Tokenize, "`token_strs`: vLLM's name of `pieces`"),
+        Honoured("with_pieces", Tokenize, "`tokens` are objects of `id` and `piece`, which is a text or, of a part of a character, bytes"),
+        Honoured("return_token_strs", Tokenize, "`token_strs`"),
         Refused("return_token_ids", Answers, "tokens are told as texts; `/tokenize` counts", s_false),
         Refused("return_tokens", Answers, "tokens are told as texts; `/tokenize` counts", s_false),
         Refused("return_tokens_as_token_ids", Answers, "tokens are told as texts", s_false),
@@ -187,7 +187,7 @@ static class FieldTable
         Refused("logits_processors", Answers, "no code of clients runs here", s_none),
         Refused("use_beam_search", Answers, "tokens are drawn one by one", s_false),
         Refused("length_penalty", Answers, "tokens are drawn one by one", "1"),
-        Refused("samplers", Answers, "their order is fixed", s_none),
+        Honoured("samplers", Answers, "those not named do not act; in llama-server's usual order only"),
         Refused("min_keep", Answers, "filters keep at least one token", "0", "1"),
         Refused("dynatemp_range", Answers, "the temperature is the same for all tokens", s_zero),
         Harmless("dynatemp_exponent", Answers),
@@ -196,7 +196,7 @@ static class FieldTable
         Refused("adaptive_target", Answers, "`mirostat` holds the surprise of a text", "-1"),
         Harmless("adaptive_decay", Answers),
         Refused("n_indent", Answers, "`min_tokens` says how long an answer is at least", s_zero),
-        Refused("t_max_predict_ms", Answers, "an answer that takes too long is the client's to cancel", s_zero),
+        Honoured("t_max_predict_ms", Answers, "an answer that takes longer ends with a line"),
         Refused("lora", Answers, "there are no adapters here", s_none),
         Refused("kv_transfer_params", Answers, "other servers' caches are not read"),
         Refused("vllm_xargs", Answers, "not known here"),
@@ -227,6 +227,9 @@ static class FieldTable
         Harmless("media_io_kwargs", Tokenize),
         Harmless("priority", Endpoints.Embeddings),
     ];
+
+    /// <summary>All rows.</summary>
+    public static IReadOnlyList<RequestField> All { get; } = [.. s_own, .. LlamaServerFields.Rows(s_own), .. OllamaFields.Rows(s_own)];
 
     static RequestField Honoured(string name, Endpoints at, string note = "") => new(name, at, FieldUse.Honoured, note);
 

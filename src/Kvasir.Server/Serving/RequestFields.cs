@@ -26,13 +26,18 @@ static class RequestFields
     /// <param name="endpoint">Where it arrived.</param>
     /// <param name="answer">Reads what the body says before it waits for anything: then the body is gone.</param>
     /// <exception cref="RequestException">It is no JSON object, or has a field that cannot be honoured.</exception>
-    public static async Task Read(HttpContext context, Endpoints endpoint, Func<Field, Task> answer)
+    public static Task Read(HttpContext context, Endpoints endpoint, Func<Field, Task> answer) =>
+        Read(context, _ => endpoint, (_, body) => answer(body));
+
+    /// <summary>The same where the body says which protocol it is in.</summary>
+    public static async Task Read(HttpContext context, Func<Field, Endpoints> endpoint, Func<Endpoints, Field, Task> answer)
     {
         Task answering = await RequestBody.Read(context, body =>
         {
-            Check(context, endpoint, body);
+            Endpoints at = endpoint(body);
+            Check(context, at, body);
             context.Features.Get<PromptBook>()?.Note(context, body.Json);
-            return answer(body);
+            return answer(at, body);
         });
         await answering;
     }
