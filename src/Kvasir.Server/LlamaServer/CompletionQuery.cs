@@ -20,7 +20,7 @@ sealed record CompletionQuery(CompletionRequest Completion, bool AreMany, bool S
     static readonly SamplingOptions s_usual = SamplingOptions.Greedy with { Temperature = 0.8f };
 
     /// <summary>How tokens are chosen where a request says nothing.</summary>
-    public static GenerationOptions Usual(ServedModel model) => RequestReader.Options(default, null, [], model, s_usual);
+    public static GenerationOptions Usual(ServedModel model) => RequestReader.Options(new Field("", default), null, [], model, s_usual);
 
     /// <param name="body">The body.</param>
     /// <param name="prompts">The tokens of its prompts.</param>
@@ -68,7 +68,7 @@ sealed record CompletionQuery(CompletionRequest Completion, bool AreMany, bool S
             TopLogprobs = probabilities > 0 ? probabilities : null,
             LogprobsAfterSampling = body["post_sampling_probs"].Truth() ?? false,
             WantsHidden = options.MaxTokens == 0, // then the prompt is computed for the cache
-            Grammar = GrammarField.Read(body, default, field => field),
+            Grammar = GrammarField.Read(body, new Field("", default), field => field),
             Retention = model.Retention.Read(body, () => null),
         };
     }

@@ -25,7 +25,8 @@ sealed record Done(bool Success);
 /// <param name="showsSlots">Whether <c>/slots</c> tells what runs.</param>
 sealed class Props(ServedModel model, bool showsSlots)
 {
-    static readonly string s_build = typeof(Props).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+    static readonly string s_build = typeof(Props).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
+        .InformationalVersion.Split('+')[0];
 
     public Task Get(HttpContext context)
     {

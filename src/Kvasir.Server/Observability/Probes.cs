@@ -10,7 +10,8 @@ namespace Kvasir.Server.Observability;
 /// <summary>What those who watch vLLM ask: whether it lives, which version it is, and how much it has to do.</summary>
 static class Probes
 {
-    static readonly string s_version = typeof(Probes).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+    static readonly string s_version = typeof(Probes).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
+        .InformationalVersion.Split('+')[0];
 
     public static void Map(IEndpointRouteBuilder routes, ServedModel model)
     {

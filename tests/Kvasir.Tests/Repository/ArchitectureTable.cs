@@ -94,10 +94,12 @@ static class ArchitectureTable
             Serving -> Accounting, Hints, Http, Security
             OpenAi -> Accounting, Http, Security, Serving
             Anthropic -> Accounting, Http, Security, Serving
+            LlamaServer -> Accounting, Http, OpenAi, Security, Serving
+            Ollama -> Accounting, Http, OpenAi, Security, Serving
             Kv -> Accounting, Http, OpenAi, Security, Serving
-            Observability -> Accounting, Http, Kv
+            Observability -> Accounting, Http, Kv, Serving
             Dashboard -> Http
-            (root) -> Accounting, Anthropic, Dashboard, Hints, Http, Kv, Observability, OpenAi, Security, Serving
+            (root) -> Accounting, Anthropic, Dashboard, Hints, Http, Kv, LlamaServer, Observability, Ollama, OpenAi, Security, Serving
             """),
         new("Kvasir.Cli", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers",
             "Kvasir.Cluster", "Kvasir.Server", "Kvasir.Store"], """
