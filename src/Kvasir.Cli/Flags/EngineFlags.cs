@@ -154,6 +154,7 @@ sealed class EngineFlags
             MaxTokens = MaxTokens(parsed, ollama),
             Stops = parsed.GetValue(_stop) is { Length: > 0 } stops ? stops : [.. ollama?.Stops ?? []],
             SystemPrompt = SystemPrompt(parsed),
+            ThoughtBudget = _requests.Budget(parsed),
             TemplateVariables = _requests.Variables(parsed),
         };
     }

@@ -22,9 +22,15 @@ sealed class RequestFlags
         Description = "How much they think: minimal, low, medium, high …; default for what their template says", HelpName = "LEVEL",
     };
 
+    readonly Setting<int?> _budget = new("--reasoning-budget")
+    {
+        Description = "Most tokens of thoughts; -1 for no bound, 0 for none",
+        CustomParser = Number.ParseOptionalWithin(-1, int.MaxValue), HelpName = "N",
+    };
+
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_variables, _reasoning, _effort])
+        foreach (Option option in (Option[])[_variables, _reasoning, _effort, _budget])
             verb.Options.Add(option);
     }
 
@@ -44,6 +50,9 @@ sealed class RequestFlags
             variables["reasoning_effort"] = effort;
         return variables.Count > 0 ? variables : null;
     }
+
+    /// <summary>Most tokens of thoughts; null for no bound.</summary>
+    public int? Budget(ParseResult parsed) => parsed.GetValue(_budget) is { } most and >= 0 ? most : null;
 
     JsonObject Parse(string text)
     {

@@ -45,7 +45,9 @@ static class Errors
     {
         RequestException known => known,
         ContextExceededException overflow => new RequestException(400,
-            $"the prompt needs at least {overflow.Tokens:N0} tokens, with room for one to come, and the context holds {overflow.Context:N0}",
+            overflow.Tokens == overflow.Context
+                ? $"the prompt has {overflow.Tokens:N0} tokens, which fill the context: nothing could follow"
+                : $"the prompt has at least {overflow.Tokens:N0} tokens and the context holds {overflow.Context:N0}",
             PromptOf(path), "context_length_exceeded")
         { Overflow = (overflow.Tokens, overflow.Context) },
         TemplateException refusal => new RequestException(400, refusal.Message, "messages", "chat_template"),

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Kvasir.Inference.Chat;
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Server.Http;
 using Kvasir.Server.Serving;
 using Microsoft.AspNetCore.Http;
@@ -18,19 +20,17 @@ static class Chat
             if (input.Messages.Count == 0)
                 return context.Response.WriteAsJsonAsync(
                     OllamaQuery.Nothing(body, model) with { Message = new OllamaMessage("assistant", "") }, OllamaJson.Wire.OllamaAnswer);
-            ToolChoice choice = ToolChoice.Read(default, input).For(model);
-            int[] prompt = input.Encode(model, choice, most: model.Engine.Context);
-            OllamaQuery query = OllamaQuery.Read(context, body, prompt, "/api/chat", model,
-                () => input.TokensBeforeQuestion(model, choice, prompt));
-            return service.Serve(context, query.Completion, run => new OllamaWriter(context, model, query, run)
-            {
-                IsChat = true, UsesTools = choice.Kind != ToolChoiceKind.None,
-            }.Write());
+            ToolChoice choice = ToolChoice.Of(ToolChoiceKind.Auto, input.Tools);
+            AnswerPlan plan = ChatPlans.Of(model, input, choice, Thinking.OfOllama(body["think"]), GrammarField.ReadFormat(body["format"]),
+                several: true, input.EndsWithAnswer ? PromptEnd.OpenMessage : PromptEnd.Answer);
+            OllamaQuery query = OllamaQuery.Read(context, body, plan.Prompt.Tokens, plan, "/api/chat", model,
+                () => input.TokensBeforeQuestion(model, choice, plan.Prompt.Tokens));
+            return service.Serve(context, query.Completion, run => new OllamaWriter(context, model, query, run) { IsChat = true }.Write());
         });
 
     static ChatInput ReadConversation(Field body)
     {
-        ChatInput input = new() { More = Thoughts.Variables(body["think"]) };
+        ChatInput input = new();
         foreach (Field message in body["messages"].Items())
             ReadMessage(message, input);
         foreach (Field tool in body["tools"].Items())

@@ -1,3 +1,5 @@
+using Kvasir.Inference.Chat;
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Server.Http;
 using Kvasir.Server.Serving;
@@ -20,8 +22,9 @@ static class Generate
             if (body["prompt"].Text() is not { Length: > 0 } && body["suffix"].Text() is not { Length: > 0 })
                 return context.Response.WriteAsJsonAsync(OllamaQuery.Nothing(body, model) with { Response = "" }, OllamaJson.Wire.OllamaAnswer);
             bool isRaw = body["raw"].Truth() ?? false;
-            int[] prompt = isRaw ? Raw(body, model) : body["suffix"].Text() is { Length: > 0 } after ? Gap(body, after, model) : Asked(body, model);
-            OllamaQuery query = OllamaQuery.Read(context, body, prompt, "/api/generate", model, () => null);
+            AnswerPlan? plan = isRaw || body["suffix"].Text() is { Length: > 0 } ? null : Asked(body, model);
+            int[] prompt = isRaw ? Raw(body, model) : plan is null ? Gap(body, body["suffix"].Text()!, model) : Behind(body, plan.Prompt.Tokens, model);
+            OllamaQuery query = OllamaQuery.Read(context, body, prompt, plan, "/api/generate", model, () => null);
             return service.Serve(context, query.Completion,
                 run => new OllamaWriter(context, model, query, run) { ReturnsContext = !isRaw }.Write());
         });
@@ -46,14 +49,20 @@ static class Generate
         : throw new RequestException(400, $"{model.Id} does not support insert: its vocabulary has no tokens for prefix, suffix and middle",
             "suffix", "unsupported_field");
 
-    /// <summary>A message of a user, behind what earlier answers gave back as the conversation so far.</summary>
-    static int[] Asked(Field body, ServedModel model)
+    /// <summary>A message of a user.</summary>
+    static AnswerPlan Asked(Field body, ServedModel model)
     {
-        ChatInput input = new() { More = Thoughts.Variables(body["think"]) };
+        ChatInput input = new();
         if (body["system"].Text() is { Length: > 0 } system)
             input.Add("system", system);
         input.Add("user", Prompt(body, model));
-        int[] prompt = input.Encode(model, ToolChoice.Read(default, input), most: model.Engine.Context);
+        return ChatPlans.Of(model, input, ToolChoice.Of(ToolChoiceKind.None, []), Thinking.OfOllama(body["think"]),
+            GrammarField.ReadFormat(body["format"]), several: false, PromptEnd.Answer);
+    }
+
+    /// <summary>A prompt behind what an earlier answer gave back as the conversation so far.</summary>
+    static int[] Behind(Field body, int[] prompt, ServedModel model)
+    {
         if (body["context"].IsAbsent)
             return prompt;
         Tokenizer tokenizer = model.Engine.Model.Tokenizer;

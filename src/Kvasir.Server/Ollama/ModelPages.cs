@@ -107,12 +107,10 @@ sealed class ModelPages(ServedModel model)
     IEnumerable<string> Capabilities()
     {
         yield return "completion";
-        if (model.Prompts.Tools is not null)
-            yield return "tools";
+        yield return "tools";
         if (model.Engine.Model.Tokenizer.FillIn is not null)
             yield return "insert";
-        if (model.Prompts.Template.Contains("enable_thinking", StringComparison.Ordinal)
-            || model.Prompts.Template.Contains("<think>", StringComparison.Ordinal))
+        if (model.Prompts.Thoughts is not null)
             yield return "thinking";
     }
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;
@@ -23,24 +24,27 @@ sealed partial record OllamaQuery(string Model, CompletionRequest Completion, bo
     /// <param name="context">The request.</param>
     /// <param name="body">Its body.</param>
     /// <param name="prompt">The tokens of its prompt.</param>
+    /// <param name="plan">How it is answered, if it is a conversation.</param>
     /// <param name="endpoint">Where it arrived.</param>
     /// <param name="model">The model.</param>
     /// <param name="question">How many tokens of the prompt come before the question; null for one that is all question.</param>
-    public static OllamaQuery Read(HttpContext context, Field body, int[] prompt, string endpoint, ServedModel model, Func<int?> question)
+    public static OllamaQuery Read(HttpContext context, Field body, int[] prompt, AnswerPlan? plan, string endpoint, ServedModel model,
+        Func<int?> question)
     {
         Field wishes = body["options"];
         Principal principal = Gate.PrincipalOf(context);
         int room = Room(wishes, model, prompt.Length);
+        GenerationOptions options = RequestReader.Options(wishes, MostTokens(wishes, room - prompt.Length, model),
+            RequestReader.Stops(wishes["stop"]), model, s_usual);
         return new OllamaQuery(ModelName.Read(body, model), new CompletionRequest
         {
+            Plan = plan,
             Endpoint = endpoint,
             Id = $"ollama-{Guid.NewGuid():N}",
             Prompts = [prompt],
-            Options = RequestReader.Options(wishes, MostTokens(wishes, room - prompt.Length, model),
-                RequestReader.Stops(wishes["stop"]), model, s_usual) with
+            Options = (plan?.Apply(options) ?? options with { Grammar = GrammarField.ReadFormat(body["format"]) }) with
             {
                 TopLogprobs = TopLogprobs(body),
-                Grammar = GrammarField.ReadFormat(body["format"]),
                 Retention = model.Retention.Read(body, question),
             },
             Principal = principal,

@@ -1,3 +1,4 @@
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Security;
 
@@ -17,6 +18,12 @@ sealed record CompletionRequest
 
     /// <summary>How to go on from there.</summary>
     public required GenerationOptions Options { get; init; }
+
+    /// <summary>How answers of a chat are read; null for texts that are gone on with.</summary>
+    public AnswerPlan? Plan { get; init; }
+
+    /// <summary>Whether thoughts are told.</summary>
+    public bool TellsThoughts { get; init; } = true;
 
     /// <summary>How many answers to each.</summary>
     public int PerPrompt { get; init; } = 1;

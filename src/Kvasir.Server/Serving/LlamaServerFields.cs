@@ -19,8 +19,8 @@ static class LlamaServerFields
         new("messages", ApplyTemplate, FieldUse.Honoured, ""),
         new("tools", ApplyTemplate, FieldUse.Honoured, ""),
         new("tool_choice", ApplyTemplate, FieldUse.Honoured, ""),
-        new("chat_template_kwargs", ApplyTemplate, FieldUse.Honoured, ""),
-        new("add_generation_prompt", ApplyTemplate, FieldUse.Honoured, ""),
+        .. ((string[])["chat_template_kwargs", "add_generation_prompt", "continue_final_message", "enable_thinking", "reasoning_effort"])
+            .Select(name => new RequestField(name, ApplyTemplate, FieldUse.Honoured, "")),
         new("filename", Slots, FieldUse.Honoured, "letters, digits, `_`, `-`, `.`"),
         new("n_predict", Native, FieldUse.Honoured, "-1 has no limit; 0 computes the prompt for the cache"),
         new("max_tokens", Native, FieldUse.Honoured, "another name of `n_predict`"),

@@ -22,7 +22,7 @@ static class OllamaFields
         new("raw", OllamaGenerate, FieldUse.Honoured, "the prompt as it is, without the chat template"),
         new("images", OllamaGenerate, FieldUse.Refused, "this model reads text only", "[]"),
         new("template", OllamaGenerate, FieldUse.Refused, "templates are the operator's", "\"\""),
-        new("think", OllamaAnswers, FieldUse.Honoured, "`enable_thinking` and `reasoning_effort` of the chat template"),
+        new("think", OllamaAnswers, FieldUse.Honoured, "whether, or how hard: [thoughts](#thoughts)"),
         new("format", OllamaAnswers, FieldUse.Honoured, "`\"json\"`, or [a schema](#the-form-of-an-answer)"),
         new("stream", OllamaAnswers, FieldUse.Honoured, "true unless said"),
         new("logprobs", OllamaAnswers, FieldUse.Honoured, ""),

@@ -18,6 +18,9 @@ public sealed record RequestDefaults
     /// <summary>What the system says in conversations in which it says nothing; null for nothing.</summary>
     public string? SystemPrompt { get; init; }
 
+    /// <summary>Most tokens of thoughts; null for no bound.</summary>
+    public int? ThoughtBudget { get; init; }
+
     /// <summary>Variables of the chat template that requests may overrule; null for none.</summary>
     public JsonObject? TemplateVariables { get; init; }
 }

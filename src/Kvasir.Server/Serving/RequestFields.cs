@@ -42,6 +42,13 @@ static class RequestFields
         await answering;
     }
 
+    /// <summary>Tells a client of tools that its model does not hear of, beside the fields that nobody knows.</summary>
+    public static void TellSkipped(HttpContext context, ChatInput input)
+    {
+        if (input.Skipped.Count > 0)
+            context.Response.Headers.Append(Ignored, string.Join(", ", input.Skipped.Take(MostNamed).Select(Plain)));
+    }
+
     static void Check(HttpContext context, Endpoints endpoint, Field body)
     {
         List<string> unknown = [];
@@ -74,5 +81,5 @@ static class RequestFields
 
     /// <summary>As a header takes it.</summary>
     static string Plain(string name) => string.Concat(name.Take(MostNameCharacters)
-        .Select(character => char.IsAsciiLetterOrDigit(character) || character is '_' or '.' or '-' ? character : '?'));
+        .Select(character => char.IsAsciiLetterOrDigit(character) || character is '_' or '.' or '-' or '[' or ']' ? character : '?'));
 }
