@@ -8,6 +8,7 @@ using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Streaming;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
+using Kvasir.KvCache.Windows;
 
 namespace Kvasir.KvCache;
 
@@ -36,10 +37,16 @@ public sealed partial class TieredKvCache : IDisposable
     /// blocks as the options say.</param>
     /// <exception cref="InsufficientMemoryException">No memory for the pool.</exception>
     public TieredKvCache(KvLayout layout, Fingerprint fingerprint, KvCacheOptions options, IBlockArena? arena = null)
+        : this(layout, fingerprint, options, arena, new TransferCosts()) { }
+
+    TieredKvCache(KvLayout layout, Fingerprint fingerprint, KvCacheOptions options, IBlockArena? arena, TransferCosts costs)
     {
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(options);
-        (Layout, Fingerprint, Options) = (layout, fingerprint, options);
+        (Layout, Fingerprint, Options, Costs) = (layout, fingerprint, options, costs);
+        Windows = layout.Windowed is { } windowed ? OfWindows(windowed) : null;
+        if (Windows is not null)
+            Options = options = options with { HostBytes = options.HostBytes - Windows.Options.HostBytes };
         Groups = LayerGroup.Of(layout, DiskTier.LeastGroupBytes);
         Device = new BlockPool(layout, arena ?? new NativeArena(layout, options.DeviceBlocks), time: options.Time, tier: Tier.Device);
         Device.Reclaim = Views.TryReclaim;
@@ -66,6 +73,12 @@ public sealed partial class TieredKvCache : IDisposable
     /// <summary>The pool that attention reads.</summary>
     public BlockPool Device { get; }
 
+    /// <summary>
+    /// The cache of the layers with windows, which the layout has apart: their own pool, and blocks of their own in the tiers. Null where
+    /// blocks hold all layers.
+    /// </summary>
+    public TieredKvCache? Windows { get; }
+
     /// <summary>Where blocks of running sequences lie for which the pool has no room; null when it has room for all.</summary>
     internal StreamedBlocks? Streamed { get; }
 
@@ -87,7 +100,7 @@ public sealed partial class TieredKvCache : IDisposable
     public string? Problem => _problem ?? Tiers.Select(tier => tier.Problem).FirstOrDefault(problem => problem is not null);
 
     /// <summary>What loading and computing take.</summary>
-    public TransferCosts Costs { get; } = new();
+    public TransferCosts Costs { get; }
 
     /// <summary>What was moved between the tiers.</summary>
     public TierTraffic Traffic { get; } = new();
@@ -109,7 +122,17 @@ public sealed partial class TieredKvCache : IDisposable
         BlockKey root = KeyChain.Root(Fingerprint, salt);
         foreach (IDurableTier tier in Tiers.OfType<IDurableTier>())
             tier.AddRoot(root);
-        return new CachedSequence(this, sharing ? root : PrivateRoot(), sharing, tokens, Peer);
+        return new CachedSequence(this, sharing ? root : PrivateRoot(), sharing, tokens, Peer) { Windows = WindowsOf(salt, sharing, tokens) };
+    }
+
+    SequenceWindows? WindowsOf(ReadOnlySpan<byte> salt, bool sharing, int tokens)
+    {
+        if (Windows is null)
+            return null;
+        BlockKey root = KeyChain.Root(Windows.Fingerprint, salt);
+        foreach (IDurableTier tier in Windows.Tiers.OfType<IDurableTier>())
+            tier.AddRoot(root);
+        return new SequenceWindows(Windows, sharing ? root : PrivateRoot(), sharing, tokens);
     }
 
     /// <summary>What names the blocks of a sequence that shares none: nobody else can make it.</summary>
@@ -243,6 +266,7 @@ public sealed partial class TieredKvCache : IDisposable
         bool done = true;
         foreach (WriteBack writeBack in _writeBacks)
             done &= writeBack.Flush(Rest());
+        done &= Windows?.Flush(Rest()) != false;
         return _accounts.Flush(Rest()) && done;
 
         TimeSpan Rest() => patience - Options.Time.GetElapsedTime(start) is var rest && rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
@@ -258,7 +282,7 @@ public sealed partial class TieredKvCache : IDisposable
         foreach (WriteBack writeBack in _writeBacks)
             if (writeBack.Target.Admission == Admission.WhenFull)
                 done &= writeBack.Flush(patience);
-        return done;
+        return done & Windows?.FlushCopies(patience) != false;
     }
 
     /// <summary>
@@ -290,13 +314,14 @@ public sealed partial class TieredKvCache : IDisposable
         bool closed = ((IAsyncResult)closing).AsyncWaitHandle.WaitOne(Options.CloseDeadline);
         if (closing.IsFaulted)
             closing.GetAwaiter().GetResult(); // throws
-        int unwritten = _writeBacks.Sum(writeBack => writeBack.Unwritten);
+        int unwritten = _writeBacks.Sum(writeBack => writeBack.Unwritten) + (Windows?.Unfinished ?? 0);
         Unfinished = closed && unwritten == 0 ? null : unwritten;
     }
 
     void Close()
     {
         Flush(Options.CloseDeadline * ShareForWriting);
+        Windows?.Dispose(); // beside what is left of the time: what waits there has been flushed
         _accounts.Dispose();
         foreach (WriteBack writeBack in _writeBacks)
             writeBack.Dispose();
@@ -355,6 +380,20 @@ public sealed partial class TieredKvCache : IDisposable
         var keys = new PrefixKeys(root, Layout.BlockTokens, blocks);
         keys.Extend(tokens, blocks);
         return new PrefixQuery(keys.First(blocks), root, tokens, Layout.BlockTokens);
+    }
+
+    /// <summary>The same tiers for the layers with windows; of the host's bytes they have as many as they have of the pools'.</summary>
+    TieredKvCache OfWindows(KvLayout layout)
+    {
+        double own = (double)Options.WindowBlocks * layout.StrideBytes, other = (double)Options.DeviceBlocks * Layout.StrideBytes;
+        return new TieredKvCache(layout, Fingerprint.OfWindows(), Options with
+        {
+            DeviceBlocks = Options.WindowBlocks,
+            HostBytes = (long)(Options.HostBytes * own / (own + other)),
+            Streaming = null,
+            Peer = null,
+            ModelName = Options.ModelName.Length > 0 ? $"{Options.ModelName} (windows)" : "",
+        }, arena: null, Costs);
     }
 
     IEnumerable<ITier> NewTiers()

@@ -71,6 +71,9 @@ public sealed class PrefixLookup
     /// </summary>
     internal Task<PrefixLookup>? Later { get; set; }
 
+    /// <summary>What was found of the layers with windows, which keep theirs apart; null where blocks hold all layers.</summary>
+    internal PrefixLookup? Windows { get; set; }
+
     internal TailFind? TailFound { get; private set; }
 
     /// <summary>The tier that the tail is in; null for the pool.</summary>
