@@ -4,8 +4,8 @@ using System.CommandLine.Parsing;
 namespace Kvasir.Cli.Flags;
 
 /// <summary>
-/// Flags of llama-server and llama-cli that people have in their scripts and that have no counterpart here. What says how to compute changes
-/// no answer, and is ignored with one line that names it; what would change answers is refused.
+/// Flags of llama-server and llama-cli that people have in their scripts and that have no counterpart here. What says how to compute
+/// changes no answer, and is ignored with one line that names it; what would change answers is refused.
 /// </summary>
 sealed class LlamaFlags
 {
@@ -21,7 +21,7 @@ sealed class LlamaFlags
         ("--check-tensors", 0), ("--swa-full", 0), ("-dt --defrag-thold", 1), ("--perf", 0), ("--no-perf", 0), ("--warmup", 0),
         ("--no-warmup", 0), ("-C --cpu-mask", 1), ("-Cr --cpu-range", 1), ("--cpu-strict", 1), ("--prio", 1), ("--poll", 1),
         ("-Cb --cpu-mask-batch", 1), ("-Crb --cpu-range-batch", 1), ("--cpu-strict-batch", 1), ("--prio-batch", 1), ("--poll-batch", 1),
-        ("--keep", 1), ("-bs --backend-sampling", 0), ("--log-disable", 0), ("--log-file", 1), ("--log-colors", -1),
+        ("--keep", 1), ("-bs --backend-sampling --backend_sampling", 0), ("--log-disable", 0), ("--log-file", 1), ("--log-colors", -1),
         ("-lv --verbosity --log-verbosity", 1), ("--log-prefix", 0), ("--no-log-prefix", 0), ("--log-timestamps", 0),
         ("--no-log-timestamps", 0), ("--color", -1), ("--simple-io", 0), ("-cnv --conversation", 0), ("-st --single-turn", 0),
         ("--no-display-prompt", 0), ("--no-mmproj --no-mmproj-auto", 0), ("--mmproj-offload", 0), ("--no-mmproj-offload", 0), ("--tags", 1),

@@ -47,8 +47,8 @@ public sealed record GenerationOptions
     public int? TopLogprobs { get; init; }
 
     /// <summary>
-    /// Whether probabilities are told as the sampler drew from them, after penalties, filters and temperature, of the tokens that were left;
-    /// else as the model gave them.
+    /// Whether probabilities are told as the sampler drew from them, after penalties, filters and temperature, of the tokens that were
+    /// left; else as the model gave them.
     /// </summary>
     public bool LogprobsAfterSampling { get; init; }
 

@@ -37,7 +37,8 @@ public sealed record FillInTokens(int Prefix, int Suffix, int Middle, int? Repos
     /// <param name="after">The text after it.</param>
     /// <param name="files">Other files to look at, by name, if the model knows files; else they stand before the text as they are.</param>
     /// <param name="begun">How the gap begins.</param>
-    public int[] Prompt(Tokenizer tokenizer, string before, string after, IReadOnlyList<(string Name, string Text)> files, string begun = "")
+    public int[] Prompt(
+        Tokenizer tokenizer, string before, string after, IReadOnlyList<(string Name, string Text)> files, string begun = "")
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(files);
@@ -47,7 +48,7 @@ public sealed record FillInTokens(int Prefix, int Suffix, int Middle, int? Repos
         return [.. tokens, Prefix, .. tokenizer.Encode(before), Suffix, .. tokenizer.Encode(after), Middle, .. tokenizer.Encode(begun)];
     }
 
-    /// <summary>Hui et al., "Qwen2.5-Coder Technical Report", 2024, https://arxiv.org/abs/2409.12186, has the form of repositories.</summary>
+    /// <summary>Hui et al., "Qwen2.5-Coder Technical Report", 2024, https://arxiv.org/abs/2409.12186, has the form.</summary>
     IEnumerable<int> Others(Tokenizer tokenizer, IReadOnlyList<(string Name, string Text)> files)
     {
         IEnumerable<int> head = Repository is { } repository ? [repository, .. tokenizer.Encode("repository\n")] : [];

@@ -34,7 +34,8 @@ public static class Pages
     }
 
     /// <summary>Whether a request is a browser's, for a page.</summary>
-    internal static bool TakesHtml(HttpRequest request) => request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
+    internal static bool TakesHtml(HttpRequest request) =>
+        request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
 
     static void MapAssets(IEndpointRouteBuilder routes)
     {

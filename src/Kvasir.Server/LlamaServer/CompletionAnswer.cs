@@ -29,7 +29,8 @@ sealed record CompletionAnswer(
         result.TokenIds.Count, result.DecodeTime);
 
     /// <summary>
-    /// As JSON with those fields only that a client wants: <c>a/b</c> is the field b of a, under that name. All of them where it names none.
+    /// As JSON with those fields only that a client wants: <c>a/b</c> is the field b of a, under that name. All of them where it names
+    /// none.
     /// </summary>
     public JsonObject Fields(IReadOnlyList<string> wanted)
     {
@@ -52,7 +53,9 @@ sealed record CompletionChunk(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     IReadOnlyList<TokenProbability>? CompletionProbabilities = null);
 
-/// <summary>How likely a token was, as a logarithm of what the model gave or as the chance with which it was drawn, and others beside it.</summary>
+/// <summary>
+/// How likely a token was, as a logarithm of what the model gave or as the chance with which it was drawn, and others beside it.
+/// </summary>
 sealed record TokenProbability(int Id, string Token, IReadOnlyList<int> Bytes)
 {
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

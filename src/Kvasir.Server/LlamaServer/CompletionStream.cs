@@ -7,7 +7,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace Kvasir.Server.LlamaServer;
 
-/// <summary>A streamed answer of <c>/completion</c>: an event for each piece of text with its tokens, and one that says how it ended.</summary>
+/// <summary>
+/// A streamed answer of <c>/completion</c>: an event for each piece of text with its tokens, and one that says how it ended.
+/// </summary>
 sealed class CompletionStream(HttpContext context, ServedModel model, CompletionQuery query, CompletionRun run)
 {
     readonly StreamTimings _timings = new(run);

@@ -41,7 +41,8 @@ static class Embedding
         {
             GenerationResult[] results = await run.ReadAll(_ => { });
             TextVector[] answer = [.. results.Select((result, i) => new TextVector(i, [Scaled(result.Hidden!.Value.Span, norm)]))];
-            await context.Response.WriteAsJsonAsync(answer, LlamaServerJson.Wire.TextVectorArray, cancellationToken: context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(
+                answer, LlamaServerJson.Wire.TextVectorArray, cancellationToken: context.RequestAborted);
             return "stop";
         });
     }

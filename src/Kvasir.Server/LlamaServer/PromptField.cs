@@ -6,8 +6,8 @@ using Kvasir.Server.Http;
 namespace Kvasir.Server.LlamaServer;
 
 /// <summary>
-/// Reads prompts as llama-server takes them: a text, tokens, both mixed in one list, an object with <c>prompt_string</c>, or a list of any of
-/// these.
+/// Reads prompts as llama-server takes them: a text, tokens, both mixed in one list, an object with <c>prompt_string</c>, or a list of
+/// any of these.
 /// </summary>
 static class PromptField
 {

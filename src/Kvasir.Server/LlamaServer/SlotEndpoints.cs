@@ -36,8 +36,8 @@ sealed record RestoreTimings(double RestoreMs);
 sealed record SlotErased(int IdSlot, int NErased);
 
 /// <summary>
-/// <c>GET /slots</c> and <c>POST /slots/{id}?action=</c>. What llama-server saves by hand persists here anyway; saving writes an archive, as
-/// <c>/v1/kv/export</c> does, to be restored on any machine that serves the model.
+/// <c>GET /slots</c> and <c>POST /slots/{id}?action=</c>. What llama-server saves by hand persists here anyway; saving writes an archive,
+/// as <c>/v1/kv/export</c> does, to be restored on any machine that serves the model.
 /// </summary>
 /// <param name="model">The model.</param>
 /// <param name="isShown">Whether slots are told.</param>
@@ -61,7 +61,8 @@ sealed class SlotEndpoints(ServedModel model, bool isShown, string? folder)
 
     SlotState State(Slot slot) => new(slot.Number, slot.Task, model.Engine.Context, false, slot.Running > 0,
         slot.Last is null ? null : GenerationSettings.Of(slot.Last.Options, model.Engine.Model.Tokenizer.Ends, slot.Last.TellsTimings),
-        slot.Last is null ? null : [new NextToken(slot.Running > 0, slot.Last.Options.MaxTokens is { } most ? most - slot.Decoded : -1, slot.Decoded)]);
+        slot.Last is null ? null
+            : [new NextToken(slot.Running > 0, slot.Last.Options.MaxTokens is { } most ? most - slot.Decoded : -1, slot.Decoded)]);
 
     public Task Act(HttpContext context)
     {

@@ -8,7 +8,9 @@ namespace Kvasir.Server.LlamaServer;
 /// <summary>What the chat template makes of a conversation.</summary>
 sealed record WrittenPrompt(string Prompt);
 
-/// <summary><c>POST /apply-template</c> and <c>/v1/chat/completions/input_tokens</c>: a conversation as text, and its tokens counted.</summary>
+/// <summary>
+/// <c>POST /apply-template</c> and <c>/v1/chat/completions/input_tokens</c>: a conversation as text, and its tokens counted.
+/// </summary>
 static class Templates
 {
     public static Task Write(HttpContext context, ServedModel model) =>

@@ -20,10 +20,13 @@ static class Generate
             OllamaQuery.Unloads(body["keep_alive"]);
             OllamaQuery.CheckImages(body["images"]);
             if (body["prompt"].Text() is not { Length: > 0 } && body["suffix"].Text() is not { Length: > 0 })
-                return context.Response.WriteAsJsonAsync(OllamaQuery.Nothing(body, model) with { Response = "" }, OllamaJson.Wire.OllamaAnswer);
+                return context.Response.WriteAsJsonAsync(
+                    OllamaQuery.Nothing(body, model) with { Response = "" }, OllamaJson.Wire.OllamaAnswer);
             bool isRaw = body["raw"].Truth() ?? false;
             AnswerPlan? plan = isRaw || body["suffix"].Text() is { Length: > 0 } ? null : Asked(body, model);
-            int[] prompt = isRaw ? Raw(body, model) : plan is null ? Gap(body, body["suffix"].Text()!, model) : Behind(body, plan.Prompt.Tokens, model);
+            int[] prompt = isRaw ? Raw(body, model)
+                : plan is null ? Gap(body, body["suffix"].Text()!, model)
+                : Behind(body, plan.Prompt.Tokens, model);
             OllamaQuery query = OllamaQuery.Read(context, body, prompt, plan, "/api/generate", model, () => null);
             return service.Serve(context, query.Completion,
                 run => new OllamaWriter(context, model, query, run) { ReturnsContext = !isRaw }.Write());

@@ -8,6 +8,7 @@ namespace Kvasir.Server.Ollama;
 static class ModelName
 {
     const string Latest = ":latest";
+    const int MostCharacters = 200;
 
     /// <summary>The served model's.</summary>
     public static string Of(ServedModel model) => model.Id.Contains(':', StringComparison.Ordinal) ? model.Id : model.Id + Latest;
@@ -16,8 +17,8 @@ static class ModelName
     /// <exception cref="RequestException">It names none, or one that is not served.</exception>
     public static string Read(Field body, ServedModel model)
     {
-        Field field = body["model"].IsAbsent ? body["name"] : body["model"];
-        if (field.Text(200) is not { Length: > 0 } name)
+        string? older = body["name"].Text(MostCharacters);
+        if ((body["model"].Text(MostCharacters) ?? older) is not { Length: > 0 } name)
             throw new RequestException(400, "model is required", "model");
         return model.GoesBy(name) || (name.EndsWith(Latest, StringComparison.Ordinal) && model.GoesBy(name[..^Latest.Length]))
             ? name

@@ -74,7 +74,8 @@ sealed class ModelPages(ServedModel model)
         new RunningModels([new RunningModel(Name, Name, model.Engine.Model.FileBytes, Digest, Details, Never, 0, model.Engine.Context)]),
         OllamaJson.Wire.RunningModels);
 
-    public static Task Version(HttpContext context) => context.Response.WriteAsJsonAsync(new VersionAnswer(Spoken), OllamaJson.Wire.VersionAnswer);
+    public static Task Version(HttpContext context) =>
+        context.Response.WriteAsJsonAsync(new VersionAnswer(Spoken), OllamaJson.Wire.VersionAnswer);
 
     public Task Show(HttpContext context) => RequestFields.Read(context, Endpoints.OllamaShow, body =>
     {
@@ -82,9 +83,9 @@ sealed class ModelPages(ServedModel model)
         string parameters = Parameters();
         string file = $"FROM {model.Engine.Model.Tokenizer.Vocabulary.Source}\n"
             + string.Concat(parameters.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => $"PARAMETER {line}\n"));
-        return context.Response.WriteAsJsonAsync(new ModelPage(file, parameters, model.Prompts.Template, model.Defaults.SystemPrompt, Details,
-            Info(body["verbose"].Truth() ?? false), [.. Capabilities()], ModifiedAt, Metadata.GetString("general.license", null)),
-            OllamaJson.Wire.ModelPage);
+        ModelPage page = new(file, parameters, model.Prompts.Template, model.Defaults.SystemPrompt, Details,
+            Info(body["verbose"].Truth() ?? false), [.. Capabilities()], ModifiedAt, Metadata.GetString("general.license", null));
+        return context.Response.WriteAsJsonAsync(page, OllamaJson.Wire.ModelPage);
     });
 
     /// <summary>What the operator, or the model's makers, say of choosing tokens.</summary>
@@ -133,7 +134,8 @@ sealed class ModelPages(ServedModel model)
         IConvertible number => JsonValue.Create(number.ToDecimal(CultureInfo.InvariantCulture)),
         ImmutableArray<string> texts when hasLists => new JsonArray([.. texts.Select(text => JsonValue.Create(text))]),
         ImmutableArray<int> numbers when hasLists => new JsonArray([.. numbers.Select(number => JsonValue.Create(number))]),
-        ImmutableArray<float> numbers when hasLists => new JsonArray([.. numbers.Where(float.IsFinite).Select(number => JsonValue.Create(number))]),
+        ImmutableArray<float> numbers when hasLists =>
+            new JsonArray([.. numbers.Where(float.IsFinite).Select(number => JsonValue.Create(number))]),
         _ => null,
     };
 

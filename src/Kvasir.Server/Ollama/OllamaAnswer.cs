@@ -71,7 +71,8 @@ sealed record OllamaMessage(string Role, string Content)
 /// <summary>A call of a tool, its arguments an object.</summary>
 sealed record OllamaToolCall(string Id, OllamaFunctionCall Function)
 {
-    public static OllamaToolCall Of(ToolCall call, int index) => new(call.Id, new OllamaFunctionCall(index, call.Name, ObjectOf(call.Arguments)));
+    public static OllamaToolCall Of(ToolCall call, int index) =>
+        new(call.Id, new OllamaFunctionCall(index, call.Name, ObjectOf(call.Arguments)));
 
     /// <summary>What a model wrote that is no object is told as it is.</summary>
     static JsonObject ObjectOf(string arguments)

@@ -77,8 +77,8 @@ sealed partial record OllamaQuery(string Model, CompletionRequest Completion, bo
     }
 
     /// <summary>
-    /// For how long Ollama would keep the model: here it stays, so that the word is looked at and changes nothing. 0 tells a request without a
-    /// prompt from one that loads.
+    /// For how long Ollama would keep the model: here it stays, so that the word is looked at and changes nothing. 0 tells a request
+    /// without a prompt from one that loads.
     /// </summary>
     public static bool Unloads(Field keepAlive)
     {

@@ -9,7 +9,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace Kvasir.Server.Ollama;
 
-/// <summary>An answer of <c>/api/chat</c> or <c>/api/generate</c>: a line for each piece and one with the figures, or one object with all.</summary>
+/// <summary>
+/// An answer of <c>/api/chat</c> or <c>/api/generate</c>: a line for each piece and one with the figures, or one object with all.
+/// </summary>
 sealed class OllamaWriter(HttpContext context, ServedModel model, OllamaQuery query, CompletionRun run)
 {
     readonly StringBuilder _text = new(), _thoughts = new();
@@ -78,19 +80,21 @@ sealed class OllamaWriter(HttpContext context, ServedModel model, OllamaQuery qu
 
     OllamaAnswer End()
     {
-        bool isWhole = _lines is null;
-        return With(OllamaAnswer.End(query.Model, _result!, run), _thoughts.ToString(), _text.ToString(), isWhole ? _calls : [], _logprobs) with
+        List<ToolCall> calls = _lines is null ? _calls : [];
+        return With(OllamaAnswer.End(query.Model, _result!, run), _thoughts.ToString(), _text.ToString(), calls, _logprobs) with
         {
             Context = ReturnsContext ? [.. run.Request.Prompts[0], .. _result!.TokenIds] : null,
         };
     }
 
-    OllamaAnswer With(OllamaAnswer answer, string thought, string text, List<ToolCall> calls, IReadOnlyList<TokenLogprob> likely) => answer with
+    OllamaAnswer With(
+        OllamaAnswer answer, string thought, string text, List<ToolCall> calls, IReadOnlyList<TokenLogprob> likely) => answer with
     {
         Message = !IsChat ? null : new OllamaMessage("assistant", text)
         {
             Thinking = thought.Length == 0 ? null : thought,
-            ToolCalls = calls.Count == 0 ? null : [.. calls.Select((call, i) => OllamaToolCall.Of(call, (_lines is null ? 0 : _calls.Count) + i))],
+            ToolCalls = calls.Count == 0 ? null
+                : [.. calls.Select((call, i) => OllamaToolCall.Of(call, (_lines is null ? 0 : _calls.Count) + i))],
         },
         Response = IsChat ? null : text,
         Thinking = IsChat || thought.Length == 0 ? null : thought,

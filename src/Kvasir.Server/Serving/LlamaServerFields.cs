@@ -38,6 +38,7 @@ static class LlamaServerFields
         new("n_cache_reuse", Native, FieldUse.Harmless, "what is reused is exact"),
         new("backend_sampling", Native, FieldUse.Harmless, ""),
         new("sse_ping_interval", Native, FieldUse.Harmless, "there is a sign of life every 15 s"),
+        new("stream_options.include_usage", Native, FieldUse.Harmless, "figures are always told"),
         new("verbose", Native, FieldUse.Harmless, ""),
         new("cache_salt", Embedding, FieldUse.Honoured, ""),
     ];

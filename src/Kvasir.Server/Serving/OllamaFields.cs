@@ -57,15 +57,13 @@ static class OllamaFields
         "temperature", "top_p", "top_k", "min_p", "typical_p", "top_n_sigma", "xtc_probability", "xtc_threshold", "dry_multiplier", "dry_base",
         "dry_allowed_length", "dry_penalty_last_n", "dry_sequence_breakers", "mirostat", "mirostat_tau", "mirostat_eta", "repeat_penalty",
         "repetition_penalty", "repeat_last_n", "frequency_penalty", "presence_penalty", "logit_bias", "seed", "min_tokens", "stop_token_ids",
-        "include_stop_str_in_output", "ignore_eos", "tfs_z", "samplers", "t_max_predict_ms", "priority", "timings_per_token", "return_progress",
+        "include_stop_str_in_output", "ignore_eos", "tfs_z", "samplers", "t_max_predict_ms", "priority",
     ];
 
     public static IEnumerable<RequestField> Rows(IReadOnlyList<RequestField> others) =>
     [
         .. s_rows,
         .. others.Where(row => row.At.HasFlag(Completions) && s_shared.Contains(row.Name))
-            .Select(row => row.Name is "timings_per_token" or "return_progress"
-                ? new RequestField(Sampling + row.Name, OllamaAnswers, FieldUse.Harmless, "timings are always told")
-                : row with { Name = Sampling + row.Name, At = OllamaAnswers }),
+            .Select(row => row with { Name = Sampling + row.Name, At = OllamaAnswers }),
     ];
 }

@@ -38,9 +38,7 @@ static class SamplerOrder
             return options;
         int[] named = samplers.IsString
             ? [.. samplers.Text(Most)!.Select(letter => Array.IndexOf(s_letters, $"{letter}") is >= 0 and var i ? i : throw Unknown(samplers))]
-            : [.. samplers.Items(Most).Select(name => Array.FindIndex(s_order, step => step.Names.Contains(name.Text(Most))) is >= 0 and var i
-                ? i
-                : throw Unknown(name))];
+            : [.. samplers.Items(Most).Select(Named)];
         if (named.Length == 0)
             return options;
         for (int i = 0; i < s_order.Length; i++)
@@ -51,6 +49,9 @@ static class SamplerOrder
             ? options
             : throw samplers.Refused("samplers", $"their order is {string.Join(", ", Names)}");
     }
+
+    static int Named(Field name) =>
+        Array.FindIndex(s_order, step => step.Names.Contains(name.Text(Most))) is >= 0 and var i ? i : throw Unknown(name);
 
     static RequestException Unknown(Field name) => name.Wrong($"names of {string.Join(", ", Names)}");
 }

@@ -12,8 +12,8 @@ namespace Kvasir.Server.Serving;
 sealed record Slot(int Number, int Running, long Task, CompletionRequest? Last, int[] Tokens, int Decoded);
 
 /// <summary>
-/// Slots as llama-server's clients know them: as many as completions may compute at the same time. No slot owns a part of the cache here, and
-/// whatever its number a request finds all that is there; a slot is a name for what ran last under it.
+/// Slots as llama-server's clients know them: as many as completions may compute at the same time. No slot owns a part of the cache here,
+/// and whatever its number a request finds all that is there; a slot is a name for what ran last under it.
 /// </summary>
 sealed class SlotBook(int count)
 {
@@ -33,7 +33,7 @@ sealed class SlotBook(int count)
         }
     }
 
-    /// <summary>Puts a request into the slot that it wants, else into the first that is free, else into the last; returns its number.</summary>
+    /// <summary>Puts a request into the slot that it wants, else into the first that is free, else into the last.</summary>
     public int Take(CompletionRequest request)
     {
         lock (_gate)
@@ -60,6 +60,9 @@ sealed class SlotBook(int count)
     public void Clear(int number)
     {
         lock (_gate)
-            _slots[number] = _slots[number] with { Last = _slots[number].Running > 0 ? _slots[number].Last : null, Tokens = [], Decoded = 0 };
+        {
+            Slot slot = _slots[number];
+            _slots[number] = slot with { Last = slot.Running > 0 ? slot.Last : null, Tokens = [], Decoded = 0 };
+        }
     }
 }

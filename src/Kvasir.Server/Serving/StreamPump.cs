@@ -21,7 +21,8 @@ static class StreamPump
     /// <exception cref="ToldException">The engine failed, and the client knows.</exception>
     public static Task Run(CompletionRun run, EventStream events, Action<ChoicePiece> send, Action<RequestException>? fail,
         CancellationToken cancellation) =>
-        Run(run, (IAnswerStream)events, send, fail ?? (failure => events.Send(ErrorBody.Of(failure), HttpJson.Default.ErrorBody)), cancellation);
+        Run(run, (IAnswerStream)events, send,
+            fail ?? (failure => events.Send(ErrorBody.Of(failure), HttpJson.Default.ErrorBody)), cancellation);
 
     /// <summary>The same for a stream of another form.</summary>
     /// <inheritdoc cref="Run(CompletionRun, EventStream, Action{ChoicePiece}, Action{RequestException}, CancellationToken)"/>

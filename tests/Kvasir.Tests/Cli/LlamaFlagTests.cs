@@ -56,7 +56,8 @@ public sealed class LlamaFlagTests
         Assert.Equal(usual, Of("").Sampling(usual));
         RequestDefaults said = Of("--temp 0.5 --top-k 7 -s 3 -n 9 -sys Hi --stop END --mirostat-ent 3 --dry-base 2 --chat-template-kwargs {\"a\":1} --reasoning off");
         SamplingOptions sampling = said.Sampling(usual);
-        Assert.Equal((0.5f, 7, 3ul, 0.95f, null, null), (sampling.Temperature, sampling.TopK, sampling.Seed, sampling.TopP, sampling.Mirostat, sampling.Dry));
+        Assert.Equal((0.5f, 7, 3ul, 0.95f, null, null),
+            (sampling.Temperature, sampling.TopK, sampling.Seed, sampling.TopP, sampling.Mirostat, sampling.Dry));
         Assert.Equal((9, "Hi", "END", """{"a":1,"enable_thinking":false}"""),
             (said.MaxTokens, said.SystemPrompt, Assert.Single(said.Stops), said.TemplateVariables!.ToJsonString()));
         Assert.Null(Of("-n -1").MaxTokens);

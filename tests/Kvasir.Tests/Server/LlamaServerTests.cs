@@ -97,7 +97,8 @@ public sealed class LlamaServerTests
         {
             double[] chances = [.. one.GetProperty("top_probs").EnumerateArray().Select(top => top.GetProperty("prob").GetDouble())];
             Assert.Equal((3, 1.0), (chances.Length, Math.Round(chances.Sum(), 5)));
-            Assert.Contains(one.GetProperty("id").GetInt32(), one.GetProperty("top_probs").EnumerateArray().Select(top => top.GetProperty("id").GetInt32()));
+            Assert.Contains(one.GetProperty("id").GetInt32(),
+                one.GetProperty("top_probs").EnumerateArray().Select(top => top.GetProperty("id").GetInt32()));
         });
         JsonElement greedy = (await server.Ask("/completion", Json("""{"prompt": "Once", "temperature": 0, "n_predict": 1, "n_probs": 5, "post_sampling_probs": true}""")))
             .GetProperty("completion_probabilities")[0];

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
 using Kvasir.Server;
 using Kvasir.Server.Ollama;
+using Kvasir.Server.Serving;
 using Kvasir.Tests.Fixtures;
 using OllamaSharp;
 using OllamaSharp.Models;
@@ -83,8 +84,8 @@ public sealed class OllamaTests
             (asked["model"], asked["prompt"]) = ("default", "Who are you?");
             using HttpResponseMessage response = await server.Post("/api/generate", asked);
             Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
-            Assert.Contains(message, JsonElement.Parse(await response.Content.ReadAsStringAsync(ServerFixture.Patience)).GetProperty("error").GetString(),
-                StringComparison.Ordinal);
+            string told = await response.Content.ReadAsStringAsync(ServerFixture.Patience);
+            Assert.Contains(message, JsonElement.Parse(told).GetProperty("error").GetString(), StringComparison.Ordinal);
         }
     }
 
@@ -165,6 +166,34 @@ public sealed class OllamaTests
         int prompt = other.GetProperty("usage").GetProperty("prompt_tokens").GetInt32();
         Assert.Equal((prompt, prompt - 1),
             (own.GetProperty("prompt_eval_count").GetInt32(), own.GetProperty("prompt_eval_cached_count").GetInt32()));
+    }
+
+    /// <summary>A template opens thoughts, and a budget ends them: they are told apart, in pieces and whole.</summary>
+    [Fact]
+    public async Task Thoughts_are_told_apart()
+    {
+        await using ServerFixture server = await ServerFixture.Start(options: new ServerOptions
+        {
+            ChatTemplate = "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+                + "{% if add_generation_prompt %}<|im_start|>assistant\n{% if enable_thinking != false %}<think>\n{% endif %}{% endif %}",
+            Defaults = new RequestDefaults { ThoughtBudget = 4 },
+        });
+        JsonObject asked = ServerFixture.Chat("Who are you?", 30);
+        JsonElement other = (await server.Ask("/v1/chat/completions", asked)).GetProperty("choices")[0].GetProperty("message");
+        JsonObject question = Question(""", "stream": false""");
+        question["options"]!["num_predict"] = 30;
+        JsonElement whole = (await server.Ask("/api/chat", question)).GetProperty("message");
+        string thoughts = other.GetProperty("reasoning_content").GetString()!, text = other.GetProperty("content").GetString()!;
+        Assert.True(thoughts.Length > 0 && text.Length > 0);
+        Assert.Equal((thoughts, text), (whole.GetProperty("thinking").GetString(), whole.GetProperty("content").GetString()));
+        question["stream"] = true;
+        using HttpResponseMessage response = await server.Post("/api/chat", question);
+        JsonElement[] lines = await Lines(response);
+        string streamed = string.Concat(lines.Select(line =>
+            line.GetProperty("message").TryGetProperty("thinking", out JsonElement thought) ? thought.GetString() : ""));
+        Assert.Equal((thoughts, text), (streamed, string.Concat(lines.Select(Said))));
+        JsonObject none = Question(""", "stream": false, "think": false""");
+        Assert.False((await server.Ask("/api/chat", none)).GetProperty("message").TryGetProperty("thinking", out _));
     }
 
     [Theory]
