@@ -70,7 +70,7 @@ sealed class LlamaFlags
     static readonly (string Names, string Why)[] s_refusedByServe =
     [
         ("--rerank --reranking", "no model with a ranking head can be served yet"),
-        ("--pooling --embd-normalize", "vectors are those of a text's last token, of length 1"),
+        ("--embd-normalize", "requests say it (embd_normalize)"),
         ("--models-dir --models-preset --models-max --models-autoload --no-models-autoload", "a server serves one model"),
         ("--tools --tools-runtime --mcp-servers-config --mcp-servers-json -ag --agent --ui-mcp-proxy --webui-mcp-proxy",
             "tools are the client's to run"),
@@ -90,7 +90,8 @@ sealed class LlamaFlags
     {
         _ignored = [.. s_ignored.Concat(serves ? s_ignoredByServe : []).Select(flag => Create(flag.Names, flag.Values))];
         _held = [.. serves ? s_held.Select(names => Create(names, 0)) : []];
-        _refused = [.. s_refused.Concat(serves ? s_refusedByServe : []).Select(flag => Refuse(flag.Names, flag.Why))];
+        _refused = [.. s_refused.Concat(serves ? s_refusedByServe : []).Select(flag => Refuse(flag.Names, flag.Why)),
+            .. serves ? [Pooling()] : Array.Empty<Option<string[]>>()];
     }
 
     public void AddTo(Command verb)
@@ -122,6 +123,18 @@ sealed class LlamaFlags
             AllowMultipleArgumentsPerToken = false,
             Arity = values switch { 0 => ArgumentArity.Zero, 1 => new ArgumentArity(1, 1000), _ => new ArgumentArity(0, 1000) },
         };
+    }
+
+    static Option<string[]> Pooling()
+    {
+        Option<string[]> option = Create("--pooling", 1);
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => token.Value != "last"))
+                result.AddError($"--pooling: saw {Formats.Printable.Quote(result.Tokens[^1].Value)}, expected last: vectors are those of a "
+                    + "text's last token");
+        });
+        return option;
     }
 
     static Option<string[]> Refuse(string names, string why)

@@ -61,7 +61,7 @@ public sealed class OllamaTests
     {
         await using ServerFixture server = await ServerFixture.Start();
         JsonElement Options(string wishes) => JsonElement.Parse(
-            $$"""{"model": "default", "prompt": "Who are you?", "stream": false, "options": {{{wishes}}}}""");
+            $$"""{"model": "default", "prompt": "Who are you?", "stream": false, "options": { {{wishes}} } }""");
         async Task<string> Answer(string wishes) =>
             (await server.Ask("/api/generate", JsonNode.Parse(Options(wishes).GetRawText())!)).GetProperty("response").GetString()!;
         string usual = """ "num_predict": 12, "ignore_eos": true, "seed": 3""", plain = await Answer(usual);
@@ -162,7 +162,7 @@ public sealed class OllamaTests
         JsonElement other = await server.Ask("/v1/chat/completions", Json(
             $$"""{"messages": {{Turns("\"{\\\"city\\\": \\\"Oslo\\\"}\"")}}, "tools": {{Tools}}, "max_tokens": 1}"""));
         JsonElement own = await server.Ask("/api/chat", Json(
-            $$"""{"model": "default", "messages": {{Turns("{\"city\": \"Oslo\"}")}}, "tools": {{Tools}}, "stream": false, "options": {"num_predict": 1}}"""));
+            $$"""{"model": "default", "messages": {{Turns("{\"city\": \"Oslo\"}")}}, "tools": {{Tools}}, "stream": false, "options": {"num_predict": 1} }"""));
         int prompt = other.GetProperty("usage").GetProperty("prompt_tokens").GetInt32();
         Assert.Equal((prompt, prompt - 1),
             (own.GetProperty("prompt_eval_count").GetInt32(), own.GetProperty("prompt_eval_cached_count").GetInt32()));
@@ -224,7 +224,7 @@ public sealed class OllamaTests
         using OllamaApiClient client = new(server.Server.Address, "kvasir-saga");
         Assert.True(await client.IsRunningAsync(ServerFixture.Patience));
         Assert.False(string.IsNullOrEmpty(await client.GetVersionAsync(ServerFixture.Patience)));
-        Model listed = Assert.Single(await client.ListLocalModelsAsync(ServerFixture.Patience));
+        OllamaSharp.Models.Model listed = Assert.Single(await client.ListLocalModelsAsync(ServerFixture.Patience));
         Assert.Equal(("kvasir-saga:latest", "llama"), (listed.Name, listed.Details.Family));
         Assert.Single(await client.ListRunningModelsAsync(ServerFixture.Patience));
         ShowModelResponse shown = await client.ShowModelAsync("kvasir-saga", ServerFixture.Patience);
