@@ -10,7 +10,7 @@ sealed class ThoughtSpan
     readonly bool _framesAnswer;
     readonly Queue<int> _forced = new();
     string _seen = ""; // of which a marker may be a part
-    int _within; // tokens behind the opening marker
+    int _within, _begun; // tokens behind the opening marker, and those that may be it
     bool _isBefore, _isCut;
 
     /// <param name="options">What they are like.</param>
@@ -51,12 +51,13 @@ sealed class ThoughtSpan
         if (!_isBefore && !IsInside)
             return false;
         _seen += text;
+        _begun++;
         if (_isBefore)
             ReadBeginning();
         if (IsInside)
             ReadEnd();
         bool isThought = wasInside || IsInside;
-        Tokens += isThought ? 1 : 0;
+        Tokens += !isThought ? 0 : wasInside ? 1 : _begun;
         _within += wasInside ? 1 : 0;
         CutAtBudget();
         return isThought;

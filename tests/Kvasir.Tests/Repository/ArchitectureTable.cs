@@ -63,8 +63,9 @@ static class ArchitectureTable
             Scheduling -> Measurement/Limits, Model, Retention, Sampling, Sampling/Constraints, Sampling/Constraints/Masks, Tokenization
             Chat -> Sampling/Constraints, Sampling/Constraints/Schemas, Templates, Templates/Library, Templates/Syntax, Templates/Values,
                 Tokenization
-            ExtensionsAI -> Chat, Sampling, Sampling/Constraints, Sampling/Constraints/Schemas, Scheduling
-            (root) -> Chat, ExtensionsAI, Kernels, Model, Retention, Saga, Sampling/Constraints/Masks, Scheduling, Tokenization
+            Chat/Answers -> Chat, Sampling/Constraints, Scheduling
+            ExtensionsAI -> Chat, Chat/Answers, Sampling, Sampling/Constraints, Sampling/Constraints/Schemas, Scheduling
+            (root) -> Chat, Chat/Answers, ExtensionsAI, Kernels, Model, Retention, Saga, Sampling/Constraints/Masks, Scheduling, Tokenization
             Measurement/Speed -> (root), Kernels, Kernels/Panels, Measurement/Limits, Model, Scheduling
             Measurement/Quality -> (root), Chat, Saga, Scheduling, Tokenization
             Synthesis -> Model, Sampling, Tokenization
