@@ -17,9 +17,6 @@ sealed record DefaultGeneration(int NCtx, GenerationSettings Params);
 /// <summary>What a model reads besides text.</summary>
 sealed record Modalities(bool Vision, bool Audio);
 
-/// <summary>That something was done.</summary>
-sealed record Done(bool Success);
-
 /// <summary><c>GET</c> and <c>POST /props</c>.</summary>
 /// <param name="model">The model.</param>
 /// <param name="showsSlots">Whether <c>/slots</c> tells what runs.</param>
@@ -40,6 +37,6 @@ sealed class Props(ServedModel model, bool showsSlots)
     }
 
     /// <summary>llama-server has no property yet that could be changed, either.</summary>
-    public Task Post(HttpContext context) => throw new RequestException(501,
+    public static Task Post(HttpContext context) => throw new RequestException(501,
         "properties are those of the command line: none can be changed while the server runs", code: "not_supported");
 }
