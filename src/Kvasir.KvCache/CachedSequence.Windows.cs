@@ -1,6 +1,5 @@
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
-using Kvasir.KvCache.Windows;
 
 namespace Kvasir.KvCache;
 
@@ -80,8 +79,7 @@ public sealed partial class CachedSequence
         {
             if (block >= lookup.Blocks || lookup.TierOf(block) is null)
                 continue; // the sequence's own, of which Align takes care
-            lookup.Forgo(block);
-            Use.Add(new Miss(block * BlockTokens, (block + 1) * BlockTokens, MissReason.WindowGone));
+            lookup.Forgo(block, MissReason.WindowGone);
             if (block + 1 == lookup.Blocks || lookup.TierOf(block + 1) is null && !lookup.IsForgone(block + 1))
                 Windows.AddBorder((block + 1) * BlockTokens);
         }
