@@ -16,6 +16,12 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
     /// <summary>Which of its answers may be less than exact.</summary>
     public RetentionRules Retention { get; init; } = new(null, []);
 
+    /// <summary>What holds where requests say nothing.</summary>
+    public RequestDefaults Defaults { get; init; } = new();
+
+    /// <summary>What runs in it, in llama-server's terms.</summary>
+    public SlotBook Slots { get; } = new(engine.MaxRunning);
+
     /// <summary>Whether a client that says this name means this model.</summary>
     public bool GoesBy(string name) =>
         name.Equals(id, StringComparison.OrdinalIgnoreCase) || name.Equals(engine.Model.Config.Name, StringComparison.OrdinalIgnoreCase)
