@@ -119,8 +119,8 @@ public sealed class ToolTests
     public async Task Allowed_tools_are_all_that_the_model_hears_of_and_may_call()
     {
         await using ServerFixture server = await Start("hermes-tools");
-        JsonNode Allowed(string name) => JsonNode.Parse($$"""
-            {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [{"type": "function", "function": {"name": "{{name}}"}}]}}
+        JsonNode Allowed(string name) => JsonNode.Parse($$$"""
+            {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [{"type": "function", "function": {"name": "{{{name}}}"}}]}}
             """)!;
         JsonElement answer = await server.Ask("/v1/chat/completions", Request(Question(), Allowed("noon")));
         Assert.Equal(("noon", "{}"), Assert.Single(answer.GetProperty("choices")[0].GetProperty("message").GetProperty("tool_calls")
