@@ -1,6 +1,5 @@
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
-using Kvasir.KvCache.Windows;
 
 namespace Kvasir.KvCache;
 
@@ -14,8 +13,8 @@ public sealed partial class CachedSequence
     internal SequenceWindows? Windows { get; init; }
 
     /// <summary>
-    /// Blocks of the layers with windows that the sequence would take beside those that it holds, to hold so many tokens; what a pass writes
-    /// beyond a window does not count.
+    /// Blocks of the layers with windows that the sequence would take beside those that it holds, to hold so many tokens; what a pass
+    /// writes beyond a window does not count.
     /// </summary>
     public int WindowBlocksWanted(ReadOnlySpan<int> tokens) => Windows?.Wanted(tokens.Length + 1) ?? 0;
 
@@ -80,8 +79,7 @@ public sealed partial class CachedSequence
         {
             if (block >= lookup.Blocks || lookup.TierOf(block) is null)
                 continue; // the sequence's own, of which Align takes care
-            lookup.Forgo(block);
-            Use.Add(new Miss(block * BlockTokens, (block + 1) * BlockTokens, MissReason.WindowGone));
+            lookup.Forgo(block, MissReason.WindowGone);
             if (block + 1 == lookup.Blocks || lookup.TierOf(block + 1) is null && !lookup.IsForgone(block + 1))
                 Windows.AddBorder((block + 1) * BlockTokens);
         }

@@ -3,7 +3,6 @@ using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Views;
-using Kvasir.KvCache.Windows;
 
 namespace Kvasir.KvCache;
 

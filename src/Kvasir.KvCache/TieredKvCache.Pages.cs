@@ -15,7 +15,7 @@ public sealed partial class TieredKvCache
     {
         if (!StreamsFromDisk)
             return null;
-        if (Layout.Layers.Any(layer => layer.State is LayerState.Window))
+        if (Layout.Layers.Any(layer => layer.State is not LayerState.Full))
             return "the cache may stream from the disk, which brings layers whole where some of them have windows";
         if (reads.Budget(Math.Max(tokens, reads.Policy.Minimum) - 1) is not { } pages)
             return "the cache may stream from the disk, of which a bound would have to look at most keys";

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
@@ -8,7 +7,6 @@ using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Streaming;
 using Kvasir.KvCache.Tiers;
 using Kvasir.KvCache.Tiers.Disk;
-using Kvasir.KvCache.Windows;
 
 namespace Kvasir.KvCache;
 
@@ -45,8 +43,6 @@ public sealed partial class TieredKvCache : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         (Layout, Fingerprint, Options, Costs) = (layout, fingerprint, options, costs);
         Windows = layout.Windowed is { } windowed ? OfWindows(windowed) : null;
-        if (Windows is not null)
-            Options = options = options with { HostBytes = options.HostBytes - Windows.Options.HostBytes };
         Groups = LayerGroup.Of(layout, DiskTier.LeastGroupBytes);
         Device = new BlockPool(layout, arena ?? new NativeArena(layout, options.DeviceBlocks), time: options.Time, tier: Tier.Device);
         Device.Reclaim = Views.TryReclaim;
@@ -72,12 +68,6 @@ public sealed partial class TieredKvCache : IDisposable
 
     /// <summary>The pool that attention reads.</summary>
     public BlockPool Device { get; }
-
-    /// <summary>
-    /// The cache of the layers with windows, which the layout has apart: their own pool, and blocks of their own in the tiers. Null where
-    /// blocks hold all layers.
-    /// </summary>
-    public TieredKvCache? Windows { get; }
 
     /// <summary>Where blocks of running sequences lie for which the pool has no room; null when it has room for all.</summary>
     internal StreamedBlocks? Streamed { get; }
@@ -119,20 +109,13 @@ public sealed partial class TieredKvCache : IDisposable
     /// <param name="tokens">Tokens to make room for in the books, so that growing to as many allocates nothing.</param>
     public CachedSequence NewSequence(ReadOnlySpan<byte> salt = default, bool sharing = true, int tokens = 0)
     {
-        BlockKey root = KeyChain.Root(Fingerprint, salt);
+        BlockKey root = RootOf(salt);
         foreach (IDurableTier tier in Tiers.OfType<IDurableTier>())
             tier.AddRoot(root);
-        return new CachedSequence(this, sharing ? root : PrivateRoot(), sharing, tokens, Peer) { Windows = WindowsOf(salt, sharing, tokens) };
-    }
-
-    SequenceWindows? WindowsOf(ReadOnlySpan<byte> salt, bool sharing, int tokens)
-    {
-        if (Windows is null)
-            return null;
-        BlockKey root = KeyChain.Root(Windows.Fingerprint, salt);
-        foreach (IDurableTier tier in Windows.Tiers.OfType<IDurableTier>())
-            tier.AddRoot(root);
-        return new SequenceWindows(Windows, sharing ? root : PrivateRoot(), sharing, tokens);
+        return new CachedSequence(this, sharing ? root : PrivateRoot(), sharing, tokens, Peer)
+        {
+            Windows = WindowsOf(root, sharing, tokens),
+        };
     }
 
     /// <summary>What names the blocks of a sequence that shares none: nobody else can make it.</summary>
@@ -148,7 +131,9 @@ public sealed partial class TieredKvCache : IDisposable
     {
         if (tokens.IsEmpty)
             throw new ArgumentException("a prompt has at least one token");
-        return _index.FindAll(Query(tokens.ToArray(), salt), s_patienceOfViewers);
+        PrefixQuery query = Query(tokens.ToArray(), salt);
+        Task<PrefixLookup> found = _index.FindAll(query, s_patienceOfViewers);
+        return Windows is null ? found : ForgoWhatSeesNothing(found, query, RootOfWindows(RootOf(salt)));
     }
 
     /// <summary>How many of a prompt's tokens, its last included, a tier has.</summary>
@@ -165,7 +150,7 @@ public sealed partial class TieredKvCache : IDisposable
     public IReadOnlyList<BlockKey> Keys(ReadOnlySpan<int> tokens, ReadOnlySpan<byte> salt = default)
     {
         List<BlockKey> keys = [];
-        BlockKey key = KeyChain.Root(Fingerprint, salt);
+        BlockKey key = RootOf(salt);
         for (int start = 0; start < tokens.Length; start += Layout.BlockTokens)
             keys.Add(key = KeyChain.Next(key, tokens[start..Math.Min(tokens.Length, start + Layout.BlockTokens)]));
         return keys;
@@ -194,6 +179,7 @@ public sealed partial class TieredKvCache : IDisposable
     public (int Evicted, int Kept) Evict(IReadOnlyCollection<BlockKey> keys, Tier? from = null)
     {
         ArgumentNullException.ThrowIfNull(keys);
+        Windows?.Evict(WindowKeys(keys), from);
         (int evicted, int kept) = from is null or Tier.Device ? Device.Drop(keys) : (0, 0);
         foreach (ITier tier in Tiers.Where(tier => from is null || from == tier.Tier))
         {
@@ -201,60 +187,6 @@ public sealed partial class TieredKvCache : IDisposable
             (evicted, kept) = (evicted + gone, kept + stayed);
         }
         return (evicted, kept);
-    }
-
-    /// <summary>
-    /// Asks for a block that memory has to be written to the tiers that outlive the process, unless it is there; returns at once.
-    /// </summary>
-    public void Keep(BlockKey key)
-    {
-        foreach (WriteBack writeBack in _writeBacks)
-            if (writeBack.Target is IDurableTier { CanWrite: true })
-                writeBack.Add(key);
-    }
-
-    /// <summary>Writes blocks that memory has to all <see cref="DurableTiers"/>, and waits until they are there, or dropped.</summary>
-    /// <returns>False when the time was over before.</returns>
-    public bool Keep(IReadOnlyList<BlockKey> keys, TimeSpan patience)
-    {
-        ArgumentNullException.ThrowIfNull(keys);
-        foreach (BlockKey key in keys.Reverse())
-            Keep(key);
-        return Flush(patience);
-    }
-
-    /// <summary>Writes blocks that memory has to all <see cref="DurableTiers"/>, and keeps them from being evicted until a time.</summary>
-    /// <returns>How many are kept, in the tier that keeps most of them.</returns>
-    /// <exception cref="IOException">They cannot be pinned anywhere: too many bytes are already, or the tier cannot be written.</exception>
-    public int Pin(IReadOnlyList<BlockKey> keys, string owner, DateTimeOffset until, TimeSpan patience)
-    {
-        Keep(keys, patience);
-        return MostOfDurable(tier => tier.Pin(keys, owner, until));
-    }
-
-    /// <summary>Lets go of all that an owner has pinned; returns how many blocks, in the tier that had most of them.</summary>
-    /// <exception cref="IOException">No tier can be written.</exception>
-    public int Unpin(string owner) => MostOfDurable(tier => tier.Unpin(owner));
-
-    /// <summary>Lets go of blocks, whoever has pinned them; returns how many were, in the tier that had most of them.</summary>
-    /// <exception cref="IOException">No tier can be written.</exception>
-    public int Unpin(IReadOnlyCollection<BlockKey> keys) => MostOfDurable(tier => tier.Unpin(keys));
-
-    int MostOfDurable(Func<IDurableTier, int> work)
-    {
-        (int most, ExceptionDispatchInfo? failure) = (0, null);
-        foreach (IDurableTier tier in DurableTiers)
-            try
-            {
-                most = Math.Max(most, work(tier));
-            }
-            catch (IOException e)
-            {
-                failure ??= ExceptionDispatchInfo.Capture(e);
-            }
-        if (most == 0)
-            failure?.Throw();
-        return most;
     }
 
     /// <summary>Waits until what was admitted is in the tiers, or dropped, and what was counted is noted.</summary>
@@ -375,25 +307,11 @@ public sealed partial class TieredKvCache : IDisposable
 
     PrefixQuery Query(int[] tokens, ReadOnlySpan<byte> salt)
     {
-        BlockKey root = KeyChain.Root(Fingerprint, salt);
+        BlockKey root = RootOf(salt);
         int blocks = (tokens.Length - 1) / Layout.BlockTokens;
         var keys = new PrefixKeys(root, Layout.BlockTokens, blocks);
         keys.Extend(tokens, blocks);
         return new PrefixQuery(keys.First(blocks), root, tokens, Layout.BlockTokens);
-    }
-
-    /// <summary>The same tiers for the layers with windows; of the host's bytes they have as many as they have of the pools'.</summary>
-    TieredKvCache OfWindows(KvLayout layout)
-    {
-        double own = (double)Options.WindowBlocks * layout.StrideBytes, other = (double)Options.DeviceBlocks * Layout.StrideBytes;
-        return new TieredKvCache(layout, Fingerprint.OfWindows(), Options with
-        {
-            DeviceBlocks = Options.WindowBlocks,
-            HostBytes = (long)(Options.HostBytes * own / (own + other)),
-            Streaming = null,
-            Peer = null,
-            ModelName = Options.ModelName.Length > 0 ? $"{Options.ModelName} (windows)" : "",
-        }, arena: null, Costs);
     }
 
     IEnumerable<ITier> NewTiers()

@@ -69,8 +69,8 @@ sealed class EngineParts
                 $"retention {policy}: scores of this model are capped at {capped.Softcap}, expected a model without a cap, for which bounds hold");
         if (!policy.ReadsPages && Layout.Windowed is not null)
             throw new ArgumentException($"retention {policy}: layers with windows keep their keys and values apart here, expected an engine "
-                + $"whose blocks hold all layers ({nameof(EngineOptions.KvRetention)}, {nameof(EngineOptions.KvWholeBlocks)}; of programs: "
-                + "--kv-retain or --kv-retain-allow at the start)");
+                + $"whose blocks hold all layers (KvRetention or KvWholeBlocks of its options; "
+                + "of programs --kv-retain or --kv-retain-allow)");
         ViewCodecs codecs = ViewCodecs(policy);
         foreach (KvLayer layer in Layout.Layers)
             codecs.SegmentBytes(layer);

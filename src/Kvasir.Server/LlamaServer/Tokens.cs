@@ -32,7 +32,7 @@ static class Tokens
                 ? [.. tokens.Select(token => TokenLogprob.Text(token, tokenizer))]
                 : null;
             await context.Response.WriteAsJsonAsync(new TokenList(
-                [.. tokens.Select(token => (JsonNode)(hasPieces ? Piece(token, tokenizer) : JsonValue.Create(token)))],
+                [.. tokens.Select(JsonNode? (token) => hasPieces ? Piece(token, tokenizer) : JsonValue.Create(token))],
                 tokens.Length, model.Engine.Context, texts), LlamaServerJson.Wire.TokenList);
         });
 

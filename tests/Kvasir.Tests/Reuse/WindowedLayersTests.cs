@@ -3,6 +3,7 @@ using Kvasir.Formats.Models;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Archive;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Lookups;
@@ -42,7 +43,10 @@ public sealed class WindowedLayersTests : IDisposable
 
     CachedEngine.Answer Fresh(int[] prompt)
     {
-        using CachedEngine engine = new(_model, s_options with { KvReuse = KvReuse.WithinSequence, KvWholeBlocks = true });
+        using CachedEngine engine = new(_model, s_options with
+        {
+            Context = 2048, KvReuse = KvReuse.WithinSequence, KvWholeBlocks = true,
+        });
         return engine.Ask(prompt);
     }
 
@@ -84,7 +88,8 @@ public sealed class WindowedLayersTests : IDisposable
     /// <summary>What has to be computed, token by token: what is missing, and of what that sees, what is missing in the windows.</summary>
     static int Needed(bool[] has, bool[] seen, int last)
     {
-        bool[] computed = [.. Enumerable.Range(0, last + 1).Select(token => token == last || !has[token / Block] || IsTail(token) && !seen[^1])];
+        bool[] computed = [.. Enumerable.Range(0, last + 1).Select(
+            token => token == last || !has[token / Block] || IsTail(token) && !seen[^1])];
         for (bool changed = true; changed;)
         {
             changed = false;
@@ -173,7 +178,8 @@ public sealed class WindowedLayersTests : IDisposable
             expected = await Task.WhenAll(prompts.Select(prompt => Tokens(alone, prompt)));
         using CachedEngine engine = new(_model, s_options with { KvWindows = 3, Sequences = 6, KvHostBytes = 1 << 20, PrefillChunk = 48 });
         for (int round = 0; round < 3; round++)
-            await Task.WhenAll(prompts.Select((prompt, i) => Task.Run(async () => Assert.Equal(expected[i], await Tokens(engine.Engine, prompt)))));
+            await Task.WhenAll(prompts.Select((prompt, i) =>
+                Task.Run(async () => Assert.Equal(expected[i], await Tokens(engine.Engine, prompt)))));
         PoolCounts windows = engine.Cache.Windows!.Device.CheckConservation();
         Assert.Equal((0, engine.Engine.Room.WindowBlocks), (windows.Leased, windows.Total));
 
@@ -214,24 +220,86 @@ public sealed class WindowedLayersTests : IDisposable
             Assert.Contains("layers with windows", Assert.Throws<ArgumentException>(() => engine.Engine.Start(Prompt(100), options,
                 cancellation: Cancellation)).Message,
                 StringComparison.Ordinal);
-        using CachedEngine whole = new(_model, s_options with { KvWholeBlocks = true });
+        using InferenceEngine whole = new(_model, s_options with { KvWholeBlocks = true });
         Assert.Null(whole.Cache.Windows);
-        GenerationResult result = await whole.Engine.Start(Prompt(100), options, cancellation: Cancellation).Result;
+        GenerationResult result = await whole.Start(Prompt(100), options, cancellation: Cancellation).Result;
         Assert.NotNull(result.Kv.Retention?.View);
     }
 
     /// <summary>Pools of real shapes, for one sequence at 32,768 tokens, beside the formula.</summary>
     [Theory]
-    [InlineData("gemma-3-1b", "f16")]
-    [InlineData("gemma-3-4b", "f16")]
-    [InlineData("gemma-3-1b", "q8_0")]
-    public void A_pool_for_a_long_context_takes_a_tenth_more_than_the_formula_at_most(string name, string type)
+    [InlineData("gemma-3-1b", "f16", 1.1)]
+    [InlineData("gemma-3-4b", "f16", 1.1)]
+    [InlineData("gemma-3-1b", "q8_0", 1.12)] // 6 % of it to fill pages: a block of eight bits has eight and a half
+    public void A_pool_for_a_long_context_takes_a_tenth_more_than_the_formula_at_most(string name, string type, double most)
     {
         ModelSpec spec = ModelCatalogue.Find(name)!;
         ContextRoom room = ContextRoom.Of(spec, StoredAs.Both(StoredAs.Codec(type)) with { Context = 32768 });
         long formula = new KvSize(spec, ElementType.Find(type, ElementType.OfKv)!).Bytes(32768);
-        Assert.InRange(room.PoolBytes, formula, 1.1 * formula);
+        Assert.InRange(room.PoolBytes, formula, most * formula);
         Assert.True(ContextRoom.Of(spec, new EngineOptions { Context = 32768, KvWholeBlocks = true }).PoolBytes > 2 * room.PoolBytes);
+    }
+
+    /// <summary>What streams are the layers that see everything: windows are small, and stay in the pool.</summary>
+    [Theory]
+    [InlineData(1 << 20, false)]
+    [InlineData(0, true)]
+    [InlineData(40 << 10, true)]
+    public void A_context_longer_than_the_pool_streams_beside_its_windows(int host, bool disk)
+    {
+        int[] prompt = Prompt(1500);
+        EngineOptions options = s_options with { Context = 2048, Sequences = 1, KvWindows = 1 };
+        long windows = ContextRoom.Of(_model.Config, options).WindowBytes;
+        using CachedEngine engine = new(_model, options with
+        {
+            KvHostBytes = host, KvDisk = disk ? CachedEngine.Disk(_folder["kv"]) : null,
+            KvDeviceBytes = windows + (disk ? 320 << 10 : 64 << 10),
+        });
+        Assert.True(engine.Engine.Room.Streams);
+        foreach (int length in (int[])[1500, 1440, 1500])
+        {
+            using Sequence sequence = engine.Engine.NewSequence();
+            sequence.Append(prompt.AsSpan(0, length));
+            sequence.Blocks.BeginRequest(length);
+            sequence.Blocks.Match(sequence.Tokens);
+            float[] logits = engine.Engine.Forward(sequence, progress: null, Cancellation).ToArray();
+            sequence.Blocks.EndRequest();
+            Assert.Equal(Fresh(prompt[..length]).Logits, logits);
+        }
+    }
+
+    [Fact]
+    public async Task Lookups_archives_pins_and_evictions_know_the_windows()
+    {
+        int[] prompt = Prompt(200);
+        EngineOptions options = s_options with { KvHostBytes = 1 << 20 };
+        using CachedEngine engine = new(_model, options with { KvDisk = CachedEngine.Disk(_folder["kv"]) });
+        engine.Ask(prompt);
+        IReadOnlyList<BlockKey> keys = engine.Cache.Keys(prompt);
+        TieredKvCache windows = engine.Cache.Windows!;
+        engine.Cache.Pin(keys, "a test", DateTimeOffset.UtcNow.AddDays(1), TimeSpan.FromSeconds(20));
+        Assert.InRange(windows.Disk!.Content().PinnedBlocks - keys.Count, Window / Block, Window / Block + 3); // of both
+        engine.Cache.Unpin("a test");
+        Assert.Equal(0, windows.Disk!.Content().PinnedBlocks);
+
+        using MemoryStream archive = new();
+        await KvArchive.Write(engine.Cache, keys, archive, Cancellation);
+        using (CachedEngine other = new(_model, options))
+        {
+            await KvArchive.Read(other.Cache, new MemoryStream(archive.ToArray()), Cancellation);
+            PrefixLookup there = await other.Cache.Lookup([.. prompt, 1]);
+            Assert.Equal((200, 0), (there.TokensIn(Tier.Host), there.Misses.Count));
+            CachedEngine.Answer answer = other.Ask([.. prompt, 1]);
+            Assert.Equal(1, answer.Computed);
+            AssertSameLogits(Fresh([.. prompt, 1]), answer, "from an archive");
+            foreach (BlockKey key in other.Cache.Windows!.Keys(prompt).Take(11)) // the window before 192 begins in the tenth
+                _ = other.Cache.Windows.Evict([key]);
+            PrefixLookup parted = await other.Cache.Lookup([.. prompt[..184], 1, 2]);
+            Miss gone = Assert.Single(parted.Misses, miss => miss.Reason == MissReason.WindowGone);
+            Assert.Equal((0, 176), (gone.From, gone.To));
+        }
+        Assert.Equal(0, engine.Cache.Evict(keys).Kept);
+        Assert.Equal((0, 0L), (windows.Device.Counts.Cached, windows.Disk!.Content().Blocks));
     }
 
     /// <summary>The bytes of one long sequence on every tier, beside those that the layers keep by the formula.</summary>
@@ -249,11 +317,10 @@ public sealed class WindowedLayersTests : IDisposable
         TieredKvCache full = engine.Cache, windows = full.Windows!;
         long formula = length * full.Layout.BytesPerToken + window * windows.Layout.BytesPerToken;
         Assert.Equal(engine.Engine.Room.PoolBytes, Bytes(full.Device) + Bytes(windows.Device));
-        Assert.InRange(Kept(full, tier => tier.Host!.Counts.Cached) + Kept(windows, tier => tier.Host!.Counts.Cached), formula, 1.1 * formula);
-        Assert.InRange(Kept(full, tier => (int)tier.Disk!.Content().Blocks) + Kept(windows, tier => (int)tier.Disk!.Content().Blocks),
-            formula, 1.1 * formula);
+        Assert.InRange(Kept(tier => tier.Host!.Counts.Cached), formula, 1.1 * formula);
+        Assert.InRange(Kept(tier => (int)tier.Disk!.Content().Blocks), formula, 1.1 * formula);
 
         static long Bytes(BlockPool pool) => pool.Counts.Total * pool.Layout.StrideBytes;
-        static long Kept(TieredKvCache cache, Func<TieredKvCache, int> blocks) => blocks(cache) * cache.Layout.BlockBytes;
+        long Kept(Func<TieredKvCache, int> blocks) => blocks(full) * full.Layout.BlockBytes + blocks(windows) * windows.Layout.BlockBytes;
     }
 }

@@ -3,7 +3,7 @@ using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers;
 
-namespace Kvasir.KvCache.Windows;
+namespace Kvasir.KvCache;
 
 /// <summary>
 /// What one sequence has in its windowed layers: blocks of their own, found and left in a cache of their own, of which it holds those that

@@ -1,4 +1,4 @@
-namespace Kvasir.KvCache.Windows;
+namespace Kvasir.KvCache.Lookups;
 
 /// <summary>
 /// Which blocks of a sequence have to be computed where windowed layers keep a window only. A token is computed in all layers, so it sees
