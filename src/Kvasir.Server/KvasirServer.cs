@@ -76,6 +76,7 @@ public sealed class KvasirServer : IAsyncDisposable
         Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate)
         {
             Node = options.NodeName,
+            Sampling = options.Sampling,
             Retention = new RetentionRules(options.Retention, options.AllowedRetention),
         });
     }

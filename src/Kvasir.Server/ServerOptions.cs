@@ -1,6 +1,7 @@
 using System.Net;
 using Kvasir.Cluster;
 using Kvasir.Cluster.Peers;
+using Kvasir.Inference.Sampling;
 using Kvasir.KvCache.Retention;
 using Kvasir.Server.Security;
 
@@ -40,6 +41,12 @@ public sealed record ServerOptions
 
     /// <summary>A chat template (Jinja) instead of the model's own; a model without either is asked in ChatML.</summary>
     public string? ChatTemplate { get; init; }
+
+    /// <summary>What OpenAI's protocol leaves to the server, with OpenAI's values.</summary>
+    public static SamplingOptions UsualSampling { get; } = new() { Temperature = 1, TopP = 1, TopK = 0, MinP = 0 };
+
+    /// <summary>How tokens are chosen where a request says nothing of it.</summary>
+    public SamplingOptions Sampling { get; init; } = UsualSampling;
 
     /// <summary>Through what requests that name no policy are answered; null for exactly.</summary>
     public RetentionPolicy? Retention { get; init; }
@@ -88,6 +95,7 @@ public sealed record ServerOptions
                 + $"--api-key-file or KVASIR_API_KEY)");
         foreach (string origin in AllowedOrigins)
             Validate(origin);
+        Sampling.Validate();
         if (Port is < 0 or > 65535)
             throw new ArgumentException($"port: {Port}, expected 0 to 65535");
         if (ModelId is { } id && (id.Length is 0 or > 200 || id.Any(char.IsControl)))

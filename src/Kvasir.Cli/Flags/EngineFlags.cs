@@ -34,7 +34,7 @@ sealed class EngineFlags
     };
     readonly Setting<int?> _context;
     readonly Option<int?> _threads = CreateThreads();
-    readonly SamplingFlags _sampling = new();
+    readonly SamplingFlags _sampling;
     readonly Option<string[]> _stop = new("--stop")
     {
         Description = "Text that ends the answer; may be given several times", HelpName = "S",
@@ -54,9 +54,11 @@ sealed class EngineFlags
 
     /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
     /// <param name="usualContext">How long the context is where nothing is said of it, in words.</param>
-    public EngineFlags(string usualDevice = "room for one context", string? usualContext = null)
+    /// <param name="usualSampling">How tokens are chosen where nothing is said of it; null for the likeliest ones.</param>
+    public EngineFlags(
+        string usualDevice = "room for one context", string? usualContext = null, SamplingOptions? usualSampling = null)
     {
-        _kv = new KvFlags(usualDevice);
+        (_kv, _sampling) = (new KvFlags(usualDevice), new SamplingFlags(usualSampling ?? SamplingOptions.Greedy));
         _context = new("--ctx-size", "-c")
         {
             Description = "Tokens of context",
@@ -97,10 +99,10 @@ sealed class EngineFlags
         _kv.AddPlaceTo(verb);
     }
 
-    /// <summary>Adds the flags of an engine that serves others: how tokens are chosen is their business.</summary>
+    /// <summary>Adds the flags of an engine that serves others. How tokens are chosen holds where they say nothing of it.</summary>
     public void AddServingTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _weights.Option, _context, _threads, _noKvCache, _retain])
+        foreach (Option option in (Option[])[_model, _weights.Option, _context, _threads, .. _sampling.All, _noKvCache, _retain])
             verb.Options.Add(option);
         Template.AddTo(verb);
         _kv.AddTiersTo(verb);
@@ -165,10 +167,19 @@ sealed class EngineFlags
     public bool Verbose(ParseResult parsed) => parsed.GetValue(_verbose);
 
     /// <summary>How tokens are chosen: as the flags say, and where they say nothing, as the model's makers advise.</summary>
-    public SamplingOptions Sampling(ParseResult parsed, LanguageModel model)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="taken">Told of the advice that is taken: its name in a GGUF file, and the value.</param>
+    public SamplingOptions Sampling(ParseResult parsed, LanguageModel model, Action<string, double>? taken = null)
     {
         OllamaModel? ollama = OfOllama(parsed);
-        return _sampling.Read(parsed, advice => ollama?.Advice(advice) ?? SamplingFlags.Advised(model.Metadata, advice));
+        return _sampling.Read(parsed, advice =>
+        {
+            double? value = ollama?.Advice(advice) ?? SamplingFlags.Advised(model.Metadata, advice);
+            if (value is { } known)
+                taken?.Invoke(advice, known);
+            return value;
+        });
     }
 
     public GenerationOptions Generation(ParseResult parsed)

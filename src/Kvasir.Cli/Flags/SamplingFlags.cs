@@ -21,9 +21,12 @@ sealed class SamplingFlags
     };
     readonly List<(Option Flag, Func<ParseResult, Func<string, double?>?, SamplingOptions, SamplingOptions> Apply)> _numbers = [];
 
-    public SamplingFlags()
+    readonly SamplingOptions _usual;
+
+    /// <param name="usual">What holds where nobody says anything.</param>
+    public SamplingFlags(SamplingOptions usual)
     {
-        SamplingOptions usual = SamplingOptions.Greedy;
+        _usual = usual;
         XtcOptions xtc = new() { Probability = 0 };
         DryOptions dry = new() { Multiplier = 0 };
         MirostatOptions mirostat = new();
@@ -78,7 +81,7 @@ sealed class SamplingFlags
     /// <summary>What the flags say, and where they say nothing, what the model's makers advise.</summary>
     public SamplingOptions Read(ParseResult parsed, Func<string, double?>? maker = null)
     {
-        SamplingOptions all = SamplingOptions.Greedy with { Seed = parsed.GetValue(_seed) };
+        SamplingOptions all = _usual with { Seed = parsed.GetValue(_seed) };
         foreach ((_, Func<ParseResult, Func<string, double?>?, SamplingOptions, SamplingOptions> apply) in _numbers)
             all = apply(parsed, maker, all);
         string[] breakers = parsed.GetValue(_breakers) is { Length: > 0 } given ? given : [.. all.Dry?.Breakers ?? []];

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using Kvasir.Cli.Configuration;
@@ -91,7 +92,7 @@ static class ServeVerb
     static readonly ClusterFlags s_cluster = new();
     static readonly EngineFlags s_flags = new(
         $"room for {RoomInContexts} contexts of at most {Inference.EngineOptions.DefaultContext} tokens, or a quarter of the machine's "
-            + "memory if that is less", "the model's, as far as pool, host and disk have room");
+            + "memory if that is less", "the model's, as far as pool, host and disk have room", ServerOptions.UsualSampling);
 
     public static Command Create()
     {
@@ -112,14 +113,22 @@ static class ServeVerb
         using ClusterPlace place = s_cluster.Read(parsed, s_listen.Address(parsed), options.Port);
         options = options with { NodeName = place.Name, Role = place.Role, PrefillNodes = place.PrefillNodes };
         using LanguageModel model = s_flags.Load(parsed);
+        Dictionary<string, double> advice = [];
+        options = options with { Sampling = s_flags.Sampling(parsed, model, advice.Add) };
         using VerbEngine host = new(model, place.Join(EngineOptions(parsed, model)), verbose: true);
         InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);
         s_flags.Template.WarnWithout(parsed, model);
+        if (advice.Count > 0)
+            Terminal.Line("sampling where requests say nothing, as the model's makers advise: "
+                + string.Join(", ", advice.Select(one => string.Create(CultureInfo.InvariantCulture, $"{Field(one.Key)} {one.Value:0.####}"))));
         engine.WarmUp();
         using PrefillServer? others = place.Listen(engine);
         return Serve(engine, options, address => place.Belong(address, others), parsed.GetValue(s_json)).GetAwaiter().GetResult();
     }
+
+    /// <summary>What requests call a piece of advice.</summary>
+    static string Field(string advice) => advice switch { "temp" => "temperature", "penalty_repeat" => "repeat_penalty", _ => advice };
 
     static async Task<int> Serve(InferenceEngine engine, ServerOptions options, Func<string, ClusterMembership?> belong, bool json)
     {
@@ -286,8 +295,9 @@ static class ServeVerb
 /// <param name="KvDiskBytes">Most bytes there.</param>
 /// <param name="KvBlocks">Blocks that are there already.</param>
 /// <param name="KvRemote">The store in which they are shared; null without one.</param>
+/// <param name="Sampling">How tokens are chosen where a request says nothing.</param>
 sealed record ServeStart(string Event, string Address, string Model, int ContextTokens, long PoolBytes, string? KvDir, long? KvDiskBytes,
-    long? KvBlocks, string? KvRemote)
+    long? KvBlocks, string? KvRemote, ServeSampling Sampling)
 {
     public static ServeStart Of(InferenceEngine engine, ServerOptions options, string address)
     {
@@ -295,9 +305,14 @@ sealed record ServeStart(string Event, string Address, string Model, int Context
         return new(
             "started", address, options.ModelId ?? KvasirServer.NameOf(engine), engine.Context,
             engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes,
-            kept?.Directory, kept?.CapacityBytes, kept?.Blocks, ServeVerb.ContentOf(engine, Tier.Remote)?.Directory);
+            kept?.Directory, kept?.CapacityBytes, kept?.Blocks, ServeVerb.ContentOf(engine, Tier.Remote)?.Directory,
+            new(options.Sampling.Temperature, options.Sampling.TopK, options.Sampling.TopP, options.Sampling.MinP,
+                options.Sampling.RepeatPenalty));
     }
 }
+
+/// <summary>What most say of sampling, by the names of requests.</summary>
+sealed record ServeSampling(float Temperature, int TopK, float TopP, float MinP, float RepeatPenalty);
 
 /// <summary>A later line: <c>stopping</c>, when the server takes no more requests, and <c>stopped</c>, the last.</summary>
 sealed record ServeEvent(string Event);

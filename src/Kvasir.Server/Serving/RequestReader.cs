@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using System.Globalization;
 using Kvasir.Inference.Chat;
-using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
@@ -12,8 +11,8 @@ namespace Kvasir.Server.Serving;
 /// <summary>Reads what the protocols have in common: how tokens are chosen, whose cache it is, and how long it is kept.</summary>
 static class RequestReader
 {
-    const int MostStops = 32, MostStopTokens = 128, MostBreakers = 32;
-    const int MostStopCharacters = 1000, MostBiases = 1024, MostNameCharacters = 64;
+    const int MostStops = 32, MostStopTokens = 128;
+    const int MostStopCharacters = 1000, MostNameCharacters = 64;
 
     static readonly TimeSpan s_longest = TimeSpan.FromDays(30);
 
@@ -29,7 +28,7 @@ static class RequestReader
     public static bool Explains(HttpContext context) =>
         context.Request.Headers["X-Kvasir-Explain"] is [{ } value] && value is "1" or "true";
 
-    /// <summary>How tokens are chosen. What OpenAI's protocol leaves to the server has OpenAI's values.</summary>
+    /// <summary>How tokens are chosen, and when they end. What a request leaves open is the server's to say.</summary>
     public static GenerationOptions Options(Field body, int? maxTokens, IReadOnlyList<string> stops, ServedModel model) => new()
     {
         MaxTokens = maxTokens,
@@ -41,25 +40,7 @@ static class RequestReader
         Priority = body["priority"].Whole(-1000, 1000) ?? 0,
         IgnoresEnds = body["ignore_eos"].Truth() ?? false,
         TellsProgress = TellsProgress(body) | TellsTimings(body),
-        Sampling = new SamplingOptions
-        {
-            Temperature = body["temperature"].Real(0, 2) ?? 1,
-            TopP = body["top_p"].Real(0, 1) is { } topP ? Math.Max(topP, float.Epsilon) : 1,
-            TopK = body["top_k"].Whole(-1, int.MaxValue) is { } topK ? Math.Max(topK, 0) : 0,
-            MinP = body["min_p"].Real(0, 1) ?? 0,
-            RepeatPenalty = body["repeat_penalty"].Real(0.01f, 10) ?? body["repetition_penalty"].Real(0.01f, 10) ?? 1,
-            RepeatWindow = body["repeat_last_n"].Whole(-1, int.MaxValue) is { } last ? last < 0 ? int.MaxValue : last
-                : SamplingOptions.Greedy.RepeatWindow,
-            TypicalP = body["typical_p"].Real(0, 1) is { } typical ? Math.Max(typical, float.Epsilon) : 1,
-            TopNSigma = body["top_n_sigma"].Real(-1, 1000) is { } sigmas ? Math.Max(sigmas, 0) : 0,
-            Xtc = Xtc(body),
-            Dry = Dry(body),
-            Mirostat = Mirostat(body),
-            FrequencyPenalty = body["frequency_penalty"].Real(-2, 2) ?? 0,
-            PresencePenalty = body["presence_penalty"].Real(-2, 2) ?? 0,
-            LogitBias = Biases(body["logit_bias"], model.Engine.Model.Config.Vocabulary),
-            Seed = Seed(body["seed"]),
-        },
+        Sampling = SamplingFields.Read(body, model.Sampling, model.Engine.Model.Config.Vocabulary),
     };
 
     /// <summary>Whether streams say how far the prompt is.</summary>
@@ -75,41 +56,6 @@ static class RequestReader
         : least <= (maxTokens ?? int.MaxValue) ? least
         : throw field.Wrong($"at most {maxTokens:N0}, the most tokens that are to come");
 
-    static XtcOptions? Xtc(Field body)
-    {
-        float often = body["xtc_probability"].Real(0, 1) ?? 0, threshold = body["xtc_threshold"].Real(0, 1) ?? 0.1f;
-        return often > 0 ? new XtcOptions { Probability = often, Threshold = threshold } : null;
-    }
-
-    static DryOptions? Dry(Field body)
-    {
-        DryOptions dry = new() { Multiplier = body["dry_multiplier"].Real(0, 1000) ?? 0 };
-        dry = dry with
-        {
-            Base = body["dry_base"].Real(1, 1000) ?? dry.Base,
-            AllowedLength = body["dry_allowed_length"].Whole(1, int.MaxValue) ?? dry.AllowedLength,
-            Window = body["dry_penalty_last_n"].Whole(-1, int.MaxValue) ?? dry.Window,
-            Breakers = body["dry_sequence_breakers"] is { IsAbsent: false } breakers ? Texts(breakers, MostBreakers) : dry.Breakers,
-        };
-        return dry.Multiplier > 0 ? dry : null;
-    }
-
-    static MirostatOptions? Mirostat(Field body)
-    {
-        MirostatOptions usual = new();
-        MirostatOptions mirostat = new()
-        {
-            Tau = body["mirostat_tau"].Real(0.01f, 1000) ?? usual.Tau,
-            Eta = body["mirostat_eta"].Real(0, 1) ?? usual.Eta,
-        };
-        return body["mirostat"].Whole(0, 2) switch
-        {
-            1 => throw body["mirostat"].Wrong("0 or 2: there is no Mirostat 1 here"),
-            2 => mirostat,
-            _ => null,
-        };
-    }
-
     /// <summary>One text or a list.</summary>
     public static IReadOnlyList<string> Stops(Field stop)
     {
@@ -117,7 +63,7 @@ static class RequestReader
         return Array.TrueForAll(stops, text => text.Length > 0) ? stops : throw stop.Wrong("texts of at least one character");
     }
 
-    static string[] Texts(Field list, int most) =>
+    internal static string[] Texts(Field list, int most) =>
         [.. list.Items(most).Select(item => item.Text(MostStopCharacters) is { Length: > 0 } text
             ? text
             : throw item.Wrong("a text of at least one character"))];
@@ -169,30 +115,5 @@ static class RequestReader
         if (input.Breakpoints is [.., var last])
             return new KeepWish(input.TokensBefore(last, model, choice, prompt), last.Ttl);
         return ttl is { } whole && body["prompt_cache_options"]["mode"].Text() != "explicit" ? new KeepWish(prompt.Length, whole) : null;
-    }
-
-    static ulong? Seed(Field field)
-    {
-        if (field.IsAbsent)
-            return null;
-        if (field.IsNumber && field.Json.TryGetUInt64(out ulong seed))
-            return seed;
-        return field.IsNumber && field.Json.TryGetInt64(out long negative)
-            ? unchecked((ulong)negative)
-            : throw field.Wrong("a whole number");
-    }
-
-    static Dictionary<int, float>? Biases(Field field, int vocabulary)
-    {
-        if (field.IsAbsent)
-            return null;
-        Dictionary<int, float> biases = [];
-        foreach ((string name, Field bias) in field.Members(MostBiases))
-            biases[int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int token) && token < vocabulary
-                ? token
-                : throw new RequestException(400,
-                    $"logit_bias: '{Formats.Printable.Line(name, 40)}' is no token, expected 0 to {vocabulary - 1}", "logit_bias")]
-                = bias.Real(-100, 100) ?? throw bias.Missing("a number from -100 to 100");
-        return biases;
     }
 }

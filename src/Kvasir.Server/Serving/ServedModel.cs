@@ -1,5 +1,6 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
+using Kvasir.Inference.Sampling;
 
 namespace Kvasir.Server.Serving;
 
@@ -15,6 +16,9 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
 
     /// <summary>Which of its answers may be less than exact.</summary>
     public RetentionRules Retention { get; init; } = new(null, []);
+
+    /// <summary>How tokens are chosen where a request says nothing of it.</summary>
+    public SamplingOptions Sampling { get; init; } = ServerOptions.UsualSampling;
 
     /// <summary>Whether a client that says this name means this model.</summary>
     public bool GoesBy(string name) =>
