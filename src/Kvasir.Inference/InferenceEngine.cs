@@ -129,6 +129,8 @@ public sealed partial class InferenceEngine : IDisposable
     /// <param name="cancellation">Ends it at the next step.</param>
     internal Completion StartPrefill(ReadOnlySpan<int> prompt, BlockKey root, IPeer asker, CancellationToken cancellation)
     {
+        if (Layout.Windowed is not null)
+            throw new InvalidOperationException("layers with windows have blocks of their own here, expected whole blocks");
         Sequence sequence = new(_parts, () => Cache.NewSequence(root, asker, Context));
         sequence.Append(prompt);
         return Submit(new Generation(_parts, sequence, new GenerationOptions { MaxTokens = 0, WantsHidden = true, TellsProgress = true },
@@ -305,6 +307,7 @@ public sealed partial class InferenceEngine : IDisposable
     KvCacheOptions CacheOptions((int DeviceBlocks, StreamingOptions? Streaming) pool) => new()
     {
         DeviceBlocks = pool.DeviceBlocks,
+        WindowBlocks = Room.WindowBlocks,
         Streaming = pool.Streaming,
         HostBytes = SharesBlocks || pool.Streaming is not null ? Options.KvHostBytes : 0,
         HostCodec = Options.KvHostCodec,
@@ -334,8 +337,7 @@ public sealed partial class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        KvLayout layout = LayoutOf(model.Config, options);
-        return (layout.BlocksFor(ValidContext(model.Config, options)) + 1) * layout.StrideBytes;
+        return ContextRoom.Of(model.Config, options with { KvDeviceBytes = null }).PoolBytes;
     }
 
     /// <summary>
@@ -351,7 +353,9 @@ public sealed partial class InferenceEngine : IDisposable
     }
 
     internal static KvLayout LayoutOf(ModelSpec model, EngineOptions options) =>
-        new(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model));
+        new KvLayout(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model)) is { LongestWindow: > 0 } whole
+            && whole.LongestWindow < model.Context && options.KvWindowsApart ? whole.WithWindowsApart()
+        : new KvLayout(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model));
 
     static int BlocksOfView(KvLayout layout, int context) =>
         layout.BlocksFor(context) / 2 + layout.BlocksFor(ReplayScorer.LongestPiece + ReplayScorer.LeadIn);
@@ -365,6 +369,7 @@ public sealed partial class InferenceEngine : IDisposable
         Check(options.MaxRunning >= 1, "running completions", options.MaxRunning, "at least 1");
         Check(options.MaxWaiting >= 1, "waiting completions", options.MaxWaiting, "at least 1");
         Check(options.PrefillChunk >= 1, "prefill chunk", options.PrefillChunk, "at least 1");
+        Check(options.KvWindows is null or >= 1, "windows", options.KvWindows ?? 0, "at least 1");
         Check(options.BlockTokens is >= 16 and <= 1024 && options.BlockTokens % 16 == 0, "block tokens",
             options.BlockTokens, "a multiple of 16 up to 1024");
         return context;

@@ -36,10 +36,16 @@ public sealed partial class TieredKvCache : IDisposable
     /// blocks as the options say.</param>
     /// <exception cref="InsufficientMemoryException">No memory for the pool.</exception>
     public TieredKvCache(KvLayout layout, Fingerprint fingerprint, KvCacheOptions options, IBlockArena? arena = null)
+        : this(layout, fingerprint, options, arena, new TransferCosts()) { }
+
+    TieredKvCache(KvLayout layout, Fingerprint fingerprint, KvCacheOptions options, IBlockArena? arena, TransferCosts costs)
     {
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(options);
-        (Layout, Fingerprint, Options) = (layout, fingerprint, options);
+        (Layout, Fingerprint, Options, Costs) = (layout, fingerprint, options, costs);
+        Windows = layout.Windowed is { } windowed ? OfWindows(windowed) : null;
+        if (Windows is not null)
+            Options = options = options with { HostBytes = options.HostBytes - Windows.Options.HostBytes };
         Groups = LayerGroup.Of(layout, DiskTier.LeastGroupBytes);
         Device = new BlockPool(layout, arena ?? new NativeArena(layout, options.DeviceBlocks), time: options.Time, tier: Tier.Device);
         Device.Reclaim = Views.TryReclaim;
@@ -87,7 +93,7 @@ public sealed partial class TieredKvCache : IDisposable
     public string? Problem => _problem ?? Tiers.Select(tier => tier.Problem).FirstOrDefault(problem => problem is not null);
 
     /// <summary>What loading and computing take.</summary>
-    public TransferCosts Costs { get; } = new();
+    public TransferCosts Costs { get; }
 
     /// <summary>What was moved between the tiers.</summary>
     public TierTraffic Traffic { get; } = new();
@@ -106,10 +112,10 @@ public sealed partial class TieredKvCache : IDisposable
     /// <param name="tokens">Tokens to make room for in the books, so that growing to as many allocates nothing.</param>
     public CachedSequence NewSequence(ReadOnlySpan<byte> salt = default, bool sharing = true, int tokens = 0)
     {
-        BlockKey root = KeyChain.Root(Fingerprint, salt);
+        BlockKey root = RootOf(salt);
         foreach (IDurableTier tier in Tiers.OfType<IDurableTier>())
             tier.AddRoot(root);
-        return new CachedSequence(this, sharing ? root : PrivateRoot(), sharing, tokens, Peer);
+        return new CachedSequence(this, sharing ? root : PrivateRoot(), sharing, tokens, Peer) { Windows = WindowsOf(root, sharing, tokens) };
     }
 
     /// <summary>What names the blocks of a sequence that shares none: nobody else can make it.</summary>
@@ -125,7 +131,9 @@ public sealed partial class TieredKvCache : IDisposable
     {
         if (tokens.IsEmpty)
             throw new ArgumentException("a prompt has at least one token");
-        return _index.FindAll(Query(tokens.ToArray(), salt), s_patienceOfViewers);
+        PrefixQuery query = Query(tokens.ToArray(), salt);
+        Task<PrefixLookup> found = _index.FindAll(query, s_patienceOfViewers);
+        return Windows is null ? found : ForgoWhatSeesNothing(found, query, RootOfWindows(RootOf(salt)));
     }
 
     /// <summary>How many of a prompt's tokens, its last included, a tier has.</summary>
@@ -142,7 +150,7 @@ public sealed partial class TieredKvCache : IDisposable
     public IReadOnlyList<BlockKey> Keys(ReadOnlySpan<int> tokens, ReadOnlySpan<byte> salt = default)
     {
         List<BlockKey> keys = [];
-        BlockKey key = KeyChain.Root(Fingerprint, salt);
+        BlockKey key = RootOf(salt);
         for (int start = 0; start < tokens.Length; start += Layout.BlockTokens)
             keys.Add(key = KeyChain.Next(key, tokens[start..Math.Min(tokens.Length, start + Layout.BlockTokens)]));
         return keys;
@@ -171,6 +179,7 @@ public sealed partial class TieredKvCache : IDisposable
     public (int Evicted, int Kept) Evict(IReadOnlyCollection<BlockKey> keys, Tier? from = null)
     {
         ArgumentNullException.ThrowIfNull(keys);
+        Windows?.Evict(WindowKeys(keys), from);
         (int evicted, int kept) = from is null or Tier.Device ? Device.Drop(keys) : (0, 0);
         foreach (ITier tier in Tiers.Where(tier => from is null || from == tier.Tier))
         {
@@ -197,6 +206,8 @@ public sealed partial class TieredKvCache : IDisposable
         ArgumentNullException.ThrowIfNull(keys);
         foreach (BlockKey key in keys.Reverse())
             Keep(key);
+        foreach (BlockKey key in LastWindow(keys))
+            Windows!.Keep(key);
         return Flush(patience);
     }
 
@@ -206,16 +217,27 @@ public sealed partial class TieredKvCache : IDisposable
     public int Pin(IReadOnlyList<BlockKey> keys, string owner, DateTimeOffset until, TimeSpan patience)
     {
         Keep(keys, patience);
+        if (LastWindow(keys) is { Count: > 0 } window)
+            Windows!.MostOfDurable(tier => tier.Pin(window, owner, until));
         return MostOfDurable(tier => tier.Pin(keys, owner, until));
     }
 
     /// <summary>Lets go of all that an owner has pinned; returns how many blocks, in the tier that had most of them.</summary>
     /// <exception cref="IOException">No tier can be written.</exception>
-    public int Unpin(string owner) => MostOfDurable(tier => tier.Unpin(owner));
+    public int Unpin(string owner)
+    {
+        Windows?.Unpin(owner);
+        return MostOfDurable(tier => tier.Unpin(owner));
+    }
 
     /// <summary>Lets go of blocks, whoever has pinned them; returns how many were, in the tier that had most of them.</summary>
     /// <exception cref="IOException">No tier can be written.</exception>
-    public int Unpin(IReadOnlyCollection<BlockKey> keys) => MostOfDurable(tier => tier.Unpin(keys));
+    public int Unpin(IReadOnlyCollection<BlockKey> keys)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        Windows?.Unpin(WindowKeys(keys));
+        return MostOfDurable(tier => tier.Unpin(keys));
+    }
 
     int MostOfDurable(Func<IDurableTier, int> work)
     {
@@ -243,6 +265,7 @@ public sealed partial class TieredKvCache : IDisposable
         bool done = true;
         foreach (WriteBack writeBack in _writeBacks)
             done &= writeBack.Flush(Rest());
+        done &= Windows?.Flush(Rest()) != false;
         return _accounts.Flush(Rest()) && done;
 
         TimeSpan Rest() => patience - Options.Time.GetElapsedTime(start) is var rest && rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
@@ -258,7 +281,7 @@ public sealed partial class TieredKvCache : IDisposable
         foreach (WriteBack writeBack in _writeBacks)
             if (writeBack.Target.Admission == Admission.WhenFull)
                 done &= writeBack.Flush(patience);
-        return done;
+        return done & Windows?.FlushCopies(patience) != false;
     }
 
     /// <summary>
@@ -290,13 +313,14 @@ public sealed partial class TieredKvCache : IDisposable
         bool closed = ((IAsyncResult)closing).AsyncWaitHandle.WaitOne(Options.CloseDeadline);
         if (closing.IsFaulted)
             closing.GetAwaiter().GetResult(); // throws
-        int unwritten = _writeBacks.Sum(writeBack => writeBack.Unwritten);
+        int unwritten = _writeBacks.Sum(writeBack => writeBack.Unwritten) + (Windows?.Unfinished ?? 0);
         Unfinished = closed && unwritten == 0 ? null : unwritten;
     }
 
     void Close()
     {
         Flush(Options.CloseDeadline * ShareForWriting);
+        Windows?.Dispose(); // beside what is left of the time: what waits there has been flushed
         _accounts.Dispose();
         foreach (WriteBack writeBack in _writeBacks)
             writeBack.Dispose();
@@ -350,7 +374,7 @@ public sealed partial class TieredKvCache : IDisposable
 
     PrefixQuery Query(int[] tokens, ReadOnlySpan<byte> salt)
     {
-        BlockKey root = KeyChain.Root(Fingerprint, salt);
+        BlockKey root = RootOf(salt);
         int blocks = (tokens.Length - 1) / Layout.BlockTokens;
         var keys = new PrefixKeys(root, Layout.BlockTokens, blocks);
         keys.Extend(tokens, blocks);

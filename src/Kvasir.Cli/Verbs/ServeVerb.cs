@@ -19,6 +19,7 @@ namespace Kvasir.Cli.Verbs;
 static class ServeVerb
 {
     const int DefaultPort = 8080;
+    const int UsualWindows = 4; // long conversations at the same time, of models whose layers have windows
     const long RoomInContexts = 8; // the pool that many conversations share, unless that is much of the machine
 
     static readonly ListenFlags s_listen = new("an API key", DefaultPort);
@@ -115,7 +116,7 @@ static class ServeVerb
         using LanguageModel model = s_flags.Load(parsed);
         Dictionary<string, double> advice = [];
         options = options with { Sampling = s_flags.Sampling(parsed, model, advice.Add) };
-        using VerbEngine host = new(model, place.Join(EngineOptions(parsed, model)), verbose: true);
+        using VerbEngine host = new(model, place.Join(EngineOptions(parsed, model, place)), verbose: true);
         InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);
         s_flags.Template.WarnWithout(parsed, model);
@@ -172,7 +173,7 @@ static class ServeVerb
         int trained = engine.Model.Config.Context;
         string less = engine.Context < trained ? $" of {trained:N0}" : "";
         Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}{less}, pool "
-            + $"{ByteSize.Text(blocks * engine.Layout.StrideBytes)}{streamed})");
+            + $"{ByteSize.Text(blocks * engine.Layout.StrideBytes + engine.Room.WindowBytes)}{streamed})");
         Terminal.Line($"keys and values: {disk}");
         if (ContentOf(engine, Tier.Remote) is { } shared)
             Terminal.Line($"shared keys and values: {shared.Directory}");
@@ -264,7 +265,7 @@ static class ServeVerb
         return options.Context is null || isShort ? fits : options.Context;
     }
 
-    static EngineOptions EngineOptions(ParseResult parsed, LanguageModel model)
+    static EngineOptions EngineOptions(ParseResult parsed, LanguageModel model, ClusterPlace place)
     {
         EngineOptions options = s_flags.Engine(parsed, model);
         options = options with
@@ -272,15 +273,19 @@ static class ServeVerb
             MaxRunning = parsed.GetValue(s_parallel) ?? options.MaxRunning,
             MaxWaiting = parsed.GetValue(s_queue) ?? options.MaxWaiting,
         };
+        bool makesViews = options.KvRetention is not null || AllowedRetention(parsed.GetValue(s_retainAllow)) is not { Length: 0 };
+        options = options with
+        {
+            KvWholeBlocks = makesViews || place.MovesBlocks,
+            KvWindows = Math.Min(options.MaxRunning, UsualWindows),
+        };
         EngineOptions whole = options; // what the pool has room for, where nothing is said of it
         if (options.KvReuse == KvReuse.On)
             options = options with { Context = Context(model, options) };
         if (options.KvDeviceBytes is not null)
             return options;
         long perContext = InferenceEngine.PoolBytes(model, whole), quarter = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4,
-            views = options.KvRetention is null && AllowedRetention(parsed.GetValue(s_retainAllow)) is { Length: 0 }
-                ? 0
-                : InferenceEngine.ViewBytes(model, whole);
+            views = makesViews ? InferenceEngine.ViewBytes(model, whole) : 0;
         return options with { KvDeviceBytes = Math.Max(perContext, Math.Min(RoomInContexts * perContext, quarter)) + views };
     }
 }
@@ -304,7 +309,7 @@ sealed record ServeStart(string Event, string Address, string Model, int Context
         TierContent? kept = ServeVerb.ContentOf(engine, Tier.Disk);
         return new(
             "started", address, options.ModelId ?? KvasirServer.NameOf(engine), engine.Context,
-            engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes,
+            engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes + engine.Room.WindowBytes,
             kept?.Directory, kept?.CapacityBytes, kept?.Blocks, ServeVerb.ContentOf(engine, Tier.Remote)?.Directory,
             new(options.Sampling.Temperature, options.Sampling.TopK, options.Sampling.TopP, options.Sampling.MinP,
                 options.Sampling.RepeatPenalty));

@@ -64,6 +64,10 @@ sealed class EngineParts
         if (policy.Epsilon is not null && Config.Attention.FirstOrDefault(layer => layer.Softcap is not null) is { } capped)
             throw new ArgumentException(
                 $"retention {policy}: scores of this model are capped at {capped.Softcap}, expected a model without a cap, for which bounds hold");
+        if (!policy.ReadsPages && Layout.Windowed is not null)
+            throw new ArgumentException($"retention {policy}: layers with windows keep their keys and values apart here, expected an engine "
+                + $"whose blocks hold all layers (KvRetention or KvWholeBlocks of its options; "
+                + "of programs --kv-retain or --kv-retain-allow)");
         ViewCodecs codecs = ViewCodecs(policy);
         foreach (KvLayer layer in Layout.Layers)
             codecs.SegmentBytes(layer);
@@ -84,6 +88,10 @@ sealed class EngineParts
         return Cache.Streamed is not { } streamed
             || blocks + beside.Sum(other => Math.Max(1, other.AllBlocksWanted)) <= counts.Free + counts.Cached + streamed.Room;
     }
+
+    /// <summary>The same for what layers with windows keep, where those have blocks of their own.</summary>
+    public bool HasRoomInWindows(int blocks, IEnumerable<Generation> beside) => Cache.Windows is not { Device.Counts: var counts }
+        || blocks + beside.Sum(other => other.WindowBlocksWanted) + Layout.BlocksFor(Transformer.MaxTokens) <= counts.Free + counts.Cached;
 
     /// <summary>What to say when a sequence finds no room for its next tokens.</summary>
     public InvalidOperationException NoRoomFor(Sequence sequence) => new(

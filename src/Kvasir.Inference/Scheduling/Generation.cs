@@ -82,6 +82,9 @@ sealed class Generation
     /// <summary>Blocks of the pool that it needs beyond those that it, or others for it, hold.</summary>
     public int BlocksWanted => Sequence.Blocks.BlocksWanted(Sequence.Tail);
 
+    /// <summary>The same of the layers with windows, where those have blocks of their own.</summary>
+    public int WindowBlocksWanted => Sequence.Blocks.WindowBlocksWanted(Sequence.Tail);
+
     /// <summary>The same, wherever they lie.</summary>
     public int AllBlocksWanted => Sequence.Blocks.AllBlocksWanted(Sequence.Tail);
 
@@ -151,7 +154,7 @@ sealed class Generation
         else
             Sequence.Blocks.BeginRequest(Sequence.Tokens.Length);
         if (_engine.Recomputes)
-            Sequence.Blocks.Table.Clear();
+            Sequence.Blocks.Forget();
         else if ((_lookup = Sequence.Blocks.Lookup(Sequence.Tail)) is { IsCompleted: false } lookup)
         {
             lookup.ContinueWith(_ => _over!(), TaskScheduler.Default);
@@ -234,7 +237,7 @@ sealed class Generation
         if ((Options.MaxTokens == 0 ? FinishReason.Length : Choose(pass.Logits(row))) is { } reason)
             Finish(reason);
         else if (_engine.Recomputes)
-            Sequence.Blocks.Table.Clear();
+            Sequence.Blocks.Forget();
     }
 
     /// <summary>A pass of at most so many rows looks at the prefix.</summary>

@@ -195,7 +195,8 @@ sealed class Scheduler : IDisposable
         if (Begun == 0)
             return true; // a context always fits, and if others hold the pool, its failure says so
         var counts = _engine.Cache.Device.Counts;
-        if (!_engine.HasRoomAnywhere(generation.AllBlocksWanted, _running.Concat(_arriving)))
+        if (!_engine.HasRoomAnywhere(generation.AllBlocksWanted, _running.Concat(_arriving))
+            || !_engine.HasRoomInWindows(generation.WindowBlocksWanted, _running.Concat(_arriving)))
             return false;
         return generation.BlocksWanted + _running.Concat(_arriving).Concat(_profiling)
             .Sum(other => Math.Max(1, other.BlocksWanted))
