@@ -4,6 +4,7 @@ using Kvasir.Cluster.Peers;
 using Kvasir.Inference.Sampling;
 using Kvasir.KvCache.Retention;
 using Kvasir.Server.Security;
+using Kvasir.Server.Serving;
 
 namespace Kvasir.Server;
 
@@ -43,7 +44,7 @@ public sealed record ServerOptions
     public string? ChatTemplate { get; init; }
 
     /// <summary>What OpenAI's protocol leaves to the server, with OpenAI's values.</summary>
-    public static SamplingOptions UsualSampling { get; } = new() { Temperature = 1, TopP = 1, TopK = 0, MinP = 0 };
+    public static SamplingOptions UsualSampling => SamplingFields.Usual;
 
     /// <summary>How tokens are chosen where a request says nothing of it.</summary>
     public SamplingOptions Sampling { get; init; } = UsualSampling;

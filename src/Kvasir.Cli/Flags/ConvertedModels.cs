@@ -45,7 +45,7 @@ sealed class ConvertedModels(string folder, long maxBytes = ConvertedModels.Most
                 if (old.FullName != path)
                     Delete(old);
         }
-        File.SetLastAccessTimeUtc(path, DateTime.UtcNow); // many file systems do not note reading
+        File.SetLastWriteTimeUtc(path, DateTime.UtcNow); // reading is noted by some file systems only, and by whoever lists models
         Bound(path);
         return path;
     }
@@ -57,7 +57,7 @@ sealed class ConvertedModels(string folder, long maxBytes = ConvertedModels.Most
     /// <returns>How many, and their bytes.</returns>
     public (int Count, long Bytes) Clear()
     {
-        long[] gone = [.. Files().Select(file => (Bytes: file.Length, IsGone: Delete(file))).Where(file => file.IsGone).Select(file => file.Bytes)];
+        long[] gone = [.. Files().Select(file => (file.Length, IsGone: Delete(file))).Where(file => file.IsGone).Select(file => file.Length)];
         DeleteAbandoned();
         return (gone.Length, gone.Sum());
     }
@@ -73,7 +73,7 @@ sealed class ConvertedModels(string folder, long maxBytes = ConvertedModels.Most
     }
 
     FileInfo[] Files() => Directory.Exists(folder)
-        ? [.. new DirectoryInfo(folder).EnumerateFiles("*.gguf").OrderByDescending(file => file.LastAccessTimeUtc)]
+        ? [.. new DirectoryInfo(folder).EnumerateFiles("*.gguf").OrderByDescending(file => file.LastWriteTimeUtc)]
         : [];
 
     /// <summary>Deletes what was used least recently, as far as there is more than the bound.</summary>

@@ -5,7 +5,7 @@ using Kvasir.Formats.Gguf;
 
 namespace Kvasir.Cli.Pull;
 
-/// <summary>A model that is here already, found without asking anybody: by what lies in the caches, as its names and its index say.</summary>
+/// <summary>A model that is here already, found without asking anybody: by what lies in the caches.</summary>
 static class HubHere
 {
     /// <param name="name">The model.</param>
@@ -20,8 +20,7 @@ static class HubHere
         string snapshot = caches.Select(cache => SnapshotOf(cache, name.Repository, revision)).OfType<string>().FirstOrDefault()
             ?? throw new HubException($"{name}: nothing of revision {Printable.Line(revision)} is here, in "
                 + $"{string.Join(" or ", caches.Select(cache => Printable.Line(cache.Root, 4096)))}, and nobody is asked while offline");
-        HubFile[] files = [.. HubCache.Paths(snapshot).Where(path => File.Exists(Path.Combine(snapshot, path)))
-            .Select(path => FileOf(snapshot, path))];
+        HubFile[] files = [.. HubCache.Paths(snapshot).Select(path => FileOf(snapshot, path)).OfType<HubFile>()];
         if (patterns.Count == 0 && Missing(name, snapshot, files) is { Count: > 0 } missing)
             throw new HubException($"{name}: not whole, and nobody is asked while offline; missing in {Printable.Line(snapshot, 4096)}: "
                 + string.Join(", ", missing.Take(8).Select(path => Printable.Line(path, 256)))
@@ -34,13 +33,14 @@ static class HubHere
         ?? (HubCache.IsCommit(revision) && Path.Combine(cache.Folder(repository), "snapshots", revision) is var path
             && Directory.Exists(path) ? path : null);
 
-    /// <summary>A link leads to a blob, whose name is the hash of its bytes.</summary>
-    static HubFile FileOf(string snapshot, string path)
+    /// <summary>A link leads to a blob, whose name is the hash of its bytes; null where that is gone.</summary>
+    static HubFile? FileOf(string snapshot, string path)
     {
         FileInfo file = new(Path.Combine(snapshot, path));
-        FileSystemInfo target = file.ResolveLinkTarget(returnFinalTarget: true) ?? file;
         bool isBlob = file.LinkTarget is not null;
-        return new HubFile(path, ((FileInfo)target).Length, isBlob ? target.Name : "", isBlob && target.Name.Length == 64);
+        return (file.ResolveLinkTarget(returnFinalTarget: true) ?? file) is FileInfo { Exists: true } target
+            ? new HubFile(path, target.Length, isBlob ? target.Name : "", isBlob && target.Name.Length == 64)
+            : null;
     }
 
     /// <summary>Files without which the model cannot be opened.</summary>

@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Kvasir.Formats.Quantization;
 
 /// <summary>
-/// Finds the scale of a group of values for which rounding to whole quants loses least: several ranges are tried, each gives quants, and for
-/// those the scale of the least squared error follows. Sums go over sixteen lanes in one order, so that all machines find the same.
+/// Finds the scale of a group of values for which rounding to whole quants loses least: several ranges are tried, each gives quants, and
+/// for those the scale of the least squared error follows. Sums go over sixteen lanes in one order, so that all machines find the same.
 /// </summary>
 static class LeastSquares
 {

@@ -48,7 +48,8 @@ static class Q6_K
     static sbyte QuantizeGroup(ReadOnlySpan<float> values, int group, float scale, float d, Span<byte> block)
     {
         Vector512<float> x = Vector512.Create(values), quants = Vector512<float>.Zero;
-        float nearest = Math.Clamp(MathF.Floor(scale * Rounding.InverseOrZero(d) + 0.5f), sbyte.MinValue, sbyte.MaxValue), least = float.MaxValue, best = 0;
+        float nearest = Math.Clamp(MathF.Floor(scale * Rounding.InverseOrZero(d) + 0.5f), sbyte.MinValue, sbyte.MaxValue);
+        float least = float.MaxValue, best = 0;
         for (float s = Math.Max(nearest - 1, sbyte.MinValue); s <= Math.Min(nearest + 1, sbyte.MaxValue); s++)
         {
             Vector512<float> q = LeastSquares.Quants(x, d * s);

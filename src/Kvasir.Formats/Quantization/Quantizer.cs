@@ -9,8 +9,8 @@ public readonly record struct QuantizeProgress(long BytesDone, long BytesTotal);
 /// <summary>Rewrites a model with its matrices in another type.</summary>
 /// <remarks>
 /// A matrix here is a two-dimensional tensor named <c>….weight</c>, other than a norm, whose columns are a multiple of the type's
-/// block. Everything else is copied. Where the mix is one type, token embeddings and output get it, too. Matrices that are quantised already
-/// are rounded a second time: the best source is f32, f16 or bf16.
+/// block. Everything else is copied. Where the mix is one type, token embeddings and output get it, too. Matrices that are quantised
+/// already are rounded a second time: the best source is f32, f16 or bf16.
 /// </remarks>
 public static class Quantizer
 {

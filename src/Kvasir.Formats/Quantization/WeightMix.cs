@@ -13,7 +13,8 @@ public sealed record WeightMix
     /// <summary>Every mix that can be written, by name: all types that can, and the mixture.</summary>
     public static IReadOnlyDictionary<string, WeightMix> All { get; } = ((WeightMix[])
     [
-        .. Enum.GetValues<TensorType>().Where(RowFormat.CanQuantize).Select(type => new WeightMix(type.DisplayName(), type, FileTypeOf(type))),
+        .. Enum.GetValues<TensorType>().Where(RowFormat.CanQuantize)
+            .Select(type => new WeightMix(type.DisplayName(), type, FileTypeOf(type))),
         new(Mixture, TensorType.Q4_K, 15, isMixture: true),
     ]).ToDictionary(mix => mix.Name, StringComparer.OrdinalIgnoreCase);
 

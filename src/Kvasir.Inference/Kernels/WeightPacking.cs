@@ -8,9 +8,9 @@ namespace Kvasir.Inference.Kernels;
 delegate void RowsRead(StoredTensor tensor, long firstRow, ReadOnlySpan<byte> rows);
 
 /// <summary>
-/// Brings matrices from where they are stored into panels. Rows are read once, a piece at a time and in the order in which they lie, by twice
-/// as many threads as there are processors: while some wait for the disk, others pack. They are read, not mapped: what is stored and what the
-/// panels hold is never in memory at once.
+/// Brings matrices from where they are stored into panels. Rows are read once, a piece at a time and in the order in which they lie, by
+/// twice as many threads as there are processors: while some wait for the disk, others pack. They are read, not mapped: what is stored and
+/// what the panels hold is never in memory at once.
 /// </summary>
 /// <param name="source">Where they are stored.</param>
 /// <param name="pieceBytes">About so many are read at once; a piece begins at every so-manieth row.</param>
@@ -81,7 +81,7 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
     /// <summary>All pieces in the order in which they lie.</summary>
     IEnumerable<Piece> Pieces()
     {
-        Dictionary<string, int> order = source.Tensors.Select((tensor, i) => (tensor.Name, i)).ToDictionary(pair => pair.Name, pair => pair.i);
+        Dictionary<string, int> order = source.Tensors.Index().ToDictionary(pair => pair.Item.Name, pair => pair.Index);
         foreach ((StoredTensor tensor, PackedMatrix matrix) in _matrices.OrderBy(pair => order[pair.Tensor.Name])
             .ThenBy(pair => pair.Tensor.Offset))
             for (long first = 0, rows = RowsOfPiece(tensor, pieceBytes); first < tensor.Rows; first += rows)

@@ -88,8 +88,8 @@ sealed class CanonicalForms
 
     static IEnumerable<int> Marks(string range)
     {
-        int dash = range.IndexOf('-'), first = Parse(dash < 0 ? range : range[..dash]), last = dash < 0 ? first : Parse(range[(dash + 1)..]);
-        return Enumerable.Range(first, last - first + 1);
+        string[] ends = range.Split('-');
+        return Enumerable.Range(Parse(ends[0]), Parse(ends[^1]) - Parse(ends[0]) + 1);
     }
 
     static int Parse(string digits) => int.Parse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);

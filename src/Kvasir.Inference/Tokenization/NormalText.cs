@@ -83,7 +83,10 @@ sealed class NormalText
         }
     }
 
-    /// <summary>Sorts the marks on each character by their classes; those of a class stay in their order.</summary>
+    /// <summary>
+    /// Sorts the marks on each character by their classes; those of a class stay in their order. All of them come from where the character
+    /// does: which of them are put together with it, and which stay behind, does not follow their order.
+    /// </summary>
     static void Order(List<Part> parts)
     {
         for (int start = 0; start < parts.Count; start++)
@@ -91,12 +94,12 @@ sealed class NormalText
             int end = start;
             while (end < parts.Count && parts[end].Class > 0)
                 end++;
-            if (end - start < 2)
+            if (end == start)
                 continue;
+            int source = parts[Math.Max(start - 1, 0)].Source;
             Part[] marks = [.. parts.GetRange(start, end - start).OrderBy(part => part.Class)];
-            int first = marks.Min(mark => mark.Source); // where they come from goes up, whatever their order
             for (int i = 0; i < marks.Length; i++)
-                parts[start + i] = marks[i] with { Source = first };
+                parts[start + i] = marks[i] with { Source = source };
             start = end;
         }
     }

@@ -9,6 +9,9 @@ static class SamplingFields
 {
     const int MostBreakers = 32, MostBiases = 1024;
 
+    /// <summary>What OpenAI's protocol leaves to the server, with OpenAI's values.</summary>
+    public static SamplingOptions Usual { get; } = new() { Temperature = 1, TopP = 1, TopK = 0, MinP = 0 };
+
     public static SamplingOptions Read(Field body, SamplingOptions usual, int vocabulary) => new()
     {
         Temperature = body["temperature"].Real(0, 2) ?? usual.Temperature,

@@ -18,7 +18,7 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
     public RetentionRules Retention { get; init; } = new(null, []);
 
     /// <summary>How tokens are chosen where a request says nothing of it.</summary>
-    public SamplingOptions Sampling { get; init; } = ServerOptions.UsualSampling;
+    public SamplingOptions Sampling { get; init; } = SamplingFields.Usual;
 
     /// <summary>Whether a client that says this name means this model.</summary>
     public bool GoesBy(string name) =>

@@ -18,7 +18,7 @@ public sealed class ConvertedModelsTests : IDisposable
         ConvertedModels all = new(_folder["weights"]);
         string[] paths = [.. models.Select(model => Find(all, model))];
         for (int i = 0; i < 3; i++)
-            File.SetLastAccessTimeUtc(paths[i], DateTime.UtcNow.AddHours(i - 5));
+            File.SetLastWriteTimeUtc(paths[i], DateTime.UtcNow.AddHours(i - 5));
         long bytes = new FileInfo(paths[0]).Length;
         ConvertedModels two = new(_folder["weights"], bytes * 5 / 2);
         Assert.Equal(paths[0], Find(two, models[0])); // the oldest is used again; the next oldest goes

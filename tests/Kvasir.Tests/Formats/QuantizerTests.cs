@@ -21,7 +21,10 @@ public sealed class QuantizerTests : IDisposable
     [Theory, MemberData(nameof(FileTypes))]
     public void Matrices_take_the_type_and_everything_else_stays(TensorType type, uint fileType)
     {
-        TinyModel everything = TinyModel.Qwen3 with { Embedding = type == TensorType.Q6_K ? 256 : 64, TiedOutput = false, RopeFrequencies = true, Biases = true };
+        TinyModel everything = TinyModel.Qwen3 with
+        {
+            Embedding = type == TensorType.Q6_K ? 256 : 64, TiedOutput = false, RopeFrequencies = true, Biases = true,
+        };
         using GgufFile source = GgufFile.Open(everything.WriteTo(_folder["in.gguf"]));
         Quantize(source, _folder["out.gguf"], type);
         using GgufFile output = GgufFile.Open(_folder["out.gguf"]);

@@ -39,8 +39,7 @@ sealed unsafe class FloatPanels : PanelFormat
     }
 
     /// <summary>
-    /// Four rows at once, four weights of each in one word: two rounds of swapping halves make words of four columns of it. Most of the time
-    /// to load a model of such weights goes into this loop.
+    /// Four rows at once, four weights of each in one word: two rounds of swapping halves make words of four columns of it.
     /// </summary>
     static void PackSquares(byte* source, int rowBytes, int row, int from, int to, ushort* panel)
     {
