@@ -48,6 +48,9 @@ public sealed class ContextRoom
     /// <summary>Bytes of that pool.</summary>
     public long WindowBytes => WindowBlocks * (Layout.Windowed?.StrideBytes ?? 0);
 
+    /// <summary>Of the host tier's bytes those of layers with windows: the share that they have of a pool for the context.</summary>
+    public long WindowHostBytes => (long)(_options.KvHostBytes * ((double)WindowBytes / PoolBytes));
+
     /// <summary>Bytes of the pool for one sequence at full context: the least of <see cref="EngineOptions.KvDeviceBytes"/> without streaming.</summary>
     public long PoolBytes => Blocks * Layout.StrideBytes + WindowBytes;
 
@@ -121,7 +124,7 @@ public sealed class ContextRoom
         ? Math.Clamp((bytes - WindowBytes - RingBytes) / Layout.StrideBytes, 0, int.MaxValue / Layout.BlockTokens) : Blocks;
 
     long HostCapacity() => _options.KvReuse == KvReuse.Off || HostTier.Stored(Layout, _options.KvHostCodec) != Layout ? 0
-        : _options.KvHostBytes / Layout.StrideBytes;
+        : (_options.KvHostBytes - WindowHostBytes) / Layout.StrideBytes;
 
     long DiskCapacity() => _options.KvReuse == KvReuse.Off || _options.KvDisk is not { } disk ? 0
         : Math.Min(disk.MaxBytes, _free) / DiskBlockBytes;

@@ -71,8 +71,8 @@ public sealed record EngineOptions
     public RetentionPolicy? KvRetention { get; init; }
 
     /// <summary>
-    /// Whether blocks hold all layers, also those with windows, which otherwise have blocks of their own and keep no more than sequences see.
-    /// Views of prefixes, and other machines that bring blocks, want whole ones; so engines that have <see cref="KvRetention"/> or peers
+    /// Whether blocks hold all layers, also those with windows, which otherwise have blocks of their own and keep no more than sequences
+    /// see. Views of prefixes, and other machines that bring blocks, want whole ones; so engines that have <see cref="KvRetention"/> or peers
     /// have them in any case.
     /// </summary>
     public bool KvWholeBlocks { get; init; }

@@ -69,6 +69,9 @@ public sealed partial class InferenceEngine : IDisposable
     /// <summary>What the engine is doing.</summary>
     public SchedulerCounts Serving => _scheduler.IsValueCreated ? _scheduler.Value.Counts : default;
 
+    /// <summary>Most completions that compute at the same time.</summary>
+    public int MaxRunning => Options.MaxRunning;
+
     internal EngineOptions Options { get; }
 
     bool SharesBlocks => Options.KvReuse == KvReuse.On;
@@ -96,6 +99,8 @@ public sealed partial class InferenceEngine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (sequence.Engine != _parts)
             throw new ArgumentException("the sequence belongs to another engine");
+        if (options.PromptLogprobs is not null)
+            throw new ArgumentException("prompt logprobs: of a sequence that goes on, expected a prompt: all of it is computed for them");
         CheckPrompt(sequence, options);
         return Submit(new Generation(_parts, sequence, options, ownsSequence: false, cancellation));
     }
@@ -114,7 +119,7 @@ public sealed partial class InferenceEngine : IDisposable
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Sequence sequence = NewSequence(salt);
+        Sequence sequence = options.PromptLogprobs is null ? NewSequence(salt) : _parts.NewPrivateSequence(salt.ToArray());
         sequence.Append(prompt);
         CheckPrompt(sequence, options);
         return Submit(new Generation(_parts, sequence, options, ownsSequence: true, cancellation));
@@ -143,8 +148,8 @@ public sealed partial class InferenceEngine : IDisposable
             _parts.Check(retention.Policy);
         if (sequence.Tokens.IsEmpty)
             throw new ArgumentException("the prompt is empty: there is nothing to continue");
-        if (sequence.Tokens.Length >= Context && !(options is { WantsHidden: true, MaxTokens: 0 }))
-            throw new ContextExceededException(sequence.Tokens.Length + 1, Context, Model.Config.Context);
+        if (sequence.Tokens.Length > Context - (options.MaxTokens == 0 ? 0 : 1))
+            throw new ContextExceededException(sequence.Tokens.Length, Context, Model.Config.Context);
     }
 
     Completion Submit(Generation generation)
@@ -197,7 +202,7 @@ public sealed partial class InferenceEngine : IDisposable
     /// </summary>
     public void WarmUp()
     {
-        using Sequence sequence = new(_parts, () => Cache.NewSequence(sharing: false, tokens: Context));
+        using Sequence sequence = _parts.NewPrivateSequence([]);
         long start = Stopwatch.GetTimestamp();
         for (int round = 0; round < 32 && Stopwatch.GetElapsedTime(start) < s_warmUp; round++)
         {
@@ -309,7 +314,8 @@ public sealed partial class InferenceEngine : IDisposable
         DeviceBlocks = pool.DeviceBlocks,
         WindowBlocks = Room.WindowBlocks,
         Streaming = pool.Streaming,
-        HostBytes = SharesBlocks || pool.Streaming is not null ? Options.KvHostBytes : 0,
+        HostBytes = SharesBlocks || pool.Streaming is not null ? Options.KvHostBytes - Room.WindowHostBytes : 0,
+        WindowHostBytes = SharesBlocks ? Room.WindowHostBytes : 0,
         HostCodec = Options.KvHostCodec,
         Disk = SharesBlocks ? Options.KvDisk : null,
         FurtherTiers = SharesBlocks ? Options.KvFurtherTiers : [],

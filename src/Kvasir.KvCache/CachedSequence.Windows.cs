@@ -13,8 +13,8 @@ public sealed partial class CachedSequence
     internal SequenceWindows? Windows { get; init; }
 
     /// <summary>
-    /// Blocks of the layers with windows that the sequence would take beside those that it holds, to hold so many tokens; what a pass writes
-    /// beyond a window does not count.
+    /// Blocks of the layers with windows that the sequence would take beside those that it holds, to hold so many tokens; what a pass
+    /// writes beyond a window does not count.
     /// </summary>
     public int WindowBlocksWanted(ReadOnlySpan<int> tokens) => Windows?.Wanted(tokens.Length + 1) ?? 0;
 

@@ -24,6 +24,9 @@ public sealed record KvCacheOptions
     /// </summary>
     public int WindowBlocks { get; init; }
 
+    /// <summary>Bytes of the host tier of the layers with windows, where the layout has them apart; beside <see cref="HostBytes"/>.</summary>
+    public long WindowHostBytes { get; init; }
+
     /// <summary>Bytes of the host tier; less than one block is none.</summary>
     public long HostBytes { get; init; }
 

@@ -17,19 +17,15 @@ public sealed partial class TieredKvCache
     /// <summary>The fingerprint of the cache whose layers with windows this one has.</summary>
     Fingerprint? Others { get; init; }
 
-    /// <summary>The same tiers for the layers with windows; of the host's bytes they have as many as they have of the pools'.</summary>
-    TieredKvCache OfWindows(KvLayout layout)
+    /// <summary>The same tiers for the layers with windows.</summary>
+    TieredKvCache OfWindows(KvLayout layout) => new(layout, Fingerprint.OfWindows(), Options with
     {
-        double own = (double)Options.WindowBlocks * layout.StrideBytes, other = (double)Options.DeviceBlocks * Layout.StrideBytes;
-        return new TieredKvCache(layout, Fingerprint.OfWindows(), Options with
-        {
-            DeviceBlocks = Options.WindowBlocks,
-            HostBytes = (long)(Options.HostBytes * own / (own + other)),
-            Streaming = null,
-            Peer = null,
-            ModelName = Options.ModelName.Length > 0 ? $"{Options.ModelName} (windows)" : "",
-        }, arena: null, Costs) { Others = Fingerprint };
-    }
+        DeviceBlocks = Options.WindowBlocks,
+        HostBytes = Options.WindowHostBytes,
+        Streaming = null,
+        Peer = null,
+        ModelName = Options.ModelName.Length > 0 ? $"{Options.ModelName} (windows)" : "",
+    }, arena: null, Costs) { Others = Fingerprint };
 
     BlockKey RootOf(ReadOnlySpan<byte> salt) =>
         Others is { } others ? RootOfWindows(KeyChain.Root(others, salt)) : KeyChain.Root(Fingerprint, salt);
@@ -69,7 +65,7 @@ public sealed partial class TieredKvCache
         return lookup;
     }
 
-    /// <summary>The keys that blocks have in the layers with windows; of blocks whose beginning nobody has any more, none that exist.</summary>
+    /// <summary>The keys that blocks have in the layers with windows; where nobody has a block's beginning any more, none that exist.</summary>
     IReadOnlyList<BlockKey> WindowKeys(IReadOnlyCollection<BlockKey> keys)
     {
         Dictionary<BlockKey, BlockKey> known = [];

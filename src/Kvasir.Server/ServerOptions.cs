@@ -1,7 +1,6 @@
 using System.Net;
 using Kvasir.Cluster;
 using Kvasir.Cluster.Peers;
-using Kvasir.Inference.Sampling;
 using Kvasir.KvCache.Retention;
 using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
@@ -43,11 +42,17 @@ public sealed record ServerOptions
     /// <summary>A chat template (Jinja) instead of the model's own; a model without either is asked in ChatML.</summary>
     public string? ChatTemplate { get; init; }
 
-    /// <summary>What OpenAI's protocol leaves to the server, with OpenAI's values.</summary>
-    public static SamplingOptions UsualSampling => SamplingFields.Usual;
+    /// <summary>What holds where requests say nothing.</summary>
+    public RequestDefaults Defaults { get; init; } = new();
 
-    /// <summary>How tokens are chosen where a request says nothing of it.</summary>
-    public SamplingOptions Sampling { get; init; } = UsualSampling;
+    /// <summary>Whether <c>/slots</c> tells what runs.</summary>
+    public bool ShowsSlots { get; init; } = true;
+
+    /// <summary>The directory in which <c>/slots</c> saves keys and values under names of clients; null for none.</summary>
+    public string? SlotFolder { get; init; }
+
+    /// <summary>Whether there is a page at <c>/</c>.</summary>
+    public bool HasDashboard { get; init; } = true;
 
     /// <summary>Through what requests that name no policy are answered; null for exactly.</summary>
     public RetentionPolicy? Retention { get; init; }
@@ -96,7 +101,6 @@ public sealed record ServerOptions
                 + $"--api-key-file or KVASIR_API_KEY)");
         foreach (string origin in AllowedOrigins)
             Validate(origin);
-        Sampling.Validate();
         if (Port is < 0 or > 65535)
             throw new ArgumentException($"port: {Port}, expected 0 to 65535");
         if (ModelId is { } id && (id.Length is 0 or > 200 || id.Any(char.IsControl)))

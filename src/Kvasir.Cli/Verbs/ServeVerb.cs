@@ -25,7 +25,7 @@ static class ServeVerb
     static readonly ListenFlags s_listen = new("an API key", DefaultPort);
     static readonly Setting<string[]> s_keys = new("--api-key")
     {
-        Description = "A key that clients must show; may be given several times. Better in KVASIR_API_KEY or a file: others see flags",
+        Description = "A key that clients must show; may be given several times, or with commas. Better in KVASIR_API_KEY or a file: others see flags",
         HelpName = "KEY",
         IsSecret = true,
     };
@@ -44,7 +44,7 @@ static class ServeVerb
         Description = "Origin of a page that may ask, such as https://chat.example.org; '*', with a key, for all",
         HelpName = "ORIGIN",
     };
-    static readonly Setting<string?> s_alias = new("--alias", "--served-model-name")
+    static readonly Setting<string?> s_alias = new("--alias", "-a", "--served-model-name")
     {
         Description = "Name under which the model is served",
         Usual = "its own",
@@ -85,6 +85,12 @@ static class ServeVerb
     {
         Description = "Record requests to a new file, for `kvasir simulate`: counts and salted hashes, no text", HelpName = "FILE",
     };
+    static readonly Setting<string?> s_slotFolder = new("--slot-save-path")
+    {
+        Description = "Directory in which /slots saves keys and values under names that clients give", HelpName = "DIR", IsPath = true,
+    };
+    static readonly Setting<bool> s_noSlots = new("--no-slots") { Description = "Tell nobody at /slots what runs" };
+    static readonly Setting<bool> s_noPage = new("--no-ui", "--no-webui") { Description = "Have no dashboard at /" };
     static readonly Setting<bool> s_quiet = new("--quiet", "-q") { Description = "Say nothing of single requests" };
     static readonly Option<bool> s_json = new("--json")
     {
@@ -93,14 +99,14 @@ static class ServeVerb
     static readonly ClusterFlags s_cluster = new();
     static readonly EngineFlags s_flags = new(
         $"room for {RoomInContexts} contexts of at most {Inference.EngineOptions.DefaultContext} tokens, or a quarter of the machine's "
-            + "memory if that is less", "the model's, as far as pool, host and disk have room", ServerOptions.UsualSampling);
+            + "memory if that is less", "the model's, as far as pool, host and disk have room", serves: true);
 
     public static Command Create()
     {
         Command verb = new("serve");
         s_listen.AddTo(verb);
         foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_retainAllow,
-            s_text, s_compat, s_otlp, s_record, s_quiet, s_json])
+            s_text, s_compat, s_otlp, s_record, s_slotFolder, s_noSlots, s_noPage, s_quiet, s_json])
             verb.Options.Add(option);
         s_cluster.AddTo(verb);
         s_flags.AddServingTo(verb);
@@ -110,26 +116,32 @@ static class ServeVerb
 
     static int Run(ParseResult parsed)
     {
+        s_flags.Llama.Tell(parsed);
         ServerOptions options = Options(parsed);
         using ClusterPlace place = s_cluster.Read(parsed, s_listen.Address(parsed), options.Port);
         options = options with { NodeName = place.Name, Role = place.Role, PrefillNodes = place.PrefillNodes };
         using LanguageModel model = s_flags.Load(parsed);
         Dictionary<string, double> advice = [];
-        options = options with { Sampling = s_flags.Sampling(parsed, model, advice.Add) };
+        options = options with { Defaults = s_flags.Defaults(parsed, model, (name, value) => advice[name] = value) };
         using VerbEngine host = new(model, place.Join(EngineOptions(parsed, model, place)), verbose: true);
         InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);
         s_flags.Template.WarnWithout(parsed, model);
-        if (advice.Count > 0)
-            Terminal.Line("sampling where requests say nothing, as the model's makers advise: "
-                + string.Join(", ", advice.Select(one => string.Create(CultureInfo.InvariantCulture, $"{Field(one.Key)} {one.Value:0.####}"))));
+        TellAdvice(advice);
         engine.WarmUp();
         using PrefillServer? others = place.Listen(engine);
         return Serve(engine, options, address => place.Belong(address, others), parsed.GetValue(s_json)).GetAwaiter().GetResult();
     }
 
-    /// <summary>What requests call a piece of advice.</summary>
-    static string Field(string advice) => advice switch { "temp" => "temperature", "penalty_repeat" => "repeat_penalty", _ => advice };
+    /// <summary>What is taken of the makers' advice, by the names of requests.</summary>
+    static void TellAdvice(Dictionary<string, double> advice)
+    {
+        if (advice.Count > 0)
+            Terminal.Line("sampling where requests say nothing, as the model's makers advise: " + string.Join(", ", advice.Select(one =>
+                string.Create(CultureInfo.InvariantCulture, $"{Field(one.Key)} {one.Value:0.####}"))));
+
+        static string Field(string name) => name switch { "temp" => "temperature", "penalty_repeat" => "repeat_penalty", _ => name };
+    }
 
     static async Task<int> Serve(InferenceEngine engine, ServerOptions options, Func<string, ClusterMembership?> belong, bool json)
     {
@@ -179,7 +191,8 @@ static class ServeVerb
             Terminal.Line($"shared keys and values: {shared.Directory}");
         if (options.RecordTo is { } file)
             Terminal.Line($"recording to {Formats.Printable.Line(file, 4096)}");
-        Terminal.Line($"dashboard: {address}/");
+        if (options.HasDashboard)
+            Terminal.Line($"dashboard: {address}/");
         string key = options.ApiKeys.Count > 0 ? " -H \"Authorization: Bearer $KVASIR_API_KEY\"" : "";
         Terminal.Line($"try: curl {address}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{{\"messages\": [{{\"role\": "
             + $"\"user\", \"content\": \"Who are you?\"}}]}}'");
@@ -217,10 +230,25 @@ static class ServeVerb
             },
             OtlpEndpoint = Collector(parsed.GetValue(s_otlp)),
             RecordTo = parsed.GetValue(s_record),
+            SlotFolder = SlotFolder(parsed),
+            ShowsSlots = !parsed.GetValue(s_noSlots),
+            HasDashboard = !parsed.GetValue(s_noPage),
             Log = parsed.GetValue(s_json) ? Console.Out.WriteLine : Terminal.Line,
             LogsRequests = !parsed.GetValue(s_quiet),
             LogsJson = parsed.GetValue(s_json),
         };
+    }
+
+    /// <summary>The directory that a flag names, made if it is not there, for its owner only; null without the flag.</summary>
+    static string? SlotFolder(ParseResult parsed)
+    {
+        if (parsed.GetValue(s_slotFolder) is not { } folder)
+            return null;
+        if (!Directory.Exists(folder) && OperatingSystem.IsWindows())
+            Directory.CreateDirectory(folder);
+        else if (!Directory.Exists(folder))
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return Path.GetFullPath(folder);
     }
 
     /// <summary>The policies that a flag names; null for any.</summary>
@@ -245,7 +273,7 @@ static class ServeVerb
 
     static List<ApiKey> Keys(ParseResult parsed)
     {
-        List<ApiKey> keys = [.. (parsed.GetValue(s_keys) ?? []).Select(key => new ApiKey(key))];
+        List<ApiKey> keys = [.. (parsed.GetValue(s_keys) ?? []).SelectMany(keys => keys.Split(',')).Select(key => new ApiKey(key))];
         if (parsed.GetValue(s_keyFile) is not { } file)
             return keys;
         keys.AddRange(ApiKey.ReadFile(file));
@@ -300,9 +328,8 @@ static class ServeVerb
 /// <param name="KvDiskBytes">Most bytes there.</param>
 /// <param name="KvBlocks">Blocks that are there already.</param>
 /// <param name="KvRemote">The store in which they are shared; null without one.</param>
-/// <param name="Sampling">How tokens are chosen where a request says nothing.</param>
 sealed record ServeStart(string Event, string Address, string Model, int ContextTokens, long PoolBytes, string? KvDir, long? KvDiskBytes,
-    long? KvBlocks, string? KvRemote, ServeSampling Sampling)
+    long? KvBlocks, string? KvRemote)
 {
     public static ServeStart Of(InferenceEngine engine, ServerOptions options, string address)
     {
@@ -310,14 +337,9 @@ sealed record ServeStart(string Event, string Address, string Model, int Context
         return new(
             "started", address, options.ModelId ?? KvasirServer.NameOf(engine), engine.Context,
             engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes + engine.Room.WindowBytes,
-            kept?.Directory, kept?.CapacityBytes, kept?.Blocks, ServeVerb.ContentOf(engine, Tier.Remote)?.Directory,
-            new(options.Sampling.Temperature, options.Sampling.TopK, options.Sampling.TopP, options.Sampling.MinP,
-                options.Sampling.RepeatPenalty));
+            kept?.Directory, kept?.CapacityBytes, kept?.Blocks, ServeVerb.ContentOf(engine, Tier.Remote)?.Directory);
     }
 }
-
-/// <summary>What most say of sampling, by the names of requests.</summary>
-sealed record ServeSampling(float Temperature, int TopK, float TopP, float MinP, float RepeatPenalty);
 
 /// <summary>A later line: <c>stopping</c>, when the server takes no more requests, and <c>stopped</c>, the last.</summary>
 sealed record ServeEvent(string Event);

@@ -31,6 +31,9 @@ sealed class EngineParts
     /// <summary>Tokens that a sequence may hold.</summary>
     public required int Context { get; init; }
 
+    /// <summary>Rows of logits that a prompt of which all are wanted may have in a pass: 64 MiB, however large the vocabulary.</summary>
+    public int MostLogitRows => Math.Max(1, (16 << 20) / Config.Vocabulary);
+
     /// <summary>Most completions that compute at the same time.</summary>
     public required int MaxRunning { get; init; }
 
@@ -100,6 +103,9 @@ sealed class EngineParts
 
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence(byte[] salt) => new(this, () => Cache.NewSequence(salt, SharesBlocks, Context)) { Salt = salt };
+
+    /// <summary>An empty sequence that finds nothing in the cache and leaves nothing there.</summary>
+    public Sequence NewPrivateSequence(byte[] salt) => new(this, () => Cache.NewSequence(sharing: false, tokens: Context)) { Salt = salt };
 
     public ForwardPass NewPass() => new(Transformer, Cache);
 }

@@ -44,8 +44,8 @@ public sealed class KvLayout
         BlockBytes = Math.Max(BlockBytes, Alignment); // of which all layers are elsewhere
     }
 
-    KvLayout(KvLayout whole, IEnumerable<KvLayer> layers, KvLayout windowed) : this(whole.BlockTokens, whole.KeyCodec, whole.ValueCodec, layers) =>
-        Windowed = windowed;
+    KvLayout(KvLayout whole, IEnumerable<KvLayer> layers, KvLayout windowed)
+        : this(whole.BlockTokens, whole.KeyCodec, whole.ValueCodec, layers) => Windowed = windowed;
 
     /// <summary>Tokens per block.</summary>
     public int BlockTokens { get; }

@@ -97,7 +97,7 @@ public sealed class KvSize
     /// <summary>Keys of a sequence: those of all heads and layers that own a cache.</summary>
     public long Rows(long tokens) => Owners.Sum(layer => Kept(layer, tokens) * Layers[layer]!.KvHeads);
 
-    /// <summary>Bytes of a sequence in blocks of Kvasir's pool, and of its tiers: of layers with windows those that a window lies in.</summary>
+    /// <summary>Bytes of a sequence in blocks of Kvasir's pool and tiers: of layers with windows those that a window lies in.</summary>
     public long AllocatedBytes(long tokens) => Guarded(() =>
         checked(Blocks(tokens) * BlockBytes + Math.Min(Blocks(tokens), WindowBlocks) * WindowBlockBytes));
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Kvasir.Inference.Sampling.Constraints;
-using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Chat;
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
@@ -9,8 +9,8 @@ using Kvasir.Server.Serving;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>A body of <c>/v1/responses</c>: https://platform.openai.com/docs/api-reference/responses.</summary>
-sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, JsonArray Conversation,
-    bool Streams, bool UsesTools, bool Stores)
+sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, JsonArray Conversation, ChatInput Input,
+    bool Streams, bool Stores)
 {
     public static ResponsesRequest Read(Field body, ServedModel model, Principal principal, ResponseStore store, bool explains)
     {
@@ -19,22 +19,20 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
         JsonArray conversation = [.. input.Messages.Select(message => message!.DeepClone())];
         if (body["instructions"].Text() is { } instructions)
             input.Messages.Insert(0, new JsonObject { ["role"] = "system", ["content"] = instructions });
-        ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
-        int[] prompt = input.Encode(model, choice, most: model.Engine.Context);
-        if (prompt.Length >= model.Engine.Context)
-            throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
-        OutputGrammar? format = GrammarField.Read(body, body["text"]["format"], field => field["schema"]);
-        bool several = body["parallel_tool_calls"].Truth() ?? false;
+        ToolChoice choice = ToolChoice.Read(body["tool_choice"], input);
+        AnswerPlan plan = ChatPlans.Of(model, input, choice, Thinking.OfResponses(body),
+            GrammarField.Read(body, body["text"]["format"], field => field["schema"]),
+            several: body["parallel_tool_calls"].Truth() ?? false, PromptEnd.Answer);
+        int[] prompt = plan.Prompt.Tokens;
         CompletionRequest completion = new()
         {
             Endpoint = "/v1/responses",
             Id = store.NewId(),
             Prompts = [prompt],
-            Options = RequestReader.Options(body, body["max_output_tokens"].Whole(1, int.MaxValue), RequestReader.Stops(body["stop"]), model) with
+            Plan = plan,
+            Options = plan.Apply(RequestReader.Options(
+                body, body["max_output_tokens"].Whole(1, int.MaxValue), RequestReader.Stops(body["stop"]), model)) with
             {
-                Grammar = choice.Kind == ToolChoiceKind.Required
-                    ? model.Prompts.Tools!.Calls(choice.Tools, several)
-                    : format,
                 Retention = model.Retention.Read(body, () => input.TokensBeforeQuestion(model, choice, prompt)),
             },
             Principal = principal,
@@ -42,8 +40,8 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
             Keep = RequestReader.Keep(body, input, choice, model, prompt),
             Explains = explains,
         };
-        return new ResponsesRequest(completion, AnswerOf(body, completion.Id, model.Id), conversation, body["stream"].Truth() ?? false,
-            choice.Kind != ToolChoiceKind.None, body["store"].Truth() ?? true);
+        return new ResponsesRequest(completion, AnswerOf(body, completion.Id, model.Id), conversation, input,
+            body["stream"].Truth() ?? false, body["store"].Truth() ?? true);
     }
 
     public static ChatInput ReadConversation(Field body, ResponseStore store, Principal principal)
@@ -62,11 +60,8 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
         if (input.Messages.Count == 0)
             throw body["input"].Wrong("a string or at least one item");
         foreach (Field tool in body["tools"].Items())
-        {
-            if (tool["type"].Text(64) != "function")
-                throw tool["type"].Wrong("'function'");
-            input.AddTool(tool["name"], tool["description"].Text(), tool["parameters"]);
-        }
+            if (HostedTools.IsToBeRead(tool, "function", input))
+                input.AddTool(tool["name"], tool["description"].Text(), tool["parameters"]);
         return input;
     }
 
@@ -77,7 +72,10 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
             case "message":
                 string role = item["role"].OneOf("user", "assistant", "system", "developer")
                     ?? throw item["role"].Missing("user, assistant, system or developer");
-                input.Add(role == "developer" ? "system" : role, Text(item["content"], input));
+                if (role == "assistant")
+                    input.AddText(Text(item["content"], input));
+                else
+                    input.Add(role == "developer" ? "system" : role, Text(item["content"], input));
                 break;
             case "function_call":
                 string tool = item["name"].Text(256) ?? throw item["name"].Missing("a name");
@@ -87,10 +85,18 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
                 input.Add("tool", Text(item["output"], input), json => json["tool_call_id"] = item["call_id"].Text(256));
                 break;
             case "reasoning":
-                break; // what a model thought is no part of what it is told
+                input.AddThoughts(Thoughts(item));
+                break;
             default:
-                throw item["type"].Wrong("message, function_call or function_call_output");
+                throw item["type"].Wrong("message, reasoning, function_call or function_call_output");
         }
+    }
+
+    /// <summary>What is told of thoughts: all of them, or a summary where that is all. Sealed ones are of another server's model.</summary>
+    static string Thoughts(Field item)
+    {
+        IReadOnlyList<Field> content = item["content"].Items(), parts = content.Count > 0 ? content : item["summary"].Items();
+        return string.Join('\n', parts.Select(part => part["text"].Text() ?? throw part["text"].Missing("a string")));
     }
 
     static string Text(Field content, ChatInput input)

@@ -1,6 +1,5 @@
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
-using Kvasir.Inference.Sampling;
 
 namespace Kvasir.Server.Serving;
 
@@ -17,8 +16,11 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
     /// <summary>Which of its answers may be less than exact.</summary>
     public RetentionRules Retention { get; init; } = new(null, []);
 
-    /// <summary>How tokens are chosen where a request says nothing of it.</summary>
-    public SamplingOptions Sampling { get; init; } = SamplingFields.Usual;
+    /// <summary>What holds where requests say nothing.</summary>
+    public RequestDefaults Defaults { get; init; } = new();
+
+    /// <summary>What runs in it, in llama-server's terms.</summary>
+    public SlotBook Slots { get; } = new(engine.MaxRunning);
 
     /// <summary>Whether a client that says this name means this model.</summary>
     public bool GoesBy(string name) =>

@@ -1,5 +1,7 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Kvasir.Inference.Saga;
 using Kvasir.Tests.Fixtures;
 using static Kvasir.Tests.Cli.KvasirProcess;
@@ -63,11 +65,18 @@ public sealed class HubVerbTests : IDisposable
         string hub = HubTwin.Write(SagaInF32.WriteTo(_folder["f32.gguf"]), _folder["hub"]);
         Change(Path.Combine(hub, "generation_config.json"), advice =>
             (advice["do_sample"], advice["temperature"], advice["top_p"]) = (true, 0.6, 0.9));
-        using KvasirProcess server = Start("serve", "-m", hub, "--port", "0", "--json", "--top-k", "7", "--no-persist");
-        using JsonDocument started = JsonDocument.Parse((await server.Output.ReadLineAsync(TestContext.Current.CancellationToken))!);
-        JsonElement sampling = started.RootElement.GetProperty("sampling");
-        Assert.Equal([0.6, 7, 0.9, 0, 1], ((string[])["temperature", "top_k", "top_p", "min_p", "repeat_penalty"])
-            .Select(name => Math.Round(sampling.GetProperty(name).GetDouble(), 5)));
+        using KvasirProcess server = Start("serve", "-m", hub, "--port", "0", "--top-k", "7", "--no-persist");
+        using HttpClient client = new() { BaseAddress = new Uri((await server.Note(new Regex(@"at (http://\S+) "))).Groups[1].Value) };
+        async Task<string> Ask(string more)
+        {
+            using StringContent body = new($$"""{"prompt": "{{Once}}", "max_tokens": 40, "seed": 1{{more}}}""", Encoding.UTF8, "application/json");
+            using HttpResponseMessage answer = await client.PostAsync("/v1/completions", body, TestContext.Current.CancellationToken);
+            using JsonDocument json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+            return json.RootElement.GetProperty("choices")[0].GetProperty("text").GetString()!;
+        }
+        string advised = await Ask("");
+        Assert.Equal(advised, await Ask(", \"temperature\": 0.6, \"top_k\": 7, \"top_p\": 0.9, \"min_p\": 0"));
+        Assert.NotEqual(advised, await Ask(", \"temperature\": 2, \"top_k\": 0, \"top_p\": 1"));
         server.Interrupt();
         Assert.Contains("sampling where requests say nothing, as the model's makers advise: temperature 0.6, top_p 0.9\n",
             server.Finish().Errors, StringComparison.Ordinal);

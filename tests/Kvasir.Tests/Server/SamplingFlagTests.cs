@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Cli.Flags;
 using Kvasir.Inference.Sampling;
-using Kvasir.Server;
 using Kvasir.Server.Http;
 using Kvasir.Server.Serving;
 using static Kvasir.Tests.Cli.KvasirProcess;
@@ -49,7 +48,7 @@ public sealed class SamplingFlagTests
     {
         await using ServerFixture server = await ServerFixture.Start();
         ServedModel model = new(server.Engine, "saga", null);
-        SamplingFlags flags = new(SamplingOptions.Greedy);
+        SamplingFlags flags = new();
         Command verb = new("run");
         foreach (Option option in flags.All)
             verb.Options.Add(option);
@@ -64,32 +63,6 @@ public sealed class SamplingFlagTests
             SamplingOptions expected = RequestReader.Options(read, null, [], model).Sampling;
             Assert.Equal((typed, JsonSerializer.Serialize(expected)), (typed, JsonSerializer.Serialize(flags.Read(parsed))));
         }
-    }
-
-    /// <summary>What the server is told holds where a request says nothing, field by field, and a request may take back all of it.</summary>
-    [Fact]
-    public async Task A_server_s_own_sampling_holds_where_a_request_says_nothing()
-    {
-        await using ServerFixture server = await ServerFixture.Start();
-        SamplingOptions own = new()
-        {
-            Temperature = 0.6f, TopK = 20, TopP = 0.9f, MinP = 0.1f, RepeatPenalty = 1.1f, RepeatWindow = 9, TypicalP = 0.8f, TopNSigma = 2,
-            FrequencyPenalty = 0.1f, PresencePenalty = 0.2f, Seed = 5, Xtc = new() { Probability = 0.5f, Threshold = 0.2f },
-            Dry = new() { Multiplier = 0.8f, Base = 2, Breakers = ["x"] }, Mirostat = new() { Tau = 3 },
-        };
-        ServedModel model = new(server.Engine, "saga", null) { Sampling = own };
-        SamplingOptions Read(string body, ServedModel of) => RequestReader.Options(new("", JsonElement.Parse(body)), null, [], of).Sampling;
-        Assert.Equal(JsonSerializer.Serialize(own), JsonSerializer.Serialize(Read("{}", model)));
-        SamplingOptions some = Read("""{"top_k": 5, "mirostat_eta": 0.5, "dry_base": 3, "xtc_probability": 1}""", model);
-        Assert.Equal((5, 0.6f, 3f, 0.5f, 3f, 0.8f, 1f, 0.2f), (some.TopK, some.Temperature, some.Mirostat!.Tau, some.Mirostat.Eta,
-            some.Dry!.Base, some.Dry.Multiplier, some.Xtc!.Probability, some.Xtc.Threshold));
-        SamplingOptions none = Read("""
-            {"temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0, "repeat_penalty": 1, "repeat_last_n": 64, "typical_p": 1, "top_n_sigma": 0,
-             "frequency_penalty": 0, "presence_penalty": 0, "seed": 1, "xtc_probability": 0, "dry_multiplier": 0, "mirostat": 0}
-            """, model);
-        ServedModel plain = new(server.Engine, "saga", null);
-        Assert.Equal(JsonSerializer.Serialize(Read("""{"seed": 1}""", plain)), JsonSerializer.Serialize(none));
-        Assert.Equal(ServerOptions.UsualSampling, Read("{}", plain));
     }
 
     [Fact]
@@ -123,7 +96,7 @@ public sealed class SamplingFlagTests
     [InlineData("--frequency-penalty 3", "frequency penalty: 3, expected -2 to 2")]
     public void Nonsense_is_refused(string typed, string message)
     {
-        SamplingFlags flags = new(SamplingOptions.Greedy);
+        SamplingFlags flags = new();
         Command verb = new("run");
         foreach (Option option in flags.All)
             verb.Options.Add(option);

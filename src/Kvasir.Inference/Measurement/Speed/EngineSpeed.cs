@@ -84,7 +84,8 @@ public static class EngineSpeed
                 Put(ofWindows, windows);
             sequence.Blocks.Fill(sequence.Tokens, from, to);
 
-            void Put(byte[] bytes, BlockTable table) => bytes.CopyTo(new Span<byte>(table.Address(from / layout.BlockTokens), bytes.Length));
+            void Put(byte[] bytes, BlockTable table) =>
+                bytes.CopyTo(new Span<byte>(table.Address(from / layout.BlockTokens), bytes.Length));
         }
     }
 
