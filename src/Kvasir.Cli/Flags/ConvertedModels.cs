@@ -57,7 +57,8 @@ sealed class ConvertedModels(string folder, long maxBytes = ConvertedModels.Most
     /// <returns>How many, and their bytes.</returns>
     public (int Count, long Bytes) Clear()
     {
-        long[] gone = [.. Files().Select(file => (file.Length, IsGone: Delete(file))).Where(file => file.IsGone).Select(file => file.Length)];
+        long[] gone = [.. Files().Select(file => (file.Length, IsGone: Delete(file))).Where(file => file.IsGone)
+            .Select(file => file.Length)];
         DeleteAbandoned();
         return (gone.Length, gone.Sum());
     }

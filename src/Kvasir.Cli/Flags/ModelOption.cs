@@ -25,7 +25,10 @@ static class ModelOption
     /// <param name="help">What it may be.</param>
     /// <param name="usual">The model that is taken where none is said.</param>
     public static Option<string> Create(string help = Help, string usual = "saga") =>
-        new Setting<string>("--model", Aliases) { Description = $"The model: {help}", DefaultValueFactory = _ => usual, HelpName = "MODEL" };
+        new Setting<string>("--model", Aliases)
+        {
+            Description = $"The model: {help}", DefaultValueFactory = _ => usual, HelpName = "MODEL",
+        };
 
     public static Argument<string> CreateArgument(string name) => new(name) { Description = $"The model: {Help}" };
 

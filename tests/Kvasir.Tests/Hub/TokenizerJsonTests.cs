@@ -140,8 +140,8 @@ public sealed class TokenizerJsonTests : IDisposable
     }
 
     /// <summary>
-    /// A normaliser that puts ▁ before text does so before it looks for such tokens, whose spelling has one, too: they stand where a space
-    /// or nothing was. Metaspace comes after.
+    /// A normaliser that puts ▁ before text does so before such tokens are looked for, whose spelling has one, too: they stand where a
+    /// space or nothing was. Metaspace comes after.
     /// </summary>
     [Fact]
     public void Spaces_that_a_normaliser_puts_are_there_when_tokens_are_looked_for()
