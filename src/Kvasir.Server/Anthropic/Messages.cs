@@ -23,6 +23,7 @@ static class Messages
     public static Task CountTokens(HttpContext context, ServedModel model) =>
         RequestFields.Read(context, Endpoints.Messages, async body =>
         {
+            RequestReader.CheckModel(body, model);
             ChatInput input = MessagesRequest.ReadConversation(body);
             int tokens = input.Encode(model, MessagesRequest.Choice(body["tool_choice"], input).For(model)).Length;
             await context.Response.WriteAsJsonAsync(new MessageTokens(tokens), AnthropicJson.Wire.MessageTokens);

@@ -67,10 +67,33 @@ readonly struct Field(string path, JsonElement value)
     {
         if (IsAbsent)
             return null;
-        return IsNumber && value.TryGetInt32(out int number) && number >= least && number <= most
-            ? number
+        return WholeOf(value) is { } number && number >= least && number <= most
+            ? (int)number
             : throw Wrong($"a whole number from {least:N0} to {most:N0}");
     }
+
+    /// <summary>A bound that -1 takes away, as llama-server's clients say it; null without one. What no int holds bounds nothing here.</summary>
+    public int? Bound(int least)
+    {
+        if (IsAbsent)
+            return null;
+        return WholeOf(value) switch
+        {
+            -1 => null,
+            { } number when number >= least => (int)Math.Min(number, int.MaxValue),
+            _ => throw Wrong($"a whole number from {least:N0}, or -1 for no limit"),
+        };
+    }
+
+    /// <summary>A whole number of up to 64 bits.</summary>
+    public long WholeNumber() => WholeOf(value) ?? throw Wrong("a whole number");
+
+    /// <summary>A whole number, in whatever way it is written: 4.0 is one, as JSON Schema has it and clients in JavaScript's kin send it.</summary>
+    static long? WholeOf(JsonElement value) =>
+        value.ValueKind != JsonValueKind.Number ? null
+        : value.TryGetInt64(out long number) ? number
+        : value.TryGetDouble(out double real) && double.IsInteger(real) && Math.Abs(real) < 1L << 53 ? (long)real
+        : null;
 
     public float? Real(float least, float most)
     {
@@ -90,8 +113,8 @@ readonly struct Field(string path, JsonElement value)
         int[] numbers = count <= most ? new int[count] : throw Wrong($"at most {most:N0} items");
         foreach (JsonElement item in value.EnumerateArray())
         {
-            numbers[at] = new Field("", item).IsNumber && item.TryGetInt32(out int number) && number >= 0 && number <= largest
-                ? number
+            numbers[at] = WholeOf(item) is { } number && number >= 0 && number <= largest
+                ? (int)number
                 : throw new Field($"{path}[{at}]", item).Wrong($"a whole number from 0 to {largest:N0}");
             at++;
         }

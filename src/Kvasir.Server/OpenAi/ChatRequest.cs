@@ -16,19 +16,20 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
 
     public static ChatRequest Read(Field body, ServedModel model, Principal principal, ServingOptions options, bool explains)
     {
-        RequestReader.CheckModel(body, model);
+        string name = RequestReader.CheckModel(body, model);
         ChatInput input = ReadConversation(body);
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
         int[] prompt = input.Encode(model, choice, body["add_generation_prompt"].Truth() ?? true, model.Engine.Context);
         int context = model.Engine.Context;
-        int? predicted = RequestReader.Predicted(body), maxTokens = body["max_tokens"].Whole(0, int.MaxValue) ?? predicted;
-        GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue) ?? maxTokens,
+        int? predicted = RequestReader.Predicted(body), maxTokens = body["max_tokens"].Bound(0) ?? predicted;
+        GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Bound(0) ?? maxTokens,
             RequestReader.Stops(body["stop"]), model);
         var request = new ChatRequest(
             new CompletionRequest
             {
                 Endpoint = "/v1/chat/completions",
                 Id = $"chatcmpl-{Guid.NewGuid():N}",
+                Model = name,
                 Prompts = [prompt],
                 PerPrompt = body["n"].Whole(1, options.MaxChoices) ?? 1,
                 Options = generation with
@@ -102,16 +103,23 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         });
     }
 
-    /// <summary>A string, or parts that are text; breakpoints among them are noted.</summary>
+    /// <summary>
+    /// A string, or parts that are text; breakpoints among them are noted. Null says nothing, as others have it, and is no mistake.
+    /// </summary>
     static string? Content(Field content, ChatInput input, Field body)
     {
         if (content.IsAbsent || content.IsString)
-            return content.Text();
+            return content.IsNull ? "" : content.Text();
         if (!content.IsArray)
             throw content.Wrong("a string or a list of parts");
         var text = new System.Text.StringBuilder();
         foreach (Field part in content.Items())
         {
+            if (part.IsString)
+            {
+                text.Append(part.Text());
+                continue;
+            }
             string type = part["type"].Text(64) ?? throw part["type"].Missing("'text'");
             if (type is not ("text" or "input_text" or "output_text" or "refusal"))
                 throw new RequestException(400,

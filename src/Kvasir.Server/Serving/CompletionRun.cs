@@ -52,6 +52,9 @@ sealed class CompletionRun : IDisposable
 
     public CompletionRequest Request { get; }
 
+    /// <summary>What the answer calls the model.</summary>
+    public string ModelName => Request.Model ?? _model.Id;
+
     /// <summary>Whether there is nothing more to read.</summary>
     public bool IsOver => Array.TrueForAll(_isOver, over => over);
 

@@ -17,13 +17,8 @@ static class RequestReader
 
     static readonly TimeSpan s_longest = TimeSpan.FromDays(30);
 
-    /// <summary>The model that is asked for: any name of the served one, or none.</summary>
-    public static void CheckModel(Field body, ServedModel model)
-    {
-        if (body["model"].Text(200) is { Length: > 0 } name && !model.GoesBy(name))
-            throw new RequestException(404, $"model: '{Formats.Printable.Line(name)}' is not served here, expected '{model.Id}'", "model",
-                "model_not_found");
-    }
+    /// <summary>The model that is asked for: any name of the served one, or none. Answers call it so.</summary>
+    public static string CheckModel(Field body, ServedModel model) => model.NameFor(body["model"].Text(200));
 
     /// <summary>Whether a client asks what the cache did.</summary>
     public static bool Explains(HttpContext context) =>
@@ -43,7 +38,7 @@ static class RequestReader
         TellsProgress = TellsProgress(body) | TellsTimings(body),
         Sampling = new SamplingOptions
         {
-            Temperature = body["temperature"].Real(0, 2) ?? 1,
+            Temperature = body["temperature"].Real(0, float.MaxValue) ?? 1,
             TopP = body["top_p"].Real(0, 1) is { } topP ? Math.Max(topP, float.Epsilon) : 1,
             TopK = body["top_k"].Whole(-1, int.MaxValue) is { } topK ? Math.Max(topK, 0) : 0,
             MinP = body["min_p"].Real(0, 1) ?? 0,
@@ -69,7 +64,7 @@ static class RequestReader
     public static bool TellsTimings(Field body) => body["timings_per_token"].Truth() ?? false;
 
     /// <summary>llama-server's name for the most tokens, where −1 is no limit.</summary>
-    public static int? Predicted(Field body) => body["n_predict"].Whole(-1, int.MaxValue) is { } most and >= 0 ? most : null;
+    public static int? Predicted(Field body) => body["n_predict"].Bound(0);
 
     static int MinTokens(Field field, int? maxTokens) => field.Whole(0, int.MaxValue) is not { } least ? 0
         : least <= (maxTokens ?? int.MaxValue) ? least
@@ -110,11 +105,11 @@ static class RequestReader
         };
     }
 
-    /// <summary>One text or a list.</summary>
+    /// <summary>One text or a list. Empty ones stop nothing: forms of clients send them for none.</summary>
     public static IReadOnlyList<string> Stops(Field stop)
     {
-        string[] stops = stop.IsString ? [stop.Text(MostStopCharacters)!] : Texts(stop, MostStops);
-        return Array.TrueForAll(stops, text => text.Length > 0) ? stops : throw stop.Wrong("texts of at least one character");
+        IReadOnlyList<Field> stops = stop.IsString ? [stop] : stop.Items(MostStops);
+        return [.. stops.Select(text => text.Text(MostStopCharacters) ?? throw text.Missing("a string")).Where(text => text.Length > 0)];
     }
 
     static string[] Texts(Field list, int most) =>
@@ -177,9 +172,11 @@ static class RequestReader
             return null;
         if (field.IsNumber && field.Json.TryGetUInt64(out ulong seed))
             return seed;
-        return field.IsNumber && field.Json.TryGetInt64(out long negative)
-            ? unchecked((ulong)negative)
-            : throw field.Wrong("a whole number");
+        return field.WholeNumber() switch
+        {
+            -1 => null, // llama-server and vLLM draw one
+            var number => unchecked((ulong)number),
+        };
     }
 
     static Dictionary<int, float>? Biases(Field field, int vocabulary)
