@@ -22,7 +22,7 @@ static class InputItems
     {
         JsonObject copy = [];
         foreach ((string name, Field value) in item.Members(Field.MostItems))
-            copy[name[(item.Path.Length + 1)..]] = JsonNode.Parse(value.Json.GetRawText());
+            copy[name] = JsonNode.Parse(value.Json.GetRawText());
         return copy;
     }
 
