@@ -158,7 +158,8 @@ static class ServeVerb
 
     static void Say(InferenceEngine engine, ServerOptions options, string address)
     {
-        string id = options.ModelId ?? KvasirServer.NameOf(engine);
+        string id = string.Join(", ", options.Aliases.Prepend(options.ModelId ?? KvasirServer.NameOf(engine)))
+            + (options.AnswersToAllNames ? " and any other name" : "");
         string disk = ContentOf(engine, Tier.Disk) is { } kept
             ? $"{kept.Directory}, up to {ByteSize.Text(kept.CapacityBytes)}, {kept.Blocks:N0} blocks there"
             : "nowhere on the disk";

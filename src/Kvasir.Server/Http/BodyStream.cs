@@ -17,7 +17,7 @@ sealed class BodyStream : IAsyncDisposable
 
     readonly HttpContext _context;
     readonly Stream? _unpacked;
-    readonly long _mostUnpacked;
+    readonly long _mostUnpacked = long.MaxValue;
     CancellationTokenSource? _patience;
     TimeSpan _waited;
     long _read;
@@ -25,8 +25,8 @@ sealed class BodyStream : IAsyncDisposable
     BodyStream(HttpContext context, Stream? unpacked)
     {
         (_context, _unpacked) = (context, unpacked);
-        // of a plain one Kestrel keeps the limit
-        _mostUnpacked = (unpacked is null ? null : context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize) ?? long.MaxValue;
+        if (unpacked is not null) // of a plain one Kestrel keeps the limit
+            _mostUnpacked = context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize ?? long.MaxValue;
     }
 
     /// <summary>How many bytes come, if that is known.</summary>
@@ -72,6 +72,10 @@ sealed class BodyStream : IAsyncDisposable
         {
             read = await (_unpacked ?? _context.Request.Body).ReadAsync(target, Patience());
             _read += read;
+        }
+        catch (Exception e) when (_unpacked is not null && e is InvalidDataException or InvalidOperationException)
+        {
+            throw RequestBody.Broken(); // it is not packed so
         }
         catch (OperationCanceledException) when (!_context.RequestAborted.IsCancellationRequested)
         {

@@ -72,7 +72,7 @@ readonly struct Field(string path, JsonElement value)
             : throw Wrong($"a whole number from {least:N0} to {most:N0}");
     }
 
-    /// <summary>A bound that -1 takes away, as llama-server's clients say it; null without one. What no int holds bounds nothing here.</summary>
+    /// <summary>A bound; -1 takes it away, as clients of llama-server say it. Null without one: what no int holds bounds nothing.</summary>
     public int? Bound(int least)
     {
         if (IsAbsent)
@@ -85,10 +85,7 @@ readonly struct Field(string path, JsonElement value)
         };
     }
 
-    /// <summary>A whole number of up to 64 bits.</summary>
-    public long WholeNumber() => WholeOf(value) ?? throw Wrong("a whole number");
-
-    /// <summary>A whole number, in whatever way it is written: 4.0 is one, as JSON Schema has it and clients in JavaScript's kin send it.</summary>
+    /// <summary>A whole number, in whatever way it is written: 4.0 is one, as JSON Schema has it.</summary>
     static long? WholeOf(JsonElement value) =>
         value.ValueKind != JsonValueKind.Number ? null
         : value.TryGetInt64(out long number) ? number

@@ -112,7 +112,11 @@ sealed class PriorKnowledge(TimeSpan idle, TimeSpan patience) : IConnectionListe
 
         public override IDuplexPipe Transport { get => connection.Transport; set => connection.Transport = value; }
 
-        public override CancellationToken ConnectionClosed { get => connection.ConnectionClosed; set => connection.ConnectionClosed = value; }
+        public override CancellationToken ConnectionClosed
+        {
+            get => connection.ConnectionClosed;
+            set => connection.ConnectionClosed = value;
+        }
 
         public override EndPoint? LocalEndPoint { get => connection.LocalEndPoint; set => connection.LocalEndPoint = value; }
 

@@ -64,7 +64,7 @@ sealed class RequestBody : IDisposable
         BadHttpRequestException bad => new RequestException(bad.StatusCode, bad.StatusCode == 413
             ? "the body is larger than this server takes"
             : "the body did not come as it should", code: "invalid_body"),
-        IOException or InvalidDataException => Broken(), // such as a chunk whose size is beyond all numbers, or no gzip
+        IOException => Broken(), // such as a chunk whose size is beyond all numbers
         _ => null,
     };
 

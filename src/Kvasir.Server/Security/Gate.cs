@@ -23,7 +23,10 @@ sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts
 
     /// <summary>With a key a page of this machine is no danger: it has to show it, and no browser sends it along unasked.</summary>
     readonly List<AllowedOrigin> _origins =
-        [.. allowedOrigins.Select(AllowedOrigin.Parse), .. keys.Count > 0 ? [AllowedOrigin.Local, AllowedOrigin.Opaque] : (AllowedOrigin[])[]];
+    [
+        .. allowedOrigins.Select(AllowedOrigin.Parse),
+        .. keys.Count > 0 ? [AllowedOrigin.Local, AllowedOrigin.Opaque] : (AllowedOrigin[])[],
+    ];
 
     /// <summary>Who asks, after <see cref="Check"/>.</summary>
     public static Principal PrincipalOf(HttpContext context) => (Principal)context.Items[s_principal]!;

@@ -172,11 +172,11 @@ static class RequestReader
             return null;
         if (field.IsNumber && field.Json.TryGetUInt64(out ulong seed))
             return seed;
-        return field.WholeNumber() switch
-        {
-            -1 => null, // llama-server and vLLM draw one
-            var number => unchecked((ulong)number),
-        };
+        if (field.IsNumber && field.Json.TryGetInt64(out long negative))
+            return negative == -1 ? null : unchecked((ulong)negative); // llama-server and vLLM draw one
+        return field.IsNumber && field.Json.TryGetDouble(out double real) && double.IsInteger(real)
+            ? double.Abs(real) < 1L << 53 ? unchecked((ulong)(long)real) : BitConverter.DoubleToUInt64Bits(real)
+            : throw field.Wrong("a whole number");
     }
 
     static Dictionary<int, float>? Biases(Field field, int vocabulary)

@@ -31,12 +31,10 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
     /// <summary>What a client that says this name is answered by: the name itself, or the first one where it leaves the choice.</summary>
     /// <exception cref="RequestException">It means another model.</exception>
     public string NameFor(string? name) => name is null or "" or "default" ? id
-        : AnswersToAll || GoesBy(name) ? name
-        : throw new RequestException(404, $"model: {Printable.Quote(name)} is not served here, expected "
-            + $"{string.Join(" or ", Names.Select(known => Printable.Quote(known)))}; the server's --alias adds names, --any-model takes all",
-            "model", "model_not_found");
-
-    bool GoesBy(string name) => Names.Append(engine.Model.Config.Name).Contains(name, StringComparer.OrdinalIgnoreCase);
+        : Names.Append(engine.Model.Config.Name).FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase))
+            ?? (AnswersToAll ? name : throw new RequestException(404, $"model: {Printable.Quote(name)} is not served here, expected "
+                + $"{string.Join(" or ", Names.Select(known => Printable.Quote(known)))}; the server's --alias adds names, --any-model takes "
+                + "all", "model", "model_not_found"));
 
     /// <summary>Since when it is served, in seconds of 1970.</summary>
     public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();

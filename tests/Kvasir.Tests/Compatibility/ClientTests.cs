@@ -6,6 +6,9 @@ using Kvasir.Tests.Server;
 
 namespace Kvasir.Tests.Compatibility;
 
+/// <summary>Asks something of a server and sees that the answer is as a client expects.</summary>
+delegate Task Show(ServerFixture server);
+
 /// <summary>A client for .NET, or what one sends, against a server: each does the same few things in its own way.</summary>
 public abstract class ClientTests
 {
@@ -22,7 +25,7 @@ public abstract class ClientTests
     private protected virtual string[] Needs => [];
 
     /// <summary>What it shows, and how.</summary>
-    private protected abstract IReadOnlyDictionary<Feature, Func<ServerFixture, Task>> Shows { get; }
+    private protected abstract Dictionary<Feature, Show> Shows { get; }
 
     [Fact]
     public async Task What_it_asks_is_answered_as_it_expects()
@@ -34,7 +37,7 @@ public abstract class ClientTests
             options: new ServerOptions { ChatTemplate = template, AnswersToAllNames = true });
         Dictionary<Feature, bool> shown = [];
         StringBuilder failures = new();
-        foreach ((Feature feature, Func<ServerFixture, Task> show) in Shows)
+        foreach ((Feature feature, Show show) in Shows)
             try
             {
                 await show(server);

@@ -16,7 +16,7 @@ public sealed class CurlClientTests : ClientTests
 
     private protected override string[] Needs => ["curl"];
 
-    private protected override IReadOnlyDictionary<Feature, Func<ServerFixture, Task>> Shows { get; } = new Dictionary<Feature, Func<ServerFixture, Task>>
+    private protected override Dictionary<Feature, Show> Shows { get; } = new()
     {
         [Feature.Chat] = async server => Assert.NotEmpty((await Curl(server, "/v1/chat/completions",
             $$"""{"model": "gpt-3.5-turbo", "max_tokens": 24, "messages": {{Messages}}}""")).GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!),

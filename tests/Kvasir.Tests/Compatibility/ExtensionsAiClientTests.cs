@@ -10,7 +10,7 @@ public sealed class ExtensionsAiClientTests : ClientTests
 
     private protected override string? Version => VersionOf(typeof(OpenAIClientExtensions));
 
-    private protected override IReadOnlyDictionary<Feature, Func<ServerFixture, Task>> Shows { get; } = new Dictionary<Feature, Func<ServerFixture, Task>>
+    private protected override Dictionary<Feature, Show> Shows { get; } = new()
     {
         [Feature.Chat] = async server =>
         {

@@ -22,7 +22,7 @@ public sealed class LiteLlmClientTests : ClientTests
 
     private protected override string? Version => null;
 
-    private protected override IReadOnlyDictionary<Feature, Func<ServerFixture, Task>> Shows { get; } = new Dictionary<Feature, Func<ServerFixture, Task>>
+    private protected override Dictionary<Feature, Show> Shows { get; } = new()
     {
         [Feature.Chat] = async server =>
         {
@@ -91,7 +91,8 @@ public sealed class LiteLlmClientTests : ClientTests
         JsonObject chat = Chat();
         (chat["stream"], chat["stream_options"]) = (true, new JsonObject { ["include_usage"] = true });
         using HttpResponseMessage response = await server.Post(Path, chat, headers: s_headers);
-        string[] events = (await response.Content.ReadAsStringAsync(ServerFixture.Patience)).Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
+        string[] events = (await response.Content.ReadAsStringAsync(ServerFixture.Patience))
+            .Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal("data: [DONE]", events[^1]);
         JsonElement[] chunks = [.. events[..^1].Select(text => JsonElement.Parse(text["data: ".Length..]))];
         Assert.Single(chunks.Select(chunk => chunk.GetProperty("id").GetString()).Distinct());

@@ -28,7 +28,7 @@ public sealed class NodeClientTests
         JsonElement[] results = [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonElement.Parse(line))];
         Assert.NotEmpty(results);
         foreach (IGrouping<string, JsonElement> client in results.GroupBy(result => result.GetProperty("client").GetString()!))
-            CompatibilityPage.Check(s_packages[client.Key], VersionOf(s_packages[client.Key]), Shown(client), errors);
+            CompatibilityPage.Check($"{s_packages[client.Key]} (Node)", VersionOf(s_packages[client.Key]), Shown(client), errors);
         Assert.True(exitCode == 0 && results.All(HasPassed), errors); // none was skipped either
     }
 
@@ -41,6 +41,7 @@ public sealed class NodeClientTests
     /// <summary>What a test is about, by the words in the names of its file and itself; in a file about nothing else, a chat.</summary>
     static readonly Dictionary<Feature, Regex> s_words = new()
     {
+        [Feature.Chat] = new("whole and streamed"),
         [Feature.Stream] = new("stream(?! that)"),
         [Feature.Tools] = new(@"^tools\.|\btools\b"),
         [Feature.Schema] = new(@"^structured\.|schema|structured|object"),

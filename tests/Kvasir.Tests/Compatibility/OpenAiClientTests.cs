@@ -18,7 +18,7 @@ public sealed class OpenAiClientTests : ClientTests
 
     private protected override string? Version => VersionOf(typeof(OpenAIClient));
 
-    private protected override IReadOnlyDictionary<Feature, Func<ServerFixture, Task>> Shows { get; } = new Dictionary<Feature, Func<ServerFixture, Task>>
+    private protected override Dictionary<Feature, Show> Shows { get; } = new()
     {
         [Feature.Chat] = async server =>
         {
@@ -73,7 +73,8 @@ public sealed class OpenAiClientTests : ClientTests
         ChatCompletion whole = await Chat(server).CompleteChatAsync(s_question, Options(), ServerFixture.Patience);
         StringBuilder text = new();
         (ChatFinishReason? reason, ChatTokenUsage? usage) = (null, null);
-        await foreach (StreamingChatCompletionUpdate update in Chat(server).CompleteChatStreamingAsync(s_question, Options(), ServerFixture.Patience))
+        await foreach (StreamingChatCompletionUpdate update in Chat(server).CompleteChatStreamingAsync(
+            s_question, Options(), ServerFixture.Patience))
         {
             text.AppendJoin("", update.ContentUpdate.Select(part => part.Text));
             (reason, usage) = (update.FinishReason ?? reason, update.Usage ?? usage);

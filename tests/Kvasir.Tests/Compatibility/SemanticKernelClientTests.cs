@@ -12,13 +12,13 @@ public sealed class SemanticKernelClientTests : ClientTests
 
     private protected override string? Version => VersionOf(typeof(OpenAIChatCompletionService));
 
-    private protected override IReadOnlyDictionary<Feature, Func<ServerFixture, Task>> Shows { get; } = new Dictionary<Feature, Func<ServerFixture, Task>>
+    private protected override Dictionary<Feature, Show> Shows { get; } = new()
     {
         [Feature.Chat] = async server =>
-            Assert.NotEmpty((await Chat(server).GetChatMessageContentAsync(new ChatHistory(Question), Settings(), null, ServerFixture.Patience)).Content!),
+            Assert.NotEmpty(await Ask(server, Settings())),
         [Feature.Stream] = async server =>
         {
-            string? whole = (await Chat(server).GetChatMessageContentAsync(new ChatHistory(Question), Settings(), null, ServerFixture.Patience)).Content;
+            string whole = await Ask(server, Settings());
             string streamed = "";
             await foreach (StreamingChatMessageContent piece in Chat(server).GetStreamingChatMessageContentsAsync(
                 new ChatHistory(Question), Settings(), null, ServerFixture.Patience))
@@ -29,15 +29,14 @@ public sealed class SemanticKernelClientTests : ClientTests
         {
             OpenAIPromptExecutionSettings settings = Settings(200);
             settings.ResponseFormat = OpenAI.Chat.ChatResponseFormat.CreateJsonSchemaFormat("weather", BinaryData.FromString(Schema));
-            Fits((await Chat(server).GetChatMessageContentAsync(new ChatHistory(Question), settings, null, ServerFixture.Patience)).Content!);
+            Fits(await Ask(server, settings));
         },
         [Feature.Tools] = Tools,
         [Feature.Errors] = async server =>
         {
             OpenAIPromptExecutionSettings settings = Settings();
             settings.FrequencyPenalty = 5;
-            var e = await Assert.ThrowsAsync<HttpOperationException>(
-                () => Chat(server).GetChatMessageContentAsync(new ChatHistory(Question), settings, null, ServerFixture.Patience));
+            HttpOperationException e = await Assert.ThrowsAsync<HttpOperationException>(() => Ask(server, settings));
             Assert.Equal(System.Net.HttpStatusCode.BadRequest, e.StatusCode);
         },
         [Feature.Leaving] = server => Leave(server, Chat(server).GetStreamingChatMessageContentsAsync(
@@ -45,6 +44,9 @@ public sealed class SemanticKernelClientTests : ClientTests
     };
 
     static OpenAIChatCompletionService Chat(ServerFixture server) => new(Model, OpenAiClientTests.Of(server));
+
+    static async Task<string> Ask(ServerFixture server, OpenAIPromptExecutionSettings settings) =>
+        (await Chat(server).GetChatMessageContentAsync(new ChatHistory(Question), settings, null, ServerFixture.Patience)).Content!;
 
     static OpenAIPromptExecutionSettings Settings(int tokens = 24) => new() { Temperature = 0, MaxTokens = tokens };
 

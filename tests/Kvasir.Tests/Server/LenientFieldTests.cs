@@ -21,6 +21,7 @@ public sealed class LenientFieldTests
     [
         .. from path in (string[])["/v1/chat/completions", "/v1/completions", "/v1/responses"]
            from more in (string[])["\"stop\": \"\"", "\"stop\": []", "\"stop\": [\"\"]", "\"stop\": null", "\"seed\": -1", "\"seed\": 4.0",
+               "\"seed\": -9223372036854776000",
                "\"top_k\": -1", "\"top_k\": 0.0", "\"top_p\": 1", "\"logit_bias\": {}", "\"min_tokens\": 0.0", "\"repeat_last_n\": 64.0",
                "\"user\": null", "\"model\": \"\"", "\"stream\": null", "\"stop_token_ids\": []"]
            select (path, more),

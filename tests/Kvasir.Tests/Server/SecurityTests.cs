@@ -174,7 +174,8 @@ public sealed class SecurityTests
     [InlineData(false)]
     public async Task Pages_of_this_machine_come_in_with_a_key_or_by_one_flag_and_no_others(bool hasKey)
     {
-        await using ServerFixture server = await ServerFixture.Start(options: hasKey ? WithKeys() : new ServerOptions { AllowedOrigins = ["local"] });
+        await using ServerFixture server = await ServerFixture.Start(
+            options: hasKey ? WithKeys() : new ServerOptions { AllowedOrigins = ["local"] });
         string? key = hasKey ? Bob : null;
         foreach (string origin in s_local)
             Assert.True(await Admits(server, origin, key), origin);

@@ -37,7 +37,8 @@ export async function chat({ engine, random }, { model, messages, tools }, reque
     await pause(12);
   }
   const status = cancelled ? 'cancelled' : said === 'fail' ? 'error' : said === 'long' ? 'length' : 'stop';
-  close({ engine, begun, response, send, sent, text: `${prompt}assistant: ${pieces.slice(0, sent).join('')}\n`, status, thought: said === 'think' });
+  const text = `${prompt}assistant: ${pieces.slice(0, sent).join('')}\n`;
+  close({ engine, begun, response, send, sent, text, status, thought: said === 'think' });
 }
 
 const delta = (send, what) => send({ choices: [{ index: 0, delta: what, finish_reason: null }] });

@@ -41,10 +41,11 @@ test('the system prompt is sent, and a new conversation starts empty', async ({ 
 test('text from the server stays text', async ({ page }) => {
   const evil = '<img src=x onerror="document.title=1"><script>1</script>';
   const call = { index: 0, id: evil, function: { name: evil, arguments: evil } };
-  const deltas = [{ reasoning_content: evil }, { content: evil }, { tool_calls: [call] }];
+  const chunks = [{ reasoning_content: evil }, { content: evil }, { tool_calls: [call] }]
+    .map((delta) => `data: ${JSON.stringify({ choices: [{ delta }] })}\r\n\r\n`);
   await page.route('**/v1/chat/completions', (route) => route.fulfill({
     contentType: 'text/event-stream',
-    body: `${deltas.map((delta) => `data: ${JSON.stringify({ choices: [{ delta }] })}\r\n\r\n`).join('')}: ping\r\n\r\ndata: [DONE]\r\n\r\n`,
+    body: `${chunks.join('')}: ping\r\n\r\ndata: [DONE]\r\n\r\n`,
   }));
   await open(page);
   await say(page, 'hello');

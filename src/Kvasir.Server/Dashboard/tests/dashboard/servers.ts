@@ -1,4 +1,4 @@
-/** Where the pretended servers listen: one like any, one with a key, and one without texts that is empty. KVASIR_MOCK_PORT is the first port. */
+/** Where the pretended servers listen: one like any, one with a key, and an empty one without texts; KVASIR_MOCK_PORT is the first. */
 const port = Number(process.env['KVASIR_MOCK_PORT'] ?? 8391);
 
 export const [plainUrl, keyedUrl, emptyUrl] =
