@@ -14,7 +14,7 @@ static class RootVerb
     [
         new("run", "Answer a prompt, or a question about a file", RunVerb.Create),
         new("chat", "Talk with a model: /help inside lists what you can do", ChatVerb.Create),
-        new("serve", "Serve a model to many, over OpenAI's and Anthropic's protocols", ServeVerb.Create),
+        new("serve", "Serve a model to many, over OpenAI's, Anthropic's, Ollama's and llama-server's protocols", ServeVerb.Create),
         new("route", "Stand before nodes that serve a model, and pass each request to the one that answers it soonest", RouteVerb.Create),
         new("store", "Run a store in which many machines share keys and values", StoreVerb.Create),
         new("pull", "Fetch a model from Hugging Face's hub, into the cache that its other programs use", PullVerb.Create),

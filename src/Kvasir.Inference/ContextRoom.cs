@@ -14,6 +14,7 @@ public sealed class ContextRoom
 {
     const int MostRingStretches = 8; // in each half: more hide no more of a disk's latency
     const int ShareOfRing = 8; // of the pool's bytes at most
+    const int BlocksAtRest = 8; // one for each sequence at rest: its last, which is not full
 
     readonly EngineOptions _options;
     readonly long _free; // bytes of the file system that the disk's blocks may take
@@ -23,7 +24,7 @@ public sealed class ContextRoom
         _options = options;
         Context = InferenceEngine.ValidContext(model, options);
         Layout = InferenceEngine.LayoutOf(model, options);
-        Streams = options.KvDeviceBytes < Blocks * Layout.StrideBytes;
+        Streams = options.KvDeviceBytes < PoolBytes;
         _free = isHere && Streams && options.KvDisk is { } disk ? disk.FreeBytes() : long.MaxValue; // who needs none waits for no disk
         RingBytes = Streams && options.KvDisk is not null ? RingOf(options.KvDeviceBytes!.Value) : 0;
         Capacity = new TierBlocks(PoolCapacity(), HostCapacity(), DiskCapacity());
@@ -35,6 +36,23 @@ public sealed class ContextRoom
 
     /// <summary>Where keys and values lie in a block.</summary>
     public KvLayout Layout { get; }
+
+    /// <summary>
+    /// Blocks of the pool of layers with windows, where they have blocks of their own: for each of <see cref="EngineOptions.KvWindows"/>
+    /// sequences what its tokens see, for one pass what it writes, and some that sequences at rest hold. 0 where blocks hold all layers.
+    /// </summary>
+    public int WindowBlocks => Layout.Windowed is null ? 0 : (int)Math.Min(int.MaxValue / Layout.BlockTokens, Math.Min(
+        Blocks * Math.Max(Windows, _options.Sequences),
+        (Layout.BlocksFor(Layout.Windowed.LongestWindow) + 1) * (long)Windows + Layout.BlocksFor(PassTokens) + BlocksAtRest));
+
+    /// <summary>Bytes of that pool.</summary>
+    public long WindowBytes => WindowBlocks * (Layout.Windowed?.StrideBytes ?? 0);
+
+    /// <summary>Of the host tier's bytes those of layers with windows: the share that they have of a pool for the context.</summary>
+    public long WindowHostBytes => (long)(_options.KvHostBytes * ((double)WindowBytes / PoolBytes));
+
+    /// <summary>Bytes of the pool for one sequence at full context: the least of <see cref="EngineOptions.KvDeviceBytes"/> without streaming.</summary>
+    public long PoolBytes => Blocks * Layout.StrideBytes + WindowBytes;
 
     /// <summary>Whether the pool is too small for the context, so that a part of a sequence would be read from outside.</summary>
     public bool Streams { get; }
@@ -75,6 +93,8 @@ public sealed class ContextRoom
         : IsShortOfFree ? FreeTooSmall()
         : TiersTooSmall();
 
+    int Windows => _options.KvWindows ?? _options.Sequences;
+
     int PassTokens => Math.Min(_options.PrefillChunk, Context);
 
     bool IsShortOfFree => _options.KvDisk is { } disk && _free < disk.MaxBytes
@@ -101,10 +121,10 @@ public sealed class ContextRoom
     }
 
     long PoolCapacity() => _options.KvDeviceBytes is { } bytes
-        ? Math.Clamp((bytes - RingBytes) / Layout.StrideBytes, 0, int.MaxValue / Layout.BlockTokens) : Blocks;
+        ? Math.Clamp((bytes - WindowBytes - RingBytes) / Layout.StrideBytes, 0, int.MaxValue / Layout.BlockTokens) : Blocks;
 
     long HostCapacity() => _options.KvReuse == KvReuse.Off || HostTier.Stored(Layout, _options.KvHostCodec) != Layout ? 0
-        : _options.KvHostBytes / Layout.StrideBytes;
+        : (_options.KvHostBytes - WindowHostBytes) / Layout.StrideBytes;
 
     long DiskCapacity() => _options.KvReuse == KvReuse.Off || _options.KvDisk is not { } disk ? 0
         : Math.Min(disk.MaxBytes, _free) / DiskBlockBytes;
@@ -117,11 +137,12 @@ public sealed class ContextRoom
 
     string NothingBehindThePool() =>
         $"KV device bytes: {_options.KvDeviceBytes:N0}, which hold {Capacity.Pool * Layout.BlockTokens:N0} tokens, "
-        + $"expected at least {Blocks * Layout.StrideBytes:N0} for a context of {Context:N0}, or "
+        + $"expected at least {PoolBytes:N0} for a context of {Context:N0}, or "
         + (_options.KvReuse == KvReuse.Off ? "the cache" : $"a host or disk tier {WhyNoHost}from which the rest is streamed");
 
     string PoolTooSmall() => $"KV device bytes: {_options.KvDeviceBytes:N0}, expected at least "
-        + $"{Resident * Layout.StrideBytes + (RingBytes > 0 ? RingOf(0) : 0):N0}: what a pass of {PassTokens:N0} tokens writes"
+        + $"{WindowBytes + Resident * Layout.StrideBytes + (RingBytes > 0 ? RingOf(0) : 0):N0}: what a pass of {PassTokens:N0} tokens writes"
+        + (WindowBytes > 0 ? $", {WindowBytes:N0} of layers with windows" : "")
         + (RingBytes > 0 ? ", and the ring through which the rest comes from the disk" : "");
 
     string FreeTooSmall() => $"{_options.KvDisk!.Folder}: {_free:N0} bytes may be taken of what is free, expected "

@@ -98,7 +98,7 @@ public sealed class Conversation : IDisposable
     void GoOn(ReadOnlySpan<int> tokens)
     {
         if (tokens.Length >= Engine.Context) // checked before anything is appended or forgotten
-            throw new ContextExceededException(tokens.Length + 1, Engine.Context, Engine.Model.Config.Context);
+            throw new ContextExceededException(tokens.Length, Engine.Context, Engine.Model.Config.Context);
         if (!tokens.StartsWith(_sequence.Tokens))
             _sequence.Clear();
         _sequence.Append(tokens[_sequence.Tokens.Length..]);

@@ -70,6 +70,19 @@ public sealed record EngineOptions
     /// </summary>
     public RetentionPolicy? KvRetention { get; init; }
 
+    /// <summary>
+    /// Whether blocks hold all layers, also those with windows, which otherwise have blocks of their own and keep no more than sequences
+    /// see. Views of prefixes, and other machines that bring blocks, want whole ones; so engines that have <see cref="KvRetention"/> or peers
+    /// have them in any case.
+    /// </summary>
+    public bool KvWholeBlocks { get; init; }
+
+    /// <summary>
+    /// Sequences for which the pool has room for the windows of layers that have them, at the same time; null takes
+    /// <see cref="Sequences"/>. Those of shorter sequences take less. At least 1.
+    /// </summary>
+    public int? KvWindows { get; init; }
+
     /// <summary>Bytes of the host tier behind the pool; 0 for none.</summary>
     public long KvHostBytes { get; init; }
 
@@ -94,6 +107,9 @@ public sealed record EngineOptions
 
     /// <summary>Makes what other machines bring to the engine's cache; null for none.</summary>
     internal Func<TieredKvCache, IPeer>? KvPeer { get; init; }
+
+    /// <summary>Whether layers with windows have blocks of their own.</summary>
+    internal bool KvWindowsApart => !KvWholeBlocks && KvPeer is null && KvRetention is null or { ReadsPages: true };
 
     internal InstructionSet InstructionSet { get; init; } = InstructionSets.Chosen();
 }

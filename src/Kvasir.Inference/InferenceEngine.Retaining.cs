@@ -47,7 +47,7 @@ public sealed partial class InferenceEngine
         PageReads pages = new(Layout, options.Policy, from);
         if (prefix is not null)
             prefix(sequence);
-        sequence.Blocks.Table.Cut(from);
+        sequence.Blocks.Cut(from);
         string? whyAll = Cache.WhyNotByPages(pages, Context);
         if (whyAll is null)
             sequence.Blocks.Read(pages);

@@ -69,6 +69,9 @@ public sealed partial class InferenceEngine : IDisposable
     /// <summary>What the engine is doing.</summary>
     public SchedulerCounts Serving => _scheduler.IsValueCreated ? _scheduler.Value.Counts : default;
 
+    /// <summary>Most completions that compute at the same time.</summary>
+    public int MaxRunning => Options.MaxRunning;
+
     internal EngineOptions Options { get; }
 
     bool SharesBlocks => Options.KvReuse == KvReuse.On;
@@ -96,6 +99,8 @@ public sealed partial class InferenceEngine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (sequence.Engine != _parts)
             throw new ArgumentException("the sequence belongs to another engine");
+        if (options.PromptLogprobs is not null)
+            throw new ArgumentException("prompt logprobs: of a sequence that goes on, expected a prompt: all of it is computed for them");
         CheckPrompt(sequence, options);
         return Submit(new Generation(_parts, sequence, options, ownsSequence: false, cancellation));
     }
@@ -114,7 +119,7 @@ public sealed partial class InferenceEngine : IDisposable
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Sequence sequence = NewSequence(salt);
+        Sequence sequence = options.PromptLogprobs is null ? NewSequence(salt) : _parts.NewPrivateSequence(salt.ToArray());
         sequence.Append(prompt);
         CheckPrompt(sequence, options);
         return Submit(new Generation(_parts, sequence, options, ownsSequence: true, cancellation));
@@ -129,6 +134,8 @@ public sealed partial class InferenceEngine : IDisposable
     /// <param name="cancellation">Ends it at the next step.</param>
     internal Completion StartPrefill(ReadOnlySpan<int> prompt, BlockKey root, IPeer asker, CancellationToken cancellation)
     {
+        if (Layout.Windowed is not null)
+            throw new InvalidOperationException("layers with windows have blocks of their own here, expected whole blocks");
         Sequence sequence = new(_parts, () => Cache.NewSequence(root, asker, Context));
         sequence.Append(prompt);
         return Submit(new Generation(_parts, sequence, new GenerationOptions { MaxTokens = 0, WantsHidden = true, TellsProgress = true },
@@ -141,8 +148,8 @@ public sealed partial class InferenceEngine : IDisposable
             _parts.Check(retention.Policy);
         if (sequence.Tokens.IsEmpty)
             throw new ArgumentException("the prompt is empty: there is nothing to continue");
-        if (sequence.Tokens.Length >= Context && !(options is { WantsHidden: true, MaxTokens: 0 }))
-            throw new ContextExceededException(sequence.Tokens.Length + 1, Context, Model.Config.Context);
+        if (sequence.Tokens.Length > Context - (options.MaxTokens == 0 ? 0 : 1))
+            throw new ContextExceededException(sequence.Tokens.Length, Context, Model.Config.Context);
     }
 
     Completion Submit(Generation generation)
@@ -195,7 +202,7 @@ public sealed partial class InferenceEngine : IDisposable
     /// </summary>
     public void WarmUp()
     {
-        using Sequence sequence = new(_parts, () => Cache.NewSequence(sharing: false, tokens: Context));
+        using Sequence sequence = _parts.NewPrivateSequence([]);
         long start = Stopwatch.GetTimestamp();
         for (int round = 0; round < 32 && Stopwatch.GetElapsedTime(start) < s_warmUp; round++)
         {
@@ -305,8 +312,10 @@ public sealed partial class InferenceEngine : IDisposable
     KvCacheOptions CacheOptions((int DeviceBlocks, StreamingOptions? Streaming) pool) => new()
     {
         DeviceBlocks = pool.DeviceBlocks,
+        WindowBlocks = Room.WindowBlocks,
         Streaming = pool.Streaming,
-        HostBytes = SharesBlocks || pool.Streaming is not null ? Options.KvHostBytes : 0,
+        HostBytes = SharesBlocks || pool.Streaming is not null ? Options.KvHostBytes - Room.WindowHostBytes : 0,
+        WindowHostBytes = SharesBlocks ? Room.WindowHostBytes : 0,
         HostCodec = Options.KvHostCodec,
         Disk = SharesBlocks ? Options.KvDisk : null,
         FurtherTiers = SharesBlocks ? Options.KvFurtherTiers : [],
@@ -334,8 +343,7 @@ public sealed partial class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        KvLayout layout = LayoutOf(model.Config, options);
-        return (layout.BlocksFor(ValidContext(model.Config, options)) + 1) * layout.StrideBytes;
+        return ContextRoom.Of(model.Config, options with { KvDeviceBytes = null }).PoolBytes;
     }
 
     /// <summary>
@@ -351,7 +359,9 @@ public sealed partial class InferenceEngine : IDisposable
     }
 
     internal static KvLayout LayoutOf(ModelSpec model, EngineOptions options) =>
-        new(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model));
+        new KvLayout(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model)) is { LongestWindow: > 0 } whole
+            && whole.LongestWindow < model.Context && options.KvWindowsApart ? whole.WithWindowsApart()
+        : new KvLayout(options.BlockTokens, options.KvKeyCodec, options.KvValueCodec, KvLayers.Of(model));
 
     static int BlocksOfView(KvLayout layout, int context) =>
         layout.BlocksFor(context) / 2 + layout.BlocksFor(ReplayScorer.LongestPiece + ReplayScorer.LeadIn);
@@ -365,6 +375,7 @@ public sealed partial class InferenceEngine : IDisposable
         Check(options.MaxRunning >= 1, "running completions", options.MaxRunning, "at least 1");
         Check(options.MaxWaiting >= 1, "waiting completions", options.MaxWaiting, "at least 1");
         Check(options.PrefillChunk >= 1, "prefill chunk", options.PrefillChunk, "at least 1");
+        Check(options.KvWindows is null or >= 1, "windows", options.KvWindows ?? 0, "at least 1");
         Check(options.BlockTokens is >= 16 and <= 1024 && options.BlockTokens % 16 == 0, "block tokens",
             options.BlockTokens, "a multiple of 16 up to 1024");
         return context;

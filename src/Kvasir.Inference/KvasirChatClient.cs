@@ -93,10 +93,10 @@ public sealed class KvasirChatClient : IChatClient
     async IAsyncEnumerable<ChatResponseUpdate> Answer(ChatCall call, [EnumeratorCancellation] CancellationToken cancellation)
     {
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        AnswerUpdates updates = new(_engine.ModelId, call.OffersTools ? _prompts.Tools : null);
+        AnswerUpdates updates = new(_engine.ModelId, call.Plan.NewReader(), call.TellsThoughts);
         try
         {
-            Completion completion = _engine.Engine.Start(call.Prompt, call.Options, call.Salt, abandoned.Token);
+            Completion completion = _engine.Engine.Start(call.Plan.Prompt.Tokens, call.Options, call.Salt, abandoned.Token);
             await foreach (CompletionPiece piece in completion.Pieces.ReadAllAsync(cancellation).ConfigureAwait(false))
                 foreach (ChatResponseUpdate update in updates.Of(piece))
                     yield return update;

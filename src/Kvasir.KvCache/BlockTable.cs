@@ -142,6 +142,33 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
         && _filled[block] == Layout.BlockTokens && _blocks[block].IsOf(pool)
         && _blocks[block] is not BlockLease { Load: not null } and not BlockLease { HasFailed: true };
 
+    /// <summary>Whether a block has no memory: it was given back, or is to be computed and has none yet.</summary>
+    internal bool IsAbsent(int block) => _blocks[block] is AbsentBlock;
+
+    /// <summary>Adds a block without memory, of which so many tokens count as there.</summary>
+    internal void AddAbsent(int filled)
+    {
+        Append(AbsentBlock.Instance, filled, 0);
+        FindLength(Count - 1);
+    }
+
+    /// <summary>Gives a block back: so many of its tokens count as there all the same, and nobody may read them.</summary>
+    internal void Release(int block, int filled)
+    {
+        _blocks[block].Dispose();
+        (_blocks[block], _filled[block], _addresses[block]) = (AbsentBlock.Instance, filled, 0);
+        FindLength(block);
+    }
+
+    /// <summary>Takes memory for a block that has none, to be filled from its start; false when the pool has none.</summary>
+    internal bool TryGiveRoom(int block)
+    {
+        if (pool.TryAllocate() is not { } own)
+            return false;
+        Put(block, own, 0);
+        return true;
+    }
+
     /// <summary>Puts a shared block in place of one of the sequence's own, which must be spent.</summary>
     public void Replace(int block, BlockLease lease) => Put(block, lease, Layout.BlockTokens);
 

@@ -19,7 +19,7 @@ public sealed partial class CachedSequence
     {
         if (Table.Pages is not { } pages)
             return;
-        Table.Cut(pages.From);
+        Cut(pages.From);
         Table.Pages = null;
         pages.Truncate(0);
     }

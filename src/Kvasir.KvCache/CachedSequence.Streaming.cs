@@ -109,7 +109,7 @@ public sealed partial class CachedSequence
     {
         if (_unplaced is not { } rest || !HasArrived)
             return;
-        _loads.WaitForAll(Use);
+        WaitForAll();
         PlaceBlocks(tokens, rest);
     }
 
@@ -141,6 +141,7 @@ public sealed partial class CachedSequence
 
     void Lose(int block)
     {
+        Windows?.IsStale = true;
         if (block >= Table.Count)
             return;
         MakeRoomForOne();

@@ -19,11 +19,16 @@ public sealed partial class CachedSequence
             return;
         _keys.Extend(tokens, block);
         TailMatch tail = _cache.Device.LongestTail(_keys[block - 1], tokens[start..^1]);
-        if (tail.Common == 0 || _cache.Device.TryFind(tail.Key) is not { } source)
+        TailMatch? windowed = Windows?.LongestTail(tokens, block);
+        int common = Math.Min(tail.Common, windowed?.Common ?? tail.Common);
+        if (common == 0 || _cache.Device.TryFind(tail.Key) is not { } source)
             return;
         using (source)
             if (source.Load is null && !source.HasFailed && Table.TryAddOwn())
-                CopyTail(block, source, tail.Common);
+                if (Windows?.TryCopyTail(block, windowed!.Value.Key, common) == false)
+                    Table.Truncate(block);
+                else
+                    CopyTail(block, source, common);
     }
 
     void CopyTail(int block, BlockLease source, int tokens)
@@ -38,6 +43,9 @@ public sealed partial class CachedSequence
     void PlaceTail(TailFind tail, ITier? from)
     {
         int block = tail.Block, start = block * BlockTokens;
+        int common = Math.Min(tail.Match.Common, Windows?.TailFound(block) ?? tail.Match.Common);
+        if (common == 0)
+            return;
         BlockLease? source = _cache.Device.TryFind(tail.Match.Key);
         if (source is null && from is not null)
             source = _loads.Want(from, tail.Match.Key, _keys[block - 1], tail.Tokens, tail.Place);
@@ -46,9 +54,15 @@ public sealed partial class CachedSequence
             source?.Dispose();
             return;
         }
-        Table.Fill(start, start + tail.Match.Common);
-        Use.Reuse(from?.Tier ?? Tier.Device, start, start + tail.Match.Common);
-        Use.Tail = (tail.Match.Key, tail.Match.Common);
+        if (Windows?.TryPlaceTail(common) == false)
+        {
+            source.Dispose();
+            Table.Truncate(block);
+            return;
+        }
+        Table.Fill(start, start + common);
+        Use.Reuse(from?.Tier ?? Tier.Device, start, start + common);
+        Use.Tail = (tail.Match.Key, common);
         _loads.TakeOver(block, source);
     }
 

@@ -65,6 +65,7 @@ public sealed partial class CachedSequence : IDisposable
         if (retention is not null)
             Use.Retain(retention);
         (_later, Failure) = (null, null);
+        Windows?.BeginRequest(tokens);
         _computed.Clear();
         _brought.Clear();
         Use.Reuse(Tier.Device, 0, Length);
@@ -77,10 +78,11 @@ public sealed partial class CachedSequence : IDisposable
     public Task<PrefixLookup>? Lookup(ReadOnlySpan<int> tokens)
     {
         tokens = Exact(tokens);
-        if (!_sharing || tokens.Length - 1 <= Length)
+        if (!_sharing || tokens.Length < 2 || (tokens.Length - 1 <= Length && Windows is not { IsStale: true }))
             return null;
         ComputeKeys(tokens);
-        return _cache.Find(Query(tokens));
+        Task<PrefixLookup> found = _cache.Find(Query(tokens));
+        return Windows is null ? found : Join(found, Windows.Find(tokens));
     }
 
     PrefixQuery Query(ReadOnlySpan<int> tokens) =>
@@ -101,10 +103,11 @@ public sealed partial class CachedSequence : IDisposable
     public void Place(ReadOnlySpan<int> tokens, PrefixLookup lookup)
     {
         ArgumentNullException.ThrowIfNull(lookup);
-        _loads.WaitForAll(Use); // of a request that was given up
-        _later = lookup.Later;
+        WaitForAll(); // of a request that was given up
+        _later = lookup.Later is { IsCompletedSuccessfully: true, Result: var later } && later == lookup ? null : lookup.Later;
         Use.Explain(lookup, Length);
         ForgoWhatIsDear(lookup);
+        ForgoWhatSeesNothing(tokens, lookup);
         PlaceBlocks(tokens, lookup);
     }
 
@@ -134,9 +137,11 @@ public sealed partial class CachedSequence : IDisposable
             {
                 if (!TryStream(block, tokens))
                     return;
+                Windows?.IsStale = true;
                 continue;
             }
-            if (lease.Load is not null || lease.HasFailed) // perhaps the very one that did not come in time
+            if (lease.Load is not null || lease.HasFailed // perhaps the very one that did not come in time
+                || Windows?.TryAdopt(block, tokens) == false)
             {
                 lease.Dispose();
                 return;
@@ -149,19 +154,26 @@ public sealed partial class CachedSequence : IDisposable
     /// Waits until a layer's keys and values have come from wherever they come. Call it before a layer is written or read.
     /// </summary>
     /// <returns>False when some did not come, or too late: there are new holes, and the pass has to begin again.</returns>
-    public bool WaitForLayer(int layer) => _loads.Wait(layer, Use);
+    public bool WaitForLayer(int layer)
+    {
+        bool complete = _loads.Wait(layer, Use);
+        if (Windows is null)
+            return complete;
+        Windows.IsStale |= !complete;
+        return Windows.Wait(layer, Use) && complete;
+    }
 
     /// <summary>Waits for all layers: for a thread that has nothing else to do.</summary>
-    public void WaitForAll() => _loads.WaitForAll(Use);
+    public void WaitForAll() => WaitForLayer(_cache.Layout.Layers.Length - 1);
 
     /// <summary>Whether blocks are on their way.</summary>
-    public bool IsWaiting => _loads.Any;
+    public bool IsWaiting => _loads.Any || Windows is { IsWaiting: true };
 
     /// <summary>Whether some of them come from other machines: then no layer is there before all of the last block is.</summary>
     internal bool IsWaitingForPeers => _loads.AnyOfPeers;
 
     /// <summary>Whether a wait for them would be over at once: all have come, or will not be waited for any longer.</summary>
-    public bool HasArrived => _loads.AreOver;
+    public bool HasArrived => _loads.AreOver && Windows is not { HaveArrived: false };
 
     /// <summary>The key of the block before that of a position; null when nothing is shared.</summary>
     public BlockKey? KeyBefore(ReadOnlySpan<int> tokens, int position)
@@ -197,12 +209,14 @@ public sealed partial class CachedSequence : IDisposable
     }
 
     /// <summary>Makes room for the first <paramref name="tokens"/> tokens; false when the pool has too little.</summary>
-    public bool TryReserve(int tokens) => Table.TryReserve(tokens);
+    public bool TryReserve(int tokens) =>
+        Table.TryReserve(tokens) && Windows?.TryReserve(tokens, Math.Min(Length, Table.Pages?.From ?? Length)) != false;
 
     /// <summary>The positions <c>[from, to)</c> are computed; blocks that are full now belong to the cache.</summary>
     public void Fill(ReadOnlySpan<int> tokens, int from, int to)
     {
         Table.Fill(from, to);
+        Windows?.Fill(tokens, Exact(tokens).Length, from, to);
         for (int block = from / BlockTokens; _sharing && block * BlockTokens < to; block++)
             if (Table.Filled(block) == BlockTokens && Table[block] is MutableBlock own && (block + 1) * BlockTokens <= Exact(tokens).Length)
             {
@@ -231,6 +245,7 @@ public sealed partial class CachedSequence : IDisposable
             _cache.Touch(_keys[block], isNew: _computed.Contains(block));
             _cache.Offload(_keys[block], Admission.EndOfRequest);
         }
+        Windows?.EndRequest(Length);
     }
 
     /// <summary>Forgets all tokens. What was computed stays in the cache, the tail included.</summary>
@@ -239,8 +254,10 @@ public sealed partial class CachedSequence : IDisposable
         _loads.Abandon();
         (_later, _unplaced) = (null, null);
         ReadAll();
+        int length = Length;
         if (_sharing)
             LeaveTail(tokens);
+        Windows?.Clear(tokens, length);
         BlockKey[] own = UnsharedKeys();
         Table.Clear();
         _cache.Streamed?.Drop(own);
@@ -275,10 +292,13 @@ public sealed partial class CachedSequence : IDisposable
         for (int block = 0; block < blocks && room; block++)
             if (block >= Table.Count || Table.Filled(block) == 0)
                 room = PlaceBlock(block, tokens, lookup, offer);
+        if (Windows is not null)
+            Bring(tokens, room && Table.Count == lookup.TailBlock ? TailOf(lookup) : 0, Windows);
         if (room && Table.Count == lookup.TailBlock && lookup.TailFound is { Match.Common: > 0 } tail)
             PlaceTail(tail, lookup.TailSource);
         _unplaced = room || _cache.Streamed is null ? null : lookup;
         _loads.Start();
+        Windows?.Start();
     }
 
     /// <summary>What other machines would bring.</summary>
@@ -305,8 +325,9 @@ public sealed partial class CachedSequence : IDisposable
         ReadOnlySpan<int> own = _keys.TokensOf(tokens, block);
         (ITier? source, long place) = lookup.SourceOf(block);
         Tier from = Tier.Device;
-        BlockLease? lease = _cache.Device.TryFind(_keys[block], own);
-        if (lease is null && TryStream(block, tokens))
+        bool again = Windows is not null && lookup.IsForgone(block); // though it may be there
+        BlockLease? lease = again ? null : _cache.Device.TryFind(_keys[block], own);
+        if (lease is null && !again && TryStream(block, tokens))
             return true;
         MakeRoomForOne();
         if (lease is null && source is not null)

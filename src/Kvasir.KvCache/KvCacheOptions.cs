@@ -19,6 +19,14 @@ public sealed record KvCacheOptions
     /// <summary>Blocks of the pool that attention reads; at least 1.</summary>
     public required int DeviceBlocks { get; init; }
 
+    /// <summary>
+    /// Blocks of the pool of the layers with windows, where the layout has them apart; at least 1 there, and what sequences see at a time.
+    /// </summary>
+    public int WindowBlocks { get; init; }
+
+    /// <summary>Bytes of the host tier of the layers with windows, where the layout has them apart; beside <see cref="HostBytes"/>.</summary>
+    public long WindowHostBytes { get; init; }
+
     /// <summary>Bytes of the host tier; less than one block is none.</summary>
     public long HostBytes { get; init; }
 

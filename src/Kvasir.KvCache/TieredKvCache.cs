@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
@@ -36,10 +35,14 @@ public sealed partial class TieredKvCache : IDisposable
     /// blocks as the options say.</param>
     /// <exception cref="InsufficientMemoryException">No memory for the pool.</exception>
     public TieredKvCache(KvLayout layout, Fingerprint fingerprint, KvCacheOptions options, IBlockArena? arena = null)
+        : this(layout, fingerprint, options, arena, new TransferCosts()) { }
+
+    TieredKvCache(KvLayout layout, Fingerprint fingerprint, KvCacheOptions options, IBlockArena? arena, TransferCosts costs)
     {
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(options);
-        (Layout, Fingerprint, Options) = (layout, fingerprint, options);
+        (Layout, Fingerprint, Options, Costs) = (layout, fingerprint, options, costs);
+        Windows = layout.Windowed is { } windowed ? OfWindows(windowed) : null;
         Groups = LayerGroup.Of(layout, DiskTier.LeastGroupBytes);
         Device = new BlockPool(layout, arena ?? new NativeArena(layout, options.DeviceBlocks), time: options.Time, tier: Tier.Device);
         Device.Reclaim = Views.TryReclaim;
@@ -87,7 +90,7 @@ public sealed partial class TieredKvCache : IDisposable
     public string? Problem => _problem ?? Tiers.Select(tier => tier.Problem).FirstOrDefault(problem => problem is not null);
 
     /// <summary>What loading and computing take.</summary>
-    public TransferCosts Costs { get; } = new();
+    public TransferCosts Costs { get; }
 
     /// <summary>What was moved between the tiers.</summary>
     public TierTraffic Traffic { get; } = new();
@@ -106,10 +109,13 @@ public sealed partial class TieredKvCache : IDisposable
     /// <param name="tokens">Tokens to make room for in the books, so that growing to as many allocates nothing.</param>
     public CachedSequence NewSequence(ReadOnlySpan<byte> salt = default, bool sharing = true, int tokens = 0)
     {
-        BlockKey root = KeyChain.Root(Fingerprint, salt);
+        BlockKey root = RootOf(salt);
         foreach (IDurableTier tier in Tiers.OfType<IDurableTier>())
             tier.AddRoot(root);
-        return new CachedSequence(this, sharing ? root : PrivateRoot(), sharing, tokens, Peer);
+        return new CachedSequence(this, sharing ? root : PrivateRoot(), sharing, tokens, Peer)
+        {
+            Windows = WindowsOf(root, sharing, tokens),
+        };
     }
 
     /// <summary>What names the blocks of a sequence that shares none: nobody else can make it.</summary>
@@ -125,7 +131,9 @@ public sealed partial class TieredKvCache : IDisposable
     {
         if (tokens.IsEmpty)
             throw new ArgumentException("a prompt has at least one token");
-        return _index.FindAll(Query(tokens.ToArray(), salt), s_patienceOfViewers);
+        PrefixQuery query = Query(tokens.ToArray(), salt);
+        Task<PrefixLookup> found = _index.FindAll(query, s_patienceOfViewers);
+        return Windows is null ? found : ForgoWhatSeesNothing(found, query, RootOfWindows(RootOf(salt)));
     }
 
     /// <summary>How many of a prompt's tokens, its last included, a tier has.</summary>
@@ -142,7 +150,7 @@ public sealed partial class TieredKvCache : IDisposable
     public IReadOnlyList<BlockKey> Keys(ReadOnlySpan<int> tokens, ReadOnlySpan<byte> salt = default)
     {
         List<BlockKey> keys = [];
-        BlockKey key = KeyChain.Root(Fingerprint, salt);
+        BlockKey key = RootOf(salt);
         for (int start = 0; start < tokens.Length; start += Layout.BlockTokens)
             keys.Add(key = KeyChain.Next(key, tokens[start..Math.Min(tokens.Length, start + Layout.BlockTokens)]));
         return keys;
@@ -171,6 +179,7 @@ public sealed partial class TieredKvCache : IDisposable
     public (int Evicted, int Kept) Evict(IReadOnlyCollection<BlockKey> keys, Tier? from = null)
     {
         ArgumentNullException.ThrowIfNull(keys);
+        Windows?.Evict(WindowKeys(keys), from);
         (int evicted, int kept) = from is null or Tier.Device ? Device.Drop(keys) : (0, 0);
         foreach (ITier tier in Tiers.Where(tier => from is null || from == tier.Tier))
         {
@@ -178,60 +187,6 @@ public sealed partial class TieredKvCache : IDisposable
             (evicted, kept) = (evicted + gone, kept + stayed);
         }
         return (evicted, kept);
-    }
-
-    /// <summary>
-    /// Asks for a block that memory has to be written to the tiers that outlive the process, unless it is there; returns at once.
-    /// </summary>
-    public void Keep(BlockKey key)
-    {
-        foreach (WriteBack writeBack in _writeBacks)
-            if (writeBack.Target is IDurableTier { CanWrite: true })
-                writeBack.Add(key);
-    }
-
-    /// <summary>Writes blocks that memory has to all <see cref="DurableTiers"/>, and waits until they are there, or dropped.</summary>
-    /// <returns>False when the time was over before.</returns>
-    public bool Keep(IReadOnlyList<BlockKey> keys, TimeSpan patience)
-    {
-        ArgumentNullException.ThrowIfNull(keys);
-        foreach (BlockKey key in keys.Reverse())
-            Keep(key);
-        return Flush(patience);
-    }
-
-    /// <summary>Writes blocks that memory has to all <see cref="DurableTiers"/>, and keeps them from being evicted until a time.</summary>
-    /// <returns>How many are kept, in the tier that keeps most of them.</returns>
-    /// <exception cref="IOException">They cannot be pinned anywhere: too many bytes are already, or the tier cannot be written.</exception>
-    public int Pin(IReadOnlyList<BlockKey> keys, string owner, DateTimeOffset until, TimeSpan patience)
-    {
-        Keep(keys, patience);
-        return MostOfDurable(tier => tier.Pin(keys, owner, until));
-    }
-
-    /// <summary>Lets go of all that an owner has pinned; returns how many blocks, in the tier that had most of them.</summary>
-    /// <exception cref="IOException">No tier can be written.</exception>
-    public int Unpin(string owner) => MostOfDurable(tier => tier.Unpin(owner));
-
-    /// <summary>Lets go of blocks, whoever has pinned them; returns how many were, in the tier that had most of them.</summary>
-    /// <exception cref="IOException">No tier can be written.</exception>
-    public int Unpin(IReadOnlyCollection<BlockKey> keys) => MostOfDurable(tier => tier.Unpin(keys));
-
-    int MostOfDurable(Func<IDurableTier, int> work)
-    {
-        (int most, ExceptionDispatchInfo? failure) = (0, null);
-        foreach (IDurableTier tier in DurableTiers)
-            try
-            {
-                most = Math.Max(most, work(tier));
-            }
-            catch (IOException e)
-            {
-                failure ??= ExceptionDispatchInfo.Capture(e);
-            }
-        if (most == 0)
-            failure?.Throw();
-        return most;
     }
 
     /// <summary>Waits until what was admitted is in the tiers, or dropped, and what was counted is noted.</summary>
@@ -243,6 +198,7 @@ public sealed partial class TieredKvCache : IDisposable
         bool done = true;
         foreach (WriteBack writeBack in _writeBacks)
             done &= writeBack.Flush(Rest());
+        done &= Windows?.Flush(Rest()) != false;
         return _accounts.Flush(Rest()) && done;
 
         TimeSpan Rest() => patience - Options.Time.GetElapsedTime(start) is var rest && rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
@@ -258,7 +214,7 @@ public sealed partial class TieredKvCache : IDisposable
         foreach (WriteBack writeBack in _writeBacks)
             if (writeBack.Target.Admission == Admission.WhenFull)
                 done &= writeBack.Flush(patience);
-        return done;
+        return done & Windows?.FlushCopies(patience) != false;
     }
 
     /// <summary>
@@ -290,13 +246,14 @@ public sealed partial class TieredKvCache : IDisposable
         bool closed = ((IAsyncResult)closing).AsyncWaitHandle.WaitOne(Options.CloseDeadline);
         if (closing.IsFaulted)
             closing.GetAwaiter().GetResult(); // throws
-        int unwritten = _writeBacks.Sum(writeBack => writeBack.Unwritten);
+        int unwritten = _writeBacks.Sum(writeBack => writeBack.Unwritten) + (Windows?.Unfinished ?? 0);
         Unfinished = closed && unwritten == 0 ? null : unwritten;
     }
 
     void Close()
     {
         Flush(Options.CloseDeadline * ShareForWriting);
+        Windows?.Dispose(); // beside what is left of the time: what waits there has been flushed
         _accounts.Dispose();
         foreach (WriteBack writeBack in _writeBacks)
             writeBack.Dispose();
@@ -350,7 +307,7 @@ public sealed partial class TieredKvCache : IDisposable
 
     PrefixQuery Query(int[] tokens, ReadOnlySpan<byte> salt)
     {
-        BlockKey root = KeyChain.Root(Fingerprint, salt);
+        BlockKey root = RootOf(salt);
         int blocks = (tokens.Length - 1) / Layout.BlockTokens;
         var keys = new PrefixKeys(root, Layout.BlockTokens, blocks);
         keys.Extend(tokens, blocks);

@@ -8,7 +8,9 @@ using Kvasir.Server.Dashboard;
 using Kvasir.Server.Hints;
 using Kvasir.Server.Http;
 using Kvasir.Server.Kv;
+using Kvasir.Server.LlamaServer;
 using Kvasir.Server.Observability;
+using Kvasir.Server.Ollama;
 using Kvasir.Server.OpenAi;
 using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
@@ -83,6 +85,7 @@ public sealed class KvasirServer : IAsyncDisposable
             Aliases = options.Aliases,
             AnswersToAll = options.AnswersToAllNames,
             Node = options.NodeName,
+            Defaults = options.Defaults,
             Retention = new RetentionRules(options.Retention, options.AllowedRetention),
         });
     }
@@ -153,7 +156,10 @@ public sealed class KvasirServer : IAsyncDisposable
         KvEndpoints kv = new(service, log, Node(), _stopping.Token);
         _app.Use(next => context => Answer(context, next));
         Telemetry.Map(_app, _options.VllmMetrics, kv);
-        Pages.Map(_app);
+        if (_options.HasDashboard)
+            Pages.Map(_app, OllamaApi.Alive);
+        else
+            _app.MapReading("/", OllamaApi.Alive);
         foreach (string path in (string[])["/health", "/v1/health"])
             _app.MapReading(path, context => context.Response.WriteAsJsonAsync(new HealthStatus("ok"), HttpJson.Default.HealthStatus));
         _app.MapReading("/v1/models", context => Models.List(context, model));
@@ -168,8 +174,9 @@ public sealed class KvasirServer : IAsyncDisposable
         _app.MapPost("/v1/messages", context => Messages.Handle(context, service));
         _app.MapPost("/v1/messages/count_tokens", context => Messages.CountTokens(context, model));
         _app.MapPost("/v1/embeddings", context => Embeddings.Handle(context, service));
-        _app.MapPost("/tokenize", context => Tokens.Tokenize(context, model));
-        _app.MapPost("/detokenize", context => Tokens.Detokenize(context, model));
+        LlamaServerApi.Map(_app, service, _options.ShowsSlots, _options.SlotFolder);
+        OllamaApi.Map(_app, service);
+        Probes.Map(_app, model);
         kv.Map(_app);
         new HintEvents(_engine, _book, () => Identity(model), _stopping.Token).Map(_app);
     }

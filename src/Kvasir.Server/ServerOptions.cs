@@ -3,6 +3,7 @@ using Kvasir.Cluster;
 using Kvasir.Cluster.Peers;
 using Kvasir.KvCache.Retention;
 using Kvasir.Server.Security;
+using Kvasir.Server.Serving;
 
 namespace Kvasir.Server;
 
@@ -48,6 +49,18 @@ public sealed record ServerOptions
 
     /// <summary>A chat template (Jinja) instead of the model's own; a model without either is asked in ChatML.</summary>
     public string? ChatTemplate { get; init; }
+
+    /// <summary>What holds where requests say nothing.</summary>
+    public RequestDefaults Defaults { get; init; } = new();
+
+    /// <summary>Whether <c>/slots</c> tells what runs.</summary>
+    public bool ShowsSlots { get; init; } = true;
+
+    /// <summary>The directory in which <c>/slots</c> saves keys and values under names of clients; null for none.</summary>
+    public string? SlotFolder { get; init; }
+
+    /// <summary>Whether there is a page at <c>/</c>.</summary>
+    public bool HasDashboard { get; init; } = true;
 
     /// <summary>Through what requests that name no policy are answered; null for exactly.</summary>
     public RetentionPolicy? Retention { get; init; }

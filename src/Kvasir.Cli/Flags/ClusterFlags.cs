@@ -123,6 +123,9 @@ sealed class ClusterFlags
 sealed record ClusterPlace(string? Name, NodeRole Role, PeerOptions Options, IPEndPoint? Endpoint, PrefillNodes? PrefillNodes,
     MembershipPlace? Cluster) : IDisposable
 {
+    /// <summary>Whether blocks come from other nodes, or go there.</summary>
+    public bool MovesBlocks => Endpoint is not null || PrefillNodes is not null;
+
     /// <summary>The options of an engine of this node.</summary>
     public EngineOptions Join(EngineOptions engine) => PrefillNodes?.Serve(engine) ?? engine;
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Sessions;
 using Kvasir.Cli.Stores;
@@ -7,6 +8,7 @@ using Kvasir.Inference;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Retention;
+using Kvasir.Server.Serving;
 
 namespace Kvasir.Cli.Flags;
 
@@ -18,11 +20,11 @@ sealed class EngineFlags
     /// <summary>As many as the engine takes.</summary>
     public const int MostThreads = 1024;
 
-    readonly Setting<int?> _maxTokens = new("--max-tokens", "-n")
+    readonly Setting<int?> _maxTokens = new("--max-tokens", "-n", "--predict", "--n-predict")
     {
-        Description = "Most tokens to generate",
+        Description = "Most tokens to generate; -1 for any number",
         Usual = "until the model ends its turn or the context is full",
-        CustomParser = Number.ParseOptionalWithin(0, int.MaxValue),
+        CustomParser = Number.ParseOptionalWithin(-2, int.MaxValue),
         HelpName = "N",
     };
     readonly Setting<int> _minTokens = new("--min-tokens")
@@ -35,11 +37,12 @@ sealed class EngineFlags
     readonly Setting<int?> _context;
     readonly Option<int?> _threads = CreateThreads();
     readonly SamplingFlags _sampling = new();
-    readonly Option<string[]> _stop = new("--stop")
+    readonly Option<string[]> _stop = new("--stop", "-r", "--reverse-prompt")
     {
         Description = "Text that ends the answer; may be given several times", HelpName = "S",
     };
     readonly Setting<bool> _ignoreEos = new("--ignore-eos") { Description = "Go on where the model would end its turn" };
+    readonly Option<string?> _system = new("--system", "-sys", "--system-prompt") { Description = "The system prompt", HelpName = "TEXT" };
     readonly Option<bool> _noKvCache = new("--no-kv-cache")
     {
         Description = "Compute every token's keys and values again at every step: slow, the oracle for the cache",
@@ -50,18 +53,21 @@ sealed class EngineFlags
         Description = "Say where the prompt's keys and values came from, and why others were computed",
     };
     readonly KvFlags _kv;
+    readonly RequestFlags _requests = new();
     readonly Option<RetentionChoice> _retain = RetainFlag.Create();
 
     /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
     /// <param name="usualContext">How long the context is where nothing is said of it, in words.</param>
-    public EngineFlags(string usualDevice = "room for one context", string? usualContext = null)
+    /// <param name="serves">Whether the verb is <c>serve</c>.</param>
+    public EngineFlags(string usualDevice = "room for one context", string? usualContext = null, bool serves = false)
     {
+        Llama = new LlamaFlags(serves);
         _kv = new KvFlags(usualDevice);
         _context = new("--ctx-size", "-c")
         {
-            Description = "Tokens of context",
+            Description = "Tokens of context; 0 for the model's",
             Usual = usualContext ?? $"the model's, but at most {EngineOptions.DefaultContext}",
-            CustomParser = Number.ParseOptionalWithin(1, 1 << 24),
+            CustomParser = Number.ParseOptionalWithin(0, 1 << 24),
             HelpName = "CTX",
         };
     }
@@ -75,6 +81,9 @@ sealed class EngineFlags
         HelpName = "N",
     };
 
+    /// <summary>The flags of llama.cpp's that mean nothing here.</summary>
+    public LlamaFlags Llama { get; }
+
     /// <summary>The chat template.</summary>
     public TemplateFlag Template { get; } = new();
 
@@ -82,10 +91,11 @@ sealed class EngineFlags
     {
         foreach (Option option in (Option[])[_model, _weights.Option, _maxTokens, _minTokens, _context, _threads, .. _sampling.All, _stop,
             _ignoreEos,
-            _noKvCache, _verbose, _retain])
+            _noKvCache, _verbose, _retain, _system])
             verb.Options.Add(option);
         Template.AddTo(verb);
         _kv.AddTo(verb);
+        Llama.AddTo(verb);
     }
 
     /// <summary>Adds the flags that say which model, and where its keys and values are kept.</summary>
@@ -97,13 +107,16 @@ sealed class EngineFlags
         _kv.AddPlaceTo(verb);
     }
 
-    /// <summary>Adds the flags of an engine that serves others: how tokens are chosen is their business.</summary>
+    /// <summary>Adds the flags of an engine that serves others: how tokens are chosen holds where they say nothing of it.</summary>
     public void AddServingTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _weights.Option, _context, _threads, _noKvCache, _retain])
+        foreach (Option option in (Option[])[_model, _weights.Option, _context, _threads, _noKvCache, _retain, _maxTokens, .. _sampling.All,
+            _stop, _system])
             verb.Options.Add(option);
         Template.AddTo(verb);
+        _requests.AddTo(verb);
         _kv.AddTiersTo(verb);
+        Llama.AddTo(verb);
     }
 
     /// <summary>The flag that would help, unless the text is too long for the model itself.</summary>
@@ -121,8 +134,30 @@ sealed class EngineFlags
         return ModelOption.Load(_weights.Resolve(parsed, ModelName(parsed)));
     }
 
-    /// <summary>The system prompt that Ollama has for a model of its own; null for none.</summary>
-    public string? SystemPrompt(ParseResult parsed) => OfOllama(parsed)?.System;
+    /// <summary>The system prompt that is said, or that Ollama has for a model of its own; null for none.</summary>
+    public string? SystemPrompt(ParseResult parsed) => parsed.GetValue(_system) ?? OfOllama(parsed)?.System;
+
+    /// <summary>Refuses it beside a file, which becomes the system prompt.</summary>
+    public void CheckSystem(CommandResult result, Option<string?> file)
+    {
+        if (result.GetValue(_system) is not null && result.GetValue(file) is not null)
+            result.AddError($"{_system.Name} and {file.Name} both give the system prompt: choose one");
+    }
+
+    /// <summary>What holds for requests that say nothing: what the flags say, else what the model's makers advise.</summary>
+    public RequestDefaults Defaults(ParseResult parsed, LanguageModel model)
+    {
+        OllamaModel? ollama = OfOllama(parsed);
+        return new RequestDefaults
+        {
+            Sampling = _sampling.Given(parsed, Maker(ollama, model)),
+            MaxTokens = MaxTokens(parsed, ollama),
+            Stops = parsed.GetValue(_stop) is { Length: > 0 } stops ? stops : [.. ollama?.Stops ?? []],
+            SystemPrompt = SystemPrompt(parsed),
+            ThoughtBudget = _requests.Budget(parsed),
+            TemplateVariables = _requests.Variables(parsed),
+        };
+    }
 
     OllamaModel? OfOllama(ParseResult parsed) => ModelOption.OfOllama(ModelName(parsed));
 
@@ -131,7 +166,8 @@ sealed class EngineFlags
         EngineOptions options = _kv.Apply(parsed,
             new EngineOptions
             {
-                Context = parsed.GetValue(_context) ?? OfOllama(parsed)?.Context, KvRetention = Retention(parsed),
+                Context = parsed.GetValue(_context) is 0 ? model.Config.Context : parsed.GetValue(_context) ?? OfOllama(parsed)?.Context,
+                KvRetention = Retention(parsed),
                 KvReuse = UsesCache(parsed, model) ? KvReuse.On : KvReuse.Off,
             },
             ModelName(parsed), model);
@@ -167,14 +203,19 @@ sealed class EngineFlags
     /// <summary>How tokens are chosen: as the flags say, and where they say nothing, as the model's makers advise.</summary>
     public SamplingOptions Sampling(ParseResult parsed, LanguageModel model)
     {
-        OllamaModel? ollama = OfOllama(parsed);
-        return _sampling.Read(parsed, advice => ollama?.Advice(advice) ?? SamplingFlags.Advised(model.Metadata, advice));
+        return _sampling.Read(parsed, Maker(OfOllama(parsed), model));
     }
+
+    static Func<string, double?> Maker(OllamaModel? ollama, LanguageModel model) =>
+        advice => ollama?.Advice(advice) ?? SamplingFlags.Advised(model.Metadata, advice);
+
+    int? MaxTokens(ParseResult parsed, OllamaModel? ollama) =>
+        parsed.GetValue(_maxTokens) is { } most ? most >= 0 ? most : null : ollama?.MaxTokens;
 
     public GenerationOptions Generation(ParseResult parsed)
     {
         OllamaModel? ollama = OfOllama(parsed);
-        int? most = parsed.GetValue(_maxTokens) ?? ollama?.MaxTokens;
+        int? most = MaxTokens(parsed, ollama);
         return new GenerationOptions
         {
             MaxTokens = most,

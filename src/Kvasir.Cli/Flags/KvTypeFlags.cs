@@ -11,8 +11,8 @@ namespace Kvasir.Cli.Flags;
 sealed class KvTypeFlags
 {
     readonly Setting<string?> _both = Create("--kv-type", $"How keys and values are stored: {string.Join(", ", KvCodecs.Names)}", "f16");
-    readonly Setting<string?> _keys = Create("--kv-type-k", "How keys are stored", "as --kv-type says");
-    readonly Setting<string?> _values = Create("--kv-type-v", "How values are stored", "as --kv-type says");
+    readonly Setting<string?> _keys = Create("--kv-type-k", "How keys are stored", "as --kv-type says", "-ctk", "--cache-type-k");
+    readonly Setting<string?> _values = Create("--kv-type-v", "How values are stored", "as --kv-type says", "-ctv", "--cache-type-v");
     readonly Setting<string?> _rotate = new("--kv-rotate")
     {
         Description = "Whether rows are rotated before they are stored, so that no value takes the bits of the others: on or off",
@@ -88,6 +88,6 @@ sealed class KvTypeFlags
         var other => throw new UsageException($"--kv-rotate {Printable.Quote(other)}: expected on or off"),
     };
 
-    static Setting<string?> Create(string name, string description, string usual) =>
-        new(name) { Description = description, Usual = usual, HelpName = "TYPE" };
+    static Setting<string?> Create(string name, string description, string usual, params string[] aliases) =>
+        new(name, aliases) { Description = description, Usual = usual, HelpName = "TYPE" };
 }

@@ -21,12 +21,23 @@ sealed class TemplateFlag
         IsPath = true,
     };
 
-    public void AddTo(Command verb) => verb.Options.Add(_file);
+    readonly Setting<string?> _text = new("--chat-template")
+    {
+        Description = "The same, as a text; or chatml", HelpName = "JINJA",
+    };
+
+    public void AddTo(Command verb)
+    {
+        verb.Options.Add(_file);
+        verb.Options.Add(_text);
+    }
 
     /// <summary>The template that it names; null without it.</summary>
     /// <exception cref="TemplateException">The template cannot be understood.</exception>
     public string? Read(ParseResult parsed)
     {
+        if (parsed.GetValue(_text) is { } text)
+            return ReadText(text, parsed.GetValue(_file) is not null);
         if (parsed.GetValue(_file) is not { } path)
             return null;
         string source = TextInput.Read(path);
@@ -40,6 +51,26 @@ sealed class TemplateFlag
         catch (TemplateException e)
         {
             throw new TemplateException($"{Printable.Line(path, 4096)}: {e.Message}");
+        }
+    }
+
+    /// <summary>llama.cpp knows templates by names, too: of these only the one that models without any are asked in.</summary>
+    string ReadText(string text, bool hasFile)
+    {
+        if (hasFile)
+            throw new UsageException($"{_text.Name} and {_file.Name} both name a chat template: choose one");
+        if (text == "chatml")
+            return ChatPrompts.ChatMl;
+        if (!text.Contains('{', StringComparison.Ordinal))
+            throw new UsageException($"{_text.Name} {Printable.Quote(text)}: expected a template in Jinja, or chatml");
+        try
+        {
+            ChatTemplate.Parse(text);
+            return text;
+        }
+        catch (TemplateException e)
+        {
+            throw new TemplateException($"{_text.Name}: {e.Message}");
         }
     }
 
@@ -72,5 +103,5 @@ sealed class TemplateFlag
             Terminal.Line("warning: this model has no chat template and is asked in ChatML; --chat-template-file names another");
     }
 
-    bool IsGiven(ParseResult parsed) => parsed.GetValue(_file) is not null;
+    bool IsGiven(ParseResult parsed) => parsed.GetValue(_file) is not null || parsed.GetValue(_text) is not null;
 }

@@ -113,7 +113,8 @@ sealed class BenchVerb
         Measuring.Warn(cache);
         var report = new BenchReport(
             model.Config.Name, threads, engine.Layout.CodecName, model.FileBytes, ModelCost.Of(engine).WeightBytes,
-            engine.Layout.BlockBytes * engine.Layout.BlocksFor(engine.Context), peakMemory, cache.Limits.Machine, limits, Rows(limits));
+            engine.Layout.BlockBytes * engine.Layout.BlocksFor(engine.Context) + engine.Room.WindowBytes,
+            peakMemory, cache.Limits.Machine, limits, Rows(limits));
         if (parsed.GetValue(s_json))
             VerbJson.Write(report);
         else

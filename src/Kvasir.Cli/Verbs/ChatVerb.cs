@@ -9,7 +9,6 @@ namespace Kvasir.Cli.Verbs;
 /// <summary><c>kvasir chat</c>: a conversation whose earlier turns are never computed again.</summary>
 sealed class ChatVerb
 {
-    static readonly Option<string?> s_system = new("--system") { Description = "The system prompt", HelpName = "TEXT" };
     static readonly Option<string?> s_file = new("--file", "-f")
     {
         Description = "A text file to talk about; it becomes the system prompt", HelpName = "FILE",
@@ -19,25 +18,22 @@ sealed class ChatVerb
 
     public static Command Create()
     {
-        Command verb = new("chat") { s_system, s_file, s_json };
+        Command verb = new("chat") { s_file, s_json };
         s_flags.AddTo(verb);
-        verb.Validators.Add(result =>
-        {
-            if (result.GetValue(s_system) is not null && result.GetValue(s_file) is not null)
-                result.AddError("--system and --file both give the system prompt: choose one");
-        });
+        verb.Validators.Add(result => s_flags.CheckSystem(result, s_file));
         verb.SetAction(Run);
         return verb;
     }
 
     static int Run(ParseResult parsed)
     {
+        s_flags.Llama.Tell(parsed);
         GenerationOptions options = s_flags.Generation(parsed);
         string? document = parsed.GetValue(s_file) is { } file ? TextInput.ReadDocument(file) : null;
         using Session? session = s_flags.Session(parsed);
         using LanguageModel model = s_flags.Load(parsed);
         options = options with { Sampling = s_flags.Sampling(parsed, model) };
-        string? system = document is null ? parsed.GetValue(s_system) ?? s_flags.SystemPrompt(parsed)
+        string? system = document is null ? s_flags.SystemPrompt(parsed)
             : PromptStyle.From(model.Metadata).SystemPrompt(document);
         using VerbEngine host = new(model, s_flags.Engine(parsed, model), s_flags.Verbose(parsed));
         InferenceEngine engine = host.Engine;

@@ -16,8 +16,11 @@ static class EstimateNotes
         if (spec.Attention.Any(layer => layer.IsLatent))
             yield return "one latent is both key and value (MLA): it counts once, and every device of a tensor-parallel group holds all of it";
         if (spec.Attention.Any(layer => layer.Window is not null))
-            yield return "Kvasir's blocks hold all layers: there, windows save reading and not room. llama.cpp: cells in multiples of 256, "
-                + "of sliding layers window + 512";
+            yield return (request.Retention == KvRetention.Everything && new KvSize(spec, request.Type).WindowBlockBytes > 0
+                ? "Kvasir: sliding layers have blocks of their own, those that a window lies in; a pool has room besides for what a "
+                    + "pass writes, 256 tokens. "
+                : "Kvasir's blocks hold all layers here: windows save reading and not room. ")
+                + "llama.cpp: cells in multiples of 256, of sliding layers window + 512";
         if (spec.Layers.Where((layer, i) => layer.Attention is { } attention && attention.Producer != i).Count() is > 0 and int readers)
             yield return $"{readers} of {spec.Layers.Length} layers read another's cache: that saves room, but a step reads it again for "
                 + $"each of them";

@@ -13,6 +13,7 @@ sealed class RunVerb
 {
     static readonly Argument<string?> s_prompt = TextInput.CreateArgument("PROMPT",
         "What to ask or continue; without it, or as '-', standard input");
+    static readonly Option<string?> s_promptFlag = new("--prompt", "-p") { Description = "PROMPT, as a flag", HelpName = "TEXT" };
     static readonly Option<string?> s_file = new("--file", "-f")
     {
         Description = "A text file about which PROMPT asks; '-' is standard input", HelpName = "FILE",
@@ -23,14 +24,16 @@ sealed class RunVerb
 
     public static Command Create()
     {
-        Command verb = new("run") { s_prompt, s_file, s_raw, s_json };
+        Command verb = new("run") { s_prompt, s_promptFlag, s_file, s_raw, s_json };
         s_flags.AddTo(verb);
+        verb.Validators.Add(result => s_flags.CheckSystem(result, s_file));
         verb.SetAction(Run);
         return verb;
     }
 
     static int Run(ParseResult parsed)
     {
+        s_flags.Llama.Tell(parsed);
         GenerationOptions options = s_flags.Generation(parsed);
         Asked asked = ReadInput(parsed);
         s_flags.Template.CheckUnused(parsed, s_raw);
@@ -101,7 +104,10 @@ sealed class RunVerb
 
     static Asked ReadInput(ParseResult parsed)
     {
-        string? given = parsed.GetValue(s_prompt), file = parsed.GetValue(s_file);
+        string? given = parsed.GetValue(s_prompt), file = parsed.GetValue(s_file), flag = parsed.GetValue(s_promptFlag);
+        if (given is not null && flag is not null)
+            throw new UsageException($"{s_promptFlag.Name} and PROMPT both give the prompt: choose one");
+        given ??= flag;
         if (given is null && (file == "-" || !Console.IsInputRedirected))
             throw new UsageException("no prompt: give it as an argument or on standard input");
         if (given == "-" && file == "-")

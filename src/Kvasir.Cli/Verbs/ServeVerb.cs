@@ -18,12 +18,13 @@ namespace Kvasir.Cli.Verbs;
 static class ServeVerb
 {
     const int DefaultPort = 8080;
+    const int UsualWindows = 4; // long conversations at the same time, of models whose layers have windows
     const long RoomInContexts = 8; // the pool that many conversations share, unless that is much of the machine
 
     static readonly ListenFlags s_listen = new("an API key", DefaultPort);
     static readonly Setting<string[]> s_keys = new("--api-key")
     {
-        Description = "A key that clients must show; may be given several times. Better in KVASIR_API_KEY or a file: others see flags",
+        Description = "A key that clients must show; may be given several times, or with commas. Better in KVASIR_API_KEY or a file: others see flags",
         HelpName = "KEY",
         IsSecret = true,
     };
@@ -43,7 +44,7 @@ static class ServeVerb
             + "machine, which with a key may anyway; '*', with a key, for all",
         HelpName = "ORIGIN",
     };
-    static readonly Setting<string[]> s_alias = new("--alias", "--served-model-name")
+    static readonly Setting<string[]> s_alias = new("--alias", "-a", "--served-model-name")
     {
         Description = "Names under which the model is served, with commas between; the first is the one that answers have",
         Usual = "its own",
@@ -88,6 +89,12 @@ static class ServeVerb
     {
         Description = "Record requests to a new file, for `kvasir simulate`: counts and salted hashes, no text", HelpName = "FILE",
     };
+    static readonly Setting<string?> s_slotFolder = new("--slot-save-path")
+    {
+        Description = "Directory in which /slots saves keys and values under names that clients give", HelpName = "DIR", IsPath = true,
+    };
+    static readonly Setting<bool> s_noSlots = new("--no-slots") { Description = "Tell nobody at /slots what runs" };
+    static readonly Setting<bool> s_noPage = new("--no-ui", "--no-webui") { Description = "Have no dashboard at /" };
     static readonly Setting<bool> s_quiet = new("--quiet", "-q") { Description = "Say nothing of single requests" };
     static readonly Option<bool> s_json = new("--json")
     {
@@ -96,14 +103,14 @@ static class ServeVerb
     static readonly ClusterFlags s_cluster = new();
     static readonly EngineFlags s_flags = new(
         $"room for {RoomInContexts} contexts of at most {Inference.EngineOptions.DefaultContext} tokens, or a quarter of the machine's "
-            + "memory if that is less", "the model's, as far as pool, host and disk have room");
+            + "memory if that is less", "the model's, as far as pool, host and disk have room", serves: true);
 
     public static Command Create()
     {
         Command verb = new("serve");
         s_listen.AddTo(verb);
-        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_anyModel, s_parallel, s_queue, s_retainAllow,
-            s_text, s_compat, s_otlp, s_record, s_quiet, s_json])
+        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_anyModel, s_parallel, s_queue,
+            s_retainAllow, s_text, s_compat, s_otlp, s_record, s_slotFolder, s_noSlots, s_noPage, s_quiet, s_json])
             verb.Options.Add(option);
         s_cluster.AddTo(verb);
         s_flags.AddServingTo(verb);
@@ -113,11 +120,13 @@ static class ServeVerb
 
     static int Run(ParseResult parsed)
     {
+        s_flags.Llama.Tell(parsed);
         ServerOptions options = Options(parsed);
         using ClusterPlace place = s_cluster.Read(parsed, s_listen.Address(parsed), options.Port);
         options = options with { NodeName = place.Name, Role = place.Role, PrefillNodes = place.PrefillNodes };
         using LanguageModel model = s_flags.Load(parsed);
-        using VerbEngine host = new(model, place.Join(EngineOptions(parsed, model)), verbose: true);
+        options = options with { Defaults = s_flags.Defaults(parsed, model) };
+        using VerbEngine host = new(model, place.Join(EngineOptions(parsed, model, place)), verbose: true);
         InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);
         s_flags.Template.WarnWithout(parsed, model);
@@ -169,13 +178,14 @@ static class ServeVerb
         int trained = engine.Model.Config.Context;
         string less = engine.Context < trained ? $" of {trained:N0}" : "";
         Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}{less}, pool "
-            + $"{ByteSize.Text(blocks * engine.Layout.StrideBytes)}{streamed})");
+            + $"{ByteSize.Text(blocks * engine.Layout.StrideBytes + engine.Room.WindowBytes)}{streamed})");
         Terminal.Line($"keys and values: {disk}");
         if (ContentOf(engine, Tier.Remote) is { } shared)
             Terminal.Line($"shared keys and values: {shared.Directory}");
         if (options.RecordTo is { } file)
             Terminal.Line($"recording to {Formats.Printable.Line(file, 4096)}");
-        Terminal.Line($"dashboard: {address}/");
+        if (options.HasDashboard)
+            Terminal.Line($"dashboard: {address}/");
         string key = options.ApiKeys.Count > 0 ? " -H \"Authorization: Bearer $KVASIR_API_KEY\"" : "";
         Terminal.Line($"try: curl {address}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{{\"messages\": [{{\"role\": "
             + $"\"user\", \"content\": \"Who are you?\"}}]}}'");
@@ -216,10 +226,25 @@ static class ServeVerb
             },
             OtlpEndpoint = Collector(parsed.GetValue(s_otlp)),
             RecordTo = parsed.GetValue(s_record),
+            SlotFolder = SlotFolder(parsed),
+            ShowsSlots = !parsed.GetValue(s_noSlots),
+            HasDashboard = !parsed.GetValue(s_noPage),
             Log = parsed.GetValue(s_json) ? Console.Out.WriteLine : Terminal.Line,
             LogsRequests = !parsed.GetValue(s_quiet),
             LogsJson = parsed.GetValue(s_json),
         };
+    }
+
+    /// <summary>The directory that a flag names, made if it is not there, for its owner only; null without the flag.</summary>
+    static string? SlotFolder(ParseResult parsed)
+    {
+        if (parsed.GetValue(s_slotFolder) is not { } folder)
+            return null;
+        if (!Directory.Exists(folder) && OperatingSystem.IsWindows())
+            Directory.CreateDirectory(folder);
+        else if (!Directory.Exists(folder))
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return Path.GetFullPath(folder);
     }
 
     /// <summary>The policies that a flag names; null for any.</summary>
@@ -244,7 +269,7 @@ static class ServeVerb
 
     static List<ApiKey> Keys(ParseResult parsed)
     {
-        List<ApiKey> keys = [.. (parsed.GetValue(s_keys) ?? []).Select(key => new ApiKey(key))];
+        List<ApiKey> keys = [.. (parsed.GetValue(s_keys) ?? []).SelectMany(keys => keys.Split(',')).Select(key => new ApiKey(key))];
         if (parsed.GetValue(s_keyFile) is not { } file)
             return keys;
         keys.AddRange(ApiKey.ReadFile(file));
@@ -264,7 +289,7 @@ static class ServeVerb
         return options.Context is null || isShort ? fits : options.Context;
     }
 
-    static EngineOptions EngineOptions(ParseResult parsed, LanguageModel model)
+    static EngineOptions EngineOptions(ParseResult parsed, LanguageModel model, ClusterPlace place)
     {
         EngineOptions options = s_flags.Engine(parsed, model);
         options = options with
@@ -272,15 +297,19 @@ static class ServeVerb
             MaxRunning = parsed.GetValue(s_parallel) ?? options.MaxRunning,
             MaxWaiting = parsed.GetValue(s_queue) ?? options.MaxWaiting,
         };
+        bool makesViews = options.KvRetention is not null || AllowedRetention(parsed.GetValue(s_retainAllow)) is not { Length: 0 };
+        options = options with
+        {
+            KvWholeBlocks = makesViews || place.MovesBlocks,
+            KvWindows = Math.Min(options.MaxRunning, UsualWindows),
+        };
         EngineOptions whole = options; // what the pool has room for, where nothing is said of it
         if (options.KvReuse == KvReuse.On)
             options = options with { Context = Context(model, options) };
         if (options.KvDeviceBytes is not null)
             return options;
         long perContext = InferenceEngine.PoolBytes(model, whole), quarter = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4,
-            views = options.KvRetention is null && AllowedRetention(parsed.GetValue(s_retainAllow)) is { Length: 0 }
-                ? 0
-                : InferenceEngine.ViewBytes(model, whole);
+            views = makesViews ? InferenceEngine.ViewBytes(model, whole) : 0;
         return options with { KvDeviceBytes = Math.Max(perContext, Math.Min(RoomInContexts * perContext, quarter)) + views };
     }
 }
@@ -303,7 +332,7 @@ sealed record ServeStart(string Event, string Address, string Model, int Context
         TierContent? kept = ServeVerb.ContentOf(engine, Tier.Disk);
         return new(
             "started", address, options.ModelId ?? KvasirServer.NameOf(engine), engine.Context,
-            engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes,
+            engine.Cache.Device.Counts.Total * engine.Layout.StrideBytes + engine.Room.WindowBytes,
             kept?.Directory, kept?.CapacityBytes, kept?.Blocks, ServeVerb.ContentOf(engine, Tier.Remote)?.Directory);
     }
 }

@@ -61,7 +61,7 @@ sealed class ShowVerb
         Tokenizer tokenizer = Tokenizer.From(file);
         try
         {
-            string tools = new ChatPrompts(tokenizer).Tools is null ? "without tools" : "with tools";
+            string tools = new ChatPrompts(tokenizer).Tools.IsGeneric ? "without tools" : "with tools";
             return tokenizer.Vocabulary.ChatTemplate is null ? "none: asked in ChatML" : $"its own, {tools}";
         }
         catch (TemplateException e)

@@ -1,4 +1,6 @@
+using System.Collections.Frozen;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Kvasir.Formats;
 using Kvasir.Inference.Templates;
 using Kvasir.Inference.Tokenization;
@@ -10,10 +12,10 @@ namespace Kvasir.Inference.Chat;
 /// of a conversation is found again however it comes. Frames are control tokens of the template's own text and contents are plain text,
 /// so no content can forge a frame. Safe for use from many threads.
 /// </summary>
-public sealed class ChatPrompts
+public sealed partial class ChatPrompts
 {
     /// <summary>What a model without a template is asked in: ChatML.</summary>
-    const string ChatMl =
+    public const string ChatMl =
         "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
         + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
@@ -21,6 +23,7 @@ public sealed class ChatPrompts
 
     readonly Tokenizer _tokenizer;
     readonly ChatTemplate _template, _toolTemplate;
+    readonly bool _wantsNoTools, _namesThinking;
 
     /// <summary>Reads a model's template.</summary>
     /// <param name="tokenizer">The model's tokenizer, which knows its template.</param>
@@ -31,7 +34,9 @@ public sealed class ChatPrompts
         ArgumentNullException.ThrowIfNull(tokenizer);
         string source = template ?? tokenizer.Vocabulary.ChatTemplate ?? ChatMl, named = template is null ? "tokenizer.chat_template" : "";
         string? forTools = template is null ? tokenizer.Vocabulary.ToolTemplate : null;
-        (_tokenizer, Tools) = (tokenizer, ToolFormat.Of(forTools ?? source));
+        (_tokenizer, Tools, Thoughts) = (tokenizer, ToolFormat.Of(forTools ?? source), ThoughtFormat.Of(source));
+        (_wantsNoTools, _namesThinking) = (ComparesTools().IsMatch(source) && !AsksForTools().IsMatch(source), NamesThinking().IsMatch(source));
+        Template = source;
         _template = Parse(source, named);
         _toolTemplate = forTools is null ? _template : Parse(forTools, named + ".tool_use");
     }
@@ -49,8 +54,20 @@ public sealed class ChatPrompts
         }
     }
 
-    /// <summary>How the model calls tools; null when its template has none.</summary>
-    public ToolFormat? Tools { get; }
+    /// <summary>The template, in Jinja, of conversations without tools.</summary>
+    public string Template { get; }
+
+    /// <summary>How the model calls tools.</summary>
+    public ToolFormat Tools { get; }
+
+    /// <summary>How the model marks its thoughts; null when its template knows none.</summary>
+    public ThoughtFormat? Thoughts { get; }
+
+    /// <summary>The control tokens of the vocabulary that are markers of thoughts, and of calls if these may come.</summary>
+    public IReadOnlySet<int> Markers(bool withTools) =>
+        (Thoughts?.Markers ?? []).Concat(withTools ? Tools.Markers : [])
+            .Select(_tokenizer.Find).OfType<int>()
+            .Where(token => _tokenizer.Type(token) == TokenType.Control && !_tokenizer.Ends.Contains(token)).ToFrozenSet();
 
     /// <summary>The tokens of a conversation and of the start of the answer to it.</summary>
     /// <param name="messages">Objects with <c>role</c> and <c>content</c>, as templates know them.</param>
@@ -60,17 +77,75 @@ public sealed class ChatPrompts
     /// <param name="most">So many are wanted: of a text that certainly has more, only the first come, and more than so many.</param>
     /// <exception cref="TemplateException">The template refuses the conversation.</exception>
     public int[] Encode(
-        JsonArray messages, JsonArray? tools = null, JsonObject? more = null, bool opensAnswer = true, int most = int.MaxValue)
+        JsonArray messages, JsonArray? tools = null, JsonObject? more = null, bool opensAnswer = true, int most = int.MaxValue) =>
+        Write(messages, tools, more, opensAnswer ? PromptEnd.Answer : PromptEnd.Message, most).Tokens;
+
+    /// <summary>The same, with what is to be known of the answer to it.</summary>
+    /// <param name="messages">Objects with <c>role</c> and <c>content</c>, as templates know them.</param>
+    /// <param name="tools">Tool definitions, or null.</param>
+    /// <param name="more">Further variables of the template, or null.</param>
+    /// <param name="end">What it ends with.</param>
+    /// <param name="most">So many are wanted: of a text that certainly has more, only the first come, and more than so many.</param>
+    /// <exception cref="TemplateException">The template refuses the conversation, or does not write its last message as it is.</exception>
+    public ChatPrompt Write(JsonArray messages, JsonArray? tools, JsonObject? more, PromptEnd end, int most = int.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(messages);
+        string open = end == PromptEnd.OpenMessage ? OpenMessage.TextOf(messages) : "";
+        if (end == PromptEnd.OpenMessage && open.Length == 0)
+            return Write([.. messages.SkipLast(1).Select(message => message!.DeepClone())], tools, more, PromptEnd.Answer, most);
+        RenderedPrompt prompt = Render(messages, tools, more, end == PromptEnd.Answer);
+        if (end == PromptEnd.OpenMessage)
+            prompt = Refusing(() => OpenMessage.Cut(prompt, open));
+        int[] tokens = _tokenizer.Encode(prompt, most);
+        return new ChatPrompt(tokens.AsSpan().StartsWith(_tokenizer.Opening.AsSpan()) ? tokens : [.. _tokenizer.Opening, .. tokens])
+        {
+            Text = prompt.Text,
+            OpensThoughts = end != PromptEnd.Message && Thoughts?.AreOpenAfter(OpenMessage.Tail(prompt, end == PromptEnd.OpenMessage)) == true,
+            Continues = open,
+        };
+    }
+
+    RenderedPrompt Render(JsonArray messages, JsonArray? tools, JsonObject? more, bool opensAnswer)
+    {
+        ChatTemplate template = tools is null ? _template : _toolTemplate;
+        if (!Tools.IsGeneric)
+            return Refusing(() => Render(template, messages, tools, more, opensAnswer));
+        JsonArray texts = GenericTools.Write(messages, tools);
+        try
+        {
+            return Refusing(() => Render(template, texts, null, more, opensAnswer));
+        }
+        catch (TemplateException e) when (e.RaisedByTemplate && tools is not null)
+        {
+            JsonArray withoutSystem = GenericTools.WithoutSystem(texts); // perhaps it knows no system, which says what the tools are
+            return Refusing(() => Render(template, withoutSystem, null, more, opensAnswer));
+        }
+    }
+
+    RenderedPrompt Render(ChatTemplate template, JsonArray messages, JsonArray? tools, JsonObject? more, bool opensAnswer)
+    {
         JsonObject variables = more is null ? [] : (JsonObject)more.DeepClone();
-        variables["messages"] = messages.DeepClone();
-        variables["tools"] = tools?.DeepClone();
+        variables["messages"] = NameThoughts((JsonArray)messages.DeepClone());
+        variables.Remove("tools");
+        if (tools is not null || _wantsNoTools)
+            variables["tools"] = tools?.DeepClone();
         variables["add_generation_prompt"] = opensAnswer;
         variables["bos_token"] = Spelling(_tokenizer.Bos);
         variables["eos_token"] = Spelling(_tokenizer.Eos);
-        int[] tokens = _tokenizer.Encode(Render(tools is null ? _template : _toolTemplate, variables), most);
-        return tokens.AsSpan().StartsWith(_tokenizer.Opening.AsSpan()) ? tokens : [.. _tokenizer.Opening, .. tokens];
+        RenderedPrompt prompt = template.Render(variables);
+        return prompt.Text.Length > 0 ? prompt : throw new TemplateException("it is empty, or writes nothing for it");
+    }
+
+    /// <summary>
+    /// Thoughts of earlier turns stand in <c>reasoning_content</c>; some templates call them <c>thinking</c>, and refuse them beside a text
+    /// that comes with calls.
+    /// </summary>
+    JsonArray NameThoughts(JsonArray messages)
+    {
+        foreach (JsonNode? message in _namesThinking ? messages : [])
+            if (message!["reasoning_content"] is { } thoughts && (message["tool_calls"] is null || (string?)message["content"] is null or ""))
+                message["thinking"] = thoughts.DeepClone();
+        return messages;
     }
 
     /// <summary>How many tokens of a conversation come before its last message.</summary>
@@ -102,12 +177,11 @@ public sealed class ChatPrompts
         }
     }
 
-    static RenderedPrompt Render(ChatTemplate template, JsonObject variables)
+    static RenderedPrompt Refusing(Func<RenderedPrompt> render)
     {
         try
         {
-            RenderedPrompt prompt = template.Render(variables);
-            return prompt.Text.Length > 0 ? prompt : throw new TemplateException("it is empty, or writes nothing for it");
+            return render();
         }
         catch (TemplateException e)
         {
@@ -115,6 +189,16 @@ public sealed class ChatPrompts
             throw new TemplateException($"the model's chat template refuses this conversation: {reason}", e.RaisedByTemplate);
         }
     }
+
+    /// <summary>Some templates compare tools with none, and do not ask whether there are any: an absent list is none to them.</summary>
+    [GeneratedRegex(@"\btools\s+is\s+(not\s+)?none\b", RegexOptions.IgnoreCase)]
+    private static partial Regex ComparesTools();
+
+    [GeneratedRegex(@"\btools\s+is\s+(not\s+)?(un)?defined\b")]
+    private static partial Regex AsksForTools();
+
+    [GeneratedRegex(@"\.thinking\b|['""]thinking['""]")]
+    private static partial Regex NamesThinking();
 
     string Spelling(int? token) => token is { } id ? _tokenizer.Text(id) : "";
 }

@@ -26,6 +26,23 @@ public class ChatTranscript
         Messages.Add((JsonNode)message);
     }
 
+    /// <summary>Appends what the model thought: the beginning of its next message.</summary>
+    public void AddThoughts(string thoughts)
+    {
+        if (!string.IsNullOrEmpty(thoughts))
+            Add("assistant", null, message => message["reasoning_content"] = thoughts);
+    }
+
+    /// <summary>Appends what the model said, to its message if it has only thought so far.</summary>
+    public void AddText(string text)
+    {
+        if (Messages is [.., JsonObject last] && (string?)last["role"] == "assistant" && last["reasoning_content"] is not null
+            && (string?)last["content"] is "" && last["tool_calls"] is null)
+            last["content"] = text;
+        else
+            Add("assistant", text);
+    }
+
     /// <summary>
     /// Appends a call of the model's, to its message if it has just said something: what a model says and calls in one turn is one message.
     /// </summary>

@@ -9,6 +9,9 @@ namespace Kvasir.Inference.Chat;
 /// <param name="Arguments">Its arguments, as JSON.</param>
 public sealed record ToolCall(string Id, string Name, string Arguments)
 {
+    /// <summary>A call of which only the name is known.</summary>
+    public static ToolCall New(string name) => new($"call_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12))}", name, "");
+
     /// <summary>Reads <c>{"name": …, "arguments": {…}}</c>, as models write it; null when it is something else.</summary>
     public static ToolCall? Parse(string json)
     {
@@ -32,6 +35,6 @@ public sealed record ToolCall(string Id, string Name, string Arguments)
         if (!call.TryGetProperty("arguments", out JsonElement arguments) && !call.TryGetProperty("parameters", out arguments))
             return null;
         string text = arguments.ValueKind == JsonValueKind.String ? arguments.GetString()! : arguments.GetRawText();
-        return new ToolCall($"call_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12))}", name.GetString()!, text);
+        return New(name.GetString()!) with { Arguments = text };
     }
 }

@@ -1,31 +1,35 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Kvasir.Inference.Chat;
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Inference.Scheduling;
 using Microsoft.Extensions.AI;
 
 namespace Kvasir.Inference.ExtensionsAI;
 
-/// <summary>Writes an answer as updates: text and calls of tools as they come, and at the end what the answer took.</summary>
+/// <summary>
+/// Writes an answer as updates: thoughts, text and calls of tools as they come, and at the end what the answer took. A call comes when it is
+/// whole; one that was cut off does not.
+/// </summary>
 /// <param name="modelId">The model's name.</param>
-/// <param name="tools">How the model calls tools; null when it has none to call.</param>
-sealed class AnswerUpdates(string modelId, ToolFormat? tools)
+/// <param name="reader">Reads the answer.</param>
+/// <param name="tellsThoughts">Whether thoughts are told.</param>
+sealed class AnswerUpdates(string modelId, AnswerReader reader, bool tellsThoughts)
 {
     static readonly JsonTypeInfo<IDictionary<string, object?>> s_arguments =
         (JsonTypeInfo<IDictionary<string, object?>>)AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>));
 
-    readonly ToolCallFilter? _filter = tools is null ? null : new ToolCallFilter(tools);
     readonly string _id = $"kvasir-{Guid.NewGuid():N}";
     readonly DateTimeOffset _created = DateTimeOffset.UtcNow;
     bool _hasCalls;
 
     /// <summary>What a piece brings.</summary>
-    public IEnumerable<ChatResponseUpdate> Of(CompletionPiece piece) => Of(_filter?.Append(piece.Text) ?? (piece.Text, []));
+    public IEnumerable<ChatResponseUpdate> Of(CompletionPiece piece) => Of(reader.Append(piece.Text));
 
     /// <summary>What was held back, and the end.</summary>
     public IEnumerable<ChatResponseUpdate> Of(GenerationResult result)
     {
-        foreach (ChatResponseUpdate update in Of(_filter?.Flush() ?? ("", [])))
+        foreach (ChatResponseUpdate update in Of(reader.Flush(isCut: result.IsCut)))
             yield return update;
         ChatResponseUpdate last = Update(new UsageContent(TokenUsage.Of(result)));
         last.FinishReason = result.FinishReason == FinishReason.Length ? ChatFinishReason.Length
@@ -35,14 +39,28 @@ sealed class AnswerUpdates(string modelId, ToolFormat? tools)
         yield return last;
     }
 
-    IEnumerable<ChatResponseUpdate> Of((string Text, List<ToolCall> Calls) found)
+    IEnumerable<ChatResponseUpdate> Of(IReadOnlyList<AnswerPart> parts)
     {
-        if (found.Text.Length > 0)
-            yield return Update(new TextContent(found.Text));
-        _hasCalls |= found.Calls.Count > 0;
-        foreach (ToolCall call in found.Calls)
-            yield return Update(FunctionCallContent.CreateFromParsedArguments(call.Arguments, call.Id, call.Name,
-                json => JsonSerializer.Deserialize(json, s_arguments)));
+        foreach (AnswerPart part in parts)
+            if (ContentOf(part) is { } content)
+                yield return Update(content);
+    }
+
+    AIContent? ContentOf(AnswerPart part)
+    {
+        switch (part.Kind)
+        {
+            case AnswerPartKind.Text:
+                return new TextContent(part.Text);
+            case AnswerPartKind.Thought:
+                return tellsThoughts ? new TextReasoningContent(part.Text) : null;
+            case AnswerPartKind.CallEnd when part is { IsWhole: true, Call: { } call }:
+                _hasCalls = true;
+                return FunctionCallContent.CreateFromParsedArguments(call.Arguments, call.Id, call.Name,
+                    json => JsonSerializer.Deserialize(json, s_arguments));
+            default:
+                return null;
+        }
     }
 
     ChatResponseUpdate Update(AIContent content) =>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Kvasir.Formats;
 using Kvasir.Inference.Chat;
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Sampling.Constraints.Schemas;
@@ -18,13 +19,27 @@ static class CallReader
         if (options.ConversationId is not null)
             throw new NotSupportedException("ConversationId: no conversations are kept here, expected null and all messages: what was "
                 + "computed for them is found in the cache");
-        ToolOffer offer = ToolOffer.Of(options, prompts.Tools);
+        ToolOffer offer = ToolOffer.Of(options);
         ChatTranscript transcript = TranscriptReader.Read(messages, options.Instructions);
         foreach (AIFunctionDeclaration tool in offer.Tools)
             transcript.AddTool(tool.Name, tool.Description, tool.JsonSchema);
-        GenerationOptions generation = Generation(options) with { Grammar = Grammar(options, offer, transcript.Tools, prompts.Tools) };
-        int[] prompt = prompts.Encode(transcript.Messages, transcript.ToolDefinitions);
-        return new ChatCall(prompt, generation, Salt(options.AdditionalProperties), offer.Tools.Count > 0);
+        Effort effort = new(options.Reasoning?.Effort switch
+        {
+            null => null,
+            ReasoningEffort.ExtraHigh => "xhigh",
+            { } other => other.ToString().ToLowerInvariant(),
+        });
+        ChatPrompt prompt = prompts.Write(transcript.Messages, transcript.ToolDefinitions, effort.Variables(null), PromptEnd.Answer);
+        AnswerPlan plan = new(prompts, prompt, new AnswerWish
+        {
+            Tools = [.. transcript.Tools.Where(tool => offer.Name is null || tool.Name == offer.Name)],
+            MustCall = offer.IsDemand,
+            Several = options.AllowMultipleToolCalls ?? false,
+            Form = Form(options.ResponseFormat),
+            ThoughtBudget = effort.Budget,
+        });
+        return new ChatCall(plan, plan.Apply(Generation(options)), Salt(options.AdditionalProperties),
+            options.Reasoning?.Output != ReasoningOutput.None);
     }
 
     /// <summary>What keeps the cache of a call apart from others'.</summary>
@@ -55,19 +70,6 @@ static class CallReader
             Seed = unchecked((ulong?)options.Seed),
         },
     };
-
-    /// <summary>
-    /// What the answer may be: calls where they are demanded, calls or the wanted form where there is one; null for anything.
-    /// </summary>
-    static OutputGrammar? Grammar(ChatOptions options, ToolOffer offer, List<Tool> tools, ToolFormat? format)
-    {
-        OutputGrammar? form = Form(options.ResponseFormat);
-        if (tools.Count == 0 || (!offer.IsDemand && form is null))
-            return form;
-        OutputGrammar calls = format!.Calls([.. tools.Where(tool => offer.Name is null || tool.Name == offer.Name)],
-            options.AllowMultipleToolCalls ?? false);
-        return offer.IsDemand ? calls : OutputGrammar.AnyOf(calls, form!);
-    }
 
     static OutputGrammar? Form(ChatResponseFormat? format) => format switch
     {

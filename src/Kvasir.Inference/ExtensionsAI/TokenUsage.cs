@@ -12,6 +12,7 @@ static class TokenUsage
         InputTokenCount = results.Sum(result => result.PromptTokens),
         OutputTokenCount = results.Sum(result => result.TokenIds.Count),
         TotalTokenCount = results.Sum(result => result.PromptTokens + result.TokenIds.Count),
+        ReasoningTokenCount = results.Sum(result => result.ThoughtTokens),
         CachedInputTokenCount = results.Sum(result => result.ReusedTokens),
         AdditionalCounts = new AdditionalPropertiesDictionary<long>
         {

@@ -1,5 +1,4 @@
 using Kvasir.Formats;
-using Kvasir.Inference.Chat;
 using Microsoft.Extensions.AI;
 
 namespace Kvasir.Inference.ExtensionsAI;
@@ -10,13 +9,11 @@ namespace Kvasir.Inference.ExtensionsAI;
 /// <param name="Name">Which one; null for any.</param>
 sealed record ToolOffer(IReadOnlyList<AIFunctionDeclaration> Tools, bool IsDemand, string? Name)
 {
-    /// <exception cref="NotSupportedException">A tool is not a function, or the model knows no tools.</exception>
+    /// <exception cref="NotSupportedException">A tool is not a function.</exception>
     /// <exception cref="ArgumentException">A tool is demanded that is not there.</exception>
-    public static ToolOffer Of(ChatOptions options, ToolFormat? format)
+    public static ToolOffer Of(ChatOptions options)
     {
         AIFunctionDeclaration[] tools = options.ToolMode is NoneChatToolMode ? [] : [.. (options.Tools ?? []).Select(Function)];
-        if (tools.Length > 0 && format is null)
-            throw new NotSupportedException("Tools: this model's chat template has none, expected no tools or ToolMode none");
         if (options.ToolMode is not RequiredChatToolMode demand)
             return new ToolOffer(tools, false, null);
         if (!tools.Any(tool => demand.RequiredFunctionName is null || tool.Name == demand.RequiredFunctionName))

@@ -7,8 +7,7 @@ using Microsoft.Extensions.AI;
 namespace Kvasir.Inference.ExtensionsAI;
 
 /// <summary>
-/// Reads messages into what chat templates know. Results of calls come before the text of the message that brings them;
-/// what a model thought is left out.
+/// Reads messages into what chat templates know. Results of calls come before the text of the message that brings them.
 /// </summary>
 static class TranscriptReader
 {
@@ -33,13 +32,15 @@ static class TranscriptReader
         foreach (FunctionResultContent result in results)
             transcript.Add("tool", Text(result.Result), json => json["tool_call_id"] = result.CallId);
         if (message.Text.Length > 0 || calls.Length > 0 || results.Length == 0)
-            transcript.Add(RoleOf(message), message.Text, json => Complete(json, message.AuthorName, calls));
+            transcript.Add(RoleOf(message), message.Text, json => Complete(json, message, calls));
     }
 
-    static void Complete(JsonObject json, string? author, FunctionCallContent[] calls)
+    static void Complete(JsonObject json, ChatMessage message, FunctionCallContent[] calls)
     {
-        if (author is not null)
+        if (message.AuthorName is { } author)
             json["name"] = author;
+        if (string.Concat(message.Contents.OfType<TextReasoningContent>().Select(thought => thought.Text)) is { Length: > 0 } thoughts)
+            json["reasoning_content"] = thoughts;
         if (calls.Length > 0)
             json["tool_calls"] = new JsonArray([.. calls.Select(
                 call => ChatTranscript.Call(call.CallId, call.Name, Json(call.Arguments ?? new Dictionary<string, object?>())))]);

@@ -14,6 +14,7 @@ sealed class Batch
     readonly List<RowRun> _runs = [];
     readonly List<RowRun> _wholeRuns = [];
     readonly List<RowRun> _pagedRuns = [];
+    readonly List<RowRun> _windowRuns = [];
     readonly List<int> _logitRows = [];
     readonly List<CachedSequence> _sequences = [];
 
@@ -29,6 +30,9 @@ sealed class Batch
 
     /// <summary>Of those, the ones whose rows read only some pages.</summary>
     public List<RowRun> PagedRuns => _pagedRuns;
+
+    /// <summary>The rows in the blocks of layers with windows, where those have blocks of their own.</summary>
+    public List<RowRun> WindowRuns => _windowRuns;
 
     /// <summary>The rows whose logits are wanted.</summary>
     public List<int> LogitRows => _logitRows;
@@ -48,6 +52,8 @@ sealed class Batch
         if (isPaged)
             sequence.Table.Pages!.Reserve(position + 1);
         AddTo(_runs, sequence.Table);
+        if (sequence.WindowTable is { } windows) // between what two rows see, there may be nothing: those of a run see one stretch
+            AddTo(_windowRuns, windows, mayGoOn: Count == 0 || position == _positions[^1] + 1);
         AddTo(isPaged ? _pagedRuns : _wholeRuns, sequence.Table);
         if (_sequences.Count == 0 || _sequences[^1] != sequence)
             _sequences.Add(sequence);
@@ -57,9 +63,9 @@ sealed class Batch
         _positions.Add(position);
     }
 
-    void AddTo(List<RowRun> runs, BlockTable table)
+    void AddTo(List<RowRun> runs, BlockTable table, bool mayGoOn = true)
     {
-        if (runs.Count > 0 && runs[^1] is { Rows: < CpuKernels.RowsPerRun } last && last.Table == table)
+        if (mayGoOn && runs.Count > 0 && runs[^1] is { Rows: < CpuKernels.RowsPerRun } last && last.Table == table)
             runs[^1] = last with { Rows = last.Rows + 1 };
         else
             runs.Add(new RowRun(table, Count, 1));
@@ -85,6 +91,7 @@ sealed class Batch
         _runs.Clear();
         _wholeRuns.Clear();
         _pagedRuns.Clear();
+        _windowRuns.Clear();
         _logitRows.Clear();
     }
 }

@@ -63,7 +63,7 @@ sealed unsafe class StreamedPass(StreamedBlocks streamed, StreamRing ring, Strea
         _turns.Clear();
         Pages?.Failed.Clear();
         for (int layer = 0; layer < layout.Layers.Length; layer++)
-            for (int part = FirstPart(batch, layer); part < _count; part++)
+            for (int part = FirstPart(batch, layer); layout.Holds(layer) && part < _count; part++)
                 _turns.Add(new Turn(layer, part));
         (_next, Failed) = (0, []);
         if (HasParts)

@@ -60,6 +60,7 @@ sealed class Transformer : IDisposable
         {
             LayerWeights w = _weights.Layers[layer];
             LayerActivations own = a.Layers[layer];
+            (KvLayout layout, List<RowRun> runs) = _layout.Holds(layer) ? (_layout, batch.Runs) : (_layout.Windowed!, batch.WindowRuns);
 
             // x += W_o · attention(norm(x)); some normalise what is added, too, or nothing else
             FloatRows x = Normed(w.AttentionNorm, n);
@@ -81,9 +82,9 @@ sealed class Transformer : IDisposable
                     _kernels.RmsNorm(own.Keys, w.KNorm, _epsilon, own.Keys, n);
                 Rotate(layer, own.Keys, n);
                 if (batch.Observer is not { LeavesCache: true })
-                    _kernels.StoreKv(_layout, layer, batch.Runs, batch.Positions, own.Keys, own.Values);
+                    _kernels.StoreKv(layout, layer, runs, batch.Positions, own.Keys, own.Values);
             }
-            AttentionInput attention = new(_layout, layer, batch.Runs, batch.Positions, own.Queries, own.Attended, _scores[layer],
+            AttentionInput attention = new(layout, layer, runs, batch.Positions, own.Queries, own.Attended, _scores[layer],
                 batch.Observer?.Scales(layer));
             if (!TryAttend(attention, batch))
                 return false;
@@ -142,11 +143,11 @@ sealed class Transformer : IDisposable
     /// </summary>
     bool TryAttend(AttentionInput input, Batch batch)
     {
-        bool paged = batch.PagedRuns.Count > 0 && _layout.Layers[input.Layer].State is LayerState.Full;
+        bool paged = batch.PagedRuns.Count > 0 && input.Layout.Layers[input.Layer].State is LayerState.Full;
         for (bool ends = false; !ends;)
         {
             StretchPart part = StretchPart.All;
-            if (batch.Streamed is { HasParts: true } && !batch.Streamed.TryNext(input.Layer, out part))
+            if (batch.Streamed is { HasParts: true } && input.Layout == _layout && !batch.Streamed.TryNext(input.Layer, out part))
                 return false;
             if (!paged || batch.WholeRuns.Count > 0)
                 _kernels.Attention(paged ? input.Of(batch.WholeRuns) : input, part);

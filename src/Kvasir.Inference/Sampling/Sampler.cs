@@ -12,6 +12,7 @@ sealed class Sampler
     readonly KeyValuePair<int, float>[] _biases;
     SplitMix64 _random;
     double _mostSurprise; // of Mirostat, in bits
+    bool _drew; // the last token, from the candidates
 
     /// <param name="options">How tokens are chosen.</param>
     /// <param name="bytes">The text of a token, in which DRY looks for its breakers; null where tokens have none.</param>
@@ -37,6 +38,7 @@ sealed class Sampler
     /// <param name="prompt">How many tokens of it are the prompt, for which only the repetition penalty and DRY count.</param>
     public int Next(Span<float> logits, ReadOnlySpan<int> history, int prompt = 0)
     {
+        _drew = false;
         Penalise(logits, history[^Math.Min(history.Length, _options.RepeatWindow)..]);
         _penalty.Apply(logits, history[Math.Min(prompt, history.Length)..]);
         foreach ((int token, float bias) in _biases)
@@ -53,8 +55,23 @@ sealed class Sampler
         if (_candidates.Count == 0)
             return TopLogits.Largest(logits); // no logit is a number, or one is infinite
         Filter();
+        _drew = true;
         return _candidates.Draw(_options.Temperature, _random.NextDouble(), out _);
     }
+
+    /// <summary>How likely the last token was when it was drawn: the natural logarithm; 0 of one that was simply the likeliest.</summary>
+    public float LogChance(int token)
+    {
+        for (int i = 0; _drew && i < _candidates.Count; i++)
+            if (_candidates.Token(i) == token)
+                return (float)Math.Log(_candidates.Probability(i));
+        return 0;
+    }
+
+    /// <summary>The same of the likeliest tokens from which it was drawn, at most so many.</summary>
+    public IReadOnlyList<(int Token, float Logprob)> LogChances(int token, int most) => !_drew ? [(token, 0)]
+        : [.. Enumerable.Range(0, Math.Min(most, _candidates.Count)).Where(i => _candidates.Probability(i) > 0)
+            .Select(i => (_candidates.Token(i), (float)Math.Log(_candidates.Probability(i))))];
 
     void Penalise(Span<float> logits, ReadOnlySpan<int> recent)
     {
@@ -115,6 +132,7 @@ sealed class Sampler
         while (kept < _candidates.Count && -Math.Log2(_candidates.Probability(kept)) <= _mostSurprise)
             kept++;
         _candidates.KeepFirst(kept);
+        _drew = true;
         int token = _candidates.Draw(1, _random.NextDouble(), out double probability);
         _mostSurprise -= options.Eta * (-Math.Log2(probability) - options.Tau);
         return token;

@@ -14,6 +14,8 @@ sealed class TokenCandidates
 
     public int Count => _all.Count;
 
+    public int Token(int i) => _all[i].Token;
+
     public double Probability(int i) => _all[i].Probability;
 
     /// <summary>Takes tokens and the softmax of their logits.</summary>

@@ -7,7 +7,13 @@ namespace Kvasir.Inference.Scheduling;
 /// <param name="Token">The token that it came with; -1 for text that was held back until the end.</param>
 /// <param name="Logprobs">How likely the token was, when that was asked for.</param>
 /// <param name="Progress">How far the prompt is, when that was asked for; then there is nothing else in the piece.</param>
-public readonly record struct CompletionPiece(string Text, int Token, TokenLogprobs? Logprobs, PrefillProgress? Progress = null);
+public readonly record struct CompletionPiece(string Text, int Token, TokenLogprobs? Logprobs, PrefillProgress? Progress = null)
+{
+    /// <summary>
+    /// How likely each token of the prompt was, when that was asked for: in a piece of its own, before the first token. The first is null.
+    /// </summary>
+    public IReadOnlyList<TokenLogprobs?>? PromptLogprobs { get; init; }
+}
 
 /// <summary>A completion on its way. The engine goes on whether it is read or not.</summary>
 public sealed class Completion

@@ -31,6 +31,9 @@ sealed class EngineParts
     /// <summary>Tokens that a sequence may hold.</summary>
     public required int Context { get; init; }
 
+    /// <summary>Rows of logits that a prompt of which all are wanted may have in a pass: 64 MiB, however large the vocabulary.</summary>
+    public int MostLogitRows => Math.Max(1, (16 << 20) / Config.Vocabulary);
+
     /// <summary>Most completions that compute at the same time.</summary>
     public required int MaxRunning { get; init; }
 
@@ -64,6 +67,10 @@ sealed class EngineParts
         if (policy.Epsilon is not null && Config.Attention.FirstOrDefault(layer => layer.Softcap is not null) is { } capped)
             throw new ArgumentException(
                 $"retention {policy}: scores of this model are capped at {capped.Softcap}, expected a model without a cap, for which bounds hold");
+        if (!policy.ReadsPages && Layout.Windowed is not null)
+            throw new ArgumentException($"retention {policy}: layers with windows keep their keys and values apart here, expected an engine "
+                + $"whose blocks hold all layers (KvRetention or KvWholeBlocks of its options; "
+                + "of programs --kv-retain or --kv-retain-allow)");
         ViewCodecs codecs = ViewCodecs(policy);
         foreach (KvLayer layer in Layout.Layers)
             codecs.SegmentBytes(layer);
@@ -85,6 +92,10 @@ sealed class EngineParts
             || blocks + beside.Sum(other => Math.Max(1, other.AllBlocksWanted)) <= counts.Free + counts.Cached + streamed.Room;
     }
 
+    /// <summary>The same for what layers with windows keep, where those have blocks of their own.</summary>
+    public bool HasRoomInWindows(int blocks, IEnumerable<Generation> beside) => Cache.Windows is not { Device.Counts: var counts }
+        || blocks + beside.Sum(other => other.WindowBlocksWanted) + Layout.BlocksFor(Transformer.MaxTokens) <= counts.Free + counts.Cached;
+
     /// <summary>What to say when a sequence finds no room for its next tokens.</summary>
     public InvalidOperationException NoRoomFor(Sequence sequence) => new(
         $"the pool has no room for {sequence.Tokens.Length - sequence.Cached} more tokens: {Cache.Device.Counts}"
@@ -92,6 +103,9 @@ sealed class EngineParts
 
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence(byte[] salt) => new(this, () => Cache.NewSequence(salt, SharesBlocks, Context)) { Salt = salt };
+
+    /// <summary>An empty sequence that finds nothing in the cache and leaves nothing there.</summary>
+    public Sequence NewPrivateSequence(byte[] salt) => new(this, () => Cache.NewSequence(sharing: false, tokens: Context)) { Salt = salt };
 
     public ForwardPass NewPass() => new(Transformer, Cache);
 }

@@ -47,6 +47,7 @@ sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
     {
         int first = _pieces.Count, left = Math.Min(most, Room);
         BlockTable table = sequence.Blocks.Table;
+        sequence.Blocks.Align(sequence.Tail);
         int end = sequence.Tail.Length;
         for (int position = table.Length; left > 0 && position < end; position = table.NextMissing(position))
         {

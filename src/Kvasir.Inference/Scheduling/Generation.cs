@@ -26,7 +26,9 @@ sealed class Generation
     readonly StopFilter _stops;
     readonly Detokenizer _detokenizer;
     readonly LogprobMeter? _logprobs;
-    readonly ConstrainedText? _form;
+    readonly ThoughtSpan? _thoughts;
+    readonly PromptMeter? _prompt;
+    ConstrainedText? _form; // from where the grammar begins to hold
     readonly bool _ownsSequence;
     readonly CancellationToken _cancellation;
     readonly StringBuilder _text = new();
@@ -40,6 +42,7 @@ sealed class Generation
     TimeSpan _lookupTime, _store;
     CacheUse? _use; // of the prompt, when it was paused later
     float[]? _hidden;
+    bool _hasLine;
 
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     public Generation(EngineParts engine, Sequence sequence, GenerationOptions options, bool ownsSequence, CancellationToken cancellation)
@@ -56,9 +59,10 @@ sealed class Generation
         _retention = options.Retention is { Policy.ReadsPages: false } retention ? new RetentionRun(engine, sequence, retention) : null;
         _sampler = new Sampler(options.Sampling, engine.Tokenizer.Bytes);
         _stops = new StopFilter(options.Stops, options.KeepsStop);
-        _detokenizer = Detokenizer.After(engine.Tokenizer, sequence.Tokens);
-        _form = options.Grammar is { } grammar ? new ConstrainedText(grammar, engine.TokenTrie.Value, _detokenizer.DropsSpace) : null;
-        _logprobs = options.TopLogprobs is { } top ? new LogprobMeter(top) : null;
+        _detokenizer = Detokenizer.After(engine.Tokenizer, sequence.Tokens, spelled: options.Spelled);
+        _thoughts = options.Thoughts is { } thoughts ? new ThoughtSpan(thoughts, engine.Tokenizer, options.Grammar is not null) : null;
+        _prompt = options.PromptLogprobs is { } likely ? new PromptMeter(likely, _promptTokens) : null;
+        _logprobs = options is { TopLogprobs: { } top, LogprobsAfterSampling: false } ? new LogprobMeter(top) : null;
     }
 
     /// <summary>What is computed: the sequence that grows, or the prefix of which a view is to be made.</summary>
@@ -81,6 +85,9 @@ sealed class Generation
 
     /// <summary>Blocks of the pool that it needs beyond those that it, or others for it, hold.</summary>
     public int BlocksWanted => Sequence.Blocks.BlocksWanted(Sequence.Tail);
+
+    /// <summary>The same of the layers with windows, where those have blocks of their own.</summary>
+    public int WindowBlocksWanted => Sequence.Blocks.WindowBlocksWanted(Sequence.Tail);
 
     /// <summary>The same, wherever they lie.</summary>
     public int AllBlocksWanted => Sequence.Blocks.AllBlocksWanted(Sequence.Tail);
@@ -118,7 +125,7 @@ sealed class Generation
         _over = over;
         if (_started == 0)
             (_started, _computed) = (Stopwatch.GetTimestamp(), Computed);
-        if (Options.MaxTokens == 0 && !Options.WantsHidden)
+        if (Options.MaxTokens == 0 && !Options.WantsHidden && _prompt is null)
         {
             Sequence.Blocks.BeginRequest(Sequence.Tail.Length);
             Finish(FinishReason.Length);
@@ -151,7 +158,7 @@ sealed class Generation
         else
             Sequence.Blocks.BeginRequest(Sequence.Tokens.Length);
         if (_engine.Recomputes)
-            Sequence.Blocks.Table.Clear();
+            Sequence.Blocks.Forget();
         else if ((_lookup = Sequence.Blocks.Lookup(Sequence.Tail)) is { IsCompleted: false } lookup)
         {
             lookup.ContinueWith(_ => _over!(), TaskScheduler.Default);
@@ -215,6 +222,17 @@ sealed class Generation
             Completion.Emit(new CompletionPiece("", -1, null, progress));
     }
 
+    /// <summary>Whether the logits after every token of the prompt are wanted.</summary>
+    public bool ReadsPrompt => _prompt is { IsReading: true };
+
+    /// <summary>The sequence's last tokens are computed, from a position on, each with its logits.</summary>
+    public void ReadPrompt(ForwardPass pass, int firstRow, int from)
+    {
+        _prompt!.Take(pass, firstRow, from, Sequence.Cached, Sequence.Tokens, _engine.Config.Name);
+        if (!_prompt.IsReading)
+            Completion.Emit(new CompletionPiece("", -1, null) { PromptLogprobs = _prompt.Read });
+    }
+
     /// <summary>The last token is computed: chooses the next one from its logits.</summary>
     public void Take(ForwardPass pass, int row)
     {
@@ -234,7 +252,7 @@ sealed class Generation
         if ((Options.MaxTokens == 0 ? FinishReason.Length : Choose(pass.Logits(row))) is { } reason)
             Finish(reason);
         else if (_engine.Recomputes)
-            Sequence.Blocks.Table.Clear();
+            Sequence.Blocks.Forget();
     }
 
     /// <summary>A pass of at most so many rows looks at the prefix.</summary>
@@ -288,17 +306,42 @@ sealed class Generation
     {
         LogitsException.Checked(logits, "logits", _engine.Config.Name);
         _logprobs?.Read(logits);
-        bool isTooShort = _tokens.Count < Options.MinTokens;
-        if (isTooShort)
+        if (_thoughts?.Forced is { } forced)
+            return Go(forced);
+        bool isTooShort = _tokens.Count < Options.MinTokens, isHeld = Options.Grammar is not null;
+        if (isTooShort || (isHeld && _thoughts is { IsInside: true }))
             MaskEnds(logits);
-        _form?.Mask(logits, Options.IgnoresEnds || isTooShort);
-        if (isTooShort && _form is not null && float.IsNegativeInfinity(logits[TopLogits.Largest(logits)]))
+        if (isHeld && _thoughts is not { IsInside: true })
+            Hold(logits, isTooShort);
+        if (isTooShort && isHeld && float.IsNegativeInfinity(logits[TopLogits.Largest(logits)]))
             return FinishReason.Stop; // all that may come is a stop token
         int token = _sampler.Next(logits, Sequence.Tokens, _promptTokens);
-        _form?.Accept(token);
+        if (_thoughts is not { IsInside: true } && token != _thoughts?.Opener)
+            _form?.Accept(token);
+        return Go(token);
+    }
+
+    /// <summary>Leaves the tokens that the grammar allows, and the one that begins thoughts while they may begin.</summary>
+    void Hold(Span<float> logits, bool isTooShort)
+    {
+        _form ??= new ConstrainedText(Options.Grammar!, _engine.TokenTrie.Value, _detokenizer.DropsSpace, Options.Spelled)
+            .After(Options.GrammarBehind);
+        float opener = _thoughts?.Opener is { } begins ? logits[begins] : 0;
+        _form.Mask(logits, Options.IgnoresEnds || isTooShort);
+        if (_thoughts?.Opener is { } kept)
+            logits[kept] = opener;
+    }
+
+    /// <summary>Goes on with a token; returns why the completion is over, or null when it goes on.</summary>
+    FinishReason? Go(int token)
+    {
         Sequence.Append(token);
         if (_form?.HasEnded == true || (!Options.IgnoresEnds && _engine.Tokenizer.Ends.Contains(token)))
+        {
+            if (_prompt is not null) // who is told of all tokens hears of this one, too
+                Completion.Emit(new CompletionPiece("", token, _logprobs?.Of(token)));
             return FinishReason.Stop;
+        }
         if (Options.StopTokens.Contains(token))
         {
             Emit(Options.KeepsStop ? _stops.Append(_detokenizer.Append(token)) : "", -1, null);
@@ -306,15 +349,23 @@ sealed class Generation
         }
         _tokens.Add(token);
         string text = _detokenizer.Append(token);
-        Emit(_tokens.Count < Options.MinTokens ? text : _stops.Append(text), token, _logprobs?.Of(token));
+        bool isThought = _thoughts?.Take(token, text) == true && !Options.Thoughts!.AreText;
+        Emit(_tokens.Count < Options.MinTokens || isThought ? _stops.Flush() + text : _stops.Append(text), token, Logprobs(token));
         if (_stops.Stopped)
             return FinishReason.Stop;
-        return _tokens.Count == Options.MaxTokens || Sequence.Tokens.Length == _engine.Context ? FinishReason.Length : null;
+        return _tokens.Count == Options.MaxTokens || Sequence.Tokens.Length == _engine.Context || IsLate ? FinishReason.Length : null;
     }
+
+    /// <summary>Whether it has taken the time that it may, and a line is whole.</summary>
+    bool IsLate => Options.MostTime is { } most && _hasLine && Stopwatch.GetElapsedTime(_first) > most;
+
+    TokenLogprobs? Logprobs(int token) => Options is { LogprobsAfterSampling: true, TopLogprobs: { } top }
+        ? new TokenLogprobs(token, _sampler.LogChance(token), _sampler.LogChances(token, top))
+        : _logprobs?.Of(token);
 
     void MaskEnds(Span<float> logits)
     {
-        if (!Options.IgnoresEnds && _form is null) // which knows itself where an end has to come
+        if (!Options.IgnoresEnds && (Options.Grammar is null || _thoughts is { IsInside: true })) // a grammar knows itself where an end has to come
             foreach (int end in _engine.Tokenizer.Ends)
                 logits[end] = float.NegativeInfinity;
         foreach (int stop in Options.StopTokens)
@@ -327,6 +378,7 @@ sealed class Generation
         if (text.Length == 0 && token < 0)
             return;
         _text.Append(text);
+        _hasLine |= text.Contains('\n');
         Completion.Emit(new CompletionPiece(text, token, logprobs));
     }
 
@@ -340,6 +392,8 @@ sealed class Generation
             Text = _text.ToString(),
             FinishReason = reason,
             StopText = _stops.Found,
+            ThoughtTokens = _thoughts?.Tokens ?? 0,
+            ReadPrompt = _prompt is not null,
             PromptTokens = _promptTokens,
             Kv = _use ?? _own.Blocks.Use,
             ComputedTokens = (int)(_first == 0 && _started > 0 ? Computed - _computed : _computed),

@@ -46,11 +46,38 @@ public sealed record GenerationOptions
     /// </summary>
     public int? TopLogprobs { get; init; }
 
+    /// <summary>
+    /// Whether probabilities are told as the sampler drew from them, after penalties, filters and temperature, of the tokens that were
+    /// left; else as the model gave them.
+    /// </summary>
+    public bool LogprobsAfterSampling { get; init; }
+
+    /// <summary>
+    /// Most time from the first token on; null for any. A completion that takes longer ends when it has come to the end of a line: for
+    /// editors, to which half a line is of no use.
+    /// </summary>
+    public TimeSpan? MostTime { get; init; }
+
+    /// <summary>
+    /// Tells of each token of the prompt how likely it was, with so many of the most likely; null tells nothing. The whole prompt is computed
+    /// for that, whatever the cache has of it, and leaves nothing in the cache.
+    /// </summary>
+    public int? PromptLogprobs { get; init; }
+
     /// <summary>Whether the final hidden state after the prompt is wanted, with or without a completion.</summary>
     public bool WantsHidden { get; init; }
 
-    /// <summary>What the completion may be; null for anything.</summary>
+    /// <summary>What the completion may be, behind its thoughts if it has some; null for anything.</summary>
     public OutputGrammar? Grammar { get; init; }
+
+    /// <summary>What of a text of the grammar the prompt has already.</summary>
+    public string GrammarBehind { get; init; } = "";
+
+    /// <summary>The thoughts that it may begin with; null for a model that is not known to think.</summary>
+    public ThoughtOptions? Thoughts { get; init; }
+
+    /// <summary>Control tokens that are spelt out in the text and may stand in a text of the grammar: a chat template's own markers.</summary>
+    public IReadOnlySet<int> Spelled { get; init; } = FrozenSet<int>.Empty;
 
     /// <summary>Which keys and values of the prompt are kept; null keeps all, and the completion is exact.</summary>
     public RetentionOptions? Retention { get; init; }
@@ -74,6 +101,10 @@ public sealed record GenerationOptions
             throw new ArgumentException("stop: an empty text, expected at least one character");
         if (TopLogprobs is < 0 or > MostLogprobs)
             throw new ArgumentException($"top logprobs: {TopLogprobs}, expected 0 to {MostLogprobs}");
+        if (PromptLogprobs is < 0 or > MostLogprobs)
+            throw new ArgumentException($"prompt logprobs: {PromptLogprobs}, expected 0 to {MostLogprobs}");
+        if (PromptLogprobs is not null && Retention is not null)
+            throw new ArgumentException("prompt logprobs: with a retention policy, expected none: they are those of the exact prompt");
     }
 }
 

@@ -27,8 +27,17 @@ public sealed record GenerationResult
     /// <summary>Why it ended.</summary>
     public required FinishReason FinishReason { get; init; }
 
+    /// <summary>Whether the model would have gone on.</summary>
+    public bool IsCut => FinishReason != FinishReason.Stop || StopText is not null;
+
     /// <summary>The stop string that ended it; null when something else did.</summary>
     public string? StopText { get; init; }
+
+    /// <summary>How many of the tokens were thoughts, with the markers around them; 0 where <see cref="GenerationOptions.Thoughts"/> names none.</summary>
+    public int ThoughtTokens { get; init; }
+
+    /// <summary>Whether the logits after every token of the prompt were wanted, so that all of it was computed.</summary>
+    public bool ReadPrompt { get; init; }
 
     /// <summary>Tokens of the sequence before the completion.</summary>
     public required int PromptTokens { get; init; }

@@ -195,7 +195,8 @@ sealed class Scheduler : IDisposable
         if (Begun == 0)
             return true; // a context always fits, and if others hold the pool, its failure says so
         var counts = _engine.Cache.Device.Counts;
-        if (!_engine.HasRoomAnywhere(generation.AllBlocksWanted, _running.Concat(_arriving)))
+        if (!_engine.HasRoomAnywhere(generation.AllBlocksWanted, _running.Concat(_arriving))
+            || !_engine.HasRoomInWindows(generation.WindowBlocksWanted, _running.Concat(_arriving)))
             return false;
         return generation.BlocksWanted + _running.Concat(_arriving).Concat(_profiling)
             .Sum(other => Math.Max(1, other.BlocksWanted))
@@ -219,10 +220,14 @@ sealed class Scheduler : IDisposable
                 return;
             _planner.Took(Stopwatch.GetElapsedTime(start));
             (_steps, _computedTokens) = (_steps + 1, _computedTokens + _planner.Pass.Rows);
-            for (int row = 0; row < _planner.Completed.Count; row++)
-                Take(_planner.Completed[row], row);
+            foreach ((Generation generation, int row, int from) in _planner.Read)
+                Try(generation, () => generation.ReadPrompt(_planner.Pass, row, from));
+            for (int i = 0; i < _planner.Completed.Count; i++)
+                if (!_planner.Completed[i].IsOver)
+                    Take(_planner.Completed[i], _planner.LastRows[i]);
             foreach (Generation generation in _planner.Advanced)
-                generation.Advance();
+                if (!generation.IsOver)
+                    generation.Advance();
         }
         catch (Exception e) // a bug, or no memory: whoever waits for an answer must hear of it
         {

@@ -28,6 +28,12 @@ sealed class StepPlanner(EngineParts engine)
     /// <summary>Whose last token is in it, in the order of its rows of logits.</summary>
     public List<Generation> Completed { get; } = [];
 
+    /// <summary>The row of logits of each of those.</summary>
+    public List<int> LastRows { get; } = [];
+
+    /// <summary>Whose prompt is to be read: its first row of logits, and the position that it is of.</summary>
+    public List<(Generation Generation, int Row, int From)> Read { get; } = [];
+
     /// <summary>Whose prompt is in it in part.</summary>
     public List<Generation> Advanced { get; } = [];
 
@@ -40,6 +46,8 @@ sealed class StepPlanner(EngineParts engine)
         Pass.Clear();
         Completed.Clear();
         Advanced.Clear();
+        LastRows.Clear();
+        Read.Clear();
         _claims.Clear();
         foreach (Generation generation in running)
             generation.Sequence.Blocks.Adopt(generation.Sequence.Tail);
@@ -128,7 +136,8 @@ sealed class StepPlanner(EngineParts engine)
         int before = Pass.Rows;
         if (budget <= _prefillRows || !IsUpToIt(generation))
             return true;
-        bool hasRoom = TryAdd(generation, ToEndOfBlock(generation, budget - _prefillRows));
+        int most = generation.ReadsPrompt ? Math.Min(budget - _prefillRows, engine.MostLogitRows) : budget - _prefillRows;
+        bool hasRoom = TryAdd(generation, ToEndOfBlock(generation, most));
         _prefillRows += Pass.Rows - before;
         return hasRoom;
     }
@@ -136,10 +145,15 @@ sealed class StepPlanner(EngineParts engine)
     bool TryAdd(Generation generation, int most)
     {
         Sequence sequence = generation.Sequence;
-        int logits = Pass.LogitRows, from = sequence.Blocks.Length;
-        if (!Pass.TryAdd(sequence, most))
+        int logits = Pass.LogitRows, rows = Pass.Rows, cached = sequence.Cached, from = sequence.Blocks.Length;
+        if (!Pass.TryAdd(sequence, most, generation.ReadsPrompt))
             return false;
-        (Pass.LogitRows > logits ? Completed : Advanced).Add(generation);
+        if (generation.ReadsPrompt)
+            Read.Add((generation, logits, cached));
+        bool isWhole = generation.ReadsPrompt ? cached + Pass.Rows - rows == sequence.Tokens.Length : Pass.LogitRows > logits;
+        (isWhole ? Completed : Advanced).Add(generation);
+        if (isWhole)
+            LastRows.Add(Pass.LogitRows - 1);
         ClaimBlocks(sequence, from, (int)Math.Min(sequence.Tail.Length, (long)from + most));
         return true;
     }

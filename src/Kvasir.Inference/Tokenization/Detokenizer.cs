@@ -11,6 +11,7 @@ public sealed class Detokenizer
 {
     readonly Tokenizer _tokenizer;
     readonly ControlTokens _controlTokens;
+    readonly IReadOnlySet<int>? _spelled;
     readonly Decoder _utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false).GetDecoder();
     bool _dropsSpace;
 
@@ -25,13 +26,21 @@ public sealed class Detokenizer
         _dropsSpace = tokenizer.AddsSpacePrefix;
     }
 
+    Detokenizer(Tokenizer tokenizer, ControlTokens controlTokens, IReadOnlySet<int>? spelled) : this(tokenizer, controlTokens) =>
+        _spelled = spelled;
+
     /// <summary>
     /// A detokenizer for what follows a prompt. SentencePiece's extra space is there to be dropped only where the encoder would have put
     /// one: after a special token, not in the middle of text.
     /// </summary>
-    public static Detokenizer After(Tokenizer tokenizer, ReadOnlySpan<int> prompt, ControlTokens controlTokens = ControlTokens.Hidden)
+    /// <param name="tokenizer">The model's.</param>
+    /// <param name="prompt">What comes before.</param>
+    /// <param name="controlTokens">Whether control tokens are spelt out.</param>
+    /// <param name="spelled">Control tokens that are, when others are not.</param>
+    public static Detokenizer After(Tokenizer tokenizer, ReadOnlySpan<int> prompt, ControlTokens controlTokens = ControlTokens.Hidden,
+        IReadOnlySet<int>? spelled = null)
     {
-        var detokenizer = new Detokenizer(tokenizer, controlTokens);
+        var detokenizer = new Detokenizer(tokenizer, controlTokens, spelled);
         detokenizer._dropsSpace &= prompt.IsEmpty || tokenizer.PrefixesEverywhere
             && tokenizer.Type(prompt[^1]) is TokenType.Control or TokenType.Unknown or TokenType.UserDefined;
         return detokenizer;
@@ -40,7 +49,8 @@ public sealed class Detokenizer
     /// <summary>Takes a token and returns the text that is certain now, which may be none.</summary>
     public string Append(int token)
     {
-        bool isShown = _controlTokens == ControlTokens.Shown && _tokenizer.Type(token) is TokenType.Control or TokenType.Unknown;
+        bool isShown = (_controlTokens == ControlTokens.Shown && _tokenizer.Type(token) is TokenType.Control or TokenType.Unknown)
+            || _spelled?.Contains(token) == true;
         ReadOnlySpan<byte> bytes = isShown ? Encoding.UTF8.GetBytes(_tokenizer.Text(token)) : DropSpace(_tokenizer.Bytes(token));
         return Decode(bytes, flush: false);
     }

@@ -42,6 +42,7 @@ public sealed class Tokenizer
         _swallowsSpaces = SwallowsSpaces(vocabulary, _table);
         _bytes = new TokenBytes(vocabulary, _table, _encoder);
         LongestToken = Enumerable.Range(0, _table.Count).Max(token => _table.Text(token).Length);
+        FillIn = FillInTokens.Of(vocabulary, _table);
         Opening = Added("add_bos_token", vocabulary.AddBos, addsBos, Bos);
         Closing = Added("add_eos_token", vocabulary.AddEos, false, Eos);
     }
@@ -69,6 +70,9 @@ public sealed class Tokenizer
 
     /// <summary>The tokens after which generation is over.</summary>
     public IReadOnlySet<int> Ends => _table.Ends;
+
+    /// <summary>The tokens that frame a gap to be filled in; null where the model knows none.</summary>
+    public FillInTokens? FillIn { get; }
 
     /// <summary>What goes before the tokens of every sequence: BOS, or nothing.</summary>
     public ImmutableArray<int> Opening { get; }

@@ -73,6 +73,9 @@ public sealed record Vocabulary
     /// <summary>The template for conversations with tools, where it is another one.</summary>
     internal string? ToolTemplate { get; init; }
 
+    /// <summary>The ids of <see cref="FillInTokens"/>, in its order; null for what the file does not name.</summary>
+    internal ImmutableArray<int?> FillIn { get; init; } = [null, null, null, null, null];
+
     /// <summary>Further tokens that end a text, and the keys that say so.</summary>
     internal ImmutableArray<(string Key, long? Id)> Ends { get; init; } = [];
 
@@ -109,6 +112,7 @@ public sealed record Vocabulary
             ChatTemplate = metadata.GetString("tokenizer.chat_template", null),
             ToolTemplate = metadata.GetString("tokenizer.chat_template.tool_use", null),
             Ends = [.. FurtherEnds(metadata)],
+            FillIn = [.. ((string[])["pre", "suf", "mid", "rep", "sep"]).Select(part => FillInId(metadata, $"fim_{part}_token_id"))],
         };
     }
 
@@ -133,6 +137,10 @@ public sealed record Vocabulary
         long id = metadata.GetInt64(Section + key, -1);
         return id is -1 or uint.MaxValue ? null : id;
     }
+
+    /// <summary>A token that frames gaps; one that is none is as good as unsaid: it ends no text and no prompt needs it.</summary>
+    static int? FillInId(GgufMetadata metadata, string key) =>
+        Id(metadata, key) is { } id && id >= 0 && id < metadata.GetStrings(Section + "tokens").Length ? (int)id : null;
 
     static bool? Flag(GgufMetadata metadata, string key) =>
         metadata.Contains(Section + key) ? metadata.GetBool(Section + key) : null;

@@ -15,7 +15,7 @@ sealed class ArchiveReader(TieredKvCache cache, SlotHeader header, Stream stream
     readonly NativeBuffer _payload = new((int)cache.Layout.StrideBytes); // aligned as copies want it
     int _imported, _known;
 
-    public async Task<KvArchiveCounts> Read(CancellationToken cancellation)
+    public async Task<KvArchiveCounts> Read(bool isLast, CancellationToken cancellation)
     {
         if (await Fill(0, ArchiveFrame.HeadBytes, cancellation) is var read && read < ArchiveFrame.HeadBytes)
             throw new InvalidDataException(
@@ -25,7 +25,7 @@ sealed class ArchiveReader(TieredKvCache cache, SlotHeader header, Stream stream
             Take();
         if (_frame.ProblemOf(_slot.AsSpan(0, ArchiveFrame.EndBytes)) is { } problem)
             throw Bad(problem);
-        if (await Fill(0, 1, cancellation) > 0)
+        if (isLast && await Fill(0, 1, cancellation) > 0)
             throw Bad("something follows the archive's end");
         return new KvArchiveCounts(_frame.Blocks, _imported, _known);
     }

@@ -8,7 +8,8 @@ namespace Kvasir.KvCache.Archive;
 
 /// <summary>
 /// Blocks as one stream, to be carried to another machine that runs the same model: a head, each block as a slot of the disk tier has it,
-/// header and payload, and an end that says how many there are, so that a part of an archive is not taken for the whole. What is read is
+/// header and payload, and an end that says how many there are, so that a part of an archive is not taken for the whole. Where layers with
+/// windows have blocks of their own, these follow as an archive of their own. What is read is
 /// taken for hostile: a block has to be what its header says, and its key that of its tokens after its parent. What its keys and values are
 /// worth, no check can tell: import what you would have computed yourself, or had computed by somebody whom you trust as much.
 /// </summary>
@@ -30,6 +31,13 @@ public static class KvArchive
         ArgumentNullException.ThrowIfNull(stream);
         if (keys.Count > MostBlocks)
             throw new ArgumentException($"{keys.Count:N0} blocks, and an archive has at most {MostBlocks:N0}", nameof(keys));
+        IReadOnlyCollection<BlockKey> ofWindows = cache.WindowsWith(keys);
+        int blocks = await WritePart(cache, keys, stream, cancellation);
+        return cache.Windows is null ? blocks : blocks + await WritePart(cache.Windows, ofWindows, stream, cancellation);
+    }
+
+    static async Task<int> WritePart(TieredKvCache cache, IReadOnlyCollection<BlockKey> keys, Stream stream, CancellationToken cancellation)
+    {
         SlotHeader header = HeaderOf(cache);
         ArchiveFrame frame = new(cache, header);
         await stream.WriteAsync(frame.Head(), cancellation);
@@ -54,8 +62,14 @@ public static class KvArchive
     {
         ArgumentNullException.ThrowIfNull(cache);
         ArgumentNullException.ThrowIfNull(stream);
+        KvArchiveCounts counts = await ReadPart(cache, stream, isLast: cache.Windows is null, cancellation);
+        return cache.Windows is null ? counts : counts + await ReadPart(cache.Windows, stream, isLast: true, cancellation);
+    }
+
+    static async Task<KvArchiveCounts> ReadPart(TieredKvCache cache, Stream stream, bool isLast, CancellationToken cancellation)
+    {
         using ArchiveReader reader = new(cache, HeaderOf(cache), stream, MostBlocks);
-        return await reader.Read(cancellation);
+        return await reader.Read(isLast, cancellation);
     }
 
     internal static SlotHeader HeaderOf(TieredKvCache cache) => new(cache.Layout, cache.Fingerprint, cache.Groups);

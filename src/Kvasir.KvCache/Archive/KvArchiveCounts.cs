@@ -6,6 +6,10 @@ namespace Kvasir.KvCache.Archive;
 /// <param name="Known">Those that were there already.</param>
 public readonly record struct KvArchiveCounts(int Blocks, int Imported, int Known)
 {
+    /// <summary>What reading two did.</summary>
+    public static KvArchiveCounts operator +(KvArchiveCounts one, KvArchiveCounts other) =>
+        new(one.Blocks + other.Blocks, one.Imported + other.Imported, one.Known + other.Known);
+
     /// <summary>Blocks for which there was no room, because all memory is in use by others.</summary>
     public int NoRoom => Blocks - Imported - Known;
 }

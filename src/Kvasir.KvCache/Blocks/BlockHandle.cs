@@ -138,3 +138,13 @@ public sealed class BlockLease : BlockHandle
 
     private protected override void Release() => Books.Return(Id, IsUse);
 }
+
+/// <summary>No block: stands where a sequence has none, or none any more.</summary>
+sealed class AbsentBlock : BlockHandle
+{
+    AbsentBlock() : base(null!, default) { }
+
+    public static AbsentBlock Instance { get; } = new();
+
+    private protected override void Release() { }
+}

@@ -41,7 +41,11 @@ public sealed class KvLayout
         _valueOffsets = new long[Layers.Length];
         for (int layer = 0; layer < Layers.Length; layer++)
             Place(layer);
+        BlockBytes = Math.Max(BlockBytes, Alignment); // of which all layers are elsewhere
     }
+
+    KvLayout(KvLayout whole, IEnumerable<KvLayer> layers, KvLayout windowed)
+        : this(whole.BlockTokens, whole.KeyCodec, whole.ValueCodec, layers) => Windowed = windowed;
 
     /// <summary>Tokens per block.</summary>
     public int BlockTokens { get; }
@@ -57,6 +61,15 @@ public sealed class KvLayout
 
     /// <summary>The model's layers in order.</summary>
     public ImmutableArray<KvLayer> Layers { get; }
+
+    /// <summary>
+    /// The layout of the layers with windows, which keep a window's tokens in blocks of their own and have no room in this layout's; null
+    /// where blocks hold all layers.
+    /// </summary>
+    public KvLayout? Windowed { get; }
+
+    /// <summary>Tokens of the longest window; 0 without windows.</summary>
+    public int LongestWindow => Layers.Max(layer => layer.State is LayerState.Window window ? window.Tokens : 0);
 
     /// <summary>Bytes of one block, a multiple of <see cref="Alignment"/>.</summary>
     public long BlockBytes { get; private set; }
@@ -96,6 +109,23 @@ public sealed class KvLayout
             }
     }
 
+    /// <summary>Whether a layer's keys and values, its own or those of its producer, lie in this layout's blocks.</summary>
+    public bool Holds(int layer) => Layers[layer].State is not LayerState.Elsewhere;
+
+    /// <summary>
+    /// The same with the layers with windows apart, in <see cref="Windowed"/>: a layer that others read without a window stays. The same
+    /// layout when there is nothing to part.
+    /// </summary>
+    public KvLayout WithWindowsApart()
+    {
+        bool[] isWindowed = [.. Layers.Select((_, producer) =>
+            Layers.All(layer => layer.Producer != producer || layer.State is LayerState.Window))];
+        KvLayer[] Part(bool windowed) => [.. Layers.Select((layer, index) => isWindowed[layer.Producer] == windowed ? layer
+            : new KvLayer(new LayerState.Elsewhere(), 0, layer.KeyDim, layer.ValueDim, index))];
+        return !Layers.Any(layer => isWindowed[layer.Producer]) ? this
+            : new KvLayout(this, Part(windowed: false), new KvLayout(BlockTokens, KeyCodec, ValueCodec, Part(windowed: true)));
+    }
+
     long HeadOffset(int kvHead, int rowBytes) => (long)kvHead * BlockTokens * rowBytes;
 
     void Place(int layer)
@@ -125,6 +155,8 @@ public sealed class KvLayout
         if (shape.State is LayerState.Recurrent state)
             throw new ArgumentException(
                 $"layer {layer}: a state of {state.Bytes} bytes, expected keys and values: blocks hold rows for tokens only");
+        if (shape is { State: LayerState.Elsewhere, KvHeads: 0 } && shape.Producer == layer)
+            return;
         if (shape.KvHeads < 1 || shape.KeyDim < 1 || shape.ValueDim < 0 || shape.State is LayerState.Window { Tokens: < 1 })
             throw new ArgumentException($"layer {layer}: KV heads {shape.KvHeads}, key dim {shape.KeyDim}, value dim {shape.ValueDim}, "
                 + $"state {shape.State}: all must be positive");

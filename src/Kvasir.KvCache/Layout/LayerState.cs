@@ -22,6 +22,9 @@ public abstract record LayerState
     /// <param name="Bytes">Bytes of the state.</param>
     public sealed record Recurrent(long Bytes) : LayerState;
 
+    /// <summary>Keeps its keys and values in another layout: this one has no room for them.</summary>
+    public sealed record Elsewhere : LayerState;
+
     /// <summary>The first position that a token at <paramref name="position"/> attends to.</summary>
     public int FirstVisible(int position) => this is Window window ? Math.Max(0, position - window.Tokens + 1) : 0;
 }

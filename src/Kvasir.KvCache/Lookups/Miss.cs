@@ -31,6 +31,11 @@ public enum MissReason
 
     /// <summary>They were found, and loading them would have taken longer than computing them.</summary>
     ComputeCheaper,
+
+    /// <summary>
+    /// They are there but for the layers with windows, which keep only what somebody may go on from: not what the next tokens see.
+    /// </summary>
+    WindowGone,
 }
 
 /// <summary>Tokens that were not reused, and why.</summary>

@@ -30,8 +30,8 @@ sealed class MissExplanation(
     List<Miss> Misses()
     {
         int from = lookup.TailStart + lookup.Tail.Common, end = query.Tokens.Length;
-        List<int> holes =
-            [.. Enumerable.Range(0, lookup.TailBlock).Where(block => lookup.TierOf(block) is null && !lookup.IsForgone(block))];
+        List<int> holes = [.. Enumerable.Range(0, lookup.TailBlock).Where(
+            block => lookup.TierOf(block) is null && (!lookup.IsForgone(block) || lookup.WhyForgone(block) is not null))];
         AskForEvictions(holes, from < end);
         foreach (int block in holes)
             Add(Hole(block));
@@ -62,6 +62,8 @@ sealed class MissExplanation(
     Miss Hole(int block)
     {
         int from = block * query.BlockTokens, to = from + query.BlockTokens;
+        if (lookup.WhyForgone(block) is { } why)
+            return new Miss(from, to, why);
         return Evicted(query.Keys[block], from, to) ?? Unknown(from, to);
     }
 

@@ -19,7 +19,7 @@ public sealed class PrefixLookup
     readonly (Tier? Tier, ITier? Source, long Place)[] _places;
     readonly List<(ITier Tier, TierFind? Find)> _finds = [];
     readonly Lazy<IReadOnlyList<Miss>> _misses;
-    readonly HashSet<int> _forgone = [];
+    readonly Dictionary<int, MissReason?> _forgone = []; // and why, if that is told here
     readonly BlockPool _device;
 
     internal PrefixLookup(PrefixQuery query, BlockPool device, IReadOnlyList<ITier> tiers, DateTimeOffset time)
@@ -70,6 +70,9 @@ public sealed class PrefixLookup
     /// The same with what tiers that are far have, as soon as they say so; null when they have said it already, or were not asked.
     /// </summary>
     internal Task<PrefixLookup>? Later { get; set; }
+
+    /// <summary>What was found of the layers with windows, which keep theirs apart; null where blocks hold all layers.</summary>
+    internal PrefixLookup? Windows { get; set; }
 
     internal TailFind? TailFound { get; private set; }
 
@@ -126,7 +129,10 @@ public sealed class PrefixLookup
     internal (ITier? Source, long Place) SourceOf(int block) => (_places[block].Source, _places[block].Place);
 
     /// <summary>Whether a block was found and is computed all the same.</summary>
-    internal bool IsForgone(int block) => _forgone.Contains(block);
+    internal bool IsForgone(int block) => _forgone.ContainsKey(block);
+
+    /// <summary>Why, where nobody else tells.</summary>
+    internal MissReason? WhyForgone(int block) => _forgone.GetValueOrDefault(block);
 
     /// <summary>Takes in what a tier has; null when it did not say so in time.</summary>
     internal void Add(ITier tier, TierFind? find)
@@ -150,10 +156,12 @@ public sealed class PrefixLookup
     }
 
     /// <summary>Treats a block as missing after all.</summary>
-    internal void Forgo(int block)
+    /// <param name="block">The block.</param>
+    /// <param name="why">What its miss is to say; null where somebody else tells.</param>
+    internal void Forgo(int block, MissReason? why = null)
     {
         _places[block] = default;
-        _forgone.Add(block);
+        _forgone[block] = why;
     }
 
     void Place(Tier tier, ITier? source, TierFind find)

@@ -8,6 +8,13 @@ namespace Kvasir.KvCache.Prefixes;
 /// <param name="Digest">The digest of all that.</param>
 public readonly record struct Fingerprint(Digest Digest)
 {
+    /// <summary>That of the layers with windows, where they have blocks of their own.</summary>
+    internal Fingerprint OfWindows()
+    {
+        using var hasher = new FieldHasher();
+        return new Fingerprint(hasher.Add("windows").Add(Digest).Finish());
+    }
+
     /// <summary>The fingerprint as 64 hexadecimal digits.</summary>
     public override string ToString() => Digest.ToString();
 }

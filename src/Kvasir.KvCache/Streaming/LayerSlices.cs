@@ -26,7 +26,7 @@ sealed class LayerSlices
                 _slices[layer] = _slices[producer];
             else
                 _slices[layer] = Append(layout, layer, slots);
-        Owning = [.. Enumerable.Range(0, _slices.Length).Where(layer => layout.Layers[layer].Producer == layer)];
+        Owning = [.. Enumerable.Range(0, _slices.Length).Where(layer => layout.Layers[layer].Producer == layer && layout.Holds(layer))];
     }
 
     /// <summary>Layers that have keys and values of their own.</summary>

@@ -41,7 +41,7 @@ public sealed record SimulatedRetention(KvRetention Keeps, KvSize Size)
 
     /// <summary>Blocks of a trace that the view of a prefix takes in the pool; null where the prefix is kept whole.</summary>
     internal int? Slots(long tokens, int blockTokens) => Keeps.ViewBytes(Size, tokens - tokens % KvSize.BlockTokens) is { } bytes
-        ? (int)((bytes / Size.BlockBytes * KvSize.BlockTokens + blockTokens - 1) / blockTokens)
+        ? (int)((bytes / Size.WholeBlockBytes * KvSize.BlockTokens + blockTokens - 1) / blockTokens)
         : null;
 }
 

@@ -33,12 +33,14 @@ public sealed class CapacityPlan(KvSize size, KvRetention retention)
     /// <summary>Sequences of so many tokens that fit side by side, none of which shares anything.</summary>
     public long Sequences(long room, long tokens, bool inBlocks) => room / Math.Max(1, SequenceBytes(tokens, inBlocks));
 
-    /// <summary>Tokens in whole blocks that a tier holds; on a disk each block has a page of header.</summary>
-    public long TierTokens(long room, bool onDisk) => room / TierBlock(onDisk) * KvSize.BlockTokens;
+    /// <summary>Tokens of one conversation, in whole blocks, that a tier holds; on a disk each block has a page of header.</summary>
+    public long TierTokens(long room, bool onDisk) =>
+        Math.Max(0, room - Windows(long.MaxValue, onDisk)) / TierBlock(onDisk) * KvSize.BlockTokens;
 
     /// <summary>Conversations of so many tokens that a tier holds, in whole blocks, none of which shares anything.</summary>
     public long TierConversations(long room, long tokens, bool onDisk) =>
-        room / TierBlock(onDisk) / ((tokens + KvSize.BlockTokens - 1) / KvSize.BlockTokens);
+        (tokens + KvSize.BlockTokens - 1) / KvSize.BlockTokens is var blocks
+            ? room / (blocks * TierBlock(onDisk) + Windows(blocks, onDisk)) : 0;
 
     /// <summary>
     /// Bytes per second above which loading a sequence's cache beats computing it: <c>bytes / BW &lt; 2·P·T / FLOPs</c>. Attention's own
@@ -49,6 +51,10 @@ public sealed class CapacityPlan(KvSize size, KvRetention retention)
     /// <param name="flops">Floating-point operations per second that prefill reaches.</param>
     public double BreakEven(long tokens, long activeParameters, double flops) =>
         SequenceBytes(tokens, inBlocks: false) * flops / (2.0 * activeParameters * tokens);
+
+    /// <summary>What layers with windows keep of a conversation of so many blocks.</summary>
+    long Windows(long blocks, bool onDisk) =>
+        Math.Min(blocks, size.WindowBlocks) * (size.WindowBlockBytes + (onDisk ? DiskHeader : 0));
 
     long TierBlock(bool onDisk) => Math.Max(1, size.BlockBytes + (onDisk ? DiskHeader : 0));
 }

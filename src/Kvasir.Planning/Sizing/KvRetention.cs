@@ -50,7 +50,7 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
             return KvUse.OfEverything(size, tokens) with { ReadBytes = ReadBytes(size, tokens) };
         // A view is of whole blocks; what is behind them lies in a block of its own.
         long[] rows = Rows(size);
-        long rest = tokens % KvSize.BlockTokens, tail = size.AllocatedBytes(rest);
+        long rest = tokens % KvSize.BlockTokens, tail = size.WholeBytes(rest);
         RetentionShape shape = Shape(size, tokens - rest, rows);
         if (RetentionSelection.Estimate(Policy, shape, FastGenShare) is not { } view)
             return KvUse.OfEverything(size, tokens) with { Bytes = size.StateBytes + shape.ExactBytes + tail };
@@ -71,7 +71,7 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
         ArgumentNullException.ThrowIfNull(size);
         return Policy is { ReadsPages: false }
             && RetentionSelection.Estimate(Policy, Shape(size, tokens, Rows(size)), FastGenShare) is { } view
-            ? view.Slots * size.BlockBytes
+            ? view.Slots * size.WholeBlockBytes
             : null;
     }
 
@@ -109,7 +109,7 @@ public sealed record KvRetention(RetentionPolicy? Policy, double? FastGenShare =
     static RetentionShape Shape(KvSize size, long tokens, long[] rows) => new(
         [.. size.Layers.Select((layer, i) => layer is null || layer.Producer != i ? new RetainedLayer(0, 0, false, 0)
             : new RetainedLayer(layer.KvHeads, KvSize.BlockTokens * rows[i], layer.Window is null, layer.Window ?? 0))],
-        (int)tokens, KvSize.BlockTokens, size.BlockBytes, size.AllocatedBytes(tokens));
+        (int)tokens, KvSize.BlockTokens, size.WholeBlockBytes, size.WholeBytes(tokens));
 
     static double Share(string text, string share) =>
         share.EndsWith('%')

@@ -36,8 +36,12 @@ public sealed class KvSize
             layer is null ? 0 : layer.KvHeads * (types.Keys.RowBytes(layer.KeyDim) + types.Values.RowBytes(layer.ValueDim)))];
         StateBytes = spec.Layers.Sum(layer => checked(layer.StateElements * sizeof(float)));
         PerToken = Owners.Sum(layer => _tokenBytes[layer]);
-        BlockBytes = WholePages(Owners.Sum(layer =>
-            Aligned(layer, types.Keys.RowBytes(Layers[layer]!.KeyDim)) + Aligned(layer, types.Values.RowBytes(Layers[layer]!.ValueDim))));
+        WholeBlockBytes = BlockOf(Owners);
+        int window = Owners.Max(layer => Layers[layer]!.Window) ?? 0;
+        bool isApart = window > 0 && window < spec.Context && Owners.Any(IsWindowed);
+        BlockBytes = isApart ? BlockOf(Owners.Where(layer => !IsWindowed(layer))) : WholeBlockBytes;
+        (WindowBlockBytes, WindowBlocks) = isApart
+            ? (BlockOf(Owners.Where(IsWindowed)), (window + BlockTokens - 1) / BlockTokens + 1) : (0, 0);
     }
 
     /// <summary>The model.</summary>
@@ -64,9 +68,18 @@ public sealed class KvSize
 
     /// <summary>
     /// Bytes of a block of Kvasir's pool: 16 tokens of all layers that own a cache, K and V of each from a cache line on, the whole in
-    /// pages. Sliding layers have their place in every block, so windows save reading and not room there.
+    /// pages. Without the layers with windows, where the model has some that are shorter than its context: those have blocks of their own.
     /// </summary>
     public long BlockBytes { get; }
+
+    /// <summary>Bytes of a block of the layers with windows, where they have their own; else 0.</summary>
+    public long WindowBlockBytes { get; }
+
+    /// <summary>Blocks of theirs that a sequence holds at most: a window lies in so many. 0 where they have none.</summary>
+    public int WindowBlocks { get; }
+
+    /// <summary>Bytes of a block of all layers: those of which views are made.</summary>
+    public long WholeBlockBytes { get; }
 
     IEnumerable<int> Owners => Enumerable.Range(0, Layers.Length).Where(layer => Layers[layer]?.Producer == layer);
 
@@ -84,8 +97,20 @@ public sealed class KvSize
     /// <summary>Keys of a sequence: those of all heads and layers that own a cache.</summary>
     public long Rows(long tokens) => Owners.Sum(layer => Kept(layer, tokens) * Layers[layer]!.KvHeads);
 
-    /// <summary>Bytes of a sequence in whole blocks of Kvasir's pool.</summary>
-    public long AllocatedBytes(long tokens) => Guarded(() => checked((tokens + BlockTokens - 1) / BlockTokens * BlockBytes));
+    /// <summary>Bytes of a sequence in blocks of Kvasir's pool and tiers: of layers with windows those that a window lies in.</summary>
+    public long AllocatedBytes(long tokens) => Guarded(() =>
+        checked(Blocks(tokens) * BlockBytes + Math.Min(Blocks(tokens), WindowBlocks) * WindowBlockBytes));
+
+    /// <summary>The same in blocks of all layers.</summary>
+    public long WholeBytes(long tokens) => Guarded(() => checked(Blocks(tokens) * WholeBlockBytes));
+
+    static long Blocks(long tokens) => (tokens + BlockTokens - 1) / BlockTokens;
+
+    long BlockOf(IEnumerable<int> layers) => WholePages(Math.Max(CacheLine, layers.Sum(layer =>
+        Aligned(layer, Types.Keys.RowBytes(Layers[layer]!.KeyDim)) + Aligned(layer, Types.Values.RowBytes(Layers[layer]!.ValueDim)))));
+
+    /// <summary>Whether nobody reads a layer's keys and values but through a window.</summary>
+    bool IsWindowed(int owner) => Layers.All(layer => layer?.Producer != owner || layer.Window is not null);
 
     /// <summary>
     /// Bytes that llama.cpp allocates for one sequence: cells in multiples of 256, and of sliding layers the window and one batch of 512

@@ -35,7 +35,9 @@ sealed record Explanation(
         new ReusedTokens(result.Kv.Device, result.Kv.Host, result.Kv.Disk, result.Kv.Remote),
         result.ComputedTokens, result.Kv.RestoredBytes,
         result.Kv.RestoreTime.TotalSeconds, result.Kv.Saved.TotalSeconds, [.. result.Kv.Spans.Select(ExplainedSpan.Of)],
-        [.. result.Kv.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers))])
+        result.ReadPrompt
+            ? [ExplainedMiss.LogitsWanted(result.PromptTokens)]
+            : [.. result.Kv.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers))])
     {
         Retention = ExplainedRetention.Of(result),
         Streaming = result.Kv.Streamed is { } streamed
@@ -92,6 +94,10 @@ sealed record ExplainedSpan(int From, int To, string Source)
 /// <summary>Tokens that were not reused, and why.</summary>
 sealed record ExplainedMiss(int From, int To, string Reason, string? Detail)
 {
+    /// <summary>Of a prompt whose tokens are told with their chances: keys and values may be in the cache, and logits never are.</summary>
+    public static ExplainedMiss LogitsWanted(int tokens) =>
+        new(0, tokens, "logits_wanted", "the logits after each token were asked for: they are computed, not kept");
+
     public static ExplainedMiss Of(Miss miss, Tokenizer? tokenizer, bool seesOthers) => new(
         miss.From, miss.To, (miss.Reason == MissReason.OtherSalt && !seesOthers ? MissReason.NeverSeen : miss.Reason).Name(),
         MissText.Detail(miss, tokenizer));

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kvasir.Inference.Chat;
@@ -24,10 +26,21 @@ sealed record Message(
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
 [JsonDerivedType(typeof(TextBlock), "text")]
 [JsonDerivedType(typeof(ToolUseBlock), "tool_use")]
+[JsonDerivedType(typeof(ThinkingBlock), "thinking")]
 abstract record MessageBlock;
 
 /// <summary>What was said.</summary>
 sealed record TextBlock(string Text) : MessageBlock;
+
+/// <summary>
+/// What the model thought. Clients send it back with its signature, which here says only what text it was of: nobody checks it.
+/// </summary>
+sealed record ThinkingBlock(string Thinking, string Signature) : MessageBlock
+{
+    public static ThinkingBlock Of(string thoughts) => new(thoughts, SignatureOf(thoughts));
+
+    public static string SignatureOf(string thoughts) => Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(thoughts)));
+}
 
 /// <summary>A call of a tool, its arguments as JSON.</summary>
 sealed record ToolUseBlock(string Id, string Name, JsonElement Input) : MessageBlock

@@ -36,10 +36,18 @@ sealed record StopDelta(string StopReason, string? StopSequence);
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
 [JsonDerivedType(typeof(TextPiece), "text_delta")]
 [JsonDerivedType(typeof(InputPiece), "input_json_delta")]
+[JsonDerivedType(typeof(ThinkingPiece), "thinking_delta")]
+[JsonDerivedType(typeof(SignaturePiece), "signature_delta")]
 abstract record BlockPiece;
 
 /// <summary>More of a text.</summary>
 sealed record TextPiece(string Text) : BlockPiece;
+
+/// <summary>More of what the model thinks.</summary>
+sealed record ThinkingPiece(string Thinking) : BlockPiece;
+
+/// <summary>The signature of thoughts that are over.</summary>
+sealed record SignaturePiece(string Signature) : BlockPiece;
 
 /// <summary>More of a call's arguments, as a text that will be JSON.</summary>
 sealed record InputPiece(string PartialJson) : BlockPiece;

@@ -15,6 +15,7 @@ static class Messages
         {
             MessagesRequest request = MessagesRequest.Read(body, service.Model,
                 Gate.PrincipalOf(context), RequestReader.Explains(context));
+            RequestFields.TellSkipped(context, request.Input);
             await service.Serve(context, request.Completion, run => request.Streams
                 ? new MessagesStream(context, service.Model, request, run).Write()
                 : Answer(context, service.Model, request, run));
@@ -25,7 +26,9 @@ static class Messages
         {
             RequestReader.CheckModel(body, model);
             ChatInput input = MessagesRequest.ReadConversation(body);
-            int tokens = input.Encode(model, MessagesRequest.Choice(body["tool_choice"], input).For(model)).Length;
+            Thinking thinking = Thinking.OfMessages(body);
+            int tokens = input.Write(model, MessagesRequest.Choice(body["tool_choice"], input), thinking,
+                MessagesRequest.End(body, input, thinking)).Tokens.Length;
             await context.Response.WriteAsJsonAsync(new MessageTokens(tokens), AnthropicJson.Wire.MessageTokens);
         });
 
@@ -39,11 +42,13 @@ static class Messages
 
     static async Task<string> Answer(HttpContext context, ServedModel model, MessagesRequest request, CompletionRun run)
     {
-        ChoiceText text = new(request.UsesTools ? model.Prompts.Tools : null);
-        GenerationResult result = (await ChoiceText.ReadAll(run, [text]))[0];
-        List<MessageBlock> content = [.. text.Calls.Select(call => ToolUseBlock.Of(call, call.Arguments))];
-        if (text.Text.Length > 0 || content.Count == 0)
+        (ChoiceText[] texts, GenerationResult[] results) = await ChoiceText.ReadAll(run);
+        (ChoiceText text, GenerationResult result) = (texts[0], results[0]);
+        List<MessageBlock> content = [.. text.Calls.Where(call => call.IsWhole).Select(call => ToolUseBlock.Of(call.Call, call.Call.Arguments))];
+        if (text.Text.Length > 0 || (content.Count == 0 && text.Thoughts.Length == 0))
             content.Insert(0, new TextBlock(text.Text));
+        if (text.Thoughts.Length > 0)
+            content.Insert(0, ThinkingBlock.Of(text.Thoughts) with { Thinking = request.OmitsThoughts ? "" : text.Thoughts });
         Message message = Message.Of(run, model, content, result, text.Calls.Count > 0) with { Kvasir = run.ExplanationOf(result) };
         await context.Response.WriteAsJsonAsync(message, AnthropicJson.Wire.Message, cancellationToken: context.RequestAborted);
         return StopReason(result, text.Calls.Count > 0);

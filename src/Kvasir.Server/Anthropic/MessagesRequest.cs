@@ -1,3 +1,5 @@
+using Kvasir.Inference.Chat;
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
@@ -6,7 +8,7 @@ using Kvasir.Server.Serving;
 namespace Kvasir.Server.Anthropic;
 
 /// <summary>A body of <c>/v1/messages</c>: https://docs.anthropic.com/en/api/messages.</summary>
-sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool UsesTools)
+sealed record MessagesRequest(CompletionRequest Completion, ChatInput Input, bool Streams, bool OmitsThoughts)
 {
     static readonly TimeSpan s_ephemeral = TimeSpan.FromMinutes(5);
 
@@ -15,11 +17,12 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
         string name = RequestReader.CheckModel(body, model);
         int? maxTokens = body["max_tokens"].IsAbsent ? throw body["max_tokens"].Missing("a whole number") : body["max_tokens"].Bound(1);
         ChatInput input = ReadConversation(body);
-        ToolChoice choice = Choice(body["tool_choice"], input).For(model);
-        int[] prompt = input.Encode(model, choice, most: model.Engine.Context);
+        ToolChoice choice = Choice(body["tool_choice"], input);
+        Thinking thinking = Thinking.OfMessages(body);
+        AnswerPlan plan = ChatPlans.Of(model, input, choice, thinking,
+            GrammarField.Read(body, body["output_config"]["format"], field => field["schema"]), several: false, End(body, input, thinking));
+        int[] prompt = plan.Prompt.Tokens;
         GenerationOptions options = RequestReader.Options(body, maxTokens, RequestReader.Stops(body["stop_sequences"]), model);
-        if (prompt.Length >= model.Engine.Context)
-            throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
         return new MessagesRequest(
             new CompletionRequest
             {
@@ -27,11 +30,9 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
                 Id = $"msg_{Guid.NewGuid():N}",
                 Model = name,
                 Prompts = [prompt],
-                Options = options with
+                Plan = plan,
+                Options = plan.Apply(options) with
                 {
-                    Grammar = choice.Kind == ToolChoiceKind.Required
-                        ? model.Prompts.Tools!.Calls(choice.Tools, several: false)
-                        : GrammarField.Read(body, body["output_config"]["format"], field => field["schema"]),
                     Retention = model.Retention.Read(body, () => input.TokensBeforeQuestion(model, choice, prompt)),
                 },
                 Principal = principal,
@@ -39,17 +40,30 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
                 Keep = RequestReader.Keep(body, input, choice, model, prompt),
                 Explains = explains,
             },
-            body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None);
+            input, body["stream"].Truth() ?? false, OmitsThoughts: !thinking.Tells);
+    }
+
+    /// <summary>A last message of the assistant is gone on with, under the rules of the protocol.</summary>
+    public static PromptEnd End(Field body, ChatInput input, Thinking thinking)
+    {
+        if (!input.EndsWithAnswer)
+            return PromptEnd.Answer;
+        Field messages = body["messages"];
+        if (thinking.Effort.Thinks == true)
+            throw messages.Wrong("no last message of the assistant where 'thinking' is enabled: thoughts come before the answer");
+        if (input.EndsWithTwoAnswers)
+            throw messages.Wrong("one last message of the assistant to go on with, not two");
+        return input.OpenText.Length == input.OpenText.TrimEnd().Length
+            ? PromptEnd.OpenMessage
+            : throw messages.Wrong("a last message of the assistant without white space at its end");
     }
 
     public static ChatInput ReadConversation(Field body)
     {
         ChatInput input = new();
         foreach (Field tool in body["tools"].Items())
-        {
-            tool["type"].OneOf("custom"); // others are tools that Anthropic runs itself
-            input.AddTool(tool["name"], tool["description"].Text(), tool["input_schema"]);
-        }
+            if (HostedTools.IsToBeRead(tool, "custom", input))
+                input.AddTool(tool["name"], tool["description"].Text(), tool["input_schema"]);
         if (!body["system"].IsAbsent)
             input.Add("system", Text(body["system"], input));
         IReadOnlyList<Field> messages = body["messages"].Items();
@@ -66,16 +80,20 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
         {
             case "tool":
                 return ToolChoice.Named(field["name"], input);
-            case "any" when input.Tools.Count > 0:
-                return new ToolChoice(ToolChoiceKind.Required, input.Tools);
+            case "any":
+                return input.Tools.Count > 0
+                    ? ToolChoice.Of(ToolChoiceKind.Required, input.Tools) : throw field["type"].Wrong("tools to choose from");
             case "none":
-                return new ToolChoice(ToolChoiceKind.None, input.Tools);
+                return ToolChoice.Of(ToolChoiceKind.None, []);
             default:
-                return new ToolChoice(input.Tools.Count > 0 ? ToolChoiceKind.Auto : ToolChoiceKind.None, input.Tools);
+                return ToolChoice.Of(ToolChoiceKind.Auto, input.Tools);
         }
     }
 
-    /// <summary>A message's texts and calls are one message; results of calls come before the text of the user that brings them.</summary>
+    /// <summary>
+    /// A message's thoughts, texts and calls are one message; results of calls come before the text of the user that brings them. Redacted
+    /// thoughts are sealed for another server's model.
+    /// </summary>
     static void ReadMessage(Field message, ChatInput input)
     {
         string role = message["role"].OneOf("user", "assistant", "system") ?? throw message["role"].Missing("user or assistant");
@@ -93,9 +111,13 @@ sealed record MessagesRequest(CompletionRequest Completion, bool Streams, bool U
         Field[] calls = [.. blocks.Where(block => block["type"].Text(64) == "tool_use")];
         Field[] rest =
             [.. blocks.Where(block => block["type"].Text(64) is not ("tool_result" or "tool_use" or "thinking" or "redacted_thinking"))];
-        if (rest.Length > 0 || calls.Length > 0)
+        string thoughts = string.Join('\n', blocks.Where(block => block["type"].Text(64) == "thinking")
+            .Select(block => block["thinking"].Text() ?? throw block["thinking"].Missing("a string")));
+        if (rest.Length > 0 || calls.Length > 0 || thoughts.Length > 0)
             input.Add(role, Text(rest, input), json =>
             {
+                if (thoughts.Length > 0)
+                    json["reasoning_content"] = thoughts;
                 if (calls.Length > 0)
                     json["tool_calls"] = new System.Text.Json.Nodes.JsonArray([.. calls.Select(call => ChatInput.Call(
                         call["id"].Text(256) ?? "", call["name"].Text(256) ?? throw call["name"].Missing("a name"),

@@ -1,4 +1,5 @@
-using Kvasir.Inference.Chat;
+using System.Text;
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Accounting;
 using Kvasir.Server.Http;
@@ -10,9 +11,10 @@ namespace Kvasir.Server.Anthropic;
 /// <summary>A streamed message: its start, its blocks each with start, deltas and stop, why it stopped, and its end.</summary>
 sealed class MessagesStream(HttpContext context, ServedModel model, MessagesRequest request, CompletionRun run)
 {
-    readonly ToolCallFilter? _filter = request.UsesTools ? new ToolCallFilter(model.Prompts.Tools!) : null;
+    readonly AnswerReader _reader = run.Request.Plan!.NewReader();
+    readonly StringBuilder _thoughts = new();
     int _blocks, _calls;
-    bool _textIsOpen;
+    MessageBlock? _open;
     GenerationResult? _result;
 
     /// <summary>Writes it; returns why it stopped.</summary>
@@ -35,42 +37,60 @@ sealed class MessagesStream(HttpContext context, ServedModel model, MessagesRequ
 
     void Take(EventStream events, ChoicePiece piece)
     {
-        (string text, List<ToolCall> calls) = _filter is null ? (piece.Piece.Text, [])
-            : piece.Result is null ? _filter.Append(piece.Piece.Text)
-            : _filter.Flush();
-        _result = piece.Result ?? _result;
-        if (text.Length > 0)
-            SendText(events, text);
-        foreach (ToolCall call in calls)
-            SendCall(events, call);
-        if (piece.Result is not null && _blocks == 0)
-            SendText(events, ""); // an answer without a word has a block all the same
-        if (piece.Result is not null)
-            CloseText(events);
+        foreach (AnswerPart part in piece.Read(_reader, run.Request))
+            Send(events, part);
+        if (piece.Result is not { } result)
+            return;
+        _result = result;
+        if (_blocks == 0 && _open is null)
+            Open(events, new TextBlock("")); // an answer without a word has a block all the same
+        Close(events);
     }
 
-    void SendText(EventStream events, string text)
+    void Send(EventStream events, AnswerPart part)
     {
-        if (!_textIsOpen)
-            Send(events, new BlockStart(_blocks, new TextBlock("")));
-        _textIsOpen = true;
-        if (text.Length > 0)
-            Send(events, new BlockDelta(_blocks, new TextPiece(text)));
+        switch (part.Kind)
+        {
+            case AnswerPartKind.Text:
+                Open(events, new TextBlock(""));
+                Send(events, new BlockDelta(_blocks, new TextPiece(part.Text)));
+                break;
+            case AnswerPartKind.Thought:
+                Open(events, new ThinkingBlock("", ""));
+                _thoughts.Append(part.Text);
+                if (!request.OmitsThoughts)
+                    Send(events, new BlockDelta(_blocks, new ThinkingPiece(part.Text)));
+                break;
+            case AnswerPartKind.Call:
+                _calls++;
+                Open(events, ToolUseBlock.Of(part.Call!, "{}"));
+                break;
+            case AnswerPartKind.Arguments:
+                Send(events, new BlockDelta(_blocks, new InputPiece(part.Text)));
+                break;
+            case AnswerPartKind.CallEnd:
+                Close(events);
+                break;
+        }
     }
 
-    void CloseText(EventStream events)
+    /// <summary>Begins a block, unless one of its kind is open that goes on.</summary>
+    void Open(EventStream events, MessageBlock block)
     {
-        if (_textIsOpen)
-            Send(events, new BlockStop(_blocks++));
-        _textIsOpen = false;
+        if (_open?.GetType() == block.GetType())
+            return;
+        Close(events);
+        _open = block;
+        Send(events, new BlockStart(_blocks, block));
     }
 
-    void SendCall(EventStream events, ToolCall call)
+    void Close(EventStream events)
     {
-        CloseText(events);
-        _calls++;
-        Send(events, new BlockStart(_blocks, ToolUseBlock.Of(call, "{}")));
-        Send(events, new BlockDelta(_blocks, new InputPiece(call.Arguments)));
+        if (_open is null)
+            return;
+        if (_open is ThinkingBlock)
+            Send(events, new BlockDelta(_blocks, new SignaturePiece(ThinkingBlock.SignatureOf(_thoughts.ToString()))));
+        _open = null;
         Send(events, new BlockStop(_blocks++));
     }
 

@@ -15,16 +15,39 @@ public static class Pages
     /// <summary>Adds them, at <c>/</c> and below <c>/assets</c>.</summary>
     public static void Map(IEndpointRouteBuilder routes)
     {
-        Map(routes, "/", "index.html", "text/html; charset=utf-8");
-        Map(routes, "/assets/kvasir.js", "kvasir.js", "text/javascript; charset=utf-8");
-        Map(routes, "/assets/kvasir.css", "kvasir.css", "text/css; charset=utf-8");
+        routes.MapReading("/", Page("index.html", "text/html; charset=utf-8"));
+        MapAssets(routes);
     }
 
-    static void Map(IEndpointRouteBuilder routes, string path, string name, string type)
+    /// <summary>The same, but at <c>/</c> only for who takes HTML, as browsers do.</summary>
+    /// <param name="routes">Where they are added.</param>
+    /// <param name="others">Answers others there.</param>
+    internal static void Map(IEndpointRouteBuilder routes, RequestDelegate others)
+    {
+        RequestDelegate page = Page("index.html", "text/html; charset=utf-8");
+        routes.MapReading("/", context =>
+        {
+            context.Response.Headers.Vary = "Accept";
+            return TakesHtml(context.Request) ? page(context) : others(context);
+        });
+        MapAssets(routes);
+    }
+
+    /// <summary>Whether a request is a browser's, for a page.</summary>
+    internal static bool TakesHtml(HttpRequest request) =>
+        request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
+
+    static void MapAssets(IEndpointRouteBuilder routes)
+    {
+        routes.MapReading("/assets/kvasir.js", Page("kvasir.js", "text/javascript; charset=utf-8"));
+        routes.MapReading("/assets/kvasir.css", Page("kvasir.css", "text/css; charset=utf-8"));
+    }
+
+    static RequestDelegate Page(string name, string type)
     {
         byte[] plain = Read(name);
         Lazy<byte[]> compressed = new(() => Compress(plain));
-        routes.MapReading(path, async context =>
+        return async context =>
         {
             IHeaderDictionary headers = context.Response.Headers;
             (headers.ContentType, headers.ContentSecurityPolicy, headers["Referrer-Policy"], headers.CacheControl) =
@@ -35,7 +58,7 @@ public static class Pages
             byte[] bytes = takesGzip ? compressed.Value : plain;
             context.Response.ContentLength = bytes.Length;
             await context.Response.Body.WriteAsync(bytes, context.RequestAborted);
-        });
+        };
     }
 
     static byte[] Read(string name)

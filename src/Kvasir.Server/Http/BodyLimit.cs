@@ -16,7 +16,7 @@ sealed record BodyLimit(int Context, int LongestToken)
     static readonly HashSet<string> s_onePrompt =
     [
         "/v1/chat/completions", "/v1/responses", "/v1/responses/input_tokens", "/v1/messages", "/v1/messages/count_tokens",
-        "/tokenize", "/detokenize", "/v1/kv/lookup", "/v1/kv/warm", "/v1/kv/pin", "/v1/kv/unpin", "/v1/kv/export", "/v1/kv/evict",
+        "/chat/completions", "/infill", "/apply-template", "/api/chat", "/api/generate", "/tokenize", "/detokenize", "/v1/kv/lookup", "/v1/kv/warm", "/v1/kv/pin", "/v1/kv/unpin", "/v1/kv/export", "/v1/kv/evict",
     ];
 
     public long Bytes => BytesBesides + PromptBytes;

@@ -29,6 +29,12 @@ sealed record AnthropicError(string Type, AnthropicErrorDetail Error)
 /// <summary>What went wrong.</summary>
 sealed record AnthropicErrorDetail(string Type, string Message);
 
+/// <summary>Ollama's error: <c>{"error": "…"}</c>.</summary>
+sealed record OllamaError(string Error)
+{
+    public static OllamaError Of(RequestException e) => new(e.Message);
+}
+
 /// <summary>Turns failures into the answers that clients know; what nobody foresaw becomes a 500 that says nothing of the inside.</summary>
 static class Errors
 {
@@ -39,7 +45,9 @@ static class Errors
     {
         RequestException known => known,
         ContextExceededException overflow => new RequestException(400,
-            $"the prompt needs at least {overflow.Tokens:N0} tokens, with room for one to come, and the context holds {overflow.Context:N0}",
+            overflow.Tokens == overflow.Context
+                ? $"the prompt has {overflow.Tokens:N0} tokens, which fill the context: nothing could follow"
+                : $"the prompt has at least {overflow.Tokens:N0} tokens and the context holds {overflow.Context:N0}",
             PromptOf(path), "context_length_exceeded")
         { Overflow = (overflow.Tokens, overflow.Context) },
         TemplateException refusal => new RequestException(400, refusal.Message, "messages", "chat_template"),
@@ -55,8 +63,8 @@ static class Errors
     /// <summary>The field that holds the prompt.</summary>
     static string PromptOf(string path) => path switch
     {
-        "/v1/completions" => "prompt",
-        "/v1/embeddings" or "/v1/responses" => "input",
+        "/v1/completions" or "/completion" or "/completions" or "/infill" or "/api/generate" => "prompt",
+        "/v1/embeddings" or "/v1/responses" or "/embedding" or "/embeddings" or "/api/embed" => "input",
         _ => "messages",
     };
 
@@ -74,7 +82,9 @@ static class Errors
             context.Response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         if (e.Status == 401)
             context.Response.Headers.WWWAuthenticate = "Bearer";
-        if (context.Request.Path.StartsWithSegments("/v1/messages") || context.Request.Headers.ContainsKey("anthropic-version"))
+        if (context.Request.Path.StartsWithSegments("/api"))
+            await context.Response.WriteAsJsonAsync(OllamaError.Of(e), HttpJson.Wire.OllamaError);
+        else if (context.Request.Path.StartsWithSegments("/v1/messages") || context.Request.Headers.ContainsKey("anthropic-version"))
             await context.Response.WriteAsJsonAsync(AnthropicError.Of(e), HttpJson.Wire.AnthropicError);
         else
             await context.Response.WriteAsJsonAsync(ErrorBody.Of(e), HttpJson.Wire.ErrorBody);

@@ -9,7 +9,7 @@ namespace Kvasir.Server.Http;
 /// Server-sent events: <c>event: NAME</c> where the protocol names them, <c>data: JSON</c>, an empty line. Nothing is sent before
 /// <see cref="Flush"/>, so that what comes at once goes out at once.
 /// </summary>
-sealed class EventStream : IDisposable
+sealed class EventStream : IAnswerStream, IDisposable
 {
     readonly HttpResponse _response;
     readonly Utf8JsonWriter _json;

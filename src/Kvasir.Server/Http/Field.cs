@@ -72,15 +72,16 @@ readonly struct Field(string path, JsonElement value)
             : throw Wrong($"a whole number from {least:N0} to {most:N0}");
     }
 
-    /// <summary>A bound; -1 takes it away, as clients of llama-server say it. Null without one: what no int holds bounds nothing.</summary>
+    /// <summary>Most of something, where -1 is no limit, as clients of llama-server say it; null where nothing is said.</summary>
     public int? Bound(int least)
     {
+        const int unbounded = 1 << 30; // more than anything here, and room to add to it
         if (IsAbsent)
             return null;
         return WholeOf(value) switch
         {
-            -1 => null,
-            { } number when number >= least => (int)Math.Min(number, int.MaxValue),
+            -1 => unbounded,
+            { } number when number >= least => (int)Math.Min(number, unbounded),
             _ => throw Wrong($"a whole number from {least:N0}, or -1 for no limit"),
         };
     }

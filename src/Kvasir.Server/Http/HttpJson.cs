@@ -6,6 +6,7 @@ namespace Kvasir.Server.Http;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(ErrorBody))]
 [JsonSerializable(typeof(AnthropicError))]
+[JsonSerializable(typeof(OllamaError))]
 [JsonSerializable(typeof(HealthStatus))]
 sealed partial class HttpJson : JsonSerializerContext
 {

@@ -24,6 +24,7 @@ sealed class RequestException(int status, string message, string? parameter = nu
         403 => "permission_error",
         404 => "not_found_error",
         429 => "rate_limit_error",
+        501 => "not_supported_error",
         503 => "unavailable_error",
         >= 500 => "server_error",
         _ => "invalid_request_error",

@@ -16,18 +16,22 @@ sealed record ChatChoice(int Index, ChatMessage Message, ChoiceLogprobs? Logprob
 
 /// <summary>What the model said.</summary>
 sealed record ChatMessage(string Role, string? Content,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ReasoningContent,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ChatToolCall>? ToolCalls, string? Refusal = null);
 
-/// <summary>A call of a tool; an index only in streams.</summary>
-sealed record ChatToolCall([property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Index, string Id,
-    string Type, ChatFunctionCall Function)
+/// <summary>A call of a tool; an index only in streams, where id, type and name come once and then more of the arguments.</summary>
+sealed record ChatToolCall([property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Index,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Id,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Type, ChatFunctionCall Function)
 {
     public static ChatToolCall Of(ToolCall call, int? index) =>
         new(index, call.Id, "function", new ChatFunctionCall(call.Name, call.Arguments));
+
+    public static ChatToolCall More(string arguments, int index) => new(index, null, null, new ChatFunctionCall(null, arguments));
 }
 
 /// <summary>The function and its arguments, as a text that is JSON.</summary>
-sealed record ChatFunctionCall(string Name, string Arguments);
+sealed record ChatFunctionCall([property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Name, string Arguments);
 
 /// <summary>A piece of a streamed answer.</summary>
 sealed record ChatChunk(
@@ -45,4 +49,5 @@ sealed record ChatChunkChoice(int Index, ChatDelta Delta,
 sealed record ChatDelta(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Role,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Content,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ChatToolCall>? ToolCalls);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ChatToolCall>? ToolCalls,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ReasoningContent = null);

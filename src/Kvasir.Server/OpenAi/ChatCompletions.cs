@@ -14,8 +14,9 @@ static class ChatCompletions
         {
             ChatRequest request = ChatRequest.Read(body, service.Model, Gate.PrincipalOf(context),
                 service.Options, RequestReader.Explains(context));
+            RequestFields.TellSkipped(context, request.Input);
             await service.Serve(context, request.Completion,
-                run => request.Streams ? new ChatStream(context, service, request, run).Write() : Answer(context, service, request, run));
+                run => request.Streams ? new ChatStream(context, service, request, run).Write() : Answer(context, service, run));
         });
 
     /// <summary>Why an answer ended, in OpenAI's words.</summary>
@@ -25,11 +26,9 @@ static class ChatCompletions
     /// <summary>What identifies model and numerics: equal seeds give equal answers while it is the same.</summary>
     public static string SystemFingerprint(ServedModel model) => $"fp_{model.Engine.Cache.Fingerprint.ToString()[..12]}";
 
-    static async Task<string> Answer(HttpContext context, CompletionService service, ChatRequest request, CompletionRun run)
+    static async Task<string> Answer(HttpContext context, CompletionService service, CompletionRun run)
     {
-        ChoiceText[] choices = [.. Enumerable.Range(0, run.Request.Choices)
-            .Select(_ => new ChoiceText(request.UsesTools ? service.Model.Prompts.Tools : null))];
-        GenerationResult[] results = await ChoiceText.ReadAll(run, choices);
+        (ChoiceText[] choices, GenerationResult[] results) = await ChoiceText.ReadAll(run);
         ChatCompletion answer = new(
             run.Request.Id, "chat.completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
             run.ModelName, SystemFingerprint(service.Model),
@@ -40,8 +39,7 @@ static class ChatCompletions
         return answer.Choices[0].FinishReason;
     }
 
-    static ChatMessage Message(ChoiceText choice) => choice.Calls.Count == 0
-        ? new ChatMessage("assistant", choice.Text, null)
-        : new ChatMessage("assistant", choice.Text.Length > 0 ? choice.Text : null,
-            [.. choice.Calls.Select(call => ChatToolCall.Of(call, null))]);
+    static ChatMessage Message(ChoiceText choice) => new("assistant",
+        choice.Calls.Count > 0 && choice.Text.Length == 0 ? null : choice.Text, choice.Thoughts.Length > 0 ? choice.Thoughts : null,
+        choice.Calls.Count > 0 ? [.. choice.Calls.Select(call => ChatToolCall.Of(call.Call, null))] : null);
 }

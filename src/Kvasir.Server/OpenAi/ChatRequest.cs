@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Kvasir.Inference.Chat;
-using Kvasir.Inference.Sampling.Constraints;
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
@@ -9,22 +9,27 @@ using Kvasir.Server.Serving;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>A body of <c>/v1/chat/completions</c>.</summary>
-sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool IncludesUsage, bool UsesTools)
+sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool Streams, bool IncludesUsage)
 {
     /// <summary>Fields that change the prompt of a conversation, besides its messages.</summary>
-    public static IReadOnlyList<string> PromptFields { get; } = ["tools", "tool_choice", "chat_template_kwargs", "add_generation_prompt"];
+    public static IReadOnlyList<string> PromptFields { get; } = [
+        "tools", "tool_choice", "chat_template_kwargs", "add_generation_prompt", "continue_final_message", "enable_thinking", "reasoning_effort",
+    ];
 
     public static ChatRequest Read(Field body, ServedModel model, Principal principal, ServingOptions options, bool explains)
     {
         string name = RequestReader.CheckModel(body, model);
         ChatInput input = ReadConversation(body);
-        ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
-        int[] prompt = input.Encode(model, choice, body["add_generation_prompt"].Truth() ?? true, model.Engine.Context);
-        int context = model.Engine.Context;
+        ToolChoice choice = ToolChoice.Read(body["tool_choice"], input);
+        Thinking thinking = Thinking.OfChat(body);
+        AnswerPlan plan = ChatPlans.Of(model, input, choice, thinking,
+            GrammarField.Read(body, body["response_format"], field => field["json_schema"]["schema"]),
+            several: body["parallel_tool_calls"].Truth() ?? false, ChatPlans.End(body, input));
+        int[] prompt = plan.Prompt.Tokens;
         int? predicted = RequestReader.Predicted(body), maxTokens = body["max_tokens"].Bound(0) ?? predicted;
         GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Bound(0) ?? maxTokens,
             RequestReader.Stops(body["stop"]), model);
-        var request = new ChatRequest(
+        return new ChatRequest(
             new CompletionRequest
             {
                 Endpoint = "/v1/chat/completions",
@@ -32,10 +37,11 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
                 Model = name,
                 Prompts = [prompt],
                 PerPrompt = body["n"].Whole(1, options.MaxChoices) ?? 1,
-                Options = generation with
+                Plan = plan,
+                TellsThoughts = thinking.Tells,
+                Options = plan.Apply(generation) with
                 {
                     TopLogprobs = TopLogprobs(body),
-                    Grammar = Grammar(body, input, choice, model),
                     Retention = model.Retention.Read(body, () => input.TokensBeforeQuestion(model, choice, prompt)),
                 },
                 Principal = principal,
@@ -45,21 +51,22 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
                 TellsProgress = RequestReader.TellsProgress(body),
                 TellsTimings = RequestReader.TellsTimings(body),
             },
-            body["stream"].Truth() ?? false, body["stream_options"]["include_usage"].Truth() ?? false, choice.Kind != ToolChoiceKind.None);
-        return prompt.Length < context
-            ? request
-            : throw new ContextExceededException(prompt.Length + 1, context, model.Engine.Model.Config.Context);
+            input, body["stream"].Truth() ?? false, body["stream_options"]["include_usage"].Truth() ?? false);
     }
 
     /// <summary>
-    /// The tokens of a body's conversation, as a completion of it has them; without the start of the answer where
-    /// <c>add_generation_prompt</c> says so.
+    /// The tokens of a body's conversation, as a completion of it has them.
     /// </summary>
-    public static int[] Encode(Field body, ServedModel model)
+    public static int[] Encode(Field body, ServedModel model) => Prompt(body, model).Tokens;
+
+    static ChatPrompt Prompt(Field body, ServedModel model)
     {
         ChatInput input = ReadConversation(body);
-        return input.Encode(model, ToolChoice.Read(body["tool_choice"], input).For(model), body["add_generation_prompt"].Truth() ?? true);
+        return input.Write(model, ToolChoice.Read(body["tool_choice"], input), Thinking.OfChat(body), ChatPlans.End(body, input));
     }
+
+    /// <summary>What the chat template makes of a body's conversation, before it becomes tokens.</summary>
+    public static string Write(Field body, ServedModel model) => Prompt(body, model).Text;
 
     /// <summary>The messages and tools of a body, and what it tells the template.</summary>
     static ChatInput ReadConversation(Field body)
@@ -75,10 +82,8 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         foreach (Field message in messages)
             ReadMessage(message, input, body);
         foreach (Field tool in body["tools"].Items())
-        {
-            tool["type"].OneOf("function");
-            input.AddTool(tool["function"]["name"], tool["function"]["description"].Text(), tool["function"]["parameters"]);
-        }
+            if (HostedTools.IsToBeRead(tool, "function", input))
+                input.AddTool(tool["function"]["name"], tool["function"]["description"].Text(), tool["function"]["parameters"]);
         return input;
     }
 
@@ -94,6 +99,8 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         {
             if (message["name"].Text(256) is { } name)
                 json["name"] = name;
+            if ((message["reasoning_content"].Text() ?? message["reasoning"].Text()) is { Length: > 0 } thoughts)
+                json["reasoning_content"] = thoughts;
             if (message["tool_call_id"].Text(256) is { } id)
                 json["tool_call_id"] = id;
             if (calls.Count > 0)
@@ -141,12 +148,5 @@ sealed record ChatRequest(CompletionRequest Completion, bool Streams, bool Inclu
         bool wanted = body["logprobs"].Truth() ?? false;
         int? top = body["top_logprobs"].Whole(0, GenerationOptions.MostLogprobs);
         return wanted ? top ?? 0 : top is > 0 ? throw body["logprobs"].Wrong("true, because top_logprobs asks for some") : null;
-    }
-
-    static OutputGrammar? Grammar(Field body, ChatInput input, ToolChoice choice, ServedModel model)
-    {
-        OutputGrammar? format = GrammarField.Read(body, body["response_format"], field => field["json_schema"]["schema"]);
-        bool several = body["parallel_tool_calls"].Truth() ?? false;
-        return choice.Kind == ToolChoiceKind.Required ? model.Prompts.Tools!.Calls(choice.Tools, several) : format;
     }
 }

@@ -1,4 +1,4 @@
-using Kvasir.Inference.Chat;
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Accounting;
 using Kvasir.Server.Http;
@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>
-/// A streamed answer of <c>/v1/chat/completions</c>: the role first, then text and calls as they come, the reason at the end, and
+/// A streamed answer of <c>/v1/chat/completions</c>: the role first, then thoughts, text and calls as they come, the reason at the end, and
 /// the usage if it was asked for.
 /// </summary>
 sealed class ChatStream(HttpContext context, CompletionService service, ChatRequest request, CompletionRun run)
@@ -16,8 +16,7 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
     readonly ServedModel _model = service.Model;
     readonly long _created = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
     readonly string _fingerprint = ChatCompletions.SystemFingerprint(service.Model);
-    readonly ToolCallFilter?[] _filters = [.. Enumerable.Range(0, run.Request.Choices)
-        .Select(_ => request.UsesTools ? new ToolCallFilter(service.Model.Prompts.Tools!) : null)];
+    readonly AnswerReader[] _readers = [.. Enumerable.Range(0, run.Request.Choices).Select(_ => run.Request.Plan!.NewReader())];
     readonly int[] _calls = new int[run.Request.Choices];
     readonly StreamTimings _timings = new(run);
     readonly GenerationResult[] _results = new GenerationResult[run.Request.Choices];
@@ -43,22 +42,32 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
         if (_timings.Progress(piece) is { } progress)
             events.Send(Chunk([]) with { PromptProgress = progress }, OpenAiJson.Default.ChatChunk);
         Timings? timings = _timings.Take(piece);
-        (string text, List<ToolCall> calls) = _filters[piece.Choice] is not { } filter ? (piece.Piece.Text, [])
-            : piece.Result is null ? filter.Append(piece.Piece.Text)
-            : filter.Flush();
         ChoiceLogprobs? logprobs = piece.Piece.Logprobs is { } likely
             ? new ChoiceLogprobs([TokenLogprob.Of(likely, _model.Engine.Model.Tokenizer)])
             : null;
-        if (text.Length > 0 || logprobs is not null)
-            Send(events, piece.Choice, new ChatDelta(null, text, null), logprobs, timings: timings);
-        foreach (ToolCall call in calls)
-            Send(events, piece.Choice, new ChatDelta(null, null, [ChatToolCall.Of(call, _calls[piece.Choice]++)]));
+        foreach (AnswerPart part in piece.Read(_readers[piece.Choice], run.Request))
+            if (Delta(part, ref _calls[piece.Choice]) is { } delta)
+            {
+                Send(events, piece.Choice, delta, logprobs, timings: timings);
+                logprobs = null;
+            }
+        if (logprobs is not null)
+            Send(events, piece.Choice, new ChatDelta(null, "", null), logprobs, timings: timings);
         if (piece.Result is not { } result)
             return;
         _results[piece.Choice] = result;
         Send(events, piece.Choice, new ChatDelta(null, null, null), null, ChatCompletions.FinishReasonOf(result, _calls[piece.Choice] > 0),
             timings);
     }
+
+    static ChatDelta? Delta(AnswerPart part, ref int calls) => part.Kind switch
+    {
+        AnswerPartKind.Text => new ChatDelta(null, part.Text, null),
+        AnswerPartKind.Thought => new ChatDelta(null, null, null, part.Text),
+        AnswerPartKind.Call => new ChatDelta(null, null, [ChatToolCall.Of(part.Call!, calls++)]),
+        AnswerPartKind.Arguments => new ChatDelta(null, null, [ChatToolCall.More(part.Text, calls - 1)]),
+        _ => null,
+    };
 
     void Send(EventStream events, int choice, ChatDelta delta, ChoiceLogprobs? logprobs = null, string? finishReason = null,
         Timings? timings = null) =>

@@ -30,34 +30,36 @@ static class Embeddings
     const int MostTexts = 2048; // what clients send at once, because OpenAI takes as many
 
     public static Task Handle(HttpContext context, CompletionService service) =>
-        RequestFields.Read(context, Endpoints.Embeddings, async body =>
+        RequestFields.Read(context, Endpoints.Embeddings, body => Embed(context, service, body));
+
+    public static Task Embed(HttpContext context, CompletionService service, Field body)
+    {
+        string name = RequestReader.CheckModel(body, service.Model);
+        int width = service.Model.Engine.Model.Config.Width, dimensions = body["dimensions"].Whole(1, width) ?? width;
+        bool base64 = body["encoding_format"].OneOf("float", "base64") == "base64";
+        CompletionRequest request = new()
         {
-            string name = RequestReader.CheckModel(body, service.Model);
-            int width = service.Model.Engine.Model.Config.Width, dimensions = body["dimensions"].Whole(1, width) ?? width;
-            bool base64 = body["encoding_format"].OneOf("float", "base64") == "base64";
-            CompletionRequest request = new()
-            {
-                Endpoint = "/v1/embeddings",
-                Id = $"embd-{Guid.NewGuid():N}",
-                Model = name,
-                Prompts = TextCompletions.Prompts(body["input"], MostTexts, service.Model.Engine),
-                Options = TextEmbedding.Options,
-                Principal = Gate.PrincipalOf(context),
-                Salt = RequestReader.Salt(body, Gate.PrincipalOf(context)),
-            };
-            await service.Serve(context, request, async run =>
-            {
-                GenerationResult[] results = await run.ReadAll(_ => { });
-                int tokens = results.Sum(result => result.PromptTokens);
-                EmbeddingList answer = new("list",
-                    [.. results.Select((result, i) => new Embedding("embedding", i, Json(TextEmbedding.Of(result, dimensions), base64)))],
-                    run.ModelName,
-                    new EmbeddingUsage(tokens, tokens,
-                        new PromptTokensDetails(results.Sum(result => result.ReusedTokens), results.Sum(result => result.ComputedTokens))));
-                await context.Response.WriteAsJsonAsync(answer, OpenAiJson.Wire.EmbeddingList, cancellationToken: context.RequestAborted);
-                return "stop";
-            });
+            Endpoint = "/v1/embeddings",
+            Id = $"embd-{Guid.NewGuid():N}",
+            Model = name,
+            Prompts = TextCompletions.Prompts(body["input"], MostTexts, service.Model.Engine),
+            Options = TextEmbedding.Options,
+            Principal = Gate.PrincipalOf(context),
+            Salt = RequestReader.Salt(body, Gate.PrincipalOf(context)),
+        };
+        return service.Serve(context, request, async run =>
+        {
+            GenerationResult[] results = await run.ReadAll(_ => { });
+            int tokens = results.Sum(result => result.PromptTokens);
+            EmbeddingList answer = new("list",
+                [.. results.Select((result, i) => new Embedding("embedding", i, Json(TextEmbedding.Of(result, dimensions), base64)))],
+                run.ModelName,
+                new EmbeddingUsage(tokens, tokens,
+                    new PromptTokensDetails(results.Sum(result => result.ReusedTokens), results.Sum(result => result.ComputedTokens))));
+            await context.Response.WriteAsJsonAsync(answer, OpenAiJson.Wire.EmbeddingList, cancellationToken: context.RequestAborted);
+            return "stop";
         });
+    }
 
     static JsonElement Json(float[] vector, bool base64) => base64
         ? JsonSerializer.SerializeToElement(Convert.ToBase64String(MemoryMarshal.AsBytes<float>(vector)), OpenAiJson.Default.String)

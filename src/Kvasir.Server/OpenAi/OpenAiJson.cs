@@ -11,8 +11,6 @@ namespace Kvasir.Server.OpenAi;
 [JsonSerializable(typeof(ModelList))]
 [JsonSerializable(typeof(EmbeddingList))]
 [JsonSerializable(typeof(float[]))]
-[JsonSerializable(typeof(TokenList))]
-[JsonSerializable(typeof(TokenText))]
 [JsonSerializable(typeof(Response))]
 [JsonSerializable(typeof(ResponseEvent))]
 [JsonSerializable(typeof(ResponseInputTokens))]

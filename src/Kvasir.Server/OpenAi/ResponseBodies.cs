@@ -44,18 +44,26 @@ sealed record IncompleteDetails(string Reason);
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
 [JsonDerivedType(typeof(ResponseMessage), "message")]
 [JsonDerivedType(typeof(ResponseCall), "function_call")]
+[JsonDerivedType(typeof(ResponseReasoning), "reasoning")]
 abstract record ResponseItem;
 
 /// <summary>What was said.</summary>
 sealed record ResponseMessage(string Id, string Status, string Role, IReadOnlyList<ResponsePart> Content) : ResponseItem;
 
-/// <summary>A call of a tool, its arguments as a text that is JSON.</summary>
+/// <summary>What the model thought: all of it, without a summary.</summary>
+sealed record ResponseReasoning(string Id, string Status, IReadOnlyList<ResponsePart> Summary, IReadOnlyList<ResponsePart> Content) : ResponseItem;
+
+/// <summary>A call of a tool, its arguments as a text that is JSON; incomplete where it was cut off.</summary>
 sealed record ResponseCall(string Id, string CallId, string Name, string Arguments, string Status) : ResponseItem;
 
-/// <summary>A text, with what other servers add to it.</summary>
-sealed record ResponsePart(string Type, string Text, IReadOnlyList<string> Annotations, IReadOnlyList<TokenLogprob> Logprobs)
+/// <summary>A text; one that was said has what other servers add to it.</summary>
+sealed record ResponsePart(string Type, string Text,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Annotations,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<TokenLogprob>? Logprobs)
 {
-    public static ResponsePart Of(string text) => new("output_text", text, [], []);
+    public static ResponsePart Said(string text) => new("output_text", text, [], []);
+
+    public static ResponsePart Thought(string text) => new("reasoning_text", text, null, null);
 }
 
 /// <summary>What an answer used.</summary>
@@ -64,7 +72,7 @@ sealed record ResponseUsage(
 {
     public static ResponseUsage Of(CompletionRun run, GenerationResult result) => new(
         result.PromptTokens, new ResponseInputDetails(result.ReusedTokens, result.ComputedTokens, run.RetentionOf([result])),
-        result.TokenIds.Count, new ResponseOutputDetails(0), result.PromptTokens + result.TokenIds.Count);
+        result.TokenIds.Count, new ResponseOutputDetails(result.ThoughtTokens), result.PromptTokens + result.TokenIds.Count);
 }
 
 /// <summary>Where the prompt's keys and values came from, and what was left out of them, if anything was.</summary>

@@ -8,6 +8,8 @@ namespace Kvasir.Server.OpenAi;
 [JsonDerivedType(typeof(ResponsePartEvent))]
 [JsonDerivedType(typeof(ResponseTextDelta))]
 [JsonDerivedType(typeof(ResponseTextDone))]
+[JsonDerivedType(typeof(ResponseThoughtDelta))]
+[JsonDerivedType(typeof(ResponseThoughtDone))]
 [JsonDerivedType(typeof(ResponseArgumentsDelta))]
 [JsonDerivedType(typeof(ResponseArgumentsDone))]
 [JsonDerivedType(typeof(ResponseFailure))]
@@ -33,6 +35,14 @@ sealed record ResponseTextDelta(string ItemId, int OutputIndex, int ContentIndex
 /// <summary>The whole text.</summary>
 sealed record ResponseTextDone(string ItemId, int OutputIndex, int ContentIndex, string Text, IReadOnlyList<TokenLogprob> Logprobs)
     : ResponseEvent("response.output_text.done");
+
+/// <summary>More of what the model thinks.</summary>
+sealed record ResponseThoughtDelta(string ItemId, int OutputIndex, int ContentIndex, string Delta)
+    : ResponseEvent("response.reasoning_text.delta");
+
+/// <summary>All that it thought.</summary>
+sealed record ResponseThoughtDone(string ItemId, int OutputIndex, int ContentIndex, string Text)
+    : ResponseEvent("response.reasoning_text.done");
 
 /// <summary>More of a call's arguments.</summary>
 sealed record ResponseArgumentsDelta(string ItemId, int OutputIndex, string Delta)

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Kvasir.Inference.Sampling.Constraints;
-using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Chat;
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Server.Http;
 using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
@@ -12,9 +12,9 @@ namespace Kvasir.Server.OpenAi;
 /// <param name="Completion">What the model is asked.</param>
 /// <param name="Answer">The answer before anything of it is there.</param>
 /// <param name="Items">All items of the conversation up to here, to be kept with the answer; null for one that is not.</param>
+/// <param name="Input">The conversation.</param>
 /// <param name="Streams">Whether it goes out as it comes.</param>
-/// <param name="UsesTools">Whether there may be calls in it.</param>
-sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, JsonArray? Items, bool Streams, bool UsesTools)
+sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, JsonArray? Items, ChatInput Input, bool Streams)
 {
     public static ResponsesRequest Read(Field body, ServedModel model, Principal principal, ResponseStore store, bool explains)
     {
@@ -25,23 +25,21 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
         ChatInput input = ReadConversation(body, items);
         if (body["instructions"].Text() is { } instructions)
             input.Messages.Insert(0, new JsonObject { ["role"] = "system", ["content"] = instructions });
-        ToolChoice choice = ToolChoice.Read(body["tool_choice"], input).For(model);
-        int[] prompt = input.Encode(model, choice, most: model.Engine.Context);
-        if (prompt.Length >= model.Engine.Context)
-            throw new ContextExceededException(prompt.Length + 1, model.Engine.Context, model.Engine.Model.Config.Context);
-        OutputGrammar? format = GrammarField.Read(body, body["text"]["format"], field => field["schema"]);
-        bool several = body["parallel_tool_calls"].Truth() ?? false;
+        ToolChoice choice = ToolChoice.Read(body["tool_choice"], input);
+        AnswerPlan plan = ChatPlans.Of(model, input, choice, Thinking.OfResponses(body),
+            GrammarField.Read(body, body["text"]["format"], field => field["schema"]),
+            several: body["parallel_tool_calls"].Truth() ?? false, PromptEnd.Answer);
+        int[] prompt = plan.Prompt.Tokens;
         CompletionRequest completion = new()
         {
             Endpoint = "/v1/responses",
             Id = store.NewId(),
             Model = name,
             Prompts = [prompt],
-            Options = RequestReader.Options(body, body["max_output_tokens"].Bound(1), RequestReader.Stops(body["stop"]), model) with
+            Plan = plan,
+            Options = plan.Apply(RequestReader.Options(body, body["max_output_tokens"].Bound(1), RequestReader.Stops(body["stop"]),
+                model)) with
             {
-                Grammar = choice.Kind == ToolChoiceKind.Required
-                    ? model.Prompts.Tools!.Calls(choice.Tools, several)
-                    : format,
                 Retention = model.Retention.Read(body, () => input.TokensBeforeQuestion(model, choice, prompt)),
             },
             Principal = principal,
@@ -50,8 +48,8 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
             Explains = explains,
         };
         InputItems.Add(items, body["input"]);
-        return new ResponsesRequest(completion, AnswerOf(body, completion.Id, name), body["store"].Truth() ?? true ? items : null,
-            body["stream"].Truth() ?? false, choice.Kind != ToolChoiceKind.None);
+        return new ResponsesRequest(completion, AnswerOf(body, completion.Id, name), body["store"].Truth() ?? true ? items : null, input,
+            body["stream"].Truth() ?? false);
     }
 
     /// <summary>The messages and tools of a body.</summary>
@@ -70,11 +68,8 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
         if (input.Messages.Count == 0)
             throw body["input"].Wrong("a string or at least one item");
         foreach (Field tool in body["tools"].Items())
-        {
-            if (tool["type"].Text(64) != "function")
-                throw tool["type"].Wrong("'function'");
-            input.AddTool(tool["name"], tool["description"].Text(), tool["parameters"]);
-        }
+            if (HostedTools.IsToBeRead(tool, "function", input))
+                input.AddTool(tool["name"], tool["description"].Text(), tool["parameters"]);
         return input;
     }
 
@@ -85,7 +80,10 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
             case "message":
                 string role = item["role"].OneOf("user", "assistant", "system", "developer")
                     ?? throw item["role"].Missing("user, assistant, system or developer");
-                input.Add(role == "developer" ? "system" : role, Text(item["content"], input));
+                if (role == "assistant")
+                    input.AddText(Text(item["content"], input));
+                else
+                    input.Add(role == "developer" ? "system" : role, Text(item["content"], input));
                 break;
             case "function_call":
                 string tool = item["name"].Text(256) ?? throw item["name"].Missing("a name");
@@ -95,10 +93,18 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
                 input.Add("tool", Text(item["output"], input), json => json["tool_call_id"] = item["call_id"].Text(256));
                 break;
             case "reasoning":
-                break; // what a model thought is no part of what it is told
+                input.AddThoughts(Thoughts(item));
+                break;
             default:
-                throw item["type"].Wrong("message, function_call or function_call_output");
+                throw item["type"].Wrong("message, reasoning, function_call or function_call_output");
         }
+    }
+
+    /// <summary>What is told of thoughts: all of them, or a summary where that is all. Sealed ones are of another server's model.</summary>
+    static string Thoughts(Field item)
+    {
+        IReadOnlyList<Field> content = item["content"].Items(), parts = content.Count > 0 ? content : item["summary"].Items();
+        return string.Join('\n', parts.Select(part => part["text"].Text() ?? throw part["text"].Missing("a string")));
     }
 
     static string Text(Field content, ChatInput input)

@@ -22,32 +22,25 @@ sealed record TextCompletion(
 /// <summary>One of its choices.</summary>
 sealed record TextChoice(int Index, string Text, TextLogprobs? Logprobs, string? FinishReason);
 
-/// <summary>How likely its tokens were, in the older form.</summary>
-sealed record TextLogprobs(IReadOnlyList<string> Tokens, IReadOnlyList<float> TokenLogprobs,
-    IReadOnlyList<IReadOnlyDictionary<string, float>> TopLogprobs)
-{
-    public static TextLogprobs Of(IEnumerable<TokenLogprob> tokens) => new(
-        [.. tokens.Select(token => token.Token)], [.. tokens.Select(token => token.Logprob)],
-        [.. tokens.Select(token => (IReadOnlyDictionary<string, float>)(token.TopLogprobs ?? []).DistinctBy(top => top.Token)
-            .ToDictionary(top => top.Token, top => top.Logprob))]);
-}
-
 /// <summary><c>POST /v1/completions</c>: a text to go on with, as a string or as tokens, one or several.</summary>
 static class TextCompletions
 {
     const int MostPrompts = 64, MostTokens = 1 << 20, DefaultTokens = 16;
 
     public static Task Handle(HttpContext context, CompletionService service) =>
-        RequestFields.Read(context, Endpoints.Completions, async body =>
-        {
-            CompletionRequest request = Read(body, service, Gate.PrincipalOf(context), RequestReader.Explains(context));
-            bool echoesPrompt = body["echo"].Truth() ?? false;
-            string[] echoes =
-                [.. request.Prompts.Select(prompt => echoesPrompt ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
-            bool streams = body["stream"].Truth() ?? false, includesUsage = body["stream_options"]["include_usage"].Truth() ?? false;
-            await service.Serve(context, request,
-                run => streams ? Stream(context, service, run, echoes, includesUsage) : Answer(context, service, run, echoes));
-        });
+        RequestFields.Read(context, Endpoints.Completions, body => Complete(context, service, body));
+
+    public static Task Complete(HttpContext context, CompletionService service, Field body)
+    {
+        CompletionRequest request = Read(body, service, Gate.PrincipalOf(context), RequestReader.Explains(context));
+        string[] echoes = [.. request.Prompts.Select(prompt => Echoes(body) ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
+        bool streams = body["stream"].Truth() ?? false, includesUsage = body["stream_options"]["include_usage"].Truth() ?? false;
+        return service.Serve(context, request,
+            run => streams ? Stream(context, service, run, echoes, includesUsage) : Answer(context, service, run, echoes));
+    }
+
+    /// <summary>Whether the prompt is a part of the answer's text; and then how likely its tokens were, if that is asked for.</summary>
+    static bool Echoes(Field body) => body["echo"].Truth() ?? false;
 
     static CompletionRequest Read(Field body, CompletionService service, Principal principal, bool explains)
     {
@@ -67,6 +60,7 @@ static class TextCompletions
                 RequestReader.Stops(body["stop"]), service.Model) with
             {
                 TopLogprobs = body["logprobs"].Whole(0, GenerationOptions.MostLogprobs),
+                PromptLogprobs = Echoes(body) ? body["logprobs"].Whole(0, GenerationOptions.MostLogprobs) : null,
                 Grammar = GrammarField.Read(body, body["response_format"], field => field["json_schema"]["schema"]),
                 Retention = service.Model.Retention.Read(body, () => null),
             },
@@ -119,38 +113,41 @@ static class TextCompletions
 
     static async Task<string> Answer(HttpContext context, CompletionService service, CompletionRun run, string[] echoes)
     {
-        ChoiceText[] choices = [.. Enumerable.Range(0, run.Request.Choices).Select(_ => new ChoiceText(null))];
-        GenerationResult[] results = await ChoiceText.ReadAll(run, choices);
-        TextChoice[] texts = [.. choices.Select((choice, i) => new TextChoice(
-            i, echoes[i / run.Request.PerPrompt] + choice.Text,
-            ChoiceLogprobs.Of(choice, run.Request.Options, service.Model.Engine.Model.Tokenizer) is { } logprobs
-                ? TextLogprobs.Of(logprobs.Content)
-                : null, ChatCompletions.FinishReasonOf(results[i], false)))];
+        (ChoiceText[] choices, GenerationResult[] results) = await ChoiceText.ReadAll(run);
+        Tokenizer tokenizer = service.Model.Engine.Model.Tokenizer;
+        TextChoice[] texts = [.. choices.Select((choice, i) => new TextChoice(i, echoes[i / run.Request.PerPrompt] + choice.Text,
+            run.Request.Options.TopLogprobs is null ? null
+                : new TextOffsets(tokenizer, run.Request.Prompts[i / run.Request.PerPrompt]).Of(choice.PromptLogprobs, choice.Logprobs),
+            ChatCompletions.FinishReasonOf(results[i], false)))];
         TextCompletion body = Body(service.Model, run, texts, Usage.Of(run, results), run.ExplanationOf(results[0]));
         await context.Response.WriteAsJsonAsync(body with { Timings = Timings.Of(run, results[0]) },
             OpenAiJson.Wire.TextCompletion, cancellationToken: context.RequestAborted);
-        return texts[0].FinishReason!;
+        return body.Choices[0].FinishReason!;
     }
 
     static async Task<string> Stream(HttpContext context, CompletionService service, CompletionRun run, string[] echoes, bool includesUsage)
     {
         using EventStream events = new(context.Response);
+        void Write(TextCompletion body) => events.Send(body, OpenAiJson.Default.TextCompletion);
+        void Send(TextChoice choice, Timings? took = null) => Write(Body(service.Model, run, [choice], null, null) with { Timings = took });
+        string EchoOf(int choice) => echoes[choice / run.Request.PerPrompt];
+        bool readsPrompt = run.Request.Options.PromptLogprobs is not null;
+        for (int choice = 0; choice < run.Request.Choices && !readsPrompt; choice++)
+            if (EchoOf(choice).Length > 0)
+                Send(new TextChoice(choice, EchoOf(choice), null, null));
+        await events.Flush(context.RequestAborted);
         var results = new GenerationResult[run.Request.Choices];
         StreamTimings timings = new(run);
-        void Write(TextCompletion body) => events.Send(body, OpenAiJson.Default.TextCompletion);
-        void Send(TextChoice choice, Timings? timings = null) =>
-            Write(Body(service.Model, run, [choice], null, null) with { Timings = timings });
-        for (int i = 0; i < results.Length; i++)
-            if (echoes[i / run.Request.PerPrompt].Length > 0)
-                Send(new TextChoice(i, echoes[i / run.Request.PerPrompt], null, null));
+        TextOffsets[] offsets = [.. Enumerable.Range(0, run.Request.Choices)
+            .Select(i => new TextOffsets(service.Model.Engine.Model.Tokenizer, run.Request.Prompts[i / run.Request.PerPrompt]))];
         await StreamPump.Run(run, events, piece =>
         {
             if (timings.Progress(piece) is { } progress)
                 Write(Body(service.Model, run, [], null, null) with { PromptProgress = progress });
             Timings? took = timings.Take(piece);
-            TextLogprobs? logprobs = piece.Piece.Logprobs is { } likely
-                ? TextLogprobs.Of([TokenLogprob.Of(likely, service.Model.Engine.Model.Tokenizer)])
-                : null;
+            if (piece.Piece.PromptLogprobs is { } likely)
+                Send(new TextChoice(piece.Choice, EchoOf(piece.Choice), offsets[piece.Choice].Of(likely, []), null));
+            TextLogprobs? logprobs = piece.Piece.Logprobs is { } token ? offsets[piece.Choice].Of(null, [token]) : null;
             results[piece.Choice] = piece.Result ?? results[piece.Choice];
             if (piece.Piece.Text.Length > 0 || logprobs is not null || piece.Result is not null)
                 Send(new TextChoice(piece.Choice, piece.Piece.Text, logprobs,

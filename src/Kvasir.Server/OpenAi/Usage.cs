@@ -6,7 +6,8 @@ using Kvasir.Server.Serving;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>What a request used. Cached tokens are among the prompt's; those written are new in the cache.</summary>
-sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens, PromptTokensDetails PromptTokensDetails)
+sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens, PromptTokensDetails PromptTokensDetails,
+    CompletionTokensDetails CompletionTokensDetails)
 {
     public static Usage Of(CompletionRun run, IReadOnlyList<GenerationResult> results)
     {
@@ -14,9 +15,12 @@ sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens, Pro
         int prompt = first.Sum(result => result.PromptTokens), completion = results.Sum(result => result.TokenIds.Count);
         return new Usage(prompt, completion, prompt + completion,
             new PromptTokensDetails(first.Sum(result => result.ReusedTokens), first.Sum(result => result.ComputedTokens),
-                run.RetentionOf(results)));
+                run.RetentionOf(results)), new CompletionTokensDetails(results.Sum(result => result.ThoughtTokens)));
     }
 }
+
+/// <summary>How many of the answer's tokens were thoughts, markers included.</summary>
+sealed record CompletionTokensDetails(int ReasoningTokens);
 
 /// <summary>Where the prompt's keys and values came from, and what was left out of them, if anything was.</summary>
 sealed record PromptTokensDetails(int CachedTokens, int CacheWriteTokens,

@@ -1,3 +1,4 @@
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Security;
 
@@ -21,6 +22,12 @@ sealed record CompletionRequest
     /// <summary>How to go on from there.</summary>
     public required GenerationOptions Options { get; init; }
 
+    /// <summary>How answers of a chat are read; null for texts that are gone on with.</summary>
+    public AnswerPlan? Plan { get; init; }
+
+    /// <summary>Whether thoughts are told.</summary>
+    public bool TellsThoughts { get; init; } = true;
+
     /// <summary>How many answers to each.</summary>
     public int PerPrompt { get; init; } = 1;
 
@@ -38,6 +45,9 @@ sealed record CompletionRequest
 
     /// <summary>What of the prompt is to be kept, and how long, if that was said.</summary>
     public KeepWish? Keep { get; init; }
+
+    /// <summary>The slot under whose number it runs; null for any.</summary>
+    public int? Slot { get; init; }
 
     /// <summary>Whether a stream is to say how far the prompt is.</summary>
     public bool TellsProgress { get; init; }

@@ -1,10 +1,19 @@
+using Kvasir.Inference.Chat.Answers;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Accounting;
 
 namespace Kvasir.Server.Serving;
 
 /// <summary>A piece of one of a request's answers; the last one has the result.</summary>
-readonly record struct ChoicePiece(int Choice, CompletionPiece Piece, GenerationResult? Result);
+readonly record struct ChoicePiece(int Choice, CompletionPiece Piece, GenerationResult? Result)
+{
+    /// <summary>What it brings of the answer, without thoughts that are not told.</summary>
+    public IEnumerable<AnswerPart> Read(AnswerReader reader, CompletionRequest request)
+    {
+        IReadOnlyList<AnswerPart> parts = Result is { } result ? reader.Flush(result.IsCut) : reader.Append(Piece.Text);
+        return request.TellsThoughts ? parts : parts.Where(part => part.Kind != AnswerPartKind.Thought);
+    }
+}
 
 /// <summary>
 /// The answers to one request, on their way. They are read as they come; cancelling ends all of them at the engine's next step.
@@ -54,6 +63,9 @@ sealed class CompletionRun : IDisposable
 
     /// <summary>What the answer calls the model.</summary>
     public string ModelName => Request.Model ?? _model.Id;
+
+    /// <summary>The number of the slot in which it runs.</summary>
+    public int Slot { get; set; }
 
     /// <summary>Whether there is nothing more to read.</summary>
     public bool IsOver => Array.TrueForAll(_isOver, over => over);

@@ -23,6 +23,7 @@ sealed class CompletionService(
     {
         long start = Stopwatch.GetTimestamp();
         using CompletionRun run = Begin(request, context.RequestAborted);
+        run.Slot = model.Slots.Take(request);
         string status = "error";
         try
         {
@@ -69,6 +70,7 @@ sealed class CompletionService(
         {
             status = "error"; // the answer has told its client already
         }
+        model.Slots.Leave(run.Slot, run.Request, results);
         RequestRecord record = Record(run.Request, status, results, Stopwatch.GetElapsedTime(start));
         log.Add(record, results);
         recorder?.Record(run.Request.Prompts, run.Request.PerPrompt, run.Request.Salt, results, start);

@@ -10,10 +10,10 @@ static class FieldTable
 {
     static readonly string[] s_false = ["false"], s_zero = ["0"], s_none = ["[]"];
 
-    public static IReadOnlyList<RequestField> All { get; } =
+    static readonly RequestField[] s_own =
     [
         // what is asked
-        Honoured("model", Endpoints.All, "[a name of the served model](#names)"),
+        Honoured("model", Computed | Tokenize | Detokenize | Endpoints.Kv, "[a name of the served model](#names)"),
         Honoured("messages", Chat | Messages),
         Honoured("messages", Tokenize | KvPrompts, "as chats have them"),
         Honoured("system", Messages),
@@ -35,10 +35,11 @@ static class FieldTable
         Refused("function_call", Chat, "`tool_choice` is its name now", "\"auto\"", "\"none\""),
         Honoured("chat_template_kwargs", Chat | Tokenize | KvPrompts),
         Honoured("add_generation_prompt", Chat | Tokenize | KvPrompts),
+        Honoured("continue_final_message", Chat | Tokenize | KvPrompts, "[going on with a message](#going-on-with-a-message)"),
         Honoured("add_special", Tokenize, "with the tokens that open every prompt"),
         Honoured("add_special_tokens", Tokenize, "vLLM's name of `add_special`"),
         Honoured("parse_special", Tokenize, "true unless said"),
-        Honoured("echo", Completions),
+        Honoured("echo", Completions, "with `logprobs` the prompt's tokens, too: [how](#how-likely-a-prompt-is)"),
         Refused("echo", Chat, "the answer is what was said, not what was asked", s_false),
         Honoured("dimensions", Embeddings),
         Honoured("encoding_format", Embeddings),
@@ -90,6 +91,20 @@ static class FieldTable
         Honoured("best_of", Completions, "only equal to `n`"),
         Refused("best_of", Chat | Responses | Messages, "`n` answers are given as they come", "1"),
 
+        // what is thought before
+        Honoured("enable_thinking", Chat | Tokenize | KvPrompts, "[thoughts](#thoughts)"),
+        Honoured("reasoning_effort", Chat | Tokenize | KvPrompts, "`none` turns thinking off, the template knows what else it means"),
+        Honoured("reasoning.effort", Chat | Responses, "the same"),
+        Honoured("reasoning.enabled", Chat, "the same as `enable_thinking`"),
+        Honoured("output_config.effort", Messages, "as `reasoning_effort`"),
+        Honoured("thinking.type", Chat | Messages, "`disabled`, `enabled`, or `adaptive`, which leaves it to the model"),
+        Honoured("thinking.budget_tokens", Chat | Messages, "then thoughts are ended"),
+        Honoured("thinking.display", Messages, "`omitted` leaves their text away"),
+        Honoured("thinking_budget_tokens", Chat, "llama-server's name of it; -1 has no bound"),
+        Honoured("thinking_token_budget", Chat, "vLLM's"),
+        Honoured("reasoning_format", Chat, "`none` leaves thoughts in the text; `auto` and `deepseek` tell them apart"),
+        Honoured("include_reasoning", Chat, "false leaves thoughts away"),
+
         // what the answer may be
         Honoured("response_format", Texts),
         Refused("response_format", Responses, "`text.format` is its name here"),
@@ -122,14 +137,14 @@ static class FieldTable
         Honoured("top_logprobs", Chat),
         Refused("top_logprobs", Completions, "`logprobs` is its name here", s_zero),
         Refused("top_logprobs", Responses | Messages, "not told by this endpoint", s_zero),
-        Refused("include", Responses, "of these only reasoning is, and there is none", "[]", "[\"reasoning.encrypted_content\"]"),
+        Refused("include", Responses, "of these only reasoning is, and it is not sealed", "[]", "[\"reasoning.encrypted_content\"]"),
         Honoured("timings_per_token", Texts, "`timings` as llama-server has them"),
         Refused("timings_per_token", Responses | Messages, "not told by this endpoint", s_false),
         Honoured("return_progress", Texts, "`prompt_progress` in streams, as llama-server has it"),
         Refused("return_progress", Responses | Messages, "not told by this endpoint", s_false),
         Refused("prompt_logprobs", Answers, "tokens of prompts are not told"),
-        Honoured("with_pieces", Tokenize, "`pieces`"),
-        Honoured("return_token_strs", Tokenize, "`token_strs`: vLLM's name of `pieces`"),
+        Honoured("with_pieces", Tokenize, "`tokens` are objects of `id` and `piece`, which is a text or, of a part of a character, bytes"),
+        Honoured("return_token_strs", Tokenize, "`token_strs`"),
         Refused("return_token_ids", Answers, "tokens are told as texts; `/tokenize` counts", s_false),
         Refused("return_tokens", Answers, "tokens are told as texts; `/tokenize` counts", s_false),
         Refused("return_tokens_as_token_ids", Answers, "tokens are told as texts", s_false),
@@ -169,13 +184,8 @@ static class FieldTable
         Refused("web_search_options", Chat, "no searches here"),
         Refused("mcp_servers", Messages, "tools are the client's to run", s_none),
         Refused("container", Messages, "tools are the client's to run"),
-        Refused("thinking.type", Messages, "answers are without thoughts, expected `disabled` or `adaptive`", "\"disabled\"", "\"adaptive\""),
-        Harmless("thinking.budget_tokens", Messages),
-        Harmless("thinking.display", Messages),
-        Refused("thinking_token_budget", Texts, "answers are not divided into thoughts and words"),
-        Refused("thinking_budget_tokens", Texts, "answers are not divided into thoughts and words", "-1"),
-        Refused("reasoning_format", Chat, "answers are not divided into thoughts and words", "\"none\"", "\"auto\""),
-        Refused("continue_final_message", Chat | Tokenize, "the answer is a message of its own", s_false),
+        Refused("thinking_token_budget", Completions, "texts are not divided into thoughts and words"),
+        Refused("thinking_budget_tokens", Completions, "texts are not divided into thoughts and words", "-1"),
         Refused("add_special_tokens", Chat, "the chat template writes them", s_false),
         Refused("add_special_tokens", Completions | Embeddings, "they open every prompt; tokens as `prompt` are taken as they are", "true"),
         Refused("skip_special_tokens", Answers, "control tokens are no text", "true"),
@@ -187,7 +197,7 @@ static class FieldTable
         Refused("logits_processors", Answers, "no code of clients runs here", s_none),
         Refused("use_beam_search", Answers, "tokens are drawn one by one", s_false),
         Refused("length_penalty", Answers, "tokens are drawn one by one", "1"),
-        Refused("samplers", Answers, "their order is fixed", s_none),
+        Honoured("samplers", Answers, "those not named do not act; in llama-server's usual order only"),
         Refused("min_keep", Answers, "filters keep at least one token", "0", "1"),
         Refused("dynatemp_range", Answers, "the temperature is the same for all tokens", s_zero),
         Harmless("dynatemp_exponent", Answers),
@@ -196,7 +206,7 @@ static class FieldTable
         Refused("adaptive_target", Answers, "`mirostat` holds the surprise of a text", "-1"),
         Harmless("adaptive_decay", Answers),
         Refused("n_indent", Answers, "`min_tokens` says how long an answer is at least", s_zero),
-        Refused("t_max_predict_ms", Answers, "an answer that takes too long is the client's to cancel", s_zero),
+        Honoured("t_max_predict_ms", Answers, "an answer that takes longer ends with a line"),
         Refused("lora", Answers, "there are no adapters here", s_none),
         Refused("kv_transfer_params", Answers, "other servers' caches are not read"),
         Refused("vllm_xargs", Answers, "not known here"),
@@ -213,20 +223,19 @@ static class FieldTable
         Harmless("speed", Messages),
         Harmless("request_id", Texts),
         Harmless("prediction", Chat, "it is for speed alone"),
-        Harmless("reasoning_effort", Chat, "a hint; `chat_template_kwargs` tells a template what it knows"),
-        Harmless("reasoning.effort", Responses, "a hint"),
         Harmless("reasoning.summary", Responses),
         Harmless("reasoning.generate_summary", Responses),
         Harmless("verbosity", Chat, "a hint"),
         Harmless("text.verbosity", Responses, "a hint"),
-        Harmless("output_config.effort", Messages, "a hint"),
-        Harmless("include_reasoning", Chat),
         Harmless("max_tool_calls", Responses, "it counts tools that a server runs itself"),
         Harmless("spaces_between_special_tokens", Answers),
         Harmless("mm_processor_kwargs", Answers | Tokenize),
         Harmless("media_io_kwargs", Tokenize),
         Harmless("priority", Endpoints.Embeddings),
     ];
+
+    /// <summary>All rows.</summary>
+    public static IReadOnlyList<RequestField> All { get; } = [.. s_own, .. LlamaServerFields.Rows(s_own), .. OllamaFields.Rows(s_own)];
 
     static RequestField Honoured(string name, Endpoints at, string note = "") => new(name, at, FieldUse.Honoured, note);
 

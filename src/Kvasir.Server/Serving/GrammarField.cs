@@ -52,6 +52,12 @@ static class GrammarField
         return grammar;
     }
 
+    /// <summary>Ollama's <c>format</c>: <c>"json"</c>, or a schema; null for anything.</summary>
+    public static OutputGrammar? ReadFormat(Field format) => format.IsAbsent || (format.IsString && format.Text()!.Length == 0) ? null
+        : format.IsObject ? Schema(format)
+        : format.OneOf("json") is not null ? OutputGrammar.JsonObject()
+        : null;
+
     /// <summary>llama-server's clients send an empty grammar for none.</summary>
     static bool IsNone(Field field) => field.IsAbsent || (field.Path == "grammar" && field.IsString && field.Text()!.Length == 0);
 

@@ -20,6 +20,16 @@ enum Endpoints
     KvUnpin = 1024,
     KvExport = 2048,
     KvEvict = 4096,
+    Completion = 8192,
+    Infill = 1 << 14,
+    Embedding = 1 << 15,
+    ApplyTemplate = 1 << 16,
+    Slots = 1 << 17,
+    OllamaChat = 1 << 18,
+    OllamaGenerate = 1 << 19,
+    OllamaEmbed = 1 << 20,
+    OllamaEmbeddings = 1 << 21,
+    OllamaShow = 1 << 22,
 
     /// <summary>Those that speak OpenAI's older protocol, with what other servers have added to it.</summary>
     Texts = Chat | Completions,
@@ -35,6 +45,15 @@ enum Endpoints
 
     /// <summary>Those of the cache, whose protocol is our own.</summary>
     Kv = KvPrompts | KvEvict,
+
+    /// <summary>llama-server's own that answer with a text.</summary>
+    Native = Completion | Infill,
+
+    /// <summary>Ollama's that answer with a text.</summary>
+    OllamaAnswers = OllamaChat | OllamaGenerate,
+
+    /// <summary>All of Ollama's.</summary>
+    OllamaAll = OllamaAnswers | OllamaEmbed | OllamaEmbeddings | OllamaShow,
     All = Computed | Tokenize | Detokenize | Kv,
 }
 

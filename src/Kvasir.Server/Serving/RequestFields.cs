@@ -26,15 +26,27 @@ static class RequestFields
     /// <param name="endpoint">Where it arrived.</param>
     /// <param name="answer">Reads what the body says before it waits for anything: then the body is gone.</param>
     /// <exception cref="RequestException">It is no JSON object, or has a field that cannot be honoured.</exception>
-    public static async Task Read(HttpContext context, Endpoints endpoint, Func<Field, Task> answer)
+    public static Task Read(HttpContext context, Endpoints endpoint, Func<Field, Task> answer) =>
+        Read(context, _ => endpoint, (_, body) => answer(body));
+
+    /// <summary>The same where the body says which protocol it is in.</summary>
+    public static async Task Read(HttpContext context, Func<Field, Endpoints> endpoint, Func<Endpoints, Field, Task> answer)
     {
         Task answering = await RequestBody.Read(context, body =>
         {
-            Check(context, endpoint, body);
+            Endpoints at = endpoint(body);
+            Check(context, at, body);
             context.Features.Get<PromptBook>()?.Note(context, body.Json);
-            return answer(body);
+            return answer(at, body);
         });
         await answering;
+    }
+
+    /// <summary>Tells a client of tools that its model does not hear of, beside the fields that nobody knows.</summary>
+    public static void TellSkipped(HttpContext context, ChatInput input)
+    {
+        if (input.Skipped.Count > 0)
+            context.Response.Headers.Append(Ignored, string.Join(", ", input.Skipped.Take(MostNamed).Select(Plain)));
     }
 
     static void Check(HttpContext context, Endpoints endpoint, Field body)
@@ -69,5 +81,5 @@ static class RequestFields
 
     /// <summary>As a header takes it.</summary>
     static string Plain(string name) => string.Concat(name.Take(MostNameCharacters)
-        .Select(character => char.IsAsciiLetterOrDigit(character) || character is '_' or '.' or '-' ? character : '?'));
+        .Select(character => char.IsAsciiLetterOrDigit(character) || character is '_' or '.' or '-' or '[' or ']' ? character : '?'));
 }

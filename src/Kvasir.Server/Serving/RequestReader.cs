@@ -13,7 +13,7 @@ namespace Kvasir.Server.Serving;
 static class RequestReader
 {
     const int MostStops = 32, MostStopTokens = 128, MostBreakers = 32;
-    const int MostStopCharacters = 1000, MostBiases = 1024, MostNameCharacters = 64;
+    const int MostStopCharacters = 1000, MostNameCharacters = 64;
 
     static readonly TimeSpan s_longest = TimeSpan.FromDays(30);
 
@@ -24,38 +24,57 @@ static class RequestReader
     public static bool Explains(HttpContext context) =>
         context.Request.Headers["X-Kvasir-Explain"] is [{ } value] && value is "1" or "true";
 
-    /// <summary>How tokens are chosen. What OpenAI's protocol leaves to the server has OpenAI's values.</summary>
-    public static GenerationOptions Options(Field body, int? maxTokens, IReadOnlyList<string> stops, ServedModel model) => new()
+    /// <summary>What OpenAI's protocol leaves to the server: the model as it is.</summary>
+    static readonly SamplingOptions s_openAi = SamplingOptions.Greedy with { Temperature = 1, TopP = 1, TopK = 0, MinP = 0 };
+
+    /// <summary>How tokens are chosen.</summary>
+    /// <param name="body">What a request says.</param>
+    /// <param name="maxTokens">Most tokens that it wants; null when it says nothing of them.</param>
+    /// <param name="stops">Texts that end the answer.</param>
+    /// <param name="model">The model, with what the operator says where a request says nothing.</param>
+    /// <param name="usual">What the protocol has where neither does; null for OpenAI's.</param>
+    public static GenerationOptions Options(
+        Field body, int? maxTokens, IReadOnlyList<string> stops, ServedModel model, SamplingOptions? usual = null)
     {
-        MaxTokens = maxTokens,
-        MinTokens = MinTokens(body["min_tokens"], maxTokens),
-        Stops = stops,
-        StopTokens = body["stop_token_ids"].Items(MostStopTokens)
-            .Select(token => token.Whole(0, model.Engine.Model.Config.Vocabulary - 1) ?? throw token.Missing("a token")).ToFrozenSet(),
-        KeepsStop = body["include_stop_str_in_output"].Truth() ?? false,
-        Priority = body["priority"].Whole(-1000, 1000) ?? 0,
-        IgnoresEnds = body["ignore_eos"].Truth() ?? false,
-        TellsProgress = TellsProgress(body) | TellsTimings(body),
-        Sampling = new SamplingOptions
+        int? most = maxTokens ?? model.Defaults.MaxTokens;
+        return new GenerationOptions
         {
-            Temperature = body["temperature"].Real(0, float.MaxValue) ?? 1,
-            TopP = body["top_p"].Real(0, 1) is { } topP ? Math.Max(topP, float.Epsilon) : 1,
-            TopK = body["top_k"].Whole(-1, int.MaxValue) is { } topK ? Math.Max(topK, 0) : 0,
-            MinP = body["min_p"].Real(0, 1) ?? 0,
-            RepeatPenalty = body["repeat_penalty"].Real(0.01f, 10) ?? body["repetition_penalty"].Real(0.01f, 10) ?? 1,
-            RepeatWindow = body["repeat_last_n"].Whole(-1, int.MaxValue) is { } last ? last < 0 ? int.MaxValue : last
-                : SamplingOptions.Greedy.RepeatWindow,
-            TypicalP = body["typical_p"].Real(0, 1) is { } typical ? Math.Max(typical, float.Epsilon) : 1,
-            TopNSigma = body["top_n_sigma"].Real(-1, 1000) is { } sigmas ? Math.Max(sigmas, 0) : 0,
-            Xtc = Xtc(body),
-            Dry = Dry(body),
-            Mirostat = Mirostat(body),
-            FrequencyPenalty = body["frequency_penalty"].Real(-2, 2) ?? 0,
-            PresencePenalty = body["presence_penalty"].Real(-2, 2) ?? 0,
-            LogitBias = Biases(body["logit_bias"], model.Engine.Model.Config.Vocabulary),
-            Seed = Seed(body["seed"]),
-        },
+            MaxTokens = most,
+            MinTokens = MinTokens(body["min_tokens"], most),
+            Stops = stops.Count > 0 ? stops : model.Defaults.Stops,
+            StopTokens = body["stop_token_ids"].Items(MostStopTokens)
+                .Select(token => token.Whole(0, model.Engine.Model.Config.Vocabulary - 1) ?? throw token.Missing("a token")).ToFrozenSet(),
+            KeepsStop = body["include_stop_str_in_output"].Truth() ?? false,
+            Priority = body["priority"].Whole(-1000, 1000) ?? 0,
+            IgnoresEnds = body["ignore_eos"].Truth() ?? false,
+            TellsProgress = TellsProgress(body) | TellsTimings(body),
+            MostTime = MostTime(body["t_max_predict_ms"]),
+            Sampling = SamplerOrder.Apply(body["samplers"], Sampling(body, model, model.Defaults.Sampling(usual ?? s_openAi))),
+        };
+    }
+
+    static SamplingOptions Sampling(Field body, ServedModel model, SamplingOptions usual) => usual with
+    {
+        Temperature = body["temperature"].Real(0, float.MaxValue) ?? usual.Temperature,
+        TopP = body["top_p"].Real(0, 1) is { } topP ? Math.Max(topP, float.Epsilon) : usual.TopP,
+        TopK = body["top_k"].Whole(-1, int.MaxValue) is { } topK ? Math.Max(topK, 0) : usual.TopK,
+        MinP = body["min_p"].Real(0, 1) ?? usual.MinP,
+        RepeatPenalty = body["repeat_penalty"].Real(0.01f, 10) ?? body["repetition_penalty"].Real(0.01f, 10) ?? usual.RepeatPenalty,
+        RepeatWindow = body["repeat_last_n"].Whole(-1, int.MaxValue) is { } last ? last < 0 ? int.MaxValue : last : usual.RepeatWindow,
+        TypicalP = body["typical_p"].Real(0, 1) is { } typical ? Math.Max(typical, float.Epsilon) : usual.TypicalP,
+        TopNSigma = body["top_n_sigma"].Real(-1, 1000) is { } sigmas ? Math.Max(sigmas, 0) : usual.TopNSigma,
+        Xtc = Xtc(body, usual.Xtc),
+        Dry = Dry(body, usual.Dry),
+        Mirostat = Mirostat(body, usual.Mirostat),
+        FrequencyPenalty = body["frequency_penalty"].Real(-2, 2) ?? usual.FrequencyPenalty,
+        PresencePenalty = body["presence_penalty"].Real(-2, 2) ?? usual.PresencePenalty,
+        LogitBias = LogitBiases.Read(body["logit_bias"], model.Engine.Model.Tokenizer),
+        Seed = body["seed"].IsAbsent ? usual.Seed : Seed(body["seed"]),
     };
+
+    /// <summary>llama-server's limit of time, in milliseconds; 0 and −1 are none.</summary>
+    static TimeSpan? MostTime(Field field) =>
+        field.Whole(-1, int.MaxValue) is { } most and > 0 ? TimeSpan.FromMilliseconds(most) : null;
 
     /// <summary>Whether streams say how far the prompt is.</summary>
     public static bool TellsProgress(Field body) => body["return_progress"].Truth() ?? false;
@@ -70,17 +89,19 @@ static class RequestReader
         : least <= (maxTokens ?? int.MaxValue) ? least
         : throw field.Wrong($"at most {maxTokens:N0}, the most tokens that are to come");
 
-    static XtcOptions? Xtc(Field body)
+    static XtcOptions? Xtc(Field body, XtcOptions? usual)
     {
-        float often = body["xtc_probability"].Real(0, 1) ?? 0, threshold = body["xtc_threshold"].Real(0, 1) ?? 0.1f;
+        float often = body["xtc_probability"].Real(0, 1) ?? usual?.Probability ?? 0,
+            threshold = body["xtc_threshold"].Real(0, 1) ?? usual?.Threshold ?? 0.1f;
         return often > 0 ? new XtcOptions { Probability = often, Threshold = threshold } : null;
     }
 
-    static DryOptions? Dry(Field body)
+    static DryOptions? Dry(Field body, DryOptions? usual)
     {
-        DryOptions dry = new() { Multiplier = body["dry_multiplier"].Real(0, 1000) ?? 0 };
+        DryOptions dry = usual ?? new DryOptions { Multiplier = 0 };
         dry = dry with
         {
+            Multiplier = body["dry_multiplier"].Real(0, 1000) ?? dry.Multiplier,
             Base = body["dry_base"].Real(1, 1000) ?? dry.Base,
             AllowedLength = body["dry_allowed_length"].Whole(1, int.MaxValue) ?? dry.AllowedLength,
             Window = body["dry_penalty_last_n"].Whole(-1, int.MaxValue) ?? dry.Window,
@@ -89,19 +110,20 @@ static class RequestReader
         return dry.Multiplier > 0 ? dry : null;
     }
 
-    static MirostatOptions? Mirostat(Field body)
+    static MirostatOptions? Mirostat(Field body, MirostatOptions? usual)
     {
-        MirostatOptions usual = new();
-        MirostatOptions mirostat = new()
+        MirostatOptions mirostat = usual ?? new MirostatOptions();
+        mirostat = mirostat with
         {
-            Tau = body["mirostat_tau"].Real(0.01f, 1000) ?? usual.Tau,
-            Eta = body["mirostat_eta"].Real(0, 1) ?? usual.Eta,
+            Tau = body["mirostat_tau"].Real(0.01f, 1000) ?? mirostat.Tau,
+            Eta = body["mirostat_eta"].Real(0, 1) ?? mirostat.Eta,
         };
         return body["mirostat"].Whole(0, 2) switch
         {
             1 => throw body["mirostat"].Wrong("0 or 2: there is no Mirostat 1 here"),
             2 => mirostat,
-            _ => null,
+            0 => null,
+            _ => usual is null ? null : mirostat,
         };
     }
 
@@ -177,19 +199,5 @@ static class RequestReader
         return field.IsNumber && field.Json.TryGetDouble(out double real) && double.IsInteger(real)
             ? double.Abs(real) < 1L << 53 ? unchecked((ulong)(long)real) : BitConverter.DoubleToUInt64Bits(real)
             : throw field.Wrong("a whole number");
-    }
-
-    static Dictionary<int, float>? Biases(Field field, int vocabulary)
-    {
-        if (field.IsAbsent)
-            return null;
-        Dictionary<int, float> biases = [];
-        foreach ((string name, Field bias) in field.Members(MostBiases))
-            biases[int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int token) && token < vocabulary
-                ? token
-                : throw new RequestException(400,
-                    $"logit_bias: '{Formats.Printable.Line(name, 40)}' is no token, expected 0 to {vocabulary - 1}", "logit_bias")]
-                = bias.Real(-100, 100) ?? throw bias.Missing("a number from -100 to 100");
-        return biases;
     }
 }

@@ -28,13 +28,24 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
     /// <summary>Which of its answers may be less than exact.</summary>
     public RetentionRules Retention { get; init; } = new(null, []);
 
+    /// <summary>What holds where requests say nothing.</summary>
+    public RequestDefaults Defaults { get; init; } = new();
+
+    /// <summary>What runs in it, in llama-server's terms.</summary>
+    public SlotBook Slots { get; } = new(engine.MaxRunning);
+
+    /// <summary>Whether a client that says this name means this model.</summary>
+    public bool GoesBy(string name) => AnswersToAll || name == "default" || Known(name) is not null;
+
     /// <summary>What a client that says this name is answered by: the name itself, or the first one where it leaves the choice.</summary>
     /// <exception cref="RequestException">It means another model.</exception>
     public string NameFor(string? name) => name is null or "" or "default" ? id
-        : Names.Append(engine.Model.Config.Name).FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase))
-            ?? (AnswersToAll ? name : throw new RequestException(404, $"model: {Printable.Quote(name)} is not served here, expected "
-                + $"{string.Join(" or ", Names.Select(known => Printable.Quote(known)))}; the server's --alias adds names, --any-model takes "
-                + "all", "model", "model_not_found"));
+        : Known(name) ?? (AnswersToAll ? name : throw new RequestException(404, $"model: {Printable.Quote(name)} is not served here, expected "
+            + $"{string.Join(" or ", Names.Select(known => Printable.Quote(known)))}; the server's --alias adds names, --any-model takes "
+            + "all", "model", "model_not_found"));
+
+    string? Known(string name) =>
+        Names.Append(engine.Model.Config.Name).FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Since when it is served, in seconds of 1970.</summary>
     public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();

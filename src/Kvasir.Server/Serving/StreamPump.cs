@@ -19,8 +19,15 @@ static class StreamPump
     /// <param name="fail">Writes a failure; null for OpenAI's way.</param>
     /// <param name="cancellation">The client has gone.</param>
     /// <exception cref="ToldException">The engine failed, and the client knows.</exception>
-    public static async Task Run(CompletionRun run, EventStream events, Action<ChoicePiece> send,
-        Action<RequestException>? fail, CancellationToken cancellation)
+    public static Task Run(CompletionRun run, EventStream events, Action<ChoicePiece> send, Action<RequestException>? fail,
+        CancellationToken cancellation) =>
+        Run(run, (IAnswerStream)events, send,
+            fail ?? (failure => events.Send(ErrorBody.Of(failure), HttpJson.Default.ErrorBody)), cancellation);
+
+    /// <summary>The same for a stream of another form.</summary>
+    /// <inheritdoc cref="Run(CompletionRun, EventStream, Action{ChoicePiece}, Action{RequestException}, CancellationToken)"/>
+    public static async Task Run(CompletionRun run, IAnswerStream events, Action<ChoicePiece> send, Action<RequestException> fail,
+        CancellationToken cancellation)
     {
         try
         {
@@ -30,16 +37,13 @@ static class StreamPump
         {
             RequestException failure = Errors.Of(e, run.Request.Endpoint)
                 ?? new RequestException(500, "the engine failed", code: "engine_failed");
-            if (fail is null)
-                events.Send(ErrorBody.Of(failure), HttpJson.Default.ErrorBody);
-            else
-                fail(failure);
+            fail(failure);
             await events.Flush(cancellation);
             throw new ToldException(e);
         }
     }
 
-    static async Task Pump(CompletionRun run, EventStream events, Action<ChoicePiece> send, CancellationToken cancellation)
+    static async Task Pump(CompletionRun run, IAnswerStream events, Action<ChoicePiece> send, CancellationToken cancellation)
     {
         bool isFirst = true;
         while (!run.IsOver)

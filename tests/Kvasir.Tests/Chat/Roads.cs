@@ -159,7 +159,7 @@ sealed class Roads : IDisposable
 
     int[] Messages(JsonObject body) => MessagesRequest.Read(Field(body), _served, Principal.Anyone, explains: false).Completion.Prompts[0];
 
-    int[] Client(ChatMessage[] messages, ChatOptions? options = null) => CallReader.Read(messages, options, Prompts).Prompt;
+    int[] Client(ChatMessage[] messages, ChatOptions? options = null) => CallReader.Read(messages, options, Prompts).Plan.Prompt.Tokens;
 
     static JsonObject OpenAi(Said[] turns, string name = "messages") =>
         new() { [name] = new JsonArray([.. turns.Select(turn => new JsonObject { ["role"] = turn.Role, ["content"] = turn.Content })]) };

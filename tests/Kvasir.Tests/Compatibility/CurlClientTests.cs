@@ -23,6 +23,8 @@ public sealed class CurlClientTests : ClientTests
         [Feature.Schema] = async server => Fits((await Curl(server, "/v1/chat/completions",
             $$"""{"model": "gpt-3.5-turbo", "temperature": 0, "messages": {{Messages}}, "response_format": {"type": "json_schema", "schema": {{Schema}} } }"""))
             .GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!),
+        [Feature.Completions] = async server => Assert.NotEmpty((await Curl(server, "/completion",
+            """{"prompt": "Building a website can be done in 10 simple steps:", "n_predict": 24}""")).GetProperty("content").GetString()!),
         [Feature.Responses] = async server => Assert.Equal("response", (await Curl(server, "/v1/responses",
             """{"model": "gpt-4.1", "instructions": "You are ChatGPT, an AI assistant.", "input": "Write a limerick about python exceptions", "max_output_tokens": 24}"""))
             .GetProperty("object").GetString()),

@@ -41,19 +41,19 @@ public sealed class NodeClientTests
     /// <summary>What a test is about, by the words in the names of its file and itself; in a file about nothing else, a chat.</summary>
     static readonly Dictionary<Feature, Regex> s_words = new()
     {
-        [Feature.Chat] = new("whole and streamed"),
-        [Feature.Stream] = new("stream(?! that)"),
+        [Feature.Chat] = new("whole and streamed|^\\S+ a chat"),
+        [Feature.Stream] = new("stream(?! that)|in pieces"),
         [Feature.Tools] = new(@"^tools\.|\btools\b"),
-        [Feature.Schema] = new(@"^structured\.|schema|structured|object"),
+        [Feature.Schema] = new(@"^structured\.|schema|structured|object|in a form where"),
         [Feature.Reasoning] = new("thought|think|reasoning"),
         [Feature.Cache] = new("from the cache|the cache had"),
-        [Feature.Completions] = new(@"^completions\.|without a conversation"),
+        [Feature.Completions] = new(@"^completions\.|without a conversation|text is completed"),
         [Feature.Responses] = new(@"^responses\.|^\S+ responses|responses API"),
-        [Feature.Embeddings] = new(@"^embeddings\.|embedded"),
+        [Feature.Embeddings] = new(@"^embeddings\.|embedded|vectors"),
         [Feature.Tokens] = new("tokens are counted|count"),
         [Feature.Models] = new(@"^models\.|models are listed"),
-        [Feature.Errors] = new(@"^errors\.(?!.*left)|^\S+ errors"),
-        [Feature.Leaving] = new("stream that is left"),
+        [Feature.Errors] = new(@"^errors\.(?!.*left)|^\S+ errors|cannot be done is told"),
+        [Feature.Leaving] = new("stream that is left|answer that is aborted"),
     };
 
     static Dictionary<Feature, bool> Shown(IEnumerable<JsonElement> results) => results

@@ -15,6 +15,12 @@ static class Conservation
         SpinWait.SpinUntil(() => engine.Cache.Device.Counts is { Leased: 0, InFlight: 0 }, s_patience); // what a slow tier still reads
         PoolCounts device = engine.Cache.Device.CheckConservation();
         Assert.Equal((0, 0), (device.Leased, device.InFlight));
+        if (engine.Cache.Windows?.Device is { } windows)
+        {
+            SpinWait.SpinUntil(() => windows.Counts is { Leased: 0, InFlight: 0 }, s_patience);
+            PoolCounts counts = windows.CheckConservation();
+            Assert.Equal((0, 0), (counts.Leased, counts.InFlight));
+        }
         if (engine.Cache.Host?.CheckConservation() is { } host)
             Assert.Equal((0, 0), (host.Leased, host.InFlight));
         if (engine.Cache.Streamed?.File?.CheckConservation() is { } file)

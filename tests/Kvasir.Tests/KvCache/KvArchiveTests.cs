@@ -211,8 +211,8 @@ public sealed class KvArchiveTests
         ArchiveReader few = new(cache, KvArchive.HeaderOf(cache), new MemoryStream(archive), Blocks - 1),
             enough = new(other, KvArchive.HeaderOf(other), new MemoryStream(archive), Blocks);
         Assert.StartsWith("the archive has more blocks than 3;",
-            (await Assert.ThrowsAsync<InvalidDataException>(() => few.Read(Patience))).Message, StringComparison.Ordinal);
-        Assert.Equal(Blocks, (await enough.Read(Patience)).Imported);
+            (await Assert.ThrowsAsync<InvalidDataException>(() => few.Read(isLast: true, Patience))).Message, StringComparison.Ordinal);
+        Assert.Equal(Blocks, (await enough.Read(isLast: true, Patience)).Imported);
         await Assert.ThrowsAsync<ArgumentException>(
             () => KvArchive.Write(cache, new BlockKey[KvArchive.MostBlocks + 1], Stream.Null, Patience));
     }

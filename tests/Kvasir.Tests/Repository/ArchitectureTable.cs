@@ -63,8 +63,9 @@ static class ArchitectureTable
             Scheduling -> Measurement/Limits, Model, Retention, Sampling, Sampling/Constraints, Sampling/Constraints/Masks, Tokenization
             Chat -> Sampling/Constraints, Sampling/Constraints/Schemas, Templates, Templates/Library, Templates/Syntax, Templates/Values,
                 Tokenization
-            ExtensionsAI -> Chat, Sampling, Sampling/Constraints, Sampling/Constraints/Schemas, Scheduling
-            (root) -> Chat, ExtensionsAI, Kernels, Model, Retention, Saga, Sampling/Constraints/Masks, Scheduling, Tokenization
+            Chat/Answers -> Chat, Sampling/Constraints, Scheduling
+            ExtensionsAI -> Chat, Chat/Answers, Sampling, Sampling/Constraints, Sampling/Constraints/Schemas, Scheduling
+            (root) -> Chat, Chat/Answers, ExtensionsAI, Kernels, Model, Retention, Saga, Sampling/Constraints/Masks, Scheduling, Tokenization
             Measurement/Speed -> (root), Kernels, Kernels/Panels, Measurement/Limits, Model, Scheduling
             Measurement/Quality -> (root), Chat, Saga, Scheduling, Tokenization
             Synthesis -> Model, Sampling, Tokenization
@@ -94,10 +95,12 @@ static class ArchitectureTable
             Serving -> Accounting, Hints, Http, Security
             OpenAi -> Accounting, Http, Security, Serving
             Anthropic -> Accounting, Http, Security, Serving
+            LlamaServer -> Accounting, Http, OpenAi, Security, Serving
+            Ollama -> Accounting, Http, OpenAi, Security, Serving
             Kv -> Accounting, Http, OpenAi, Security, Serving
-            Observability -> Accounting, Http, Kv
+            Observability -> Accounting, Http, Kv, Serving
             Dashboard -> Http
-            (root) -> Accounting, Anthropic, Dashboard, Hints, Http, Kv, Observability, OpenAi, Security, Serving
+            (root) -> Accounting, Anthropic, Dashboard, Hints, Http, Kv, LlamaServer, Observability, Ollama, OpenAi, Security, Serving
             """),
         new("Kvasir.Cli", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers",
             "Kvasir.Cluster", "Kvasir.Server", "Kvasir.Store"], """

@@ -29,7 +29,7 @@ public class SpellingRules
     public void The_names_are_these()
     {
         Assert.Equal(["device", "host", "disk", "remote"], TierNames.All);
-        string reasons = "never_seen evicted diverged other_model other_salt load_failed too_late below_block_size compute_cheaper";
+        string reasons = "never_seen evicted diverged other_model other_salt load_failed too_late below_block_size compute_cheaper window_gone";
         Assert.Equal(reasons.Split(' '), MissReasons.All);
     }
 

@@ -58,8 +58,8 @@ public sealed class CounterTests
         await using ServerFixture server = await ServerFixture.Start();
         (string text, _, _) = Read(await server.Ask(Chat, ServerFixture.Chat("Who are you?", 12)));
         JsonElement pieces = await server.Ask("/tokenize", new JsonObject { ["content"] = text, ["with_pieces"] = true });
-        int last = pieces.GetProperty("tokens")[3].GetInt32();
-        string piece = pieces.GetProperty("pieces")[3].GetString()!;
+        JsonElement token = pieces.GetProperty("tokens")[3];
+        (int last, string piece) = (token.GetProperty("id").GetInt32(), token.GetProperty("piece").GetString()!);
         string more = $$"""{"stop_token_ids": [{{last}}]""";
         (string stopped, string reason, int tokens) = Read(await server.Ask(Chat, With(ServerFixture.Chat("Who are you?", 12), more + "}")));
         (string kept, _, _) = Read(await server.Ask(Chat,

@@ -16,11 +16,22 @@ static class FieldPage
             (Endpoints.Tokenize, "tokenize"), (Endpoints.Detokenize, "detokenize"), (Endpoints.KvLookup, "lookup"),
             (Endpoints.KvWarm, "warm"), (Endpoints.KvPin, "pin"), (Endpoints.KvUnpin, "unpin"), (Endpoints.KvExport, "export"),
             (Endpoints.KvEvict, "evict"),
+        ],
+        s_llamaServer =
+        [
+            (Endpoints.Completion, "completion"), (Endpoints.Infill, "infill"), (Endpoints.Embedding, "embedding"),
+            (Endpoints.ApplyTemplate, "apply-template"), (Endpoints.Slots, "slots"),
+        ],
+        s_ollama =
+        [
+            (Endpoints.OllamaChat, "chat"), (Endpoints.OllamaGenerate, "generate"), (Endpoints.OllamaEmbed, "embed"),
+            (Endpoints.OllamaEmbeddings, "embeddings"), (Endpoints.OllamaShow, "show"),
         ];
 
     public static string Tables { get; } = string.Join('\n', [
         "<!-- fields: written from the table that the server checks requests by; a test prints this block when it is not true -->",
         .. Table(s_answers), "", "Tokens, and [the cache](#the-cache):", "", .. Table(s_tokens),
+        "", "llama-server's own:", "", .. Table(s_llamaServer), "", "Ollama's (`/api/…`):", "", .. Table(s_ollama),
         "<!-- /fields -->",
     ]);
 

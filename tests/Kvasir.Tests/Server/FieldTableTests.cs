@@ -25,7 +25,7 @@ public sealed partial class FieldTableTests
     {
         HashSet<string> known = [.. FieldTable.All.Where(field => field.Use != FieldUse.Refused)
             .SelectMany(field => (string[])[field.Name, field.Name.Split('.')[0]])];
-        string[] read = [.. new[] { "OpenAi", "Anthropic", "Serving", "Kv" }
+        string[] read = [.. new[] { "OpenAi", "Anthropic", "LlamaServer", "Ollama", "Serving", "Kv" }
             .SelectMany(folder => Directory.GetFiles(Path.Combine(Checkout.Root, "src/Kvasir.Server", folder), "*.cs"))
             .SelectMany(file => Body().Matches(File.ReadAllText(file))).Select(match => match.Groups[1].Value).Distinct()];
         Assert.True(read.Length > 40);

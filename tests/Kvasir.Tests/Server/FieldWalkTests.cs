@@ -19,6 +19,7 @@ public sealed class FieldWalkTests
     const string Loop = """ "repeat_penalty": 0.3"""; // says again what was said
     const string Dry = Loop + """, "dry_multiplier": 500""";
     const string Long = """{"prompt": "Finn has a rabbit. Finn has a rabbit. Finn has a rabbit. Finn has a rabbit. Finn has a rabbit."}""";
+    const string Plainly = """{"temperature": 0, "num_predict": 16, "top_k": 0, "top_p": 1, "min_p": 0, "repeat_penalty": 1}""";
     const string Stop = """ "stop": ["e", " "], "stop_sequences": ["e", " "]""";
 
     static readonly Dictionary<Endpoints, (string Path, string Body)> s_requests = new()
@@ -36,6 +37,14 @@ public sealed class FieldWalkTests
         [Endpoints.KvUnpin] = ("/v1/kv/unpin", Long),
         [Endpoints.KvExport] = ("/v1/kv/export", Long),
         [Endpoints.KvEvict] = ("/v1/kv/evict", """{"all": true, "tier": "device"}"""),
+        [Endpoints.Completion] = ("/completion", """{"prompt": "Finn has a rabbit. Finn has a rabbit. Finn", "temperature": 0, "n_predict": 16, "top_k": 0, "top_p": 1, "min_p": 0}"""),
+        [Endpoints.Embedding] = ("/embedding", """{"content": "Finn has a rabbit."}"""),
+        [Endpoints.ApplyTemplate] = ("/apply-template", $$"""{"messages": {{Said("Who has a rabbit?")}}}"""),
+        [Endpoints.OllamaChat] = ("/api/chat", $$"""{"model": "default", "stream": false, "messages": {{Said("Finn has a rabbit. Finn has a rabbit. Who has a rabbit?")}}, "options": {{Plainly}}}"""),
+        [Endpoints.OllamaGenerate] = ("/api/generate", $$"""{"model": "default", "stream": false, "prompt": "Finn has a rabbit. Finn has a rabbit. Finn", "options": {{Plainly}}}"""),
+        [Endpoints.OllamaEmbed] = ("/api/embed", """{"model": "default", "input": "Finn has a rabbit."}"""),
+        [Endpoints.OllamaEmbeddings] = ("/api/embeddings", """{"model": "default", "prompt": "Finn has a rabbit."}"""),
+        [Endpoints.OllamaShow] = ("/api/show", """{"model": "default"}"""),
     };
 
     /// <summary>
@@ -87,6 +96,19 @@ public sealed class FieldWalkTests
         ["presence_penalty"] = ("2", Warm),
         ["logit_bias"] = ("""{"70": 100}""", ""),
         ["seed"] = ("4", Warm),
+        ["samplers"] = ("[\"top_k\"]", Warm),
+        ["n_cmpl"] = ("2", ""),
+        ["n_probs"] = ("2", ""),
+        ["return_tokens"] = ("true", ""),
+        ["response_fields"] = ("[\"content\"]", ""),
+        ["id_slot"] = ("3", ""),
+        ["embd_normalize"] = ("1", ""),
+        ["raw"] = ("true", ""),
+        ["context"] = ("[70, 71]", ""),
+        ["format"] = ("\"json\"", ""),
+        ["num_predict"] = ("2", ""),
+        ["num_ctx"] = ("40", ""),
+        ["verbose"] = ("true", ""),
         ["n"] = ("2", ""),
         ["best_of"] = ("2", ""),
         ["response_format"] = ("""{"type": "json_object"}""", ""),
@@ -127,6 +149,17 @@ public sealed class FieldWalkTests
         [(Endpoints.Messages, "tool_choice")] = ("""{"type": "any"}""", $""" "tools": {MessageTools}"""),
         [(Endpoints.Chat, "logprobs")] = ("true", ""),
         [(Endpoints.Completions, "logprobs")] = ("2", ""),
+        [(Endpoints.Completion, "max_tokens")] = ("2", """ "n_predict": null"""),
+        [(Endpoints.Completion, "max_completion_tokens")] = ("2", """ "n_predict": null"""),
+        [(Endpoints.Completion, "n_predict")] = ("2", ""),
+        [(Endpoints.Completion, "logprobs")] = ("2", ""),
+        [(Endpoints.Completion, "min_tokens")] = ("9", """ "stop": ["e", " "]"""),
+        [(Endpoints.Embedding, "input")] = ("\"Once\"", """ "content": null"""),
+        [(Endpoints.ApplyTemplate, "tools")] = (ChatTools, ""),
+        [(Endpoints.ApplyTemplate, "tool_choice")] = ("\"none\"", $""" "tools": {ChatTools}"""),
+        [(Endpoints.OllamaChat, "tools")] = (ChatTools, ""),
+        [(Endpoints.OllamaChat, "logprobs")] = ("true", ""),
+        [(Endpoints.OllamaGenerate, "logprobs")] = ("true", ""),
     };
 
     /// <summary>Where a conversation may stand in place of a text.</summary>
@@ -178,7 +211,8 @@ public sealed class FieldWalkTests
 
     async Task Honoured(ServerFixture server, Endpoints at, string name)
     {
-        if (s_ownEffects.TryGetValue((at, name), out var effect) || s_effects.TryGetValue(name, out effect))
+        string plainName = name.Replace("options.", "", StringComparison.Ordinal);
+        if (s_ownEffects.TryGetValue((at, name), out var effect) || s_effects.TryGetValue(plainName, out effect))
         {
             string with = await Ask(server, at, effect.With, (name, effect.Value));
             if (with == await Plain(server, at, effect.With))
@@ -195,7 +229,8 @@ public sealed class FieldWalkTests
         foreach (string value in (string[])["\"something\"", """{"a": 1}""", "12345"])
             if (await Ask(server, at, "", (field.Name, value)) is var answer
                 && !(answer.StartsWith($"400 {field.Name}: ", StringComparison.Ordinal)
-                    && answer.Contains("unsupported_field", StringComparison.Ordinal) != at.HasFlag(Endpoints.Messages)))
+                    && answer.Contains("unsupported_field", StringComparison.Ordinal)
+                        != ((at & (Endpoints.Messages | Endpoints.OllamaAll)) != 0)))
                 _wrong.Add($"{at}: {field.Name}: {value} should be refused: {answer}");
         foreach (string value in field.Neutral)
             await Expect(server, at, field, value);
@@ -217,11 +252,14 @@ public sealed class FieldWalkTests
         _asked++;
         (string path, string text) = s_requests[at];
         JsonObject body = JsonNode.Parse(text)!.AsObject();
-        if (((Endpoints.Computed | Endpoints.KvLookup | Endpoints.KvWarm) & at) != 0)
+        if (((Endpoints.Computed | Endpoints.Native | Endpoints.Embedding | Endpoints.OllamaAnswers | Endpoints.OllamaEmbed
+            | Endpoints.OllamaEmbeddings | Endpoints.KvLookup | Endpoints.KvWarm) & at) != 0)
             body["cache_salt"] = $"walk-{_asked}"; // nothing is found, so that figures are equal
         foreach ((string name, JsonNode? value) in JsonNode.Parse($"{{{with.Replace("END", $"{End(server)}", StringComparison.Ordinal)}}}")!.AsObject())
-            if (value is null || FieldTable.All.Any(row => row.Name == name && row.At.HasFlag(at) && row.Use == FieldUse.Honoured))
+            if (value is null || Knows(at, name))
                 body[name] = value?.DeepClone();
+            else if (Knows(at, "options." + name))
+                body["options"]![name] = value.DeepClone();
         if (field is { } one)
             Set(body, one.Name, JsonNode.Parse(one.Value));
         using HttpResponseMessage response = await server.Post(path, body);
@@ -230,10 +268,13 @@ public sealed class FieldWalkTests
         if ((int)response.StatusCode == 400)
         {
             JsonElement error = JsonDocument.Parse(answer).RootElement.GetProperty("error");
-            return $"400 {error.GetProperty("message").GetString()} {error}";
+            return error.ValueKind == JsonValueKind.String ? $"400 {error.GetString()}" : $"400 {error.GetProperty("message").GetString()} {error}";
         }
         return $"{(int)response.StatusCode} {Without(answer)}";
     }
+
+    static bool Knows(Endpoints at, string name) =>
+        FieldTable.All.Any(row => row.Name == name && row.At.HasFlag(at) && row.Use == FieldUse.Honoured);
 
     static int End(ServerFixture server) => server.Engine.Model.Tokenizer.Ends.Min();
 
@@ -241,13 +282,13 @@ public sealed class FieldWalkTests
     {
         string[] path = name.Split('.');
         if (path.Length > 1)
-            body = (body[path[0]] = new JsonObject()).AsObject();
+            body = (body[path[0]] ??= new JsonObject()).AsObject();
         body[path[^1]] = value;
     }
 
     static string Without(string answer)
     {
-        string plain = Regex.Replace(answer, @"\b(resp|msg|fc|call|toolu|chatcmpl|cmpl|embd)[_-][0-9a-f]{16,32}\b|""(created(_at)?|until|(evicted|kept)_blocks)"":[\d.]+", "*");
+        string plain = Regex.Replace(answer, @"\b(resp|msg|fc|call|toolu|chatcmpl|cmpl|embd)[_-][0-9a-f]{16,32}\b|""(created(_at)?|until|(evicted|kept)_blocks)"":[\d.]+|""created_at"":""[^""]*""|""\w+_duration"":\d+|""\w+_(ms|per_second)"":[\d.E+-]+", "*");
         if (!plain.Contains("\"object\":\"response\"", StringComparison.Ordinal) || plain.StartsWith("event", StringComparison.Ordinal))
             return plain;
         JsonObject response = JsonNode.Parse(plain.Replace("*,", "", StringComparison.Ordinal))!.AsObject();

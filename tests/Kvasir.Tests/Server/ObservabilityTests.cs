@@ -72,7 +72,9 @@ public sealed class ObservabilityTests
     public async Task The_page_may_load_only_what_this_server_has()
     {
         await using ServerFixture server = await ServerFixture.Start();
-        using HttpResponseMessage page = await server.Client.GetAsync("/", ServerFixture.Patience);
+        using HttpRequestMessage browser = new(HttpMethod.Get, "/");
+        browser.Headers.Accept.ParseAdd("text/html");
+        using HttpResponseMessage page = await server.Client.SendAsync(browser, ServerFixture.Patience);
         string html = await page.Content.ReadAsStringAsync(ServerFixture.Patience),
             policy = page.Headers.GetValues("Content-Security-Policy").Single();
         Assert.Contains("default-src 'none'", policy, StringComparison.Ordinal);

@@ -5,10 +5,12 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Server;
 
-/// <summary>Calls of tools in every way that families of models write them, by the templates of Templates/corpus.</summary>
+/// <summary>
+/// Calls of tools in every way that families of models write them, by the templates of Templates/corpus; that of ChatML knows no tools.
+/// </summary>
 public sealed class ToolTests
 {
-    public static TheoryData<string> Families => ["hermes-tools", "qwen-tools", "smollm3", "llama3-tools", "mistral-v3", "mistral-tekken"];
+    public static TheoryData<string> Families => ["hermes-tools", "qwen-tools", "smollm3", "llama3-tools", "mistral-v3", "mistral-tekken", "chatml"];
 
     static async Task<ServerFixture> Start(string family) => await ServerFixture.Start(options: new ServerOptions
     {
@@ -44,7 +46,9 @@ public sealed class ToolTests
         JsonElement message = choice.GetProperty("message"), calls = message.GetProperty("tool_calls");
         (string, string)[] whole = [.. calls.EnumerateArray().Select(Function)];
         Assert.All(whole, call => AssertIsCall(call.Item1, call.Item2));
-        Assert.Equal(whole, await Streamed(server, Request(Question(), "required")));
+        JsonElement[] deltas = await Streamed.Deltas(server, Request(Question(), "required"));
+        Assert.Equal(whole, Streamed.Calls(deltas));
+        Assert.Equal("", Streamed.Joined(deltas, "content"));
 
         JsonArray messages = [.. Question().Select(turn => turn!.DeepClone()), JsonNode.Parse(message.GetRawText())];
         foreach (JsonElement call in calls.EnumerateArray())
@@ -74,17 +78,83 @@ public sealed class ToolTests
     static (string Name, string Arguments) Function(JsonElement call) =>
         (call.GetProperty("function").GetProperty("name").GetString()!, call.GetProperty("function").GetProperty("arguments").GetString()!);
 
-    static async Task<(string, string)[]> Streamed(ServerFixture server, JsonObject request)
+    [Fact]
+    public async Task A_call_that_is_cut_off_is_a_part_of_one_or_nothing_and_never_text()
     {
-        request["stream"] = true;
-        using HttpResponseMessage response = await server.Post("/v1/chat/completions", request);
-        string[] lines = (await response.Content.ReadAsStringAsync(ServerFixture.Patience))
-            .Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
-        JsonElement[] deltas = [.. lines[..^1].Select(
-            line => JsonDocument.Parse(line["data: ".Length..]).RootElement.GetProperty("choices")[0].GetProperty("delta"))];
-        Assert.DoesNotContain(deltas,
-            delta => delta.TryGetProperty("content", out JsonElement content) && content.GetString() is { Length: > 0 });
-        return [.. deltas.Where(delta => delta.TryGetProperty("tool_calls", out _))
-            .SelectMany(delta => delta.GetProperty("tool_calls").EnumerateArray()).Select(Function)];
+        await using ServerFixture server = await Start("hermes-tools");
+        for (int most = 1; most < 40; most += 2)
+        {
+            JsonObject request = Request(Question(), "required");
+            request["max_tokens"] = most;
+            JsonElement choice = (await server.Ask("/v1/chat/completions", request)).GetProperty("choices")[0], message = choice.GetProperty("message");
+            if (choice.GetProperty("finish_reason").GetString() != "length")
+                return;
+            Assert.True(message.GetProperty("content").GetString() is null or "", message.ToString());
+            JsonElement[] deltas = await Streamed.Deltas(server, request);
+            Assert.Equal("", Streamed.Joined(deltas, "content"));
+            Assert.Equal(message.TryGetProperty("tool_calls", out JsonElement calls) ? [.. calls.EnumerateArray().Select(Function)] : [],
+                Streamed.Calls(deltas));
+        }
+    }
+
+    [Fact]
+    public async Task Arguments_come_as_they_are_written()
+    {
+        await using ServerFixture server = await Start("hermes-tools");
+        JsonElement[] deltas = await Streamed.Deltas(server,
+            Request(Question(), JsonNode.Parse("""{"type": "function", "function": {"name": "weather"}}""")!));
+        Assert.True(deltas.Count(delta => delta.TryGetProperty("tool_calls", out _)) > 4, string.Join('\n', deltas));
+        JsonElement[] events = await Streamed.Events(server, "/v1/messages", JsonNode.Parse("""
+            {"messages": [{"role": "user", "content": "How is the weather?"}], "max_tokens": 100, "seed": 1, "tool_choice": {"type": "any"},
+             "tools": [{"type": "web_search_20250305", "name": "web_search"},
+               {"name": "weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string", "maxLength": 12}}, "required": ["city"], "additionalProperties": false}}]}
+            """)!.AsObject());
+        string[] pieces = [.. events.Where(one => one.GetProperty("type").GetString() == "content_block_delta")
+            .Select(one => one.GetProperty("delta").GetProperty("partial_json").GetString()!)];
+        Assert.True(pieces.Length > 2);
+        AssertIsCall("weather", string.Concat(pieces));
+    }
+
+    [Fact]
+    public async Task Allowed_tools_are_all_that_the_model_hears_of_and_may_call()
+    {
+        await using ServerFixture server = await Start("hermes-tools");
+        JsonNode Allowed(string name) => JsonNode.Parse($$$"""
+            {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [{"type": "function", "function": {"name": "{{{name}}}"}}]}}
+            """)!;
+        JsonElement answer = await server.Ask("/v1/chat/completions", Request(Question(), Allowed("noon")));
+        Assert.Equal(("noon", "{}"), Assert.Single(answer.GetProperty("choices")[0].GetProperty("message").GetProperty("tool_calls")
+            .EnumerateArray().Select(Function)));
+        JsonObject alone = Request(Question(), "required");
+        alone["tools"]!.AsArray().RemoveAt(0);
+        Assert.Equal((await server.Ask("/v1/chat/completions", alone)).GetProperty("usage").GetProperty("prompt_tokens").GetInt32(),
+            answer.GetProperty("usage").GetProperty("prompt_tokens").GetInt32());
+        using HttpResponseMessage unknown = await server.Post("/v1/chat/completions", Request(Question(), Allowed("rain")));
+        Assert.Contains("tool_choice.allowed_tools.tools[0].function.name", await unknown.Content.ReadAsStringAsync(ServerFixture.Patience),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Tools_of_servers_are_skipped_and_named_and_others_refused()
+    {
+        await using ServerFixture server = await Start("hermes-tools");
+        JsonObject Response(string type) => JsonNode.Parse($$"""
+            {"input": "Hi", "max_output_tokens": 4, "tools": [{"type": "{{type}}", "name": "a"}]}
+            """)!.AsObject();
+        using HttpResponseMessage skipped = await server.Post("/v1/responses", Response("web_search")),
+            refused = await server.Post("/v1/responses", Response("custom"));
+        Assert.Equal((200, "tools[0].web_search"), ((int)skipped.StatusCode, string.Join(',', skipped.Headers.GetValues("X-Kvasir-Ignored"))));
+        Assert.Contains("tools[0].type: 'custom', expected 'function'", await refused.Content.ReadAsStringAsync(ServerFixture.Patience),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_template_that_loops_over_tools_writes_a_chat_without_any()
+    {
+        await using ServerFixture server = await ServerFixture.Start(options: new ServerOptions
+        {
+            ChatTemplate = "{% for tool in tools %}{{ tool }}{% endfor %}{{ messages[0].content }}",
+        });
+        await server.Ask("/v1/chat/completions", ServerFixture.Chat("Hi"));
     }
 }

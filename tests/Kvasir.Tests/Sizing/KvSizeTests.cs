@@ -132,8 +132,13 @@ public class KvSizeTests
             var layout = new KvLayout(KvSize.BlockTokens, StoredAs.Codec(keys), StoredAs.Codec(values), KvLayers.Of(spec));
             var size = new KvSize(spec, new KvTypes(Specs.Kv(keys), Specs.Kv(values)));
             Assert.Equal(layout.CodecName, size.Types.Name);
-            Assert.Equal((layout.StrideBytes, layout.BytesPerToken), (size.BlockBytes, size.PerToken));
-            Assert.Equal(layout.BlocksFor(1000) * layout.StrideBytes, size.AllocatedBytes(1000));
+            Assert.Equal((layout.StrideBytes, layout.BytesPerToken), (size.WholeBlockBytes, size.PerToken));
+            Assert.Equal(layout.BlocksFor(1000) * layout.StrideBytes, size.WholeBytes(1000));
+            KvLayout full = layout.LongestWindow < spec.Context ? layout.WithWindowsApart() : layout;
+            long windows = full.Windowed is not { } windowed ? 0
+                : Math.Min(full.BlocksFor(1000), full.BlocksFor(layout.LongestWindow) + 1) * windowed.StrideBytes;
+            Assert.Equal((full.StrideBytes, full.Windowed?.StrideBytes ?? 0), (size.BlockBytes, size.WindowBlockBytes));
+            Assert.Equal(full.BlocksFor(1000) * full.StrideBytes + windows, size.AllocatedBytes(1000));
         }, iter: 200);
 
     /// <summary>

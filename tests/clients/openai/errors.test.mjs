@@ -16,7 +16,7 @@ for (const [more, param] of [
   [{ temperature: -1 }, 'temperature'], [{ temperature: 'hot' }, 'temperature'], [{ n: 0 }, 'n'], [{ messages: [] }, 'messages'],
   [{ messages: [{ role: 'user', content: 5 }] }, 'messages[0].content'],
   [{ messages: [{ role: 'king', content: 'x' }] }, 'messages[0].role'], [{ stop: [5] }, 'stop[0]'],
-  [{ logit_bias: { x: 1 } }, 'logit_bias'],
+  [{ logit_bias: { 99999999: 1 } }, 'logit_bias'],
   [{ top_logprobs: 3 }, 'logprobs'], [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs'],
   [{ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] }, 'messages[0].content[0]'],
   [{ max_tokens: -2 }, 'max_tokens'], [{ stream: 'yes' }, 'stream'], [{ seed: 1.5 }, 'seed'],

@@ -79,7 +79,7 @@ test('bad requests name the field', async () => {
     [{ input: [] }, 'input'], [{ input: [{ role: 'user', content: 3 }] }, 'input[0].content'],
     [{ input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'x' }] }] }, 'input[0].content[0].type'],
     [{ max_output_tokens: 0 }, 'max_output_tokens'], [{ text: { format: { type: 'xml' } } }, 'text.format.type'],
-    [{ tools: [{ type: 'web_search' }] }, 'tools[0].type'],
+    [{ tools: [{ type: 'local_shell' }] }, 'tools[0].type'],
   ])
     await assert.rejects(ask(more), (error) => error.status === 400 && error.param === param, JSON.stringify(more));
 });

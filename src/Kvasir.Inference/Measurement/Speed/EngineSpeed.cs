@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Kvasir.Inference.Scheduling;
+using Kvasir.KvCache;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Lookups;
@@ -71,6 +72,25 @@ public static class EngineSpeed
     {
         int tokens = sequence.Tokens.Length;
         KvLayout layout = sequence.Blocks.Table.Layout;
+        byte[] noise = Noise(layout), ofWindows = layout.Windowed is { } windowed ? Noise(windowed) : [];
+        for (int from = 0, to; from < tokens; from = to)
+        {
+            to = Math.Min(tokens, from + layout.BlockTokens);
+            while (!sequence.Blocks.TryReserve(to))
+                if (!sequence.Blocks.TryMoveOut())
+                    throw sequence.Engine.NoRoomFor(sequence);
+            Put(noise, sequence.Blocks.Table);
+            if (sequence.Blocks.WindowTable is { } windows)
+                Put(ofWindows, windows);
+            sequence.Blocks.Fill(sequence.Tokens, from, to);
+
+            void Put(byte[] bytes, BlockTable table) =>
+                bytes.CopyTo(new Span<byte>(table.Address(from / layout.BlockTokens), bytes.Length));
+        }
+    }
+
+    static byte[] Noise(KvLayout layout)
+    {
         byte[] noise = new byte[layout.BlockBytes];
         Random random = new(1);
         for (int layer = 0; layer < layout.Layers.Length; layer++)
@@ -79,15 +99,7 @@ public static class EngineSpeed
                 Write(layout.KeyCodec, layout.Layers[layer].KeyDim, noise.AsSpan((int)layout.KeyOffset(layer, head)));
                 Write(layout.ValueCodec, layout.Layers[layer].ValueDim, noise.AsSpan((int)layout.ValueOffset(layer, head)));
             }
-        for (int from = 0, to; from < tokens; from = to)
-        {
-            to = Math.Min(tokens, from + layout.BlockTokens);
-            while (!sequence.Blocks.TryReserve(to))
-                if (!sequence.Blocks.TryMoveOut())
-                    throw sequence.Engine.NoRoomFor(sequence);
-            noise.CopyTo(new Span<byte>(sequence.Blocks.Table.Address(from / layout.BlockTokens), noise.Length));
-            sequence.Blocks.Fill(sequence.Tokens, from, to);
-        }
+        return noise;
 
         void Write(IKvCodec codec, int dim, Span<byte> rows)
         {

@@ -37,7 +37,7 @@ public sealed class KvSpeed(InferenceEngine engine)
         sequence.Blocks.BeginRequest(prompt.Length);
         sequence.Blocks.Match(sequence.Tokens);
         sequence.Blocks.WaitForAll();
-        sequence.Blocks.Table.Clear(); // nothing was computed that could be left
+        sequence.Blocks.Forget(); // nothing was computed that could be left
         return sequence.Blocks.Use;
     }
 

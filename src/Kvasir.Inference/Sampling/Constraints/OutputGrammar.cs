@@ -36,6 +36,21 @@ public sealed class OutputGrammar
         return new(text.Length == 0 ? Nodes.Sequence.Nothing : new Terminal(ByteAutomaton.From(bytes, new WorkLimit(long.MaxValue))));
     }
 
+    /// <summary>
+    /// Any text in which a marker does not stand, nor the beginning of one at its end.
+    /// </summary>
+    /// <param name="marker">At least two characters of ASCII, the first of which does not come again.</param>
+    public static OutputGrammar Without(string marker)
+    {
+        ArgumentNullException.ThrowIfNull(marker);
+        string first = Escape(marker[0]);
+        string[] begun = [.. Enumerable.Range(1, marker.Length - 1).Select(length => string.Concat(marker[..length].Select(Escape)))];
+        IEnumerable<string> others = begun.Select((text, i) => $"{text}[^{first}{Escape(marker[i + 1])}]");
+        return Pattern($"(?:[^{first}]|(?:{string.Join('|', begun)})*(?:{string.Join('|', others)}))*");
+
+        static string Escape(char character) => $"\\x{(int)character:x2}";
+    }
+
     /// <summary>Exactly one of these texts.</summary>
     /// <exception cref="ArgumentException">There is none.</exception>
     public static OutputGrammar OneOf(IReadOnlyList<string> texts)
@@ -67,6 +82,14 @@ public sealed class OutputGrammar
     {
         ArgumentNullException.ThrowIfNull(grammar);
         return new(GbnfCompiler.Compile(grammar));
+    }
+
+    /// <summary>Whether a text of the grammar begins with this one.</summary>
+    public bool CanBeginWith(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        StateBuilder builder = new();
+        return builder.Read(builder.Start(Root)!, Encoding.UTF8.GetBytes(text)) is not null;
     }
 
     /// <summary>One part after the other.</summary>

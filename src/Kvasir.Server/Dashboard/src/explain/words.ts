@@ -13,6 +13,7 @@ export const reasonNames: Record<string, string> = {
   too_late: 'too late',
   below_block_size: 'below block size',
   compute_cheaper: 'cheaper to compute',
+  window_gone: 'window gone',
 };
 
 const reasonSentences: Record<string, string> = {
@@ -24,6 +25,7 @@ const reasonSentences: Record<string, string> = {
   too_late: 'would have come too late, so they were computed',
   below_block_size: 'are less than one block',
   compute_cheaper: 'were cheaper to compute than to load',
+  window_gone: 'are there but for layers with windows, which kept nothing of what comes before the next tokens',
 };
 
 export const reasonName = (reason: string): string => reasonNames[reason] ?? reason.replaceAll('_', ' ');

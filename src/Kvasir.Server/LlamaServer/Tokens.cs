@@ -1,14 +1,16 @@
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.Unicode;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Server.Http;
+using Kvasir.Server.OpenAi;
 using Kvasir.Server.Serving;
 using Microsoft.AspNetCore.Http;
 
-namespace Kvasir.Server.OpenAi;
+namespace Kvasir.Server.LlamaServer;
 
-/// <summary>The answer of <c>/tokenize</c>.</summary>
-sealed record TokenList(IReadOnlyList<int> Tokens, int Count, int MaxModelLen,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Pieces,
+/// <summary>The answer of <c>/tokenize</c>: tokens or, with pieces, objects of a token and its text.</summary>
+sealed record TokenList(JsonArray Tokens, int Count, int MaxModelLen,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? TokenStrs);
 
 /// <summary>The answer of <c>/detokenize</c>, under the names that different clients know.</summary>
@@ -25,10 +27,13 @@ static class Tokens
             RequestReader.CheckModel(body, model);
             Tokenizer tokenizer = model.Engine.Model.Tokenizer;
             int[] tokens = Encode(body, model);
-            IReadOnlyList<string>? Pieces(Field wanted) =>
-                wanted.Truth() == true ? [.. tokens.Select(token => TokenLogprob.Text(token, tokenizer))] : null;
-            await context.Response.WriteAsJsonAsync(new TokenList(tokens, tokens.Length, model.Engine.Context,
-                Pieces(body["with_pieces"]), Pieces(body["return_token_strs"])), OpenAiJson.Wire.TokenList);
+            bool hasPieces = body["with_pieces"].Truth() == true;
+            IReadOnlyList<string>? texts = body["return_token_strs"].Truth() == true
+                ? [.. tokens.Select(token => TokenLogprob.Text(token, tokenizer))]
+                : null;
+            await context.Response.WriteAsJsonAsync(new TokenList(
+                [.. tokens.Select(token => hasPieces ? Piece(token, tokenizer) : JsonValue.Create(token))],
+                tokens.Length, model.Engine.Context, texts), LlamaServerJson.Wire.TokenList);
         });
 
     public static Task Detokenize(HttpContext context, ServedModel model) =>
@@ -37,8 +42,18 @@ static class Tokens
             RequestReader.CheckModel(body, model);
             Tokenizer tokenizer = model.Engine.Model.Tokenizer;
             string text = tokenizer.Decode(body["tokens"].Wholes(1 << 20, tokenizer.VocabularySize - 1), ControlTokens.Shown);
-            await context.Response.WriteAsJsonAsync(new TokenText(text, text), OpenAiJson.Wire.TokenText);
+            await context.Response.WriteAsJsonAsync(new TokenText(text, text), LlamaServerJson.Wire.TokenText);
         });
+
+    /// <summary>A token with its text, or with its bytes where they are part of a character.</summary>
+    static JsonNode Piece(int token, Tokenizer tokenizer)
+    {
+        ReadOnlySpan<byte> bytes = tokenizer.Bytes(token);
+        JsonNode piece = Utf8.IsValid(bytes)
+            ? JsonValue.Create(TokenLogprob.Text(token, tokenizer))
+            : new JsonArray([.. bytes.ToArray().Select(value => JsonValue.Create((int)value))]);
+        return new JsonObject { ["id"] = token, ["piece"] = piece };
+    }
 
     static int[] Encode(Field body, ServedModel model)
     {

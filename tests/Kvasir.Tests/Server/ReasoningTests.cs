@@ -1,0 +1,142 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Kvasir.Inference;
+using Kvasir.Tests.Fixtures;
+using Microsoft.Extensions.AI;
+
+namespace Kvasir.Tests.Server;
+
+/// <summary>Thoughts in all protocols, of a model that says what it is told to: its markers are cut over tokens.</summary>
+public sealed class ReasoningTests : IAsyncLifetime
+{
+    readonly TemporaryFolder _folder = new();
+    ServerFixture _server = null!, _sure = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        string thinker = new ScriptedModel("<thi", "nk>", "\nI won", "der. ", "</th", "ink>", "\n\nHe", "llo!").WriteTo(_folder["a.gguf"]);
+        string sure = new ScriptedModel("<think>", "hm", "</think>", "no JSON").WriteTo(_folder["b.gguf"]);
+        (_server, _sure) = (await ServerFixture.Start(model: thinker), await ServerFixture.Start(model: sure));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        await _sure.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    static JsonObject Request(string more = "{}")
+    {
+        JsonObject request = JsonNode.Parse("""{"messages": [{"role": "user", "content": "Hi"}], "temperature": 0, "max_tokens": 40}""")!.AsObject();
+        foreach ((string name, JsonNode? value) in JsonNode.Parse(more)!.AsObject())
+            request[name] = value?.DeepClone();
+        return request;
+    }
+
+    static async Task<(string? Thoughts, string? Text, int Tokens)> Chat(ServerFixture server, string more = "{}")
+    {
+        JsonElement answer = await server.Ask("/v1/chat/completions", Request(more));
+        JsonElement message = answer.GetProperty("choices")[0].GetProperty("message");
+        string? thoughts = message.TryGetProperty("reasoning_content", out JsonElement said) ? said.GetString() : null;
+        JsonElement[] deltas = await Streamed.Deltas(server, Request(more));
+        Assert.Equal((thoughts ?? "", message.GetProperty("content").GetString()),
+            (Streamed.Joined(deltas, "reasoning_content"), Streamed.Joined(deltas, "content")));
+        return (thoughts, message.GetProperty("content").GetString(), answer.GetProperty("usage").GetProperty("completion_tokens_details")
+            .GetProperty("reasoning_tokens").GetInt32());
+    }
+
+    [Fact]
+    public async Task Chats_tell_thoughts_apart_unless_they_are_asked_not_to()
+    {
+        Assert.Equal(("I wonder.", "Hello!", 6), await Chat(_server));
+        Assert.Equal((null, "<think>\nI wonder. </think>\n\nHello!", 6), await Chat(_server, """{"reasoning_format": "none"}"""));
+        Assert.Equal((null, "Hello!", 6), await Chat(_server, """{"include_reasoning": false}"""));
+        Assert.Equal(("I wonder.", "Hello", 6), await Chat(_server, """{"stop": ["!", "won"]}"""));
+    }
+
+    [Theory]
+    [InlineData("""{"thinking_budget_tokens": 1}""", "I won", 5)]
+    [InlineData("""{"thinking": {"type": "enabled", "budget_tokens": 1}}""", "I won", 5)]
+    [InlineData("""{"reasoning_effort": "none", "chat_template_kwargs": {"enable_thinking": true}}""", null, 4)]
+    public async Task A_budget_ends_thoughts_and_the_answer_comes(string more, string? thoughts, int tokens)
+    {
+        (string? told, string? text, int counted) = await Chat(_sure, more.Replace(": 1", ": 0", StringComparison.Ordinal));
+        Assert.Equal((null, "no JSON", 2), (told, text, counted));
+        Assert.Equal((thoughts, tokens), await Chat(_server, more) is var (cut, _, cutTokens) ? (cut, cutTokens) : default);
+    }
+
+    [Fact]
+    public async Task A_schema_holds_for_what_comes_behind_the_thoughts()
+    {
+        (string? thoughts, string? text, int tokens) = await Chat(_sure, """
+            {"response_format": {"type": "json_schema", "json_schema": {"schema":
+                {"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"], "additionalProperties": false}}}}
+            """);
+        Assert.Equal(("hm", 1, 3), (thoughts, JsonDocument.Parse(text!).RootElement.GetProperty("a").GetInt32(), tokens));
+    }
+
+    [Fact]
+    public async Task Anthropics_messages_have_blocks_of_thoughts_with_a_signature()
+    {
+        JsonElement[] blocks = [.. (await _server.Ask("/v1/messages", Request())).GetProperty("content").EnumerateArray()];
+        Assert.Equal(("thinking", "I wonder.", "text", "Hello!"), (blocks[0].GetProperty("type").GetString(),
+            blocks[0].GetProperty("thinking").GetString(), blocks[1].GetProperty("type").GetString(), blocks[1].GetProperty("text").GetString()));
+        JsonElement[] events = await Streamed.Events(_server, "/v1/messages", Request());
+        JsonElement[] deltas = [.. events.Where(one => one.GetProperty("type").GetString() == "content_block_delta")
+            .Select(one => one.GetProperty("delta"))];
+        Assert.Equal(("I wonder.", "Hello!", blocks[0].GetProperty("signature").GetString()),
+            (Streamed.Joined(deltas, "thinking"), Streamed.Joined(deltas, "text"), Streamed.Joined(deltas, "signature")));
+        JsonElement omitted = await _server.Ask("/v1/messages", Request("""{"thinking": {"type": "adaptive", "display": "omitted"}}"""));
+        Assert.Equal("", omitted.GetProperty("content")[0].GetProperty("thinking").GetString());
+    }
+
+    [Fact]
+    public async Task Responses_have_reasoning_items_and_their_events()
+    {
+        JsonObject request = JsonNode.Parse("""{"input": "Hi", "temperature": 0, "max_output_tokens": 40}""")!.AsObject();
+        JsonElement whole = await _server.Ask("/v1/responses", request), output = whole.GetProperty("output");
+        Assert.Equal(("reasoning", "I wonder.", "message", "Hello!"), (output[0].GetProperty("type").GetString(),
+            output[0].GetProperty("content")[0].GetProperty("text").GetString(), output[1].GetProperty("type").GetString(),
+            output[1].GetProperty("content")[0].GetProperty("text").GetString()));
+        Assert.Equal(6, whole.GetProperty("usage").GetProperty("output_tokens_details").GetProperty("reasoning_tokens").GetInt32());
+        JsonElement[] events = await Streamed.Events(_server, "/v1/responses", request);
+        string Of(string type) => Streamed.Joined(events.Where(one => one.GetProperty("type").GetString() == type), "delta");
+        Assert.Equal(("I wonder.", "Hello!"), (Of("response.reasoning_text.delta"), Of("response.output_text.delta")));
+    }
+
+    [Fact]
+    public async Task Thoughts_of_earlier_turns_reach_the_template_by_all_roads()
+    {
+        const string Question = """{"role": "user", "content": "Hi"}""", Next = """{"role": "user", "content": "And?"}""";
+        async Task<int> Count(string path, string body, string name) =>
+            (await _server.Ask(path, JsonNode.Parse(body)!)).GetProperty(name).GetInt32();
+        Task<int> Chats(string thoughts) =>
+            Count("/tokenize", $$"""{"messages": [{{Question}}, {"role": "assistant", {{thoughts}} "content": "Yes."}, {{Next}}]}""", "count");
+        int with = await Chats("\"reasoning_content\": \"Hm, hm.\","), without = await Chats("");
+        Assert.True(with > without + 7, $"{with} and {without} tokens");
+        Assert.Equal(with, await Chats("\"reasoning\": \"Hm, hm.\","));
+        Assert.Equal(with, await Count("/v1/messages/count_tokens", $$"""
+            {"max_tokens": 1, "messages": [{{Question}}, {"role": "assistant", "content":
+              [{"type": "thinking", "thinking": "Hm, hm.", "signature": "x"}, {"type": "redacted_thinking", "data": "y"},
+               {"type": "text", "text": "Yes."}]}, {{Next}}]}
+            """, "input_tokens"));
+        Assert.Equal(with, await Count("/v1/responses/input_tokens", $$"""
+            {"input": [{{Question}}, {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm, hm."}]},
+              {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Yes."}]}, {{Next}}]}
+            """, "input_tokens"));
+    }
+
+    [Fact]
+    public async Task The_chat_client_tells_them_as_reasoning()
+    {
+        using KvasirChatClient client = new(_server.Engine);
+        ChatResponse response = await client.GetResponseAsync("Hi", new() { MaxOutputTokens = 40 }, ServerFixture.Patience);
+        Assert.Equal(("I wonder.", "Hello!", 6), (string.Concat(response.Messages[0].Contents.OfType<TextReasoningContent>()
+            .Select(content => content.Text)), response.Text, response.Usage!.ReasoningTokenCount));
+        ChatResponse quiet = await client.GetResponseAsync("Hi",
+            new() { MaxOutputTokens = 40, Reasoning = new() { Output = ReasoningOutput.None } }, ServerFixture.Patience);
+        Assert.Equal(["Hello!"], quiet.Messages[0].Contents.OfType<AIContent>().Where(content => content is not UsageContent)
+            .Select(content => content.ToString()));
+    }
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Ollama } from 'ollama';
+import { collect, get, key, model, untilIdle, url, user } from '../connection.mjs';
+
+const client = new Ollama({ host: url, headers: { Authorization: `Bearer ${key}` } });
+const options = { temperature: 0, repeat_penalty: 1, num_predict: 12 };
+
+test('a chat is the same in pieces and whole', async () => {
+  const whole = await client.chat({ model, messages: user(), options });
+  const pieces = await collect(await client.chat({ model, messages: user(), options, stream: true }));
+  assert.equal(pieces.map(({ message }) => message.content).join(''), whole.message.content);
+  assert.ok(pieces.at(-1).done && pieces.at(-1).eval_count === whole.eval_count && whole.eval_count > 0);
+  assert.ok(whole.total_duration >= whole.eval_duration && whole.prompt_eval_count > 0);
+});
+
+test('a text is completed, in a form where one is wanted', async () => {
+  const { response, context } = await client.generate({ model, prompt: 'Who are you?', options });
+  assert.ok(response.length > 0 && context.length > 12);
+  const schema = { type: 'object', properties: { city: { type: 'string', maxLength: 9 } }, required: ['city'], additionalProperties: false };
+  const formed = await client.generate({ model, prompt: 'Where?', format: schema, options: { ...options, num_predict: 60 } });
+  assert.equal(typeof JSON.parse(formed.response).city, 'string');
+});
+
+test('models are listed and shown', async () => {
+  assert.deepEqual((await client.list()).models.map(({ name }) => name), [`${model}:latest`]);
+  assert.equal((await client.ps()).models.length, 1);
+  const shown = await client.show({ model });
+  assert.ok(shown.capabilities.includes('completion') && shown.model_info['general.architecture'] === 'llama');
+});
+
+test('texts become vectors', async () => {
+  const { embeddings } = await client.embed({ model, input: ['The old mill', 'A green bell'] });
+  assert.equal(embeddings.length, 2);
+  assert.ok(Math.abs(embeddings[0].reduce((sum, value) => sum + value * value, 0) - 1) < 1e-5);
+  assert.equal((await client.embeddings({ model, prompt: 'The old mill' })).embedding.length, embeddings[0].length);
+});
+
+test('what cannot be done is told', async () => {
+  await assert.rejects(client.chat({ model: 'another', messages: user() }), { status_code: 404, error: "model 'another' not found" });
+  await assert.rejects(client.generate({ model, prompt: 'x', images: ['aGk='] }), { status_code: 400, error: /images/ });
+  await assert.rejects(client.pull({ model: 'another' }), { status_code: 501 });
+});
+
+test('an answer that is aborted ends', async () => {
+  const cancelled = (await get('/v1/kv/stats')).requests.cancelled;
+  const stream = await client.chat({ model, messages: user(), stream: true, options: { num_predict: 2000, ignore_eos: true } });
+  await assert.rejects(async () => {
+    for await (const _ of stream) stream.abort();
+  }, { name: 'AbortError' });
+  await untilIdle(cancelled + 1);
+});
