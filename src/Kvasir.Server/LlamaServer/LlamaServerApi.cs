@@ -34,7 +34,7 @@ static class LlamaServerApi
         routes.MapReading("/models", context => Models.List(context, model));
         Props props = new(model, showsSlots);
         routes.MapReading("/props", props.Get);
-        routes.MapPost("/props", props.Post);
+        routes.MapPost("/props", Props.Post);
         SlotEndpoints slots = new(model, showsSlots, slotFolder);
         routes.MapReading("/slots", slots.List);
         routes.MapPost("/slots/{id}", slots.Act);

@@ -40,6 +40,6 @@ sealed class Props(ServedModel model, bool showsSlots)
     }
 
     /// <summary>llama-server has no property yet that could be changed, either.</summary>
-    public Task Post(HttpContext context) => throw new RequestException(501,
+    public static Task Post(HttpContext context) => throw new RequestException(501,
         "properties are those of the command line: none can be changed while the server runs", code: "not_supported");
 }

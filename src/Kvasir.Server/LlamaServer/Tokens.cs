@@ -32,7 +32,7 @@ static class Tokens
                 ? [.. tokens.Select(token => TokenLogprob.Text(token, tokenizer))]
                 : null;
             await context.Response.WriteAsJsonAsync(new TokenList(
-                [.. tokens.Select(token => hasPieces ? Piece(token, tokenizer) : JsonValue.Create(token))],
+                [.. tokens.Select(JsonNode? (token) => hasPieces ? Piece(token, tokenizer) : JsonValue.Create(token))],
                 tokens.Length, model.Engine.Context, texts), LlamaServerJson.Wire.TokenList);
         });
 
@@ -46,7 +46,7 @@ static class Tokens
         });
 
     /// <summary>A token with its text, or with its bytes where they are part of a character.</summary>
-    static JsonNode Piece(int token, Tokenizer tokenizer)
+    static JsonObject Piece(int token, Tokenizer tokenizer)
     {
         ReadOnlySpan<byte> bytes = tokenizer.Bytes(token);
         JsonNode piece = Utf8.IsValid(bytes)

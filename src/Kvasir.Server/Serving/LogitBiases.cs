@@ -33,11 +33,11 @@ static class LogitBiases
         return biases;
     }
 
-    static IEnumerable<int> Tokens(Field token, Tokenizer tokenizer) => token.IsString
+    static int[] Tokens(Field token, Tokenizer tokenizer) => token.IsString
         ? Spelt(token.Text(MostCharacters)!, tokenizer)
         : [token.Whole(0, tokenizer.VocabularySize - 1) ?? throw token.Missing("a token, or a text")];
 
-    static IEnumerable<int> Tokens(string name, Tokenizer tokenizer) =>
+    static int[] Tokens(string name, Tokenizer tokenizer) =>
         !int.TryParse(name, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int token) ? Spelt(name, tokenizer)
             : token >= 0 && token < tokenizer.VocabularySize ? [token]
             : throw new RequestException(400, $"logit_bias: '{token}' is no token, expected 0 to {tokenizer.VocabularySize - 1}", "logit_bias");

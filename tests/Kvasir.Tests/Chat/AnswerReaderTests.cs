@@ -85,7 +85,7 @@ public sealed class AnswerReaderTests
         {
             var (thought, said, called) = Read(template, [answer[..end]], isCut: true);
             Assert.StartsWith(thought.TrimEnd('<', '['), thoughts, StringComparison.Ordinal);
-            Assert.StartsWith(said.Trim().TrimEnd('<', '[', '{', ' '), text.Trim(), StringComparison.Ordinal);
+            Assert.StartsWith(said.Trim().TrimEnd('<', '[', '{', ' ', '\n'), text.Trim(), StringComparison.Ordinal);
             Assert.StartsWith(called, calls, StringComparison.Ordinal);
         }
     }

@@ -69,8 +69,8 @@ public sealed class ChatPromptsTests
         JsonArray messages = Conversation(("user", "Hi")), tools = [new JsonObject { ["name"] = "noon" }];
         Assert.Equal("plain", tokenizer.Decode(prompts.Encode(messages)));
         Assert.Equal("noon<tool_call>", tokenizer.Decode(prompts.Encode(messages, tools)));
-        Assert.NotNull(prompts.Tools);
-        Assert.Null(new ChatPrompts(tokenizer, "{{ 'another' }}").Tools);
+        Assert.False(prompts.Tools.IsGeneric);
+        Assert.True(new ChatPrompts(tokenizer, "{{ 'another' }}").Tools.IsGeneric);
         Assert.Equal("another", tokenizer.Decode(new ChatPrompts(tokenizer, "{{ 'another' }}").Encode(messages, tools)));
         Tokenizer broken = new(s_bytes.Vocabulary with { ToolTemplate = "{% if %}" });
         Assert.Contains("tokenizer.chat_template.tool_use: ", Assert.Throws<TemplateException>(() => new ChatPrompts(broken)).Message,

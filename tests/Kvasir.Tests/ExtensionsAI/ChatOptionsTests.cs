@@ -117,8 +117,6 @@ public sealed class ChatOptionsTests : IDisposable
         await Refused<ArgumentException>("ModelId: 'gpt-4' is not loaded here, expected 'Kvasir Saga'",
             options => options.ModelId = "gpt-4");
         await Refused<NotSupportedException>("ConversationId: ", options => options.ConversationId = "c1");
-        await Refused<NotSupportedException>("Tools: this model's chat template has none",
-            options => options.Tools = [AIFunctionFactory.Create(() => 1, "one")]);
         await Refused<ArgumentException>("ToolMode: requires 'any tool', expected one of the 0",
             options => options.ToolMode = ChatToolMode.RequireAny);
         await Refused<ArgumentException>("cache_salt\"]: Int32, expected a text",

@@ -79,7 +79,7 @@ sealed class ScriptedModel(params ImmutableArray<string> script)
         writer.Set("tokenizer.chat_template", Template.ReplaceLineEndings("\n"));
     }
 
-    void AddTensors(GgufWriter writer, ImmutableArray<string> tokens)
+    static void AddTensors(GgufWriter writer, ImmutableArray<string> tokens)
     {
         float[][] embeddings = [.. tokens.Select((_, token) => Direction(token))];
         float[] output = new float[tokens.Length * Width];

@@ -32,7 +32,7 @@ sealed class HarmonyFilter : CallFilter
         if (_place == Place.Call)
             EndCall();
         else if (_place is Place.Text or Place.Thought)
-            Add(isCut ? Held[..^Marker.CutAtEnd(Held, s_ends)] : Held);
+            Add(isCut ? Held[..^Marker.BeginningAtEnd(Held, s_ends)] : Held);
         else if (_place == Place.Head && !isCut && !IsHead(Held))
             Say(Held);
         Held = "";

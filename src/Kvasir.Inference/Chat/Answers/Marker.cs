@@ -13,10 +13,4 @@ static class Marker
                     longest = length;
         return longest;
     }
-
-    /// <summary>
-    /// How much of the end of an answer that was cut belongs to a marker: one character is a text as likely as not, more are hardly.
-    /// </summary>
-    public static int CutAtEnd(string text, params ReadOnlySpan<string> markers) =>
-        BeginningAtEnd(text, markers) is >= 2 and var length ? length : 0;
 }

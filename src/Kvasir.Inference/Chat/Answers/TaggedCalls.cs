@@ -27,7 +27,7 @@ sealed class TaggedCalls(ToolFormat format, List<AnswerPart> parts) : CallFilter
         switch (_place)
         {
             case Place.Text:
-                SayRest(isCut ? rest[..^Marker.CutAtEnd(rest, _begin)] : rest);
+                SayRest(isCut ? rest[..^Marker.BeginningAtEnd(rest, _begin)] : rest);
                 break;
             case Place.Arguments:
                 EndCall();
@@ -88,8 +88,9 @@ sealed class TaggedCalls(ToolFormat format, List<AnswerPart> parts) : CallFilter
         int end = Held.IndexOf(_end, StringComparison.Ordinal);
         if (end < 0)
             return false;
-        _hasCalls = true;
-        if (ToolCall.Parse(Held[..end]) is { } call)
+        ToolCall? call = ToolCall.Parse(Held[..end]);
+        _hasCalls = call is not null;
+        if (call is not null)
             AddCall(call);
         else
             Say(_begin + Held[..(end + _end.Length)]);

@@ -33,8 +33,8 @@ sealed class ThoughtFilter
     public (string Thought, string Text) Flush(bool isCut)
     {
         if (_place is Place.Opening or Place.Inside)
-            return (Take(_held.Length - (isCut ? Marker.CutAtEnd(_held, _format.End) : 0)).TrimEnd(), "");
-        if (_place == Place.Before && isCut && Marker.CutAtEnd(_held, _format.Begin) > 0)
+            return (Take(_held.Length - (isCut ? Marker.BeginningAtEnd(_held, _format.End) : 0)).TrimEnd(), "");
+        if (_place == Place.Before && isCut && Marker.BeginningAtEnd(_held, _format.Begin) > 0)
             return ("", "");
         return ("", _place == Place.Closing ? "" : Take(_held.Length));
     }

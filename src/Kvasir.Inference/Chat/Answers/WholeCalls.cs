@@ -11,7 +11,9 @@ sealed class WholeCalls(ToolFormat format, IReadOnlyCollection<string> names, Li
     enum Place { Start, Unclear, Arguments, Object, Between, Text }
 
     /// <summary>Members that calls may begin with when they come in another order.</summary>
-    static readonly string[] s_members = ["\"type\"", "\"function\"", "\"parameters\"", "\"arguments\"", "\"id\"", "\"name\""];
+    static readonly string[] s_members = ["\"type\"", "\"function\"", "\"parameters\"", "\"arguments\"", "\"name\""];
+
+    const string Typed = "{\"type\":\"function\"";
 
     bool _hasCalls;
     Place _place;
@@ -32,7 +34,8 @@ sealed class WholeCalls(ToolFormat format, IReadOnlyCollection<string> names, Li
         Held = "";
         if (_place == Place.Arguments)
             EndCall();
-        else if (_place is Place.Start or Place.Unclear && !isCut && Whole(WithoutMarker(rest)) is { Count: > 0 } calls)
+        else if (_place is Place.Start or Place.Unclear && !isCut && Whole(WithoutMarker(rest)) is { Count: > 0 } calls
+            && calls.TrueForAll(call => names.Contains(call.Name)))
             calls.ForEach(AddCall);
         else if (_place == Place.Text || !(_hasCalls || (isCut && IsOfCall(rest))))
             Say(rest);
@@ -82,9 +85,14 @@ sealed class WholeCalls(ToolFormat format, IReadOnlyCollection<string> names, Li
     }
 
     /// <summary>Whether the rest of an answer that was cut belongs to a call.</summary>
-    bool IsOfCall(string rest) => _place == Place.Start
-        ? rest.Trim().Length > 1
-        : names.Any(name => rest.Contains($"\"{name}\"", StringComparison.Ordinal));
+    bool IsOfCall(string rest)
+    {
+        if (_place == Place.Start)
+            return true;
+        string plain = string.Concat(rest.Where(character => !char.IsWhiteSpace(character)));
+        return names.Any(name => plain.Contains($"\"{name}\"", StringComparison.Ordinal)) || Typed.StartsWith(plain, StringComparison.Ordinal)
+            || plain.StartsWith(Typed, StringComparison.Ordinal);
+    }
 
     bool MayBeCall(int at) => Held[at] == '{' && Held[(at + 1)..].TrimStart() is var member
         && Array.Exists(s_members, known => member.StartsWith(known, StringComparison.Ordinal));
