@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Text;
 using Kvasir.Server;
 using Kvasir.Tests.Fixtures;
 using Kvasir.Tests.Server;
@@ -36,7 +35,7 @@ public abstract class ClientTests
         await using ServerFixture server = await ServerFixture.Start(
             options: new ServerOptions { ChatTemplate = template, AnswersToAllNames = true });
         Dictionary<Feature, bool> shown = [];
-        StringBuilder failures = new();
+        List<string> failures = [];
         foreach ((Feature feature, Show show) in Shows)
             try
             {
@@ -46,10 +45,10 @@ public abstract class ClientTests
             catch (Exception e) when (!ServerFixture.Patience.IsCancellationRequested)
             {
                 shown[feature] = false;
-                failures.AppendLine($"{feature}: {e}");
+                failures.Add($"{feature}: {e}");
             }
         await server.AssertIdle();
-        CompatibilityPage.Check(Client, Version, shown, failures.ToString());
+        CompatibilityPage.Check(Client, Version, shown, string.Join('\n', failures));
     }
 
     /// <summary>The version of the package that a type is from.</summary>
