@@ -41,14 +41,19 @@ static class ServeVerb
     };
     static readonly Setting<string[]> s_origins = new("--cors-origin")
     {
-        Description = "Origin of a page that may ask, such as https://chat.example.org; '*', with a key, for all",
+        Description = "Origin of a page that may ask, such as https://chat.example.org or http://localhost:*; 'local' for the pages of this "
+            + "machine, which with a key may anyway; '*', with a key, for all",
         HelpName = "ORIGIN",
     };
-    static readonly Setting<string?> s_alias = new("--alias", "-a", "--served-model-name")
+    static readonly Setting<string[]> s_alias = new("--alias", "-a", "--served-model-name")
     {
-        Description = "Name under which the model is served",
+        Description = "Names under which the model is served, with commas between; the first is the one that answers have",
         Usual = "its own",
-        HelpName = "NAME",
+        HelpName = "NAME,…",
+    };
+    static readonly Setting<bool> s_anyModel = new("--any-model")
+    {
+        Description = "Answer whatever name a request calls the model by, and call it so",
     };
     static readonly Setting<int?> s_parallel = new("--parallel", "-np")
     {
@@ -105,8 +110,8 @@ static class ServeVerb
     {
         Command verb = new("serve");
         s_listen.AddTo(verb);
-        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_retainAllow,
-            s_text, s_compat, s_otlp, s_record, s_slotFolder, s_noSlots, s_noPage, s_quiet, s_json])
+        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_anyModel, s_parallel, s_queue,
+            s_retainAllow, s_text, s_compat, s_otlp, s_record, s_slotFolder, s_noSlots, s_noPage, s_quiet, s_json])
             verb.Options.Add(option);
         s_cluster.AddTo(verb);
         s_flags.AddServingTo(verb);
@@ -175,7 +180,8 @@ static class ServeVerb
 
     static void Say(InferenceEngine engine, ServerOptions options, string address)
     {
-        string id = options.ModelId ?? KvasirServer.NameOf(engine);
+        string id = string.Join(", ", options.Aliases.Prepend(options.ModelId ?? KvasirServer.NameOf(engine)))
+            + (options.AnswersToAllNames ? " and any other name" : "");
         string disk = ContentOf(engine, Tier.Disk) is { } kept
             ? $"{kept.Directory}, up to {ByteSize.Text(kept.CapacityBytes)}, {kept.Blocks:N0} blocks there"
             : "nowhere on the disk";
@@ -209,6 +215,7 @@ static class ServeVerb
 
     static ServerOptions Options(ParseResult parsed)
     {
+        string[] names = [.. (parsed.GetValue(s_alias) ?? []).SelectMany(text => text.Split(',', StringSplitOptions.TrimEntries))];
         return new ServerOptions
         {
             Address = s_listen.Address(parsed),
@@ -216,7 +223,9 @@ static class ServeVerb
             ApiKeys = Keys(parsed),
             AllowedHosts = parsed.GetValue(s_names) ?? [],
             AllowedOrigins = parsed.GetValue(s_origins) ?? [],
-            ModelId = parsed.GetValue(s_alias),
+            ModelId = names.FirstOrDefault(),
+            Aliases = [.. names.Skip(1)],
+            AnswersToAllNames = parsed.GetValue(s_anyModel),
             ChatTemplate = s_flags.Template.Read(parsed),
             Retention = s_flags.Retention(parsed),
             AllowedRetention = AllowedRetention(parsed.GetValue(s_retainAllow)),
