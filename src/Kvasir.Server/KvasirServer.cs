@@ -15,6 +15,7 @@ using Kvasir.Server.OpenAi;
 using Kvasir.Server.Security;
 using Kvasir.Server.Serving;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -39,6 +40,9 @@ public sealed class KvasirServer : IAsyncDisposable
     const int BytesAhead = 128 << 10; // that a client may send and nobody has read
     const int RoomForBodies = 16 << 20; // in which a body of the usual limit fits
 
+    static readonly TimeSpan s_headersTimeout = TimeSpan.FromSeconds(15), s_keepAliveTimeout = TimeSpan.FromMinutes(10);
+
+    readonly PriorKnowledge _priorKnowledge = new(s_keepAliveTimeout, s_headersTimeout);
     readonly BodyLimit _bodies;
     readonly BodyRoom _room = new(RoomForBodies);
     readonly WebApplication _app;
@@ -71,12 +75,15 @@ public sealed class KvasirServer : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(Limit).UseSockets(sockets => sockets.MaxReadBufferSize = BytesAhead);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTime + TimeSpan.FromSeconds(5));
+        builder.Services.AddSingleton<IConnectionListenerFactory>(_priorKnowledge);
         Telemetry.Add(builder.Services, options.OtlpEndpoint);
         _app = builder.Build();
         _bodies = new BodyLimit(engine.Context, engine.Model.Tokenizer.LongestToken);
         _recorder = options.RecordTo is { } path ? new TraceRecorder(engine, path, _log.Note) : null;
         Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate)
         {
+            Aliases = options.Aliases,
+            AnswersToAll = options.AnswersToAllNames,
             Node = options.NodeName,
             Defaults = options.Defaults,
             Retention = new RetentionRules(options.Retention, options.AllowedRetention),
@@ -125,14 +132,19 @@ public sealed class KvasirServer : IAsyncDisposable
     /// <summary>Clients that dawdle, ask for too much or go away cost no more than this.</summary>
     void Limit(KestrelServerOptions kestrel)
     {
-        kestrel.Listen(_options.Address, _options.Port);
+        kestrel.Listen(_options.Address, _options.Port, first =>
+        {
+            first.Protocols = HttpProtocols.Http1;
+            first.Use(_priorKnowledge.Sort);
+        });
+        kestrel.Listen(PriorKnowledge.Place, second => second.Protocols = HttpProtocols.Http2);
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = _options.MaxBodyBytes;
         kestrel.Limits.MaxRequestBufferSize = BytesAhead;
-        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        kestrel.Limits.RequestHeadersTimeout = s_headersTimeout;
         kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
         kestrel.Limits.MaxConcurrentConnections = MostConnections;
-        kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(10);
+        kestrel.Limits.KeepAliveTimeout = s_keepAliveTimeout;
         kestrel.Limits.MaxResponseBufferSize = 256 << 10;
     }
 
@@ -155,6 +167,9 @@ public sealed class KvasirServer : IAsyncDisposable
         _app.MapPost("/v1/chat/completions", context => ChatCompletions.Handle(context, service));
         _app.MapPost("/v1/completions", context => TextCompletions.Handle(context, service));
         _app.MapPost("/v1/responses", context => Responses.Handle(context, service, responses));
+        _app.MapReading("/v1/responses/{id}", context => StoredResponses.Get(context, responses));
+        _app.MapDelete("/v1/responses/{id}", context => StoredResponses.Delete(context, responses));
+        _app.MapReading("/v1/responses/{id}/input_items", context => StoredResponses.List(context, responses));
         _app.MapPost("/v1/responses/input_tokens", context => Responses.CountTokens(context, model, responses));
         _app.MapPost("/v1/messages", context => Messages.Handle(context, service));
         _app.MapPost("/v1/messages/count_tokens", context => Messages.CountTokens(context, model));

@@ -23,12 +23,20 @@ public sealed record ServerOptions
     public IReadOnlyList<string> AllowedHosts { get; init; } = [];
 
     /// <summary>
-    /// Other origins whose pages may ask, such as <c>https://chat.example.org</c>; <c>*</c>, with keys, for all of them.
+    /// Other origins whose pages may ask, such as <c>https://chat.example.org</c>, <c>http://localhost:*</c> for any port or
+    /// <c>vscode-webview://*</c> for all of a scheme; <c>local</c> for the pages of this machine and its programs; with keys, which admit
+    /// those anyway, <c>null</c> for pages that have none, such as files, and <c>*</c> for all of them.
     /// </summary>
     public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
 
     /// <summary>The name under which the model is served; null takes the model's own.</summary>
     public string? ModelId { get; init; }
+
+    /// <summary>Further names of the model: each is listed, and an answer calls it as the request did.</summary>
+    public IReadOnlyList<string> Aliases { get; init; } = [];
+
+    /// <summary>Whether the model answers to every name, for clients that bring one of their own and let nobody change it.</summary>
+    public bool AnswersToAllNames { get; init; }
 
     /// <summary>What this server is called among the nodes of a cluster; null when it is alone.</summary>
     public string? NodeName { get; init; }
@@ -103,18 +111,17 @@ public sealed record ServerOptions
             Validate(origin);
         if (Port is < 0 or > 65535)
             throw new ArgumentException($"port: {Port}, expected 0 to 65535");
-        if (ModelId is { } id && (id.Length is 0 or > 200 || id.Any(char.IsControl)))
-            throw new ArgumentException("model name: expected 1 to 200 characters");
+        foreach (string name in Aliases.Append(ModelId ?? "default"))
+            if (name.Length is 0 or > 200 || name.Any(char.IsControl))
+                throw new ArgumentException($"model name {Formats.Printable.Quote(name)}: expected 1 to 200 characters");
     }
 
     /// <summary>What no browser sends would let nobody in, and say nothing.</summary>
     void Validate(string origin)
     {
-        if (origin != Gate.AnyOrigin && !origin.Equals(Gate.OriginOf(origin), StringComparison.OrdinalIgnoreCase))
-            throw new ArgumentException($"origin {Formats.Printable.Quote(origin)}: expected '*', or a scheme and a host, such as "
-                + $"https://chat.example.org");
-        if (origin == Gate.AnyOrigin && ApiKeys.Count == 0)
-            throw new ArgumentException("origin '*': any page that a browser here opens could ask, expected an API key with it (--api-key, "
-                + "--api-key-file or KVASIR_API_KEY), or the page's own origin");
+        var allowed = AllowedOrigin.Parse(origin);
+        if (allowed.NeedsKey && ApiKeys.Count == 0)
+            throw new ArgumentException($"origin '{origin}': any page that a browser here opens could ask, expected an API key with it "
+                + "(--api-key, --api-key-file or KVASIR_API_KEY), or the page's own origin");
     }
 }

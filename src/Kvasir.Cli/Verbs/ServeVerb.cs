@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using Kvasir.Cli.Configuration;
@@ -40,14 +41,19 @@ static class ServeVerb
     };
     static readonly Setting<string[]> s_origins = new("--cors-origin")
     {
-        Description = "Origin of a page that may ask, such as https://chat.example.org; '*', with a key, for all",
+        Description = "Origin of a page that may ask, such as https://chat.example.org or http://localhost:*; 'local' for the pages of this "
+            + "machine, which with a key may anyway; '*', with a key, for all",
         HelpName = "ORIGIN",
     };
-    static readonly Setting<string?> s_alias = new("--alias", "-a", "--served-model-name")
+    static readonly Setting<string[]> s_alias = new("--alias", "-a", "--served-model-name")
     {
-        Description = "Name under which the model is served",
+        Description = "Names under which the model is served, with commas between; the first is the one that answers have",
         Usual = "its own",
-        HelpName = "NAME",
+        HelpName = "NAME,…",
+    };
+    static readonly Setting<bool> s_anyModel = new("--any-model")
+    {
+        Description = "Answer whatever name a request calls the model by, and call it so",
     };
     static readonly Setting<int?> s_parallel = new("--parallel", "-np")
     {
@@ -104,8 +110,8 @@ static class ServeVerb
     {
         Command verb = new("serve");
         s_listen.AddTo(verb);
-        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_parallel, s_queue, s_retainAllow,
-            s_text, s_compat, s_otlp, s_record, s_slotFolder, s_noSlots, s_noPage, s_quiet, s_json])
+        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_anyModel, s_parallel, s_queue,
+            s_retainAllow, s_text, s_compat, s_otlp, s_record, s_slotFolder, s_noSlots, s_noPage, s_quiet, s_json])
             verb.Options.Add(option);
         s_cluster.AddTo(verb);
         s_flags.AddServingTo(verb);
@@ -120,14 +126,26 @@ static class ServeVerb
         using ClusterPlace place = s_cluster.Read(parsed, s_listen.Address(parsed), options.Port);
         options = options with { NodeName = place.Name, Role = place.Role, PrefillNodes = place.PrefillNodes };
         using LanguageModel model = s_flags.Load(parsed);
-        options = options with { Defaults = s_flags.Defaults(parsed, model) };
+        Dictionary<string, double> advice = [];
+        options = options with { Defaults = s_flags.Defaults(parsed, model, (name, value) => advice[name] = value) };
         using VerbEngine host = new(model, place.Join(EngineOptions(parsed, model, place)), verbose: true);
         InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);
         s_flags.Template.WarnWithout(parsed, model);
+        TellAdvice(advice);
         engine.WarmUp();
         using PrefillServer? others = place.Listen(engine);
         return Serve(engine, options, address => place.Belong(address, others), parsed.GetValue(s_json)).GetAwaiter().GetResult();
+    }
+
+    /// <summary>What is taken of the makers' advice, by the names of requests.</summary>
+    static void TellAdvice(Dictionary<string, double> advice)
+    {
+        if (advice.Count > 0)
+            Terminal.Line("sampling where requests say nothing, as the model's makers advise: " + string.Join(", ", advice.Select(one =>
+                string.Create(CultureInfo.InvariantCulture, $"{Field(one.Key)} {one.Value:0.####}"))));
+
+        static string Field(string name) => name switch { "temp" => "temperature", "penalty_repeat" => "repeat_penalty", _ => name };
     }
 
     static async Task<int> Serve(InferenceEngine engine, ServerOptions options, Func<string, ClusterMembership?> belong, bool json)
@@ -162,7 +180,8 @@ static class ServeVerb
 
     static void Say(InferenceEngine engine, ServerOptions options, string address)
     {
-        string id = options.ModelId ?? KvasirServer.NameOf(engine);
+        string id = string.Join(", ", options.Aliases.Prepend(options.ModelId ?? KvasirServer.NameOf(engine)))
+            + (options.AnswersToAllNames ? " and any other name" : "");
         string disk = ContentOf(engine, Tier.Disk) is { } kept
             ? $"{kept.Directory}, up to {ByteSize.Text(kept.CapacityBytes)}, {kept.Blocks:N0} blocks there"
             : "nowhere on the disk";
@@ -196,6 +215,7 @@ static class ServeVerb
 
     static ServerOptions Options(ParseResult parsed)
     {
+        string[] names = [.. (parsed.GetValue(s_alias) ?? []).SelectMany(text => text.Split(',', StringSplitOptions.TrimEntries))];
         return new ServerOptions
         {
             Address = s_listen.Address(parsed),
@@ -203,7 +223,9 @@ static class ServeVerb
             ApiKeys = Keys(parsed),
             AllowedHosts = parsed.GetValue(s_names) ?? [],
             AllowedOrigins = parsed.GetValue(s_origins) ?? [],
-            ModelId = parsed.GetValue(s_alias),
+            ModelId = names.FirstOrDefault(),
+            Aliases = [.. names.Skip(1)],
+            AnswersToAllNames = parsed.GetValue(s_anyModel),
             ChatTemplate = s_flags.Template.Read(parsed),
             Retention = s_flags.Retention(parsed),
             AllowedRetention = AllowedRetention(parsed.GetValue(s_retainAllow)),

@@ -61,7 +61,7 @@ sealed record PromptChain(ulong[] Hashes, long Bytes, ulong Affinity, string? Pr
     public static PromptChain Of(string path, string? key, string? session, ReadOnlySpan<byte> body)
     {
         if (!s_paths.Contains(path))
-            return None;
+            return None with { Previous = AnswerAt(path) };
         try
         {
             return Of(path == "/v1/messages", key ?? "", session, body);
@@ -71,6 +71,10 @@ sealed record PromptChain(ulong[] Hashes, long Bytes, ulong Affinity, string? Pr
             return None; // the node says what is wrong
         }
     }
+
+    /// <summary>The answer that a path of <c>/v1/responses</c> names: its maker has it.</summary>
+    static string? AnswerAt(string path) =>
+        path.StartsWith("/v1/responses/resp_", StringComparison.Ordinal) ? path.Split('/')[3] : null;
 
     static PromptChain Of(bool isAnthropic, string key, string? session, ReadOnlySpan<byte> body)
     {

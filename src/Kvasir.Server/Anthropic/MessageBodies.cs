@@ -17,7 +17,7 @@ sealed record Message(
 {
     public static Message Of(CompletionRun run, ServedModel model, IReadOnlyList<MessageBlock> content,
         GenerationResult? result, bool hasCalls) => new(
-        run.Request.Id, "message", "assistant", model.Id, content,
+        run.Request.Id, "message", "assistant", run.ModelName, content,
         result is null ? null : Messages.StopReason(result, hasCalls), result?.StopText,
         MessageUsage.Of(run, result, model.Engine.Layout.BlockTokens));
 }

@@ -14,8 +14,8 @@ sealed record MessagesRequest(CompletionRequest Completion, ChatInput Input, boo
 
     public static MessagesRequest Read(Field body, ServedModel model, Principal principal, bool explains)
     {
-        RequestReader.CheckModel(body, model);
-        int maxTokens = body["max_tokens"].Whole(1, int.MaxValue) ?? throw body["max_tokens"].Missing("a whole number");
+        string name = RequestReader.CheckModel(body, model);
+        int? maxTokens = body["max_tokens"].IsAbsent ? throw body["max_tokens"].Missing("a whole number") : body["max_tokens"].Bound(1);
         ChatInput input = ReadConversation(body);
         ToolChoice choice = Choice(body["tool_choice"], input);
         Thinking thinking = Thinking.OfMessages(body);
@@ -28,6 +28,7 @@ sealed record MessagesRequest(CompletionRequest Completion, ChatInput Input, boo
             {
                 Endpoint = "/v1/messages",
                 Id = $"msg_{Guid.NewGuid():N}",
+                Model = name,
                 Prompts = [prompt],
                 Plan = plan,
                 Options = plan.Apply(options) with
@@ -98,10 +99,13 @@ sealed record MessagesRequest(CompletionRequest Completion, ChatInput Input, boo
         string role = message["role"].OneOf("user", "assistant", "system") ?? throw message["role"].Missing("user or assistant");
         if (!message["content"].IsArray)
         {
-            input.Add(role, message["content"].Text() ?? throw message["content"].Missing("a string or a list of blocks"));
+            input.Add(role, message["content"].IsNull ? "" : message["content"].Text()
+                ?? throw message["content"].Missing("a string or a list of blocks"));
             return;
         }
         IReadOnlyList<Field> blocks = message["content"].Items();
+        if (blocks.Count == 0)
+            input.Add(role, "");
         foreach (Field result in blocks.Where(block => block["type"].Text(64) == "tool_result"))
             input.Add("tool", Text(result["content"], input), json => json["tool_call_id"] = result["tool_use_id"].Text(256));
         Field[] calls = [.. blocks.Where(block => block["type"].Text(64) == "tool_use")];

@@ -67,10 +67,31 @@ readonly struct Field(string path, JsonElement value)
     {
         if (IsAbsent)
             return null;
-        return IsNumber && value.TryGetInt32(out int number) && number >= least && number <= most
-            ? number
+        return WholeOf(value) is { } number && number >= least && number <= most
+            ? (int)number
             : throw Wrong($"a whole number from {least:N0} to {most:N0}");
     }
+
+    /// <summary>Most of something, where -1 is no limit, as clients of llama-server say it; null where nothing is said.</summary>
+    public int? Bound(int least)
+    {
+        const int unbounded = 1 << 30; // more than anything here, and room to add to it
+        if (IsAbsent)
+            return null;
+        return WholeOf(value) switch
+        {
+            -1 => unbounded,
+            { } number when number >= least => (int)Math.Min(number, unbounded),
+            _ => throw Wrong($"a whole number from {least:N0}, or -1 for no limit"),
+        };
+    }
+
+    /// <summary>A whole number, in whatever way it is written: 4.0 is one, as JSON Schema has it.</summary>
+    static long? WholeOf(JsonElement value) =>
+        value.ValueKind != JsonValueKind.Number ? null
+        : value.TryGetInt64(out long number) ? number
+        : value.TryGetDouble(out double real) && double.IsInteger(real) && Math.Abs(real) < 1L << 53 ? (long)real
+        : null;
 
     public float? Real(float least, float most)
     {
@@ -90,8 +111,8 @@ readonly struct Field(string path, JsonElement value)
         int[] numbers = count <= most ? new int[count] : throw Wrong($"at most {most:N0} items");
         foreach (JsonElement item in value.EnumerateArray())
         {
-            numbers[at] = new Field("", item).IsNumber && item.TryGetInt32(out int number) && number >= 0 && number <= largest
-                ? number
+            numbers[at] = WholeOf(item) is { } number && number >= 0 && number <= largest
+                ? (int)number
                 : throw new Field($"{path}[{at}]", item).Wrong($"a whole number from 0 to {largest:N0}");
             at++;
         }

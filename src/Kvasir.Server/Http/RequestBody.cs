@@ -4,8 +4,6 @@ using System.Text.Json;
 using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
-using MinDataRate = Microsoft.AspNetCore.Server.Kestrel.Core.MinDataRate;
 
 namespace Kvasir.Server.Http;
 
@@ -19,8 +17,6 @@ sealed class RequestBody : IDisposable
 
     const int Small = 1 << 16, Large = 1 << 18;
 
-    /// <summary>A client that holds room has to be quicker than one that does not.</summary>
-    static readonly MinDataRate s_brisk = new(bytesPerSecond: 1 << 16, gracePeriod: TimeSpan.FromSeconds(5));
     static readonly JsonDocumentOptions s_options = new() { MaxDepth = 64 };
 
     readonly BodyRoom _room;
@@ -76,9 +72,10 @@ sealed class RequestBody : IDisposable
     async Task Receive(HttpContext context)
     {
         BodyLimit? limit = context.Features.Get<BodyLimit>();
+        await using BodyStream stream = BodyStream.Open(context);
         long most = limit?.Bytes ?? int.MaxValue;
-        bool isTooLong = limit is not null && context.Request.ContentLength > most;
-        for (int read; (read = await context.Request.Body.ReadAsync(_bytes.AsMemory(_length), context.RequestAborted)) > 0;)
+        bool isTooLong = limit is not null && stream.Length > most;
+        for (int read; (read = await stream.Read(_bytes.AsMemory(_length))) > 0;)
         {
             isTooLong |= (_length += read) > most;
             if (isTooLong)
@@ -87,21 +84,20 @@ sealed class RequestBody : IDisposable
                 _part?.Dispose();
             }
             else if (_length == _bytes.Length)
-                await Grow(context, most);
+                await Grow(context, stream, most);
         }
         if (isTooLong)
             throw limit!.TooLong();
     }
 
-    async Task Grow(HttpContext context, long most)
+    async Task Grow(HttpContext context, BodyStream stream, long most)
     {
         if (_part is null)
         {
-            if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
-                rate.MinDataRate = s_brisk;
-            _part = await _room.Take(context.Request.ContentLength ?? most, context.RequestAborted);
+            stream.Hurry();
+            _part = await _room.Take(stream.Length ?? most, context.RequestAborted);
         }
-        long wanted = context.Request.ContentLength + 1 ?? 0; // one more, to see the end
+        long wanted = stream.Length + 1 ?? 0; // one more, to see the end
         byte[] larger = _room.Arrays.Rent((int)Math.Clamp(wanted, 2L * _length, Array.MaxLength));
         _bytes.AsSpan(0, _length).CopyTo(larger);
         Return();

@@ -262,6 +262,7 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Func<KvNode>
 
     async Task Import(HttpContext context)
     {
+        BodyStream.CheckPlain(context);
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
             limit.MaxRequestBodySize = null; // an archive is read block by block, and has a bound of its own
         try

@@ -82,7 +82,7 @@ static class Completion
     {
         int tokens = result.PromptTokens + result.TokenIds.Count;
         return new CompletionAnswer(
-            index, "", [], run.Slot, true, model.Id, result.TokenIds.Count, result.PromptTokens,
+            index, "", [], run.Slot, true, run.ModelName, result.TokenIds.Count, result.PromptTokens,
             GenerationSettings.Of(run.Request.OptionsOf(index), model.Engine.Model.Tokenizer.Ends, run.Request.TellsTimings) with
             {
                 Stream = query.Streams,

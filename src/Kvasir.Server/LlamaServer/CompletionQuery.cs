@@ -33,7 +33,7 @@ sealed record CompletionQuery(CompletionRequest Completion, bool AreMany, bool S
         Principal principal, bool explains)
     {
         ServedModel model = service.Model;
-        RequestReader.CheckModel(body, model);
+        string name = RequestReader.CheckModel(body, model);
         body.CheckAlternatives("n_cmpl", "n");
         body.CheckAlternatives("n_probs", "logprobs");
         body.CheckAlternatives("n_predict", "max_tokens", "max_completion_tokens");
@@ -42,6 +42,7 @@ sealed record CompletionQuery(CompletionRequest Completion, bool AreMany, bool S
         {
             Endpoint = endpoint,
             Id = $"cmpl-{Guid.NewGuid():N}",
+            Model = name,
             Prompts = prompts,
             PerPrompt = perPrompt,
             Options = Options(body, model),

@@ -31,7 +31,7 @@ static class ChatCompletions
         (ChoiceText[] choices, GenerationResult[] results) = await ChoiceText.ReadAll(run);
         ChatCompletion answer = new(
             run.Request.Id, "chat.completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
-            service.Model.Id, SystemFingerprint(service.Model),
+            run.ModelName, SystemFingerprint(service.Model),
             [.. choices.Select((choice, i) => new ChatChoice(i, Message(choice), ChoiceLogprobs.Of(choice, run.Request.Options,
                 service.Model.Engine.Model.Tokenizer), FinishReasonOf(results[i], choice.Calls.Count > 0)))],
             Usage.Of(run, results), run.ExplanationOf(results[0]), Timings.Of(run, results[0]));

@@ -18,7 +18,7 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
 
     public static ChatRequest Read(Field body, ServedModel model, Principal principal, ServingOptions options, bool explains)
     {
-        RequestReader.CheckModel(body, model);
+        string name = RequestReader.CheckModel(body, model);
         ChatInput input = ReadConversation(body);
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input);
         Thinking thinking = Thinking.OfChat(body);
@@ -26,14 +26,15 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
             GrammarField.Read(body, body["response_format"], field => field["json_schema"]["schema"]),
             several: body["parallel_tool_calls"].Truth() ?? false, ChatPlans.End(body, input));
         int[] prompt = plan.Prompt.Tokens;
-        int? predicted = RequestReader.Predicted(body), maxTokens = body["max_tokens"].Whole(0, int.MaxValue) ?? predicted;
-        GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Whole(0, int.MaxValue) ?? maxTokens,
+        int? predicted = RequestReader.Predicted(body), maxTokens = body["max_tokens"].Bound(0) ?? predicted;
+        GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Bound(0) ?? maxTokens,
             RequestReader.Stops(body["stop"]), model);
         return new ChatRequest(
             new CompletionRequest
             {
                 Endpoint = "/v1/chat/completions",
                 Id = $"chatcmpl-{Guid.NewGuid():N}",
+                Model = name,
                 Prompts = [prompt],
                 PerPrompt = body["n"].Whole(1, options.MaxChoices) ?? 1,
                 Plan = plan,
@@ -109,16 +110,23 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
         });
     }
 
-    /// <summary>A string, or parts that are text; breakpoints among them are noted.</summary>
+    /// <summary>
+    /// A string, or parts that are text; breakpoints among them are noted. Null says nothing, as others have it, and is no mistake.
+    /// </summary>
     static string? Content(Field content, ChatInput input, Field body)
     {
         if (content.IsAbsent || content.IsString)
-            return content.Text();
+            return content.IsNull ? "" : content.Text();
         if (!content.IsArray)
             throw content.Wrong("a string or a list of parts");
         var text = new System.Text.StringBuilder();
         foreach (Field part in content.Items())
         {
+            if (part.IsString)
+            {
+                text.Append(part.Text());
+                continue;
+            }
             string type = part["type"].Text(64) ?? throw part["type"].Missing("'text'");
             if (type is not ("text" or "input_text" or "output_text" or "refusal"))
                 throw new RequestException(400,

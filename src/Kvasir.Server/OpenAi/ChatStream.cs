@@ -75,5 +75,5 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
             OpenAiJson.Default.ChatChunk);
 
     ChatChunk Chunk(IReadOnlyList<ChatChunkChoice> choices, Usage? usage = null, Explanation? explanation = null) =>
-        new(run.Request.Id, "chat.completion.chunk", _created, _model.Id, _fingerprint, choices, usage, explanation);
+        new(run.Request.Id, "chat.completion.chunk", _created, run.ModelName, _fingerprint, choices, usage, explanation);
 }

@@ -34,13 +34,14 @@ static class Embeddings
 
     public static Task Embed(HttpContext context, CompletionService service, Field body)
     {
-        RequestReader.CheckModel(body, service.Model);
+        string name = RequestReader.CheckModel(body, service.Model);
         int width = service.Model.Engine.Model.Config.Width, dimensions = body["dimensions"].Whole(1, width) ?? width;
         bool base64 = body["encoding_format"].OneOf("float", "base64") == "base64";
         CompletionRequest request = new()
         {
             Endpoint = "/v1/embeddings",
             Id = $"embd-{Guid.NewGuid():N}",
+            Model = name,
             Prompts = TextCompletions.Prompts(body["input"], MostTexts, service.Model.Engine),
             Options = TextEmbedding.Options,
             Principal = Gate.PrincipalOf(context),
@@ -52,7 +53,7 @@ static class Embeddings
             int tokens = results.Sum(result => result.PromptTokens);
             EmbeddingList answer = new("list",
                 [.. results.Select((result, i) => new Embedding("embedding", i, Json(TextEmbedding.Of(result, dimensions), base64)))],
-                service.Model.Id,
+                run.ModelName,
                 new EmbeddingUsage(tokens, tokens,
                     new PromptTokensDetails(results.Sum(result => result.ReusedTokens), results.Sum(result => result.ComputedTokens))));
             await context.Response.WriteAsJsonAsync(answer, OpenAiJson.Wire.EmbeddingList, cancellationToken: context.RequestAborted);

@@ -1,6 +1,4 @@
-using Kvasir.Formats;
 using Kvasir.Inference;
-using Kvasir.Server.Http;
 using Kvasir.Server.Serving;
 using Microsoft.AspNetCore.Http;
 
@@ -13,8 +11,8 @@ sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data, bool HasM
 sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy, ModelFacts Meta, string Type,
     string DisplayName, DateTimeOffset CreatedAt)
 {
-    public static ModelEntry Of(ServedModel model) =>
-        new(model.Id, "model", model.Created, "kvasir", ModelFacts.Of(model.Engine), "model", model.Engine.Model.Config.Name,
+    public static ModelEntry Of(ServedModel model, string name) =>
+        new(name, "model", model.Created, "kvasir", ModelFacts.Of(model.Engine), "model", model.Engine.Model.Config.Name,
             DateTimeOffset.FromUnixTimeSeconds(model.Created));
 }
 
@@ -31,17 +29,15 @@ sealed record ModelFacts(int NCtx, int NCtxTrain, long NParams, long Size, int N
 /// <summary><c>GET /v1/models</c> and <c>/v1/models/{id}</c>.</summary>
 static class Models
 {
-    public static Task List(HttpContext context, ServedModel model) =>
-        context.Response.WriteAsJsonAsync(new ModelList("list", [ModelEntry.Of(model)], false, model.Id, model.Id),
-            OpenAiJson.Wire.ModelList);
+    /// <summary>A list with an entry for each name: what a client offers to choose from, it can send.</summary>
+    public static Task List(HttpContext context, ServedModel model) => context.Response.WriteAsJsonAsync(
+        new ModelList("list", [.. model.Names.Select(name => ModelEntry.Of(model, name))], false, model.Names.First(), model.Names.Last()),
+        OpenAiJson.Wire.ModelList);
 
     public static Task One(HttpContext context, ServedModel model)
     {
         // the names of many have a slash, and clients escape it
-        string id = Uri.UnescapeDataString((string?)context.Request.RouteValues["id"] ?? "");
-        return model.GoesBy(id)
-            ? context.Response.WriteAsJsonAsync(ModelEntry.Of(model), OpenAiJson.Wire.ModelEntry)
-            : throw new RequestException(404, $"model: {Printable.Quote(id)} is not served here, expected '{model.Id}'", "model",
-                "model_not_found");
+        string name = model.NameFor(Uri.UnescapeDataString((string?)context.Request.RouteValues["id"] ?? ""));
+        return context.Response.WriteAsJsonAsync(ModelEntry.Of(model, name), OpenAiJson.Wire.ModelEntry);
     }
 }

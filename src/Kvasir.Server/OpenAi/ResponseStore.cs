@@ -1,11 +1,27 @@
 using System.Text.Json.Nodes;
+using Kvasir.Server.Http;
 using Kvasir.Server.Security;
 
 namespace Kvasir.Server.OpenAi;
 
+/// <summary>An answer of <c>/v1/responses</c> that was kept.</summary>
+/// <param name="Answer">The whole answer, as JSON.</param>
+/// <param name="Items">All items of its conversation before it, as a JSON list.</param>
+sealed record StoredResponse(string Answer, string Items)
+{
+    /// <summary>The conversation with this answer in it: what goes on from here begins with these items.</summary>
+    public JsonArray Conversation()
+    {
+        JsonArray items = (JsonArray)JsonNode.Parse(Items)!, output = (JsonArray)JsonNode.Parse(Answer)!["output"]!;
+        foreach (JsonNode? item in output)
+            items.Add(item!.DeepClone());
+        return items;
+    }
+}
+
 /// <summary>
-/// The last conversations of <c>/v1/responses</c>, by the answer that ended them, for <c>previous_response_id</c>. In
-/// memory, and only for who held them.
+/// The last answers of <c>/v1/responses</c>, to be read, gone on from by <c>previous_response_id</c>, and deleted. In memory, and only for
+/// who asked for them.
 /// </summary>
 /// <param name="incarnation">Of the server: an id says who made it, so that a router brings back what goes on from there.</param>
 sealed class ResponseStore(string incarnation)
@@ -14,32 +30,46 @@ sealed class ResponseStore(string incarnation)
     const long MostCharacters = 64 << 20;
 
     readonly Lock _gate = new();
-    readonly Dictionary<string, (string Owner, string Json)> _conversations = [];
+    readonly Dictionary<string, (byte[] Owner, StoredResponse Response)> _responses = [];
     readonly Queue<string> _order = new();
     long _characters;
 
     /// <summary>A name for an answer.</summary>
     public string NewId() => $"resp_{incarnation}{Guid.NewGuid().ToString("N")[..16]}";
 
-    public JsonArray? Find(string id, Principal principal)
+    /// <exception cref="RequestException">It was never kept, is no longer, or is somebody else's: nobody learns which.</exception>
+    public StoredResponse Find(string id, Principal principal, string parameter, string code)
     {
         lock (_gate)
-            return _conversations.TryGetValue(id, out var found) && found.Owner == principal.Name
-                ? (JsonArray)JsonNode.Parse(found.Json)!
-                : null;
+            if (_responses.TryGetValue(id, out var found) && found.Owner.AsSpan().SequenceEqual(principal.Salt))
+                return found.Response;
+        throw new RequestException(404, $"{parameter}: {Formats.Printable.Quote(id)} is not known, or no longer", parameter, code);
     }
 
-    public void Keep(string id, Principal principal, JsonArray conversation)
+    public void Keep(string id, Principal principal, StoredResponse response)
     {
-        string json = conversation.ToJsonString();
         lock (_gate)
         {
-            _conversations[id] = (principal.Name, json);
+            _responses[id] = (principal.Salt, response);
             _order.Enqueue(id);
-            _characters += json.Length;
+            _characters += Characters(response);
             while (_order.Count > Most || _characters > MostCharacters)
-                if (_conversations.Remove(_order.Dequeue(), out var old))
-                    _characters -= old.Json.Length;
+                Remove(_order.Dequeue());
         }
     }
+
+    /// <summary>Forgets one that <see cref="Find"/> has found.</summary>
+    public void Delete(string id)
+    {
+        lock (_gate)
+            Remove(id);
+    }
+
+    void Remove(string id)
+    {
+        if (_responses.Remove(id, out var old))
+            _characters -= Characters(old.Response);
+    }
+
+    static long Characters(StoredResponse response) => response.Answer.Length + response.Items.Length;
 }

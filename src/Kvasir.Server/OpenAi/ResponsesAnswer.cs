@@ -1,4 +1,4 @@
-using System.Text.Json.Nodes;
+using System.Text.Json;
 using Kvasir.Inference.Chat;
 using Kvasir.Inference.Chat.Answers;
 using Kvasir.Inference.Scheduling;
@@ -136,22 +136,12 @@ sealed class ResponsesAnswer(HttpContext context, ResponsesRequest request, Comp
         Usage = ResponseUsage.Of(run, _result),
     };
 
-    /// <summary>Keeps the conversation with this answer, to be continued.</summary>
+    /// <summary>Keeps the answer with the conversation before it, to be read and continued.</summary>
     void Keep()
     {
-        if (!request.Stores)
-            return;
-        ChatTranscript conversation = new();
-        foreach (JsonNode? message in request.Conversation)
-            conversation.Messages.Add(message!.DeepClone());
-        foreach (ResponseItem item in _output)
-            if (item is ResponseCall call)
-                conversation.AddCall(call.CallId, call.Name, call.Arguments);
-            else if (item is ResponseReasoning reasoning)
-                conversation.AddThoughts(reasoning.Content[0].Text);
-            else
-                conversation.AddText(((ResponseMessage)item).Content[0].Text);
-        store.Keep(run.Request.Id, run.Request.Principal, conversation.Messages);
+        if (request.Items is { } items)
+            store.Keep(run.Request.Id, run.Request.Principal, new StoredResponse(
+                JsonSerializer.Serialize(Answer(), OpenAiJson.Wire.Response), StoredResponses.Text(items)));
     }
 
     void Send(ResponseEvent data) => _events?.Send(data with { SequenceNumber = _number++ }, OpenAiJson.Default.ResponseEvent, data.Type);

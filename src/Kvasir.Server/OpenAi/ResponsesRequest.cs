@@ -9,14 +9,20 @@ using Kvasir.Server.Serving;
 namespace Kvasir.Server.OpenAi;
 
 /// <summary>A body of <c>/v1/responses</c>: https://platform.openai.com/docs/api-reference/responses.</summary>
-sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, JsonArray Conversation, ChatInput Input,
-    bool Streams, bool Stores)
+/// <param name="Completion">What the model is asked.</param>
+/// <param name="Answer">The answer before anything of it is there.</param>
+/// <param name="Items">All items of the conversation up to here, to be kept with the answer; null for one that is not.</param>
+/// <param name="Input">The conversation.</param>
+/// <param name="Streams">Whether it goes out as it comes.</param>
+sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, JsonArray? Items, ChatInput Input, bool Streams)
 {
     public static ResponsesRequest Read(Field body, ServedModel model, Principal principal, ResponseStore store, bool explains)
     {
-        RequestReader.CheckModel(body, model);
-        ChatInput input = ReadConversation(body, store, principal);
-        JsonArray conversation = [.. input.Messages.Select(message => message!.DeepClone())];
+        string name = RequestReader.CheckModel(body, model);
+        JsonArray items = body["previous_response_id"].Text(256) is { } previous
+            ? store.Find(previous, principal, "previous_response_id", "previous_response_not_found").Conversation()
+            : [];
+        ChatInput input = ReadConversation(body, items);
         if (body["instructions"].Text() is { } instructions)
             input.Messages.Insert(0, new JsonObject { ["role"] = "system", ["content"] = instructions });
         ToolChoice choice = ToolChoice.Read(body["tool_choice"], input);
@@ -28,10 +34,11 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
         {
             Endpoint = "/v1/responses",
             Id = store.NewId(),
+            Model = name,
             Prompts = [prompt],
             Plan = plan,
-            Options = plan.Apply(RequestReader.Options(
-                body, body["max_output_tokens"].Whole(1, int.MaxValue), RequestReader.Stops(body["stop"]), model)) with
+            Options = plan.Apply(RequestReader.Options(body, body["max_output_tokens"].Bound(1), RequestReader.Stops(body["stop"]),
+                model)) with
             {
                 Retention = model.Retention.Read(body, () => input.TokensBeforeQuestion(model, choice, prompt)),
             },
@@ -40,18 +47,19 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
             Keep = RequestReader.Keep(body, input, choice, model, prompt),
             Explains = explains,
         };
-        return new ResponsesRequest(completion, AnswerOf(body, completion.Id, model.Id), conversation, input,
-            body["stream"].Truth() ?? false, body["store"].Truth() ?? true);
+        InputItems.Add(items, body["input"]);
+        return new ResponsesRequest(completion, AnswerOf(body, completion.Id, name), body["store"].Truth() ?? true ? items : null, input,
+            body["stream"].Truth() ?? false);
     }
 
-    public static ChatInput ReadConversation(Field body, ResponseStore store, Principal principal)
+    /// <summary>The messages and tools of a body.</summary>
+    /// <param name="body">The body.</param>
+    /// <param name="before">The items of the conversation that it goes on with.</param>
+    static ChatInput ReadConversation(Field body, JsonArray before)
     {
         ChatInput input = new();
-        if (body["previous_response_id"].Text(256) is { } previous)
-            foreach (JsonNode? message in store.Find(previous, principal)
-                ?? throw new RequestException(404, $"previous_response_id: {Formats.Printable.Quote(previous)} is not known, or no longer",
-                    "previous_response_id", "previous_response_not_found"))
-                input.Messages.Add(message!.DeepClone());
+        foreach (JsonNode? item in before)
+            ReadItem(new Field("previous_response_id", JsonElement.Parse(item!.ToJsonString())), input);
         if (body["input"].IsString)
             input.Add("user", body["input"].Text());
         else
@@ -102,7 +110,7 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
     static string Text(Field content, ChatInput input)
     {
         if (!content.IsArray)
-            return content.Text() ?? throw content.Missing("a string or a list of parts");
+            return content.IsNull ? "" : content.Text() ?? throw content.Missing("a string or a list of parts");
         var text = new System.Text.StringBuilder();
         foreach (Field part in content.Items())
         {

@@ -44,7 +44,7 @@ static class TextCompletions
 
     static CompletionRequest Read(Field body, CompletionService service, Principal principal, bool explains)
     {
-        RequestReader.CheckModel(body, service.Model);
+        string name = RequestReader.CheckModel(body, service.Model);
         int perPrompt = body["n"].Whole(1, service.Options.MaxChoices) ?? 1;
         if (body["best_of"].Whole(1, service.Options.MaxChoices) is { } best && best != perPrompt)
             throw body["best_of"].Wrong($"n, which is {perPrompt}");
@@ -53,6 +53,7 @@ static class TextCompletions
         {
             Endpoint = "/v1/completions",
             Id = $"cmpl-{Guid.NewGuid():N}",
+            Model = name,
             Prompts = prompts,
             PerPrompt = perPrompt,
             Options = RequestReader.Options(body, MaxTokens(body),
@@ -75,7 +76,7 @@ static class TextCompletions
     static int? MaxTokens(Field body)
     {
         int? predicted = RequestReader.Predicted(body);
-        return body["max_tokens"].Whole(0, int.MaxValue) ?? (body["n_predict"].IsAbsent ? DefaultTokens : predicted);
+        return !body["max_tokens"].IsAbsent ? body["max_tokens"].Bound(0) : body["n_predict"].IsAbsent ? DefaultTokens : predicted;
     }
 
     /// <summary>A string, tokens, or a list of at most so many of either. None is empty.</summary>
@@ -162,6 +163,6 @@ static class TextCompletions
 
     static TextCompletion Body(ServedModel model, CompletionRun run, IReadOnlyList<TextChoice> choices,
         Usage? usage, Explanation? explanation) =>
-        new(run.Request.Id, "text_completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), model.Id,
+        new(run.Request.Id, "text_completion", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), run.ModelName,
             ChatCompletions.SystemFingerprint(model), choices, usage, explanation);
 }

@@ -16,14 +16,17 @@ namespace Kvasir.Server.Security;
 /// <param name="allowedOrigins">Other origins whose pages may ask.</param>
 sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts, IReadOnlyList<string> allowedOrigins)
 {
-    /// <summary>The word for all origins.</summary>
-    public const string AnyOrigin = "*";
-
     static readonly object s_principal = new();
     static readonly string[] s_open = ["/", "/health", "/v1/health", "/favicon.ico"];
 
     readonly HashSet<string> _hosts = new(["localhost", "127.0.0.1", "[::1]", .. allowedHosts], StringComparer.OrdinalIgnoreCase);
-    readonly HashSet<string> _origins = new(allowedOrigins, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>With a key a page of this machine is no danger: it has to show it, and no browser sends it along unasked.</summary>
+    readonly List<AllowedOrigin> _origins =
+    [
+        .. allowedOrigins.Select(AllowedOrigin.Parse),
+        .. keys.Count > 0 ? [AllowedOrigin.Local, AllowedOrigin.Opaque] : (AllowedOrigin[])[],
+    ];
 
     /// <summary>Who asks, after <see cref="Check"/>.</summary>
     public static Principal PrincipalOf(HttpContext context) => (Principal)context.Items[s_principal]!;
@@ -73,12 +76,6 @@ sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts
                 code: "host_not_allowed");
     }
 
-    /// <summary>Scheme, host and, where it is not the usual one, port; null for what has none.</summary>
-    public static string? OriginOf(string address) =>
-        Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https"
-            ? uri.GetLeftPart(UriPartial.Authority)
-            : null;
-
     /// <summary>
     /// The server's own page is of its scheme, too. Credentials (cookies) are never asked for: a page shows its key itself, in a header.
     /// </summary>
@@ -86,23 +83,36 @@ sealed class Gate(IReadOnlyList<ApiKey> keys, IReadOnlyList<string> allowedHosts
     {
         string? origin = context.Request.Headers.Origin;
         if (string.IsNullOrEmpty(origin)
-            || OriginOf(origin) is { } known && known == OriginOf($"{context.Request.Scheme}://{context.Request.Host.Value}"))
+            || AllowedOrigin.OriginOf(origin) is { } known
+                && known == AllowedOrigin.OriginOf($"{context.Request.Scheme}://{context.Request.Host.Value}"))
             return false;
-        bool allowsAll = _origins.Contains(AnyOrigin);
-        if (!allowsAll && !_origins.Contains(origin))
-            throw new RequestException(403, $"Origin {Printable.Quote(origin)} is not allowed; --cors-origin adds one",
+        if (!_origins.Exists(allowed => allowed.Admits(origin)))
+            throw new RequestException(403, $"Origin {Printable.Quote(origin)} is not allowed; --cors-origin adds one"
+                + (AllowedOrigin.Local.Admits(origin) ? ", and --cors-origin local all pages of this machine" : ""),
                 code: "origin_not_allowed");
         IHeaderDictionary headers = context.Response.Headers;
-        headers.AccessControlAllowOrigin = allowsAll ? AnyOrigin : origin;
-        if (!allowsAll)
+        bool admitsAll = _origins.Exists(allowed => allowed.IsAny);
+        headers.AccessControlAllowOrigin = admitsAll ? "*" : origin;
+        if (!admitsAll)
             headers.Vary = "Origin";
         headers.AccessControlExposeHeaders = "Retry-After, X-Kvasir-Ignored";
         if (!HttpMethods.IsOptions(context.Request.Method))
             return false;
-        (headers.AccessControlAllowMethods, headers.AccessControlAllowHeaders, headers.AccessControlMaxAge) =
-            ("GET, POST", context.Request.Headers.AccessControlRequestHeaders, "600");
+        AnswerPreflight(context.Request.Headers, headers);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
         return true;
+    }
+
+    /// <summary>
+    /// What a browser asks before the request: clients send headers of many names (Authorization, x-api-key, anthropic-version,
+    /// x-stainless-…), and none of them does anything that a page of this origin may not.
+    /// </summary>
+    static void AnswerPreflight(IHeaderDictionary asked, IHeaderDictionary headers)
+    {
+        (headers.AccessControlAllowMethods, headers.AccessControlAllowHeaders, headers.AccessControlMaxAge) =
+            ("GET, HEAD, POST, DELETE", asked.AccessControlRequestHeaders, "7200");
+        if (asked["Access-Control-Request-Private-Network"] == "true") // of pages from the network that ask a server on this machine
+            headers["Access-Control-Allow-Private-Network"] = "true";
     }
 
     Principal Authenticate(HttpRequest request)

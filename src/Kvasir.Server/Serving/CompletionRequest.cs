@@ -13,6 +13,9 @@ sealed record CompletionRequest
     /// <summary>Its id, as the answer names it.</summary>
     public required string Id { get; init; }
 
+    /// <summary>The name by which the model was asked for; null for its first.</summary>
+    public string? Model { get; init; }
+
     /// <summary>Tokens of the prompts, one or more.</summary>
     public required IReadOnlyList<int[]> Prompts { get; init; }
 

@@ -61,6 +61,9 @@ sealed class CompletionRun : IDisposable
 
     public CompletionRequest Request { get; }
 
+    /// <summary>What the answer calls the model.</summary>
+    public string ModelName => Request.Model ?? _model.Id;
+
     /// <summary>The number of the slot in which it runs.</summary>
     public int Slot { get; set; }
 

@@ -13,7 +13,7 @@ static class FieldTable
     static readonly RequestField[] s_own =
     [
         // what is asked
-        Honoured("model", Computed | Tokenize | Detokenize | Endpoints.Kv, "a name of the served model, or `default`"),
+        Honoured("model", Computed | Tokenize | Detokenize | Endpoints.Kv, "[a name of the served model](#names)"),
         Honoured("messages", Chat | Messages),
         Honoured("messages", Tokenize | KvPrompts, "as chats have them"),
         Honoured("system", Messages),
@@ -45,7 +45,7 @@ static class FieldTable
         Honoured("encoding_format", Embeddings),
 
         // how long it becomes, and what ends it
-        Honoured("max_tokens", Texts | Messages),
+        Honoured("max_tokens", Texts | Messages, "-1 has no limit"),
         Refused("max_tokens", Responses, "`max_output_tokens` is its name here"),
         Honoured("max_completion_tokens", Chat),
         Refused("max_completion_tokens", Completions | Messages, "`max_tokens` is its name here"),
@@ -55,7 +55,7 @@ static class FieldTable
         Refused("n_predict", Responses, "`max_output_tokens` is its name here", "-1"),
         Honoured("max_output_tokens", Responses),
         Honoured("min_tokens", Answers, "no end, stop token or stop string before"),
-        Honoured("stop", Texts | Responses),
+        Honoured("stop", Texts | Responses, "empty ones stop nothing"),
         Refused("stop", Messages, "`stop_sequences` is its name here", s_none),
         Honoured("stop_sequences", Messages),
         Honoured("stop_token_ids", Answers),
@@ -85,7 +85,7 @@ static class FieldTable
         Honoured("frequency_penalty", Answers),
         Honoured("presence_penalty", Answers),
         Honoured("logit_bias", Answers),
-        Honoured("seed", Answers),
+        Honoured("seed", Answers, "-1 draws one"),
         Honoured("n", Texts),
         Refused("n", Responses | Messages, "this protocol has one answer", "1"),
         Honoured("best_of", Completions, "only equal to `n`"),
@@ -170,7 +170,7 @@ static class FieldTable
         Harmless("id_slot", Answers),
         Harmless("n_keep", Answers, "nothing is ever cut off"),
         Harmless("store", Chat, "nothing is stored"),
-        Honoured("store", Responses),
+        Honoured("store", Responses, "[what is kept](#answers-that-are-kept)"),
         Refused("background", Responses, "answers are not kept for later, expected false", s_false),
         Refused("conversation", Responses, "`previous_response_id` goes on with an answer"),
         Refused("context_management", Responses | Messages, "nothing is ever cut off", s_none),

@@ -68,7 +68,8 @@ static class GrammarField
             case "json_object":
                 return format["schema"].IsAbsent ? OutputGrammar.JsonObject() : Schema(format["schema"]);
             case "json_schema":
-                return Schema(schema(format));
+                format.CheckAlternatives("json_schema", "schema"); // llama-server's manual has it there, in all protocols
+                return Schema(format["schema"].IsAbsent ? schema(format) : format["schema"]);
             default:
                 return format.IsAbsent || format["schema"].IsAbsent
                     ? null

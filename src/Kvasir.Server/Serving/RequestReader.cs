@@ -17,13 +17,8 @@ static class RequestReader
 
     static readonly TimeSpan s_longest = TimeSpan.FromDays(30);
 
-    /// <summary>The model that is asked for: any name of the served one, or none.</summary>
-    public static void CheckModel(Field body, ServedModel model)
-    {
-        if (body["model"].Text(200) is { Length: > 0 } name && !model.GoesBy(name))
-            throw new RequestException(404, $"model: '{Formats.Printable.Line(name)}' is not served here, expected '{model.Id}'", "model",
-                "model_not_found");
-    }
+    /// <summary>The model that is asked for: any name of the served one, or none. Answers call it so.</summary>
+    public static string CheckModel(Field body, ServedModel model) => model.NameFor(body["model"].Text(200));
 
     /// <summary>Whether a client asks what the cache did.</summary>
     public static bool Explains(HttpContext context) =>
@@ -60,7 +55,7 @@ static class RequestReader
 
     static SamplingOptions Sampling(Field body, ServedModel model, SamplingOptions usual) => usual with
     {
-        Temperature = body["temperature"].Real(0, 2) ?? usual.Temperature,
+        Temperature = body["temperature"].Real(0, float.MaxValue) ?? usual.Temperature,
         TopP = body["top_p"].Real(0, 1) is { } topP ? Math.Max(topP, float.Epsilon) : usual.TopP,
         TopK = body["top_k"].Whole(-1, int.MaxValue) is { } topK ? Math.Max(topK, 0) : usual.TopK,
         MinP = body["min_p"].Real(0, 1) ?? usual.MinP,
@@ -74,7 +69,7 @@ static class RequestReader
         FrequencyPenalty = body["frequency_penalty"].Real(-2, 2) ?? usual.FrequencyPenalty,
         PresencePenalty = body["presence_penalty"].Real(-2, 2) ?? usual.PresencePenalty,
         LogitBias = LogitBiases.Read(body["logit_bias"], model.Engine.Model.Tokenizer),
-        Seed = Seed(body["seed"]) ?? usual.Seed,
+        Seed = body["seed"].IsAbsent ? usual.Seed : Seed(body["seed"]),
     };
 
     /// <summary>llama-server's limit of time, in milliseconds; 0 and −1 are none.</summary>
@@ -88,7 +83,7 @@ static class RequestReader
     public static bool TellsTimings(Field body) => body["timings_per_token"].Truth() ?? false;
 
     /// <summary>llama-server's name for the most tokens, where −1 is no limit.</summary>
-    public static int? Predicted(Field body) => body["n_predict"].Whole(-1, int.MaxValue) is { } most and >= 0 ? most : null;
+    public static int? Predicted(Field body) => body["n_predict"].Bound(0);
 
     static int MinTokens(Field field, int? maxTokens) => field.Whole(0, int.MaxValue) is not { } least ? 0
         : least <= (maxTokens ?? int.MaxValue) ? least
@@ -132,11 +127,11 @@ static class RequestReader
         };
     }
 
-    /// <summary>One text or a list.</summary>
+    /// <summary>One text or a list. Empty ones stop nothing: forms of clients send them for none.</summary>
     public static IReadOnlyList<string> Stops(Field stop)
     {
-        string[] stops = stop.IsString ? [stop.Text(MostStopCharacters)!] : Texts(stop, MostStops);
-        return Array.TrueForAll(stops, text => text.Length > 0) ? stops : throw stop.Wrong("texts of at least one character");
+        IReadOnlyList<Field> stops = stop.IsString ? [stop] : stop.Items(MostStops);
+        return [.. stops.Select(text => text.Text(MostStopCharacters) ?? throw text.Missing("a string")).Where(text => text.Length > 0)];
     }
 
     static string[] Texts(Field list, int most) =>
@@ -199,8 +194,10 @@ static class RequestReader
             return null;
         if (field.IsNumber && field.Json.TryGetUInt64(out ulong seed))
             return seed;
-        return field.IsNumber && field.Json.TryGetInt64(out long negative)
-            ? unchecked((ulong)negative)
+        if (field.IsNumber && field.Json.TryGetInt64(out long negative))
+            return negative == -1 ? null : unchecked((ulong)negative); // llama-server and vLLM draw one
+        return field.IsNumber && field.Json.TryGetDouble(out double real) && double.IsInteger(real)
+            ? double.Abs(real) < 1L << 53 ? unchecked((ulong)(long)real) : BitConverter.DoubleToUInt64Bits(real)
             : throw field.Wrong("a whole number");
     }
 }

@@ -1,14 +1,26 @@
+using Kvasir.Formats;
 using Kvasir.Inference;
 using Kvasir.Inference.Chat;
+using Kvasir.Server.Http;
 
 namespace Kvasir.Server.Serving;
 
-/// <summary>The model that a server serves, under its name.</summary>
+/// <summary>The model that a server serves, under its names.</summary>
 sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate)
 {
     public InferenceEngine Engine => engine;
 
+    /// <summary>The first of its names: what answers call it where nobody says another.</summary>
     public string Id => id;
+
+    /// <summary>Its other names.</summary>
+    public IReadOnlyList<string> Aliases { get; init; } = [];
+
+    /// <summary>Whether it answers to every name.</summary>
+    public bool AnswersToAll { get; init; }
+
+    /// <summary>The names that are listed.</summary>
+    public IEnumerable<string> Names => [id, .. Aliases];
 
     /// <summary>The node that serves it; null when there is only one.</summary>
     public string? Node { get; init; }
@@ -23,9 +35,17 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
     public SlotBook Slots { get; } = new(engine.MaxRunning);
 
     /// <summary>Whether a client that says this name means this model.</summary>
-    public bool GoesBy(string name) =>
-        name.Equals(id, StringComparison.OrdinalIgnoreCase) || name.Equals(engine.Model.Config.Name, StringComparison.OrdinalIgnoreCase)
-            || name == "default";
+    public bool GoesBy(string name) => AnswersToAll || name == "default" || Known(name) is not null;
+
+    /// <summary>What a client that says this name is answered by: the name itself, or the first one where it leaves the choice.</summary>
+    /// <exception cref="RequestException">It means another model.</exception>
+    public string NameFor(string? name) => name is null or "" or "default" ? id
+        : Known(name) ?? (AnswersToAll ? name : throw new RequestException(404, $"model: {Printable.Quote(name)} is not served here, expected "
+            + $"{string.Join(" or ", Names.Select(known => Printable.Quote(known)))}; the server's --alias adds names, --any-model takes "
+            + "all", "model", "model_not_found"));
+
+    string? Known(string name) =>
+        Names.Append(engine.Model.Config.Name).FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Since when it is served, in seconds of 1970.</summary>
     public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();

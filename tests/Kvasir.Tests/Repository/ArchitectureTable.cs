@@ -155,6 +155,7 @@ static class ArchitectureTable
             Pull -> Cli, Fixtures
             RemoteTiers -> Cli, Fixtures, Reuse
             Server -> Cli, Fixtures, Reuse
+            Compatibility -> Cli, Fixtures, Server
             Cluster -> Cli, Fixtures, RemoteTiers, Reuse, Server
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
             Sizing -> Cli, Fixtures, Retention

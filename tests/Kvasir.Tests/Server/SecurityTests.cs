@@ -134,7 +134,7 @@ public sealed class SecurityTests
             Assert.Equal((HttpStatusCode.NoContent, HttpStatusCode.OK, HttpStatusCode.Unauthorized),
                 (before.StatusCode, answer.StatusCode, refused.StatusCode));
             Assert.Equal("authorization, content-type", string.Join(", ", before.Headers.GetValues("Access-Control-Allow-Headers")));
-            Assert.Equal("GET, POST", string.Join(", ", before.Headers.GetValues("Access-Control-Allow-Methods")));
+            Assert.Equal("GET, HEAD, POST, DELETE", string.Join(", ", before.Headers.GetValues("Access-Control-Allow-Methods")));
             Assert.All([before, answer, refused], response =>
             {
                 Assert.Equal("*", response.Headers.GetValues("Access-Control-Allow-Origin").Single());
@@ -143,14 +143,105 @@ public sealed class SecurityTests
         }
     }
 
+    /// <summary>Whether a page may ask: by its browser's question before, and by the request itself, which have to say the same.</summary>
+    static async Task<bool> Admits(ServerFixture server, string origin, string? key, string? host = null)
+    {
+        List<bool> admitted = [];
+        foreach (HttpMethod method in (HttpMethod[])[HttpMethod.Options, HttpMethod.Get])
+        {
+            using HttpRequestMessage request = new(method, "/v1/models");
+            request.Headers.TryAddWithoutValidation("Origin", origin);
+            if (method == HttpMethod.Options)
+                request.Headers.Add("Access-Control-Request-Method", "POST");
+            else if (key is not null)
+                request.Headers.Authorization = new("Bearer", key);
+            request.Headers.Host = host;
+            using HttpResponseMessage response = await server.Client.SendAsync(request, ServerFixture.Patience);
+            admitted.Add(response.IsSuccessStatusCode);
+            if (response.IsSuccessStatusCode)
+                Assert.Equal(origin, response.Headers.GetValues("Access-Control-Allow-Origin").Single());
+        }
+        return Assert.Single(admitted.Distinct());
+    }
+
+    static readonly string[] s_local = ["http://localhost", "http://localhost:5173", "https://127.0.0.1:8443", "http://[::1]:3000",
+        "app://obsidian.md", "app://-", "vscode-webview://1a2b3c", "vscode-file://vscode-app", "tauri://localhost", "file://"],
+        s_foreign = ["https://evil.example.org", "http://localhost.evil.example.org", "http://127.0.0.1.evil.example.org", "http://localhost@evil.example.org",
+            "http://evil.example.org:127", "xapp://a", "http://app:1", "https://localhost:5173.evil.example.org", "javascript://localhost", "localhost"];
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Pages_of_this_machine_come_in_with_a_key_or_by_one_flag_and_no_others(bool hasKey)
+    {
+        await using ServerFixture server = await ServerFixture.Start(
+            options: hasKey ? WithKeys() : new ServerOptions { AllowedOrigins = ["local"] });
+        string? key = hasKey ? Bob : null;
+        foreach (string origin in s_local)
+            Assert.True(await Admits(server, origin, key), origin);
+        foreach (string origin in s_foreign)
+            Assert.False(await Admits(server, origin, key), origin);
+        Assert.Equal(hasKey, await Admits(server, "null", key)); // any page of the web can make a frame that has no origin
+        if (!hasKey) // a page of the web whose name now leads here, with an origin that is allowed or its own
+            foreach (string origin in (string[])["http://localhost:5173", "http://evil.example.org"])
+                Assert.False(await Admits(server, origin, key, host: "evil.example.org"));
+    }
+
+    [Fact]
+    public async Task An_origin_may_leave_its_port_or_host_open()
+    {
+        await using ServerFixture server = await ServerFixture.Start(
+            options: new ServerOptions { AllowedOrigins = ["http://chat.example.org:*", "chrome-extension://*"] });
+        foreach ((string origin, bool admitted) in ((string, bool)[])[("http://chat.example.org", true), ("http://chat.example.org:81", true),
+            ("https://chat.example.org", false), ("http://chat.example.org.evil.org:81", false), ("chrome-extension://abc", true),
+            ("moz-extension://abc", false), ("http://localhost:5173", false)])
+            Assert.Equal((origin, admitted), (origin, await Admits(server, origin, null)));
+    }
+
+    [Fact]
+    public async Task A_question_before_a_request_is_answered_with_all_that_clients_send()
+    {
+        await using ServerFixture server = await ServerFixture.Start(options: WithKeys());
+        const string names = "authorization,content-type,x-api-key,anthropic-version,anthropic-beta,x-stainless-os,x-stainless-retry-count";
+        using HttpRequestMessage request = new(HttpMethod.Options, "/v1/responses/resp_0");
+        foreach ((string name, string value) in ((string, string)[])[("Origin", "http://localhost:3000"), ("Access-Control-Request-Method", "DELETE"),
+            ("Access-Control-Request-Headers", names), ("Access-Control-Request-Private-Network", "true")])
+            request.Headers.Add(name, value);
+        using HttpResponseMessage response = await server.Client.SendAsync(request, ServerFixture.Patience);
+        string Header(string name) => string.Join(", ", response.Headers.GetValues(name));
+        Assert.Equal((HttpStatusCode.NoContent, names, "GET, HEAD, POST, DELETE", "7200", "true", "Origin"),
+            (response.StatusCode, Header("Access-Control-Allow-Headers"), Header("Access-Control-Allow-Methods"),
+                Header("Access-Control-Max-Age"), Header("Access-Control-Allow-Private-Network"), Header("Vary")));
+    }
+
+    [Fact]
+    public async Task Health_says_the_same_to_everybody()
+    {
+        await using ServerFixture server = await ServerFixture.Start(options: WithKeys());
+        foreach (string path in (string[])["/health", "/v1/health"])
+            foreach (string? key in (string?[])[null, Bob, Clerk, "wrong-0123456789"])
+            {
+                using HttpRequestMessage request = new(HttpMethod.Get, path);
+                if (key is not null)
+                    request.Headers.Authorization = new("Bearer", key);
+                using HttpResponseMessage response = await server.Client.SendAsync(request, ServerFixture.Patience);
+                Assert.Equal((HttpStatusCode.OK, """{"status":"ok"}"""),
+                    (response.StatusCode, await response.Content.ReadAsStringAsync(ServerFixture.Patience)));
+            }
+    }
+
     [Theory]
     [InlineData("*", "expected an API key with it")]
-    [InlineData("chat.example.org", "expected '*', or a scheme and a host")]
-    [InlineData("https://chat.example.org/", "expected '*', or a scheme and a host")]
-    [InlineData("https://chat.example.org/page", "expected '*', or a scheme and a host")]
-    [InlineData("https://*.example.org", "expected '*', or a scheme and a host")]
-    [InlineData("null", "expected '*', or a scheme and a host")]
-    [InlineData("", "expected '*', or a scheme and a host")]
+    [InlineData("null", "expected an API key with it")]
+    [InlineData("chat.example.org", "or a scheme and a host")]
+    [InlineData("https://chat.example.org/", "or a scheme and a host")]
+    [InlineData("https://chat.example.org/page", "or a scheme and a host")]
+    [InlineData("https://*.example.org", "or a scheme and a host")]
+    [InlineData("https://*", "or a scheme and a host")]
+    [InlineData("https://user@chat.example.org", "or a scheme and a host")]
+    [InlineData("*://localhost", "or a scheme and a host")]
+    [InlineData("mailto:a", "or a scheme and a host")]
+    [InlineData("", "or a scheme and a host")]
     public void An_origin_that_would_let_in_nobody_or_everybody_is_refused_at_the_start(string origin, string said) =>
         Assert.Contains(said, Assert.Throws<ArgumentException>(() => new ServerOptions { AllowedOrigins = [origin] }.Validate()).Message,
             StringComparison.Ordinal);
@@ -159,6 +250,10 @@ public sealed class SecurityTests
     [InlineData("https://chat.example.org")]
     [InlineData("HTTP://localhost:5173")]
     [InlineData("http://[::1]:3000")]
+    [InlineData("http://localhost:*")]
+    [InlineData("vscode-webview://*")]
+    [InlineData("app://obsidian.md")]
+    [InlineData("local")]
     public void An_origin_as_browsers_send_it_is_taken(string origin) => new ServerOptions { AllowedOrigins = [origin] }.Validate();
 
     [Fact]

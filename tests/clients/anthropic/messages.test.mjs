@@ -66,7 +66,7 @@ test('errors are typed', async () => {
   await assert.rejects(ask({ max_tokens: undefined }), isA(Anthropic.BadRequestError, 'invalid_request_error'));
   await assert.rejects(ask({ messages: user('mill '.repeat(5000)) }), isA(Anthropic.BadRequestError, 'invalid_request_error'));
   await assert.rejects(ask({ model: 'claude-9' }), isA(Anthropic.NotFoundError, 'not_found_error'));
-  await assert.rejects(ask({ stream: true, temperature: 9 }), isA(Anthropic.BadRequestError, 'invalid_request_error'));
+  await assert.rejects(ask({ stream: true, temperature: -9 }), isA(Anthropic.BadRequestError, 'invalid_request_error'));
   await assert.rejects(stranger.messages.create({ model, messages: user(), max_tokens: 1 }),
     isA(Anthropic.AuthenticationError, 'authentication_error'));
 });

@@ -13,13 +13,13 @@ const isA = (type, param, code) => (error) => {
 };
 
 for (const [more, param] of [
-  [{ temperature: 3 }, 'temperature'], [{ temperature: 'hot' }, 'temperature'], [{ n: 0 }, 'n'], [{ messages: [] }, 'messages'],
+  [{ temperature: -1 }, 'temperature'], [{ temperature: 'hot' }, 'temperature'], [{ n: 0 }, 'n'], [{ messages: [] }, 'messages'],
   [{ messages: [{ role: 'user', content: 5 }] }, 'messages[0].content'],
-  [{ messages: [{ role: 'king', content: 'x' }] }, 'messages[0].role'], [{ stop: [''] }, 'stop[0]'],
-  [{ logit_bias: { x: 1 } }, 'logit_bias'],
+  [{ messages: [{ role: 'king', content: 'x' }] }, 'messages[0].role'], [{ stop: [5] }, 'stop[0]'],
+  [{ logit_bias: { 99999999: 1 } }, 'logit_bias'],
   [{ top_logprobs: 3 }, 'logprobs'], [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs'],
   [{ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] }, 'messages[0].content[0]'],
-  [{ max_tokens: -1 }, 'max_tokens'], [{ stream: 'yes' }, 'stream'], [{ seed: 1.5 }, 'seed'],
+  [{ max_tokens: -2 }, 'max_tokens'], [{ stream: 'yes' }, 'stream'], [{ seed: 1.5 }, 'seed'],
 ])
   test(`${JSON.stringify(more)} is refused, naming ${param}`, () => assert.rejects(ask(more), isA(OpenAI.BadRequestError, param)));
 
@@ -38,7 +38,7 @@ test('a prompt beyond the context says how far', async () => {
 });
 
 test('a stream begins with its error when there is one', () =>
-  assert.rejects(ask({ stream: true, temperature: 3 }), isA(OpenAI.BadRequestError, 'temperature')));
+  assert.rejects(ask({ stream: true, temperature: -1 }), isA(OpenAI.BadRequestError, 'temperature')));
 
 for (const how of ['break', 'abort'])
   test(`a stream that is left (${how}) ends at once`, async () => {

@@ -51,6 +51,16 @@ test('what is not stored, or not known, cannot be gone on from', async () => {
     await assert.rejects(ask({ previous_response_id }), (error) => error.status === 404 && error.param === 'previous_response_id');
 });
 
+test('an answer is read again, with what was asked, until it is deleted', async () => {
+  const first = await ask(), second = await ask({ input: 'And then?', previous_response_id: first.id });
+  assert.equal((await client.responses.retrieve(second.id)).output_text, second.output_text);
+  const items = await collect(client.responses.inputItems.list(second.id, { order: 'asc', limit: 1 }));
+  assert.deepEqual(items.map(({ role }) => role), ['user', 'assistant', 'user']);
+  assert.equal(items[1].content[0].text, first.output_text);
+  await client.responses.delete(second.id);
+  await assert.rejects(client.responses.retrieve(second.id), (error) => error.status === 404);
+});
+
 test('an answer that is cut is incomplete', async () => {
   const answer = await ask({ max_output_tokens: 2, stream: false });
   assert.equal(answer.status, 'incomplete');
@@ -69,7 +79,7 @@ test('bad requests name the field', async () => {
     [{ input: [] }, 'input'], [{ input: [{ role: 'user', content: 3 }] }, 'input[0].content'],
     [{ input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'x' }] }] }, 'input[0].content[0].type'],
     [{ max_output_tokens: 0 }, 'max_output_tokens'], [{ text: { format: { type: 'xml' } } }, 'text.format.type'],
-    [{ tools: [{ type: 'web_search' }] }, 'tools[0].type'],
+    [{ tools: [{ type: 'local_shell' }] }, 'tools[0].type'],
   ])
     await assert.rejects(ask(more), (error) => error.status === 400 && error.param === param, JSON.stringify(more));
 });

@@ -63,7 +63,7 @@ test('a completion without a conversation', async () => {
 
 test('errors say what is wrong', async () => {
   const says = (status, text) => (error) => APICallError.isInstance(error) && error.statusCode === status && text.test(error.message);
-  await assert.rejects(generateText({ ...request, temperature: 9 }), says(400, /^temperature: 9, expected/));
+  await assert.rejects(generateText({ ...request, temperature: -9 }), says(400, /^temperature: -9, expected/));
   await assert.rejects(generateText({ ...request, model: kvasir('gpt-5') }), says(404, /^model: /));
   await assert.rejects(generateText({ ...request, model: at(url, 'not-the-key-at-all')(model) }), says(401, /key/));
 });

@@ -141,10 +141,27 @@ export interface Unpinned { unpinned_blocks: number }
 export interface Evicted { evicted_blocks: number; kept_blocks: number }
 export interface Explained { prompt_tokens: number; kvasir: Explain }
 
-export interface ChatMessage { role: 'system' | 'user' | 'assistant'; content: string }
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant' | 'tool';
+  content: string;
+  reasoning_content?: string;
+  tool_calls?: ToolCall[];
+  tool_call_id?: string;
+}
+
+export interface Tool { type: 'function'; function: { name: string; description?: string; parameters?: unknown } }
+
+export interface ToolCall { id: string; type: 'function'; function: { name: string; arguments: string } }
+
+/** More of a call: the first part has id and name, the arguments come as they are written. */
+export interface CallDelta { index?: number; id?: string; function?: { name?: string; arguments?: string } }
 
 export interface ChatChunk {
-  choices?: { delta?: { content?: string | null }; finish_reason?: string | null }[];
+  choices?: {
+    delta?: { content?: string | null; reasoning_content?: string | null; tool_calls?: CallDelta[] | null };
+    finish_reason?: string | null;
+  }[];
+  usage?: { completion_tokens_details?: { reasoning_tokens?: number } | null } | null;
   kvasir?: Explain;
   error?: { message?: string };
 }

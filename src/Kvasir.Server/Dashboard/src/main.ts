@@ -4,6 +4,7 @@ import { keyEvents } from './connection/key';
 import { Live, type LinkState } from './connection/live';
 import type { ServedRequest, Stats } from './contract';
 import { byId, setText } from './dom';
+import { setBlockTokens } from './explain/blocks';
 import { Fleet } from './fleet/fleet';
 import { ConnectionView } from './header/connection';
 import { wireKeyDialog } from './header/keyDialog';
@@ -51,6 +52,7 @@ function showState(state: LinkState): void {
 
 function showStats(stats: Stats): void {
   serverTime = stats.time;
+  setBlockTokens(stats.model.block_tokens);
   showServer(stats);
   showTotals(stats);
   tiers.update(stats);

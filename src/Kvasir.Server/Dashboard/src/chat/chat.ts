@@ -1,7 +1,8 @@
 import { isAbort, sentenceOf } from '../connection/http';
-import type { ChatMessage } from '../contract';
+import type { ChatMessage, Tool } from '../contract';
 import { byId } from '../dom';
-import { complete, type Piece } from './completion';
+import { complete } from './completion';
+import { ToolList } from './toolList';
 import { Turn } from './turn';
 
 /** The conversation: sends what was said before with every question, so that its prefix is found again. */
@@ -13,6 +14,7 @@ export class Chat {
   #form = byId<HTMLFormElement>('chat-form');
   #input = byId<HTMLTextAreaElement>('chat-input');
   #system = byId<HTMLTextAreaElement>('chat-system');
+  #tools = new ToolList();
   #send = byId<HTMLButtonElement>('chat-send');
   #stop = byId<HTMLButtonElement>('chat-stop');
 
@@ -34,46 +36,50 @@ export class Chat {
 
   #submit(): void {
     const question = this.#input.value.trim();
-    if (!question || this.#abort) return;
+    if (!question || this.#abort || !this.#tools.read()) return;
     this.#input.value = '';
     void this.#ask(question);
   }
 
   async #ask(question: string): Promise<void> {
-    if (this.#abort) return;
+    const tools = this.#tools.read();
+    if (this.#abort || !tools) return;
+    this.#turns.at(-1)?.end();
     const turn = new Turn(question);
-    const messages = [...this.#history(), { role: 'user', content: question } as const];
-    this.#turns.push(turn);
     this.#list.append(turn.element);
-    this.#show();
-    this.#log.scrollTop = this.#log.scrollHeight;
-    await this.#answer(turn, messages);
+    await this.#answer(turn, tools);
   }
 
-  async #answer(turn: Turn, messages: ChatMessage[]): Promise<void> {
+  /** Has a turn answered, or answered further when its tools have said something. */
+  async #answer(turn: Turn, tools: Tool[]): Promise<void> {
+    const before = this.#turns.filter((other) => other !== turn).flatMap((other) => other.messages());
+    const messages = [...this.#instructions(), ...before, ...turn.asked()];
+    if (!this.#turns.includes(turn)) this.#turns.push(turn);
+    const answer = turn.begin(() => void this.#goOn(turn));
     const abort = (this.#abort = new AbortController());
     this.#show();
+    this.#log.scrollTop = this.#log.scrollHeight;
     try {
-      for await (const piece of complete(messages, abort.signal)) this.#following(() => this.#take(turn, piece));
+      for await (const piece of complete(messages, tools, abort.signal)) this.#following(() => answer.take(piece));
     } catch (error) {
-      this.#following(() => (isAbort(error) ? turn.stopped() : turn.failed(sentenceOf(error), () => this.#retry(turn))));
+      this.#following(() => (isAbort(error) ? answer.note('Stopped.') : answer.failed(sentenceOf(error), () => void this.#retry(turn))));
     }
     if (this.#abort === abort) this.#abort = null;
-    this.#following(() => turn.close());
+    this.#following(() => answer.close());
     this.#show();
   }
 
-  #take(turn: Turn, piece: Piece): void {
-    if ('text' in piece) turn.add(piece.text);
-    else if ('finish' in piece) turn.finish(piece.finish);
-    else turn.explain(piece.explain);
+  async #goOn(turn: Turn): Promise<void> {
+    const tools = this.#tools.read();
+    if (!this.#abort && tools && turn === this.#turns.at(-1)) await this.#answer(turn, tools);
   }
 
-  #retry(turn: Turn): void {
+  async #retry(turn: Turn): Promise<void> {
     if (this.#abort) return;
+    if (turn.retract()) return this.#goOn(turn);
     this.#turns = this.#turns.filter((other) => other !== turn);
     turn.element.remove();
-    void this.#ask(turn.question);
+    return this.#ask(turn.question);
   }
 
   #restart(): void {
@@ -85,10 +91,9 @@ export class Chat {
     this.#input.focus();
   }
 
-  #history(): ChatMessage[] {
+  #instructions(): ChatMessage[] {
     const system = this.#system.value.trim();
-    const said = this.#turns.flatMap((turn) => turn.messages());
-    return system ? [{ role: 'system', content: system }, ...said] : said;
+    return system ? [{ role: 'system', content: system }] : [];
   }
 
   #show(): void {

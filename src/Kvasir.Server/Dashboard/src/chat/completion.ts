@@ -1,17 +1,19 @@
 import { getJson, post } from '../connection/http';
 import { readEvents } from '../connection/sse';
-import type { ChatChunk, ChatMessage, Explain } from '../contract';
+import type { CallDelta, ChatChunk, ChatMessage, Explain, Tool } from '../contract';
 
-export type Piece = { text: string } | { finish: string } | { explain: Explain };
+export type Piece =
+  | { text: string } | { thought: string } | { call: CallDelta } | { finish: string } | { explain: Explain } | { thoughtTokens: number };
 
-export const answerLimit = 512;
+export const answerLimit = 2048;
 
 let model: Promise<string> | undefined;
 
 /** Streams one answer. Throws a sentence when the server fails, at the start or midway. */
-export async function* complete(messages: ChatMessage[], signal: AbortSignal): AsyncGenerator<Piece> {
+export async function* complete(messages: ChatMessage[], tools: Tool[], signal: AbortSignal): AsyncGenerator<Piece> {
   const request = {
     model: await modelId(), messages, stream: true, stream_options: { include_usage: true }, max_tokens: answerLimit, temperature: 0,
+    ...(tools.length && { tools }),
   };
   const response = await post('v1/chat/completions', request, { signal, headers: { 'X-Kvasir-Explain': '1' } });
   for await (const { data } of readEvents(response.body!)) {
@@ -24,8 +26,12 @@ export async function* complete(messages: ChatMessage[], signal: AbortSignal): A
 function* piecesOf(chunk: ChatChunk): Generator<Piece> {
   if (chunk.error) throw new Error(chunk.error.message || 'The server failed without saying why.');
   const choice = chunk.choices?.[0];
+  if (choice?.delta?.reasoning_content) yield { thought: choice.delta.reasoning_content };
   if (choice?.delta?.content) yield { text: choice.delta.content };
+  for (const call of choice?.delta?.tool_calls ?? []) yield { call };
   if (choice?.finish_reason) yield { finish: choice.finish_reason };
+  const thoughtTokens = chunk.usage?.completion_tokens_details?.reasoning_tokens;
+  if (thoughtTokens) yield { thoughtTokens };
   if (chunk.kvasir) yield { explain: chunk.kvasir };
 }
 

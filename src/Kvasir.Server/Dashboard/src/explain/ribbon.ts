@@ -1,6 +1,7 @@
 import type { Explain } from '../contract';
 import { h } from '../dom';
 import { bytes, range, seconds } from '../format';
+import { inBlocks } from './blocks';
 import { isSource, sourceNames, swatch } from './sources';
 import { missSentence, retentionSentence, spansSentence } from './words';
 
@@ -29,4 +30,4 @@ export function ribbonWords(explain: Explain): HTMLElement {
 
 const spanWords = (span: Explain['spans'][number]): HTMLElement =>
   h('span', { class: 'num' }, `${range(span.from, span.to)} ${span.source === 'computed' ? '' : 'from '}`
-    + (isSource(span.source) ? sourceNames[span.source] : span.source));
+    + `${isSource(span.source) ? sourceNames[span.source] : span.source}${inBlocks(span)}`);

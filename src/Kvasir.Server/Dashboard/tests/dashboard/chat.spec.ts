@@ -15,6 +15,7 @@ test('an answer streams, and its badge opens into the ribbon', async ({ page }) 
   await expect(badge.locator('summary')).toHaveText(/^[\d,]+ of [\d,]+ from /);
   await badge.locator('summary').click();
   await expect(badge.getByRole('img')).toHaveAttribute('aria-label', /tokens/);
+  await expect(badge.locator('.ribbon-words')).toContainText(/computed · \d+ blocks?/);
 });
 
 test('the second turn reuses the first', async ({ page }) => {
@@ -39,14 +40,64 @@ test('the system prompt is sent, and a new conversation starts empty', async ({ 
 
 test('text from the server stays text', async ({ page }) => {
   const evil = '<img src=x onerror="document.title=1"><script>1</script>';
+  const call = { index: 0, id: evil, function: { name: evil, arguments: evil } };
+  const chunks = [{ reasoning_content: evil }, { content: evil }, { tool_calls: [call] }]
+    .map((delta) => `data: ${JSON.stringify({ choices: [{ delta }] })}\r\n\r\n`);
   await page.route('**/v1/chat/completions', (route) => route.fulfill({
     contentType: 'text/event-stream',
-    body: `data: ${JSON.stringify({ choices: [{ delta: { content: evil } }] })}\r\n\r\n: ping\r\n\r\ndata: [DONE]\r\n\r\n`,
+    body: `${chunks.join('')}: ping\r\n\r\ndata: [DONE]\r\n\r\n`,
   }));
   await open(page);
   await say(page, 'hello');
-  await expect(page.getByTestId('answer')).toHaveText(evil);
+  for (const place of ['answer', 'thoughts', 'call-name', 'call-arguments']) await expect(page.getByTestId(place)).toHaveText(evil);
   await expect(page.locator('#chat-turns img:not(.ribbon), #chat-turns script')).toHaveCount(0);
+});
+
+test('thoughts are folded, counted, and said again', async ({ page }) => {
+  test.skip(realServer, 'needs a model that thinks');
+  await open(page);
+  await say(page, 'think');
+  const thoughts = page.locator('.thoughts');
+  await expect(thoughts.locator('summary')).toHaveText(/^Thought for .* · 12 tokens$/);
+  await expect(page.getByTestId('thoughts')).toBeHidden();
+  await thoughts.locator('summary').click();
+  await expect(page.getByTestId('thoughts')).toHaveText('They ask who I am. I may say it in a sentence.');
+  await expect(page.getByTestId('answer')).not.toContainText('They ask');
+  const sent = page.waitForRequest('**/v1/chat/completions');
+  await say(page, 'And then?');
+  expect((await sent).postDataJSON().messages[1].reasoning_content).toBe('They ask who I am. I may say it in a sentence.');
+});
+
+test('calls are shown as they come, and what the tools say goes back', async ({ page }) => {
+  test.skip(realServer, 'needs a model that calls');
+  await open(page);
+  await page.getByText('Tools', { exact: true }).first().click();
+  await page.getByLabel('Tools').fill('{');
+  await say(page, 'How is the weather?');
+  await expect(page.locator('#chat-tools-problem')).toContainText('Tools: no JSON');
+  await expect(page.locator('#chat-turns > li')).toHaveCount(0);
+  await page.getByRole('button', { name: 'A sample' }).click();
+  await page.keyboard.press('Escape');
+  await say(page, 'How is the weather?');
+  await expect(page.getByTestId('call-name')).toHaveText(['weather', 'weather']);
+  await expect(page.getByTestId('call-arguments').first()).toHaveText('{\n  "city": "<b>Hlesey</b>"\n}');
+  await expect(page.locator('#chat-turns b')).toHaveCount(0);
+  await page.getByLabel('Result of call 1').fill('Cold.');
+  await page.getByLabel('Result of call 2').fill('Warm.');
+  const sent = page.waitForRequest('**/v1/chat/completions');
+  await page.getByRole('button', { name: 'Send results' }).click();
+  const { messages, tools } = (await sent).postDataJSON();
+  expect(tools[0].function.name).toBe('weather');
+  expect(messages.slice(1)).toEqual([
+    { role: 'assistant', content: '', tool_calls: [
+      { id: 'call_0', type: 'function', function: { name: 'weather', arguments: '{"city": "<b>Hlesey</b>"}' } },
+      { id: 'call_1', type: 'function', function: { name: 'weather', arguments: '{"city": "Uppsala"}' } },
+    ] },
+    { role: 'tool', tool_call_id: 'call_0', content: 'Cold.' }, { role: 'tool', tool_call_id: 'call_1', content: 'Warm.' },
+  ]);
+  await expect(page.getByTestId('answer').last()).not.toBeEmpty();
+  await expect(page.getByTestId('cache-badge')).toHaveCount(2);
+  await expect(page.getByRole('button', { name: 'Send results' })).toBeHidden();
 });
 
 test('stopping aborts the request and keeps what was said', async ({ page }) => {

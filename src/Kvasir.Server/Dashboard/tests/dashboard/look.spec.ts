@@ -9,11 +9,22 @@ async function busyPage(page: Page): Promise<void> {
   await open(page);
   await say(page, longMessage());
   await say(page, 'And then?');
+  if (!realServer) await thinkAndCall(page);
   await page.getByTestId('cache-badge').last().locator('summary').click();
   await page.getByRole('tree').focus();
   await page.keyboard.press('ArrowDown');
   await page.getByText('Warm a prompt', { exact: true }).click();
   await page.locator('#request-list summary').first().click();
+}
+
+/** What no real model does when it is asked to. */
+async function thinkAndCall(page: Page): Promise<void> {
+  await say(page, 'think');
+  await page.locator('.thoughts summary').click();
+  await page.getByText('Tools', { exact: true }).first().click();
+  await page.getByRole('button', { name: 'A sample' }).click();
+  await say(page, 'How is the weather?');
+  await page.getByLabel('Result of call 1').fill('Cold, with snow from the north.');
 }
 
 async function look(page: Page, name: string): Promise<void> {

@@ -4,8 +4,7 @@ export { expect };
 
 /** Whether KVASIR_URL names a server: then states that only the pretended ones can be put into are skipped. */
 export const realServer = Boolean(process.env['KVASIR_URL']);
-export const keyedUrl = 'http://127.0.0.1:8392/';
-export const emptyUrl = 'http://127.0.0.1:8393/';
+export { emptyUrl, keyedUrl } from './servers';
 
 /** A page that must neither violate the policy, nor throw, nor complain, but for what a test expects. */
 export const test = base.extend<{ complaints: string[]; allowed: RegExp[] }>({
