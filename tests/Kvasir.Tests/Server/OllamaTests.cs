@@ -73,7 +73,7 @@ public sealed class OllamaTests
             Assert.False(plain == await Answer($"{usual}, {wish}"), wish);
         foreach ((string body, string message) in ((string, string)[])[
             ("""{"options": {"mirostat": 1}}""", "options.mirostat: 1, expected 0 or 2"),
-            ("""{"options": {"num_ctx": 4}}""", "the prompt needs at least"),
+            ("""{"options": {"num_ctx": 4}}""", "the prompt has at least"),
             ("""{"options": {"penalize_newline": false}}""", "options.penalize_newline: false is not honoured"),
             ("""{"template": "{{ .Prompt }}"}""", "template: '{{ .Prompt }}' is not honoured"),
             ("""{"images": ["aGk="]}""", "images: a list of 1 is not honoured"),
