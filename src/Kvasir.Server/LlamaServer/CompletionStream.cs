@@ -49,7 +49,8 @@ sealed class CompletionStream(HttpContext context, ServedModel model, Completion
         {
             events.Send(Chunk(piece.Choice, piece.Piece.Text) with
             {
-                Timings = timings, CompletionProbabilities = choice.Likely.Count > 0 ? [.. choice.Likely] : null,
+                Timings = timings,
+                CompletionProbabilities = choice.Likely.Count > 0 ? [.. choice.Likely] : null,
             }, LlamaServerJson.Default.CompletionChunk);
             choice.Tokens.Clear();
             choice.Likely.Clear();

@@ -18,7 +18,12 @@ sealed partial record OllamaQuery(string Model, CompletionRequest Completion, bo
     /// <summary>What Ollama has where nobody says anything.</summary>
     static readonly SamplingOptions s_usual = SamplingOptions.Greedy with
     {
-        Temperature = 0.8f, TopK = 40, TopP = 0.9f, MinP = 0, RepeatPenalty = 1.1f, RepeatWindow = 64,
+        Temperature = 0.8f,
+        TopK = 40,
+        TopP = 0.9f,
+        MinP = 0,
+        RepeatPenalty = 1.1f,
+        RepeatWindow = 64,
     };
 
     /// <param name="context">The request.</param>

@@ -89,15 +89,15 @@ sealed class OllamaWriter(HttpContext context, ServedModel model, OllamaQuery qu
 
     OllamaAnswer With(
         OllamaAnswer answer, string thought, string text, List<ToolCall> calls, IReadOnlyList<TokenLogprob> likely) => answer with
-    {
-        Message = !IsChat ? null : new OllamaMessage("assistant", text)
         {
-            Thinking = thought.Length == 0 ? null : thought,
-            ToolCalls = calls.Count == 0 ? null
+            Message = !IsChat ? null : new OllamaMessage("assistant", text)
+            {
+                Thinking = thought.Length == 0 ? null : thought,
+                ToolCalls = calls.Count == 0 ? null
                 : [.. calls.Select((call, i) => OllamaToolCall.Of(call, (_lines is null ? 0 : _calls.Count) + i))],
-        },
-        Response = IsChat ? null : text,
-        Thinking = IsChat || thought.Length == 0 ? null : thought,
-        Logprobs = likely.Count == 0 ? null : likely,
-    };
+            },
+            Response = IsChat ? null : text,
+            Thinking = IsChat || thought.Length == 0 ? null : thought,
+            Logprobs = likely.Count == 0 ? null : likely,
+        };
 }

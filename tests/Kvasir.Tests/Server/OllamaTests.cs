@@ -64,14 +64,16 @@ public sealed class OllamaTests
             $$"""{"model": "default", "prompt": "Who are you?", "stream": false, "options": { {{wishes}} } }""");
         async Task<string> Answer(string wishes) =>
             (await server.Ask("/api/generate", JsonNode.Parse(Options(wishes).GetRawText())!)).GetProperty("response").GetString()!;
+        int prompt = (await server.Ask("/api/generate", JsonNode.Parse(Options("\"num_predict\": 1").GetRawText())!))
+            .GetProperty("prompt_eval_count").GetInt32();
         string usual = """ "num_predict": 12, "ignore_eos": true, "seed": 3, "temperature": 1.5, "top_p": 1""", plain = await Answer(usual);
         Assert.Equal(plain, await Answer(usual));
         foreach (string wish in (string[])["\"temperature\": 0", "\"top_k\": 1", "\"top_p\": 0.01", "\"repeat_penalty\": 10", "\"stop\": [\"e\"]",
-            "\"num_ctx\": 31", "\"seed\": 4"])
+            $"\"num_ctx\": {prompt + 3}", "\"seed\": 4"])
             Assert.False(plain == await Answer($"{usual}, {wish}"), wish);
         foreach ((string body, string message) in ((string, string)[])[
             ("""{"options": {"mirostat": 1}}""", "options.mirostat: 1, expected 0 or 2"),
-            ("""{"options": {"num_ctx": 4}}""", "the prompt needs at least"),
+            ("""{"options": {"num_ctx": 4}}""", "the prompt has at least"),
             ("""{"options": {"penalize_newline": false}}""", "options.penalize_newline: false is not honoured"),
             ("""{"template": "{{ .Prompt }}"}""", "template: '{{ .Prompt }}' is not honoured"),
             ("""{"images": ["aGk="]}""", "images: a list of 1 is not honoured"),

@@ -17,7 +17,8 @@ test('a chat is the same in pieces and whole', async () => {
 test('a text is completed, in a form where one is wanted', async () => {
   const { response, context } = await client.generate({ model, prompt: 'Who are you?', options });
   assert.ok(response.length > 0 && context.length > 12);
-  const schema = { type: 'object', properties: { city: { type: 'string', maxLength: 9 } }, required: ['city'], additionalProperties: false };
+  const city = { type: 'string', maxLength: 9 };
+  const schema = { type: 'object', properties: { city }, required: ['city'], additionalProperties: false };
   const formed = await client.generate({ model, prompt: 'Where?', format: schema, options: { ...options, num_predict: 60 } });
   assert.equal(typeof JSON.parse(formed.response).city, 'string');
 });
