@@ -43,7 +43,8 @@ static class Messages
     {
         (ChoiceText[] texts, GenerationResult[] results) = await ChoiceText.ReadAll(run);
         (ChoiceText text, GenerationResult result) = (texts[0], results[0]);
-        List<MessageBlock> content = [.. text.Calls.Where(call => call.IsWhole).Select(call => ToolUseBlock.Of(call.Call, call.Call.Arguments))];
+        List<MessageBlock> content = 
+            [.. text.Calls.Where(call => call.IsWhole).Select(call => ToolUseBlock.Of(call.Call, call.Call.Arguments))];
         if (text.Text.Length > 0 || (content.Count == 0 && text.Thoughts.Length == 0))
             content.Insert(0, new TextBlock(text.Text));
         if (text.Thoughts.Length > 0)
