@@ -35,7 +35,8 @@ public sealed partial class ChatPrompts
         string source = template ?? tokenizer.Vocabulary.ChatTemplate ?? ChatMl, named = template is null ? "tokenizer.chat_template" : "";
         string? forTools = template is null ? tokenizer.Vocabulary.ToolTemplate : null;
         (_tokenizer, Tools, Thoughts) = (tokenizer, ToolFormat.Of(forTools ?? source), ThoughtFormat.Of(source));
-        (_wantsNoTools, _namesThinking) = (ComparesTools().IsMatch(source) && !AsksForTools().IsMatch(source), NamesThinking().IsMatch(source));
+        (_wantsNoTools, _namesThinking) = (ComparesTools().IsMatch(source) && !AsksForTools().IsMatch(source),
+            NamesThinking().IsMatch(source));
         Template = source;
         _template = Parse(source, named);
         _toolTemplate = forTools is null ? _template : Parse(forTools, named + ".tool_use");
@@ -100,7 +101,8 @@ public sealed partial class ChatPrompts
         return new ChatPrompt(tokens.AsSpan().StartsWith(_tokenizer.Opening.AsSpan()) ? tokens : [.. _tokenizer.Opening, .. tokens])
         {
             Text = prompt.Text,
-            OpensThoughts = end != PromptEnd.Message && Thoughts?.AreOpenAfter(OpenMessage.Tail(prompt, end == PromptEnd.OpenMessage)) == true,
+            OpensThoughts = end != PromptEnd.Message
+                && Thoughts?.AreOpenAfter(OpenMessage.Tail(prompt, end == PromptEnd.OpenMessage)) == true,
             Continues = open,
         };
     }
@@ -143,7 +145,8 @@ public sealed partial class ChatPrompts
     JsonArray NameThoughts(JsonArray messages)
     {
         foreach (JsonNode? message in _namesThinking ? messages : [])
-            if (message!["reasoning_content"] is { } thoughts && (message["tool_calls"] is null || (string?)message["content"] is null or ""))
+            if (message!["reasoning_content"] is { } thoughts
+                && (message["tool_calls"] is null || (string?)message["content"] is null or ""))
                 message["thinking"] = thoughts.DeepClone();
         return messages;
     }

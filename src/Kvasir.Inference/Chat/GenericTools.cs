@@ -27,7 +27,9 @@ public static class GenericTools
         return written;
     }
 
-    /// <summary>The same conversation with what the system says in front of what the user says first, for templates without a system.</summary>
+    /// <summary>
+    /// The same conversation with what the system says in front of what the user says first, for templates without a system.
+    /// </summary>
     public static JsonArray WithoutSystem(JsonArray messages)
     {
         ArgumentNullException.ThrowIfNull(messages);
@@ -66,7 +68,8 @@ public static class GenericTools
         foreach (JsonNode? tool in tools)
             text.Append((tool!["function"] ?? tool).ToJsonString(s_plain)).Append('\n');
         return text.Append("</tools>\nTo call one, answer with its name and arguments in this form, and with nothing behind it:\n"
-            + "<tool_call>\n{\"name\": \"…\", \"arguments\": {…}}\n</tool_call>\nIts result comes between <tool_response> tags.").ToString();
+            + "<tool_call>\n{\"name\": \"…\", \"arguments\": {…}}\n</tool_call>\n"
+            + "Its result comes between <tool_response> tags.").ToString();
     }
 
     static void AddInstruction(JsonArray written, string instruction)

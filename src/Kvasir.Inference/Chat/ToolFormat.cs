@@ -101,7 +101,8 @@ public sealed record ToolFormat(ToolStyle Style, string Begin = "", string End =
     {
         try
         {
-            return tool.Parameters.ValueKind == JsonValueKind.Object ? OutputGrammar.JsonSchema(tool.Parameters) : OutputGrammar.JsonObject();
+            return tool.Parameters.ValueKind == JsonValueKind.Object
+                ? OutputGrammar.JsonSchema(tool.Parameters) : OutputGrammar.JsonObject();
         }
         catch (JsonSchemaException) when (isLoose)
         {

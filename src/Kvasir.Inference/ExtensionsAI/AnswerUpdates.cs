@@ -8,7 +8,8 @@ using Microsoft.Extensions.AI;
 namespace Kvasir.Inference.ExtensionsAI;
 
 /// <summary>
-/// Writes an answer as updates: thoughts, text and calls of tools as they come, and at the end what the answer took. A call comes when it is
+/// Writes an answer as updates: thoughts, text and calls of tools as they come, and at the end what the answer took. A call comes when it
+/// is
 /// whole; one that was cut off does not.
 /// </summary>
 /// <param name="modelId">The model's name.</param>

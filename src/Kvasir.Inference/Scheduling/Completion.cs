@@ -12,7 +12,7 @@ public readonly record struct CompletionPiece(string Text, int Token, TokenLogpr
     /// <summary>
     /// How likely each token of the prompt was, when that was asked for: in a piece of its own, before the first token. The first is null.
     /// </summary>
-    public IReadOnlyList<TokenLogprobs?>? PromptLogprobs { get; init; }
+    public IReadOnlyList<TokenLogprobs?>? PromptLogprobs => Progress?.Logprobs;
 }
 
 /// <summary>A completion on its way. The engine goes on whether it is read or not.</summary>

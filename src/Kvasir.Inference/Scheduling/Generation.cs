@@ -230,7 +230,8 @@ sealed class Generation
     {
         _prompt!.Take(pass, firstRow, from, Sequence.Cached, Sequence.Tokens, _engine.Config.Name);
         if (!_prompt.IsReading)
-            Completion.Emit(new CompletionPiece("", -1, null) { PromptLogprobs = _prompt.Read });
+            Completion.Emit(
+                new CompletionPiece("", -1, null, new PrefillProgress(_promptTokens, _promptTokens) { Logprobs = _prompt.Read }));
     }
 
     /// <summary>The last token is computed: chooses the next one from its logits.</summary>
@@ -365,7 +366,7 @@ sealed class Generation
 
     void MaskEnds(Span<float> logits)
     {
-        if (!Options.IgnoresEnds && (Options.Grammar is null || _thoughts is { IsInside: true })) // a grammar knows itself where an end has to come
+        if (!Options.IgnoresEnds && (Options.Grammar is null || _thoughts is { IsInside: true })) // which knows itself
             foreach (int end in _engine.Tokenizer.Ends)
                 logits[end] = float.NegativeInfinity;
         foreach (int stop in Options.StopTokens)

@@ -59,7 +59,8 @@ public sealed record GenerationOptions
     public TimeSpan? MostTime { get; init; }
 
     /// <summary>
-    /// Tells of each token of the prompt how likely it was, with so many of the most likely; null tells nothing. The whole prompt is computed
+    /// Tells of each token of the prompt how likely it was, with so many of the most likely; null tells nothing. The whole prompt is
+    /// computed
     /// for that, whatever the cache has of it, and leaves nothing in the cache.
     /// </summary>
     public int? PromptLogprobs { get; init; }
@@ -76,7 +77,9 @@ public sealed record GenerationOptions
     /// <summary>The thoughts that it may begin with; null for a model that is not known to think.</summary>
     public ThoughtOptions? Thoughts { get; init; }
 
-    /// <summary>Control tokens that are spelt out in the text and may stand in a text of the grammar: a chat template's own markers.</summary>
+    /// <summary>
+    /// Control tokens that are spelt out in the text and may stand in a text of the grammar: a chat template's own markers.
+    /// </summary>
     public IReadOnlySet<int> Spelled { get; init; } = FrozenSet<int>.Empty;
 
     /// <summary>Which keys and values of the prompt are kept; null keeps all, and the completion is exact.</summary>
@@ -112,4 +115,8 @@ public sealed record GenerationOptions
 /// <param name="Done">Tokens computed or reused.</param>
 /// <param name="Total">Tokens of the prompt.</param>
 /// <param name="Reused">Those of the done ones that were found in the cache.</param>
-public sealed record PrefillProgress(int Done, int Total, int Reused = 0);
+public sealed record PrefillProgress(int Done, int Total, int Reused = 0)
+{
+    /// <summary>How likely each token of the prompt was, when that was asked for and all are computed; null before.</summary>
+    public IReadOnlyList<TokenLogprobs?>? Logprobs { get; init; }
+}

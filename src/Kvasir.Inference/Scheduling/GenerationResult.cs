@@ -33,7 +33,9 @@ public sealed record GenerationResult
     /// <summary>The stop string that ended it; null when something else did.</summary>
     public string? StopText { get; init; }
 
-    /// <summary>How many of the tokens were thoughts, with the markers around them; 0 where <see cref="GenerationOptions.Thoughts"/> names none.</summary>
+    /// <summary>
+    /// How many of the tokens were thoughts, with the markers around them; 0 where <see cref="GenerationOptions.Thoughts"/> names none.
+    /// </summary>
     public int ThoughtTokens { get; init; }
 
     /// <summary>Whether the logits after every token of the prompt were wanted, so that all of it was computed.</summary>

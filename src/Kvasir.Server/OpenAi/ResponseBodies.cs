@@ -51,7 +51,8 @@ abstract record ResponseItem;
 sealed record ResponseMessage(string Id, string Status, string Role, IReadOnlyList<ResponsePart> Content) : ResponseItem;
 
 /// <summary>What the model thought: all of it, without a summary.</summary>
-sealed record ResponseReasoning(string Id, string Status, IReadOnlyList<ResponsePart> Summary, IReadOnlyList<ResponsePart> Content) : ResponseItem;
+sealed record ResponseReasoning(string Id, string Status, IReadOnlyList<ResponsePart> Summary, IReadOnlyList<ResponsePart> Content)
+    : ResponseItem;
 
 /// <summary>A call of a tool, its arguments as a text that is JSON; incomplete where it was cut off.</summary>
 sealed record ResponseCall(string Id, string CallId, string Name, string Arguments, string Status) : ResponseItem;

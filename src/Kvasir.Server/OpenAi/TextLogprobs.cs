@@ -9,7 +9,8 @@ sealed record TextLogprobs(IReadOnlyList<string> Tokens, IReadOnlyList<float?> T
     IReadOnlyList<IReadOnlyDictionary<string, float>?> TopLogprobs, IReadOnlyList<int> TextOffset);
 
 /// <summary>
-/// Tells of tokens how likely they were, and where in the text they begin: in characters of Unicode from the prompt's first, as Python counts
+/// Tells of tokens how likely they were, and where in the text they begin: in characters of Unicode from the prompt's first, as Python
+/// counts
 /// them. A token that is no text, or only a part of a character, begins where the next one does.
 /// </summary>
 sealed class TextOffsets(Tokenizer tokenizer, int[] prompt)
@@ -22,7 +23,8 @@ sealed class TextOffsets(Tokenizer tokenizer, int[] prompt)
     public TextLogprobs Of(IReadOnlyList<TokenLogprobs?>? ofPrompt, IReadOnlyList<TokenLogprobs> ofAnswer)
     {
         (int Token, TokenLogprobs? Likely)[] tokens =
-            [.. (ofPrompt ?? []).Select((likely, i) => (prompt[i], likely)), .. ofAnswer.Select(likely => (likely.Token, (TokenLogprobs?)likely))];
+            [.. (ofPrompt ?? []).Select((likely, i) => (prompt[i], likely)),
+                .. ofAnswer.Select(likely => (likely.Token, (TokenLogprobs?)likely))];
         return new TextLogprobs(
             [.. tokens.Select(token => TokenLogprob.Text(token.Token, tokenizer))], [.. tokens.Select(token => token.Likely?.Logprob)],
             [.. tokens.Select(token => Top(token.Likely))], [.. tokens.Select(token => Begin(token.Token))]);

@@ -24,7 +24,9 @@ sealed class ChatInput : ChatTranscript
     /// <summary>Further variables of the template; null for none.</summary>
     public JsonObject? More { get; set; }
 
-    /// <summary>Tools of servers that run them themselves: the model does not hear of them, and the client hears that it does not.</summary>
+    /// <summary>
+    /// Tools of servers that run them themselves: the model does not hear of them, and the client hears that it does not.
+    /// </summary>
     public List<string> Skipped { get; } = [];
 
     /// <summary>Whether the last message is one of the assistant's that may go on: it calls nothing.</summary>
@@ -58,8 +60,10 @@ sealed class ChatInput : ChatTranscript
     /// <param name="choice">Whether the model hears of the tools.</param>
     /// <param name="thinking">How it is to think; its template hears of it.</param>
     /// <param name="end">What they end with.</param>
-    /// <param name="most">So many are wanted; of a conversation that certainly has more, only the first come, and more than so many.</param>
-    public ChatPrompt Write(ServedModel model, ToolChoice choice, Thinking thinking, PromptEnd end = PromptEnd.Answer, int most = int.MaxValue)
+    /// <param name="most">So many are wanted; of a conversation that certainly has more, only the first come, and more than so
+    /// many.</param>
+    public ChatPrompt Write(ServedModel model, ToolChoice choice, Thinking thinking, PromptEnd end = PromptEnd.Answer,
+        int most = int.MaxValue)
     {
         More = thinking.Effort.Variables(More);
         return model.Prompts.Write(Said(Messages, model), Offered(choice), Variables(model), end, most);

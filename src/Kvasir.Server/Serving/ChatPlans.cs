@@ -45,7 +45,8 @@ static class ChatPlans
     }
 
     /// <summary>
-    /// What the prompt of OpenAI's older protocol ends with: a last message of the assistant is gone on with unless the request says otherwise,
+    /// What the prompt of OpenAI's older protocol ends with: a last message of the assistant is gone on with unless the request says
+    /// otherwise,
     /// as llama-server does it.
     /// </summary>
     public static PromptEnd End(Field body, ChatInput input)

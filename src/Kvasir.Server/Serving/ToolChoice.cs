@@ -45,7 +45,8 @@ sealed record ToolChoice(ToolChoiceKind Kind, IReadOnlyList<Tool> Tools, bool Hi
     public static ToolChoice Named(Field name, ChatInput input) => new(ToolChoiceKind.Required, [Find(name, input)]);
 
     /// <summary>The choice among tools, of which there may be none.</summary>
-    public static ToolChoice Of(ToolChoiceKind kind, IReadOnlyList<Tool> tools) => new(tools.Count == 0 ? ToolChoiceKind.None : kind, tools);
+    public static ToolChoice Of(ToolChoiceKind kind, IReadOnlyList<Tool> tools) =>
+        new(tools.Count == 0 ? ToolChoiceKind.None : kind, tools);
 
     /// <summary>Some of the tools: the model hears of no others, so it calls none.</summary>
     static ToolChoice Allowed(Field field, ChatInput input)

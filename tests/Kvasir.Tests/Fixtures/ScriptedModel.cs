@@ -6,11 +6,13 @@ using Kvasir.Formats.Gguf;
 namespace Kvasir.Tests.Fixtures;
 
 /// <summary>
-/// A model that says a script: a layer that adds nothing, and an output matrix that is likeliest to follow each token with the script's next
+/// A model that says a script: a layer that adds nothing, and an output matrix that is likeliest to follow each token with the script's
+/// next
 /// one. What comes depends on the last token alone, so a script goes on from wherever a prompt, or a token that had to come, has got to.
 /// </summary>
 /// <param name="script">
-/// The pieces, each a token of its own, which stands nowhere else in it. The first follows a line feed, and the last is followed by the end of
+/// The pieces, each a token of its own, which stands nowhere else in it. The first follows a line feed, and the last is followed by the
+/// end of
 /// the turn.
 /// </param>
 sealed class ScriptedModel(params ImmutableArray<string> script)
@@ -21,14 +23,16 @@ sealed class ScriptedModel(params ImmutableArray<string> script)
     readonly ImmutableArray<string> _pieces = script;
 
     /// <summary>
-    /// ChatML with thoughts in the manner of Qwen 3, without the habit of leaving away those of earlier turns, and with tools in that of Hermes.
+    /// ChatML with thoughts in the manner of Qwen 3, without the habit of leaving away those of earlier turns, and with tools in that of
+    /// Hermes.
     /// </summary>
     public const string Template =
         """
         {%- if tools %}<|im_start|>system
         {% for tool in tools %}{{ tool.function | tojson }}{% endfor %}<tool_call><|im_end|>
         {% endif %}{%- for message in messages %}<|im_start|>{{ message.role }}
-        {% if message.reasoning_content %}{{ '<think>\n' + message.reasoning_content + '\n</think>\n\n' }}{% endif %}{{ message.content }}<|im_end|>
+        {% if message.reasoning_content -%}
+        {{ '<think>\n' + message.reasoning_content + '\n</think>\n\n' }}{% endif %}{{ message.content }}<|im_end|>
         {% endfor %}{%- if add_generation_prompt %}<|im_start|>assistant
         {% if enable_thinking is defined and not enable_thinking %}{{ '<think>\n\n</think>\n\n' }}{% endif %}{%- endif %}
         """;

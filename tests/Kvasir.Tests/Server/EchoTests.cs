@@ -46,8 +46,9 @@ public sealed class EchoTests : IAsyncLifetime
         await _server.Ask(Path, plain);
         JsonElement cold = (await _server.Ask(Path, Request(Text, 1))).GetProperty("choices")[0];
         JsonElement warm = await _server.Ask(Path, Request(Text, 1), null, ("X-Kvasir-Explain", "1"));
+        JsonElement details = warm.GetProperty("usage").GetProperty("prompt_tokens_details");
         Assert.Equal(cold.ToString(), warm.GetProperty("choices")[0].ToString());
-        Assert.Equal((0, "logits_wanted"), (warm.GetProperty("usage").GetProperty("prompt_tokens_details").GetProperty("cached_tokens").GetInt32(),
+        Assert.Equal((0, "logits_wanted"), (details.GetProperty("cached_tokens").GetInt32(),
             warm.GetProperty("kvasir").GetProperty("miss")[0].GetProperty("reason").GetString()));
         await _server.AssertIdle();
     }
@@ -57,7 +58,8 @@ public sealed class EchoTests : IAsyncLifetime
     public async Task Loglikelihoods_of_continuations_are_those_of_their_tokens()
     {
         int[][] prompts = [Tokens(Text), Tokens("Who has a rabbit? Finn."), Tokens("Once upon a time")];
-        JsonElement answer = await _server.Ask(Path, Request(new JsonArray([.. prompts.Select(prompt => JsonSerializer.SerializeToNode(prompt))]), 1));
+        JsonElement answer = await _server.Ask(Path, Request(
+            new JsonArray([.. prompts.Select(prompt => JsonSerializer.SerializeToNode(prompt))]), 1));
         JsonElement[] choices = [.. answer.GetProperty("choices").EnumerateArray()];
         for (int i = 0; i < prompts.Length; i++)
         {
@@ -75,7 +77,8 @@ public sealed class EchoTests : IAsyncLifetime
     [Fact]
     public async Task Offsets_say_where_tokens_stand_and_streams_say_the_same()
     {
-        JsonElement choice = (await _server.Ask(Path, Request(Text, 3))).GetProperty("choices")[0], logprobs = choice.GetProperty("logprobs");
+        JsonElement choice = (await _server.Ask(Path, Request(Text, 3))).GetProperty("choices")[0],
+            logprobs = choice.GetProperty("logprobs");
         string text = choice.GetProperty("text").GetString()!;
         Assert.StartsWith(Text, text, StringComparison.Ordinal);
         string[] tokens = [.. logprobs.GetProperty("tokens").EnumerateArray().Select(token => token.GetString()!)];
@@ -85,7 +88,8 @@ public sealed class EchoTests : IAsyncLifetime
         JsonElement[] chunks = await Streamed.Events(_server, Path, Request(Text, 3));
         JsonElement[] pieces = [.. chunks.Select(chunk => chunk.GetProperty("choices")[0])];
         Assert.Equal(text, Streamed.Joined(pieces, "text"));
-        Assert.Equal(Logprobs(choice), pieces.Where(piece => piece.GetProperty("logprobs").ValueKind == JsonValueKind.Object).SelectMany(Logprobs));
+        Assert.Equal(Logprobs(choice),
+            pieces.Where(piece => piece.GetProperty("logprobs").ValueKind == JsonValueKind.Object).SelectMany(Logprobs));
     }
 
     [Fact]
@@ -95,9 +99,11 @@ public sealed class EchoTests : IAsyncLifetime
         JsonElement answer = await _server.Ask(Path, Request(JsonSerializer.SerializeToNode(full)!, 0));
         Assert.Equal(full.Length, Logprobs(answer.GetProperty("choices")[0]).Length);
         using HttpResponseMessage refused = await _server.Post(Path, Request(JsonSerializer.SerializeToNode(full)!, 1));
-        JsonElement error = JsonDocument.Parse(await refused.Content.ReadAsStringAsync(ServerFixture.Patience)).RootElement.GetProperty("error");
+        JsonElement error = JsonDocument.Parse(await refused.Content.ReadAsStringAsync(ServerFixture.Patience)).RootElement
+            .GetProperty("error");
         Assert.Equal(("context_length_exceeded", full.Length),
             (error.GetProperty("code").GetString(), error.GetProperty("n_prompt_tokens").GetInt32()));
-        Assert.Contains("the prompt has 1,024 tokens, which fill the context", error.GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.Contains("the prompt has 1,024 tokens, which fill the context",
+            error.GetProperty("message").GetString(), StringComparison.Ordinal);
     }
 }

@@ -37,7 +37,8 @@ public sealed class PrefillTests : IAsyncLifetime
     {
         using HttpResponseMessage response = await _server.Post(path, Request(messages, more));
         Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
-        JsonElement error = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ServerFixture.Patience)).RootElement.GetProperty("error");
+        JsonElement error = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ServerFixture.Patience)).RootElement
+            .GetProperty("error");
         return error.GetProperty("message").GetString()!;
     }
 
@@ -66,7 +67,8 @@ public sealed class PrefillTests : IAsyncLifetime
     {
         const string Chats = "/v1/chat/completions";
         Assert.Contains("not two", await Refused(Chats, $"{User},{Begun},{Begun}"), StringComparison.Ordinal);
-        Assert.StartsWith("continue_final_message: ", await Refused(Chats, User, """, "continue_final_message": true"""), StringComparison.Ordinal);
+        Assert.StartsWith("continue_final_message: ",
+            await Refused(Chats, User, """, "continue_final_message": true"""), StringComparison.Ordinal);
         Assert.Contains("'add_generation_prompt'", await Refused(Chats, $"{User},{Begun}",
             """, "continue_final_message": true, "add_generation_prompt": true"""), StringComparison.Ordinal);
         Assert.Contains("'Hel', expected the beginning", await Refused(Chats, $"{User},{Begun}",
@@ -86,7 +88,9 @@ public sealed class PrefillTests : IAsyncLifetime
         string thinker = new ScriptedModel("Let ", "me see.", "</think>", "\n\nDone.").WriteTo(_folder["b.gguf"]);
         await using ServerFixture server = await ServerFixture.Start(model: thinker);
         JsonElement message = (await server.Ask("/v1/chat/completions", Request(
-            $$"""{{User}}, {"role": "assistant", "reasoning_content": "Let ", "content": ""}"""))).GetProperty("choices")[0].GetProperty("message");
-        Assert.Equal(("me see.", "Done."), (message.GetProperty("reasoning_content").GetString(), message.GetProperty("content").GetString()));
+            $$"""{{User}}, {"role": "assistant", "reasoning_content": "Let ", "content": ""}"""))).GetProperty("choices")[0]
+            .GetProperty("message");
+        Assert.Equal(("me see.", "Done."),
+            (message.GetProperty("reasoning_content").GetString(), message.GetProperty("content").GetString()));
     }
 }

@@ -81,7 +81,7 @@ public sealed class ReasoningTests : IAsyncLifetime
     [Fact]
     public async Task Forms_and_calls_hold_in_channels_of_their_own()
     {
-        string path = new ScriptedModel("<|message|>", "Hm.", "<|end|>", "<|channel|>", "<|start|>").WriteTo(_folder["c.gguf"]);
+        string path = new ScriptedModel("<|message|>", "Hm.", "<|end|>", "<|channel|>", "<|start|>", "<|call|>", "<|return|>").WriteTo(_folder["c.gguf"]);
         await using ServerFixture server = await ServerFixture.Start(model: path, options: new ServerOptions
         {
             ChatTemplate = await File.ReadAllTextAsync(

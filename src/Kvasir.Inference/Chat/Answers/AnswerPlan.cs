@@ -5,7 +5,8 @@ using Kvasir.Inference.Scheduling;
 namespace Kvasir.Inference.Chat.Answers;
 
 /// <summary>
-/// How an answer to a prompt is made and read: what a grammar holds it to and from where on, how long it may think, and who reads its parts.
+/// How an answer to a prompt is made and read: what a grammar holds it to and from where on, how long it may think, and who reads its
+/// parts.
 /// </summary>
 public sealed class AnswerPlan
 {
@@ -33,7 +34,8 @@ public sealed class AnswerPlan
         _grammar = Grammar();
         if (_grammar?.CanBeginWith(Behind) == false)
             throw new ArgumentException(
-                $"the message that is gone on with begins with {Printable.Quote(Behind)}, expected the beginning of what the answer may be");
+                $"the message that is gone on with begins with {Printable.Quote(Behind)}, "
+                    + "expected the beginning of what the answer may be");
     }
 
     /// <summary>What is answered.</summary>
@@ -81,6 +83,7 @@ public sealed class AnswerPlan
         OutputGrammar calls = _prompts.Tools.Calls(_wish.Tools, _wish.Several, isLoose: !_wish.MustCall);
         return _wish.MustCall ? calls
             : form is not null ? OutputGrammar.AnyOf(calls, form)
-            : OutputGrammar.Sequence(OutputGrammar.Without(_prompts.Tools.Begin.TrimEnd()), OutputGrammar.AnyOf(OutputGrammar.Literal(""), calls));
+            : OutputGrammar.Sequence(
+                OutputGrammar.Without(_prompts.Tools.Begin.TrimEnd()), OutputGrammar.AnyOf(OutputGrammar.Literal(""), calls));
     }
 }

@@ -18,7 +18,8 @@ sealed class HarmonyFilter : CallFilter
     Place _place;
 
     public HarmonyFilter(List<AnswerPart> parts, ChatPrompt prompt, bool splitsThoughts) : base(parts) =>
-        (_parts, _splitsThoughts, _place) = (parts, splitsThoughts, prompt.OpensThoughts ? Place.Thought : prompt.Continues.Length > 0 ? Place.Text : Place.Head);
+        (_parts, _splitsThoughts, _place) = (parts, splitsThoughts,
+            prompt.OpensThoughts ? Place.Thought : prompt.Continues.Length > 0 ? Place.Text : Place.Head);
 
     protected override bool Step() => _place switch
     {

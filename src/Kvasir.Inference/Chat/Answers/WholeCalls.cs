@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Kvasir.Inference.Chat.Answers;
 
 /// <summary>
-/// Answers that are calls as a whole: an object, several, or a list of them, perhaps behind a marker. Only what begins like a call of a tool
+/// Answers that are calls as a whole: an object, several, or a list of them, perhaps behind a marker. Only what begins like a call of a
+/// tool
 /// that was offered is one: the answer may be JSON of another kind.
 /// </summary>
 sealed class WholeCalls(ToolFormat format, IReadOnlyCollection<string> names, List<AnswerPart> parts) : CallFilter(parts)
@@ -44,7 +45,8 @@ sealed class WholeCalls(ToolFormat format, IReadOnlyCollection<string> names, Li
     bool TakeStart()
     {
         int at = WhiteSpace(0);
-        if (format.Begin.Length > 0 && format.Begin.StartsWith(Held[at..], StringComparison.Ordinal) && Held.Length - at < format.Begin.Length)
+        if (format.Begin.Length > 0 && format.Begin.StartsWith(Held[at..], StringComparison.Ordinal)
+            && Held.Length - at < format.Begin.Length)
             return false;
         if (format.Begin.Length > 0 && Held.AsSpan(at).StartsWith(format.Begin))
             at = WhiteSpace(at + format.Begin.Length);
@@ -90,8 +92,8 @@ sealed class WholeCalls(ToolFormat format, IReadOnlyCollection<string> names, Li
         if (_place == Place.Start)
             return true;
         string plain = string.Concat(rest.Where(character => !char.IsWhiteSpace(character)));
-        return names.Any(name => plain.Contains($"\"{name}\"", StringComparison.Ordinal)) || Typed.StartsWith(plain, StringComparison.Ordinal)
-            || plain.StartsWith(Typed, StringComparison.Ordinal);
+        return names.Any(name => plain.Contains($"\"{name}\"", StringComparison.Ordinal))
+            || Typed.StartsWith(plain, StringComparison.Ordinal) || plain.StartsWith(Typed, StringComparison.Ordinal);
     }
 
     bool MayBeCall(int at) => Held[at] == '{' && Held[(at + 1)..].TrimStart() is var member

@@ -32,7 +32,8 @@ public sealed class ConstrainedText
         _allowed = new AllowedTokens(trie, _builder);
         _state = _builder.Start(grammar.Root)!;
         _dropsSpace = dropsLeadingSpace;
-        _spelled = [.. (spelled ?? new HashSet<int>()).Select(token => new Spelling(token, Encoding.UTF8.GetBytes(trie.Tokenizer.Text(token))))];
+        _spelled = [.. (spelled ?? new HashSet<int>())
+            .Select(token => new Spelling(token, Encoding.UTF8.GetBytes(trie.Tokenizer.Text(token))))];
     }
 
     /// <summary>The same behind a text that is there already.</summary>
