@@ -69,7 +69,7 @@ public class RowsBenchmark : IRated
             case nameof(CpuKernels.RmsNorm): _kernels.RmsNorm(_x, _weight, 1e-5f, _y, Tokens); break;
             case nameof(CpuKernels.Rope): _kernels.Rope(_rope, _x, HeadDim, Tokens); break;
             case nameof(CpuKernels.SwiGlu): _kernels.SwiGlu(_gate, _up, Tokens); break;
-            case nameof(CpuKernels.Add): _kernels.Add(_x, _y, Tokens); break;
+            case nameof(CpuKernels.Add): _kernels.Add(_x, _y, 1, Tokens); break;
             case nameof(CpuKernels.StoreKv): _kernels.StoreKv(_layout, 0, _runs, _positions, _keys, _values); break;
             default:
                 var job = new Quantize<Lanes512>(_x, Width, Tokens, halves: false, _quantized);

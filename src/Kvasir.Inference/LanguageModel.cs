@@ -20,14 +20,15 @@ public sealed class LanguageModel : IDisposable
     LanguageModel(IModelFile file, IProgress<LoadProgress>? progress)
     {
         _file = file;
-        _digest = new Lazy<Digest>(() => ModelFingerprint.DigestOf(file, Config!));
+        PieceDigests digests = new();
+        _digest = new Lazy<Digest>(() => ModelFingerprint.DigestOf(file, Config!, digests));
         TokenTrie = new Lazy<TokenTrie>(() => new TokenTrie(Tokenizer!));
         Config = SupportedModels.Read(file);
         Tokenizer = Tokenizer.From(file);
         if (Tokenizer.VocabularySize != Config.Vocabulary)
             throw ModelFormatException.At(file.Path, "tokenizer.ggml.tokens", $"{Tokenizer.VocabularySize} tokens",
                 $"the {Config.Vocabulary} rows of token_embd.weight");
-        Weights = new WeightReader(file, Config).Read(progress);
+        Weights = new WeightReader(file, Config, digests).Read(progress);
     }
 
     /// <summary>What the model is.</summary>
@@ -58,7 +59,7 @@ public sealed class LanguageModel : IDisposable
     /// They are in memory once, in little more room than in the file; token embeddings stay in the file.
     /// </summary>
     /// <param name="path">The file or folder.</param>
-    /// <param name="progress">Told after every matrix, on the calling thread.</param>
+    /// <param name="progress">Told now and then, on the calling thread.</param>
     /// <exception cref="ModelFormatException">The file is missing, damaged or of an unknown kind; one line says where and why.</exception>
     /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
     public static LanguageModel Load(string path, IProgress<LoadProgress>? progress = null)

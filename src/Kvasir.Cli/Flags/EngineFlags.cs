@@ -145,12 +145,22 @@ sealed class EngineFlags
     }
 
     /// <summary>What holds for requests that say nothing: what the flags say, else what the model's makers advise.</summary>
-    public RequestDefaults Defaults(ParseResult parsed, LanguageModel model)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="taken">Told of the makers' advice that is taken: its name in a GGUF file, and the value.</param>
+    public RequestDefaults Defaults(ParseResult parsed, LanguageModel model, Action<string, double> taken)
     {
         OllamaModel? ollama = OfOllama(parsed);
+        Func<string, double?> maker = Maker(ollama, model);
         return new RequestDefaults
         {
-            Sampling = _sampling.Given(parsed, Maker(ollama, model)),
+            Sampling = _sampling.Given(parsed, advice =>
+            {
+                double? value = maker(advice);
+                if (value is { } known)
+                    taken(advice, known);
+                return value;
+            }),
             MaxTokens = MaxTokens(parsed, ollama),
             Stops = parsed.GetValue(_stop) is { Length: > 0 } stops ? stops : [.. ollama?.Stops ?? []],
             SystemPrompt = SystemPrompt(parsed),

@@ -18,11 +18,17 @@ static class ModelOption
     const string Help = "a GGUF file, a folder of Hugging Face's, a name on this machine such as Qwen/Qwen3-0.6B, org/repo:Q8_0 or "
         + "ollama:qwen3:0.6b (`kvasir models` lists them), or 'saga', the model that ships with Kvasir";
 
+    /// <summary>The flag's other names: llama.cpp's for a model of the hub mean the same here, where <c>-m</c> takes names, too.</summary>
+    public static readonly string[] Aliases = ["-m", "-hf", "--hf-repo"];
+
     /// <summary>The model, where a verb takes any.</summary>
     /// <param name="help">What it may be.</param>
     /// <param name="usual">The model that is taken where none is said.</param>
     public static Option<string> Create(string help = Help, string usual = "saga") =>
-        new Setting<string>("--model", "-m") { Description = $"The model: {help}", DefaultValueFactory = _ => usual, HelpName = "MODEL" };
+        new Setting<string>("--model", Aliases)
+        {
+            Description = $"The model: {help}", DefaultValueFactory = _ => usual, HelpName = "MODEL",
+        };
 
     public static Argument<string> CreateArgument(string name) => new(name) { Description = $"The model: {Help}" };
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Output;
-using Kvasir.Formats;
 using Kvasir.Formats.Quantization;
 
 namespace Kvasir.Cli.Flags;
@@ -9,8 +8,6 @@ namespace Kvasir.Cli.Flags;
 /// <summary>The flag that has a model's matrices quantised when it is loaded.</summary>
 sealed class WeightsFlag
 {
-    static readonly string[] s_types = [.. Enum.GetValues<TensorType>().Where(RowFormat.CanQuantize).Select(type => type.DisplayName())];
-
     readonly Option<string?> _type;
 
     public WeightsFlag()
@@ -19,19 +16,21 @@ sealed class WeightsFlag
         {
             Description = "Type of the matrices in memory; the model is converted once and kept in Kvasir's cache directory",
             Usual = "as the model has them",
-            HelpName = string.Join('|', s_types),
+            HelpName = string.Join('|', WeightMix.All.Keys),
         };
-        _type.AcceptOnlyFromAmong(s_types);
+        _type.AcceptOnlyFromAmong([.. WeightMix.All.Keys]);
     }
 
     public Option Option => _type;
 
+    public bool IsGiven(ParseResult parsed) => parsed.GetValue(_type) is not null;
+
     /// <summary>The path of the model that a name stands for, with matrices of the type.</summary>
     public string Resolve(ParseResult parsed, string name)
     {
-        if (parsed.GetValue(_type) is not { } text || !TensorTypes.TryParse(text, out TensorType type))
+        if (parsed.GetValue(_type) is not { } mix)
             return name;
         using Interrupt interrupt = new();
-        return ConvertedModels.Find(ModelOption.Resolve(name), type, interrupt.Token);
+        return ConvertedModels.OfUser().Find(ModelOption.Resolve(name), WeightMix.All[mix], interrupt.Token);
     }
 }

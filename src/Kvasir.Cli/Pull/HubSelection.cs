@@ -8,7 +8,7 @@ namespace Kvasir.Cli.Pull;
 /// <summary>Which of a repository's files make a model.</summary>
 static class HubSelection
 {
-    const string Single = "model.safetensors", Index = Single + ".index.json";
+    public const string Single = "model.safetensors", Index = Single + ".index.json";
 
     static readonly string[] s_beside =
     [

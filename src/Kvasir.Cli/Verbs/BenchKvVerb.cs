@@ -12,6 +12,7 @@ namespace Kvasir.Cli.Verbs;
 sealed class BenchKvVerb
 {
     static readonly Option<string> s_model = ModelOption.Create(ModelOption.OrSynthetic, "synth:llama-3.2-1b@q8_0");
+    static readonly WeightsFlag s_weights = new();
     static readonly Option<int> s_prompt = new("--prompt", "-p")
     {
         Description = "Tokens of the prompt", DefaultValueFactory = _ =>
@@ -32,7 +33,7 @@ sealed class BenchKvVerb
     {
         Command verb = new("kv", "Measure restoring, finding and writing keys and values")
         {
-            s_model, s_prompt, s_threads, s_repeat, s_folder, s_json,
+            s_model, s_weights.Option, s_prompt, s_threads, s_repeat, s_folder, s_json,
         };
         s_remote.AddTo(verb);
         foreach (Option option in s_types.All)
@@ -46,7 +47,7 @@ sealed class BenchKvVerb
         using Interrupt interrupt = new();
         try
         {
-            return BenchVerb.WithModel(parsed.GetRequiredValue(s_model), path => Measure(parsed, path, interrupt.Token), interrupt.Token);
+            return BenchVerb.WithModel(parsed, s_model, s_weights, path => Measure(parsed, path, interrupt.Token), interrupt.Token);
         }
         catch (OperationCanceledException)
         {

@@ -20,6 +20,7 @@ static class BenchServeVerb
     const double Target = 0.03;
 
     static readonly Option<string> s_model = ModelOption.Create(ModelOption.OrSynthetic);
+    static readonly WeightsFlag s_weights = new();
     static readonly Option<int> s_generate = new("--generate", "-n")
     {
         Description = "Tokens of an answer", DefaultValueFactory = _ => 256, CustomParser = Number.ParseWithin(16, 1 << 16), HelpName = "N",
@@ -37,7 +38,7 @@ static class BenchServeVerb
     {
         Command verb = new("serve", "Measure what one client's answers cost over HTTP beside the engine alone")
         {
-            s_model, s_generate, s_threads, s_repeat, s_json,
+            s_model, s_weights.Option, s_generate, s_threads, s_repeat, s_json,
         };
         foreach (Option option in s_types.All)
             verb.Options.Add(option);
@@ -50,7 +51,7 @@ static class BenchServeVerb
         using Interrupt interrupt = new();
         try
         {
-            return BenchVerb.WithModel(parsed.GetRequiredValue(s_model),
+            return BenchVerb.WithModel(parsed, s_model, s_weights,
                 path => Measure(parsed, path, interrupt.Token).GetAwaiter().GetResult(), interrupt.Token);
         }
         catch (OperationCanceledException)

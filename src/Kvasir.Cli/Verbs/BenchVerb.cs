@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Kvasir.Formats.Models;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement.Speed;
@@ -61,8 +62,7 @@ sealed class BenchVerb
         using Interrupt interrupt = new();
         try
         {
-            string model = s_weights.Resolve(parsed, parsed.GetRequiredValue(s_model));
-            return WithModel(model, path => Measure(parsed, path, interrupt.Token), interrupt.Token);
+            return WithModel(parsed, s_model, s_weights, path => Measure(parsed, path, interrupt.Token), interrupt.Token);
         }
         catch (OperationCanceledException)
         {
@@ -71,10 +71,15 @@ sealed class BenchVerb
     }
 
     /// <summary>Measures a model's file; a synthetic model has one only for as long as it takes.</summary>
-    internal static int WithModel(string name, Func<string, int> measure, CancellationToken cancellation)
+    internal static int WithModel(
+        ParseResult parsed, Option<string> model, WeightsFlag weights, Func<string, int> measure, CancellationToken cancellation)
     {
+        string name = parsed.GetRequiredValue(model);
         if (!name.StartsWith(Synthetic, StringComparison.Ordinal))
-            return measure(ModelOption.Resolve(name));
+            return measure(ModelOption.Resolve(weights.Resolve(parsed, name)));
+        if (weights.IsGiven(parsed))
+            throw new UsageException($"--weights: {Formats.Printable.Line(name)} has no others than it is made with; "
+                + $"expected its type in its name, such as {Synthetic}llama-3.2-1b@q8_0");
         (ModelSpec shape, WeightMix mix) = SynthVerb.Parse(name[Synthetic.Length..], "q8_0");
         string temporary = Path.Combine(Path.GetTempPath(), $"kvasir-synth-{Guid.NewGuid():n}.gguf");
         try

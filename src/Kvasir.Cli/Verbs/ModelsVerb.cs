@@ -4,6 +4,7 @@ using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Hub;
 using Kvasir.Formats.Models;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Tokenization;
@@ -16,22 +17,40 @@ sealed class ModelsVerb
 {
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object per model" };
 
+    static readonly Option<bool> s_clearWeights = new("--clear-weights")
+    {
+        Description = "Delete the models that --weights has converted; they are converted again when they are asked for",
+    };
+
     public static Command Create()
     {
-        Command verb = new("models") { s_json };
+        Command verb = new("models") { s_json, s_clearWeights };
         verb.SetAction(Run);
         return verb;
     }
 
     static int Run(ParseResult parsed)
     {
+        if (parsed.GetValue(s_clearWeights))
+            return ClearWeights(parsed.GetValue(s_json));
+        IEnumerable<LocalModel> converted = CacheFolder.Find() is null ? [] : ConvertedModels.OfUser().All();
         IEnumerable<ModelLine> lines = new LocalModels(ModelPlaces.OfEnvironment()).All()
-            .Prepend(new LocalModel("saga", SagaModel.Path, "kvasir")).Select(ModelLine.Of);
+            .Prepend(new LocalModel("saga", SagaModel.Path, "kvasir")).Concat(converted).Select(ModelLine.Of);
         if (parsed.GetValue(s_json))
             foreach (ModelLine line in lines)
                 VerbJson.Write(line);
         else
             Print([.. lines]);
+        return ExitCode.Ok;
+    }
+
+    static int ClearWeights(bool json)
+    {
+        (int count, long bytes) = ConvertedModels.OfUser().Clear();
+        if (json)
+            VerbJson.Write(new ClearedWeights(count, bytes));
+        else
+            Terminal.Line($"{count} converted models deleted, {ByteSize.Text(bytes)}");
         return ExitCode.Ok;
     }
 
@@ -56,6 +75,9 @@ sealed class ModelsVerb
 
     static Text Text(string text, int most = 80) => new(Printable.Line(text, most));
 }
+
+/// <summary>What <c>models --clear-weights --json</c> prints.</summary>
+sealed record ClearedWeights(int Deleted, long Bytes);
 
 /// <summary>What <c>models --json</c> prints of each: sizes are in bytes, and null where nobody can tell.</summary>
 sealed record ModelLine(string Name, string? Path, string Store, long? Bytes, string? Family, long? KvBytesPerToken, string? NotRunnable)

@@ -22,11 +22,15 @@ sealed class PullVerb
         Description = "Fetch files like this in place of what a model needs, with * and ?; may be given several times",
         HelpName = "PATTERN",
     };
+    static readonly Option<bool> s_offline = new("--offline")
+    {
+        Description = "Ask nobody: answer with what is here, if it is whole. HF_HUB_OFFLINE=1 says the same",
+    };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object per file, and one when done" };
 
     public static Command Create()
     {
-        Command verb = new("pull") { s_name, s_revision, s_include, s_json };
+        Command verb = new("pull") { s_name, s_revision, s_include, s_offline, s_json };
         verb.SetAction(Run);
         return verb;
     }
@@ -36,18 +40,18 @@ sealed class PullVerb
         HubName name = Name(parsed.GetRequiredValue(s_name));
         ModelPlaces places = ModelPlaces.OfEnvironment();
         HubSettings settings = HubSettings.Of(Environment.GetEnvironmentVariable, places);
-        if (settings.IsOffline)
-            return Terminal.Error($"{name}: not fetched, since HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set", ExitCode.Failed);
-        using HubClient client = new(settings, Wait);
-        using Interrupt interrupt = new();
-        HubCache cache = new(places.HubCaches[0]);
         string revision = parsed.GetRequiredValue(s_revision);
         string[] include = parsed.GetValue(s_include) ?? [];
         bool json = parsed.GetValue(s_json);
+        HubCache[] caches = [.. places.HubCaches.Select(root => new HubCache(root))];
+        if (settings.IsOffline || parsed.GetValue(s_offline))
+            return TellWhatIsHere(name, HubHere.Find(name, caches, revision, include), json);
+        using HubClient client = new(settings, Wait);
+        using Interrupt interrupt = new();
         try
         {
             PullResult result = PullMeter.Show(json, progress =>
-                new HubPull(client, cache, settings.UsesLinks, progress).Run(name, revision, include, interrupt.Token)
+                new HubPull(client, caches[0], settings.UsesLinks, progress).Run(name, revision, include, interrupt.Token)
                     .GetAwaiter().GetResult());
             Report(new PullReport($"{name}", result.Commit, result.Path, result.Files.Sum(file => file.Size), result.Fetched), json);
             return ExitCode.Ok;
@@ -56,6 +60,15 @@ sealed class PullVerb
         {
             return Terminal.Error("interrupted; the same command goes on from here", ExitCode.Failed);
         }
+    }
+
+    static int TellWhatIsHere(HubName name, PullResult here, bool json)
+    {
+        if (json)
+            foreach (HubFile file in here.Files)
+                VerbJson.Write(new PulledFile(file.Path, file.Size, file.Hash));
+        Report(new PullReport($"{name}", here.Commit, here.Path, here.Files.Sum(file => file.Size), here.Fetched), json);
+        return ExitCode.Ok;
     }
 
     /// <summary>A wait that somebody may wonder about is told.</summary>

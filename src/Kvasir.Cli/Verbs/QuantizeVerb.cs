@@ -10,7 +10,6 @@ namespace Kvasir.Cli.Verbs;
 /// <summary><c>kvasir quantize</c>: a model with fewer bits per weight.</summary>
 sealed class QuantizeVerb
 {
-    static readonly string[] s_types = [.. Enum.GetValues<TensorType>().Where(RowFormat.CanQuantize).Select(type => type.DisplayName())];
     static readonly Argument<string> s_input = ModelOption.CreateArgument("IN");
     static readonly Argument<string> s_output = new("OUT")
     {
@@ -18,8 +17,9 @@ sealed class QuantizeVerb
     };
     static readonly Option<string> s_type = new Option<string>("--type")
     {
-        Description = "Type of the matrices", Required = true, HelpName = string.Join('|', s_types),
-    }.AcceptOnlyFromAmong(s_types);
+        Description = "Type of the matrices; q4_k_m is llama.cpp's mixture", Required = true,
+        HelpName = string.Join('|', WeightMix.All.Keys),
+    }.AcceptOnlyFromAmong([.. WeightMix.All.Keys]);
     static readonly Option<string[]> s_set = new("--set")
     {
         Description = "Add or replace a text entry of the metadata; may be given several times", HelpName = "KEY=VALUE",
@@ -37,18 +37,18 @@ sealed class QuantizeVerb
     {
         string output = parsed.GetRequiredValue(s_output);
         Dictionary<string, string> entries = Entries(parsed.GetValue(s_set) ?? []);
-        _ = TensorTypes.TryParse(parsed.GetRequiredValue(s_type), out TensorType type);
+        WeightMix mix = WeightMix.All[parsed.GetRequiredValue(s_type)];
         using IModelFile input = ModelFiles.Open(ModelOption.Resolve(parsed.GetRequiredValue(s_input)));
         using Interrupt interrupt = new();
         try
         {
-            WithProgress(progress => Quantizer.Quantize(input, output, type, entries, progress, interrupt.Token));
+            WithProgress(progress => Quantizer.Quantize(input, output, mix, entries, progress, interrupt.Token));
         }
         catch (OperationCanceledException)
         {
             return Terminal.Error($"interrupted; {Printable.Line(output, 4096)} is as it was", ExitCode.Failed);
         }
-        Report(new QuantizeReport(input.Path, input.Length, output, new FileInfo(output).Length, type.DisplayName()),
+        Report(new QuantizeReport(input.Path, input.Length, output, new FileInfo(output).Length, mix.Name),
             parsed.GetValue(s_json));
         return ExitCode.Ok;
     }

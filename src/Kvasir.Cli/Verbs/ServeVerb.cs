@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using Kvasir.Cli.Configuration;
@@ -125,14 +126,26 @@ static class ServeVerb
         using ClusterPlace place = s_cluster.Read(parsed, s_listen.Address(parsed), options.Port);
         options = options with { NodeName = place.Name, Role = place.Role, PrefillNodes = place.PrefillNodes };
         using LanguageModel model = s_flags.Load(parsed);
-        options = options with { Defaults = s_flags.Defaults(parsed, model) };
+        Dictionary<string, double> advice = [];
+        options = options with { Defaults = s_flags.Defaults(parsed, model, (name, value) => advice[name] = value) };
         using VerbEngine host = new(model, place.Join(EngineOptions(parsed, model, place)), verbose: true);
         InferenceEngine engine = host.Engine;
         RunVerb.WarnBeyondTraining(engine);
         s_flags.Template.WarnWithout(parsed, model);
+        TellAdvice(advice);
         engine.WarmUp();
         using PrefillServer? others = place.Listen(engine);
         return Serve(engine, options, address => place.Belong(address, others), parsed.GetValue(s_json)).GetAwaiter().GetResult();
+    }
+
+    /// <summary>What is taken of the makers' advice, by the names of requests.</summary>
+    static void TellAdvice(Dictionary<string, double> advice)
+    {
+        if (advice.Count > 0)
+            Terminal.Line("sampling where requests say nothing, as the model's makers advise: " + string.Join(", ", advice.Select(one =>
+                string.Create(CultureInfo.InvariantCulture, $"{Field(one.Key)} {one.Value:0.####}"))));
+
+        static string Field(string name) => name switch { "temp" => "temperature", "penalty_repeat" => "repeat_penalty", _ => name };
     }
 
     static async Task<int> Serve(InferenceEngine engine, ServerOptions options, Func<string, ClusterMembership?> belong, bool json)

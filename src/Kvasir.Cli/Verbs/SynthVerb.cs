@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Kvasir.Formats;
 using Kvasir.Formats.Models;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Synthesis;
 using Kvasir.Planning.Sizing;
 using Spectre.Console;
@@ -17,7 +18,7 @@ sealed class SynthVerb
     static readonly Argument<string> s_output = new("OUT") { Description = "The GGUF file to write" };
     static readonly Option<string> s_type = new Option<string>("--type")
     {
-        Description = "Type of the weights", DefaultValueFactory = _ => "q8_0", HelpName = string.Join('|', WeightMix.All.Keys),
+        Description = "Type of the weights", DefaultValueFactory = _ => "q8_0", HelpName = string.Join('|', SyntheticModel.Mixes),
     };
     static readonly Option<ulong> s_seed = new("--seed")
     {
@@ -63,9 +64,9 @@ sealed class SynthVerb
         if (!s_shapes.Contains(parts[0]))
             throw new UsageException($"shape {Printable.Quote(parts[0])}: expected one of {string.Join(", ", s_shapes)}");
         string type = parts.Length > 1 ? parts[1] : defaultType;
-        return WeightMix.All.TryGetValue(type, out WeightMix? mix)
-            ? (ModelSpecs.WellKnown(parts[0])!, mix)
-            : throw new UsageException($"type {Printable.Quote(type)}: expected one of {string.Join(", ", WeightMix.All.Keys)}");
+        return SyntheticModel.Mixes.Contains(type)
+            ? (ModelSpecs.WellKnown(parts[0])!, WeightMix.All[type])
+            : throw new UsageException($"type {Printable.Quote(type)}: expected one of {string.Join(", ", SyntheticModel.Mixes)}");
     }
 
     public static void Write(ModelSpec shape, WeightMix mix, ulong seed, string output, CancellationToken cancellation) =>

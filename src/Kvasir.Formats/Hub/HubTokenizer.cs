@@ -11,7 +11,7 @@ namespace Kvasir.Formats.Hub;
 /// <param name="rows">Rows of the embedding; those beyond the vocabulary are filled.</param>
 sealed class HubTokenizer(string folder, int rows)
 {
-    const string Section = "tokenizer.ggml.", Space = "▁";
+    const string Section = "tokenizer.ggml.", Own = "kvasir.tokenizer.", Space = "▁";
 
     readonly string _path = Path.Combine(folder, "tokenizer.json"), _configPath = Path.Combine(folder, "tokenizer_config.json");
 
@@ -48,14 +48,14 @@ sealed class HubTokenizer(string folder, int rows)
                 throw Invalid($"model.{name}", Printable.Quote(affix), "none");
     }
 
-    /// <summary>
-    /// Byte-level BPE. NFC is taken as done: what is typed nearly always is in that form, and llama.cpp takes it so, too.
-    /// </summary>
+    /// <summary>Byte-level BPE.</summary>
     void OfBytes(GgufEntries entries, JsonElement root, JsonElement model, JsonElement[] cuts)
     {
         foreach (JsonElement step in Steps(root.Object("normalizer"), "normalizers"))
             if (step.Text("type") != "NFC")
                 throw Invalid("normalizer", Printable.Line(step.GetRawText(), 120), "none, or NFC");
+            else
+                entries.Set(Own + "nfc", true);
         entries.Set(Section + "pre", HubPreTokenizers.Name(_path, cuts, model.Flag("ignore_merges", false)));
     }
 
@@ -66,11 +66,11 @@ sealed class HubTokenizer(string folder, int rows)
             throw Invalid("model.byte_fallback", "not true", "true where pre_tokenizer has no ByteLevel");
         if (model.Flag("ignore_merges", false))
             throw Invalid("model.ignore_merges", "true", "false with byte_fallback");
-        bool replaces = false, prefixes = false, onlyFirst = false;
+        bool replaces = false, prefixes = false, onlyFirst = false, metaspace = false;
         foreach (JsonElement step in Steps(root.Object("normalizer"), "normalizers"))
             switch (step.Text("type"))
             {
-                case "NFC": break;
+                case "NFC": entries.Set(Own + "nfc", true); break;
                 case "Prepend" when step.Text("prepend") == Space: prefixes = true; break;
                 case "Replace" when step.Object("pattern")?.Text("String") == " " && step.Text("content") == Space: replaces = true; break;
                 default:
@@ -83,6 +83,7 @@ sealed class HubTokenizer(string folder, int rows)
                 case "Split" when replaces && step.Object("pattern")?.Text("String") == " ": break; // there are none any more
                 case "Metaspace" when (step.Text("replacement") ?? Space) == Space
                     && (!step.Flag("split", true) || vocabulary.HasNoSpaceInside):
+                    metaspace = !replaces && !prefixes;
                     replaces = true;
                     string scheme = step.Text("prepend_scheme") ?? (step.Flag("add_prefix_space", true) ? "always" : "never");
                     (prefixes, onlyFirst) = (prefixes || scheme != "never", scheme == "first");
@@ -94,7 +95,8 @@ sealed class HubTokenizer(string folder, int rows)
         if (!replaces)
             throw Invalid("normalizer", "spaces that stay", $"Replace ' ' with {Space}, or Metaspace, without ByteLevel");
         entries.Set(Section + "add_space_prefix", prefixes);
-        entries.Set("kvasir.tokenizer.prefix_first_only", onlyFirst ? true : null);
+        entries.Set(Own + "prefix_first_only", onlyFirst ? true : null);
+        entries.Set(Own + "metaspace", metaspace ? true : null);
     }
 
     /// <summary>The steps of a sequence, those of sequences inside in their places.</summary>

@@ -9,11 +9,16 @@ sealed class HubVocabulary
 {
     const int Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5, OneByte = 6; // as tokenizer.ggml.token_type counts
 
+    /// <summary>What may be asked of an added token beside its spelling.</summary>
+    static readonly string[] s_rules = ["lstrip", "rstrip", "single_word", Normalized];
+
+    const string Normalized = "normalized";
+
     readonly string _path;
     readonly string?[] _tokens;
     readonly int[] _types;
     readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
-    readonly List<int> _swallowing = [];
+    readonly Dictionary<string, List<int>> _rules = s_rules.ToDictionary(rule => rule, _ => new List<int>());
     readonly JsonElement _model;
 
     public HubVocabulary(string path, JsonElement root, JsonElement model, int rows)
@@ -49,21 +54,21 @@ sealed class HubVocabulary
         entries.Set(Section + "tokens", ImmutableArray.CreateRange(_tokens.Select((token, id) => token ?? $"[PAD{id}]")));
         entries.Set(Section + "token_type", ImmutableArray.CreateRange(_types.Select(type => type == 0 ? Unused : type)));
         entries.Set(Section + "merges", ImmutableArray.CreateRange(_model.Items("merges").Select(Merge)));
-        entries.Set("kvasir.tokenizer.rstrip", _swallowing.Count > 0 ? _swallowing.ToImmutableArray() : null);
+        foreach ((string rule, List<int> tokens) in _rules)
+            entries.Set($"kvasir.tokenizer.{rule}", tokens.Count > 0 ? tokens.ToImmutableArray() : null);
     }
 
     void AddAdded(JsonElement added)
     {
         string content = added.Text("content") is { Length: > 0 } text ? text : throw Invalid("added_tokens.content", "nothing", "a text");
         int id = added.Whole("id") ?? -1;
-        foreach (string rule in (string[])["lstrip", "single_word"])
-            if (added.Flag(rule, false))
-                throw Invalid($"added_tokens.{rule}", $"true for {Printable.Quote(content)}", "false");
         if (id >= 0 && id < _tokens.Length && _tokens[id] == content)
             _tokens[id] = null;
-        Add(content, id, added.Flag("special", false) ? Control : UserDefined);
-        if (added.Flag("rstrip", false))
-            _swallowing.Add(id);
+        bool isSpecial = added.Flag("special", false);
+        Add(content, id, isSpecial ? Control : UserDefined);
+        foreach (string rule in s_rules)
+            if (added.Flag(rule, rule == Normalized && !isSpecial))
+                _rules[rule].Add(id);
     }
 
     void Add(string token, int id, int type)

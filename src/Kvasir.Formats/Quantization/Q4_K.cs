@@ -28,6 +28,20 @@ static class Q4_K
             }
     }
 
+    public static void Quantize(ReadOnlySpan<float> row, Span<byte> destination)
+    {
+        Span<byte> quants = stackalloc byte[Elements];
+        for (; !row.IsEmpty; row = row[Elements..], destination = destination[Bytes..])
+        {
+            ScaledGroups.Quantize(row[..Elements], 15, destination[..Quants], quants);
+            for (int i = 0; i < Elements / 2; i++)
+            {
+                int first = i / Group * 2 * Group + i % Group;
+                destination[Quants + i] = (byte)(quants[first] | quants[first + Group] << 4);
+            }
+        }
+    }
+
     /// <summary>The 32 quants q of one group of a row, eight groups a block.</summary>
     public static void Unpack(ReadOnlySpan<byte> row, int group, Span<byte> quants)
     {

@@ -30,6 +30,23 @@ static class Q5_K
             }
     }
 
+    public static void Quantize(ReadOnlySpan<float> row, Span<byte> destination)
+    {
+        Span<byte> quants = stackalloc byte[Elements];
+        for (; !row.IsEmpty; row = row[Elements..], destination = destination[Bytes..])
+        {
+            ScaledGroups.Quantize(row[..Elements], 31, destination[..HighBits], quants);
+            destination[HighBits..Quants].Clear();
+            for (int i = 0; i < Elements; i++)
+                destination[HighBits + i % Group] |= (byte)(quants[i] >> 4 << i / Group);
+            for (int i = 0; i < Elements / 2; i++)
+            {
+                int first = i / Group * 2 * Group + i % Group;
+                destination[Quants + i] = (byte)(quants[first] & 15 | (quants[first + Group] & 15) << 4);
+            }
+        }
+    }
+
     /// <summary>The 32 quants q of one group of a row, eight groups a block.</summary>
     public static void Unpack(ReadOnlySpan<byte> row, int group, Span<byte> quants)
     {

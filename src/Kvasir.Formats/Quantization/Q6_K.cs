@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Kvasir.Formats.Quantization;
 
 /// <summary>
@@ -24,6 +26,45 @@ static class Q6_K
         for (; !row.IsEmpty; row = row[Bytes..], destination = destination[Elements..])
             for (int run = 0; run < Elements / Run; run++)
                 DequantizeRun(row[..Bytes], run, destination.Slice(run * Run, Run));
+    }
+
+    public static void Quantize(ReadOnlySpan<float> row, Span<byte> destination)
+    {
+        Span<float> scales = stackalloc float[Elements / Group];
+        for (; !row.IsEmpty; row = row[Elements..], destination = destination[Bytes..])
+        {
+            Span<byte> block = destination[..Bytes];
+            for (int group = 0; group < scales.Length; group++)
+                scales[group] = LeastSquares.Scale(row.Slice(group * Group, Group));
+            F16.Write(block[Scale..], Rounding.Extreme(scales) / sbyte.MinValue); // the extreme one becomes −128, which is in range
+            float d = F16.Read(block[Scale..]);
+            block[..Scales].Clear();
+            for (int group = 0; group < scales.Length; group++)
+                block[Scales + group] = (byte)QuantizeGroup(row.Slice(group * Group, Group), group, scales[group], d, block);
+        }
+    }
+
+    /// <summary>Packs sixteen values with the whole scale, of those beside the one that was found, that loses least.</summary>
+    static sbyte QuantizeGroup(ReadOnlySpan<float> values, int group, float scale, float d, Span<byte> block)
+    {
+        Vector512<float> x = Vector512.Create(values), quants = Vector512<float>.Zero;
+        float nearest = Math.Clamp(MathF.Floor(scale * Rounding.InverseOrZero(d) + 0.5f), sbyte.MinValue, sbyte.MaxValue);
+        float least = float.MaxValue, best = 0;
+        for (float s = Math.Max(nearest - 1, sbyte.MinValue); s <= Math.Min(nearest + 1, sbyte.MaxValue); s++)
+        {
+            Vector512<float> q = LeastSquares.Quants(x, d * s);
+            float error = LeastSquares.Error(x, q, d * s);
+            if (error < least)
+                (least, best, quants) = (error, s, q);
+        }
+        (int half, int part) = (group / 8, group % 8 / 2);
+        for (int i = 0; i < Group; i++)
+        {
+            int quant = (int)quants[i] + 32, at = group % 2 * Group + i;
+            block[half * 64 + part % 2 * Run + at] |= (byte)((quant & 15) << part / 2 * 4);
+            block[HighBits + half * Run + at] |= (byte)(quant >> 4 << part * 2);
+        }
+        return (sbyte)best;
     }
 
     static void DequantizeRun(ReadOnlySpan<byte> block, int run, Span<float> values)

@@ -9,51 +9,53 @@ public readonly record struct QuantizeProgress(long BytesDone, long BytesTotal);
 /// <summary>Rewrites a model with its matrices in another type.</summary>
 /// <remarks>
 /// A matrix here is a two-dimensional tensor named <c>….weight</c>, other than a norm, whose columns are a multiple of the type's
-/// block. Everything else is copied. Token embeddings and output get the same type as the other matrices; llama.cpp's rule of giving
-/// the output more bits is for mixtures of k-quants, which are not written here. Matrices that are quantised already are rounded a second
-/// time: the best source is f32, f16 or bf16.
+/// block. Everything else is copied. Where the mix is one type, token embeddings and output get it, too. Matrices that are quantised
+/// already are rounded a second time: the best source is f32, f16 or bf16.
 /// </remarks>
 public static class Quantizer
 {
     /// <summary>
-    /// Writes <paramref name="source"/> to <paramref name="outputPath"/> with matrices of type <paramref name="type"/>. The output's bytes
+    /// Writes <paramref name="source"/> to <paramref name="outputPath"/> with matrices as <paramref name="mix"/> says. The output's bytes
     /// depend only on the source and the arguments. Where the operating system can rename over an open file (not on Windows) the output
     /// may be the source itself, which stays readable through <paramref name="source"/> until it is disposed.
     /// </summary>
     /// <param name="source">The model to read.</param>
     /// <param name="outputPath">Where the new model goes; an existing file is replaced when the new one is complete.</param>
-    /// <param name="type">One of the types that <see cref="RowFormat.CanQuantize"/>.</param>
+    /// <param name="mix">One of <see cref="WeightMix.All"/>.</param>
     /// <param name="metadata">String entries to add, or whose values to replace.</param>
     /// <param name="progress">Told after every chunk.</param>
     /// <param name="cancellation">Ends the work between two chunks and leaves no trace.</param>
     /// <exception cref="IOException">The output cannot be written; the message names it.</exception>
     /// <exception cref="ModelFormatException">A weight cannot be represented: not a number, or too large.</exception>
     public static void Quantize(
-        IModelFile source, string outputPath, TensorType type, IReadOnlyDictionary<string, string>? metadata = null,
+        IModelFile source, string outputPath, WeightMix mix, IReadOnlyDictionary<string, string>? metadata = null,
         IProgress<QuantizeProgress>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentException.ThrowIfNullOrEmpty(outputPath);
+        ArgumentNullException.ThrowIfNull(mix);
         if (OperatingSystem.IsWindows() && Path.GetFullPath(outputPath) == Path.GetFullPath(source.Path))
             throw new IOException($"{outputPath}: cannot be written: it is the file being read");
 
         var writer = new GgufWriter();
-        CopyMetadata(source.Metadata, writer, type, metadata ?? new Dictionary<string, string>());
+        CopyMetadata(source.Metadata, writer, mix, metadata ?? new Dictionary<string, string>());
         long total = 0;
+        int layers = source.Tensors.Select(tensor => tensor.Name.Split('.')).Where(name => name is ["blk", _, ..])
+            .Select(name => name[1]).Distinct().Count();
+        bool isTied = source.Tensors.All(tensor => tensor.Name != "output.weight");
         foreach (StoredTensor tensor in source.Tensors)
         {
-            TensorType target = IsMatrixFor(type, tensor) ? type : tensor.Type;
+            TensorType target = (IsMatrix(tensor) ? mix.TypeOf(tensor.Name, tensor.Columns, layers, isTied) : null) ?? tensor.Type;
             writer.Add(tensor.Name, target, tensor.Shape, (row, bytes) => Convert(source, tensor, target, row, bytes));
             total += target.RowBytes(tensor.Columns) * tensor.Rows;
         }
         writer.Write(outputPath, progress is null ? null : new Sum(progress, total), cancellation);
     }
 
-    static bool IsMatrixFor(TensorType type, StoredTensor tensor) =>
-        tensor.Shape.Length == 2 && tensor.Columns % type.BlockElements() == 0
+    static bool IsMatrix(StoredTensor tensor) => tensor.Shape.Length == 2
         && tensor.Name.EndsWith(".weight", StringComparison.Ordinal) && !tensor.Name.EndsWith("_norm.weight", StringComparison.Ordinal);
 
-    static void CopyMetadata(GgufMetadata source, GgufWriter writer, TensorType type, IReadOnlyDictionary<string, string> extra)
+    static void CopyMetadata(GgufMetadata source, GgufWriter writer, WeightMix mix, IReadOnlyDictionary<string, string> extra)
     {
         foreach (string key in source.Keys)
             writer.Set(key, key == GgufHeader.AlignmentKey ? (uint)source.GetInt32(key) : source[key]);
@@ -63,23 +65,9 @@ public static class Quantizer
                 throw source.Invalid(key, $"a value of type {source.TypeName(key)}", "a string, to replace it by a string");
             writer.Set(key, value);
         }
-        writer.Set("general.file_type", FileType(type));
+        writer.Set("general.file_type", mix.FileType);
         writer.Set("general.quantization_version", 2u);
     }
-
-    // The numbers that llama.cpp gives to files whose matrices have this type.
-    static uint FileType(TensorType type) => type switch
-    {
-        TensorType.F32 => 0,
-        TensorType.F16 => 1,
-        TensorType.Q4_0 => 2,
-        TensorType.Q4_1 => 3,
-        TensorType.Q8_0 => 7,
-        TensorType.Q5_0 => 8,
-        TensorType.Q5_1 => 9,
-        TensorType.BF16 => 32,
-        _ => throw new ArgumentException($"{type.DisplayName()} can only be read", nameof(type)),
-    };
 
     static void Convert(IModelFile source, StoredTensor tensor, TensorType target, long firstRow, Memory<byte> bytes)
     {

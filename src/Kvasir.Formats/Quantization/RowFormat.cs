@@ -35,7 +35,10 @@ public static class RowFormat
         }
     }
 
-    /// <summary>Packs a row, with the rounding of ggml's reference code. See <see cref="CanQuantize"/> for the types.</summary>
+    /// <summary>
+    /// Packs a row, with the rounding of ggml's reference code; k-quants with a search of our own, which loses less. See
+    /// <see cref="CanQuantize"/> for the types.
+    /// </summary>
     public static void Quantize(TensorType type, ReadOnlySpan<float> row, Span<byte> destination)
     {
         CheckLengths(type, destination.Length, row.Length);
@@ -49,13 +52,17 @@ public static class RowFormat
             case TensorType.Q4_1: Q4_1.Quantize(row, destination); break;
             case TensorType.Q5_0: Q5_0.Quantize(row, destination); break;
             case TensorType.Q5_1: Q5_1.Quantize(row, destination); break;
+            case TensorType.Q4_K: Q4_K.Quantize(row, destination); break;
+            case TensorType.Q5_K: Q5_K.Quantize(row, destination); break;
+            case TensorType.Q6_K: Q6_K.Quantize(row, destination); break;
             default: throw new ArgumentOutOfRangeException(nameof(type), type, "rows of this type can only be read");
         }
     }
 
-    /// <summary>Whether rows of this type can be written: all but the k-quants and those that choose from a table.</summary>
+    /// <summary>Whether rows of this type can be written: all but those of two and three bits and those that choose from a table.</summary>
     public static bool CanQuantize(TensorType type) => type is TensorType.F32 or TensorType.F16 or TensorType.BF16 or TensorType.Q8_0
-        or TensorType.Q4_0 or TensorType.Q4_1 or TensorType.Q5_0 or TensorType.Q5_1;
+        or TensorType.Q4_0 or TensorType.Q4_1 or TensorType.Q5_0 or TensorType.Q5_1
+        or TensorType.Q4_K or TensorType.Q5_K or TensorType.Q6_K;
 
     static void CheckLengths(TensorType type, int bytes, int elements)
     {

@@ -15,4 +15,18 @@ static class SixBitScales
     public static (int Scale, int Minimum) Unpack(ReadOnlySpan<byte> scales, int group) => group < 4
         ? (scales[group] & 63, scales[group + 4] & 63)
         : (scales[group + 4] & 15 | scales[group - 4] >> 6 << 4, scales[group + 4] >> 4 | scales[group] >> 6 << 4);
+
+    /// <summary>Writes a group's scale and minimum into bytes that were zero.</summary>
+    public static void Pack(Span<byte> scales, int group, int scale, int minimum)
+    {
+        if (group < 4)
+        {
+            scales[group] |= (byte)scale;
+            scales[group + 4] |= (byte)minimum;
+            return;
+        }
+        scales[group + 4] |= (byte)(scale & 15 | (minimum & 15) << 4);
+        scales[group - 4] |= (byte)(scale >> 4 << 6);
+        scales[group] |= (byte)(minimum >> 4 << 6);
+    }
 }

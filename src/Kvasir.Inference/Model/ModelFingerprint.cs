@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using System.Text.Json;
 using Kvasir.Formats;
 using Kvasir.Formats.Models;
@@ -20,21 +19,22 @@ static class ModelFingerprint
     /// <summary>To be raised whenever any bit of a key or value may come out otherwise than before.</summary>
     const int NumericsVersion = 1;
 
-    const int PieceBytes = 4 << 20;
-
     /// <summary>
     /// The digest of what is computed with: every tensor by its name, and the description. A file and a folder of one model have the same,
-    /// whatever else they say, in whatever order. Vectors count as floats, which is what they are computed as. Tensors are hashed in
-    /// pieces, because a single digest could use only one processor.
+    /// whatever else they say, in whatever order. Vectors count as floats, which is what they are computed as.
     /// </summary>
-    public static Digest DigestOf(ITensorSource source, ModelSpec spec)
+    /// <param name="source">The tensors.</param>
+    /// <param name="spec">The description.</param>
+    /// <param name="known">What has been hashed of the tensors already.</param>
+    public static Digest DigestOf(ITensorSource source, ModelSpec spec, PieceDigests known)
     {
         StoredTensor[] tensors = [.. source.Tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal)];
-        (StoredTensor Tensor, long FirstRow)[] starts = [.. tensors.Where(IsMatrix).SelectMany(Pieces)];
+        (StoredTensor Tensor, long FirstRow)[] starts = [.. tensors.Where(IsMatrix)
+            .SelectMany(tensor => PieceDigests.FirstRows(tensor).Select(row => (tensor, row)))];
         var pieces = new Digest[starts.Length];
         using (var pool = new ComputePool(Math.Min(Environment.ProcessorCount, Math.Max(1, pieces.Length))))
         {
-            var job = new HashPieces(source, starts, pieces, new byte[pool.Threads][]);
+            var job = new HashPieces(source, starts, known, pieces, new byte[pool.Threads][]);
             pool.Run(ref job, pieces.Length);
         }
         using var hasher = new FieldHasher();
@@ -52,14 +52,6 @@ static class ModelFingerprint
     }
 
     static bool IsMatrix(StoredTensor tensor) => tensor.Shape.Length > 1;
-
-    static IEnumerable<(StoredTensor, long)> Pieces(StoredTensor tensor)
-    {
-        for (long row = 0; row < tensor.Rows; row += RowsOfPiece(tensor))
-            yield return (tensor, row);
-    }
-
-    static long RowsOfPiece(StoredTensor tensor) => Math.Max(1, PieceBytes / tensor.RowBytes);
 
     static float[] Floats(ITensorSource source, StoredTensor vector)
     {
@@ -101,18 +93,11 @@ static class ModelFingerprint
         return new Fingerprint(hasher.Finish());
     }
 
-    readonly struct HashPieces(ITensorSource source, (StoredTensor Tensor, long FirstRow)[] starts, Digest[] pieces, byte[][] buffers)
+    readonly struct HashPieces(
+        ITensorSource source, (StoredTensor Tensor, long FirstRow)[] starts, PieceDigests known, Digest[] pieces, byte[]?[] buffers)
         : IComputeJob
     {
-        public void Run(int piece, int thread)
-        {
-            (StoredTensor tensor, long first) = starts[piece];
-            int length = checked((int)(Math.Min(RowsOfPiece(tensor), tensor.Rows - first) * tensor.RowBytes));
-            if (buffers[thread] is null || buffers[thread].Length < length)
-                buffers[thread] = new byte[length];
-            Span<byte> bytes = buffers[thread].AsSpan(0, length);
-            source.Read(tensor, first, bytes);
-            pieces[piece] = new Digest(SHA256.HashData(bytes));
-        }
+        public void Run(int piece, int thread) =>
+            pieces[piece] = known.Of(source, starts[piece].Tensor, starts[piece].FirstRow, ref buffers[thread]);
     }
 }

@@ -10,7 +10,7 @@ namespace Kvasir.Inference.Model;
 /// Takes a model's tensors from where they are stored and checks each one's shape against the description. A tensor of which that knows
 /// nothing is an error, because a forward pass that ignores it would answer wrongly without a word.
 /// </summary>
-sealed class WeightReader(ITensorSource source, ModelSpec spec)
+sealed class WeightReader(ITensorSource source, ModelSpec spec, PieceDigests? digests = null)
 {
     const string Embedding = "token_embd.weight", Output = "output.weight", RopeDivisors = "rope_freqs.weight";
 
@@ -18,7 +18,7 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec)
     static readonly string[] s_ofContext = ["rope_factors_long.weight", "rope_factors_short.weight"];
 
     readonly HashSet<string> _taken = [];
-    readonly WeightPacking _packing = new(source);
+    readonly WeightPacking _packing = new(source, PieceDigests.PieceBytes, digests is null ? null : digests.Add);
 
     /// <summary>Reads all tensors; matrices are packed only once every shape is known to be right.</summary>
     public ModelWeights Read(IProgress<LoadProgress>? progress = null)

@@ -4,6 +4,7 @@ using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Hub;
 using Kvasir.Formats.Models;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Tokenization;
 
@@ -16,6 +17,9 @@ namespace Kvasir.Inference.Synthesis;
 public sealed class SyntheticModel
 {
     const float Epsilon = 1e-5f;
+
+    /// <summary>The mixes that models can be made with, by name.</summary>
+    public static IReadOnlyList<string> Mixes { get; } = ["bf16", "f16", "q8_0", "q4_0", "q4_k_m"];
 
     readonly GgufWriter _writer = new();
     readonly ModelSpec _spec;
@@ -31,6 +35,9 @@ public sealed class SyntheticModel
     public SyntheticModel(ModelSpec spec, WeightMix mix, ulong seed = 1)
     {
         ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(mix);
+        if (!Mixes.Contains(mix.Name))
+            throw new ArgumentException($"mix {mix.Name}: expected one of {string.Join(", ", Mixes)}");
         spec = spec with { Architecture = ModelFiles.ArchitectureOf(spec.Architecture), Norm = spec.Norm with { Epsilon = Epsilon } };
         SupportedModels.Check(spec);
         (_spec, _mix, _seed) = (spec, mix, seed);
@@ -88,7 +95,7 @@ public sealed class SyntheticModel
         Matrix("token_embd.weight", _spec.Width, _spec.Vocabulary);
         AddRope(_spec.Attention.Select(layer => layer.Rope).FirstOrDefault(rope => rope?.Scaling is not null));
         for (int layer = 0; layer < _spec.Layers.Length; layer++)
-            AddLayer($"blk.{layer}.", layer, _spec.Layers[layer], _spec.Layers[layer].Attention!, LayerWidths.Of(_spec.Layers[layer]));
+            AddLayer($"blk.{layer}.", _spec.Layers[layer], _spec.Layers[layer].Attention!, LayerWidths.Of(_spec.Layers[layer]));
         Vector("output_norm.weight", Ones(_spec.Width));
         if (!_spec.IsTied)
             Matrix("output.weight", _spec.Width, _spec.Vocabulary);
@@ -105,23 +112,23 @@ public sealed class SyntheticModel
                 Vector(isLong ? "rope_factors_long.weight" : "rope_factors_short.weight", scaling.Divisors(rope.Base, rope.Dims, isLong));
     }
 
-    void AddLayer(string prefix, int index, LayerSpec layer, AttentionSpec attention, LayerWidths widths)
+    void AddLayer(string prefix, LayerSpec layer, AttentionSpec attention, LayerWidths widths)
     {
         int width = _spec.Width;
         Norm(NormPlaces.BeforeAttention, "attn_norm.weight");
-        Matrix(prefix + "attn_q.weight", width, widths.Queries, index);
-        Matrix(prefix + "attn_k.weight", width, widths.Keys, index);
-        Matrix(prefix + "attn_v.weight", width, widths.Values, index);
+        Matrix(prefix + "attn_q.weight", width, widths.Queries);
+        Matrix(prefix + "attn_k.weight", width, widths.Keys);
+        Matrix(prefix + "attn_v.weight", width, widths.Values);
         if (attention.HasQkNorm)
             Vector(prefix + "attn_q_norm.weight", Ones(attention.NormsHeadsAsOne ? widths.Queries : attention.KeyDim));
         if (attention.HasQkNorm)
             Vector(prefix + "attn_k_norm.weight", Ones(attention.NormsHeadsAsOne ? widths.Keys : attention.KeyDim));
-        Matrix(prefix + "attn_output.weight", widths.Attended, width, index);
+        Matrix(prefix + "attn_output.weight", widths.Attended, width);
         Norm(NormPlaces.AfterAttention, "post_attention_norm.weight");
         Norm(NormPlaces.BeforeFeedForward, "ffn_norm.weight");
-        Matrix(prefix + "ffn_gate.weight", width, widths.Network, index);
-        Matrix(prefix + "ffn_up.weight", width, widths.Network, index);
-        Matrix(prefix + "ffn_down.weight", widths.Network, width, index);
+        Matrix(prefix + "ffn_gate.weight", width, widths.Network);
+        Matrix(prefix + "ffn_up.weight", width, widths.Network);
+        Matrix(prefix + "ffn_down.weight", widths.Network, width);
         Norm(NormPlaces.AfterFeedForward, "post_ffw_norm.weight");
 
         void Norm(NormPlaces place, string name)
@@ -131,9 +138,10 @@ public sealed class SyntheticModel
         }
     }
 
-    void Matrix(string name, int columns, int rows, int layer = 0)
+    void Matrix(string name, int columns, int rows)
     {
-        TensorType type = _mix.TypeOf(name, columns, layer, _spec.Layers.Length);
+        TensorType type = _mix.TypeOf(name, columns, _spec.Layers.Length, _spec.IsTied)
+            ?? throw new ArgumentException($"{name}: rows of {columns}, expected a multiple of 32");
         int rowBytes = (int)type.RowBytes(columns);
         ulong tensorSeed = (_seed << 48) + (++_tensors << 32); // rows of a tensor follow in the lower half
         _writer.Add(name, type, [columns, rows], (firstRow, memory) =>

@@ -23,7 +23,7 @@ sealed class BytePairEncoder : TextEncoder
         _pairs = new MergedPairs(Merges.Read(vocabulary, table));
     }
 
-    public override void Encode(ReadOnlySpan<char> text, bool isFirst, List<int> tokens)
+    public override void Encode(ReadOnlySpan<char> text, bool addsSpace, List<int> tokens)
     {
         var merger = new Merger();
         int start = 0;

@@ -14,23 +14,22 @@ sealed class SentencePieceEncoder : TextEncoder
     const char Space = '▁';
 
     readonly TokenTable _table;
-    readonly bool _addSpacePrefix, _firstOnly;
     readonly Dictionary<long, Merge>? _merges;
     readonly int[] _ranks;
     readonly int[] _byteTokens;
 
     public SentencePieceEncoder(Vocabulary vocabulary, TokenTable table)
     {
-        (_table, _addSpacePrefix, _firstOnly) = (table, vocabulary.AddSpacePrefix, vocabulary.PrefixesFirstOnly);
+        _table = table;
         _merges = vocabulary.Merges.IsEmpty ? null : Merges.Read(vocabulary, table);
         _ranks = RanksOf(vocabulary);
         _byteTokens = ByteTokens(vocabulary, table);
     }
 
-    public override void Encode(ReadOnlySpan<char> text, bool isFirst, List<int> tokens)
+    public override void Encode(ReadOnlySpan<char> text, bool addsSpace, List<int> tokens)
     {
         char[] rented = ArrayPool<char>.Shared.Rent(text.Length + 1);
-        int prefix = _addSpacePrefix && (isFirst || !_firstOnly) ? 1 : 0;
+        int prefix = addsSpace ? 1 : 0;
         rented[0] = Space;
         text.Replace(rented.AsSpan(prefix), ' ', Space);
         Merge(rented.AsSpan(0, text.Length + prefix), tokens);

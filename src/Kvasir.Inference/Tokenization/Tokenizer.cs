@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Text;
 using Kvasir.Formats;
@@ -20,14 +19,14 @@ public enum ControlTokens
 /// <summary>Text to tokens and back, with a model's own vocabulary. Safe for use from many threads.</summary>
 public sealed class Tokenizer
 {
-    const string AsciiSpaces = " \t\n\v\f\r";
+    /// <summary>Most UTF-16 units that become one when they are put together: of four, each of which stands for a pair.</summary>
+    const int MostPutTogether = 8;
 
     readonly TokenTable _table;
     readonly TextEncoder _encoder;
-    readonly SpecialTokens _userDefined;
-    readonly SpecialTokens _special;
-    readonly FrozenSet<int> _swallowsSpaces;
+    readonly SplitEncoder _ofUsers, _ofTemplates;
     readonly TokenBytes _bytes;
+    readonly int _mostPerToken;
 
     /// <summary>Checks the vocabulary and prepares it.</summary>
     /// <exception cref="ModelFormatException">The vocabulary contradicts itself or is of a kind that is not supported.</exception>
@@ -37,11 +36,13 @@ public sealed class Tokenizer
         Vocabulary = vocabulary;
         _table = new TokenTable(vocabulary);
         (_encoder, bool addsBos) = MakeEncoder(vocabulary, _table);
-        _userDefined = new SpecialTokens(_table, TokenType.UserDefined);
-        _special = new SpecialTokens(_table, TokenType.UserDefined, TokenType.Control, TokenType.Unknown);
-        _swallowsSpaces = SwallowsSpaces(vocabulary, _table);
+        AddedTokenRules rules = new(vocabulary, _table);
+        _ofUsers = new SplitEncoder(vocabulary, _table, rules, _encoder, TokenType.UserDefined);
+        _ofTemplates = new SplitEncoder(
+            vocabulary, _table, rules, _encoder, TokenType.UserDefined, TokenType.Control, TokenType.Unknown);
         _bytes = new TokenBytes(vocabulary, _table, _encoder);
         LongestToken = Enumerable.Range(0, _table.Count).Max(token => _table.Text(token).Length);
+        _mostPerToken = rules.TakesSpace ? 0 : vocabulary.IsFormC ? LongestToken * MostPutTogether : LongestToken;
         FillIn = FillInTokens.Of(vocabulary, _table);
         Opening = Added("add_bos_token", vocabulary.AddBos, addsBos, Bos);
         Closing = Added("add_eos_token", vocabulary.AddEos, false, Eos);
@@ -101,15 +102,15 @@ public sealed class Tokenizer
     }
 
     /// <summary>The tokens of text from a user: what looks like a control token is text. <see cref="Opening"/> is not included.</summary>
-    public int[] Encode(string text) => Encode(text, _userDefined, null, int.MaxValue);
+    public int[] Encode(string text) => Encode(text, _ofUsers, null, int.MaxValue);
 
     /// <summary>The tokens of text from the model's maker, in which control tokens count. <see cref="Opening"/> is not included.</summary>
-    public int[] EncodeTemplate(string text) => Encode(text, _special, null, int.MaxValue);
+    public int[] EncodeTemplate(string text) => Encode(text, _ofTemplates, null, int.MaxValue);
 
     /// <summary>The tokens of a prompt that is sent as it is: <see cref="Opening"/> and its text, in which control tokens count.</summary>
     /// <param name="text">The text.</param>
     /// <param name="most">So many are wanted: of a text that certainly has more, only the first come, and more than so many.</param>
-    public int[] EncodePrompt(string text, int most = int.MaxValue) => [.. Opening, .. Encode(text, _special, null, most)];
+    public int[] EncodePrompt(string text, int most = int.MaxValue) => [.. Opening, .. Encode(text, _ofTemplates, null, most)];
 
     /// <summary>
     /// The tokens of what a chat template wrote: control tokens count only where they lie wholly in the template's own text. What stands
@@ -121,7 +122,7 @@ public sealed class Tokenizer
     public int[] Encode(RenderedPrompt prompt, int most = int.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        return Encode(prompt.Text, _special, match =>
+        return Encode(prompt.Text, _ofTemplates, match =>
             _table.Type(match.Token) == TokenType.UserDefined || prompt.IsTemplate(match.Start, match.Length), most);
     }
 
@@ -147,33 +148,17 @@ public sealed class Tokenizer
         return text.Append(detokenizer.Flush()).ToString();
     }
 
-    int[] Encode(string text, SpecialTokens special, Predicate<SpecialTokens.Match>? accepts, int most)
+    int[] Encode(string text, SplitEncoder encoder, Predicate<Stretch>? accepts, int most)
     {
         ArgumentNullException.ThrowIfNull(text);
         List<int> tokens = [];
-        ReadOnlySpan<char> whole = WellFormed(Beginning(text, most));
-        int start = 0;
-        while (special.TryFind(whole, start, accepts, out SpecialTokens.Match match))
-        {
-            if (match.Start > start) _encoder.Encode(whole[start..match.Start], start == 0, tokens);
-            tokens.Add(match.Token);
-            start = match.Start + match.Length;
-            if (_swallowsSpaces.Contains(match.Token)) start = whole.Length - whole[start..].TrimStart(AsciiSpaces).Length;
-        }
-        if (start < whole.Length) _encoder.Encode(whole[start..], start == 0, tokens);
+        encoder.Encode(Beginning(text, most), accepts, tokens);
         return [.. tokens];
     }
 
     /// <summary>As much of a text as has more than so many tokens for certain, however it is cut into them.</summary>
-    string Beginning(string text, int most) => _swallowsSpaces.Count == 0 && text.Length / LongestToken > (long)most + 1
-        ? text[..((most + 2) * LongestToken)]
-        : text;
-
-    /// <summary>
-    /// Lone surrogates have no UTF-8; everything behind this point may rely on pairs. U+FFFD takes their places one by one.
-    /// </summary>
-    static string WellFormed(string text) => text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')
-        ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text))
+    string Beginning(string text, int most) => _mostPerToken > 0 && text.Length / _mostPerToken > (long)most + 1
+        ? text[..((most + 2) * _mostPerToken)]
         : text;
 
     int Checked(int token) => (uint)token < (uint)VocabularySize
@@ -187,23 +172,6 @@ public sealed class Tokenizer
         PreTokenizer preTokenizer = PreTokenizers.Find(vocabulary.Pre)
             ?? throw vocabulary.Invalid("pre", Printable.Quote(vocabulary.Pre), $"one of {PreTokenizers.Names}");
         return (new BytePairEncoder(vocabulary, table, preTokenizer), preTokenizer.AddsBos);
-    }
-
-    /// <summary>
-    /// Special tokens that swallow the white space after them: those of which the vocabulary says so, and Phi-3's, whose GGUF files tell it
-    /// by no more than their name.
-    /// </summary>
-    static FrozenSet<int> SwallowsSpaces(Vocabulary vocabulary, TokenTable table)
-    {
-        bool isPhi3 = vocabulary.Name.Contains("phi-3", StringComparison.OrdinalIgnoreCase)
-            || vocabulary.Name.Contains("phi3", StringComparison.OrdinalIgnoreCase);
-        return isPhi3 && vocabulary.Swallowing.IsEmpty
-            ? Enumerable.Range(0, table.Count).Where(Swallows).ToFrozenSet()
-            : vocabulary.Swallowing.ToFrozenSet();
-
-        bool Swallows(int token) =>
-            table.Type(token) is TokenType.Control or TokenType.UserDefined or TokenType.Unknown
-            && table.Text(token) is not ("<unk>" or "<s>" or "<|endoftext|>");
     }
 
     ImmutableArray<int> Added(string key, bool? wanted, bool unsaid, int? token)

@@ -10,6 +10,9 @@ public sealed record Vocabulary
     /// <summary>The prefix of every key below.</summary>
     internal const string Section = "tokenizer.ggml.";
 
+    /// <summary>The prefix of keys that only we know.</summary>
+    internal const string Own = "kvasir.tokenizer.";
+
     /// <summary>The file that errors name.</summary>
     public required string Source { get; init; }
 
@@ -64,8 +67,25 @@ public sealed record Vocabulary
     /// <summary>Whether that space is put in front of the whole text only, and not after special tokens.</summary>
     internal bool PrefixesFirstOnly { get; init; }
 
-    /// <summary>Special tokens that swallow the white space after them.</summary>
-    internal ImmutableArray<int> Swallowing { get; init; } = [];
+    /// <summary>
+    /// Whether that space is put by Metaspace: before what does not begin with one, and only once all special tokens have been found.
+    /// </summary>
+    internal bool IsMetaspace { get; init; }
+
+    /// <summary>Whether text is put into Unicode's form C first.</summary>
+    internal bool IsFormC { get; init; }
+
+    /// <summary>Special tokens that take the white space before them.</summary>
+    internal ImmutableArray<int> TakesSpaceBefore { get; init; } = [];
+
+    /// <summary>Special tokens that take the white space behind them.</summary>
+    internal ImmutableArray<int> TakesSpaceBehind { get; init; } = [];
+
+    /// <summary>Special tokens that stand only where no word goes on.</summary>
+    internal ImmutableArray<int> SingleWords { get; init; } = [];
+
+    /// <summary>Special tokens that are looked for in normalised text.</summary>
+    internal ImmutableArray<int> NormalizedTokens { get; init; } = [];
 
     /// <summary>The model's chat template, in Jinja.</summary>
     public string? ChatTemplate { get; init; }
@@ -107,8 +127,13 @@ public sealed record Vocabulary
             AddBos = Flag(metadata, "add_bos_token"),
             AddEos = Flag(metadata, "add_eos_token") ?? false,
             AddSpacePrefix = Flag(metadata, "add_space_prefix") ?? true,
-            PrefixesFirstOnly = metadata.GetBool("kvasir.tokenizer.prefix_first_only", false),
-            Swallowing = metadata.TryGetInt32s("kvasir.tokenizer.rstrip", out var swallowing) ? swallowing : [],
+            PrefixesFirstOnly = metadata.GetBool(Own + "prefix_first_only", false),
+            IsMetaspace = metadata.GetBool(Own + "metaspace", false),
+            IsFormC = metadata.GetBool(Own + "nfc", false),
+            TakesSpaceBefore = OwnTokens(metadata, "lstrip"),
+            TakesSpaceBehind = OwnTokens(metadata, "rstrip"),
+            SingleWords = OwnTokens(metadata, "single_word"),
+            NormalizedTokens = OwnTokens(metadata, "normalized"),
             ChatTemplate = metadata.GetString("tokenizer.chat_template", null),
             ToolTemplate = metadata.GetString("tokenizer.chat_template.tool_use", null),
             Ends = [.. FurtherEnds(metadata)],
@@ -137,6 +162,9 @@ public sealed record Vocabulary
         long id = metadata.GetInt64(Section + key, -1);
         return id is -1 or uint.MaxValue ? null : id;
     }
+
+    static ImmutableArray<int> OwnTokens(GgufMetadata metadata, string rule) =>
+        metadata.TryGetInt32s(Own + rule, out var tokens) ? tokens : [];
 
     /// <summary>A token that frames gaps; one that is none is as good as unsaid: it ends no text and no prompt needs it.</summary>
     static int? FillInId(GgufMetadata metadata, string key) =>

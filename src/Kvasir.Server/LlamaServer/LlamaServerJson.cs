@@ -17,7 +17,6 @@ namespace Kvasir.Server.LlamaServer;
 [JsonSerializable(typeof(TokenList))]
 [JsonSerializable(typeof(TokenText))]
 [JsonSerializable(typeof(WrittenPrompt))]
-[JsonSerializable(typeof(Done))]
 sealed partial class LlamaServerJson : JsonSerializerContext
 {
     /// <summary>The same for answers that are written whole.</summary>

@@ -17,9 +17,6 @@ sealed record DefaultGeneration(int NCtx, GenerationSettings Params);
 /// <summary>What a model reads besides text.</summary>
 sealed record Modalities(bool Vision, bool Audio);
 
-/// <summary>That something was done.</summary>
-sealed record Done(bool Success);
-
 /// <summary><c>GET</c> and <c>POST /props</c>.</summary>
 /// <param name="model">The model.</param>
 /// <param name="showsSlots">Whether <c>/slots</c> tells what runs.</param>

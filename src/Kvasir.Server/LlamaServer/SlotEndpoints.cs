@@ -163,18 +163,30 @@ sealed class SlotEndpoints(ServedModel model, bool isShown, string? folder)
         int erased = 0;
         if (slot.Tokens.Length > 0)
         {
-            ILookup<BlockKey, BlockKey> children = Cache.Blocks(KvArchive.MostBlocks).ToLookup(block => block.Parent, block => block.Key);
-            List<BlockKey> own = [];
-            foreach (BlockKey key in Cache.Keys(slot.Tokens, slot.Last!.Salt).Reverse())
-            {
-                if (children[key].Any(child => !own.Contains(child)))
-                    break;
-                own.Add(key);
-            }
+            (List<BlockKey> own, int kept) = Own(slot);
             await Task.Run(() => Cache.Evict(own));
-            erased = Math.Min(slot.Tokens.Length, own.Count * Cache.Layout.BlockTokens);
+            erased = slot.Tokens.Length - kept;
             model.Slots.Clear(id);
         }
         await context.Response.WriteAsJsonAsync(new SlotErased(id, erased), LlamaServerJson.Wire.SlotErased);
+    }
+
+    /// <summary>The blocks that only a slot's conversation has, the last first, and how many tokens come before them.</summary>
+    (List<BlockKey> Own, int Kept) Own(Slot slot)
+    {
+        ILookup<BlockKey, CachedBlock> children = Cache.Blocks(KvArchive.MostBlocks).ToLookup(block => block.Parent);
+        int size = Cache.Layout.BlockTokens;
+        IReadOnlyList<BlockKey> keys = Keys(slot);
+        List<BlockKey> own = [];
+        for (int i = keys.Count - 1; i >= 0; i--)
+        {
+            CachedBlock[] behind = [.. children[keys[i]].Where(child => !own.Contains(child.Key))];
+            if (behind.Any(child => child.Tokens.Length >= size || !child.Tokens.SequenceEqual(
+                slot.Tokens.Skip((i + 1) * size).Take(child.Tokens.Length))))
+                return (own, (i + 1) * size);
+            own.AddRange(behind.Select(child => child.Key)); // its tail, as far as it was computed
+            own.Add(keys[i]);
+        }
+        return (own, 0);
     }
 }

@@ -18,7 +18,6 @@ static class Generate
             ServedModel model = service.Model;
             ModelName.Read(body, model);
             OllamaQuery.Unloads(body["keep_alive"]);
-            OllamaQuery.CheckImages(body["images"]);
             if (body["prompt"].Text() is not { Length: > 0 } && body["suffix"].Text() is not { Length: > 0 })
                 return context.Response.WriteAsJsonAsync(
                     OllamaQuery.Nothing(body, model) with { Response = "" }, OllamaJson.Wire.OllamaAnswer);

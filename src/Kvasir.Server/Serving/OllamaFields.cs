@@ -56,7 +56,7 @@ static class OllamaFields
     [
         "temperature", "top_p", "top_k", "min_p", "typical_p", "top_n_sigma", "xtc_probability", "xtc_threshold", "dry_multiplier", "dry_base",
         "dry_allowed_length", "dry_penalty_last_n", "dry_sequence_breakers", "mirostat", "mirostat_tau", "mirostat_eta", "repeat_penalty",
-        "repetition_penalty", "repeat_last_n", "frequency_penalty", "presence_penalty", "logit_bias", "seed", "min_tokens", "stop_token_ids",
+        "repeat_last_n", "frequency_penalty", "presence_penalty", "logit_bias", "seed", "min_tokens", "stop_token_ids",
         "include_stop_str_in_output", "ignore_eos", "tfs_z", "samplers", "t_max_predict_ms", "priority",
     ];
 

@@ -31,6 +31,14 @@ public sealed class BenchTests : IDisposable
     }
 
     [Fact]
+    public void Other_weights_can_be_measured()
+    {
+        KvasirResult result = RunWith(_folder["cache"], "bench", "serve", "--weights", "q4_0", "-n", "16", "-r", "1", "--json");
+        Assert.Contains("weights in q4_0: ", result.Errors, StringComparison.Ordinal);
+        Assert.Equal(16, result.Json.GetProperty("tokens").GetInt32());
+    }
+
+    [Fact]
     public void A_synthetic_model_is_written_shown_and_run()
     {
         string path = _folder["synth.gguf"];
@@ -44,6 +52,8 @@ public sealed class BenchTests : IDisposable
     [InlineData("shape 'gpt-9': expected one of gemma-3-1b", "synth", "gpt-9", "out.gguf")]
     [InlineData("type 'q9': expected one of", "synth", "smollm2-135m@q9", "out.gguf")]
     [InlineData("shape 'x': expected one of", "bench", "-m", "synth:x")]
+    [InlineData("--weights: synth:llama-3.2-1b@q8_0 has no others than it is made with", "bench", "kv", "--weights", "q4_0")]
+    [InlineData("--weights: synth:x has no others than it is made with", "bench", "serve", "-m", "synth:x", "--weights", "q4_0")]
     [InlineData("--threads 0: expected 1 to", "bench", "-t", "0")]
     [InlineData("--prompt -1: expected 0 to", "bench", "-p", "-1")]
     [InlineData("--prompt 256,512: expected a whole number", "bench", "-p", "256,512")]

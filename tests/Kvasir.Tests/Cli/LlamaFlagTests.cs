@@ -18,9 +18,9 @@ public sealed class LlamaFlagTests
         RootVerb.Create([line.Split(' ')[0]]).Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries), Settings.Parser);
 
     [Theory]
-    [InlineData("serve --jinja -ngl 99 -fa on --no-webui --mlock --no-mmap -b 2048 -ub 512 -cb --cache-reuse 256 -tb 4 -c 0 -n -1 --predict -1")]
+    [InlineData("serve --jinja -ngl 99 -fa on --no-webui --mlock --no-mmap -b 2048 -ub 512 -cb --cache-reuse 256 -tb 4 -c 0 --predict -1")]
     [InlineData("serve -fa --flash-attn auto -kvu --props --metrics --slots -sps 0.5 -to 600 --threads-http 4 -v -lv 3 -dev none -ot .*=CPU")]
-    [InlineData("serve --temp 0.6 --temperature 0.5 --top-k 20 --top-p 0.9 --min-p 0 --repeat-penalty 1.1 -s 42 -t 2 --host 127.0.0.1 -np 2 -a a")]
+    [InlineData("serve --temperature 0.5 --top-k 20 --top-p 0.9 --min-p 0 --repeat-penalty 1.1 -s 42 -n -1 -t 2 --host 127.0.0.1 -np 2 -a a")]
     [InlineData("serve --api-key abcdefgh,ijklmnop -ctk q8_0 -ctv q8_0 -sys Hi --chat-template chatml --reasoning off --no-slots")]
     [InlineData("run -p Hi -ngl 99 -fa off --no-warmup -st --temp 0 -n 4")]
     public void What_people_type_is_understood(string line) => Assert.Empty(Parse(line).Errors.Select(error => error.Message));
@@ -51,7 +51,7 @@ public sealed class LlamaFlagTests
         Command verb = new("serve");
         flags.AddServingTo(verb);
         using LanguageModel model = LanguageModel.Load(SagaModel.Path);
-        RequestDefaults Of(string line) => flags.Defaults(verb.Parse(line), model);
+        RequestDefaults Of(string line) => flags.Defaults(verb.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), model);
         SamplingOptions usual = SamplingOptions.Greedy with { Temperature = 1, TopK = 0, Mirostat = null };
         Assert.Equal(usual, Of("").Sampling(usual));
         RequestDefaults said = Of("--temp 0.5 --top-k 7 -s 3 -n 9 -sys Hi --stop END --mirostat-ent 3 --dry-base 2 --chat-template-kwargs {\"a\":1} --reasoning off");

@@ -78,7 +78,7 @@ sealed class SagaChat : IDisposable
     string WithTools()
     {
         using GgufFile saga = GgufFile.Open(SagaModel.Path);
-        Quantizer.Quantize(saga, _folder["tools.gguf"], TensorType.Q8_0,
+        Quantizer.Quantize(saga, _folder["tools.gguf"], WeightMix.Of(TensorType.Q8_0),
             new Dictionary<string, string> { ["tokenizer.chat_template"] = ToolTemplate.ReplaceLineEndings("\n") });
         return _folder["tools.gguf"];
     }

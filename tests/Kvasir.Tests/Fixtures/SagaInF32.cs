@@ -11,7 +11,7 @@ static class SagaInF32
     public static string WriteTo(string path)
     {
         using GgufFile saga = GgufFile.Open(SagaModel.Path);
-        Quantizer.Quantize(saga, path, TensorType.F32, cancellation: TestContext.Current.CancellationToken);
+        Quantizer.Quantize(saga, path, WeightMix.Of(TensorType.F32), cancellation: TestContext.Current.CancellationToken);
         return path;
     }
 }

@@ -26,7 +26,7 @@ public sealed class GgufShardsTests : IDisposable
         Assert.Equal(whole.Digest, split.Digest);
         Assert.Equal(whole.Metadata.Keys, split.Metadata.Keys);
         using IModelFile from = ModelFiles.Open(path);
-        Quantizer.Quantize(from, _folder["one.gguf"], TensorType.F32, cancellation: TestContext.Current.CancellationToken);
+        Quantizer.Quantize(from, _folder["one.gguf"], WeightMix.Of(TensorType.F32), cancellation: TestContext.Current.CancellationToken);
         using LanguageModel one = LanguageModel.Load(_folder["one.gguf"]);
         Assert.Equal(whole.Digest, one.Digest);
     }

@@ -15,13 +15,16 @@ public sealed class QuantizerTests : IDisposable
     public static TheoryData<TensorType, uint> FileTypes => new()
     {
         { TensorType.F32, 0 }, { TensorType.F16, 1 }, { TensorType.Q4_0, 2 }, { TensorType.Q4_1, 3 }, { TensorType.Q8_0, 7 },
-        { TensorType.Q5_0, 8 }, { TensorType.Q5_1, 9 }, { TensorType.BF16, 32 },
+        { TensorType.Q5_0, 8 }, { TensorType.Q5_1, 9 }, { TensorType.BF16, 32 }, { TensorType.Q6_K, 18 },
     };
 
     [Theory, MemberData(nameof(FileTypes))]
     public void Matrices_take_the_type_and_everything_else_stays(TensorType type, uint fileType)
     {
-        TinyModel everything = TinyModel.Qwen3 with { TiedOutput = false, RopeFrequencies = true, Biases = true };
+        TinyModel everything = TinyModel.Qwen3 with
+        {
+            Embedding = type == TensorType.Q6_K ? 256 : 64, TiedOutput = false, RopeFrequencies = true, Biases = true,
+        };
         using GgufFile source = GgufFile.Open(everything.WriteTo(_folder["in.gguf"]));
         Quantize(source, _folder["out.gguf"], type);
         using GgufFile output = GgufFile.Open(_folder["out.gguf"]);
@@ -34,7 +37,7 @@ public sealed class QuantizerTests : IDisposable
             output.Tensors.Select(tensor => (tensor.Name, tensor.ShapeText)));
         foreach (StoredTensor tensor in output.Tensors)
         {
-            Assert.Equal(tensor.Shape.Length == 2 ? type : TensorType.F32, tensor.Type);
+            Assert.Equal(tensor.Shape.Length == 2 && tensor.Columns % type.BlockElements() == 0 ? type : TensorType.F32, tensor.Type);
             for (long row = 0; row < tensor.Rows; row++) Assert.Equal(Converted(source, tensor, row), output.Row(tensor, row).ToArray());
         }
     }
@@ -48,6 +51,35 @@ public sealed class QuantizerTests : IDisposable
 
         Assert.Equal(TensorType.F32, output.GetTensor("blk.0.ffn_down.weight").Type); // 80 columns
         Assert.Equal(TensorType.Q8_0, output.GetTensor("blk.0.ffn_up.weight").Type);  // 64 columns
+    }
+
+    /// <summary>llama.cpp's rule: of 16 layers these have values and down projections of six bits.</summary>
+    [Fact]
+    public void The_mixture_gives_more_bits_where_they_help()
+    {
+        int[] more = [0, 1, 4, 7, 10, 13, 14, 15];
+        TensorType? Of(string name, long columns = 256, bool isTied = false) =>
+            WeightMix.All["q4_k_m"].TypeOf(name, columns, layers: 16, isTied);
+        foreach (string part in (string[])["attn_v", "ffn_down"])
+            Assert.Equal(more, Enumerable.Range(0, 16).Where(layer => Of($"blk.{layer}.{part}.weight") == TensorType.Q6_K));
+        foreach (string part in (string[])["attn_q", "attn_k", "attn_output", "ffn_gate", "ffn_up"])
+            Assert.All(Enumerable.Range(0, 16), layer => Assert.Equal(TensorType.Q4_K, Of($"blk.{layer}.{part}.weight")));
+        Assert.Equal(TensorType.Q5_K, Of("blk.0.attn_qkv.weight"));
+        Assert.Equal((TensorType.Q6_K, TensorType.Q4_K), (Of("output.weight"), Of("token_embd.weight")));
+        Assert.Equal(TensorType.Q6_K, Of("token_embd.weight", isTied: true));
+        Assert.Equal((TensorType.Q5_0, TensorType.Q8_0, null),
+            (Of("blk.2.attn_v.weight", 96), Of("blk.0.attn_v.weight", 96), Of("blk.2.attn_v.weight", 40)));
+    }
+
+    [Fact]
+    public void A_mixture_is_written_with_its_name()
+    {
+        using GgufFile source = GgufFile.Open((TinyModel.Llama with { Embedding = 256 }).WriteTo(_folder["in.gguf"]));
+        Quantizer.Quantize(source, _folder["out.gguf"], WeightMix.All["q4_k_m"], cancellation: TestContext.Current.CancellationToken);
+        using GgufFile output = GgufFile.Open(_folder["out.gguf"]);
+        Assert.Equal(15u, output.Metadata["general.file_type"]);
+        Assert.Equal([TensorType.F32, TensorType.Q4_K, TensorType.Q5_0, TensorType.Q6_K, TensorType.Q8_0],
+            output.Tensors.Select(tensor => tensor.Type).Distinct().OrderBy(type => type.DisplayName()));
     }
 
     [Fact]
@@ -93,7 +125,7 @@ public sealed class QuantizerTests : IDisposable
     }
 
     [Theory]
-    [InlineData(TensorType.Q2_K), InlineData(TensorType.Q4_K), InlineData(TensorType.Q6_K), InlineData(TensorType.IQ4_XS)]
+    [InlineData(TensorType.Q2_K), InlineData(TensorType.Q3_K), InlineData(TensorType.IQ4_XS)]
     public void A_type_that_can_only_be_read_is_refused(TensorType type)
     {
         using GgufFile source = GgufFile.Open(TinyModel.Llama.WriteTo(_folder["in.gguf"]));
@@ -148,7 +180,7 @@ public sealed class QuantizerTests : IDisposable
     static void Quantize(
         GgufFile source, string output, TensorType type, Dictionary<string, string>? metadata = null,
         IProgress<QuantizeProgress>? progress = null) =>
-        Quantizer.Quantize(source, output, type, metadata, progress, TestContext.Current.CancellationToken);
+        Quantizer.Quantize(source, output, WeightMix.Of(type), metadata, progress, TestContext.Current.CancellationToken);
 
     void WriteMatrix(float weight)
     {

@@ -123,7 +123,7 @@ public sealed class HubTwinTests : IDisposable
         foreach ((string from, string to) in ((string, string)[])[(gguf, "a.gguf"), (HubTwin.Write(gguf, _folder["hub"]), "b.gguf")])
         {
             using IModelFile file = ModelFiles.Open(from);
-            Quantizer.Quantize(file, _folder[to], TensorType.Q8_0, cancellation: TestContext.Current.CancellationToken);
+            Quantizer.Quantize(file, _folder[to], WeightMix.Of(TensorType.Q8_0), cancellation: TestContext.Current.CancellationToken);
         }
         using var ours = LanguageModel.Load(_folder["a.gguf"]);
         using var theirs = LanguageModel.Load(_folder["b.gguf"]);
@@ -166,7 +166,7 @@ public sealed class HubTwinTests : IDisposable
     string Converted(string path, TensorType type)
     {
         using GgufFile file = GgufFile.Open(path);
-        Quantizer.Quantize(file, _folder["converted.gguf"], type, cancellation: TestContext.Current.CancellationToken);
+        Quantizer.Quantize(file, _folder["converted.gguf"], WeightMix.Of(type), cancellation: TestContext.Current.CancellationToken);
         return NarrowVectors(_folder["converted.gguf"], type);
     }
 

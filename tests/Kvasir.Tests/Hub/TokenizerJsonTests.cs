@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Hub;
+using Kvasir.Inference.Templates;
 using Kvasir.Inference.Tokenization;
 using Kvasir.Tests.Fixtures;
 using Kvasir.Tests.Tokenization;
@@ -75,6 +76,102 @@ public sealed class TokenizerJsonTests : IDisposable
         Assert.NotEqual(tokenizer.EncodeTemplate("<|im_start|>hello"), tokenizer.EncodeTemplate("<|im_start|> hello"));
     }
 
+    /// <summary>The cases of the tokenizers library's rules, which say what a token takes and where it stands.</summary>
+    [Theory]
+    [InlineData("lstrip", "hello \u00A0<t>the", "hello|<t>|the")]
+    [InlineData("lstrip", "<t> <t> the", "<t>|<t>| the")] // what is before the second is taken already, or by it
+    [InlineData("rstrip", "hello <t> \u2003the", "hello| |<t>|the")]
+    [InlineData("single_word", "<t>the", "<|t|>|the")]
+    [InlineData("single_word", "the<t>", "the|<|t|>")]
+    [InlineData("single_word", "é<t>", "é|<|t|>")]
+    [InlineData("single_word", "hello <t>, the", "hello| |<t>|,| the")]
+    [InlineData("single_word", "<t>", "<t>")]
+    [InlineData("single_word", "<t><t>", "<t>|<t>")]
+    public void An_added_token_takes_and_stands_as_the_file_says(string rule, string text, string expected)
+    {
+        JsonObject json = Tiny();
+        JsonObject token = Added(TinyVocabulary.Size, "<t>", special: true);
+        token[rule] = true;
+        json["added_tokens"]!.AsArray().Add(token);
+        Write("tokenizer.json", json);
+        Tokenizer tokenizer = Read(TinyVocabulary.Size + 1);
+        int[] ids = [.. expected.Split('|').SelectMany(part => part == "<t>" ? [TinyVocabulary.Size] : tokenizer.Encode(part))];
+        if (!expected.Contains("<|", StringComparison.Ordinal))
+            Assert.Equal(ids, tokenizer.EncodeTemplate(text));
+        else
+            Assert.DoesNotContain(TinyVocabulary.Size, tokenizer.EncodeTemplate(text));
+        Assert.DoesNotContain(TinyVocabulary.Size, tokenizer.Encode(text)); // special: a user cannot write it
+    }
+
+    [Fact]
+    public void Text_is_put_into_form_c_before_tokens_that_are_looked_for_there()
+    {
+        JsonObject json = Tiny();
+        json["normalizer"] = JsonNode.Parse("""{"type":"Sequence","normalizers":[{"type":"Sequence","normalizers":[{"type":"NFC"}]}]}""");
+        (JsonObject raw, JsonObject normal) =
+            (Added(TinyVocabulary.Size, "<e\u0301>", special: false), Added(TinyVocabulary.Size + 1, "[e\u0301]", special: false));
+        (raw["normalized"], normal["normalized"]) = (false, true);
+        json["added_tokens"]!.AsArray().Add(raw);
+        json["added_tokens"]!.AsArray().Add(normal);
+        Write("tokenizer.json", json);
+        Tokenizer tokenizer = Read(TinyVocabulary.Size + 2);
+        Assert.Equal(tokenizer.Encode("h\u00E9llo"), tokenizer.Encode("he\u0301llo"));
+        Assert.Equal("h\u00E9llo", tokenizer.Decode(tokenizer.Encode("he\u0301llo")));
+        Assert.Equal([TinyVocabulary.Size], tokenizer.Encode("<e\u0301>"));
+        Assert.DoesNotContain(TinyVocabulary.Size, tokenizer.Encode("<\u00E9>")); // looked for in text as it comes
+        Assert.Equal([TinyVocabulary.Size + 1, TinyVocabulary.Size + 1], tokenizer.Encode("[e\u0301][\u00E9]"));
+    }
+
+    /// <summary>A control token counts in what a template wrote, and not in what a user did, where positions have moved, too.</summary>
+    [Fact]
+    public void Nothing_that_is_normalised_becomes_a_control_token_of_a_user()
+    {
+        JsonObject json = Tiny();
+        json["normalizer"] = JsonNode.Parse("""{"type":"NFC"}""");
+        JsonObject token = Added(TinyVocabulary.Size, "[e\u0301]", special: true);
+        token["normalized"] = true;
+        json["added_tokens"]!.AsArray().Add(token);
+        Write("tokenizer.json", json);
+        Tokenizer tokenizer = Read(TinyVocabulary.Size + 1);
+        int[] ids = tokenizer.Encode(new RenderedPrompt(
+            [new("e\u0301e\u0301[e\u0301]", false), new("e\u0301[e\u0301]e\u0301[\u00E9]", true), new("[\u00E9]", false)]));
+        Assert.Equal(2, ids.Count(id => id == TinyVocabulary.Size));
+        Assert.Equal(4, tokenizer.EncodeTemplate("[\u00E9][\u00E9][\u00E9][\u00E9]").Length);
+    }
+
+    /// <summary>
+    /// A normaliser that puts ▁ before text does so before such tokens are looked for, whose spelling has one, too: they stand where a
+    /// space or nothing was. Metaspace comes after.
+    /// </summary>
+    [Fact]
+    public void Spaces_that_a_normaliser_puts_are_there_when_tokens_are_looked_for()
+    {
+        const string Normalizer = """
+            {"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}
+            """;
+        WritePieces(json =>
+        {
+            JsonObject token = Added(263, "[t]", special: false);
+            token["normalized"] = true;
+            json["added_tokens"]!.AsArray().Add(token);
+            (json["normalizer"], json["pre_tokenizer"]) = (JsonNode.Parse(Normalizer), null);
+        });
+        Tokenizer tokenizer = Read(300);
+        string[] Spelt(string text) => [.. tokenizer.EncodeTemplate(text).Select(tokenizer.Text)];
+        Assert.Equal(["[t]", "x"], Spelt("[t]x"));
+        Assert.Equal(["▁", "x", "[t]", "▁", "y"], Spelt("x [t] y"));
+        Assert.DoesNotContain("[t]", Spelt("x[t]"));
+        WritePieces(json =>
+        {
+            JsonObject token = Added(263, "[t]", special: false);
+            token["normalized"] = true;
+            json["added_tokens"]!.AsArray().Add(token);
+        });
+        tokenizer = Read(300);
+        Assert.Equal(["▁", "x", "[t]", "▁", "y"], Spelt("x[t]y"));
+        Assert.Equal(["▁", "x", "▁", "[t]", "▁", "y"], Spelt(" x [t] y"));
+    }
+
     [Theory]
     [InlineData("always", 4, 6)]
     [InlineData("first", 4, 5)]
@@ -120,7 +217,6 @@ public sealed class TokenizerJsonTests : IDisposable
         { "pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":true}""", "add_prefix_space: true" },
         { "pre_tokenizer", """{"type":"Whitespace"}""", "model.byte_fallback" },
         { "post_processor", """{"type":"BertProcessing"}""", "post_processor: {\"type\":\"BertProcessing\"}" },
-        { "added_tokens", """[{"id":3,"content":"<mask>","lstrip":true}]""", "added_tokens.lstrip: true for '<mask>'" },
     };
 
     [Theory, MemberData(nameof(Refused))]

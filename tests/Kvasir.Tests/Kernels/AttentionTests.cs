@@ -85,8 +85,9 @@ public unsafe class AttentionTests
     public void What_memory_holds_beyond_the_sequence_is_never_used(string shape)
     {
         using AttentionProblem clean = new(s_shapes[shape], beyond: 0), dirty = new(s_shapes[shape], beyond: 0xFF); // NaN, in both codecs
+        float[] expected = clean.Attend(InstructionSets.Available.Last(), 1, chunk: 37); // of every instruction set
         foreach (InstructionSet set in InstructionSets.Available)
-            AssertSameBits(clean.Attend(set, 1, chunk: 37), dirty.Attend(set, 1, chunk: 37), $"{set}");
+            AssertSameBits(expected, dirty.Attend(set, 1, chunk: 37), $"{set}");
     }
 
     /// <summary>

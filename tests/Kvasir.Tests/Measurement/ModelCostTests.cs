@@ -34,7 +34,7 @@ public class ModelCostTests
     {
         using TemporaryFolder folder = new();
         using (GgufFile saga = GgufFile.Open(SagaModel.Path))
-            Quantizer.Quantize(saga, folder["f16.gguf"], TensorType.F16, cancellation: TestContext.Current.CancellationToken);
+            Quantizer.Quantize(saga, folder["f16.gguf"], WeightMix.Of(TensorType.F16), cancellation: TestContext.Current.CancellationToken);
         ModelCost cost = CostOf(folder["f16.gguf"]);
         Assert.Equal((new Operations(0, 2 * LayerWeights), new Operations(0, 2 * OutputWeights)), (cost.Layers, cost.Output));
     }

@@ -41,7 +41,7 @@ public class PrecisionTests
     {
         using var folder = new TemporaryFolder();
         using (GgufFile saga = GgufFile.Open(SagaModel.Path))
-            Quantizer.Quantize(saga, folder["typed.gguf"], type, cancellation: TestContext.Current.CancellationToken);
+            Quantizer.Quantize(saga, folder["typed.gguf"], WeightMix.Of(type), cancellation: TestContext.Current.CancellationToken);
         AssertNear(folder, bound);
     }
 
@@ -63,7 +63,8 @@ public class PrecisionTests
     static void AssertNear(TemporaryFolder folder, double bound)
     {
         using (GgufFile typed = GgufFile.Open(folder["typed.gguf"]))
-            Quantizer.Quantize(typed, folder["f32.gguf"], TensorType.F32, cancellation: TestContext.Current.CancellationToken);
+            Quantizer.Quantize(
+                typed, folder["f32.gguf"], WeightMix.Of(TensorType.F32), cancellation: TestContext.Current.CancellationToken);
         double difference = Difference(Logits(folder["f32.gguf"]), Logits(folder["typed.gguf"]));
         TestContext.Current.TestOutputHelper?.WriteLine($"{difference:g3} of the logits' standard deviation");
         Assert.InRange(difference, 0, bound);

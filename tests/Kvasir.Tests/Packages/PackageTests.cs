@@ -44,7 +44,8 @@ public sealed class PackageTests(PackedLibraries packed) : IClassFixture<PackedL
         Assert.NotEqual("Package Description", Value("description"));
         Assert.DoesNotContain(Checkout.Root, metadata.ToString(), StringComparison.Ordinal);
         string[] entries = [.. package.Entries.Select(entry => entry.FullName)];
-        Assert.All([$"lib/net10.0/{library}.dll", $"lib/net10.0/{library}.xml", "README.md"], name => Assert.Contains(name, entries));
+        Assert.All([$"lib/net10.0/{library}.dll", $"lib/net10.0/{library}.xml", "README.md", "THIRD-PARTY-NOTICES.md"],
+            name => Assert.Contains(name, entries));
         Assert.True(File.Exists(Path.ChangeExtension(packed.Package(library), "snupkg")), "no symbols");
     }
 

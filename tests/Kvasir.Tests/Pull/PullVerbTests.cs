@@ -93,12 +93,21 @@ public sealed class PullVerbTests : IDisposable
     }
 
     [Fact]
-    public async Task Offline_nothing_is_asked()
+    public async Task Offline_nothing_is_asked_and_what_is_here_and_whole_is_the_answer()
     {
         await using FakeHub hub = await FakeHub.Start();
-        KvasirProcess.RunIn(Environment(hub, ("HF_HUB_OFFLINE", "1")), "pull", "Org/Tiny")
-            .Fails(1, "Org/Tiny: not fetched, since HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set");
-        Assert.Empty(hub.Requests);
+        hub.Add("tiny-Q8_0.gguf", File.ReadAllBytes(SagaModel.Path));
+        JsonElement pulled = Run(hub, "pull", "Org/Tiny", "--json").JsonLines[^1];
+        int asked = hub.Requests.Count;
+        Dictionary<string, string> offline = Environment(hub, ("HF_HUB_OFFLINE", "1"));
+        JsonElement[] here = KvasirProcess.RunIn(offline, "pull", "Org/Tiny", "--json").JsonLines;
+        foreach (string same in (string[])["name", "commit", "path", "bytes"])
+            Assert.Equal($"{pulled.GetProperty(same)}", $"{here[^1].GetProperty(same)}");
+        Assert.Equal(0, here[^1].GetProperty("fetched_bytes").GetInt64());
+        Assert.Equal(FakeHub.Sha256(File.ReadAllBytes(SagaModel.Path)), here[0].GetProperty("hash").GetString());
+        Run(hub, "pull", "Org/Tiny:Q4_K_M", "--offline").Fails(1, "a GGUF file of type Q4_K_M");
+        Run(hub, "pull", "Org/Other", "--offline").Fails(1, "Org/Other: nothing of revision main is here, in ");
+        Assert.Equal(asked, hub.Requests.Count);
     }
 
     KvasirResult Run(FakeHub hub, params string[] args) => KvasirProcess.RunIn(Environment(hub), args);

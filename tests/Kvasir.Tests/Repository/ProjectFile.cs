@@ -32,7 +32,9 @@ sealed class ProjectFile
     public string RootNamespace => _xml.Descendants("RootNamespace").FirstOrDefault()?.Value ?? Name;
 
     /// <summary>Projects whose symbols it may use.</summary>
-    public IEnumerable<string> References => Included("ProjectReference").Select(path => Path.GetFileNameWithoutExtension(path));
+    public IEnumerable<string> References => _xml.Descendants("ProjectReference")
+        .Where(reference => (string?)reference.Attribute("ReferenceOutputAssembly") != "false") // those only have to compile
+        .Select(reference => Path.GetFileNameWithoutExtension((string)reference.Attribute("Include")!));
 
     public IEnumerable<string> Packages => Included("PackageReference");
 

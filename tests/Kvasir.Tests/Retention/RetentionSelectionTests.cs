@@ -184,7 +184,7 @@ public class RetentionSelectionTests
             foreach ((int layer, int head) in Prefixes.HeadsOf(shape))
                 Check(shape, kept.Of(layer, head).ToArray(), shape.Layers[layer]);
             Assert.Equal(All(kept), All(Select(policy, shape, seed)!));
-        }, iter: 2000);
+        }, iter: 700);
 
     static void Check(RetentionShape shape, int[] positions, RetainedLayer layer)
     {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using CsCheck;
 using Kvasir.Formats;
 using Kvasir.Formats.Models;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Model;

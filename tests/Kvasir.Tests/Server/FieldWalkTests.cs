@@ -160,6 +160,7 @@ public sealed class FieldWalkTests
         [(Endpoints.OllamaChat, "tools")] = (ChatTools, ""),
         [(Endpoints.OllamaChat, "logprobs")] = ("true", ""),
         [(Endpoints.OllamaGenerate, "logprobs")] = ("true", ""),
+        [(Endpoints.OllamaGenerate, "options.mirostat_eta")] = ("1", Warm + """, "mirostat": 2, "mirostat_tau": 3, "ignore_eos": true"""),
     };
 
     /// <summary>Where a conversation may stand in place of a text.</summary>

@@ -123,10 +123,10 @@ public sealed class LlamaServerTests
         int line = Assert.Single(tokenizer.EncodeTemplate("\n"));
         foreach (string bias in (string[])[$"[[{line}, 100]]", "[[\"\\n\", 100]]", $$"""{"{{line}}": 100}""", """{"\n": 100}"""])
             Assert.Equal(new string('\n', 12), await Answer($", \"logit_bias\": {bias}"));
-        int first = (await server.Ask("/completion", Json("""{"prompt": "Once", "n_predict": 1, "temperature": 0, "return_tokens": true}""")))
+        int first = (await server.Ask("/completion", Json("""{"prompt": "Once", "n_predict": 1, "temperature": 0, "ignore_eos": true, "return_tokens": true}""")))
             .GetProperty("tokens")[0].GetInt32();
         Assert.NotEqual(first, (await server.Ask("/completion", Json(
-            $$"""{"prompt": "Once", "n_predict": 1, "temperature": 0, "return_tokens": true, "logit_bias": [[{{first}}, false]]}""")))
+            $$"""{"prompt": "Once", "n_predict": 1, "temperature": 0, "ignore_eos": true, "return_tokens": true, "logit_bias": [[{{first}}, false]]}""")))
             .GetProperty("tokens")[0].GetInt32());
 
         JsonElement late = await server.Ask("/completion", Json(

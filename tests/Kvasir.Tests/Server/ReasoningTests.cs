@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Inference;
+using Kvasir.Server;
 using Kvasir.Tests.Fixtures;
 using Microsoft.Extensions.AI;
 
@@ -74,6 +75,26 @@ public sealed class ReasoningTests : IAsyncLifetime
                 {"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"], "additionalProperties": false}}}}
             """);
         Assert.Equal(("hm", 1, 3), (thoughts, JsonDocument.Parse(text!).RootElement.GetProperty("a").GetInt32(), tokens));
+    }
+
+    /// <summary>In the manner of gpt-oss: what is held to a form, or to calls, stands in a frame of its own behind the thoughts.</summary>
+    [Fact]
+    public async Task Forms_and_calls_hold_in_channels_of_their_own()
+    {
+        string path = new ScriptedModel("<|message|>", "Hm.", "<|end|>", "<|channel|>", "<|start|>").WriteTo(_folder["c.gguf"]);
+        await using ServerFixture server = await ServerFixture.Start(model: path, options: new ServerOptions
+        {
+            ChatTemplate = await File.ReadAllTextAsync(
+                Path.Combine(Checkout.Root, "tests", "Kvasir.Tests", "Templates", "corpus", "harmony.jinja"), ServerFixture.Patience),
+        });
+        (string? thoughts, string? text, _) = await Chat(server, """{"max_tokens": 200, "json_schema": {"enum": [7]}}""");
+        Assert.Equal(("Hm.", "7"), (thoughts, text));
+        JsonElement message = (await server.Ask("/v1/chat/completions", Request("""
+            {"max_tokens": 200, "tool_choice": "required", "tools": [{"type": "function", "function": {"name": "noon", "description": "When.",
+             "parameters": {"type": "object", "properties": {}, "additionalProperties": false}}}]}
+            """))).GetProperty("choices")[0].GetProperty("message"), function = message.GetProperty("tool_calls")[0].GetProperty("function");
+        Assert.Equal(("Hm.", "noon", "{}"), (message.GetProperty("reasoning_content").GetString(), function.GetProperty("name").GetString(),
+            function.GetProperty("arguments").GetString()));
     }
 
     [Fact]

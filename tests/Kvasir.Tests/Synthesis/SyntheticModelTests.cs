@@ -1,5 +1,6 @@
 using Kvasir.Formats;
 using Kvasir.Formats.Models;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Synthesis;
@@ -20,7 +21,7 @@ public class SyntheticModelTests
         Layers = [.. spec.Layers.Take(7).Select(layer => layer with { FeedForward = layer.FeedForward! with { Width = 512 } })],
     };
 
-    public static TheoryData<string, int> Mixes => new(WeightMix.All.Keys.SelectMany(mix => new[] { (mix, 256), (mix, 96) }));
+    public static TheoryData<string, int> Mixes => new(SyntheticModel.Mixes.SelectMany(mix => new[] { (mix, 256), (mix, 96) }));
 
     [Theory, MemberData(nameof(Mixes))]
     public void Every_mix_loads_and_computes_logits_of_a_sane_size(string mix, int width)

@@ -163,7 +163,7 @@ public sealed class TraceReaderTests : IDisposable
             $"{Header}\n{Line("0", "16", "0", "[1]")}\n{Line("1", "17", "20", "[1, -2]", ", \"left_ids\": [1, 4], \"word\": \"é\"")}\n");
         var random = new Random(1);
         int refused = 0;
-        for (int round = 0; round < 5000; round++)
+        for (int round = 0; round < 1500; round++)
         {
             byte[] damaged = [.. whole];
             for (int flips = random.Next(1, 4); flips > 0; flips--)
@@ -178,6 +178,6 @@ public sealed class TraceReaderTests : IDisposable
                 refused++;
             }
         }
-        Assert.InRange(refused, 2000, 4999);
+        Assert.InRange(refused, 600, 1499);
     }
 }

@@ -16,7 +16,7 @@ sealed class ModelFlags
     /// <summary>Shares of the limits that good engines reach.</summary>
     const double UsualShare = 0.5;
 
-    readonly Option<string?> _model = new("--model", "-m")
+    readonly Option<string?> _model = new("--model", ModelOption.Aliases)
     {
         Description = "The model that is served: a GGUF file, a config.json, a name on this machine, or a well-known model "
             + "such as llama-3-8b",

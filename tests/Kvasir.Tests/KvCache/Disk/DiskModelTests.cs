@@ -21,7 +21,7 @@ public sealed class DiskModelTests
             using var model = new TwoTiers();
             foreach ((int action, int tier, int block) in steps)
                 model.Step(action, tier, block);
-        }, iter: 60, threads: 1);
+        }, iter: 25, threads: 1);
 
     sealed class TwoTiers : IDisposable
     {

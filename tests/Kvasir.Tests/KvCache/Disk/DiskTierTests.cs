@@ -102,7 +102,7 @@ public sealed class DiskTierTests : IDisposable
         byte[] whole = File.ReadAllBytes(segment);
         var random = new Random(5);
         HashSet<ReadOutcome> seen = [];
-        for (int round = 0; round < 150; round++)
+        for (int round = 0; round < 60; round++)
         {
             bool inHeader = round % 2 == 0;
             long at = SlotBytes(Large) + (inHeader ? random.Next(4096) : 4096 + random.Next((int)Large.BlockBytes));
