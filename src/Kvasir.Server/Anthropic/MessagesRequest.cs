@@ -81,8 +81,9 @@ sealed record MessagesRequest(CompletionRequest Completion, ChatInput Input, boo
             case "tool":
                 return ToolChoice.Named(field["name"], input);
             case "any":
-                return input.Tools.Count > 0
-                    ? ToolChoice.Of(ToolChoiceKind.Required, input.Tools) : throw field["type"].Wrong("tools to choose from");
+                return input.Tools.Count > 0 ? ToolChoice.Of(ToolChoiceKind.Required, input.Tools)
+                    : input.Skipped.Count > 0 ? throw field["type"].Wrong("tools to choose from")
+                    : ToolChoice.Of(ToolChoiceKind.None, input.Tools); // Anthropic's own helper says so when it wants no more calls
             case "none":
                 return ToolChoice.Of(ToolChoiceKind.None, []);
             default:

@@ -44,8 +44,8 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
             + $"{string.Join(" or ", Names.Select(known => Printable.Quote(known)))}; the server's --alias adds names, --any-model takes "
             + "all", "model", "model_not_found"));
 
-    string? Known(string name) =>
-        Names.Append(engine.Model.Config.Name).FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase));
+    string? Known(string name) => Names.FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase))
+        ?? (name.Equals(engine.Model.Config.Name, StringComparison.OrdinalIgnoreCase) ? id : null);
 
     /// <summary>Since when it is served, in seconds of 1970.</summary>
     public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();

@@ -14,8 +14,9 @@ static partial class NpmPackages
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "npm is a script there, which starts another way");
         Programs.Need("node", "npm");
-        if (File.Exists(Path.Combine(folder, "node_modules", ".package-lock.json")))
-            return;
+        string installed = Path.Combine(folder, "node_modules", ".package-lock.json");
+        if (File.Exists(installed) && File.GetLastWriteTimeUtc(installed) >= File.GetLastWriteTimeUtc(Path.Combine(folder, "package-lock.json")))
+            return; // what is wanted now
         (int exitCode, string output, string errors) = await Programs.Run(
             new ProcessStartInfo("npm", ["ci", "--prefer-offline", "--fetch-retries=0", "--no-audit", "--no-fund"])
             {

@@ -24,7 +24,7 @@ public sealed class HostileClientTests
     [InlineData("""{"messages": [{"role": "user", "content": "Hi"}], "n": 1000}""", "n")]
     [InlineData("""{"messages": [{"role": "user", "content": "Hi"}], "stop": ["a", 1]}""", "stop[1]")]
     [InlineData("""{"messages": [{"role": "user", "content": "Hi"}], "stop": 5}""", "stop")]
-    [InlineData("""{"messages": [{"role": "user", "content": "Hi"}], "logit_bias": {"x": 1}}""", "logit_bias")]
+    [InlineData("""{"messages": [{"role": "user", "content": "Hi"}], "logit_bias": {"99999999": 1}}""", "logit_bias")]
     [InlineData("""{"messages": [{"role": "user", "content": "Hi"}], "top_logprobs": 21, "logprobs": true}""", "top_logprobs")]
     [InlineData("""{"messages": [{"role": "user", "content": "Hi"}], "stream": "yes"}""", "stream")]
     [InlineData("""{"messages": [{"role": "user", "content": "Hi"}], "response_format": {"type": "poem"}}""", "response_format.type")]

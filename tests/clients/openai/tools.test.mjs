@@ -45,8 +45,11 @@ test('a stream has the same calls', async () => {
   const whole = (await ask({ temperature: 0 })).choices[0].message.tool_calls;
   const chunks = await collect(await ask({ temperature: 0, stream: true }));
   const streamed = chunks.flatMap(({ choices }) => choices[0]?.delta.tool_calls ?? []);
-  assert.deepEqual(streamed.map(({ index }) => index), whole.map((_, i) => i));
-  assert.deepEqual(streamed.map((call) => call.function), whole.map((call) => call.function));
+  const calls = whole.map((_, at) => streamed.filter(({ index }) => index === at).map((part) => part.function)).map((parts) => ({
+    name: parts[0].name, arguments: parts.map((part) => part.arguments ?? '').join(''),
+  }));
+  assert.ok(streamed.every(({ index }) => index < whole.length));
+  assert.deepEqual(calls, whole.map((call) => call.function));
   assert.equal(chunks.at(-1).choices[0].finish_reason, 'tool_calls');
 });
 
@@ -97,12 +100,12 @@ test('responses call tools, and take what they give', async () => {
 test('responses stream calls', async () => {
   const events = await collect(await respond(
     { stream: true, tool_choice: { type: 'function', name: 'forecast' }, parallel_tool_calls: false }));
-  assert.deepEqual(events.map(({ type }) => type),
+  assert.deepEqual(events.map(({ type }) => type).filter((type, i, all) => type !== all[i - 1]),
     ['response.created', 'response.in_progress', 'response.output_item.added', 'response.function_call_arguments.delta',
     'response.function_call_arguments.done', 'response.output_item.done', 'response.completed']);
-  const { item } = events[5];
+  const { item } = events.at(-2);
   assert.equal(item.name, 'forecast');
-  assert.equal(item.arguments, events[3].delta);
+  assert.equal(item.arguments, events.filter(({ type }) => type.endsWith('arguments.delta')).map(({ delta }) => delta).join(''));
   const plainly = functions.map((one) => ({ type: 'function', ...one }));
   const gathered = await withTools.responses.stream({ model, input: 'How?', tools: plainly, tool_choice: 'required' }).finalResponse();
   assert.equal(gathered.output[0].type, 'function_call');
