@@ -51,7 +51,8 @@ public sealed class LlamaFlagTests
         Command verb = new("serve");
         flags.AddServingTo(verb);
         using LanguageModel model = LanguageModel.Load(SagaModel.Path);
-        RequestDefaults Of(string line) => flags.Defaults(verb.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), model, (_, _) => { });
+        RequestDefaults Of(string line) =>
+            flags.Defaults(verb.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)), model, (_, _) => { });
         SamplingOptions usual = SamplingOptions.Greedy with { Temperature = 1, TopK = 0, Mirostat = null };
         Assert.Equal(usual, Of("").Sampling(usual));
         RequestDefaults said = Of("--temp 0.5 --top-k 7 -s 3 -n 9 -sys Hi --stop END --mirostat-ent 3 --dry-base 2 --chat-template-kwargs {\"a\":1} --reasoning off");
