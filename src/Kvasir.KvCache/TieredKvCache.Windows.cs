@@ -25,7 +25,8 @@ public sealed partial class TieredKvCache
         Streaming = null,
         Peer = null,
         ModelName = Options.ModelName.Length > 0 ? $"{Options.ModelName} (windows)" : "",
-    }, arena: null, Costs) { Others = Fingerprint };
+    }, arena: null, Costs)
+    { Others = Fingerprint };
 
     BlockKey RootOf(ReadOnlySpan<byte> salt) =>
         Others is { } others ? RootOfWindows(KeyChain.Root(others, salt)) : KeyChain.Root(Fingerprint, salt);
@@ -65,7 +66,7 @@ public sealed partial class TieredKvCache
         return lookup;
     }
 
-    /// <summary>The keys that blocks have in the layers with windows; where nobody has a block's beginning any more, none that exist.</summary>
+    /// <summary>The keys of blocks in the layers with windows; where nobody has a block's beginning any more, none that exist.</summary>
     IReadOnlyList<BlockKey> WindowKeys(IReadOnlyCollection<BlockKey> keys)
     {
         Dictionary<BlockKey, BlockKey> known = [];

@@ -30,7 +30,7 @@ public sealed class ConfigFileTests : IDisposable
     [InlineData("""{"theads": 1}""", "'theads': no such setting, expected perhaps 'threads'")]
     [InlineData("""{"rather": 1}""", "'rather': no such setting, expected one of those that `kvasir config --help` lists")]
     [InlineData("""{"json": true}""", "'json': no such setting, expected one of those that `kvasir config --help` lists")]
-    [InlineData("""{"serve": {"temp": 1}}""", "'serve.temp': no such setting of this verb, expected one of those")]
+    [InlineData("""{"store": {"temp": 1}}""", "'store.temp': no such setting of this verb, expected one of those")]
     [InlineData("""{"kv": {"stat": {"threads": 1}}}""", "'kv.stat.threads': no such setting of this verb")]
     [InlineData("""{"serve": 1}""", "'serve': saw 1, expected an object of settings for this verb")]
     public void A_key_that_nobody_reads_is_told(string text, string error) =>

@@ -60,15 +60,16 @@ public class EstimateTests
 
     /// <summary>
     /// Gemma 3n E4B, 1000 tokens, two sequences, by hand: a token has 2 heads × (256 of K + 256 of V) in a layer; of the 20
-    /// layers that own a cache 16 slide over 512 tokens, of the 35 that read one 28 do. Blocks hold 63 × 16 tokens of all 20
-    /// layers, in whole pages as it happens.
+    /// layers that own a cache 16 slide over 512 tokens, of the 35 that read one 28 do. Blocks hold 63 × 16 tokens of 4
+    /// layers, and of the others the 33 × 16 in which a window may lie, in whole pages as it happens.
     /// </summary>
     [Theory, InlineData("f16", 2048), InlineData("fp8", 1024), InlineData("q4_0", 576)]
     public void Csv_has_what_is_kept_and_allocated_and_read_of_every_type(string type, long token)
     {
         string[] lines = Run("estimate", "gemma-3n-e4b", "-c", "1000", "-b", "2", "--csv").Answer.TrimEnd().Split('\n');
         Assert.Equal("model,retention,devices,context,batch,kv_type,bytes,allocated_bytes,read_bytes", lines[0].TrimEnd());
-        long kept = 2 * token * (16 * 512 + 4 * 1000), allocated = 2 * token * 20 * 63 * 16, read = 2 * token * (28 * 512 + 7 * 1000);
+        long kept = 2 * token * (16 * 512 + 4 * 1000), read = 2 * token * (28 * 512 + 7 * 1000);
+        long allocated = 2 * token * 16 * (4 * 63 + 16 * 33);
         Assert.Contains($"gemma-3n-e4b,everything,1,1000,2,{type},{kept},{allocated},{read}", lines.Select(line => line.TrimEnd()));
     }
 

@@ -12,10 +12,10 @@ public sealed class FailureTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData("--ctx-size 0: expected 1 to 16777216", "-c", "0")]
+    [InlineData("--ctx-size -1: expected 0 to 16777216", "-c", "-1")]
     [InlineData("--threads 0: expected 1 to 1024", "-t", "0")]
     [InlineData("--threads -3: expected 1 to 1024", "-t", "-3")]
-    [InlineData("--max-tokens -1: expected 0 to", "-n", "-1")]
+    [InlineData("--max-tokens -3: expected -2 to", "-n", "-3")]
     [InlineData("temperature: -1", "--temp", "-1")]
     [InlineData("temperature: NaN", "--temp", "nan")]
     [InlineData("top-p: 2", "--top-p", "2")]

@@ -23,7 +23,10 @@ public sealed class QuantizerTests : IDisposable
     {
         TinyModel everything = TinyModel.Qwen3 with
         {
-            Embedding = type == TensorType.Q6_K ? 256 : 64, TiedOutput = false, RopeFrequencies = true, Biases = true,
+            Embedding = type == TensorType.Q6_K ? 256 : 64,
+            TiedOutput = false,
+            RopeFrequencies = true,
+            Biases = true,
         };
         using GgufFile source = GgufFile.Open(everything.WriteTo(_folder["in.gguf"]));
         Quantize(source, _folder["out.gguf"], type);

@@ -45,7 +45,9 @@ public sealed class WindowedLayersTests : IDisposable
     {
         using CachedEngine engine = new(_model, s_options with
         {
-            Context = 2048, KvReuse = KvReuse.WithinSequence, KvWholeBlocks = true,
+            Context = 2048,
+            KvReuse = KvReuse.WithinSequence,
+            KvWholeBlocks = true,
         });
         return engine.Ask(prompt);
     }
@@ -252,7 +254,8 @@ public sealed class WindowedLayersTests : IDisposable
         long windows = ContextRoom.Of(_model.Config, options).WindowBytes;
         using CachedEngine engine = new(_model, options with
         {
-            KvHostBytes = host, KvDisk = disk ? CachedEngine.Disk(_folder["kv"]) : null,
+            KvHostBytes = host,
+            KvDisk = disk ? CachedEngine.Disk(_folder["kv"]) : null,
             KvDeviceBytes = windows + (disk ? 320 << 10 : 64 << 10),
         });
         Assert.True(engine.Engine.Room.Streams);
