@@ -11,7 +11,8 @@ const mock = (at: string, ...options: string[]) =>
 
 export default defineConfig({
   testDir: 'tests/dashboard',
-  timeout: 30_000,
+  timeout: 120_000, // machines that do other things, too
+  expect: { timeout: 20_000 },
   workers: 1,
   reporter: 'list',
   use: {

@@ -128,12 +128,23 @@ public sealed class ConversationTests : IDisposable
     public void An_answer_that_was_interrupted_stays_as_far_as_it_came()
     {
         using var conversation = new Conversation(_engine, _prompts);
-        using var source = new CancellationTokenSource();
         GenerationOptions endless = new() { MaxTokens = 100, IgnoresEnds = true };
-        GenerationResult first = conversation.Say("Who are you?", endless, _ => source.Cancel(), source.Token);
+        GenerationResult first = Interrupted();
+        for (int again = 0; first.FinishReason == FinishReason.Length && again < 20; again++)
+        {
+            // a busy machine told of the first token when the last had come
+            conversation.Reset();
+            first = Interrupted();
+        }
         Assert.Equal(FinishReason.Cancelled, first.FinishReason);
         GenerationResult second = Say(conversation, "Go on");
         JsonArray transcript = Transcript(("user", "Who are you?"), ("assistant", first.Text), ("user", "Go on")).Messages;
         Assert.Equal(_prompts.Encode(transcript), conversation.Tokens[..second.PromptTokens]);
+
+        GenerationResult Interrupted()
+        {
+            using var source = new CancellationTokenSource();
+            return conversation.Say("Who are you?", endless, _ => source.Cancel(), source.Token);
+        }
     }
 }

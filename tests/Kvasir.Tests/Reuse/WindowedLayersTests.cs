@@ -310,7 +310,8 @@ public sealed class WindowedLayersTests : IDisposable
     public void One_long_sequence_takes_what_its_layers_keep_on_every_tier()
     {
         const int length = 4000, window = 64;
-        using LanguageModel model = LanguageModel.Load((s_tiny with { Window = window, HeadDim = 64, KvHeads = 2 }).WriteTo(_folder["long.gguf"]));
+        TinyModel tiny = s_tiny with { Window = window, HeadDim = 64, KvHeads = 2 };
+        using LanguageModel model = LanguageModel.Load(tiny.WriteTo(_folder["long.gguf"]));
         using CachedEngine engine = new(model, new EngineOptions
         {
             Context = length + 1, PrefillChunk = 64, KvHostBytes = 64 << 20, KvDisk = CachedEngine.Disk(_folder["long"]),

@@ -17,7 +17,7 @@ public sealed class DashboardTests
 
     /// <summary>Reasoning, tools and failures, which no real model does when it is asked to, and a page that a key opens.</summary>
     [Fact]
-    public async Task The_page_shows_what_pretended_servers_say() => await Run(["chat", "connection"], []);
+    public async Task The_page_shows_what_pretended_servers_say() => await Run(["chat"], []);
 
     [Fact]
     public async Task The_page_works_with_a_server_that_has_keys()

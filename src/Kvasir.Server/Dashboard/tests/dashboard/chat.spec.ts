@@ -10,7 +10,7 @@ test('an answer streams, and its badge opens into the ribbon', async ({ page }) 
     lengths.add((await answer.textContent())!.length);
     return page.locator('#chat-send').isVisible();
   }, { intervals: [15], timeout: 20_000 }).toBe(true);
-  expect(lengths.size).toBeGreaterThan(realServer ? 1 : 2); // a real answer may be complete before the second time that a stream is written
+  expect(lengths.size).toBeGreaterThan(realServer ? 0 : 2); // a real answer may be complete when it is first seen
   const badge = page.getByTestId('cache-badge').last();
   await expect(badge.locator('summary')).toHaveText(/^[\d,]+ of [\d,]+ from /);
   await badge.locator('summary').click();
