@@ -47,19 +47,21 @@ public sealed partial class CachedSequence
     void Bring(ReadOnlySpan<int> tokens, int tail, SequenceWindows windows)
     {
         windows.WaitForAll(Use); // a load that has begun takes no more
-        for (int again; ; Lose(again, windows))
+        bool isFirst = true; // and the last in order: somebody may go on after it again, and not after each before it
+        for (int again; ; LoseForWindows(again), isFirst = false)
         {
             WindowPlan plan = windows.Plan(Table.Count, tail, Table.Filled, tokens);
             again = plan.Again.Count > 0 ? plan.Again[^1] : windows.Follow(Table, plan, tokens);
             if (again < 0)
                 return;
+            if (isFirst)
+                windows.AddBorder((again + 1) * BlockTokens);
         }
     }
 
     /// <summary>A block is to be computed again, if only for the layers with windows.</summary>
-    void Lose(int block, SequenceWindows windows)
+    void LoseForWindows(int block)
     {
-        windows.AddBorder((block + 1) * BlockTokens);
         MakeRoomForOne();
         (int from, int to) = (block * BlockTokens, block * BlockTokens + Table.Filled(block));
         Use.Lose(from, to);

@@ -67,7 +67,7 @@ public sealed partial class TieredKvCache
     }
 
     /// <summary>The keys of blocks in the layers with windows; where nobody has a block's beginning any more, none that exist.</summary>
-    IReadOnlyList<BlockKey> WindowKeys(IReadOnlyCollection<BlockKey> keys)
+    internal IReadOnlyList<BlockKey> WindowKeys(IReadOnlyCollection<BlockKey> keys)
     {
         Dictionary<BlockKey, BlockKey> known = [];
         return Windows is null ? [] : [.. keys.Select(KeyOf)];
@@ -92,7 +92,4 @@ public sealed partial class TieredKvCache
     /// <summary>Of the layers with windows, what whoever goes on after a chain of blocks sees.</summary>
     IReadOnlyList<BlockKey> LastWindow(IReadOnlyCollection<BlockKey> keys) => Windows is null ? []
         : [.. WindowKeys(keys).TakeLast(Layout.BlocksFor(Windows.Layout.LongestWindow) + 2)];
-
-    /// <summary>The windows' keys that go with a chain of blocks, for those who carry both away.</summary>
-    internal IReadOnlyList<BlockKey> WindowsWith(IReadOnlyCollection<BlockKey> keys) => WindowKeys(keys);
 }

@@ -31,7 +31,7 @@ public static class KvArchive
         ArgumentNullException.ThrowIfNull(stream);
         if (keys.Count > MostBlocks)
             throw new ArgumentException($"{keys.Count:N0} blocks, and an archive has at most {MostBlocks:N0}", nameof(keys));
-        IReadOnlyCollection<BlockKey> ofWindows = cache.WindowsWith(keys);
+        IReadOnlyCollection<BlockKey> ofWindows = cache.WindowKeys(keys);
         int blocks = await WritePart(cache, keys, stream, cancellation);
         return cache.Windows is null ? blocks : blocks + await WritePart(cache.Windows, ofWindows, stream, cancellation);
     }
