@@ -154,7 +154,7 @@ public sealed class WindowedLayersTests : IDisposable
     /// <summary>What is counted as kept is what whoever goes on finds, whatever of the windows is gone from the disk.</summary>
     [Theory]
     [InlineData(200)]
-    [InlineData(40, 11)] // the ninth to the eleventh see what is kept for those who go on from the end, and no others do
+    [InlineData(40, 11)] // blocks 9 and 10, and the tail: what block 11 sees was kept for nobody, down to the start
     [InlineData(192, 12)]
     [InlineData(200, 0)]
     public async Task Kept_is_what_is_found_again(int kept, params int[] gone)
