@@ -161,7 +161,7 @@ public sealed class KvasirServer : IAsyncDisposable
         else
             _app.MapReading("/", OllamaApi.Alive);
         foreach (string path in (string[])["/health", "/v1/health"])
-            _app.MapReading(path, context => context.Response.WriteAsJsonAsync(new HealthStatus("ok"), HttpJson.Default.HealthStatus));
+            _app.MapReading(path, context => context.Response.WriteAsJsonAsync(kv.Health(), HttpJson.Default.HealthStatus));
         _app.MapReading("/v1/models", context => Models.List(context, model));
         _app.MapReading("/v1/models/{**id}", context => Models.One(context, model));
         _app.MapPost("/v1/chat/completions", context => ChatCompletions.Handle(context, service));
