@@ -42,8 +42,10 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
                 Options = plan.Apply(generation) with
                 {
                     TopLogprobs = TopLogprobs(body),
+                    PromptLogprobs = PromptLogprob.Wish(body),
                     Retention = model.Retention.Read(body, () => input.TokensBeforeQuestion(model, choice, prompt)),
                 },
+                PromptLogprobs = PromptLogprob.Wish(body),
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),
                 Keep = RequestReader.Keep(body, input, choice, model, prompt),

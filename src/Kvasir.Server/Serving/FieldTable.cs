@@ -18,6 +18,7 @@ static class FieldTable
         Honoured("messages", Tokenize | KvPrompts, "as chats have them"),
         Honoured("system", Messages),
         Honoured("prompt", Completions),
+        Honoured("suffix", Completions, "what stands behind a gap, where the model's vocabulary has the tokens to fill it in; one text as `prompt`"),
         Honoured("prompt", Tokenize, "vLLM's name of `content`"),
         Honoured("prompt", KvPrompts, "a text or tokens"),
         Honoured("tokens", Detokenize),
@@ -142,7 +143,8 @@ static class FieldTable
         Refused("timings_per_token", Responses | Messages, "not told by this endpoint", s_false),
         Honoured("return_progress", Texts, "`prompt_progress` in streams, as llama-server has it"),
         Refused("return_progress", Responses | Messages, "not told by this endpoint", s_false),
-        Refused("prompt_logprobs", Answers, "tokens of prompts are not told"),
+        Honoured("prompt_logprobs", Texts, "as vLLM tells them, without `stream`: [how](#how-likely-a-prompt-is)"),
+        Refused("prompt_logprobs", Responses | Messages, "`/v1/completions` and `/v1/chat/completions` tell them"),
         Honoured("with_pieces", Tokenize, "`tokens` are objects of `id` and `piece`, which is a text or, of a part of a character, bytes"),
         Honoured("return_token_strs", Tokenize, "`token_strs`"),
         Refused("return_token_ids", Answers, "tokens are told as texts; `/tokenize` counts", s_false),
@@ -178,12 +180,11 @@ static class FieldTable
         Refused("truncate_prompt_tokens", Computed, "nothing is ever cut off"),
 
         // what others do, and this server does not
-        Refused("suffix", Completions, "this model does not fill in the middle", "\"\""),
         Refused("modalities", Chat, "this model writes text only, expected [\"text\"]", "[\"text\"]"),
-        Refused("audio", Chat, "this model writes text only"),
-        Refused("web_search_options", Chat, "no searches here"),
-        Refused("mcp_servers", Messages, "tools are the client's to run", s_none),
-        Refused("container", Messages, "tools are the client's to run"),
+        Harmless("audio", Chat, "it says how speech sounds, and `modalities` asks for it"),
+        Skipped("web_search_options", Chat, "[a tool that a server runs itself](#tools)"),
+        Skipped("mcp_servers", Messages, "[tools that a server runs itself](#tools)"),
+        Skipped("container", Messages, "of tools that a server runs itself"),
         Refused("thinking_token_budget", Completions, "texts are not divided into thoughts and words"),
         Refused("thinking_budget_tokens", Completions, "texts are not divided into thoughts and words", "-1"),
         Refused("add_special_tokens", Chat, "the chat template writes them", s_false),
@@ -240,6 +241,8 @@ static class FieldTable
     static RequestField Honoured(string name, Endpoints at, string note = "") => new(name, at, FieldUse.Honoured, note);
 
     static RequestField Harmless(string name, Endpoints at, string note = "") => new(name, at, FieldUse.Harmless, note);
+
+    static RequestField Skipped(string name, Endpoints at, string note) => new(name, at, FieldUse.Skipped, note);
 
     static RequestField Refused(string name, Endpoints at, string instead, params string[] unless) =>
         new(name, at, FieldUse.Refused, instead, unless);
