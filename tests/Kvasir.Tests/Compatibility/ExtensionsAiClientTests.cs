@@ -40,6 +40,7 @@ public sealed class ExtensionsAiClientTests : ClientTests
             Fits((await Chat(server).GetResponseAsync(Question, options, ServerFixture.Patience)).Text);
         },
         [Feature.Tools] = Tools,
+        [Feature.Reasoning] = Reasoning,
         [Feature.Responses] = async server =>
         {
             using IChatClient responses = OpenAiClientTests.Of(server).GetResponsesClient().AsIChatClient(Model);
@@ -70,6 +71,22 @@ public sealed class ExtensionsAiClientTests : ClientTests
         [Feature.Leaving] = server => Leave(server,
             Chat(server).GetStreamingResponseAsync("Tell a long story.", Options(900), ServerFixture.Patience), update => update.Text.Length > 0),
     };
+
+    /// <summary>Of both protocols, whole and streamed.</summary>
+    static async Task Reasoning(ServerFixture _)
+    {
+        await using ServerFixture thinker = await ScriptedServers.Thinker();
+        ChatOptions options = Options(60);
+        options.Reasoning = new ReasoningOptions { Output = ReasoningOutput.Full };
+        foreach (IChatClient client in (IChatClient[])[OpenAiClientTests.Of(thinker).GetChatClient("default").AsIChatClient(),
+            OpenAiClientTests.Of(thinker).GetResponsesClient().AsIChatClient("default")])
+        {
+            ChatResponse whole = await client.GetResponseAsync("Hi", options, ServerFixture.Patience);
+            ChatResponse streamed = await client.GetStreamingResponseAsync("Hi", options, ServerFixture.Patience).ToChatResponseAsync(ServerFixture.Patience);
+            Assert.All([whole, streamed], answer => Assert.Equal((ScriptedServers.Thoughts, ScriptedServers.Answer), (string.Concat(answer.Messages
+                .SelectMany(message => message.Contents).OfType<TextReasoningContent>().Select(content => content.Text)), answer.Text)));
+        }
+    }
 
     static IChatClient Chat(ServerFixture server) => OpenAiClientTests.Of(server).GetChatClient(Model).AsIChatClient();
 
