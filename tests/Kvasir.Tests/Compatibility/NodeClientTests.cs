@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Kvasir.Server;
+using Kvasir.Server.Security;
 using Kvasir.Tests.Cli;
 using Kvasir.Tests.Fixtures;
 using Kvasir.Tests.Server;
