@@ -176,6 +176,7 @@ static class FieldTable
         Harmless("store", Chat, "nothing is stored"),
         Honoured("store", Responses, "[what is kept](#answers-that-are-kept)"),
         Refused("background", Responses, "answers are not kept for later, expected false", s_false),
+        Refused("thread", Messages, "conversations are not held between turns, send them whole"),
         Refused("conversation", Responses, "`previous_response_id` goes on with an answer"),
         Refused("context_management", Responses | Messages, "nothing is ever cut off", s_none),
         Refused("truncation", Responses, "nothing is ever cut off, expected \"disabled\"", "\"disabled\""),

@@ -72,20 +72,22 @@ public sealed class ExtensionsAiClientTests : ClientTests
             Chat(server).GetStreamingResponseAsync("Tell a long story.", Options(900), ServerFixture.Patience), update => update.Text.Length > 0),
     };
 
-    /// <summary>Of both protocols, whole and streamed.</summary>
+    /// <summary>Of both protocols; its streams of responses were made for an OpenAI client before this one.</summary>
     static async Task Reasoning(ServerFixture _)
     {
         await using ServerFixture thinker = await ScriptedServers.Thinker();
+        using IChatClient chat = OpenAiClientTests.Of(thinker).GetChatClient("default").AsIChatClient(),
+            responses = OpenAiClientTests.Of(thinker).GetResponsesClient().AsIChatClient("default");
         ChatOptions options = Options(60);
         options.Reasoning = new ReasoningOptions { Output = ReasoningOutput.Full };
-        foreach (IChatClient client in (IChatClient[])[OpenAiClientTests.Of(thinker).GetChatClient("default").AsIChatClient(),
-            OpenAiClientTests.Of(thinker).GetResponsesClient().AsIChatClient("default")])
-        {
-            ChatResponse whole = await client.GetResponseAsync("Hi", options, ServerFixture.Patience);
-            ChatResponse streamed = await client.GetStreamingResponseAsync("Hi", options, ServerFixture.Patience).ToChatResponseAsync(ServerFixture.Patience);
-            Assert.All([whole, streamed], answer => Assert.Equal((ScriptedServers.Thoughts, ScriptedServers.Answer), (string.Concat(answer.Messages
+        Assert.All(
+            [
+                await chat.GetResponseAsync("Hi", options, ServerFixture.Patience),
+                await chat.GetStreamingResponseAsync("Hi", options, ServerFixture.Patience).ToChatResponseAsync(ServerFixture.Patience),
+                await responses.GetResponseAsync("Hi", options, ServerFixture.Patience),
+            ],
+            answer => Assert.Equal((ScriptedServers.Thoughts, ScriptedServers.Answer), (string.Concat(answer.Messages
                 .SelectMany(message => message.Contents).OfType<TextReasoningContent>().Select(content => content.Text)), answer.Text)));
-        }
     }
 
     static IChatClient Chat(ServerFixture server) => OpenAiClientTests.Of(server).GetChatClient(Model).AsIChatClient();

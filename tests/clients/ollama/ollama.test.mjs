@@ -53,7 +53,7 @@ test('tools are called, and their results go back in', async () => {
   const tool = { type: 'function', function: { name: 'noon', description: 'When it is.', parameters: { type: 'object', properties: {} } } };
   const wanted = { model: 'default', tools: [tool], options: { temperature: 0, num_predict: 60 } };
   const { message } = await caller.chat({ ...wanted, messages });
-  assert.deepEqual(message.tool_calls.map((call) => call.function), [{ name: 'noon', arguments: {} }]);
+  assert.deepEqual(message.tool_calls.map((call) => [call.function.name, call.function.arguments]), [['noon', {}]]);
   const pieces = await collect(await caller.chat({ ...wanted, messages, stream: true }));
   assert.deepEqual(pieces.flatMap((piece) => piece.message.tool_calls ?? []).map((call) => call.function.name), ['noon']);
   const said = [...messages, message, { role: 'tool', tool_name: 'noon', content: 'At twelve.' }];
