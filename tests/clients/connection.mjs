@@ -1,6 +1,6 @@
 // Where the servers are: KVASIR_URL with the model that ships with Kvasir, KVASIR_TOOLS_URL with the same weights under a chat template
-// that has tools. Models that say the same whatever they are asked: KVASIR_THINKER_URL "<think>\nI wonder. </think>\n\nHello!", KVASIR_CALLER_URL
-// a call of `noon` without arguments.
+// that has tools. Of models that say the same whatever they are asked KVASIR_THINKER_URL thinks "I wonder." and says "Hello!", and
+// KVASIR_CALLER_URL calls `noon` without arguments.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 

@@ -146,7 +146,9 @@ readonly struct Field(string path, JsonElement value)
         return members.Length <= most ? members : throw Wrong($"at most {most:N0} members");
     }
 
-    /// <summary>A copy of an object, for when the body is gone; null when it is absent. Of a name that is there twice the last counts.</summary>
+    /// <summary>
+    /// A copy of an object, for when the body is gone; null when it is absent. Of a name that is there twice the last counts.
+    /// </summary>
     public JsonObject? Copy()
     {
         if (IsAbsent)

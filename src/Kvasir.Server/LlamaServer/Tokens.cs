@@ -21,7 +21,8 @@ sealed record TokenizerInfo(string TokenizerClass, string? BosToken, string? Eos
     int ModelMaxLength, string ChatTemplate);
 
 /// <summary>
-/// <c>GET /tokenizer_info</c>, <c>POST /tokenize</c> and <c>/detokenize</c>, in llama-server's terms (<c>content</c>) and in vLLM's (<c>prompt</c>, <c>messages</c>).
+/// <c>GET /tokenizer_info</c>, <c>POST /tokenize</c> and <c>/detokenize</c>, in llama-server's terms (<c>content</c>) and in vLLM's
+/// (<c>prompt</c>, <c>messages</c>).
 /// </summary>
 static class Tokens
 {
@@ -47,8 +48,9 @@ static class Tokens
     {
         Tokenizer tokenizer = model.Engine.Model.Tokenizer;
         string? Spelling(int? token) => token is { } id ? tokenizer.Text(id) : null;
-        return context.Response.WriteAsJsonAsync(new TokenizerInfo("Kvasir", Spelling(tokenizer.Bos), Spelling(tokenizer.Eos),
-            Spelling(tokenizer.Pad), Spelling(tokenizer.Unknown), model.Engine.Context, model.Prompts.Template), LlamaServerJson.Wire.TokenizerInfo);
+        TokenizerInfo info = new("Kvasir", Spelling(tokenizer.Bos), Spelling(tokenizer.Eos), Spelling(tokenizer.Pad),
+            Spelling(tokenizer.Unknown), model.Engine.Context, model.Prompts.Template);
+        return context.Response.WriteAsJsonAsync(info, LlamaServerJson.Wire.TokenizerInfo);
     }
 
     public static Task Detokenize(HttpContext context, ServedModel model) =>

@@ -18,7 +18,9 @@ sealed record PromptLogprob(float Logprob, int Rank, string DecodedToken)
             : top;
     }
 
-    /// <summary>For each token of a prompt itself and the likeliest, by their numbers; null for the first, which nothing foretells.</summary>
+    /// <summary>
+    /// For each token of a prompt itself and the likeliest, by their numbers; null for the first, which nothing foretells.
+    /// </summary>
     /// <param name="prompt">What was read of it; null where that was not asked for.</param>
     /// <param name="top">How many of the likeliest.</param>
     /// <param name="tokenizer">Spells them.</param>

@@ -48,7 +48,8 @@ sealed record ResponseThoughtDone(string ItemId, int OutputIndex, int ContentInd
     : ResponseEvent("response.reasoning_text.done");
 
 /// <summary>Thoughts that are told as a summary begin, or are over.</summary>
-sealed record ResponseSummaryPartEvent(string Type, string ItemId, int OutputIndex, int SummaryIndex, ResponsePart Part) : ResponseEvent(Type);
+sealed record ResponseSummaryPartEvent(string Type, string ItemId, int OutputIndex, int SummaryIndex, ResponsePart Part)
+    : ResponseEvent(Type);
 
 /// <summary>More of them.</summary>
 sealed record ResponseSummaryDelta(string ItemId, int OutputIndex, int SummaryIndex, string Delta)

@@ -121,7 +121,8 @@ sealed class ResponsesAnswer(HttpContext context, ResponsesRequest request, Comp
         ? new ResponseSummaryPartEvent($"response.reasoning_summary_part.{what}", _openId!, _output.Count, 0, Part(text))
         : new ResponsePartEvent($"response.content_part.{what}", _openId!, _output.Count, 0, Part(text)));
 
-    ResponseItem Item(string status, IReadOnlyList<ResponsePart> content) => IsSummary ? new ResponseReasoning(_openId!, status, content, [])
+    ResponseItem Item(string status, IReadOnlyList<ResponsePart> content) =>
+        IsSummary ? new ResponseReasoning(_openId!, status, content, [])
         : _isThought ? new ResponseReasoning(_openId!, status, [], content)
         : new ResponseMessage(_openId!, status, "assistant", content);
 

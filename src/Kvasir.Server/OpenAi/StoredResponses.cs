@@ -29,7 +29,8 @@ static class StoredResponses
     public static Task Cancel(HttpContext context, ResponseStore store)
     {
         Find(context, store);
-        throw new RequestException(400, $"id: {Formats.Printable.Quote(IdOf(context))} is not of the 'background', and can not be cancelled", "id");
+        throw new RequestException(400,
+            $"id: {Formats.Printable.Quote(IdOf(context))} is not of the 'background', and can not be cancelled", "id");
     }
 
     /// <summary>The items before the answer, the last one first unless <c>order=asc</c>, a page at a time.</summary>

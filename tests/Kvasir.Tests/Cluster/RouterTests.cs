@@ -156,7 +156,8 @@ public sealed class RouterTests
     public async Task The_answers_of_a_node_that_is_gone_are_not_known_anywhere()
     {
         await using RouterFixture router = await RouterFixture.StartWith(1);
-        using HttpResponseMessage response = await router.Client.GetAsync($"/v1/responses/resp_{new string('0', 32)}", ServerFixture.Patience);
+        using HttpResponseMessage response = await router.Client.GetAsync(
+            $"/v1/responses/resp_{new string('0', 32)}", ServerFixture.Patience);
         Assert.Equal((HttpStatusCode.NotFound, true), (response.StatusCode,
             (await response.Content.ReadAsStringAsync(ServerFixture.Patience)).Contains("response_not_found", StringComparison.Ordinal)));
     }

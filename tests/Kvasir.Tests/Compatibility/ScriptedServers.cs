@@ -4,7 +4,9 @@ using Kvasir.Tests.Server;
 
 namespace Kvasir.Tests.Compatibility;
 
-/// <summary>Servers of models that say the same whatever they are asked, for what the model that ships with Kvasir does not do by itself.</summary>
+/// <summary>
+/// Servers of models that say the same whatever they are asked, for what the model that ships with Kvasir does not do by itself.
+/// </summary>
 static class ScriptedServers
 {
     /// <summary>What <see cref="Thinker"/> thinks, and what it says then.</summary>

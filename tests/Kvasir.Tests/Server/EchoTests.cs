@@ -91,8 +91,9 @@ public sealed class EchoTests : IAsyncLifetime
         Assert.Equal((tokens.Length, JsonValueKind.Null), (told.Length, told[0].ValueKind));
         for (int i = 1; i < tokens.Length; i++)
         {
-            (int Id, float Logprob, int Rank)[] all = [.. told[i].EnumerateObject().Select(one => (int.Parse(one.Name, CultureInfo.InvariantCulture),
-                one.Value.GetProperty("logprob").GetSingle(), one.Value.GetProperty("rank").GetInt32()))];
+            (int Id, float Logprob, int Rank)[] all = [.. told[i].EnumerateObject().Select(one => (
+                int.Parse(one.Name, CultureInfo.InvariantCulture), one.Value.GetProperty("logprob").GetSingle(),
+                one.Value.GetProperty("rank").GetInt32()))];
             Assert.Equal((tokens[i], expected[i]), (all[0].Id, all[0].Logprob));
             Assert.Equal(Enumerable.Range(1, top).Union([all[0].Rank]).Order(), all.Select(one => one.Rank).Order());
             Assert.Equal(all.OrderBy(one => one.Rank).Select(one => one.Logprob), all.Select(one => one.Logprob).OrderDescending());
@@ -103,10 +104,13 @@ public sealed class EchoTests : IAsyncLifetime
     public async Task Prompt_logprobs_of_a_chat_are_those_of_its_tokens()
     {
         JsonObject chat = ServerFixture.Chat("Who has a rabbit?");
-        JsonElement tokens = (await _server.Ask("/tokenize", new JsonObject { ["messages"] = chat["messages"]!.DeepClone() })).GetProperty("tokens");
+        JsonElement tokens = (await _server.Ask("/tokenize",
+            new JsonObject { ["messages"] = chat["messages"]!.DeepClone() })).GetProperty("tokens");
         (chat["prompt_logprobs"], chat["n"]) = (0, 2);
-        JsonElement[] told = [.. (await _server.Ask("/v1/chat/completions", chat)).GetProperty("prompt_logprobs").EnumerateArray()];
-        Assert.Equal(tokens.EnumerateArray().Skip(1).Select(token => token.ToString()), told.Skip(1).Select(token => token.EnumerateObject().Single().Name));
+        JsonElement[] told =
+            [.. (await _server.Ask("/v1/chat/completions", chat)).GetProperty("prompt_logprobs").EnumerateArray()];
+        Assert.Equal(tokens.EnumerateArray().Skip(1).Select(token => token.ToString()),
+            told.Skip(1).Select(token => token.EnumerateObject().Single().Name));
         chat["stream"] = true;
         using HttpResponseMessage refused = await _server.Post("/v1/chat/completions", chat);
         Assert.Contains("prompt_logprobs: 0, expected it only without 'stream'",

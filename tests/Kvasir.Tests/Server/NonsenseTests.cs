@@ -7,8 +7,8 @@ using Kvasir.Tests.Compatibility;
 namespace Kvasir.Tests.Server;
 
 /// <summary>
-/// Every value of a rich body of each protocol is replaced by nonsense in turn. Whatever comes of it, nothing fails inside the server, and a
-/// refusal is one line in the client's own form.
+/// Every value of a rich body of each protocol is replaced by nonsense in turn. Whatever comes of it, nothing fails inside the server, and
+/// a refusal is one line in the client's own form.
 /// </summary>
 public sealed class NonsenseTests
 {
@@ -63,7 +63,8 @@ public sealed class NonsenseTests
         {
             JsonNode whole = JsonNode.Parse(body.Replace("SCHEMA", Schema, StringComparison.Ordinal))!;
             await server.Ask(path, whole); // as it is, it is right
-            string[] bodies = [.. Marked(whole).SelectMany(marked => s_nonsense.Select(value => marked.Replace(Mark, value, StringComparison.Ordinal)))];
+            string[] bodies = [.. Marked(whole)
+                .SelectMany(marked => s_nonsense.Select(value => marked.Replace(Mark, value, StringComparison.Ordinal)))];
             foreach (string[] some in bodies.Chunk(8))
                 wrong.AddRange((await Task.WhenAll(some.Select(one => Judge(server, path, one)))).OfType<string>());
         }

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { user } from '../connection.mjs';
 import { thinker } from './client.mjs';
 
-const request = { model: 'default', messages: user('Hi'), max_tokens: 2048, temperature: 1, top_k: 1, thinking: { type: 'enabled', budget_tokens: 1024 } };
+const thinking = { type: 'enabled', budget_tokens: 1024 };
+const request = { model: 'default', messages: user('Hi'), max_tokens: 2048, temperature: 1, top_k: 1, thinking };
 
 test('thoughts are blocks, whole and streamed', async () => {
   const { content } = await thinker.messages.create(request);
@@ -16,8 +17,10 @@ test('thoughts are blocks, whole and streamed', async () => {
 
 test('thoughts go back in', async () => {
   const { content } = await thinker.messages.create(request);
-  const count = async (answer) =>
-    (await thinker.messages.countTokens({ model: 'default', messages: [...user('Hi'), { role: 'assistant', content: answer }, ...user('And?')] })).input_tokens;
+  const count = async (answer) => {
+    const messages = [...user('Hi'), { role: 'assistant', content: answer }, ...user('And?')];
+    return (await thinker.messages.countTokens({ model: 'default', messages })).input_tokens;
+  };
   assert.ok(await count(content) > await count(content.filter(({ type }) => type === 'text')) + 4);
 });
 

@@ -33,8 +33,8 @@ test('the responses API', async () => {
 });
 
 test('thoughts are reasoning', async () => {
-  const reasons = { model: 'gpt-5', useResponsesApi: true, reasoning: { summary: 'auto' }, modelKwargs: { top_k: 1 } }; // asked of such models only
-  const thinker = new ChatOpenAI(at(thinkerUrl, reasons));
+  const named = { model: 'gpt-5', modelKwargs: { top_k: 1 } }; // of others a summary is not asked
+  const thinker = new ChatOpenAI(at(thinkerUrl, { ...named, useResponsesApi: true, reasoning: { summary: 'auto' } }));
   const told = ({ contentBlocks }) => contentBlocks.filter(({ type }) => type === 'reasoning').map(({ reasoning }) => reasoning).join('');
   const whole = await thinker.invoke('Hi');
   assert.deepEqual([told(whole), whole.text], ['I wonder.', 'Hello!']);

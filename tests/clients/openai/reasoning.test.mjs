@@ -35,5 +35,6 @@ test('where a summary of thoughts is wanted they are the summary', async () => {
   assert.deepEqual(events.map(({ type }) => type).filter((type, i, all) => type !== all[i - 1]).slice(2, 8),
     ['response.output_item.added', 'response.reasoning_summary_part.added', 'response.reasoning_summary_text.delta',
     'response.reasoning_summary_text.done', 'response.reasoning_summary_part.done', 'response.output_item.done']);
-  assert.equal(events.filter(({ type }) => type === 'response.reasoning_summary_text.delta').map(({ delta }) => delta).join(''), 'I wonder.');
+  const deltas = events.filter(({ type }) => type === 'response.reasoning_summary_text.delta');
+  assert.equal(deltas.map(({ delta }) => delta).join(''), 'I wonder.');
 });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { APICallError, embed, embedMany, extractReasoningMiddleware, generateText, Output, stepCountIs, streamText, tool, wrapLanguageModel } from 'ai';
+import {
+  APICallError, embed, embedMany, extractReasoningMiddleware, generateText, Output, stepCountIs, streamText, tool, wrapLanguageModel,
+} from 'ai';
 import { collect, key, longText, model, thinkerUrl, toolsUrl, untilIdle, url } from '../connection.mjs';
 import { fits, person, weather } from '../schemas.mjs';
 
