@@ -9,7 +9,11 @@ namespace Kvasir.Server.OpenAi;
 sealed record ChatCompletion(
     string Id, string Object, long Created, string Model, string SystemFingerprint, IReadOnlyList<ChatChoice> Choices, Usage Usage,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Explanation? Kvasir,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Timings? Timings);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Timings? Timings)
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<IReadOnlyDictionary<string, PromptLogprob>?>? PromptLogprobs { get; init; }
+}
 
 /// <summary>One of its choices.</summary>
 sealed record ChatChoice(int Index, ChatMessage Message, ChoiceLogprobs? Logprobs, string FinishReason);
