@@ -47,13 +47,22 @@ sealed class StreamTimings(CompletionRun run)
     readonly long _start = Stopwatch.GetTimestamp();
     readonly (PrefillProgress Prompt, long First, int Tokens)[] _choices = new (PrefillProgress, long, int)[run.Request.Choices];
 
-    /// <summary>How far the prompt is, if a piece says so and the client wants to know.</summary>
-    public PromptProgress? Progress(ChoicePiece piece) => run.Request.TellsProgress && piece.Piece.Progress is { } progress
-        ? new PromptProgress(progress.Total, progress.Reused, progress.Done, Stopwatch.GetElapsedTime(_start).TotalMilliseconds)
+    /// <summary>How far the prompt is, if a piece says so, or shows that it is done, and the client wants to know.</summary>
+    public PromptProgress? Progress(ChoicePiece piece)
+    {
+        ref PrefillProgress known = ref _choices[piece.Choice].Prompt;
+        if (!run.Request.TellsProgress || (piece.Piece.Progress ?? Whole(piece, known)) is not { } progress)
+            return null;
+        known = progress;
+        return new PromptProgress(progress.Total, progress.Reused, progress.Done, Stopwatch.GetElapsedTime(_start).TotalMilliseconds)
         {
             KvRetention = run.Request.Options.Retention?.Policy.ToString(),
-        }
-        : null;
+        };
+    }
+
+    /// <summary>All of a prompt, when its first token has come and that was not told yet.</summary>
+    static PrefillProgress? Whole(ChoicePiece piece, PrefillProgress? known) =>
+        piece.Piece.Token >= 0 && known is not null && known.Done < known.Total ? known with { Done = known.Total } : null;
 
     /// <summary>Takes a piece; returns what its answer took so far, if the client wants to know.</summary>
     public Timings? Take(ChoicePiece piece)

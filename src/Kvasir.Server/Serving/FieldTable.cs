@@ -102,7 +102,7 @@ static class FieldTable
         Honoured("thinking.display", Messages, "`omitted` leaves their text away"),
         Honoured("thinking_budget_tokens", Chat, "llama-server's name of it; -1 has no bound"),
         Honoured("thinking_token_budget", Chat, "vLLM's"),
-        Honoured("reasoning_format", Chat, "`none` leaves thoughts in the text; `auto` and `deepseek` tell them apart"),
+        Honoured("reasoning_format", Chat, "`none` leaves thoughts in the text, `deepseek-legacy` in that of streams; `auto` and `deepseek` tell them apart"),
         Honoured("include_reasoning", Chat, "false leaves thoughts away"),
 
         // what the answer may be
@@ -142,6 +142,7 @@ static class FieldTable
         Refused("timings_per_token", Responses | Messages, "not told by this endpoint", s_false),
         Honoured("return_progress", Texts, "`prompt_progress` in streams, as llama-server has it"),
         Refused("return_progress", Responses | Messages, "not told by this endpoint", s_false),
+        Honoured("verbose", Chat, "`__verbose`: what the model was asked, as the chat template wrote it, and what it wrote"),
         Refused("prompt_logprobs", Answers, "tokens of prompts are not told"),
         Honoured("with_pieces", Tokenize, "`tokens` are objects of `id` and `piece`, which is a text or, of a part of a character, bytes"),
         Honoured("return_token_strs", Tokenize, "`token_strs`"),
