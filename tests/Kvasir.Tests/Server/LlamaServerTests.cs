@@ -76,6 +76,8 @@ public sealed class LlamaServerTests
         Assert.True((await server.Ask("/completions", Json("""{"model": "default", "prompt": "Finn", "max_tokens": 1}"""))).TryGetProperty("choices", out _));
         Assert.Equal(JsonValueKind.Array, (await server.Ask("/embeddings", Json("""{"input": "Finn"}"""))).ValueKind);
         Assert.True((await server.Ask("/embeddings", Json("""{"model": "default", "input": "Finn"}"""))).TryGetProperty("data", out _));
+        Assert.Single((await server.Ask("/v1/embeddings", Json($$"""{"input": [{{first}}, " has", {{first}}]}"""))).GetProperty("data").EnumerateArray());
+        Assert.Equal(2, (await server.Ask("/v1/embeddings", Json($$"""{"input": [[{{first}}, " has"], "Finn"]}"""))).GetProperty("data").GetArrayLength());
         using HttpResponseMessage picture = await server.Post("/completion", Json("""{"prompt": {"prompt_string": "a", "multimodal_data": ["aGk="]}}"""));
         Assert.Equal(HttpStatusCode.BadRequest, picture.StatusCode);
     }
