@@ -10,8 +10,8 @@ using Microsoft.Extensions.Options;
 namespace Kvasir.Server;
 
 /// <summary>
-/// Stands in for a server whose model is still being loaded: all that is asked is answered by a 503, as llama-server does it, so that a probe
-/// sees that somebody is there, and a port that is taken is known before the model is read.
+/// Stands in for a server whose model is still being loaded: all that is asked is answered by a 503, as llama-server does it, so that a
+/// probe sees that somebody is there, and a port that is taken is known before the model is read.
 /// </summary>
 public sealed class LoadingServer : IDisposable
 {
@@ -22,7 +22,8 @@ public sealed class LoadingServer : IDisposable
         KestrelServerOptions kestrel = new() { AddServerHeader = false };
         kestrel.Listen(options.Address, options.Port, listen => listen.Protocols = HttpProtocols.Http1);
         _kestrel = new KestrelServer(Options.Create(kestrel),
-            new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance), NullLoggerFactory.Instance);
+            new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance),
+            NullLoggerFactory.Instance);
     }
 
     /// <summary>Begins to answer.</summary>

@@ -118,8 +118,8 @@ static class ServeVerb
     {
         Command verb = new("serve");
         s_listen.AddTo(verb);
-        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_prefix, s_alias, s_tags, s_anyModel, s_parallel, s_queue,
-            s_retainAllow, s_text, s_compat, s_otlp, s_record, s_slotFolder, s_noSlots, s_noPage, s_quiet, s_json])
+        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_prefix, s_alias, s_tags, s_anyModel, s_parallel,
+            s_queue, s_retainAllow, s_text, s_compat, s_otlp, s_record, s_slotFolder, s_noSlots, s_noPage, s_quiet, s_json])
             verb.Options.Add(option);
         s_cluster.AddTo(verb);
         s_flags.AddServingTo(verb);

@@ -13,9 +13,11 @@ public static class NamedTemplates
         ["chatml"] = ChatPrompts.ChatMl,
         ["llama2"] = Instructed("[INST] ", "{}\n", "{} [/INST]", "{}</s>"),
         ["llama2-sys"] = Instructed("[INST] ", "<<SYS>>\n{}\n<</SYS>>\n\n", "{} [/INST]", "{}</s>"),
-        ["llama2-sys-bos"] = Instructed("{% if not loop.first %}<s>{% endif %}[INST] ", "<<SYS>>\n{}\n<</SYS>>\n\n", "{} [/INST]", "{}</s>"),
+        ["llama2-sys-bos"] = Instructed("{% if not loop.first %}<s>{% endif %}[INST] ",
+            "<<SYS>>\n{}\n<</SYS>>\n\n", "{} [/INST]", "{}</s>"),
         ["llama2-sys-strip"] = Instructed("[INST] ", "<<SYS>>\n{trim}\n<</SYS>>\n\n", "{trim} [/INST]", "{trim}</s>"),
-        ["llama3"] = Alike("<|start_header_id|>{role}<|end_header_id|>\n\n{trim}<|eot_id|>", "<|start_header_id|>assistant<|end_header_id|>\n\n"),
+        ["llama3"] = Alike("<|start_header_id|>{role}<|end_header_id|>\n\n{trim}<|eot_id|>",
+            "<|start_header_id|>assistant<|end_header_id|>\n\n"),
         ["llama4"] = Alike("<|header_start|>{role}<|header_end|>\n\n{trim}<|eot|>", "<|header_start|>assistant<|header_end|>\n\n"),
         ["mistral-v1"] = Instructed(" [INST] ", "{}\n\n", "{} [/INST]", " {}</s>"),
         ["mistral-v3"] = Instructed("[INST] ", "{}\n\n", "{}[/INST]", " {trim}</s>"),
@@ -70,9 +72,12 @@ public static class NamedTemplates
     static string Granite =>
         Alike("<|start_of_role|>{role}<|end_of_role|>{}<|end_of_text|>\n", "<|start_of_role|>assistant<|end_of_role|>");
 
-    static string Exaone => ByRole("[|system|]{trim}[|endofturn|]\n", "[|user|]{trim}\n", "[|assistant|]{trim}[|endofturn|]\n", "[|assistant|]");
+    static string Exaone => ByRole("[|system|]{trim}[|endofturn|]\n", "[|user|]{trim}\n",
+        "[|assistant|]{trim}[|endofturn|]\n", "[|assistant|]");
 
-    /// <summary>All roles have the same frame. In frames <c>{}</c> is what is said, <c>{trim}</c> that without white space around it.</summary>
+    /// <summary>
+    /// All roles have the same frame. In frames <c>{}</c> is what is said, and <c>{trim}</c> that without white space around it.
+    /// </summary>
     static string Alike(string frame, string opening) => Each(Frame(frame), opening);
 
     static string ByRole(string system, string user, string assistant, string opening) =>
@@ -91,8 +96,8 @@ public static class NamedTemplates
         "{% set said = namespace(system='') %}"
         + Each($"{{% if message.role == 'system' %}}{{% set said.system = said.system + ({system}) %}}"
             + $"{{% elif message.role == 'assistant' %}}{Frame(assistant)}"
-            + $"{{% else %}}{begin}{{% if said.system %}}{{{{ said.system + '\\n\\n' }}}}{{% set said.system = '' %}}{{% endif %}}{Frame(user)}"
-            + "{% endif %}", opening);
+            + $"{{% else %}}{begin}{{% if said.system %}}{{{{ said.system + '\\n\\n' }}}}{{% set said.system = '' %}}{{% endif %}}"
+            + $"{Frame(user)}{{% endif %}}", opening);
 
     static string Each(string message, string opening) =>
         $"{{% for message in messages %}}{message}{{% endfor %}}{{% if add_generation_prompt %}}{opening}{{% endif %}}";

@@ -11,7 +11,7 @@ static class PathPrefix
     {
         string[] names = prefix.Split('/');
         if (prefix.Length > 0 && (names.Length < 2 || names[0].Length > 0 || names.Skip(1).Any(name => !IsName(name))))
-            throw new ArgumentException($"path prefix {Formats.Printable.Quote(prefix)}: expected such as /llm, without a slash at its end");
+            throw new ArgumentException($"path prefix {Formats.Printable.Quote(prefix)}: such as /llm is expected");
     }
 
     static bool IsName(string name) =>

@@ -41,7 +41,7 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
 
     void Send(EventStream events, ChoicePiece piece)
     {
-        if (_timings.Progress(piece) is { } progress)
+        foreach (PromptProgress progress in _timings.Progress(piece))
             events.Send(Chunk([]) with { PromptProgress = progress }, OpenAiJson.Default.ChatChunk);
         Timings? timings = _timings.Take(piece);
         ChoiceLogprobs? logprobs = piece.Piece.Logprobs is { } likely

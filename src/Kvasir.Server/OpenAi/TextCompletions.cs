@@ -142,7 +142,7 @@ static class TextCompletions
             .Select(i => new TextOffsets(service.Model.Engine.Model.Tokenizer, run.Request.Prompts[i / run.Request.PerPrompt]))];
         await StreamPump.Run(run, events, piece =>
         {
-            if (timings.Progress(piece) is { } progress)
+            foreach (PromptProgress progress in timings.Progress(piece))
                 Write(Body(service.Model, run, [], null, null) with { PromptProgress = progress });
             Timings? took = timings.Take(piece);
             if (piece.Piece.PromptLogprobs is { } likely)

@@ -102,7 +102,8 @@ static class FieldTable
         Honoured("thinking.display", Messages, "`omitted` leaves their text away"),
         Honoured("thinking_budget_tokens", Chat, "llama-server's name of it; -1 has no bound"),
         Honoured("thinking_token_budget", Chat, "vLLM's"),
-        Honoured("reasoning_format", Chat, "`none` leaves thoughts in the text, `deepseek-legacy` in that of streams; `auto` and `deepseek` tell them apart"),
+        Honoured("reasoning_format", Chat,
+            "`none` leaves thoughts in the text, `deepseek-legacy` in that of streams; `auto` and `deepseek` tell them apart"),
         Honoured("include_reasoning", Chat, "false leaves thoughts away"),
 
         // what the answer may be

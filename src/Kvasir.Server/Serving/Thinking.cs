@@ -21,7 +21,9 @@ sealed record Thinking(Effort Effort, ReasoningFormat? Format = null, bool Strea
         string? effort = Word(body["reasoning_effort"]) ?? Word(reasoning["effort"]);
         bool? thinks = body["enable_thinking"].Truth() ?? reasoning["enabled"].Truth() ?? Switch(thinking["type"]);
         int? budget = Budget(body["thinking_budget_tokens"]) ?? Budget(body["thinking_token_budget"]) ?? Budget(thinking["budget_tokens"]);
-        ReasoningFormat? format = body["reasoning_format"].OneOf([.. ReasoningFormats.Names]) is { } name ? ReasoningFormats.Find(name) : null;
+        ReasoningFormat? format = body["reasoning_format"].OneOf([.. ReasoningFormats.Names]) is { } name
+            ? ReasoningFormats.Find(name)
+            : null;
         return new Thinking(new Effort(effort, thinks, budget), format, StreamsOf(body), body["include_reasoning"].Truth() ?? true);
     }
 

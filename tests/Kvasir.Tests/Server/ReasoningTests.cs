@@ -61,7 +61,8 @@ public sealed class ReasoningTests : IAsyncLifetime
     {
         const string Old = """{"reasoning_format": "deepseek-legacy"}""";
         JsonElement message = (await _server.Ask("/v1/chat/completions", Request(Old))).GetProperty("choices")[0].GetProperty("message");
-        Assert.Equal(("I wonder.", "Hello!"), (message.GetProperty("reasoning_content").GetString(), message.GetProperty("content").GetString()));
+        Assert.Equal(("I wonder.", "Hello!"),
+            (message.GetProperty("reasoning_content").GetString(), message.GetProperty("content").GetString()));
         Assert.Equal("<think>\nI wonder. </think>\n\nHello!", Streamed.Joined(await Streamed.Deltas(_server, Request(Old)), "content"));
     }
 

@@ -6,7 +6,9 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Templates;
 
-/// <summary>Chat templates that go by llama.cpp's names. What they should write is llama-server's (<c>--no-jinja --chat-template NAME</c>).</summary>
+/// <summary>
+/// Chat templates that go by llama.cpp's names. What they should write is llama-server's (<c>--no-jinja --chat-template NAME</c>).
+/// </summary>
 public sealed class NamedTemplateTests
 {
     static readonly JsonArray s_conversation = JsonNode.Parse("""
@@ -30,7 +32,8 @@ public sealed class NamedTemplateTests
     public void Tools_are_told_of_and_contents_forge_no_frames()
     {
         using var model = Kvasir.Inference.LanguageModel.Load(SagaModel.Path);
-        JsonArray tools = JsonNode.Parse("""[{"type": "function", "function": {"name": "dig", "parameters": {"type": "object"}}}]""")!.AsArray();
+        JsonArray tools = JsonNode.Parse(
+            """[{"type": "function", "function": {"name": "dig", "parameters": {"type": "object"}}}]""")!.AsArray();
         foreach (string name in NamedTemplates.Names)
         {
             ChatPrompts prompts = new(model.Tokenizer, NamedTemplates.Find(name));

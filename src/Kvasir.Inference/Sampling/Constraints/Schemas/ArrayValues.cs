@@ -16,7 +16,9 @@ sealed class ArrayValues(SchemaCompiler compiler, Conjunction schema)
     readonly (IReadOnlyList<Keyword> Prefix, Keyword? Items)[] _statements =
         [.. schema.Conjuncts.Select(Statement)];
 
-    /// <summary>Until 2019 the first items stood in <c>items</c>, as some libraries still write them, and the others in another keyword.</summary>
+    /// <summary>
+    /// Until 2019 the first items stood in <c>items</c>, as some libraries still write them, and the others in another keyword.
+    /// </summary>
     static (IReadOnlyList<Keyword> Prefix, Keyword? Items) Statement(Conjunct conjunct) =>
         conjunct.Find("items") is { Value.ValueKind: JsonValueKind.Array } first
             ? (first.Elements(), conjunct.Find("additionalItems"))
