@@ -83,6 +83,7 @@ public sealed class KvasirServer : IAsyncDisposable
         Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate)
         {
             Aliases = options.Aliases,
+            Tags = options.Tags,
             AnswersToAll = options.AnswersToAllNames,
             Node = options.NodeName,
             Defaults = options.Defaults,
@@ -155,6 +156,7 @@ public sealed class KvasirServer : IAsyncDisposable
         CompletionService service = new(model, new ServingOptions(_options.MaxChoices, _options.ShowsText), log, _log, _keeper, _recorder);
         KvEndpoints kv = new(service, log, Node(), _stopping.Token);
         _app.Use(next => context => Answer(context, next));
+        _app.UseRouting(); // behind that: paths are without their prefix
         Telemetry.Map(_app, _options.VllmMetrics, kv);
         if (_options.HasDashboard)
             Pages.Map(_app, OllamaApi.Alive);
@@ -197,7 +199,7 @@ public sealed class KvasirServer : IAsyncDisposable
         context.Response.Headers.XContentTypeOptions = "nosniff";
         try
         {
-            if (_gate.Check(context))
+            if (PathPrefix.Take(context, _options.PathPrefix) || _gate.Check(context))
                 return;
             context.Features.Set(_room);
             context.Features.Set(_book);
