@@ -83,6 +83,7 @@ public sealed class KvasirServer : IAsyncDisposable
         Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate)
         {
             Aliases = options.Aliases,
+            Tags = options.Tags,
             AnswersToAll = options.AnswersToAllNames,
             Node = options.NodeName,
             Defaults = options.Defaults,
@@ -155,13 +156,14 @@ public sealed class KvasirServer : IAsyncDisposable
         CompletionService service = new(model, new ServingOptions(_options.MaxChoices, _options.ShowsText), log, _log, _keeper, _recorder);
         KvEndpoints kv = new(service, log, Node(), _stopping.Token);
         _app.Use(next => context => Answer(context, next));
+        _app.UseRouting(); // behind that: paths are without their prefix
         Telemetry.Map(_app, _options.VllmMetrics, kv);
         if (_options.HasDashboard)
             Pages.Map(_app, OllamaApi.Alive);
         else
             _app.MapReading("/", OllamaApi.Alive);
         foreach (string path in (string[])["/health", "/v1/health"])
-            _app.MapReading(path, context => context.Response.WriteAsJsonAsync(new HealthStatus("ok"), HttpJson.Default.HealthStatus));
+            _app.MapReading(path, context => context.Response.WriteAsJsonAsync(kv.Health(), HttpJson.Default.HealthStatus));
         _app.MapReading("/v1/models", context => Models.List(context, model));
         _app.MapReading("/v1/models/{**id}", context => Models.One(context, model));
         _app.MapPost("/v1/chat/completions", context => ChatCompletions.Handle(context, service));
@@ -197,7 +199,7 @@ public sealed class KvasirServer : IAsyncDisposable
         context.Response.Headers.XContentTypeOptions = "nosniff";
         try
         {
-            if (_gate.Check(context))
+            if (PathPrefix.Take(context, _options.PathPrefix) || _gate.Check(context))
                 return;
             context.Features.Set(_room);
             context.Features.Set(_book);

@@ -55,9 +55,13 @@ static class Errors
         ContextExceededException overflow => new RequestException(400,
             overflow.Tokens == overflow.Context
                 ? $"the prompt has {overflow.Tokens:N0} tokens, which fill the context: nothing could follow"
-                : $"the prompt has at least {overflow.Tokens:N0} tokens and the context holds {overflow.Context:N0}",
+                : $"the prompt has at least {overflow.Tokens:N0} tokens, which exceeds the available context size: the context holds "
+                    + $"{overflow.Context:N0}",
             PromptOf(path), "context_length_exceeded")
-        { Overflow = (overflow.Tokens, overflow.Context) },
+        {
+            Overflow = (overflow.Tokens, overflow.Context),
+            Type = IsLlamaServers(path) ? "exceed_context_size_error" : "invalid_request_error",
+        },
         TemplateException refusal => new RequestException(400, refusal.Message, "messages", "chat_template"),
         ToolSchemaException tool when $"tools[{tool.Index}].function.parameters" is var field =>
             new RequestException(400, $"{field}: {tool.InnerException!.Message}", field, "invalid_schema"),
@@ -67,6 +71,9 @@ static class Errors
         BadHttpRequestException bad => new RequestException(bad.StatusCode, "the request is malformed"),
         _ => null,
     };
+
+    /// <summary>Paths without a version are llama-server's, which has its own name for a prompt that is too long.</summary>
+    static bool IsLlamaServers(string path) => !path.StartsWith("/v1/", StringComparison.Ordinal);
 
     /// <summary>The field that holds the prompt.</summary>
     static string PromptOf(string path) => path switch

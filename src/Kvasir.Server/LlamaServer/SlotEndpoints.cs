@@ -17,7 +17,7 @@ sealed record SlotState(int Id, long IdTask, int NCtx, bool Speculative, bool Is
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] GenerationSettings? Params,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<NextToken>? NextToken);
 
-/// <summary>How far its answer is; counted when it is over.</summary>
+/// <summary>What it may still write; nothing is left of an answer that is over.</summary>
 sealed record NextToken(bool HasNextToken, int NRemain, int NDecoded);
 
 /// <summary>What was saved.</summary>
@@ -62,7 +62,7 @@ sealed class SlotEndpoints(ServedModel model, bool isShown, string? folder)
     SlotState State(Slot slot) => new(slot.Number, slot.Task, model.Engine.Context, false, slot.Running > 0,
         slot.Last is null ? null : GenerationSettings.Of(slot.Last.Options, model.Engine.Model.Tokenizer.Ends, slot.Last.TellsTimings),
         slot.Last is null ? null
-            : [new NextToken(slot.Running > 0, slot.Last.Options.MaxTokens is { } most ? most - slot.Decoded : -1, slot.Decoded)]);
+            : [new NextToken(slot.Running > 0, slot.Running > 0 ? slot.Last.Options.MaxTokens ?? -1 : -1, 0)]);
 
     public Task Act(HttpContext context)
     {

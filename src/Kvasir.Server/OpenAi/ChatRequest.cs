@@ -24,7 +24,7 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
         Thinking thinking = Thinking.OfChat(body);
         AnswerPlan plan = ChatPlans.Of(model, input, choice, thinking,
             GrammarField.Read(body, body["response_format"], field => field["json_schema"]["schema"]),
-            several: body["parallel_tool_calls"].Truth() ?? false, ChatPlans.End(body, input));
+            several: body["parallel_tool_calls"].Truth() ?? false, ChatPlans.End(body, input, model.Defaults.GoesOnWithAnswers));
         int[] prompt = plan.Prompt.Tokens;
         int? predicted = RequestReader.Predicted(body), maxTokens = body["max_tokens"].Bound(0) ?? predicted;
         GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Bound(0) ?? maxTokens,
@@ -52,6 +52,7 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
                 Explains = explains,
                 TellsProgress = RequestReader.TellsProgress(body),
                 TellsTimings = RequestReader.TellsTimings(body),
+                TellsRaw = body["verbose"].Truth() ?? model.Defaults.TellsRaw,
             },
             input, body["stream"].Truth() ?? false, body["stream_options"]["include_usage"].Truth() ?? false);
     }
@@ -64,7 +65,8 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
     static ChatPrompt Prompt(Field body, ServedModel model)
     {
         ChatInput input = ReadConversation(body);
-        return input.Write(model, ToolChoice.Read(body["tool_choice"], input), Thinking.OfChat(body), ChatPlans.End(body, input));
+        return input.Write(model, ToolChoice.Read(body["tool_choice"], input), Thinking.OfChat(body),
+            ChatPlans.End(body, input, model.Defaults.GoesOnWithAnswers));
     }
 
     /// <summary>What the chat template makes of a body's conversation, before it becomes tokens.</summary>

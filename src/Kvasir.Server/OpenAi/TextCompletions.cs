@@ -96,7 +96,6 @@ static class TextCompletions
     /// <summary>A string, tokens, or a list of at most so many of either. None is empty.</summary>
     public static IReadOnlyList<int[]> Prompts(Field prompt, int most, InferenceEngine engine)
     {
-        Tokenizer tokenizer = engine.Model.Tokenizer;
         if (prompt.IsString)
             return [Text(prompt, engine)];
         if (prompt.IsAbsent)
@@ -105,10 +104,10 @@ static class TextCompletions
             throw prompt.Wrong("a string, tokens, or a list of them");
         if (prompt.Json.GetArrayLength() == 0)
             throw prompt.Wrong("at least one prompt");
-        if (prompt.Json[0].ValueKind == JsonValueKind.Number)
-            return [Tokens(prompt, tokenizer)];
+        if (prompt.Json[0].ValueKind == JsonValueKind.Number || PromptField.IsMixed(prompt))
+            return [Tokens(prompt, engine)];
         return prompt.Json.GetArrayLength() <= most
-            ? [.. prompt.Items(most).Select(item => item.IsString ? Text(item, engine) : Tokens(item, tokenizer))]
+            ? [.. prompt.Items(most).Select(item => item.IsString ? Text(item, engine) : Tokens(item, engine))]
             : throw prompt.Wrong($"at most {most:N0} prompts");
     }
 
@@ -121,8 +120,9 @@ static class TextCompletions
         return tokens.Length > 0 ? tokens : throw text.Wrong("at least one token");
     }
 
-    static int[] Tokens(Field list, Tokenizer tokenizer) => list.Wholes(MostTokens, tokenizer.VocabularySize - 1) is { Length: > 0 } tokens
-        ? tokens
+    /// <summary>Tokens, with texts among them where llama-server's clients have some.</summary>
+    static int[] Tokens(Field list, InferenceEngine engine) => PromptField.IsMixed(list) ? [.. PromptField.Mixed(list, engine)]
+        : list.Wholes(MostTokens, engine.Model.Tokenizer.VocabularySize - 1) is { Length: > 0 } tokens ? tokens
         : throw list.Wrong("at least one token");
 
     static async Task<string> Answer(HttpContext context, CompletionService service, CompletionRun run, string[] echoes)
@@ -159,7 +159,7 @@ static class TextCompletions
             .Select(i => new TextOffsets(service.Model.Engine.Model.Tokenizer, run.Request, i))];
         await StreamPump.Run(run, events, piece =>
         {
-            if (timings.Progress(piece) is { } progress)
+            foreach (PromptProgress progress in timings.Progress(piece))
                 Write(Body(service.Model, run, [], null, null) with { PromptProgress = progress });
             Timings? took = timings.Take(piece);
             if (piece.Piece.PromptLogprobs is { } likely)

@@ -61,6 +61,9 @@ sealed record CompletionRequest
     /// <summary>Whether the answer, and each piece of a stream, is to say how long it took.</summary>
     public bool TellsTimings { get; init; }
 
+    /// <summary>Whether the answer is to say what the model was asked and wrote.</summary>
+    public bool TellsRaw { get; init; }
+
     /// <summary>Whether the answer is to say what the cache did.</summary>
     public bool Explains { get; init; }
 

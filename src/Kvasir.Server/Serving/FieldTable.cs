@@ -106,7 +106,8 @@ static class FieldTable
         Honoured("thinking.display", Messages, "`omitted` leaves their text away"),
         Honoured("thinking_budget_tokens", Chat, "llama-server's name of it; -1 has no bound"),
         Honoured("thinking_token_budget", Chat, "vLLM's"),
-        Honoured("reasoning_format", Chat, "`none` leaves thoughts in the text; `auto` and `deepseek` tell them apart"),
+        Honoured("reasoning_format", Chat,
+            "`none` leaves thoughts in the text, `deepseek-legacy` in that of streams; `auto` and `deepseek` tell them apart"),
         Honoured("include_reasoning", Chat, "false leaves thoughts away"),
 
         // what the answer may be
@@ -146,6 +147,7 @@ static class FieldTable
         Refused("timings_per_token", Responses | Messages, "not told by this endpoint", s_false),
         Honoured("return_progress", Texts, "`prompt_progress` in streams, as llama-server has it"),
         Refused("return_progress", Responses | Messages, "not told by this endpoint", s_false),
+        Honoured("verbose", Chat, "`__verbose`: what the model was asked, as the chat template wrote it, and what it wrote"),
         Honoured("prompt_logprobs", Texts, "as vLLM tells them, without `stream`: [how](#how-likely-a-prompt-is)"),
         Refused("prompt_logprobs", Responses | Messages, "`/v1/completions` and `/v1/chat/completions` tell them"),
         Honoured("with_pieces", Tokenize, "`tokens` are objects of `id` and `piece`, which is a text or, of a part of a character, bytes"),

@@ -51,6 +51,16 @@ public sealed class ReasoningTests : IAsyncLifetime
         Assert.Equal(("I wonder.", "Hello", 6), await Chat(_server, """{"stop": ["!", "won"]}"""));
     }
 
+    [Fact]
+    public async Task Llama_servers_old_format_has_them_in_the_text_of_streams()
+    {
+        const string Old = """{"reasoning_format": "deepseek-legacy"}""";
+        JsonElement message = (await _server.Ask("/v1/chat/completions", Request(Old))).GetProperty("choices")[0].GetProperty("message");
+        Assert.Equal(("I wonder.", "Hello!"),
+            (message.GetProperty("reasoning_content").GetString(), message.GetProperty("content").GetString()));
+        Assert.Equal("<think>\nI wonder. </think>\n\nHello!", Streamed.Joined(await Streamed.Deltas(_server, Request(Old)), "content"));
+    }
+
     [Theory]
     [InlineData("""{"thinking_budget_tokens": 1}""", "I won", 5)]
     [InlineData("""{"thinking": {"type": "enabled", "budget_tokens": 1}}""", "I won", 5)]
