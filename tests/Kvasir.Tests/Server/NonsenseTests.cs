@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Server;
-using Kvasir.Tests.Compatibility;
 
 namespace Kvasir.Tests.Server;
 
