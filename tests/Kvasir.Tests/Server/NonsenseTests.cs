@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Server;
-using Kvasir.Tests.Compatibility;
 
 namespace Kvasir.Tests.Server;
 
@@ -75,7 +74,7 @@ public sealed class NonsenseTests
     /// <summary>The body with a mark in place of each of its values.</summary>
     static IEnumerable<string> Marked(JsonNode whole)
     {
-        foreach (string path in Values(whole).Select(value => value.GetPath()).ToArray())
+        foreach (string path in Values(whole).Select(value => value.GetPath()))
         {
             JsonNode copy = whole.DeepClone();
             Values(copy).Single(value => value.GetPath() == path).ReplaceWith("@");
@@ -83,12 +82,15 @@ public sealed class NonsenseTests
         }
     }
 
-    static JsonNode[] Values(JsonNode node) => (node switch
-    {
-        JsonObject members => members.Select(member => member.Value),
-        JsonArray items => items,
-        _ => [],
-    }).OfType<JsonNode>().SelectMany(value => Values(value).Prepend(value)).ToArray();
+    static JsonNode[] Values(JsonNode node) =>
+    [
+        .. (node switch
+        {
+            JsonObject members => members.Select(member => member.Value),
+            JsonArray items => items,
+            _ => [],
+        }).OfType<JsonNode>().SelectMany(value => Values(value).Prepend(value)),
+    ];
 
     static async Task<string?> Judge(ServerFixture server, string path, string body)
     {

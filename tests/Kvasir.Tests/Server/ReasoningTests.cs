@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Inference;
 using Kvasir.Server;
-using Kvasir.Tests.Compatibility;
 using Kvasir.Tests.Fixtures;
 using Microsoft.Extensions.AI;
 

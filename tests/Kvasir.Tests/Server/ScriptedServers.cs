@@ -1,8 +1,7 @@
 using Kvasir.Server;
 using Kvasir.Tests.Fixtures;
-using Kvasir.Tests.Server;
 
-namespace Kvasir.Tests.Compatibility;
+namespace Kvasir.Tests.Server;
 
 /// <summary>
 /// Servers of models that say the same whatever they are asked, for what the model that ships with Kvasir does not do by itself.
