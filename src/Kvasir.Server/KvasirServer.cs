@@ -163,7 +163,7 @@ public sealed class KvasirServer : IAsyncDisposable
         else
             _app.MapReading("/", OllamaApi.Alive);
         foreach (string path in (string[])["/health", "/v1/health"])
-            _app.MapReading(path, context => context.Response.WriteAsJsonAsync(new HealthStatus("ok"), HttpJson.Default.HealthStatus));
+            _app.MapReading(path, context => context.Response.WriteAsJsonAsync(kv.Health(), HttpJson.Default.HealthStatus));
         _app.MapReading("/v1/models", context => Models.List(context, model));
         _app.MapReading("/v1/models/{**id}", context => Models.One(context, model));
         _app.MapPost("/v1/chat/completions", context => ChatCompletions.Handle(context, service));
@@ -172,6 +172,9 @@ public sealed class KvasirServer : IAsyncDisposable
         _app.MapReading("/v1/responses/{id}", context => StoredResponses.Get(context, responses));
         _app.MapDelete("/v1/responses/{id}", context => StoredResponses.Delete(context, responses));
         _app.MapReading("/v1/responses/{id}/input_items", context => StoredResponses.List(context, responses));
+        _app.MapPost("/v1/responses/{id}/cancel", context => StoredResponses.Cancel(context, responses));
+        _app.MapPost("/v1/responses/compact", _ => throw new RequestException(501,
+            "nothing is ever cut off here, and so nothing is made shorter: send the items as they are", code: "not_supported"));
         _app.MapPost("/v1/responses/input_tokens", context => Responses.CountTokens(context, model, responses));
         _app.MapPost("/v1/messages", context => Messages.Handle(context, service));
         _app.MapPost("/v1/messages/count_tokens", context => Messages.CountTokens(context, model));

@@ -22,12 +22,20 @@ sealed record ErrorDetail(string Message, string Type, string? Param, string? Co
 /// <summary>Anthropic's error: <c>{"type": "error", "error": {"type", "message"}}</c>.</summary>
 sealed record AnthropicError(string Type, AnthropicErrorDetail Error)
 {
+    /// <summary>Its clients hold conversations at the server, and go on without that when they hear that this one does not.</summary>
+    static readonly AnthropicErrorCode s_noThreads = new("thread_unsupported_request", ["thread"]);
+
     public static AnthropicError Of(RequestException e) => new("error", new AnthropicErrorDetail(
-        e.Status switch { 404 => "not_found_error", 529 or 503 => "overloaded_error", >= 500 => "api_error", _ => e.Type }, e.Message));
+        e.Status switch { 404 => "not_found_error", 529 or 503 => "overloaded_error", >= 500 => "api_error", _ => e.Type }, e.Message,
+        e is { Field: "thread", Code: "unsupported_field" } ? s_noThreads : null));
 }
 
-/// <summary>What went wrong.</summary>
-sealed record AnthropicErrorDetail(string Type, string Message);
+/// <summary>What went wrong; details where clients act upon them.</summary>
+sealed record AnthropicErrorDetail(string Type, string Message,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AnthropicErrorCode? Details);
+
+/// <summary>An error that clients know by its code, and the features that it is about.</summary>
+sealed record AnthropicErrorCode(string ErrorCode, IReadOnlyList<string> Unsupported);
 
 /// <summary>Ollama's error: <c>{"error": "…"}</c>.</summary>
 sealed record OllamaError(string Error)

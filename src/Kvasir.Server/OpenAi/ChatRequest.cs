@@ -42,8 +42,10 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
                 Options = plan.Apply(generation) with
                 {
                     TopLogprobs = TopLogprobs(body),
+                    PromptLogprobs = PromptLogprob.Wish(body),
                     Retention = model.Retention.Read(body, () => input.TokensBeforeQuestion(model, choice, prompt)),
                 },
+                PromptLogprobs = PromptLogprob.Wish(body),
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),
                 Keep = RequestReader.Keep(body, input, choice, model, prompt),
@@ -73,11 +75,7 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
     /// <summary>The messages and tools of a body, and what it tells the template.</summary>
     static ChatInput ReadConversation(Field body)
     {
-        Field more = body["chat_template_kwargs"];
-        ChatInput input = new()
-        {
-            More = more.IsObject ? JsonObject.Create(more.Kept) : more.IsAbsent ? null : throw more.Wrong("an object"),
-        };
+        ChatInput input = new() { More = body["chat_template_kwargs"].Copy() };
         IReadOnlyList<Field> messages = body["messages"].Items();
         if (messages.Count == 0)
             throw body["messages"].Wrong("at least one message");

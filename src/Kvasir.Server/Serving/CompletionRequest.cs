@@ -37,6 +37,12 @@ sealed record CompletionRequest
     /// <summary>Tokens of all prompts.</summary>
     public int PromptTokens => Prompts.Sum(prompt => prompt.Length);
 
+    /// <summary>Whether the prompt is a part of the answer's text, and what is told of the answer's tokens is told of its own.</summary>
+    public bool Echoes { get; init; }
+
+    /// <summary>How many of the likeliest tokens are told beside each of the prompt's, in vLLM's form; null for nothing.</summary>
+    public int? PromptLogprobs { get; init; }
+
     /// <summary>Who asks.</summary>
     public required Principal Principal { get; init; }
 

@@ -317,6 +317,11 @@ public sealed class LlamaServerTests
             """{"input_prefix": "Finn has ", "input_suffix": " rabbits.", "input_extra": [{"filename": "a", "text": "Ada has dogs."}], "prompt": "se", GREEDY}"""))));
         using HttpResponseMessage wrong = await server.Post("/infill", Json("""{"input_prefix": "a", "input_suffix": "b", "input_extra": [{"filename": "a"}]}"""));
         Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+        framed = [.. framed[..^tokenizer.Encode("se").Length]];
+        JsonElement legacy = await server.Ask("/v1/completions",
+            Json("""{"prompt": "Finn has ", "suffix": " rabbits.", "temperature": 0, "max_tokens": 12}"""));
+        Assert.Equal((framed.Length, Content(await server.Ask("/completion", Json($$"""{"prompt": [{{string.Join(',', framed)}}], GREEDY}""")))),
+            (legacy.GetProperty("usage").GetProperty("prompt_tokens").GetInt32(), legacy.GetProperty("choices")[0].GetProperty("text").GetString()));
         Assert.Contains("insert", (await server.Ask("/api/show", Json("""{"model": "default"}"""))).GetProperty("capabilities").EnumerateArray()
             .Select(one => one.GetString()));
     }
