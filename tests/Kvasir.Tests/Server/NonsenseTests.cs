@@ -83,7 +83,7 @@ public sealed class NonsenseTests
         }
     }
 
-    static IEnumerable<JsonNode> Values(JsonNode node) => (node switch
+    static JsonNode[] Values(JsonNode node) => (node switch
     {
         JsonObject members => members.Select(member => member.Value),
         JsonArray items => items,
