@@ -20,4 +20,10 @@ public interface ITensorSource
     /// <summary>Reads consecutive rows into memory, as many whole ones as fit. Safe to call from several threads.</summary>
     /// <exception cref="ModelFormatException">The source ends before the last row.</exception>
     void Read(StoredTensor tensor, long firstRow, Span<byte> rows);
+
+    /// <summary>
+    /// Says that rows which were read are not read again soon, so that the system may use the memory that it keeps them in. Without it all
+    /// works, too.
+    /// </summary>
+    void Forget(StoredTensor tensor, long firstRow, long rows) { }
 }

@@ -1,4 +1,6 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Kvasir.Formats;
 
@@ -6,8 +8,10 @@ namespace Kvasir.Formats;
 /// A file mapped read-only into memory, which can be read past the mapping as well: a read of what somebody has cut off is an error there,
 /// and the end of the process here.
 /// </summary>
-sealed unsafe class MappedFile : IDisposable
+sealed unsafe partial class MappedFile : IDisposable
 {
+    const int AdviceNotNeeded = 4;
+
     readonly FileStream _stream;
     readonly MemoryMappedFile _mapping;
     readonly MemoryMappedViewAccessor _view;
@@ -82,6 +86,16 @@ sealed unsafe class MappedFile : IDisposable
         }
     }
 
+    /// <summary>
+    /// Says that bytes which were read are not read again soon: the system may use the memory that it keeps them in, but for what is mapped
+    /// and was touched.
+    /// </summary>
+    public void Forget(long offset, long bytes)
+    {
+        if (OperatingSystem.IsLinux())
+            _ = Advise(_stream.SafeFileHandle, offset, bytes, AdviceNotNeeded);
+    }
+
     /// <summary>Unmaps the file; pointers and spans into it are invalid from here on.</summary>
     public void Dispose()
     {
@@ -94,6 +108,9 @@ sealed unsafe class MappedFile : IDisposable
         _mapping.Dispose();
         _stream.Dispose();
     }
+
+    [LibraryImport("libc", EntryPoint = "posix_fadvise")]
+    private static partial int Advise(SafeFileHandle file, long offset, long bytes, int advice);
 
     // Asked before opening: opening a named pipe would wait for its writer, and an empty file cannot be mapped.
     static void RefuseWhatCannotBeMapped(string path, string expected)

@@ -87,7 +87,8 @@ public sealed partial class TieredKvCache : IDisposable
     /// <summary>
     /// What is wrong with a tier, in one line; null when nothing is. Without it everything is computed, and nothing else is wrong.
     /// </summary>
-    public string? Problem => _problem ?? Tiers.Select(tier => tier.Problem).FirstOrDefault(problem => problem is not null) ?? Windows?.Problem;
+    public string? Problem =>
+        _problem ?? Tiers.Select(tier => tier.Problem).FirstOrDefault(problem => problem is not null) ?? Windows?.Problem;
 
     /// <summary>
     /// What is wrong with one of the tiers, be it with what it keeps of layers with windows alone; null when nothing is.

@@ -94,6 +94,13 @@ public sealed unsafe class GgufFile : IModelFile
             tensor.Offset + firstRow * tensor.RowBytes, rows, $"tensor {Printable.Quote(tensor.Name)}", tensor.Offset + tensor.ByteLength);
     }
 
+    /// <inheritdoc/>
+    public void Forget(StoredTensor tensor, long firstRow, long rows)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        _file.Forget(tensor.Offset + firstRow * tensor.RowBytes, rows * tensor.RowBytes);
+    }
+
     /// <summary>Unmaps the file; pointers and spans into it are invalid from here on.</summary>
     public void Dispose() => _file.Dispose();
 }

@@ -92,6 +92,13 @@ public sealed partial class GgufShards : IModelFile
     }
 
     /// <inheritdoc/>
+    public void Forget(StoredTensor tensor, long firstRow, long rows)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        _fileOf[tensor.Name].Forget(tensor, firstRow, rows);
+    }
+
+    /// <inheritdoc/>
     public void Dispose() => _files.ForEach(file => file.Dispose());
 
     void OpenAll(IReadOnlyList<string> paths)

@@ -85,6 +85,14 @@ public sealed class HubFolder : IModelFile
     }
 
     /// <inheritdoc/>
+    public void Forget(StoredTensor tensor, long firstRow, long rows)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        HubTensor found = _byName[tensor.Name];
+        found.Forget(found.FirstRowOf(tensor) + firstRow, rows);
+    }
+
+    /// <inheritdoc/>
     public void Dispose() => _shards.Dispose();
 
     void AddTensors(ModelSpec spec, HubFamily family, string config)

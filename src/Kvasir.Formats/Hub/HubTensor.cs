@@ -14,6 +14,8 @@ abstract record HubTensor(StoredTensor Shown)
     public abstract ReadOnlySpan<byte> Row(long row);
 
     public abstract void Read(long firstRow, Span<byte> rows);
+
+    public virtual void Forget(long firstRow, long rows) { }
 }
 
 /// <summary>A matrix, which stays as it is stored.</summary>
@@ -33,6 +35,9 @@ sealed record HubMatrix(StoredTensor Shown, SafetensorsFile File, StoredTensor S
             for (int bytes = Stored.RowBytes; !rows.IsEmpty; rows = rows[bytes..])
                 File.Read(Stored, StoredRow(firstRow++), rows[..bytes]);
     }
+
+    /// <summary>About those rows: the halves of a head lie in another order.</summary>
+    public override void Forget(long firstRow, long rows) => File.Forget(Stored, firstRow, rows);
 
     long StoredRow(long row) => HeadRows == 0 ? row : Paired(row, HeadRows);
 

@@ -46,5 +46,9 @@ sealed unsafe class SafetensorsFile : IDisposable
             tensor.Offset + tensor.ByteLength);
     }
 
+    /// <summary>Says that rows which were read are not read again soon.</summary>
+    public void Forget(StoredTensor tensor, long firstRow, long rows) =>
+        _file.Forget(tensor.Offset + firstRow * tensor.RowBytes, rows * tensor.RowBytes);
+
     public void Dispose() => _file.Dispose();
 }

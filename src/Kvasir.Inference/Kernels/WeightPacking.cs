@@ -149,7 +149,7 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
         {
             pool.Run(ref job, pieces.Length);
         }
-        catch (InvalidOperationException e) when (e.InnerException is ModelFormatException or IOException) // what a compute thread threw
+        catch (InvalidOperationException e) when (e.InnerException is ModelFormatException or IOException) // of a compute thread
         {
             ExceptionDispatchInfo.Throw(e.InnerException);
         }
@@ -182,6 +182,8 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
             source.Read(piece.Tensor, piece.First, rows);
             if (read is not null && source.TryGetTensor(piece.Tensor.Name, out StoredTensor? whole) && ReferenceEquals(whole, piece.Tensor))
                 read(piece.Tensor, piece.First, rows[piece.Bytes(piece.First, piece.End)]);
+            if (destination.IsKept)
+                source.Forget(piece.Tensor, piece.First, piece.End - piece.First);
             int outputs = piece.Matrix.Format.Outputs;
             for (int panel = piece.FirstPanel; panel < piece.EndPanel; panel++)
             {
@@ -194,6 +196,9 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
     /// <summary>Where panels go: to the memory of their matrix, or to a file, by way of a buffer of each thread's.</summary>
     sealed class Destination(PanelFileWriter? file, Dictionary<PackedMatrix, long> offsets, byte[]?[] buffers)
     {
+        /// <summary>Whether panels are there the next time, and what they were packed of is not read again.</summary>
+        public bool IsKept => file is not null;
+
         public void Pack(PackedMatrix matrix, int panel, ReadOnlySpan<byte> rows, int thread)
         {
             if (file is null)

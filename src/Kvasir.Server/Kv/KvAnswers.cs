@@ -97,8 +97,8 @@ sealed record KvNode(string Name, string Role, IReadOnlyList<PrefillNodeState>? 
 sealed record KvModel(string Id, string Fingerprint, int BlockTokens, long BytesPerToken, int Context);
 
 /// <summary>
-/// A tier: what it holds and may hold, and what went in and out. Its bytes are all that it takes; its blocks are those of the layers that see
-/// everything, where layers with windows have their own.
+/// A tier: what it holds and may hold, and what went in and out. Its bytes are all that it takes; its blocks are those of the layers that
+/// see everything, where layers with windows have their own.
 /// </summary>
 sealed record KvTier(
     string Tier, long CapacityBytes, long UsedBytes, long CapacityBlocks, long Blocks, long LeasedBlocks, long PinnedBlocks, long Evictions,

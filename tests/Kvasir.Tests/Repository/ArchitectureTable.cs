@@ -154,7 +154,7 @@ static class ArchitectureTable
             Measurement -> Cli, Fixtures
             Pull -> Cli, Fixtures
             RemoteTiers -> Cli, Fixtures, Reuse
-            Server -> Cli, Fixtures, Reuse
+            Server -> Cli, Fixtures, KvCache/Tiers, Model, Reuse
             Compatibility -> Cli, Fixtures, Server
             Cluster -> Cli, Fixtures, RemoteTiers, Reuse, Server
             Repository -> Cli, Fixtures, Reuse, Server, Tokenization
