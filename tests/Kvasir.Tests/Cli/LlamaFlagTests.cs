@@ -69,6 +69,9 @@ public sealed class LlamaFlagTests
         RequestDefaults told = Of("--reasoning-format deepseek-legacy --no-prefill-assistant -v -t -1");
         Assert.Equal((ReasoningFormat.InTextOfStreams, false, true), (told.ReasoningFormat, told.GoesOnWithAnswers, told.TellsRaw));
         Assert.Throws<Kvasir.Cli.Output.UsageException>(() => Of("--reasoning-format qwen"));
+        Option<int?> threads = EngineFlags.CreateThreads();
+        Assert.Equal([Environment.ProcessorCount, 3], ((string[])["-1", "3"])
+            .Select(count => new Command("run") { threads }.Parse(["-t", count]).GetValue(threads)!.Value));
         Assert.Equal(2, Of("--mirostat 2 --mirostat-ent 3").Sampling(usual).Mirostat!.Tau - 1);
         Assert.Throws<Kvasir.Cli.Output.UsageException>(() => Of("--chat-template-kwargs [1]"));
     }

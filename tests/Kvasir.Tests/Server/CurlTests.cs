@@ -126,7 +126,7 @@ public sealed class CurlTests
             (Chat, Message + """, "stream_options": 5}""", "stream_options"),
             (Chat, Message + """, "stop": [1]}""", "stop[0]"), (Chat, Message + """, "response_format": "json"}""", "response_format"),
             (Chat, Message + """, "tools": [{}]}""", "tools[0].function.name"),
-            ("/v1/completions", """{"prompt": {"a": 1}}""", "prompt"), ("/v1/completions", """{"prompt": [1, "a"]}""", "prompt[1]"),
+            ("/v1/completions", """{"prompt": {"a": 1}}""", "prompt"), ("/v1/completions", """{"prompt": [1, true]}""", "prompt[1]"),
             ("/v1/completions", """{"prompt": ["a", []]}""", "prompt[1]"), ("/v1/completions", """{"prompt": ""}""", "prompt"),
             ("/v1/embeddings", """{"input": [true]}""", "input[0]"), ("/v1/responses", """{"input": 5}""", "input"),
             ("/v1/responses", """{"input": [{"role": "user", "content": [{"type": "input_text"}]}]}""", "input[0].content[0].text")])
