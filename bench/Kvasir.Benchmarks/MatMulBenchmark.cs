@@ -55,7 +55,7 @@ public unsafe class MatMulBenchmark : IRated
         _matrix.Place(_memory.Start);
         byte[] rows = new byte[_matrix.Format.Outputs * Type.RowBytes(Inputs)];
         for (int panel = 0; panel < _matrix.Panels; panel++)
-            _matrix.Pack(panel, rows); // touches the memory: pages that were never written are all one page of zeros
+            _matrix.Pack(rows, _matrix.Panel(panel)); // touches the memory: pages that were never written are all one page of zeros
         (_x, _y) = (new FloatRows(Tokens, Inputs), new FloatRows(Tokens, Outputs));
         _pool = new ComputePool(Environment.ProcessorCount);
         _kernels = CpuKernels.Create(Enum.Parse<InstructionSet>(Isa), _pool);

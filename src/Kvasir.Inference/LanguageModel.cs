@@ -17,7 +17,7 @@ public sealed class LanguageModel : IDisposable
     readonly IModelFile _file;
     readonly Lazy<Digest> _digest;
 
-    LanguageModel(IModelFile file, IProgress<LoadProgress>? progress)
+    LanguageModel(IModelFile file, IProgress<LoadProgress>? progress, PackedWeights? packed)
     {
         _file = file;
         PieceDigests digests = new();
@@ -28,7 +28,12 @@ public sealed class LanguageModel : IDisposable
         if (Tokenizer.VocabularySize != Config.Vocabulary)
             throw ModelFormatException.At(file.Path, "tokenizer.ggml.tokens", $"{Tokenizer.VocabularySize} tokens",
                 $"the {Config.Vocabulary} rows of token_embd.weight");
-        Weights = new WeightReader(file, Config, digests).Read(progress);
+        using PackedModel? kept = packed?.Of(file, Config);
+        Weights = new WeightReader(file, Config, digests).Read(progress, kept);
+        if (kept?.Model is { } known)
+            _digest = new Lazy<Digest>(known);
+        else
+            kept?.Keep(Digest);
     }
 
     /// <summary>What the model is.</summary>
@@ -60,14 +65,15 @@ public sealed class LanguageModel : IDisposable
     /// </summary>
     /// <param name="path">The file or folder.</param>
     /// <param name="progress">Told now and then, on the calling thread.</param>
+    /// <param name="packed">Where packed weights are kept for the next time; without it they are packed each time.</param>
     /// <exception cref="ModelFormatException">The file is missing, damaged or of an unknown kind; one line says where and why.</exception>
     /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
-    public static LanguageModel Load(string path, IProgress<LoadProgress>? progress = null)
+    public static LanguageModel Load(string path, IProgress<LoadProgress>? progress = null, PackedWeights? packed = null)
     {
         IModelFile file = ModelFiles.Open(path);
         try
         {
-            return new LanguageModel(file, progress);
+            return new LanguageModel(file, progress, packed);
         }
         catch
         {

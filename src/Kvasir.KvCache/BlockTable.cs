@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Streaming;
@@ -102,6 +103,16 @@ public sealed unsafe class BlockTable(BlockPool pool, int blocks = 0) : IDisposa
 
     /// <summary>First byte of a block of the sequence.</summary>
     public byte* Address(int block) => (byte*)_addresses[block];
+
+    /// <summary>How many blocks at the start both tables have at the same place in memory.</summary>
+    public int SharedBlocks(BlockTable other) =>
+        CollectionsMarshal.AsSpan(_addresses).CommonPrefixLength(CollectionsMarshal.AsSpan(other._addresses));
+
+    /// <summary>
+    /// Orders tables so that those beside each other have the most blocks in common, by where the first lies that they do not share.
+    /// </summary>
+    public int CompareBeginning(BlockTable other) => SharedBlocks(other) is var shared && shared < Math.Min(Count, other.Count)
+        ? _addresses[shared].CompareTo(other._addresses[shared]) : Count.CompareTo(other.Count);
 
     /// <summary>Adds a block of the sequence's own; false when the pool has none.</summary>
     public bool TryAddOwn()

@@ -23,10 +23,10 @@ sealed class ConvertedModels(string folder, long maxBytes = ConvertedModels.Most
     /// <summary>Most bytes that are kept.</summary>
     public const long MostBytes = 64L << 30;
 
-    const int NameDigits = 16, Version = 2; // another one where the same files would be converted to others
+    const int NameDigits = 16, Version = 3; // another one where the same files would be converted to others
     const string Origin = "kvasir.converted_from", Store = "weights";
 
-    static readonly TimeSpan s_abandoned = TimeSpan.FromHours(1);
+    readonly KeptFiles _files = new(folder, ".gguf", maxBytes);
 
     /// <summary>The user's.</summary>
     /// <exception cref="UsageException">There is no directory to keep them in.</exception>
@@ -43,25 +43,19 @@ sealed class ConvertedModels(string folder, long maxBytes = ConvertedModels.Most
             Convert(full, mix, path, cancellation);
             foreach (FileInfo old in new DirectoryInfo(folder).EnumerateFiles($"{source}-*{suffix}"))
                 if (old.FullName != path)
-                    Delete(old);
+                    KeptFiles.Delete(old);
         }
-        File.SetLastWriteTimeUtc(path, DateTime.UtcNow); // reading is noted by some file systems only, and by whoever lists models
-        Bound(path);
+        KeptFiles.Use(path);
+        _files.Bound(path, new FileInfo(path).Length, GiveWay);
         return path;
     }
 
     /// <summary>All of them, the last used first, by the words that lead to them.</summary>
-    public IEnumerable<LocalModel> All() => Files().Select(file => new LocalModel(NameOf(file.FullName), file.FullName, Store));
+    public IEnumerable<LocalModel> All() => _files.All().Select(file => new LocalModel(NameOf(file.FullName), file.FullName, Store));
 
     /// <summary>Deletes all of them.</summary>
     /// <returns>How many, and their bytes.</returns>
-    public (int Count, long Bytes) Clear()
-    {
-        long[] gone = [.. Files().Select(file => (file.Length, IsGone: Delete(file))).Where(file => file.IsGone)
-            .Select(file => file.Length)];
-        DeleteAbandoned();
-        return (gone.Length, gone.Sum());
-    }
+    public (int Count, long Bytes) Clear() => _files.Clear();
 
     void Convert(string model, WeightMix mix, string path, CancellationToken cancellation)
     {
@@ -73,44 +67,8 @@ sealed class ConvertedModels(string folder, long maxBytes = ConvertedModels.Most
         Terminal.Line($"weights in {mix.Name}: {Printable.Line(path, 4096)}, {ByteSize.Text(new FileInfo(path).Length)}");
     }
 
-    FileInfo[] Files() => Directory.Exists(folder)
-        ? [.. new DirectoryInfo(folder).EnumerateFiles("*.gguf").OrderByDescending(file => file.LastWriteTimeUtc)]
-        : [];
-
-    /// <summary>Deletes what was used least recently, as far as there is more than the bound.</summary>
-    void Bound(string used)
-    {
-        DeleteAbandoned();
-        long kept = new FileInfo(used).Length;
-        foreach (FileInfo file in Files().Where(file => file.FullName != used))
-            if (kept + file.Length <= maxBytes)
-                kept += file.Length;
-            else if (NameOf(file.FullName) is var name && Delete(file))
-                Terminal.Line($"weights: {name}, used least recently, gives way: {ByteSize.Text(maxBytes)} are kept");
-    }
-
-    /// <summary>What conversions that were killed have left.</summary>
-    void DeleteAbandoned()
-    {
-        if (Directory.Exists(folder))
-            foreach (FileInfo part in new DirectoryInfo(folder).EnumerateFiles("*.part"))
-                if (DateTime.UtcNow - part.LastWriteTimeUtc > s_abandoned)
-                    Delete(part);
-    }
-
-    /// <summary>A file that another process has open stays where the system wants it so.</summary>
-    static bool Delete(FileInfo file)
-    {
-        try
-        {
-            file.Delete();
-            return true;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+    void GiveWay(FileInfo file) =>
+        Terminal.Line($"weights: {NameOf(file.FullName)}, used least recently, gives way: {ByteSize.Text(maxBytes)} are kept");
 
     /// <summary>What leads to a file: the model that it is of, and the flag. Its path where it does not say so.</summary>
     static string NameOf(string path)
@@ -138,15 +96,7 @@ sealed class ConvertedModels(string folder, long maxBytes = ConvertedModels.Most
     static void AddVersion(FieldHasher hasher, string path)
     {
         hasher.Add(Version);
-        string[] files = Directory.Exists(path)
-            ? [.. Directory.EnumerateFiles(path).Order(StringComparer.Ordinal)]
-            : [.. GgufShards.PathsOf(path)];
-        foreach (string file in files)
-        {
-            FileInfo info = new(file);
-            FileSystemInfo target = info.ResolveLinkTarget(returnFinalTarget: true) ?? info;
-            hasher.Add(Path.GetFileName(file)).Add(target is FileInfo { Exists: true } one ? one.Length : 0)
-                .Add(target.LastWriteTimeUtc.Ticks);
-        }
+        foreach (FileInfo file in ModelFiles.PartsOf(path))
+            hasher.Add(file.Name).Add(file.Length).Add(file.LastWriteTimeUtc.Ticks);
     }
 }

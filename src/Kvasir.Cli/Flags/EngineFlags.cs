@@ -89,7 +89,7 @@ sealed class EngineFlags
 
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _weights.Option, _maxTokens, _minTokens, _context, _threads, .. _sampling.All, _stop,
+        foreach (Option option in (Option[])[_model, .. _weights.All, _maxTokens, _minTokens, _context, _threads, .. _sampling.All, _stop,
             _ignoreEos,
             _noKvCache, _verbose, _retain, _system])
             verb.Options.Add(option);
@@ -101,7 +101,7 @@ sealed class EngineFlags
     /// <summary>Adds the flags that say which model, and where its keys and values are kept.</summary>
     public void AddPlaceTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _weights.Option, _context, _threads])
+        foreach (Option option in (Option[])[_model, .. _weights.All, _context, _threads])
             verb.Options.Add(option);
         Template.AddTo(verb);
         _kv.AddPlaceTo(verb);
@@ -110,7 +110,7 @@ sealed class EngineFlags
     /// <summary>Adds the flags of an engine that serves others: how tokens are chosen holds where they say nothing of it.</summary>
     public void AddServingTo(Command verb)
     {
-        foreach (Option option in (Option[])[_model, _weights.Option, _context, _threads, _noKvCache, _retain, _maxTokens, .. _sampling.All,
+        foreach (Option option in (Option[])[_model, .. _weights.All, _context, _threads, _noKvCache, _retain, _maxTokens, .. _sampling.All,
             _stop, _system])
             verb.Options.Add(option);
         Template.AddTo(verb);
@@ -131,7 +131,7 @@ sealed class EngineFlags
         if (OfOllama(parsed)?.Ignored.ToArray() is { Length: > 0 } ignored)
             Terminal.Line($"of what Ollama says of this model, not used: {string.Join(", ", ignored.Select(name => Printable.Line(name)))}"
                 + (ignored.Contains("template") ? "; prompts are written by the template in its GGUF file" : ""));
-        return ModelOption.Load(_weights.Resolve(parsed, ModelName(parsed)));
+        return _weights.Load(parsed, ModelName(parsed));
     }
 
     /// <summary>The system prompt that is said, or that Ollama has for a model of its own; null for none.</summary>

@@ -51,7 +51,11 @@ static class ModelOption
         : name.Length == 0 ? throw new UsageException("the model's name is empty")
         : Path.Exists(name) ? name : new LocalModels(ModelPlaces.OfEnvironment()).FindIfHere(name) ?? name, assumeLlama);
 
-    public static LanguageModel Load(string name) => LanguageModel.Load(Resolve(name), new LoadMeter());
+    /// <summary>Loads the model of a name.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="packed">Where packed weights are kept; null for nowhere.</param>
+    public static LanguageModel Load(string name, PackedWeights? packed = null) =>
+        LanguageModel.Load(Resolve(name), new LoadMeter(), packed);
 
     /// <summary>What Ollama says of a model of its own besides; null for others.</summary>
     public static OllamaModel? OfOllama(string name) => name.StartsWith(OllamaStore.Scheme, StringComparison.Ordinal) && !Path.Exists(name)

@@ -2,13 +2,23 @@ using System.CommandLine;
 using Kvasir.Cli.Configuration;
 using Kvasir.Cli.Output;
 using Kvasir.Formats.Quantization;
+using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Limits;
 
 namespace Kvasir.Cli.Flags;
 
-/// <summary>The flag that has a model's matrices quantised when it is loaded.</summary>
+/// <summary>The flags that say how a model's weights come into memory: quantised, and from where later starts are ready at once.</summary>
 sealed class WeightsFlag
 {
     readonly Option<string?> _type;
+    readonly Option<long?> _packed = new Setting<long?>("--packed-weights")
+    {
+        Description = "Most room on the disk for weights of models as kernels read them, from which later starts are ready at once and "
+            + "processes share memory; 0 keeps none",
+        Usual = "64GiB",
+        CustomParser = ByteSize.Parse,
+        HelpName = "SIZE",
+    };
 
     public WeightsFlag()
     {
@@ -21,7 +31,11 @@ sealed class WeightsFlag
         _type.AcceptOnlyFromAmong([.. WeightMix.All.Keys]);
     }
 
+    /// <summary>The type of weights.</summary>
     public Option Option => _type;
+
+    /// <summary>Both, for verbs that load the model with <see cref="Load"/>.</summary>
+    public Option[] All => [_type, _packed];
 
     public bool IsGiven(ParseResult parsed) => parsed.GetValue(_type) is not null;
 
@@ -33,4 +47,19 @@ sealed class WeightsFlag
         using Interrupt interrupt = new();
         return ConvertedModels.OfUser().Find(ModelOption.Resolve(name), WeightMix.All[mix], interrupt.Token);
     }
+
+    /// <summary>Loads the model of a name, with matrices of the type.</summary>
+    public LanguageModel Load(ParseResult parsed, string name)
+    {
+        string model = Resolve(parsed, name);
+        return ModelOption.Load(model, CacheFolder.Find() is { } folder && parsed.GetValue(_packed) is not 0
+            ? Packed(folder, parsed.GetValue(_packed) ?? PackedWeights.DefaultMaxBytes)
+            : null);
+    }
+
+    /// <summary>The user's packed weights.</summary>
+    /// <param name="folder">Kvasir's cache directory.</param>
+    /// <param name="maxBytes">Most room for them.</param>
+    public static PackedWeights Packed(string folder, long maxBytes = PackedWeights.DefaultMaxBytes) =>
+        new(Path.Combine(folder, "packed"), maxBytes, Terminal.Line);
 }

@@ -69,10 +69,10 @@ static class EvalVerb
     {
         Command verb = new("eval")
         {
-            s_model, s_weights.Option, s_task, s_facts, s_tokens, s_conversation, s_retain, s_aware, s_pareto, s_documents, s_seed,
+            s_model, s_task, s_facts, s_tokens, s_conversation, s_retain, s_aware, s_pareto, s_documents, s_seed,
             s_threads, s_json,
         };
-        foreach (Option option in s_types.All)
+        foreach (Option option in (Option[])[.. s_weights.All, .. s_types.All])
             verb.Options.Add(option);
         s_template.AddTo(verb);
         verb.SetAction(Run);
@@ -125,7 +125,7 @@ static class EvalVerb
         EvalPlot? plot = parsed.GetValue(s_pareto) is { } file ? EvalPlot.To(file) : null;
         if (policies.Length == 0 && (parsed.GetValue(s_aware) || plot is not null))
             throw new UsageException("--aware and --pareto are about what --kv-retain names, and it names nothing");
-        using LanguageModel model = ModelOption.Load(s_weights.Resolve(parsed, parsed.GetRequiredValue(s_model)));
+        using LanguageModel model = s_weights.Load(parsed, parsed.GetRequiredValue(s_model));
         using Interrupt interrupt = new();
         try
         {

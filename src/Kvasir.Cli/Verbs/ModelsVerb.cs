@@ -19,7 +19,7 @@ sealed class ModelsVerb
 
     static readonly Option<bool> s_clearWeights = new("--clear-weights")
     {
-        Description = "Delete the models that --weights has converted; they are converted again when they are asked for",
+        Description = "Delete the models that --weights has converted, and packed weights; both are made again when they are asked for",
     };
 
     public static Command Create()
@@ -47,10 +47,12 @@ sealed class ModelsVerb
     static int ClearWeights(bool json)
     {
         (int count, long bytes) = ConvertedModels.OfUser().Clear();
+        (int packed, long packedBytes) = CacheFolder.Find() is { } folder ? WeightsFlag.Packed(folder).Clear() : default;
         if (json)
-            VerbJson.Write(new ClearedWeights(count, bytes));
+            VerbJson.Write(new ClearedWeights(count, bytes, packed, packedBytes));
         else
-            Terminal.Line($"{count} converted models deleted, {ByteSize.Text(bytes)}");
+            Terminal.Line($"{count} converted models deleted, {ByteSize.Text(bytes)}; packed weights of {packed} models, "
+                + ByteSize.Text(packedBytes));
         return ExitCode.Ok;
     }
 
@@ -77,7 +79,7 @@ sealed class ModelsVerb
 }
 
 /// <summary>What <c>models --clear-weights --json</c> prints.</summary>
-sealed record ClearedWeights(int Deleted, long Bytes);
+sealed record ClearedWeights(int Deleted, long Bytes, int PackedDeleted, long PackedBytes);
 
 /// <summary>What <c>models --json</c> prints of each: sizes are in bytes, and null where nobody can tell.</summary>
 sealed record ModelLine(string Name, string? Path, string Store, long? Bytes, string? Family, long? KvBytesPerToken, string? NotRunnable)

@@ -33,9 +33,9 @@ sealed class PerplexityVerb
     {
         Command verb = new("perplexity")
         {
-            s_model, s_weights.Option, s_file, s_context, s_threads, s_json,
+            s_model, s_file, s_context, s_threads, s_json,
         };
-        foreach (Option option in s_types.All)
+        foreach (Option option in (Option[])[.. s_weights.All, .. s_types.All])
             verb.Options.Add(option);
         verb.SetAction(Run);
         return verb;
@@ -47,7 +47,7 @@ sealed class PerplexityVerb
         if (file is null && !Console.IsInputRedirected)
             throw new UsageException("no text: give it with -f or on standard input");
         string text = TextInput.Read(file ?? "-");
-        using LanguageModel model = ModelOption.Load(s_weights.Resolve(parsed, parsed.GetRequiredValue(s_model)));
+        using LanguageModel model = s_weights.Load(parsed, parsed.GetRequiredValue(s_model));
         int[] tokens = Tokens(model, text, file);
         using InferenceEngine engine = new(model, Options(parsed, model));
         using Interrupt interrupt = new();

@@ -5,15 +5,19 @@ namespace Kvasir.Inference.Kernels;
 /// <summary>
 /// Causal attention over blocks, read in place: <c>out = softmax(q · K / sqrt(key dim)) · V</c>. Positions are gathered in stretches, which
 /// are merged in ascending order. Many runs and KV heads keep all threads busy, each with the whole of one; when there are few, as in
-/// decode, the stretches are shared out as well. It is the same arithmetic in the same order, so it is the same result.
+/// decode, the stretches are shared out as well, and where runs have blocks in common, those are read once for all of them. It is the same
+/// arithmetic in the same order, so it is the same result.
 /// </summary>
 sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
 {
     const int EnoughItems = 8; // for each thread, so that the last one to finish keeps the others waiting little
+    const long MostGathered = 16 << 20; // floats: 64 MiB
 
     readonly ComputePool _pool;
     readonly AttentionScratch[] _scratch;
-    readonly FloatRows _gathered; // of stretches that are shared out
+    readonly StretchPlan _plan = new();
+    readonly long _mostToShareOut;
+    FloatRows _gathered; // of stretches that are shared out
     FloatRows? _parts; // of all stretches before a part
 
     /// <param name="pool">The threads.</param>
@@ -25,6 +29,7 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
         _scratch = [.. Enumerable.Range(0, pool.Threads).Select(_ => new AttentionScratch(largest, width))];
         // Room for one row and 262,144 positions, or a whole run and 4,096.
         _gathered = new FloatRows(largest.Heads * CpuKernels.RowsPerRun * 8, width);
+        _mostToShareOut = _gathered.Rows;
     }
 
     public void Run(AttentionInput input, StretchPart part)
@@ -36,12 +41,16 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
             (first, last) = (Math.Min(first, firstSeen), Math.Max(last, lastSeen));
         }
         (first, last) = part.Of((first, last));
-        var stretches = new SharedStretches<T>(input, first, last - first + 1, _gathered);
         var whole = new PartRows<T>(input, part, part.IsAll ? null : PartMemory(PartRows<T>.Count(input)));
-        if (_pool.Threads > 1 && items < EnoughItems * _pool.Threads && stretches.Count > 1 && stretches.Fit)
+        if (IsSharedOut(input, part, last - first + 1))
         {
-            var attend = new AttendToStretch<T>(stretches, _scratch);
-            _pool.Run(ref attend, items * stretches.Count);
+            _plan.List(input, first, last);
+            var stretches = new SharedStretches<T>(input, first, last - first + 1, _gathered);
+            for (int level = 0; level < _plan.Levels; level++)
+            {
+                var attend = new AttendToStretch<T>(stretches, _plan.Work(level), _scratch);
+                _pool.Run(ref attend, _plan.Work(level).Count * input.KvHeads);
+            }
             var merge = new MergeStretches<T>(stretches, whole);
             _pool.Run(ref merge, input.Rows);
         }
@@ -50,6 +59,20 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
             var attend = new AttendToAll<T>(input, whole, _scratch);
             _pool.Run(ref attend, items);
         }
+    }
+
+    /// <summary>Whether each stretch is computed on its own, and there is memory for what is gathered of all of them.</summary>
+    bool IsSharedOut(AttentionInput input, StretchPart part, int stretches)
+    {
+        long rows = (long)input.KvHeads * input.Group * input.Rows * stretches;
+        bool isFew = _pool.Threads > 1 && input.Runs.Count * input.KvHeads < EnoughItems * _pool.Threads && stretches > 1;
+        bool shares = _plan.FindShared(input) && part.IsAll && rows * _gathered.Width <= MostGathered;
+        if (shares && rows > _gathered.Rows)
+        {
+            _gathered.Dispose();
+            _gathered = new FloatRows((int)rows, _gathered.Width);
+        }
+        return shares || isFew && rows <= _mostToShareOut;
     }
 
     FloatRows PartMemory(int rows)
@@ -103,7 +126,7 @@ unsafe struct AttendToAll<T>(AttentionInput input, PartRows<T> rows, AttentionSc
         {
             if (stretch == first || stretch == 0)
                 attention.LoadQueries(stretch);
-            attention.Attend(stretch, gathered);
+            attention.Attend(stretch, gathered, TilePart.All);
             for (int row = 0; row < attention.Rows; row++)
                 RunningSoftmax<T>.Merge(whole + row * width, gathered + row * width, dim);
         }

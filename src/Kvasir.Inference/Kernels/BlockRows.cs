@@ -2,8 +2,11 @@ using Kvasir.KvCache;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>The blocks of a sequence, behind the prefix that a view stands for, if there is one: places are positions.</summary>
-readonly unsafe struct BlockRows(AttentionInput input, RowRun run, int kvHead) : IKvSource
+/// <summary>
+/// The blocks of a sequence, behind the prefix that a view stands for, if there is one: places are positions. With an end, they are those of
+/// all sequences whose rows are in the run, and nothing behind it is looked at.
+/// </summary>
+readonly unsafe struct BlockRows(AttentionInput input, RowRun run, int kvHead, int end = int.MaxValue) : IKvSource
 {
     readonly AttentionInput _input = input;
     readonly BlockTable _table = run.Table;
@@ -16,7 +19,7 @@ readonly unsafe struct BlockRows(AttentionInput input, RowRun run, int kvHead) :
 
     public int First(int row) => Math.Max(_start, _input.FirstVisible(row));
 
-    public int End(int row) => _input.Position(row) + 1;
+    public int End(int row) => Math.Min(end, _input.Position(row) + 1);
 
     public byte* Key(int place) => At(place, _keys, Keys.Bytes);
 

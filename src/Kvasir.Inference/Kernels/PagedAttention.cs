@@ -141,7 +141,7 @@ unsafe struct AttendToPages<T>(PagedPortion portion, int stretches, AttentionScr
         var attention = new StretchAttention<T, PagedRows>(
             portion.Input, portion.Row(row), portion.Source(row, kvHead), kvHead, scratch[thread]);
         attention.LoadQueries();
-        attention.Attend(stretch, portion.Gathered(row, kvHead, stretch, stretches));
+        attention.Attend(stretch, portion.Gathered(row, kvHead, stretch, stretches), TilePart.All);
     }
 }
 

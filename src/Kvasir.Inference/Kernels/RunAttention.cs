@@ -4,9 +4,15 @@ namespace Kvasir.Inference.Kernels;
 /// The attention of one run for one KV head, stretch by stretch: first what a view keeps of the prefix, in stretches that end with −1, then
 /// the blocks after it, in stretches from 0 on, which are aligned to absolute positions.
 /// </summary>
-readonly unsafe struct RunAttention<T>(AttentionInput input, RowRun run, int kvHead, AttentionScratch scratch) where T : struct, ILanes<T>
+/// <param name="input">The attention.</param>
+/// <param name="run">The run, or several that share blocks.</param>
+/// <param name="kvHead">The KV head.</param>
+/// <param name="scratch">The thread's memory.</param>
+/// <param name="end">The position behind what they share; the largest number for a run of its own.</param>
+readonly unsafe struct RunAttention<T>(AttentionInput input, RowRun run, int kvHead, AttentionScratch scratch, int end = int.MaxValue)
+    where T : struct, ILanes<T>
 {
-    readonly StretchAttention<T, BlockRows> _blocks = new(input, run, new BlockRows(input, run, kvHead), kvHead, scratch);
+    readonly StretchAttention<T, BlockRows> _blocks = new(input, run, new BlockRows(input, run, kvHead, end), kvHead, scratch);
     readonly StretchAttention<T, ViewRows> _view = run.Table.View is { } view
         ? new(input, run, new ViewRows(input, view, kvHead), kvHead, scratch) : default;
     readonly int _ofView = input.StretchesOfView(run), _before = run.Table.Start / AttentionInput.Stretch;
@@ -25,13 +31,14 @@ readonly unsafe struct RunAttention<T>(AttentionInput input, RowRun run, int kvH
 
     /// <summary>Gathers what the rows see of a stretch.</summary>
     /// <param name="stretch">Which stretch.</param>
-    /// <param name="gathered">Receives a <see cref="RunningSoftmax{T}"/> for each row.</param>
-    public void Attend(int stretch, float* gathered)
+    /// <param name="gathered">Receives a <see cref="RunningSoftmax{T}"/> for each row, or holds what was gathered of tiles before.</param>
+    /// <param name="tiles">Which of its tiles.</param>
+    public void Attend(int stretch, float* gathered, TilePart tiles)
     {
         if (stretch >= 0)
-            _blocks.Attend(stretch + _before, gathered);
+            _blocks.Attend(stretch + _before, gathered, tiles);
         else if (_ofView > 0)
-            _view.Attend(stretch + _ofView, gathered);
+            _view.Attend(stretch + _ofView, gathered, tiles);
         else
             _blocks.Start(gathered); // others of the batch have a view
     }

@@ -10,23 +10,21 @@ readonly unsafe struct SharedStretches<T>(AttentionInput input, int first, int c
     public readonly AttentionInput Input = input;
     public readonly int First = first, Count = count;
 
-    public bool Fit => (long)Input.KvHeads * Input.Group * Input.Rows * Count <= memory.Rows;
-
     public float* Row(int kvHead, int stretch, int row) =>
         memory[0] + (((long)kvHead * Count + stretch) * Input.Rows + row) * Input.Group * RunningSoftmax<T>.Width(Input.ValueDim);
 }
 
-/// <summary>One run, KV head and stretch.</summary>
-unsafe struct AttendToStretch<T>(SharedStretches<T> stretches, AttentionScratch[] scratch) : IComputeJob where T : struct, ILanes<T>
+/// <summary>One part of a stretch of those that are listed, and KV head.</summary>
+unsafe struct AttendToStretch<T>(SharedStretches<T> stretches, List<StretchRun> work, AttentionScratch[] scratch) : IComputeJob
+    where T : struct, ILanes<T>
 {
     public readonly void Run(int item, int thread)
     {
         AttentionInput input = stretches.Input;
-        (int stretch, item) = (item % stretches.Count, item / stretches.Count);
-        (RowRun run, int kvHead) = (input.Runs[item / input.KvHeads], item % input.KvHeads);
-        var attention = new RunAttention<T>(input, run, kvHead, scratch[thread]);
-        attention.LoadQueries(stretches.First + stretch);
-        attention.Attend(stretches.First + stretch, stretches.Row(kvHead, stretch, run.FirstRow));
+        (StretchRun part, int kvHead) = (work[item / input.KvHeads], item % input.KvHeads);
+        var attention = new RunAttention<T>(input, part.Run, kvHead, scratch[thread], part.End);
+        attention.LoadQueries(part.Stretch);
+        attention.Attend(part.Stretch, stretches.Row(kvHead, part.Stretch - stretches.First, part.Run.FirstRow), part.Tiles);
     }
 }
 

@@ -12,7 +12,7 @@ readonly unsafe struct StretchAttention<T, TSource>(
     AttentionInput input, RowRun run, TSource source, int kvHead, AttentionScratch scratch)
     where T : struct, ILanes<T> where TSource : struct, IKvSource
 {
-    const int Tile = AttentionInput.Tile, TilesPerStretch = AttentionInput.Stretch / Tile;
+    const int Tile = AttentionInput.Tile, TilesPerStretch = TilePart.OfStretch;
 
     readonly TSource _source = source;
     readonly KvTile<T, TSource> _tile = new(source, scratch);
@@ -52,14 +52,16 @@ readonly unsafe struct StretchAttention<T, TSource>(
     /// <summary>Gathers what the rows see of a stretch.</summary>
     /// <param name="stretch">Which stretch of the source's places.</param>
     /// <param name="gathered">Receives a <see cref="RunningSoftmax{T}"/> for each row.</param>
-    public void Attend(int stretch, float* gathered)
+    /// <param name="tiles">The tiles of the stretch that are meant, where others of it are gathered before or afterwards.</param>
+    public void Attend(int stretch, float* gathered, TilePart tiles)
     {
-        Start(gathered);
-        int first = Math.Max(stretch * TilesPerStretch, _source.First(run.FirstRow) / Tile);
-        int last = Math.Min((stretch + 1) * TilesPerStretch - 1, (End - 1) / Tile);
+        if (tiles.Begins)
+            Start(gathered);
+        int first = Math.Max(stretch * TilesPerStretch + tiles.First, _source.First(run.FirstRow) / Tile);
+        int last = Math.Min(stretch * TilesPerStretch + tiles.End - 1, (End - 1) / Tile);
         for (int tile = first; tile <= last; tile++)
             AttendTile(tile * Tile, gathered);
-        for (int row = 0; row < Rows && _values.AreRotated; row++)
+        for (int row = 0; row < Rows && _values.AreRotated && tiles.Ends; row++)
             Hadamard.Transform(new Span<float>(gathered + row * _width, _valueDim)); // sums of rotated values, turned back
     }
 

@@ -24,7 +24,7 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
     /// <summary>Rows of a piece.</summary>
     public static long RowsOfPiece(StoredTensor tensor, int pieceBytes) => Math.Max(1, pieceBytes / tensor.RowBytes);
 
-    /// <summary>A matrix whose panels are there after <see cref="Run"/>.</summary>
+    /// <summary>A matrix whose panels are there once it is placed.</summary>
     public PackedMatrix Add(StoredTensor tensor)
     {
         var matrix = new PackedMatrix(tensor.Type, (int)tensor.Rows, (int)tensor.Columns);
@@ -32,23 +32,23 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
         return matrix;
     }
 
-    /// <summary>Packs all of them.</summary>
+    /// <summary>Bytes of all panels.</summary>
+    public long Bytes => _matrices.Sum(pair => pair.Matrix.Bytes);
+
+    long StoredBytes => _matrices.Sum(pair => pair.Tensor.ByteLength);
+
+    /// <summary>Packs all of them into memory.</summary>
     /// <param name="packed">Told now and then how many stored bytes are packed by then, and how many there are in all.</param>
     /// <returns>The memory of all matrices.</returns>
     /// <exception cref="ModelFormatException">The source became shorter while it was read.</exception>
     /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
     public WeightMemory Run(Action<long, long>? packed)
     {
-        var memory = new WeightMemory(_matrices.Sum(pair => pair.Matrix.Bytes));
+        var memory = new WeightMemory(Bytes);
         try
         {
-            byte* next = memory.Start;
-            foreach ((_, PackedMatrix matrix) in _matrices)
-            {
-                matrix.Place(next);
-                next += matrix.Bytes;
-            }
-            Fill(packed);
+            Place(memory);
+            Fill(packed, null);
             return memory;
         }
         catch
@@ -58,11 +58,48 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
         }
     }
 
-    void Fill(Action<long, long>? packed)
+    /// <summary>Packs all of them into a file, whose memory becomes theirs.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="packed">Told now and then how many stored bytes are packed by then, and how many there are in all.</param>
+    /// <exception cref="ModelFormatException">The source became shorter while it was read.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public WeightMemory Run(PanelFileWriter file, Action<long, long>? packed)
+    {
+        Fill(packed, file);
+        WeightMemory memory = file.Map();
+        Place(memory);
+        return memory;
+    }
+
+    /// <summary>Gives the matrices panels that were packed before, if they still are what they were.</summary>
+    /// <param name="memory">The panels, which belong to the caller.</param>
+    /// <param name="sum">Their sum, as it was when they were packed.</param>
+    /// <param name="read">Told now and then how many stored bytes are checked by then, and how many there are in all.</param>
+    public bool TryPlace(WeightMemory memory, ulong sum, Action<long, long>? read)
+    {
+        Place(memory);
+        if (PanelSum.Of([.. _matrices.Select(pair => pair.Matrix)], read is null ? null : done => read(done, Bytes)) != sum)
+            return false;
+        read?.Invoke(StoredBytes, StoredBytes);
+        return true;
+    }
+
+    void Place(WeightMemory memory)
+    {
+        byte* next = memory.Start;
+        foreach ((_, PackedMatrix matrix) in _matrices)
+        {
+            matrix.Place(next);
+            next += matrix.Bytes;
+        }
+    }
+
+    void Fill(Action<long, long>? packed, PanelFileWriter? file)
     {
         using var pool = new ComputePool(2 * Environment.ProcessorCount);
+        Destination destination = new(file, Offsets(), new byte[pool.Threads][]);
         byte[][] buffers = new byte[pool.Threads][];
-        long total = _matrices.Sum(pair => pair.Tensor.ByteLength), done = 0, waiting = 0;
+        long total = StoredBytes, done = 0, waiting = 0;
         List<Piece> pieces = [];
         foreach (Piece piece in Pieces())
         {
@@ -70,12 +107,25 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
             waiting += (piece.End - piece.First) * piece.Tensor.RowBytes;
             if (waiting >= ReportedBytes || done + waiting == total)
             {
-                Pack([.. pieces], pool, buffers);
+                Pack([.. pieces], pool, buffers, destination);
                 packed?.Invoke(done += waiting, total);
                 pieces.Clear();
                 waiting = 0;
             }
         }
+    }
+
+    /// <summary>Where each matrix begins among the panels of all.</summary>
+    Dictionary<PackedMatrix, long> Offsets()
+    {
+        Dictionary<PackedMatrix, long> offsets = [];
+        long next = 0;
+        foreach ((_, PackedMatrix matrix) in _matrices)
+        {
+            offsets.Add(matrix, next);
+            next += matrix.Bytes;
+        }
+        return offsets;
     }
 
     /// <summary>All pieces in the order in which they lie.</summary>
@@ -88,20 +138,20 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
                 yield return new Piece(tensor, matrix, first, Math.Min(first + rows, tensor.Rows));
     }
 
-    void Pack(Piece[] pieces, ComputePool pool, byte[][] buffers)
+    void Pack(Piece[] pieces, ComputePool pool, byte[][] buffers, Destination destination)
     {
         int most = pieces.Max(piece => piece.Bytes(piece.First, piece.ReadEnd).End.Value);
         for (int thread = 0; thread < buffers.Length; thread++)
             if (buffers[thread] is null || buffers[thread].Length < most)
                 buffers[thread] = new byte[most];
-        var job = new PackPieces(source, pieces, buffers, read);
+        var job = new PackPieces(source, pieces, buffers, destination, read);
         try
         {
             pool.Run(ref job, pieces.Length);
         }
-        catch (InvalidOperationException e) when (e.InnerException is ModelFormatException cause) // what a compute thread threw
+        catch (InvalidOperationException e) when (e.InnerException is ModelFormatException or IOException) // what a compute thread threw
         {
-            ExceptionDispatchInfo.Throw(cause);
+            ExceptionDispatchInfo.Throw(e.InnerException);
         }
     }
 
@@ -121,7 +171,8 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
             checked((int)((fromRow - First) * Tensor.RowBytes))..checked((int)((toRow - First) * Tensor.RowBytes));
     }
 
-    readonly struct PackPieces(ITensorSource source, Piece[] pieces, byte[][] buffers, RowsRead? read) : IComputeJob
+    readonly struct PackPieces(ITensorSource source, Piece[] pieces, byte[][] buffers, Destination destination, RowsRead? read)
+        : IComputeJob
     {
         public void Run(int item, int thread)
         {
@@ -135,8 +186,29 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
             for (int panel = piece.FirstPanel; panel < piece.EndPanel; panel++)
             {
                 long first = (long)panel * outputs;
-                piece.Matrix.Pack(panel, rows[piece.Bytes(first, first + piece.Matrix.RowsOf(panel))]);
+                destination.Pack(piece.Matrix, panel, rows[piece.Bytes(first, first + piece.Matrix.RowsOf(panel))], thread);
             }
+        }
+    }
+
+    /// <summary>Where panels go: to the memory of their matrix, or to a file, by way of a buffer of each thread's.</summary>
+    sealed class Destination(PanelFileWriter? file, Dictionary<PackedMatrix, long> offsets, byte[]?[] buffers)
+    {
+        public void Pack(PackedMatrix matrix, int panel, ReadOnlySpan<byte> rows, int thread)
+        {
+            if (file is null)
+            {
+                matrix.Pack(rows, matrix.Panel(panel));
+                return;
+            }
+            int bytes = checked((int)matrix.PanelBytes);
+            if (buffers[thread] is not { } buffer || buffer.Length < bytes)
+                buffers[thread] = buffer = GC.AllocateUninitializedArray<byte>(bytes);
+            Span<byte> packed = buffer.AsSpan(0, bytes);
+            packed.Clear();
+            fixed (byte* memory = packed)
+                matrix.Pack(rows, memory);
+            file.Write(packed, offsets[matrix] + panel * matrix.PanelBytes);
         }
     }
 }

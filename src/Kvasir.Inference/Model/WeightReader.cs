@@ -21,7 +21,9 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec, PieceDigests? di
     readonly WeightPacking _packing = new(source, PieceDigests.PieceBytes, digests is null ? null : digests.Add);
 
     /// <summary>Reads all tensors; matrices are packed only once every shape is known to be right.</summary>
-    public ModelWeights Read(IProgress<LoadProgress>? progress = null)
+    /// <param name="progress">Told now and then.</param>
+    /// <param name="packed">Where packed matrices are kept; null for nowhere.</param>
+    public ModelWeights Read(IProgress<LoadProgress>? progress = null, PackedModel? packed = null)
     {
         var embedding = new EmbeddingTable(source, TakeMatrix(Embedding, spec.Vocabulary, spec.Width));
         LayerWeights[] layers = [.. Enumerable.Range(0, spec.Layers.Length).Select(Layer)];
@@ -36,9 +38,12 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec, PieceDigests? di
             OutputNorm = outputNorm,
             Output = output,
             RopeDivisors = ropeDivisors,
-            Memory = _packing.Run(progress is null ? null : (done, total) => progress.Report(new LoadProgress(done, total))),
+            Memory = Memory(progress is null ? null : (done, total) => progress.Report(new LoadProgress(done, total)), packed),
         };
     }
+
+    WeightMemory Memory(Action<long, long>? done, PackedModel? packed) =>
+        packed?.Map(_packing, done) ?? packed?.Pack(_packing, done) ?? _packing.Run(done);
 
     LayerWeights Layer(int layer)
     {

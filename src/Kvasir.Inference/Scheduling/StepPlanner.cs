@@ -12,11 +12,16 @@ sealed class StepPlanner(EngineParts engine)
     const int LeastPrefill = 32; // fewer rows hardly share the weights
     const int WorthAStep = 4; // tokens of a block that are worth waiting for
 
+    static readonly Comparison<Generation> s_byBeginning = (one, other) =>
+        one.Sequence.Blocks.Table.CompareBeginning(other.Sequence.Blocks.Table) is not 0 and var order
+            ? order : one.Number.CompareTo(other.Number);
+
     readonly record struct Claim(Sequence Sequence, int Start, bool IsFilled);
 
     readonly Dictionary<BlockKey, Claim> _claims = []; // by the key of the block before
     readonly FairTurns _turns = new(engine.StepTime);
     readonly List<Generation> _reading = []; // those that may come from the disk in the next pass
+    readonly List<Generation> _neighbours = [];
     int _prefillRows;
     long _steps;
     TimeSpan _readTime; // of theirs
@@ -58,7 +63,7 @@ sealed class StepPlanner(EngineParts engine)
     Generation? Plan(List<Generation> running, bool mayStream)
     {
         (_prefillRows, _mayStream) = (0, mayStream);
-        foreach (Generation generation in running) // ready first: what did not come is a hole then, and more is needed than the last
+        foreach (Generation generation in Neighbours(running)) // ready first: what did not come is a hole then, and more is needed than the last
             if (IsReady(generation) && NeedsOnlyItsLast(generation) && HasTurn(generation) && !TryAdd(generation, 1))
                 return generation;
         int budget = PrefillBudget(running.Count - Pass.Rows);
@@ -68,6 +73,15 @@ sealed class StepPlanner(EngineParts engine)
         if (Pass.Rows == 0 && !mayStream && running.Exists(generation => generation.IsStreamed))
             return Plan(running, mayStream: true); // the others have nothing to do
         return Pass.Rows > 0 || running.Count == 0 ? null : PlanWaiting(running);
+    }
+
+    /// <summary>Those that begin alike beside each other: what rows have in common is read once for those that stand together.</summary>
+    List<Generation> Neighbours(List<Generation> running)
+    {
+        _neighbours.Clear();
+        _neighbours.AddRange(running);
+        _neighbours.Sort(s_byBeginning);
+        return _neighbours;
     }
 
     /// <summary>

@@ -22,7 +22,7 @@ sealed unsafe class Weights : IDisposable
         _memory = new WeightMemory(Matrix.Bytes);
         Matrix.Place(_memory.Start);
         for (int panel = 0; panel < Matrix.Panels; panel++)
-            Matrix.Pack(panel, _rows.AsSpan(panel * Matrix.Format.Outputs * _rowBytes, Matrix.RowsOf(panel) * _rowBytes));
+            Matrix.Pack(_rows.AsSpan(panel * Matrix.Format.Outputs * _rowBytes, Matrix.RowsOf(panel) * _rowBytes), Matrix.Panel(panel));
     }
 
     public int Outputs { get; }

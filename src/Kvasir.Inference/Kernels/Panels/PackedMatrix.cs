@@ -5,7 +5,6 @@ namespace Kvasir.Inference.Kernels.Panels;
 /// <summary>A weight matrix in panels: <c>Rows</c> outputs by <c>Columns</c> inputs, whole blocks of its type.</summary>
 sealed unsafe class PackedMatrix(TensorType type, int rows, int columns)
 {
-    readonly long _panelBytes = PanelFormat.Of(type).Bytes(columns);
     byte* _panels;
 
     public TensorType Type => type;
@@ -19,22 +18,27 @@ sealed unsafe class PackedMatrix(TensorType type, int rows, int columns)
     /// <summary>Bytes of the weights in the file: what a product must read at least.</summary>
     public long FileBytes => rows * type.RowBytes(columns);
 
+    /// <summary>Bytes of a panel.</summary>
+    public long PanelBytes { get; } = PanelFormat.Of(type).Bytes(columns);
+
     /// <summary>Bytes of all panels.</summary>
-    public long Bytes => Panels * _panelBytes;
+    public long Bytes => Panels * PanelBytes;
 
     /// <summary>Whether products multiply bytes with bytes, and activations must be quantised first.</summary>
     public bool IsQuantized => Format is QuantizedPanels;
 
     /// <summary>
-    /// Gives the matrix its memory: <see cref="Bytes"/> zeroed bytes, aligned to <see cref="PanelFormat.Alignment"/>,
-    /// which belong to somebody else.
+    /// Gives the matrix its memory: <see cref="Bytes"/> bytes, zeroed or packed already, aligned to
+    /// <see cref="PanelFormat.Alignment"/>, which belong to somebody else.
     /// </summary>
     public void Place(byte* memory) => _panels = memory;
 
-    public byte* Panel(int panel) => _panels + panel * _panelBytes;
+    public byte* Panel(int panel) => _panels + panel * PanelBytes;
 
     /// <summary>Packs the rows of one panel, as they stand in the file.</summary>
-    public void Pack(int panel, ReadOnlySpan<byte> rows) => Format.Pack(rows, (int)Type.RowBytes(Columns), Columns, Panel(panel));
+    /// <param name="rows">The rows.</param>
+    /// <param name="panel">Zeroed memory of <see cref="PanelBytes"/> bytes.</param>
+    public void Pack(ReadOnlySpan<byte> rows, byte* panel) => Format.Pack(rows, (int)Type.RowBytes(Columns), Columns, panel);
 
     /// <summary>Rows of the file that make a panel.</summary>
     public int RowsOf(int panel) => Math.Min(Format.Outputs, Rows - panel * Format.Outputs);
