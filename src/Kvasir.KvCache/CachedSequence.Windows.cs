@@ -76,6 +76,8 @@ public sealed partial class CachedSequence
         if (Windows is null)
             return;
         Windows.Take(lookup.Windows);
+        if (lookup.Windows is { } windows)
+            lookup.LimitTail(windows);
         int blocks = Math.Max(Table.Count, lookup.LastPresent + 1);
         foreach (int block in Windows.Plan(blocks, blocks == lookup.TailBlock ? TailOf(lookup) : 0, FilledOrFound, tokens).Again)
         {

@@ -1,3 +1,4 @@
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
@@ -49,22 +50,36 @@ public sealed partial class TieredKvCache
     }
 
     /// <summary>What a lookup found is of use only as far as the layers with windows have what the next tokens see.</summary>
-    async Task<PrefixLookup> ForgoWhatSeesNothing(Task<PrefixLookup> found, PrefixQuery query, BlockKey root)
+    async Task<PrefixLookup> ForgoWhatSeesNothing(Task<PrefixLookup> found, PrefixQuery query)
     {
-        var keys = new PrefixKeys(root, Layout.BlockTokens, query.Blocks);
-        int[] tokens = [.. query.Tokens, 0];
-        keys.Extend(tokens, query.Blocks);
-        Task<PrefixLookup> windowed = Windows!._index.FindAll(
-            new PrefixQuery(keys.First(query.Blocks), root, tokens, Layout.BlockTokens), s_patienceOfViewers);
+        Task<PrefixLookup> windowed = Windows!._index.FindAll(query, s_patienceOfViewers);
         PrefixLookup lookup = await found.ConfigureAwait(false), windows = await windowed.ConfigureAwait(false);
-        int tail = windows.TailBlock == lookup.TailBlock ? Math.Min(windows.Tail.Common, lookup.Tail.Common) : 0;
+        lookup.LimitTail(windows);
         var plan = new WindowPlan(Layout.BlockTokens, Windows.Layout.LongestWindow);
-        plan.Make(lookup.TailBlock, tail, block => lookup.TierOf(block) is null ? 0 : Layout.BlockTokens,
+        plan.Make(lookup.TailBlock, lookup.Tail.Common, block => lookup.TierOf(block) is null ? 0 : Layout.BlockTokens,
             block => windows.TierOf(block) is not null);
         foreach (int block in plan.Again)
             lookup.Forgo(block, MissReason.WindowGone);
         return lookup;
     }
+
+    /// <summary>
+    /// How many tokens a tier has of a prompt that was found there, without those of which the next ones would not see what they have to in
+    /// its layers with windows.
+    /// </summary>
+    async Task<int> CountSeeing(Tier tier, TierFind find, int[] query, byte[]? salt)
+    {
+        TierFind windows = Windows!.Tiers.FirstOrDefault(one => one.Tier == tier) is { } twin
+            ? await twin.Find(Windows.Query(query, salt), CancellationToken.None).ConfigureAwait(false) : TierFind.Nothing;
+        int blocks = (query.Length - 1) / Layout.BlockTokens, tail = Math.Min(TailOf(find, blocks), TailOf(windows, blocks));
+        var plan = new WindowPlan(Layout.BlockTokens, Windows.Layout.LongestWindow);
+        plan.Make(blocks, tail, Filled, block => windows.Place(block) != TierFind.Absent);
+        return Enumerable.Range(0, blocks).Except(plan.Again).Sum(Filled) + tail;
+
+        int Filled(int block) => find.Place(block) == TierFind.Absent ? 0 : Layout.BlockTokens;
+    }
+
+    static int TailOf(TierFind find, int blocks) => find.TailAfter(blocks)?.Match.Common ?? 0;
 
     /// <summary>The keys of blocks in the layers with windows; where nobody has a block's beginning any more, none that exist.</summary>
     internal IReadOnlyList<BlockKey> WindowKeys(IReadOnlyCollection<BlockKey> keys)

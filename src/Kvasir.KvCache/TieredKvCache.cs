@@ -87,7 +87,13 @@ public sealed partial class TieredKvCache : IDisposable
     /// <summary>
     /// What is wrong with a tier, in one line; null when nothing is. Without it everything is computed, and nothing else is wrong.
     /// </summary>
-    public string? Problem => _problem ?? Tiers.Select(tier => tier.Problem).FirstOrDefault(problem => problem is not null);
+    public string? Problem => _problem ?? Tiers.Select(tier => tier.Problem).FirstOrDefault(problem => problem is not null) ?? Windows?.Problem;
+
+    /// <summary>
+    /// What is wrong with one of the tiers, be it with what it keeps of layers with windows alone; null when nothing is.
+    /// </summary>
+    public string? ProblemOf(Tier tier) =>
+        (tier == Tier.Disk ? _problem : null) ?? Tiers.FirstOrDefault(one => one.Tier == tier)?.Problem ?? Windows?.ProblemOf(tier);
 
     /// <summary>What loading and computing take.</summary>
     public TransferCosts Costs { get; }
@@ -133,17 +139,21 @@ public sealed partial class TieredKvCache : IDisposable
             throw new ArgumentException("a prompt has at least one token");
         PrefixQuery query = Query(tokens.ToArray(), salt);
         Task<PrefixLookup> found = _index.FindAll(query, s_patienceOfViewers);
-        return Windows is null ? found : ForgoWhatSeesNothing(found, query, RootOfWindows(RootOf(salt)));
+        return Windows is null ? found : ForgoWhatSeesNothing(found, Windows.Query(tokens.ToArray(), salt));
     }
 
-    /// <summary>How many of a prompt's tokens, its last included, a tier has.</summary>
+    /// <summary>
+    /// How many of a prompt's tokens, its last included, a tier has for whoever goes on after them: where layers with windows keep theirs
+    /// apart, without those that would be computed again for what the tier has not of the windows.
+    /// </summary>
     public async Task<int> CountKept(IDurableTier tier, int[] tokens, byte[]? salt = null)
     {
         ArgumentNullException.ThrowIfNull(tier);
         // one more: the last of a query is not asked for
-        TierFind find = await tier.Find(Query([.. tokens, 0], salt), CancellationToken.None).ConfigureAwait(false);
-        return find.Places.Count(place => place != TierFind.Absent) * Layout.BlockTokens
-            + (find.TailAfter(tokens.Length / Layout.BlockTokens)?.Match.Common ?? 0);
+        int[] query = [.. tokens, 0];
+        TierFind find = await tier.Find(Query(query, salt), CancellationToken.None).ConfigureAwait(false);
+        return Windows is not null ? await CountSeeing(tier.Tier, find, query, salt).ConfigureAwait(false)
+            : find.Places.Count(place => place != TierFind.Absent) * Layout.BlockTokens + TailOf(find, tokens.Length / Layout.BlockTokens);
     }
 
     /// <summary>The keys of a prompt's full blocks, and of its tail if it has one: what a pin names.</summary>

@@ -83,6 +83,7 @@ public sealed class KvasirServer : IAsyncDisposable
         Map(new ServedModel(engine, options.ModelId ?? NameOf(engine), options.ChatTemplate)
         {
             Aliases = options.Aliases,
+            Tags = options.Tags,
             AnswersToAll = options.AnswersToAllNames,
             Node = options.NodeName,
             Defaults = options.Defaults,
@@ -155,13 +156,14 @@ public sealed class KvasirServer : IAsyncDisposable
         CompletionService service = new(model, new ServingOptions(_options.MaxChoices, _options.ShowsText), log, _log, _keeper, _recorder);
         KvEndpoints kv = new(service, log, Node(), _stopping.Token);
         _app.Use(next => context => Answer(context, next));
+        _app.UseRouting(); // behind that: paths are without their prefix
         Telemetry.Map(_app, _options.VllmMetrics, kv);
         if (_options.HasDashboard)
             Pages.Map(_app, OllamaApi.Alive);
         else
             _app.MapReading("/", OllamaApi.Alive);
         foreach (string path in (string[])["/health", "/v1/health"])
-            _app.MapReading(path, context => context.Response.WriteAsJsonAsync(new HealthStatus("ok"), HttpJson.Default.HealthStatus));
+            _app.MapReading(path, context => context.Response.WriteAsJsonAsync(kv.Health(), HttpJson.Default.HealthStatus));
         _app.MapReading("/v1/models", context => Models.List(context, model));
         _app.MapReading("/v1/models/{**id}", context => Models.One(context, model));
         _app.MapPost("/v1/chat/completions", context => ChatCompletions.Handle(context, service));
@@ -170,6 +172,9 @@ public sealed class KvasirServer : IAsyncDisposable
         _app.MapReading("/v1/responses/{id}", context => StoredResponses.Get(context, responses));
         _app.MapDelete("/v1/responses/{id}", context => StoredResponses.Delete(context, responses));
         _app.MapReading("/v1/responses/{id}/input_items", context => StoredResponses.List(context, responses));
+        _app.MapPost("/v1/responses/{id}/cancel", context => StoredResponses.Cancel(context, responses));
+        _app.MapPost("/v1/responses/compact", _ => throw new RequestException(501,
+            "nothing is ever cut off here, and so nothing is made shorter: send the items as they are", code: "not_supported"));
         _app.MapPost("/v1/responses/input_tokens", context => Responses.CountTokens(context, model, responses));
         _app.MapPost("/v1/messages", context => Messages.Handle(context, service));
         _app.MapPost("/v1/messages/count_tokens", context => Messages.CountTokens(context, model));
@@ -194,7 +199,7 @@ public sealed class KvasirServer : IAsyncDisposable
         context.Response.Headers.XContentTypeOptions = "nosniff";
         try
         {
-            if (_gate.Check(context))
+            if (PathPrefix.Take(context, _options.PathPrefix) || _gate.Check(context))
                 return;
             context.Features.Set(_room);
             context.Features.Set(_book);

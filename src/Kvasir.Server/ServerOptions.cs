@@ -16,6 +16,9 @@ public sealed record ServerOptions
     /// <summary>The port; 0 takes a free one.</summary>
     public int Port { get; init; } = 8080;
 
+    /// <summary>What stands before all paths, such as <c>/llm</c>; empty for nothing.</summary>
+    public string PathPrefix { get; init; } = "";
+
     /// <summary>Who may ask; none lets anybody who reaches the server.</summary>
     public IReadOnlyList<ApiKey> ApiKeys { get; init; } = [];
 
@@ -34,6 +37,9 @@ public sealed record ServerOptions
 
     /// <summary>Further names of the model: each is listed, and an answer calls it as the request did.</summary>
     public IReadOnlyList<string> Aliases { get; init; } = [];
+
+    /// <summary>Words that the list of models has beside the model, for who looks for one; they change nothing else.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
 
     /// <summary>Whether the model answers to every name, for clients that bring one of their own and let nobody change it.</summary>
     public bool AnswersToAllNames { get; init; }
@@ -107,6 +113,7 @@ public sealed record ServerOptions
         if (ApiKeys.Count == 0 && !IPAddress.IsLoopback(Address))
             throw new ArgumentException($"host {Address}: reachable from other machines, expected an API key with it (--api-key, "
                 + $"--api-key-file or KVASIR_API_KEY)");
+        Http.PathPrefix.Validate(PathPrefix);
         foreach (string origin in AllowedOrigins)
             Validate(origin);
         if (Port is < 0 or > 65535)

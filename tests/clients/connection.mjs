@@ -1,10 +1,13 @@
 // Where the servers are: KVASIR_URL with the model that ships with Kvasir, KVASIR_TOOLS_URL with the same weights under a chat template
-// that has tools.
+// that has tools. Of models that say the same whatever they are asked KVASIR_THINKER_URL thinks "I wonder." and says "Hello!", and
+// KVASIR_CALLER_URL calls `noon` without arguments.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export const url = required('KVASIR_URL');
 export const toolsUrl = required('KVASIR_TOOLS_URL');
+export const thinkerUrl = process.env.KVASIR_THINKER_URL;
+export const callerUrl = process.env.KVASIR_CALLER_URL;
 export const key = process.env.KVASIR_KEY ?? 'none';
 export const model = (await get('/v1/models')).data[0].id;
 

@@ -75,9 +75,9 @@ sealed class EngineFlags
     /// <summary>The threads, which verbs that measure take too.</summary>
     public static Option<int?> CreateThreads() => new Setting<int?>("--threads", "-t")
     {
-        Description = "Compute threads",
+        Description = "Compute threads; -1 for one per processor",
         Usual = "one per processor",
-        CustomParser = Number.ParseOptionalWithin(1, MostThreads),
+        CustomParser = result => Number.ParseWithin(-1, MostThreads)(result) is > 0 and var threads ? threads : null,
         HelpName = "N",
     };
 
@@ -166,6 +166,9 @@ sealed class EngineFlags
             SystemPrompt = SystemPrompt(parsed),
             ThoughtBudget = _requests.Budget(parsed),
             TemplateVariables = _requests.Variables(parsed),
+            TellsRaw = _requests.TellsRaw(parsed),
+            ReasoningFormat = _requests.Format(parsed),
+            GoesOnWithAnswers = _requests.GoesOn(parsed),
         };
     }
 

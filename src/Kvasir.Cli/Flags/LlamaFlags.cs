@@ -24,7 +24,10 @@ sealed class LlamaFlags
         ("--keep", 1), ("-bs --backend-sampling --backend_sampling", 0), ("--log-disable", 0), ("--log-file", 1), ("--log-colors", -1),
         ("-lv --verbosity --log-verbosity", 1), ("--log-prefix", 0), ("--no-log-prefix", 0), ("--log-timestamps", 0),
         ("--no-log-timestamps", 0), ("--color", -1), ("--simple-io", 0), ("-cnv --conversation", 0), ("-st --single-turn", 0),
-        ("--no-display-prompt", 0), ("--no-mmproj --no-mmproj-auto", 0), ("--mmproj-offload", 0), ("--no-mmproj-offload", 0), ("--tags", 1),
+        ("--no-display-prompt", 0), ("--no-mmproj --no-mmproj-auto", 0), ("--mmproj-offload", 0), ("--no-mmproj-offload", 0),
+        ("-tbd --threads-batch-draft --spec-draft-threads-batch", 1),
+        ("-td --threads-draft --spec-draft-threads", 1), ("-ngld --gpu-layers-draft --n-gpu-layers-draft --spec-draft-ngl", 1),
+        ("-devd --device-draft --spec-draft-device", 1),
     ];
 
     static readonly (string Names, int Values)[] s_ignoredByServe =
@@ -32,15 +35,17 @@ sealed class LlamaFlags
         ("-cb --cont-batching", 0), ("-nocb --no-cont-batching", 0), ("--cache-reuse", 1), ("--cache-prompt", 0), ("--no-cache-prompt", 0),
         ("-cram --cache-ram", 1), ("-ctxcp --ctx-checkpoints --swa-checkpoints", 1), ("-cms --checkpoint-min-step", 1),
         ("-kvu --kv-unified", 0), ("-no-kvu --no-kv-unified", 0), ("--cache-idle-slots", 0), ("--no-cache-idle-slots", 0),
-        ("-sps --slot-prompt-similarity", 1), ("-to --timeout", 1), ("--threads-http", 1), ("--reuse-port", 0), ("--sse-ping-interval", 1),
-        ("--sleep-idle-seconds", 1), ("--props", 0), ("--embedding --embeddings", 0), ("-v --verbose --log-verbose", 0),
+        ("-sps --slot-prompt-similarity", 1), ("--verbose-prompt", 0),
+        ("-to --timeout", 1), ("--threads-http", 1), ("--reuse-port", 0), ("--sse-ping-interval", 1),
+        ("--sleep-idle-seconds", 1), ("--props", 0), ("--embedding --embeddings", 0),
         ("--ui-config --webui-config", 1), ("--ui-config-file --webui-config-file", 1), ("-lcs --lookup-cache-static", 1),
         ("-lcd --lookup-cache-dynamic", 1),
     ];
 
     /// <summary>What is so without them.</summary>
     static readonly string[] s_held =
-        ["--metrics", "--slots", "--ui --webui", "--offline", "--no-context-shift", "--prefill-assistant", "--no-skip-chat-parsing"];
+        ["--metrics", "--slots", "--ui --webui", "--offline", "--no-context-shift", "--prefill-assistant", "--no-skip-chat-parsing",
+        "--no-cors-credentials", "-no-ag --no-agent", "--no-ui-mcp-proxy --no-webui-mcp-proxy"];
 
     /// <summary>Names of flags that are refused for one reason.</summary>
     static readonly (string Names, string Why)[] s_refused =
@@ -49,12 +54,17 @@ sealed class LlamaFlags
         ("--control-vector --control-vector-scaled --control-vector-layer-range", "there are no control vectors here"),
         ("--rope-scaling --rope-scale --rope-freq-base --rope-freq-scale --yarn-orig-ctx --yarn-ext-factor --yarn-attn-factor "
             + "--yarn-beta-slow --yarn-beta-fast", "a model's positions are those of its file"),
-        ("--override-kv", "a model is what its file says"),
-        ("-mm --mmproj -mmu --mmproj-url --mmproj-auto --image-min-tokens --image-max-tokens", "models read text only here"),
+        ("-gan --grp-attn-n -gaw --grp-attn-w", "a model's positions are those of its file"),
+        ("--override-kv --attention", "a model is what its file says"),
+        ("-mm --mmproj -mmu --mmproj-url --mmproj-auto --image-min-tokens --image-max-tokens "
+            + "--mtmd-batch-max-tokens --image --audio --video", "models read text only here"),
         ("-md --model-draft --spec-draft-model -hfd -hfrd --hf-repo-draft --draft --draft-n --draft-max --draft-min --draft-p-min "
-            + "--spec-type --spec-draft-n-max --spec-draft-n-min -ctkd --cache-type-k-draft -ctvd --cache-type-v-draft",
+            + "--spec-type --spec-draft-n-max --spec-draft-n-min -ctkd --cache-type-k-draft -ctvd --cache-type-v-draft "
+            + "--spec-default --spec-draft-hf --spec-draft-p-min --spec-draft-p-split --draft-p-split --spec-draft-type-k "
+            + "--spec-draft-type-v --mtp --eagle3 --dflash",
             "tokens are computed one after the other: there is no draft model here"),
-        ("-mu --model-url -dr --docker-repo", "models are fetched by `kvasir pull`"),
+        ("-mu --model-url -dr --docker-repo -hff --hf-file -hft --hf-token",
+            "models are fetched by `kvasir pull`, and -m names their files"),
         ("--samplers --sampler-seq --sampling-seq", "requests say it (samplers)"),
         ("-l --logit-bias", "requests say it (logit_bias)"),
         ("--grammar --grammar-file", "requests say it (grammar)"),
@@ -76,8 +86,11 @@ sealed class LlamaFlags
             "tools are the client's to run"),
         ("--media-path", "models read text only here"),
         ("--ssl-key-file --ssl-cert-file", "a proxy before the server speaks TLS"),
-        ("--path --api-prefix", "paths are those of the protocols"),
-        ("--skip-chat-parsing --no-prefill-assistant --reasoning-preserve --no-reasoning-preserve --reasoning-budget-message",
+        ("--path", "no files are served"),
+        ("--cors-methods --cors-headers", "pages that may ask may use all methods and headers"),
+        ("--cors-credentials", "browsers' credentials are never used: pages show their key in a header"),
+        ("--log-prompts-dir", "texts are not logged; --record has counts and hashes of them"),
+        ("--skip-chat-parsing --reasoning-preserve --no-reasoning-preserve --reasoning-budget-message",
             "requests say what an answer is"),
         ("--spm-infill", "gaps are written prefix first"),
     ];

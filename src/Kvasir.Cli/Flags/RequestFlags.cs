@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Cli.Configuration;
 using Kvasir.Formats;
+using Kvasir.Server.Serving;
 
 namespace Kvasir.Cli.Flags;
 
@@ -28,9 +29,25 @@ sealed class RequestFlags
         CustomParser = Number.ParseOptionalWithin(-1, int.MaxValue), HelpName = "N",
     };
 
+    readonly Setting<string?> _format = new("--reasoning-format")
+    {
+        Description = "Where thoughts are told: deepseek for a field of their own, none for the text, deepseek-legacy for the text of "
+            + "streams and the field of whole answers",
+        Usual = "auto, the same as deepseek",
+        HelpName = "FORMAT",
+    };
+    readonly Setting<bool> _beginsAnew = new("--no-prefill-assistant")
+    {
+        Description = "Answer a last message of the assistant, where chats of OpenAI's protocol would go on with it",
+    };
+    readonly Option<bool> _raw = new("--verbose", "-v", "--log-verbose")
+    {
+        Description = "Say in answers of chats what the model was asked and what it wrote (__verbose)",
+    };
+
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_variables, _reasoning, _effort, _budget])
+        foreach (Option option in (Option[])[_variables, _reasoning, _effort, _budget, _format, _beginsAnew, _raw])
             verb.Options.Add(option);
     }
 
@@ -50,6 +67,18 @@ sealed class RequestFlags
             variables["reasoning_effort"] = effort;
         return variables.Count > 0 ? variables : null;
     }
+
+    /// <summary>Where thoughts are told.</summary>
+    /// <exception cref="UsageException">The format is none.</exception>
+    public ReasoningFormat Format(ParseResult parsed) => parsed.GetValue(_format) is not { } name ? ReasoningFormat.Apart
+        : ReasoningFormats.Find(name)
+            ?? throw new UsageException($"{_format.Name} {Printable.Quote(name)}: expected {string.Join(", ", ReasoningFormats.Names)}");
+
+    /// <summary>Whether a last message of the assistant is gone on with.</summary>
+    public bool GoesOn(ParseResult parsed) => !parsed.GetValue(_beginsAnew);
+
+    /// <summary>Whether answers say what the model was asked.</summary>
+    public bool TellsRaw(ParseResult parsed) => parsed.GetValue(_raw);
 
     /// <summary>Most tokens of thoughts; null for no bound.</summary>
     public int? Budget(ParseResult parsed) => parsed.GetValue(_budget) is { } most and >= 0 ? most : null;

@@ -23,7 +23,7 @@ sealed class TemplateFlag
 
     readonly Setting<string?> _text = new("--chat-template")
     {
-        Description = "The same, as a text; or chatml", HelpName = "JINJA",
+        Description = "The same, as a text; or the name of one of llama.cpp's, such as chatml or llama3", HelpName = "JINJA",
     };
 
     public void AddTo(Command verb)
@@ -54,15 +54,16 @@ sealed class TemplateFlag
         }
     }
 
-    /// <summary>llama.cpp knows templates by names, too: of these only the one that models without any are asked in.</summary>
+    /// <summary>A template, or the name of one.</summary>
     string ReadText(string text, bool hasFile)
     {
         if (hasFile)
             throw new UsageException($"{_text.Name} and {_file.Name} both name a chat template: choose one");
-        if (text == "chatml")
-            return ChatPrompts.ChatMl;
+        if (NamedTemplates.Find(text) is { } named)
+            return named;
         if (!text.Contains('{', StringComparison.Ordinal))
-            throw new UsageException($"{_text.Name} {Printable.Quote(text)}: expected a template in Jinja, or chatml");
+            throw new UsageException($"{_text.Name} {Printable.Quote(text)}: expected a template in Jinja, or one of "
+                + string.Join(", ", NamedTemplates.Names));
         try
         {
             ChatTemplate.Parse(text);

@@ -39,17 +39,25 @@ static class ServeVerb
     {
         Description = "Another name that this server goes by", HelpName = "NAME",
     };
-    static readonly Setting<string[]> s_origins = new("--cors-origin")
+    static readonly Setting<string[]> s_origins = new("--cors-origin", "--cors-origins")
     {
-        Description = "Origin of a page that may ask, such as https://chat.example.org or http://localhost:*; 'local' for the pages of this "
-            + "machine, which with a key may anyway; '*', with a key, for all",
+        Description = "Origins of pages that may ask, with commas between, such as https://chat.example.org or http://localhost:*; 'local' "
+            + "for the pages of this machine, which with a key may anyway; '*', with a key, for all",
         HelpName = "ORIGIN",
+    };
+    static readonly Setting<string?> s_prefix = new("--api-prefix")
+    {
+        Description = "What stands before all paths, such as /llm", HelpName = "PATH",
     };
     static readonly Setting<string[]> s_alias = new("--alias", "-a", "--served-model-name")
     {
         Description = "Names under which the model is served, with commas between; the first is the one that answers have",
         Usual = "its own",
         HelpName = "NAME,…",
+    };
+    static readonly Setting<string[]> s_tags = new("--tags")
+    {
+        Description = "Words that the list of models has beside the model, with commas between", HelpName = "WORD,…",
     };
     static readonly Setting<bool> s_anyModel = new("--any-model")
     {
@@ -110,8 +118,8 @@ static class ServeVerb
     {
         Command verb = new("serve");
         s_listen.AddTo(verb);
-        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_alias, s_anyModel, s_parallel, s_queue,
-            s_retainAllow, s_text, s_compat, s_otlp, s_record, s_slotFolder, s_noSlots, s_noPage, s_quiet, s_json])
+        foreach (Option option in (Option[])[s_keys, s_keyFile, s_names, s_origins, s_prefix, s_alias, s_tags, s_anyModel, s_parallel,
+            s_queue, s_retainAllow, s_text, s_compat, s_otlp, s_record, s_slotFolder, s_noSlots, s_noPage, s_quiet, s_json])
             verb.Options.Add(option);
         s_cluster.AddTo(verb);
         s_flags.AddServingTo(verb);
@@ -125,6 +133,9 @@ static class ServeVerb
         ServerOptions options = Options(parsed);
         using ClusterPlace place = s_cluster.Read(parsed, s_listen.Address(parsed), options.Port);
         options = options with { NodeName = place.Name, Role = place.Role, PrefillNodes = place.PrefillNodes };
+        if (place.Name is not null && options.PathPrefix.Length > 0)
+            throw new UsageException($"{s_prefix.Name}: routers know the paths of nodes without a prefix");
+        using LoadingServer? loading = options.Port == 0 ? null : LoadingServer.Start(options);
         using LanguageModel model = s_flags.Load(parsed);
         Dictionary<string, double> advice = [];
         options = options with { Defaults = s_flags.Defaults(parsed, model, (name, value) => advice[name] = value) };
@@ -135,6 +146,7 @@ static class ServeVerb
         TellAdvice(advice);
         engine.WarmUp();
         using PrefillServer? others = place.Listen(engine);
+        loading?.Dispose();
         return Serve(engine, options, address => place.Belong(address, others), parsed.GetValue(s_json)).GetAwaiter().GetResult();
     }
 
@@ -156,9 +168,9 @@ static class ServeVerb
         await server.Start();
         using ClusterMembership? membership = belong(server.Address);
         if (json)
-            VerbJson.Write(ServeStart.Of(engine, options, server.Address));
+            VerbJson.Write(ServeStart.Of(engine, options, server.Address + options.PathPrefix));
         else
-            Say(engine, options, server.Address);
+            Say(engine, options, server.Address + options.PathPrefix);
         await stop.Task;
         Tell("stopping", $"stopping: requests that run have {options.ShutdownTime.TotalSeconds:N0} s to end; again to stop at once");
         await server.Stop();
@@ -215,16 +227,18 @@ static class ServeVerb
 
     static ServerOptions Options(ParseResult parsed)
     {
-        string[] names = [.. (parsed.GetValue(s_alias) ?? []).SelectMany(text => text.Split(',', StringSplitOptions.TrimEntries))];
+        string[] names = Listed(parsed, s_alias);
         return new ServerOptions
         {
             Address = s_listen.Address(parsed),
             Port = s_listen.Port(parsed),
+            PathPrefix = parsed.GetValue(s_prefix)?.TrimEnd('/') ?? "",
             ApiKeys = Keys(parsed),
             AllowedHosts = parsed.GetValue(s_names) ?? [],
-            AllowedOrigins = parsed.GetValue(s_origins) ?? [],
+            AllowedOrigins = Listed(parsed, s_origins),
             ModelId = names.FirstOrDefault(),
             Aliases = [.. names.Skip(1)],
+            Tags = Listed(parsed, s_tags),
             AnswersToAllNames = parsed.GetValue(s_anyModel),
             ChatTemplate = s_flags.Template.Read(parsed),
             Retention = s_flags.Retention(parsed),
@@ -247,6 +261,10 @@ static class ServeVerb
             LogsJson = parsed.GetValue(s_json),
         };
     }
+
+    /// <summary>The values of a flag that may have several, with commas between.</summary>
+    static string[] Listed(ParseResult parsed, Option<string[]> flag) =>
+        [.. (parsed.GetValue(flag) ?? []).SelectMany(text => text.Split(',', StringSplitOptions.TrimEntries))];
 
     /// <summary>The directory that a flag names, made if it is not there, for its owner only; null without the flag.</summary>
     static string? SlotFolder(ParseResult parsed)

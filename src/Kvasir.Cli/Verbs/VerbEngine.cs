@@ -41,5 +41,5 @@ sealed class VerbEngine : IDisposable
     }
 
     /// <summary>A store speaks for itself, as soon as it has a problem.</summary>
-    bool IsOfStore(string problem) => Engine.Cache.Tiers.Any(tier => tier.Tier == Tier.Remote && tier.Problem == problem);
+    bool IsOfStore(string problem) => Engine.Cache.ProblemOf(Tier.Remote) == problem;
 }

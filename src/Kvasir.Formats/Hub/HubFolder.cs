@@ -97,7 +97,7 @@ public sealed class HubFolder : IModelFile
         if (!spec.IsTied && !_byName.ContainsKey(Output))
             throw ModelFormatException.At(Path, "tensor 'lm_head.weight'", "it is missing", "it, since tie_word_embeddings is not true");
         RopeSpec[] ropes = [.. spec.Attention.Select(layer => layer.Rope).OfType<RopeSpec>()];
-        if (Array.Find(ropes, rope => rope.Scaling?.Type == GgufSpecKeys.Llama3) is { } rope)
+        if (Array.Find(ropes, rope => rope.Scaling is { IsTensorInGguf: true }) is { } rope)
             Add(new HubVector("rope_freqs.weight", rope.Scaling is { HasFormula: true } scaling
                 ? scaling.Divisors(rope.Base, rope.Dims)
                 : throw ModelFormatException.At(config, "rope_scaling.original_max_position_embeddings", "the field is missing", "tokens")),

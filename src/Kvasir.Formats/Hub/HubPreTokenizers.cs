@@ -59,7 +59,8 @@ static class HubPreTokenizers
         "ByteLevel" => step.Flag("use_regex", true) ? Gpt2 : null,
         "Digits" when step.Flag("individual_digits", false) => Digits,
         "Split" when step.Text("behavior") == (step.Flag("invert", false) ? "Removed" : "Isolated")
-            && step.Object("pattern")?.Text("Regex") is { } regex => regex,
+            && step.Object("pattern")?.Text("Regex") is { } regex =>
+            regex.Replace("\r", @"\r", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal), // as characters, or escaped
         _ => Printable.Line(step.GetRawText(), 200),
     };
 }

@@ -65,6 +65,8 @@ sealed class HubVocabulary
         if (id >= 0 && id < _tokens.Length && _tokens[id] == content)
             _tokens[id] = null;
         bool isSpecial = added.Flag("special", false);
+        if (isSpecial && id >= _tokens.Length)
+            return; // Gemma 3 without pictures has a token for them and no row of its own for that: no text becomes it
         Add(content, id, isSpecial ? Control : UserDefined);
         foreach (string rule in s_rules)
             if (added.Flag(rule, rule == Normalized && !isSpecial))

@@ -8,8 +8,6 @@ namespace Kvasir.Formats.Models;
 /// <param name="set">Receives a key and its value; null where there is nothing to say.</param>
 public sealed class GgufSpecKeys(ModelSpec spec, string architecture, Action<string, object?> set)
 {
-    internal const string Llama3 = "llama3";
-
     ModelFamily Family => ModelFamily.Gguf[architecture];
 
     /// <summary>Names all of them.</summary>
@@ -21,7 +19,7 @@ public sealed class GgufSpecKeys(ModelSpec spec, string architecture, Action<str
     }
 
     /// <summary>What stretches a rotation by keys: nothing where a tensor does, as for Llama 3.</summary>
-    internal static RopeScaling? ScalingOf(RopeSpec rope) => rope.Scaling?.Type == Llama3 ? null : rope.Scaling;
+    internal static RopeScaling? ScalingOf(RopeSpec rope) => rope.Scaling is { IsTensorInGguf: true } ? null : rope.Scaling;
 
     void Geometry()
     {

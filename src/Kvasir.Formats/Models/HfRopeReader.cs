@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 
-
 namespace Kvasir.Formats.Models;
 
 /// <summary>
@@ -51,10 +50,16 @@ sealed class HfRopeReader
     {
         if (shape.IsLatent)
             return _fields.Count("qk_rope_head_dim");
+        return IsProportional(given) ? shape.KeyDim : (int)(shape.KeyDim * Share(given)) / 2 * 2;
+    }
+
+    /// <summary>Whether all elements have their frequency, of which a share turns; else that share has frequencies among itself.</summary>
+    static bool IsProportional(ConfigFields? given) => given?.Text("rope_type") == "proportional";
+
+    float Share(ConfigFields? given)
+    {
         float share = given?.Number("partial_rotary_factor") ?? _fields.Number("partial_rotary_factor") ?? _family.Rotates;
-        return share <= 1
-            ? (int)(shape.KeyDim * share) / 2 * 2
-            : throw _fields.Invalid("partial_rotary_factor", $"{share}", "a number up to 1");
+        return share is >= 0 and <= 1 ? share : throw _fields.Invalid("partial_rotary_factor", $"{share}", "a number from 0 up to 1");
     }
 
     RopeScaling? Scaling(ConfigFields? given, AttentionSpec shape)
@@ -74,6 +79,7 @@ sealed class HfRopeReader
             FastTurns = given.Number("beta_fast") ?? 32,
             SlowTurns = given.Number("beta_slow") ?? 1,
             RoundsPairs = given.Flag("truncate", true),
+            TurningShare = IsProportional(given) ? Share(given) : 1,
             LogWeights = given.Number("mscale") is { } of && given.Number("mscale_all_dim") is { } over ? (of, over) : null,
             ShortDivisors = isLong ? Divisors(given, "short_factor", Dims(given, shape) / 2) : [],
             LongDivisors = isLong ? Divisors(given, "long_factor", Dims(given, shape) / 2) : [],

@@ -32,7 +32,7 @@ public sealed record RopeSpec(float Base, int Dims, RopeStyle Style)
 }
 
 /// <summary>How rotary frequencies are stretched.</summary>
-/// <param name="Type">As the source names it: <c>linear</c>, <c>llama3</c>, <c>yarn</c>, <c>longrope</c>, …</param>
+/// <param name="Type">As the source names it: <c>linear</c>, <c>proportional</c>, <c>llama3</c>, <c>yarn</c>, <c>longrope</c>, …</param>
 /// <param name="Factor">How much longer the context becomes; 1 where the source does not say.</param>
 public sealed record RopeScaling(string Type, float Factor)
 {
@@ -68,14 +68,23 @@ public sealed record RopeScaling(string Type, float Factor)
     /// <summary>Whether divisors depend on the context that is served: those of short ones, and those of long ones.</summary>
     public bool DependsOnContext => Type == "longrope";
 
+    /// <summary>
+    /// For <c>proportional</c>: the share of pairs that turn, the first ones, at the frequencies that they have among all; those behind
+    /// them stay as they are.
+    /// </summary>
+    public float TurningShare { get; init; } = 1;
+
     /// <summary>For <c>llama3</c>: waves longer than the original context over this are slowed by the whole factor.</summary>
     public float LowFrequencyFactor { get; init; } = 1;
 
     /// <summary>For <c>llama3</c>: waves shorter than the original context over this are not slowed at all.</summary>
     public float HighFrequencyFactor { get; init; } = 4;
 
+    /// <summary>Whether GGUF files have it as a tensor of divisors (<c>rope_freqs.weight</c>), and no key says so.</summary>
+    public bool IsTensorInGguf => Type is "llama3" or "proportional";
+
     /// <summary>Whether <see cref="Divisors"/> and <see cref="Magnitude"/> know the type's formula.</summary>
-    public bool HasFormula => Type == "linear" || (Type is "llama3" or "yarn" or "longrope" && OriginalContext is not null);
+    public bool HasFormula => Type is "linear" or "proportional" || (Type is "llama3" or "yarn" or "longrope" && OriginalContext is not null);
 
     /// <summary>What rotated elements are multiplied with.</summary>
     public float Magnitude => AttentionFactor ?? Type switch
@@ -100,8 +109,9 @@ public sealed record RopeScaling(string Type, float Factor)
             divisors[i] = Type switch
             {
                 _ when !HasFormula =>
-                    throw new NotSupportedException($"rope scaling {Printable.Quote(Type)}: expected linear, llama3, yarn or longrope"),
+                    throw new NotSupportedException($"rope scaling {Printable.Quote(Type)}: expected linear, proportional, llama3, yarn or longrope"),
                 "linear" => Factor,
+                "proportional" => i < (int)(TurningShare * dims / 2) ? Factor : float.PositiveInfinity,
                 "yarn" => Yarn(i, frequencyBase, dims),
                 "longrope" => (isLong ? LongDivisors : ShortDivisors) is { IsEmpty: false } given ? given[i] : 1,
                 _ => Llama3(2 * Math.PI * Math.Pow(frequencyBase, 2.0 * i / dims)),

@@ -23,7 +23,7 @@ public sealed partial class ChatPrompts
 
     readonly Tokenizer _tokenizer;
     readonly ChatTemplate _template, _toolTemplate;
-    readonly bool _wantsNoTools, _namesThinking;
+    readonly bool _wantsNoTools, _namesThinking, _expectsThinking;
 
     /// <summary>Reads a model's template.</summary>
     /// <param name="tokenizer">The model's tokenizer, which knows its template.</param>
@@ -37,6 +37,7 @@ public sealed partial class ChatPrompts
         (_tokenizer, Tools, Thoughts) = (tokenizer, ToolFormat.Of(forTools ?? source), ThoughtFormat.Of(source));
         (_wantsNoTools, _namesThinking) = (ComparesTools().IsMatch(source) && !AsksForTools().IsMatch(source),
             NamesThinking().IsMatch(source));
+        _expectsThinking = DeniesThinking().IsMatch(source);
         Template = source;
         _template = Parse(source, named);
         _toolTemplate = forTools is null ? _template : Parse(forTools, named + ".tool_use");
@@ -131,6 +132,8 @@ public sealed partial class ChatPrompts
         variables.Remove("tools");
         if (tools is not null || _wantsNoTools)
             variables["tools"] = tools?.DeepClone();
+        if (_expectsThinking)
+            variables.TryAdd("enable_thinking", true);
         variables["add_generation_prompt"] = opensAnswer;
         variables["bos_token"] = Spelling(_tokenizer.Bos);
         variables["eos_token"] = Spelling(_tokenizer.Eos);
@@ -199,6 +202,13 @@ public sealed partial class ChatPrompts
 
     [GeneratedRegex(@"\btools\s+is\s+(not\s+)?(un)?defined\b")]
     private static partial Regex AsksForTools();
+
+    /// <summary>
+    /// llama.cpp's templates end thoughts where they are not enabled, and never ask whether anybody said so: they take for granted that
+    /// this is said.
+    /// </summary>
+    [GeneratedRegex(@"\bif\s+not\s+enable_thinking\s*-?%\}")]
+    private static partial Regex DeniesThinking();
 
     [GeneratedRegex(@"\.thinking\b|['""]thinking['""]")]
     private static partial Regex NamesThinking();

@@ -28,5 +28,15 @@ sealed class LogprobMeter(int top)
             [.. Enumerable.Range(0, top > 0 ? _best.Count : 0).Select(i => (_best.Token(i), Logprob(_best.Token(i))))]);
     }
 
+    /// <summary>A token's place among all, from 1: the likelier first, of equals the first.</summary>
+    public int Rank(int token)
+    {
+        int rank = 1;
+        for (int other = 0; other < _logits.Length; other++)
+            if (_logits[other] > _logits[token] || (_logits[other] == _logits[token] && other < token))
+                rank++;
+        return rank;
+    }
+
     float Logprob(int token) => (float)Math.Max(Least, _logits[token] - _logTotal);
 }

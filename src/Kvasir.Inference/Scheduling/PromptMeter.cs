@@ -20,7 +20,8 @@ sealed class PromptMeter(int top, int tokens)
             if (position + 1 != _read.Count)
                 continue; // the sequence was paused, and is computed again
             _meter.Read(LogitsException.Checked(pass.Logits(firstRow + position - from), "logits", model));
-            _read.Add(_meter.Of(prompt[position + 1]));
+            int token = prompt[position + 1];
+            _read.Add(_meter.Of(token) with { Rank = _meter.Rank(token) });
         }
     }
 }

@@ -5,4 +5,8 @@ namespace Kvasir.Inference.Scheduling;
 /// <param name="Token">The token.</param>
 /// <param name="Logprob">Its own.</param>
 /// <param name="Top">The most likely tokens, the likeliest first, as many as were asked for.</param>
-public sealed record TokenLogprobs(int Token, float Logprob, IReadOnlyList<(int Token, float Logprob)> Top);
+public sealed record TokenLogprobs(int Token, float Logprob, IReadOnlyList<(int Token, float Logprob)> Top)
+{
+    /// <summary>The token's place among all by likelihood, from 1; of a prompt's tokens only, else null.</summary>
+    public int? Rank { get; init; }
+}

@@ -105,7 +105,7 @@ public sealed class SyntheticModel
     {
         if (rope?.Scaling is not { } scaling)
             return;
-        if (scaling.Type == "llama3")
+        if (scaling.IsTensorInGguf)
             Vector("rope_freqs.weight", scaling.Divisors(rope.Base, rope.Dims));
         foreach (bool isLong in (bool[])[true, false])
             if (scaling.DependsOnContext)

@@ -35,6 +35,8 @@ sealed class MissExplanation(
         AskForEvictions(holes, from < end);
         foreach (int block in holes)
             Add(Hole(block));
+        if (lookup.TailForgone > 0)
+            Add(new Miss(from, from += lookup.TailForgone, MissReason.WindowGone));
         if (from < end)
             Add(End(from, end));
         return _misses;

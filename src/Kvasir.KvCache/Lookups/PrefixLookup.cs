@@ -76,6 +76,9 @@ public sealed class PrefixLookup
 
     internal TailFind? TailFound { get; private set; }
 
+    /// <summary>Tokens of the tail that were found and are computed all the same.</summary>
+    internal int TailForgone { get; private set; }
+
     /// <summary>The tier that the tail is in; null for the pool.</summary>
     internal ITier? TailSource { get; private set; }
 
@@ -162,6 +165,16 @@ public sealed class PrefixLookup
     {
         _places[block] = default;
         _forgone[block] = why;
+    }
+
+    /// <summary>The tail is of use only as far as the layers with windows have it, too.</summary>
+    internal void LimitTail(PrefixLookup windows)
+    {
+        int common = windows.TailBlock == TailBlock ? windows.Tail.Common : 0;
+        if (TailFound is null || common >= Tail.Common)
+            return;
+        TailForgone = Tail.Common - common;
+        TailFound = TailFound with { Match = Tail with { Common = common } };
     }
 
     void Place(Tier tier, ITier? source, TierFind find)

@@ -82,8 +82,7 @@ sealed record MessagesRequest(CompletionRequest Completion, ChatInput Input, boo
                 return ToolChoice.Named(field["name"], input);
             case "any":
                 return input.Tools.Count > 0 ? ToolChoice.Of(ToolChoiceKind.Required, input.Tools)
-                    : input.Skipped.Count > 0 ? throw field["type"].Wrong("tools to choose from")
-                    : ToolChoice.Of(ToolChoiceKind.None, input.Tools); // Anthropic's own helper says so when it wants no more calls
+                    : throw field["type"].Wrong("tools to choose from");
             case "none":
                 return ToolChoice.Of(ToolChoiceKind.None, []);
             default:

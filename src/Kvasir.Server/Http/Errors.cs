@@ -22,12 +22,20 @@ sealed record ErrorDetail(string Message, string Type, string? Param, string? Co
 /// <summary>Anthropic's error: <c>{"type": "error", "error": {"type", "message"}}</c>.</summary>
 sealed record AnthropicError(string Type, AnthropicErrorDetail Error)
 {
+    /// <summary>Its clients hold conversations at the server, and go on without that when they hear that this one does not.</summary>
+    static readonly AnthropicErrorCode s_noThreads = new("thread_unsupported_request", ["thread"]);
+
     public static AnthropicError Of(RequestException e) => new("error", new AnthropicErrorDetail(
-        e.Status switch { 404 => "not_found_error", 529 or 503 => "overloaded_error", >= 500 => "api_error", _ => e.Type }, e.Message));
+        e.Status switch { 404 => "not_found_error", 529 or 503 => "overloaded_error", >= 500 => "api_error", _ => e.Type }, e.Message,
+        e is { Field: "thread", Code: "unsupported_field" } ? s_noThreads : null));
 }
 
-/// <summary>What went wrong.</summary>
-sealed record AnthropicErrorDetail(string Type, string Message);
+/// <summary>What went wrong; details where clients act upon them.</summary>
+sealed record AnthropicErrorDetail(string Type, string Message,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AnthropicErrorCode? Details);
+
+/// <summary>An error that clients know by its code, and the features that it is about.</summary>
+sealed record AnthropicErrorCode(string ErrorCode, IReadOnlyList<string> Unsupported);
 
 /// <summary>Ollama's error: <c>{"error": "…"}</c>.</summary>
 sealed record OllamaError(string Error)
@@ -47,9 +55,13 @@ static class Errors
         ContextExceededException overflow => new RequestException(400,
             overflow.Tokens == overflow.Context
                 ? $"the prompt has {overflow.Tokens:N0} tokens, which fill the context: nothing could follow"
-                : $"the prompt has at least {overflow.Tokens:N0} tokens and the context holds {overflow.Context:N0}",
+                : $"the prompt has at least {overflow.Tokens:N0} tokens, which exceeds the available context size: the context holds "
+                    + $"{overflow.Context:N0}",
             PromptOf(path), "context_length_exceeded")
-        { Overflow = (overflow.Tokens, overflow.Context) },
+        {
+            Overflow = (overflow.Tokens, overflow.Context),
+            Type = IsLlamaServers(path) ? "exceed_context_size_error" : "invalid_request_error",
+        },
         TemplateException refusal => new RequestException(400, refusal.Message, "messages", "chat_template"),
         ToolSchemaException tool when $"tools[{tool.Index}].function.parameters" is var field =>
             new RequestException(400, $"{field}: {tool.InnerException!.Message}", field, "invalid_schema"),
@@ -59,6 +71,9 @@ static class Errors
         BadHttpRequestException bad => new RequestException(bad.StatusCode, "the request is malformed"),
         _ => null,
     };
+
+    /// <summary>Paths without a version are llama-server's, which has its own name for a prompt that is too long.</summary>
+    static bool IsLlamaServers(string path) => !path.StartsWith("/v1/", StringComparison.Ordinal);
 
     /// <summary>The field that holds the prompt.</summary>
     static string PromptOf(string path) => path switch

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Kvasir.Formats;
 
 namespace Kvasir.Server.Http;
@@ -143,6 +144,19 @@ readonly struct Field(string path, JsonElement value)
         (string, Field)[] members =
             [.. value.EnumerateObject().Take(most + 1).Select(member => (member.Name, new Field($"{at}.{member.Name}", member.Value)))];
         return members.Length <= most ? members : throw Wrong($"at most {most:N0} members");
+    }
+
+    /// <summary>
+    /// A copy of an object, for when the body is gone; null when it is absent. Of a name that is there twice the last counts.
+    /// </summary>
+    public JsonObject? Copy()
+    {
+        if (IsAbsent)
+            return null;
+        JsonObject copy = [];
+        foreach ((string name, Field member) in Members(MostItems))
+            copy[name] = JsonNode.Parse(member.Json.GetRawText());
+        return copy;
     }
 
     /// <summary>One of a few words.</summary>

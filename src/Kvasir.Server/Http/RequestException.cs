@@ -17,8 +17,8 @@ sealed class RequestException(int status, string message, string? parameter = nu
     /// <summary>Numbers that belong to the error.</summary>
     public (int PromptTokens, int Context)? Overflow { get; init; }
 
-    /// <summary>OpenAI's name for errors of this status.</summary>
-    public string Type => status switch
+    /// <summary>OpenAI's name for errors of this status, or another protocol's.</summary>
+    public string Type { get; init; } = status switch
     {
         401 => "authentication_error",
         403 => "permission_error",

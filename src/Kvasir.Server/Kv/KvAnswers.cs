@@ -25,6 +25,14 @@ sealed record KvStats(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public KvStreaming? Streaming { get; init; }
 
+    /// <summary>Blocks of the layers with windows; absent where blocks hold all layers.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public KvWindows? Windows { get; init; }
+
+    /// <summary>What is wrong, by tier, be it that there is none because it could not be opened; absent when nothing is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, string>? Problems { get; init; }
+
     /// <summary>What retention policies have made of prefixes.</summary>
     public required KvViewCounts Views { get; init; }
 }
@@ -88,7 +96,10 @@ sealed record KvNode(string Name, string Role, IReadOnlyList<PrefillNodeState>? 
 /// <summary>Whose keys and values they are.</summary>
 sealed record KvModel(string Id, string Fingerprint, int BlockTokens, long BytesPerToken, int Context);
 
-/// <summary>A tier: what it holds and may hold, and what went in and out.</summary>
+/// <summary>
+/// A tier: what it holds and may hold, and what went in and out. Its bytes are all that it takes; its blocks are those of the layers that see
+/// everything, where layers with windows have their own.
+/// </summary>
 sealed record KvTier(
     string Tier, long CapacityBytes, long UsedBytes, long CapacityBlocks, long Blocks, long LeasedBlocks, long PinnedBlocks, long Evictions,
     long HitTokens, long InBytes, double InS, long OutBytes, double OutS)

@@ -66,10 +66,18 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Func<KvNode>
         {
             Node = node?.Invoke(),
             Streaming = KvStreaming.Of(Model.Engine),
+            Windows = KvWindows.Of(Cache),
+            Problems = Problems() is { Count: > 0 } problems ? problems : null,
             PeerTokens = totals.TokensFrom(Tier.Peer),
             Views = KvViewCounts.Of(Cache.Views.All, Cache.Views.Reclaimable * Cache.Layout.StrideBytes),
         };
     }
+
+    /// <summary>That the server answers, and which tiers it has to do without.</summary>
+    public HealthStatus Health() => new("ok") { Degraded = Problems() is { Count: > 0 } problems ? [.. problems.Keys] : null };
+
+    Dictionary<string, string> Problems() => Enum.GetValues<Tier>().Select(tier => (tier.Name(), Problem: Cache.ProblemOf(tier)))
+        .Where(pair => pair.Problem is not null).ToDictionary(pair => pair.Item1, pair => pair.Problem!);
 
     Task Views(HttpContext context)
     {
@@ -88,21 +96,32 @@ sealed class KvEndpoints(CompletionService service, RequestLog log, Func<KvNode>
 
     IEnumerable<KvTier> Tiers(RequestTotals totals)
     {
-        yield return Of(Tier.Device, Cache.Device.Content(), null);
+        yield return Of(Tier.Device, Cache.Device.Content(), Cache.Windows?.Device.Content());
         foreach (ITier tier in Cache.Tiers)
-            yield return Of(tier.Tier, tier.Content(), tier.Problem);
+            yield return Of(tier.Tier, tier.Content(), Cache.Windows?.Tiers.FirstOrDefault(twin => twin.Tier == tier.Tier)?.Content());
 
-        KvTier Of(Tier tier, TierContent content, string? problem)
+        KvTier Of(Tier tier, TierContent content, TierContent? windows)
         {
-            ((long into, TimeSpan intoTime), (long outOf, TimeSpan outTime)) = (Cache.Traffic.Into(tier), Cache.Traffic.OutOf(tier));
+            ((long into, TimeSpan intoTime), (long outOf, TimeSpan outTime)) = (Into(tier), OutOf(tier));
+            TierContent? beside = content.Directory is null ? windows : null; // a place that both share has counted both
             return new KvTier(
-                tier.Name(), content.CapacityBytes, content.UsedBytes, content.CapacityBlocks, content.Blocks, content.HeldBlocks,
-                content.PinnedBlocks, content.Evictions,
+                tier.Name(), content.CapacityBytes + (beside?.CapacityBytes ?? 0), content.UsedBytes + (beside?.UsedBytes ?? 0),
+                content.CapacityBlocks, content.Blocks, content.HeldBlocks, content.PinnedBlocks, content.Evictions,
                 totals.TokensFrom(tier), into, intoTime.TotalSeconds, outOf, outTime.TotalSeconds)
             {
                 Directory = content.Directory,
-                Problem = problem,
+                Problem = Cache.ProblemOf(tier),
             };
+        }
+
+        (long, TimeSpan) Into(Tier tier) => Both(cache => cache.Traffic.Into(tier));
+
+        (long, TimeSpan) OutOf(Tier tier) => Both(cache => cache.Traffic.OutOf(tier));
+
+        (long, TimeSpan) Both(Func<TieredKvCache, (long Bytes, TimeSpan Time)> of)
+        {
+            (long bytes, TimeSpan time) = of(Cache);
+            return Cache.Windows is { } windows && of(windows) is var more ? (bytes + more.Bytes, time + more.Time) : (bytes, time);
         }
     }
 

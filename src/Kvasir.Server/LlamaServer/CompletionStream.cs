@@ -28,7 +28,7 @@ sealed class CompletionStream(HttpContext context, ServedModel model, Completion
     void Send(EventStream events, ChoicePiece piece)
     {
         Choice choice = _choices[piece.Choice];
-        if (_timings.Progress(piece) is { } progress)
+        foreach (PromptProgress progress in _timings.Progress(piece))
             events.Send(Chunk(piece.Choice, "") with { PromptProgress = progress }, LlamaServerJson.Default.CompletionChunk);
         Timings? timings = _timings.Take(piece);
         if (piece.Result is { } result)

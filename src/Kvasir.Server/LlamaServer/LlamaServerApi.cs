@@ -27,6 +27,7 @@ static class LlamaServerApi
         foreach (string prefix in (string[])["", "/v1"])
             routes.MapPost($"{prefix}/chat/completions/input_tokens", context => Templates.Count(context, model));
         routes.MapPost("/apply-template", context => Templates.Write(context, model));
+        routes.MapReading("/tokenizer_info", context => Tokens.Tell(context, model));
         routes.MapPost("/tokenize", context => Tokens.Tokenize(context, model));
         routes.MapPost("/detokenize", context => Tokens.Detokenize(context, model));
         routes.MapPost("/embedding", context => Embedding.Handle(context, service));

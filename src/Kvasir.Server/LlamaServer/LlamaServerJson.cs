@@ -16,6 +16,7 @@ namespace Kvasir.Server.LlamaServer;
 [JsonSerializable(typeof(TextVector[]))]
 [JsonSerializable(typeof(TokenList))]
 [JsonSerializable(typeof(TokenText))]
+[JsonSerializable(typeof(TokenizerInfo))]
 [JsonSerializable(typeof(WrittenPrompt))]
 sealed partial class LlamaServerJson : JsonSerializerContext
 {

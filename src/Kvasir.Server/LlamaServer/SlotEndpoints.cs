@@ -17,7 +17,7 @@ sealed record SlotState(int Id, long IdTask, int NCtx, bool Speculative, bool Is
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] GenerationSettings? Params,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<NextToken>? NextToken);
 
-/// <summary>How far its answer is; counted when it is over.</summary>
+/// <summary>What it may still write; nothing is left of an answer that is over.</summary>
 sealed record NextToken(bool HasNextToken, int NRemain, int NDecoded);
 
 /// <summary>What was saved.</summary>
@@ -65,8 +65,7 @@ sealed class SlotEndpoints(ServedModel model, bool isShown, string? folder)
         CompletionRequest? last = slot.Last is { } any && any.Principal.Name == principal.Name ? any : null;
         return new(slot.Number, slot.Task, model.Engine.Context, false, slot.Running > 0,
             last is null ? null : GenerationSettings.Of(last.Options, model.Engine.Model.Tokenizer.Ends, last.TellsTimings),
-            last is null ? null
-                : [new NextToken(slot.Running > 0, last.Options.MaxTokens is { } most ? most - slot.Decoded : -1, slot.Decoded)]);
+            last is null ? null : [new NextToken(slot.Running > 0, slot.Running > 0 ? last.Options.MaxTokens ?? -1 : -1, 0)]);
     }
 
     public Task Act(HttpContext context)

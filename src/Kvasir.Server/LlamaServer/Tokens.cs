@@ -16,8 +16,13 @@ sealed record TokenList(JsonArray Tokens, int Count, int MaxModelLen,
 /// <summary>The answer of <c>/detokenize</c>, under the names that different clients know.</summary>
 sealed record TokenText(string Content, string Prompt);
 
+/// <summary>The answer of <c>/tokenizer_info</c>; a token that the vocabulary has not is null.</summary>
+sealed record TokenizerInfo(string TokenizerClass, string? BosToken, string? EosToken, string? PadToken, string? UnkToken,
+    int ModelMaxLength, string ChatTemplate);
+
 /// <summary>
-/// <c>POST /tokenize</c> and <c>/detokenize</c>, in llama-server's terms (<c>content</c>) and in vLLM's (<c>prompt</c>, <c>messages</c>).
+/// <c>GET /tokenizer_info</c>, <c>POST /tokenize</c> and <c>/detokenize</c>, in llama-server's terms (<c>content</c>) and in vLLM's
+/// (<c>prompt</c>, <c>messages</c>).
 /// </summary>
 static class Tokens
 {
@@ -35,6 +40,18 @@ static class Tokens
                 [.. tokens.Select(JsonNode? (token) => hasPieces ? Piece(token, tokenizer) : JsonValue.Create(token))],
                 tokens.Length, model.Engine.Context, texts), LlamaServerJson.Wire.TokenList);
         });
+
+    /// <summary>
+    /// What vLLM tells of a tokenizer, as far as there is such a thing here: evaluations see by it that they need none of their own.
+    /// </summary>
+    public static Task Tell(HttpContext context, ServedModel model)
+    {
+        Tokenizer tokenizer = model.Engine.Model.Tokenizer;
+        string? Spelling(int? token) => token is { } id ? tokenizer.Text(id) : null;
+        TokenizerInfo info = new("Kvasir", Spelling(tokenizer.Bos), Spelling(tokenizer.Eos), Spelling(tokenizer.Pad),
+            Spelling(tokenizer.Unknown), model.Engine.Context, model.Prompts.Template);
+        return context.Response.WriteAsJsonAsync(info, LlamaServerJson.Wire.TokenizerInfo);
+    }
 
     public static Task Detokenize(HttpContext context, ServedModel model) =>
         RequestFields.Read(context, Endpoints.Detokenize, async body =>

@@ -21,6 +21,18 @@ static class Gauges
         Gauge("kv_blocks", "Blocks that a tier holds", PerTier(tier => tier.Blocks));
         Gauge("kv_leased_blocks", "Blocks that sequences hold", PerTier(tier => tier.LeasedBlocks));
         Gauge("kv_pinned_blocks", "Blocks that somebody keeps", PerTier(tier => tier.PinnedBlocks));
+        Gauge("kv_problem", "Whether something is wrong with a tier: its blocks are computed", 
+            stats.Tiers.Select(tier => tier.Tier).Union(stats.Problems?.Keys ?? []).Select(
+                tier => ($"{{tier=\"{tier}\"}}", stats.Problems?.ContainsKey(tier) == true ? 1.0 : 0)));
+        if (stats.Windows is { } windows)
+        {
+            Gauge("kv_window_used_bytes", "Of a tier's bytes, those of layers with windows", PerWindow(tier => tier.UsedBytes));
+            Gauge("kv_window_blocks", "Blocks of layers with windows that a tier holds", PerWindow(tier => tier.Blocks));
+            Gauge("kv_window_leased_blocks", "Of those, blocks that sequences hold", PerWindow(tier => tier.LeasedBlocks));
+
+            IEnumerable<(string, double)> PerWindow(Func<KvWindowTier, long> value) =>
+                windows.Tiers.Select(tier => ($"{{tier=\"{tier.Tier}\"}}", (double)value(tier)));
+        }
         Gauge("kv_views", "Views that retention policies have made", [("", stats.Views.Count)]);
         Gauge("kv_retained_bytes", "Bytes that views take", [("", stats.Views.Bytes)]);
         Gauge("kv_retained_ratio", "Their bytes over those of the exact prefixes; none without views",

@@ -24,7 +24,7 @@ static class Generate
             bool isRaw = body["raw"].Truth() ?? false;
             AnswerPlan? plan = isRaw || body["suffix"].Text() is { Length: > 0 } ? null : Asked(body, model);
             int[] prompt = isRaw ? Raw(body, model)
-                : plan is null ? Gap(body, body["suffix"].Text()!, model)
+                : plan is null ? FillIn.Prompt(body["prompt"], body["suffix"], model)
                 : Behind(body, plan.Prompt.Tokens, model);
             OllamaQuery query = OllamaQuery.Read(context, body, prompt, plan, "/api/generate", model, () => null);
             return service.Serve(context, query.Completion,
@@ -45,11 +45,6 @@ static class Generate
             BodyLimit.Check(body["prompt"], model.Engine.Context, model.Engine.Model.Tokenizer.LongestToken);
         return body["prompt"].Text() ?? "";
     }
-
-    static int[] Gap(Field body, string after, ServedModel model) => model.Engine.Model.Tokenizer.FillIn is { } gap
-        ? gap.Prompt(model.Engine.Model.Tokenizer, Prompt(body, model), after, [])
-        : throw new RequestException(400, $"{model.Id} does not support insert: its vocabulary has no tokens for prefix, suffix and middle",
-            "suffix", "unsupported_field");
 
     /// <summary>A message of a user.</summary>
     static AnswerPlan Asked(Field body, ServedModel model)

@@ -1,5 +1,8 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Kvasir.Inference.Chat;
+using Kvasir.Inference.Scheduling;
+using Kvasir.Inference.Tokenization;
 using Kvasir.Server.Accounting;
 using Kvasir.Server.Serving;
 
@@ -9,7 +12,21 @@ namespace Kvasir.Server.OpenAi;
 sealed record ChatCompletion(
     string Id, string Object, long Created, string Model, string SystemFingerprint, IReadOnlyList<ChatChoice> Choices, Usage Usage,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Explanation? Kvasir,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Timings? Timings);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Timings? Timings,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonPropertyName("__verbose")] RawAnswer? Raw)
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<IReadOnlyDictionary<string, PromptLogprob>?>? PromptLogprobs { get; init; }
+}
+
+/// <summary>What the model was asked, as the chat template wrote it, and what it wrote, before anybody read that.</summary>
+sealed record RawAnswer(string Prompt, string Content, IReadOnlyList<int> Tokens, int TokensEvaluated, int TokensPredicted)
+{
+    /// <summary>That of an answer that is over; null unless it was asked for.</summary>
+    public static RawAnswer? Of(CompletionRun run, GenerationResult result, Tokenizer tokenizer) => !run.Request.TellsRaw ? null
+        : new(tokenizer.Decode(run.Request.Prompts[0], ControlTokens.Shown), tokenizer.Decode([.. result.TokenIds], ControlTokens.Shown),
+            result.TokenIds, result.PromptTokens, result.TokenIds.Count);
+}
 
 /// <summary>One of its choices.</summary>
 sealed record ChatChoice(int Index, ChatMessage Message, ChoiceLogprobs? Logprobs, string FinishReason);
@@ -39,15 +56,30 @@ sealed record ChatChunk(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Usage? Usage,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Explanation? Kvasir,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Timings? Timings = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] PromptProgress? PromptProgress = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] PromptProgress? PromptProgress = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonPropertyName("__verbose")] RawAnswer? Raw = null);
 
 /// <summary>The part of a piece that belongs to one choice.</summary>
 sealed record ChatChunkChoice(int Index, ChatDelta Delta,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ChoiceLogprobs? Logprobs, string? FinishReason);
 
-/// <summary>What is new.</summary>
+/// <summary>What is new. An empty content is written as null, which is not absent: nothing has come yet.</summary>
 sealed record ChatDelta(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Role,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Content,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonConverter(typeof(EmptyAsNull))] string? Content,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ChatToolCall>? ToolCalls,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ReasoningContent = null);
+
+/// <summary>Writes an empty text as null.</summary>
+sealed class EmptyAsNull : JsonConverter<string>
+{
+    public override string? Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) => reader.GetString();
+
+    public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options)
+    {
+        if (value.Length > 0)
+            writer.WriteStringValue(value);
+        else
+            writer.WriteNullValue();
+    }
+}

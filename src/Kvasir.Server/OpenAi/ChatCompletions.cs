@@ -34,7 +34,11 @@ static class ChatCompletions
             run.ModelName, SystemFingerprint(service.Model),
             [.. choices.Select((choice, i) => new ChatChoice(i, Message(choice), ChoiceLogprobs.Of(choice, run.Request.Options,
                 service.Model.Engine.Model.Tokenizer), FinishReasonOf(results[i], choice.Calls.Count > 0)))],
-            Usage.Of(run, results), run.ExplanationOf(results[0]), Timings.Of(run, results[0]));
+            Usage.Of(run, results), run.ExplanationOf(results[0]), Timings.Of(run, results[0]),
+            RawAnswer.Of(run, results[0], service.Model.Engine.Model.Tokenizer))
+        {
+            PromptLogprobs = PromptLogprob.Of(choices[0].PromptLogprobs, run.Request.PromptLogprobs, service.Model.Engine.Model.Tokenizer),
+        };
         await context.Response.WriteAsJsonAsync(answer, OpenAiJson.Wire.ChatCompletion, cancellationToken: context.RequestAborted);
         return answer.Choices[0].FinishReason;
     }

@@ -24,7 +24,7 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
         Thinking thinking = Thinking.OfChat(body);
         AnswerPlan plan = ChatPlans.Of(model, input, choice, thinking,
             GrammarField.Read(body, body["response_format"], field => field["json_schema"]["schema"]),
-            several: body["parallel_tool_calls"].Truth() ?? false, ChatPlans.End(body, input));
+            several: body["parallel_tool_calls"].Truth() ?? false, ChatPlans.End(body, input, model.Defaults.GoesOnWithAnswers));
         int[] prompt = plan.Prompt.Tokens;
         int? predicted = RequestReader.Predicted(body), maxTokens = body["max_tokens"].Bound(0) ?? predicted;
         GenerationOptions generation = RequestReader.Options(body, body["max_completion_tokens"].Bound(0) ?? maxTokens,
@@ -42,14 +42,17 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
                 Options = plan.Apply(generation) with
                 {
                     TopLogprobs = TopLogprobs(body),
+                    PromptLogprobs = PromptLogprob.Wish(body),
                     Retention = model.Retention.Read(body, () => input.TokensBeforeQuestion(model, choice, prompt)),
                 },
+                PromptLogprobs = PromptLogprob.Wish(body),
                 Principal = principal,
                 Salt = RequestReader.Salt(body, principal),
                 Keep = RequestReader.Keep(body, input, choice, model, prompt),
                 Explains = explains,
                 TellsProgress = RequestReader.TellsProgress(body),
                 TellsTimings = RequestReader.TellsTimings(body),
+                TellsRaw = body["verbose"].Truth() ?? model.Defaults.TellsRaw,
             },
             input, body["stream"].Truth() ?? false, body["stream_options"]["include_usage"].Truth() ?? false);
     }
@@ -62,7 +65,8 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
     static ChatPrompt Prompt(Field body, ServedModel model)
     {
         ChatInput input = ReadConversation(body);
-        return input.Write(model, ToolChoice.Read(body["tool_choice"], input), Thinking.OfChat(body), ChatPlans.End(body, input));
+        return input.Write(model, ToolChoice.Read(body["tool_choice"], input), Thinking.OfChat(body),
+            ChatPlans.End(body, input, model.Defaults.GoesOnWithAnswers));
     }
 
     /// <summary>What the chat template makes of a body's conversation, before it becomes tokens.</summary>
@@ -71,11 +75,7 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
     /// <summary>The messages and tools of a body, and what it tells the template.</summary>
     static ChatInput ReadConversation(Field body)
     {
-        Field more = body["chat_template_kwargs"];
-        ChatInput input = new()
-        {
-            More = more.IsObject ? JsonObject.Create(more.Kept) : more.IsAbsent ? null : throw more.Wrong("an object"),
-        };
+        ChatInput input = new() { More = body["chat_template_kwargs"].Copy() };
         IReadOnlyList<Field> messages = body["messages"].Items();
         if (messages.Count == 0)
             throw body["messages"].Wrong("at least one message");

@@ -30,8 +30,10 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
         await events.Flush(context.RequestAborted);
         await StreamPump.Run(run, events, piece => Send(events, piece), fail: null, context.RequestAborted);
         if (request.IncludesUsage || run.Request.Explains)
-            events.Send(Chunk([], request.IncludesUsage ? Usage.Of(run, _results) : null, run.ExplanationOf(_results[0])),
-                OpenAiJson.Default.ChatChunk);
+            events.Send(Chunk([], request.IncludesUsage ? Usage.Of(run, _results) : null, run.ExplanationOf(_results[0])) with
+            {
+                Timings = Timings.Of(run, _results[0]),
+            }, OpenAiJson.Default.ChatChunk);
         events.SendDone();
         await events.Flush(context.RequestAborted);
         return ChatCompletions.FinishReasonOf(_results[0], _calls[0] > 0);
@@ -39,7 +41,7 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
 
     void Send(EventStream events, ChoicePiece piece)
     {
-        if (_timings.Progress(piece) is { } progress)
+        foreach (PromptProgress progress in _timings.Progress(piece))
             events.Send(Chunk([]) with { PromptProgress = progress }, OpenAiJson.Default.ChatChunk);
         Timings? timings = _timings.Take(piece);
         ChoiceLogprobs? logprobs = piece.Piece.Logprobs is { } likely
@@ -57,7 +59,7 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
             return;
         _results[piece.Choice] = result;
         Send(events, piece.Choice, new ChatDelta(null, null, null), null, ChatCompletions.FinishReasonOf(result, _calls[piece.Choice] > 0),
-            timings);
+            timings, RawAnswer.Of(run, result, _model.Engine.Model.Tokenizer));
     }
 
     static ChatDelta? Delta(AnswerPart part, ref int calls) => part.Kind switch
@@ -70,8 +72,8 @@ sealed class ChatStream(HttpContext context, CompletionService service, ChatRequ
     };
 
     void Send(EventStream events, int choice, ChatDelta delta, ChoiceLogprobs? logprobs = null, string? finishReason = null,
-        Timings? timings = null) =>
-        events.Send(Chunk([new ChatChunkChoice(choice, delta, logprobs, finishReason)]) with { Timings = timings },
+        Timings? timings = null, RawAnswer? raw = null) =>
+        events.Send(Chunk([new ChatChunkChoice(choice, delta, logprobs, finishReason)]) with { Timings = timings, Raw = raw },
             OpenAiJson.Default.ChatChunk);
 
     ChatChunk Chunk(IReadOnlyList<ChatChunkChoice> choices, Usage? usage = null, Explanation? explanation = null) =>

@@ -14,16 +14,7 @@ static class InputItems
             items.Add((JsonNode)Complete(new JsonObject { ["role"] = "user", ["content"] = input.Text() }));
         else
             foreach (Field item in input.Items())
-                items.Add((JsonNode)Complete(Object(item)));
-    }
-
-    /// <summary>An object of its own; of a name that is there twice the last counts, as it does for whoever reads a body.</summary>
-    static JsonObject Object(Field item)
-    {
-        JsonObject copy = [];
-        foreach ((string name, Field value) in item.Members(Field.MostItems))
-            copy[name] = JsonNode.Parse(value.Json.GetRawText());
-        return copy;
+                items.Add((JsonNode)Complete(item.Copy()!));
     }
 
     static JsonObject Complete(JsonObject item)

@@ -9,11 +9,11 @@ sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data, bool HasM
 
 /// <summary>A model, for clients of either protocol.</summary>
 sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy, ModelFacts Meta, string Type,
-    string DisplayName, DateTimeOffset CreatedAt)
+    string DisplayName, DateTimeOffset CreatedAt, IEnumerable<string> Aliases, IReadOnlyList<string> Tags)
 {
     public static ModelEntry Of(ServedModel model, string name) =>
         new(name, "model", model.Created, "kvasir", ModelFacts.Of(model.Engine), "model", model.Engine.Model.Config.Name,
-            DateTimeOffset.FromUnixTimeSeconds(model.Created));
+            DateTimeOffset.FromUnixTimeSeconds(model.Created), model.Names, model.Tags);
 }
 
 /// <summary>

@@ -50,7 +50,7 @@ abstract record ResponseItem;
 /// <summary>What was said.</summary>
 sealed record ResponseMessage(string Id, string Status, string Role, IReadOnlyList<ResponsePart> Content) : ResponseItem;
 
-/// <summary>What the model thought: all of it, without a summary.</summary>
+/// <summary>What the model thought: all of it, as content or, where one was asked for, as the summary.</summary>
 sealed record ResponseReasoning(string Id, string Status, IReadOnlyList<ResponsePart> Summary, IReadOnlyList<ResponsePart> Content)
     : ResponseItem;
 
@@ -65,6 +65,8 @@ sealed record ResponsePart(string Type, string Text,
     public static ResponsePart Said(string text) => new("output_text", text, [], []);
 
     public static ResponsePart Thought(string text) => new("reasoning_text", text, null, null);
+
+    public static ResponsePart Summary(string text) => new("summary_text", text, null, null);
 }
 
 /// <summary>What an answer used.</summary>

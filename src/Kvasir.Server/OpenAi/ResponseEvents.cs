@@ -10,6 +10,9 @@ namespace Kvasir.Server.OpenAi;
 [JsonDerivedType(typeof(ResponseTextDone))]
 [JsonDerivedType(typeof(ResponseThoughtDelta))]
 [JsonDerivedType(typeof(ResponseThoughtDone))]
+[JsonDerivedType(typeof(ResponseSummaryPartEvent))]
+[JsonDerivedType(typeof(ResponseSummaryDelta))]
+[JsonDerivedType(typeof(ResponseSummaryDone))]
 [JsonDerivedType(typeof(ResponseArgumentsDelta))]
 [JsonDerivedType(typeof(ResponseArgumentsDone))]
 [JsonDerivedType(typeof(ResponseFailure))]
@@ -43,6 +46,18 @@ sealed record ResponseThoughtDelta(string ItemId, int OutputIndex, int ContentIn
 /// <summary>All that it thought.</summary>
 sealed record ResponseThoughtDone(string ItemId, int OutputIndex, int ContentIndex, string Text)
     : ResponseEvent("response.reasoning_text.done");
+
+/// <summary>Thoughts that are told as a summary begin, or are over.</summary>
+sealed record ResponseSummaryPartEvent(string Type, string ItemId, int OutputIndex, int SummaryIndex, ResponsePart Part)
+    : ResponseEvent(Type);
+
+/// <summary>More of them.</summary>
+sealed record ResponseSummaryDelta(string ItemId, int OutputIndex, int SummaryIndex, string Delta)
+    : ResponseEvent("response.reasoning_summary_text.delta");
+
+/// <summary>All of them.</summary>
+sealed record ResponseSummaryDone(string ItemId, int OutputIndex, int SummaryIndex, string Text)
+    : ResponseEvent("response.reasoning_summary_text.done");
 
 /// <summary>More of a call's arguments.</summary>
 sealed record ResponseArgumentsDelta(string ItemId, int OutputIndex, string Delta)

@@ -69,8 +69,8 @@ sealed class ResponsesAnswer(HttpContext context, ResponsesRequest request, Comp
             case AnswerPartKind.Text or AnswerPartKind.Thought:
                 Open(part.Kind == AnswerPartKind.Thought);
                 _text.Append(part.Text);
-                Send(_isThought
-                    ? new ResponseThoughtDelta(_openId!, _output.Count, 0, part.Text)
+                Send(IsSummary ? new ResponseSummaryDelta(_openId!, _output.Count, 0, part.Text)
+                    : _isThought ? new ResponseThoughtDelta(_openId!, _output.Count, 0, part.Text)
                     : new ResponseTextDelta(_openId!, _output.Count, 0, part.Text, []));
                 break;
             case AnswerPartKind.Call:
@@ -98,7 +98,7 @@ sealed class ResponsesAnswer(HttpContext context, ResponsesRequest request, Comp
         Close();
         (_isThought, _openId) = (isThought, $"{(isThought ? "rs" : "msg")}_{Guid.NewGuid():N}");
         Send(new ResponseItemEvent("response.output_item.added", _output.Count, Item("in_progress", [])));
-        Send(new ResponsePartEvent("response.content_part.added", _openId, _output.Count, 0, Part("")));
+        SendPart("added", "");
     }
 
     void Close()
@@ -106,20 +106,29 @@ sealed class ResponsesAnswer(HttpContext context, ResponsesRequest request, Comp
         if (_openId is null)
             return;
         string text = _text.ToString();
-        Send(_isThought
-            ? new ResponseThoughtDone(_openId, _output.Count, 0, text)
+        Send(IsSummary ? new ResponseSummaryDone(_openId, _output.Count, 0, text)
+            : _isThought ? new ResponseThoughtDone(_openId, _output.Count, 0, text)
             : new ResponseTextDone(_openId, _output.Count, 0, text, []));
-        Send(new ResponsePartEvent("response.content_part.done", _openId, _output.Count, 0, Part(text)));
+        SendPart("done", text);
         AddItem(Item("completed", [Part(text)]));
         _text.Clear();
         _openId = null;
     }
 
-    ResponseItem Item(string status, IReadOnlyList<ResponsePart> content) => _isThought
-        ? new ResponseReasoning(_openId!, status, [], content)
+    bool IsSummary => _isThought && request.SummarizesThoughts;
+
+    void SendPart(string what, string text) => Send(IsSummary
+        ? new ResponseSummaryPartEvent($"response.reasoning_summary_part.{what}", _openId!, _output.Count, 0, Part(text))
+        : new ResponsePartEvent($"response.content_part.{what}", _openId!, _output.Count, 0, Part(text)));
+
+    ResponseItem Item(string status, IReadOnlyList<ResponsePart> content) =>
+        IsSummary ? new ResponseReasoning(_openId!, status, content, [])
+        : _isThought ? new ResponseReasoning(_openId!, status, [], content)
         : new ResponseMessage(_openId!, status, "assistant", content);
 
-    ResponsePart Part(string text) => _isThought ? ResponsePart.Thought(text) : ResponsePart.Said(text);
+    ResponsePart Part(string text) => IsSummary ? ResponsePart.Summary(text)
+        : _isThought ? ResponsePart.Thought(text)
+        : ResponsePart.Said(text);
 
     void AddItem(ResponseItem item)
     {

@@ -16,6 +16,9 @@ namespace Kvasir.Server.OpenAi;
 /// <param name="Streams">Whether it goes out as it comes.</param>
 sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, JsonArray? Items, ChatInput Input, bool Streams)
 {
+    /// <summary>Whether thoughts are told where a summary of them would be: many clients look for them nowhere else.</summary>
+    public bool SummarizesThoughts { get; init; }
+
     public static ResponsesRequest Read(Field body, ServedModel model, Principal principal, ResponseStore store, bool explains)
     {
         string name = RequestReader.CheckModel(body, model);
@@ -49,7 +52,16 @@ sealed record ResponsesRequest(CompletionRequest Completion, Response Answer, Js
         };
         InputItems.Add(items, body["input"]);
         return new ResponsesRequest(completion, AnswerOf(body, completion.Id, name), body["store"].Truth() ?? true ? items : null, input,
-            body["stream"].Truth() ?? false);
+            body["stream"].Truth() ?? false)
+        {
+            SummarizesThoughts = WantsSummary(body["reasoning"]),
+        };
+    }
+
+    static bool WantsSummary(Field reasoning)
+    {
+        string? wish = reasoning["summary"].OneOf("auto", "concise", "detailed");
+        return (reasoning["generate_summary"].OneOf("auto", "concise", "detailed") ?? wish) is not null;
     }
 
     /// <summary>The messages and tools of a body.</summary>

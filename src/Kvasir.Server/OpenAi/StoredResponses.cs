@@ -25,6 +25,14 @@ static class StoredResponses
         return Write(context, new JsonObject { ["id"] = IdOf(context), ["object"] = "response", ["deleted"] = true });
     }
 
+    /// <summary>An answer that is kept is over; the others end when their clients go away.</summary>
+    public static Task Cancel(HttpContext context, ResponseStore store)
+    {
+        Find(context, store);
+        throw new RequestException(400,
+            $"id: {Formats.Printable.Quote(IdOf(context))} is not of the 'background', and can not be cancelled", "id");
+    }
+
     /// <summary>The items before the answer, the last one first unless <c>order=asc</c>, a page at a time.</summary>
     public static Task List(HttpContext context, ResponseStore store)
     {

@@ -20,7 +20,11 @@ sealed record TextCompletion(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] PromptProgress? PromptProgress = null);
 
 /// <summary>One of its choices.</summary>
-sealed record TextChoice(int Index, string Text, TextLogprobs? Logprobs, string? FinishReason);
+sealed record TextChoice(int Index, string Text, TextLogprobs? Logprobs, string? FinishReason)
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<IReadOnlyDictionary<string, PromptLogprob>?>? PromptLogprobs { get; init; }
+}
 
 /// <summary><c>POST /v1/completions</c>: a text to go on with, as a string or as tokens, one or several.</summary>
 static class TextCompletions
@@ -33,7 +37,7 @@ static class TextCompletions
     public static Task Complete(HttpContext context, CompletionService service, Field body)
     {
         CompletionRequest request = Read(body, service, Gate.PrincipalOf(context), RequestReader.Explains(context));
-        string[] echoes = [.. request.Prompts.Select(prompt => Echoes(body) ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
+        string[] echoes = [.. request.Prompts.Select(prompt => request.Echoes ? service.Model.Engine.Model.Tokenizer.Decode(prompt) : "")];
         bool streams = body["stream"].Truth() ?? false, includesUsage = body["stream_options"]["include_usage"].Truth() ?? false;
         return service.Serve(context, request,
             run => streams ? Stream(context, service, run, echoes, includesUsage) : Answer(context, service, run, echoes));
@@ -42,13 +46,21 @@ static class TextCompletions
     /// <summary>Whether the prompt is a part of the answer's text; and then how likely its tokens were, if that is asked for.</summary>
     static bool Echoes(Field body) => body["echo"].Truth() ?? false;
 
+    static int? EchoedLogprobs(Field body) => Echoes(body) ? body["logprobs"].Whole(0, GenerationOptions.MostLogprobs) : null;
+
+    static int? MostOf(int? one, int? other) => one is null || other > one ? other : one;
+
     static CompletionRequest Read(Field body, CompletionService service, Principal principal, bool explains)
     {
         string name = RequestReader.CheckModel(body, service.Model);
         int perPrompt = body["n"].Whole(1, service.Options.MaxChoices) ?? 1;
-        if (body["best_of"].Whole(1, service.Options.MaxChoices) is { } best && best != perPrompt)
+        if (body["best_of"].Whole(0, service.Options.MaxChoices) is { } best and > 0 && best != perPrompt)
             throw body["best_of"].Wrong($"n, which is {perPrompt}");
-        IReadOnlyList<int[]> prompts = Prompts(body["prompt"], MostPrompts, service.Model.Engine);
+        if (Echoes(body) && body["suffix"].Text() is { Length: > 0 })
+            throw body["echo"].Wrong("either it or 'suffix'");
+        IReadOnlyList<int[]> prompts = body["suffix"].Text() is { Length: > 0 }
+            ? [FillIn.Prompt(body["prompt"], body["suffix"], service.Model)]
+            : Prompts(body["prompt"], MostPrompts, service.Model.Engine);
         return new CompletionRequest
         {
             Endpoint = "/v1/completions",
@@ -60,10 +72,12 @@ static class TextCompletions
                 RequestReader.Stops(body["stop"]), service.Model) with
             {
                 TopLogprobs = body["logprobs"].Whole(0, GenerationOptions.MostLogprobs),
-                PromptLogprobs = Echoes(body) ? body["logprobs"].Whole(0, GenerationOptions.MostLogprobs) : null,
+                PromptLogprobs = MostOf(EchoedLogprobs(body), PromptLogprob.Wish(body)),
                 Grammar = GrammarField.Read(body, body["response_format"], field => field["json_schema"]["schema"]),
                 Retention = service.Model.Retention.Read(body, () => null),
             },
+            Echoes = Echoes(body),
+            PromptLogprobs = PromptLogprob.Wish(body),
             Principal = principal,
             Salt = RequestReader.Salt(body, principal),
             Keep = RequestReader.Ttl(body) is { } time ? new KeepWish(prompts[0].Length, time) : null,
@@ -82,7 +96,6 @@ static class TextCompletions
     /// <summary>A string, tokens, or a list of at most so many of either. None is empty.</summary>
     public static IReadOnlyList<int[]> Prompts(Field prompt, int most, InferenceEngine engine)
     {
-        Tokenizer tokenizer = engine.Model.Tokenizer;
         if (prompt.IsString)
             return [Text(prompt, engine)];
         if (prompt.IsAbsent)
@@ -91,10 +104,10 @@ static class TextCompletions
             throw prompt.Wrong("a string, tokens, or a list of them");
         if (prompt.Json.GetArrayLength() == 0)
             throw prompt.Wrong("at least one prompt");
-        if (prompt.Json[0].ValueKind == JsonValueKind.Number)
-            return [Tokens(prompt, tokenizer)];
+        if (prompt.Json[0].ValueKind == JsonValueKind.Number || PromptField.IsMixed(prompt))
+            return [Tokens(prompt, engine)];
         return prompt.Json.GetArrayLength() <= most
-            ? [.. prompt.Items(most).Select(item => item.IsString ? Text(item, engine) : Tokens(item, tokenizer))]
+            ? [.. prompt.Items(most).Select(item => item.IsString ? Text(item, engine) : Tokens(item, engine))]
             : throw prompt.Wrong($"at most {most:N0} prompts");
     }
 
@@ -107,8 +120,9 @@ static class TextCompletions
         return tokens.Length > 0 ? tokens : throw text.Wrong("at least one token");
     }
 
-    static int[] Tokens(Field list, Tokenizer tokenizer) => list.Wholes(MostTokens, tokenizer.VocabularySize - 1) is { Length: > 0 } tokens
-        ? tokens
+    /// <summary>Tokens, with texts among them where llama-server's clients have some.</summary>
+    static int[] Tokens(Field list, InferenceEngine engine) => PromptField.IsMixed(list) ? [.. PromptField.Mixed(list, engine)]
+        : list.Wholes(MostTokens, engine.Model.Tokenizer.VocabularySize - 1) is { Length: > 0 } tokens ? tokens
         : throw list.Wrong("at least one token");
 
     static async Task<string> Answer(HttpContext context, CompletionService service, CompletionRun run, string[] echoes)
@@ -117,8 +131,11 @@ static class TextCompletions
         Tokenizer tokenizer = service.Model.Engine.Model.Tokenizer;
         TextChoice[] texts = [.. choices.Select((choice, i) => new TextChoice(i, echoes[i / run.Request.PerPrompt] + choice.Text,
             run.Request.Options.TopLogprobs is null ? null
-                : new TextOffsets(tokenizer, run.Request.Prompts[i / run.Request.PerPrompt]).Of(choice.PromptLogprobs, choice.Logprobs),
-            ChatCompletions.FinishReasonOf(results[i], false)))];
+                : new TextOffsets(tokenizer, run.Request, i).Of(run.Request.Echoes ? choice.PromptLogprobs : null, choice.Logprobs),
+            ChatCompletions.FinishReasonOf(results[i], false))
+        {
+            PromptLogprobs = PromptLogprob.Of(choice.PromptLogprobs, run.Request.PromptLogprobs, tokenizer),
+        })];
         TextCompletion body = Body(service.Model, run, texts, Usage.Of(run, results), run.ExplanationOf(results[0]));
         await context.Response.WriteAsJsonAsync(body with { Timings = Timings.Of(run, results[0]) },
             OpenAiJson.Wire.TextCompletion, cancellationToken: context.RequestAborted);
@@ -139,10 +156,10 @@ static class TextCompletions
         var results = new GenerationResult[run.Request.Choices];
         StreamTimings timings = new(run);
         TextOffsets[] offsets = [.. Enumerable.Range(0, run.Request.Choices)
-            .Select(i => new TextOffsets(service.Model.Engine.Model.Tokenizer, run.Request.Prompts[i / run.Request.PerPrompt]))];
+            .Select(i => new TextOffsets(service.Model.Engine.Model.Tokenizer, run.Request, i))];
         await StreamPump.Run(run, events, piece =>
         {
-            if (timings.Progress(piece) is { } progress)
+            foreach (PromptProgress progress in timings.Progress(piece))
                 Write(Body(service.Model, run, [], null, null) with { PromptProgress = progress });
             Timings? took = timings.Take(piece);
             if (piece.Piece.PromptLogprobs is { } likely)

@@ -1,6 +1,7 @@
 using System.Text;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
+using Kvasir.Server.Serving;
 
 namespace Kvasir.Server.OpenAi;
 
@@ -10,11 +11,11 @@ sealed record TextLogprobs(IReadOnlyList<string> Tokens, IReadOnlyList<float?> T
 
 /// <summary>
 /// Tells of tokens how likely they were, and where in the text they begin: in characters of Unicode from the prompt's first, as Python
-/// counts
-/// them. A token that is no text, or only a part of a character, begins where the next one does.
+/// counts them. A token that is no text, or only a part of a character, begins where the next one does.
 /// </summary>
-sealed class TextOffsets(Tokenizer tokenizer, int[] prompt)
+sealed class TextOffsets(Tokenizer tokenizer, CompletionRequest request, int choice)
 {
+    readonly int[] _prompt = request.Prompts[choice / request.PerPrompt];
     readonly Detokenizer _text = new(tokenizer);
     int _offset;
 
@@ -23,7 +24,7 @@ sealed class TextOffsets(Tokenizer tokenizer, int[] prompt)
     public TextLogprobs Of(IReadOnlyList<TokenLogprobs?>? ofPrompt, IReadOnlyList<TokenLogprobs> ofAnswer)
     {
         (int Token, TokenLogprobs? Likely)[] tokens =
-            [.. (ofPrompt ?? []).Select((likely, i) => (prompt[i], likely)),
+            [.. (ofPrompt ?? []).Select((likely, i) => (_prompt[i], likely)),
                 .. ofAnswer.Select(likely => (likely.Token, (TokenLogprobs?)likely))];
         return new TextLogprobs(
             [.. tokens.Select(token => TokenLogprob.Text(token.Token, tokenizer))], [.. tokens.Select(token => token.Likely?.Logprob)],
@@ -38,7 +39,7 @@ sealed class TextOffsets(Tokenizer tokenizer, int[] prompt)
         return begin;
     }
 
-    Dictionary<string, float>? Top(TokenLogprobs? likely) => likely?.Top
+    Dictionary<string, float>? Top(TokenLogprobs? likely) => likely?.Top.Take(request.Options.TopLogprobs ?? 0)
         .Select(top => (Text: TokenLogprob.Text(top.Token, tokenizer), top.Logprob)).DistinctBy(top => top.Text)
         .ToDictionary(top => top.Text, top => top.Logprob);
 }

@@ -45,29 +45,36 @@ sealed record PromptProgress(int Total, int Cache, int Processed, double TimeMs)
 sealed class StreamTimings(CompletionRun run)
 {
     readonly long _start = Stopwatch.GetTimestamp();
-    readonly (PrefillProgress Prompt, long First, int Tokens)[] _choices = new (PrefillProgress, long, int)[run.Request.Choices];
+    readonly (PrefillProgress? Prompt, long First, int Tokens)[] _choices = new (PrefillProgress?, long, int)[run.Request.Choices];
 
-    /// <summary>How far the prompt is, if a piece says so and the client wants to know.</summary>
-    public PromptProgress? Progress(ChoicePiece piece) => run.Request.TellsProgress && piece.Piece.Progress is { } progress
-        ? new PromptProgress(progress.Total, progress.Reused, progress.Done, Stopwatch.GetElapsedTime(_start).TotalMilliseconds)
+    /// <summary>How far the prompt is, if a piece says so and the client wants to know: first, what was found of it.</summary>
+    public IEnumerable<PromptProgress> Progress(ChoicePiece piece)
+    {
+        if (!run.Request.TellsProgress || piece.Piece.Progress is not { } progress)
+            return [];
+        bool begins = _choices[piece.Choice].Prompt is null && progress.Done > progress.Reused;
+        return begins ? [Of(progress, progress.Reused), Of(progress, progress.Done)] : [Of(progress, progress.Done)];
+    }
+
+    PromptProgress Of(PrefillProgress progress, int done) =>
+        new(progress.Total, progress.Reused, done, Stopwatch.GetElapsedTime(_start).TotalMilliseconds)
         {
             KvRetention = run.Request.Options.Retention?.Policy.ToString(),
-        }
-        : null;
+        };
 
     /// <summary>Takes a piece; returns what its answer took so far, if the client wants to know.</summary>
     public Timings? Take(ChoicePiece piece)
     {
         if (piece.Result is { } result)
             return Timings.Of(run, result);
-        ref (PrefillProgress Prompt, long First, int Tokens) choice = ref _choices[piece.Choice];
+        ref (PrefillProgress? Prompt, long First, int Tokens) choice = ref _choices[piece.Choice];
         if (piece.Piece.Progress is { } progress)
             choice.Prompt = progress;
         if (piece.Piece.Token < 0 || !run.Request.TellsTimings)
             return null;
         long now = Stopwatch.GetTimestamp();
         choice.First = choice.First == 0 ? now : choice.First;
-        return Timings.Of(choice.Prompt.Reused, choice.Prompt.Total - choice.Prompt.Reused,
+        return Timings.Of(choice.Prompt!.Reused, choice.Prompt.Total - choice.Prompt.Reused,
             Stopwatch.GetElapsedTime(_start, choice.First), ++choice.Tokens, Stopwatch.GetElapsedTime(choice.First, now));
     }
 }

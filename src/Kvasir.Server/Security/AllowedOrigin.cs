@@ -41,8 +41,8 @@ sealed class AllowedOrigin
     /// <exception cref="ArgumentException">No browser sends such a thing.</exception>
     public static AllowedOrigin Parse(string text)
     {
-        if (text is "*" or "local" or "null")
-            return text == "*" ? Any : text == "local" ? Local : Opaque;
+        if (text is "*" or "local" or "localhost" or "null")
+            return text == "*" ? Any : text == "null" ? Opaque : Local;
         string plain = text.EndsWith(AnyPort, StringComparison.Ordinal) ? text[..^AnyPort.Length] : text;
         if (text.EndsWith(AnyOfScheme, StringComparison.Ordinal) && text[..^AnyOfScheme.Length] is var scheme && Uri.CheckSchemeName(scheme)
             && scheme.ToLowerInvariant() is not ("http" or "https"))

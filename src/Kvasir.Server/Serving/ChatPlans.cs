@@ -35,7 +35,7 @@ static class ChatPlans
                 Several = several,
                 Form = form,
                 ThoughtBudget = thinking.Effort.Budget ?? model.Defaults.ThoughtBudget,
-                SplitsThoughts = thinking.Splits,
+                SplitsThoughts = thinking.Splits(model.Defaults.ReasoningFormat),
             });
         }
         catch (ArgumentException e)
@@ -49,14 +49,17 @@ static class ChatPlans
     /// otherwise,
     /// as llama-server does it.
     /// </summary>
-    public static PromptEnd End(Field body, ChatInput input)
+    /// <param name="body">The request.</param>
+    /// <param name="input">Its conversation.</param>
+    /// <param name="goesOn">Whether a last message of the assistant is gone on with where the request does not say.</param>
+    public static PromptEnd End(Field body, ChatInput input, bool goesOn)
     {
-        bool? goesOn = body["continue_final_message"].Truth(), opens = body["add_generation_prompt"].Truth();
-        if (goesOn == true && opens == true)
+        bool? wanted = body["continue_final_message"].Truth(), opens = body["add_generation_prompt"].Truth();
+        if (wanted == true && opens == true)
             throw body["continue_final_message"].Wrong("either it or 'add_generation_prompt'");
-        if (goesOn == true && !input.EndsWithAnswer)
+        if (wanted == true && !input.EndsWithAnswer)
             throw body["continue_final_message"].Wrong("it only where the last message is the assistant's, with content and without calls");
-        if (!(goesOn ?? (opens is null && input.EndsWithAnswer)))
+        if (!(wanted ?? (goesOn && opens is null && input.EndsWithAnswer)))
             return opens ?? true ? PromptEnd.Answer : PromptEnd.Message;
         return !input.EndsWithTwoAnswers
             ? PromptEnd.OpenMessage

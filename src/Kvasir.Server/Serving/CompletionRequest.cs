@@ -37,6 +37,12 @@ sealed record CompletionRequest
     /// <summary>Tokens of all prompts.</summary>
     public int PromptTokens => Prompts.Sum(prompt => prompt.Length);
 
+    /// <summary>Whether the prompt is a part of the answer's text, and what is told of the answer's tokens is told of its own.</summary>
+    public bool Echoes { get; init; }
+
+    /// <summary>How many of the likeliest tokens are told beside each of the prompt's, in vLLM's form; null for nothing.</summary>
+    public int? PromptLogprobs { get; init; }
+
     /// <summary>Who asks.</summary>
     public required Principal Principal { get; init; }
 
@@ -54,6 +60,9 @@ sealed record CompletionRequest
 
     /// <summary>Whether the answer, and each piece of a stream, is to say how long it took.</summary>
     public bool TellsTimings { get; init; }
+
+    /// <summary>Whether the answer is to say what the model was asked and wrote.</summary>
+    public bool TellsRaw { get; init; }
 
     /// <summary>Whether the answer is to say what the cache did.</summary>
     public bool Explains { get; init; }

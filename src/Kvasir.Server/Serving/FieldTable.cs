@@ -18,6 +18,8 @@ static class FieldTable
         Honoured("messages", Tokenize | KvPrompts, "as chats have them"),
         Honoured("system", Messages),
         Honoured("prompt", Completions),
+        Honoured("suffix", Completions,
+            "what stands behind a gap, where the model's vocabulary has the tokens to fill it in; one text as `prompt`"),
         Honoured("prompt", Tokenize, "vLLM's name of `content`"),
         Honoured("prompt", KvPrompts, "a text or tokens"),
         Honoured("tokens", Detokenize),
@@ -95,6 +97,8 @@ static class FieldTable
         Honoured("enable_thinking", Chat | Tokenize | KvPrompts, "[thoughts](#thoughts)"),
         Honoured("reasoning_effort", Chat | Tokenize | KvPrompts, "`none` turns thinking off, the template knows what else it means"),
         Honoured("reasoning.effort", Chat | Responses, "the same"),
+        Honoured("reasoning.summary", Responses, "thoughts stand in `summary`, all of them, in place of `content`"),
+        Honoured("reasoning.generate_summary", Responses, "its older name"),
         Honoured("reasoning.enabled", Chat, "the same as `enable_thinking`"),
         Honoured("output_config.effort", Messages, "as `reasoning_effort`"),
         Honoured("thinking.type", Chat | Messages, "`disabled`, `enabled`, or `adaptive`, which leaves it to the model"),
@@ -102,7 +106,8 @@ static class FieldTable
         Honoured("thinking.display", Messages, "`omitted` leaves their text away"),
         Honoured("thinking_budget_tokens", Chat, "llama-server's name of it; -1 has no bound"),
         Honoured("thinking_token_budget", Chat, "vLLM's"),
-        Honoured("reasoning_format", Chat, "`none` leaves thoughts in the text; `auto` and `deepseek` tell them apart"),
+        Honoured("reasoning_format", Chat,
+            "`none` leaves thoughts in the text, `deepseek-legacy` in that of streams; `auto` and `deepseek` tell them apart"),
         Honoured("include_reasoning", Chat, "false leaves thoughts away"),
 
         // what the answer may be
@@ -142,7 +147,9 @@ static class FieldTable
         Refused("timings_per_token", Responses | Messages, "not told by this endpoint", s_false),
         Honoured("return_progress", Texts, "`prompt_progress` in streams, as llama-server has it"),
         Refused("return_progress", Responses | Messages, "not told by this endpoint", s_false),
-        Refused("prompt_logprobs", Answers, "tokens of prompts are not told"),
+        Honoured("verbose", Chat, "`__verbose`: what the model was asked, as the chat template wrote it, and what it wrote"),
+        Honoured("prompt_logprobs", Texts, "as vLLM tells them, without `stream`: [how](#how-likely-a-prompt-is)"),
+        Refused("prompt_logprobs", Responses | Messages, "`/v1/completions` and `/v1/chat/completions` tell them"),
         Honoured("with_pieces", Tokenize, "`tokens` are objects of `id` and `piece`, which is a text or, of a part of a character, bytes"),
         Honoured("return_token_strs", Tokenize, "`token_strs`"),
         Refused("return_token_ids", Answers, "tokens are told as texts; `/tokenize` counts", s_false),
@@ -172,18 +179,18 @@ static class FieldTable
         Harmless("store", Chat, "nothing is stored"),
         Honoured("store", Responses, "[what is kept](#answers-that-are-kept)"),
         Refused("background", Responses, "answers are not kept for later, expected false", s_false),
+        Refused("thread", Messages, "conversations are not held between turns, send them whole"),
         Refused("conversation", Responses, "`previous_response_id` goes on with an answer"),
         Refused("context_management", Responses | Messages, "nothing is ever cut off", s_none),
         Refused("truncation", Responses, "nothing is ever cut off, expected \"disabled\"", "\"disabled\""),
         Refused("truncate_prompt_tokens", Computed, "nothing is ever cut off"),
 
         // what others do, and this server does not
-        Refused("suffix", Completions, "this model does not fill in the middle", "\"\""),
         Refused("modalities", Chat, "this model writes text only, expected [\"text\"]", "[\"text\"]"),
-        Refused("audio", Chat, "this model writes text only"),
-        Refused("web_search_options", Chat, "no searches here"),
-        Refused("mcp_servers", Messages, "tools are the client's to run", s_none),
-        Refused("container", Messages, "tools are the client's to run"),
+        Harmless("audio", Chat, "it says how speech sounds, and `modalities` asks for it"),
+        Skipped("web_search_options", Chat, "[a tool that a server runs itself](#tools)"),
+        Skipped("mcp_servers", Messages, "[tools that a server runs itself](#tools)"),
+        Skipped("container", Messages, "of tools that a server runs itself"),
         Refused("thinking_token_budget", Completions, "texts are not divided into thoughts and words"),
         Refused("thinking_budget_tokens", Completions, "texts are not divided into thoughts and words", "-1"),
         Refused("add_special_tokens", Chat, "the chat template writes them", s_false),
@@ -223,8 +230,6 @@ static class FieldTable
         Harmless("speed", Messages),
         Harmless("request_id", Texts),
         Harmless("prediction", Chat, "it is for speed alone"),
-        Harmless("reasoning.summary", Responses),
-        Harmless("reasoning.generate_summary", Responses),
         Harmless("verbosity", Chat, "a hint"),
         Harmless("text.verbosity", Responses, "a hint"),
         Harmless("max_tool_calls", Responses, "it counts tools that a server runs itself"),
@@ -240,6 +245,8 @@ static class FieldTable
     static RequestField Honoured(string name, Endpoints at, string note = "") => new(name, at, FieldUse.Honoured, note);
 
     static RequestField Harmless(string name, Endpoints at, string note = "") => new(name, at, FieldUse.Harmless, note);
+
+    static RequestField Skipped(string name, Endpoints at, string note) => new(name, at, FieldUse.Skipped, note);
 
     static RequestField Refused(string name, Endpoints at, string instead, params string[] unless) =>
         new(name, at, FieldUse.Refused, instead, unless);

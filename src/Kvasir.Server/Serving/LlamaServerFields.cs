@@ -30,6 +30,7 @@ static class LlamaServerFields
         new("stream", Native, FieldUse.Honoured, ""),
         new("n_probs", Native, FieldUse.Honoured, "`completion_probabilities`, of at most 20 tokens each"),
         new("logprobs", Native, FieldUse.Honoured, "another name of `n_probs`"),
+        new("prompt_logprobs", Native, FieldUse.Refused, "`/v1/completions` tells them"),
         new("post_sampling_probs", Native, FieldUse.Honoured, "those from which tokens were drawn"),
         new("return_tokens", Native, FieldUse.Honoured, "streams tell them in any case"),
         new("response_fields", Native, FieldUse.Honoured, "`a/b` is the field `b` of `a`"),

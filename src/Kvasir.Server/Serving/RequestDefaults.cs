@@ -21,6 +21,15 @@ public sealed record RequestDefaults
     /// <summary>Most tokens of thoughts; null for no bound.</summary>
     public int? ThoughtBudget { get; init; }
 
+    /// <summary>Whether chats of OpenAI's older protocol say what the model was asked and wrote.</summary>
+    public bool TellsRaw { get; init; }
+
+    /// <summary>Where thoughts are told.</summary>
+    public ReasoningFormat ReasoningFormat { get; init; }
+
+    /// <summary>Whether chats of OpenAI's older protocol go on with a last message of the assistant, rather than answer it.</summary>
+    public bool GoesOnWithAnswers { get; init; } = true;
+
     /// <summary>Variables of the chat template that requests may overrule; null for none.</summary>
     public JsonObject? TemplateVariables { get; init; }
 }

@@ -68,6 +68,9 @@ enum FieldUse
 
     /// <summary>Whatever it says, the answer is the same.</summary>
     Harmless,
+
+    /// <summary>It asks for something besides the answer that there is not: the client hears that in a header.</summary>
+    Skipped,
 }
 
 /// <summary>A field of a request.</summary>

@@ -51,16 +51,16 @@ static class RequestFields
 
     static void Check(HttpContext context, Endpoints endpoint, Field body)
     {
-        List<string> unknown = [];
-        Check(body, "", s_at[endpoint], unknown);
-        if (unknown.Count > 0 && Endpoints.Kv.HasFlag(endpoint))
-            throw new RequestException(400, $"{Plain(unknown[0])}: no field of this request, expected {string.Join(", ", s_at[endpoint].Keys)}",
-                Plain(unknown[0]), "unsupported_field");
-        if (unknown.Count > 0)
-            context.Response.Headers[Ignored] = string.Join(", ", unknown.Take(MostNamed).Select(Plain));
+        List<string> told = [];
+        Check(body, "", s_at[endpoint], told);
+        if (told.Count > 0 && Endpoints.Kv.HasFlag(endpoint))
+            throw new RequestException(400, $"{Plain(told[0])}: no field of this request, expected {string.Join(", ", s_at[endpoint].Keys)}",
+                Plain(told[0]), "unsupported_field");
+        if (told.Count > 0)
+            context.Response.Headers[Ignored] = string.Join(", ", told.Take(MostNamed).Select(Plain));
     }
 
-    static void Check(Field at, string path, Dictionary<string, RequestField> fields, List<string> unknown)
+    static void Check(Field at, string path, Dictionary<string, RequestField> fields, List<string> told)
     {
         foreach ((string name, Field value) in at.Members(int.MaxValue - 1))
         {
@@ -71,11 +71,13 @@ static class RequestFields
             {
                 if (field.Refuses(value))
                     throw value.Refused(full, field.Note);
+                if (field.Use == FieldUse.Skipped)
+                    told.Add(full);
             }
             else if (!s_objects.Contains(full) || !value.IsObject)
-                unknown.Add(full);
+                told.Add(full);
             if (path.Length == 0 && s_objects.Contains(name) && value.IsObject)
-                Check(value, name + ".", fields, unknown);
+                Check(value, name + ".", fields, told);
         }
     }
 

@@ -16,6 +16,9 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
     /// <summary>Its other names.</summary>
     public IReadOnlyList<string> Aliases { get; init; } = [];
 
+    /// <summary>Words that the list of models has beside it.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
     /// <summary>Whether it answers to every name.</summary>
     public bool AnswersToAll { get; init; }
 

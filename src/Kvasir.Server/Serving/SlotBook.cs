@@ -9,9 +9,7 @@ namespace Kvasir.Server.Serving;
 /// <param name="Last">The last request; null when there was none.</param>
 /// <param name="Tokens">Tokens of the prompt and the answer that ended last in it.</param>
 /// <param name="Salt">What keeps their keys and values apart from others'.</param>
-/// <param name="Decoded">Tokens of its answer.</param>
-sealed record Slot(int Number, int Running, long Task, CompletionRequest? Last, int[] Tokens, byte[] Salt,
-    int Decoded);
+sealed record Slot(int Number, int Running, long Task, CompletionRequest? Last, int[] Tokens, byte[] Salt);
 
 /// <summary>
 /// Slots as llama-server's clients know them: as many as completions may compute at the same time. No slot owns a part of the cache here,
@@ -20,7 +18,7 @@ sealed record Slot(int Number, int Running, long Task, CompletionRequest? Last, 
 sealed class SlotBook(int count)
 {
     readonly Lock _gate = new();
-    readonly Slot[] _slots = [.. Enumerable.Range(0, count).Select(number => new Slot(number, 0, -1, null, [], [], 0))];
+    readonly Slot[] _slots = [.. Enumerable.Range(0, count).Select(number => new Slot(number, 0, -1, null, [], []))];
     long _tasks;
 
     public int Count => count;
@@ -42,7 +40,7 @@ sealed class SlotBook(int count)
         {
             int free = Array.FindIndex(_slots, slot => slot.Running == 0), number = request.Slot ?? (free < 0 ? count - 1 : free);
             Slot slot = _slots[number];
-            _slots[number] = slot with { Running = slot.Running + 1, Task = _tasks++, Last = request, Decoded = 0 };
+            _slots[number] = slot with { Running = slot.Running + 1, Task = _tasks++, Last = request };
             return number;
         }
     }
@@ -54,12 +52,7 @@ sealed class SlotBook(int count)
         {
             Slot slot = _slots[number] with { Running = _slots[number].Running - 1 };
             _slots[number] = results.Count == 0 ? slot
-                : slot with
-                {
-                    Tokens = [.. request.Prompts[0], .. results[0].TokenIds],
-                    Salt = request.Salt,
-                    Decoded = results[0].TokenIds.Count,
-                };
+                : slot with { Tokens = [.. request.Prompts[0], .. results[0].TokenIds], Salt = request.Salt };
         }
     }
 
@@ -69,7 +62,7 @@ sealed class SlotBook(int count)
         lock (_gate)
         {
             Slot slot = _slots[number];
-            _slots[number] = slot with { Last = slot.Running > 0 ? slot.Last : null, Tokens = [], Decoded = 0 };
+            _slots[number] = slot with { Last = slot.Running > 0 ? slot.Last : null, Tokens = [] };
         }
     }
 }

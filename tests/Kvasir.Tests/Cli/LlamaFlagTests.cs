@@ -22,6 +22,7 @@ public sealed class LlamaFlagTests
     [InlineData("serve -fa --flash-attn auto -kvu --props --metrics --slots -sps 0.5 -to 600 --threads-http 4 -v -lv 3 -dev none -ot .*=CPU")]
     [InlineData("serve --temperature 0.5 --top-k 20 --top-p 0.9 --min-p 0 --repeat-penalty 1.1 -s 42 -n -1 -t 2 --host 127.0.0.1 -np 2 -a a")]
     [InlineData("serve --api-key abcdefgh,ijklmnop -ctk q8_0 -ctv q8_0 -sys Hi --chat-template chatml --reasoning off --no-slots")]
+    [InlineData("serve --cors-origins localhost,http://a.example --no-cors-credentials --api-prefix /llm --tags a,b --reasoning-format none -t -1")]
     [InlineData("run -p Hi -ngl 99 -fa off --no-warmup -st --temp 0 -n 4")]
     public void What_people_type_is_understood(string line) => Assert.Empty(Parse(line).Errors.Select(error => error.Message));
 
@@ -31,6 +32,8 @@ public sealed class LlamaFlagTests
     [InlineData("serve --mmproj a.gguf", "--mmproj: not here: models read text only here")]
     [InlineData("serve -md a.gguf", "-md: not here: tokens are computed one after the other: there is no draft model here")]
     [InlineData("serve --reranking", "--reranking: not here: no model with a ranking head can be served yet")]
+    [InlineData("serve --cors-headers a", "--cors-headers: not here: pages that may ask may use all methods and headers")]
+    [InlineData("serve --path .", "--path: not here: no files are served")]
     [InlineData("run --context-shift", "--context-shift: not here: nothing is ever cut off")]
     [InlineData("chat --override-kv a=int:1", "--override-kv: not here: a model is what its file says")]
     public void What_would_change_answers_is_refused(string line, string message) =>
@@ -62,6 +65,10 @@ public sealed class LlamaFlagTests
         Assert.Equal((9, "Hi", "END", """{"a":1,"enable_thinking":false}"""),
             (said.MaxTokens, said.SystemPrompt, Assert.Single(said.Stops), said.TemplateVariables!.ToJsonString()));
         Assert.Null(Of("-n -1").MaxTokens);
+        Assert.Equal((ReasoningFormat.Apart, true, false), (Of("").ReasoningFormat, Of("").GoesOnWithAnswers, Of("").TellsRaw));
+        RequestDefaults told = Of("--reasoning-format deepseek-legacy --no-prefill-assistant -v -t -1");
+        Assert.Equal((ReasoningFormat.InTextOfStreams, false, true), (told.ReasoningFormat, told.GoesOnWithAnswers, told.TellsRaw));
+        Assert.Throws<Kvasir.Cli.Output.UsageException>(() => Of("--reasoning-format qwen"));
         Assert.Equal(2, Of("--mirostat 2 --mirostat-ent 3").Sampling(usual).Mirostat!.Tau - 1);
         Assert.Throws<Kvasir.Cli.Output.UsageException>(() => Of("--chat-template-kwargs [1]"));
     }

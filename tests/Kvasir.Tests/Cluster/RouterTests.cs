@@ -137,7 +137,29 @@ public sealed class RouterTests
                 ["input"] = "And?", ["max_output_tokens"] = 4, ["previous_response_id"] = id,
             });
             Assert.Equal(first, node);
+            Assert.Equal(id, (await At(router, HttpMethod.Get, first)).GetProperty("id").GetString());
+            Assert.Single((await At(router, HttpMethod.Get, first, "/input_items")).GetProperty("data").EnumerateArray());
         }
+        Assert.True((await At(other, HttpMethod.Delete, first)).GetProperty("deleted").GetBoolean());
+        Assert.Equal("response_not_found", (await At(one, HttpMethod.Get, first)).GetProperty("error").GetProperty("code").GetString());
+
+        async Task<JsonElement> At(RouterFixture router, HttpMethod method, string node, string more = "")
+        {
+            using HttpRequestMessage request = new(method, $"/v1/responses/{id}{more}");
+            using HttpResponseMessage response = await router.Client.SendAsync(request, ServerFixture.Patience);
+            Assert.Equal(node, response.Headers.GetValues("X-Kvasir-Node").Single());
+            return JsonElement.Parse(await response.Content.ReadAsStringAsync(ServerFixture.Patience));
+        }
+    }
+
+    [Fact]
+    public async Task The_answers_of_a_node_that_is_gone_are_not_known_anywhere()
+    {
+        await using RouterFixture router = await RouterFixture.StartWith(1);
+        using HttpResponseMessage response = await router.Client.GetAsync(
+            $"/v1/responses/resp_{new string('0', 32)}", ServerFixture.Patience);
+        Assert.Equal((HttpStatusCode.NotFound, true), (response.StatusCode,
+            (await response.Content.ReadAsStringAsync(ServerFixture.Patience)).Contains("response_not_found", StringComparison.Ordinal)));
     }
 
     [Fact]

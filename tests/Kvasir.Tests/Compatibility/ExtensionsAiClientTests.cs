@@ -40,6 +40,7 @@ public sealed class ExtensionsAiClientTests : ClientTests
             Fits((await Chat(server).GetResponseAsync(Question, options, ServerFixture.Patience)).Text);
         },
         [Feature.Tools] = Tools,
+        [Feature.Reasoning] = Reasoning,
         [Feature.Responses] = async server =>
         {
             using IChatClient responses = OpenAiClientTests.Of(server).GetResponsesClient().AsIChatClient(Model);
@@ -70,6 +71,24 @@ public sealed class ExtensionsAiClientTests : ClientTests
         [Feature.Leaving] = server => Leave(server,
             Chat(server).GetStreamingResponseAsync("Tell a long story.", Options(900), ServerFixture.Patience), update => update.Text.Length > 0),
     };
+
+    /// <summary>Of both protocols; its streams of responses were made for an OpenAI client before this one.</summary>
+    static async Task Reasoning(ServerFixture _)
+    {
+        await using ServerFixture thinker = await ScriptedServers.Thinker();
+        using IChatClient chat = OpenAiClientTests.Of(thinker).GetChatClient("default").AsIChatClient(),
+            responses = OpenAiClientTests.Of(thinker).GetResponsesClient().AsIChatClient("default");
+        ChatOptions options = Options(60);
+        options.Reasoning = new ReasoningOptions { Output = ReasoningOutput.Full };
+        Assert.All(
+            [
+                await chat.GetResponseAsync("Hi", options, ServerFixture.Patience),
+                await chat.GetStreamingResponseAsync("Hi", options, ServerFixture.Patience).ToChatResponseAsync(ServerFixture.Patience),
+                await responses.GetResponseAsync("Hi", options, ServerFixture.Patience),
+            ],
+            answer => Assert.Equal((ScriptedServers.Thoughts, ScriptedServers.Answer), (string.Concat(answer.Messages
+                .SelectMany(message => message.Contents).OfType<TextReasoningContent>().Select(content => content.Text)), answer.Text)));
+    }
 
     static IChatClient Chat(ServerFixture server) => OpenAiClientTests.Of(server).GetChatClient(Model).AsIChatClient();
 

@@ -54,6 +54,13 @@ public sealed class LiteLlmClientTests : ClientTests
             Assert.Equal(("function", "forecast"), (call.GetProperty("type").GetString(), call.GetProperty("function").GetProperty("name").GetString()));
             Fits(call.GetProperty("function").GetProperty("arguments").GetString()!);
         },
+        [Feature.Reasoning] = async _ =>
+        {
+            await using ServerFixture thinker = await ScriptedServers.Thinker(new() { AnswersToAllNames = true });
+            JsonElement message = (await Ask(thinker, Chat("Hi"))).GetProperty("choices")[0].GetProperty("message");
+            Assert.Equal((ScriptedServers.Thoughts, ScriptedServers.Answer),
+                (message.GetProperty("reasoning_content").GetString(), message.GetProperty("content").GetString()));
+        },
         [Feature.Schema] = async server =>
         {
             JsonObject chat = Chat();

@@ -1,8 +1,11 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Kvasir.Server;
+using Kvasir.Server.Security;
 using Kvasir.Tests.Cli;
 using Kvasir.Tests.Fixtures;
+using Kvasir.Tests.Server;
 
 namespace Kvasir.Tests.Compatibility;
 
@@ -10,6 +13,8 @@ namespace Kvasir.Tests.Compatibility;
 public sealed class NodeClientTests
 {
     const string Key = "node-clients-0123456789";
+
+    static readonly ServerOptions s_withKey = new() { ApiKeys = [new ApiKey(Key)], AnswersToAllNames = true };
 
     static readonly string s_folder = Path.Combine(Checkout.Root, "tests", "clients");
 
@@ -19,11 +24,13 @@ public sealed class NodeClientTests
         await NpmPackages.Install(s_folder);
         using KvasirProcess plain = Serve(), tools =
             Serve("--chat-template-file", Path.Combine(Checkout.Root, "tests", "Kvasir.Tests", "Templates", "corpus", "qwen-tools.jinja"));
+        await using ServerFixture thinker = await ScriptedServers.Thinker(s_withKey), caller = await ScriptedServers.Caller(s_withKey);
         ProcessStartInfo node = new("node", ["--test", "--test-reporter=spec", "--test-reporter-destination=stderr",
             "--test-reporter=./results.mjs", "--test-reporter-destination=stdout"])
         { WorkingDirectory = s_folder };
         (node.Environment["KVASIR_URL"], node.Environment["KVASIR_TOOLS_URL"], node.Environment["KVASIR_KEY"]) =
             (await Address(plain), await Address(tools), Key);
+        (node.Environment["KVASIR_THINKER_URL"], node.Environment["KVASIR_CALLER_URL"]) = (thinker.Server.Address, caller.Server.Address);
         (int exitCode, string output, string errors) = await Programs.Run(node);
         JsonElement[] results = [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonElement.Parse(line))];
         Assert.NotEmpty(results);

@@ -23,6 +23,19 @@ public sealed class OllamaSharpClientTests : ClientTests
         },
         [Feature.Schema] = async server => Fits(string.Concat((await Ask(server, Chat(200, format: JsonElement.Parse(Schema))))
             .Select(piece => piece.Message.Content))),
+        [Feature.Reasoning] = async _ =>
+        {
+            await using ServerFixture thinker = await ScriptedServers.Thinker();
+            foreach (bool streams in (bool[])[true, false])
+            {
+                ChatRequest request = Chat(60, streams);
+                (request.Model, request.Think) = ("default", true);
+                List<ChatResponseStream> pieces = await Ask(thinker, request);
+                Assert.Equal(ScriptedServers.Thoughts, string.Concat(pieces.Select(piece => piece.Message.Thinking)));
+                Assert.Equal(ScriptedServers.Answer, string.Concat(pieces.Select(piece => piece.Message.Content)));
+            }
+        },
+        [Feature.Tools] = Tools,
         [Feature.Completions] = async server =>
         {
             string text = "";
@@ -38,6 +51,21 @@ public sealed class OllamaSharpClientTests : ClientTests
         [Feature.Errors] = async server => Assert.Contains("yaml",
             (await Assert.ThrowsAnyAsync<Exception>(() => Ask(server, Chat(format: "yaml")))).Message, StringComparison.Ordinal),
     };
+
+    static async Task Tools(ServerFixture _)
+    {
+        await using ServerFixture caller = await ScriptedServers.Caller();
+        ChatRequest request = Chat(60);
+        request.Model = "default";
+        request.Tools =
+            [new Tool { Function = new Function { Name = "noon", Description = "When it is.", Parameters = new Parameters() } }];
+        Message.ToolCall call = Assert.Single((await Ask(caller, request)).SelectMany(piece => piece.Message.ToolCalls ?? []));
+        Assert.Equal("noon", call.Function!.Name);
+        request.Messages = [.. request.Messages!, new Message(ChatRole.Assistant, "") { ToolCalls = [call] },
+            new Message(ChatRole.Tool, "At twelve.") { ToolName = "noon" }];
+        ChatDoneResponseStream end = (await Ask(caller, request)).OfType<ChatDoneResponseStream>().Single();
+        Assert.True(end.Done);
+    }
 
     static OllamaApiClient Of(ServerFixture server) => new(server.Server.Address, Model);
 

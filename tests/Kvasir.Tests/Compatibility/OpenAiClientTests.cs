@@ -6,6 +6,7 @@ using OpenAI;
 using OpenAI.Chat;
 using OpenAI.Embeddings;
 using OpenAI.Models;
+using OpenAI.Responses;
 
 namespace Kvasir.Tests.Compatibility;
 
@@ -42,6 +43,17 @@ public sealed class OpenAiClientTests : ClientTests
             Fits((await Chat(server).CompleteChatAsync(s_question, options, ServerFixture.Patience)).Value.Content[0].Text);
         },
         [Feature.Tools] = Tools,
+        [Feature.Reasoning] = async _ =>
+        {
+            await using ServerFixture thinker = await ScriptedServers.Thinker();
+            ResponseResult answer = await Of(thinker).GetResponsesClient().CreateResponseAsync(
+                new CreateResponseOptions("default", [ResponseItem.CreateUserMessageItem("Hi")])
+                {
+                    ReasoningOptions = new ResponseReasoningOptions { ReasoningSummaryVerbosity = ResponseReasoningSummaryVerbosity.Auto },
+                }, ServerFixture.Patience);
+            Assert.Equal((ScriptedServers.Thoughts, ScriptedServers.Answer),
+                (answer.OutputItems.OfType<ReasoningResponseItem>().Single().GetSummaryText(), answer.GetOutputText()));
+        },
         [Feature.Embeddings] = Embeddings,
         [Feature.Models] = async server =>
             Assert.Equal(Model, Assert.Single((await Of(server).GetOpenAIModelClient().GetModelsAsync(ServerFixture.Patience)).Value).Id),

@@ -47,6 +47,15 @@ public sealed class HfModelReaderTests : IDisposable
     }
 
     [Fact]
+    public void Of_a_proportional_rotation_a_share_of_all_pairs_turns()
+    {
+        RopeSpec rope = Read(With(""" "head_dim": 512, "rope_parameters": { "rope_type": "proportional", "rope_theta": 1e6, "partial_rotary_factor": 0.25 } """))
+            .Attention.First().Rope!;
+        float[] divisors = rope.Scaling!.Divisors(rope.Base, rope.Dims);
+        Assert.Equal((1e6f, 512, 1, float.PositiveInfinity), (rope.Base, rope.Dims, divisors[63], divisors[64]));
+    }
+
+    [Fact]
     public void Layer_types_say_which_layers_slide()
     {
         ModelSpec spec = Read(With(""" "layer_types": ["full_attention", "sliding_attention"], "sliding_window": 128 """));

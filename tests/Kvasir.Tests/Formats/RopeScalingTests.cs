@@ -49,6 +49,10 @@ public class RopeScalingTests
         { "llama-3.2-1b", Llama3(32), 5e5f, 64, 17, 9.7082878e-5 },
         { "gemma3", new RopeScaling("linear", 8), 1e6f, 256, 1, .112210892 },
         { "gemma3", new RopeScaling("linear", 8), 1e6f, 256, 127, 1.39246732e-7 },
+        { "gemma4", new RopeScaling("proportional", 1) { TurningShare = 0.25f }, 1e6f, 512, 1, .947463526 },
+        { "gemma4", new RopeScaling("proportional", 1) { TurningShare = 0.25f }, 1e6f, 512, 63, .0333762469 },
+        { "gemma4", new RopeScaling("proportional", 1) { TurningShare = 0.25f }, 1e6f, 512, 64, 0 },
+        { "gemma4", new RopeScaling("proportional", 1) { TurningShare = 0.25f }, 1e6f, 512, 255, 0 },
     };
 
     /// <summary>Computed in doubles from the published formulas with another program, and printed to nine digits.</summary>

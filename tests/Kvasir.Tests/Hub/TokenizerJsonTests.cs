@@ -65,6 +65,35 @@ public sealed class TokenizerJsonTests : IDisposable
             tokenizer.Encode("hello<tool> the"));
     }
 
+    /// <summary>As google/gemma-3-1b-it has one for pictures; what a text may become has to have a row.</summary>
+    [Theory, InlineData(true), InlineData(false)]
+    public void A_special_token_beyond_the_embedding_is_none(bool special)
+    {
+        JsonObject json = Tiny();
+        json["added_tokens"]!.AsArray().Add(Added(TinyVocabulary.Size, "<image>", special));
+        Write("tokenizer.json", json);
+        if (special)
+            Assert.Equal(Read(TinyVocabulary.Size).Encode("<image>"), Read(TinyVocabulary.Size).EncodeTemplate("<image>"));
+        else
+            Assert.Contains("a row of the embedding", Assert.Throws<ModelFormatException>(() => Read(TinyVocabulary.Size)).Message,
+                StringComparison.Ordinal);
+    }
+
+    /// <summary>DeepSeek's files have ends of lines as such in their expressions, others a backslash and a letter.</summary>
+    [Fact]
+    public void An_expression_is_known_however_its_ends_of_lines_are_spelt()
+    {
+        JsonObject json = Tiny();
+        JsonNode pattern = json["pre_tokenizer"]!["pretokenizers"]![0]!["pattern"]!;
+        string escaped = (string)pattern["Regex"]!;
+        Write("tokenizer.json", json);
+        int[] expected = Read(TinyVocabulary.Size).Encode("hello\r\n\nthe 12");
+        pattern["Regex"] = escaped.Replace(@"\r\n", "\r\n", StringComparison.Ordinal);
+        Assert.NotEqual(escaped, (string)pattern["Regex"]!);
+        Write("tokenizer.json", json);
+        Assert.Equal(expected, Read(TinyVocabulary.Size).Encode("hello\r\n\nthe 12"));
+    }
+
     [Fact]
     public void Special_tokens_swallow_what_follows_where_the_file_says_so()
     {

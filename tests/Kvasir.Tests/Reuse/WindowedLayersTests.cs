@@ -136,6 +136,10 @@ public sealed class WindowedLayersTests : IDisposable
         Assert.Equal(second.Length, again.Computed); // the window before 96 was nobody's end
         Assert.Equal((0, 96), again.Use.Misses.Where(miss => miss.Reason == MissReason.WindowGone)
             .Aggregate((int.MaxValue, 0), (range, miss) => (Math.Min(range.Item1, miss.From), Math.Max(range.Item2, miss.To))));
+        // of six blocks that were computed again the last alone begins something: before 96 and before 160 four blocks are seen
+        using (CachedEngine engine = new(_model, options))
+            Assert.Equal("0011111111", string.Concat(engine.Cache.Windows!.Keys(second).Select(
+                key => engine.Cache.Windows.Disk!.Contains(key) ? '1' : '0')));
         CachedEngine.Answer found = AskAlone(third);
         Assert.Equal((96, third.Length - 96), (found.Use.Disk, found.Computed));
         AssertSameLogits(Fresh(third), found, "from where prompts part");
@@ -145,6 +149,30 @@ public sealed class WindowedLayersTests : IDisposable
             using CachedEngine engine = new(_model, options);
             return engine.Ask(prompt);
         }
+    }
+
+    /// <summary>What is counted as kept is what whoever goes on finds, whatever of the windows is gone from the disk.</summary>
+    [Theory]
+    [InlineData(200)]
+    [InlineData(40, 11)] // blocks 9 and 10, and the tail: what block 11 sees was kept for nobody, down to the start
+    [InlineData(192, 12)]
+    [InlineData(200, 0)]
+    public async Task Kept_is_what_is_found_again(int kept, params int[] gone)
+    {
+        int[] prompt = Prompt(200), next = [.. prompt, 1];
+        EngineOptions options = s_options with { KvDisk = CachedEngine.Disk(_folder["kv"]) };
+        using (CachedEngine engine = new(_model, options))
+            engine.Ask(prompt);
+        using CachedEngine other = new(_model, options);
+        IReadOnlyList<BlockKey> windows = other.Cache.Windows!.Keys(prompt);
+        other.Cache.Windows.Evict([.. gone.Select(block => windows[block])]);
+        Assert.Equal(kept, await other.Cache.CountKept(other.Cache.Durable!, prompt));
+        PrefixLookup lookup = await other.Cache.Lookup(next);
+        Assert.Equal((kept, 200 - kept), (lookup.TokensIn(Tier.Disk), lookup.Misses.Where(miss => miss.Reason == MissReason.WindowGone)
+            .Sum(miss => miss.To - miss.From)));
+        CachedEngine.Answer answer = other.Ask(next);
+        Assert.Equal((kept, next.Length - kept), (answer.Use.Disk, answer.Computed));
+        Assert.Equal(200 - kept, answer.Use.Misses.Sum(miss => miss.To - miss.From));
     }
 
     [Theory]

@@ -86,6 +86,7 @@ public sealed class CounterTests
             .Select(chunk => chunk.GetProperty("prompt_progress"))];
         Assert.Equal((prompt, cached, prompt), (progress[^1].GetProperty("total").GetInt32(), progress[^1].GetProperty("cache").GetInt32(),
             progress[^1].GetProperty("processed").GetInt32()));
+        Assert.Equal((cached, cached), (progress[0].GetProperty("cache").GetInt32(), progress[0].GetProperty("processed").GetInt32()));
         JsonElement[] timings = [.. chunks.Where(chunk => chunk.TryGetProperty("timings", out _))
             .Select(chunk => chunk.GetProperty("timings"))];
         Assert.All(timings, one => Assert.Equal((cached, prompt - cached),

@@ -56,7 +56,7 @@ public sealed class CurlTests
         string Chunk(string rest) => $$"""data: {"id":"*","object":"chat.completion.chunk","created":*,"model":"kvasir-saga","system_fingerprint":"*","choices":{{rest}}}""" + "\n\n";
         string word = Chunk("""[{"index":0,"delta":{"content":"*"},"finish_reason":null}]""");
         Assert.Equal(
-            Chunk("""[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]""") + word + word + word + Chunk(
+            Chunk("""[{"index":0,"delta":{"role":"assistant","content":null},"finish_reason":null}]""") + word + word + word + Chunk(
                 """[{"index":0,"delta":{},"finish_reason":"length"}]""")
                 + Chunk("""[],"usage":{"prompt_tokens":13,"completion_tokens":3,"total_tokens":16,"prompt_tokens_details":{"cached_tokens":0,"cache_write_tokens":13},"completion_tokens_details":{"reasoning_tokens":0}}""") + "data: [DONE]\n\n",
             body);

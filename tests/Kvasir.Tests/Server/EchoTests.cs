@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Inference.Measurement.Quality;
@@ -72,6 +73,60 @@ public sealed class EchoTests : IAsyncLifetime
                 Assert.True(pair.Second.EnumerateObject().Max(top => top.Value.GetSingle()) >= pair.First!.Value));
             Assert.Equal(JsonValueKind.Null, logprobs.GetProperty("top_logprobs")[0].ValueKind);
         }
+    }
+
+    /// <summary>vLLM's form tells the same numbers, and the rank of each token by counting.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(20)]
+    public async Task Prompt_logprobs_are_the_same_numbers_with_ranks(int top)
+    {
+        JsonObject request = Request(Text, 1);
+        (request["echo"], request["prompt_logprobs"]) = (false, top);
+        float?[] expected = Logprobs((await _server.Ask(Path, Request(Text, 0))).GetProperty("choices")[0]);
+        JsonElement choice = (await _server.Ask(Path, request)).GetProperty("choices")[0];
+        Assert.Single(choice.GetProperty("logprobs").GetProperty("tokens").EnumerateArray()); // of the answer alone
+        int[] tokens = Tokens(Text);
+        JsonElement[] told = [.. choice.GetProperty("prompt_logprobs").EnumerateArray()];
+        Assert.Equal((tokens.Length, JsonValueKind.Null), (told.Length, told[0].ValueKind));
+        for (int i = 1; i < tokens.Length; i++)
+        {
+            (int Id, float Logprob, int Rank)[] all = [.. told[i].EnumerateObject().Select(one => (
+                int.Parse(one.Name, CultureInfo.InvariantCulture), one.Value.GetProperty("logprob").GetSingle(),
+                one.Value.GetProperty("rank").GetInt32()))];
+            Assert.Equal((tokens[i], expected[i]), (all[0].Id, all[0].Logprob));
+            Assert.Equal(Enumerable.Range(1, top).Union([all[0].Rank]).Order(), all.Select(one => one.Rank).Order());
+            Assert.Equal(all.OrderBy(one => one.Rank).Select(one => one.Logprob), all.Select(one => one.Logprob).OrderDescending());
+        }
+    }
+
+    [Fact]
+    public async Task Prompt_logprobs_of_a_chat_are_those_of_its_tokens()
+    {
+        JsonObject chat = ServerFixture.Chat("Who has a rabbit?");
+        JsonElement tokens = (await _server.Ask("/tokenize",
+            new JsonObject { ["messages"] = chat["messages"]!.DeepClone() })).GetProperty("tokens");
+        (chat["prompt_logprobs"], chat["n"]) = (0, 2);
+        JsonElement[] told =
+            [.. (await _server.Ask("/v1/chat/completions", chat)).GetProperty("prompt_logprobs").EnumerateArray()];
+        Assert.Equal(tokens.EnumerateArray().Skip(1).Select(token => token.ToString()),
+            told.Skip(1).Select(token => token.EnumerateObject().Single().Name));
+        chat["stream"] = true;
+        using HttpResponseMessage refused = await _server.Post("/v1/chat/completions", chat);
+        Assert.Contains("prompt_logprobs: 0, expected it only without 'stream'",
+            await refused.Content.ReadAsStringAsync(ServerFixture.Patience), StringComparison.Ordinal);
+    }
+
+    /// <summary>lm-evaluation-harness takes a server's tokenizer, in place of one of its own, when this is there.</summary>
+    [Fact]
+    public async Task The_tokenizer_is_told_with_the_tokens_that_texts_begin_and_end_with()
+    {
+        JsonElement told = await _server.Get("/tokenizer_info");
+        foreach ((string name, int? token) in ((string, int?)[])[("bos_token", _server.Engine.Model.Tokenizer.Bos),
+            ("eos_token", _server.Engine.Model.Tokenizer.Eos)])
+            Assert.Equal([token!.Value], Tokens(told.GetProperty(name).GetString()!));
+        Assert.Equal((_server.Engine.Context, true), (told.GetProperty("model_max_length").GetInt32(),
+            told.GetProperty("chat_template").GetString()!.Contains("messages", StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -49,6 +49,7 @@ static class FieldPage
             FieldUse.Honoured => "✓",
             FieldUse.Refused => "400",
             FieldUse.Harmless => "–",
+            FieldUse.Skipped => "skip",
             _ => "",
         })) + $" | {string.Join("; ", rows.Select(Note).Where(note => note.Length > 0).Distinct())} |";
 

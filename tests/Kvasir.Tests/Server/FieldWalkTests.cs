@@ -123,6 +123,7 @@ public sealed class FieldWalkTests
         ["output_config.format"] = (Schema, ""),
         ["stream"] = ("true", ""),
         ["stream_options.include_usage"] = ("true", """ "stream": true"""),
+        ["prompt_logprobs"] = ("2", ""),
         ["top_logprobs"] = ("3", """ "logprobs": true"""),
         ["timings_per_token"] = ("true", ""),
         ["return_progress"] = ("true", """ "stream": true"""),
@@ -265,7 +266,7 @@ public sealed class FieldWalkTests
             Set(body, one.Name, JsonNode.Parse(one.Value));
         using HttpResponseMessage response = await server.Post(path, body);
         string answer = await response.Content.ReadAsStringAsync(ServerFixture.Patience);
-        Assert.False(response.Headers.Contains("X-Kvasir-Ignored"), $"{field} is in the table");
+        Assert.Equal(IsSkipped(at, field?.Name), response.Headers.Contains("X-Kvasir-Ignored"));
         if ((int)response.StatusCode == 400)
         {
             JsonElement error = JsonDocument.Parse(answer).RootElement.GetProperty("error");
@@ -276,6 +277,9 @@ public sealed class FieldWalkTests
 
     static bool Knows(Endpoints at, string name) =>
         FieldTable.All.Any(row => row.Name == name && row.At.HasFlag(at) && row.Use == FieldUse.Honoured);
+
+    static bool IsSkipped(Endpoints at, string? name) =>
+        FieldTable.All.Any(row => row.Name == name && row.At.HasFlag(at) && row.Use == FieldUse.Skipped);
 
     static int End(ServerFixture server) => server.Engine.Model.Tokenizer.Ends.Min();
 

@@ -76,6 +76,10 @@ public sealed class LlamaServerTests
         Assert.True((await server.Ask("/completions", Json("""{"model": "default", "prompt": "Finn", "max_tokens": 1}"""))).TryGetProperty("choices", out _));
         Assert.Equal(JsonValueKind.Array, (await server.Ask("/embeddings", Json("""{"input": "Finn"}"""))).ValueKind);
         Assert.True((await server.Ask("/embeddings", Json("""{"model": "default", "input": "Finn"}"""))).TryGetProperty("data", out _));
+        foreach ((string input, int vectors) in ((string, int)[])
+            [($"[{first}, \" has\", {first}]", 1), ($"[[{first}, \" has\"], \"Finn\"]", 2)])
+            Assert.Equal(vectors, (await server.Ask("/v1/embeddings", new JsonObject { ["input"] = JsonNode.Parse(input) }))
+                .GetProperty("data").GetArrayLength());
         using HttpResponseMessage picture = await server.Post("/completion", Json("""{"prompt": {"prompt_string": "a", "multimodal_data": ["aGk="]}}"""));
         Assert.Equal(HttpStatusCode.BadRequest, picture.StatusCode);
     }
@@ -169,6 +173,68 @@ public sealed class LlamaServerTests
     }
 
     [Fact]
+    public async Task The_operators_flags_change_paths_thoughts_and_prefill()
+    {
+        await using ServerFixture server = await ServerFixture.Start(options: new ServerOptions
+        {
+            PathPrefix = "/llm", Tags = ["small"], Aliases = ["other"],
+            Defaults = new RequestDefaults { GoesOnWithAnswers = false, TellsRaw = true },
+        });
+        const string Prefilled = """{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Well"}], "max_tokens": 2, "temperature": 0""";
+        JsonElement answered = await server.Ask("/llm/v1/chat/completions", Json(Prefilled + "}"));
+        JsonElement raw = answered.GetProperty("__verbose");
+        Assert.Contains("Well", raw.GetProperty("prompt").GetString(), StringComparison.Ordinal);
+        Assert.False(raw.GetProperty("prompt").GetString()!.EndsWith("Well", StringComparison.Ordinal));
+        Assert.Equal(answered.GetProperty("usage").GetProperty("prompt_tokens").GetInt32(), raw.GetProperty("tokens_evaluated").GetInt32());
+        JsonElement plain = await server.Ask("/llm/chat/completions", Json(Prefilled + """, "verbose": false}"""));
+        Assert.False(plain.TryGetProperty("__verbose", out _));
+        JsonElement model = (await server.Get("/llm/models")).GetProperty("data")[0];
+        Assert.Equal(("small", 2), (model.GetProperty("tags")[0].GetString(), model.GetProperty("aliases").GetArrayLength()));
+        foreach ((string path, HttpStatusCode status) in ((string, HttpStatusCode)[])[("/models", HttpStatusCode.NotFound),
+            ("/llmx/models", HttpStatusCode.NotFound), ("/llm/none", HttpStatusCode.NotFound), ("/llm/health", HttpStatusCode.OK),
+            ("/llm", HttpStatusCode.OK)])
+        {
+            using HttpResponseMessage response = await server.Client.GetAsync(path, ServerFixture.Patience);
+            Assert.Equal((path, status), (path, response.StatusCode));
+        }
+        Assert.Throws<ArgumentException>(() => new KvasirServer(server.Engine, new ServerOptions { PathPrefix = "llm/" }));
+    }
+
+    [Fact]
+    public async Task While_a_model_is_loaded_somebody_says_so()
+    {
+        Uri address;
+        using (var loading = LoadingServer.Start(new ServerOptions { Port = 0 }))
+        {
+            address = new Uri(loading.Address);
+            using HttpClient client = new() { BaseAddress = address };
+            using HttpResponseMessage response = await client.GetAsync("/health", ServerFixture.Patience);
+            Assert.Equal((HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(1)),
+                (response.StatusCode, response.Headers.RetryAfter!.Delta));
+            Assert.Equal("unavailable_error", JsonElement.Parse(await response.Content.ReadAsStringAsync(ServerFixture.Patience))
+                .GetProperty("error").GetProperty("type").GetString());
+            Assert.Throws<IOException>(() => LoadingServer.Start(new ServerOptions { Port = address.Port }));
+        }
+        using var next = LoadingServer.Start(new ServerOptions { Port = address.Port }); // the port is free again
+    }
+
+    [Fact]
+    public async Task A_prompt_that_is_too_long_is_told_in_the_words_of_each_protocol()
+    {
+        await using ServerFixture server = await ServerFixture.Start();
+        JsonObject request = ServerFixture.Chat(ServerFixture.LongText(2000));
+        foreach ((string path, string type) in ((string, string)[])[("/chat/completions", "exceed_context_size_error"),
+            ("/v1/chat/completions", "invalid_request_error")])
+        {
+            using HttpResponseMessage response = await server.Post(path, request);
+            JsonElement error = JsonElement.Parse(await response.Content.ReadAsStringAsync(ServerFixture.Patience)).GetProperty("error");
+            Assert.Equal((HttpStatusCode.BadRequest, type, "context_length_exceeded", 1024), (response.StatusCode,
+                error.GetProperty("type").GetString(), error.GetProperty("code").GetString(), error.GetProperty("n_ctx").GetInt32()));
+            Assert.Contains("exceeds the available context size", error.GetProperty("message").GetString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task A_slot_is_saved_erased_and_restored()
     {
         using TemporaryFolder folder = new();
@@ -251,6 +317,11 @@ public sealed class LlamaServerTests
             """{"input_prefix": "Finn has ", "input_suffix": " rabbits.", "input_extra": [{"filename": "a", "text": "Ada has dogs."}], "prompt": "se", GREEDY}"""))));
         using HttpResponseMessage wrong = await server.Post("/infill", Json("""{"input_prefix": "a", "input_suffix": "b", "input_extra": [{"filename": "a"}]}"""));
         Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+        framed = [.. framed[..^tokenizer.Encode("se").Length]];
+        JsonElement legacy = await server.Ask("/v1/completions",
+            Json("""{"prompt": "Finn has ", "suffix": " rabbits.", "temperature": 0, "max_tokens": 12}"""));
+        Assert.Equal((framed.Length, Content(await server.Ask("/completion", Json($$"""{"prompt": [{{string.Join(',', framed)}}], GREEDY}""")))),
+            (legacy.GetProperty("usage").GetProperty("prompt_tokens").GetInt32(), legacy.GetProperty("choices")[0].GetProperty("text").GetString()));
         Assert.Contains("insert", (await server.Ask("/api/show", Json("""{"model": "default"}"""))).GetProperty("capabilities").EnumerateArray()
             .Select(one => one.GetString()));
     }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Kvasir.Inference;
 using Kvasir.Server;
+using Kvasir.Tests.Compatibility;
 using Kvasir.Tests.Fixtures;
 using Microsoft.Extensions.AI;
 
@@ -10,21 +11,15 @@ namespace Kvasir.Tests.Server;
 /// <summary>Thoughts in all protocols, of a model that says what it is told to: its markers are cut over tokens.</summary>
 public sealed class ReasoningTests : IAsyncLifetime
 {
-    readonly TemporaryFolder _folder = new();
     ServerFixture _server = null!, _sure = null!;
 
-    public async ValueTask InitializeAsync()
-    {
-        string thinker = new ScriptedModel("<thi", "nk>", "\nI won", "der. ", "</th", "ink>", "\n\nHe", "llo!").WriteTo(_folder["a.gguf"]);
-        string sure = new ScriptedModel("<think>", "hm", "</think>", "no JSON").WriteTo(_folder["b.gguf"]);
-        (_server, _sure) = (await ServerFixture.Start(model: thinker), await ServerFixture.Start(model: sure));
-    }
+    public async ValueTask InitializeAsync() => (_server, _sure) = (await ScriptedServers.Thinker(),
+        await ServerFixture.Start(script: new ScriptedModel("<think>", "hm", "</think>", "no JSON")));
 
     public async ValueTask DisposeAsync()
     {
         await _server.DisposeAsync();
         await _sure.DisposeAsync();
-        _folder.Dispose();
     }
 
     static JsonObject Request(string more = "{}")
@@ -56,6 +51,16 @@ public sealed class ReasoningTests : IAsyncLifetime
         Assert.Equal(("I wonder.", "Hello", 6), await Chat(_server, """{"stop": ["!", "won"]}"""));
     }
 
+    [Fact]
+    public async Task Llama_servers_old_format_has_them_in_the_text_of_streams()
+    {
+        const string Old = """{"reasoning_format": "deepseek-legacy"}""";
+        JsonElement message = (await _server.Ask("/v1/chat/completions", Request(Old))).GetProperty("choices")[0].GetProperty("message");
+        Assert.Equal(("I wonder.", "Hello!"),
+            (message.GetProperty("reasoning_content").GetString(), message.GetProperty("content").GetString()));
+        Assert.Equal("<think>\nI wonder. </think>\n\nHello!", Streamed.Joined(await Streamed.Deltas(_server, Request(Old)), "content"));
+    }
+
     [Theory]
     [InlineData("""{"thinking_budget_tokens": 1}""", "I won", 5)]
     [InlineData("""{"thinking": {"type": "enabled", "budget_tokens": 1}}""", "I won", 5)]
@@ -81,8 +86,8 @@ public sealed class ReasoningTests : IAsyncLifetime
     [Fact]
     public async Task Forms_and_calls_hold_in_channels_of_their_own()
     {
-        string path = new ScriptedModel("<|message|>", "Hm.", "<|end|>", "<|channel|>", "<|start|>", "<|call|>", "<|return|>").WriteTo(_folder["c.gguf"]);
-        await using ServerFixture server = await ServerFixture.Start(model: path, options: new ServerOptions
+        ScriptedModel script = new("<|message|>", "Hm.", "<|end|>", "<|channel|>", "<|start|>", "<|call|>", "<|return|>");
+        await using ServerFixture server = await ServerFixture.Start(script: script, options: new ServerOptions
         {
             ChatTemplate = await File.ReadAllTextAsync(
                 Path.Combine(Checkout.Root, "tests", "Kvasir.Tests", "Templates", "corpus", "harmony.jinja"), ServerFixture.Patience),

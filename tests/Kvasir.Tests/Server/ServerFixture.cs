@@ -15,9 +15,9 @@ sealed class ServerFixture : IAsyncDisposable
     readonly LanguageModel _model;
     readonly TemporaryFolder _folder = new();
 
-    ServerFixture(EngineOptions? engine, ServerOptions? options, bool hasDisk, string? model)
+    ServerFixture(EngineOptions? engine, ServerOptions? options, bool hasDisk, string? model, ScriptedModel? script)
     {
-        _model = LanguageModel.Load(model ?? SagaModel.Path);
+        _model = LanguageModel.Load(script?.WriteTo(_folder["scripted.gguf"]) ?? model ?? SagaModel.Path);
         engine ??= new EngineOptions { Context = 1024, Sequences = 8, KvHostBytes = 64 << 20 };
         if (hasDisk)
             engine = engine with { KvDisk = Reuse.CachedEngine.Disk(_folder["kv"]) };
@@ -28,9 +28,9 @@ sealed class ServerFixture : IAsyncDisposable
     }
 
     public static async Task<ServerFixture> Start(EngineOptions? engine = null, ServerOptions? options = null, bool hasDisk = false,
-        string? model = null)
+        string? model = null, ScriptedModel? script = null)
     {
-        ServerFixture fixture = new(engine, options, hasDisk, model);
+        ServerFixture fixture = new(engine, options, hasDisk, model, script);
         await fixture.Server.Start(Patience);
         fixture.Client.BaseAddress = new Uri(fixture.Server.Address);
         return fixture;

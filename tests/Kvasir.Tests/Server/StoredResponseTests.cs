@@ -20,7 +20,7 @@ public sealed class StoredResponseTests
 
     /// <summary>What can be asked of an answer, behind its id.</summary>
     static readonly (HttpMethod Method, string More)[] s_questions =
-        [(HttpMethod.Get, ""), (HttpMethod.Delete, ""), (HttpMethod.Get, "/input_items")];
+        [(HttpMethod.Get, ""), (HttpMethod.Delete, ""), (HttpMethod.Get, "/input_items"), (HttpMethod.Post, "/cancel")];
 
     static async Task<(HttpStatusCode Status, JsonElement Body)> Send(ServerFixture server, HttpMethod method, string path,
         string? key = null)

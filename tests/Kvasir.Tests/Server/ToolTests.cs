@@ -142,7 +142,11 @@ public sealed class ToolTests
             {"input": "Hi", "max_output_tokens": 4, "tools": [{"type": "{{type}}", "name": "a"}]}
             """)!.AsObject();
         using HttpResponseMessage skipped = await server.Post("/v1/responses", Response("web_search")),
-            refused = await server.Post("/v1/responses", Response("custom"));
+            refused = await server.Post("/v1/responses", Response("custom")),
+            without = await server.Post("/v1/messages", JsonNode.Parse("""
+                {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4, "mcp_servers": [{"type": "url", "url": "https://x.example"}]}
+                """)!);
+        Assert.Equal((200, "mcp_servers"), ((int)without.StatusCode, string.Join(',', without.Headers.GetValues("X-Kvasir-Ignored"))));
         Assert.Equal((200, "tools[0].web_search"), ((int)skipped.StatusCode, string.Join(',', skipped.Headers.GetValues("X-Kvasir-Ignored"))));
         Assert.Contains("tools[0].type: 'custom', expected 'function'", await refused.Content.ReadAsStringAsync(ServerFixture.Patience),
             StringComparison.Ordinal);

@@ -49,12 +49,14 @@ test('results go back in, and what came before them is read from the cache', asy
 });
 
 test('the helper that runs tools runs them', async () => {
-  const asked = [];
+  const asked = [], { max_tokens: _, ...counted } = request, first = await withTools.messages.countTokens(counted);
   const runner = withTools.beta.messages.toolRunner({
     ...request, max_iterations: 2,
     tools: tools.map((tool) => ({ ...tool, type: 'custom', parse: (input) => input, run: (input) => (asked.push(input), 'Cold.') })),
   });
-  await runner.runUntilDone();
+  const { usage } = await runner.runUntilDone(); // it would leave the conversation to the server, which has to say that it holds none
+  const read = usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
+  assert.ok(read > first.input_tokens + 8, JSON.stringify(usage));
   assert.ok(asked.length > 0);
   asked.forEach((input) => fits(weather, input));
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { HumanMessage, SystemMessage, ToolMessage } from '@langchain/core/messages';
 import { tool } from '@langchain/core/tools';
 import { ChatOpenAI, OpenAI, OpenAIEmbeddings } from '@langchain/openai';
-import { collect, key, longText, model, toolsUrl, url } from '../connection.mjs';
+import { collect, key, longText, model, thinkerUrl, toolsUrl, url } from '../connection.mjs';
 import { fits, person, weather } from '../schemas.mjs';
 
 const at = (address, more) =>
@@ -30,6 +30,16 @@ test('what the cache had is in the usage', async () => {
 test('the responses API', async () => {
   const answer = await new ChatOpenAI(at(url, { useResponsesApi: true })).invoke('Who are you?');
   assert.ok(answer.text.length > 0);
+});
+
+test('thoughts are reasoning', async () => {
+  const named = { model: 'gpt-5', modelKwargs: { top_k: 1 } }; // of others a summary is not asked
+  const thinker = new ChatOpenAI(at(thinkerUrl, { ...named, useResponsesApi: true, reasoning: { summary: 'auto' } }));
+  const told = ({ contentBlocks }) => contentBlocks.filter(({ type }) => type === 'reasoning').map(({ reasoning }) => reasoning).join('');
+  const whole = await thinker.invoke('Hi');
+  assert.deepEqual([told(whole), whole.text], ['I wonder.', 'Hello!']);
+  const all = (await collect(await thinker.stream('Hi'))).reduce((before, chunk) => before.concat(chunk));
+  assert.deepEqual([told(all), all.text], ['I wonder.', 'Hello!']);
 });
 
 for (const method of ['jsonSchema', 'jsonMode'])

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ollama } from 'ollama';
-import { collect, get, key, model, untilIdle, url, user } from '../connection.mjs';
+import { callerUrl, collect, get, key, model, thinkerUrl, untilIdle, url, user } from '../connection.mjs';
 
-const client = new Ollama({ host: url, headers: { Authorization: `Bearer ${key}` } });
+const at = (host) => new Ollama({ host, headers: { Authorization: `Bearer ${key}` } });
+const client = at(url);
 const options = { temperature: 0, repeat_penalty: 1, num_predict: 12 };
 
 test('a chat is the same in pieces and whole', async () => {
@@ -35,6 +36,29 @@ test('texts become vectors', async () => {
   assert.equal(embeddings.length, 2);
   assert.ok(Math.abs(embeddings[0].reduce((sum, value) => sum + value * value, 0) - 1) < 1e-5);
   assert.equal((await client.embeddings({ model, prompt: 'The old mill' })).embedding.length, embeddings[0].length);
+});
+
+test('thoughts stand apart, whole and streamed', async () => {
+  const wanted = { model: 'default', messages: user('Hi'), think: true, options: { temperature: 0 } };
+  const { message } = await at(thinkerUrl).chat(wanted);
+  assert.deepEqual([message.thinking, message.content], ['I wonder.', 'Hello!']);
+  const pieces = (await collect(await at(thinkerUrl).chat({ ...wanted, stream: true }))).map((piece) => piece.message);
+  const joined = (name) => pieces.map((piece) => piece[name] ?? '').join('');
+  assert.deepEqual([joined('thinking'), joined('content')], ['I wonder.', 'Hello!']);
+  assert.equal((await at(thinkerUrl).chat({ ...wanted, think: false })).message.thinking, undefined);
+});
+
+test('tools are called, and their results go back in', async () => {
+  const caller = at(callerUrl), messages = user('When?');
+  const tool = { type: 'function', function: { name: 'noon', description: 'When it is.', parameters: { type: 'object', properties: {} } } };
+  const wanted = { model: 'default', tools: [tool], options: { temperature: 0, num_predict: 60 } };
+  const { message } = await caller.chat({ ...wanted, messages });
+  assert.deepEqual(message.tool_calls.map((call) => [call.function.name, call.function.arguments]), [['noon', {}]]);
+  const pieces = await collect(await caller.chat({ ...wanted, messages, stream: true }));
+  assert.deepEqual(pieces.flatMap((piece) => piece.message.tool_calls ?? []).map((call) => call.function.name), ['noon']);
+  const said = [...messages, message, { role: 'tool', tool_name: 'noon', content: 'At twelve.' }];
+  const next = await caller.chat({ ...wanted, messages: said });
+  assert.ok(next.prompt_eval_count > 20 && next.done);
 });
 
 test('what cannot be done is told', async () => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { APICallError, embed, embedMany, generateText, Output, stepCountIs, streamText, tool } from 'ai';
-import { collect, key, longText, model, toolsUrl, untilIdle, url } from '../connection.mjs';
+import {
+  APICallError, embed, embedMany, extractReasoningMiddleware, generateText, Output, stepCountIs, streamText, tool, wrapLanguageModel,
+} from 'ai';
+import { collect, key, longText, model, thinkerUrl, toolsUrl, untilIdle, url } from '../connection.mjs';
 import { fits, person, weather } from '../schemas.mjs';
 
 const at = (address, apiKey = key) =>
@@ -47,6 +49,18 @@ test('tools are called, and their results go back in', async () => {
   assert.equal((await stream.steps).length, 2);
   assert.ok(asked.length >= 4);
   asked.forEach((input) => fits(weather, input));
+});
+
+test('thoughts are reasoning, whole and streamed, or taken out of the text by middleware', async () => {
+  const thinker = at(thinkerUrl)('default'), wanted = { ...request, model: thinker, prompt: 'Hi' };
+  const whole = await generateText(wanted);
+  assert.deepEqual([whole.reasoningText, whole.text], ['I wonder.', 'Hello!']);
+  assert.ok(whole.usage.outputTokenDetails.reasoningTokens > 0);
+  const parts = await collect(streamText(wanted).fullStream);
+  assert.equal(parts.filter(({ type }) => type === 'reasoning-delta').map(({ text }) => text).join(''), 'I wonder.');
+  const split = wrapLanguageModel({ model: thinker, middleware: extractReasoningMiddleware({ tagName: 'think' }) });
+  const taken = await generateText({ ...wanted, model: split, providerOptions: { kvasir: { reasoning_format: 'none' } } });
+  assert.deepEqual([taken.reasoningText.trim(), taken.text.trim()], ['I wonder.', 'Hello!']);
 });
 
 test('texts are embedded', async () => {

@@ -77,9 +77,14 @@ sealed class ModelFlags
         return new ServedModel(shape, string.Create(CultureInfo.InvariantCulture,
             $"{Printable.Line(spec.Name)}, {ByteSize.Text(weights.Bytes)} of weights ({weights.How}), on {devices} × "
                 + $"{Printable.Line(machine.Name)} at {share:0.##} of its limits: {1 / shape.Prefill.Seconds(0, 1):N0} tok/s of prefill at "
-                + $"the start of a prompt, {shape.SecondsPerOutputToken * 1e3:0.#} ms between tokens"),
+                + $"the start of a prompt, {shape.SecondsPerOutputToken * 1e3:0.#} ms between tokens{Windows(size)}"),
             retention is null ? null : retention with { SecondsPerOutputToken = retained!.SecondsPerOutputToken }, retained);
     }
+
+    /// <summary>What of layers with windows is not simulated, said wherever the model is.</summary>
+    static string Windows(KvSize size) => size.WindowBlocks == 0 ? ""
+        : $"; not simulated: its layers with windows, {ByteSize.Text(size.WindowBlocks * size.WindowBlockBytes)} of each conversation in "
+            + "every tier beside what is counted here, without which a prefix is computed again though its other layers are found";
 
     static double ParseShare(System.CommandLine.Parsing.ArgumentResult result)
     {

@@ -25,6 +25,8 @@ export interface Tier {
   problem?: string | null;
 }
 
+export interface WindowTier { tier: TierName; used_bytes: number; blocks: number; capacity_blocks: number }
+
 export interface Ttft {
   tier: Source;
   count: number;
@@ -46,6 +48,8 @@ export interface Stats {
   node?: { name: string; role: string; prefill_nodes: PrefillNode[] | null } | null;
   /** Tokens that other nodes brought. */
   peer_tokens?: number;
+  /** Blocks of layers with windows, where these have their own: what of a tier's bytes they take. */
+  windows?: { tokens: number; block_bytes: number; tiers: WindowTier[] } | null;
   /** What retention policies have made of prefixes. */
   views?: { count: number; bytes: number; exact_bytes: number; reclaimable_bytes: number };
 }

@@ -37,7 +37,7 @@ sealed class FakeTier(KvLayout layout) : ITier
 
     public Admission Admission => Admission.EndOfRequest;
 
-    public string? Problem => null;
+    public string? Problem { get; set; }
 
     public TierContent Content() => new(1 << 20, _blocks.Count * layout.StrideBytes, 1000, _blocks.Count, 0, 0, 0);
 

@@ -185,6 +185,9 @@ public class JsonSchemaTests
     [InlineData("""{"type":"array","items":{"enum":["é\"","\n",null,[1.0]]},"minItems":1,"maxItems":3}""", """["é\""]|["\n", null,[1.0]]""",
         """[]|[null,null,null,null]|["\u00e9\""]|[1.0]""")]
     [InlineData("""{"type":"array","prefixItems":[{"const":1},{"const":2}],"minItems":1}""", "[1]|[1,2]|[1, 2]", "[]|[2]|[1,2,3]|[1,]")]
+    [InlineData("""{"items":[{"const":1},{"const":2}],"minItems":1}""", "[1]|[1,2]", "[]|[2]|[1,2,3]")]
+    [InlineData("""{"items":[{"const":1}],"additionalItems":{"const":2},"maxItems":3}""", "[]|[1]|[1,2]|[1,2,2]", "[2]|[1,1]|[1,2,2,2]")]
+    [InlineData("""{"type":"array","items":{"const":1},"additionalItems":false,"maxItems":2}""", "[]|[1]|[1,1]", "[2]|[1,1,1]")]
     [InlineData("""{"type":"array","prefixItems":[{"const":1}],"items":{"const":2},"maxItems":3}""",
         "[]|[1]|[1,2]|[1,2,2]", "[2]|[1,1]|[1,2,2,2]")]
     [InlineData("""{"type":"integer","minimum":-12,"exclusiveMaximum":105}""", "-12|-9|-1|0|7|99|104", "-13|-0|105|00|1.0|1e1|200|-120")]

@@ -14,7 +14,15 @@ sealed class ArrayValues(SchemaCompiler compiler, Conjunction schema)
 
     /// <summary>What each schema says of the first items, and of others.</summary>
     readonly (IReadOnlyList<Keyword> Prefix, Keyword? Items)[] _statements =
-        [.. schema.Conjuncts.Select(conjunct => (conjunct.Find("prefixItems")?.Elements() ?? [], conjunct.Find("items")))];
+        [.. schema.Conjuncts.Select(Statement)];
+
+    /// <summary>
+    /// Until 2019 the first items stood in <c>items</c>, as some libraries still write them, and the others in another keyword.
+    /// </summary>
+    static (IReadOnlyList<Keyword> Prefix, Keyword? Items) Statement(Conjunct conjunct) =>
+        conjunct.Find("items") is { Value.ValueKind: JsonValueKind.Array } first
+            ? (first.Elements(), conjunct.Find("additionalItems"))
+            : (conjunct.Find("prefixItems")?.Elements() ?? [], conjunct.Find("items"));
 
     public GrammarNode Make()
     {

@@ -10,7 +10,7 @@ readonly record struct Conjunct(Keyword Schema, bool WithoutAnyOf = false, bool 
     static readonly string[] s_statements =
     [
         "type", "enum", "const", "properties", "required", "additionalProperties", "minProperties", "maxProperties", "items",
-        "prefixItems", "minItems", "maxItems",
+        "prefixItems", "additionalItems", "minItems", "maxItems",
         "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     ];
 
@@ -21,7 +21,7 @@ readonly record struct Conjunct(Keyword Schema, bool WithoutAnyOf = false, bool 
     [
         "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "patternProperties",
         "propertyNames", "unevaluatedProperties",
-        "unevaluatedItems", "additionalItems", "contains", "minContains", "maxContains", "multipleOf", "$dynamicRef", "$recursiveRef",
+        "unevaluatedItems", "contains", "minContains", "maxContains", "multipleOf", "$dynamicRef", "$recursiveRef",
     ];
 
     /// <summary>The same place and the same rest: the same texts.</summary>

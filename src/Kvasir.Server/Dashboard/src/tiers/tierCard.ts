@@ -1,4 +1,4 @@
-import type { Tier, TierName } from '../contract';
+import type { Tier, TierName, WindowTier } from '../contract';
 import { h, numberSlot, setNumber, setText } from '../dom';
 import { swatch, tierTitles } from '../explain/sources';
 import { bytes, count, percent, rate } from '../format';
@@ -10,6 +10,7 @@ export class TierCard {
   #slots: Record<string, HTMLElement> = {};
   #used = h('span', { class: 'meter-used' });
   #pinned = h('span', { class: 'meter-pinned' });
+  #windows = h('p', { class: 'tier-windows', hidden: true });
   #place = h('p', { class: 'tier-place' });
   #problem = h('p', { class: 'problem', role: 'alert', hidden: true });
 
@@ -19,10 +20,10 @@ export class TierCard {
       h('header', {}, swatch(tier), h('h3', { id: `tier-${tier}-name` }, tierTitles[tier]), this.#slot('full')),
       h('div', { class: 'meter', 'aria-hidden': 'true' }, this.#used, this.#pinned),
       h('p', { class: 'tier-size' }, this.#slot('used'), ' of ', this.#slot('capacity')),
-      this.#facts(), this.#flows(), this.#place, this.#problem);
+      this.#windows, this.#facts(), this.#flows(), this.#place, this.#problem);
   }
 
-  update(tier: Tier, flow: Flow | undefined): void {
+  update(tier: Tier, flow: Flow | undefined, windows: WindowTier | undefined): void {
     const full = tier.capacity_bytes > 0 ? tier.used_bytes / tier.capacity_bytes : 0;
     this.#set('full', full, percent);
     this.#set('used', tier.used_bytes, bytes);
@@ -37,6 +38,8 @@ export class TierCard {
     this.#move('out', flow?.out);
     this.#used.style.width = share(full);
     this.#pinned.style.width = share(tier.capacity_blocks > 0 ? tier.pinned_blocks / tier.capacity_blocks : 0);
+    this.#windows.hidden = !windows;
+    setText(this.#windows, windows ? `${bytes(windows.used_bytes)} of them in ${count(windows.blocks)} blocks of layers with windows` : '');
     this.#words(tier);
   }
 

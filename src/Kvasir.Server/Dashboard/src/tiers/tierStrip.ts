@@ -12,7 +12,8 @@ export class TierStrip {
   update(stats: Stats): void {
     this.#match(stats);
     const flows = flowsBetween(this.#before, stats);
-    for (const tier of stats.tiers) this.#cards.get(tier.tier)?.update(tier, flows.get(tier.tier));
+    for (const tier of stats.tiers) this.#cards.get(tier.tier)?.update(
+      tier, flows.get(tier.tier), stats.windows?.tiers.find((windows) => windows.tier === tier.tier));
     this.#before = stats;
   }
 

@@ -3,7 +3,7 @@ using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Http;
 
-namespace Kvasir.Server.LlamaServer;
+namespace Kvasir.Server.Serving;
 
 /// <summary>
 /// Reads prompts as llama-server takes them: a text, tokens, both mixed in one list, an object with <c>prompt_string</c>, or a list of
@@ -39,7 +39,12 @@ static class PromptField
             : throw new ContextExceededException(tokens.Length + 1, engine.Context, engine.Model.Config.Context);
     }
 
-    static IEnumerable<int> Mixed(Field parts, InferenceEngine engine)
+    /// <summary>Whether a list has texts among its tokens.</summary>
+    public static bool IsMixed(Field prompt) => prompt.IsArray && !AreMany(prompt)
+        && prompt.Json.EnumerateArray().Any(part => part.ValueKind == JsonValueKind.String);
+
+    /// <summary>The tokens of a list of tokens and texts.</summary>
+    public static IEnumerable<int> Mixed(Field parts, InferenceEngine engine)
     {
         bool isFirst = true;
         foreach (Field part in parts.Items(MostParts))
