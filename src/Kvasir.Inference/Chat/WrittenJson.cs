@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Kvasir.Inference.Chat;
 
-/// <summary>JSON that a model wrote: the parser takes half surrogate pairs and names that are there twice, on which readers fail later.</summary>
+/// <summary>
+/// JSON that a model wrote: the parser takes half surrogate pairs and names that are there twice, on which readers fail later.
+/// </summary>
 static class WrittenJson
 {
     static readonly JsonDocumentOptions s_options = new() { AllowDuplicateProperties = false };
