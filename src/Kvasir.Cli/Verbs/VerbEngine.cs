@@ -28,7 +28,7 @@ sealed class VerbEngine : IDisposable
     {
         Engine.Dispose();
         WarnOfDisk();
-        if (_verbose && Engine.Cache.Unfinished is { } blocks)
+        if (_verbose && Engine.Cache.Unfinished is > 0 and var blocks)
             Terminal.Line($"keys and values on the disk: closing took too long; {blocks:N0} blocks were not written");
     }
 

@@ -78,15 +78,8 @@ public class ChatTranscript
     /// <param name="arguments">Its arguments as JSON, or whatever the model wrote instead.</param>
     public static JsonObject Call(string id, string name, string arguments)
     {
-        JsonNode? parsed = null;
-        try
-        {
-            parsed = JsonNode.Parse(arguments); // templates write arguments as JSON themselves
-        }
-        catch (JsonException)
-        {
-            // what the model wrote was none; the template gets it as it is
-        }
+        // templates write arguments as JSON themselves; what is none they get as it is
+        JsonNode? parsed = WrittenJson.Parse(arguments) is null ? null : JsonNode.Parse(arguments);
         return new JsonObject
         {
             ["id"] = id, ["type"] = "function", ["function"] = new JsonObject { ["name"] = name, ["arguments"] = parsed ?? arguments },

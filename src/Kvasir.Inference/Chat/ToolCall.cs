@@ -13,18 +13,7 @@ public sealed record ToolCall(string Id, string Name, string Arguments)
     public static ToolCall New(string name) => new($"call_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12))}", name, "");
 
     /// <summary>Reads <c>{"name": …, "arguments": {…}}</c>, as models write it; null when it is something else.</summary>
-    public static ToolCall? Parse(string json)
-    {
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(json);
-            return Of(document.RootElement);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+    public static ToolCall? Parse(string json) => WrittenJson.Parse(json) is { } call ? Of(call) : null;
 
     /// <summary>Reads a call; null when it is none.</summary>
     public static ToolCall? Of(JsonElement call)

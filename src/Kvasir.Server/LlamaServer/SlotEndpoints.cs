@@ -55,14 +55,18 @@ sealed class SlotEndpoints(ServedModel model, bool isShown, string? folder)
         IReadOnlyList<Slot> slots = model.Slots.All;
         if (context.Request.Query["fail_on_no_slot"] == "1" && slots.All(slot => slot.Running > 0))
             throw new RequestException(503, "no slot available", code: "no_slot");
-        SlotState[] states = [.. slots.Select(State)];
+        SlotState[] states = [.. slots.Select(slot => State(slot, Gate.PrincipalOf(context)))];
         return context.Response.WriteAsJsonAsync(states, LlamaServerJson.Wire.SlotStateArray);
     }
 
-    SlotState State(Slot slot) => new(slot.Number, slot.Task, model.Engine.Context, false, slot.Running > 0,
-        slot.Last is null ? null : GenerationSettings.Of(slot.Last.Options, model.Engine.Model.Tokenizer.Ends, slot.Last.TellsTimings),
-        slot.Last is null ? null
-            : [new NextToken(slot.Running > 0, slot.Running > 0 ? slot.Last.Options.MaxTokens ?? -1 : -1, 0)]);
+    /// <summary>What a request asks for is told to its own key only: its texts that end answers are part of it.</summary>
+    SlotState State(Slot slot, Principal principal)
+    {
+        CompletionRequest? last = slot.Last is { } any && any.Principal.Name == principal.Name ? any : null;
+        return new(slot.Number, slot.Task, model.Engine.Context, false, slot.Running > 0,
+            last is null ? null : GenerationSettings.Of(last.Options, model.Engine.Model.Tokenizer.Ends, last.TellsTimings),
+            last is null ? null : [new NextToken(slot.Running > 0, slot.Running > 0 ? last.Options.MaxTokens ?? -1 : -1, 0)]);
+    }
 
     public Task Act(HttpContext context)
     {
@@ -129,7 +133,7 @@ sealed class SlotEndpoints(ServedModel model, bool isShown, string? folder)
 
     /// <summary>Those of whole blocks: the tail of a sequence is found as the beginning of a longer one, or computed.</summary>
     IReadOnlyList<BlockKey> Keys(Slot slot) =>
-        Cache.Keys(slot.Tokens.AsSpan(0, slot.Tokens.Length / Cache.Layout.BlockTokens * Cache.Layout.BlockTokens), slot.Last!.Salt);
+        Cache.Keys(slot.Tokens.AsSpan(0, slot.Tokens.Length / Cache.Layout.BlockTokens * Cache.Layout.BlockTokens), slot.Salt);
 
     async Task Restore(HttpContext context, int id, string path)
     {
@@ -180,7 +184,7 @@ sealed class SlotEndpoints(ServedModel model, bool isShown, string? folder)
         List<BlockKey> own = [];
         for (int i = keys.Count - 1; i >= 0; i--)
         {
-            CachedBlock[] behind = [.. children[keys[i]].Where(child => !own.Contains(child.Key))];
+            CachedBlock[] behind = [.. children[keys[i]].Where(child => i + 1 == keys.Count || child.Key != keys[i + 1])];
             if (behind.Any(child => child.Tokens.Length >= size || !child.Tokens.SequenceEqual(
                 slot.Tokens.Skip((i + 1) * size).Take(child.Tokens.Length))))
                 return (own, (i + 1) * size);

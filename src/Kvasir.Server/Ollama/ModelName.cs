@@ -22,6 +22,6 @@ static class ModelName
             throw new RequestException(400, "model is required", "model");
         return model.GoesBy(name) || (name.EndsWith(Latest, StringComparison.Ordinal) && model.GoesBy(name[..^Latest.Length]))
             ? name
-            : throw new RequestException(404, $"model {Printable.Quote(name)} not found", "model", "model_not_found");
+            : throw model.NotFound($"model {Printable.Quote(name)} not found");
     }
 }

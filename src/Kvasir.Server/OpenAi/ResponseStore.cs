@@ -30,8 +30,7 @@ sealed class ResponseStore(string incarnation)
     const long MostCharacters = 64 << 20;
 
     readonly Lock _gate = new();
-    readonly Dictionary<string, (byte[] Owner, StoredResponse Response)> _responses = [];
-    readonly Queue<string> _order = new();
+    readonly OrderedDictionary<string, (byte[] Owner, StoredResponse Response)> _responses = []; // the oldest first
     long _characters;
 
     /// <summary>A name for an answer.</summary>
@@ -51,10 +50,9 @@ sealed class ResponseStore(string incarnation)
         lock (_gate)
         {
             _responses[id] = (principal.Salt, response);
-            _order.Enqueue(id);
             _characters += Characters(response);
-            while (_order.Count > Most || _characters > MostCharacters)
-                Remove(_order.Dequeue());
+            while (_responses.Count > Most || _characters > MostCharacters)
+                Remove(_responses.GetAt(0).Key);
         }
     }
 

@@ -43,9 +43,13 @@ sealed class ServedModel(InferenceEngine engine, string id, string? chatTemplate
     /// <summary>What a client that says this name is answered by: the name itself, or the first one where it leaves the choice.</summary>
     /// <exception cref="RequestException">It means another model.</exception>
     public string NameFor(string? name) => name is null or "" or "default" ? id
-        : Known(name) ?? (AnswersToAll ? name : throw new RequestException(404, $"model: {Printable.Quote(name)} is not served here, expected "
-            + $"{string.Join(" or ", Names.Select(known => Printable.Quote(known)))}; the server's --alias adds names, --any-model takes "
-            + "all", "model", "model_not_found"));
+        : Known(name) ?? (AnswersToAll ? name : throw NotFound($"model: {Printable.Quote(name)} is not served here"));
+
+    /// <summary>The error for another name, with those that there are.</summary>
+    /// <param name="what">That it is none, in the words of the protocol.</param>
+    public RequestException NotFound(string what) => new(404,
+        $"{what}, expected {string.Join(" or ", Names.Select(known => Printable.Quote(known)))}; the server's --alias adds names, "
+            + "--any-model takes all", "model", "model_not_found");
 
     string? Known(string name) => Names.FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase))
         ?? (name.Equals(engine.Model.Config.Name, StringComparison.OrdinalIgnoreCase) ? id : null);

@@ -7,8 +7,9 @@ namespace Kvasir.Server.Serving;
 /// <param name="Running">How many requests are in it.</param>
 /// <param name="Task">The number of the last request in it, among all; -1 when there was none.</param>
 /// <param name="Last">The last request; null when there was none.</param>
-/// <param name="Tokens">Tokens of its prompt and its answer, once it is over.</param>
-sealed record Slot(int Number, int Running, long Task, CompletionRequest? Last, int[] Tokens);
+/// <param name="Tokens">Tokens of the prompt and the answer that ended last in it.</param>
+/// <param name="Salt">What keeps their keys and values apart from others'.</param>
+sealed record Slot(int Number, int Running, long Task, CompletionRequest? Last, int[] Tokens, byte[] Salt);
 
 /// <summary>
 /// Slots as llama-server's clients know them: as many as completions may compute at the same time. No slot owns a part of the cache here,
@@ -17,7 +18,7 @@ sealed record Slot(int Number, int Running, long Task, CompletionRequest? Last, 
 sealed class SlotBook(int count)
 {
     readonly Lock _gate = new();
-    readonly Slot[] _slots = [.. Enumerable.Range(0, count).Select(number => new Slot(number, 0, -1, null, []))];
+    readonly Slot[] _slots = [.. Enumerable.Range(0, count).Select(number => new Slot(number, 0, -1, null, [], []))];
     long _tasks;
 
     public int Count => count;
@@ -51,7 +52,7 @@ sealed class SlotBook(int count)
         {
             Slot slot = _slots[number] with { Running = _slots[number].Running - 1 };
             _slots[number] = results.Count == 0 ? slot
-                : slot with { Tokens = [.. request.Prompts[0], .. results[0].TokenIds] };
+                : slot with { Tokens = [.. request.Prompts[0], .. results[0].TokenIds], Salt = request.Salt };
         }
     }
 

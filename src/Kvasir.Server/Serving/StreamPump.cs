@@ -21,12 +21,12 @@ static class StreamPump
     /// <exception cref="ToldException">The engine failed, and the client knows.</exception>
     public static Task Run(CompletionRun run, EventStream events, Action<ChoicePiece> send, Action<RequestException>? fail,
         CancellationToken cancellation) =>
-        Run(run, (IAnswerStream)events, send,
+        Run(run, (AnswerStream)events, send,
             fail ?? (failure => events.Send(ErrorBody.Of(failure), HttpJson.Default.ErrorBody)), cancellation);
 
     /// <summary>The same for a stream of another form.</summary>
     /// <inheritdoc cref="Run(CompletionRun, EventStream, Action{ChoicePiece}, Action{RequestException}, CancellationToken)"/>
-    public static async Task Run(CompletionRun run, IAnswerStream events, Action<ChoicePiece> send, Action<RequestException> fail,
+    public static async Task Run(CompletionRun run, AnswerStream events, Action<ChoicePiece> send, Action<RequestException> fail,
         CancellationToken cancellation)
     {
         try
@@ -43,7 +43,7 @@ static class StreamPump
         }
     }
 
-    static async Task Pump(CompletionRun run, IAnswerStream events, Action<ChoicePiece> send, CancellationToken cancellation)
+    static async Task Pump(CompletionRun run, AnswerStream events, Action<ChoicePiece> send, CancellationToken cancellation)
     {
         bool isFirst = true;
         while (!run.IsOver)

@@ -24,6 +24,8 @@ public sealed class AnswerReaderTests
             "", "", "f{}|g{\"b\": [1]}" },
         { Hermes, "<tool_call>{\"arguments\": {\"a\": 1}, \"name\": \"f\"}</tool_call>", "", "", "f{\"a\": 1}" },
         { Hermes, "<tool_call>\nno call\n</tool_call> it is", "", "<tool_call>\nno call\n</tool_call> it is", "" },
+        { Hermes, "<tool_call>{\"name\": \"no call \\ud800\", \"arguments\": {}}</tool_call>", "",
+            "<tool_call>{\"name\": \"no call \\ud800\", \"arguments\": {}}</tool_call>", "" },
         { Hermes, "a <tool_cab>", "", "a <tool_cab>", "" },
         { Hermes + Think, "<think>f?</think>\n<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>", "f?", "", "f{}" },
         { Mistral, "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {\"a\": 1}, \"id\": \"123456789\"}, {\"name\": \"g\", \"arguments\": {}}]", "", "",
@@ -88,6 +90,17 @@ public sealed class AnswerReaderTests
             Assert.StartsWith(said.Trim().TrimEnd('<', '[', '{', ' ', '\n'), text.Trim(), StringComparison.Ordinal);
             Assert.StartsWith(called, calls, StringComparison.Ordinal);
         }
+    }
+
+    [Theory]
+    [InlineData("""{"a": "\ud83d"}""")]
+    [InlineData("""{"\udc00": 1}""")]
+    [InlineData("""{"a": 1, "a": 2}""")]
+    public void Arguments_that_not_everybody_can_read_are_not_whole_and_a_text_to_templates(string arguments)
+    {
+        AnswerPart[] parts = [.. Reader(Llama).Append($$"""{"name": "f", "parameters": {{arguments}}}""")];
+        Assert.Equal((arguments, false), (parts[^1].Call!.Arguments, parts[^1].IsWhole));
+        Assert.Equal(arguments, (string?)ChatTranscript.Call("1", "f", arguments)["function"]!["arguments"]);
     }
 
     [Fact]

@@ -71,6 +71,22 @@ public sealed class SecurityTests
     }
 
     [Fact]
+    public async Task What_ran_in_a_slot_is_told_to_its_own_key()
+    {
+        await using ServerFixture server = await ServerFixture.Start(options: WithKeys());
+        await server.Ask("/completion", JsonNode.Parse("""{"prompt": "Once", "n_predict": 1, "stop": ["secret"], "id_slot": 0}""")!, Alice);
+        async Task<bool> Sees(string key)
+        {
+            using HttpRequestMessage request = new(HttpMethod.Get, "/slots");
+            request.Headers.Add("Authorization", $"Bearer {key}");
+            using HttpResponseMessage slots = await server.Client.SendAsync(request, ServerFixture.Patience);
+            Assert.Equal(HttpStatusCode.OK, slots.StatusCode);
+            return (await slots.Content.ReadAsStringAsync(ServerFixture.Patience)).Contains("secret", StringComparison.Ordinal);
+        }
+        Assert.Equal((true, false), (await Sees(Alice), await Sees(Bob)));
+    }
+
+    [Fact]
     public async Task A_client_may_keep_its_requests_apart_and_names_are_plain()
     {
         await using ServerFixture server = await ServerFixture.Start();

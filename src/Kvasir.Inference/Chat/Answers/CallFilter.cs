@@ -61,7 +61,8 @@ abstract class CallFilter(List<AnswerPart> parts)
     protected void EndCall()
     {
         string arguments = _arguments.ToString();
-        parts.Add(new AnswerPart(AnswerPartKind.CallEnd, "", _call! with { Arguments = arguments }) { IsWhole = IsJson(arguments) });
+        bool isWhole = WrittenJson.Parse(arguments) is { ValueKind: JsonValueKind.Object };
+        parts.Add(new AnswerPart(AnswerPartKind.CallEnd, "", _call! with { Arguments = arguments }) { IsWhole = isWhole });
     }
 
     /// <summary>A call that is there all at once.</summary>
@@ -70,18 +71,5 @@ abstract class CallFilter(List<AnswerPart> parts)
         BeginCall(call.Name);
         AddArguments(call.Arguments);
         EndCall();
-    }
-
-    static bool IsJson(string text)
-    {
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(text);
-            return document.RootElement.ValueKind == JsonValueKind.Object;
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
     }
 }

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace Kvasir.Inference.Chat.Answers;
 
 /// <summary>What a text that may begin a call is.</summary>
@@ -74,14 +72,9 @@ readonly record struct CallHead(CallHeadKind Kind, string Name = "", int Length 
                 end += text[end] == '\\' ? 2 : 1;
             if (end >= text.Length)
                 return CallHeadKind.Partial;
-            try
-            {
-                value = Last = JsonElement.Parse(text[Position..(end + 1)]).GetString()!;
-            }
-            catch (JsonException)
-            {
+            if (WrittenJson.Parse(text[Position..(end + 1)]) is not { } spelled)
                 return CallHeadKind.None;
-            }
+            value = Last = spelled.GetString()!;
             Position = end + 1;
             return null;
         }

@@ -4,8 +4,7 @@ namespace Kvasir.Inference.Chat.Answers;
 
 /// <summary>
 /// Answers that are calls as a whole: an object, several, or a list of them, perhaps behind a marker. Only what begins like a call of a
-/// tool
-/// that was offered is one: the answer may be JSON of another kind.
+/// tool that was offered is one: the answer may be JSON of another kind.
 /// </summary>
 sealed class WholeCalls(ToolFormat format, IReadOnlyCollection<string> names, List<AnswerPart> parts) : CallFilter(parts)
 {
@@ -116,17 +115,10 @@ sealed class WholeCalls(ToolFormat format, IReadOnlyCollection<string> names, Li
 
     static List<ToolCall> Whole(string text)
     {
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(text);
-            JsonElement root = document.RootElement;
-            JsonElement[] items = root.ValueKind == JsonValueKind.Array ? [.. root.EnumerateArray()] : [root];
-            List<ToolCall> calls = [.. items.Select(ToolCall.Of).OfType<ToolCall>()];
-            return calls.Count == items.Length ? calls : [];
-        }
-        catch (JsonException)
-        {
+        if (WrittenJson.Parse(text) is not { } root)
             return [];
-        }
+        JsonElement[] items = root.ValueKind == JsonValueKind.Array ? [.. root.EnumerateArray()] : [root];
+        List<ToolCall> calls = [.. items.Select(ToolCall.Of).OfType<ToolCall>()];
+        return calls.Count == items.Length ? calls : [];
     }
 }

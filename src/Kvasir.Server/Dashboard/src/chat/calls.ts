@@ -55,7 +55,7 @@ class Call {
   #name = '';
   #arguments = '';
   #title = h('code', { class: 'call-name', 'data-testid': 'call-name' });
-  #body = h('pre', { 'data-testid': 'call-arguments', tabindex: '0', 'aria-label': 'Arguments' });
+  #body = h('pre', { 'data-testid': 'call-arguments', role: 'group', tabindex: '0', 'aria-label': 'Arguments' });
   #result: HTMLTextAreaElement;
   #field: HTMLElement;
 

@@ -58,6 +58,7 @@ export class Chat {
     const answer = turn.begin(() => void this.#goOn(turn));
     const abort = (this.#abort = new AbortController());
     this.#show();
+    this.#keepFocus();
     this.#log.scrollTop = this.#log.scrollHeight;
     try {
       for await (const piece of complete(messages, tools, abort.signal)) this.#following(() => answer.take(piece));
@@ -103,6 +104,12 @@ export class Chat {
     this.#stop.hidden = !answering;
     if (focused) (answering ? this.#stop : this.#input).focus();
     byId('chat-empty').hidden = this.#turns.length > 0;
+  }
+
+  /** What was pressed may be gone now: an example, a call's button, "Try again". */
+  #keepFocus(): void {
+    const focused = document.activeElement;
+    if (!focused || focused === document.body || !focused.checkVisibility()) this.#stop.focus();
   }
 
   /** Keeps the end in sight while somebody is reading there, and leaves the place alone when they have scrolled up. */

@@ -28,6 +28,7 @@ export class ToolList {
     const [tools, problem] = parse(this.#input.value.trim());
     setText(this.#problem, problem);
     this.#input.setAttribute('aria-invalid', String(problem !== ''));
+    if (problem) this.#input.closest('details')!.open = true;
     return tools;
   }
 }

@@ -74,7 +74,10 @@ test('calls are shown as they come, and what the tools say goes back', async ({ 
   await page.getByText('Tools', { exact: true }).first().click();
   await page.getByLabel('Tools').fill('{');
   await say(page, 'How is the weather?');
+  await page.locator('details:has(#chat-tools) > summary').click();
+  await say(page, 'How is the weather?');
   await expect(page.locator('#chat-tools-problem')).toContainText('Tools: no JSON');
+  await expect(page.locator('#chat-tools-problem')).toBeVisible();
   await expect(page.locator('#chat-turns > li')).toHaveCount(0);
   await page.getByRole('button', { name: 'A sample' }).click();
   await page.keyboard.press('Escape');
@@ -85,7 +88,7 @@ test('calls are shown as they come, and what the tools say goes back', async ({ 
   await page.getByLabel('Result of call 1').fill('Cold.');
   await page.getByLabel('Result of call 2').fill('Warm.');
   const sent = page.waitForRequest('**/v1/chat/completions');
-  await page.getByRole('button', { name: 'Send results' }).click();
+  await page.getByRole('button', { name: 'Send results' }).press('Enter');
   const { messages, tools } = (await sent).postDataJSON();
   expect(tools[0].function.name).toBe('weather');
   expect(messages.slice(1)).toEqual([
@@ -98,6 +101,7 @@ test('calls are shown as they come, and what the tools say goes back', async ({ 
   await expect(page.getByTestId('answer').last()).not.toBeEmpty();
   await expect(page.getByTestId('cache-badge')).toHaveCount(2);
   await expect(page.getByRole('button', { name: 'Send results' })).toBeHidden();
+  await expect(page.getByLabel('Message')).toBeFocused(); // whoever has no mouse goes on where they are
 });
 
 test('stopping aborts the request and keeps what was said', async ({ page }) => {
