@@ -3,8 +3,8 @@ using Kvasir.KvCache;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// The blocks of a sequence, behind the prefix that a view stands for, if there is one: places are positions. With an end, they are those of
-/// all sequences whose rows are in the run, and nothing behind it is looked at.
+/// The blocks of a sequence, behind the prefix that a view stands for, if there is one: places are positions. With an end, they are those
+/// of all sequences whose rows are in the run, and nothing behind it is looked at.
 /// </summary>
 readonly unsafe struct BlockRows(AttentionInput input, RowRun run, int kvHead, int end = int.MaxValue) : IKvSource
 {

@@ -13,9 +13,9 @@ readonly record struct StretchRun(RowRun Run, int Stretch, TilePart Tiles)
 }
 
 /// <summary>
-/// Who attends to which part of which stretch together. Sequences that begin alike have the same blocks, whose tiles are read and widened once
-/// for all their rows (Juravsky et al., Hydragen, 2024, https://arxiv.org/abs/2402.05099); where some of them go on alike, once more for
-/// those, and so on. A row gathers the same tiles in the same order as it would alone, so bits do not depend on its company.
+/// Who attends to which part of which stretch together. Sequences that begin alike have the same blocks, whose tiles are read and widened
+/// once for all their rows (Juravsky et al., Hydragen, 2024, https://arxiv.org/abs/2402.05099); where some of them go on alike, once more
+/// for those, and so on. A row gathers the same tiles in the same order as it would alone, so bits do not depend on its company.
 /// </summary>
 sealed class StretchPlan
 {
@@ -60,7 +60,9 @@ sealed class StretchPlan
         }
     }
 
-    /// <summary>Lists a stretch from a tile on for some runs: what all of them share, and then the rest of each, or of some that part later.</summary>
+    /// <summary>
+    /// Lists a stretch from a tile on for some runs: what all of them share, and then the rest of each, or of some that part later.
+    /// </summary>
     void Divide(AttentionInput input, int first, int last, int stretch, int tile, int level)
     {
         for (int end; first <= last; first = end + 1)

@@ -75,7 +75,9 @@ sealed class StepPlanner(EngineParts engine)
         return Pass.Rows > 0 || running.Count == 0 ? null : PlanWaiting(running);
     }
 
-    /// <summary>Those that begin alike beside each other: what rows have in common is read once for those that stand together.</summary>
+    /// <summary>
+    /// Those that begin alike beside each other: what rows have in common is read once for those that stand together.
+    /// </summary>
     List<Generation> Neighbours(List<Generation> running)
     {
         _neighbours.Clear();
