@@ -10,7 +10,8 @@ namespace Kvasir.Formats;
 /// </summary>
 sealed unsafe partial class MappedFile : IDisposable
 {
-    const int AdviceNotNeeded = 4;
+    const int AdviceWillNeed = 3, AdviceNotNeeded = 4;
+    const long BytesAhead = 16 << 20; // at a time
 
     readonly FileStream _stream;
     readonly MemoryMappedFile _mapping;
@@ -83,6 +84,29 @@ sealed unsafe partial class MappedFile : IDisposable
                 throw ModelFormatException.At(Path, what, $"the file ends at byte {offset}", $"data up to byte {end}");
             bytes = bytes[read..];
             offset += read;
+        }
+    }
+
+    /// <summary>
+    /// Has the system read a file into its memory on a thread of its own, where it takes such advice: page by page, as it is touched, disks
+    /// are slow, and so is taking memory. Nothing happens where there is no such file.
+    /// </summary>
+    public static void ReadAhead(string path)
+    {
+        if (OperatingSystem.IsLinux() && File.Exists(path))
+            new Thread(() => Advise(path)) { IsBackground = true, Name = "kvasir read ahead" }.Start();
+    }
+
+    static void Advise(string path)
+    {
+        try
+        {
+            using SafeFileHandle file = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
+            for (long offset = 0, length = RandomAccess.GetLength(file); offset < length; offset += BytesAhead)
+                _ = Advise(file, offset, BytesAhead, AdviceWillNeed);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) // whoever opens it for its content says what is wrong
+        {
         }
     }
 

@@ -20,6 +20,7 @@ public sealed class LanguageModel : IDisposable
     LanguageModel(IModelFile file, IProgress<LoadProgress>? progress, PackedWeights? packed)
     {
         _file = file;
+        packed?.ReadAhead(file);
         PieceDigests digests = new();
         _digest = new Lazy<Digest>(() => ModelFingerprint.DigestOf(file, Config!, digests));
         TokenTrie = new Lazy<TokenTrie>(() => new TokenTrie(Tokenizer!));

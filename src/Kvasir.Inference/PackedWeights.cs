@@ -36,15 +36,23 @@ public sealed class PackedWeights(string folder, long maxBytes = PackedWeights.D
     /// <returns>How many, and their bytes.</returns>
     public (int Count, long Bytes) Clear() => _files.Clear();
 
+    /// <summary>Has a model's read, if there are any, while what they belong to is looked at.</summary>
+    internal void ReadAhead(IModelFile file) => MappedFile.ReadAhead(PathOf(file));
+
     /// <summary>Where a model's are kept; null for a model that is not worth it.</summary>
     internal PackedModel? Of(IModelFile file, ModelSpec spec)
     {
         if (file.Length < LeastBytes || file.Length > maxBytes)
             return null;
         using FieldHasher hasher = new();
+        return new PackedModel(_files, PathOf(file), Origin(hasher, file, spec), note ?? (_ => { }));
+    }
+
+    string PathOf(IModelFile file)
+    {
+        using FieldHasher hasher = new();
         string name = hasher.Add(Path.GetFullPath(file.Path)).Finish().ToString()[..NameDigits];
-        string path = Path.Combine(Path.GetFullPath(folder), name + Ending);
-        return new PackedModel(_files, path, Origin(hasher, file, spec), note ?? (_ => { }));
+        return Path.Combine(Path.GetFullPath(folder), name + Ending);
     }
 
     /// <summary>What a model's weights would be packed of, as far as can be told without reading them.</summary>

@@ -49,7 +49,6 @@ static unsafe class PanelSum
         {
             Stretch stretch = stretches[begin + item];
             long offset = stretch.Offset;
-            ReadAhead.Begin(stretch.Matrix.Panel(stretch.First), (stretch.End - stretch.First) * stretch.Matrix.PanelBytes);
             for (int panel = stretch.First; panel < stretch.End; panel++, offset += stretch.Matrix.PanelBytes)
             {
                 var bytes = new ReadOnlySpan<byte>(stretch.Matrix.Panel(panel), checked((int)stretch.Matrix.PanelBytes));
