@@ -21,7 +21,7 @@ static class Gauges
         Gauge("kv_blocks", "Blocks that a tier holds", PerTier(tier => tier.Blocks));
         Gauge("kv_leased_blocks", "Blocks that sequences hold", PerTier(tier => tier.LeasedBlocks));
         Gauge("kv_pinned_blocks", "Blocks that somebody keeps", PerTier(tier => tier.PinnedBlocks));
-        Gauge("kv_problem", "Whether something is wrong with a tier: its blocks are computed", 
+        Gauge("kv_problem", "Whether something is wrong with a tier: its blocks are computed",
             stats.Tiers.Select(tier => tier.Tier).Union(stats.Problems?.Keys ?? []).Select(
                 tier => ($"{{tier=\"{tier}\"}}", stats.Problems?.ContainsKey(tier) == true ? 1.0 : 0)));
         if (stats.Windows is { } windows)
