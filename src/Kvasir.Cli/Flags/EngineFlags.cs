@@ -77,9 +77,9 @@ sealed class EngineFlags
     {
         Description = "Compute threads; -1 for one per processor",
         Usual = "one per processor",
-        CustomParser = result => Number.ParseWithin(-1, MostThreads)(result) is > 0 and var threads
-            ? threads
-            : Math.Min(Environment.ProcessorCount, MostThreads),
+        CustomParser = result => result.Tokens[^1].Value == "-1"
+            ? Math.Min(Environment.ProcessorCount, MostThreads)
+            : Number.ParseWithin(1, MostThreads)(result),
         HelpName = "N",
     };
 

@@ -63,7 +63,7 @@ sealed class StepPlanner(EngineParts engine)
     Generation? Plan(List<Generation> running, bool mayStream)
     {
         (_prefillRows, _mayStream) = (0, mayStream);
-        foreach (Generation generation in Neighbours(running)) // ready first: what did not come is a hole then, and more is needed than the last
+        foreach (Generation generation in Neighbours(running)) // ready first: what did not come is a hole then, and more is needed
             if (IsReady(generation) && NeedsOnlyItsLast(generation) && HasTurn(generation) && !TryAdd(generation, 1))
                 return generation;
         int budget = PrefillBudget(running.Count - Pass.Rows);

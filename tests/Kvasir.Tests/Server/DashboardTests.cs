@@ -8,7 +8,11 @@ using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.Server;
 
-/// <summary>The dashboard in a browser, as its own tests drive it: before pretended servers, and before this one with a key.</summary>
+/// <summary>
+/// The dashboard in a browser, as its own tests drive it: before pretended servers, and before this one with a key. Alone, since a browser
+/// that waits for a processor sees only the end of what it should have watched.
+/// </summary>
+[Collection(nameof(DashboardTests)), CollectionDefinition(nameof(DashboardTests), DisableParallelization = true)]
 public sealed class DashboardTests
 {
     const string Key = "dashboard-0123456789";
