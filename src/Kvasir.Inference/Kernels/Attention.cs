@@ -66,7 +66,7 @@ sealed unsafe class Attention<T> : IDisposable where T : struct, ILanes<T>
     {
         long rows = (long)input.KvHeads * input.Group * input.Rows * stretches;
         bool isFew = _pool.Threads > 1 && input.Runs.Count * input.KvHeads < EnoughItems * _pool.Threads && stretches > 1;
-        bool shares = _plan.FindShared(input) && part.IsAll && rows * _gathered.Width <= MostGathered;
+        bool shares = _plan.FindShared(input, part.IsAll && rows * _gathered.Width <= MostGathered);
         if (shares && rows > _gathered.Rows)
         {
             _gathered.Dispose();

@@ -32,14 +32,16 @@ sealed class StretchPlan
     public List<StretchRun> Work(int level) => _levels[level];
 
     /// <summary>Finds which runs share blocks with the next.</summary>
+    /// <param name="input">The attention.</param>
+    /// <param name="mayShare">False where each reads for itself: what comes from the disk lies where it does for a moment only.</param>
     /// <returns>Whether any do, for a whole tile.</returns>
-    public bool FindShared(AttentionInput input)
+    public bool FindShared(AttentionInput input, bool mayShare = true)
     {
         _shared.Clear();
         int most = 0;
         for (int i = 0; i + 1 < input.Runs.Count; i++)
         {
-            _shared.Add(Shared(input, input.Runs[i], input.Runs[i + 1]));
+            _shared.Add(mayShare ? Shared(input, input.Runs[i], input.Runs[i + 1]) : 0);
             most = Math.Max(most, _shared[i]);
         }
         return most >= Tile;

@@ -71,7 +71,16 @@ sealed class PackedModel(KeptFiles files, string path, Digest origin, Action<str
         }
     }
 
-    void GiveUp(Exception e) => note($"packed weights are not kept: {Printable.Line(e.Message, 512)}");
+    /// <summary>What was not written as a whole is never given a name.</summary>
+    void GiveUp(Exception e)
+    {
+        Dispose();
+        note($"packed weights are not kept: {Printable.Line(e.Message, 512)}");
+    }
 
-    public void Dispose() => _writer?.Dispose();
+    public void Dispose()
+    {
+        _writer?.Dispose();
+        _writer = null;
+    }
 }

@@ -61,6 +61,9 @@ public sealed unsafe class SharedAttentionTests : IDisposable
         AddFamily();
         StretchPlan plan = new();
         AttentionInput input = Input(Runs(rowsEach: 1), null!, null!);
+        Assert.False(plan.FindShared(input, mayShare: false));
+        plan.List(input, 0, 2);
+        Assert.All(plan.Work(0), work => Assert.Equal(1, work.Run.Rows));
         Assert.True(plan.FindShared(input));
         plan.List(input, 2, 2);
         // tables 0 to 4 share two stretches and a block more than a tile's, of which 0 to 2 share a third and some; 5 has nothing in common
