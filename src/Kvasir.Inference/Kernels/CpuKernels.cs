@@ -17,6 +17,8 @@ abstract class CpuKernels : IDisposable
         InstructionSet.Avx512Vnni => new CpuKernels<Lanes512>(pool, EmittedDot.Instance!),
         InstructionSet.Vector512 => new CpuKernels<Lanes512>(pool, new LanesDot<Lanes512>()),
         InstructionSet.Vector256 => new CpuKernels<Lanes256>(pool, new LanesDot<Lanes256>()),
+        InstructionSet.AdvSimdDp => new CpuKernels<Lanes128<DotProducts>>(pool, new LanesDot<Lanes128<DotProducts>>()),
+        InstructionSet.AdvSimd => new CpuKernels<Lanes128<WideningProducts>>(pool, new LanesDot<Lanes128<WideningProducts>>()),
         _ => new CpuKernels<LanesScalar>(pool, new LanesDot<LanesScalar>()),
     };
 

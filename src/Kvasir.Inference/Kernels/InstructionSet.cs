@@ -1,15 +1,19 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>How the machine computes sixteen lanes; the last is <see cref="Vector512"/> with products of bytes in emitted code.</summary>
-enum InstructionSet { Scalar, Vector256, Vector512, Avx512Vnni }
+/// <summary>
+/// How the machine computes sixteen lanes: in Arm's 128-bit vectors, also with its dot products of bytes, or in an x64's of 256 or 512 bits;
+/// the last is <see cref="Vector512"/> with products of bytes in emitted code.
+/// </summary>
+enum InstructionSet { Scalar, AdvSimd, AdvSimdDp, Vector256, Vector512, Avx512Vnni }
 
 static class InstructionSets
 {
     /// <summary>
-    /// Forces a set: <c>scalar</c>, <c>vector256</c>, <c>vector512</c> or <c>avx512vnni</c>. All give the same bits;
-    /// this is for tests and comparisons.
+    /// Forces a set: <c>scalar</c>; on Arm <c>advsimd</c> or <c>advsimddp</c>; on x64 <c>vector256</c>, <c>vector512</c> or
+    /// <c>avx512vnni</c>. All give the same bits; this is for tests and comparisons.
     /// </summary>
     public const string Variable = "KVASIR_ISA";
 
@@ -34,6 +38,8 @@ static class InstructionSets
         InstructionSet.Avx512Vnni => Vector512.IsHardwareAccelerated && EmittedDot.Instance is not null,
         InstructionSet.Vector512 => Vector512.IsHardwareAccelerated,
         InstructionSet.Vector256 => Vector256.IsHardwareAccelerated,
+        InstructionSet.AdvSimdDp => AdvSimd.Arm64.IsSupported && Dp.IsSupported,
+        InstructionSet.AdvSimd => AdvSimd.Arm64.IsSupported,
         _ => true,
     };
 }

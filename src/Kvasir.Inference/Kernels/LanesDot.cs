@@ -84,8 +84,8 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
             int* offsets = (int*)(x + count * (parts == 2 ? QuantizedRows.HalfOffsets : QuantizedRows.Offsets)), quad = (int*)x;
             for (int part = 0; part < parts; part++, offsets += count, scales += QuantizedPanels.PanelOutputs)
             {
-                T s = T.BroadcastInteger(offsets[0]), t = T.BroadcastInteger(offsets[1]), u = T.BroadcastInteger(offsets[2]),
-                    v = T.BroadcastInteger(offsets[3]);
+                T s = T.StartDotProducts(offsets[0]), t = T.StartDotProducts(offsets[1]), u = T.StartDotProducts(offsets[2]),
+                    v = T.StartDotProducts(offsets[3]);
                 for (int i = 0; i < quads; i++, w += QuadBytes, quad += count)
                 {
                     T.LoadBytePairs(w, out T even, out T odd);
@@ -143,7 +143,7 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
                 quad = (int*)x + token;
             for (int part = 0; part < parts; part++, offsets += count, scales += QuantizedPanels.PanelOutputs)
             {
-                T s = T.BroadcastInteger(offsets[0]), t = s;
+                T s = T.StartDotProducts(offsets[0]), t = s;
                 for (int i = 0; i < quads; i++, w += QuadBytes, quad += count)
                 {
                     T.LoadBytePairs(w, out T even, out T odd);

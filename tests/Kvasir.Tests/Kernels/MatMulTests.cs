@@ -39,6 +39,8 @@ public class MatMulTests
             float[][] expected = Product(weights, x, bias: null, InstructionSet.Scalar, threads: 1);
             foreach (InstructionSet set in InstructionSets.Available)
                 Assert.Equal(expected, Product(weights, x, bias: null, set, threads: 2), Bits);
+            if (tokens == 3)
+                GoldenBits.Check($"products with {type.DisplayName()}", expected); // and every machine
         }
     }
 
