@@ -2,13 +2,16 @@ using System.Runtime.Intrinsics;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>How the machine computes sixteen lanes; the last is <see cref="Vector512"/> with products of bytes in emitted code.</summary>
-enum InstructionSet { Scalar, Vector256, Vector512, Avx512Vnni }
+/// <summary>
+/// How the machine computes sixteen lanes; the last two are <see cref="Vector512"/> with products of bytes in emitted code, of which the
+/// last has tiles for many tokens.
+/// </summary>
+enum InstructionSet { Scalar, Vector256, Vector512, Avx512Vnni, Amx }
 
 static class InstructionSets
 {
     /// <summary>
-    /// Forces a set: <c>scalar</c>, <c>vector256</c>, <c>vector512</c> or <c>avx512vnni</c>. All give the same bits;
+    /// Forces a set: <c>scalar</c>, <c>vector256</c>, <c>vector512</c>, <c>avx512vnni</c> or <c>amx</c>. All give the same bits;
     /// this is for tests and comparisons.
     /// </summary>
     public const string Variable = "KVASIR_ISA";
@@ -26,11 +29,17 @@ static class InstructionSets
         return Enum.TryParse(name, ignoreCase: true, out InstructionSet set) && Enum.IsDefined(set) && IsAvailable(set)
             ? set
             : throw new ArgumentException(
-                $"{Variable}={name}: expected one of {string.Join(", ", Available).ToLowerInvariant()} on this machine");
+                $"{Variable}={name}: expected one of {string.Join(", ", Available).ToLowerInvariant()} on this machine"
+                + (AmxPermission.Instance.Refusal is { } refusal ? $", whose AMX cannot be used: {refusal}" : ""));
     }
+
+    /// <summary>Why AMX is not used though the processor has it; null where it has none, where it is used or where a set was forced.</summary>
+    public static string? AmxRefusal =>
+        string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Variable)) ? AmxPermission.Instance.Refusal : null;
 
     static bool IsAvailable(InstructionSet set) => set switch
     {
+        InstructionSet.Amx => IsAvailable(InstructionSet.Avx512Vnni) && AmxPermission.Instance.IsGranted,
         InstructionSet.Avx512Vnni => Vector512.IsHardwareAccelerated && EmittedDot.Instance is not null,
         InstructionSet.Vector512 => Vector512.IsHardwareAccelerated,
         InstructionSet.Vector256 => Vector256.IsHardwareAccelerated,
