@@ -8,7 +8,7 @@ static unsafe class EmittedTiles
     static readonly ConcurrentDictionary<TileKind, nint> s_routines = [];
 
     /// <summary>The kernel; the caller has made sure that tiles may be used.</summary>
-    public static TileDot Kernel() => new(EmittedDot.Instance!, Run);
+    public static TileDot Kernel(int leastTokens = TileDot.LeastTokens) => new(EmittedDot.Instance!, Run, leastTokens);
 
     static void Run(TileKind kind, TileOperands* operands)
     {

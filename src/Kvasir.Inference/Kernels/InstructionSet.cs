@@ -33,7 +33,7 @@ static class InstructionSets
                 + (AmxPermission.Instance.Refusal is { } refusal ? $", whose AMX cannot be used: {refusal}" : ""));
     }
 
-    /// <summary>Why AMX is not used though the processor has it; null where it has none, where it is used or where a set was forced.</summary>
+    /// <summary>Why AMX is not used though the processor has it; null where it has none, is used, or a set was forced.</summary>
     public static string? AmxRefusal =>
         string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Variable)) ? AmxPermission.Instance.Refusal : null;
 

@@ -13,15 +13,16 @@ unsafe delegate void RunTiles(TileKind kind, TileOperands* operands);
 /// </summary>
 /// <param name="few">The kernel for few tokens.</param>
 /// <param name="run">Runs the code.</param>
-sealed unsafe class TileDot(DotKernel few, RunTiles run) : DotKernel
+/// <param name="leastTokens">Fewer are few.</param>
+sealed unsafe class TileDot(DotKernel few, RunTiles run, int leastTokens = TileDot.LeastTokens) : DotKernel
 {
-    /// <summary>From so many tokens on, unpacking weights to memory takes less time than tiles save.</summary>
+    /// <summary>From so many tokens on, unpacking weights to memory should take less time than tiles save: decision 18.</summary>
     public const int LeastTokens = 16;
 
     const int GroupsAtOnce = 16; // half of the nearest cache, beside a tile's activations
     const int MostPanels = 4;
 
-    public override bool WantsRows(int tokens) => tokens >= LeastTokens;
+    public override bool WantsRows(int tokens) => tokens >= leastTokens;
 
     public override int PanelsAtOnce(int tokens) => WantsRows(tokens) ? MostPanels : few.PanelsAtOnce(tokens);
 
@@ -61,7 +62,8 @@ sealed unsafe class TileDot(DotKernel few, RunTiles run) : DotKernel
         };
         (int tiles, int rest) = Math.DivRem(tokens, QuantizedRows.RowTile);
         operands.Y = product.Outputs(panel);
-        MultiplyTiles(operands, format.Kind, x, group, 0, tiles, QuantizedRows.RowTile);
+        if (tiles > 0)
+            MultiplyTiles(operands, format.Kind, x, group, 0, tiles, QuantizedRows.RowTile);
         operands.Y += (long)product.Y.Stride * tiles * QuantizedRows.RowTile;
         if (rest > 0)
             MultiplyTiles(operands, format.Kind, x, group, tiles, 1, rest);
