@@ -13,8 +13,8 @@ namespace Kvasir.Inference.Kernels;
 /// [T]              float   scale · Σ q, for weights with a minimum
 /// [2][T]           int     −128 · Σ q of either half, for weights whose scales count for sixteen inputs
 /// </code>
-/// For AMX, whose tiles want a token's bytes side by side, twelve tokens make a tile: its group begins with <c>[T][32]</c> instead and fills
-/// whole cache lines.
+/// For AMX, whose tiles want a token's bytes side by side, twelve tokens make a tile: its group begins with <c>[T][32]</c> instead and
+/// fills whole cache lines.
 /// </summary>
 sealed unsafe class QuantizedRows(int rows, int columns) : IDisposable
 {
