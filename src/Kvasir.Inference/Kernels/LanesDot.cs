@@ -24,8 +24,14 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         public DotKind Kind;
     }
 
-    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y,
-        nint yStride, PanelScratch scratch)
+    public override void Multiply(in Product product, int first, int end, QuantizedRows x, int tokens, MatMulScratch own)
+    {
+        for (int panel = first; panel < end; panel++)
+            Multiply(product.W, panel, x, tokens, product.Start(panel, own), product.Outputs(panel), product.Y.Stride * sizeof(float),
+                own.Panel);
+    }
+
+    static void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y, nint yStride, PanelScratch scratch)
     {
         var format = (QuantizedPanels)w.Format;
         int groups = QuantizedRows.Groups(w.Columns);

@@ -32,7 +32,9 @@ static class ArithmeticPeak
 
     public static IEnumerable<PeakLoop> Int8(InstructionSet set)
     {
-        if (set == InstructionSet.Avx512Vnni)
+        if (set == InstructionSet.Amx)
+            yield return EmittedPeak.Tiles;
+        if (set >= InstructionSet.Avx512Vnni)
             yield return EmittedPeak.Int8;
         if (set >= InstructionSet.Vector512 && Avx512BW.IsSupported)
             yield return Loop<ByteProducts512, Vector512<byte>>("AVX-512 maddubs",

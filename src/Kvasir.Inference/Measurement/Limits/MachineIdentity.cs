@@ -20,6 +20,9 @@ public sealed record MachineIdentity(string Cpu, int LogicalProcessors, string I
         CpuName(), Environment.ProcessorCount, InstructionSets.Chosen().ToString().ToLowerInvariant(), RuntimeInformation.OSDescription,
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
 
+    /// <summary>Why the tiles of AMX do not compute although the processor has them; null where it has none, or where they do.</summary>
+    public static string? AmxRefusal => InstructionSets.AmxRefusal;
+
     static string CpuName()
     {
         if (!X86Base.IsSupported || (uint)X86Base.CpuId(unchecked((int)0x80000000), 0).Eax < 0x80000004)
