@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.Arm;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>How sixteen signed bytes are multiplied with sixteen others. Sums are of integers and exact, so all ways give the same.</summary>
+/// <summary>How sixteen signed bytes are multiplied with sixteen others. Sums are of integers and exact: all ways give the same.</summary>
 interface IByteProducts
 {
     /// <summary>Adds to each integer the dot product of four bytes with four others.</summary>

@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// How the machine computes sixteen lanes: in Arm's 128-bit vectors, also with its dot products of bytes, or in an x64's of 256 or 512 bits;
-/// the last two are <see cref="Vector512"/> with products of bytes in emitted code, of which the last has tiles for many tokens.
+/// How the machine computes sixteen lanes: in Arm's 128-bit vectors, also with its dot products of bytes, or in an x64's of 256 or 512
+/// bits; the last two are <see cref="Vector512"/> with products of bytes in emitted code, of which the last has tiles for many tokens.
 /// </summary>
 enum InstructionSet { Scalar, AdvSimd, AdvSimdDp, Vector256, Vector512, Avx512Vnni, Amx }
 

@@ -99,7 +99,7 @@ readonly record struct TwoVectors(Vector128<byte> First, Vector128<byte> Second)
     public TwoVectors(Vector128<byte> both) : this(both, both) { }
 }
 
-/// <summary>A step on two sums: Arm has the registers, and some of its processors four units, which twelve chains do not keep busy.</summary>
+/// <summary>A step on two sums: Arm has the registers, and some of its processors four units, more than twelve chains keep busy.</summary>
 readonly struct Twice<TStep> : IPeakStep<TwoVectors> where TStep : IPeakStep<Vector128<byte>>
 {
     public static int Operations => 2 * TStep.Operations;

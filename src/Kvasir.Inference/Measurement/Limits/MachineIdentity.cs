@@ -39,7 +39,7 @@ public sealed record MachineIdentity(string Cpu, int LogicalProcessors, string I
         return Encoding.ASCII.GetString(name).TrimEnd('\0').Trim();
     }
 
-    /// <summary>Arm's processors have no names, only numbers of who designed them and which they are; Linux tells them for each core.</summary>
+    /// <summary>Arm's processors have no names, only numbers of who designed them and which they are. Linux tells them by core.</summary>
     static IEnumerable<string> Parts()
     {
         try
