@@ -9,7 +9,7 @@ namespace Kvasir.Inference;
 
 /// <summary>
 /// What computes a model's passes, and owns what they read there: the weights, and the memory of the pool with its copies. A model is
-/// loaded for one (<see cref="LanguageModel.Load"/>), and its engines compute on it. Bits differ between backends, so each names its keys
+/// loaded for one (<see cref="LanguageModel.Load"/>), which it owns, and its engines compute there. Bits differ between backends, so each names its keys
 /// and values its own way.
 /// </summary>
 public abstract class ComputeBackend : IDisposable
@@ -45,6 +45,6 @@ public abstract class ComputeBackend : IDisposable
     /// <param name="context">Tokens of context that are served.</param>
     internal abstract ITransformer NewTransformer(LanguageModel model, TieredKvCache cache, EngineOptions options, int context);
 
-    /// <summary>Gives back what it owns. The models that were loaded for it must be disposed before.</summary>
+    /// <summary>Gives back what it owns; the model does so that was loaded for it.</summary>
     public abstract void Dispose();
 }

@@ -70,28 +70,34 @@ public sealed class LanguageModel : IDisposable
     /// <param name="path">The file or folder.</param>
     /// <param name="progress">Told now and then, on the calling thread.</param>
     /// <param name="packed">Where packed weights are kept for the next time; without it they are packed each time.</param>
-    /// <param name="backend">What computes its passes, and outlives it; null for the CPU. Packed weights are the CPU's alone.</param>
+    /// <param name="backend">
+    /// What computes its passes, which is the model's from now on, even where that cannot be opened; null for the CPU. Packed weights are the
+    /// CPU's alone.
+    /// </param>
     /// <exception cref="ModelFormatException">The file is missing, damaged or of an unknown kind; one line says where and why.</exception>
     /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
     public static LanguageModel Load(string path, IProgress<LoadProgress>? progress = null, PackedWeights? packed = null,
         ComputeBackend? backend = null)
     {
-        IModelFile file = ModelFiles.Open(path);
+        IModelFile? file = null;
         try
         {
+            file = ModelFiles.Open(path);
             return new LanguageModel(file, progress, backend is null ? packed : null, backend ?? CpuBackend.Instance);
         }
         catch
         {
-            file.Dispose();
+            file?.Dispose();
+            backend?.Dispose();
             throw;
         }
     }
 
-    /// <summary>Frees the weights and closes the file. Engines of this model must be disposed before.</summary>
+    /// <summary>Frees the weights, closes the file, and gives back what has computed. Engines of this model must be disposed before.</summary>
     public void Dispose()
     {
         Weights.Dispose();
         _file.Dispose();
+        Backend.Dispose();
     }
 }

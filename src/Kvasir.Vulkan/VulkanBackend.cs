@@ -79,6 +79,6 @@ public sealed class VulkanBackend : ComputeBackend
     internal override ITransformer NewTransformer(LanguageModel model, TieredKvCache cache, EngineOptions options, int context) =>
         new VulkanTransformer(_device, model.Config, model.Weights, cache, context, Math.Min(options.PrefillChunk, context));
 
-    /// <summary>Closes the device, and keeps its compiled shaders. Models that were loaded for it must be disposed before.</summary>
+    /// <summary>Closes the device, and keeps its compiled shaders; the model does so that was loaded for it.</summary>
     public override void Dispose() => _device.Dispose();
 }
