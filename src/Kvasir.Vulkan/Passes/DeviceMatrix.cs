@@ -9,8 +9,11 @@ namespace Kvasir.Vulkan.Passes;
 /// <param name="columns">Inputs.</param>
 sealed class DeviceMatrix(WeightWords words, int rows, int columns) : IDisposable
 {
-    /// <summary>Groups that every device can be asked for in one dimension; a group computes a row.</summary>
+    /// <summary>Groups that every device can be asked for in one dimension.</summary>
     public const int MostGroups = 65535;
+
+    /// <summary>Outputs of a group.</summary>
+    public const int RowsOfGroup = 4;
 
     const int Word = sizeof(uint);
 
@@ -37,7 +40,7 @@ sealed class DeviceMatrix(WeightWords words, int rows, int columns) : IDisposabl
     public void Allocate(IComputeDevice device)
     {
         long rowBytes = (WordsPerRow + ScalesPerRow) * (long)Word;
-        int most = (int)Math.Min(MostGroups, device.MaxRangeBytes / rowBytes);
+        int most = (int)Math.Min(MostGroups * RowsOfGroup, device.MaxRangeBytes / rowBytes);
         if (most < 1)
             throw new VulkanException($"{device.Name}: a row of {rowBytes:N0} bytes, expected at most the {device.MaxRangeBytes:N0} that it reaches");
         for (int first = 0; first < rows; first += most)

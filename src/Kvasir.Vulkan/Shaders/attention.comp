@@ -1,7 +1,6 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "numbers.glsl"
-#include "sum.glsl"
 // One head's attention for one row, over the blocks of its sequence. Positions come in tiles of 64 that are aligned to absolute positions,
 // a lane a position; what is seen of them is gathered in ascending order. So each row's order follows from its position alone: not from
 // the batch, nor from where blocks lie.
@@ -16,8 +15,11 @@ layout(push_constant) uniform Form {
     uint heads; uint kvHeads; uint keyDim; uint valueDim; uint blockTokens; uint blockWords; uint valuesAt; uint window; float scale; float cap;
 };
 
+const uint Lanes = 64u;
 const float Least = -3.0e38;
+shared float s_scores[Lanes];
 shared float s_weights[Lanes];
+shared uint s_values[Lanes]; // where each position's value lies
 
 void main() {
     uint lane = gl_LocalInvocationID.x, head = gl_WorkGroupID.x, row = gl_WorkGroupID.y, kvHead = head / (heads / kvHeads);
@@ -27,16 +29,17 @@ void main() {
     float gathered[ValuesPerLane];
     for (uint i = 0u; i < ValuesPerLane; i++)
         gathered[i] = 0.0;
-    float largest = Least, total = 0.0;
+    precise float largest = Least, total = 0.0;
     for (uint tile = first / Lanes * Lanes; tile <= position; tile += Lanes) {
         uint place = tile + lane;
         bool isSeen = place >= first && place <= position;
         precise float score = Least;
         if (isSeen) {
-            uint key = tables[table + place / blockTokens] * blockWords + (kvHead * blockTokens + place % blockTokens) * keyWords;
+            uint block = tables[table + place / blockTokens] * blockWords, token = kvHead * blockTokens + place % blockTokens;
+            s_values[lane] = block + valuesAt + token * valueWords;
             score = 0.0;
             for (uint word = 0u; word < keyWords; word++) {
-                vec2 pair = halves(blocks[key + word]);
+                vec2 pair = halves(blocks[block + token * keyWords + word]);
                 score = score + queries[query + 2u * word] * pair.x;
                 score = score + queries[query + 2u * word + 1u] * pair.y;
             }
@@ -44,29 +47,31 @@ void main() {
             if (cap > 0.0)
                 score = cap * (1.0 - 2.0 / (1.0 + exp_of(score * (2.0 / cap))));
         }
-        float most = max(largest, largest_of_lanes(score));
-        precise float weight = isSeen ? exp_of(score - most) : 0.0;
-        s_weights[lane] = weight; // read by all before the sum's last barrier is passed again
+        s_scores[lane] = score;
+        barrier(); // scores and places are there, and the weights before have been read
+        float most = largest;
+        for (uint i = 0u; i < Lanes; i++)
+            most = max(most, s_scores[i]);
+        s_weights[lane] = isSeen ? exp_of(score - most) : 0.0;
         precise float before = largest == Least ? 0.0 : exp_of(largest - most);
-        total = total * before;
-        precise float sum = total + sum_of_lanes(weight);
-        total = sum;
         largest = most;
-        uint from = max(tile, first), to = min(tile + Lanes, position + 1u);
+        barrier(); // weights are there, and scores have been read
+        uint from = max(tile, first) - tile, to = min(Lanes, position + 1u - tile);
+        total = total * before;
+        for (uint p = from; p < to; p++)
+            total = total + s_weights[p];
         for (uint i = 0u; i < ValuesPerLane; i++) {
             uint dim = lane + i * Lanes;
             if (dim < valueDim) {
                 precise float value = gathered[i] * before;
                 for (uint p = from; p < to; p++) {
-                    uint at = tables[table + p / blockTokens] * blockWords + valuesAt
-                        + (kvHead * blockTokens + p % blockTokens) * valueWords + dim / 2u;
-                    vec2 pair = halves(blocks[at]);
-                    value = value + s_weights[p - tile] * ((dim & 1u) == 0u ? pair.x : pair.y);
+                    vec2 pair = halves(blocks[s_values[p] + dim / 2u]);
+                    value = value + s_weights[p] * ((dim & 1u) == 0u ? pair.x : pair.y);
                 }
                 gathered[i] = value;
             }
         }
-        barrier(); // weights are read by all before the next tile's are written
+        barrier(); // places have been read
     }
     for (uint i = 0u; i < ValuesPerLane; i++) {
         uint dim = lane + i * Lanes;

@@ -1,8 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "numbers.glsl"
-// y = W · x + bias: a group an output, for a few rows of activations at a time, which share what is read of the weights. Lanes take turns
-// with the words of the weights; the sums of the lanes are added in a tree. So each output's order follows from the matrix alone.
+// y = W · x + bias: sixteen lanes an output, for a few rows of activations at a time, which share what is read of the weights. Lanes take
+// turns with the words of the weights; their sums are added in order. So each output's order follows from the matrix alone.
 // WEIGHTS names the type; how its words lie is written where it is packed (WeightWords.cs).
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const uint RowsAtOnce = 1u;
@@ -14,8 +14,8 @@ layout(push_constant) uniform Form {
     uint columns; uint wordsPerRow; uint scalesPerRow; uint scalesAt; uint rows; uint outputs; uint firstOutput; uint hasBias; uint yWidth; uint firstRow;
 };
 
-const uint Lanes = 64u;
-shared float s_sums[Lanes * RowsAtOnce];
+const uint Lanes = 16u, OutputsOfGroup = 4u;
+shared float s_sums[RowsAtOnce * OutputsOfGroup * Lanes];
 
 float word_of(uint index) { return uintBitsToFloat(weights[index]); }
 
@@ -123,32 +123,25 @@ void add_unit(uint row, uint unit) { // sixteen weights of four groups, of a blo
 layout(constant_id = 1) const uint UnitColumns = 1u; // weights of a unit
 
 void main() {
-    uint lane = gl_LocalInvocationID.x, row = gl_WorkGroupID.x;
-    if (row >= outputs)
-        return; // the whole group
+    uint own = gl_LocalInvocationID.x, lane = own % Lanes, row = gl_WorkGroupID.x * OutputsOfGroup + own / Lanes;
     g_firstRow = gl_WorkGroupID.y * RowsAtOnce;
     g_rows = min(RowsAtOnce, rows - g_firstRow);
     for (uint r = 0u; r < RowsAtOnce; r++)
         g_sums[r] = 0.0;
-    uint units = (columns + UnitColumns - 1u) / UnitColumns;
+    uint units = row < outputs ? (columns + UnitColumns - 1u) / UnitColumns : 0u;
     for (uint unit = lane; unit < units; unit += Lanes)
         add_unit(row, unit);
     for (uint r = 0u; r < RowsAtOnce; r++)
-        s_sums[r * Lanes + lane] = g_sums[r];
-    for (uint apart = Lanes / 2u; apart > 0u; apart /= 2u) {
-        barrier();
-        if (lane < apart)
-            for (uint r = 0u; r < RowsAtOnce; r++) {
-                precise float sum = s_sums[r * Lanes + lane] + s_sums[r * Lanes + lane + apart];
-                s_sums[r * Lanes + lane] = sum;
-            }
-    }
+        s_sums[r * OutputsOfGroup * Lanes + own] = g_sums[r];
     barrier();
-    if (lane < g_rows) {
-        uint at = firstOutput + row;
-        precise float sum = s_sums[lane * Lanes];
-        if (hasBias != 0u)
-            sum = sum + bias[at];
-        y[(g_firstRow + lane) * yWidth + at] = sum;
-    }
+    uint of = own % OutputsOfGroup, r = own / OutputsOfGroup, at = gl_WorkGroupID.x * OutputsOfGroup + of;
+    if (r >= g_rows || at >= outputs)
+        return;
+    precise float sum = s_sums[(r * OutputsOfGroup + of) * Lanes];
+    for (uint i = 1u; i < Lanes; i++)
+        sum = sum + s_sums[(r * OutputsOfGroup + of) * Lanes + i];
+    at += firstOutput;
+    if (hasBias != 0u)
+        sum = sum + bias[at];
+    y[(g_firstRow + r) * yWidth + at] = sum;
 }
