@@ -17,7 +17,7 @@ void main() {
     s_squares[lane] = squares;
     barrier();
     precise float sum = 0.0;
-    for (uint i = 0u; i < Lanes; i++) // by all, in one order: no subgroup of any size is assumed
+    for (uint i = 0u; i < Lanes; i++) // by all, in one order: nothing is assumed of lanes that run together
         sum = sum + s_squares[i];
     precise float mean = sum / float(width);
     precise float scale = 1.0 / sqrt(mean + epsilon);

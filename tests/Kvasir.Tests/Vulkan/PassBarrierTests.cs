@@ -43,9 +43,9 @@ public sealed class PassBarrierTests
     }
 
     [Theory]
-    [InlineData("gemma2", 9)]
-    [InlineData("qwen2-biases", 1)]
-    public void Whoever_forgets_to_declare_an_access_is_found_out(string name, int tokens)
+    [InlineData("gemma2", 9, 30)]
+    [InlineData("qwen2-biases", 1, 20)]
+    public void Whoever_forgets_to_declare_an_access_is_found_out(string name, int tokens, int least)
     {
         IReadOnlyList<Command> pass = Record(name, tokens);
         int found = 0;
@@ -62,10 +62,10 @@ public sealed class PassBarrierTests
                         $"command {at}, {dispatch.Kernel.Name}, binding {binding}: without {access} a barrier went, and nobody noticed");
                     found++;
                 }
-        Assert.True(found > 40, $"only {found} accesses brought a barrier about");
+        Assert.True(found >= least, $"only {found} accesses brought a barrier about, alone");
     }
 
-    /// <summary>Of every kernel and binding, one place of the pass at least needs what is declared: so none of it is there for nothing.</summary>
+    /// <summary>An access that brings no barrier about by itself may do so in another pass.</summary>
     [Fact]
     public void Whoever_forgets_an_access_of_a_kernel_everywhere_is_found_out_by_the_shader()
     {

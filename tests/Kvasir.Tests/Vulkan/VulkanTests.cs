@@ -151,7 +151,7 @@ public sealed class VulkanTests : IDisposable
     }
 
     /// <summary>A pool for which there is no memory becomes one for a single context, or a line that says how much was wanted.</summary>
-    void Memory()
+    static void Memory()
     {
         using LanguageModel model = LanguageModel.Load(SagaModel.Path, backend: Device());
         using (InferenceEngine engine = new(model, new EngineOptions { Context = 512, Sequences = 1 << 20 }))
