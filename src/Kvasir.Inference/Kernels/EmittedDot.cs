@@ -43,8 +43,13 @@ sealed unsafe class EmittedDot : DotKernel
     /// </summary>
     public static EmittedDot? Instance => s_instance.Value;
 
-    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y,
-        nint yStride, PanelScratch scratch)
+    public override void Multiply(in Product product, int first, int end, QuantizedRows x, int tokens, MatMulScratch own)
+    {
+        for (int panel = first; panel < end; panel++)
+            Multiply(product.W, panel, x, tokens, product.Start(panel, own), product.Outputs(panel), product.Y.Stride * sizeof(float));
+    }
+
+    void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y, nint yStride)
     {
         var format = (QuantizedPanels)w.Format;
         int groups = QuantizedRows.Groups(w.Columns), atOnce = tokens <= QuantizedRows.Tile ? groups : GroupsAtOnce;

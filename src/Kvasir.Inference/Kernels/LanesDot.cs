@@ -24,8 +24,14 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         public DotKind Kind;
     }
 
-    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y,
-        nint yStride, PanelScratch scratch)
+    public override void Multiply(in Product product, int first, int end, QuantizedRows x, int tokens, MatMulScratch own)
+    {
+        for (int panel = first; panel < end; panel++)
+            Multiply(product.W, panel, x, tokens, product.Start(panel, own), product.Outputs(panel), product.Y.Stride * sizeof(float),
+                own.Panel);
+    }
+
+    static void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y, nint yStride, PanelScratch scratch)
     {
         var format = (QuantizedPanels)w.Format;
         int groups = QuantizedRows.Groups(w.Columns);
@@ -84,8 +90,8 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
             int* offsets = (int*)(x + count * (parts == 2 ? QuantizedRows.HalfOffsets : QuantizedRows.Offsets)), quad = (int*)x;
             for (int part = 0; part < parts; part++, offsets += count, scales += QuantizedPanels.PanelOutputs)
             {
-                T s = T.BroadcastInteger(offsets[0]), t = T.BroadcastInteger(offsets[1]), u = T.BroadcastInteger(offsets[2]),
-                    v = T.BroadcastInteger(offsets[3]);
+                T s = T.StartDotProducts(offsets[0]), t = T.StartDotProducts(offsets[1]), u = T.StartDotProducts(offsets[2]),
+                    v = T.StartDotProducts(offsets[3]);
                 for (int i = 0; i < quads; i++, w += QuadBytes, quad += count)
                 {
                     T.LoadBytePairs(w, out T even, out T odd);
@@ -143,7 +149,7 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
                 quad = (int*)x + token;
             for (int part = 0; part < parts; part++, offsets += count, scales += QuantizedPanels.PanelOutputs)
             {
-                T s = T.BroadcastInteger(offsets[0]), t = s;
+                T s = T.StartDotProducts(offsets[0]), t = s;
                 for (int i = 0; i < quads; i++, w += QuadBytes, quad += count)
                 {
                     T.LoadBytePairs(w, out T even, out T odd);

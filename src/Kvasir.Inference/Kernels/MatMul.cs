@@ -65,19 +65,12 @@ unsafe struct MatMul<T>(Products products, PanelsPerItem panelsPerItem, int coun
         Product chosen = products[product];
         int perItem = panelsPerItem[product], first = item * perItem, end = Math.Min(chosen.W.Panels, first + perItem);
         if (chosen.W.IsQuantized)
-            MultiplyBytes(chosen, first, end, scratch[thread]);
+            dot.Multiply(chosen, first, end, quantized, tokens, scratch[thread]);
         else
             new FloatProduct<T>(chosen, x, tokens, dot, scratch[thread]).Multiply(first, end);
     }
 
     public static int Items(PackedMatrix w, int panelsPerItem) => (w.Panels + panelsPerItem - 1) / panelsPerItem;
-
-    readonly void MultiplyBytes(in Product product, int first, int end, MatMulScratch own)
-    {
-        for (int panel = first; panel < end; panel++)
-            dot.Multiply(product.W, panel, quantized, tokens, product.Start(panel, own), product.Outputs(panel),
-                product.Y.Stride * sizeof(float), own.Panel);
-    }
 }
 
 /// <summary>For each product of a job, how many panels make an item.</summary>
@@ -89,11 +82,11 @@ struct PanelsPerItem
 
     int _first;
 
-    public static int For(PackedMatrix w, int tokens, int threads)
+    public static int For(PackedMatrix w, int tokens, int threads, DotKernel dot)
     {
         int most = w.Panels / (threads * ItemsPerThread);
         if (tokens >= QuantizedRows.Tile)
-            return w.IsQuantized ? 1 : Math.Clamp(most, 1, FloatProduct.PanelsAtOnce);
+            return Math.Clamp(most, 1, w.IsQuantized ? dot.PanelsAtOnce(tokens) : FloatProduct.PanelsAtOnce);
         return (int)Math.Clamp(Math.Min(Bytes / (w.Bytes / w.Panels), most), 1, w.Panels);
     }
 }
