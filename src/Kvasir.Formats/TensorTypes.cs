@@ -68,7 +68,6 @@ public static class TensorTypes
         33 => "q4_0_8_8",
         34 => "tq1_0",
         35 => "tq2_0",
-        39 => "mxfp4",
         40 => "nvfp4",
         41 => "q1_0",
         42 => "q2_0",
@@ -94,6 +93,7 @@ public static class TensorTypes
         TensorType.IQ3_S => (256, 110, "iq3_s"),
         TensorType.IQ4_NL => (32, 18, "iq4_nl"),
         TensorType.IQ4_XS => (256, 136, "iq4_xs"),
+        TensorType.MXFP4 => (32, 17, "mxfp4"),
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not a tensor type"),
     };
 }

@@ -13,12 +13,13 @@ abstract unsafe class DotKernel
     /// <param name="w">The matrix, quantised.</param>
     /// <param name="panel">Which panel.</param>
     /// <param name="x">Activations.</param>
+    /// <param name="firstTile">The tile that they begin with.</param>
     /// <param name="tokens">Tokens.</param>
     /// <param name="start">What every token's sums start from, [32 outputs].</param>
     /// <param name="y">Result, [tokens, 32 outputs].</param>
     /// <param name="yStride">Bytes from one token's sums to the next.</param>
     /// <param name="scratch">Memory of the calling thread.</param>
-    public abstract void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y,
+    public abstract void Multiply(PackedMatrix w, int panel, QuantizedRows x, int firstTile, int tokens, float* start, float* y,
         nint yStride, PanelScratch scratch);
 
     /// <summary>Adds the product of a panel of halves with one token to y, [64]; false where that is better done in lanes.</summary>

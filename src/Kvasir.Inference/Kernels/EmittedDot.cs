@@ -43,7 +43,7 @@ sealed unsafe class EmittedDot : DotKernel
     /// </summary>
     public static EmittedDot? Instance => s_instance.Value;
 
-    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y,
+    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int firstTile, int tokens, float* start, float* y,
         nint yStride, PanelScratch scratch)
     {
         var format = (QuantizedPanels)w.Format;
@@ -56,7 +56,7 @@ sealed unsafe class EmittedDot : DotKernel
             for (int tile = 0; tile < QuantizedRows.Tiles(tokens); tile++)
             {
                 int inTile = QuantizedRows.TokensOf(tile, tokens);
-                operands.X = x[tile] + (long)group * inTile * QuantizedRows.GroupBytes;
+                operands.X = x[firstTile + tile] + (long)group * inTile * QuantizedRows.GroupBytes;
                 operands.Y = (float*)((byte*)y + tile * QuantizedRows.Tile * yStride);
                 operands.Start = group == 0 ? start : operands.Y;
                 operands.StartStride = group == 0 ? 0 : yStride;

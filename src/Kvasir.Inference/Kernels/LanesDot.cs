@@ -24,7 +24,7 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         public DotKind Kind;
     }
 
-    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y,
+    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int firstTile, int tokens, float* start, float* y,
         nint yStride, PanelScratch scratch)
     {
         var format = (QuantizedPanels)w.Format;
@@ -43,7 +43,7 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
             for (int tile = 0; tile < QuantizedRows.Tiles(tokens); tile++)
             {
                 int inTile = QuantizedRows.TokensOf(tile, tokens);
-                operands.X = x[tile] + (long)group * inTile * QuantizedRows.GroupBytes;
+                operands.X = x[firstTile + tile] + (long)group * inTile * QuantizedRows.GroupBytes;
                 operands.Y = (float*)((byte*)y + tile * QuantizedRows.Tile * yStride);
                 MultiplyTile(operands, inTile);
             }

@@ -50,12 +50,14 @@ unsafe struct Quantize<T>(FloatRows x, int columns, int tokens, bool halves, Qua
     {
         int count = QuantizedRows.TokensOf(tile, tokens);
         for (int token = 0; token < count; token++)
-        {
-            float* row = x[tile * QuantizedRows.Tile + token];
-            byte* group = result[tile];
-            for (int i = 0; i < columns; i += QuantizedPanels.Group, group += count * QuantizedRows.GroupBytes)
-                QuantizeGroup(row + i, group, token, count, halves);
-        }
+            QuantizeRow(x[tile * QuantizedRows.Tile + token], columns, result[tile], token, count, halves);
+    }
+
+    /// <summary>One of a tile's tokens.</summary>
+    public static void QuantizeRow(float* x, int columns, byte* tile, int token, int count, bool halves)
+    {
+        for (int i = 0; i < columns; i += QuantizedPanels.Group, tile += count * QuantizedRows.GroupBytes)
+            QuantizeGroup(x + i, tile, token, count, halves);
     }
 
     static void QuantizeGroup(float* x, byte* group, int token, int count, bool halves)

@@ -17,7 +17,8 @@ static class KnownKeys
             "rope.scaling.original_context_length", "rope.scaling.finetuned", "rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor",
             "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow", "rope.scaling.yarn_log_multiplier",
             "attention.temperature_scale",
-            "expert_count", "leading_dense_block_count", "pooling_type",
+            "expert_count", "expert_used_count", "expert_feed_forward_length", "expert_weights_norm", "leading_dense_block_count", "pooling_type",
+            "rope.scaling.yarn_truncate",
         ],
         new Dictionary<string, double>
         {
@@ -25,9 +26,10 @@ static class KnownKeys
             ["attention.clamp_kqv"] = 0,
             ["attention.max_alibi_bias"] = 0,
             ["attention.q_lora_rank"] = 0,
-            ["expert_used_count"] = 0,
-            ["expert_feed_forward_length"] = 0,
             ["expert_shared_count"] = 0,
+            ["expert_shared_feed_forward_length"] = 0,
+            ["expert_weights_scale"] = 1,
+            ["expert_group_count"] = 0,
             ["nextn_predict_layers"] = 0,
             ["rope.scale_linear"] = 1,
             ["rope.scaling.yarn_ext_factor"] = 1,

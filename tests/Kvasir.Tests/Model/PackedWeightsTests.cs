@@ -16,7 +16,7 @@ public sealed class PackedWeightsTests : IDisposable
 
     string Kept => Assert.Single(Directory.GetFiles(_folder["packed"]));
 
-    public PackedWeightsTests() => TinyModel.Llama.WriteTo(Model);
+    public PackedWeightsTests() => (TinyModel.Llama with { Experts = 5, FeedForward = 100 }).WriteTo(Model);
 
     public void Dispose() => _folder.Dispose();
 
@@ -136,7 +136,7 @@ public sealed class PackedWeightsTests : IDisposable
     static unsafe string Panels(LanguageModel model)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (PackedMatrix matrix in model.Weights.Layers.SelectMany(layer => layer.Matrices).Append(model.Weights.Output))
+        foreach (PackedMatrix matrix in model.Weights.Layers.SelectMany(layer => layer.Read.Select(read => read.Matrix)).Append(model.Weights.Output))
             hash.AppendData(new ReadOnlySpan<byte>(matrix.Panel(0), (int)matrix.Bytes));
         return Convert.ToHexString(hash.GetHashAndReset());
     }
