@@ -176,10 +176,16 @@ sealed class GgufLayerReader(IModelFile file, GgufFields fields, ModelFamily fam
     {
         IsGated = family.IsGated,
         Experts = experts,
-        Chosen = experts == 0 || !fields.Has(ExpertsUsed) ? 0 : fields.Count(ExpertsUsed, experts),
+        Chosen = experts == 0 ? 0 : Chosen(experts),
         WeighsAmongAll = experts > 0 && !fields.Flag(GgufSpecKeys.WeighsChosen, !family.WeighsAmongAll),
         Limit = family.Limit,
     };
 
-    const string ExpertsUsed = "expert_used_count";
+    /// <summary>Experts that a token chooses; 0 where the file does not say.</summary>
+    int Chosen(int experts)
+    {
+        const string Name = "expert_used_count";
+        int chosen = fields.Count(Name, 0, MostExperts, 1);
+        return chosen <= experts ? chosen : throw fields.Invalid(Name, $"{chosen}", $"at most the {experts} experts");
+    }
 }

@@ -6,6 +6,7 @@ namespace Kvasir.Inference.Kernels;
 sealed class ExpertMemory : IDisposable
 {
     readonly FloatRows _hidden, _logits;
+    readonly Dictionary<(FloatRows Memory, int Width), FloatRows> _views = []; // layers of other widths take turns
     readonly int _pairs, _width;
 
     /// <param name="size">The largest layer.</param>
@@ -32,12 +33,18 @@ sealed class ExpertMemory : IDisposable
     /// <summary>Gives the memory the widths of a layer.</summary>
     public void Fit(ExpertNetwork network)
     {
-        if (Hidden.Width != network.Down.Columns)
-            Hidden = _hidden.OfWidth(network.Down.Columns);
-        if (Logits.Width != network.Count)
-            Logits = _logits.OfWidth(network.Count);
+        (Hidden, Logits) = (View(_hidden, network.Down.Columns), View(_logits, network.Count));
         if (Gathered is null && !(network.Gate.IsQuantized && network.Up.IsQuantized))
             Gathered = new FloatRows(_pairs, _width);
+    }
+
+    FloatRows View(FloatRows memory, int width)
+    {
+        if (memory.Width == width)
+            return memory;
+        if (!_views.TryGetValue((memory, width), out FloatRows? view))
+            _views[(memory, width)] = view = memory.OfWidth(width);
+        return view;
     }
 
     public void Dispose()

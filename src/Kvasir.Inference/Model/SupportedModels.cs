@@ -36,7 +36,7 @@ public static class SupportedModels
             throw file.Metadata.Invalid($"{architecture}.block_count", $"{layers}", $"1 to {tensors}, as many as there are tensors");
         ModelSpec spec = ModelSpec.From(file);
         Check(spec);
-        KnownKeys.Check(file.Metadata, architecture);
+        KnownKeys.Check(file.Metadata, architecture, spec.Layers.Any(layer => layer.FeedForward is { Experts: > 0 }));
         return spec;
     }
 

@@ -19,7 +19,8 @@ public class ExactnessTests
     public static TheoryData<string> Models =>
     [
         "saga", "stories260K", "llama-untied", "qwen2-biases", "qwen3-qk-norm", "odd-widths", "multi-query",
-        "gemma2", "gemma3", "phi3-long", "smollm3", "olmo3", "granite", "glm4", "mistral3", "qwen3moe", "gpt-oss", "gpt-oss-mxfp4", "qwen3moe-q8_0",
+        "gemma2", "gemma3", "phi3-long", "smollm3", "olmo3", "granite", "glm4", "mistral3",
+        "qwen3moe", "gpt-oss", "gpt-oss-mxfp4", "qwen3moe-q8_0",
         "windows-in-part", "shared-kv", "shared-windows", "two-rotations", "narrow-values", "wide-values",
         .. SagaVariantTests.Names.Select(row => row.Data),
     ];
