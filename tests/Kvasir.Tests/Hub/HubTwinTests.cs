@@ -73,7 +73,7 @@ public sealed class HubTwinTests : IDisposable
         string gguf = SmallGptOss.WriteTo(_folder["tiny.gguf"]);
         string folder = HubTwin.Write(gguf, _folder["hub"], modelType: "gpt_oss", fields: GptOss(rounds: false));
         using (IModelFile hub = ModelFiles.Open(folder))
-            Quantizer.Quantize(hub, _folder["copy.gguf"], WeightMix.All["f32"]);
+            Quantizer.Quantize(hub, _folder["copy.gguf"], WeightMix.All["f32"], cancellation: TestContext.Current.CancellationToken);
         using LanguageModel rounded = LanguageModel.Load(gguf), theirs = LanguageModel.Load(folder), copy = LanguageModel.Load(_folder["copy.gguf"]);
         Assert.All(theirs.Config.Attention, layer => Assert.False(layer.Rope!.Scaling!.RoundsPairs));
         Assert.All(copy.Config.Attention, layer => Assert.False(layer.Rope!.Scaling!.RoundsPairs));
