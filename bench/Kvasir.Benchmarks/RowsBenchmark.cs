@@ -72,7 +72,7 @@ public class RowsBenchmark : IRated
             case nameof(CpuKernels.Add): _kernels.Add(_x, _y, 1, Tokens); break;
             case nameof(CpuKernels.StoreKv): _kernels.StoreKv(_layout, 0, _runs, _positions, _keys, _values); break;
             default:
-                var job = new Quantize<Lanes512>(_x, Width, Tokens, halves: false, _quantized);
+                var job = new Quantize<Lanes512>(_x, Width, Tokens, halves: false, inRows: false, _quantized);
                 _pool.Run(ref job, QuantizedRows.Tiles(Tokens));
                 break;
         }

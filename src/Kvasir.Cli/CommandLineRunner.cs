@@ -6,6 +6,7 @@ using Kvasir.Formats;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Templates;
 using Kvasir.Planning.Traces;
+using Kvasir.Vulkan;
 
 namespace Kvasir.Cli;
 
@@ -59,7 +60,7 @@ static class CommandLineRunner
             return Terminal.Error(e.Message + Settings.Explain(parsed, e.Message), ExitCode.Usage);
         }
         catch (Exception e) when (e is ModelFormatException or TemplateException or TraceFormatException or IOException
-            or UnauthorizedAccessException or InsufficientMemoryException or LogitsException)
+            or UnauthorizedAccessException or InsufficientMemoryException or LogitsException or VulkanException)
         {
             return Terminal.Error(e.Message + Settings.Explain(parsed, e.Message), ExitCode.Failed);
         }

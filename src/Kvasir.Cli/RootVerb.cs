@@ -19,6 +19,7 @@ static class RootVerb
         new("store", "Run a store in which many machines share keys and values", StoreVerb.Create),
         new("pull", "Fetch a model from Hugging Face's hub, into the cache that its other programs use", PullVerb.Create),
         new("models", "List the models on this machine: the hub's, Ollama's, LM Studio's, llama.cpp's", ModelsVerb.Create),
+        new("devices", "List what can compute here: the processor, and what Vulkan knows", DevicesVerb.Create),
         new("show", "Describe a model: architecture, tensors, quantisation, KV bytes per token", ShowVerb.Create),
         new("tokenize", "Show a text as tokens: one per line, id and text", TokenizeVerb.Create),
         new("quantize", "Write a model with its matrices in another type", QuantizeVerb.Create),

@@ -9,8 +9,8 @@ public static class TensorTypes
     public static string AllNames => string.Join(", ", Enum.GetValues<TensorType>().Select(DisplayName));
 
     /// <summary>
-    /// Bytes that are no numbers yet: parts of a tensor in a safetensors file, from which somebody makes rows of a type. No tensor of a model
-    /// is of it.
+    /// Bytes that are no numbers yet: parts of a tensor in a safetensors file, from which somebody makes rows of a type. No tensor of a
+    /// model is of it.
     /// </summary>
     internal const TensorType Bytes = (TensorType)24; // ggml's i8, which is not read
 

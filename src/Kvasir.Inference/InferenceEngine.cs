@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using Kvasir.Formats.Models;
-using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Retention;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Streaming;
@@ -22,9 +22,7 @@ public sealed partial class InferenceEngine : IDisposable
 
     static readonly TimeSpan s_warmUp = TimeSpan.FromSeconds(1);
 
-    readonly ComputePool _compute;
-    readonly CpuKernels _kernels;
-    readonly Transformer _transformer;
+    readonly ITransformer _transformer;
     readonly EngineParts _parts;
     readonly ForwardPass _pass; // of those who compute without the scheduler
     readonly Lazy<Scheduler> _scheduler;
@@ -39,14 +37,20 @@ public sealed partial class InferenceEngine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         (Model, Options) = (model, options);
         Context = ValidContext(model.Config, options);
-        EarlyCompilation.Begin(options.InstructionSet);
+        model.Backend.Begin(model.Config, options);
         Room = ContextRoom.Here(model.Config, options);
         Layout = Room.Layout;
         Cache = new TieredKvCache(Layout, SharesBlocks ? FingerprintOf(model, options) : default,
             CacheOptions(PoolOf()));
-        _compute = new ComputePool(options.Threads);
-        _kernels = CpuKernels.Create(options.InstructionSet, _compute);
-        _transformer = new Transformer(model.Config, model.Weights, Layout, _kernels, Context, Math.Min(options.PrefillChunk, Context));
+        try
+        {
+            _transformer = model.Backend.NewTransformer(model, Cache, options, Context);
+        }
+        catch
+        {
+            Cache.Dispose();
+            throw;
+        }
         _parts = Parts();
         if (options.KvRetention is { } retention)
             _parts.Check(retention);
@@ -287,9 +291,7 @@ public sealed partial class InferenceEngine : IDisposable
     {
         if (_scheduler.IsValueCreated)
             StopServing();
-        _compute.Dispose();
         _transformer.Dispose();
-        _kernels.Dispose();
         Cache.Dispose();
     }
 
@@ -299,6 +301,7 @@ public sealed partial class InferenceEngine : IDisposable
         Tokenizer = Model.Tokenizer,
         TokenTrie = Model.TokenTrie,
         Transformer = _transformer,
+        Device = Model.Backend.Name,
         Cache = Cache,
         Forecast = new StepForecast(Cache, Room.Capacity, Model.Weights.BytesPerStep),
         Context = Context,
@@ -312,6 +315,7 @@ public sealed partial class InferenceEngine : IDisposable
     KvCacheOptions CacheOptions((int DeviceBlocks, StreamingOptions? Streaming) pool) => new()
     {
         DeviceBlocks = pool.DeviceBlocks,
+        NewArena = NewArena,
         WindowBlocks = Room.WindowBlocks,
         Streaming = pool.Streaming,
         HostBytes = SharesBlocks || pool.Streaming is not null ? Options.KvHostBytes - Room.WindowHostBytes : 0,
@@ -325,6 +329,19 @@ public sealed partial class InferenceEngine : IDisposable
         ModelName = Model.Config.Name,
     };
 
+    /// <summary>Where there is no memory for all blocks, that of one sequence at full context will do.</summary>
+    IBlockArena NewArena(KvLayout layout, int blocks)
+    {
+        try
+        {
+            return Model.Backend.NewArena(layout, blocks);
+        }
+        catch (InsufficientMemoryException) when (layout == Layout && blocks > Room.Blocks && Options.KvDeviceBytes is null)
+        {
+            return Model.Backend.NewArena(layout, checked((int)Room.Blocks));
+        }
+    }
+
     /// <summary>What names the keys and values that a model has with some options.</summary>
     /// <exception cref="ArgumentException">Rows of the model cannot be stored so.</exception>
     public static Fingerprint FingerprintOf(LanguageModel model, EngineOptions options)
@@ -333,7 +350,7 @@ public sealed partial class InferenceEngine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         int context = ValidContext(model.Config, options);
         return ModelFingerprint.Of(model.Digest, LayoutOf(model.Config, options), options.KvHostCodec,
-            model.Config.Attention.Any(layer => RotaryTables.IsLong(layer.Rope, context)));
+            model.Config.Attention.Any(layer => RotaryTables.IsLong(layer.Rope, context)), model.Backend.Numerics);
     }
 
     /// <summary>

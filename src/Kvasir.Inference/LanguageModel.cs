@@ -17,9 +17,9 @@ public sealed class LanguageModel : IDisposable
     readonly IModelFile _file;
     readonly Lazy<Digest> _digest;
 
-    LanguageModel(IModelFile file, IProgress<LoadProgress>? progress, PackedWeights? packed)
+    LanguageModel(IModelFile file, IProgress<LoadProgress>? progress, PackedWeights? packed, ComputeBackend backend)
     {
-        _file = file;
+        (_file, Backend) = (file, backend);
         packed?.ReadAhead(file);
         PieceDigests digests = new();
         _digest = new Lazy<Digest>(() => ModelFingerprint.DigestOf(file, Config!, digests));
@@ -30,7 +30,7 @@ public sealed class LanguageModel : IDisposable
             throw ModelFormatException.At(file.Path, "tokenizer.ggml.tokens", $"{Tokenizer.VocabularySize} tokens",
                 $"the {Config.Vocabulary} rows of token_embd.weight");
         using PackedModel? kept = packed?.Of(file, Config);
-        Weights = new WeightReader(file, Config, digests).Read(progress, kept);
+        Weights = new WeightReader(file, Config, digests).Read(progress, (packing, done) => backend.PlaceWeights(packing, kept, done));
         if (kept?.Model is { } known)
             _digest = new Lazy<Digest>(known);
         else
@@ -55,6 +55,9 @@ public sealed class LanguageModel : IDisposable
     /// <summary>The vocabulary as constrained decoding walks it, built when it is first asked for.</summary>
     internal Lazy<TokenTrie> TokenTrie { get; }
 
+    /// <summary>What computes the model's passes.</summary>
+    public ComputeBackend Backend { get; }
+
     internal ModelWeights Weights { get; }
 
     /// <summary>The digest of what it computes with, computed when it is first asked for: only a cache needs it.</summary>
@@ -67,26 +70,34 @@ public sealed class LanguageModel : IDisposable
     /// <param name="path">The file or folder.</param>
     /// <param name="progress">Told now and then, on the calling thread.</param>
     /// <param name="packed">Where packed weights are kept for the next time; without it they are packed each time.</param>
+    /// <param name="backend">
+    /// What computes its passes, which is the model's from now on, even where that cannot be opened; null for the CPU. Packed weights are the
+    /// CPU's alone.
+    /// </param>
     /// <exception cref="ModelFormatException">The file is missing, damaged or of an unknown kind; one line says where and why.</exception>
     /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
-    public static LanguageModel Load(string path, IProgress<LoadProgress>? progress = null, PackedWeights? packed = null)
+    public static LanguageModel Load(string path, IProgress<LoadProgress>? progress = null, PackedWeights? packed = null,
+        ComputeBackend? backend = null)
     {
-        IModelFile file = ModelFiles.Open(path);
+        IModelFile? file = null;
         try
         {
-            return new LanguageModel(file, progress, packed);
+            file = ModelFiles.Open(path);
+            return new LanguageModel(file, progress, backend is null ? packed : null, backend ?? CpuBackend.Instance);
         }
         catch
         {
-            file.Dispose();
+            file?.Dispose();
+            backend?.Dispose();
             throw;
         }
     }
 
-    /// <summary>Frees the weights and closes the file. Engines of this model must be disposed before.</summary>
+    /// <summary>Frees the weights, closes the file, and gives back what has computed. Engines of this model must be disposed before.</summary>
     public void Dispose()
     {
         Weights.Dispose();
         _file.Dispose();
+        Backend.Dispose();
     }
 }

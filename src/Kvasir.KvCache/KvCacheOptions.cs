@@ -1,3 +1,4 @@
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Codecs;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
@@ -18,6 +19,9 @@ public sealed record KvCacheOptions
 
     /// <summary>Blocks of the pool that attention reads; at least 1.</summary>
     public required int DeviceBlocks { get; init; }
+
+    /// <summary>Makes the memory of pools, for so many blocks of a shape, or fewer; null takes the host's.</summary>
+    public Func<KvLayout, int, IBlockArena>? NewArena { get; init; }
 
     /// <summary>
     /// Blocks of the pool of the layers with windows, where the layout has them apart; at least 1 there, and what sequences see at a time.

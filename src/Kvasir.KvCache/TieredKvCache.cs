@@ -31,8 +31,8 @@ public sealed partial class TieredKvCache : IDisposable
     /// <param name="layout">Shape of a block.</param>
     /// <param name="fingerprint">What, besides tokens, determines keys and values.</param>
     /// <param name="options">Sizes and settings.</param>
-    /// <param name="arena">The memory of the pool, which is the cache's from now on; null takes the host's, for as many
-    /// blocks as the options say.</param>
+    /// <param name="arena">The memory of the pool, which is the cache's from now on; null takes
+    /// what the options say.</param>
     /// <exception cref="InsufficientMemoryException">No memory for the pool.</exception>
     public TieredKvCache(KvLayout layout, Fingerprint fingerprint, KvCacheOptions options, IBlockArena? arena = null)
         : this(layout, fingerprint, options, arena, new TransferCosts()) { }
@@ -44,7 +44,8 @@ public sealed partial class TieredKvCache : IDisposable
         (Layout, Fingerprint, Options, Costs) = (layout, fingerprint, options, costs);
         Windows = layout.Windowed is { } windowed ? OfWindows(windowed) : null;
         Groups = LayerGroup.Of(layout, DiskTier.LeastGroupBytes);
-        Device = new BlockPool(layout, arena ?? new NativeArena(layout, options.DeviceBlocks), time: options.Time, tier: Tier.Device);
+        arena ??= options.NewArena?.Invoke(layout, options.DeviceBlocks) ?? new NativeArena(layout, options.DeviceBlocks);
+        Device = new BlockPool(layout, arena, time: options.Time, tier: Tier.Device);
         Device.Reclaim = Views.TryReclaim;
         Tiers = [.. NewTiers().OrderBy(tier => tier.Tier)];
         Streamed = options.Streaming is { } streaming

@@ -13,7 +13,7 @@ static class EnvironmentSettings
     const int Slip = 3;
 
     /// <summary>What is read, too, and is no setting: it is for tests and comparisons.</summary>
-    static readonly string[] s_others = ["KVASIR_ISA"];
+    static readonly string[] s_others = ["KVASIR_ISA", "KVASIR_VULKAN_VALIDATION"];
 
     /// <summary>Whether there are variables that begin as ours do.</summary>
     public static bool AreThere => Ours().Any(name => !s_others.Contains(name));

@@ -14,7 +14,7 @@ sealed class LlamaFlags
     [
         ("-ngl --gpu-layers --n-gpu-layers", 1), ("-fa --flash-attn", -1), ("--jinja", 0), ("--no-jinja", 0), ("-b --batch-size", 1),
         ("-ub --ubatch-size", 1), ("-tb --threads-batch", 1), ("--mlock", 0), ("--mmap", 0), ("--no-mmap", 0), ("-lm --load-mode", 1),
-        ("-dio --direct-io", 0), ("-ndio --no-direct-io", 0), ("--numa", 1), ("-dev --device", 1), ("-sm --split-mode", 1),
+        ("-dio --direct-io", 0), ("-ndio --no-direct-io", 0), ("--numa", 1), ("-sm --split-mode", 1),
         ("-ts --tensor-split", 1), ("-mg --main-gpu", 1), ("-ot --override-tensor", 1), ("-cmoe --cpu-moe", 0), ("-ncmoe --n-cpu-moe", 1),
         ("-fit --fit", -1), ("-fitt --fit-target", 1), ("-fitc --fit-ctx", 1), ("--rpc", 1), ("-kvo --kv-offload", 0),
         ("-nkvo --no-kv-offload", 0), ("--op-offload", 0), ("--no-op-offload", 0), ("--repack", 0), ("-nr --no-repack", 0), ("--no-host", 0),

@@ -54,8 +54,12 @@ static class ModelOption
     /// <summary>Loads the model of a name.</summary>
     /// <param name="name">The name.</param>
     /// <param name="packed">Where packed weights are kept; null for nowhere.</param>
-    public static LanguageModel Load(string name, PackedWeights? packed = null) =>
-        LanguageModel.Load(Resolve(name), new LoadMeter(), packed);
+    /// <param name="device">Opens what computes, once the model is found; null takes the CPU.</param>
+    public static LanguageModel Load(string name, PackedWeights? packed = null, Func<ComputeBackend?>? device = null)
+    {
+        string path = Resolve(name);
+        return LanguageModel.Load(path, new LoadMeter(), packed, device?.Invoke());
+    }
 
     /// <summary>What Ollama says of a model of its own besides; null for others.</summary>
     public static OllamaModel? OfOllama(string name) => name.StartsWith(OllamaStore.Scheme, StringComparison.Ordinal) && !Path.Exists(name)

@@ -7,7 +7,9 @@ using Kvasir.Inference.Measurement.Limits;
 
 namespace Kvasir.Cli.Flags;
 
-/// <summary>The flags that say how a model's weights come into memory: quantised, and from where later starts are ready at once.</summary>
+/// <summary>
+/// The flags that say how a model's weights come into which memory: quantised, from where later starts are ready at once, and what computes.
+/// </summary>
 sealed class WeightsFlag
 {
     readonly Option<string?> _type;
@@ -19,6 +21,8 @@ sealed class WeightsFlag
         CustomParser = ByteSize.Parse,
         HelpName = "SIZE",
     };
+
+    readonly DeviceFlag _device = new();
 
     public WeightsFlag()
     {
@@ -34,8 +38,11 @@ sealed class WeightsFlag
     /// <summary>The type of weights.</summary>
     public Option Option => _type;
 
-    /// <summary>Both, for verbs that load the model with <see cref="Load"/>.</summary>
-    public Option[] All => [_type, _packed];
+    /// <summary>What computes.</summary>
+    public DeviceFlag Device => _device;
+
+    /// <summary>All, for verbs that load the model with <see cref="Load"/>.</summary>
+    public Option[] All => [_type, _packed, _device.Option];
 
     public bool IsGiven(ParseResult parsed) => parsed.GetValue(_type) is not null;
 
@@ -54,7 +61,7 @@ sealed class WeightsFlag
         string model = Resolve(parsed, name);
         return ModelOption.Load(model, CacheFolder.Find() is { } folder && parsed.GetValue(_packed) is not 0
             ? Packed(folder, parsed.GetValue(_packed) ?? PackedWeights.DefaultMaxBytes)
-            : null);
+            : null, () => _device.Open(parsed));
     }
 
     /// <summary>The user's packed weights.</summary>

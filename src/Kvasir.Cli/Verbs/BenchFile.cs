@@ -31,9 +31,10 @@ static class BenchFile
     {
         Check(report.WeightBytes > 0, "weight_bytes", "above 0");
         Check(ElementType.Find(report.Kv, ElementType.OfKv) is not null, "kv", "a type of keys and values");
-        Check(report.Limits.ReadBytesPerS is > 0 and < 1e18, "limits.read_bytes_per_s", "above 0");
-        Check(report.Limits.Fp32PerS is > 0 and < 1e18, "limits.fp32_per_s", "above 0");
-        Check(report.Limits.Int8PerS is > 0 and < 1e18, "limits.int8_per_s", "above 0");
+        Check(report.Limits is not null, "limits", "those of the CPU (--device cpu)");
+        Check(report.Limits?.ReadBytesPerS is > 0 and < 1e18, "limits.read_bytes_per_s", "above 0");
+        Check(report.Limits?.Fp32PerS is > 0 and < 1e18, "limits.fp32_per_s", "above 0");
+        Check(report.Limits?.Int8PerS is > 0 and < 1e18, "limits.int8_per_s", "above 0");
         Check(report.Tests.All(test => test?.TokensPerS is > 0 and < 1e18), "tests.tokens_per_s", "above 0");
         return report;
 

@@ -55,11 +55,12 @@ sealed record BenchTest(string Name, int Tokens, double Work, string Unit, strin
             });
     }
 
-    /// <summary>What measured times mean beside the machine's limits.</summary>
-    public BenchRow Row(double[] seconds, ThreadLimits limits)
+    /// <summary>What measured times mean beside the machine's limits, where those are known.</summary>
+    public BenchRow Row(double[] seconds, ThreadLimits? limits)
     {
-        double median = Percentile.Median(seconds), limit = LimitSeconds(limits);
+        double median = Percentile.Median(seconds);
+        double? limit = limits is null ? null : LimitSeconds(limits);
         return new BenchRow(Name, Tokens / median, Tokens / seconds.Max(), Tokens / seconds.Min(), Work / median / 1e9,
-            Work / limit / 1e9, Unit, LimitName, limit / median);
+            Work / limit / 1e9, Unit, limit is null ? null : LimitName, limit / median);
     }
 }

@@ -34,7 +34,7 @@ sealed class BenchVerb
     {
         Command verb = new("bench")
         {
-            s_model, s_weights.Option, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_device, s_host, s_disk, s_folder,
+            s_model, s_weights.Option, s_weights.Device.Option, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_device, s_host, s_disk, s_folder,
             s_json,
             BenchKvVerb.Create(), BenchServeVerb.Create(),
         };
@@ -97,10 +97,8 @@ sealed class BenchVerb
     {
         int threads = parsed.GetValue(s_threads) ?? Environment.ProcessorCount,
             longest = Math.Max(parsed.GetValue(s_prompt), parsed.GetValue(s_generate));
-        using LanguageModel model = LanguageModel.Load(path, new LoadMeter());
-        LimitsCache cache = Measuring.Limits(cancellation);
-        ThreadLimits limits = cache.Get(threads);
-        Terminal.Line($"limits of this machine, measured {LimitsReport.Date(limits.Measured)}; `kvasir limits --again` measures them anew");
+        using LanguageModel model = LanguageModel.Load(path, new LoadMeter(), backend: s_weights.Device.Open(parsed));
+        BenchLimits limits = BenchLimits.Of(model, threads, cancellation);
         PeakMemory.Restart();
         using InferenceEngine engine = new(model, s_types.Apply(parsed, new()
         {
@@ -110,23 +108,18 @@ sealed class BenchVerb
         }, model));
         (BenchTest Test, double[] Seconds)[] runs = [.. Tests(parsed, engine, cancellation).Select(test => (test, Repeat(parsed, test)))];
         long peakMemory = PeakMemory.Bytes();
-        if (Rows(limits).Any(row => row.Share > 1))
-        {
-            Terminal.Line("faster than the limits, which are measured again");
-            limits = cache.Raise(threads);
-        }
-        Measuring.Warn(cache);
+        limits = limits.Raised(beside => Rows(beside).Any(row => row.Share > 1));
         var report = new BenchReport(
             model.Config.Name, threads, engine.Layout.CodecName, model.FileBytes, ModelCost.Of(engine).WeightBytes,
             engine.Layout.BlockBytes * engine.Layout.BlocksFor(engine.Context) + engine.Room.WindowBytes,
-            peakMemory, cache.Limits.Machine, limits, Rows(limits));
+            peakMemory, limits.Machine, limits.Limits, Rows(limits.Limits), model.Backend.Name);
         if (parsed.GetValue(s_json))
             VerbJson.Write(report);
         else
             report.Print();
         return ExitCode.Ok;
 
-        BenchRow[] Rows(ThreadLimits beside) => [.. runs.Select(run => run.Test.Row(run.Seconds, beside))];
+        BenchRow[] Rows(ThreadLimits? beside) => [.. runs.Select(run => run.Test.Row(run.Seconds, beside))];
     }
 
     /// <summary>Prefill and decode, with an empty KV cache and then with the one that was asked for.</summary>

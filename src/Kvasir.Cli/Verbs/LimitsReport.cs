@@ -14,6 +14,8 @@ sealed record LimitsReport(MachineIdentity Machine, IReadOnlyList<ThreadLimits> 
         Terminal.Answers.WriteLine(
             $"{Printable.Line(Machine.Cpu)}, {Machine.LogicalProcessors} logical processors, {Machine.InstructionSet}, "
             + $"{ByteSize.Text(Machine.MemoryBytes)} of memory, {Printable.Line(Machine.OperatingSystem)}");
+        if (MachineIdentity.AmxRefusal is { } refusal)
+            Terminal.Answers.WriteLine($"the processor has AMX, which is not used: {refusal}");
         Terminal.Answers.Write(ThreadTable());
         if (Disk is { } disk)
             Print(disk);

@@ -63,7 +63,7 @@ static class ModelLimitsVerb
     internal static Hardware Find(string? name, BenchReport? bench, CancellationToken cancellation)
     {
         if (name is null && bench is not null)
-            return Machine($"{bench.Threads} threads of {Printable.Line(bench.Machine.Cpu)}", bench.Machine, bench.Limits);
+            return Machine($"{bench.Threads} threads of {Printable.Line(bench.Machine.Cpu)}", bench.Machine, bench.Limits!); // which the file has
         if (name is null or "this")
             return ThisMachine(cancellation);
         if (HardwareCatalogue.Find(name) is { } known)

@@ -6,6 +6,7 @@ using Kvasir.Cli.Configuration;
 using Kvasir.Cluster.Membership;
 using Kvasir.Cluster.Peers;
 using Kvasir.Inference;
+using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Templates;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Retention;
@@ -204,6 +205,8 @@ static class ServeVerb
         string less = engine.Context < trained ? $" of {trained:N0}" : "";
         Terminal.Line($"serving {id} at {address} (context {engine.Context:N0}{less}, pool "
             + $"{ByteSize.Text(blocks * engine.Layout.StrideBytes + engine.Room.WindowBytes)}{streamed})");
+        if (MachineIdentity.AmxRefusal is { } refusal)
+            Terminal.Line($"the processor has AMX, which is not used: {refusal}");
         Terminal.Line($"keys and values: {disk}");
         if (ContentOf(engine, Tier.Remote) is { } shared)
             Terminal.Line($"shared keys and values: {shared.Directory}");

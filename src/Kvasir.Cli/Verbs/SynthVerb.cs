@@ -85,7 +85,10 @@ sealed class SynthVerb
             return shape;
         return int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int layers)
             && layers >= 1 && layers <= shape.Layers.Length
-            ? shape with { Name = string.Join(':', parts), Layers = [.. shape.Layers.Take(layers)], Parameters = null, ActiveParameters = null }
+            ? shape with
+            {
+                Name = string.Join(':', parts), Layers = [.. shape.Layers.Take(layers)], Parameters = null, ActiveParameters = null,
+            }
             : throw new UsageException($"layers {Printable.Quote(parts[1])}: expected 1 to {shape.Layers.Length}, as {shape.Name} has");
     }
 

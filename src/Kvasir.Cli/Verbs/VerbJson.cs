@@ -29,6 +29,7 @@ namespace Kvasir.Cli.Verbs;
 [JsonSerializable(typeof(PullReport))]
 [JsonSerializable(typeof(PulledFile))]
 [JsonSerializable(typeof(ModelLine))]
+[JsonSerializable(typeof(DeviceLine))]
 [JsonSerializable(typeof(ClearedWeights))]
 sealed partial class VerbJson : JsonSerializerContext
 {

@@ -5,8 +5,8 @@ using Kvasir.Formats.Safetensors;
 namespace Kvasir.Formats.Hub;
 
 /// <summary>
-/// The experts of a folder, shown as GGUF files have them: one tensor for the gates of all experts of a layer, one for what goes up, and one
-/// for what goes down. Qwen and Mixtral have a tensor for each matrix of each expert; gpt-oss has two for all of them, in MXFP4.
+/// The experts of a folder, shown as GGUF files have them: one tensor for the gates of all experts of a layer, one for what goes up, and
+/// one for what goes down. Qwen and Mixtral have a tensor for each matrix of each expert; gpt-oss has two for all of them, in MXFP4.
 /// </summary>
 /// <param name="folder">The folder.</param>
 /// <param name="spec">What its configuration says.</param>
@@ -76,13 +76,14 @@ sealed class HubExperts(string folder, ModelSpec spec)
         StoredTensor first = parts[0]!.Value.Stored;
         if (first.Shape.Length != 2 || first.Type == TensorTypes.Bytes)
             throw At(parts[0]!.Value.File, first, $"{first.Type.DisplayName()} {first.ShapeText}", "a matrix of BF16, F16 or F32");
-        if (Array.Find(parts, part => part!.Value.Stored is var other && (other.Type != first.Type || !other.Shape.SequenceEqual(first.Shape)))
-            is { } odd)
+        if (Array.Find(parts, part => !IsLike(part!.Value.Stored, first)) is { } odd)
             throw At(odd.File, odd.Stored, $"{odd.Stored.Type.DisplayName()} {odd.Stored.ShapeText}",
                 $"{first.Type.DisplayName()} {first.ShapeText}, as the first expert has it");
         return new HubStack(new StoredTensor(name, first.Type, [.. first.Shape, parts.Length], 0, checked(first.ByteLength * parts.Length)),
             [.. parts.Select(part => part!.Value)]);
     }
+
+    static bool IsLike(StoredTensor other, StoredTensor first) => other.Type == first.Type && other.Shape.SequenceEqual(first.Shape);
 
     IEnumerable<HubTensor> OfAll(int layer, string part, HubPart stored)
     {
@@ -98,7 +99,8 @@ sealed class HubExperts(string folder, ModelSpec spec)
     {
         if (bias.Stored.Shape.Length != 2 || bias.Stored.Rows != experts || bias.Stored.Columns % step != 0
             || bias.Stored.Type == TensorTypes.Bytes)
-            throw At(bias.File, bias.Stored, $"{bias.Stored.Type.DisplayName()} {bias.Stored.ShapeText}", $"a row for each of {experts} experts");
+            throw At(bias.File, bias.Stored, $"{bias.Stored.Type.DisplayName()} {bias.Stored.ShapeText}",
+                $"a row for each of {experts} experts");
         float[] all = HubVector.Numbers(bias.File, bias.Stored);
         return new HubVector(name, [.. all.Where((_, i) => i % step == first)], experts);
     }

@@ -3,8 +3,8 @@ using Kvasir.Formats.Quantization;
 namespace Kvasir.Formats.Hub;
 
 /// <summary>
-/// Matrices of all experts in MXFP4 as gpt-oss stores them: scales and choices apart, two neighbouring values a byte, and rows of gate and up
-/// by turns. In GGUF a scale goes before its choices, and a byte has values j and j + 16.
+/// Matrices of all experts in MXFP4 as gpt-oss stores them: scales and choices apart, two neighbouring values a byte, and rows of gate and
+/// up by turns. In GGUF a scale goes before its choices, and a byte has values j and j + 16.
 /// </summary>
 /// <param name="Shown">What they are in GGUF, [columns, rows, experts].</param>
 /// <param name="Blocks">The choices, [columns / 2, stored rows of all experts].</param>

@@ -8,7 +8,7 @@ namespace Kvasir.Formats.Models;
 /// <param name="set">Receives a key and its value; null where there is nothing to say.</param>
 public sealed class GgufSpecKeys(ModelSpec spec, string architecture, Action<string, object?> set)
 {
-    /// <summary>A key of our own: whether the pairs between which YaRN's ramp lies are rounded to whole ones, as others always do.</summary>
+    /// <summary>A key of our own: whether pairs between which YaRN's ramp lies are rounded to whole ones, as others always do.</summary>
     internal const string RoundsPairs = "rope.scaling.yarn_truncate";
 
     /// <summary>Whether the weights of the experts that a token chooses sum up to 1.</summary>

@@ -52,8 +52,8 @@ public sealed record FeedForwardSpec(int Width, string Activation)
     public bool WeighsAmongAll { get; init; }
 
     /// <summary>
-    /// What activations are held within; null for nothing. With a limit the network is that of gpt-oss: with <c>g = min(gate, limit)</c> and
-    /// <c>u</c> between <c>-limit</c> and <c>limit</c>, <c>g · σ(1.702 · g) · (u + 1)</c>.
+    /// What activations are held within; null for nothing. With a limit the network is that of gpt-oss: with <c>g = min(gate, limit)</c>
+    /// and <c>u</c> between <c>-limit</c> and <c>limit</c>, <c>g · σ(1.702 · g) · (u + 1)</c>.
     /// </summary>
     public float? Limit { get; init; }
 }

@@ -40,6 +40,20 @@ readonly struct F16 : IWidening
         return BitConverter.UInt32BitsToSingle(bits | (half & ~Magnitude) << SignShift);
     }
 
+    /// <summary>
+    /// The halves in the upper sixteen bits of each lane, whatever the lower sixteen are. The sign comes down with them: what it leaves
+    /// above the exponent is cut out.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> WidenUpper(Vector128<int> halves)
+    {
+        const uint kept = Sign | Magnitude << MantissaShift;
+        const float aboveHalves = 65536; // what their infinity becomes
+        Vector128<float> widened = ((halves >> 3).AsUInt32() & Vector128.Create(kept)).AsSingle() * Rebias;
+        Vector128<float> special = Vector128.GreaterThanOrEqual(Vector128.Abs(widened), Vector128.Create(aboveHalves));
+        return (widened.AsUInt32() | (special.AsUInt32() & Vector128.Create(SingleInfinity))).AsSingle();
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Widen(Vector256<uint> halves)
     {

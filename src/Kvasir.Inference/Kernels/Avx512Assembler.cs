@@ -17,10 +17,11 @@ readonly record struct Operand(int Register, bool IsMemory = false, int Offset =
 }
 
 /// <summary>
-/// Writes the machine code of <see cref="EmittedDot"/>: those instructions that it needs, under their names in Intel's manual, destination
-/// first; vectors are of 512 bits. A library that knows all instructions took longer to start than a short answer to compute.
+/// Writes the machine code of <see cref="EmittedDot"/> and <see cref="TileDot"/>: those instructions that they need, under their names in
+/// Intel's manual, destination first; vectors are of 512 bits. A library that knows all instructions took longer to start than a short
+/// answer to compute.
 /// </summary>
-sealed class Avx512Assembler
+sealed partial class Avx512Assembler
 {
     const int Full = 64, Half = 32, Quarter = 16, Lane = 4; // bytes that an instruction reads, in which its short offsets count
 
@@ -53,6 +54,7 @@ sealed class Avx512Assembler
     public void Vpmovsxbd(Operand to, Operand from) => Vector(Prefix.H66, Map.H0F38, 0x21, to.Register, 0, from, Quarter);
     public void Vpmovzxbd(Operand to, Operand from) => Vector(Prefix.H66, Map.H0F38, 0x31, to.Register, 0, from, Quarter);
     public void Vmulps(Operand to, Operand a, Operand b) => Vector(Prefix.None, Map.H0F, 0x59, to.Register, a.Register, b);
+    public void Vpsubd(Operand to, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F, 0xFA, to.Register, a.Register, b);
     public void Vsubps(Operand to, Operand a, Operand b) => Vector(Prefix.None, Map.H0F, 0x5C, to.Register, a.Register, b);
     public void Vfmadd231ps(Operand sum, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F38, 0xB8, sum.Register, a.Register, b);
     public void Vpdpbusd(Operand sum, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F38, 0x50, sum.Register, a.Register, b);
@@ -61,7 +63,6 @@ sealed class Avx512Assembler
     public void Vpandd(Operand to, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F, 0xDB, to.Register, a.Register, b);
     public void Vpxord(Operand to, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F, 0xEF, to.Register, a.Register, b);
     public void Vpaddd(Operand to, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F, 0xFE, to.Register, a.Register, b);
-    public void Vpsubd(Operand to, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F, 0xFA, to.Register, a.Register, b);
     public void Vpmaxsd(Operand to, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F38, 0x3D, to.Register, a.Register, b);
     public void Vpslld(Operand to, Operand from, int bits) => Vector(Prefix.H66, Map.H0F, 0x72, 6, to.Register, from, immediate: bits);
     public void Vpsrad(Operand to, Operand from, int bits) => Vector(Prefix.H66, Map.H0F, 0x72, 4, to.Register, from, immediate: bits);
@@ -76,7 +77,11 @@ sealed class Avx512Assembler
     public void Mov(Register to, Operand from) => Integer(0x8B, (int)to, from);
     public void Mov(Register to, Register from) => Integer(0x8B, (int)to, new Operand((int)from));
     public void Add(Register to, Register from) => Integer(0x03, (int)to, new Operand((int)from));
-    public void Dec(Register counter) => Integer(0xFF, 1, new Operand((int)counter));
+    public void Add(Register to, Operand from) => Integer(0x03, (int)to, from);
+    public void Mov(Operand to, Register from) => Integer(0x89, (int)from, to);
+    public void Xchg(Register a, Register b) => Integer(0x87, (int)a, new Operand((int)b));
+    public void Dec(Register counter) => Dec(new Operand((int)counter));
+    public void Dec(Operand counter) => Integer(0xFF, 1, counter);
 
     /// <summary>Sets all of the register; the value is not negative.</summary>
     public void Mov(Register to, int value)
@@ -103,6 +108,22 @@ sealed class Avx512Assembler
     {
         _code.AddRange([0x0F, 0x85]);
         Number(position - (Position + sizeof(int)));
+    }
+
+    /// <summary>Goes on where <see cref="Land"/> says, if the last count was zero.</summary>
+    /// <returns>What to give to <see cref="Land"/>.</returns>
+    public int Je()
+    {
+        _code.AddRange([0x0F, 0x84, 0, 0, 0, 0]);
+        return Position;
+    }
+
+    /// <summary>Lets a <see cref="Je"/> go on here.</summary>
+    public void Land(int jump)
+    {
+        byte[] distance = BitConverter.GetBytes(Position - jump);
+        for (int i = 0; i < sizeof(int); i++)
+            _code[jump - sizeof(int) + i] = distance[i];
     }
 
     public void Ret() => _code.Add(0xC3);

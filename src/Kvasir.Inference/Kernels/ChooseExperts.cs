@@ -3,8 +3,8 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// Each row chooses the experts with the largest logits, of equal ones those with the lower numbers, and weighs them by the softmax of their
-/// logits: among themselves, or among all. What a row chooses follows from its own logits.
+/// Each row chooses the experts with the largest logits, of equal ones those with the lower numbers, and weighs them by the softmax of
+/// their logits: among themselves, or among all. What a row chooses follows from its own logits.
 /// </summary>
 unsafe struct ChooseExperts<T>(FloatRows logits, ExpertPlan plan, bool amongAll) : IComputeJob where T : struct, ILanes<T>
 {

@@ -13,13 +13,16 @@ interface IComputeJob
 }
 
 /// <summary>
-/// The threads that compute; the caller of <see cref="Run"/> is one of them. Items are claimed one by one, and a job is done when its items
-/// are, not when every thread has been seen: a thread that the operating system keeps off its core delays nobody. Threads without work spin
-/// briefly and then park. Running a job allocates nothing.
+/// The threads that compute; the caller of <see cref="Run"/> is one of them. Each has a stretch of the items, claims those one by one and then
+/// what is left of the others' stretches: neighbours in memory are read by one thread, as one stream, and yet a job is done when its items
+/// are, not when every thread has been seen, so that a thread that the operating system keeps off its core delays nobody. Threads without
+/// work spin briefly and then park. Running a job allocates nothing.
 /// </summary>
 sealed unsafe class ComputePool : IDisposable
 {
     const int SpinRounds = 400; // of SpinWait(4): some 50 µs, longer than the gap between two kernels of one step
+
+    const int Apart = 16; // tickets: two lines of the cache, which are fetched together
 
     readonly Thread[] _helpers;
     readonly Lock _running = new();
@@ -27,13 +30,13 @@ sealed unsafe class ComputePool : IDisposable
     int _parked;
     bool _stopping;
 
-    // The published job, written while no item is unclaimed. The ticket itself says how many are: a claim that succeeds thus proves that
+    // The published job, written while no item is unclaimed. A ticket itself says how many are: a claim that succeeds thus proves that
     // the job was this one from the reading to the claim, whereas a count beside it could be the next job's already, and let a late
     // thread run one of its items early.
     delegate*<void*, int, int, void> _run;
     void* _job;
     int _items;
-    long _ticket; // epoch in the upper half, unclaimed items in the lower
+    readonly long[] _tickets; // of each thread's stretch: epoch in the upper half, unclaimed items in the lower
     int _done;
     Exception? _failure;
 
@@ -41,6 +44,7 @@ sealed unsafe class ComputePool : IDisposable
     public ComputePool(int threads)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        _tickets = new long[(threads + 1) * Apart];
         _helpers = new Thread[threads - 1];
         for (int i = 0; i < _helpers.Length; i++)
         {
@@ -64,7 +68,7 @@ sealed unsafe class ComputePool : IDisposable
         lock (_running)
         {
             Publish(Unsafe.AsPointer(ref job), &RunItem<TJob>, items);
-            Claim(_ticket >> 32, 0);
+            Claim(Epoch, 0);
             WaitForOthers(items);
             if (_failure is { } thrown)
                 throw new InvalidOperationException("a compute job failed", thrown);
@@ -85,30 +89,52 @@ sealed unsafe class ComputePool : IDisposable
     static void RunItem<TJob>(void* job, int item, int thread) where TJob : struct, IComputeJob =>
         Unsafe.AsRef<TJob>(job).Run(item, thread);
 
+    /// <summary>The job that is published: the first stretch's ticket is the last to be written.</summary>
+    long Epoch => Volatile.Read(ref Ticket(0)) >> 32;
+
+    ref long Ticket(int stretch) => ref _tickets[(stretch + 1) * Apart];
+
+    /// <summary>The first item of a stretch.</summary>
+    static int First(int stretch, int items, int threads) => (int)((long)items * stretch / threads);
+
     void Publish(void* newJob, delegate*<void*, int, int, void> newRun, int newItems)
     {
         _job = newJob;
         _run = newRun;
         (_items, _done, _failure) = (newItems, 0, null);
-        Interlocked.Exchange(ref _ticket, ((_ticket >> 32) + 1) << 32 | (uint)newItems);
+        long epoch = Epoch + 1 << 32;
+        for (int stretch = Threads - 1; stretch >= 0; stretch--)
+            Interlocked.Exchange(ref Ticket(stretch),
+                epoch | (uint)(First(stretch + 1, newItems, Threads) - First(stretch, newItems, Threads)));
         if (Volatile.Read(ref _parked) > 0)
             lock (_parking)
                 Monitor.PulseAll(_parking);
     }
 
-    /// <summary>Takes items of one epoch until none is left.</summary>
+    /// <summary>Takes items of one epoch until none is left, those of the thread's own stretch first.</summary>
     void Claim(long epoch, int thread)
     {
+        for (int i = 0, stretch = thread; i < Threads; i++, stretch = stretch + 1 < Threads ? stretch + 1 : 0)
+            while (TryClaim(epoch, stretch, thread))
+            {
+            }
+    }
+
+    bool TryClaim(long epoch, int stretch, int thread)
+    {
+        ref long ticket = ref Ticket(stretch);
         while (true)
         {
-            long seen = Volatile.Read(ref _ticket);
+            long seen = Volatile.Read(ref ticket);
             delegate*<void*, int, int, void> run = _run;
             void* job = _job;
-            int unclaimed = (int)seen, item = _items - unclaimed;
+            int unclaimed = (int)seen, item = First(stretch + 1, _items, Threads) - unclaimed;
             if (seen >> 32 != epoch || unclaimed == 0)
-                return;
-            if (Interlocked.CompareExchange(ref _ticket, seen - 1, seen) == seen)
-                RunClaimed(run, job, item, thread);
+                return false;
+            if (Interlocked.CompareExchange(ref ticket, seen - 1, seen) != seen)
+                continue;
+            RunClaimed(run, job, item, thread);
+            return true;
         }
     }
 
@@ -141,7 +167,7 @@ sealed unsafe class ComputePool : IDisposable
         long epoch = 0;
         while (WaitForWork(epoch))
         {
-            epoch = Volatile.Read(ref _ticket) >> 32;
+            epoch = Epoch;
             Claim(epoch, thread);
         }
     }
@@ -150,14 +176,14 @@ sealed unsafe class ComputePool : IDisposable
     {
         for (int round = 0; round < SpinRounds; round++)
         {
-            if (Volatile.Read(ref _ticket) >> 32 != finished)
+            if (Epoch != finished)
                 return true;
             Thread.SpinWait(4);
         }
         lock (_parking)
         {
             Interlocked.Increment(ref _parked);
-            while (Volatile.Read(ref _ticket) >> 32 == finished && !_stopping)
+            while (Epoch == finished && !_stopping)
                 Monitor.Wait(_parking);
             Interlocked.Decrement(ref _parked);
             return !_stopping;

@@ -14,14 +14,18 @@ abstract class CpuKernels : IDisposable
 
     public static CpuKernels Create(InstructionSet set, ComputePool pool) => set switch
     {
+        InstructionSet.Amx => new CpuKernels<Lanes512>(pool, EmittedTiles.Kernel()),
         InstructionSet.Avx512Vnni => new CpuKernels<Lanes512>(pool, EmittedDot.Instance!),
         InstructionSet.Vector512 => new CpuKernels<Lanes512>(pool, new LanesDot<Lanes512>()),
         InstructionSet.Vector256 => new CpuKernels<Lanes256>(pool, new LanesDot<Lanes256>()),
+        InstructionSet.AdvSimdDp => new CpuKernels<Lanes128<DotProducts>>(pool, new LanesDot<Lanes128<DotProducts>>()),
+        InstructionSet.AdvSimd => new CpuKernels<Lanes128<WideningProducts>>(pool, new LanesDot<Lanes128<WideningProducts>>()),
         _ => new CpuKernels<LanesScalar>(pool, new LanesDot<LanesScalar>()),
     };
 
     /// <summary>
-    /// Allocates scratch memory for the largest batch, the widest matrix, the largest attention and the largest mixture of experts, so that no step has to.
+    /// Allocates scratch memory for the largest batch, the widest matrix, the largest attention and the largest mixture of experts, so that
+    /// no step has to.
     /// </summary>
     public abstract void Reserve(int tokens, int columns, AttentionSize attention, ExpertSize? experts = null);
 
@@ -96,7 +100,7 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
         bool quantized = false, halves = false;
         for (int i = 0; i < products.Length; i++)
         {
-            (all[i], perItem[i]) = (products[i], PanelsPerItem.For(products[i].W, tokens, pool.Threads));
+            (all[i], perItem[i]) = (products[i], PanelsPerItem.For(products[i].W, tokens, pool.Threads, dot));
             items += MatMul<T>.Items(products[i].W, perItem[i]);
             quantized |= products[i].W.IsQuantized;
             halves |= NeedsHalves(products[i].W);
@@ -109,8 +113,9 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
 
     void Quantize(FloatRows x, int columns, int tokens, bool halves)
     {
-        var job = new Quantize<T>(x, columns, tokens, halves, _quantized!);
-        pool.Run(ref job, QuantizedRows.Tiles(tokens));
+        bool inRows = dot.WantsRows(tokens);
+        var job = new Quantize<T>(x, columns, tokens, halves, inRows, _quantized!);
+        pool.Run(ref job, inRows ? (tokens + QuantizedRows.RowTile - 1) / QuantizedRows.RowTile : QuantizedRows.Tiles(tokens));
     }
 
     public override void Experts(ExpertNetwork network, FloatRows x, int tokens, FloatRows y)

@@ -9,18 +9,18 @@ namespace Kvasir.Inference.Kernels;
 /// </summary>
 abstract unsafe class DotKernel
 {
-    /// <summary>Multiplies one panel with all tokens.</summary>
-    /// <param name="w">The matrix, quantised.</param>
-    /// <param name="panel">Which panel.</param>
-    /// <param name="x">Activations.</param>
-    /// <param name="firstTile">The tile that they begin with.</param>
-    /// <param name="tokens">Tokens.</param>
-    /// <param name="start">What every token's sums start from, [32 outputs].</param>
-    /// <param name="y">Result, [tokens, 32 outputs].</param>
-    /// <param name="yStride">Bytes from one token's sums to the next.</param>
-    /// <param name="scratch">Memory of the calling thread.</param>
-    public abstract void Multiply(PackedMatrix w, int panel, QuantizedRows x, int firstTile, int tokens, float* start, float* y,
-        nint yStride, PanelScratch scratch);
+    /// <summary>Multiplies some panels.</summary>
+    /// <param name="product">A product of quantised weights.</param>
+    /// <param name="first">The first panel.</param>
+    /// <param name="end">The one after the last.</param>
+    /// <param name="own">Memory of the calling thread.</param>
+    public abstract void Multiply(in RowsProduct product, int first, int end, MatMulScratch own);
+
+    /// <summary>Whether so many tokens are to be in rows, see <see cref="QuantizedRows"/>.</summary>
+    public virtual bool WantsRows(int tokens) => false;
+
+    /// <summary>Panels that gain from being multiplied together, at most.</summary>
+    public virtual int PanelsAtOnce(int tokens) => 1;
 
     /// <summary>Adds the product of a panel of halves with one token to y, [64]; false where that is better done in lanes.</summary>
     public virtual bool MultiplyAddHalves(byte* panel, int columns, float* x, float* y) => false;

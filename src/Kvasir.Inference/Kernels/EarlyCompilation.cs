@@ -20,7 +20,7 @@ static class EarlyCompilation
     /// <summary>Begins with the kernels of an instruction set that are not there yet. Returns at once.</summary>
     public static void Begin(InstructionSet set)
     {
-        bool wide = set is InstructionSet.Vector512 or InstructionSet.Avx512Vnni;
+        bool wide = set >= InstructionSet.Vector512;
         if (wide && RuntimeFeature.IsDynamicCodeCompiled && Interlocked.Exchange(ref s_begun, 1) == 0)
             new Thread(Compile) { IsBackground = true, Name = "kvasir compile" }.Start();
     }

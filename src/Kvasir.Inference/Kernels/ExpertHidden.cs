@@ -26,10 +26,11 @@ unsafe struct ExpertHidden<T>(
         int strips = Strips(network), active = item / strips, strip = item % strips, expert = plan.Expert(active);
         int pair = plan.FirstPair(active), rows = plan.Rows(active);
         FloatRows hidden = memory.Hidden, up = memory.Strips[thread];
-        Multiply(network.Gate.Expert(expert), network.GateBias, hidden[pair] + strip * Strip, hidden.Stride, active, strip, scratch[thread]);
+        float* gate = hidden[pair] + strip * Strip;
+        Multiply(network.Gate.Expert(expert), network.GateBias, gate, hidden.Stride, active, strip, scratch[thread]);
         Multiply(network.Up.Expert(expert), network.UpBias, up[0], up.Stride, active, strip, scratch[thread]);
         for (int row = 0; row < rows; row++)
-            SwiGlu<T>.Apply(hidden[pair + row] + strip * Strip, up[row], Strip, network.Limit);
+            SwiGlu<T>.Apply(gate + (long)row * hidden.Stride, up[row], Strip, network.Limit);
     }
 
     readonly void Multiply(PackedMatrix w, FloatRows? bias, float* y, nint yStride, int active, int strip, MatMulScratch own)

@@ -21,7 +21,8 @@ unsafe struct QuantizePairs<T>(ExpertPlan plan, FloatRows x, bool isOfPairs, int
     public readonly void Run(int tile, int thread)
     {
         (int first, int count) = plan.Tile(tile);
+        var quantize = new Quantize<T>(x, columns, count, halves, inRows: false, result);
         for (int i = 0; i < count; i++)
-            Quantize<T>.QuantizeRow(x[isOfPairs ? first + i : plan.Row(first + i)], columns, result[tile], i, count, halves);
+            quantize.QuantizeRow(x[isOfPairs ? first + i : plan.Row(first + i)], result[tile], count * QuantizedRows.GroupBytes, i, count);
     }
 }

@@ -3,8 +3,8 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Kernels;
 
 /// <summary>
-/// What a mixture says of each row: the sum of <c>weight · (W_down · hidden + b)</c> over the experts that it has chosen, in ascending order
-/// of their numbers, so that nobody else's choice changes a bit. An item is a strip of outputs, of all experts.
+/// What a mixture says of each row: the sum of <c>weight · (W_down · hidden + b)</c> over the experts that it has chosen, in ascending
+/// order of their numbers, so that nobody else's choice changes a bit. An item is a strip of outputs, of all experts.
 /// </summary>
 /// <param name="network">The experts.</param>
 /// <param name="plan">The pairs.</param>

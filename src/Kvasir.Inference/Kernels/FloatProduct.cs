@@ -58,8 +58,8 @@ readonly unsafe struct FloatProduct<T>(RowsProduct product, DotKernel dot, MatMu
         for (int token = 0; token < product.Rows; token += TokensAtOnce)
             for (int panel = first; panel < end; panel++)
                 RowsByPanel<T>.MultiplyAdd(
-                    X(token) + column, product.XStride, Math.Min(TokensAtOnce, product.Rows - token), Widened(panel - first), Outputs, columns,
-                    Y(panel, token), product.YStride, Outputs);
+                    X(token) + column, product.XStride, Math.Min(TokensAtOnce, product.Rows - token), Widened(panel - first), Outputs,
+                    columns, Y(panel, token), product.YStride, Outputs);
     }
 
     void MultiplyOne<TWeights>(int panel, int token) where TWeights : struct, IWeightFormat<T>

@@ -80,12 +80,17 @@ unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Sixteen equal integers.</summary>
     static abstract T BroadcastInteger(int value);
 
-    /// <summary>Sixteen times four unsigned bytes, split as <see cref="AddDotProducts"/> wants them.</summary>
+    /// <summary>
+    /// What dot products with some activations start from: the offset that takes back what their weights' bytes have too much, or nothing
+    /// where <see cref="LoadBytePairs"/> takes it away.
+    /// </summary>
+    static abstract T StartDotProducts(int offset);
+
+    /// <summary>Sixteen times four weights, bytes that have 128 too much, as <see cref="AddDotProducts"/> wants them.</summary>
     static abstract void LoadBytePairs(byte* source, out T even, out T odd);
 
     /// <summary>
-    /// Adds to integer lane <c>i</c> the dot product of bytes <c>4i..4i+3</c> of the source with the four signed
-    /// bytes of <paramref name="x"/>.
+    /// Adds to integer lane <c>i</c> the dot product of weights <c>4i..4i+3</c> with the four signed bytes of <paramref name="x"/>.
     /// </summary>
     static abstract T AddDotProducts(T sums, T even, T odd, int x);
 

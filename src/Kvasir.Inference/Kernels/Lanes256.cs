@@ -151,6 +151,9 @@ readonly unsafe struct Lanes256(Vector256<float> low, Vector256<float> high) : I
     public static Lanes256 BroadcastInteger(int value) => new(Vector256.Create(value).AsSingle(), Vector256.Create(value).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 StartDotProducts(int offset) => BroadcastInteger(offset);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadBytePairs(byte* source, out Lanes256 even, out Lanes256 odd)
     {
         Vector256<uint> low = Vector256.Load((uint*)source), high = Vector256.Load((uint*)source + 8);

@@ -141,6 +141,9 @@ readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static Lanes512 BroadcastInteger(int value) => new(Vector512.Create(value).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 StartDotProducts(int offset) => BroadcastInteger(offset);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadBytePairs(byte* source, out Lanes512 even, out Lanes512 odd)
     {
         Vector512<ushort> pairs = Vector512.Load(source).AsUInt16();

@@ -24,9 +24,15 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         public DotKind Kind;
     }
 
-    public override void Multiply(PackedMatrix w, int panel, QuantizedRows x, int firstTile, int tokens, float* start, float* y,
-        nint yStride, PanelScratch scratch)
+    public override void Multiply(in RowsProduct product, int first, int end, MatMulScratch own)
     {
+        for (int panel = first; panel < end; panel++)
+            Multiply(product, panel, product.Start(panel, own), product.Outputs(panel), product.YStride * sizeof(float), own.Panel);
+    }
+
+    static void Multiply(in RowsProduct product, int panel, float* start, float* y, nint yStride, PanelScratch scratch)
+    {
+        (PackedMatrix w, int tokens) = (product.W, product.Rows);
         var format = (QuantizedPanels)w.Format;
         int groups = QuantizedRows.Groups(w.Columns);
         for (int token = 0; token < tokens; token++)
@@ -43,7 +49,7 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
             for (int tile = 0; tile < QuantizedRows.Tiles(tokens); tile++)
             {
                 int inTile = QuantizedRows.TokensOf(tile, tokens);
-                operands.X = x[firstTile + tile] + (long)group * inTile * QuantizedRows.GroupBytes;
+                operands.X = product.Quantized![product.Tile + tile] + (long)group * inTile * QuantizedRows.GroupBytes;
                 operands.Y = (float*)((byte*)y + tile * QuantizedRows.Tile * yStride);
                 MultiplyTile(operands, inTile);
             }
@@ -84,8 +90,8 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
             int* offsets = (int*)(x + count * (parts == 2 ? QuantizedRows.HalfOffsets : QuantizedRows.Offsets)), quad = (int*)x;
             for (int part = 0; part < parts; part++, offsets += count, scales += QuantizedPanels.PanelOutputs)
             {
-                T s = T.BroadcastInteger(offsets[0]), t = T.BroadcastInteger(offsets[1]), u = T.BroadcastInteger(offsets[2]),
-                    v = T.BroadcastInteger(offsets[3]);
+                T s = T.StartDotProducts(offsets[0]), t = T.StartDotProducts(offsets[1]), u = T.StartDotProducts(offsets[2]),
+                    v = T.StartDotProducts(offsets[3]);
                 for (int i = 0; i < quads; i++, w += QuadBytes, quad += count)
                 {
                     T.LoadBytePairs(w, out T even, out T odd);
@@ -143,7 +149,7 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
                 quad = (int*)x + token;
             for (int part = 0; part < parts; part++, offsets += count, scales += QuantizedPanels.PanelOutputs)
             {
-                T s = T.BroadcastInteger(offsets[0]), t = s;
+                T s = T.StartDotProducts(offsets[0]), t = s;
                 for (int i = 0; i < quads; i++, w += QuadBytes, quad += count)
                 {
                     T.LoadBytePairs(w, out T even, out T odd);

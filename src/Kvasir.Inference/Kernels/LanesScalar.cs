@@ -174,6 +174,9 @@ unsafe struct LanesScalar : ILanes<LanesScalar>
     public static LanesScalar BroadcastInteger(int value) => Broadcast(BitConverter.Int32BitsToSingle(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesScalar StartDotProducts(int offset) => BroadcastInteger(offset);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadBytePairs(byte* source, out LanesScalar even, out LanesScalar odd) =>
         (even, odd) = (Load((float*)source), default);
 

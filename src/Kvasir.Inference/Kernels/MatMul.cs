@@ -10,10 +10,10 @@ namespace Kvasir.Inference.Kernels;
 readonly unsafe record struct Product(PackedMatrix W, FloatRows? Bias, FloatRows Y)
 {
     /// <summary>With all rows of the activations.</summary>
-    public RowsProduct Of(FloatRows x, QuantizedRows quantized, int tokens) => new()
+    public RowsProduct Of(FloatRows x, QuantizedRows quantized, bool inRows, int tokens) => new()
     {
-        W = W, Bias = Bias is null ? null : Bias[0], X = x[0], XStride = x.Stride, Quantized = quantized, Rows = tokens,
-        Y = Y[0], YStride = Y.Stride,
+        W = W, Bias = Bias is null ? null : Bias[0], X = x[0], XStride = x.Stride, Quantized = quantized, InRows = inRows,
+        Rows = tokens, Y = Y[0], YStride = Y.Stride,
     };
 }
 
@@ -65,7 +65,7 @@ unsafe struct MatMul<T>(Products products, PanelsPerItem panelsPerItem, int coun
             item -= Items(products[product].W, panelsPerItem[product]);
         Product chosen = products[product];
         int perItem = panelsPerItem[product], first = item * perItem, end = Math.Min(chosen.W.Panels, first + perItem);
-        chosen.Of(x, quantized, tokens).Multiply<T>(first, end, dot, scratch[thread]);
+        chosen.Of(x, quantized, dot.WantsRows(tokens), tokens).Multiply<T>(first, end, dot, scratch[thread]);
     }
 
     public static int Items(PackedMatrix w, int panelsPerItem) => (w.Panels + panelsPerItem - 1) / panelsPerItem;
@@ -80,11 +80,11 @@ struct PanelsPerItem
 
     int _first;
 
-    public static int For(PackedMatrix w, int tokens, int threads)
+    public static int For(PackedMatrix w, int tokens, int threads, DotKernel dot)
     {
         int most = w.Panels / (threads * ItemsPerThread);
         if (tokens >= QuantizedRows.Tile)
-            return w.IsQuantized ? 1 : Math.Clamp(most, 1, FloatProduct.PanelsAtOnce);
+            return Math.Clamp(most, 1, w.IsQuantized ? dot.PanelsAtOnce(tokens) : FloatProduct.PanelsAtOnce);
         return (int)Math.Clamp(Math.Min(Bytes / (w.Bytes / w.Panels), most), 1, w.Panels);
     }
 }

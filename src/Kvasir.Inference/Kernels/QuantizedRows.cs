@@ -13,11 +13,16 @@ namespace Kvasir.Inference.Kernels;
 /// [T]              float   scale · Σ q, for weights with a minimum
 /// [2][T]           int     −128 · Σ q of either half, for weights whose scales count for sixteen inputs
 /// </code>
+/// For AMX, whose tiles want a token's bytes side by side, twelve tokens make a tile: its group begins with <c>[T][32]</c> instead and
+/// fills whole cache lines.
 /// </summary>
 sealed unsafe class QuantizedRows(int rows, int columns) : IDisposable
 {
     /// <summary>Tokens of a tile; the last one may have fewer.</summary>
     public const int Tile = 4;
+
+    /// <summary>Likewise, for AMX: as many as have their sums in registers, for all outputs of a panel.</summary>
+    public const int RowTile = 12;
 
     /// <summary>Bytes of a group for each token of the tile.</summary>
     public const int GroupBytes = QuantizedPanels.Group + 5 * sizeof(int);
@@ -26,7 +31,9 @@ sealed unsafe class QuantizedRows(int rows, int columns) : IDisposable
     public const int Offsets = QuantizedPanels.Group, Scales = Offsets + sizeof(int), ScaledSums = Scales + sizeof(float),
         HalfOffsets = ScaledSums + sizeof(float);
 
-    readonly FloatRows _memory = new((rows + Tile - 1) / Tile, Groups(columns) * GroupBytes * Tile / sizeof(float));
+    const int CacheLine = 64;
+
+    readonly FloatRows _memory = new((rows + RowTile - 1) / RowTile, Groups(columns) * RowGroupBytes(RowTile) / sizeof(float));
 
     public static int Groups(int columns) => columns / QuantizedPanels.Group;
 
@@ -35,40 +42,60 @@ sealed unsafe class QuantizedRows(int rows, int columns) : IDisposable
     /// <summary>Tokens of a tile when there are so many in all.</summary>
     public static int TokensOf(int tile, int tokens) => Math.Min(Tile, tokens - tile * Tile);
 
-    /// <summary>First byte of a tile.</summary>
-    public byte* this[int tile] => (byte*)_memory[tile];
+    /// <summary>Bytes of a group for AMX.</summary>
+    public static int RowGroupBytes(int tokens) => (tokens * GroupBytes + CacheLine - 1) & -CacheLine;
+
+    /// <summary>First byte of a tile; they need no more memory than those for AMX, of which each is as many tokens as three.</summary>
+    public byte* this[int tile] =>
+        Rows(tile / (RowTile / Tile)) + tile % (RowTile / Tile) * (long)Groups(columns) * GroupBytes * Tile;
+
+    /// <summary>First byte of a tile for AMX.</summary>
+    public byte* Rows(int tile) => (byte*)_memory[tile];
+
+    /// <summary>Bytes from one tile for AMX to the next.</summary>
+    public nint RowsStride => (nint)_memory.Stride * sizeof(float);
 
     public void Dispose() => _memory.Dispose();
 }
 
 /// <summary>Quantises rows of activations, a tile an item; sums of half groups only if some weights need them.</summary>
-unsafe struct Quantize<T>(FloatRows x, int columns, int tokens, bool halves, QuantizedRows result) : IComputeJob where T : struct, ILanes<T>
+unsafe struct Quantize<T>(FloatRows x, int columns, int tokens, bool halves, bool inRows, QuantizedRows result)
+    : IComputeJob where T : struct, ILanes<T>
 {
     const float Round = 12582912f; // 1.5 · 2^23: adding and subtracting it rounds to an integer, ties to even
 
     public readonly void Run(int tile, int thread)
     {
-        int count = QuantizedRows.TokensOf(tile, tokens);
+        int size = inRows ? QuantizedRows.RowTile : QuantizedRows.Tile, count = Math.Min(size, tokens - tile * size);
+        int groupBytes = inRows ? QuantizedRows.RowGroupBytes(count) : count * QuantizedRows.GroupBytes;
         for (int token = 0; token < count; token++)
-            QuantizeRow(x[tile * QuantizedRows.Tile + token], columns, result[tile], token, count, halves);
+            QuantizeRow(x[tile * size + token], inRows ? result.Rows(tile) : result[tile], groupBytes, token, count);
     }
 
     /// <summary>One of a tile's tokens.</summary>
-    public static void QuantizeRow(float* x, int columns, byte* tile, int token, int count, bool halves)
+    public readonly void QuantizeRow(float* x, byte* group, int groupBytes, int token, int count)
     {
-        for (int i = 0; i < columns; i += QuantizedPanels.Group, tile += count * QuantizedRows.GroupBytes)
-            QuantizeGroup(x + i, tile, token, count, halves);
+        for (int i = 0; i < columns; i += QuantizedPanels.Group, group += groupBytes)
+            QuantizeGroup(x + i, group, token, count);
     }
 
-    static void QuantizeGroup(float* x, byte* group, int token, int count, bool halves)
+    readonly void QuantizeGroup(float* x, byte* group, int token, int count)
     {
         T first = T.Load(x), second = T.Load(x + ILanes<T>.Count), zero = T.Broadcast(0);
         float largest = T.Largest(T.Max(T.Max(first, zero - first), T.Max(second, zero - second)));
         T inverse = T.Broadcast(largest > 0 ? 127 / largest : 0);
         first = T.MultiplyAdd(first, inverse, T.Broadcast(Round)) - T.Broadcast(Round);
         second = T.MultiplyAdd(second, inverse, T.Broadcast(Round)) - T.Broadcast(Round);
-        StoreQuads(first, (uint*)group + token, count);
-        StoreQuads(second, (uint*)group + 4 * count + token, count);
+        if (inRows)
+        {
+            T.StoreBytes(first, (sbyte*)group + token * QuantizedPanels.Group);
+            T.StoreBytes(second, (sbyte*)group + token * QuantizedPanels.Group + ILanes<T>.Count);
+        }
+        else
+        {
+            StoreQuads(first, (uint*)group + token, count);
+            StoreQuads(second, (uint*)group + 4 * count + token, count);
+        }
         float sum = T.Sum(first + second), scale = largest / 127; // a sum of integers: exact
         ((int*)(group + count * QuantizedRows.Offsets))[token] = -QuantizedPanels.Zero * (int)sum;
         ((float*)(group + count * QuantizedRows.Scales))[token] = scale;

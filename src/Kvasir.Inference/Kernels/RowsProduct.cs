@@ -23,6 +23,9 @@ unsafe struct RowsProduct
     /// <summary>The tile that they begin with.</summary>
     public int Tile;
 
+    /// <summary>Whether they are in rows there, see <see cref="DotKernel.WantsRows"/>.</summary>
+    public bool InRows;
+
     /// <summary>How many rows there are.</summary>
     public required int Rows;
 
@@ -47,7 +50,6 @@ unsafe struct RowsProduct
         if (!W.IsQuantized)
             new FloatProduct<T>(this, dot, own).Multiply(first, end);
         else
-            for (int panel = first; panel < end; panel++)
-                dot.Multiply(W, panel, Quantized!, Tile, Rows, Start(panel, own), Outputs(panel), YStride * sizeof(float), own.Panel);
+            dot.Multiply(this, first, end, own);
     }
 }

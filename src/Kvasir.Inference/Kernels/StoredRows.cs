@@ -35,7 +35,7 @@ static unsafe class StoredRows<T> where T : struct, ILanes<T>
         for (; count > 0; count--, stored += from.Bytes, rows += from.Padded)
         {
             for (int line = 0; line < from.Bytes && Sse.IsSupported; line += Line)
-                Sse.Prefetch0(stored + ahead + line);
+                Sse.Prefetch1(stored + ahead + line);
             TRow.Widen(stored, rows, rows + from.Dim);
         }
     }

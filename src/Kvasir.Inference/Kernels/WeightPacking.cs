@@ -8,6 +8,9 @@ namespace Kvasir.Inference.Kernels;
 /// <summary>Told of consecutive rows of a whole tensor when they have been read, on any thread.</summary>
 delegate void RowsRead(StoredTensor tensor, long firstRow, ReadOnlySpan<byte> rows);
 
+/// <summary>Receives consecutive rows of a matrix as they are stored.</summary>
+delegate void RowsTaken(PackedMatrix matrix, int firstRow, ReadOnlySpan<byte> rows);
+
 /// <summary>
 /// Brings matrices from where they are stored into panels. Rows are read once, a piece at a time and in the order in which they lie, by
 /// twice as many threads as there are processors: while some wait for the disk, others pack. They are read, not mapped: what is stored and
@@ -86,6 +89,34 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
         read?.Invoke(StoredBytes, StoredBytes);
         return true;
     }
+
+    /// <summary>Their tensors and themselves.</summary>
+    public IReadOnlyList<(StoredTensor Tensor, PackedMatrix Matrix)> Matrices => _matrices;
+
+    /// <summary>Hands the rows of all to somebody who keeps them elsewhere: once, in the order in which they lie, on this thread.</summary>
+    /// <param name="take">Receives consecutive rows of a matrix as they are stored, and which is the first of them.</param>
+    /// <param name="taken">Told now and then how many stored bytes were handed over by then, and how many there are in all.</param>
+    /// <exception cref="ModelFormatException">The source became shorter while it was read.</exception>
+    public void HandOver(RowsTaken take, Action<long, long>? taken)
+    {
+        byte[] buffer = [];
+        long done = 0, total = StoredBytes;
+        foreach (Piece piece in Pieces())
+        {
+            int bytes = piece.Bytes(piece.First, piece.End).End.Value;
+            if (buffer.Length < bytes)
+                buffer = GC.AllocateUninitializedArray<byte>(bytes);
+            Span<byte> rows = buffer.AsSpan(0, bytes);
+            source.Read(piece.Tensor, piece.First, rows);
+            if (IsWhole(piece.Tensor))
+                read?.Invoke(piece.Tensor, piece.First, rows);
+            take(piece.Matrix, (int)piece.First, rows);
+            taken?.Invoke(done += bytes, total);
+        }
+    }
+
+    /// <summary>Whether it is a tensor of the source, and not some rows of one, whose pieces begin elsewhere.</summary>
+    bool IsWhole(StoredTensor tensor) => source.TryGetTensor(tensor.Name, out StoredTensor? whole) && ReferenceEquals(whole, tensor);
 
     void Place(WeightMemory memory)
     {
@@ -193,7 +224,7 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
             }
         }
 
-        /// <summary>Weights that are no numbers, as one type can say in every block: nothing that is computed with them would be one.</summary>
+        /// <summary>Weights that are no numbers, as one type can say in every block: nothing computed with them would be one.</summary>
         void RefuseWithoutScale(Piece piece, ReadOnlySpan<byte> rows)
         {
             if (piece.Tensor.Type != TensorType.MXFP4 || MXFP4.FirstWithoutScale(rows) is not (>= 0 and var block))

@@ -45,8 +45,9 @@ static class KnownKeys
     {
         if (metadata.GetString("general.type", "model") is not "model" and var type)
             throw metadata.Invalid("general.type", Printable.Quote(type!), "'model'");
-        new GgufKnownKeys(
-            hasExperts ? [.. s_read, .. s_ofExperts] : s_read,
-            hasExperts ? s_neutral : [.. s_neutral, .. s_ofExperts.Select(key => KeyValuePair.Create(key, 0.0))]).Check(metadata, architecture + ".");
+        GgufKnownKeys known = hasExperts
+            ? new([.. s_read, .. s_ofExperts], s_neutral)
+            : new(s_read, [.. s_neutral, .. s_ofExperts.Select(key => KeyValuePair.Create(key, 0.0))]);
+        known.Check(metadata, architecture + ".");
     }
 }

@@ -78,7 +78,8 @@ static class ModelFingerprint
     /// <param name="layout">How its keys and values lie in blocks.</param>
     /// <param name="hostCodec">How the host stores them, if otherwise.</param>
     /// <param name="isLong">Whether positions are rotated as in a long context, by a model that makes a difference.</param>
-    public static Fingerprint Of(Digest model, KvLayout layout, IKvCodec? hostCodec, bool isLong = false)
+    /// <param name="backend">What computes, where it is not the CPU, whose bits differ.</param>
+    public static Fingerprint Of(Digest model, KvLayout layout, IKvCodec? hostCodec, bool isLong = false, string? backend = null)
     {
         using var hasher = new FieldHasher();
         hasher.Add(NumericsVersion).Add(model).Add(layout.CodecName).Add(hostCodec?.Name ?? layout.CodecName)
@@ -90,6 +91,8 @@ static class ModelFingerprint
                 hasher.Add(index).Add(layer.ValueDim);
         if (isLong)
             hasher.Add(-1); // no layer's index
+        if (backend is not null)
+            hasher.Add(-2).Add(backend);
         return new Fingerprint(hasher.Finish());
     }
 

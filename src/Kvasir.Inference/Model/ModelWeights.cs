@@ -4,7 +4,7 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Model;
 
 /// <summary>
-/// The tensors of a model. Matrices lie in panels in memory of their own, the embedding stays where it is stored; norms, biases and rotary
+/// The tensors of a model. Matrices lie where the backend reads them, on the CPU in panels in memory of their own; the embedding stays where it is stored; norms, biases and rotary
 /// factors, which are small, are floats in memory. Shapes are <c>[outputs, inputs]</c>; d is the model's width.
 /// </summary>
 sealed class ModelWeights : IDisposable
@@ -14,7 +14,7 @@ sealed class ModelWeights : IDisposable
     public required FloatRows OutputNorm { get; init; } // [d]
     public required PackedMatrix Output { get; init; } // [vocabulary, d]; a copy of the embedding where the file ties them
     public float[]? RopeDivisors { get; init; } // [rope dims / 2]; Llama 3
-    public required WeightMemory Memory { get; init; } // of all matrices
+    public required IDisposable Memory { get; init; } // of all matrices
 
     /// <summary>
     /// Bytes of all matrices that a step for one token reads: every one but the embedding, unless that is the output too, and of experts

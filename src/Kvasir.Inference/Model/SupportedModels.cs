@@ -13,7 +13,8 @@ public static class SupportedModels
     /// <summary>Architectures whose answers are checked against another engine's.</summary>
     static readonly string[] s_architectures =
     [
-        "gemma", "gemma2", "gemma3", "glm4", "gpt-oss", "granite", "llama", "mistral3", "olmo2", "phi3", "qwen2", "qwen3", "qwen3moe", "smollm3",
+        "gemma", "gemma2", "gemma3", "glm4", "gpt-oss", "granite", "llama", "mistral3", "olmo2", "phi3", "qwen2", "qwen3", "qwen3moe",
+        "smollm3",
     ];
 
     /// <summary>Those of them that may be mixtures of experts.</summary>

@@ -9,7 +9,7 @@ namespace Kvasir.Inference.Model;
 /// The decoder-only transformer: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762, in the form of Llama, Touvron et al., 2023,
 /// https://arxiv.org/abs/2302.13971 (RMSNorm before each sublayer, rotary positions, gated feed-forward, grouped-query attention).
 /// </summary>
-sealed class Transformer : IDisposable
+sealed class Transformer : ITransformer
 {
     readonly ModelSpec _spec;
     readonly ModelWeights _weights;
@@ -39,18 +39,19 @@ sealed class Transformer : IDisposable
         MaxTokens = maxTokens;
     }
 
+    /// <inheritdoc/>
     public int MaxTokens { get; }
 
-    /// <summary>The logits of the i-th row that wanted them in the last batch, [vocabulary]; valid until the next.</summary>
+    /// <summary>What is disposed with it.</summary>
+    public IDisposable[] Owned { get; init; } = [];
+
+    /// <inheritdoc/>
     public Span<float> Logits(int i) => _activations.Logits.Span(i);
 
-    /// <summary>
-    /// The final hidden state of that row, normalised: what the output matrix turns into logits, [width]; valid until the next.
-    /// </summary>
+    /// <inheritdoc/>
     public ReadOnlySpan<float> Hidden(int i) => _activations.Normed.Span(i);
 
-    /// <summary>Computes a batch: writes its keys and values to the cache and leaves the logits of the rows that want them.</summary>
-    /// <returns>False when keys and values that it needed did not come: nothing was computed.</returns>
+    /// <inheritdoc/>
     public bool Forward(Batch batch)
     {
         Activations a = _activations;
@@ -172,6 +173,8 @@ sealed class Transformer : IDisposable
 
     public void Dispose()
     {
+        foreach (IDisposable owned in Owned)
+            owned.Dispose();
         _activations.Dispose();
         _ropes.Dispose();
     }

@@ -22,8 +22,10 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec, PieceDigests? di
 
     /// <summary>Reads all tensors; matrices are packed only once every shape is known to be right.</summary>
     /// <param name="progress">Told now and then.</param>
-    /// <param name="packed">Where packed matrices are kept; null for nowhere.</param>
-    public ModelWeights Read(IProgress<LoadProgress>? progress = null, PackedModel? packed = null)
+    /// <param name="place">
+    /// Brings the matrices to where they are read, and tells now and then how far it is; null for memory of their own.
+    /// </param>
+    public ModelWeights Read(IProgress<LoadProgress>? progress = null, Func<WeightPacking, Action<long, long>?, IDisposable>? place = null)
     {
         var embedding = new EmbeddingTable(source, TakeMatrix(Embedding, spec.Vocabulary, spec.Width));
         LayerWeights[] layers = [.. Enumerable.Range(0, spec.Layers.Length).Select(Layer)];
@@ -31,6 +33,7 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec, PieceDigests? di
         PackedMatrix output = Matrix(spec.IsTied ? Embedding : Output, spec.Vocabulary, spec.Width);
         float[]? ropeDivisors = Divisors();
         RefuseUnknown();
+        Action<long, long>? done = progress is null ? null : (read, total) => progress.Report(new LoadProgress(read, total));
         return new ModelWeights
         {
             Embedding = embedding,
@@ -38,12 +41,9 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec, PieceDigests? di
             OutputNorm = outputNorm,
             Output = output,
             RopeDivisors = ropeDivisors,
-            Memory = Memory(progress is null ? null : (done, total) => progress.Report(new LoadProgress(done, total)), packed),
+            Memory = place is null ? _packing.Run(done) : place(_packing, done),
         };
     }
-
-    WeightMemory Memory(Action<long, long>? done, PackedModel? packed) =>
-        packed?.Map(_packing, done) ?? packed?.Pack(_packing, done) ?? _packing.Run(done);
 
     LayerWeights Layer(int layer)
     {
@@ -134,7 +134,8 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec, PieceDigests? di
 
     /// <summary>The norm before the network; gpt-oss calls it after what it follows.</summary>
     string FeedForwardNorm(int layer) => spec.Layers[layer].Norms.HasFlag(NormPlaces.AfterAttention)
-        || source.TryGetTensor($"blk.{layer}.ffn_norm.weight", out _) || !source.TryGetTensor($"blk.{layer}.post_attention_norm.weight", out _)
+        || source.TryGetTensor($"blk.{layer}.ffn_norm.weight", out _)
+        || !source.TryGetTensor($"blk.{layer}.post_attention_norm.weight", out _)
         ? "ffn_norm.weight" : "post_attention_norm.weight";
 
     FloatRows? Norm(int layer, NormPlaces place, string name) =>

@@ -21,7 +21,10 @@ sealed class EngineParts
 
     public required Lazy<TokenTrie> TokenTrie { get; init; }
 
-    public required Transformer Transformer { get; init; }
+    public required ITransformer Transformer { get; init; }
+
+    /// <summary>What computes, in messages.</summary>
+    public required string Device { get; init; }
 
     public required TieredKvCache Cache { get; init; }
 
@@ -61,6 +64,8 @@ sealed class EngineParts
     /// <exception cref="ArgumentException">A model's rows cannot be stored as a policy wants it, or passes are too short for it.</exception>
     public void Check(RetentionPolicy policy)
     {
+        if (Transformer is not Model.Transformer)
+            throw new ArgumentException($"retention {policy}: not computed on {Device}, expected none, or the CPU (--device cpu)");
         if (policy.Scorer == RetentionScorer.FastGen && Transformer.MaxTokens < Math.Min(Scorer.ObservedRows, Context))
             throw new ArgumentException(
                 $"prefill chunk: {Transformer.MaxTokens}, expected at least {Scorer.ObservedRows} for retention {policy}: its rows look together");

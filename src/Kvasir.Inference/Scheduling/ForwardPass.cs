@@ -8,7 +8,7 @@ namespace Kvasir.Inference.Scheduling;
 /// One pass through the transformer: missing tokens of one sequence or of many. It is filled, computed, and what it
 /// computed belongs to the cache.
 /// </summary>
-sealed class ForwardPass(Transformer transformer, TieredKvCache cache)
+sealed class ForwardPass(ITransformer transformer, TieredKvCache cache)
 {
     const int LeastToTime = 64; // fewer rows say little about the speed of prefill
     const int LeastRowsPerPiece = 4; // neither do many sequences with a row each

@@ -145,7 +145,7 @@ sealed class RetentionRun(EngineParts engine, Sequence sequence, RetentionOption
             GiveUp("a part of the prefix is streamed from the disk");
             return;
         }
-        ProfileParts parts = new(engine.Transformer, engine.Config, engine.Tokenizer, engine.Layout);
+        ProfileParts parts = new((Model.Transformer)engine.Transformer, engine.Config, engine.Tokenizer, engine.Layout);
         _profile = new RetentionProfile(_policy, Subject!.Blocks, Subject.Tokens.ToArray(), parts);
         if (_profile.IsOver)
             BeginGathering();

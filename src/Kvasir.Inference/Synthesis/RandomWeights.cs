@@ -14,7 +14,8 @@ static class RandomWeights
     // Standard deviations of uniform integers: of 8 bits signed, of 6, 5 and 4 bits around their middle; the mean of 6-bit scales.
     const float Deviation8 = 73.9f, Deviation6 = 18.5f, Deviation5 = 9.2f, Deviation4 = 4.6f, Mean6 = 31.5f;
     const float OddScale = 18.5f; // 1, 3, … 31
-    const float Deviation3 = 2.35f, DeviationOfTable = 67.4f, DeviationOfSmallFloats = 5.85f, Deviation2 = 13.9f; // the last one of scales, quants and minimums together
+    const float Deviation3 = 2.35f, DeviationOfTable = 67.4f, DeviationOfSmallFloats = 5.85f;
+    const float Deviation2 = 13.9f; // the last one of scales, quants and minimums together
 
     public static void Fill(TensorType type, int columns, ulong seed, Span<byte> row)
     {

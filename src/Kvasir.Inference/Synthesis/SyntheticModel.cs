@@ -160,7 +160,8 @@ public sealed class SyntheticModel
     {
         Matrix(prefix + "ffn_gate_inp.weight", _spec.Width, mixture.Experts, type: TensorType.F32);
         TensorType? type = mixture.Limit is null ? null : TensorType.MXFP4;
-        (string, int, int)[] stacks = [("gate", _spec.Width, mixture.Width), ("up", _spec.Width, mixture.Width), ("down", mixture.Width, _spec.Width)];
+        (string, int, int)[] stacks =
+            [("gate", _spec.Width, mixture.Width), ("up", _spec.Width, mixture.Width), ("down", mixture.Width, _spec.Width)];
         foreach ((string name, int columns, int rows) in stacks)
         {
             Matrix($"{prefix}ffn_{name}_exps.weight", columns, rows, mixture.Experts, type);
@@ -192,7 +193,7 @@ public sealed class SyntheticModel
 
     void Vector(string name, float[] values, int vectors = 1) =>
         _writer.Add(name, TensorType.F32, vectors == 1 ? [values.Length] : [values.Length / vectors, vectors], (firstRow, memory) =>
-            MemoryMarshal.AsBytes<float>(values).Slice((int)firstRow * (values.Length / vectors) * sizeof(float), memory.Length).CopyTo(memory.Span));
+            MemoryMarshal.AsBytes(values.AsSpan((int)firstRow * (values.Length / vectors)))[..memory.Length].CopyTo(memory.Span));
 
     static float[] Ones(int count)
     {

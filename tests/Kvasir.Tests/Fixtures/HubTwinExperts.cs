@@ -15,7 +15,8 @@ static class HubTwinExperts
     {
         string[] parts = tensor.Name.Split('.');
         string layer = $"{prefix}layers.{parts[1]}.", part = parts[2]["ffn_".Length..^"_exps".Length];
-        return modelType == "gpt_oss" ? Together(file, tensor, layer + "mlp.experts.", part) : Apart(file, tensor, layer, part, modelType, type);
+        return modelType == "gpt_oss" ? Together(file, tensor, layer + "mlp.experts.", part)
+            : Apart(file, tensor, layer, part, modelType, type);
     }
 
     /// <summary>A matrix for each expert: Qwen and Mixtral.</summary>
@@ -45,13 +46,14 @@ static class HubTwinExperts
     {
         if (part == "up")
             yield break; // with the gate
-        StoredTensor[] both = part == "down" ? [tensor] : [tensor, file.GetTensor(tensor.Name.Replace("_gate_", "_up_", StringComparison.Ordinal))];
+        StoredTensor[] both = part == "down" ? [tensor]
+            : [tensor, file.GetTensor(tensor.Name.Replace("_gate_", "_up_", StringComparison.Ordinal))];
         string name = part == "down" ? "down_proj" : "gate_up_proj";
         if (tensor.Name.EndsWith(".bias", StringComparison.Ordinal))
         {
-            float[][] rows = [.. both.SelectMany(each => Enumerable.Range(0, (int)tensor.Rows).Select(expert => Values(file, each, expert)))];
-            IEnumerable<float> all = Enumerable.Range(0, (int)tensor.Rows).SelectMany(expert =>
-                Enumerable.Range(0, (int)tensor.Columns).SelectMany(i => both.Select((_, which) => rows[which * (int)tensor.Rows + expert][i])));
+            IEnumerable<float> all = Enumerable.Range(0, (int)tensor.Rows)
+                .Select(expert => both.Select(each => Values(file, each, expert)).ToArray())
+                .SelectMany(rows => Enumerable.Range(0, (int)tensor.Columns).SelectMany(i => rows.Select(row => row[i])));
             yield return ($"{at}{name}_bias", [tensor.Rows, tensor.Columns * both.Length], [.. all.SelectMany(BitConverter.GetBytes)]);
             yield break;
         }

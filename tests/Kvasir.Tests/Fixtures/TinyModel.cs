@@ -315,10 +315,14 @@ sealed record TinyModel
         void AddExperts(string block)
         {
             // small routers choose at random where sums are rounded otherwise: this one's logits lie further apart
-            Add(block + "ffn_gate_inp.weight", TensorType.F32, [Embedding, Experts], Normal(random, Embedding * Experts, 0, 4 / MathF.Sqrt(Embedding)));
+            Add(block + "ffn_gate_inp.weight", TensorType.F32, [Embedding, Experts],
+                Normal(random, Embedding * Experts, 0, 4 / MathF.Sqrt(Embedding)));
             if (NetworkBiases) Vector(block + "ffn_gate_inp.bias", Experts, around: 0);
             foreach ((string name, int columns, int rows) in (ReadOnlySpan<(string, int, int)>)
-                [("ffn_gate_exps", Embedding, FeedForward), ("ffn_up_exps", Embedding, FeedForward), ("ffn_down_exps", FeedForward, Embedding)])
+                [
+                    ("ffn_gate_exps", Embedding, FeedForward), ("ffn_up_exps", Embedding, FeedForward),
+                    ("ffn_down_exps", FeedForward, Embedding),
+                ])
             {
                 Stack(name, columns, rows);
                 if (NetworkBiases)

@@ -46,8 +46,8 @@ public sealed class HubTwinTests : IDisposable
         Mixtral = """{"num_local_experts":4,"num_experts_per_tok":2}""";
 
     static string GptOss(bool rounds) => $$"""
-        {"num_local_experts":8,"num_experts_per_tok":4,"swiglu_limit":7.0,"rope_theta":150000,"rope_scaling":{"rope_type":"yarn","factor":32,
-         "original_max_position_embeddings":16,"truncate":{{(rounds ? "true" : "false")}}} }
+        {"num_local_experts":8,"num_experts_per_tok":4,"swiglu_limit":7.0,"rope_theta":150000,
+         "rope_scaling":{"rope_type":"yarn","factor":32,"original_max_position_embeddings":16,"truncate":{{(rounds ? "true" : "false")}}} }
         """;
 
     static TinyModel SmallGptOss => TinyModel.GptOss with { ExpertType = TensorType.MXFP4 };
@@ -60,7 +60,8 @@ public sealed class HubTwinTests : IDisposable
     public void So_do_those_of_mixtures_of_experts(string name, string type, int shards)
     {
         TinyModel model = name == "gpt-oss" ? SmallGptOss : TinyModel.Families[name];
-        string gguf = model.WriteTo(_folder["tiny.gguf"]), fields = type switch { "gpt_oss" => GptOss(rounds: true), "mixtral" => Mixtral, _ => Qwen3Moe };
+        string gguf = model.WriteTo(_folder["tiny.gguf"]);
+        string fields = type switch { "gpt_oss" => GptOss(rounds: true), "mixtral" => Mixtral, _ => Qwen3Moe };
         using var ours = LanguageModel.Load(gguf);
         using var theirs = LanguageModel.Load(HubTwin.Write(gguf, _folder["hub"], shards: shards, modelType: type, fields: fields));
         AssertAlike(ours, theirs);
@@ -74,14 +75,16 @@ public sealed class HubTwinTests : IDisposable
         string folder = HubTwin.Write(gguf, _folder["hub"], modelType: "gpt_oss", fields: GptOss(rounds: false));
         using (IModelFile hub = ModelFiles.Open(folder))
             Quantizer.Quantize(hub, _folder["copy.gguf"], WeightMix.All["f32"], cancellation: TestContext.Current.CancellationToken);
-        using LanguageModel rounded = LanguageModel.Load(gguf), theirs = LanguageModel.Load(folder), copy = LanguageModel.Load(_folder["copy.gguf"]);
+        using LanguageModel rounded = LanguageModel.Load(gguf), theirs = LanguageModel.Load(folder),
+            copy = LanguageModel.Load(_folder["copy.gguf"]);
         Assert.All(theirs.Config.Attention, layer => Assert.False(layer.Rope!.Scaling!.RoundsPairs));
         Assert.All(copy.Config.Attention, layer => Assert.False(layer.Rope!.Scaling!.RoundsPairs));
         Assert.NotEqual(rounded.Digest, theirs.Digest);
     }
 
     [Theory]
-    [InlineData("model.layers.1.mlp.experts.7.up_proj.weight", "'model.layers.1.mlp.experts.7.up_proj.weight': it is missing, expected one for each of 16 experts")]
+    [InlineData("model.layers.1.mlp.experts.7.up_proj.weight",
+        "'model.layers.1.mlp.experts.7.up_proj.weight': it is missing, expected one for each of 16 experts")]
     [InlineData("model.layers.0.mlp.gate.weight", "'blk.0.ffn_gate_inp.weight': missing among")]
     public void A_missing_part_of_a_mixture_is_named(string missing, string message)
     {

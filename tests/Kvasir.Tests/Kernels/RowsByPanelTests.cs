@@ -17,6 +17,7 @@ public unsafe class RowsByPanelTests
         {
             float[] expected = Chain(product.Rows, product.K, product.Width, product.Seed);
             AssertSameBits(expected, Product<LanesScalar>(product.Rows, product.K, product.Width, product.K, product.Seed));
+            AssertSameBits(expected, Product<Lanes128<WideningProducts>>(product.Rows, product.K, product.Width, product.K, product.Seed));
             AssertSameBits(expected, Product<Lanes256>(product.Rows, product.K, product.Width, product.K, product.Seed));
             AssertSameBits(expected, Product<Lanes512>(product.Rows, product.K, product.Width, product.K, product.Seed));
         }, iter: 300);
@@ -26,6 +27,8 @@ public unsafe class RowsByPanelTests
         s_products.Sample(product =>
         {
             float[] expected = Chain(product.Rows, product.K, product.Width, product.Seed);
+            AssertSameBits(expected,
+                Product<Lanes128<WideningProducts>>(product.Rows, product.K, product.Width, product.Cut, product.Seed));
             AssertSameBits(expected, Product<Lanes256>(product.Rows, product.K, product.Width, product.Cut, product.Seed));
             AssertSameBits(expected, Product<Lanes512>(product.Rows, product.K, product.Width, product.Cut, product.Seed));
         }, iter: 300);

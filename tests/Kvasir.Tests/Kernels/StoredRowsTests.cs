@@ -39,6 +39,7 @@ public unsafe class StoredRowsTests
         foreach (int count in (int[])[0, 1, 7, 16])
         {
             Assert.Equal(expected.Take(count * from.Padded), Widened<LanesScalar>(from, stored, count));
+            Assert.Equal(expected.Take(count * from.Padded), Widened<Lanes128<WideningProducts>>(from, stored, count));
             Assert.Equal(expected.Take(count * from.Padded), Widened<Lanes256>(from, stored, count));
             Assert.Equal(expected.Take(count * from.Padded), Widened<Lanes512>(from, stored, count));
         }

@@ -22,6 +22,16 @@ public sealed class LimitsCacheTests : IDisposable
         return Limits.Of(threads, scale);
     });
 
+    /// <summary>Two machines of Arm that share a home are to be told apart.</summary>
+    [Fact]
+    public void Arms_cores_are_named_by_their_numbers()
+    {
+        string[] lines = ["processor\t: 0", "CPU implementer\t: 0x41", "CPU architecture: 8", "CPU part\t: 0xd05", "", "processor\t: 1",
+            "CPU implementer\t: 0x41", "CPU part\t: 0xd05", "processor\t: 2", "CPU implementer\t: 0x41", "CPU part\t: 0xd0b", "Hardware"];
+        Assert.Equal(["implementer 0x41 part 0xd05", "implementer 0x41 part 0xd0b"], MachineIdentity.PartsOf(lines));
+        Assert.Empty(MachineIdentity.PartsOf(["model name\t: Some CPU"]));
+    }
+
     [Fact]
     public void What_is_measured_once_is_known_to_the_next_run()
     {

@@ -48,6 +48,19 @@ public class ExactnessTests
             AssertSameBits(expected, Logits(model, new EngineOptions { PrefillChunk = 7, Threads = 2, InstructionSet = set }), $"{set}");
     }
 
+    /// <summary>
+    /// Blocks travel between machines: what one has computed must be what another would. Rotations come from the C library, whose sines
+    /// may differ elsewhere than on Linux.
+    /// </summary>
+    [Theory, MemberData(nameof(Models))]
+    public void And_are_those_of_every_machine(string name)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "the digests are of Linux");
+        using var folder = new TemporaryFolder();
+        using LanguageModel model = Load(name, folder);
+        GoldenBits.Check(name, Logits(model, new EngineOptions { Threads = 2 }));
+    }
+
     [Theory]
     [InlineData("saga")]
     [InlineData("stories260K")]

@@ -63,7 +63,8 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec, int context
     static double[] Activated(double[] gate, double[] up, FeedForwardSpec network) => [.. gate.Zip(up, (g, u) => network switch
     {
         { Activation: not "silu" } => Gelu(g) * u,
-        { Limit: { } limit } when Math.Min(g, limit) is var held => held / (1 + Math.Exp(-1.702 * held)) * (Math.Clamp(u, -limit, limit) + 1),
+        { Limit: { } limit } when Math.Min(g, limit) is var held =>
+            held / (1 + Math.Exp(-1.702 * held)) * (Math.Clamp(u, -limit, limit) + 1),
         _ => g / (1 + Math.Exp(-g)) * u,
     })];
 

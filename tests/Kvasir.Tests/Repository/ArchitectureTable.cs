@@ -80,6 +80,12 @@ static class ArchitectureTable
             (root) -> Indexes, Redis, S3, Settings, Stores, Values
             """),
         new("Kvasir.Store", [], "(root)"),
+        new("Kvasir.Vulkan", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], """
+            Recording
+            Devices -> (root), Recording
+            Passes -> (root), Recording
+            (root) -> Devices, Passes, Recording
+            """),
         new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference", "Kvasir.RemoteTiers"], """
             (root)
             Events
@@ -103,7 +109,7 @@ static class ArchitectureTable
             (root) -> Accounting, Anthropic, Dashboard, Hints, Http, Kv, LlamaServer, Observability, Ollama, OpenAi, Security, Serving
             """),
         new("Kvasir.Cli", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers",
-            "Kvasir.Cluster", "Kvasir.Server", "Kvasir.Store"], """
+            "Kvasir.Cluster", "Kvasir.Server", "Kvasir.Store", "Kvasir.Vulkan"], """
             Output
             Configuration -> Output
             Sessions -> Output
@@ -122,7 +128,7 @@ static class ArchitectureTable
         new("TrainSaga", ["Kvasir.Formats", "Kvasir.Inference"], "(root)"),
         new("Kvasir.Tests",
             ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Planning", "Kvasir.Inference", "Kvasir.RemoteTiers", "Kvasir.Cluster",
-                "Kvasir.Server", "Kvasir.Cli", "Kvasir.Serving"],
+                "Kvasir.Server", "Kvasir.Cli", "Kvasir.Serving", "Kvasir.Vulkan"],
             """
             Fixtures
             ExtensionsAI -> Fixtures
@@ -162,6 +168,7 @@ static class ArchitectureTable
             Simulation -> Cli, Cluster, Fixtures, KvCache/Replay, KvCache/Tiers, RemoteTiers, Reuse, Sizing
             Formats -> Fixtures, Sizing
             Traces -> Fixtures
+            Vulkan -> Cli, Fixtures, Model, Reuse
             """),
     ];
 

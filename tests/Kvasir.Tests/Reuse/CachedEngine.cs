@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Kvasir.Inference;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
+using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Tiers.Disk;
@@ -42,10 +43,18 @@ sealed class CachedEngine : IDisposable
         float[] logits = Engine.Forward(sequence, progress: null, CancellationToken.None).ToArray();
         sequence.Blocks.EndRequest();
         byte[][] blocks = [.. Enumerable.Range(0, prompt.Length / Engine.Layout.BlockTokens)
-            .Select(block => Cache.Device.Bytes(sequence.Blocks.Table[block]).ToArray())];
+            .Select(block => BytesOf(sequence.Blocks.Table[block]))];
         if (!leave)
             sequence.Blocks.Table.Clear();
         return new Answer(logits, blocks, (int)sequence.Computed, sequence.Blocks.Use);
+    }
+
+    /// <summary>A block's bytes, wherever its pool lies.</summary>
+    unsafe byte[] BytesOf(BlockHandle block)
+    {
+        using NativeBuffer copy = new((int)Cache.Layout.StrideBytes);
+        Cache.Device.Arena.Read(block.Id, 0, copy.Address, Cache.Layout.BlockBytes);
+        return copy.Span[..(int)Cache.Layout.BlockBytes].ToArray();
     }
 
     /// <summary>Evicts the blocks of a prompt that are chosen, tail included, from the pool and the host.</summary>

@@ -3,8 +3,8 @@ using Kvasir.Formats;
 namespace Kvasir.Inference.Kernels.Panels;
 
 /// <summary>
-/// A weight matrix in panels: <c>Rows</c> outputs by <c>Columns</c> inputs, whole blocks of its type. It may be a stack of equal matrices, one
-/// for each expert: panels begin anew in each of them.
+/// A weight matrix in panels: <c>Rows</c> outputs by <c>Columns</c> inputs, whole blocks of its type. It may be a stack of equal matrices,
+/// one for each expert: panels begin anew in each of them.
 /// </summary>
 sealed unsafe class PackedMatrix
 {

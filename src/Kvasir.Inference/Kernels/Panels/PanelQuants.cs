@@ -40,8 +40,14 @@ sealed unsafe class EightBits : PanelQuants
             group[i / 4 * QuadBytes + Place(row, i)] = quants[i];
     }
 
-    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants) =>
-        throw new NotSupportedException("bytes need no unpacking");
+    public override void Unpack(byte* packed, int stride, int groups, byte bias, byte* quants)
+    {
+        Vector256<byte> added = Vector256.Create(bias);
+        for (byte* end = quants + groups * QuantizedPanels.UnpackedBytes; quants < end; quants += QuantizedPanels.UnpackedBytes,
+            packed += stride)
+            for (int i = 0; i < QuantizedPanels.UnpackedBytes; i += Vector256<byte>.Count)
+                (Vector256.Load(packed + i) + added).Store(quants + i);
+    }
 }
 
 /// <summary>Quads 0 to 3 in the low four bits, 4 to 7 in the high four.</summary>

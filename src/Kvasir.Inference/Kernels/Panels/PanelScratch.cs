@@ -11,7 +11,10 @@ sealed unsafe class PanelScratch : IDisposable
     const int FloatsPerGroup = QuantizedPanels.UnpackedBytes / sizeof(float);
     const int ScalesPerGroup = 2 * QuantizedPanels.PanelOutputs;
 
-    readonly FloatRows _memory = new(1, Groups * (FloatsPerGroup + 2 * ScalesPerGroup));
+    /// <summary>Twice what tiles of AMX hold of one panel, apart by a power of two.</summary>
+    public const int TileBytes = 2048;
+
+    readonly FloatRows _memory = new(1, Groups * (FloatsPerGroup + 2 * ScalesPerGroup) + 2 * TileBytes / sizeof(float));
 
     /// <summary>Bytes <c>[group][8 quads][32 outputs][4 inputs]</c>.</summary>
     public byte* Quants => (byte*)_memory[0];
@@ -21,6 +24,9 @@ sealed unsafe class PanelScratch : IDisposable
 
     /// <summary>Likewise.</summary>
     public float* Minimums => Scales + Groups * ScalesPerGroup;
+
+    /// <summary>Integer sums that come from tiles, and those before them, <see cref="TileBytes"/> each.</summary>
+    public byte* Tiles => (byte*)(Minimums + Groups * ScalesPerGroup);
 
     public void Dispose() => _memory.Dispose();
 }

@@ -139,20 +139,29 @@ sealed unsafe class QuantizedPanels : PanelFormat
     {
         bool inPlace = Kind.Quants == DotQuants.Bytes;
         quantStride = inPlace ? _groupBytes : UnpackedBytes;
+        Unpack(panel, first, groups, scratch, inPlace ? null : Zero - Kind.Zero);
+        return inPlace ? Block(panel, first) : scratch.Quants;
+    }
+
+    /// <summary>Likewise, but to signed bytes of <c>q − zero</c>, which come to the scratch memory in any case.</summary>
+    public void UnpackSigned(byte* panel, int first, int groups, PanelScratch scratch) =>
+        Unpack(panel, first, groups, scratch, -Kind.Zero);
+
+    void Unpack(byte* panel, int first, int groups, PanelScratch scratch, int? added)
+    {
         byte* quants = scratch.Quants;
         float* scales = scratch.Scales, minimums = scratch.Minimums;
         for (int done = 0; done < groups; done += BlockGroups)
         {
             byte* block = Block(panel, first + done), group = block + _scales.HeaderBytes;
             _scales.Unpack(block, group + _quants.GroupBytes, _groupBytes, scales, minimums);
-            if (!inPlace)
-                _quants.Unpack(group, _groupBytes, BlockGroups, (byte)(Zero - Kind.Zero), quants);
+            if (added is { } bias)
+                _quants.Unpack(group, _groupBytes, BlockGroups, (byte)bias, quants);
             Prefetch(block + (long)groups / BlockGroups * _blockBytes);
             quants += BlockGroups * UnpackedBytes;
             scales += BlockGroups * _scales.PerGroup * PanelOutputs;
             minimums += BlockGroups * _scales.PerGroup * PanelOutputs;
         }
-        return inPlace ? Block(panel, first) : scratch.Quants;
     }
 
     /// <summary>

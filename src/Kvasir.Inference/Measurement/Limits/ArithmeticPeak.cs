@@ -23,13 +23,18 @@ static class ArithmeticPeak
             yield return Loop<Fma512, Vector512<byte>>("AVX-512 FMA", Vector512.Create(0.999f).AsByte(), Vector512.Create(0.001f).AsByte());
         if (set >= InstructionSet.Vector256)
             yield return Loop<Fma256, Vector256<byte>>("AVX2 FMA", Vector256.Create(0.999f).AsByte(), Vector256.Create(0.001f).AsByte());
+        else if (set >= InstructionSet.AdvSimd)
+            yield return Loop<Twice<Fma128>, TwoVectors>("Advanced SIMD FMA",
+                new(Vector128.Create(0.999f).AsByte()), new(Vector128.Create(0.001f).AsByte()));
         else
             yield return Loop<Fma128, Vector128<byte>>("128-bit FMA", Vector128.Create(0.999f).AsByte(), Vector128.Create(0.001f).AsByte());
     }
 
     public static IEnumerable<PeakLoop> Int8(InstructionSet set)
     {
-        if (set == InstructionSet.Avx512Vnni)
+        if (set == InstructionSet.Amx)
+            yield return EmittedPeak.Tiles;
+        if (set >= InstructionSet.Avx512Vnni)
             yield return EmittedPeak.Int8;
         if (set >= InstructionSet.Vector512 && Avx512BW.IsSupported)
             yield return Loop<ByteProducts512, Vector512<byte>>("AVX-512 maddubs",
@@ -39,6 +44,12 @@ static class ArithmeticPeak
         if (set >= InstructionSet.Vector256 && Avx2.IsSupported)
             yield return Loop<ByteProducts256, Vector256<byte>>("AVX2 maddubs",
                 Vector256.Create((short)1).AsByte(), Vector256.Create((byte)3));
+        else if (set == InstructionSet.AdvSimdDp)
+            yield return Loop<Twice<ByteDotProducts128>, TwoVectors>("Arm dot product",
+                new(Vector128.Create((byte)5)), new(Vector128.Create((byte)3)));
+        else if (set == InstructionSet.AdvSimd)
+            yield return Loop<Twice<WideningProducts128>, TwoVectors>("Advanced SIMD smull",
+                new(Vector128.Create((byte)5)), new(Vector128.Create((byte)3)));
         else
             yield return Loop<Int32Products128, Vector128<byte>>("128-bit int32",
                 Vector128.Create(5).AsByte(), Vector128.Create(3).AsByte());

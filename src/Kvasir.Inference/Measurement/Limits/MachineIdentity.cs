@@ -20,10 +20,13 @@ public sealed record MachineIdentity(string Cpu, int LogicalProcessors, string I
         CpuName(), Environment.ProcessorCount, InstructionSets.Chosen().ToString().ToLowerInvariant(), RuntimeInformation.OSDescription,
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
 
+    /// <summary>Why the tiles of AMX do not compute although the processor has them; null where it has none, or where they do.</summary>
+    public static string? AmxRefusal => InstructionSets.AmxRefusal;
+
     static string CpuName()
     {
         if (!X86Base.IsSupported || (uint)X86Base.CpuId(unchecked((int)0x80000000), 0).Eax < 0x80000004)
-            return RuntimeInformation.ProcessArchitecture.ToString();
+            return string.Join(", ", [RuntimeInformation.ProcessArchitecture.ToString(), .. Parts()]);
         Span<byte> name = stackalloc byte[48]; // three leaves of four registers
         for (int i = 0; i < 3; i++)
         {
@@ -34,5 +37,31 @@ public sealed record MachineIdentity(string Cpu, int LogicalProcessors, string I
             BinaryPrimitives.WriteInt32LittleEndian(name[(16 * i + 12)..], registers.Edx);
         }
         return Encoding.ASCII.GetString(name).TrimEnd('\0').Trim();
+    }
+
+    /// <summary>Arm's processors have no names, only numbers of who designed them and which they are. Linux tells them by core.</summary>
+    static IEnumerable<string> Parts()
+    {
+        try
+        {
+            return PartsOf(File.ReadAllLines("/proc/cpuinfo"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) // another system than Linux
+        {
+            return [];
+        }
+    }
+
+    /// <summary>What <c>/proc/cpuinfo</c> says of Arm's cores, each kind once: <c>implementer 0x41 part 0xd0c</c>.</summary>
+    internal static IEnumerable<string> PartsOf(string[] lines)
+    {
+        string implementer = "";
+        List<string> parts = [];
+        foreach (string[] pair in lines.Select(line => line.Split(':', StringSplitOptions.TrimEntries)).Where(pair => pair.Length == 2))
+            if (pair[0] == "CPU implementer")
+                implementer = pair[1];
+            else if (pair[0] == "CPU part")
+                parts.Add($"implementer {implementer} part {pair[1]}");
+        return parts.Distinct();
     }
 }
