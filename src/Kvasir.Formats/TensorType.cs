@@ -41,4 +41,6 @@ public enum TensorType
     IQ4_XS = 23,
     /// <summary>The upper half of binary32.</summary>
     BF16 = 30,
+    /// <summary>32 values of 4 bits that are small floats, one scale that is a power of 2: the Open Compute Project's.</summary>
+    MXFP4 = 39,
 }

@@ -8,6 +8,12 @@ public static class TensorTypes
     /// <summary>Every readable type's name, for messages and help.</summary>
     public static string AllNames => string.Join(", ", Enum.GetValues<TensorType>().Select(DisplayName));
 
+    /// <summary>
+    /// Bytes that are no numbers yet: parts of a tensor in a safetensors file, from which somebody makes rows of a type. No tensor of a
+    /// model is of it.
+    /// </summary>
+    internal const TensorType Bytes = (TensorType)24; // ggml's i8, which is not read
+
     /// <summary>Values in one block. A row is a whole number of blocks.</summary>
     public static int BlockElements(this TensorType type) => Block(type).Elements;
 
@@ -68,7 +74,6 @@ public static class TensorTypes
         33 => "q4_0_8_8",
         34 => "tq1_0",
         35 => "tq2_0",
-        39 => "mxfp4",
         40 => "nvfp4",
         41 => "q1_0",
         42 => "q2_0",
@@ -94,6 +99,8 @@ public static class TensorTypes
         TensorType.IQ3_S => (256, 110, "iq3_s"),
         TensorType.IQ4_NL => (32, 18, "iq4_nl"),
         TensorType.IQ4_XS => (256, 136, "iq4_xs"),
+        TensorType.MXFP4 => (32, 17, "mxfp4"),
+        Bytes => (1, 1, "u8"),
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not a tensor type"),
     };
 }

@@ -16,11 +16,14 @@ namespace Kvasir.Cli.Verbs;
 /// <param name="RopeScaling">How the frequencies are stretched; null where they are not.</param>
 /// <param name="FeedForward">Width of the feed-forward network, of one expert's in a mixture.</param>
 /// <param name="Experts">Experts of a mixture; null for one network.</param>
+/// <param name="Chosen">How many of them a token chooses.</param>
+/// <param name="Sinks">Whether each query head has a sink, which takes its share of the softmax.</param>
 /// <param name="Activation">Activation of the network.</param>
 /// <param name="StateElements">Numbers that are carried from token to token; null for none.</param>
 sealed record ShowLayers(
     IReadOnlyList<int> Layers, int? Heads, int? KvHeads, int? KeyDim, int? ValueDim, int? Window, bool SharesKv, bool QkNorm,
-    float? RopeBase, int? RopeDims, string? RopeScaling, int? FeedForward, int? Experts, string? Activation, long? StateElements)
+    float? RopeBase, int? RopeDims, string? RopeScaling, int? FeedForward, int? Experts, int? Chosen, bool Sinks,
+    string? Activation, long? StateElements)
 {
     /// <summary>The groups in the order of their first layers.</summary>
     public static IReadOnlyList<ShowLayers> Of(ModelSpec spec) =>
@@ -34,7 +37,8 @@ sealed record ShowLayers(
             [index], attention?.Heads, attention?.KvHeads, attention?.KeyDim, attention?.ValueDim, attention?.Window,
             attention is not null && attention.Producer != index, attention?.HasQkNorm == true,
             attention?.Rope?.Base, attention?.Rope?.Dims, Scaling(attention?.Rope),
-            layer.FeedForward?.Width, layer.FeedForward is { Experts: > 0 and var experts } ? experts : null, layer.FeedForward?.Activation,
+            layer.FeedForward?.Width, layer.FeedForward is { Experts: > 0 and var experts } ? experts : null,
+            layer.FeedForward is { Chosen: > 0 and var chosen } ? chosen : null, attention?.HasSinks == true, layer.FeedForward?.Activation,
             layer.StateElements > 0 ? layer.StateElements : null);
     }
 
@@ -67,7 +71,8 @@ sealed record ShowLayers(
         _ => $"{Heads} query, {KvHeads} key-value, of {KeyDim} elements in keys and {ValueDim} in values",
     };
 
-    public string WindowText() => Heads is null ? "" : Window is { } window ? $"sliding window {window:N0}" : "attending to everything";
+    public string WindowText() => Heads is null ? ""
+        : (Window is { } window ? $"sliding window {window:N0}" : "attending to everything") + (Sinks ? ", with sinks" : "");
 
     public string SharingText() => Heads is null ? "" : SharesKv ? "keys and values of an earlier layer" : "own keys and values";
 
@@ -76,5 +81,6 @@ sealed record ShowLayers(
             + (RopeScaling is null ? "" : $", stretched ({RopeScaling})");
 
     public string NetworkText() => FeedForward is null ? "" : $"feed-forward {FeedForward:N0}"
-        + (Experts is null ? "" : $" in each of {Experts:N0} experts") + (Activation is "silu" ? "" : $" ({Activation})");
+        + (Experts is null ? "" : $" in each of {Experts:N0} experts")
+        + (Chosen is null ? "" : $", of which a token chooses {Chosen:N0}") + (Activation is "silu" ? "" : $" ({Activation})");
 }

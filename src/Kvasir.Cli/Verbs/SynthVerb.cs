@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Kvasir.Formats;
 using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
@@ -12,9 +13,16 @@ namespace Kvasir.Cli.Verbs;
 sealed class SynthVerb
 {
     /// <summary>Names of the catalogue.</summary>
-    static readonly string[] s_shapes = ["gemma-3-1b", "gemma-3-4b", "llama-3-8b", "llama-3.2-1b", "phi-3-mini-4k", "qwen3-0.6b", "smollm2-135m"];
+    static readonly string[] s_shapes =
+    [
+        "gemma-3-1b", "gemma-3-4b", "gpt-oss-20b", "llama-3-8b", "llama-3.2-1b", "mixtral-8x7b", "phi-3-mini-4k", "qwen3-0.6b",
+        "qwen3-30b-a3b", "smollm2-135m",
+    ];
 
-    static readonly Argument<string> s_shape = new("SHAPE") { Description = $"One of {string.Join(", ", s_shapes)}; @TYPE may follow" };
+    static readonly Argument<string> s_shape = new("SHAPE")
+    {
+        Description = $"One of {string.Join(", ", s_shapes)}; :LAYERS may follow, to make only the first ones, and @TYPE",
+    };
     static readonly Argument<string> s_output = new("OUT") { Description = "The GGUF file to write" };
     static readonly Option<string> s_type = new Option<string>("--type")
     {
@@ -57,16 +65,31 @@ sealed class SynthVerb
         return ExitCode.Ok;
     }
 
-    /// <summary>Reads <c>shape</c> or <c>shape@type</c>.</summary>
+    /// <summary>Reads <c>shape</c>, <c>shape@type</c>, or <c>shape:layers@type</c>.</summary>
     public static (ModelSpec, WeightMix) Parse(string text, string defaultType)
     {
         string[] parts = text.Split('@', 2);
-        if (!s_shapes.Contains(parts[0]))
-            throw new UsageException($"shape {Printable.Quote(parts[0])}: expected one of {string.Join(", ", s_shapes)}");
+        string[] shape = parts[0].Split(':', 2);
+        if (!s_shapes.Contains(shape[0]))
+            throw new UsageException($"shape {Printable.Quote(shape[0])}: expected one of {string.Join(", ", s_shapes)}");
         string type = parts.Length > 1 ? parts[1] : defaultType;
         return SyntheticModel.Mixes.Contains(type)
-            ? (ModelSpecs.WellKnown(parts[0])!, WeightMix.All[type])
+            ? (Of(ModelSpecs.WellKnown(shape[0])!, shape), WeightMix.All[type])
             : throw new UsageException($"type {Printable.Quote(type)}: expected one of {string.Join(", ", SyntheticModel.Mixes)}");
+    }
+
+    /// <summary>All layers, or the first ones where their number follows the name.</summary>
+    static ModelSpec Of(ModelSpec shape, string[] parts)
+    {
+        if (parts.Length == 1)
+            return shape;
+        return int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int layers)
+            && layers >= 1 && layers <= shape.Layers.Length
+            ? shape with
+            {
+                Name = string.Join(':', parts), Layers = [.. shape.Layers.Take(layers)], Parameters = null, ActiveParameters = null,
+            }
+            : throw new UsageException($"layers {Printable.Quote(parts[1])}: expected 1 to {shape.Layers.Length}, as {shape.Name} has");
     }
 
     public static void Write(ModelSpec shape, WeightMix mix, ulong seed, string output, CancellationToken cancellation) =>

@@ -66,7 +66,9 @@ sealed class HubConfig(string folder, ModelSpec spec, string architecture)
     static readonly (string, Func<LayerSpec, object?>)[] s_layerFacts =
     [
         ("intermediate_size", layer => layer.FeedForward?.Width), ("hidden_act", layer => layer.FeedForward?.Activation),
-        ("experts", layer => layer.FeedForward?.Experts), ("norms", layer => layer.Norms),
+        ("experts", layer => layer.FeedForward?.Experts), ("num_experts_per_tok", layer => layer.FeedForward?.Chosen),
+        ("norm_topk_prob", layer => layer.FeedForward?.WeighsAmongAll == false), ("swiglu_limit", layer => layer.FeedForward?.Limit),
+        ("norms", layer => layer.Norms),
         ("parallel attention", layer => layer.IsParallel),
         ("rope_parameters", layer => layer.Attention?.Rope is { } rope ? (rope.Base, rope.Dims, Spell(rope)) : null),
         ("attention", layer => layer.Attention is { } attention ? attention with { Rope = null } : null),

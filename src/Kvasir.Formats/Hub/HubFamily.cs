@@ -23,6 +23,13 @@ sealed record HubFamily(string Architecture)
     static readonly ImmutableDictionary<string, string> s_glm4 = s_phi3.AddRange(Names(
         "post_attention_norm post_self_attn_layernorm", "post_ffw_norm post_mlp_layernorm"));
 
+    static readonly ImmutableDictionary<string, string> s_qwen3Moe = s_layer.AddRange(Names("ffn_gate_inp mlp.gate"));
+
+    static readonly ImmutableDictionary<string, string> s_mixtral = s_layer.AddRange(Names("ffn_gate_inp block_sparse_moe.gate"));
+
+    static readonly ImmutableDictionary<string, string> s_gptOss = s_layer.Remove("post_attention_layernorm").AddRange(Names(
+        "post_attention_norm post_attention_layernorm", "ffn_gate_inp mlp.router", "attn_sinks self_attn.sinks"));
+
     static readonly ImmutableDictionary<string, string> s_whole =
         Names("token_embd model.embed_tokens", "output_norm model.norm", "output lm_head");
 
@@ -38,6 +45,9 @@ sealed record HubFamily(string Architecture)
         ["olmo3"] = new("olmo2") { Layer = s_olmo2 },
         ["qwen2"] = new("qwen2"),
         ["qwen3"] = new("qwen3"),
+        ["qwen3_moe"] = new("qwen3moe") { Layer = s_qwen3Moe },
+        ["mixtral"] = new("llama") { Layer = s_mixtral },
+        ["gpt_oss"] = new("gpt-oss") { Layer = s_gptOss },
         ["phi3"] = new("phi3") { Layer = s_phi3 },
         ["gemma"] = new("gemma") { NormsLackOne = true },
         ["gemma2"] = new("gemma2") { NormsLackOne = true, Layer = s_gemma2 },
@@ -68,6 +78,8 @@ sealed record HubFamily(string Architecture)
     public string? NameOf(string stored)
     {
         string name = WithoutPrefix(stored);
+        if (name.EndsWith(".self_attn.sinks", StringComparison.Ordinal))
+            name += ".weight"; // the only tensor without
         if (s_ignored.Any(part => name.StartsWith(part, StringComparison.Ordinal) || name.EndsWith("." + part, StringComparison.Ordinal)))
             return null;
         int dot = name.LastIndexOf('.');

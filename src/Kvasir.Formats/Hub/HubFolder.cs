@@ -99,9 +99,12 @@ public sealed class HubFolder : IModelFile
     {
         const string Output = "output.weight";
         int paired = PairedRows(spec, family, config);
+        var experts = new HubExperts(Path, spec);
         foreach ((SafetensorsFile file, StoredTensor stored) in _shards.Tensors)
-            if (family.NameOf(stored.Name) is { } name && !(name == Output && spec.IsTied))
+            if (!experts.TryTake(file, stored) && family.NameOf(stored.Name) is { } name && !(name == Output && spec.IsTied))
                 Add(Shown(name, file, stored, paired, family), file.Path, stored.Name);
+        foreach ((HubTensor tensor, HubPart first) in experts.Shown())
+            Add(tensor, first.File.Path, first.Stored.Name);
         if (!spec.IsTied && !_byName.ContainsKey(Output))
             throw ModelFormatException.At(Path, "tensor 'lm_head.weight'", "it is missing", "it, since tie_word_embeddings is not true");
         RopeSpec[] ropes = [.. spec.Attention.Select(layer => layer.Rope).OfType<RopeSpec>()];
@@ -138,6 +141,8 @@ public sealed class HubFolder : IModelFile
 
     static HubTensor Shown(string name, SafetensorsFile file, StoredTensor stored, int paired, HubFamily family)
     {
+        if (stored.Type == TensorTypes.Bytes)
+            throw ModelFormatException.At(file.Path, $"tensor {Printable.Quote(stored.Name)}.dtype", "U8", "BF16, F16 or F32");
         int headRows = IsRotated(name) ? paired : 0;
         if (headRows > 0 && stored.Shape[^1] % headRows != 0)
             throw ModelFormatException.At(

@@ -38,17 +38,19 @@ static class HubPreTokenizers
     /// <param name="path">The file.</param>
     /// <param name="steps">Its steps.</param>
     /// <param name="wholeWords">Whether whole words that are tokens go before merges.</param>
+    /// <param name="isSaid">Whether the name says that, too.</param>
     /// <exception cref="ModelFormatException">No name is known for it.</exception>
-    public static string Name(string path, IReadOnlyList<JsonElement> steps, bool wholeWords)
+    public static string Name(string path, IReadOnlyList<JsonElement> steps, bool wholeWords, out bool isSaid)
     {
         string[] spelt = [.. steps.Select(step => Spell(path, step)).OfType<string>()];
         (string[] Steps, bool? WholeWords, string Name)[] alike = [.. s_known.Where(known => known.Steps.SequenceEqual(spelt))];
         if (alike.Length == 0)
             throw ModelFormatException.At(path, "pre_tokenizer", Printable.Line(string.Join("; ", spelt), 400),
                 $"the steps of {string.Join(", ", s_known.Select(known => known.Name))}");
-        return alike.FirstOrDefault(known => known.WholeWords == wholeWords).Name
-            ?? throw ModelFormatException.At(path, "model.ignore_merges", wholeWords ? "true" : "false",
-                $"{(wholeWords ? "false" : "true")} with the steps of {alike[0].Name}");
+        isSaid = alike.Any(known => known.WholeWords == wholeWords);
+        return isSaid || wholeWords
+            ? alike.FirstOrDefault(known => known.WholeWords == wholeWords).Name ?? alike[0].Name
+            : throw ModelFormatException.At(path, "model.ignore_merges", "false", $"true with the steps of {alike[0].Name}");
     }
 
     /// <summary>A step as the table spells it; null for the one that only spells bytes.</summary>

@@ -45,25 +45,34 @@ sealed record HubMatrix(StoredTensor Shown, SafetensorsFile File, StoredTensor S
     public static long Paired(long row, int headRows) => row / headRows * headRows + row % 2 * (headRows / 2) + row % headRows / 2;
 }
 
-/// <summary>A vector, which GGUF files hold as floats.</summary>
+/// <summary>A vector, or one for each expert, which GGUF files hold as floats.</summary>
 sealed record HubVector(StoredTensor Shown, float[] Values) : HubTensor(Shown)
 {
-    public HubVector(string name, float[] values)
-        : this(new StoredTensor(name, TensorType.F32, [values.Length], 0, values.Length * sizeof(float)), values)
+    public HubVector(string name, float[] values, int vectors = 1) : this(new StoredTensor(name, TensorType.F32,
+        vectors == 1 ? [values.Length] : [values.Length / vectors, vectors], 0, (long)values.Length * sizeof(float)), values)
     {
     }
 
-    public override ReadOnlySpan<byte> Row(long row) => MemoryMarshal.AsBytes<float>(Values);
+    public override ReadOnlySpan<byte> Row(long row) =>
+        MemoryMarshal.AsBytes<float>(Values).Slice(checked((int)row * Shown.RowBytes), Shown.RowBytes);
 
-    public override void Read(long firstRow, Span<byte> rows) => Row(0)[..rows.Length].CopyTo(rows);
+    public override void Read(long firstRow, Span<byte> rows) =>
+        MemoryMarshal.AsBytes<float>(Values).Slice(checked((int)firstRow * Shown.RowBytes), rows.Length).CopyTo(rows);
+
+    /// <summary>All numbers of a tensor.</summary>
+    public static float[] Numbers(SafetensorsFile file, StoredTensor stored)
+    {
+        float[] values = new float[stored.Elements];
+        byte[] bytes = new byte[stored.ByteLength];
+        file.Read(stored, 0, bytes);
+        RowFormat.Dequantize(stored.Type, bytes, values);
+        return values;
+    }
 
     /// <summary>Reads one, with its elements in another order and more by a number, where the family stores it otherwise.</summary>
     public static HubVector From(string name, SafetensorsFile file, StoredTensor stored, int headRows, float more)
     {
-        float[] values = new float[stored.Elements], shown = new float[values.Length];
-        byte[] bytes = new byte[stored.ByteLength];
-        file.Read(stored, 0, bytes);
-        RowFormat.Dequantize(stored.Type, bytes, values);
+        float[] values = Numbers(file, stored), shown = new float[values.Length];
         for (int i = 0; i < shown.Length; i++)
             shown[i] = values[headRows == 0 ? i : HubMatrix.Paired(i, headRows)] + more;
         return new HubVector(name, shown);

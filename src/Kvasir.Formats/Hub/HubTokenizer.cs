@@ -56,7 +56,10 @@ sealed class HubTokenizer(string folder, int rows)
                 throw Invalid("normalizer", Printable.Line(step.GetRawText(), 120), "none, or NFC");
             else
                 entries.Set(Own + "nfc", true);
-        entries.Set(Section + "pre", HubPreTokenizers.Name(_path, cuts, model.Flag("ignore_merges", false)));
+        bool wholeWords = model.Flag("ignore_merges", false);
+        string pre = HubPreTokenizers.Name(_path, cuts, wholeWords, out bool isSaid);
+        entries.Set(Section + "pre", pre);
+        entries.Set(Own + "whole_words", wholeWords && !isSaid ? true : null);
     }
 
     /// <summary>SentencePiece's BPE: ▁ for spaces, and bytes for what is no piece.</summary>

@@ -35,6 +35,12 @@ public sealed record AttentionSpec(int Heads, int KvHeads, int KeyDim, int Value
     /// <summary>The c of scores that are held by <c>c · tanh(score / c)</c>; null for none.</summary>
     public float? Softcap { get; init; }
 
+    /// <summary>
+    /// Whether each query head has a sink, a score that takes its share of the softmax and has no value (Xiao et al., 2023,
+    /// https://arxiv.org/abs/2309.17453, here learned, as gpt-oss has them).
+    /// </summary>
+    public bool HasSinks { get; init; }
+
     /// <summary>Whether one latent is both key and value (MLA; DeepSeek-AI, 2024, https://arxiv.org/abs/2405.04434).</summary>
     public bool IsLatent => ValueDim == 0;
 

@@ -36,6 +36,10 @@ sealed class GgufFields(IModelFile file)
     /// <summary>A positive number; null without the key, or where the file says 0 for none.</summary>
     public float? NonZero(string name) => Metadata.GetSingle(Key(name), 0) == 0 ? null : Number(name);
 
+    /// <summary>A bool, or a fallback without the key.</summary>
+    public bool Flag(string name, bool fallback) => !Has(name) ? fallback
+        : Metadata[Key(name)] is bool value ? value : throw Invalid(name, Metadata.TypeName(Key(name)), "true or false");
+
     /// <summary>A number for each layer, which the file gives once for all or as an array.</summary>
     public ImmutableArray<int> PerLayer(string name, int layers, int most, int least = 1)
     {

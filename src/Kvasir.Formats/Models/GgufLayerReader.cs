@@ -46,6 +46,7 @@ sealed class GgufLayerReader(IModelFile file, GgufFields fields, ModelFamily fam
             Window = window,
             HasQkNorm = family.HasQkNorm || file.TryGetTensor($"blk.{layer}.attn_q_norm.weight", out _),
             NormsHeadsAsOne = family.NormsHeadsAsOne,
+            HasSinks = family.HasSinks,
             Temperature = Temperature(),
             Scale = fields.NonZero("attention.scale") ?? family.ScaleOf(_count, _width, heads),
             Softcap = fields.NonZero("attn_logit_softcapping"),
@@ -110,6 +111,7 @@ sealed class GgufLayerReader(IModelFile file, GgufFields fields, ModelFamily fam
             SlowTurns = fields.Number("rope.scaling.yarn_beta_slow") ?? 1,
             LogWeights = fields.NonZero("rope.scaling.yarn_log_multiplier") is { } over ? (1, over) : null,
             AttentionFactor = fields.Number("rope.scaling.yarn_attn_factor"),
+            RoundsPairs = fields.Flag(GgufSpecKeys.RoundsPairs, true),
         };
         if (type == "longrope")
             scaling = LongRope.Read(file, scaling, dims);
@@ -170,6 +172,20 @@ sealed class GgufLayerReader(IModelFile file, GgufFields fields, ModelFamily fam
             : Network(fields.Count("expert_feed_forward_length", width, MostWidth, 0), experts))];
     }
 
-    FeedForwardSpec? Network(int width, int experts) => width == 0 ? null
-        : new(width, family.Activation) { IsGated = family.IsGated, Experts = experts };
+    FeedForwardSpec? Network(int width, int experts) => width == 0 ? null : new(width, family.Activation)
+    {
+        IsGated = family.IsGated,
+        Experts = experts,
+        Chosen = experts == 0 ? 0 : Chosen(experts),
+        WeighsAmongAll = experts > 0 && !fields.Flag(GgufSpecKeys.WeighsChosen, !family.WeighsAmongAll),
+        Limit = family.Limit,
+    };
+
+    /// <summary>Experts that a token chooses; 0 where the file does not say.</summary>
+    int Chosen(int experts)
+    {
+        const string Name = "expert_used_count";
+        int chosen = fields.Count(Name, 0, MostExperts, 1);
+        return chosen <= experts ? chosen : throw fields.Invalid(Name, $"{chosen}", $"at most the {experts} experts");
+    }
 }

@@ -83,13 +83,16 @@ sealed class GgufModelReader
         if (tensor.Shape.Length < 2 || tensor.Name == "per_layer_token_embd.weight"
             || (tensor.Name == "token_embd.weight" && _file.TryGetTensor("output.weight", out _)))
             return 0;
+        if (tensor.Name.EndsWith("_exps.bias", StringComparison.Ordinal))
+            return 0;
         return tensor.Elements - (IsOfExperts(tensor) ? new ExpertSpec(Routing(), tensor.Elements).Idle : 0);
     }
 
     /// <summary>
     /// A tensor of all experts of a layer from which tokens choose. Those of shared experts are named otherwise (<c>_shexp</c>).
     /// </summary>
-    static bool IsOfExperts(StoredTensor tensor) => tensor.Shape.Length >= 2 && tensor.Name.Contains("_exps.", StringComparison.Ordinal);
+    static bool IsOfExperts(StoredTensor tensor) =>
+        tensor.Shape.Length >= 2 && tensor.Name.EndsWith("_exps.weight", StringComparison.Ordinal);
 
     ExpertSpec? Experts() => _file.Tensors.Where(IsOfExperts).Sum(tensor => tensor.Elements) is > 0 and long elements
         ? new ExpertSpec(Routing(), elements)

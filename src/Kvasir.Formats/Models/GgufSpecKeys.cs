@@ -8,6 +8,12 @@ namespace Kvasir.Formats.Models;
 /// <param name="set">Receives a key and its value; null where there is nothing to say.</param>
 public sealed class GgufSpecKeys(ModelSpec spec, string architecture, Action<string, object?> set)
 {
+    /// <summary>A key of our own: whether pairs between which YaRN's ramp lies are rounded to whole ones, as others always do.</summary>
+    internal const string RoundsPairs = "rope.scaling.yarn_truncate";
+
+    /// <summary>Whether the weights of the experts that a token chooses sum up to 1.</summary>
+    internal const string WeighsChosen = "expert_weights_norm";
+
     ModelFamily Family => ModelFamily.Gguf[architecture];
 
     /// <summary>Names all of them.</summary>
@@ -28,12 +34,23 @@ public sealed class GgufSpecKeys(ModelSpec spec, string architecture, Action<str
         Key("block_count", (uint)spec.Layers.Length);
         Key("vocab_size", (uint)spec.Vocabulary);
         Key("feed_forward_length", PerLayer(layer => layer.FeedForward?.Width ?? 0));
+        Experts();
         Key("attention.layer_norm_rms_epsilon", spec.Norm.Kind == NormKind.Rms ? spec.Norm.Epsilon : null);
         Key("attention.layer_norm_epsilon", spec.Norm.Kind == NormKind.Layer ? spec.Norm.Epsilon : null);
         Key("residual_scale", spec.ResidualScale);
         Key("embedding_scale", Family.ScalesEmbedding ? null : spec.EmbeddingScale);
         Key("logit_scale", Family.DividesLogits ? 1 / spec.LogitScale : spec.LogitScale);
         Key("final_logit_softcapping", spec.LogitSoftcap);
+    }
+
+    void Experts()
+    {
+        if (spec.Layers.Select(layer => layer.FeedForward).FirstOrDefault(network => network is { Experts: > 0 }) is not { } mixture)
+            return;
+        Key("expert_count", (uint)mixture.Experts);
+        Key("expert_used_count", (uint)mixture.Chosen);
+        Key("expert_feed_forward_length", (uint)mixture.Width);
+        Key(WeighsChosen, mixture.WeighsAmongAll == Family.WeighsAmongAll ? null : !mixture.WeighsAmongAll);
     }
 
     void Attention()
@@ -49,7 +66,9 @@ public sealed class GgufSpecKeys(ModelSpec spec, string architecture, Action<str
         if (spec.Attention.FirstOrDefault(layer => layer.Window is not null) is not { } sliding)
             return;
         Key("attention.sliding_window", (uint)sliding.Window!.Value);
-        Key("attention.sliding_window_pattern", ImmutableArray.CreateRange(spec.Layers, layer => layer.Attention?.Window is not null));
+        ImmutableArray<bool> slides = ImmutableArray.CreateRange(spec.Layers, layer => layer.Attention?.Window is not null);
+        if (!slides.Index().All(layer => layer.Item == (Family.FullEvery == 0 || (layer.Index + 1) % Family.FullEvery != 0)))
+            Key("attention.sliding_window_pattern", slides);
     }
 
     void Rope()
@@ -79,6 +98,7 @@ public sealed class GgufSpecKeys(ModelSpec spec, string architecture, Action<str
         Key("rope.scaling.yarn_attn_factor", scaling.AttentionFactor);
         Key("rope.scaling.yarn_beta_fast", scaling.Type == "yarn" ? scaling.FastTurns : null);
         Key("rope.scaling.yarn_beta_slow", scaling.Type == "yarn" ? scaling.SlowTurns : null);
+        Key(RoundsPairs, scaling is { Type: "yarn", RoundsPairs: false } ? false : null);
         Key("rope.scaling.yarn_log_multiplier", scaling.LogWeights?.Over);
     }
 

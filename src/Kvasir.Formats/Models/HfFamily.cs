@@ -55,7 +55,7 @@ sealed record HfFamily(ModelFamily Family)
         ["olmo3"] = new(ModelFamily.Olmo2) { Windows = WindowRule.AllButEvery },
         ["granite"] = new(ModelFamily.Granite),
         ["glm4"] = new(ModelFamily.Glm4) { Rope = RopeStyle.Adjacent, Rotates = 0.5f },
-        ["mixtral"] = new(ModelFamily.Llama) { Windows = WindowRule.Everywhere, RopeBase = 1e6f },
+        ["mixtral"] = new(ModelFamily.Llama) { Windows = WindowRule.Everywhere, RopeBase = 1e6f, WeighsChosen = true },
         ["phi3"] = new(ModelFamily.Phi3) { Windows = WindowRule.Everywhere, KvHeadsMayBeMissing = true },
         ["qwen2"] = new(ModelFamily.Qwen2) { Windows = WindowRule.FromLayer, HasQkvBias = true },
         ["qwen3"] = new(ModelFamily.Qwen3) { Windows = WindowRule.FromLayer, Defaults = One("head_dim", 128) },
@@ -79,7 +79,8 @@ sealed record HfFamily(ModelFamily Family)
         },
         ["gpt_oss"] = new(ModelFamily.GptOss)
         {
-            Windows = WindowRule.AllButEvery, HasSinksAndBiases = true, RopeBase = 150_000, Defaults = One("head_dim", 64),
+            Windows = WindowRule.AllButEvery, HasSinksAndBiases = true, WeighsChosen = true, RopeBase = 150_000,
+            Defaults = One("head_dim", 64),
         },
         ["deepseek_v2"] = new(ModelFamily.DeepSeek) { IsLatent = true, Rope = RopeStyle.Adjacent },
         ["deepseek_v3"] = new(ModelFamily.DeepSeek) { IsLatent = true, Rope = RopeStyle.Adjacent, HasRouterBias = true },
@@ -132,6 +133,9 @@ sealed record HfFamily(ModelFamily Family)
 
     /// <summary>A sink for each query head, and biases of router and experts, as gpt-oss has them.</summary>
     public bool HasSinksAndBiases { get; private init; }
+
+    /// <summary>Whether the weights of the experts that a token chooses sum up to 1, without a field that says so.</summary>
+    public bool WeighsChosen { get; private init; }
 
     /// <summary>A correction for each expert in the choice of experts.</summary>
     public bool HasRouterBias { get; private init; }

@@ -20,6 +20,7 @@ sealed class HfLayerReader(ConfigFields fields, HfFamily family, HfExperts exper
         {
             HasQkNorm = family.Family.HasQkNorm || fields.Flag("use_qk_norm"),
             NormsHeadsAsOne = family.Family.NormsHeadsAsOne,
+            HasSinks = family.Family.HasSinks,
             Temperature = ropes.Temperature,
             Scale = Scale(shape),
             Softcap = fields.Number("attn_logit_softcapping", family.Softcap),
@@ -134,6 +135,13 @@ sealed class HfLayerReader(ConfigFields fields, HfFamily family, HfExperts exper
         int wide = family.IsFalcon ? fields.Optional("ffn_hidden_size") ?? 4 * width
             : (of > 0 ? fields.Optional("moe_intermediate_size") : null) ?? fields.Count("intermediate_size");
         string activation = fields.Text(family.ActivationField) ?? family.Family.Activation;
-        return new FeedForwardSpec(wide, activation) { IsGated = family.Family.IsGated, Experts = of };
+        return new FeedForwardSpec(wide, activation)
+        {
+            IsGated = family.Family.IsGated,
+            Experts = of,
+            Chosen = of > 0 ? experts.Routing().Chosen : 0,
+            WeighsAmongAll = of > 0 && !fields.Flag("norm_topk_prob", family.WeighsChosen),
+            Limit = family.Family.Limit is { } limit ? fields.Number("swiglu_limit", limit) : null,
+        };
     }
 }

@@ -42,6 +42,20 @@ public sealed record FeedForwardSpec(int Width, string Activation)
 
     /// <summary>Experts from which each token chooses some; 0 for one network for all tokens.</summary>
     public int Experts { get; init; }
+
+    /// <summary>How many of them a token chooses: those with the largest logits.</summary>
+    public int Chosen { get; init; }
+
+    /// <summary>
+    /// Whether a chosen expert's weight is its share among all experts; without this, weights of those that are chosen sum up to 1.
+    /// </summary>
+    public bool WeighsAmongAll { get; init; }
+
+    /// <summary>
+    /// What activations are held within; null for nothing. With a limit the network is that of gpt-oss: with <c>g = min(gate, limit)</c>
+    /// and <c>u</c> between <c>-limit</c> and <c>limit</c>, <c>g · σ(1.702 · g) · (u + 1)</c>.
+    /// </summary>
+    public float? Limit { get; init; }
 }
 
 /// <summary>How a model normalises.</summary>

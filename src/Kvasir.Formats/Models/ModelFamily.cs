@@ -37,8 +37,8 @@ sealed record ModelFamily
         Beyond = "alternating updates of four streams, learned residuals and embeddings for each layer",
     };
     public static ModelFamily GptOss { get; } =
-        new() { Rope = RopeStyle.Halves, FullEvery = 2, Beyond = "a sink for each query head and experts with clamped activations" };
-    public static ModelFamily DeepSeek { get; } = new();
+        new() { Rope = RopeStyle.Halves, FullEvery = 2, HasSinks = true, Limit = 7 };
+    public static ModelFamily DeepSeek { get; } = new() { WeighsAmongAll = true };
     public static ModelFamily CommandR { get; } =
         new() { Norm = NormKind.Layer, Norms = NormPlaces.BeforeAttention, IsParallel = true, IsTied = true };
     public static ModelFamily Cohere2 { get; } = CommandR with { FullEvery = 4, RotatesOnlyWindows = true };
@@ -81,6 +81,17 @@ sealed record ModelFamily
 
     /// <summary>Whether that is one norm for all heads.</summary>
     public bool NormsHeadsAsOne { get; private init; }
+
+    /// <summary>A sink for each query head.</summary>
+    public bool HasSinks { get; private init; }
+
+    /// <summary>
+    /// Whether the weight of an expert that a token chooses is its share among all, unless a GGUF file says otherwise.
+    /// </summary>
+    public bool WeighsAmongAll { get; private init; }
+
+    /// <summary>What the network's activations are held within, unless a file says otherwise.</summary>
+    public float? Limit { get; private init; }
 
     /// <summary>Whether the file gives what logits are divided by.</summary>
     public bool DividesLogits { get; private init; }

@@ -8,9 +8,10 @@ public readonly record struct QuantizeProgress(long BytesDone, long BytesTotal);
 
 /// <summary>Rewrites a model with its matrices in another type.</summary>
 /// <remarks>
-/// A matrix here is a two-dimensional tensor named <c>….weight</c>, other than a norm, whose columns are a multiple of the type's
-/// block. Everything else is copied. Where the mix is one type, token embeddings and output get it, too. Matrices that are quantised
-/// already are rounded a second time: the best source is f32, f16 or bf16.
+/// A matrix here is a tensor of two dimensions, or of three for the experts of a mixture, named <c>….weight</c>, other than a norm, whose
+/// columns are a multiple of the type's block. What experts are chosen by (<c>ffn_gate_inp</c>) stays as it is: it is small, and a choice
+/// is all or nothing. Everything else is copied. Where the mix is one type, token embeddings and output get it, too. Matrices that are
+/// quantised already are rounded a second time: the best source is f32, f16 or bf16.
 /// </remarks>
 public static class Quantizer
 {
@@ -52,8 +53,9 @@ public static class Quantizer
         writer.Write(outputPath, progress is null ? null : new Sum(progress, total), cancellation);
     }
 
-    static bool IsMatrix(StoredTensor tensor) => tensor.Shape.Length == 2
-        && tensor.Name.EndsWith(".weight", StringComparison.Ordinal) && !tensor.Name.EndsWith("_norm.weight", StringComparison.Ordinal);
+    static bool IsMatrix(StoredTensor tensor) => tensor.Shape.Length is 2 or 3
+        && tensor.Name.EndsWith(".weight", StringComparison.Ordinal) && !tensor.Name.EndsWith("_norm.weight", StringComparison.Ordinal)
+        && !tensor.Name.EndsWith(".ffn_gate_inp.weight", StringComparison.Ordinal);
 
     static void CopyMetadata(GgufMetadata source, GgufWriter writer, WeightMix mix, IReadOnlyDictionary<string, string> extra)
     {

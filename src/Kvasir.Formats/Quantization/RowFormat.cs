@@ -31,6 +31,7 @@ public static class RowFormat
             case TensorType.IQ3_S: IQ3_S.Dequantize(row, destination); break;
             case TensorType.IQ4_NL: IQ4_NL.Dequantize(row, destination); break;
             case TensorType.IQ4_XS: IQ4_XS.Dequantize(row, destination); break;
+            case TensorType.MXFP4: MXFP4.Dequantize(row, destination); break;
             default: throw new ArgumentOutOfRangeException(nameof(type), type, "not a tensor type");
         }
     }

@@ -65,7 +65,8 @@ public sealed record WeightMix
             || !int.TryParse(index, NumberStyles.None, CultureInfo.InvariantCulture, out int layer))
             return TensorType.Q4_K;
         bool more = layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2;
-        return part is "attn_qkv" ? TensorType.Q5_K : more && part is "attn_v" or "ffn_down" ? TensorType.Q6_K : TensorType.Q4_K;
+        return part is "attn_qkv" ? TensorType.Q5_K
+            : more && part is "attn_v" or "ffn_down" or "ffn_down_exps" ? TensorType.Q6_K : TensorType.Q4_K;
     }
 
     static uint FileTypeOf(TensorType type) => type switch

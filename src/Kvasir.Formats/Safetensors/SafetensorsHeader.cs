@@ -80,6 +80,7 @@ sealed class SafetensorsHeader
         "F32" => TensorType.F32,
         "F16" => TensorType.F16,
         "BF16" => TensorType.BF16,
+        "U8" => TensorTypes.Bytes, // whoever does not know what they are refuses them
         _ => throw Invalid($"{at}.{Dtype}", Printable.Line(dtype.GetRawText(), 40), "BF16, F16 or F32"),
     };
 

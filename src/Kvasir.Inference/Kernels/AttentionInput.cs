@@ -12,10 +12,11 @@ namespace Kvasir.Inference.Kernels;
 /// <param name="queries">[rows, heads · key dim].</param>
 /// <param name="output">[rows, heads · value dim].</param>
 /// <param name="form">How products of queries and keys become scores.</param>
+/// <param name="sinks">The sink of each query head, as a power of 2, [heads]; null where there are none.</param>
 /// <param name="scales">Receives what turns a score into a probability, [rows, heads · 2], where somebody wants to know.</param>
 readonly struct AttentionInput(
     KvLayout layout, int layer, List<RowRun> runs, List<int> positions, FloatRows queries, FloatRows output, ScoreForm form = default,
-    FloatRows? scales = null)
+    FloatRows? sinks = null, FloatRows? scales = null)
 {
     /// <summary>Positions whose keys and values are widened together, aligned to absolute positions.</summary>
     public const int Tile = 64;
@@ -42,7 +43,7 @@ readonly struct AttentionInput(
     public int Rows => Runs[^1].FirstRow + Runs[^1].Rows;
 
     /// <summary>The same for some of the rows.</summary>
-    public AttentionInput Of(List<RowRun> some) => new(Layout, Layer, some, positions, Queries, Output, Form, Scales);
+    public AttentionInput Of(List<RowRun> some) => new(Layout, Layer, some, positions, Queries, Output, Form, sinks, Scales);
 
     public int Position(int row) => positions[row];
 
@@ -66,9 +67,14 @@ readonly struct AttentionInput(
     /// <summary>Stretches of what a view keeps for the head that keeps most; 0 without one.</summary>
     public int StretchesOfView(RowRun run) => run.Table.View is { } view ? (view.Most(Layer) + Stretch - 1) / Stretch : 0;
 
-    /// <summary>What a row has gathered for a query head becomes its result.</summary>
+    /// <summary>
+    /// What a row has gathered for a query head becomes its result. A sink comes last, so that its place does not depend on how the row's
+    /// positions were shared out.
+    /// </summary>
     public unsafe void Finish<T>(float* gathered, int row, int head) where T : struct, ILanes<T>
     {
+        if (sinks is not null)
+            RunningSoftmax<T>.AddSink(gathered, ValueDim, sinks[0][head]);
         RunningSoftmax<T>.Finish(gathered, ValueDim, Output[row] + head * ValueDim);
         if (Scales is not null)
             RunningSoftmax<T>.WriteScale(gathered, ValueDim, Scales[row] + 2 * head);

@@ -62,6 +62,9 @@ sealed partial class Avx512Assembler
         Vector(Prefix.H66, Map.H0F38, 0x00, to.Register, table.Register, indices);
     public void Vpandd(Operand to, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F, 0xDB, to.Register, a.Register, b);
     public void Vpxord(Operand to, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F, 0xEF, to.Register, a.Register, b);
+    public void Vpaddd(Operand to, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F, 0xFE, to.Register, a.Register, b);
+    public void Vpmaxsd(Operand to, Operand a, Operand b) => Vector(Prefix.H66, Map.H0F38, 0x3D, to.Register, a.Register, b);
+    public void Vpslld(Operand to, Operand from, int bits) => Vector(Prefix.H66, Map.H0F, 0x72, 6, to.Register, from, immediate: bits);
     public void Vpsrad(Operand to, Operand from, int bits) => Vector(Prefix.H66, Map.H0F, 0x72, 4, to.Register, from, immediate: bits);
     public void Vpsrlw(Operand to, Operand from, int bits) => Vector(Prefix.H66, Map.H0F, 0x71, 2, to.Register, from, immediate: bits);
     public void Vpsllw(Operand to, Operand from, int bits) => Vector(Prefix.H66, Map.H0F, 0x71, 6, to.Register, from, immediate: bits);

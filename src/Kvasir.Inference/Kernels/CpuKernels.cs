@@ -24,9 +24,10 @@ abstract class CpuKernels : IDisposable
     };
 
     /// <summary>
-    /// Allocates scratch memory for the largest batch, the widest matrix and the largest attention, so that no step has to.
+    /// Allocates scratch memory for the largest batch, the widest matrix, the largest attention and the largest mixture of experts, so that
+    /// no step has to.
     /// </summary>
-    public abstract void Reserve(int tokens, int columns, AttentionSize attention);
+    public abstract void Reserve(int tokens, int columns, AttentionSize attention, ExpertSize? experts = null);
 
     public abstract void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens);
 
@@ -51,6 +52,9 @@ abstract class CpuKernels : IDisposable
     /// <summary>Looks once more at an attention that was computed, with its scales; see <see cref="ObserveAttention{T}"/>.</summary>
     public abstract void Observe(AttentionInput input, Observation observation, FloatRows seen, int firstSeen, Range positions);
 
+    /// <summary>A mixture of experts, into y; see <see cref="ExpertNetwork"/>.</summary>
+    public abstract void Experts(ExpertNetwork network, FloatRows x, int tokens, FloatRows y);
+
     public abstract void SwiGlu(FloatRows gate, FloatRows up, int tokens);
     public abstract void GeGlu(FloatRows gate, FloatRows up, int tokens);
 
@@ -70,14 +74,16 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
     QuantizedRows? _quantized;
     Attention<T>? _attention;
     PagedAttention<T>? _paged; // once a row wants it
+    ExpertMemory? _experts;
     AttentionSize _size;
 
-    public override void Reserve(int tokens, int columns, AttentionSize attention)
+    public override void Reserve(int tokens, int columns, AttentionSize attention, ExpertSize? experts)
     {
         _quantized = new QuantizedRows(tokens, columns);
         for (int thread = 0; thread < pool.Threads; thread++)
             _matMul[thread] = new MatMulScratch();
         (_attention, _size) = (new Attention<T>(pool, attention), attention);
+        _experts = experts is { } size ? new ExpertMemory(size, tokens, pool.Threads) : null;
     }
 
     public override void RmsNorm(FloatRows x, FloatRows weight, float epsilon, FloatRows y, int tokens)
@@ -97,7 +103,7 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
             (all[i], perItem[i]) = (products[i], PanelsPerItem.For(products[i].W, tokens, pool.Threads, dot));
             items += MatMul<T>.Items(products[i].W, perItem[i]);
             quantized |= products[i].W.IsQuantized;
-            halves |= products[i].W.Format is QuantizedPanels { Kind.Parts: 2 };
+            halves |= NeedsHalves(products[i].W);
         }
         if (quantized)
             Quantize(x, products[0].W.Columns, tokens, halves);
@@ -111,6 +117,47 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
         var job = new Quantize<T>(x, columns, tokens, halves, inRows, _quantized!);
         pool.Run(ref job, inRows ? (tokens + QuantizedRows.RowTile - 1) / QuantizedRows.RowTile : QuantizedRows.Tiles(tokens));
     }
+
+    public override void Experts(ExpertNetwork network, FloatRows x, int tokens, FloatRows y)
+    {
+        ExpertMemory memory = _experts!;
+        ExpertPlan plan = memory.Plan;
+        memory.Fit(network);
+        MatMul(x, tokens, new Product(network.Router, network.RouterBias, memory.Logits));
+        plan.Begin(network.Chosen);
+        var choose = new ChooseExperts<T>(memory.Logits, plan, network.WeighsAmongAll);
+        pool.Run(ref choose, tokens);
+        plan.Group(tokens);
+        PrepareInputs(network, x, tokens, memory);
+        var hidden = new ExpertHidden<T>(network, plan, memory, sharesTile: tokens == 1, dot, _matMul);
+        pool.Run(ref hidden, plan.Active * ExpertHidden<T>.Strips(network));
+        if (network.Down.IsQuantized)
+            QuantizePairs(memory.Hidden, isOfPairs: true, network.Down.Columns, NeedsHalves(network.Down), plan.Tiles);
+        int panels = ExpertSum<T>.PanelsOfStrip(network.Down, pool.Threads);
+        var sum = new ExpertSum<T>(network, plan, memory, y, tokens, panels, dot, _matMul);
+        pool.Run(ref sum, (network.Down.Expert(0).Panels + panels - 1) / panels);
+    }
+
+    /// <summary>The rows of pairs as the weights want them. A single row's bytes serve all experts.</summary>
+    void PrepareInputs(ExpertNetwork network, FloatRows x, int tokens, ExpertMemory memory)
+    {
+        if (!network.Gate.IsQuantized || !network.Up.IsQuantized)
+        {
+            var gather = new GatherRows(memory.Plan, x, memory.Gathered!);
+            pool.Run(ref gather, memory.Plan.Pairs);
+        }
+        if (network.Gate.IsQuantized || network.Up.IsQuantized)
+            QuantizePairs(x, isOfPairs: false, network.Gate.Columns, NeedsHalves(network.Gate) || NeedsHalves(network.Up),
+                tokens == 1 ? 1 : memory.Plan.Tiles);
+    }
+
+    void QuantizePairs(FloatRows x, bool isOfPairs, int columns, bool halves, int tiles)
+    {
+        var job = new QuantizePairs<T>(_experts!.Plan, x, isOfPairs, columns, halves, _experts.Quantized);
+        pool.Run(ref job, tiles);
+    }
+
+    static bool NeedsHalves(PackedMatrix w) => w.Format is QuantizedPanels { Kind.Parts: 2 };
 
     public override void Rope(RopeTable table, FloatRows heads, int headDim, int tokens)
     {
@@ -162,6 +209,7 @@ sealed class CpuKernels<T>(ComputePool pool, DotKernel dot) : CpuKernels where T
     public override void Dispose()
     {
         _quantized?.Dispose();
+        _experts?.Dispose();
         _attention?.Dispose();
         _paged?.Dispose();
         foreach (MatMulScratch? scratch in _matMul)

@@ -9,14 +9,12 @@ namespace Kvasir.Inference.Kernels;
 /// </summary>
 abstract unsafe class DotKernel
 {
-    /// <summary>Multiplies some panels with all tokens.</summary>
+    /// <summary>Multiplies some panels.</summary>
     /// <param name="product">A product of quantised weights.</param>
     /// <param name="first">The first panel.</param>
     /// <param name="end">The one after the last.</param>
-    /// <param name="x">Activations, in rows where the kernel wants them so.</param>
-    /// <param name="tokens">Tokens.</param>
     /// <param name="own">Memory of the calling thread.</param>
-    public abstract void Multiply(in Product product, int first, int end, QuantizedRows x, int tokens, MatMulScratch own);
+    public abstract void Multiply(in RowsProduct product, int first, int end, MatMulScratch own);
 
     /// <summary>Whether so many tokens are to be in rows, see <see cref="QuantizedRows"/>.</summary>
     public virtual bool WantsRows(int tokens) => false;

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.Intrinsics.X86;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Kernels.Panels;
 using static Kvasir.Inference.Kernels.Operand;
 using static Kvasir.Inference.Kernels.Register;
@@ -9,8 +10,8 @@ namespace Kvasir.Inference.Kernels;
 /// <summary>
 /// Assembles the code of <see cref="EmittedDot"/> for one kind of weights and number of tokens. Registers: zmm0.. integer sums
 /// [token][half], then float sums [token][half]; 16 and 17 what scales the scales, 18 and 19 what scales the minimums; 20 and 21 masks,
-/// or 21 a table and 22 a factor; 22 and 23 upper bits; 24 and 25 weights; 26 and 27 activations; 28 and 29 scales; 30 and 31 products
-/// of scales.
+/// or 21 a table and 22 a factor, or for scales that are exponents 16 and 17 what is added to their bits; 22 and 23 upper bits; 24 and 25
+/// weights; 26 and 27 activations; 28 and 29 scales; 30 and 31 products of scales.
 /// </summary>
 sealed class DotRoutine(DotKind kind, int tokens)
 {
@@ -19,7 +20,8 @@ sealed class DotRoutine(DotKind kind, int tokens)
     const int UpperBits = FourBits.PackedBytes; // they follow the nibbles
     const int BlockGroups = 8; // of k-quants
 
-    static readonly Operand s_lowMask = Zmm(20), s_upperMask = Zmm(21), s_table = Zmm(21), s_factor = Zmm(22);
+    static readonly Operand s_lowMask = Zmm(20), s_upperMask = Zmm(21), s_table = Zmm(21), s_factor = Zmm(22),
+        s_minusExponent = Zmm(16), s_quarterExponent = Zmm(17);
 
     /// <summary>
     /// How many bytes ahead memory is asked for. Zen 5 does not look far enough ahead by itself where few bytes mean much work; Zen 4 does,
@@ -31,7 +33,7 @@ sealed class DotRoutine(DotKind kind, int tokens)
     readonly Register _weights = Rax, _x = Rsi, _start = Rcx, _startStride = Rdx, _y = R8, _stride = R9, _blocks = R10, _row = R11;
     readonly Register _groups = Rcx; // the start is needed at the start only
     readonly int _parts = kind.Parts;
-    readonly bool _hasHeader = kind.Scales is not (DotScales.Halves or DotScales.HalvesWithMinimums);
+    readonly bool _hasHeader = kind.Scales is not (DotScales.Halves or DotScales.HalvesWithMinimums or DotScales.Exponents);
 
     public byte[] Assemble()
     {
@@ -82,7 +84,7 @@ sealed class DotRoutine(DotKind kind, int tokens)
 
     int ScaleBytes => kind.Scales switch
     {
-        DotScales.ScaledSigned => Outputs,
+        DotScales.ScaledSigned or DotScales.Exponents => Outputs,
         DotScales.HalvesWithMinimums or DotScales.ScaledSixteensWithMinimums => 4 * Outputs,
         _ => 2 * Outputs,
     };
@@ -122,6 +124,8 @@ sealed class DotRoutine(DotKind kind, int tokens)
     {
         _code.Mov(Rax, HasPairs ? 0x03030303 : 0x0F0F0F0F);
         _code.Vpbroadcastd(s_lowMask, Rax);
+        if (kind.Scales == DotScales.Exponents)
+            LoadExponents();
         if (kind.Quants == DotQuants.Choices)
         {
             _code.Mov(Rax, At(Rdi, DotOperands.ConstantsAt));
@@ -131,6 +135,17 @@ sealed class DotRoutine(DotKind kind, int tokens)
         }
         _code.Mov(Rax, kind.Quants switch { DotQuants.SixBits => 0x30303030, DotQuants.ThreeBits => 0x04040404, _ => 0x10101010 });
         _code.Vpbroadcastd(s_upperMask, Rax);
+    }
+
+    /// <summary>What <see cref="LoadPowers"/> adds: minus one exponent, and plus a quarter of one.</summary>
+    void LoadExponents()
+    {
+        _code.Mov(Rax, 1 << 23);
+        _code.Vpbroadcastd(s_minusExponent, Rax);
+        _code.Vpxord(Product(0), Product(0), Product(0));
+        _code.Vpsubd(s_minusExponent, Product(0), s_minusExponent);
+        _code.Mov(Rax, 1 << 21);
+        _code.Vpbroadcastd(s_quarterExponent, Rax);
     }
 
     bool HasPairs => kind.Quants is DotQuants.TwoBits or DotQuants.ThreeBits;
@@ -256,10 +271,24 @@ sealed class DotRoutine(DotKind kind, int tokens)
 
     void LoadScales(int part, int half)
     {
-        if (!_hasHeader)
+        if (kind.Scales == DotScales.Exponents)
+            LoadPowers(Scales(half), QuantBytes(), half);
+        else if (!_hasHeader)
             LoadHalves(Scales(half), QuantBytes(), half);
         else
             LoadScaled(Scales(half), QuantBytes() + part * Outputs, half, ScaleOfScales(half));
+    }
+
+    /// <summary>The floats 2^(e - 128), see <see cref="MXFP4.ScaleBits"/>.</summary>
+    void LoadPowers(Operand floats, int offset, int half)
+    {
+        Operand small = Product(0);
+        _code.Vpmovzxbd(floats, At(_weights, offset + half * Vector / 4));
+        _code.Vpslld(small, floats, 21);
+        _code.Vpslld(floats, floats, 23);
+        _code.Vpaddd(small, small, s_quarterExponent);
+        _code.Vpaddd(floats, floats, s_minusExponent);
+        _code.Vpmaxsd(floats, floats, small);
     }
 
     /// <summary>Bytes times what scales them: signed ones only where there are no minimums.</summary>

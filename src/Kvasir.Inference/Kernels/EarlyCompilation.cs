@@ -37,6 +37,7 @@ static class EarlyCompilation
         Prepare(typeof(RowsByPanel<Lanes512>));
         Prepare(typeof(Add<Lanes512>));
         Prepare(typeof(SwiGlu<Lanes512>));
+        Prepare(typeof(ChooseExperts<Lanes512>));
         Prepare(typeof(Lanes512));
     }
 

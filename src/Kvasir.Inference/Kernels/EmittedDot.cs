@@ -43,14 +43,15 @@ sealed unsafe class EmittedDot : DotKernel
     /// </summary>
     public static EmittedDot? Instance => s_instance.Value;
 
-    public override void Multiply(in Product product, int first, int end, QuantizedRows x, int tokens, MatMulScratch own)
+    public override void Multiply(in RowsProduct product, int first, int end, MatMulScratch own)
     {
         for (int panel = first; panel < end; panel++)
-            Multiply(product.W, panel, x, tokens, product.Start(panel, own), product.Outputs(panel), product.Y.Stride * sizeof(float));
+            Multiply(product, panel, product.Start(panel, own), product.Outputs(panel), product.YStride * sizeof(float));
     }
 
-    void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y, nint yStride)
+    void Multiply(in RowsProduct product, int panel, float* start, float* y, nint yStride)
     {
+        (PackedMatrix w, int tokens) = (product.W, product.Rows);
         var format = (QuantizedPanels)w.Format;
         int groups = QuantizedRows.Groups(w.Columns), atOnce = tokens <= QuantizedRows.Tile ? groups : GroupsAtOnce;
         DotOperands operands = new() { YStride = yStride, Constants = format.Constants };
@@ -61,7 +62,7 @@ sealed unsafe class EmittedDot : DotKernel
             for (int tile = 0; tile < QuantizedRows.Tiles(tokens); tile++)
             {
                 int inTile = QuantizedRows.TokensOf(tile, tokens);
-                operands.X = x[tile] + (long)group * inTile * QuantizedRows.GroupBytes;
+                operands.X = product.Quantized![product.Tile + tile] + (long)group * inTile * QuantizedRows.GroupBytes;
                 operands.Y = (float*)((byte*)y + tile * QuantizedRows.Tile * yStride);
                 operands.Start = group == 0 ? start : operands.Y;
                 operands.StartStride = group == 0 ? 0 : yStride;

@@ -19,8 +19,7 @@ static class FloatProduct
 /// Products of panels of f32, f16 or bf16 weights, which become floats on the way: every output is one chain of
 /// multiply-adds over ascending inputs.
 /// </summary>
-readonly unsafe struct FloatProduct<T>(Product product, FloatRows x, int tokens, DotKernel dot, MatMulScratch scratch)
-    where T : struct, ILanes<T>
+readonly unsafe struct FloatProduct<T>(RowsProduct product, DotKernel dot, MatMulScratch scratch) where T : struct, ILanes<T>
 {
     const int FewTokens = 4, TokensAtOnce = 32; // whose activations, and 128 inputs, stay in the nearest cache
     const int Outputs = FloatPanels.PanelOutputs, ColumnsAtOnce = FloatProduct.ColumnsAtOnce, Lane = ILanes<T>.Count;
@@ -41,11 +40,11 @@ readonly unsafe struct FloatProduct<T>(Product product, FloatRows x, int tokens,
     void Multiply<TWeights>(int first, int end) where TWeights : struct, IWeightFormat<T>
     {
         for (int panel = first; panel < end; panel++)
-            for (int token = 0; token < tokens; token++)
+            for (int token = 0; token < product.Rows; token++)
                 Copy(product.Start(panel, scratch), Y(panel, token));
-        if (tokens < FewTokens)
+        if (product.Rows < FewTokens)
             for (int panel = first; panel < end; panel++)
-                for (int token = 0; token < tokens; token++)
+                for (int token = 0; token < product.Rows; token++)
                     MultiplyOne<TWeights>(panel, token);
         else
             for (int column = 0; column < product.W.Columns; column += ColumnsAtOnce)
@@ -56,21 +55,23 @@ readonly unsafe struct FloatProduct<T>(Product product, FloatRows x, int tokens,
     {
         for (int panel = first; panel < end; panel++)
             Widen<TWeights>(product.W.Panel(panel) + (long)column * Outputs * TWeights.Bytes, columns * Outputs, Widened(panel - first));
-        for (int token = 0; token < tokens; token += TokensAtOnce)
+        for (int token = 0; token < product.Rows; token += TokensAtOnce)
             for (int panel = first; panel < end; panel++)
                 RowsByPanel<T>.MultiplyAdd(
-                    x[token] + column, x.Stride, Math.Min(TokensAtOnce, tokens - token), Widened(panel - first), Outputs, columns,
-                    Y(panel, token), product.Y.Stride, Outputs);
+                    X(token) + column, product.XStride, Math.Min(TokensAtOnce, product.Rows - token), Widened(panel - first), Outputs,
+                    columns, Y(panel, token), product.YStride, Outputs);
     }
 
     void MultiplyOne<TWeights>(int panel, int token) where TWeights : struct, IWeightFormat<T>
     {
         byte* w = product.W.Panel(panel);
-        if (typeof(TWeights) != typeof(HalfWeights<T>) || !dot.MultiplyAddHalves(w, product.W.Columns, x[token], Y(panel, token)))
-            MultiplyOne<TWeights>(w, product.W.Columns, x[token], Y(panel, token));
+        if (typeof(TWeights) != typeof(HalfWeights<T>) || !dot.MultiplyAddHalves(w, product.W.Columns, X(token), Y(panel, token)))
+            MultiplyOne<TWeights>(w, product.W.Columns, X(token), Y(panel, token));
     }
 
-    float* Y(int panel, int token) => product.Outputs(panel) + (long)token * product.Y.Stride;
+    float* X(int token) => product.X + token * product.XStride;
+
+    float* Y(int panel, int token) => product.Outputs(panel) + token * product.YStride;
 
     float* Widened(int i) => scratch.Widened[i * ColumnsAtOnce];
 

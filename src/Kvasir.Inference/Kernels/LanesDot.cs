@@ -24,15 +24,15 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
         public DotKind Kind;
     }
 
-    public override void Multiply(in Product product, int first, int end, QuantizedRows x, int tokens, MatMulScratch own)
+    public override void Multiply(in RowsProduct product, int first, int end, MatMulScratch own)
     {
         for (int panel = first; panel < end; panel++)
-            Multiply(product.W, panel, x, tokens, product.Start(panel, own), product.Outputs(panel), product.Y.Stride * sizeof(float),
-                own.Panel);
+            Multiply(product, panel, product.Start(panel, own), product.Outputs(panel), product.YStride * sizeof(float), own.Panel);
     }
 
-    static void Multiply(PackedMatrix w, int panel, QuantizedRows x, int tokens, float* start, float* y, nint yStride, PanelScratch scratch)
+    static void Multiply(in RowsProduct product, int panel, float* start, float* y, nint yStride, PanelScratch scratch)
     {
+        (PackedMatrix w, int tokens) = (product.W, product.Rows);
         var format = (QuantizedPanels)w.Format;
         int groups = QuantizedRows.Groups(w.Columns);
         for (int token = 0; token < tokens; token++)
@@ -49,7 +49,7 @@ sealed unsafe class LanesDot<T> : DotKernel where T : struct, ILanes<T>
             for (int tile = 0; tile < QuantizedRows.Tiles(tokens); tile++)
             {
                 int inTile = QuantizedRows.TokensOf(tile, tokens);
-                operands.X = x[tile] + (long)group * inTile * QuantizedRows.GroupBytes;
+                operands.X = product.Quantized![product.Tile + tile] + (long)group * inTile * QuantizedRows.GroupBytes;
                 operands.Y = (float*)((byte*)y + tile * QuantizedRows.Tile * yStride);
                 MultiplyTile(operands, inTile);
             }

@@ -9,11 +9,12 @@ namespace Kvasir.Inference.Kernels;
 /// <param name="Y">Result, [tokens, outputs].</param>
 readonly unsafe record struct Product(PackedMatrix W, FloatRows? Bias, FloatRows Y)
 {
-    /// <summary>What a panel's sums start from.</summary>
-    public float* Start(int panel, MatMulScratch own) => Bias is null ? own.Zeros[0] : Bias[0] + panel * W.Format.Outputs;
-
-    /// <summary>The first token's outputs of a panel.</summary>
-    public float* Outputs(int panel) => Y[0] + panel * W.Format.Outputs;
+    /// <summary>With all rows of the activations.</summary>
+    public RowsProduct Of(FloatRows x, QuantizedRows quantized, bool inRows, int tokens) => new()
+    {
+        W = W, Bias = Bias is null ? null : Bias[0], X = x[0], XStride = x.Stride, Quantized = quantized, InRows = inRows,
+        Rows = tokens, Y = Y[0], YStride = Y.Stride,
+    };
 }
 
 /// <summary>Products that read the same activations, in one job: fewer meetings of threads than one job each.</summary>
@@ -64,10 +65,7 @@ unsafe struct MatMul<T>(Products products, PanelsPerItem panelsPerItem, int coun
             item -= Items(products[product].W, panelsPerItem[product]);
         Product chosen = products[product];
         int perItem = panelsPerItem[product], first = item * perItem, end = Math.Min(chosen.W.Panels, first + perItem);
-        if (chosen.W.IsQuantized)
-            dot.Multiply(chosen, first, end, quantized, tokens, scratch[thread]);
-        else
-            new FloatProduct<T>(chosen, x, tokens, dot, scratch[thread]).Multiply(first, end);
+        chosen.Of(x, quantized, dot.WantsRows(tokens), tokens).Multiply<T>(first, end, dot, scratch[thread]);
     }
 
     public static int Items(PackedMatrix w, int panelsPerItem) => (w.Panels + panelsPerItem - 1) / panelsPerItem;

@@ -69,12 +69,14 @@ unsafe struct Quantize<T>(FloatRows x, int columns, int tokens, bool halves, boo
         int size = inRows ? QuantizedRows.RowTile : QuantizedRows.Tile, count = Math.Min(size, tokens - tile * size);
         int groupBytes = inRows ? QuantizedRows.RowGroupBytes(count) : count * QuantizedRows.GroupBytes;
         for (int token = 0; token < count; token++)
-        {
-            float* row = x[tile * size + token];
-            byte* group = inRows ? result.Rows(tile) : result[tile];
-            for (int i = 0; i < columns; i += QuantizedPanels.Group, group += groupBytes)
-                QuantizeGroup(row + i, group, token, count);
-        }
+            QuantizeRow(x[tile * size + token], inRows ? result.Rows(tile) : result[tile], groupBytes, token, count);
+    }
+
+    /// <summary>One of a tile's tokens.</summary>
+    public readonly void QuantizeRow(float* x, byte* group, int groupBytes, int token, int count)
+    {
+        for (int i = 0; i < columns; i += QuantizedPanels.Group, group += groupBytes)
+            QuantizeGroup(x + i, group, token, count);
     }
 
     readonly void QuantizeGroup(float* x, byte* group, int token, int count)

@@ -59,6 +59,15 @@ static unsafe class RunningSoftmax<T> where T : struct, ILanes<T>
             T.Store(T.MultiplyAdd(T.Load(later), kept, T.Load(row)), row);
     }
 
+    /// <summary>Adds a score that has no value, when all others have been gathered.</summary>
+    public static void AddSink(float* row, int headDim, float score)
+    {
+        Raise(row, headDim, score);
+        float* totals = Totals(row, headDim);
+        T weight = Exp<T>.PowerOf2(T.Broadcast(score - *Largest(row, headDim)));
+        *totals += T.Largest(weight); // all lanes are the same
+    }
+
     /// <summary>Writes the weighted mean of the values.</summary>
     public static void Finish(float* row, int headDim, float* result)
     {

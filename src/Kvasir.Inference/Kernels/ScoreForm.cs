@@ -18,6 +18,9 @@ readonly record struct ScoreForm(float? Scale, float? Softcap, QueryTemperature?
     public float OfQuery(int keyDim, int position) =>
         (float)((Scale ?? 1 / Math.Sqrt(keyDim)) / Math.Log(2)) * (Temperature?.At(position) ?? 1);
 
+    /// <summary>What a score is multiplied with to be one as a power of 2.</summary>
+    public const double PowersOf2 = 1.4426950408889634; // 1 / ln 2
+
     /// <summary>The cap as a power of 2; null for none.</summary>
     public float? Cap => (float?)(Softcap / Math.Log(2));
 }

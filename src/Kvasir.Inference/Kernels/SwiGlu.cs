@@ -1,17 +1,37 @@
+using System.Runtime.CompilerServices;
 using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Kernels;
 
-/// <summary>Gated activation <c>gate · σ(gate) · up</c>, into <c>gate</c>. Shazeer, 2020, https://arxiv.org/abs/2002.05202.</summary>
+/// <summary>
+/// Gated activation <c>gate · σ(gate) · up</c>, into <c>gate</c>. Shazeer, 2020, https://arxiv.org/abs/2002.05202. With a limit that of
+/// gpt-oss, see <see cref="Kvasir.Formats.Models.FeedForwardSpec.Limit"/>.
+/// </summary>
 unsafe struct SwiGlu<T>(FloatRows gate, FloatRows up) : IComputeJob where T : struct, ILanes<T>
 {
-    public readonly void Run(int row, int thread)
+    const float Steepness = 1.702f;
+
+    public readonly void Run(int row, int thread) => Apply(gate[row], up[row], gate.Stride, null);
+
+    /// <summary>For whole vectors of numbers.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Apply(float* gate, float* up, int count, float? limit)
     {
-        T one = T.Broadcast(1f);
-        for (int i = 0; i < gate.Stride; i += ILanes<T>.Count)
+        T zero = T.Broadcast(0), one = T.Broadcast(1);
+        if (limit is not { } most)
         {
-            T g = T.Load(gate[row] + i);
-            T.Store(g / (one + Exp<T>.Of(T.Broadcast(0f) - g)) * T.Load(up[row] + i), gate[row] + i);
+            for (int i = 0; i < count; i += ILanes<T>.Count)
+            {
+                T g = T.Load(gate + i);
+                T.Store(g / (one + Exp<T>.Of(zero - g)) * T.Load(up + i), gate + i);
+            }
+            return;
+        }
+        T largest = T.Broadcast(most), smallest = T.Broadcast(-most), steep = T.Broadcast(-Steepness);
+        for (int i = 0; i < count; i += ILanes<T>.Count)
+        {
+            T g = T.Min(largest, T.Load(gate + i)), u = T.Max(smallest, T.Min(largest, T.Load(up + i)));
+            T.Store(g / (one + Exp<T>.Of(steep * g)) * (u + one), gate + i);
         }
     }
 }

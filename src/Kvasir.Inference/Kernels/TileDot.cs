@@ -28,43 +28,44 @@ sealed unsafe class TileDot(DotKernel few, RunTiles run, int leastTokens = TileD
 
     public override bool MultiplyAddHalves(byte* panel, int columns, float* x, float* y) => few.MultiplyAddHalves(panel, columns, x, y);
 
-    public override void Multiply(in Product product, int first, int end, QuantizedRows x, int tokens, MatMulScratch own)
+    public override void Multiply(in RowsProduct product, int first, int end, MatMulScratch own)
     {
-        if (!WantsRows(tokens))
+        if (!product.InRows)
         {
-            few.Multiply(product, first, end, x, tokens, own);
+            few.Multiply(product, first, end, own);
             return;
         }
         int groups = QuantizedRows.Groups(product.W.Columns);
         for (int panel = first; panel < end; panel++)
-            Start(product, panel, tokens, own);
+            Start(product, panel, own);
         for (int group = 0; group < groups; group += GroupsAtOnce)
             for (int panel = first; panel < end; panel++)
-                MultiplyStretch(product, panel, x, tokens, group, Math.Min(GroupsAtOnce, groups - group), own.Panel);
+                MultiplyStretch(product, panel, group, Math.Min(GroupsAtOnce, groups - group), own.Panel);
     }
 
-    static void Start(in Product product, int panel, int tokens, MatMulScratch own)
+    static void Start(in RowsProduct product, int panel, MatMulScratch own)
     {
         Span<float> start = new(product.Start(panel, own), QuantizedPanels.PanelOutputs);
         float* y = product.Outputs(panel);
-        for (int token = 0; token < tokens; token++, y += product.Y.Stride)
+        for (int token = 0; token < product.Rows; token++, y += product.YStride)
             start.CopyTo(new(y, QuantizedPanels.PanelOutputs));
     }
 
-    void MultiplyStretch(in Product product, int panel, QuantizedRows x, int tokens, int group, int groups, PanelScratch scratch)
+    void MultiplyStretch(in RowsProduct product, int panel, int group, int groups, PanelScratch scratch)
     {
+        QuantizedRows x = product.Quantized!;
         var format = (QuantizedPanels)product.W.Format;
         format.UnpackSigned(product.W.Panel(panel), group, groups, scratch);
         TileOperands operands = new()
         {
             Quants = scratch.Quants, Scales = scratch.Scales, Minimums = scratch.Minimums, Sums = scratch.Tiles, Groups = groups,
-            XStride = x.RowsStride, YStride = product.Y.Stride * sizeof(float),
+            XStride = x.RowsStride, YStride = product.YStride * sizeof(float),
         };
-        (int tiles, int rest) = Math.DivRem(tokens, QuantizedRows.RowTile);
+        (int tiles, int rest) = Math.DivRem(product.Rows, QuantizedRows.RowTile);
         operands.Y = product.Outputs(panel);
         if (tiles > 0)
             MultiplyTiles(operands, format.Kind, x, group, 0, tiles, QuantizedRows.RowTile);
-        operands.Y += (long)product.Y.Stride * tiles * QuantizedRows.RowTile;
+        operands.Y += product.YStride * tiles * QuantizedRows.RowTile;
         if (rest > 0)
             MultiplyTiles(operands, format.Kind, x, group, tiles, 1, rest);
     }

@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Kvasir.Formats;
+using Kvasir.Formats.Quantization;
 using Kvasir.Inference.Kernels.Panels;
 
 namespace Kvasir.Inference.Kernels;
@@ -28,9 +29,11 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
     public static long RowsOfPiece(StoredTensor tensor, int pieceBytes) => Math.Max(1, pieceBytes / tensor.RowBytes);
 
     /// <summary>A matrix whose panels are there once it is placed.</summary>
-    public PackedMatrix Add(StoredTensor tensor)
+    /// <param name="tensor">Its rows.</param>
+    /// <param name="experts">How many matrices it is a stack of.</param>
+    public PackedMatrix Add(StoredTensor tensor, int experts = 1)
     {
-        var matrix = new PackedMatrix(tensor.Type, (int)tensor.Rows, (int)tensor.Columns);
+        var matrix = new PackedMatrix(tensor.Type, checked((int)tensor.Rows), (int)tensor.Columns, experts);
         _matrices.Add((tensor, matrix));
         return matrix;
     }
@@ -189,14 +192,12 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
     /// <summary>Rows of a matrix, which make the panels that begin in them.</summary>
     readonly record struct Piece(StoredTensor Tensor, PackedMatrix Matrix, long First, long End)
     {
-        int Outputs => Matrix.Format.Outputs;
+        public int FirstPanel => Matrix.PanelFrom(First);
 
-        public int FirstPanel => (int)((First + Outputs - 1) / Outputs);
-
-        public int EndPanel => (int)((End + Outputs - 1) / Outputs);
+        public int EndPanel => Matrix.PanelFrom(End);
 
         /// <summary>Where the last of its panels ends, which may be among the rows of the next.</summary>
-        public long ReadEnd => Math.Max(End, Math.Min((long)EndPanel * Outputs, Tensor.Rows));
+        public long ReadEnd => EndPanel == 0 ? End : Math.Max(End, Matrix.FirstRowOf(EndPanel - 1) + Matrix.RowsOf(EndPanel - 1));
 
         public Range Bytes(long fromRow, long toRow) =>
             checked((int)((fromRow - First) * Tensor.RowBytes))..checked((int)((toRow - First) * Tensor.RowBytes));
@@ -211,16 +212,27 @@ sealed unsafe class WeightPacking(ITensorSource source, int pieceBytes, RowsRead
             int bytes = piece.Bytes(piece.First, piece.ReadEnd).End.Value;
             Span<byte> rows = buffers[thread].AsSpan(0, bytes);
             source.Read(piece.Tensor, piece.First, rows);
+            RefuseWithoutScale(piece, rows);
             if (read is not null && source.TryGetTensor(piece.Tensor.Name, out StoredTensor? whole) && ReferenceEquals(whole, piece.Tensor))
                 read(piece.Tensor, piece.First, rows[piece.Bytes(piece.First, piece.End)]);
             if (destination.IsKept)
                 source.Forget(piece.Tensor, piece.First, piece.End - piece.First);
-            int outputs = piece.Matrix.Format.Outputs;
             for (int panel = piece.FirstPanel; panel < piece.EndPanel; panel++)
             {
-                long first = (long)panel * outputs;
+                long first = piece.Matrix.FirstRowOf(panel);
                 destination.Pack(piece.Matrix, panel, rows[piece.Bytes(first, first + piece.Matrix.RowsOf(panel))], thread);
             }
+        }
+
+        /// <summary>Weights that are no numbers, as one type can say in every block: nothing computed with them would be one.</summary>
+        void RefuseWithoutScale(Piece piece, ReadOnlySpan<byte> rows)
+        {
+            if (piece.Tensor.Type != TensorType.MXFP4 || MXFP4.FirstWithoutScale(rows) is not (>= 0 and var block))
+                return;
+            int blocks = piece.Tensor.RowBytes / MXFP4.Bytes;
+            throw ModelFormatException.At(source.Path, $"tensor {Printable.Quote(piece.Tensor.Name)}",
+                $"a scale of {MXFP4.NoScale}, which is no number, in row {piece.First + block / blocks}, block {block % blocks}",
+                $"0 to {MXFP4.NoScale - 1}");
         }
     }
 

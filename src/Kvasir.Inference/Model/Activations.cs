@@ -66,6 +66,11 @@ sealed record LayerActivations(FloatRows Queries, FloatRows Keys, FloatRows Valu
 }
 
 /// <summary>How wide a layer's intermediate values are.</summary>
+/// <param name="Queries">Of the queries of all heads.</param>
+/// <param name="Keys">Of the keys of all KV heads.</param>
+/// <param name="Values">Of the values of all KV heads.</param>
+/// <param name="Attended">Of what all heads have gathered.</param>
+/// <param name="Network">Of the feed-forward network; 0 for experts, who have memory of their own.</param>
 readonly record struct LayerWidths(int Queries, int Keys, int Values, int Attended, int Network)
 {
     /// <summary>In the order of <see cref="LayerActivations"/>.</summary>
@@ -74,7 +79,7 @@ readonly record struct LayerWidths(int Queries, int Keys, int Values, int Attend
     public static LayerWidths Of(LayerSpec layer) => layer is { Attention: { } attention, FeedForward: { } network }
         ? checked(new(
             attention.Heads * attention.KeyDim, attention.KvHeads * attention.KeyDim, attention.KvHeads * attention.ValueDim,
-            attention.Heads * attention.ValueDim, network.Width))
+            attention.Heads * attention.ValueDim, network.Experts > 0 ? 0 : network.Width))
         : throw new ArgumentException("a layer without attention, or without a network");
 
     public static LayerWidths Largest(LayerWidths[] layers) => new(

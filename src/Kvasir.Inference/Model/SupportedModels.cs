@@ -13,8 +13,12 @@ public static class SupportedModels
     /// <summary>Architectures whose answers are checked against another engine's.</summary>
     static readonly string[] s_architectures =
     [
-        "gemma", "gemma2", "gemma3", "glm4", "granite", "llama", "mistral3", "olmo2", "phi3", "qwen2", "qwen3", "smollm3",
+        "gemma", "gemma2", "gemma3", "glm4", "gpt-oss", "granite", "llama", "mistral3", "olmo2", "phi3", "qwen2", "qwen3", "qwen3moe",
+        "smollm3",
     ];
+
+    /// <summary>Those of them that may be mixtures of experts.</summary>
+    static readonly string[] s_mixtures = ["gpt-oss", "llama", "qwen3moe"];
 
     static string Names => string.Join(", ", s_architectures);
 
@@ -33,7 +37,7 @@ public static class SupportedModels
             throw file.Metadata.Invalid($"{architecture}.block_count", $"{layers}", $"1 to {tensors}, as many as there are tensors");
         ModelSpec spec = ModelSpec.From(file);
         Check(spec);
-        KnownKeys.Check(file.Metadata, architecture);
+        KnownKeys.Check(file.Metadata, architecture, spec.Layers.Any(layer => layer.FeedForward is { Experts: > 0 }));
         return spec;
     }
 
@@ -44,7 +48,7 @@ public static class SupportedModels
     public static void Check(ModelSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        foreach ((string key, object seen, string expected) in OfModel(spec).Concat(spec.Layers.SelectMany(OfLayer)))
+        foreach ((string key, object seen, string expected) in OfModel(spec).Concat(spec.Layers.SelectMany(layer => OfLayer(spec, layer))))
             throw ModelFormatException.At(spec.Source, $"{Printable.Line(spec.Architecture)}.{key}", $"{seen}", expected);
         if (Unknown(spec) is { } what)
             throw ModelFormatException.At(spec.Source, "general.architecture", Printable.Quote(spec.Architecture), $"one of {Names}{what}");
@@ -56,12 +60,18 @@ public static class SupportedModels
             yield return ("attention.layer_norm_rms_epsilon", "the key is missing", "a positive number");
     }
 
-    static IEnumerable<(string Key, object Seen, string Expected)> OfLayer(LayerSpec layer)
+    static IEnumerable<(string Key, object Seen, string Expected)> OfLayer(ModelSpec spec, LayerSpec layer)
     {
         if (layer.FeedForward is not { } network)
             yield return ("feed_forward_length", "the key is missing, or 0", "the width of the feed-forward network");
-        else if (network.Experts > 0)
-            yield return ("expert_count", network.Experts, "a dense model (mixtures of experts are not supported)");
+        else if (network.Experts > 0 && !s_mixtures.Contains(spec.Architecture))
+            yield return ("expert_count", network.Experts, $"none: mixtures of experts are those of {string.Join(", ", s_mixtures)}");
+        else if (network.Experts > 0 && network.Chosen < 1)
+            yield return ("expert_used_count", "the key is missing", $"1 to the {network.Experts} experts");
+        else if (network.Experts == 0 && network.Limit is not null)
+            yield return ("expert_count", 0, "experts, whose activations have a limit");
+        else if ((long)network.Experts * Math.Max(network.Width, spec.Width) > int.MaxValue)
+            yield return ("expert_count", $"{network.Experts} of {network.Width}", "experts that a machine can hold");
         if (layer.Attention is not { } attention)
         {
             yield return ("attention.head_count_kv", 0, "keys and values in every layer (states that are none are not supported)");
@@ -86,6 +96,8 @@ public static class SupportedModels
             spec.Layers.Any(layer => layer.IsParallel) ? "attention and network at once" : null,
             spec.Layers.All(layer => layer.FeedForward is { Activation: FeedForwardSpec.Silu or FeedForwardSpec.Gelu, IsGated: true })
                 ? null : "networks other than gated silu and gelu",
+            spec.Layers.Any(layer => layer.FeedForward is { Experts: > 0, Activation: not FeedForwardSpec.Silu })
+                ? "experts other than gated silu" : null,
         ];
         string[] named = [.. beyond.OfType<string>()];
         return named.Length > 0 ? $"; not computed: {string.Join(", ", named)}" : s_architectures.Contains(spec.Architecture) ? null : "";

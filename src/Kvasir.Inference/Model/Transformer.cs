@@ -35,7 +35,7 @@ sealed class Transformer : ITransformer
         AttentionSpec[] attention = [.. spec.Layers.Select(layer => layer.Attention!)];
         kernels.Reserve(maxTokens, WidestInput(spec), new AttentionSize(
             attention.Max(layer => layer.Heads), attention.Max(layer => layer.Heads / layer.KvHeads),
-            attention.Max(layer => layer.KeyDim), attention.Max(layer => layer.ValueDim)));
+            attention.Max(layer => layer.KeyDim), attention.Max(layer => layer.ValueDim)), LargestMixture());
         MaxTokens = maxTokens;
     }
 
@@ -86,7 +86,7 @@ sealed class Transformer : ITransformer
                     _kernels.StoreKv(layout, layer, runs, batch.Positions, own.Keys, own.Values);
             }
             AttentionInput attention = new(layout, layer, runs, batch.Positions, own.Queries, own.Attended, _scores[layer],
-                batch.Observer?.Scales(layer));
+                w.Sinks, batch.Observer?.Scales(layer));
             if (!TryAttend(attention, batch))
                 return false;
             batch.Observer?.SeeAttention(_kernels, attention);
@@ -94,10 +94,16 @@ sealed class Transformer : ITransformer
             AddProjected(w.PostAttentionNorm, n);
 
             // x += W_down · (activation(W_gate · norm(x)) ⊙ W_up · norm(x))
+            // the same of each expert that a row chooses, weighted, where there are some
             x = Normed(w.FeedForwardNorm, n);
-            _kernels.MatMul(x, n, new Product(w.Gate, w.GateBias, own.Gate), new Product(w.Up, w.UpBias, own.Up));
-            Gate(layer, own, n);
-            _kernels.MatMul(own.Gate, n, new Product(w.Down, w.DownBias, a.Projected));
+            if (w.Experts is { } experts)
+                _kernels.Experts(experts, x, n, a.Projected);
+            else
+            {
+                _kernels.MatMul(x, n, new Product(w.Gate!, w.GateBias, own.Gate), new Product(w.Up!, w.UpBias, own.Up));
+                Gate(layer, own, n);
+                _kernels.MatMul(own.Gate, n, new Product(w.Down!, w.DownBias, a.Projected));
+            }
             AddProjected(w.PostFeedForwardNorm, n);
         }
 
@@ -190,6 +196,10 @@ sealed class Transformer : ITransformer
             _ropes.Place(row, batch.Positions[row]);
         }
     }
+
+    /// <summary>The largest in each respect; null for a model without experts.</summary>
+    ExpertSize? LargestMixture() => _weights.Layers.Select(layer => layer.Experts).OfType<ExpertNetwork>().Select(experts => experts.Size)
+        .Aggregate((ExpertSize?)null, (largest, size) => largest?.Or(size) ?? size);
 
     /// <summary>The most columns of a matrix.</summary>
     static int WidestInput(ModelSpec spec) =>

@@ -54,6 +54,7 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec, PieceDigests? di
         Projection[] qkv = Projections(prefix + "attn_qkv", (prefix + "attn_q", widths.Queries),
             (prefix + "attn_k", ownsCache ? widths.Keys : 0), (prefix + "attn_v", ownsCache ? widths.Values : 0));
         Projection[] network = Projections(prefix + "ffn_up", (prefix + "ffn_gate", widths.Network), (prefix + "ffn_up", widths.Network));
+        FeedForwardSpec wide = spec.Layers[layer].FeedForward!;
         return new LayerWeights
         {
             AttentionNorm = Norm(layer, NormPlaces.BeforeAttention, "attn_norm.weight"),
@@ -68,16 +69,74 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec, PieceDigests? di
             QNorm = attention.HasQkNorm ? Vector(prefix + "attn_q_norm.weight", one ? widths.Queries : attention.KeyDim) : null,
             KNorm = attention.HasQkNorm && ownsCache ? Vector(prefix + "attn_k_norm.weight", one ? widths.Keys : attention.KeyDim) : null,
             PostAttentionNorm = Norm(layer, NormPlaces.AfterAttention, "post_attention_norm.weight"),
-            FeedForwardNorm = Norm(layer, NormPlaces.BeforeFeedForward, "ffn_norm.weight"),
-            Gate = network[0].Matrix!,
-            Up = network[1].Matrix!,
-            Down = Matrix(prefix + "ffn_down.weight", spec.Width, widths.Network),
+            FeedForwardNorm = Norm(layer, NormPlaces.BeforeFeedForward, FeedForwardNorm(layer)),
+            Sinks = attention.HasSinks ? Sinks(prefix + "attn_sinks.weight", attention.Heads) : null,
+            Gate = network[0].Matrix,
+            Up = network[1].Matrix,
+            Down = wide.Experts > 0 ? null : Matrix(prefix + "ffn_down.weight", spec.Width, widths.Network),
             GateBias = network[0].Bias,
             UpBias = network[1].Bias,
-            DownBias = Optional(prefix + "ffn_down.bias", spec.Width),
+            DownBias = wide.Experts > 0 ? null : Optional(prefix + "ffn_down.bias", spec.Width),
+            Experts = wide.Experts > 0 ? Experts(prefix, wide) : null,
             PostFeedForwardNorm = Norm(layer, NormPlaces.AfterFeedForward, "post_ffw_norm.weight"),
         };
     }
+
+    ExpertNetwork Experts(string prefix, FeedForwardSpec network)
+    {
+        (int count, int width) = (network.Experts, network.Width);
+        return new ExpertNetwork
+        {
+            Router = Matrix(prefix + "ffn_gate_inp.weight", count, spec.Width),
+            RouterBias = Optional(prefix + "ffn_gate_inp.bias", count),
+            Gate = Stack(prefix + "ffn_gate_exps.weight", width, spec.Width, count),
+            Up = Stack(prefix + "ffn_up_exps.weight", width, spec.Width, count),
+            Down = Stack(prefix + "ffn_down_exps.weight", spec.Width, width, count),
+            GateBias = Biases(prefix + "ffn_gate_exps.bias", width, count),
+            UpBias = Biases(prefix + "ffn_up_exps.bias", width, count),
+            DownBias = Biases(prefix + "ffn_down_exps.bias", spec.Width, count),
+            Chosen = network.Chosen,
+            WeighsAmongAll = network.WeighsAmongAll,
+            Limit = network.Limit,
+        };
+    }
+
+    /// <summary>The matrices of all experts.</summary>
+    PackedMatrix Stack(string name, int rows, int columns, int experts)
+    {
+        StoredTensor tensor = Take(name);
+        return tensor.Shape is [long width, long height, long depth] && width == columns && height == rows && depth == experts
+            ? _packing.Add(tensor, experts)
+            : throw WrongShape(tensor, $"[{columns}, {rows}, {experts}]: as many matrices as expert_count says");
+    }
+
+    /// <summary>The biases of all experts, if there are any.</summary>
+    FloatRows? Biases(string name, int width, int experts)
+    {
+        if (!source.TryGetTensor(name, out _))
+            return null;
+        StoredTensor tensor = Take(name);
+        if (tensor.Shape.Length != 2 || tensor.Columns != width || tensor.Rows != experts)
+            throw WrongShape(tensor, $"[{width}, {experts}]");
+        var biases = new FloatRows(experts, width);
+        for (int expert = 0; expert < experts; expert++)
+            RowFormat.Dequantize(tensor.Type, source.Row(tensor, expert), biases.Span(expert));
+        return biases;
+    }
+
+    FloatRows Sinks(string name, int heads)
+    {
+        FloatRows sinks = Vector(name, heads);
+        foreach (ref float sink in sinks.Span(0))
+            sink = (float)(sink * ScoreForm.PowersOf2);
+        return sinks;
+    }
+
+    /// <summary>The norm before the network; gpt-oss calls it after what it follows.</summary>
+    string FeedForwardNorm(int layer) => spec.Layers[layer].Norms.HasFlag(NormPlaces.AfterAttention)
+        || source.TryGetTensor($"blk.{layer}.ffn_norm.weight", out _)
+        || !source.TryGetTensor($"blk.{layer}.post_attention_norm.weight", out _)
+        ? "ffn_norm.weight" : "post_attention_norm.weight";
 
     FloatRows? Norm(int layer, NormPlaces place, string name) =>
         spec.Layers[layer].Norms.HasFlag(place) ? Vector($"blk.{layer}.{name}", spec.Width) : null;

@@ -14,7 +14,8 @@ static class RandomWeights
     // Standard deviations of uniform integers: of 8 bits signed, of 6, 5 and 4 bits around their middle; the mean of 6-bit scales.
     const float Deviation8 = 73.9f, Deviation6 = 18.5f, Deviation5 = 9.2f, Deviation4 = 4.6f, Mean6 = 31.5f;
     const float OddScale = 18.5f; // 1, 3, … 31
-    const float Deviation3 = 2.35f, DeviationOfTable = 67.4f, Deviation2 = 13.9f; // the last one of scales, quants and minimums together
+    const float Deviation3 = 2.35f, DeviationOfTable = 67.4f, DeviationOfSmallFloats = 5.85f;
+    const float Deviation2 = 13.9f; // the last one of scales, quants and minimums together
 
     public static void Fill(TensorType type, int columns, ulong seed, Span<byte> row)
     {
@@ -57,6 +58,7 @@ static class RandomWeights
             case TensorType.IQ3_S: F16.Write(block, deviation / (OddScale * 8.3f)); break;
             case TensorType.IQ4_NL: F16.Write(block, deviation / DeviationOfTable); break;
             case TensorType.IQ4_XS: F16.Write(block, deviation / (Deviation6 * DeviationOfTable)); break;
+            case TensorType.MXFP4: block[0] = (byte)(128 + (int)MathF.Round(MathF.Log2(deviation / DeviationOfSmallFloats))); break;
             case TensorType.Q6_K: F16.Write(block[208..], deviation / (Deviation8 * Deviation6)); break;
             case TensorType.Q4_1: SetScaleAndMinimum(deviation / Deviation4, -7.5f, block); break;
             case TensorType.Q5_1: SetScaleAndMinimum(deviation / Deviation5, -15.5f, block); break;

@@ -125,10 +125,17 @@ public sealed class SyntheticModel
             Vector(prefix + "attn_k_norm.weight", Ones(attention.NormsHeadsAsOne ? widths.Keys : attention.KeyDim));
         Matrix(prefix + "attn_output.weight", widths.Attended, width);
         Norm(NormPlaces.AfterAttention, "post_attention_norm.weight");
-        Norm(NormPlaces.BeforeFeedForward, "ffn_norm.weight");
-        Matrix(prefix + "ffn_gate.weight", width, widths.Network);
-        Matrix(prefix + "ffn_up.weight", width, widths.Network);
-        Matrix(prefix + "ffn_down.weight", widths.Network, width);
+        Norm(NormPlaces.BeforeFeedForward, attention.HasSinks ? "post_attention_norm.weight" : "ffn_norm.weight");
+        if (attention.HasSinks)
+            AddSinksAndBiases(prefix, attention, widths);
+        if (layer.FeedForward is { Experts: > 0 } mixture)
+            AddExperts(prefix, mixture);
+        else
+        {
+            Matrix(prefix + "ffn_gate.weight", width, widths.Network);
+            Matrix(prefix + "ffn_up.weight", width, widths.Network);
+            Matrix(prefix + "ffn_down.weight", widths.Network, width);
+        }
         Norm(NormPlaces.AfterFeedForward, "post_ffw_norm.weight");
 
         void Norm(NormPlaces place, string name)
@@ -138,21 +145,55 @@ public sealed class SyntheticModel
         }
     }
 
-    void Matrix(string name, int columns, int rows)
+    /// <summary>As gpt-oss has them.</summary>
+    void AddSinksAndBiases(string prefix, AttentionSpec attention, LayerWidths widths)
     {
-        TensorType type = _mix.TypeOf(name, columns, _spec.Layers.Length, _spec.IsTied)
+        Vector(prefix + "attn_sinks.weight", new float[attention.Heads]);
+        Vector(prefix + "attn_q.bias", new float[widths.Queries]);
+        Vector(prefix + "attn_k.bias", new float[widths.Keys]);
+        Vector(prefix + "attn_v.bias", new float[widths.Values]);
+        Vector(prefix + "attn_output.bias", new float[_spec.Width]);
+    }
+
+    /// <summary>Those of gpt-oss are MXFP4 and have biases, whatever the others are.</summary>
+    void AddExperts(string prefix, FeedForwardSpec mixture)
+    {
+        Matrix(prefix + "ffn_gate_inp.weight", _spec.Width, mixture.Experts, type: TensorType.F32);
+        TensorType? type = mixture.Limit is null ? null : TensorType.MXFP4;
+        (string, int, int)[] stacks =
+            [("gate", _spec.Width, mixture.Width), ("up", _spec.Width, mixture.Width), ("down", mixture.Width, _spec.Width)];
+        foreach ((string name, int columns, int rows) in stacks)
+        {
+            Matrix($"{prefix}ffn_{name}_exps.weight", columns, rows, mixture.Experts, type);
+            if (type is not null)
+                Vector($"{prefix}ffn_{name}_exps.bias", new float[rows * mixture.Experts], mixture.Experts);
+        }
+        if (type is not null)
+            Vector(prefix + "ffn_gate_inp.bias", new float[mixture.Experts]);
+    }
+
+    void Matrix(string name, int columns, int rows, int experts = 1, TensorType? type = null)
+    {
+        type ??= _mix.TypeOf(name, columns, _spec.Layers.Length, _spec.IsTied)
             ?? throw new ArgumentException($"{name}: rows of {columns}, expected a multiple of 32");
+        Rows(name, type.Value, experts == 1 ? [columns, rows] : [columns, rows, experts]);
+    }
+
+    void Rows(string name, TensorType type, ImmutableArray<long> shape)
+    {
+        int columns = (int)shape[0];
         int rowBytes = (int)type.RowBytes(columns);
         ulong tensorSeed = (_seed << 48) + (++_tensors << 32); // rows of a tensor follow in the lower half
-        _writer.Add(name, type, [columns, rows], (firstRow, memory) =>
+        _writer.Add(name, type, shape, (firstRow, memory) =>
         {
             for (int i = 0; i * rowBytes < memory.Length; i++)
                 RandomWeights.Fill(type, columns, tensorSeed + (ulong)(firstRow + i), memory.Span.Slice(i * rowBytes, rowBytes));
         });
     }
 
-    void Vector(string name, float[] values) =>
-        _writer.Add(name, TensorType.F32, [values.Length], (_, memory) => MemoryMarshal.AsBytes<float>(values).CopyTo(memory.Span));
+    void Vector(string name, float[] values, int vectors = 1) =>
+        _writer.Add(name, TensorType.F32, vectors == 1 ? [values.Length] : [values.Length / vectors, vectors], (firstRow, memory) =>
+            MemoryMarshal.AsBytes(values.AsSpan((int)firstRow * (values.Length / vectors)))[..memory.Length].CopyTo(memory.Span));
 
     static float[] Ones(int count)
     {

@@ -13,10 +13,11 @@ sealed class BytePairEncoder : TextEncoder
     readonly PreTokenizer _preTokenizer;
     readonly int[] _byteTokens = new int[256];
     readonly MergedPairs _pairs;
+    readonly bool _wholeWordsFirst;
 
     public BytePairEncoder(Vocabulary vocabulary, TokenTable table, PreTokenizer preTokenizer)
     {
-        (_table, _preTokenizer) = (table, preTokenizer);
+        (_table, _preTokenizer, _wholeWordsFirst) = (table, preTokenizer, preTokenizer.WholeWordsFirst || vocabulary.WholeWordsFirst);
         for (int value = 0; value < 256; value++)
             _byteTokens[value] = table.TryFindWritable([ByteAlphabet.Character((byte)value)], out int token) ? token : -1;
         if (_byteTokens.All(token => token < 0)) throw vocabulary.Invalid("tokens", "no token of a single byte", "one for each byte");
@@ -46,7 +47,7 @@ sealed class BytePairEncoder : TextEncoder
     {
         byte[] rented = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(word.Length));
         Span<byte> bytes = rented.AsSpan(0, Encoding.UTF8.GetBytes(word, rented));
-        if (_preTokenizer.WholeWordsFirst && TryFindWord(bytes, out int whole)) tokens.Add(whole);
+        if (_wholeWordsFirst && TryFindWord(bytes, out int whole)) tokens.Add(whole);
         else Merge(bytes, merger, tokens);
         ArrayPool<byte>.Shared.Return(rented);
     }

@@ -72,6 +72,9 @@ public sealed record Vocabulary
     /// </summary>
     internal bool IsMetaspace { get; init; }
 
+    /// <summary>Whether a whole word that is a token is that token, where the pre-tokenizer's name does not say so.</summary>
+    internal bool WholeWordsFirst { get; init; }
+
     /// <summary>Whether text is put into Unicode's form C first.</summary>
     internal bool IsFormC { get; init; }
 
@@ -130,6 +133,7 @@ public sealed record Vocabulary
             PrefixesFirstOnly = metadata.GetBool(Own + "prefix_first_only", false),
             IsMetaspace = metadata.GetBool(Own + "metaspace", false),
             IsFormC = metadata.GetBool(Own + "nfc", false),
+            WholeWordsFirst = metadata.GetBool(Own + "whole_words", false),
             TakesSpaceBefore = OwnTokens(metadata, "lstrip"),
             TakesSpaceBehind = OwnTokens(metadata, "rstrip"),
             SingleWords = OwnTokens(metadata, "single_word"),

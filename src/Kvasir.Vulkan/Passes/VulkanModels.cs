@@ -10,7 +10,8 @@ static class VulkanModels
     /// <exception cref="ArgumentException">The model or an option is none that is computed; one line names it.</exception>
     public static void Check(string device, ModelSpec model, EngineOptions options)
     {
-        foreach ((string what, string seen, string expected) in OfOptions(model, options).Concat(model.Attention.SelectMany(OfAttention)))
+        foreach ((string what, string seen, string expected) in OfOptions(model, options).Concat(model.Attention.SelectMany(OfAttention))
+            .Concat(model.Layers.SelectMany(OfNetwork)))
             throw new ArgumentException($"{what}: {seen} is not computed on {device}, expected {expected}, or the CPU (--device cpu)");
     }
 
@@ -29,8 +30,16 @@ static class VulkanModels
                 $"at least {room.PoolBytes:N0} for {room.Context:N0} tokens");
     }
 
+    static IEnumerable<(string What, string Seen, string Expected)> OfNetwork(LayerSpec layer)
+    {
+        if (layer.FeedForward is { Experts: > 0 and var experts })
+            yield return ("feed-forward", $"a mixture of {experts} experts", "one network for all tokens");
+    }
+
     static IEnumerable<(string What, string Seen, string Expected)> OfAttention(AttentionSpec attention)
     {
+        if (attention.HasSinks)
+            yield return ("attention", "a sink for each query head", "none");
         if (attention.Temperature is not null)
             yield return ("attention", "a temperature that grows with the position", "none");
         if (attention.KeyDim % 2 != 0 || attention.ValueDim % 2 != 0 || attention.ValueDim is < 2 or > PassKernels.MostValueDim)

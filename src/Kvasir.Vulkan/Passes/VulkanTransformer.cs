@@ -117,10 +117,10 @@ sealed class VulkanTransformer : ITransformer
 
             // x += W_down · (activation(W_gate · norm(x)) ⊙ W_up · norm(x))
             x = Normed(w.FeedForwardNorm, n);
-            Multiply(w.Gate, w.GateBias, x, m.Gate, n);
-            Multiply(w.Up, w.UpBias, x, m.Up, n);
-            Gate(layer, w.Gate.Rows, n);
-            Multiply(w.Down, w.DownBias, m.Gate, m.Projected, n);
+            Multiply(w.Gate!, w.GateBias, x, m.Gate, n);
+            Multiply(w.Up!, w.UpBias, x, m.Up, n);
+            Gate(layer, w.Gate!.Rows, n);
+            Multiply(w.Down!, w.DownBias, m.Gate, m.Projected, n);
             AddProjected(w.PostFeedForwardNorm, n);
         }
     }

@@ -27,18 +27,22 @@ static class HubTwin
     /// <param name="shards">Into how many files they go.</param>
     /// <param name="prefix">What goes before the names of tensors, in place of <c>model.</c>.</param>
     /// <param name="modelType">What the configuration calls the model; null for what GGUF does.</param>
+    /// <param name="without">A tensor that is left out.</param>
     /// <param name="fields">What its configuration says beside the geometry; a name of a tensor stands for its numbers.</param>
     public static string Write(string gguf, string folder, TensorType type = TensorType.F32, int shards = 1, string prefix = "model.",
-        string? modelType = null, string fields = "{}")
+        string? modelType = null, string fields = "{}", string? without = null)
     {
         using GgufFile file = GgufFile.Open(gguf);
         ModelSpec spec = ModelSpec.From(file);
         Directory.CreateDirectory(folder);
         (string Name, long[] Shape, byte[] Bytes)[] tensors = [.. file.Tensors
             .Where(tensor => !tensor.Name.StartsWith("rope_", StringComparison.Ordinal))
-            .Select(tensor => (Rename(tensor.Name, prefix, spec), tensor.Shape.Reverse().ToArray(), Bytes(file, tensor, spec, type)))];
+            .SelectMany(tensor => tensor.Name.Contains("_exps.", StringComparison.Ordinal)
+                ? HubTwinExperts.Of(file, tensor, prefix, modelType ?? spec.Architecture, type)
+                : [(Rename(tensor.Name, prefix, spec), tensor.Shape.Reverse().ToArray(), Bytes(file, tensor, spec, type))])
+            .Where(tensor => tensor.Item1 != without)];
         if (shards == 1)
-            Safetensors.Write(Path.Combine(folder, "model.safetensors"), Name(type), tensors);
+            Safetensors.Write(Path.Combine(folder, "model.safetensors"), Name(type), tensors, HubTwinExperts.AreBytes);
         else
             WriteShards(folder, type, shards, tensors);
         File.WriteAllText(Path.Combine(folder, "config.json"), Config(spec, file, modelType, fields).ToJsonString());
@@ -57,7 +61,7 @@ static class HubTwin
         {
             string name = $"model-{i + 1:00000}-of-{shards:00000}.safetensors";
             (string Name, long[], byte[])[] part = [.. tensors.Where((_, index) => index % shards == i)];
-            Safetensors.Write(Path.Combine(folder, name), Name(type), part);
+            Safetensors.Write(Path.Combine(folder, name), Name(type), part, HubTwinExperts.AreBytes);
             foreach ((string tensor, _, _) in part)
                 map[tensor] = name;
         }
@@ -74,13 +78,17 @@ static class HubTwin
         if (name is "token_embd.weight" or "output_norm.weight")
             return prefix + (name == "token_embd.weight" ? "embed_tokens.weight" : "norm.weight");
         string[] parts = name.Split('.');
-        return $"{prefix}layers.{parts[1]}.{Theirs(parts[2], spec)}.{parts[3]}";
+        return parts[2] == "attn_sinks" ? $"{prefix}layers.{parts[1]}.self_attn.sinks"
+            : $"{prefix}layers.{parts[1]}.{Theirs(parts[2], spec)}.{parts[3]}";
     }
 
     static string Theirs(string ours, ModelSpec spec) => (ours, spec.Architecture, spec.Layers[0].Norms) switch
     {
         ("attn_qkv", _, _) => "self_attn.qkv_proj",
         ("ffn_up", "phi3" or "glm4", _) => "mlp.gate_up_proj",
+        ("ffn_gate_inp", "qwen3moe", _) => "mlp.gate",
+        ("ffn_gate_inp", "gpt-oss", _) => "mlp.router",
+        ("ffn_gate_inp", _, _) => "block_sparse_moe.gate",
         ("post_attention_norm", "glm4", _) => "post_self_attn_layernorm",
         ("post_ffw_norm", "glm4", _) => "post_mlp_layernorm",
         ("post_attention_norm", _, _) => "post_attention_layernorm",

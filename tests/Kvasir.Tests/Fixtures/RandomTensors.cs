@@ -18,7 +18,7 @@ sealed class RandomTensors : ITensorSource
         _random = new Random(seed);
         Matrix("token_embd.weight", spec.Width, spec.Vocabulary);
         foreach ((int layer, LayerSpec each) in spec.Layers.Index())
-            AddLayer($"blk.{layer}.", spec.Width, each.Attention!, each.Attention!.Producer == layer, each.FeedForward!.Width);
+            AddLayer($"blk.{layer}.", spec.Width, each.Attention!, each.Attention!.Producer == layer, each.FeedForward!);
         Vector("output_norm.weight", spec.Width);
         if (!spec.IsTied)
             Matrix("output.weight", spec.Width, spec.Vocabulary);
@@ -38,7 +38,7 @@ sealed class RandomTensors : ITensorSource
 
     Span<byte> Bytes(StoredTensor tensor) => MemoryMarshal.AsBytes(_tensors[tensor.Name].Values.AsSpan());
 
-    void AddLayer(string prefix, int width, AttentionSpec attention, bool ownsCache, int network)
+    void AddLayer(string prefix, int width, AttentionSpec attention, bool ownsCache, FeedForwardSpec network)
     {
         Vector(prefix + "attn_norm.weight", width);
         Matrix(prefix + "attn_q.weight", width, attention.Heads * attention.KeyDim);
@@ -53,12 +53,16 @@ sealed class RandomTensors : ITensorSource
             Vector(prefix + "attn_k_norm.weight", attention.KeyDim);
         Matrix(prefix + "attn_output.weight", attention.Heads * attention.ValueDim, width);
         Vector(prefix + "ffn_norm.weight", width);
-        Matrix(prefix + "ffn_gate.weight", width, network);
-        Matrix(prefix + "ffn_up.weight", width, network);
-        Matrix(prefix + "ffn_down.weight", network, width);
+        int experts = network.Experts;
+        if (experts > 0)
+            Matrix(prefix + "ffn_gate_inp.weight", width, experts);
+        Matrix(prefix + (experts > 0 ? "ffn_gate_exps.weight" : "ffn_gate.weight"), width, network.Width, experts);
+        Matrix(prefix + (experts > 0 ? "ffn_up_exps.weight" : "ffn_up.weight"), width, network.Width, experts);
+        Matrix(prefix + (experts > 0 ? "ffn_down_exps.weight" : "ffn_down.weight"), network.Width, width, experts);
     }
 
-    void Matrix(string name, int columns, int rows) => Add(name, [columns, rows], around: 0, deviation: 1 / MathF.Sqrt(columns));
+    void Matrix(string name, int columns, int rows, int experts = 0) =>
+        Add(name, experts > 0 ? [columns, rows, experts] : [columns, rows], around: 0, deviation: 1 / MathF.Sqrt(columns));
 
     void Vector(string name, int width) => Add(name, [width], around: 1, deviation: 0.1f);
 

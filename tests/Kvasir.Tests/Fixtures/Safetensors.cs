@@ -7,13 +7,14 @@ namespace Kvasir.Tests.Fixtures;
 /// <summary>Writes safetensors files, and such as no honest program would.</summary>
 static class Safetensors
 {
-    public static void Write(string path, string dtype, IEnumerable<(string Name, long[] Shape, byte[] Bytes)> tensors)
+    public static void Write(string path, string dtype, IEnumerable<(string Name, long[] Shape, byte[] Bytes)> tensors,
+        Func<string, bool>? isBytes = null)
     {
         var header = new JsonObject { ["__metadata__"] = new JsonObject { ["format"] = "pt" } };
         using var data = new MemoryStream();
         foreach ((string name, long[] shape, byte[] bytes) in tensors)
         {
-            header[name] = Entry(dtype, shape, data.Length, data.Length + bytes.Length);
+            header[name] = Entry(isBytes?.Invoke(name) == true ? "U8" : dtype, shape, data.Length, data.Length + bytes.Length);
             data.Write(bytes);
         }
         File.WriteAllBytes(path, Bytes(header.ToJsonString(), data.ToArray()));

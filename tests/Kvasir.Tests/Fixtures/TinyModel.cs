@@ -4,6 +4,7 @@ using Kvasir.Formats;
 using Kvasir.Formats.Gguf;
 using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
+using Kvasir.Inference.Synthesis;
 
 namespace Kvasir.Tests.Fixtures;
 
@@ -70,6 +71,23 @@ sealed record TinyModel
 
     /// <summary>Biases on gate, up and down.</summary>
     public bool NetworkBiases { get; init; }
+
+    /// <summary>A bias on what attention has gathered.</summary>
+    public bool OutputBiases { get; init; }
+
+    /// <summary>Experts in every layer, of which a token chooses <see cref="Chosen"/>; 0: one network.</summary>
+    public int Experts { get; init; }
+
+    public int Chosen { get; init; } = 2;
+
+    /// <summary>The type of the experts' matrices; null: that of all others.</summary>
+    public TensorType? ExpertType { get; init; }
+
+    /// <summary>A sink for each query head.</summary>
+    public bool Sinks { get; init; }
+
+    /// <summary>Whether the norm before the network is called after the attention that it follows, as gpt-oss has it.</summary>
+    public bool NormIsPostAttention { get; init; }
 
     /// <summary>Whether the file says which layers slide; otherwise its architecture does.</summary>
     public bool ListsWindows { get; init; } = true;
@@ -160,7 +178,18 @@ sealed record TinyModel
             ("rope.scaling.yarn_log_multiplier", 1), ("attention.temperature_scale", 0.3f)),
     };
 
-    /// <summary>The dense families by name.</summary>
+    /// <summary>Sixteen experts, three of which a token chooses.</summary>
+    public static TinyModel Qwen3Moe { get; } = Qwen3 with { Architecture = "qwen3moe", TiedOutput = false, Experts = 16, Chosen = 3 };
+
+    /// <summary>Every other layer slides, attention has sinks and biases, and experts' activations a limit.</summary>
+    public static TinyModel GptOss { get; } = new()
+    {
+        Architecture = "gpt-oss", Layers = 4, HeadDim = 32, TiedOutput = false, Biases = true, OutputBiases = true, NetworkBiases = true,
+        Sinks = true, Experts = 8, Chosen = 4, NormIsPostAttention = true, Window = 10, FullEvery = 2, ListsWindows = false,
+        RopeBase = 150_000, Scaling = "yarn", OriginalContext = 16, More = Keys(("rope.scaling.factor", 32)),
+    };
+
+    /// <summary>All families but the first ones by name.</summary>
     public static ImmutableSortedDictionary<string, TinyModel> Families { get; } = new Dictionary<string, TinyModel>
     {
         ["gemma"] = Gemma, ["gemma2"] = Gemma2, ["gemma3"] = Gemma3, ["phi3-long"] = Phi3, ["phi3-short"] = Phi3 with { OriginalContext = 256 },
@@ -173,6 +202,8 @@ sealed record TinyModel
             OriginalContext = 64,
             More = Keys(("rope.scaling.factor", 4), ("rope.scaling.attn_factor", 0.9f)),
         },
+        ["qwen3moe"] = Qwen3Moe, ["gpt-oss"] = GptOss,
+        ["llama-experts"] = Llama with { Experts = 4 },
         ["llama-linear"] = Llama with { Scaling = "linear", More = Keys(("rope.scaling.factor", 4)) },
     }.ToImmutableSortedDictionary(StringComparer.Ordinal);
 
@@ -210,6 +241,12 @@ sealed record TinyModel
         writer.Set($"{Architecture}.embedding_length", (uint)Embedding);
         writer.Set($"{Architecture}.block_count", (uint)Layers);
         writer.Set($"{Architecture}.feed_forward_length", (uint)FeedForward);
+        if (Experts > 0)
+        {
+            writer.Set($"{Architecture}.expert_count", (uint)Experts);
+            writer.Set($"{Architecture}.expert_used_count", (uint)Chosen);
+            writer.Set($"{Architecture}.expert_feed_forward_length", (uint)FeedForward);
+        }
         writer.Set($"{Architecture}.attention.head_count", (uint)Heads);
         writer.Set($"{Architecture}.attention.head_count_kv", (uint)KvHeads);
         writer.Set($"{Architecture}.attention.key_length", (uint)HeadDim);
@@ -257,9 +294,16 @@ sealed record TinyModel
             }
             if (QkNorm) Vector(block + "attn_q_norm.weight", NormsHeadsAsOne ? queries : HeadDim, around: 1);
             if (QkNorm) Vector(block + "attn_k_norm.weight", NormsHeadsAsOne ? keys : HeadDim, around: 1);
+            if (Sinks) Vector(block + "attn_sinks.weight", Heads, around: 0.5f, deviation: 1);
             Matrix(block + "attn_output.weight", Heads * (ValueDim ?? HeadDim), Embedding);
+            if (OutputBiases) Vector(block + "attn_output.bias", Embedding, around: 0);
             Norm(block + "post_attention_norm.weight", NormPlaces.AfterAttention);
-            Norm(block + "ffn_norm.weight", NormPlaces.BeforeFeedForward);
+            Norm(block + (NormIsPostAttention ? "post_attention_norm.weight" : "ffn_norm.weight"), NormPlaces.BeforeFeedForward);
+            if (Experts > 0)
+            {
+                AddExperts(block);
+                continue;
+            }
             if (!FusesNetwork) Network(block + "ffn_gate", Embedding, FeedForward);
             Network(block + "ffn_up", Embedding, FusesNetwork ? 2 * FeedForward : FeedForward);
             Network(block + "ffn_down", FeedForward, Embedding);
@@ -267,6 +311,45 @@ sealed record TinyModel
         }
         Vector("output_norm.weight", Embedding, around: 1);
         if (!TiedOutput) Matrix("output.weight", Embedding, Vocabulary);
+
+        void AddExperts(string block)
+        {
+            // small routers choose at random where sums are rounded otherwise: this one's logits lie further apart
+            Add(block + "ffn_gate_inp.weight", TensorType.F32, [Embedding, Experts],
+                Normal(random, Embedding * Experts, 0, 4 / MathF.Sqrt(Embedding)));
+            if (NetworkBiases) Vector(block + "ffn_gate_inp.bias", Experts, around: 0);
+            foreach ((string name, int columns, int rows) in (ReadOnlySpan<(string, int, int)>)
+                [
+                    ("ffn_gate_exps", Embedding, FeedForward), ("ffn_up_exps", Embedding, FeedForward),
+                    ("ffn_down_exps", FeedForward, Embedding),
+                ])
+            {
+                Stack(name, columns, rows);
+                if (NetworkBiases)
+                    Add($"{block}{name}.bias", TensorType.F32, [rows, Experts], Normal(random, rows * Experts, around: 0, deviation: 0.1f));
+            }
+
+            void Stack(string name, int columns, int rows)
+            {
+                if ((ExpertType ?? Type) is var type && RowFormat.CanQuantize(type))
+                    Add($"{block}{name}.weight", type, [columns, rows, Experts],
+                        Normal(random, columns * rows * Experts, around: 0, deviation: 1 / MathF.Sqrt(columns)));
+                else
+                    AddRandomBytes($"{block}{name}.weight", type, columns, rows);
+            }
+        }
+
+        // what can only be read
+        void AddRandomBytes(string name, TensorType type, int columns, int rows)
+        {
+            ulong seed = (ulong)random.Next() << 32;
+            writer.Add(name, type, [columns, rows, Experts], (firstRow, memory) =>
+            {
+                int bytes = (int)type.RowBytes(columns);
+                for (int i = 0; i * bytes < memory.Length; i++)
+                    RandomWeights.Fill(type, columns, seed + (ulong)(firstRow + i), memory.Span.Slice(i * bytes, bytes));
+            });
+        }
 
         void Projection(string name, int columns, int rows)
         {
@@ -288,8 +371,8 @@ sealed record TinyModel
         void Matrix(string name, int columns, int rows) =>
             Add(name, Type, [columns, rows], Normal(random, columns * rows, around: 0, deviation: 1 / MathF.Sqrt(columns)));
 
-        void Vector(string name, int columns, float around) =>
-            Add(name, TensorType.F32, [columns], Normal(random, columns, around, deviation: 0.1f));
+        void Vector(string name, int columns, float around, float deviation = 0.1f) =>
+            Add(name, TensorType.F32, [columns], Normal(random, columns, around, deviation));
 
         void Add(string name, TensorType type, ImmutableArray<long> shape, float[] values) =>
             writer.Add(name, type, shape, (firstRow, rows) => Pack(type, (int)shape[0], values, firstRow, rows.Span));

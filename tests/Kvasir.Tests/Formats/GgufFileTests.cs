@@ -259,7 +259,7 @@ public sealed class GgufFileTests : IDisposable
         new RawGguf().Tensor("t", [columns], type).ToArray(), $"tensor 't' shape: {message}");
 
     [Theory]
-    [InlineData(16, "16 (iq2_xxs)"), InlineData(39, "39 (mxfp4)"), InlineData(uint.MaxValue, "4294967295"), InlineData(4, "4 (q4_2)")]
+    [InlineData(16, "16 (iq2_xxs)"), InlineData(40, "40 (nvfp4)"), InlineData(uint.MaxValue, "4294967295"), InlineData(4, "4 (q4_2)")]
     public void A_type_that_is_not_read_is_refused_by_name(uint type, string seen) => Refuses(
         new RawGguf().Tensor("t", [256], type).ToArray(),
         $"tensor 't' type: {seen}, expected one of {TensorTypes.AllNames}");

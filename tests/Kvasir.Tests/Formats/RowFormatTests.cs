@@ -39,7 +39,7 @@ public sealed class RowFormatTests
         { TensorType.Q5_1, [0, 2] },
         { TensorType.Q2_K, [80, 82] }, { TensorType.Q3_K, [108] }, { TensorType.Q4_K, [0, 2] }, { TensorType.Q5_K, [0, 2] },
         { TensorType.Q6_K, [208] }, { TensorType.IQ3_XXS, [0] }, { TensorType.IQ3_S, [0] }, { TensorType.IQ4_NL, [0] },
-        { TensorType.IQ4_XS, [0] },
+        { TensorType.IQ4_XS, [0] }, { TensorType.MXFP4, [] },
     };
 
     /// <summary>Random bytes under scales near a sixteenth, of either sign; the golden file has a hash (FNV-1a) of ggml's bits.</summary>

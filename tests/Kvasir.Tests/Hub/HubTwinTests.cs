@@ -42,6 +42,58 @@ public sealed class HubTwinTests : IDisposable
         AssertAlike(ours, theirs);
     }
 
+    const string Qwen3Moe = """{"num_experts":16,"num_experts_per_tok":3,"moe_intermediate_size":96,"norm_topk_prob":true}""",
+        Mixtral = """{"num_local_experts":4,"num_experts_per_tok":2}""";
+
+    static string GptOss(bool rounds) => $$"""
+        {"num_local_experts":8,"num_experts_per_tok":4,"swiglu_limit":7.0,"rope_theta":150000,
+         "rope_scaling":{"rope_type":"yarn","factor":32,"original_max_position_embeddings":16,"truncate":{{(rounds ? "true" : "false")}}} }
+        """;
+
+    static TinyModel SmallGptOss => TinyModel.GptOss with { ExpertType = TensorType.MXFP4 };
+
+    [Theory]
+    [InlineData("qwen3moe", "qwen3_moe", 1)]
+    [InlineData("qwen3moe", "qwen3_moe", 3)]
+    [InlineData("llama-experts", "mixtral", 1)]
+    [InlineData("gpt-oss", "gpt_oss", 2)]
+    public void So_do_those_of_mixtures_of_experts(string name, string type, int shards)
+    {
+        TinyModel model = name == "gpt-oss" ? SmallGptOss : TinyModel.Families[name];
+        string gguf = model.WriteTo(_folder["tiny.gguf"]);
+        string fields = type switch { "gpt_oss" => GptOss(rounds: true), "mixtral" => Mixtral, _ => Qwen3Moe };
+        using var ours = LanguageModel.Load(gguf);
+        using var theirs = LanguageModel.Load(HubTwin.Write(gguf, _folder["hub"], shards: shards, modelType: type, fields: fields));
+        AssertAlike(ours, theirs);
+    }
+
+    /// <summary>llama.cpp knows only the rounded ramp, the published model the other: bits differ, and fingerprints do.</summary>
+    [Fact]
+    public void The_ramp_of_gpt_oss_is_its_publishers_and_stays_so_in_a_file()
+    {
+        string gguf = SmallGptOss.WriteTo(_folder["tiny.gguf"]);
+        string folder = HubTwin.Write(gguf, _folder["hub"], modelType: "gpt_oss", fields: GptOss(rounds: false));
+        using (IModelFile hub = ModelFiles.Open(folder))
+            Quantizer.Quantize(hub, _folder["copy.gguf"], WeightMix.All["f32"], cancellation: TestContext.Current.CancellationToken);
+        using LanguageModel rounded = LanguageModel.Load(gguf), theirs = LanguageModel.Load(folder),
+            copy = LanguageModel.Load(_folder["copy.gguf"]);
+        Assert.All(theirs.Config.Attention, layer => Assert.False(layer.Rope!.Scaling!.RoundsPairs));
+        Assert.All(copy.Config.Attention, layer => Assert.False(layer.Rope!.Scaling!.RoundsPairs));
+        Assert.NotEqual(rounded.Digest, theirs.Digest);
+    }
+
+    [Theory]
+    [InlineData("model.layers.1.mlp.experts.7.up_proj.weight",
+        "'model.layers.1.mlp.experts.7.up_proj.weight': it is missing, expected one for each of 16 experts")]
+    [InlineData("model.layers.0.mlp.gate.weight", "'blk.0.ffn_gate_inp.weight': missing among")]
+    public void A_missing_part_of_a_mixture_is_named(string missing, string message)
+    {
+        string gguf = TinyModel.Qwen3Moe.WriteTo(_folder["tiny.gguf"]);
+        string folder = HubTwin.Write(gguf, _folder["hub"], modelType: "qwen3_moe", fields: Qwen3Moe, without: missing);
+        var e = Assert.Throws<ModelFormatException>(() => LanguageModel.Load(folder));
+        Assert.Contains(message, e.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>What the configurations of other families say beside the geometry.</summary>
     public static TheoryData<string, string, string> Families => new()
     {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Kvasir.Formats;
 using Kvasir.Inference;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Saga;
@@ -19,6 +20,7 @@ public class ExactnessTests
     [
         "saga", "stories260K", "llama-untied", "qwen2-biases", "qwen3-qk-norm", "odd-widths", "multi-query",
         "gemma2", "gemma3", "phi3-long", "smollm3", "olmo3", "granite", "glm4", "mistral3",
+        "qwen3moe", "gpt-oss", "gpt-oss-mxfp4", "qwen3moe-q8_0",
         "windows-in-part", "shared-kv", "shared-windows", "two-rotations", "narrow-values", "wide-values",
         .. SagaVariantTests.Names.Select(row => row.Data),
     ];
@@ -106,6 +108,8 @@ public class ExactnessTests
         "saga" => SagaModel.Path,
         "saga-window" or "saga-shared" or "saga-mqa" => SagaVariantTests.PathOf(name),
         "stories260K" => Checkout.Shared("models/stories260K/stories260K.gguf"),
+        "gpt-oss-mxfp4" => (TinyModel.GptOss with { ExpertType = TensorType.MXFP4 }).WriteTo(folder["tiny.gguf"]),
+        "qwen3moe-q8_0" => (TinyModel.Qwen3Moe with { ExpertType = TensorType.Q8_0 }).WriteTo(folder["tiny.gguf"]),
         _ when LayerVariantTests.Models.TryGetValue(name, out TinyModel? variant) || TinyModel.Families.TryGetValue(name, out variant) =>
             variant.WriteTo(folder["tiny.gguf"]),
         _ => ArchitectureTests.Models[name].WriteTo(folder["tiny.gguf"]),

@@ -50,6 +50,20 @@ public class LayerShapeTests
             s_attention with { Heads = 3, KvHeads = 3, KeyDim = 24, ValueDim = 40, Window = 3, Producer = 0, Rope = null }),
     };
 
+    static LayerShapeTests() => s_models["mixtures of experts"] = s_models["everything"] with
+    {
+        Layers =
+        [
+            .. s_models["everything"].Layers.Zip(
+                (FeedForwardSpec[])
+                [
+                    new(72, "silu") { Experts = 5, Chosen = 2, WeighsAmongAll = true },
+                    new(32, "silu"),
+                    new(40, "silu") { Experts = 19, Chosen = 18 },
+                ], (layer, network) => layer with { FeedForward = network }),
+        ],
+    };
+
     public static TheoryData<string> Names => [.. s_models.Keys];
 
     static int[] Prompt => [.. Enumerable.Range(0, Tokens).Select(i => (i * 37 + 11) % 50)];
@@ -89,10 +103,12 @@ public class LayerShapeTests
             }
     }
 
-    [Fact]
-    public void A_step_over_layers_of_all_shapes_allocates_nothing()
+    [Theory]
+    [InlineData("everything")]
+    [InlineData("mixtures of experts")]
+    public void A_step_over_layers_of_all_shapes_allocates_nothing(string name)
     {
-        ModelSpec spec = s_models["everything"];
+        ModelSpec spec = s_models[name];
         const int Counted = 1; // the calling thread
         using var model = new Computed(spec, new RandomTensors(spec), InstructionSets.Available.Last(), maxTokens: 8, Counted);
         foreach (int token in Prompt[..20])

@@ -40,6 +40,16 @@ public sealed class PackedWeightsTests : IDisposable
         Assert.Empty(_notes);
     }
 
+    [Fact]
+    public void Stacks_of_experts_are_mapped_too()
+    {
+        (TinyModel.GptOss with { FeedForward = 160, ExpertType = TensorType.MXFP4 }).WriteTo(Model); // five panels an expert
+        (string panels, string digest) = Load(packed: null);
+        Assert.Equal((panels, digest), Load());
+        Assert.Equal((panels, digest), Load());
+        Assert.NotEmpty(Kept);
+    }
+
     [Theory]
     [InlineData(-1)] // the last byte of a panel, or what fills it up
     [InlineData(PanelFile.HeaderBytes + 1000)]
@@ -136,7 +146,8 @@ public sealed class PackedWeightsTests : IDisposable
     static unsafe string Panels(LanguageModel model)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (PackedMatrix matrix in model.Weights.Layers.SelectMany(layer => layer.Matrices).Append(model.Weights.Output))
+        IEnumerable<PackedMatrix> ofLayers = model.Weights.Layers.SelectMany(layer => layer.Read).Select(read => read.Matrix);
+        foreach (PackedMatrix matrix in ofLayers.Append(model.Weights.Output))
             hash.AppendData(new ReadOnlySpan<byte>(matrix.Panel(0), (int)matrix.Bytes));
         return Convert.ToHexString(hash.GetHashAndReset());
     }

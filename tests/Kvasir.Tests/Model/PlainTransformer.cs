@@ -37,17 +37,58 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec, int context
                     values[layer].Add(Projected(block, "attn_v", 2, attention, normed));
                 }
                 int first = attention.Window is { } window ? Math.Max(0, position - window + 1) : 0, from = attention.Producer;
-                double[] added = Product(block + "attn_output", Attend(attention, queries, keys[from], values[from], first));
+                double[]? sinks = attention.HasSinks ? Row(block + "attn_sinks.weight", 0) : null;
+                double[] added = Product(block + "attn_output", Attend(attention, queries, keys[from], values[from], first, sinks));
                 x = Sum(x, Added(added, norms.HasFlag(NormPlaces.AfterAttention), block + "post_attention_norm.weight"));
-                normed = norms.HasFlag(NormPlaces.BeforeFeedForward) ? Norm(x, block + "ffn_norm.weight") : x;
-                (double[] gate, double[] up) = Network(block, normed, spec.Layers[layer].FeedForward!.Width);
-                bool isGelu = spec.Layers[layer].FeedForward!.Activation != "silu";
-                added = Product(block + "ffn_down", [.. gate.Zip(up, (g, u) => (isGelu ? Gelu(g) : g / (1 + Math.Exp(-g))) * u)]);
+                normed = norms.HasFlag(NormPlaces.BeforeFeedForward) ? Norm(x, block + FeedForwardNorm(block, norms)) : x;
+                FeedForwardSpec network = spec.Layers[layer].FeedForward!;
+                if (network.Experts > 0)
+                    added = Mixture(block, normed, network);
+                else
+                {
+                    (double[] gate, double[] up) = Network(block, normed, network.Width);
+                    added = Product(block + "ffn_down", Activated(gate, up, network));
+                }
                 x = Sum(x, Added(added, norms.HasFlag(NormPlaces.AfterFeedForward), block + "post_ffw_norm.weight"));
             }
         }
         double[] logits = Times(spec.IsTied ? "token_embd.weight" : "output.weight", Norm(x, "output_norm.weight"));
         return [.. Scaled(logits, spec.LogitScale ?? 1).Select(logit => Capped(logit, spec.LogitSoftcap))];
+    }
+
+    string FeedForwardNorm(string block, NormPlaces norms) =>
+        !norms.HasFlag(NormPlaces.AfterAttention) && tensors.TryGetTensor(block + "post_attention_norm.weight", out _)
+            ? "post_attention_norm.weight" : "ffn_norm.weight";
+
+    static double[] Activated(double[] gate, double[] up, FeedForwardSpec network) => [.. gate.Zip(up, (g, u) => network switch
+    {
+        { Activation: not "silu" } => Gelu(g) * u,
+        { Limit: { } limit } when Math.Min(g, limit) is var held =>
+            held / (1 + Math.Exp(-1.702 * held)) * (Math.Clamp(u, -limit, limit) + 1),
+        _ => g / (1 + Math.Exp(-g)) * u,
+    })];
+
+    /// <summary>The experts with the largest logits, by the softmax of theirs alone, or of all.</summary>
+    double[] Mixture(string block, double[] x, FeedForwardSpec network)
+    {
+        double[] shares = [.. Product(block + "ffn_gate_inp", x).Select(Math.Exp)];
+        int[] chosen = [.. Enumerable.Range(0, network.Experts).OrderByDescending(expert => shares[expert]).Take(network.Chosen)];
+        double total = network.WeighsAmongAll ? shares.Sum() : chosen.Sum(expert => shares[expert]);
+        double[] sum = new double[x.Length];
+        foreach (int expert in chosen)
+        {
+            double[] hidden = Activated(OfExpert("ffn_gate_exps", x, expert), OfExpert("ffn_up_exps", x, expert), network);
+            sum = Sum(sum, Scaled(OfExpert("ffn_down_exps", hidden, expert), shares[expert] / total));
+        }
+        return sum;
+
+        double[] OfExpert(string name, double[] inputs, int expert)
+        {
+            int rows = (int)Tensor(block + name + ".weight").Shape[1];
+            double[] product = [.. Enumerable.Range(expert * rows, rows)
+                .Select(row => Row(block + name + ".weight", row).Zip(inputs, (weight, value) => weight * value).Sum())];
+            return tensors.TryGetTensor(block + name + ".bias", out _) ? Sum(product, Row(block + name + ".bias", expert)) : product;
+        }
     }
 
     static double Gelu(double x) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
@@ -86,7 +127,8 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec, int context
             .SelectMany(head => Rotate(isNormed ? Norm(head, name + "_norm.weight") : head, attention.Rope, position))];
     }
 
-    static double[] Attend(AttentionSpec attention, double[] queries, List<double[]> keys, List<double[]> values, int first)
+    static double[] Attend(AttentionSpec attention, double[] queries, List<double[]> keys, List<double[]> values, int first,
+        double[]? sinks)
     {
         int dim = attention.KeyDim, wide = attention.ValueDim, group = attention.Heads / attention.KvHeads;
         double[] attended = new double[attention.Heads * wide];
@@ -97,7 +139,7 @@ sealed class PlainTransformer(ITensorSource tensors, ModelSpec spec, int context
             double[] weights =
                 [.. keys.Skip(first).Select(key => Math.Exp(
                     Capped(query.Zip(key[from..], (q, k) => q * k).Sum() * (attention.Scale ?? 1 / Math.Sqrt(dim)), attention.Softcap)))];
-            double total = weights.Sum();
+            double total = weights.Sum() + (sinks is null ? 0 : Math.Exp(sinks[head]));
             for (int t = 0; t < weights.Length; t++)
                 for (int i = 0; i < wide; i++)
                     attended[head * wide + i] += weights[t] / total * values[first + t][head / group * wide + i];

@@ -18,8 +18,11 @@ public class SyntheticModelTests
         Width = 256,
         Vocabulary = 400,
         EmbeddingScale = spec.EmbeddingScale is null ? null : 16,
-        Layers = [.. spec.Layers.Take(7).Select(layer => layer with { FeedForward = layer.FeedForward! with { Width = 512 } })],
+        Layers = [.. spec.Layers.Take(7).Select(layer => layer with { FeedForward = Small(layer.FeedForward!) })],
     };
+
+    static FeedForwardSpec Small(FeedForwardSpec network) => network.Experts == 0
+        ? network with { Width = 512 } : network with { Width = 64, Experts = 6, Chosen = 2 };
 
     public static TheoryData<string, int> Mixes => new(SyntheticModel.Mixes.SelectMany(mix => new[] { (mix, 256), (mix, 96) }));
 
@@ -42,6 +45,7 @@ public class SyntheticModelTests
     [Theory]
     [InlineData("qwen3-0.6b"), InlineData("smollm2-135m"), InlineData("llama-3.2-1b"), InlineData("llama-3-8b")]
     [InlineData("gemma-3-1b"), InlineData("gemma-3-4b"), InlineData("gemma-2-9b"), InlineData("phi-3-mini-4k")]
+    [InlineData("qwen3-30b-a3b"), InlineData("gpt-oss-20b"), InlineData("mixtral-8x7b")]
     public void The_file_is_described_as_it_was_asked_for(string name)
     {
         using var folder = new TemporaryFolder();

@@ -4,7 +4,7 @@ namespace Kvasir.Inference.Kernels.Panels;
 enum DotQuants { Bytes, TwoBits, ThreeBits, FourBits, FiveBits, SixBits, Choices }
 
 /// <summary>How scales are packed, see <see cref="PanelScales"/>.</summary>
-enum DotScales { Halves, HalvesWithMinimums, ScaledWithMinimums, ScaledSigned, ScaledSixteens, ScaledSixteensWithMinimums }
+enum DotScales { Halves, HalvesWithMinimums, ScaledWithMinimums, ScaledSigned, ScaledSixteens, ScaledSixteensWithMinimums, Exponents }
 
 /// <summary>What kind of weights a product multiplies.</summary>
 /// <param name="Quants">How they are packed.</param>

@@ -77,6 +77,28 @@ sealed unsafe class HalfScales(bool hasMinimums) : PanelScales
     }
 }
 
+/// <summary>A power of 2 for each group and output, as the byte of mxfp4: <c>e[32 outputs]</c>.</summary>
+sealed unsafe class ExponentScales : PanelScales
+{
+    public override DotScales Kind => DotScales.Exponents;
+
+    public override int GroupBytes => Outputs;
+
+    public override void Pack(ReadOnlySpan<byte> source, int row, byte* header, byte* scales, int stride) => scales[row] = source[0];
+
+    /// <summary>As <see cref="MXFP4.ScaleBits"/>: by integers, since the smallest powers are no normal floats.</summary>
+    public override void Unpack(byte* header, byte* packed, int stride, float* scales, float* minimums)
+    {
+        Vector256<int> one = Vector256<int>.One;
+        for (int i = 0; i < Outputs; i += Eight)
+        {
+            Vector128<ushort> words = Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)(packed + i)).AsByte());
+            Vector256<int> e = Vector256.Create(Vector128.WidenLower(words), Vector128.WidenUpper(words)).AsInt32();
+            Vector256.Max((e - one) << 23, (e + one) << 21).AsSingle().Store(scales + i);
+        }
+    }
+}
+
 /// <summary>
 /// The scales of q4_k and q5_k: a header <c>[d | e][32 outputs]</c> of halves, then for each of eight groups <c>[s | m][32 outputs]</c> as
 /// bytes; the scale is <c>d·s</c>, the minimum <c>−e·m</c>.

@@ -41,7 +41,8 @@ sealed unsafe class QuantizedPanels : PanelFormat
         s_iq3_xxs = new(IQ3_XXS.Unpack, new Choices(IQ3_XXS.Values), Zero, new ScaledParts(1, 0, IQ3_XXS.ScaleOf, IQ3_XXS.Factor)),
         s_iq3_s = new(IQ3_S.Unpack, new Choices(IQ3_S.Values), Zero, new ScaledParts(1, 0, IQ3_S.ScaleOf)),
         s_iq4_nl = new(IQ4_NL.Unpack, new Choices(IQ4.Values), Zero, new HalfScales(hasMinimums: false)),
-        s_iq4_xs = new(IQ4_XS.Unpack, new Choices(IQ4.Values), Zero, new ScaledParts(1, 0, IQ4_XS.ScaleOf));
+        s_iq4_xs = new(IQ4_XS.Unpack, new Choices(IQ4.Values), Zero, new ScaledParts(1, 0, IQ4_XS.ScaleOf)),
+        s_mxfp4 = new(MXFP4.Unpack, new Choices(MXFP4.Values), Zero, new ExponentScales());
 
     readonly Unpacking _unpack;
     readonly PanelQuants _quants;
@@ -96,6 +97,7 @@ sealed unsafe class QuantizedPanels : PanelFormat
         TensorType.IQ3_S => s_iq3_s,
         TensorType.IQ4_NL => s_iq4_nl,
         TensorType.IQ4_XS => s_iq4_xs,
+        TensorType.MXFP4 => s_mxfp4,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not a quantised type"),
     };
 

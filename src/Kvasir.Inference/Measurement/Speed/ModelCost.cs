@@ -25,7 +25,7 @@ public readonly record struct Operations(double Int8, double Fp32)
 
 /// <summary>What a token costs a model at least, whatever computes it.</summary>
 /// <param name="WeightBytes">Bytes of all matrices that a decode step reads: every one but the embedding, unless
-/// that is the output too.</param>
+/// that is the output too, and of experts those that a token chooses.</param>
 /// <param name="Layers">Operations of the layers' matrix products for one token; two per weight.</param>
 /// <param name="Output">Those of the output matrix, which only tokens with logits are multiplied with.</param>
 /// <param name="KvBytesPerToken">Bytes of keys and values that a decode step reads for each token before it.</param>
@@ -37,10 +37,10 @@ public sealed record ModelCost(long WeightBytes, Operations Layers, Operations O
     {
         ArgumentNullException.ThrowIfNull(engine);
         ModelWeights weights = engine.Model.Weights;
-        PackedMatrix[] layers = [.. weights.Layers.SelectMany(layer => layer.Matrices)];
+        (PackedMatrix Matrix, double Share)[] layers = [.. weights.Layers.SelectMany(layer => layer.Read)];
         return new ModelCost(
             weights.BytesPerStep,
-            layers.Aggregate(default(Operations), (sum, matrix) => sum + Products(matrix)), Products(weights.Output),
+            layers.Aggregate(default(Operations), (sum, read) => sum + read.Share * Products(read.Matrix)), Products(weights.Output),
             engine.Layout.BytesPerToken,
             new Operations(0, engine.Model.Config.Layers.Sum(layer => OperationsPerToken(layer.Attention!))));
     }
