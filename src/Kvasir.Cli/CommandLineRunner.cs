@@ -6,7 +6,7 @@ using Kvasir.Formats;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Templates;
 using Kvasir.Planning.Traces;
-using Kvasir.Vulkan;
+using Kvasir.Vulkan.Devices;
 
 namespace Kvasir.Cli;
 

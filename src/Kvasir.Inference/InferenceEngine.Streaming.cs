@@ -1,3 +1,5 @@
+using Kvasir.KvCache.Blocks;
+using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Lookups;
 using Kvasir.KvCache.Streaming;
 
@@ -32,6 +34,19 @@ public sealed partial class InferenceEngine
             Blocks = (int)Math.Min(int.MaxValue / Layout.BlockTokens, Room.Blocks * Math.Max(2, Options.Sequences)),
             Resident = Room.Resident, Disk = Options.KvDisk, RingBytes = Room.RingBytes,
         });
+    }
+
+    /// <summary>Where there is no memory for all blocks, that of one sequence at full context will do.</summary>
+    IBlockArena NewArena(KvLayout layout, int blocks)
+    {
+        try
+        {
+            return Model.Backend.NewArena(layout, blocks);
+        }
+        catch (InsufficientMemoryException) when (layout == Layout && blocks > Room.Blocks && Options.KvDeviceBytes is null)
+        {
+            return Model.Backend.NewArena(layout, checked((int)Room.Blocks));
+        }
     }
 
     /// <summary>

@@ -4,7 +4,6 @@ using Kvasir.Inference.Model;
 using Kvasir.Inference.Retention;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
-using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
 using Kvasir.KvCache.Prefixes;
 using Kvasir.KvCache.Streaming;
@@ -328,19 +327,6 @@ public sealed partial class InferenceEngine : IDisposable
         CloseDeadline = Options.KvCloseDeadline,
         ModelName = Model.Config.Name,
     };
-
-    /// <summary>Where there is no memory for all blocks, that of one sequence at full context will do.</summary>
-    IBlockArena NewArena(KvLayout layout, int blocks)
-    {
-        try
-        {
-            return Model.Backend.NewArena(layout, blocks);
-        }
-        catch (InsufficientMemoryException) when (layout == Layout && blocks > Room.Blocks && Options.KvDeviceBytes is null)
-        {
-            return Model.Backend.NewArena(layout, checked((int)Room.Blocks));
-        }
-    }
 
     /// <summary>What names the keys and values that a model has with some options.</summary>
     /// <exception cref="ArgumentException">Rows of the model cannot be stored so.</exception>

@@ -71,8 +71,8 @@ public sealed class LanguageModel : IDisposable
     /// <param name="progress">Told now and then, on the calling thread.</param>
     /// <param name="packed">Where packed weights are kept for the next time; without it they are packed each time.</param>
     /// <param name="backend">
-    /// What computes its passes, which is the model's from now on, even where that cannot be opened; null for the CPU. Packed weights are the
-    /// CPU's alone.
+    /// What computes its passes, which is the model's from now on, even where that cannot be opened; null for the CPU. Packed weights are
+    /// the CPU's alone.
     /// </param>
     /// <exception cref="ModelFormatException">The file is missing, damaged or of an unknown kind; one line says where and why.</exception>
     /// <exception cref="InsufficientMemoryException">The weights do not fit into memory.</exception>
@@ -93,7 +93,7 @@ public sealed class LanguageModel : IDisposable
         }
     }
 
-    /// <summary>Frees the weights, closes the file, and gives back what has computed. Engines of this model must be disposed before.</summary>
+    /// <summary>Frees the weights, closes the file and gives back what computed. Engines of this model must be disposed before.</summary>
     public void Dispose()
     {
         Weights.Dispose();

@@ -27,7 +27,7 @@ sealed class DeviceFlag
     public Option Option => _device;
 
     /// <summary>Opens it; null for the CPU.</summary>
-    /// <exception cref="VulkanException">It cannot be used.</exception>
+    /// <exception cref="Kvasir.Vulkan.Devices.VulkanException">It cannot be used.</exception>
     public ComputeBackend? Open(ParseResult parsed)
     {
         if (parsed.GetValue(_device) is not { } device || device == "cpu")

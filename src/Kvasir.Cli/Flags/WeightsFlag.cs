@@ -8,7 +8,8 @@ using Kvasir.Inference.Measurement.Limits;
 namespace Kvasir.Cli.Flags;
 
 /// <summary>
-/// The flags that say how a model's weights come into which memory: quantised, from where later starts are ready at once, and what computes.
+/// The flags that say how a model's weights come into which memory: quantised, from where later starts are ready at once, and what
+/// computes.
 /// </summary>
 sealed class WeightsFlag
 {

@@ -3,7 +3,7 @@ using Kvasir.Inference.Measurement.Limits;
 
 namespace Kvasir.Cli.Verbs;
 
-/// <summary>What stands beside what <c>bench</c> measures: of the CPU its limits, of other devices nothing, since nobody has measured those.</summary>
+/// <summary>What stands beside what <c>bench</c> measures: the CPU's limits; nobody has measured those of other devices.</summary>
 sealed record BenchLimits(MachineIdentity Machine, int Threads, LimitsCache? Cache, ThreadLimits? Limits)
 {
     public static BenchLimits Of(LanguageModel model, int threads, CancellationToken cancellation)

@@ -34,8 +34,8 @@ sealed class BenchVerb
     {
         Command verb = new("bench")
         {
-            s_model, s_weights.Option, s_weights.Device.Option, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain, s_device, s_host, s_disk, s_folder,
-            s_json,
+            s_model, s_weights.Option, s_weights.Device.Option, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain,
+            s_device, s_host, s_disk, s_folder, s_json,
             BenchKvVerb.Create(), BenchServeVerb.Create(),
         };
         foreach (Option option in s_types.All)

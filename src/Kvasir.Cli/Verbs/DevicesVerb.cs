@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Kvasir.Formats;
 using Kvasir.Vulkan;
+using Kvasir.Vulkan.Devices;
 using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs;

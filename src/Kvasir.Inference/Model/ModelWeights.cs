@@ -4,8 +4,9 @@ using Kvasir.Inference.Kernels.Panels;
 namespace Kvasir.Inference.Model;
 
 /// <summary>
-/// The tensors of a model. Matrices lie where the backend reads them, on the CPU in panels in memory of their own; the embedding stays where it is stored; norms, biases and rotary
-/// factors, which are small, are floats in memory. Shapes are <c>[outputs, inputs]</c>; d is the model's width.
+/// The tensors of a model. Matrices lie where the backend reads them, on the CPU in panels in memory of their own; the embedding stays
+/// where it is stored; norms, biases and rotary factors, which are small, are floats in memory. Shapes are <c>[outputs, inputs]</c>; d
+/// is the model's width.
 /// </summary>
 sealed class ModelWeights : IDisposable
 {

@@ -3,7 +3,7 @@ using Silk.NET.Vulkan;
 
 namespace Kvasir.Vulkan.Devices;
 
-/// <summary>Which memory kernels are given, as the driver wants to be told: once for the same, since a pass is much like the last.</summary>
+/// <summary>Which memory kernels are given, as drivers want to be told: once for the same, since a pass is much like the last.</summary>
 sealed unsafe class BoundSets(Vk api, Device device, Pipelines pipelines) : IDisposable
 {
     const int SetsOfPool = 512, BindingsOfSet = 8;

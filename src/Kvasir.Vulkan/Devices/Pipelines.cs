@@ -6,8 +6,8 @@ using Silk.NET.Vulkan;
 namespace Kvasir.Vulkan.Devices;
 
 /// <summary>
-/// The kernels as a device runs them, each made when it is first wanted. What the driver has compiled is kept in a file, from which the next
-/// process makes them at once.
+/// The kernels as a device runs them, each made when it is first wanted. What the driver has compiled is kept in a file, from which the
+/// next process makes them at once.
 /// </summary>
 sealed unsafe class Pipelines : IDisposable
 {
@@ -82,7 +82,8 @@ sealed unsafe class Pipelines : IDisposable
             SpecializationMapEntry* entries = stackalloc SpecializationMapEntry[kernel.Constants.Length];
             for (uint i = 0; i < kernel.Constants.Length; i++)
                 entries[i] = new SpecializationMapEntry(i, i * sizeof(uint), sizeof(uint));
-            SpecializationInfo special = new((uint)kernel.Constants.Length, entries, (nuint)kernel.Constants.Length * sizeof(uint), constants);
+            uint count = (uint)kernel.Constants.Length;
+            SpecializationInfo special = new(count, entries, count * sizeof(uint), constants);
             ReadOnlySpan<byte> main = "main\0"u8;
             fixed (byte* name = main)
             {
@@ -105,7 +106,8 @@ sealed unsafe class Pipelines : IDisposable
         DescriptorSetLayoutCreateInfo set = new(bindingCount: (uint)bindings, pBindings: each);
         VulkanLibrary.Check(_api.CreateDescriptorSetLayout(_device, in set, null, out DescriptorSetLayout setLayout), "bindings");
         PushConstantRange form = new(ShaderStageFlags.ComputeBit, 0, FormBytes);
-        PipelineLayoutCreateInfo info = new(setLayoutCount: 1, pSetLayouts: &setLayout, pushConstantRangeCount: 1, pPushConstantRanges: &form);
+        PipelineLayoutCreateInfo info = new(
+            setLayoutCount: 1, pSetLayouts: &setLayout, pushConstantRangeCount: 1, pPushConstantRanges: &form);
         VulkanLibrary.Check(_api.CreatePipelineLayout(_device, in info, null, out PipelineLayout layout), "bindings");
         return (setLayout, layout);
     }

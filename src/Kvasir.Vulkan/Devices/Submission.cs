@@ -60,12 +60,11 @@ sealed unsafe class Submission : IDisposable
 
     void Barrier()
     {
-        MemoryBarrier all = new(
-            srcAccessMask: AccessFlags.ShaderReadBit | AccessFlags.ShaderWriteBit | AccessFlags.TransferReadBit | AccessFlags.TransferWriteBit,
-            dstAccessMask: AccessFlags.ShaderReadBit | AccessFlags.ShaderWriteBit | AccessFlags.TransferReadBit | AccessFlags.TransferWriteBit
-                | AccessFlags.HostReadBit);
-        _api.CmdPipelineBarrier(_commands, PipelineStageFlags.ComputeShaderBit | PipelineStageFlags.TransferBit,
-            PipelineStageFlags.ComputeShaderBit | PipelineStageFlags.TransferBit | PipelineStageFlags.HostBit, 0, 1, &all, 0, null, 0, null);
+        const PipelineStageFlags Device = PipelineStageFlags.ComputeShaderBit | PipelineStageFlags.TransferBit;
+        const AccessFlags Accesses = AccessFlags.ShaderReadBit | AccessFlags.ShaderWriteBit
+            | AccessFlags.TransferReadBit | AccessFlags.TransferWriteBit;
+        MemoryBarrier all = new(srcAccessMask: Accesses, dstAccessMask: Accesses | AccessFlags.HostReadBit);
+        _api.CmdPipelineBarrier(_commands, Device, Device | PipelineStageFlags.HostBit, 0, 1, &all, 0, null, 0, null);
     }
 
     void Dispatch(Command.Dispatch dispatch)

@@ -1,4 +1,5 @@
 using Kvasir.Formats;
+using Kvasir.Vulkan.Devices;
 using Kvasir.Vulkan.Recording;
 
 namespace Kvasir.Vulkan.Passes;
@@ -66,7 +67,8 @@ sealed class DeviceMatrix(WeightWords words, int rows, int columns) : IDisposabl
             int scales = next + (to - from) * WordsPerRow, end = scales + (to - from) * ScalesPerRow;
             Span<uint> packed = staging.Span<uint>(0, end);
             for (int row = from; row < to; row++)
-                words.Pack(stored.Slice((row - firstRow) * rowBytes, rowBytes), packed.Slice(next + (row - from) * WordsPerRow, WordsPerRow),
+                words.Pack(stored.Slice((row - firstRow) * rowBytes, rowBytes),
+                    packed.Slice(next + (row - from) * WordsPerRow, WordsPerRow),
                     packed.Slice(scales + (row - from) * ScalesPerRow, ScalesPerRow));
             Copy(next, scales - next, part.Buffer, (from - part.First) * (long)WordsPerRow);
             if (end > scales)

@@ -1,6 +1,7 @@
 using Kvasir.Formats;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Kernels.Panels;
+using Kvasir.Vulkan.Devices;
 using Kvasir.Vulkan.Recording;
 
 namespace Kvasir.Vulkan.Passes;

@@ -70,9 +70,9 @@ sealed unsafe class PassInput(PassMemory memory, EmbeddingTable embedding, int w
     /// <summary>Room for numbers that the device finds in a place of its own.</summary>
     Span<T> Take<T>(int count, DeviceRange target) where T : unmanaged
     {
-        int first = _next;
+        long first = (long)_next * sizeof(uint), bytes = (long)count * sizeof(uint);
         _next += count;
-        _recorder.Copy(memory.Upload.Part((long)first * sizeof(uint), (long)count * sizeof(uint)), target.Part(0, (long)count * sizeof(uint)));
-        return MemoryMarshal.Cast<uint, T>(memory.Upload.Buffer.Span<uint>((long)first * sizeof(uint), count));
+        _recorder.Copy(memory.Upload.Part(first, bytes), target.Part(0, bytes));
+        return MemoryMarshal.Cast<uint, T>(memory.Upload.Buffer.Span<uint>(first, count));
     }
 }

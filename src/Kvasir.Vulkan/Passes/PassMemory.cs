@@ -1,12 +1,13 @@
 using Kvasir.Formats.Models;
 using Kvasir.Inference.Model;
+using Kvasir.Vulkan.Devices;
 using Kvasir.Vulkan.Recording;
 
 namespace Kvasir.Vulkan.Passes;
 
 /// <summary>
-/// What a pass holds on the device between its kernels, and what it brings there and back; taken once, for the largest batch and the largest
-/// layer. Rows stand close together, each as wide as its layer has it.
+/// What a pass holds on the device between its kernels, and what it brings there and back; taken once, for the largest batch and the
+/// largest layer. Rows stand close together, each as wide as its layer has it.
 /// </summary>
 sealed class PassMemory : IDisposable
 {

@@ -172,8 +172,8 @@ sealed class VulkanTransformer : ITransformer
         int atOnce = (int)kernel.Constants[0];
         foreach (DeviceMatrix.Part part in w.Parts)
             _recorder.Dispatch(kernel, (part.Rows + DeviceMatrix.RowsOfGroup - 1) / DeviceMatrix.RowsOfGroup, (n + atOnce - 1) / atOnce,
-                [(uint)w.Columns, (uint)w.WordsPerRow, (uint)w.ScalesPerRow, (uint)w.ScalesAt(part), (uint)n, (uint)part.Rows, (uint)part.First,
-                    bias is null ? 0u : 1u, (uint)w.Rows, (uint)firstRow],
+                [(uint)w.Columns, (uint)w.WordsPerRow, (uint)w.ScalesPerRow, (uint)w.ScalesAt(part), (uint)n, (uint)part.Rows,
+                    (uint)part.First, bias is null ? 0u : 1u, (uint)w.Rows, (uint)firstRow],
                 part.Buffer.All, x, bias is null ? x : _vectors[bias], y);
     }
 

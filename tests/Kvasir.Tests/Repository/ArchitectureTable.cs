@@ -82,8 +82,8 @@ static class ArchitectureTable
         new("Kvasir.Store", [], "(root)"),
         new("Kvasir.Vulkan", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference"], """
             Recording
-            Devices -> (root), Recording
-            Passes -> (root), Recording
+            Devices -> Recording
+            Passes -> Devices, Recording
             (root) -> Devices, Passes, Recording
             """),
         new("Kvasir.Cluster", ["Kvasir.Formats", "Kvasir.KvCache", "Kvasir.Inference", "Kvasir.RemoteTiers"], """

@@ -5,8 +5,8 @@ using Kvasir.Vulkan.Recording;
 namespace Kvasir.Tests.Vulkan;
 
 /// <summary>
-/// What a compiled shader does with each of its bindings: its compiler has refused to write where the source says <c>readonly</c>, and to read
-/// where it says <c>writeonly</c>. So this is the truth, whatever is declared in C#. (SPIR-V, 2.3 and 3.)
+/// What a compiled shader does with each of its bindings: its compiler has refused to write where the source says <c>readonly</c>, and to
+/// read where it says <c>writeonly</c>. So this is the truth, whatever is declared in C#. (SPIR-V, 2.3 and 3.)
 /// </summary>
 static class CompiledShader
 {

@@ -84,7 +84,8 @@ public sealed class PassBarrierTests
                     Access[] declared = [.. dispatch.Kernel.Declared];
                     if (i == at)
                         declared[binding] &= ~forgotten;
-                    recorder.Dispatch(dispatch.Kernel with { Declared = declared }, dispatch.X, dispatch.Y, dispatch.Form, dispatch.Bindings);
+                    Kernel forgetful = dispatch.Kernel with { Declared = declared };
+                    recorder.Dispatch(forgetful, dispatch.X, dispatch.Y, dispatch.Form, dispatch.Bindings);
                     break;
                 case Command.Copy(DeviceRange source, DeviceRange target): recorder.Copy(source, target); break;
                 case Command.Clear(DeviceRange target): recorder.Clear(target); break;

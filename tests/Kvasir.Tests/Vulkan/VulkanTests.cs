@@ -12,6 +12,8 @@ using Kvasir.Tests.Fixtures;
 using Kvasir.Tests.Model;
 using Kvasir.Tests.Reuse;
 using Kvasir.Vulkan;
+using Kvasir.Vulkan.Devices;
+using Kvasir.Vulkan.Passes;
 
 namespace Kvasir.Tests.Vulkan;
 
@@ -70,7 +72,7 @@ public sealed class VulkanTests : IDisposable
     void Weights()
     {
         string floats = (TinyModel.Llama with { Embedding = 256, HeadDim = 64, FeedForward = 512 }).WriteTo(_folder["floats.gguf"]);
-        foreach (TensorType type in (TensorType[])[TensorType.F16, TensorType.BF16, TensorType.Q8_0, TensorType.Q4_0, TensorType.Q4_K, TensorType.Q6_K])
+        foreach (TensorType type in WeightWords.All.Select(words => words.Type).Where(type => type != TensorType.F32))
         {
             string stored = Convert(floats, type), widened = Convert(stored, TensorType.F32);
             float[][] exact = LogitsOf(widened, null, 20);

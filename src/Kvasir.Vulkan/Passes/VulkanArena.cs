@@ -2,11 +2,11 @@ using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Layout;
 using Kvasir.Vulkan.Recording;
 
-namespace Kvasir.Vulkan;
+namespace Kvasir.Vulkan.Passes;
 
 /// <summary>
-/// The pool's memory on a device. To everybody else a block is one run of bytes; here each layer's part of all blocks is a buffer of its own,
-/// since a kernel reaches only so much through one binding: so a pool may be as many times larger as the model has layers. An address
+/// The pool's memory on a device. To everybody else a block is one run of bytes; here each layer's part of all blocks is a buffer of its
+/// own, since a kernel reaches only so much through one binding: so a pool may be as many times larger as the model has layers. An address
 /// is a block's number, counted from one.
 /// </summary>
 sealed unsafe class VulkanArena : IBlockArena
@@ -28,7 +28,8 @@ sealed unsafe class VulkanArena : IBlockArena
     public VulkanArena(IComputeDevice device, KvLayout layout, int blocks)
     {
         (_device, _layout, Blocks) = (device, layout, blocks);
-        int[] owners = [.. Enumerable.Range(0, layout.Layers.Length).Where(layer => layout.Holds(layer) && layout.Layers[layer].Producer == layer)];
+        int[] owners = [.. Enumerable.Range(0, layout.Layers.Length)
+            .Where(layer => layout.Holds(layer) && layout.Layers[layer].Producer == layer)];
         List<DeviceBuffer> taken = [];
         try
         {

@@ -1,4 +1,4 @@
-namespace Kvasir.Vulkan;
+namespace Kvasir.Vulkan.Devices;
 
 /// <summary>A device cannot be used. The message is one line that says why, and what was expected.</summary>
 public sealed class VulkanException : Exception

@@ -1,4 +1,4 @@
-namespace Kvasir.Vulkan;
+namespace Kvasir.Vulkan.Devices;
 
 /// <summary>One device of this machine's Vulkan.</summary>
 /// <param name="Index">Its number: N of <c>vulkan:N</c>.</param>
