@@ -4,8 +4,8 @@ namespace Kvasir.Vulkan.Recording;
 
 /// <summary>
 /// Writes down what a device is to do, and puts every barrier that it needs. A device does what it is told in any order, or at once, but
-/// for barriers; a driver that runs on the processor goes by the order and hides all that are missing. So nobody writes one by hand: commands
-/// say what they read and write, and a barrier goes before the first that could meet what an earlier one does.
+/// for barriers; a driver that runs on the processor goes by the order and hides all that are missing. So nobody writes one by hand:
+/// commands say what they read and write, and a barrier goes before the first that could meet what an earlier one does.
 /// </summary>
 sealed class Recorder
 {
