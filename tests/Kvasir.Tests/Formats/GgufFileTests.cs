@@ -232,7 +232,7 @@ public sealed class GgufFileTests : IDisposable
         new RawGguf().Tensor("a\n\u001b[31m\u202e" + new string('x', 100), [1], type: 77).ToArray(),
         @"tensor 'a\u{a}\u{1b}[31m\u{202e}" + new string('x', 56)
             + "…' type: 77, expected one of f32, f16, q4_0, q4_1, q5_0, q5_1, q8_0, "
-            + "q2_k, q3_k, q4_k, q5_k, q6_k, iq3_xxs, iq4_nl, iq3_s, iq4_xs, bf16");
+            + "q2_k, q3_k, q4_k, q5_k, q6_k, iq3_xxs, iq4_nl, iq3_s, iq4_xs, bf16, mxfp4");
 
     [Theory]
     [InlineData(0), InlineData(5)]

@@ -25,7 +25,7 @@ public sealed class ModelTwinTests : IDisposable
         { "qwen2", "qwen2", "rope.freq_base=1000000", """ "rope_theta": 1000000.0, "use_sliding_window": false """ },
         { "qwen3", "qwen3", "rope.freq_base=1000000", """ "rope_parameters": { "rope_type": "default", "rope_theta": 1000000 } """ },
         { "qwen3moe", "qwen3_moe", "expert_count=4 expert_used_count=2 expert_feed_forward_length=32",
-            """ "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32 """ },
+            """ "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "norm_topk_prob": true """ },
         { "gemma", "gemma", "", "" },
         { "gemma2", "gemma2", "attention.sliding_window=64 attn_logit_softcapping=50 final_logit_softcapping=30",
             """ "sliding_window": 64 """ },
