@@ -87,7 +87,10 @@ sealed class SynthVerb
             && layers >= 1 && layers <= shape.Layers.Length
             ? shape with
             {
-                Name = string.Join(':', parts), Layers = [.. shape.Layers.Take(layers)], Parameters = null, ActiveParameters = null,
+                Name = string.Join(':', parts),
+                Layers = [.. shape.Layers.Take(layers)],
+                Parameters = null,
+                ActiveParameters = null,
             }
             : throw new UsageException($"layers {Printable.Quote(parts[1])}: expected 1 to {shape.Layers.Length}, as {shape.Name} has");
     }

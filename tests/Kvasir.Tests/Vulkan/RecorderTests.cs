@@ -14,7 +14,10 @@ public class RecorderTests
     /// <summary>What was recorded: | for a barrier, k for a kernel, c for a copy, z for clearing.</summary>
     string Recorded => string.Concat(_recorder.Finish().Select(command => command switch
     {
-        Command.Barrier => '|', Command.Dispatch => 'k', Command.Copy => 'c', _ => 'z',
+        Command.Barrier => '|',
+        Command.Dispatch => 'k',
+        Command.Copy => 'c',
+        _ => 'z',
     }));
 
     void Run(DeviceRange from, DeviceRange to) => _recorder.Dispatch(s_copy, 1, 1, [], from, to);
