@@ -17,8 +17,11 @@ sealed class ModelWeights : IDisposable
     public float[]? RopeDivisors { get; init; } // [rope dims / 2]; Llama 3
     public required IDisposable Memory { get; init; } // of all matrices
 
-    /// <summary>Bytes of all matrices that a step reads: every one but the embedding, unless that is the output too.</summary>
-    public long BytesPerStep => Output.FileBytes + Layers.Sum(layer => layer.Matrices.Sum(matrix => matrix.FileBytes));
+    /// <summary>
+    /// Bytes of all matrices that a step for one token reads: every one but the embedding, unless that is the output too, and of experts
+    /// those that it chooses.
+    /// </summary>
+    public long BytesPerStep => Output.FileBytes + Layers.Sum(layer => layer.Read.Sum(read => (long)(read.Share * read.Matrix.FileBytes)));
 
     public void Dispose() => Memory.Dispose();
 }
@@ -39,14 +42,19 @@ sealed class LayerWeights
     public FloatRows? KNorm { get; init; }
     public FloatRows? PostAttentionNorm { get; init; } // [d]; gemma2
     public FloatRows? FeedForwardNorm { get; init; } // [d]
-    public required PackedMatrix Gate { get; init; } // [feed-forward, d]
-    public required PackedMatrix Up { get; init; } // [feed-forward, d]
-    public required PackedMatrix Down { get; init; } // [d, feed-forward]
+    public FloatRows? Sinks { get; init; } // [heads], as powers of 2; gpt-oss
+    public PackedMatrix? Gate { get; init; } // [feed-forward, d]; null, like the next two, where there are experts
+    public PackedMatrix? Up { get; init; } // [feed-forward, d]
+    public PackedMatrix? Down { get; init; } // [d, feed-forward]
     public FloatRows? GateBias { get; init; }
     public FloatRows? UpBias { get; init; }
     public FloatRows? DownBias { get; init; }
     public FloatRows? PostFeedForwardNorm { get; init; } // [d]; gemma2
 
-    public IEnumerable<PackedMatrix> Matrices =>
-        new[] { Q, K, V, AttentionOutput, Gate, Up, Down }.OfType<PackedMatrix>();
+    public ExpertNetwork? Experts { get; init; }
+
+    /// <summary>The matrices that one token is multiplied with, and which share of each.</summary>
+    public IEnumerable<(PackedMatrix Matrix, double Share)> Read =>
+        new[] { Q, K, V, AttentionOutput, Gate, Up, Down, Experts?.Router }.OfType<PackedMatrix>().Select(matrix => (matrix, 1.0))
+            .Concat(Experts is null ? [] : Experts.Stacks.Select(stack => (stack, (double)Experts.Chosen / Experts.Count)));
 }
