@@ -1,3 +1,4 @@
+using Kvasir.Inference.Drafting;
 using Kvasir.Inference.Kernels;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache;
@@ -47,6 +48,12 @@ public sealed record EngineOptions
     /// waits much longer for a token.
     /// </summary>
     public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>
+    /// Whether tokens are guessed ahead and computed together with the one that is certain, unless a completion says otherwise. No mode
+    /// changes an answer.
+    /// </summary>
+    public SpeculativeMode Speculative { get; init; } = SpeculativeMode.Auto;
 
     /// <summary>How keys are stored.</summary>
     public IKvCodec KvKeyCodec { get; init; } = F16Codec.Instance;

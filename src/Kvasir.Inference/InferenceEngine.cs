@@ -308,6 +308,7 @@ public sealed partial class InferenceEngine : IDisposable
         MaxWaiting = Options.MaxWaiting,
         StepTime = Options.StepTime,
         Recomputes = Options.KvReuse == KvReuse.Off,
+        Speculative = Options.Speculative,
         SharesBlocks = SharesBlocks,
     };
 

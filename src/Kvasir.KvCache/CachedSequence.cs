@@ -212,6 +212,13 @@ public sealed partial class CachedSequence : IDisposable
     public bool TryReserve(int tokens) =>
         Table.TryReserve(tokens) && Windows?.TryReserve(tokens, Math.Min(Length, Table.Pages?.From ?? Length)) != false;
 
+    /// <summary>Gives back room that nothing was written into for good, behind that for the first so many tokens.</summary>
+    public void GiveBackRoom(int tokens)
+    {
+        Table.Truncate(Math.Min(Table.Count, _cache.Layout.BlocksFor(tokens)));
+        Windows?.GiveBackRoom(Table.Count);
+    }
+
     /// <summary>The positions <c>[from, to)</c> are computed; blocks that are full now belong to the cache.</summary>
     public void Fill(ReadOnlySpan<int> tokens, int from, int to)
     {

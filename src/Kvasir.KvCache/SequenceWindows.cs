@@ -231,6 +231,9 @@ sealed class SequenceWindows : IDisposable
         return true;
     }
 
+    /// <summary>Gives back the blocks behind so many.</summary>
+    public void GiveBackRoom(int blocks) => Table.Truncate(Math.Min(blocks, Table.Count));
+
     /// <summary>The positions <c>[from, to)</c> are computed; blocks that are full now belong to the cache.</summary>
     public void Fill(ReadOnlySpan<int> tokens, int exact, int from, int to)
     {

@@ -55,6 +55,7 @@ sealed class EngineFlags
     readonly KvFlags _kv;
     readonly RequestFlags _requests = new();
     readonly Option<RetentionChoice> _retain = RetainFlag.Create();
+    readonly SpeculativeFlag _speculative = new();
 
     /// <param name="usualDevice">How large the pool is where nothing is said of it, in words.</param>
     /// <param name="usualContext">How long the context is where nothing is said of it, in words.</param>
@@ -93,7 +94,7 @@ sealed class EngineFlags
     {
         foreach (Option option in (Option[])[_model, .. _weights.All, _maxTokens, _minTokens, _context, _threads, .. _sampling.All, _stop,
             _ignoreEos,
-            _noKvCache, _verbose, _retain, _system])
+            _noKvCache, _verbose, _retain, _speculative.Option, _system])
             verb.Options.Add(option);
         Template.AddTo(verb);
         _kv.AddTo(verb);
@@ -113,7 +114,7 @@ sealed class EngineFlags
     public void AddServingTo(Command verb)
     {
         foreach (Option option in (Option[])[_model, .. _weights.All, _context, _threads, _noKvCache, _retain, _maxTokens, .. _sampling.All,
-            _stop, _system])
+            _stop, _speculative.Option, _system])
             verb.Options.Add(option);
         Template.AddTo(verb);
         _requests.AddTo(verb);
@@ -178,12 +179,14 @@ sealed class EngineFlags
 
     public EngineOptions Engine(ParseResult parsed, LanguageModel model)
     {
+        bool usesCache = UsesCache(parsed, model);
         EngineOptions options = _kv.Apply(parsed,
             new EngineOptions
             {
                 Context = parsed.GetValue(_context) is 0 ? model.Config.Context : parsed.GetValue(_context) ?? OfOllama(parsed)?.Context,
                 KvRetention = Retention(parsed),
-                KvReuse = UsesCache(parsed, model) ? KvReuse.On : KvReuse.Off,
+                KvReuse = usesCache ? KvReuse.On : KvReuse.Off,
+                Speculative = _speculative.Read(parsed, computesAgain: !usesCache),
             },
             ModelName(parsed), model);
         return parsed.GetValue(_threads) is { } threads ? options with { Threads = threads } : options;

@@ -62,7 +62,7 @@ sealed class LlamaFlags
             + "--spec-type --spec-draft-n-max --spec-draft-n-min -ctkd --cache-type-k-draft -ctvd --cache-type-v-draft "
             + "--spec-default --spec-draft-hf --spec-draft-p-min --spec-draft-p-split --draft-p-split --spec-draft-type-k "
             + "--spec-draft-type-v --mtp --eagle3 --dflash",
-            "tokens are computed one after the other: there is no draft model here"),
+            "tokens are guessed from what was said before (--speculative): there is no draft model here"),
         ("-mu --model-url -dr --docker-repo -hff --hf-file -hft --hf-token",
             "models are fetched by `kvasir pull`, and -m names their files"),
         ("--samplers --sampler-seq --sampling-seq", "requests say it (samplers)"),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Kvasir.Formats.Models;
 using Kvasir.Formats.Quantization;
 using Kvasir.Inference;
+using Kvasir.Inference.Drafting;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Measurement.Speed;
 using Kvasir.Inference.Synthesis;
@@ -28,6 +29,11 @@ sealed class BenchVerb
     static readonly Option<long?> s_host = Size("--kv-host", "Memory behind a smaller pool");
     static readonly Option<long?> s_disk = Size("--kv-disk", "Room behind both on the disk of --kv-dir");
     static readonly Option<string?> s_folder = KvFlags.CreateFolder("Directory on the disk that is streamed from");
+    static readonly Option<string?> s_speculative = new("--speculative")
+    {
+        Description = "Measure instead what guessing tokens ahead brings, beside decoding without: lookup, or auto without a value",
+        Arity = ArgumentArity.ZeroOrOne, HelpName = "MODE",
+    };
     static readonly Option<bool> s_json = new("--json") { Description = "Print one JSON object" };
 
     public static Command Create()
@@ -35,7 +41,7 @@ sealed class BenchVerb
         Command verb = new("bench")
         {
             s_model, s_weights.Option, s_weights.Device.Option, s_prompt, s_generate, s_depth, s_threads, s_repeat, s_retain,
-            s_device, s_host, s_disk, s_folder, s_json,
+            s_device, s_host, s_disk, s_folder, s_speculative, s_json,
             BenchKvVerb.Create(), BenchServeVerb.Create(),
         };
         foreach (Option option in s_types.All)
@@ -59,6 +65,7 @@ sealed class BenchVerb
 
     static int Run(ParseResult parsed)
     {
+        _ = Mode(parsed);
         using Interrupt interrupt = new();
         try
         {
@@ -98,6 +105,8 @@ sealed class BenchVerb
         int threads = parsed.GetValue(s_threads) ?? Environment.ProcessorCount,
             longest = Math.Max(parsed.GetValue(s_prompt), parsed.GetValue(s_generate));
         using LanguageModel model = LanguageModel.Load(path, new LoadMeter(), backend: s_weights.Device.Open(parsed));
+        if (Mode(parsed) is { } mode)
+            return MeasureDrafts(parsed, model, threads, mode, cancellation);
         BenchLimits limits = BenchLimits.Of(model, threads, cancellation);
         PeakMemory.Restart();
         using InferenceEngine engine = new(model, s_types.Apply(parsed, new()
@@ -120,6 +129,26 @@ sealed class BenchVerb
         return ExitCode.Ok;
 
         BenchRow[] Rows(ThreadLimits? beside) => [.. runs.Select(run => run.Test.Row(run.Seconds, beside))];
+    }
+
+    /// <summary>How tokens are to be guessed ahead; null where speeds are measured without.</summary>
+    static SpeculativeMode? Mode(ParseResult parsed) => parsed.GetResult(s_speculative) is null or { Implicit: true } ? null
+        : SpeculativeFlag.Find(parsed.GetValue(s_speculative) ?? "auto") is { } mode and not SpeculativeMode.Off ? mode
+        : throw new UsageException(
+            $"{s_speculative.Name} {Formats.Printable.Quote(parsed.GetValue(s_speculative)!)}: expected lookup or auto; both are measured beside off");
+
+    static int MeasureDrafts(ParseResult parsed, LanguageModel model, int threads, SpeculativeMode mode, CancellationToken cancellation)
+    {
+        int prompt = parsed.GetValue(s_prompt), tokens = parsed.GetValue(s_generate);
+        if (prompt < 64 || tokens < 2)
+            throw new UsageException($"{s_speculative.Name}: {prompt} tokens of prompt and {tokens} of answer, expected at least 64 and 2");
+        using InferenceEngine engine = new(model, s_types.Apply(parsed, new() { Context = prompt + tokens + 32, Threads = threads }, model));
+        var report = BenchDrafts.Measure(engine, threads, mode, prompt, tokens, parsed.GetValue(s_repeat), cancellation);
+        if (parsed.GetValue(s_json))
+            VerbJson.Write(report);
+        else
+            report.Print();
+        return ExitCode.Ok;
     }
 
     /// <summary>Prefill and decode, with an empty KV cache and then with the one that was asked for.</summary>

@@ -8,15 +8,18 @@ namespace Kvasir.Cli.Verbs;
 /// <summary>What <c>run --json</c> prints. Times are in seconds.</summary>
 sealed record RunReport(
     string Model, int PromptTokens, int CompletionTokens, IReadOnlyList<int> TokenIds, string Text, string FinishReason, ulong Seed,
-    RunTimings Timings, RunKv Kv)
+    RunTimings Timings, RunKv Kv, RunDrafts? Speculative)
 {
     public static RunReport Of(InferenceEngine engine, GenerationResult result, TimeSpan load) => new(
         engine.Model.Config.Name, result.PromptTokens, result.TokenIds.Count, result.TokenIds, result.Text,
         result.FinishReason.ToString().ToLowerInvariant(), result.Seed,
         new RunTimings(load.TotalSeconds, result.TimeToFirstToken.TotalSeconds,
             result.PrefillTokensPerSecond, result.DecodeTokensPerSecond),
-        RunKv.Of(engine, result));
+        RunKv.Of(engine, result), result.Drafts is { } drafts ? new RunDrafts(drafts.Drafted, drafts.Accepted, drafts.Rejected) : null);
 }
+
+/// <summary>Tokens that were guessed ahead, those that were right, and those that were not.</summary>
+sealed record RunDrafts(int Drafted, int Accepted, int Rejected);
 
 sealed record RunTimings(double LoadS, double TtftS, double PrefillTokensPerS, double DecodeTokensPerS);
 

@@ -1,4 +1,5 @@
 using Kvasir.Formats.Models;
+using Kvasir.Inference.Drafting;
 using Kvasir.Inference.Model;
 using Kvasir.Inference.Retention;
 using Kvasir.Inference.Sampling.Constraints.Masks;
@@ -48,6 +49,12 @@ sealed class EngineParts
 
     /// <summary>Whether every step computes its whole sequence again: the oracle for the cache.</summary>
     public required bool Recomputes { get; init; }
+
+    /// <summary>Whether tokens are guessed ahead, unless a completion says otherwise.</summary>
+    public required SpeculativeMode Speculative { get; init; }
+
+    /// <summary>How often guesses were right in all completions; the scheduler's thread alone touches it.</summary>
+    public Acceptance Acceptance { get; } = new();
 
     /// <summary>Whether sequences find and leave blocks at all.</summary>
     public required bool SharesBlocks { get; init; }

@@ -26,6 +26,9 @@ sealed class ForwardPass(ITransformer transformer, TieredKvCache cache)
     /// <summary>Tokens that it still has room for.</summary>
     public int Room => transformer.MaxTokens - _batch.Count;
 
+    /// <summary>Tokens in it that are guesses.</summary>
+    public int Drafted { get; private set; }
+
     /// <summary>Rows whose logits are wanted.</summary>
     public int LogitRows => _batch.LogitRows.Count;
 
@@ -34,6 +37,7 @@ sealed class ForwardPass(ITransformer transformer, TieredKvCache cache)
     {
         _batch.Clear();
         _pieces.Clear();
+        Drafted = 0;
     }
 
     /// <summary>
@@ -66,6 +70,25 @@ sealed class ForwardPass(ITransformer transformer, TieredKvCache cache)
     }
 
     /// <summary>
+    /// Adds tokens that may follow those of the sequence that was added last, as far as there is room for their keys and values, each with
+    /// its logits; returns how many. They are not the sequence's: whoever finds that some follow appends and fills them.
+    /// </summary>
+    public int AddDraft(Sequence sequence, ReadOnlySpan<int> draft)
+    {
+        int tokens = sequence.Tail.Length;
+        draft = draft[..Math.Min(draft.Length, Room)];
+        if (!draft.IsEmpty && !sequence.Blocks.TryReserve(tokens + draft.Length))
+        {
+            sequence.Blocks.GiveBackRoom(tokens);
+            draft = draft[..(int)Math.Min(draft.Length, sequence.Blocks.Table.Capacity - tokens)];
+        }
+        for (int i = 0; i < draft.Length; i++)
+            _batch.Add(draft[i], sequence.Tokens.Length + i, sequence.Blocks, wantsLogits: true);
+        Drafted += draft.Length;
+        return draft.Length;
+    }
+
+    /// <summary>
     /// Computes it. False when blocks that it attends to did not come: they are holes now, nothing was computed,
     /// and the pass has to be made anew.
     /// </summary>
@@ -84,7 +107,7 @@ sealed class ForwardPass(ITransformer transformer, TieredKvCache cache)
             return false;
         }
         cache.Costs.Streamed(Read.Bytes - bytes, Read.Time - reading);
-        if (undisturbed && Rows >= Math.Max(LeastToTime, LeastRowsPerPiece * _pieces.Count))
+        if (undisturbed && Drafted == 0 && Rows >= Math.Max(LeastToTime, LeastRowsPerPiece * _pieces.Count))
             cache.Computed(Rows, Stopwatch.GetElapsedTime(start) - (Read.Waited - waited));
         foreach ((Sequence sequence, int from, int to) in _pieces)
         {

@@ -22,6 +22,7 @@ sealed partial class Generation
         if (isTooShort && isHeld && float.IsNegativeInfinity(logits[TopLogits.Largest(logits)]))
             return FinishReason.Stop; // all that may come is a stop token
         int token = _sampler.Next(logits, Sequence.Tokens, _promptTokens);
+        token = Options.Replayed?[_tokens.Count] ?? token;
         if (_thoughts is not { IsInside: true } && token != _thoughts?.Opener)
             _form?.Accept(token);
         return Go(token);
@@ -111,6 +112,7 @@ sealed partial class Generation
             LookupTime = _lookupTime,
             StoreTime = _store,
             Hidden = _hidden,
+            Drafts = _drafter?.Use,
         };
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Kvasir.Inference.Drafting;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 using Kvasir.Inference.Sampling.Constraints.Masks;
@@ -62,6 +63,11 @@ sealed partial class Generation
         _detokenizer = Detokenizer.After(engine.Tokenizer, sequence.Tokens, spelled: options.Spelled);
         _thoughts = options.Thoughts is { } thoughts ? new ThoughtSpan(thoughts, engine.Tokenizer, options.Grammar is not null) : null;
         _prompt = options.PromptLogprobs is { } likely ? new PromptMeter(likely, _promptTokens) : null;
+        foreach (int token in options.Speculative.Prediction)
+            if ((uint)token >= (uint)engine.Config.Vocabulary)
+                throw new ArgumentException($"prediction: token {token}, expected 0 to {engine.Config.Vocabulary - 1}");
+        SpeculativeMode mode = options.Speculative.Mode ?? engine.Speculative;
+        (_drafter, DraftsAnyway) = (NewDrafter(mode), mode == SpeculativeMode.Lookup);
         _logprobs = options is { TopLogprobs: { } top, LogprobsAfterSampling: false } ? new LogprobMeter(top) : null;
     }
 
@@ -234,26 +240,30 @@ sealed partial class Generation
                 new CompletionPiece("", -1, null, new PrefillProgress(_promptTokens, _promptTokens) { Logprobs = _prompt.Read }));
     }
 
-    /// <summary>The last token is computed: chooses the next one from its logits.</summary>
-    public void Take(ForwardPass pass, int row)
+    /// <summary>The last token is computed: chooses the next one from its logits, and more as long as they were guessed.</summary>
+    /// <param name="pass">The pass.</param>
+    /// <param name="row">Its row of logits.</param>
+    /// <param name="drafted">Guessed tokens that have the rows behind it.</param>
+    /// <returns>How many of those belong to the sequence now.</returns>
+    public int Take(ForwardPass pass, int row, int drafted)
     {
         if (_retention?.Subject is not null)
         {
             Advance();
             _retention.BeginProfile();
             WatchProfile();
-            return;
+            return 0;
         }
+        long computed = _own.Computed;
         _last = Stopwatch.GetTimestamp();
         if (_first == 0)
             (_first, _computed) = (_last, Computed - _computed);
         Advance();
-        if (Options.WantsHidden)
-            _hidden = LogitsException.Checked(pass.Hidden(row), "a hidden state", _engine.Config.Name).ToArray();
-        if ((Options.MaxTokens == 0 ? FinishReason.Length : Choose(pass.Logits(row))) is { } reason)
+        if (Choose(pass, row, drafted) is { } reason)
             Finish(reason);
         else if (_engine.Recomputes)
             Sequence.Blocks.Forget();
+        return (int)(_own.Computed - computed);
     }
 
     /// <summary>A pass of at most so many rows looks at the prefix.</summary>

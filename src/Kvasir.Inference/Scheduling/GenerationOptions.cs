@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Kvasir.Inference.Drafting;
 using Kvasir.Inference.Sampling;
 using Kvasir.Inference.Sampling.Constraints;
 
@@ -85,6 +86,12 @@ public sealed record GenerationOptions
     /// <summary>Which keys and values of the prompt are kept; null keeps all, and the completion is exact.</summary>
     public RetentionOptions? Retention { get; init; }
 
+    /// <summary>How its tokens are guessed ahead; they are the same in any case.</summary>
+    public SpeculativeOptions Speculative { get; init; } = new();
+
+    /// <summary>Tokens that come in place of those that are chosen, for measurements.</summary>
+    internal IReadOnlyList<int>? Replayed { get; init; }
+
     /// <summary>Whose turn it is, when many wait: the lesser number first, and of equals whoever came first.</summary>
     public int Priority { get; init; }
 
@@ -96,6 +103,7 @@ public sealed record GenerationOptions
     public void Validate()
     {
         Sampling.Validate();
+        Speculative.Validate();
         if (MaxTokens < 0)
             throw new ArgumentException($"tokens to generate: {MaxTokens}, expected 0 or more");
         if (MinTokens < 0 || MinTokens > (MaxTokens ?? int.MaxValue))

@@ -1,3 +1,4 @@
+using Kvasir.Inference.Drafting;
 using Kvasir.KvCache.Lookups;
 
 namespace Kvasir.Inference.Scheduling;
@@ -64,6 +65,9 @@ public sealed record GenerationResult
 
     /// <summary>The final hidden state after the prompt, [width], when it was asked for.</summary>
     public ReadOnlyMemory<float>? Hidden { get; init; }
+
+    /// <summary>What came of tokens that were guessed ahead; null where none were to be.</summary>
+    public DraftUse? Drafts { get; init; }
 
     /// <summary>From the call to the first token, waiting included; zero when there was none.</summary>
     public required TimeSpan TimeToFirstToken { get; init; }

@@ -219,7 +219,7 @@ sealed class Scheduler : IDisposable
             if (_planner.Pass.Rows == 0)
                 return;
             _planner.Took(Stopwatch.GetElapsedTime(start));
-            (_steps, _computedTokens) = (_steps + 1, _computedTokens + _planner.Pass.Rows);
+            (_steps, _computedTokens) = (_steps + 1, _computedTokens + _planner.Pass.Rows - _planner.Pass.Drafted);
             foreach ((Generation generation, int row, int from) in _planner.Read)
                 Try(generation, () => generation.ReadPrompt(_planner.Pass, row, from));
             for (int i = 0; i < _planner.Completed.Count; i++)
@@ -260,11 +260,11 @@ sealed class Scheduler : IDisposable
             Insert(_arriving, generation);
     }
 
-    void Take(Generation generation, int row)
+    void Take(Generation generation, (int Row, int Drafted) last)
     {
         try
         {
-            generation.Take(_planner.Pass, row);
+            _computedTokens += generation.Take(_planner.Pass, last.Row, last.Drafted);
         }
         catch (Exception e)
         {

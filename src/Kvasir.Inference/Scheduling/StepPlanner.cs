@@ -22,6 +22,7 @@ sealed class StepPlanner(EngineParts engine)
     readonly FairTurns _turns = new(engine.StepTime);
     readonly List<Generation> _reading = []; // those that may come from the disk in the next pass
     readonly List<Generation> _neighbours = [];
+    readonly DraftPlanner _drafts = new(engine);
     int _prefillRows;
     long _steps;
     TimeSpan _readTime; // of theirs
@@ -33,8 +34,8 @@ sealed class StepPlanner(EngineParts engine)
     /// <summary>Whose last token is in it, in the order of its rows of logits.</summary>
     public List<Generation> Completed { get; } = [];
 
-    /// <summary>The row of logits of each of those.</summary>
-    public List<int> LastRows { get; } = [];
+    /// <summary>The row of logits of each of those, and how many guessed tokens have the rows behind it.</summary>
+    public List<(int Row, int Drafted)> LastRows { get; } = [];
 
     /// <summary>Whose prompt is to be read: its first row of logits, and the position that it is of.</summary>
     public List<(Generation Generation, int Row, int From)> Read { get; } = [];
@@ -48,31 +49,49 @@ sealed class StepPlanner(EngineParts engine)
     /// <summary>Fills the pass; returns a sequence for which the pool has no room, and then the pass is not to be used.</summary>
     public Generation? Plan(List<Generation> running)
     {
+        foreach (Generation generation in running)
+            generation.Sequence.Blocks.Adopt(generation.Sequence.Tail);
+        ChooseWhoReads(running);
+        bool mayStream = _turns.MayStream(_readTime);
+        if (Plan(running, mayStream, mayDraft: true) is not { } homeless)
+            return null;
+        if (Pass.Drafted == 0)
+            return homeless;
+        foreach (Generation generation in Completed) // a guess takes nobody's room
+            generation.Sequence.Blocks.GiveBackRoom(generation.Sequence.Tail.Length);
+        return Plan(running, mayStream, mayDraft: false);
+    }
+
+    Generation? Plan(List<Generation> running, bool mayStream, bool mayDraft)
+    {
+        Clear();
+        (_prefillRows, _mayStream) = (0, mayStream);
+        Neighbours(running).RemoveAll(generation => // ready first: what did not come is a hole then, and more is needed
+            !IsReady(generation) || !NeedsOnlyItsLast(generation) || !HasTurn(generation));
+        foreach (Generation generation in running)
+            generation.DraftRows = 0;
+        if (mayDraft)
+            _drafts.Plan(_neighbours, besidePrompts: running.Exists(generation => !NeedsOnlyItsLast(generation)));
+        foreach (Generation generation in _neighbours)
+            if (!TryAdd(generation, 1))
+                return generation;
+        int budget = PrefillBudget(running.Count - Completed.Count);
+        foreach (Generation generation in running)
+            if (!NeedsOnlyItsLast(generation) && IsReady(generation) && HasTurn(generation) && !TryAddPrompt(generation, budget))
+                return generation;
+        if (Pass.Rows == 0 && !mayStream && running.Exists(generation => generation.IsStreamed))
+            return Plan(running, mayStream: true, mayDraft); // the others have nothing to do
+        return Pass.Rows > 0 || running.Count == 0 ? null : PlanWaiting(running);
+    }
+
+    void Clear()
+    {
         Pass.Clear();
         Completed.Clear();
         Advanced.Clear();
         LastRows.Clear();
         Read.Clear();
         _claims.Clear();
-        foreach (Generation generation in running)
-            generation.Sequence.Blocks.Adopt(generation.Sequence.Tail);
-        ChooseWhoReads(running);
-        return Plan(running, _turns.MayStream(_readTime));
-    }
-
-    Generation? Plan(List<Generation> running, bool mayStream)
-    {
-        (_prefillRows, _mayStream) = (0, mayStream);
-        foreach (Generation generation in Neighbours(running)) // ready first: what did not come is a hole then, and more is needed
-            if (IsReady(generation) && NeedsOnlyItsLast(generation) && HasTurn(generation) && !TryAdd(generation, 1))
-                return generation;
-        int budget = PrefillBudget(running.Count - Pass.Rows);
-        foreach (Generation generation in running)
-            if (!NeedsOnlyItsLast(generation) && IsReady(generation) && HasTurn(generation) && !TryAddPrompt(generation, budget))
-                return generation;
-        if (Pass.Rows == 0 && !mayStream && running.Exists(generation => generation.IsStreamed))
-            return Plan(running, mayStream: true); // the others have nothing to do
-        return Pass.Rows > 0 || running.Count == 0 ? null : PlanWaiting(running);
     }
 
     /// <summary>
@@ -108,6 +127,8 @@ sealed class StepPlanner(EngineParts engine)
         _steps++;
         bool streams = Took(Completed) | Took(Advanced);
         _turns.Took(time, streams);
+        if (_prefillRows == 0 && Completed.Count > 0)
+            _drafts.Took(Completed.Count, Pass.Drafted, time);
     }
 
     bool Took(List<Generation> those)
@@ -169,7 +190,7 @@ sealed class StepPlanner(EngineParts engine)
         bool isWhole = generation.ReadsPrompt ? cached + Pass.Rows - rows == sequence.Tokens.Length : Pass.LogitRows > logits;
         (isWhole ? Completed : Advanced).Add(generation);
         if (isWhole)
-            LastRows.Add(Pass.LogitRows - 1);
+            LastRows.Add((Pass.LogitRows - 1, generation.DraftRows == 0 ? 0 : Pass.AddDraft(sequence, generation.Draft)));
         ClaimBlocks(sequence, from, (int)Math.Min(sequence.Tail.Length, (long)from + most));
         return true;
     }
@@ -238,7 +259,7 @@ sealed class StepPlanner(EngineParts engine)
     /// </summary>
     int PrefillBudget(int prompts)
     {
-        double share = Math.Max(0.0, prompts - Pass.Rows) / Math.Max(1, prompts + Pass.Rows);
+        double share = Math.Max(0.0, prompts - Completed.Count) / Math.Max(1, prompts + Completed.Count);
         double rate = engine.Cache.Costs.TokensPerSecond;
         return Pass.Rows == 0 || rate == 0
             ? Pass.Room

@@ -27,6 +27,10 @@ sealed record Explanation(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ExplainedStreaming? Streaming { get; init; }
 
+    /// <summary>What came of tokens that were guessed ahead; absent where none were to be.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ExplainedDrafts? Speculative { get; init; }
+
     /// <summary>Explains what a completion did.</summary>
     /// <param name="result">The completion.</param>
     /// <param name="tokenizer">The model's tokenizer, or null for whoever may not see text.</param>
@@ -40,6 +44,7 @@ sealed record Explanation(
             : [.. result.Kv.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers))])
     {
         Retention = ExplainedRetention.Of(result),
+        Speculative = result.Drafts is { } drafts ? new ExplainedDrafts(drafts.Drafted, drafts.Accepted, drafts.Rejected) : null,
         Streaming = result.Kv.Streamed is { } streamed
             ? new ExplainedStreaming(streamed.Blocks, streamed.Host, streamed.Disk, streamed.DiskBytes, result.StepSeconds)
             {
@@ -61,6 +66,9 @@ sealed record Explanation(
             [.. lookup.Misses.Select(miss => ExplainedMiss.Of(miss, tokenizer, seesOthers: true))]);
     }
 }
+
+/// <summary>Tokens of an answer that were guessed and computed ahead, those that were right, and those that were not.</summary>
+sealed record ExplainedDrafts(int Drafted, int Accepted, int Rejected);
 
 /// <summary>Tokens that other nodes brought, those of them that they computed for it, and who they were.</summary>
 sealed record ExplainedPeers(int Tokens, int Computed, IReadOnlyList<string> Nodes);

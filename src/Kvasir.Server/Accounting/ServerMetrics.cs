@@ -35,6 +35,10 @@ static class ServerMetrics
         "Of the prompts' tokens, those whose keys and values were not computed");
     static readonly Counter<double> s_saved = s_meter.CreateCounter<double>("kvasir.server.prefill.saved", "s",
         "About the time that the cache has saved");
+    static readonly Counter<long> s_drafted = s_meter.CreateCounter<long>("kvasir.server.drafted", "{token}",
+        "Tokens that were guessed ahead and computed");
+    static readonly Counter<long> s_accepted = s_meter.CreateCounter<long>("kvasir.server.draft.accepted", "{token}",
+        "Of those, the ones that came");
     static readonly Histogram<double> s_profile = s_meter.CreateHistogram("kvasir.kv.profile", "s",
         "Finding out what a retention policy keeps of a prefix, and gathering it", advice: s_buckets);
     static readonly Counter<long> s_pagesSeen = s_meter.CreateCounter<long>("kvasir.kv.pages.seen", "{page}",
@@ -64,6 +68,8 @@ static class ServerMetrics
             s_cached.Add(result.ReusedTokens, operation, name);
             s_saved.Add(result.Kv.Saved.TotalSeconds, name);
             s_queue.Record(result.QueueTime.TotalSeconds, name);
+            s_drafted.Add(result.Drafts?.Drafted ?? 0, name);
+            s_accepted.Add(result.Drafts?.Accepted ?? 0, name);
             if (result.TimeToFirstToken > TimeSpan.Zero)
                 s_ttft.Record(result.TimeToFirstToken.TotalSeconds, operation, name, new(ServedBy, RequestLog.ServedBy(result)));
             if (result.Kv.Retention is { View: not null, WasFound: false, ProfileTime: var profile })

@@ -43,6 +43,10 @@ sealed record ChatRequest(CompletionRequest Completion, ChatInput Input, bool St
                 {
                     TopLogprobs = TopLogprobs(body),
                     PromptLogprobs = PromptLogprob.Wish(body),
+                    Speculative = generation.Speculative with
+                    {
+                        Prediction = SpeculativeField.Prediction(body["prediction"], model.Engine.Model.Tokenizer),
+                    },
                     Retention = model.Retention.Read(body, () => input.TokensBeforeQuestion(model, choice, prompt)),
                 },
                 PromptLogprobs = PromptLogprob.Wish(body),

@@ -17,12 +17,22 @@ sealed record Timings(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? KvRetention { get; init; }
 
+    /// <summary>Tokens that were guessed ahead; absent where none were.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? DraftN { get; init; }
+
+    /// <summary>Those of them that were right.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? DraftNAccepted { get; init; }
+
     /// <summary>Those of an answer that is over; null unless they were asked for.</summary>
     public static Timings? Of(CompletionRun run, GenerationResult result) => run.Request.TellsTimings
         ? Of(result.ReusedTokens, result.ComputedTokens, result.TimeToFirstToken - result.QueueTime,
             result.TokenIds.Count, result.DecodeTime) with
         {
             KvRetention = run.RetentionOf([result])?.Policy,
+            DraftN = result.Drafts is { Drafted: > 0 and var drafted } ? drafted : null,
+            DraftNAccepted = result.Drafts is { Drafted: > 0, Accepted: var accepted } ? accepted : null,
         }
         : null;
 

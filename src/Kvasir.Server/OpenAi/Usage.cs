@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Kvasir.Inference.Drafting;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Server.Accounting;
 using Kvasir.Server.Serving;
@@ -15,12 +16,29 @@ sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens, Pro
         int prompt = first.Sum(result => result.PromptTokens), completion = results.Sum(result => result.TokenIds.Count);
         return new Usage(prompt, completion, prompt + completion,
             new PromptTokensDetails(first.Sum(result => result.ReusedTokens), first.Sum(result => result.ComputedTokens),
-                run.RetentionOf(results)), new CompletionTokensDetails(results.Sum(result => result.ThoughtTokens)));
+                run.RetentionOf(results)), new CompletionTokensDetails(results.Sum(result => result.ThoughtTokens))
+            {
+                AcceptedPredictionTokens = OfPrediction(drafts => drafts.AcceptedOfPrediction),
+                RejectedPredictionTokens = OfPrediction(drafts => drafts.RejectedOfPrediction),
+            });
+
+        int? OfPrediction(Func<DraftUse, int> count) => run.Request.Options.Speculative.Prediction.Count == 0 ? null
+            : results.Sum(result => result.Drafts is { } drafts ? count(drafts) : 0);
+
     }
 }
 
 /// <summary>How many of the answer's tokens were thoughts, markers included.</summary>
-sealed record CompletionTokensDetails(int ReasoningTokens);
+sealed record CompletionTokensDetails(int ReasoningTokens)
+{
+    /// <summary>Tokens of a prediction that were guessed and right; absent without one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? AcceptedPredictionTokens { get; init; }
+
+    /// <summary>Those that were guessed and wrong.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? RejectedPredictionTokens { get; init; }
+}
 
 /// <summary>Where the prompt's keys and values came from, and what was left out of them, if anything was.</summary>
 sealed record PromptTokensDetails(int CachedTokens, int CacheWriteTokens,

@@ -93,6 +93,13 @@ static class FieldTable
         Honoured("best_of", Completions, "only equal to `n`"),
         Refused("best_of", Chat | Responses | Messages, "`n` answers are given as they come", "1"),
 
+        // how it comes sooner
+        Honoured("speculative.mode", Answers, "`off`, `lookup` or `auto`: [guesses](#guesses)"),
+        Honoured("speculative.n_max", Answers, "most tokens that are guessed at once, 0 none; a name with a point in it, too"),
+        Harmless("speculative.n_min", Answers, "it is for speed alone"),
+        Harmless("speculative.p_min", Answers, "it is for speed alone"),
+        Honoured("prediction", Chat, "[guesses](#guesses)"),
+
         // what is thought before
         Honoured("enable_thinking", Chat | Tokenize | KvPrompts, "[thoughts](#thoughts)"),
         Honoured("reasoning_effort", Chat | Tokenize | KvPrompts, "`none` turns thinking off, the template knows what else it means"),
@@ -229,7 +236,6 @@ static class FieldTable
         Harmless("inference_geo", Messages),
         Harmless("speed", Messages),
         Harmless("request_id", Texts),
-        Harmless("prediction", Chat, "it is for speed alone"),
         Harmless("verbosity", Chat, "a hint"),
         Harmless("text.verbosity", Responses, "a hint"),
         Harmless("max_tool_calls", Responses, "it counts tools that a server runs itself"),

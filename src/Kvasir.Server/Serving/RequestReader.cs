@@ -49,6 +49,7 @@ static class RequestReader
             IgnoresEnds = body["ignore_eos"].Truth() ?? false,
             TellsProgress = TellsProgress(body) | TellsTimings(body),
             MostTime = MostTime(body["t_max_predict_ms"]),
+            Speculative = SpeculativeField.Read(body),
             Sampling = SamplerOrder.Apply(body["samplers"], Sampling(body, model, model.Defaults.Sampling(usual ?? s_openAi))),
         };
     }

@@ -60,13 +60,15 @@ static class ArchitectureTable
                 Sampling/Constraints/Masks, Sampling/Constraints/Nodes, Sampling/Constraints/Schemas, Tokenization
             Retention -> Kernels, Kernels/Panels, Model, Tokenization
             Measurement/Limits -> Kernels
-            Scheduling -> Measurement/Limits, Model, Retention, Sampling, Sampling/Constraints, Sampling/Constraints/Masks, Tokenization
+            Drafting
+            Scheduling -> Drafting, Measurement/Limits, Model, Retention, Sampling, Sampling/Constraints, Sampling/Constraints/Masks, Tokenization
             Chat -> Sampling/Constraints, Sampling/Constraints/Schemas, Templates, Templates/Library, Templates/Syntax, Templates/Values,
                 Tokenization
             Chat/Answers -> Chat, Sampling/Constraints, Scheduling
             ExtensionsAI -> Chat, Chat/Answers, Sampling, Sampling/Constraints, Sampling/Constraints/Schemas, Scheduling
-            (root) -> Chat, Chat/Answers, ExtensionsAI, Kernels, Model, Retention, Saga, Sampling/Constraints/Masks, Scheduling, Tokenization
-            Measurement/Speed -> (root), Kernels, Kernels/Panels, Measurement/Limits, Model, Scheduling
+            (root) -> Chat, Chat/Answers, Drafting, ExtensionsAI, Kernels, Model, Retention, Saga, Sampling/Constraints/Masks, Scheduling,
+                Tokenization
+            Measurement/Speed -> (root), Drafting, Kernels, Kernels/Panels, Measurement/Limits, Model, Scheduling
             Measurement/Quality -> (root), Chat, Saga, Scheduling, Tokenization
             Synthesis -> Model, Sampling, Tokenization
             """),

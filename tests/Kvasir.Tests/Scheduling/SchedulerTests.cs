@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Kvasir.Inference;
+using Kvasir.Inference.Drafting;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Tests.Fixtures;
@@ -58,7 +59,10 @@ public sealed class SchedulerTests : IDisposable
     [Fact]
     public async Task Whoever_generates_gets_a_token_at_every_step_of_a_long_prompt()
     {
-        using InferenceEngine engine = new(_model, new EngineOptions { Context = 1024, Sequences = 2, StepTime = TimeSpan.FromTicks(1) });
+        using InferenceEngine engine = new(_model, new EngineOptions
+        {
+            Context = 1024, Sequences = 2, StepTime = TimeSpan.FromTicks(1), Speculative = SpeculativeMode.Off,
+        });
         engine.Cache.Computed(1000, TimeSpan.FromSeconds(1));
         Sequence talker = Begin(engine, Prompt(20, 1)), reader = Begin(engine, Prompt(900, 2));
         using var over = CancellationTokenSource.CreateLinkedTokenSource(Patience);

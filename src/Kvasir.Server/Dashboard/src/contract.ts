@@ -107,7 +107,12 @@ export interface Explain {
   miss: Miss[];
   /** Absent where no policy was asked for. */
   retention?: Retention | null;
+  /** Absent where nothing was to be guessed. */
+  speculative?: Drafts | null;
 }
+
+/** Tokens of an answer that were guessed and computed ahead, and those of them that were right. */
+export interface Drafts { drafted: number; accepted: number; rejected: number }
 
 export interface ServedRequest {
   id: string;

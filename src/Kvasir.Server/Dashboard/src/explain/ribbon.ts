@@ -3,7 +3,7 @@ import { h } from '../dom';
 import { bytes, range, seconds } from '../format';
 import { inBlocks } from './blocks';
 import { isSource, sourceNames, swatch } from './sources';
-import { missSentence, retentionSentence, spansSentence } from './words';
+import { draftsSentence, missSentence, retentionSentence, spansSentence } from './words';
 
 /** A prompt as one line: which tokens came from which tier, and which were computed. */
 export function ribbon(explain: Explain): HTMLElement {
@@ -25,6 +25,7 @@ export function ribbonWords(explain: Explain): HTMLElement {
   if (explain.restored_bytes)
     list.append(h('li', { class: 'why' }, `Restored ${bytes(explain.restored_bytes)} in ${seconds(explain.restore_s ?? 0)}.`));
   if (explain.retention) list.append(h('li', { class: 'why' }, retentionSentence(explain.retention)));
+  if (explain.speculative?.drafted) list.append(h('li', { class: 'why' }, draftsSentence(explain.speculative)));
   return list;
 }
 

@@ -1,4 +1,4 @@
-import { tierNames, type Explain, type Miss, type Retention } from '../contract';
+import { tierNames, type Drafts, type Explain, type Miss, type Retention } from '../contract';
 import { bytes, count, counted, percent, range, seconds } from '../format';
 import { reusedTokens } from './sources';
 
@@ -60,6 +60,10 @@ export function policyName(policy: string): string {
   const allocation = modifiers.find((modifier) => modifier.startsWith('alloc='))?.slice('alloc='.length);
   return allocation ? `${form} ${allocation}` : form!;
 }
+
+/** What came of guesses, as a sentence. */
+export const draftsSentence = ({ drafted, accepted }: Drafts): string =>
+  `Of the answer's tokens, ${count(drafted)} were guessed ahead and ${count(accepted)} of them right.`;
 
 /** What a policy meant for a prompt, as a sentence. */
 export function retentionSentence(retention: Retention): string {
