@@ -39,7 +39,7 @@ public sealed class DraftingTests : IDisposable
     [Theory]
     [InlineData("saga", "f16", false)]
     [InlineData("tiny", "f16", false)]
-    [InlineData("tiny", "q8_0", true)]
+    [InlineData("saga", "q8_0", true)]
     [InlineData("windows", "f16", true)]
     public async Task Answers_are_the_plain_ones_to_the_last_bit(string name, string codec, bool isTight)
     {
@@ -79,6 +79,7 @@ public sealed class DraftingTests : IDisposable
     public async Task What_is_left_in_the_cache_is_what_plain_decoding_leaves()
     {
         EngineOptions options = new() { Context = 256, Sequences = 8, Threads = 2 };
+        int accepted = 0, rejected = 0;
         for (int seed = 0; seed < 12; seed++)
         {
             using CachedEngine plain = new(_saga, options with { Speculative = SpeculativeMode.Off }), drafting = new(_saga, options);
@@ -87,12 +88,13 @@ public sealed class DraftingTests : IDisposable
             GenerationResult expected = (await DraftedAnswer.Of(plain.Engine, prompt, wanted, Patience)).Result;
             GenerationResult actual = (await DraftedAnswer.Of(drafting.Engine, prompt,
                 wanted with { Speculative = DraftedAnswer.Mistaken(expected.TokenIds, seed) }, Patience)).Result;
-            Assert.True(actual.Drafts is { Rejected: > 0, Accepted: > 0 });
+            (accepted, rejected) = (accepted + actual.Drafts!.Accepted, rejected + actual.Drafts.Rejected);
             Assert.Equal(Kept(plain), Kept(drafting));
             Assert.Equal(plain.Cache.Device.Counts, drafting.Cache.Device.Counts);
             int[] all = [.. prompt, .. expected.TokenIds];
             drafting.Ask(all).AssertSameBits(plain.Ask(all), $"seed {seed}");
         }
+        Assert.True(accepted > 100 && rejected > 100, $"{accepted} right and {rejected} wrong");
     }
 
     static string[] Kept(CachedEngine engine) => [.. engine.Cache.Device.List(1000)
@@ -102,7 +104,7 @@ public sealed class DraftingTests : IDisposable
     public async Task A_full_pool_a_cancelled_answer_and_a_restart_are_as_they_would_be_without()
     {
         EngineOptions options = new() { Context = 256, Threads = 2, KvHostBytes = 64 << 20, KvDisk = CachedEngine.Disk(_folder["kv"]) };
-        GenerationOptions wanted = new() { MaxTokens = 150, IgnoresEnds = true, WantsHidden = true };
+        GenerationOptions wanted = new() { MaxTokens = 150, IgnoresEnds = true, WantsHidden = true, Sampling = new() { Seed = 1 } };
         int[][] prompts = [.. Enumerable.Range(0, 5).Select(i => Prompt(30, i))];
         string[] expected;
         GenerationResult[] plainly;
@@ -131,7 +133,7 @@ public sealed class DraftingTests : IDisposable
     }
 
     [Theory]
-    [InlineData(null, 8)]
+    [InlineData(null, 12)]
     [InlineData("replay:50%", 40)]
     [InlineData("quest:25%", 40)]
     public async Task Beyond_the_pool_and_behind_views_answers_are_the_same_with_guesses_and_without(string? policy, int poolBlocks)
@@ -139,10 +141,10 @@ public sealed class DraftingTests : IDisposable
         int[] prompt = [.. _saga.Tokenizer.Encode(new SagaGenerator(5).Document(40).Text).Take(500)];
         GenerationOptions wanted = new()
         {
-            MaxTokens = 40, IgnoresEnds = true, WantsHidden = true,
+            MaxTokens = 40, IgnoresEnds = true, WantsHidden = true, Sampling = new() { Seed = 1 },
             Retention = policy is null ? null : new RetentionOptions(RetentionPolicy.Parse(policy)!),
         };
-        EngineOptions options = new() { Context = 576, Sequences = 3, Threads = 2, KvHostBytes = 64 << 20 };
+        EngineOptions options = new() { Context = 576, Sequences = 3, Threads = 2, PrefillChunk = 64, KvHostBytes = 64 << 20 };
         using InferenceEngine plain = new(_saga, options with { Speculative = SpeculativeMode.Off });
         (GenerationResult expected, string told) = await DraftedAnswer.Of(plain, prompt, wanted, Patience);
         using InferenceEngine drafting = new(_saga, policy is null

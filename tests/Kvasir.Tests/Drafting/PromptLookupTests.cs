@@ -42,7 +42,7 @@ public class PromptLookupTests
         int[] prompt = [50, 51], prediction = [1, 2, 3, 4, 5];
         Drafter predicted = new(new SpeculativeOptions { Prediction = prediction }, prompt, 20, new Acceptance());
         predicted.Propose([.. prompt, 1], 24);
-        Assert.Equal(prediction[1..], predicted.Draft);
+        Assert.Equal(prediction.AsSpan(1), predicted.Draft);
         predicted.Propose([.. prompt, 1, 9], 24);
         Assert.True(predicted.Draft.IsEmpty); // it is another text
         predicted.Propose([.. prompt, 1, 9, 3, 4], 24);
