@@ -10,9 +10,10 @@ sealed class RowCost
 {
     const double Guess = 0.06, GuessWeight = 64; // as if eight rows had been measured once
     const double Fading = 0.98;
-    const double Least = 0.002, Most = 2;
+    const double Least = 0.002;
+    const double MostPlain = 1.5, MostRise = 2, MostRiseFromNothing = 0.02; // a pass that was held up says little
     const int Stale = 64; // passes after which a plain one is wanted, to compare with
-    const int Retry = 256; // passes after which what was too dear is measured again
+    const int Retry = 128; // passes after which what was too dear is measured again
 
     readonly Line[] _lines = [.. Enumerable.Range(0, 16).Select(_ => new Line())]; // by the number of sequences, rounded up to 2ⁿ
 
@@ -38,7 +39,7 @@ sealed class RowCost
         Line line = LineOf(sequences);
         if (drafted == 0)
         {
-            double plain = line.Plain == 0 ? took.TotalSeconds : Math.Min(took.TotalSeconds, 4 * line.Plain);
+            double plain = line.Plain == 0 ? took.TotalSeconds : Math.Min(took.TotalSeconds, MostPlain * line.Plain);
             line.Plain = line.SincePlain > Stale ? plain : line.Plain + 0.25 * (plain - line.Plain);
             (line.SincePlain, line.SinceDrafts) = (0, line.SinceDrafts + 1);
             return;
@@ -46,7 +47,8 @@ sealed class RowCost
         (line.SincePlain, line.SinceDrafts) = (line.SincePlain + 1, 0);
         if (line.Plain == 0 || line.SincePlain > Stale)
             return; // nothing to compare with
-        double extra = Math.Clamp(took.TotalSeconds / line.Plain - 1, -0.5, Most * drafted);
+        double most = drafted * (MostRise * line.Products / line.Squares + MostRiseFromNothing);
+        double extra = Math.Clamp(took.TotalSeconds / line.Plain - 1, -0.25, Math.Max(0, most));
         line.Products = line.Products * Fading + drafted * extra;
         line.Squares = line.Squares * Fading + (double)drafted * drafted;
     }

@@ -11,7 +11,7 @@ sealed class DraftPlanner(EngineParts engine)
 {
     const double Anyway = 0.02; // chances that are worth a row whatever it costs
     const double BesidePrompts = 0.7; // where a row takes the time of a prompt's token
-    const double Margin = 1.25; // estimates are no better
+    const double Margin = 1.15; // estimates are no better
     const int RetryRows = 4;
 
     readonly RowCost _cost = new();

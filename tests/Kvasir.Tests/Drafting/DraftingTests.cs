@@ -13,7 +13,7 @@ namespace Kvasir.Tests.Drafting;
 /// <summary>Guessing tokens ahead changes nothing but time: tokens, texts, probabilities, hidden states and the cache are those of plain decoding.</summary>
 public sealed class DraftingTests : IDisposable
 {
-    static readonly int s_seeds = int.Parse(Environment.GetEnvironmentVariable("KVASIR_DRAFTS") ?? "160", CultureInfo.InvariantCulture);
+    static readonly int s_seeds = int.Parse(Environment.GetEnvironmentVariable("KVASIR_DRAFTS") ?? "96", CultureInfo.InvariantCulture);
 
     readonly LanguageModel _saga = LanguageModel.Load(SagaModel.Path);
     readonly TemporaryFolder _folder = new();

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Kvasir.Inference;
+using Kvasir.Inference.Drafting;
 using Kvasir.Inference.Saga;
 using Kvasir.Inference.Scheduling;
 using Kvasir.KvCache.Codecs;
@@ -83,7 +84,7 @@ public sealed class PagedStreamingTests : IDisposable
         long[] read = new long[2];
         for (int i = 0; i < 2; i++)
         {
-            using InferenceEngine engine = new(_model, Streamed());
+            using InferenceEngine engine = new(_model, Streamed() with { Speculative = SpeculativeMode.Off }); // a read for each token
             await Start(engine, Prompt(Tokens), i == 0 ? null : "quest:20%,min=0", 2, Patience).Result;
             long before = engine.Cache.Streamed!.BytesRead;
             await Start(engine, Prompt(Tokens), i == 0 ? null : "quest:20%,min=0", 60, Patience).Result;
