@@ -50,8 +50,8 @@ public sealed record EngineOptions
     public TimeSpan StepTime { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>
-    /// Whether tokens are guessed ahead and computed together with the one that is certain, unless a completion says otherwise. No mode
-    /// changes an answer.
+    /// Whether tokens are guessed ahead and computed together with the one that is certain, unless a completion says otherwise. No
+    /// mode changes an answer.
     /// </summary>
     public SpeculativeMode Speculative { get; init; } = SpeculativeMode.Auto;
 

@@ -34,7 +34,8 @@ sealed class SpeculativeFlag
     {
         SpeculativeMode? mode = parsed.GetValue(_mode) is { } name ? Find(name) : null;
         return mode == SpeculativeMode.Lookup && computesAgain
-            ? throw new UsageException($"{_mode.Name} lookup beside --no-kv-cache: the oracle computes one token after the other, expected off")
+            ? throw new UsageException(
+                $"{_mode.Name} lookup beside --no-kv-cache: the oracle computes one token after the other, expected off")
             : mode ?? SpeculativeMode.Auto;
     }
 

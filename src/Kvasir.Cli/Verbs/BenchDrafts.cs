@@ -38,7 +38,8 @@ sealed record BenchDrafts(string Model, int Threads, string Mode, IReadOnlyList<
         foreach (string column in (string[])["tok/s plain", "tok/s", "ratio", "guessed", "right"])
             table.AddColumn(new TableColumn(column).RightAligned());
         foreach (BenchDraftsRow row in Tests)
-            table.AddRow(row.Test, $"{row.PlainTokensPerS:N1}", $"{row.TokensPerS:N1}", $"{row.Ratio:0.00}", $"{row.Drafted:N0}", $"{row.Accepted:N0}");
+            table.AddRow(row.Test, $"{row.PlainTokensPerS:N1}", $"{row.TokensPerS:N1}", $"{row.Ratio:0.00}",
+                $"{row.Drafted:N0}", $"{row.Accepted:N0}");
         Terminal.Answers.Write(table);
     }
 }

@@ -134,14 +134,15 @@ sealed class BenchVerb
     /// <summary>How tokens are to be guessed ahead; null where speeds are measured without.</summary>
     static SpeculativeMode? Mode(ParseResult parsed) => parsed.GetResult(s_speculative) is null or { Implicit: true } ? null
         : SpeculativeFlag.Find(parsed.GetValue(s_speculative) ?? "auto") is { } mode and not SpeculativeMode.Off ? mode
-        : throw new UsageException(
-            $"{s_speculative.Name} {Formats.Printable.Quote(parsed.GetValue(s_speculative)!)}: expected lookup or auto; both are measured beside off");
+        : throw new UsageException($"{s_speculative.Name} {Formats.Printable.Quote(parsed.GetValue(s_speculative)!)}: "
+            + "expected lookup or auto; both are measured beside off");
 
     static int MeasureDrafts(ParseResult parsed, LanguageModel model, int threads, SpeculativeMode mode, CancellationToken cancellation)
     {
         int prompt = parsed.GetValue(s_prompt), tokens = parsed.GetValue(s_generate);
         if (prompt < 64 || tokens < 2)
-            throw new UsageException($"{s_speculative.Name}: {prompt} tokens of prompt and {tokens} of answer, expected at least 64 and 2");
+            throw new UsageException(
+                $"{s_speculative.Name}: {prompt} tokens of prompt and {tokens} of answer, expected at least 64 and 2");
         using InferenceEngine engine = new(model, s_types.Apply(parsed, new() { Context = prompt + tokens + 32, Threads = threads }, model));
         var report = BenchDrafts.Measure(engine, threads, mode, prompt, tokens, parsed.GetValue(s_repeat), cancellation);
         if (parsed.GetValue(s_json))

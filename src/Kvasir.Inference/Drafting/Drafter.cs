@@ -69,7 +69,7 @@ sealed class Drafter
     }
 
     /// <summary>
-    /// The token after the first <paramref name="agreed"/> of the draft, which all came, was chosen; returns whether it is the draft's next.
+    /// The token after the first <paramref name="agreed"/> of the draft, which all came, was chosen; returns whether it is the draft's.
     /// </summary>
     public bool Tell(int agreed, int token)
     {

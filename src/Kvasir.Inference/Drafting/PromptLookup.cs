@@ -49,7 +49,9 @@ sealed class PromptLookup
     /// <summary>
     /// The place behind the longest match of the text's end, the latest of equals; at most <see cref="Longest"/> tokens are compared.
     /// </summary>
-    /// <returns>The place of the token that followed, and the tokens in common; 0 of them where there are fewer than <see cref="Least"/>.</returns>
+    /// <returns>
+    /// The place of the token that followed, and the tokens in common; 0 of them where there are fewer than <see cref="Least"/>.
+    /// </returns>
     public (int Place, int Common) Find()
     {
         (int Place, int Common) best = default;

@@ -1,12 +1,14 @@
 namespace Kvasir.Inference.Drafting;
 
-/// <summary>Whether tokens are guessed ahead, to be computed together with the one that is certain. Answers are the same in every mode.</summary>
+/// <summary>
+/// Whether tokens are guessed ahead, to be computed together with the one that is certain. Answers are the same in every mode.
+/// </summary>
 public enum SpeculativeMode
 {
     /// <summary>A token at a time.</summary>
     Off,
 
-    /// <summary>What followed earlier in prompt and answer is guessed wherever the end of the text stood there, whatever it costs.</summary>
+    /// <summary>What followed where the end of the text stood before in prompt and answer is guessed, whatever it costs.</summary>
     Lookup,
 
     /// <summary>The same where it pays: by how often guesses were right, and what rows cost on this machine.</summary>

@@ -17,8 +17,9 @@ static class SpeculativeField
         Field field = body["speculative"];
         if (!field.IsAbsent && !field.IsObject)
             throw field.Wrong("an object such as {\"mode\": \"off\"}");
-        if (field.IsObject && field.Members(64).FirstOrDefault(member => !s_names.Contains(member.Name)) is { Name: { } unknown } other)
-            throw other.Value.Wrong("no such field: mode is off, lookup or auto, and n_max the most tokens that are guessed at once");
+        if (field.IsObject && field.Members(64).FirstOrDefault(member => !s_names.Contains(member.Name)) is { Name: not null } other)
+            throw new RequestException(400, $"{other.Value.Path}: no field of speculative, expected {string.Join(", ", s_names)}",
+                other.Value.Path, "unsupported_field");
         int? most = (field["n_max"].IsAbsent ? body["speculative.n_max"] : field["n_max"]).Whole(0, int.MaxValue);
         SpeculativeOptions usual = new();
         return usual with
@@ -47,5 +48,6 @@ static class SpeculativeField
     }
 
     static string Text(Field content) => content.IsString ? content.Text()! : string.Concat(content.Items().Select(part =>
-        part["type"].OneOf("text") is null ? throw part["type"].Missing("'text'") : part["text"].Text() ?? throw part["text"].Missing("a string")));
+        part["type"].OneOf("text") is null ? throw part["type"].Missing("'text'")
+            : part["text"].Text() ?? throw part["text"].Missing("a string")));
 }

@@ -10,7 +10,9 @@ using Kvasir.Tests.Reuse;
 
 namespace Kvasir.Tests.Drafting;
 
-/// <summary>Guessing tokens ahead changes nothing but time: tokens, texts, probabilities, hidden states and the cache are those of plain decoding.</summary>
+/// <summary>
+/// Guessing tokens ahead changes nothing but time: tokens, texts, probabilities, hidden states and the cache are those of plain decoding.
+/// </summary>
 public sealed class DraftingTests : IDisposable
 {
     static readonly int s_seeds = int.Parse(Environment.GetEnvironmentVariable("KVASIR_DRAFTS") ?? "96", CultureInfo.InvariantCulture);
@@ -116,12 +118,15 @@ public sealed class DraftingTests : IDisposable
         using (InferenceEngine tight = new(_saga, options with { Sequences = 2 }))
         {
             using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(Patience);
-            Completion cancelled = tight.Start(prompts[0], wanted with { MaxTokens = null, Speculative = Guess(0) }, cancellation: soon.Token);
+            Completion cancelled = tight.Start(
+                prompts[0], wanted with { MaxTokens = null, Speculative = Guess(0) }, cancellation: soon.Token);
             Assert.True(await cancelled.Pieces.WaitToReadAsync(Patience));
-            var all = prompts.Select((prompt, i) => DraftedAnswer.Of(tight, prompt, wanted with { Speculative = Guess(i) }, Patience)).ToArray();
+            var all = prompts.Select((prompt, i) =>
+                DraftedAnswer.Of(tight, prompt, wanted with { Speculative = Guess(i) }, Patience)).ToArray();
             await soon.CancelAsync();
             Assert.Equal(expected, (await Task.WhenAll(all)).Select(one => one.Told));
-            Assert.Equal(plainly[0].TokenIds, (await cancelled.Result).TokenIds.Take(150).Concat(plainly[0].TokenIds.Skip((await cancelled.Result).TokenIds.Count)));
+            IReadOnlyList<int> before = (await cancelled.Result).TokenIds;
+            Assert.Equal(plainly[0].TokenIds, before.Take(150).Concat(plainly[0].TokenIds.Skip(before.Count)));
             Assert.True(tight.Serving.Preemptions > 0);
             tight.AssertNothingLeased();
         }

@@ -3,7 +3,9 @@ using Kvasir.Inference.Scheduling;
 
 namespace Kvasir.Inference.Measurement.Speed;
 
-/// <summary>An answer that is replayed: every step is computed as it would be, and the tokens that come are these, whatever the model says.</summary>
+/// <summary>
+/// An answer that is replayed: every step is computed as it would be, and the tokens that come are these, whatever the model says.
+/// </summary>
 /// <param name="Name">What it is like.</param>
 /// <param name="Prompt">The prompt's tokens.</param>
 /// <param name="Answer">The answer's.</param>
@@ -12,8 +14,8 @@ public sealed record ReplayedAnswer(string Name, IReadOnlyList<int> Prompt, IRea
     const int Common = 2000; // tokens of which texts are made, the first of them often
 
     /// <summary>
-    /// A question about a document, whose answer quotes it; a file that is written again with edits; and an answer in which nothing repeats,
-    /// but as words do.
+    /// A question about a document, whose answer quotes it; a file that is written again with edits; and an answer in which nothing
+    /// repeats, but as words do.
     /// </summary>
     public static IReadOnlyList<ReplayedAnswer> All(int vocabulary, int promptTokens, int answerTokens)
     {
