@@ -22,6 +22,18 @@ public interface ITensorSource
     void Read(StoredTensor tensor, long firstRow, Span<byte> rows);
 
     /// <summary>
+    /// Reads one row into memory of its own: for rows that are wanted once, since touching a mapping can make megabytes around them resident.
+    /// </summary>
+    /// <exception cref="ModelFormatException">The source ends before the row does.</exception>
+    byte[] ReadRow(StoredTensor tensor, long row)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        byte[] bytes = new byte[tensor.RowBytes];
+        Read(tensor, row, bytes);
+        return bytes;
+    }
+
+    /// <summary>
     /// Says that rows which were read are not read again soon, so that the system may use the memory that it keeps them in. Without it all
     /// works, too.
     /// </summary>

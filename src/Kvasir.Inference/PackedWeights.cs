@@ -65,7 +65,7 @@ public sealed class PackedWeights(string folder, long maxBytes = PackedWeights.D
             hasher.Add(tensor.Name).Add(tensor.Type.DisplayName()).Add(tensor.ShapeText).Add(tensor.Offset);
         int step = Math.Max(1, file.Tensors.Count / SampledTensors);
         for (int i = 0; i < file.Tensors.Count; i += step) // what was changed without its time being noted differs there, too
-            hasher.Add(file.Row(file.Tensors[i], file.Tensors[i].Rows / 2));
+            hasher.Add(file.ReadRow(file.Tensors[i], file.Tensors[i].Rows / 2));
         return hasher.Finish();
     }
 }

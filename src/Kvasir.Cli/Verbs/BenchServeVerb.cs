@@ -104,7 +104,7 @@ static class BenchServeVerb
     static double Alone(InferenceEngine engine, int tokens, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
-        EngineSpeed.Decode(engine, tokens, PromptTokens, cancellation);
+        EngineSpeed.Decode(engine, tokens, PromptTokens, beside: null, cancellation);
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 

@@ -115,20 +115,21 @@ sealed class BenchVerb
             KvRetention = parsed.GetValue(s_retain)?.Policy, KvDeviceBytes = parsed.GetValue(s_device),
             KvHostBytes = parsed.GetValue(s_host) ?? 0, KvDisk = Disk(parsed),
         }, model));
-        (BenchTest Test, double[] Seconds)[] runs = [.. Tests(parsed, engine, cancellation).Select(test => (test, Repeat(parsed, test)))];
+        using WeightTraffic? beside = limits.Limits is null ? null : new WeightTraffic(engine, threads);
+        (BenchTest Test, BenchRun[] Runs)[] tests =
+            [.. Tests(parsed, engine, beside, cancellation).Select(test => (test, Repeat(parsed, test)))];
         long peakMemory = PeakMemory.Bytes();
-        limits = limits.Raised(beside => Rows(beside).Any(row => row.Share > 1));
+        limits = limits.Raised(known => known is not null && tests.Any(each => each.Test.IsFasterThan(each.Runs, known)));
         var report = new BenchReport(
             model.Config.Name, threads, engine.Layout.CodecName, model.FileBytes, ModelCost.Of(engine).WeightBytes,
             engine.Layout.BlockBytes * engine.Layout.BlocksFor(engine.Context) + engine.Room.WindowBytes,
-            peakMemory, limits.Machine, limits.Limits, Rows(limits.Limits), model.Backend.Name);
+            peakMemory, limits.Machine, limits.Limits,
+            [.. tests.Select(each => each.Test.Row(each.Runs, limits.Limits))], model.Backend.Name);
         if (parsed.GetValue(s_json))
             VerbJson.Write(report);
         else
             report.Print();
         return ExitCode.Ok;
-
-        BenchRow[] Rows(ThreadLimits? beside) => [.. runs.Select(run => run.Test.Row(run.Seconds, beside))];
     }
 
     /// <summary>How tokens are to be guessed ahead; null where speeds are measured without.</summary>
@@ -153,7 +154,8 @@ sealed class BenchVerb
     }
 
     /// <summary>Prefill and decode, with an empty KV cache and then with the one that was asked for.</summary>
-    static IEnumerable<BenchTest> Tests(ParseResult parsed, InferenceEngine engine, CancellationToken cancellation)
+    static IEnumerable<BenchTest> Tests(
+        ParseResult parsed, InferenceEngine engine, WeightTraffic? beside, CancellationToken cancellation)
     {
         int prompt = parsed.GetValue(s_prompt), generate = parsed.GetValue(s_generate);
         foreach (int depth in ((int[])[0, parsed.GetValue(s_depth)]).Distinct())
@@ -161,22 +163,22 @@ sealed class BenchVerb
             if (prompt > 0)
                 yield return BenchTest.Prefill(engine, prompt, depth, cancellation);
             if (generate > 0)
-                yield return BenchTest.Decode(engine, generate, depth, cancellation);
+                yield return BenchTest.Decode(engine, beside, generate, depth, cancellation);
             if (generate > 0 && depth > 0 && parsed.GetValue(s_retain)?.Policy is { } policy)
-                yield return BenchTest.Decode(engine, generate, depth, policy, cancellation);
+                yield return BenchTest.Decode(engine, beside, generate, depth, policy, cancellation);
         }
     }
 
-    static double[] Repeat(ParseResult parsed, BenchTest test)
+    static BenchRun[] Repeat(ParseResult parsed, BenchTest test)
     {
         int runs = parsed.GetValue(s_repeat);
         test.Run(); // warms the page cache, the JIT and the clock
-        double[] seconds = new double[runs];
+        BenchRun[] done = new BenchRun[runs];
         for (int i = 0; i < runs; i++)
         {
-            seconds[i] = test.Run();
-            Terminal.Line($"{test.Name}, {i + 1} of {runs}: {seconds[i]:0.000} s");
+            done[i] = test.Run();
+            Terminal.Line($"{test.Name}, {i + 1} of {runs}: {done[i].Seconds:0.000} s");
         }
-        return seconds;
+        return done;
     }
 }

@@ -56,7 +56,7 @@ static class ModelFingerprint
     static float[] Floats(ITensorSource source, StoredTensor vector)
     {
         float[] values = new float[vector.Elements];
-        RowFormat.Dequantize(vector.Type, source.Row(vector, 0), values);
+        RowFormat.Dequantize(vector.Type, source.ReadRow(vector, 0), values);
         return values;
     }
 

@@ -120,7 +120,7 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec, PieceDigests? di
             throw WrongShape(tensor, $"[{width}, {experts}]");
         var biases = new FloatRows(experts, width);
         for (int expert = 0; expert < experts; expert++)
-            RowFormat.Dequantize(tensor.Type, source.Row(tensor, expert), biases.Span(expert));
+            RowFormat.Dequantize(tensor.Type, source.ReadRow(tensor, expert), biases.Span(expert));
         return biases;
     }
 
@@ -189,7 +189,7 @@ sealed class WeightReader(ITensorSource source, ModelSpec spec, PieceDigests? di
         if (tensor.Elements != width || tensor.Rows != 1)
             throw WrongShape(tensor, $"[{width}]");
         var vector = new FloatRows(1, width);
-        RowFormat.Dequantize(tensor.Type, source.Row(tensor, 0), vector.Span(0));
+        RowFormat.Dequantize(tensor.Type, source.ReadRow(tensor, 0), vector.Span(0));
         return vector;
     }
 

@@ -29,6 +29,9 @@ public sealed class LimitsCacheTests : IDisposable
         string[] lines = ["processor\t: 0", "CPU implementer\t: 0x41", "CPU architecture: 8", "CPU part\t: 0xd05", "", "processor\t: 1",
             "CPU implementer\t: 0x41", "CPU part\t: 0xd05", "processor\t: 2", "CPU implementer\t: 0x41", "CPU part\t: 0xd0b", "Hardware"];
         Assert.Equal(["implementer 0x41 part 0xd05", "implementer 0x41 part 0xd0b"], MachineIdentity.PartsOf(lines));
+        Assert.Equal("(family 25, model 17)", MachineIdentity.Kind(0xA10F11)); // Zen 4
+        Assert.Equal("(family 26, model 2)", MachineIdentity.Kind(0xB00F21)); // Zen 5
+        Assert.Equal("(family 6, model 143)", MachineIdentity.Kind(0x806F8)); // Sapphire Rapids
         Assert.Empty(MachineIdentity.PartsOf(["model name\t: Some CPU"]));
     }
 

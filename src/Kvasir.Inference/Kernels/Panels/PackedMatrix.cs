@@ -59,6 +59,9 @@ sealed unsafe class PackedMatrix
             _experts[expert].Place(Panel(expert * PanelsOfExpert));
     }
 
+    /// <summary>Where its panels begin.</summary>
+    public nint Address => (nint)_panels;
+
     public byte* Panel(int panel) => _panels + panel * PanelBytes;
 
     /// <summary>One expert's matrix, in the same memory.</summary>

@@ -7,7 +7,9 @@ using Kvasir.Inference.Kernels;
 namespace Kvasir.Inference.Measurement.Limits;
 
 /// <summary>Which machine limits belong to. Limits of another one, or of this one after a change, are measured anew.</summary>
-/// <param name="Cpu">The processor's own name; its architecture where it has none.</param>
+/// <param name="Cpu">
+/// The processor's own name with its family and model, since several may have one name; its architecture where it has none.
+/// </param>
 /// <param name="LogicalProcessors">Threads that the machine runs at once.</param>
 /// <param name="InstructionSet">How kernels compute sixteen lanes here.</param>
 /// <param name="OperatingSystem">Name and version.</param>
@@ -36,7 +38,16 @@ public sealed record MachineIdentity(string Cpu, int LogicalProcessors, string I
             BinaryPrimitives.WriteInt32LittleEndian(name[(16 * i + 8)..], registers.Ecx);
             BinaryPrimitives.WriteInt32LittleEndian(name[(16 * i + 12)..], registers.Edx);
         }
-        return Encoding.ASCII.GetString(name).TrimEnd('\0').Trim();
+        return $"{Encoding.ASCII.GetString(name).TrimEnd('\0').Trim()} {Kind(X86Base.CpuId(1, 0).Eax)}";
+    }
+
+    /// <summary>Family and model as everybody counts them, from what the processor says of itself: <c>(family 25, model 17)</c>.</summary>
+    internal static string Kind(int signature)
+    {
+        int family = signature >> 8 & 0xF, model = signature >> 4 & 0xF;
+        if (family is 6 or 0xF)
+            model += signature >> 12 & 0xF0;
+        return $"(family {(family == 0xF ? family + (signature >> 20 & 0xFF) : family)}, model {model})";
     }
 
     /// <summary>Arm's processors have no names, only numbers of who designed them and which they are. Linux tells them by core.</summary>

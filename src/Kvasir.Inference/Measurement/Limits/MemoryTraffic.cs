@@ -15,6 +15,9 @@ sealed unsafe class MemoryTraffic : IDisposable
     const int ItemBytes = 256 << 10, ItemsPerThread = 128;
     const long LeastBytes = 64L << 20, MostBytes = 1L << 30;
 
+    /// <summary>What <see cref="Fold"/> reads at a time.</summary>
+    public static int StepBytes => 4 * Vector<byte>.Count;
+
     readonly NativeArena _memory;
     readonly int _items, _itemsPerRun;
     readonly ulong[] _sums;
@@ -48,6 +51,21 @@ sealed unsafe class MemoryTraffic : IDisposable
         pool.Run(ref job, _itemsPerRun);
     }
 
+    /// <summary>Reads bytes, whole steps, and makes one word of them.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static ulong Fold(ulong* memory, int bytes)
+    {
+        Vector<ulong> a = default, b = default, c = default, d = default;
+        for (ulong* p = memory; p < memory + bytes / sizeof(ulong); p += 4 * Vector<ulong>.Count)
+        {
+            a ^= Vector.Load(p);
+            b ^= Vector.Load(p + Vector<ulong>.Count);
+            c ^= Vector.Load(p + 2 * Vector<ulong>.Count);
+            d ^= Vector.Load(p + 3 * Vector<ulong>.Count);
+        }
+        return Vector.Sum(a ^ b ^ c ^ d);
+    }
+
     int Next(int items)
     {
         _next = _next + 2 * _itemsPerRun <= items ? _next + _itemsPerRun : 0;
@@ -64,21 +82,7 @@ sealed unsafe class MemoryTraffic : IDisposable
     readonly struct ReadJob(NativeArena memory, int first, ulong[] sums) : IComputeJob
     {
         // kept, or the loop would go
-        public void Run(int item, int thread) => sums[thread] ^= Fold((ulong*)memory.Address(new BlockId(first + item)));
-
-        [MethodImpl(MethodImplOptions.NoInlining)]
-        static ulong Fold(ulong* item)
-        {
-            Vector<ulong> a = default, b = default, c = default, d = default;
-            for (ulong* p = item; p < item + ItemBytes / sizeof(ulong); p += 4 * Vector<ulong>.Count)
-            {
-                a ^= Vector.Load(p);
-                b ^= Vector.Load(p + Vector<ulong>.Count);
-                c ^= Vector.Load(p + 2 * Vector<ulong>.Count);
-                d ^= Vector.Load(p + 3 * Vector<ulong>.Count);
-            }
-            return Vector.Sum(a ^ b ^ c ^ d);
-        }
+        public void Run(int item, int thread) => sums[thread] ^= Fold((ulong*)memory.Address(new BlockId(first + item)), ItemBytes);
     }
 
     readonly struct CopyJob(NativeArena memory, int first, int distance) : IComputeJob

@@ -13,6 +13,8 @@ namespace Kvasir.Inference.Measurement.Speed;
 /// </summary>
 public static class EngineSpeed
 {
+    const int StepsBetweenReads = 16;
+
     /// <summary>Seconds to compute a prompt of <paramref name="tokens"/> tokens after <paramref name="depth"/> others.</summary>
     public static double Prefill(InferenceEngine engine, int tokens, int depth, CancellationToken cancellation = default)
     {
@@ -24,16 +26,16 @@ public static class EngineSpeed
     }
 
     /// <summary>Seconds to compute <paramref name="tokens"/> tokens one by one after <paramref name="depth"/> others.</summary>
-    public static double Decode(InferenceEngine engine, int tokens, int depth, CancellationToken cancellation = default)
+    /// <param name="engine">What computes.</param>
+    /// <param name="tokens">Tokens to compute.</param>
+    /// <param name="depth">Tokens in the KV cache before the first.</param>
+    /// <param name="beside">Reads the weights now and then between two steps, which does not count.</param>
+    /// <param name="cancellation">Ends it between two tokens.</param>
+    public static double Decode(InferenceEngine engine, int tokens, int depth, WeightTraffic? beside = null,
+        CancellationToken cancellation = default)
     {
         using Sequence sequence = At(engine, depth, cancellation);
-        long start = Stopwatch.GetTimestamp();
-        for (int i = 0; i < tokens; i++)
-        {
-            Append(engine, sequence, 1);
-            Compute(engine, sequence, cancellation);
-        }
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+        return DecodeFrom(engine, sequence, tokens, beside, cancellation);
     }
 
     /// <summary>
@@ -41,20 +43,28 @@ public static class EngineSpeed
     /// </summary>
     /// <returns>The seconds, how long it took to find out what to keep, and what was kept.</returns>
     public static (double Seconds, RetentionUse Retention) Decode(InferenceEngine engine, int tokens, int depth, RetentionPolicy policy,
-        CancellationToken cancellation = default)
+        WeightTraffic? beside = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(engine);
         using Sequence sequence = engine.NewSequence();
         Append(engine, sequence, depth);
         RetentionUse retention = engine.Retain(sequence, new RetentionOptions(policy), FillWithNoise, cancellation);
         Compute(engine, sequence, cancellation);
+        return (DecodeFrom(engine, sequence, tokens, beside, cancellation), retention);
+    }
+
+    static double DecodeFrom(InferenceEngine engine, Sequence sequence, int tokens, WeightTraffic? beside, CancellationToken cancellation)
+    {
         long start = Stopwatch.GetTimestamp();
-        for (int i = 0; i < tokens; i++)
+        double reading = beside?.Read() ?? 0;
+        for (int i = 1; i <= tokens; i++)
         {
             Append(engine, sequence, 1);
             Compute(engine, sequence, cancellation);
+            if (i % StepsBetweenReads == 0 || i == tokens)
+                reading += beside?.Read() ?? 0;
         }
-        return (Stopwatch.GetElapsedTime(start).TotalSeconds, retention);
+        return Stopwatch.GetElapsedTime(start).TotalSeconds - reading;
     }
 
     static Sequence At(InferenceEngine engine, int depth, CancellationToken cancellation)
