@@ -25,16 +25,41 @@ public sealed class LanguageModel : IDisposable
         _digest = new Lazy<Digest>(() => ModelFingerprint.DigestOf(file, Config!, digests));
         TokenTrie = new Lazy<TokenTrie>(() => new TokenTrie(Tokenizer!));
         Config = SupportedModels.Read(file);
-        Tokenizer = Tokenizer.From(file);
-        if (Tokenizer.VocabularySize != Config.Vocabulary)
-            throw ModelFormatException.At(file.Path, "tokenizer.ggml.tokens", $"{Tokenizer.VocabularySize} tokens",
-                $"the {Config.Vocabulary} rows of token_embd.weight");
-        using PackedModel? kept = packed?.Of(file, Config);
-        Weights = new WeightReader(file, Config, digests).Read(progress, (packing, done) => backend.PlaceWeights(packing, kept, done));
-        if (kept?.Model is { } known)
-            _digest = new Lazy<Digest>(known);
-        else
-            kept?.Keep(Digest);
+        Task<Tokenizer> tokenizer = Task.Run(() => ReadTokenizer(file, Config)); // meanwhile the disk gives the weights
+        try
+        {
+            using PackedModel? kept = packed?.Of(file, Config);
+            Weights = new WeightReader(file, Config, digests).Read(progress, (packing, done) =>
+                backend.PlaceWeights(packing, kept, (read, total) => Tell(done, read, total, tokenizer)));
+            Tokenizer = tokenizer.GetAwaiter().GetResult();
+            if (kept?.Model is { } known)
+                _digest = new Lazy<Digest>(known);
+            else
+                kept?.Keep(Digest);
+        }
+        catch
+        {
+            Weights?.Dispose();
+            ((IAsyncResult)tokenizer).AsyncWaitHandle.WaitOne(); // its file is about to be closed
+            throw;
+        }
+    }
+
+    /// <summary>Says how far the weights are; whoever's tokenizer is refused does not wait for them.</summary>
+    static void Tell(Action<long, long>? done, long read, long total, Task<Tokenizer> tokenizer)
+    {
+        if (tokenizer.IsFaulted)
+            tokenizer.GetAwaiter().GetResult();
+        done?.Invoke(read, total);
+    }
+
+    static Tokenizer ReadTokenizer(IModelFile file, ModelSpec config)
+    {
+        Tokenizer tokenizer = Tokenizer.From(file);
+        return tokenizer.VocabularySize == config.Vocabulary
+            ? tokenizer
+            : throw ModelFormatException.At(file.Path, "tokenizer.ggml.tokens", $"{tokenizer.VocabularySize} tokens",
+                $"the {config.Vocabulary} rows of token_embd.weight");
     }
 
     /// <summary>What the model is.</summary>

@@ -25,13 +25,22 @@ sealed class PackedModel(KeptFiles files, string path, Digest origin, Action<str
     {
         if (PanelFile.Map(path, origin, packing.Bytes, out PanelFile header) is not { } memory)
             return null;
-        if (packing.TryPlace(memory, header.Sum, read))
+        bool isWhole = false;
+        try
+        {
+            isWhole = packing.TryPlace(memory, header.Sum, read);
+        }
+        finally
+        {
+            if (!isWhole)
+                memory.Dispose();
+        }
+        if (isWhole)
         {
             KeptFiles.Use(path);
             Model = header.Model;
             return memory;
         }
-        memory.Dispose();
         note($"packed weights: {path} is damaged, and is made again");
         KeptFiles.Delete(new FileInfo(path));
         return null;
