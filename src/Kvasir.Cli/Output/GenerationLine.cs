@@ -13,8 +13,7 @@ static class GenerationLine
         string reused = result.ReusedTokens > 0 ? $" ({result.ReusedTokens:N0} from the cache)" : "";
         string line =
             $"prompt {result.PromptTokens:N0}{reused}, answer {result.TokenIds.Count:N0} tokens · TTFT {Duration(result.TimeToFirstToken)}"
-            + $" · prefill {Prefill(result)} · decode {Speed(result.DecodeTokensPerSecond)}"
-            + (result.Drafts is { Drafted: > 0 } drafts ? $" · guessed {drafts.Accepted:N0} of {drafts.Drafted:N0}" : "");
+            + $" · prefill {Prefill(result)} · decode {Speed(result.DecodeTokensPerSecond)}";
         return result.FinishReason switch
         {
             FinishReason.Length => line + " · cut at the limit of tokens",

@@ -144,7 +144,8 @@ sealed class BenchVerb
         if (prompt < 64 || tokens < 2)
             throw new UsageException(
                 $"{s_speculative.Name}: {prompt} tokens of prompt and {tokens} of answer, expected at least 64 and 2");
-        using InferenceEngine engine = new(model, s_types.Apply(parsed, new() { Context = prompt + tokens + 32, Threads = threads }, model));
+        using InferenceEngine engine = new(model,
+            s_types.Apply(parsed, new() { Context = prompt + tokens + 32, Threads = threads }, model));
         var report = BenchDrafts.Measure(engine, threads, mode, prompt, tokens, parsed.GetValue(s_repeat), cancellation);
         if (parsed.GetValue(s_json))
             VerbJson.Write(report);

@@ -4,7 +4,8 @@ namespace Kvasir.Inference.Drafting;
 
 /// <summary>
 /// What a drafted row adds to a pass that has no prompts in it, as a share of the pass without drafts: measured on this machine while
-/// it serves, for each number of sequences apart. A straight line, which fits what is memory-bound at first and compute-bound then well enough.
+/// it serves, for each number of sequences apart. A straight line, which fits what is memory-bound at first and compute-bound then well
+/// enough.
 /// </summary>
 sealed class RowCost
 {

@@ -10,7 +10,7 @@ static class SpeculativeField
     static readonly string[] s_names = ["mode", "n_max", "n_min", "p_min"];
 
     /// <summary>
-    /// <c>speculative</c>, an object of <c>mode</c> and <c>n_max</c>; or llama-server's <c>speculative.n_max</c>, a name with a point in it.
+    /// <c>speculative</c>, an object of <c>mode</c> and <c>n_max</c>; or llama-server's <c>speculative.n_max</c>, with a point in the name.
     /// </summary>
     public static SpeculativeOptions Read(Field body)
     {

@@ -76,7 +76,7 @@ public sealed class DraftingTests : IDisposable
         }
     }
 
-    /// <summary>Blocks, their keys and bytes, and tails of sequences are those of plain decoding, whatever was guessed and refused.</summary>
+    /// <summary>Blocks, their keys and bytes, and tails are those of plain decoding, whatever was guessed and refused.</summary>
     [Fact]
     public async Task What_is_left_in_the_cache_is_what_plain_decoding_leaves()
     {
@@ -86,7 +86,10 @@ public sealed class DraftingTests : IDisposable
         {
             using CachedEngine plain = new(_saga, options with { Speculative = SpeculativeMode.Off }), drafting = new(_saga, options);
             int[] prompt = Prompt(30 + seed, seed);
-            GenerationOptions wanted = new() { MaxTokens = 10 + seed * 7, IgnoresEnds = true, Sampling = new() { Temperature = 1, Seed = 3 } };
+            GenerationOptions wanted = new()
+            {
+                MaxTokens = 10 + seed * 7, IgnoresEnds = true, Sampling = new() { Temperature = 1, Seed = 3 },
+            };
             GenerationResult expected = (await DraftedAnswer.Of(plain.Engine, prompt, wanted, Patience)).Result;
             GenerationResult actual = (await DraftedAnswer.Of(drafting.Engine, prompt,
                 wanted with { Speculative = DraftedAnswer.Mistaken(expected.TokenIds, seed) }, Patience)).Result;

@@ -146,6 +146,7 @@ static class ArchitectureTable
             Packages -> Fixtures
             Retention -> Fixtures, Model
             Reuse -> Fixtures, KvCache/Tiers
+            Drafting -> Fixtures, Reuse
             Saga
             Samples -> Fixtures
             Sampling -> Fixtures
