@@ -22,7 +22,7 @@ public interface ITensorSource
     void Read(StoredTensor tensor, long firstRow, Span<byte> rows);
 
     /// <summary>
-    /// Reads one row into memory of its own: for rows that are wanted once, since touching a mapping can make megabytes around them resident.
+    /// Reads one row into memory of its own: for rows that are wanted once, since touching a mapping can make megabytes resident.
     /// </summary>
     /// <exception cref="ModelFormatException">The source ends before the row does.</exception>
     byte[] ReadRow(StoredTensor tensor, long row)

@@ -52,12 +52,14 @@ public sealed partial class CachedSequence
         if (source is null || !_loads.Expect(source) || !Table.TryAddOwn())
         {
             source?.Dispose();
+            Windows?.IsStale = true; // without the tail, what comes next sees a block before those that were brought for it
             return;
         }
         if (Windows?.TryPlaceTail(common) == false)
         {
             source.Dispose();
             Table.Truncate(block);
+            Windows.IsStale = true;
             return;
         }
         Table.Fill(start, start + common);

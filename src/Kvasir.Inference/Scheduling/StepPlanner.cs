@@ -77,7 +77,8 @@ sealed class StepPlanner(EngineParts engine)
                 return generation;
         int budget = PrefillBudget(running.Count - Completed.Count);
         foreach (Generation generation in running)
-            if (!NeedsOnlyItsLast(generation) && IsReady(generation) && HasTurn(generation) && !TryAddPrompt(generation, budget))
+            if (!IsInPass(generation) && !NeedsOnlyItsLast(generation) && IsReady(generation) && HasTurn(generation)
+                && !TryAddPrompt(generation, budget))
                 return generation;
         if (Pass.Rows == 0 && !mayStream && running.Exists(generation => generation.IsStreamed))
             return Plan(running, mayStream: true, mayDraft); // the others have nothing to do
@@ -202,6 +203,9 @@ sealed class StepPlanner(EngineParts engine)
             if (sequence.Blocks.KeyBefore(sequence.Tail, start) is { } before)
                 _claims.TryAdd(before, new Claim(sequence, start, start + blockTokens <= to));
     }
+
+    /// <summary>Whether it is added already: what seemed to need only its last may have got holes then, where windows saw too little.</summary>
+    bool IsInPass(Generation generation) => Completed.Contains(generation) || Advanced.Contains(generation);
 
     static bool NeedsOnlyItsLast(Generation generation) => generation.Sequence.Cached == generation.Sequence.Tokens.Length - 1;
 

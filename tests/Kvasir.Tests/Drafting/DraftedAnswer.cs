@@ -33,7 +33,9 @@ static class DraftedAnswer
         result.Hidden is { } hidden ? Convert.ToHexString(MemoryMarshal.AsBytes(hidden.Span)) : "");
 
     static string Bits(TokenLogprobs? told) => told is null ? ""
-        : $"({BitConverter.SingleToUInt32Bits(told.Logprob):x} {string.Join(',', told.Top.Select(top => $"{top.Token}={BitConverter.SingleToUInt32Bits(top.Logprob):x}"))})";
+        : $"({Bits(told.Logprob)} {string.Join(',', told.Top.Select(top => $"{top.Token}={Bits(top.Logprob)}"))})";
+
+    static string Bits(float value) => $"{BitConverter.SingleToUInt32Bits(value):x}";
 
     /// <summary>Runs a completion to its end.</summary>
     public static async Task<(GenerationResult Result, string Told)> Of(
