@@ -17,10 +17,10 @@ sealed record Usage(int PromptTokens, int CompletionTokens, int TotalTokens, Pro
         return new Usage(prompt, completion, prompt + completion,
             new PromptTokensDetails(first.Sum(result => result.ReusedTokens), first.Sum(result => result.ComputedTokens),
                 run.RetentionOf(results)), new CompletionTokensDetails(results.Sum(result => result.ThoughtTokens))
-            {
-                AcceptedPredictionTokens = OfPrediction(drafts => drafts.AcceptedOfPrediction),
-                RejectedPredictionTokens = OfPrediction(drafts => drafts.RejectedOfPrediction),
-            });
+                {
+                    AcceptedPredictionTokens = OfPrediction(drafts => drafts.AcceptedOfPrediction),
+                    RejectedPredictionTokens = OfPrediction(drafts => drafts.RejectedOfPrediction),
+                });
 
         int? OfPrediction(Func<DraftUse, int> count) => run.Request.Options.Speculative.Prediction.Count == 0 ? null
             : results.Sum(result => result.Drafts is { } drafts ? count(drafts) : 0);
