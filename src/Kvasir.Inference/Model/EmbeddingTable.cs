@@ -5,8 +5,8 @@ using Kvasir.Formats.Quantization;
 namespace Kvasir.Inference.Model;
 
 /// <summary>
-/// The embedding of every token, [vocabulary, d], where it is stored: a step reads a row a token and no more. Rows of a large table are read past
-/// the mapping, where each would make up to a huge page around it resident, beside packed weights that may be the same.
+/// The embedding of every token, [vocabulary, d], where it is stored: a step reads a row a token and no more. Rows of a large table are
+/// read past the mapping, where each would make up to a huge page around it resident, beside packed weights that may be the same.
 /// </summary>
 sealed class EmbeddingTable(ITensorSource source, StoredTensor tensor)
 {

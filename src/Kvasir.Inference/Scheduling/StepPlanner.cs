@@ -204,7 +204,7 @@ sealed class StepPlanner(EngineParts engine)
                 _claims.TryAdd(before, new Claim(sequence, start, start + blockTokens <= to));
     }
 
-    /// <summary>Whether it is added already: what seemed to need only its last may have got holes then, where windows saw too little.</summary>
+    /// <summary>Whether it is there already: what seemed to need only its last may have got holes where windows saw too little.</summary>
     bool IsInPass(Generation generation) => Completed.Contains(generation) || Advanced.Contains(generation);
 
     static bool NeedsOnlyItsLast(Generation generation) => generation.Sequence.Cached == generation.Sequence.Tokens.Length - 1;
