@@ -30,7 +30,7 @@ public sealed class LlamaFlagTests
     [InlineData("serve --lora a.gguf", "--lora: not here: there are no adapters here: merge them into the model")]
     [InlineData("serve --rope-scaling yarn", "--rope-scaling: not here: a model's positions are those of its file")]
     [InlineData("serve --mmproj a.gguf", "--mmproj: not here: models read text only here")]
-    [InlineData("serve -md a.gguf", "-md: not here: tokens are computed one after the other: there is no draft model here")]
+    [InlineData("serve -md a.gguf", "-md: not here: tokens are guessed from what was said before (--speculative): there is no draft model here")]
     [InlineData("serve --reranking", "--reranking: not here: no model with a ranking head can be served yet")]
     [InlineData("serve --cors-headers a", "--cors-headers: not here: pages that may ask may use all methods and headers")]
     [InlineData("serve --path .", "--path: not here: no files are served")]

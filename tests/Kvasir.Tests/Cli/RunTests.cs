@@ -35,8 +35,8 @@ public sealed class RunTests : IDisposable
         KvasirResult result = Run("run", Once, "-n", "20", "--json");
         JsonElement json = result.Json;
         Assert.Empty(result.Errors);
-        Assert.Equal(["model", "prompt_tokens", "completion_tokens", "token_ids", "text", "finish_reason", "seed", "timings", "kv"],
-            Names(json));
+        Assert.Equal(["model", "prompt_tokens", "completion_tokens", "token_ids", "text", "finish_reason", "seed", "timings", "kv",
+            "speculative"], Names(json));
         Assert.Equal(["load_s", "ttft_s", "prefill_tokens_per_s", "decode_tokens_per_s"], Names(json.GetProperty("timings")));
         Assert.Equal(["reused", "computed", "restored_bytes", "restore_s", "saved_s", "miss", "bytes_per_token", "block_tokens"],
             Names(json.GetProperty("kv")));

@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Kvasir.Inference;
+using Kvasir.Inference.Drafting;
 using Kvasir.Server;
 using Kvasir.Tests.Fixtures;
 
@@ -46,7 +48,11 @@ public sealed class ProtocolBodyTests
         {
             ChatTemplate = name.Contains("call", StringComparison.Ordinal) ? await Read("Templates", "corpus", "hermes-tools.jinja") : null,
         };
-        await using ServerFixture server = await ServerFixture.Start(options: options);
+        EngineOptions engine = new() // how much is guessed, time decides
+        {
+            Context = 1024, Sequences = 8, KvHostBytes = 64 << 20, Speculative = SpeculativeMode.Off,
+        };
+        await using ServerFixture server = await ServerFixture.Start(engine, options);
         (string path, string body) = s_cases[name];
         using HttpResponseMessage response = await server.Post(path, JsonNode.Parse(body)!, null, ("X-Kvasir-Explain", "1"));
         Assert.Equal(await Read("Golden", "protocols", $"{name}.txt"),
