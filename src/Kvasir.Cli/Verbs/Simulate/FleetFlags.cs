@@ -52,7 +52,7 @@ sealed class FleetFlags
     readonly StoreFlags _store = new();
     readonly Option<string?> _policy = new("--policy")
     {
-        Description = "Eviction: lru or s3-fifo for all tiers, or for some, as in host=lru,disk=s3-fifo; without it, what serving uses",
+        Description = "Eviction: lru, s3-fifo or hit-density for all tiers, or for some, as in host=hit-density,disk=lru; without it, what serving uses",
         HelpName = "P",
     };
     readonly Option<long?> _bytes = new("--bytes-per-token")

@@ -19,7 +19,7 @@ static class TierText
         [Tier.Remote] = new(Tier.Remote, 0, 1.0 * (1L << 30), TimeSpan.FromMilliseconds(2), "lru"),
     };
 
-    public static string[] Policies { get; } = ["lru", "s3-fifo"];
+    public static string[] Policies { get; } = ["lru", "s3-fifo", "hit-density"];
 
     /// <summary>The tier as usual, with as much room as usual or as given.</summary>
     public static SimulatedTier Usual(Tier tier, long? bytes = null) => s_usual[tier] with { Bytes = bytes ?? s_usual[tier].Bytes };
