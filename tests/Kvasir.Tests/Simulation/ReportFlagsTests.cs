@@ -85,7 +85,7 @@ public class ReportFlagsTests
     {
         Assert.Equal(TierText.Usual(Tier.Host), TierText.Parse(Tier.Host, null));
         Assert.Equal(TierText.Usual(Tier.Host) with { Bytes = 5L << 30 }, TierText.Parse(Tier.Host, "5GiB"));
-        Assert.Equal(new SimulatedTier(Tier.Disk, 1L << 40, 7L << 30, TimeSpan.FromMilliseconds(1.5), "lru"),
+        Assert.Equal(new SimulatedTier(Tier.Disk, 1L << 40, 7L << 30, TimeSpan.FromMilliseconds(1.5), "hit-density"),
             TierText.Parse(Tier.Disk, "1TiB@7GiB/s,1.5ms"));
         Assert.Equal(long.MaxValue, TierText.Parse(Tier.Remote, "unlimited@1GiB/s").Bytes);
         foreach (string wrong in (string[])["", "5GB", "5GiB@", "5GiB@1GiB", "5GiB@0/s", "5GiB@1GiB/s,", "5GiB@1GiB/s,5", "-1"])
