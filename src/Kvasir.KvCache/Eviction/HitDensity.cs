@@ -23,6 +23,7 @@ public sealed class HitDensity : IEvictionPolicy
     SlotIndex _blocks = new();
     Entry[] _entries = [];
     uint _now, _learned, _aged; // steps: blocks that were used or added
+    bool _knows; // until then all are one kind, and the last used goes last
 
     /// <summary>Knows nothing yet: what was unused for longest goes first.</summary>
     public HitDensity()
@@ -212,6 +213,8 @@ public sealed class HitDensity : IEvictionPolicy
     void Learn()
     {
         Age();
+        if (!_knows)
+            TellApart();
         double time = _now - _learned;
         _learned = _now;
         for (int queue = 0; queue < _densities.Length; queue++)
@@ -223,9 +226,22 @@ public sealed class HitDensity : IEvictionPolicy
         _queues.Rank(_densities);
     }
 
+    /// <summary>Puts blocks into the queues of their kinds.</summary>
+    void TellApart()
+    {
+        _knows = true;
+        for (int queue = 0; queue < BlockAge.Buckets; queue++)
+            for (int left = _queues.CountOf(queue); left > 0; left--)
+            {
+                int slot = _queues.Oldest(queue);
+                _queues.Remove(slot);
+                _queues.Add(slot, Queue(slot));
+            }
+    }
+
     int Kind(int slot) => _entries[slot].Uses * (MostTurns + 1) + _entries[slot].Turn;
 
-    int Queue(int slot) => Kind(slot) * BlockAge.Buckets + BlockAge.Bucket(_now - _entries[slot].LastUse);
+    int Queue(int slot) => (_knows ? Kind(slot) : 0) * BlockAge.Buckets + BlockAge.Bucket(_now - _entries[slot].LastUse);
 
     struct Entry
     {

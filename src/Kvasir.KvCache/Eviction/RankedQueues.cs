@@ -51,11 +51,11 @@ sealed class RankedQueues
     /// <summary>The queue that a slot is in; -1 for none.</summary>
     public int QueueOf(int slot) => slot < _queueOf.Length ? _queueOf[slot] - 1 : None;
 
-    /// <summary>Says what each queue is worth. Of equal ones that with the greater number is worth less.</summary>
+    /// <summary>Says what each queue is worth; of equal ones any may be the least.</summary>
     public void Rank(double[] worth)
     {
         for (int i = 0; i < worth.Length; i++)
-            (_byRank[i], _sorted[i]) = (worth.Length - 1 - i, worth[worth.Length - 1 - i]);
+            (_byRank[i], _sorted[i]) = (i, worth[i]);
         Array.Sort(_sorted, _byRank);
         _filled.AsSpan().Clear();
         for (int rank = 0; rank < _byRank.Length; rank++)

@@ -48,7 +48,7 @@ public class ReportFlagsTests
     [InlineData("host=1..unlimited", "expected FIRST..LAST from less to more")]
     [InlineData("device=0", "--sweep device=0: expected more")]
     [InlineData("nodes=0", "--sweep nodes=0: expected numbers from 1 to 10000")]
-    [InlineData("policy=fifo", "--sweep policy=fifo: expected lru or s3-fifo")]
+    [InlineData("policy=fifo", "--sweep policy=fifo: expected lru, s3-fifo or hit-density")]
     [InlineData("placement=anywhere", "--sweep placement 'anywhere': expected one of round-robin")]
     [InlineData("host=1..1TiB disk=1..1TiB", "1,681 combinations, expected at most 1,000")]
     public void Sweeps_that_make_no_sense_are_refused(string text, string expected) =>

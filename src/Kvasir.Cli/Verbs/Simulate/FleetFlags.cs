@@ -202,7 +202,7 @@ sealed class FleetFlags
         foreach (string[] pair in text.Split(',').Select(pair => pair.Split('=', 2)))
             if (pair.Length < 2 || !TierText.Policies.Contains(pair[1]) || !TierNames.All.Contains(pair[0])
                 || !byTier.TryAdd(pair[0], pair[1]))
-                throw new UsageException($"--policy {Printable.Quote(text)}: expected {string.Join(" or ", TierText.Policies)}, or "
+                throw new UsageException($"--policy {Printable.Quote(text)}: expected {TierText.PolicyNames}, or "
                     + $"TIER=POLICY for some of device, host, disk, remote");
         return tier => byTier.GetValueOrDefault(tier.Name());
     }

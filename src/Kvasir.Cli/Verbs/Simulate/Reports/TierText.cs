@@ -21,6 +21,9 @@ static class TierText
 
     public static string[] Policies { get; } = ["lru", "s3-fifo", "hit-density"];
 
+    /// <summary>Their names, as a sentence has them.</summary>
+    public static string PolicyNames => $"{string.Join(", ", Policies[..^1])} or {Policies[^1]}";
+
     /// <summary>The tier as usual, with as much room as usual or as given.</summary>
     public static SimulatedTier Usual(Tier tier, long? bytes = null) => s_usual[tier] with { Bytes = bytes ?? s_usual[tier].Bytes };
 
