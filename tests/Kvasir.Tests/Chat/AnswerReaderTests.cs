@@ -7,7 +7,8 @@ namespace Kvasir.Tests.Chat;
 public sealed class AnswerReaderTests
 {
     const string Think = "<think></think>", Hermes = "tools <tool_call>", Mistral = "tools [TOOL_CALLS]", Tekken = "tools [TOOL_CALLS] [ARGS]",
-        Gemma = "<|channel>thought <channel|>", Granite = "<think></think> <response></response>", Llama = "tools", Harmony = "tools <|channel|> analysis";
+        Gemma = "<|channel>thought <channel|>", Granite = "<think></think> <response></response>",
+        Llama = "tools", Harmony = "tools <|channel|> analysis";
 
     /// <summary>What a template speaks of, an answer, and its thoughts, text and calls.</summary>
     public static TheoryData<string, string, string, string, string> Answers => new()
