@@ -23,8 +23,8 @@ sealed class ReturnRates(int kinds)
 
     /// <summary>
     /// What it is worth to keep a block: the most uses to be had for each moment that it is kept, if it goes at the best age. That is the
-    /// index of Gittins, "Bandit processes and dynamic allocation indices", 1979; for caches, Beckmann, Chen, Cidon, "LHD: Improving cache hit
-    /// rate by maximizing hit density", NSDI 2018, with one age for all to go at.
+    /// index of Gittins, "Bandit processes and dynamic allocation indices", 1979; for caches, Beckmann, Chen, Cidon, "LHD: Improving cache
+    /// hit rate by maximizing hit density", NSDI 2018, with one age for all to go at.
     /// </summary>
     /// <param name="densities">Uses for each moment, by kind and age: [kind · ages + bucket].</param>
     public void Learn(double[] densities)

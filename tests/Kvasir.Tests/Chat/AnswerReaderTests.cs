@@ -54,7 +54,8 @@ public sealed class AnswerReaderTests
     };
 
     static AnswerReader Reader(string template) =>
-        new(ThoughtFormat.Of(template), !template.Contains("tools", StringComparison.Ordinal) ? null : ToolFormat.Of(template), ["f", "g"], new ChatPrompt([]));
+        new(ThoughtFormat.Of(template), !template.Contains("tools", StringComparison.Ordinal) ? null : ToolFormat.Of(template), ["f", "g"],
+            new ChatPrompt([]));
 
     /// <summary>Thoughts, text and calls, as they come of pieces.</summary>
     static (string Thoughts, string Text, string Calls) Read(string template, IEnumerable<string> pieces, bool isCut = false)

@@ -4,7 +4,6 @@ using Kvasir.Cli.Verbs.Simulate.Reports;
 using Kvasir.Formats;
 using Kvasir.Planning.Simulation;
 using Kvasir.Planning.Traces;
-using Spectre.Console;
 
 namespace Kvasir.Cli.Verbs.Simulate;
 
@@ -20,7 +19,8 @@ static class Policies
         return rooms.Length <= 32 ? rooms : throw Wrong(text, $"{rooms.Length} sizes, expected at most 32");
     }
 
-    public static PolicyReport Run(Trace trace, PrefillCost cost, ImmutableArray<int> rooms, double judgedFrom, CancellationToken cancellation)
+    public static PolicyReport Run(
+        Trace trace, PrefillCost cost, ImmutableArray<int> rooms, double judgedFrom, CancellationToken cancellation)
     {
         var replay = new PolicyReplay(trace, cost, judgedFrom);
         (string Policy, int Blocks)[] runs = [.. PolicyReplay.Policies.SelectMany(policy => rooms.Select(blocks => (policy, blocks)))];
@@ -54,30 +54,4 @@ static class Policies
         : throw Wrong(text, $"{Printable.Quote(number)}, expected a number of blocks from 1 to {MostBlocks:N0}");
 
     static UsageException Wrong(string text, string what) => new($"--policies {Printable.Quote(text)}: {what}");
-}
-
-/// <summary>Policies beside each other.</summary>
-/// <param name="Trace">The requests' name.</param>
-/// <param name="Requests">How many there are.</param>
-/// <param name="BlockTokens">Tokens of a block.</param>
-/// <param name="JudgedFrom">Share of the requests after which what is found counts.</param>
-/// <param name="Endless">What room without limit finds.</param>
-/// <param name="Outcomes">What each policy found in each room.</param>
-sealed record PolicyReport(string Trace, int Requests, int BlockTokens, double JudgedFrom, PolicyOutcome Endless,
-    ImmutableArray<PolicyOutcome> Outcomes)
-{
-    public void Print()
-    {
-        string from = JudgedFrom > 0 ? $", judged by those after the first {JudgedFrom:P0}" : "";
-        Terminal.Answers.WriteLine($"{Printable.Line(Trace)}: {Requests:N0} requests, blocks of {BlockTokens:N0} tokens{from}");
-        Terminal.Answers.WriteLine("blocks found with all before them, in a tier of so many blocks:");
-        int[] rooms = [.. Outcomes.Select(outcome => outcome.Blocks).Distinct()];
-        Table table = SimulateText.Columns(["policy", .. rooms.Select(room => $"!{room:N0}"), "!ns/block"]);
-        foreach (IGrouping<string, PolicyOutcome> policy in Outcomes.GroupBy(outcome => outcome.Policy))
-            table.AddRow([policy.Key, .. policy.Select(outcome => $"{outcome.Share:P1}"),
-                policy.First().IsForeseen ? "" : $"{1e9 * policy.Average(outcome => outcome.SecondsPerBlock):N0}"]);
-        Terminal.Answers.Write(table);
-        Terminal.Answers.WriteLine($"room without limit finds {Endless.Share:P1}; belady and belady-cost know the future, and the second "
-            + "keeps what takes longest to compute");
-    }
 }

@@ -1,6 +1,7 @@
 using CsCheck;
 using Kvasir.KvCache.Eviction;
 using Kvasir.Planning.Simulation;
+using Kvasir.Planning.Traces;
 using Kvasir.Planning.Traces.Generators;
 using PlannedTrace = Kvasir.Planning.Traces.Trace;
 
@@ -61,8 +62,8 @@ public class HitDensityTests
     [Fact]
     public void Foresight_is_not_beaten() => Gen.Int[0, 6].Array[1, 4].Array[1, 40].Select(Gen.Int[1, 6]).Sample((requests, blocks) =>
     {
-        PlannedTrace trace = new("made", 1, [.. requests.Select(request => new Kvasir.Planning.Traces.TraceRequest(TimeSpan.Zero,
-            request.Length, 0, [.. request.Select((symbol, depth) => request.Take(depth + 1).Aggregate(1L, (id, each) => id * 7 + each))]))]);
+        PlannedTrace trace = new("made", 1, [.. requests.Select(request => new TraceRequest(TimeSpan.Zero, request.Length, 0, [
+            .. Enumerable.Range(1, request.Length).Select(depth => request.Take(depth).Aggregate(1L, (id, symbol) => id * 7 + symbol))]))]);
         double best = Share(trace, PolicyReplay.Belady, blocks);
         foreach (string policy in PolicyReplay.Policies)
             Assert.True(Share(trace, policy, blocks) <= best + 1e-12, policy);
