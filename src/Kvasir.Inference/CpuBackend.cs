@@ -29,6 +29,7 @@ sealed class CpuBackend : ComputeBackend
         CpuKernels kernels = CpuKernels.Create(options.InstructionSet, threads);
         return new Transformer(model.Config, model.Weights, cache.Layout, kernels, context, Math.Min(options.PrefillChunk, context))
         {
+            Threads = threads,
             Owned = [threads, kernels],
         };
     }

@@ -69,6 +69,9 @@ public sealed partial class InferenceEngine : IDisposable
     /// <summary>The keys and values of all sequences, and of those before them.</summary>
     public TieredKvCache Cache { get; }
 
+    /// <summary>What computes on the processor; null where another device does.</summary>
+    internal Kernels.ComputePool? Threads => (_transformer as Transformer)?.Threads;
+
     /// <summary>What the engine is doing.</summary>
     public SchedulerCounts Serving => _scheduler.IsValueCreated ? _scheduler.Value.Counts : default;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Measurement.Limits;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;

@@ -115,7 +115,7 @@ sealed class BenchVerb
             KvRetention = parsed.GetValue(s_retain)?.Policy, KvDeviceBytes = parsed.GetValue(s_device),
             KvHostBytes = parsed.GetValue(s_host) ?? 0, KvDisk = Disk(parsed),
         }, model));
-        using WeightTraffic? beside = limits.Limits is null ? null : new WeightTraffic(engine, threads);
+        WeightTraffic? beside = limits.Limits is null ? null : new WeightTraffic(engine);
         (BenchTest Test, BenchRun[] Runs)[] tests =
             [.. Tests(parsed, engine, beside, cancellation).Select(test => (test, Repeat(parsed, test)))];
         long peakMemory = PeakMemory.Bytes();

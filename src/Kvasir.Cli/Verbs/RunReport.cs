@@ -1,4 +1,5 @@
 using Kvasir.Inference;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Lookups;

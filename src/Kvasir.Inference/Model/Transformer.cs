@@ -42,6 +42,9 @@ sealed class Transformer : ITransformer
     /// <inheritdoc/>
     public int MaxTokens { get; }
 
+    /// <summary>What computes the kernels' jobs.</summary>
+    public ComputePool? Threads { get; init; }
+
     /// <summary>What is disposed with it.</summary>
     public IDisposable[] Owned { get; init; } = [];
 

@@ -42,6 +42,7 @@ public class BlockBooks
         ArgumentOutOfRangeException.ThrowIfLessThan(blocks, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(blockTokens);
         (_blockTokens, _policy, _time, _tier) = (blockTokens, policy ?? new LeafFirstLru(), time ?? TimeProvider.System, tier);
+        _policy.Attach(_index);
         _slots = new BlockSlot[blocks];
         _tokens = new int[checked(blocks * blockTokens)];
         if (blockTokens > 0)

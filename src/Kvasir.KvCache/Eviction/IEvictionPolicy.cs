@@ -11,6 +11,11 @@ public interface IEvictionPolicy
     /// <summary>Name as users and metrics see it, such as <c>lru</c>.</summary>
     string Name { get; }
 
+    /// <summary>
+    /// Says where keys and chains of the blocks are found, before any comes. A block is there before it is added, and until it has gone.
+    /// </summary>
+    void Attach(SlotIndex blocks) { }
+
     /// <summary>A block came into a slot.</summary>
     void Add(int slot, BlockKey key);
 

@@ -67,6 +67,12 @@ public sealed class SlotIndex
     /// <summary>The key of the block before the one in a slot.</summary>
     public BlockKey Parent(int slot) => _entries[slot].Parent;
 
+    /// <summary>Whether a block is there that follows another, which need not be.</summary>
+    public bool HasChildren(BlockKey parent) => _firstChild.ContainsKey(parent);
+
+    /// <summary>Whether no other block is there that follows the same one.</summary>
+    public bool IsOnlyChild(int slot) => _entries[slot] is { Previous: None, Next: None };
+
     /// <summary>The slots of the blocks that follow a block or a root, the latest added first.</summary>
     public ChildEnumerable Children(BlockKey parent) => new(this, _firstChild.GetValueOrDefault(parent, None));
 

@@ -6,7 +6,7 @@ using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.KvCache.Tiers;
 
-/// <summary>The host's memory behind the pool: a second arena, perhaps in fewer bits. Evicts by S3-FIFO (decision 7).</summary>
+/// <summary>The host's memory behind the pool: a second arena, perhaps in fewer bits. Evicts by hit density (decision 7).</summary>
 public sealed unsafe class HostTier : ITier
 {
     readonly KvLayout _layout; // of the pool's blocks
@@ -19,7 +19,7 @@ public sealed unsafe class HostTier : ITier
     public HostTier(KvLayout layout, IBlockArena arena, IKvCodec? codec, TimeProvider? time = null)
     {
         _layout = layout;
-        Pool = new BlockPool(Stored(layout, codec), arena, new S3Fifo(), time, Tier);
+        Pool = new BlockPool(Stored(layout, codec), arena, new HitDensity(), time, Tier);
         _threads = new LoadThreads(Tier, Bring);
     }
 

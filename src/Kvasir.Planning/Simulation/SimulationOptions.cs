@@ -134,7 +134,7 @@ public enum Placement
 /// <param name="Bytes">Room; <see cref="long.MaxValue"/> for unlimited.</param>
 /// <param name="BytesPerS">Speed at which blocks come from it to the device; infinite for the device itself.</param>
 /// <param name="Latency">Time before the first byte; of the remote tier, also before it has said what it holds.</param>
-/// <param name="Policy">Eviction: <c>lru</c> or <c>s3-fifo</c>.</param>
+/// <param name="Policy">Eviction: <c>lru</c>, <c>s3-fifo</c> or <c>hit-density</c>.</param>
 public sealed record SimulatedTier(Tier Tier, long Bytes, double BytesPerS, TimeSpan Latency, string Policy);
 
 /// <summary>Seconds to compute <c>n</c> tokens after <c>p</c> others: <c>n·PerToken + (n·p + n(n+1)/2)·PerPair</c>.</summary>

@@ -79,6 +79,7 @@ sealed class TierBooks
     {
         "lru" => new LeafFirstLru(),
         "s3-fifo" or "s3fifo" => new S3Fifo(),
-        _ => throw new ArgumentException($"eviction policy '{name}': expected lru or s3-fifo"),
+        "hit-density" => new HitDensity(),
+        _ => throw new ArgumentException($"eviction policy '{name}': expected lru, s3-fifo or hit-density"),
     };
 }

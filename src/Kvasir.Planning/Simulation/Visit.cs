@@ -149,9 +149,12 @@ sealed class Visit(TraceRequest request, Machine machine, BlockKey[] keys)
     {
         var keys = new BlockKey[ids.Length];
         for (int i = 0; i < ids.Length; i++)
-            keys[i] = Key(ids[i], view: null);
+            keys[i] = KeyOf(ids[i]);
         return keys;
     }
+
+    /// <summary>The key for an id.</summary>
+    public static BlockKey KeyOf(long id) => Key(id, view: null);
 
     /// <summary>The key for an id, behind the view of a prefix that ends with another one, if there is one.</summary>
     static BlockKey Key(long id, long? view)

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Kvasir.Inference.Chat;
 using Kvasir.Inference.Scheduling;
 using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Blocks;

@@ -7,6 +7,7 @@ namespace Kvasir.Tests.Chat;
 public sealed class AnswerReaderTests
 {
     const string Think = "<think></think>", Hermes = "tools <tool_call>", Mistral = "tools [TOOL_CALLS]", Tekken = "tools [TOOL_CALLS] [ARGS]",
+        Gemma = "<|channel>thought <channel|>", Granite = "<think></think> <response></response>",
         Llama = "tools", Harmony = "tools <|channel|> analysis";
 
     /// <summary>What a template speaks of, an answer, and its thoughts, text and calls.</summary>
@@ -18,6 +19,14 @@ public sealed class AnswerReaderTests
         { Think, "\n<think>a</thinking>b</think>c", "a</thinking>b", "c", "" },
         { Think, "<thin ice>", "", "<thin ice>", "" },
         { "[THINK][/THINK]", "[THINK]Hm.[/THINK]Yes.", "Hm.", "Yes.", "" },
+        { Gemma, "<|channel>thought\nHm.\n<channel|>Yes.", "Hm.", "Yes.", "" },
+        { Gemma, "<|channel>thought\n<channel|>Yes.", "", "Yes.", "" },
+        { Gemma, "<|channel> 5 is <|channel>", "", "<|channel> 5 is <|channel>", "" },
+        { "Here is my thought process:", "Here is my thought process: Hm.\n\nHere is my response: Yes.", "Hm.", "Yes.", "" },
+        { "Here is my thought process:", "Here is my hat.", "", "Here is my hat.", "" },
+        { Granite, "<think>Hm.</think>\n<response>Yes, 1 < 2.</response>", "Hm.", "Yes, 1 < 2.", "" },
+        { Granite, "<think>Hm.</think>\n<resting>", "Hm.", "<resting>", "" },
+        { Granite, "Yes, <response> is a tag.", "", "Yes, <response> is a tag.", "" },
         { Hermes, "So:\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"</tool_call> } \\\" {\"}}\n</tool_call>\n", "", "So:",
             "f{\"a\": \"</tool_call> } \\\" {\"}" },
         { Hermes, "<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>\n<tool_call>\n{\"name\": \"g\", \"arguments\": {\"b\": [1]}}\n</tool_call>",
@@ -45,7 +54,8 @@ public sealed class AnswerReaderTests
     };
 
     static AnswerReader Reader(string template) =>
-        new(ThoughtFormat.Of(template), template == Think ? null : ToolFormat.Of(template), ["f", "g"], new ChatPrompt([]));
+        new(ThoughtFormat.Of(template), !template.Contains("tools", StringComparison.Ordinal) ? null : ToolFormat.Of(template), ["f", "g"],
+            new ChatPrompt([]));
 
     /// <summary>Thoughts, text and calls, as they come of pieces.</summary>
     static (string Thoughts, string Text, string Calls) Read(string template, IEnumerable<string> pieces, bool isCut = false)

@@ -109,6 +109,19 @@ public sealed class WindowedLayersTests : IDisposable
     }
 
     [Fact]
+    public async Task The_blocks_of_windows_are_no_other_models()
+    {
+        int[] prompt = Prompt(100);
+        using CachedEngine engine = new(_model, s_options with { KvDisk = CachedEngine.Disk(_folder["kv"]) });
+        PrefixLookup before = await engine.Cache.Lookup(prompt); // finds out why when it is asked, below
+        engine.Ask(prompt);
+        engine.Flush();
+        Assert.Equal(MissReason.NeverSeen, Assert.Single(before.Misses).Reason);
+        PrefixLookup salted = await engine.Cache.Lookup(prompt, "bob"u8.ToArray());
+        Assert.Equal(MissReason.OtherSalt, Assert.Single(salted.Misses).Reason);
+    }
+
+    [Fact]
     public void The_next_turn_goes_on_from_the_disk_in_another_process_with_what_it_needs_there()
     {
         int[] prompt = Prompt(331);

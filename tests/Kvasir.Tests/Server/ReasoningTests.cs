@@ -152,6 +152,43 @@ public sealed class ReasoningTests : IAsyncLifetime
             """, "input_tokens"));
     }
 
+    /// <summary>As Qwen 3's and DeepSeek's templates do; what an answer takes of the cache ends where its thoughts began.</summary>
+    [Fact]
+    public async Task Turns_whose_template_drops_thoughts_reuse_all_before_them_and_say_so()
+    {
+        await using ServerFixture server = await ServerFixture.Start(script: new ScriptedModel("<think>", "hm", "</think>", "no JSON"),
+            options: new ServerOptions
+            {
+                ChatTemplate = ScriptedModel.Template.ReplaceLineEndings("\n")
+                    .Replace("if message.reasoning_content -", "if message.reasoning_content and loop.last -", StringComparison.Ordinal),
+            });
+        JsonArray messages = [];
+        int[] before = [];
+        for (int turn = 1; turn <= 3; turn++)
+        {
+            messages.Add(JsonNode.Parse($$"""{"role": "user", "content": "This is question {{turn}} of three."}"""));
+            JsonObject request = Request();
+            request["messages"] = messages.DeepClone();
+            int[] prompt = [.. (await server.Ask("/tokenize", new JsonObject { ["messages"] = messages.DeepClone() }))
+                .GetProperty("tokens").EnumerateArray().Select(token => token.GetInt32())];
+            JsonElement answer = await server.Ask("/v1/chat/completions", request, null, ("X-Kvasir-Explain", "1"));
+            JsonElement message = answer.GetProperty("choices")[0].GetProperty("message");
+            Assert.Equal("hm", message.GetProperty("reasoning_content").GetString());
+            if (turn > 1)
+            {
+                Assert.Equal(before.Length, prompt.AsSpan().CommonPrefixLength(before)); // thoughts come right behind the last prompt
+                Assert.Equal(before.Length,
+                    answer.GetProperty("usage").GetProperty("prompt_tokens_details").GetProperty("cached_tokens").GetInt32());
+                JsonElement miss = answer.GetProperty("kvasir").GetProperty("miss")[0];
+                Assert.Equal((before.Length, "diverged"), (miss.GetProperty("from").GetInt32(), miss.GetProperty("reason").GetString()));
+                Assert.EndsWith("was \"<think>\", thoughts of an earlier turn are left away", miss.GetProperty("detail").GetString(),
+                    StringComparison.Ordinal);
+            }
+            before = prompt;
+            messages.Add(JsonNode.Parse(message.GetRawText()));
+        }
+    }
+
     [Fact]
     public async Task The_chat_client_tells_them_as_reasoning()
     {

@@ -33,7 +33,7 @@ public sealed class RecordingTests : IDisposable
         Assert.Equal(blockBytes / file.Trace.BlockTokens, file.Header!.BytesPerToken);
         SimulationResult result = Simulator.Run(file.Trace, new SimulationOptions
         {
-            Tiers = [Tier(Kvasir.KvCache.Blocks.Tier.Device, Device, "lru"), Tier(Kvasir.KvCache.Blocks.Tier.Host, Host, "s3-fifo")],
+            Tiers = [Tier(Kvasir.KvCache.Blocks.Tier.Device, Device, "lru"), Tier(Kvasir.KvCache.Blocks.Tier.Host, Host, "hit-density")],
             BytesPerToken = blockBytes / file.Trace.BlockTokens, Prefill = new PrefillCost(1e-6), SecondsPerOutputToken = 0,
         }, cancellation: ServerFixture.Patience);
         Assert.Equal((served.Sum(each => (long)each.Device), served.Sum(each => (long)each.Host)),

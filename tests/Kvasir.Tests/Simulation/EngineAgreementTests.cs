@@ -98,9 +98,9 @@ public sealed class EngineAgreementTests : IDisposable
     {
         List<SimulatedTier> tiers = [Of(Tier.Device, device, "lru")];
         if (host > 0)
-            tiers.Add(Of(Tier.Host, host, "s3-fifo"));
+            tiers.Add(Of(Tier.Host, host, "hit-density"));
         if (hasDisk)
-            tiers.Add(Of(Tier.Disk, 100_000, "lru"));
+            tiers.Add(Of(Tier.Disk, 100_000, "hit-density"));
         return new SimulationOptions { Tiers = [.. tiers], BytesPerToken = 1, Prefill = new PrefillCost(1), SecondsPerOutputToken = 0 };
 
         static SimulatedTier Of(Tier tier, int blocks, string policy) => new(tier, blocks * BlockTokens, 1e9, TimeSpan.Zero, policy);

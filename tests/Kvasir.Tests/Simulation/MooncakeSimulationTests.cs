@@ -45,10 +45,11 @@ public sealed class MooncakeSimulationTests
     [InlineData("lru", 10_000)]
     [InlineData("lru", 50_000)]
     [InlineData("s3-fifo", 10_000)]
+    [InlineData("hit-density", 10_000)]
     public void A_replay_of_nothing_but_the_policy_finds_nearly_as_many(string policy, int blocks)
     {
         Trace trace = Read();
-        HitCounts other = CacheReplay.Run(KvCache.Replay.Trace.Conversation(), policy == "lru" ? new LeafFirstLru() : new S3Fifo(), blocks);
+        HitCounts other = CacheReplay.Run(KvCache.Replay.Trace.Conversation(), TierBooks.Policy(policy), blocks);
         Assert.Equal(other.HitPercent / 100, Run(trace, OneTier(trace, blocks, policy)).BlockHitRate, 2);
     }
 

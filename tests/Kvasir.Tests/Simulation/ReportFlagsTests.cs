@@ -48,7 +48,7 @@ public class ReportFlagsTests
     [InlineData("host=1..unlimited", "expected FIRST..LAST from less to more")]
     [InlineData("device=0", "--sweep device=0: expected more")]
     [InlineData("nodes=0", "--sweep nodes=0: expected numbers from 1 to 10000")]
-    [InlineData("policy=fifo", "--sweep policy=fifo: expected lru or s3-fifo")]
+    [InlineData("policy=fifo", "--sweep policy=fifo: expected lru, s3-fifo or hit-density")]
     [InlineData("placement=anywhere", "--sweep placement 'anywhere': expected one of round-robin")]
     [InlineData("host=1..1TiB disk=1..1TiB", "1,681 combinations, expected at most 1,000")]
     public void Sweeps_that_make_no_sense_are_refused(string text, string expected) =>
@@ -85,7 +85,7 @@ public class ReportFlagsTests
     {
         Assert.Equal(TierText.Usual(Tier.Host), TierText.Parse(Tier.Host, null));
         Assert.Equal(TierText.Usual(Tier.Host) with { Bytes = 5L << 30 }, TierText.Parse(Tier.Host, "5GiB"));
-        Assert.Equal(new SimulatedTier(Tier.Disk, 1L << 40, 7L << 30, TimeSpan.FromMilliseconds(1.5), "lru"),
+        Assert.Equal(new SimulatedTier(Tier.Disk, 1L << 40, 7L << 30, TimeSpan.FromMilliseconds(1.5), "hit-density"),
             TierText.Parse(Tier.Disk, "1TiB@7GiB/s,1.5ms"));
         Assert.Equal(long.MaxValue, TierText.Parse(Tier.Remote, "unlimited@1GiB/s").Bytes);
         foreach (string wrong in (string[])["", "5GB", "5GiB@", "5GiB@1GiB", "5GiB@0/s", "5GiB@1GiB/s,", "5GiB@1GiB/s,5", "-1"])

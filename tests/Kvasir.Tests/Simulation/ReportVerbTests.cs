@@ -17,10 +17,35 @@ public sealed class ReportVerbTests : IDisposable
     public void A_made_trace_is_replayed_told_and_shown()
     {
         KvasirResult result = Run("simulate", "chat:users=5,turns=3", "--price", "2", "--html", _folder["page.html"]);
-        Assert.All(["chat:users=5,turns=3: 15 requests", "1 machine: device 16 GiB (lru), host 64 GiB (s3-fifo)", "computed", "TTFT",
+        Assert.All(["chat:users=5,turns=3: 15 requests", "1 machine: device 16 GiB (lru), host 64 GiB (hit-density)", "computed", "TTFT",
             "worth"], text => Assert.Contains(text, result.Answer, StringComparison.Ordinal));
         Assert.StartsWith("<!doctype html>", File.ReadAllText(_folder["page.html"]), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Policies_are_compared_with_what_nobody_can_beat()
+    {
+        JsonElement json = Run("simulate", "chat:users=20,turns=4", "--policies", "100..400,50", "--judge-from", "0.5", "--json").Json;
+        Dictionary<(string, int), double> shares = json.GetProperty("outcomes").EnumerateArray().ToDictionary(
+            outcome => (outcome.GetProperty("policy").GetString()!, outcome.GetProperty("blocks").GetInt32()),
+            outcome => outcome.GetProperty("share").GetDouble());
+        double endless = json.GetProperty("endless").GetProperty("share").GetDouble();
+        Assert.Equal(5 * 4, shares.Count);
+        Assert.All(shares, each => Assert.InRange(each.Value, 0.01, shares[("belady", each.Key.Item2)]));
+        Assert.All(shares.Values, share => Assert.True(share <= endless));
+        Assert.Contains("hit-density", Run("simulate", "scan:requests=5", "--policies", "10").Answer, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--policies '0': '0', expected a number of blocks from 1", "--policies", "0")]
+    [InlineData("--policies '5..2': 5..2, expected FIRST..LAST from less to more", "--policies", "5..2")]
+    [InlineData("--policies ',': '', expected a number of blocks", "--policies", ",")]
+    [InlineData("--host: expected without --policies", "--policies", "10", "--host", "1GiB")]
+    [InlineData("--sweep: expected without --policies", "--policies", "10", "--sweep", "host=1GiB")]
+    [InlineData("--judge-from: expected with --policies", "--judge-from", "0.5")]
+    [InlineData("--judge-from '1': expected a number from 0 up to below 1", "--policies", "10", "--judge-from", "1")]
+    public void Comparisons_of_policies_that_make_no_sense_are_refused(string error, params string[] flags) =>
+        Run(["simulate", "chat:users=2", .. flags]).Fails(2, error);
 
     [Fact]
     public void A_model_on_hardware_says_how_large_tokens_and_how_fast_machines_are()
@@ -102,7 +127,7 @@ public sealed class ReportVerbTests : IDisposable
         Run("simulate", "chat", "--host", "5GB").Fails(2, "--host '5GB'");
         Run("simulate", "chat", "--prefill", "0").Fails(2, "--prefill '0': expected a number above 0");
         Run("simulate", "chat", "--nodes", "2", "--fault", "node-loss@5s:node=2").Fails(2, "--fault: node=2, expected 0 to 1");
-        Run("simulate", "chat", "--policy", "host=mru").Fails(2, "--policy 'host=mru': expected lru or s3-fifo, or TIER=POLICY");
+        Run("simulate", "chat", "--policy", "host=mru").Fails(2, "--policy 'host=mru': expected lru, s3-fifo or hit-density, or TIER=POLICY");
         Run("simulate", _folder.Write("t.jsonl", Encoding.UTF8.GetBytes("{\"timestamp\": -1}")))
             .Fails(1, "t.jsonl:1: field 'timestamp': saw -1");
     }

@@ -52,7 +52,7 @@ sealed class FleetFlags
     readonly StoreFlags _store = new();
     readonly Option<string?> _policy = new("--policy")
     {
-        Description = "Eviction: lru or s3-fifo for all tiers, or for some, as in host=lru,disk=s3-fifo; without it, what serving uses",
+        Description = "Eviction: lru, s3-fifo or hit-density for all tiers, or for some, as in host=hit-density,disk=lru; without it, what serving uses",
         HelpName = "P",
     };
     readonly Option<long?> _bytes = new("--bytes-per-token")
@@ -202,7 +202,7 @@ sealed class FleetFlags
         foreach (string[] pair in text.Split(',').Select(pair => pair.Split('=', 2)))
             if (pair.Length < 2 || !TierText.Policies.Contains(pair[1]) || !TierNames.All.Contains(pair[0])
                 || !byTier.TryAdd(pair[0], pair[1]))
-                throw new UsageException($"--policy {Printable.Quote(text)}: expected {string.Join(" or ", TierText.Policies)}, or "
+                throw new UsageException($"--policy {Printable.Quote(text)}: expected {TierText.PolicyNames}, or "
                     + $"TIER=POLICY for some of device, host, disk, remote");
         return tier => byTier.GetValueOrDefault(tier.Name());
     }

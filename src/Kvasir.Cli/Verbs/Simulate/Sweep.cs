@@ -50,7 +50,7 @@ sealed class Sweep
         "placement" => [OfPlacement(text)],
         "policy" when TierText.Policies.Contains(text) =>
             [new(text, 0, options => options with { Tiers = [.. options.Tiers.Select(tier => tier with { Policy = text })] })],
-        "policy" => throw new UsageException($"--sweep policy={Printable.Line(text)}: expected {string.Join(" or ", TierText.Policies)}"),
+        "policy" => throw new UsageException($"--sweep policy={Printable.Line(text)}: expected {TierText.PolicyNames}"),
         "nodes" =>
             Range(name, text, Nodes).Select(nodes => new SweepValue($"{nodes}", nodes, options => options with { Nodes = (int)nodes })),
         _ => Range(name, text, room => Room(name, room)).Select(bytes =>

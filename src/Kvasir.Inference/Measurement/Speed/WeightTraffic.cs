@@ -9,7 +9,7 @@ namespace Kvasir.Inference.Measurement.Speed;
 /// Reads a model's weights and computes nothing, between decode steps that read the same memory: on shared machines what memory gives
 /// changes within seconds by half and more, so that a step can only be compared with what was possible beside it.
 /// </summary>
-public sealed unsafe class WeightTraffic : IDisposable
+public sealed unsafe class WeightTraffic
 {
     const int PieceBytes = 256 << 10;
 
@@ -20,15 +20,18 @@ public sealed unsafe class WeightTraffic : IDisposable
     int _passes;
     double _seconds;
 
-    /// <param name="engine">Whose weights are read.</param>
-    /// <param name="threads">Threads that read.</param>
-    public WeightTraffic(InferenceEngine engine, int threads)
+    /// <param name="engine">
+    /// Whose weights are read, by the threads that compute there: others would keep those from their cores for a while.
+    /// </param>
+    /// <exception cref="ArgumentException">The engine does not compute on the processor.</exception>
+    public WeightTraffic(InferenceEngine engine)
     {
         ArgumentNullException.ThrowIfNull(engine);
         PackedMatrix[] layers = [.. engine.Model.Weights.Layers.SelectMany(layer => layer.Read).Select(read => read.Matrix)];
         _pieces = [.. layers.Append(engine.Model.Weights.Output).SelectMany(Pieces)];
         _passBytes = _pieces.Sum(piece => (double)piece.Bytes);
-        (_pool, _sums) = (new ComputePool(threads), new ulong[threads]);
+        _pool = engine.Threads ?? throw new ArgumentException("expected an engine that computes on the processor", nameof(engine));
+        _sums = new ulong[_pool.Threads];
     }
 
     /// <summary>Bytes read per second over all passes since <see cref="Restart"/>, one at least.</summary>
@@ -48,9 +51,6 @@ public sealed unsafe class WeightTraffic : IDisposable
         (_passes, _seconds) = (_passes + 1, _seconds + seconds);
         return seconds;
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => _pool.Dispose();
 
     static IEnumerable<(nint Address, int Bytes)> Pieces(PackedMatrix matrix)
     {

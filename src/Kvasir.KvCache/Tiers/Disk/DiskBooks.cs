@@ -34,12 +34,19 @@ sealed partial class DiskBooks : IDisposable
 
     public DiskBooks(DiskTierOptions options, long slotBytes, bool canWrite)
     {
-        (_options, _slotBytes, _policy) = (options, slotBytes, options.Policy());
+        (_options, _slotBytes, _policy) = (options, slotBytes, NewPolicy(options));
         _stride = (int)Math.Clamp(SegmentBytes / slotBytes, 1, Catalogue.PlacesPerSegment);
         _catalogue = Catalogue.Open(options.Folder, canWrite, options.QueryFault);
     }
 
     public string Policy => _policy.Name;
+
+    IEvictionPolicy NewPolicy(DiskTierOptions options)
+    {
+        IEvictionPolicy policy = options.Policy();
+        policy.Attach(_index);
+        return policy;
+    }
 
     /// <summary>Slots of a new segment: a small budget is divided into several.</summary>
     public int SlotsOfNewSegment => (int)Math.Clamp(Math.Min(SegmentBytes, _options.MaxBytes / 8) / _slotBytes, 1, _stride);
@@ -334,7 +341,7 @@ sealed partial class DiskBooks : IDisposable
         Array.Clear(_occupied);
         _held.Clear();
         _touched.Clear(); // a slot may hold another block from now on, or its file may go without a word
-        _policy = _options.Policy();
+        _policy = NewPolicy(_options);
         _change = 0;
     }
 

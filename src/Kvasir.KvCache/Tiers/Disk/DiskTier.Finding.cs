@@ -66,9 +66,12 @@ public sealed partial class DiskTier
     /// <inheritdoc/>
     public ForeignBlock? Elsewhere(BlockKey root, ReadOnlySpan<int> firstBlock)
     {
+        List<(BlockKey Root, Fingerprint Fingerprint, string Model)> roots = Roots();
+        // layers with windows have roots of their own beside their model's, and are no other model
+        HashSet<Fingerprint> windows = [Fingerprint.OfWindows(), .. roots.Select(other => other.Fingerprint.OfWindows())];
         List<(BlockKey Key, Fingerprint Fingerprint, string Model)> others = [];
-        foreach ((BlockKey other, Fingerprint fingerprint, string model) in Roots())
-            if (other != root)
+        foreach ((BlockKey other, Fingerprint fingerprint, string model) in roots)
+            if (other != root && !windows.Contains(fingerprint))
                 others.Add((KeyChain.Next(other, firstBlock), fingerprint, model));
         HashSet<BlockKey> present = Guard(() => _books.Query(catalogue => catalogue.Present([.. others.Select(other => other.Key)]))) ?? [];
         foreach ((BlockKey key, Fingerprint fingerprint, string model) in others)

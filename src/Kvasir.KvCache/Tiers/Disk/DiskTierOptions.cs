@@ -18,7 +18,7 @@ public sealed record DiskTierOptions
     public long KeepFreeBytes { get; init; } = 1L << 30;
 
     /// <summary>Makes the policy that says which block goes first.</summary>
-    public Func<IEvictionPolicy> Policy { get; init; } = () => new LeafFirstLru();
+    public Func<IEvictionPolicy> Policy { get; init; } = () => new HitDensity();
 
     /// <summary>Which blocks are written.</summary>
     public Admission Admission { get; init; } = Admission.EndOfRequest;

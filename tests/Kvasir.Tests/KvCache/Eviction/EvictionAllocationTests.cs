@@ -1,4 +1,5 @@
 using Kvasir.KvCache.Eviction;
+using Kvasir.KvCache.Prefixes;
 using Kvasir.Tests.Fixtures;
 
 namespace Kvasir.Tests.KvCache.Eviction;
@@ -15,17 +16,27 @@ public class EvictionAllocationTests
     public void Nothing_is_allocated_once_the_arrays_have_grown(string name)
     {
         IEvictionPolicy policy = EvictionPolicyTests.New(name);
+        SlotIndex blocks = new();
+        blocks.EnsureCapacity(Slots);
+        policy.Attach(blocks);
         for (int slot = 0; slot < Slots; slot++)
-            policy.Add(slot, NumberedKey.Of(slot));
+            Add(slot);
         Turn(20 * Slots);
         Assert.Equal(0, Allocations.Of(() => Turn(Slots)));
+
+        void Add(int slot)
+        {
+            blocks.Add(slot, NumberedKey.Of(slot), NumberedKey.Of(slot - 1));
+            policy.Add(slot, NumberedKey.Of(slot));
+        }
 
         void Turn(int times)
         {
             for (int i = 0; i < times; i++)
             {
                 int slot = policy.Evict();
-                policy.Add(slot, NumberedKey.Of(slot));
+                blocks.Remove(slot);
+                Add(slot);
                 policy.Use(i * 7 % Slots);
                 policy.Hold(slot);
                 policy.Release(slot, wasUsed: true);

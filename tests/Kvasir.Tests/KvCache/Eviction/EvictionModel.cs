@@ -1,4 +1,5 @@
 using Kvasir.KvCache.Eviction;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Tests.KvCache.Eviction;
 
@@ -6,11 +7,15 @@ namespace Kvasir.Tests.KvCache.Eviction;
 /// Steps that a tier may make, with what a policy must answer kept in plain lists. Slots are below <see cref="Slots"/>,
 /// keys below <see cref="Keys"/>.
 /// </summary>
-sealed class EvictionModel(IEvictionPolicy policy)
+sealed class EvictionModel
 {
     public const int Slots = 8, Keys = 20;
 
+    readonly IEvictionPolicy _policy;
+    readonly SlotIndex _blocks = new();
     readonly HashSet<int> _held = [];
+
+    public EvictionModel(IEvictionPolicy policy) => (_policy = policy).Attach(_blocks);
 
     /// <summary>Slots with a block that is not held, by the time of their last use, the oldest first.</summary>
     public List<int> Evictable { get; } = [];
@@ -22,11 +27,11 @@ sealed class EvictionModel(IEvictionPolicy policy)
         bool held = _held.Contains(slot), evictable = Evictable.Contains(slot);
         switch (kind)
         {
-            case 0 or 1 when !held && !evictable: policy.Add(slot, NumberedKey.Of(key)); Evictable.Add(slot); break;
-            case 2 when held || evictable: policy.Use(slot); Renew(slot); break;
-            case 3 when evictable: policy.Hold(slot); Evictable.Remove(slot); _held.Add(slot); break;
-            case 4 when held: policy.Release(slot, wasUsed: true); _held.Remove(slot); Evictable.Add(slot); break;
-            case 5 when held || evictable: policy.Remove(slot); _held.Remove(slot); Evictable.Remove(slot); break;
+            case 0 or 1 when !held && !evictable && !_blocks.TryFind(NumberedKey.Of(key), out _): Add(slot, key); break;
+            case 2 when held || evictable: _policy.Use(slot); Renew(slot); break;
+            case 3 when evictable: _policy.Hold(slot); Evictable.Remove(slot); _held.Add(slot); break;
+            case 4 when held: _policy.Release(slot, wasUsed: true); _held.Remove(slot); Evictable.Add(slot); break;
+            case 5 when held || evictable: _policy.Remove(slot); _blocks.Remove(slot); _held.Remove(slot); Evictable.Remove(slot); break;
             case 6: Evict(); break;
         }
     }
@@ -34,9 +39,11 @@ sealed class EvictionModel(IEvictionPolicy policy)
     /// <summary>Evicts a block, which must be one that may be evicted, or none if there is none.</summary>
     public int Evict()
     {
-        int slot = policy.Evict();
+        int slot = _policy.Evict();
         Assert.Equal(Evictable.Count == 0, slot == -1);
         Assert.True(slot == -1 || Evictable.Remove(slot), $"slot {slot} is held or empty");
+        if (slot != -1)
+            _blocks.Remove(slot);
         return slot;
     }
 
@@ -44,12 +51,20 @@ sealed class EvictionModel(IEvictionPolicy policy)
     public void Drain()
     {
         foreach (int slot in _held.Order())
-            policy.Release(slot, wasUsed: true);
+            _policy.Release(slot, wasUsed: true);
         Evictable.AddRange(_held.Order());
         _held.Clear();
         while (Evictable.Count > 0)
             Evict();
-        Assert.Equal(-1, policy.Evict());
+        Assert.Equal(-1, _policy.Evict());
+    }
+
+    /// <summary>Blocks make a tree, but for one that follows itself, as in a hostile index.</summary>
+    void Add(int slot, int key)
+    {
+        _blocks.Add(slot, NumberedKey.Of(key), NumberedKey.Of(key / 2));
+        _policy.Add(slot, NumberedKey.Of(key));
+        Evictable.Add(slot);
     }
 
     void Renew(int slot)

@@ -1,5 +1,6 @@
 using CsCheck;
 using Kvasir.KvCache.Eviction;
+using Kvasir.KvCache.Prefixes;
 
 namespace Kvasir.Tests.KvCache.Eviction;
 
@@ -15,6 +16,7 @@ public class EvictionPolicyTests
         ["s3-fifo"] = () => new S3Fifo(),
         ["s3-fifo, nearly all in main"] = () => new S3Fifo(0.01),
         ["s3-fifo, nearly all in small"] = () => new S3Fifo(0.99),
+        ["hit-density"] = () => new HitDensity(),
     };
 
     public static TheoryData<string> Policies => [.. s_policies.Keys];
@@ -68,9 +70,18 @@ public class EvictionPolicyTests
     public void Of_a_chain_the_leaf_goes_first(string name)
     {
         IEvictionPolicy policy = s_policies[name]();
+        SlotIndex blocks = new();
+        policy.Attach(blocks);
         for (int depth = 4; depth >= 0; depth--)
+        {
+            blocks.Add(depth, NumberedKey.Of(depth), NumberedKey.Of(depth - 1));
             policy.Add(depth, NumberedKey.Of(depth));
-        Assert.Equal([4, 3, 2, 1, 0], Enumerable.Range(0, 5).Select(_ => policy.Evict()));
+        }
+        for (int depth = 4; depth >= 0; depth--)
+        {
+            Assert.Equal(depth, policy.Evict());
+            blocks.Remove(depth);
+        }
     }
 
     [Theory]

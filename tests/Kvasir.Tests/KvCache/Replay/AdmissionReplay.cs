@@ -30,8 +30,8 @@ sealed class AdmissionReplay
     AdmissionReplay(Trace trace, Admission admission, int hostBlocks, int diskBlocks)
     {
         (_admission, _uses) = (admission, new int[trace.Blocks]);
-        _host = new ReplayedTier(new S3Fifo(), hostBlocks, trace.Blocks) { Evicted = Offload };
-        _disk = new ReplayedTier(new LeafFirstLru(), diskBlocks, trace.Blocks);
+        _host = new ReplayedTier(new S3Fifo(), hostBlocks, trace) { Evicted = Offload };
+        _disk = new ReplayedTier(new LeafFirstLru(), diskBlocks, trace);
     }
 
     /// <summary>Blocks found in either tier, and blocks found on the disk alone beside those written to it.</summary>

@@ -7,7 +7,7 @@ static class CacheReplay
 {
     public static HitCounts Run(Trace trace, IEvictionPolicy policy, int capacity)
     {
-        var tier = new ReplayedTier(policy, capacity, trace.Blocks);
+        var tier = new ReplayedTier(policy, capacity, trace);
         var counts = new HitCounts();
         foreach (int[] request in trace.Requests)
         {

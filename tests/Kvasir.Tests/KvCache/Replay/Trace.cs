@@ -11,6 +11,11 @@ sealed class Trace(IReadOnlyList<int[]> requests)
 {
     public IReadOnlyList<int[]> Requests { get; } = requests;
 
+    readonly Lazy<int[]> _parents = new(() => ParentsOf(requests));
+
+    /// <summary>The block before another; -1 for none.</summary>
+    public int Parent(int block) => _parents.Value[block];
+
     /// <summary>Blocks are numbered below this.</summary>
     public int Blocks { get; } = requests.Max(blocks => blocks.Max()) + 1;
 
@@ -25,6 +30,15 @@ sealed class Trace(IReadOnlyList<int[]> requests)
             using (JsonDocument request = JsonDocument.Parse(line))
                 requests.Add([.. request.RootElement.GetProperty("hash_ids").EnumerateArray().Select(id => id.GetInt32())]);
         return new Trace(requests);
+    }
+
+    static int[] ParentsOf(IReadOnlyList<int[]> requests)
+    {
+        int[] parents = new int[requests.Max(blocks => blocks.Max()) + 1];
+        foreach (int[] request in requests)
+            for (int depth = 0; depth < request.Length; depth++)
+                parents[request[depth]] = depth == 0 ? -1 : request[depth - 1];
+        return parents;
     }
 
     /// <summary>

@@ -97,7 +97,7 @@ static class Explanations
             + "computing takes"),
         ("blocks dropped", "blocks that had left a machine's memory before their turn to be written to the store came"),
         ("evict", "give a block up to make room for another; a policy says which (lru: the one not used for longest; s3-fifo: those used "
-            + "only once first)"),
+            + "only once first; hit-density: the one least likely to be used for the time that it would be kept, by what came back before)"),
         ("unreachable",
             "a block that is there while one before it is gone, so that only a cache that computes single missing blocks can use it"),
         ("written / read", "bytes written to a tier for each byte that was of use later; below 1 is good, and disks wear by it"),

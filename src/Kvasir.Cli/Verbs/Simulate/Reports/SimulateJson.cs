@@ -7,6 +7,7 @@ namespace Kvasir.Cli.Verbs.Simulate.Reports;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(SimulateReport))]
 [JsonSerializable(typeof(PlanReport))]
+[JsonSerializable(typeof(PolicyReport))]
 sealed partial class SimulateJson : JsonSerializerContext
 {
     static readonly SimulateJson s_readable = new(Json.Options());

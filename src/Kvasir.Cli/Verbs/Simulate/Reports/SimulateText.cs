@@ -141,7 +141,7 @@ static class SimulateText
     }
 
     /// <summary>A table; columns whose names begin with ! are numbers.</summary>
-    static Table Columns(params string[] names)
+    internal static Table Columns(params string[] names)
     {
         Table table = new Table().SimpleBorder();
         foreach (string name in names)

@@ -14,12 +14,15 @@ static class TierText
     static readonly Dictionary<Tier, SimulatedTier> s_usual = new()
     {
         [Tier.Device] = new(Tier.Device, 16L << 30, double.PositiveInfinity, TimeSpan.Zero, "lru"),
-        [Tier.Host] = new(Tier.Host, 64L << 30, 20.0 * (1L << 30), TimeSpan.FromMicroseconds(20), "s3-fifo"),
-        [Tier.Disk] = new(Tier.Disk, 0, 3.0 * (1L << 30), TimeSpan.FromMicroseconds(200), "lru"),
+        [Tier.Host] = new(Tier.Host, 64L << 30, 20.0 * (1L << 30), TimeSpan.FromMicroseconds(20), "hit-density"),
+        [Tier.Disk] = new(Tier.Disk, 0, 3.0 * (1L << 30), TimeSpan.FromMicroseconds(200), "hit-density"),
         [Tier.Remote] = new(Tier.Remote, 0, 1.0 * (1L << 30), TimeSpan.FromMilliseconds(2), "lru"),
     };
 
-    public static string[] Policies { get; } = ["lru", "s3-fifo"];
+    public static string[] Policies { get; } = ["lru", "s3-fifo", "hit-density"];
+
+    /// <summary>Their names, as a sentence has them.</summary>
+    public static string PolicyNames => $"{string.Join(", ", Policies[..^1])} or {Policies[^1]}";
 
     /// <summary>The tier as usual, with as much room as usual or as given.</summary>
     public static SimulatedTier Usual(Tier tier, long? bytes = null) => s_usual[tier] with { Bytes = bytes ?? s_usual[tier].Bytes };

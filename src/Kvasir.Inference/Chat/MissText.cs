@@ -4,7 +4,7 @@ using Kvasir.Inference.Tokenization;
 using Kvasir.KvCache.Blocks;
 using Kvasir.KvCache.Lookups;
 
-namespace Kvasir.Inference.Scheduling;
+namespace Kvasir.Inference.Chat;
 
 /// <summary>Why tokens were not reused, in words.</summary>
 public static class MissText
@@ -15,7 +15,8 @@ public static class MissText
     public static string? Detail(Miss miss, Tokenizer? tokenizer) => miss.Reason switch
     {
         MissReason.Diverged when tokenizer is null => $"at token {miss.From:N0}",
-        MissReason.Diverged => $"at token {miss.From:N0}: {Token(miss.Got, tokenizer)} was {Token(miss.Expected, tokenizer)}",
+        MissReason.Diverged => $"at token {miss.From:N0}: {Token(miss.Got, tokenizer)} was {Token(miss.Expected, tokenizer)}"
+            + (ThoughtFormat.AreLeftAway(miss.Expected, miss.Got, tokenizer) ? ", thoughts of an earlier turn are left away" : ""),
         MissReason.Evicted when miss.When is { } when => $"from {miss.Tier!.Value.Name()} {Date(when)}",
         MissReason.OtherModel => Printable.Line(miss.Detail ?? ""),
         MissReason.LoadFailed => $"{miss.Tier!.Value.Name()}, {miss.Detail ?? "lost"}",
