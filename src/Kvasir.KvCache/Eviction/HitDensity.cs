@@ -133,8 +133,8 @@ public sealed class HitDensity : IEvictionPolicy
     }
 
     /// <summary>
-    /// A text goes on behind a block that is there, or was and has come back. Its new blocks were added right before, the deepest first, and
-    /// all that go with them, those of others excepted, have taken one more turn.
+    /// A text goes on behind a block that is there, or was and has come back. Its new blocks were added right before, the deepest first,
+    /// and all that go with them, those of others excepted, have taken one more turn.
     /// </summary>
     void GoOn(int first, int before)
     {
